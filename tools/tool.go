@@ -1,0 +1,129 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Tool is something the model may call. One that is only a Tool runs at the
+// provider, or is answered by nobody here; one that the agent runs is a
+// [Callable].
+type Tool interface {
+	// Definition returns the tool's entry in a request's "tools". It is asked for
+	// once, when the tool is registered; an error says what is wrong with the tool
+	// and how to mend it.
+	Definition() (transport.ToolDefinition, error)
+}
+
+// A Callable is a Tool that runs here.
+type Callable interface {
+	Tool
+
+	// Call runs the tool. input is the JSON object that the model wrote, unchanged.
+	// ctx ends at the tool's time limit or with the run; [CallID] and [Progress]
+	// work on it.
+	//
+	// An error becomes an is_error result that the model reads, so it should say
+	// what to do differently. Only an error wrapped by [Fatal] ends the run.
+	Call(ctx context.Context, input json.RawMessage) (Result, error)
+
+	// Traits tells the agent how the tool may be run.
+	Traits() Traits
+}
+
+// Traits are the properties of a tool that the agent acts on. The zero value
+// suits most tools: run in parallel with others, at most once, with the agent's
+// limits.
+type Traits struct {
+	// Timeout is the most time that a call may take; 0 means the agent's limit.
+	Timeout time.Duration
+	// MaxResultBytes is the most bytes of result that the model is sent; 0 means
+	// the agent's limit.
+	MaxResultBytes int
+	// Group names calls that exclude each other: of one non-empty group, one call
+	// runs at a time, in the order of the calls.
+	Group string
+	// ReadOnly says that a call changes nothing.
+	ReadOnly bool
+	// Repeatable says that a call may be run again after a crash that left it
+	// unknown whether it had run. Without it the model is told of the doubt.
+	Repeatable bool
+	// NeedsApproval makes the run wait for a decision before each call.
+	NeedsApproval bool
+	// Final ends the run when a call succeeds: its result is the run's.
+	Final bool
+}
+
+// A Result is what a call gives the model.
+type Result struct {
+	// Content is text, image, document and search_result blocks. None means an
+	// empty result.
+	Content []transport.Block
+	// IsError tells the model that the call failed. The service then takes text only.
+	IsError bool
+}
+
+// Text makes a Result of one text. The service takes no empty text, so that of
+// "" has no content.
+func Text(text string) Result {
+	if text == "" {
+		return Result{}
+	}
+	return Result{Content: []transport.Block{transport.Text(text)}}
+}
+
+// ErrorText makes a Result that tells the model what went wrong.
+func ErrorText(text string) Result {
+	r := Text(text)
+	r.IsError = true
+	return r
+}
+
+type fatalError struct{ err error }
+
+func (e fatalError) Error() string { return e.err.Error() }
+func (e fatalError) Unwrap() error { return e.err }
+
+// Fatal marks err as one that ends the run instead of going to the model. The
+// call is still answered, so that the log stays valid.
+func Fatal(err error) error { return fatalError{err} }
+
+// IsFatal reports whether err or an error that it wraps was made by [Fatal].
+func IsFatal(err error) bool {
+	var f fatalError
+	return errors.As(err, &f)
+}
+
+// CallInfo is what the agent tells a running tool through its context.
+type CallInfo struct {
+	ID       string       // the call's id, unique in a session: an idempotency key
+	Name     string       // the name the model called
+	Progress func(string) // reports progress; nil if nobody listens
+}
+
+type callKey struct{}
+
+// WithCall returns a context that carries info. The agent calls it; so does a
+// test of a tool.
+func WithCall(ctx context.Context, info CallInfo) context.Context {
+	return context.WithValue(ctx, callKey{}, info)
+}
+
+// CallID is the id of the call that ctx belongs to, or "" outside of one. The
+// same call has the same id if it is run again after a crash.
+func CallID(ctx context.Context) string {
+	info, _ := ctx.Value(callKey{}).(CallInfo)
+	return info.ID
+}
+
+// Progress tells whoever watches the run how the call is getting on. It never
+// blocks for long and goes nowhere outside a call.
+func Progress(ctx context.Context, message string) {
+	if info, _ := ctx.Value(callKey{}).(CallInfo); info.Progress != nil {
+		info.Progress(message)
+	}
+}

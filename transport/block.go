@@ -1,0 +1,203 @@
+package transport
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A Block is one content block: a JSON object with a "type", kept as the exact
+// bytes that were received, or that a constructor such as [Text] encoded once.
+// It is never re-encoded, so types and fields that this package doesn't know
+// pass through untouched. The zero Block is not valid.
+//
+// Blocks are immutable and may be shared between goroutines, logs and requests.
+type Block struct {
+	raw    []byte
+	typ    string
+	marked bool
+}
+
+// ParseBlock makes a Block of raw, which it keeps: the caller must not modify
+// raw afterwards. It fails if raw is not a JSON object with a string "type".
+func ParseBlock(raw []byte) (Block, error) {
+	raw = rawjson.Trim(raw)
+	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
+		return Block{}, fmt.Errorf("content block: not a JSON object: %s", brief(raw))
+	}
+	b := newBlock(raw)
+	if b.typ == "" {
+		return Block{}, fmt.Errorf(`content block: no "type": %s`, brief(raw))
+	}
+	return b, nil
+}
+
+// newBlock is ParseBlock for bytes already known to be a valid object.
+func newBlock(raw []byte) Block {
+	return Block{
+		raw:    raw[:len(raw):len(raw)],
+		typ:    internType(rawjson.Get(raw, "type")),
+		marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control")),
+	}
+}
+
+// Type is the block's wire type, for instance "text" or "tool_use".
+func (b Block) Type() string { return b.typ }
+
+// Raw is the block's JSON. The caller must not modify it.
+func (b Block) Raw() json.RawMessage { return b.raw }
+
+// IsZero reports whether b is the zero Block, which stands for no block.
+func (b Block) IsZero() bool { return b.raw == nil }
+
+// Marked reports whether the block came with a cache_control of its own. The
+// request writer leaves such a block alone and counts it as a breakpoint.
+func (b Block) Marked() bool { return b.marked }
+
+// MarshalJSON returns the block's bytes. Note that [json.Marshal] compacts what
+// a MarshalJSON returns and escapes "<", ">" and "&" in it; this package's own
+// writers use [Block.Raw] instead, which changes nothing.
+func (b Block) MarshalJSON() ([]byte, error) {
+	if b.raw == nil {
+		return nil, errors.New("content block: the zero Block can't be encoded")
+	}
+	return b.raw, nil
+}
+
+// UnmarshalJSON keeps a copy of data.
+func (b *Block) UnmarshalJSON(data []byte) error {
+	nb, err := ParseBlock(append([]byte(nil), data...))
+	if err != nil {
+		return err
+	}
+	*b = nb
+	return nil
+}
+
+// field decodes one string member, without decoding the rest.
+func (b Block) field(name string) string { return rawjson.GetString(b.raw, name) }
+
+// internType keeps one string per known block type, so that parsing a block
+// allocates nothing for it.
+func internType(quoted []byte) string {
+	switch string(rawjson.Inner(quoted)) {
+	case TypeText:
+		return TypeText
+	case TypeThinking:
+		return TypeThinking
+	case TypeRedactedThinking:
+		return TypeRedactedThinking
+	case TypeToolUse:
+		return TypeToolUse
+	case TypeToolResult:
+		return TypeToolResult
+	case TypeServerToolUse:
+		return TypeServerToolUse
+	case TypeImage:
+		return TypeImage
+	case TypeDocument:
+		return TypeDocument
+	}
+	if len(quoted) == 0 || quoted[0] != '"' {
+		return ""
+	}
+	return rawjson.Unquote(quoted)
+}
+
+// brief shortens bytes for an error message.
+func brief(raw []byte) string {
+	const most = 80
+	if len(raw) > most {
+		return fmt.Sprintf("%.*q… (%d bytes)", most, raw[:most], len(raw))
+	}
+	return fmt.Sprintf("%q", raw)
+}
+
+// Wire types of content blocks. The list is not closed: a block of another type
+// is kept and sent back like the others.
+const (
+	TypeText             = "text"
+	TypeThinking         = "thinking"
+	TypeRedactedThinking = "redacted_thinking"
+	TypeToolUse          = "tool_use"
+	TypeToolResult       = "tool_result"
+	TypeServerToolUse    = "server_tool_use"
+	TypeMCPToolUse       = "mcp_tool_use"
+	TypeMCPToolResult    = "mcp_tool_result"
+	TypeMCPToolListing   = "mcp_tool_listing"
+	TypeImage            = "image"
+	TypeDocument         = "document"
+	TypeSearchResult     = "search_result"
+	TypeContainerUpload  = "container_upload"
+	TypeCompaction       = "compaction"
+	TypeFallback         = "fallback"
+	TypeToolAddition     = "tool_addition"
+	TypeToolRemoval      = "tool_removal"
+
+	TypeWebSearchToolResult               = "web_search_tool_result"
+	TypeWebFetchToolResult                = "web_fetch_tool_result"
+	TypeCodeExecutionToolResult           = "code_execution_tool_result"
+	TypeBashCodeExecutionToolResult       = "bash_code_execution_tool_result"
+	TypeTextEditorCodeExecutionToolResult = "text_editor_code_execution_tool_result"
+	TypeToolSearchToolResult              = "tool_search_tool_result"
+	TypeAdvisorToolResult                 = "advisor_tool_result"
+)
+
+// Text makes a text block. The service refuses an empty one.
+func Text(text string) Block {
+	raw := append(make([]byte, 0, len(text)+len(text)/16+26), `{"type":"text","text":`...)
+	raw = rawjson.AppendString(raw, text)
+	return Block{raw: append(raw, '}'), typ: TypeText}
+}
+
+// ToolResult makes the tool_result block that answers the call id. Without
+// content the model sees an empty result. With isError the service takes text
+// content only (reference §3.5).
+func ToolResult(id string, isError bool, content ...Block) Block {
+	n := len(id) + 80
+	for _, c := range content {
+		n += len(c.raw) + 1
+	}
+	raw := append(make([]byte, 0, n), `{"type":"tool_result","tool_use_id":`...)
+	raw = rawjson.AppendString(raw, id)
+	if len(content) > 0 {
+		raw = append(raw, `,"content":[`...)
+		for i, c := range content {
+			if i > 0 {
+				raw = append(raw, ',')
+			}
+			raw = append(raw, c.raw...)
+		}
+		raw = append(raw, ']')
+	}
+	if isError {
+		raw = append(raw, `,"is_error":true`...)
+	}
+	return Block{raw: append(raw, '}'), typ: TypeToolResult}
+}
+
+func errNotObject(what string, raw []byte) error {
+	return fmt.Errorf("%s: not a JSON object: %s", what, brief(raw))
+}
+
+// toolCall reads a tool_use block.
+func (b Block) toolCall() ToolCall {
+	var c ToolCall
+	for key, v := range rawjson.Members(b.raw) {
+		switch key {
+		case "id":
+			c.ID = rawjson.Unquote(v)
+		case "name":
+			c.Name = rawjson.Unquote(v)
+		case "toolset_name":
+			if !rawjson.IsNull(v) {
+				c.Toolset = rawjson.Unquote(v)
+			}
+		case "input":
+			c.Input = v
+		}
+	}
+	return c
+}

@@ -1,0 +1,108 @@
+package transport
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Values of [Error.Type], as the service names them (reference §1.6).
+const (
+	TypeInvalidRequest  = "invalid_request_error"
+	TypeAuthentication  = "authentication_error"
+	TypeBilling         = "billing_error"
+	TypePermission      = "permission_error"
+	TypeNotFound        = "not_found_error"
+	TypeConflict        = "conflict_error"
+	TypeRequestTooLarge = "request_too_large"
+	TypeRateLimit       = "rate_limit_error"
+	TypeAPI             = "api_error"
+	TypeTimeout         = "timeout_error"
+	TypeOverloaded      = "overloaded_error"
+)
+
+// Errors to compare with by [errors.Is]. An [*Error] matches the one of its type.
+var (
+	ErrInvalidRequest  = errors.New("invalid request")
+	ErrAuthentication  = errors.New("authentication failed")
+	ErrBilling         = errors.New("billing problem")
+	ErrPermission      = errors.New("permission denied")
+	ErrNotFound        = errors.New("not found")
+	ErrConflict        = errors.New("conflict")
+	ErrRequestTooLarge = errors.New("request too large")
+	ErrRateLimit       = errors.New("rate limited")
+	ErrAPI             = errors.New("internal error of the service")
+	ErrTimeout         = errors.New("the service timed out")
+	ErrOverloaded      = errors.New("the service is overloaded")
+)
+
+var byType = map[string]error{
+	TypeInvalidRequest: ErrInvalidRequest, TypeAuthentication: ErrAuthentication, TypeBilling: ErrBilling,
+	TypePermission: ErrPermission, TypeNotFound: ErrNotFound, TypeConflict: ErrConflict,
+	TypeRequestTooLarge: ErrRequestTooLarge, TypeRateLimit: ErrRateLimit, TypeAPI: ErrAPI,
+	TypeTimeout: ErrTimeout, TypeOverloaded: ErrOverloaded,
+}
+
+// An Error is a refusal or a failure that the service reported, by a status or
+// by an error event inside a stream.
+type Error struct {
+	Status    int    // the HTTP status; for an error inside a stream, the one its type stands for
+	Type      string // "rate_limit_error" and so on; may be one that this package doesn't know
+	Message   string
+	Code      string // error.details.error_code, where there is one
+	RequestID string
+	InStream  bool // came as an event of a stream that had begun with status 200
+
+	// RetryAfter is how long the service asks to wait, or 0.
+	RetryAfter time.Duration
+	// ShouldRetry is the service's own word on it, from x-should-retry; nil if it gave none.
+	ShouldRetry *bool
+	// Attempts is how many times the request was sent, this failure included.
+	Attempts int
+
+	Raw json.RawMessage // the body, if it was JSON
+}
+
+// Error says what the service said, and the request id to quote to its support.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s (HTTP %d): %s", e.Type, e.Status, e.Message)
+	if e.Type == "" {
+		s = fmt.Sprintf("HTTP %d: %s", e.Status, e.Message)
+	}
+	if e.Code != "" {
+		s += " [" + e.Code + "]"
+	}
+	if e.RequestID != "" {
+		s += " (request " + e.RequestID + ")"
+	}
+	if e.Attempts > 1 {
+		s += fmt.Sprintf(", after %d attempts", e.Attempts)
+	}
+	return s
+}
+
+// Is makes errors.Is(err, ErrOverloaded) and its like true for errors of that type.
+func (e *Error) Is(target error) bool {
+	t, ok := byType[e.Type]
+	return ok && t == target
+}
+
+// A StreamError is a stream that broke after it had begun: the connection was
+// cut, nothing came for too long, the service sent an error event, or the
+// events made no sense.
+type StreamError struct {
+	// Err is the cause: an [*Error] if the service sent an error event.
+	Err error
+	// Partial is what had come by then; nil if not even message_start had. Its
+	// content holds the blocks that were complete and, last, the text that was not.
+	Partial *Response
+	// Delivered is true if events of content had been yielded to the caller, so that
+	// sending the request again would show them twice.
+	Delivered bool
+}
+
+func (e *StreamError) Error() string { return "the response was cut off: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *StreamError) Unwrap() error { return e.Err }

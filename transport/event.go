@@ -1,0 +1,73 @@
+package transport
+
+import (
+	"encoding/json"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Types of stream events. The list is not closed: an event of another type is
+// yielded with its Raw data and otherwise ignored.
+const (
+	EventMessageStart      = "message_start"
+	EventContentBlockStart = "content_block_start"
+	EventContentBlockDelta = "content_block_delta"
+	EventContentBlockStop  = "content_block_stop"
+	EventMessageDelta      = "message_delta"
+	EventMessageStop       = "message_stop"
+	EventPing              = "ping"
+
+	// EventRestarted is not the service's: a client sends it where a stream broke
+	// after it had delivered something and the whole request was sent again, as the
+	// owner of the run had asked for. What was shown of the response is void.
+	EventRestarted = "restarted"
+)
+
+// An Event is one event of a streamed response. It is valid until the next
+// event is asked for; blocks and responses in it may be kept.
+type Event struct {
+	Type string
+
+	// Index is the position of the block in the response's content, on
+	// content_block_start, _delta and _stop.
+	Index int
+
+	// Block is, on content_block_start, the block as it started, and on
+	// content_block_stop the whole block.
+	Block Block
+
+	// Delta is what a content_block_delta adds to its block.
+	Delta Delta
+
+	// Response is, on message_start, the response as it started (its id, its model,
+	// what the prompt cost), and on message_stop the whole response.
+	Response *Response
+
+	// Raw is the event's JSON, without the padding that the service adds. It is nil
+	// for events that this package made.
+	Raw json.RawMessage
+}
+
+// Types of deltas, named as on the wire.
+const (
+	DeltaText       = "text_delta"
+	DeltaThinking   = "thinking_delta"
+	DeltaInputJSON  = "input_json_delta"
+	DeltaSignature  = "signature_delta"
+	DeltaCitations  = "citations_delta"
+	DeltaCompaction = "compaction_delta"
+)
+
+// A Delta is the addition that one event makes to a block.
+type Delta struct {
+	// Type is the wire type, for instance "text_delta".
+	Type string
+	// Raw is the delta's JSON.
+	Raw json.RawMessage
+
+	value []byte // the string it adds, quoted, if its type is one that adds a string
+}
+
+// Text decodes what a text, thinking, input_json or signature delta adds, and
+// is "" for others.
+func (d Delta) Text() string { return rawjson.Unquote(d.value) }

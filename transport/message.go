@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Role says whose message it is.
+type Role string
+
+// The roles of the Messages API. A system message may stand inside a
+// conversation on the models that take one (reference §2.6).
+const (
+	RoleUser      Role = "user"
+	RoleAssistant Role = "assistant"
+	RoleSystem    Role = "system"
+)
+
+// A Message is one entry of a request's "messages". Its blocks are encoded
+// already; writing a message copies bytes.
+type Message struct {
+	Role    Role
+	Content []Block
+
+	// ClearAt is "next_user_message" on a system message that the service is to
+	// forget once a later user message exists. Empty elsewhere.
+	ClearAt string
+	// OutputConfig is the output_config of a system message that changes the
+	// effort from here on: a JSON object, or nil.
+	OutputConfig json.RawMessage
+}
+
+// UserText makes a user message of one text block.
+func UserText(text string) Message {
+	return Message{Role: RoleUser, Content: []Block{Text(text)}}
+}
+
+// Text joins the text of the message's text blocks.
+func (m Message) Text() string { return joinText(m.Content) }
+
+func joinText(blocks []Block) string {
+	var b strings.Builder
+	for _, blk := range blocks {
+		if blk.typ == TypeText {
+			b.WriteString(blk.field("text"))
+		}
+	}
+	return b.String()
+}
+
+// AppendJSON appends the message as it stands in a request without breakpoints.
+func (m Message) AppendJSON(dst []byte) []byte {
+	dst = append(dst, m.opening()...)
+	for i, b := range m.Content {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, b.raw...)
+	}
+	return append(dst, m.closing()...)
+}
+
+// MarshalJSON returns what AppendJSON appends.
+func (m Message) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
+
+// UnmarshalJSON takes a message in either form the API takes: content as a
+// string or as a list of blocks.
+func (m *Message) UnmarshalJSON(data []byte) error {
+	var w struct {
+		Role         Role            `json:"role"`
+		Content      json.RawMessage `json:"content"`
+		ClearAt      *string         `json:"clear_at"`
+		OutputConfig json.RawMessage `json:"output_config"`
+	}
+	if err := json.Unmarshal(data, &w); err != nil {
+		return fmt.Errorf("message: %w", err)
+	}
+	content, err := parseContent(w.Content)
+	if err != nil {
+		return fmt.Errorf("message of role %q: %w", w.Role, err)
+	}
+	*m = Message{Role: w.Role, Content: content, OutputConfig: w.OutputConfig}
+	if w.ClearAt != nil {
+		m.ClearAt = *w.ClearAt
+	}
+	return nil
+}
+
+// parseContent reads a message's content. It keeps raw.
+func parseContent(raw []byte) ([]Block, error) {
+	raw = rawjson.Trim(raw)
+	switch {
+	case rawjson.IsNull(raw):
+		return nil, nil
+	case raw[0] == '"':
+		if s := rawjson.Unquote(raw); s != "" {
+			return []Block{Text(s)}, nil
+		}
+		return nil, nil
+	case raw[0] == '[':
+		var blocks []Block
+		for e := range rawjson.Elements(raw) {
+			b, err := ParseBlock(e)
+			if err != nil {
+				return nil, fmt.Errorf("content.%d: %w", len(blocks), err)
+			}
+			blocks = append(blocks, b)
+		}
+		return blocks, nil
+	}
+	return nil, fmt.Errorf("content: neither a string nor a list of blocks: %s", brief(raw))
+}
+
+const (
+	userOpening      = `{"role":"user","content":[`
+	assistantOpening = `{"role":"assistant","content":[`
+	systemOpening    = `{"role":"system","content":[`
+	plainClosing     = `]}`
+)
+
+// opening and closing frame the blocks. They are constants for all messages but
+// the rare system message with settings of its own.
+func (m Message) opening() string {
+	switch m.Role {
+	case RoleUser:
+		return userOpening
+	case RoleAssistant:
+		return assistantOpening
+	case RoleSystem:
+		return systemOpening
+	}
+	return `{"role":` + string(rawjson.AppendString(nil, string(m.Role))) + `,"content":[`
+}
+
+func (m Message) closing() string {
+	if m.ClearAt == "" && len(m.OutputConfig) == 0 {
+		return plainClosing
+	}
+	var b strings.Builder
+	b.WriteByte(']')
+	if m.ClearAt != "" {
+		b.WriteString(`,"clear_at":`)
+		b.Write(rawjson.AppendString(nil, m.ClearAt))
+	}
+	if len(m.OutputConfig) > 0 {
+		b.WriteString(`,"output_config":`)
+		b.Write(m.OutputConfig)
+	}
+	b.WriteByte('}')
+	return b.String()
+}

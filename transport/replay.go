@@ -1,0 +1,142 @@
+package transport
+
+import (
+	"slices"
+	"strings"
+)
+
+// A ToolCall is a client tool call of the model.
+type ToolCall struct {
+	ID      string
+	Name    string
+	Toolset string // toolset_name, for a member of a toolset; else empty
+	Input   []byte // a JSON object, as the model wrote it
+	Cut     bool   // the input did not arrive whole: the call must not be run
+}
+
+// ToolCalls lists the calls that the caller has to answer, in order. Calls in
+// front of the last fallback block belong to a model that refused, and are not
+// among them (reference §3.6). On a response that was cut off all calls are Cut.
+func (r *Response) ToolCalls() []ToolCall {
+	var calls []ToolCall
+	for _, b := range r.Content[afterFallback(r.Content):] {
+		if b.typ != TypeToolUse {
+			continue
+		}
+		if calls == nil {
+			calls = make([]ToolCall, 0, 4)
+		}
+		c := b.toolCall()
+		c.Cut = r.StopReason != StopToolUse && r.StopReason != StopPauseTurn || slices.Contains(r.Cut, c.ID)
+		calls = append(calls, c)
+	}
+	return calls
+}
+
+// PendingServerCalls lists the ids of server tool calls that have no result
+// yet: the service goes on with them in its next response.
+func (r *Response) PendingServerCalls() []string {
+	var pending []string
+	for _, b := range r.Content[afterFallback(r.Content):] {
+		switch {
+		case b.typ == TypeServerToolUse || b.typ == TypeMCPToolUse:
+			pending = append(pending, b.field("id"))
+		case strings.HasSuffix(b.typ, "_tool_result"):
+			id := b.field("tool_use_id")
+			for i, p := range pending {
+				if p == id {
+					pending = append(pending[:i], pending[i+1:]...)
+					break
+				}
+			}
+		}
+	}
+	return pending
+}
+
+// Replay returns the message that stands for the response in later requests:
+// its blocks, byte for byte, without those that the service refuses to take
+// back although it sent them. These are left out, and nothing else:
+//
+//   - a refused response, whole (reference §6.1);
+//   - text blocks that are empty or only white space (§3.2);
+//   - in front of the last fallback block: thinking, redacted thinking, calls of
+//     client tools, and calls of server tools without a result (§3.6);
+//   - thinking at the very end of a paused response, which would end the next
+//     request (§2.5).
+//
+// The second result is false if nothing is left.
+func (r *Response) Replay() (Message, bool) {
+	if r.StopReason == StopRefusal {
+		return Message{}, false
+	}
+	kept := r.Content
+	if i := firstDropped(r.Content); i >= 0 {
+		kept = append(make([]Block, 0, len(r.Content)), r.Content[:i]...)
+		after := afterFallback(r.Content)
+		for j := i; j < len(r.Content); j++ {
+			if !dropped(r.Content, j, after) {
+				kept = append(kept, r.Content[j])
+			}
+		}
+	}
+	if r.StopReason == StopPauseTurn {
+		for len(kept) > 0 && isThinking(kept[len(kept)-1].typ) {
+			kept = kept[:len(kept)-1]
+		}
+	}
+	return Message{Role: RoleAssistant, Content: kept}, len(kept) > 0
+}
+
+func firstDropped(content []Block) int {
+	after := afterFallback(content)
+	for i := range content {
+		if dropped(content, i, after) {
+			return i
+		}
+	}
+	return -1
+}
+
+// dropped reports whether block i is left out; after is the index behind the
+// last fallback block.
+func dropped(content []Block, i, after int) bool {
+	b := content[i]
+	if b.typ == TypeText {
+		return isBlank(b)
+	}
+	if i >= after {
+		return false
+	}
+	switch b.typ {
+	case TypeThinking, TypeRedactedThinking, TypeToolUse, "connector_text":
+		return true
+	case TypeServerToolUse, TypeMCPToolUse:
+		id := b.field("id")
+		for _, c := range content[i:] {
+			if strings.HasSuffix(c.typ, "_tool_result") && c.field("tool_use_id") == id {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// afterFallback is the index behind the last fallback block, or 0.
+func afterFallback(content []Block) int {
+	for i := len(content) - 1; i >= 0; i-- {
+		if content[i].typ == TypeFallback {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func isThinking(typ string) bool { return typ == TypeThinking || typ == TypeRedactedThinking }
+
+// isBlank is true for a text block without text. Only a short block can be one,
+// so that long ones cost nothing.
+func isBlank(b Block) bool {
+	return len(b.raw) < 4096 && strings.TrimSpace(b.field("text")) == ""
+}

@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"encoding/json"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A Request is what is sent to the service. Its tools, system prompt and
+// messages are frozen bytes already, so that building and sending one costs
+// little more than copying them; see [Request.Body]. Fields left zero are not
+// sent.
+type Request struct {
+	Model     string
+	MaxTokens int // 0 is sent, and warms the cache without an answer
+
+	Tools    []ToolDefinition
+	System   []Block // text blocks
+	Messages []Message
+
+	// Breakpoints are the places where cache_control is spliced in while the request
+	// is written. At most 4 together with the blocks that are marked already and with
+	// CacheControl; 1h before 5m.
+	Breakpoints []Breakpoint
+	// CacheControl asks the service to place one breakpoint itself.
+	CacheControl *CacheControl
+
+	ToolChoice    *ToolChoice
+	Thinking      *Thinking
+	OutputConfig  *OutputConfig
+	StopSequences []string
+	UserID        string // metadata.user_id
+	ServiceTier   string // "auto" or "standard_only"
+	Speed         string // "standard" or "fast"
+	InferenceGeo  string
+
+	// Sampling parameters are refused by all newer models; leave them nil.
+	Temperature *float64
+	TopP        *float64
+	TopK        *int
+
+	// Container is the id of a container to go on with, or a JSON object.
+	Container         json.RawMessage
+	ContextManagement json.RawMessage
+	Compaction        json.RawMessage
+	MCPServers        json.RawMessage
+	Fallbacks         json.RawMessage
+	// Diagnostics asks why the cache missed, compared with an earlier response.
+	Diagnostics *Diagnostics
+
+	// Betas are values for the anthropic-beta header beyond those that the client
+	// derives from what the request uses.
+	Betas []string
+	// Extra holds members of the body that this package has no field for. Its keys
+	// are sent in sorted order.
+	Extra map[string]json.RawMessage
+}
+
+// A ToolDefinition is an entry of a request's "tools", encoded once.
+type ToolDefinition struct {
+	name   string
+	raw    []byte
+	marked bool
+}
+
+// ParseToolDefinition makes a ToolDefinition of raw, a JSON object, which it keeps.
+func ParseToolDefinition(raw []byte) (ToolDefinition, error) {
+	raw = rawjson.Trim(raw)
+	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
+		return ToolDefinition{}, errNotObject("tool definition", raw)
+	}
+	return ToolDefinition{
+		name:   rawjson.GetString(raw, "name"),
+		raw:    raw[:len(raw):len(raw)],
+		marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control")),
+	}, nil
+}
+
+// Name is the name that the model calls the tool by; empty for a toolset.
+func (t ToolDefinition) Name() string { return t.name }
+
+// Type is the wire type: "" or "custom" for a client's own tool, else for
+// instance "web_search_20250305".
+func (t ToolDefinition) Type() string { return rawjson.GetString(t.raw, "type") }
+
+// Raw is the definition's JSON. The caller must not modify it.
+func (t ToolDefinition) Raw() json.RawMessage { return t.raw }
+
+// Marked reports whether the definition has a cache_control of its own.
+func (t ToolDefinition) Marked() bool { return t.marked }
+
+// A Part is one of the three lists that a prompt is made of, in the order in
+// which the service lays them out.
+type Part int
+
+// The parts of a prompt.
+const (
+	PartTools Part = iota
+	PartSystem
+	PartMessages
+)
+
+// A Breakpoint is a place in a request where a cache_control mark goes: after
+// tool Index, after system block Index, or after block Block of message Index.
+type Breakpoint struct {
+	Part  Part
+	Index int
+	Block int // for PartMessages only
+	TTL   TTL
+}
+
+// TTL is how long the service keeps what it cached: "5m" or "1h", counted from
+// the start of the request that wrote or last read it.
+type TTL string
+
+// The two lifetimes. The empty TTL means 5m and writes no "ttl" member.
+const (
+	TTL5m TTL = "5m"
+	TTL1h TTL = "1h"
+)
+
+// CacheControl is a cache_control mark.
+type CacheControl struct{ TTL TTL }
+
+// ToolChoice says whether the model may, must or must not call a tool.
+type ToolChoice struct {
+	Type                   string `json:"type"` // "auto", "any", "tool" or "none"
+	Name                   string `json:"name,omitempty"`
+	DisableParallelToolUse bool   `json:"disable_parallel_tool_use,omitempty"`
+}
+
+// Thinking configures extended thinking (reference §9).
+type Thinking struct {
+	Type         string        `json:"type"` // "adaptive", "enabled", "disabled" or "between_tools"
+	BudgetTokens int           `json:"budget_tokens,omitempty"`
+	Display      string        `json:"display,omitempty"` // "summarized", "omitted" or "updates"
+	BlockBinding *BlockBinding `json:"block_binding,omitempty"`
+}
+
+// BlockBinding says what the service does with thinking whose prefix has changed.
+type BlockBinding struct {
+	PrefixMismatchBehavior string `json:"prefix_mismatch_behavior"` // "error" or "drop_block"
+}
+
+// OutputConfig shapes the answer.
+type OutputConfig struct {
+	Effort     string          `json:"effort,omitempty"` // "low", "medium", "high", "xhigh" or "max"
+	Format     json.RawMessage `json:"format,omitempty"` // {"type":"json_schema","schema":{…}}
+	TaskBudget json.RawMessage `json:"task_budget,omitempty"`
+}
+
+// Diagnostics asks for the reason of a cache miss. An empty PreviousMessageID
+// is sent as null: nothing to compare with yet, but remember this one.
+type Diagnostics struct{ PreviousMessageID string }

@@ -1,0 +1,135 @@
+package transport
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A Response is a message that the service sent, streamed or whole. Its Raw
+// form is the message object as a non-streamed response has it; the fields are
+// views of it. It is immutable.
+type Response struct {
+	ID           string
+	Model        string // the model that answered, which may be another than the one asked for
+	Content      []Block
+	StopReason   StopReason
+	StopSequence string       // which of the stop sequences it met, if StopReason is stop_sequence
+	StopDetails  *StopDetails // about a refusal; else nil
+	Usage        Usage
+	Container    *Container      // the code execution container in use, or nil
+	Diagnostics  json.RawMessage // why the cache missed, if that was asked for; else nil
+
+	// Cut names the tool calls whose input did not arrive whole. Their blocks hold
+	// what there was, closed up so that it is valid JSON. They must not be run.
+	Cut []string
+
+	// Meta is what the transport knows of the exchange. It is not part of Raw.
+	Meta Meta
+
+	raw []byte
+}
+
+// Meta is about the exchange that brought a response.
+type Meta struct {
+	RequestID  string
+	Attempts   int           // how many times the request was sent
+	FirstDelta time.Duration // from sending to the first delta; 0 if there was none
+	Duration   time.Duration // from sending to the end
+	RateLimit  *RateLimit    // nil if the service told nothing
+}
+
+// RateLimit is what the service said of its limits in the headers of a
+// response. A field it did not mention is zero.
+type RateLimit struct {
+	Requests, Tokens, InputTokens, OutputTokens Allowance
+}
+
+// An Allowance is one limit.
+type Allowance struct {
+	Limit, Remaining int64
+	Reset            time.Time
+}
+
+// ParseResponse reads a message object. It keeps raw, which must not be
+// modified afterwards.
+func ParseResponse(raw []byte) (*Response, error) {
+	raw = rawjson.Trim(raw)
+	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
+		return nil, fmt.Errorf("response: not a JSON object: %s", brief(raw))
+	}
+	return parseResponse(raw)
+}
+
+func parseResponse(raw []byte) (*Response, error) {
+	r := &Response{raw: raw[:len(raw):len(raw)]}
+	var err error
+	for key, v := range rawjson.Members(raw) {
+		if rawjson.IsNull(v) {
+			continue
+		}
+		switch key {
+		case "id":
+			r.ID = rawjson.Unquote(v)
+		case "model":
+			r.Model = rawjson.Unquote(v)
+		case "stop_reason":
+			r.StopReason = StopReason(rawjson.Unquote(v))
+		case "stop_sequence":
+			r.StopSequence = rawjson.Unquote(v)
+		case "stop_details":
+			r.StopDetails = new(StopDetails)
+			err = json.Unmarshal(v, r.StopDetails)
+		case "usage":
+			err = json.Unmarshal(v, &r.Usage)
+		case "container":
+			r.Container = new(Container)
+			err = json.Unmarshal(v, r.Container)
+		case "diagnostics":
+			r.Diagnostics = v
+		case "content":
+			r.Content, err = parseContent(v)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("response %s: %s: %w", r.ID, key, err)
+		}
+	}
+	return r, nil
+}
+
+// Raw is the message object. The caller must not modify it.
+func (r *Response) Raw() json.RawMessage { return r.raw }
+
+// Text joins the text of the response's text blocks.
+func (r *Response) Text() string { return joinText(r.Content) }
+
+// A StopReason says why the model stopped.
+type StopReason string
+
+// The stop reasons (reference §6.1, late 2026 §8.1).
+const (
+	StopEndTurn               StopReason = "end_turn"
+	StopToolUse               StopReason = "tool_use"
+	StopMaxTokens             StopReason = "max_tokens"
+	StopStopSequence          StopReason = "stop_sequence"
+	StopPauseTurn             StopReason = "pause_turn"
+	StopRefusal               StopReason = "refusal"
+	StopContextWindowExceeded StopReason = "model_context_window_exceeded"
+	StopCompaction            StopReason = "compaction"
+)
+
+// StopDetails explains a refusal.
+type StopDetails struct {
+	Type             string `json:"type"`
+	Category         string `json:"category"`    // "cyber", "bio" and so on; may be empty
+	Explanation      string `json:"explanation"` // may be empty
+	RecommendedModel string `json:"recommended_model"`
+}
+
+// Container is a code execution container.
+type Container struct {
+	ID        string    `json:"id"`
+	ExpiresAt time.Time `json:"expires_at"`
+}

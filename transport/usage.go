@@ -1,0 +1,75 @@
+package transport
+
+// Usage is what a response was billed for, in tokens. The three input counts
+// are apart from each other: the whole prompt is their sum.
+//
+// On a request with server tools the input counts are the sum over the
+// service's own iterations, so they tell the bill, not the size of the context
+// (reference §5.5).
+type Usage struct {
+	InputTokens              int64 `json:"input_tokens"` // neither read from the cache nor written to it
+	CacheCreationInputTokens int64 `json:"cache_creation_input_tokens"`
+	CacheReadInputTokens     int64 `json:"cache_read_input_tokens"`
+	OutputTokens             int64 `json:"output_tokens"` // thinking included
+
+	CacheCreation       CacheCreation       `json:"cache_creation"`
+	OutputTokensDetails OutputTokensDetails `json:"output_tokens_details"`
+	ServerToolUse       ServerToolUsage     `json:"server_tool_use"`
+	ServiceTier         string              `json:"service_tier"`
+	InferenceGeo        string              `json:"inference_geo"`
+	Speed               string              `json:"speed"`
+
+	// Iterations are the samplings that the request took. The counts above leave out
+	// those of compaction, of the advisor and of models that refused, so the bill is
+	// the sum of these where there are any (late 2026 §5.4).
+	Iterations []Iteration `json:"iterations"`
+}
+
+// CacheCreation splits the tokens written to the cache by how long they live.
+type CacheCreation struct {
+	Ephemeral5mInputTokens int64 `json:"ephemeral_5m_input_tokens"`
+	Ephemeral1hInputTokens int64 `json:"ephemeral_1h_input_tokens"`
+}
+
+// OutputTokensDetails splits the output.
+type OutputTokensDetails struct {
+	ThinkingTokens int64 `json:"thinking_tokens"`
+}
+
+// ServerToolUsage counts calls that are billed by the call.
+type ServerToolUsage struct {
+	WebSearchRequests int64 `json:"web_search_requests"`
+	WebFetchRequests  int64 `json:"web_fetch_requests"`
+}
+
+// An Iteration is one sampling inside a request.
+type Iteration struct {
+	Type                     string        `json:"type"`  // "message", "compaction", "advisor_message", "fallback_message"
+	Model                    string        `json:"model"` // where it is another than the response's
+	InputTokens              int64         `json:"input_tokens"`
+	CacheCreationInputTokens int64         `json:"cache_creation_input_tokens"`
+	CacheReadInputTokens     int64         `json:"cache_read_input_tokens"`
+	OutputTokens             int64         `json:"output_tokens"`
+	CacheCreation            CacheCreation `json:"cache_creation"`
+}
+
+// PromptTokens is the size of the prompt that was billed: read, written and neither.
+func (u Usage) PromptTokens() int64 {
+	return u.InputTokens + u.CacheCreationInputTokens + u.CacheReadInputTokens
+}
+
+// Add returns the sum of two usages. Iterations are not kept: a sum over
+// responses is no longer about one request.
+func (u Usage) Add(v Usage) Usage {
+	u.InputTokens += v.InputTokens
+	u.CacheCreationInputTokens += v.CacheCreationInputTokens
+	u.CacheReadInputTokens += v.CacheReadInputTokens
+	u.OutputTokens += v.OutputTokens
+	u.CacheCreation.Ephemeral5mInputTokens += v.CacheCreation.Ephemeral5mInputTokens
+	u.CacheCreation.Ephemeral1hInputTokens += v.CacheCreation.Ephemeral1hInputTokens
+	u.OutputTokensDetails.ThinkingTokens += v.OutputTokensDetails.ThinkingTokens
+	u.ServerToolUse.WebSearchRequests += v.ServerToolUse.WebSearchRequests
+	u.ServerToolUse.WebFetchRequests += v.ServerToolUse.WebFetchRequests
+	u.Iterations = nil
+	return u
+}
