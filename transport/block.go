@@ -201,3 +201,6 @@ func (b Block) toolCall() ToolCall {
 	}
 	return c
 }
+
+// ToolUseID is the id of the call that a result block answers, or "".
+func (b Block) ToolUseID() string { return b.field("tool_use_id") }

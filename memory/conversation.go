@@ -1,0 +1,233 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A conversation is what a log's records amount to: the messages of the next
+// request and what is open in them. It is computed record by record, so that a
+// step costs what the step added.
+//
+// The rules of where a record lands (reference §6.3 to §6.5):
+//
+//   - a response stands as its blocks came, less what the service won't take
+//     back ([transport.Response.Replay]);
+//   - results stand in one user message directly behind the response, in the order of
+//     the calls, once the last of them is there;
+//   - an input that comes while calls are unanswered, or while the service has a call
+//     of its own to finish, waits, and lands behind the results or the response that
+//     settles it.
+type conversation struct {
+	messages []transport.Message
+	waiting  []transport.Message // inputs that may not stand here yet
+
+	last    *transport.Response // the newest response
+	sent    int                 // messages in the request that brought it
+	prev    int                 // messages in the request before that one
+	input   bool                // an input stands behind the newest response
+	pending bool                // the service has a call of its own to finish
+
+	calls []call // calls of the newest response, in order; nil once all are answered
+	owned bool   // calls may be written to: no other copy of the conversation has them
+	open  int
+
+	limits *Limits
+	counts Counts
+	final  bool
+}
+
+// A call is a tool call on its way to a result.
+type call struct {
+	transport.ToolCall
+	started  bool
+	result   transport.Block
+	ask      *Ask
+	decision *Decision
+}
+
+// add lays one record. On error c is unusable; the caller works on a copy.
+func (c *conversation) add(r *Record) error {
+	switch r.Kind {
+	case KindRun:
+		c.limits, c.counts, c.final = r.Limits, Counts{}, false
+		return nil
+	case KindInput:
+		return c.addInput(r.Message)
+	case KindResponse:
+		return c.addResponse(r.Response)
+	case KindStarted:
+		return c.addStarted(r.Calls)
+	case KindResult:
+		return c.addResult(r.Block, r.Final)
+	case KindAsk:
+		return c.addAsks(r.Asks)
+	case KindDecision:
+		return c.addDecision(r.Decision)
+	case KindNote:
+		return nil
+	}
+	return fmt.Errorf("unknown kind %q: it was written by a newer version of this library", r.Kind)
+}
+
+func (c *conversation) addInput(m transport.Message) error {
+	if m.Role != transport.RoleUser && m.Role != transport.RoleSystem {
+		return fmt.Errorf("an input has the role user or system, not %q", m.Role)
+	}
+	if len(m.Content) == 0 && len(m.OutputConfig) == 0 {
+		return errors.New("an input needs content: the service refuses an empty message")
+	}
+	if c.open > 0 || c.pending {
+		c.waiting = append(slices.Clip(c.waiting), m)
+		return nil
+	}
+	c.messages = append(c.messages, m)
+	c.input = true
+	return nil
+}
+
+func (c *conversation) addWaiting() {
+	c.messages = append(c.messages, c.waiting...)
+	c.input = c.input || len(c.waiting) > 0
+	c.waiting = nil
+}
+
+func (c *conversation) addResponse(r *transport.Response) error {
+	if r == nil {
+		return errors.New("no response")
+	}
+	if c.open > 0 {
+		return fmt.Errorf("%d tool calls of the response before it are unanswered", c.open)
+	}
+	if len(c.messages) == 0 {
+		return errors.New("a response needs a message that it responds to")
+	}
+	c.prev, c.sent = c.sent, len(c.messages)
+	c.last, c.input = r, false
+	c.counts.add(r)
+	if m, ok := r.Replay(); ok {
+		c.messages = append(c.messages, m)
+	}
+	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
+	c.pending = r.StopReason == transport.StopPauseTurn || goesOn && len(r.PendingServerCalls()) > 0
+	c.calls, c.owned = nil, true
+	if r.StopReason != transport.StopRefusal {
+		c.calls = newCalls(r.ToolCalls())
+	}
+	if c.open = len(c.calls); c.open == 0 && !c.pending {
+		c.addWaiting()
+	}
+	return nil
+}
+
+func newCalls(tcs []transport.ToolCall) []call {
+	if len(tcs) == 0 {
+		return nil
+	}
+	calls := make([]call, len(tcs))
+	for i, tc := range tcs {
+		calls[i].ToolCall = tc
+	}
+	return calls
+}
+
+// find returns the call of that id, for writing.
+func (c *conversation) find(id string) (*call, error) {
+	if !c.owned {
+		c.calls, c.owned = slices.Clone(c.calls), true
+	}
+	for i := range c.calls {
+		if c.calls[i].ID == id {
+			return &c.calls[i], nil
+		}
+	}
+	return nil, fmt.Errorf("no open tool call has the id %q", id)
+}
+
+func (c *conversation) addStarted(ids []string) error {
+	for _, id := range ids {
+		cl, err := c.find(id)
+		if err != nil {
+			return err
+		}
+		cl.started = true
+	}
+	return nil
+}
+
+func (c *conversation) addResult(b transport.Block, final bool) error {
+	id := b.ToolUseID()
+	if b.Type() != transport.TypeToolResult || id == "" {
+		return errors.New("not a tool_result block with a tool_use_id")
+	}
+	cl, err := c.find(id)
+	if err != nil {
+		return err
+	}
+	if !cl.result.IsZero() {
+		return fmt.Errorf("tool call %q has a result already", id)
+	}
+	cl.result = b
+	c.final = c.final || final
+	if c.open--; c.open > 0 {
+		return nil
+	}
+	content := make([]transport.Block, len(c.calls))
+	for i := range c.calls {
+		content[i] = c.calls[i].result
+	}
+	c.calls = nil
+	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content})
+	if !c.pending {
+		c.addWaiting()
+	}
+	return nil
+}
+
+func (c *conversation) addAsks(asks []Ask) error {
+	for i := range asks {
+		cl, err := c.find(asks[i].CallID)
+		if err != nil {
+			return err
+		}
+		cl.ask = &asks[i]
+	}
+	return nil
+}
+
+func (c *conversation) addDecision(d *Decision) error {
+	if d == nil {
+		return errors.New("no decision")
+	}
+	cl, err := c.find(d.CallID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case cl.ask == nil:
+		return fmt.Errorf("tool call %q does not wait for approval", d.CallID)
+	case cl.decision != nil:
+		return fmt.Errorf("tool call %q has been decided already", d.CallID)
+	case cl.ask.Hash != d.Hash:
+		return fmt.Errorf("tool call %q: the decision was made for other arguments; ask again", d.CallID)
+	}
+	cl.decision = d
+	return nil
+}
+
+// draft returns a copy to add records to, which c does not notice.
+func (c conversation) draft() conversation {
+	c.owned = false
+	return c
+}
+
+// fork returns a copy that shares what is laid down. Adding to either leaves
+// the other as it is.
+func (c conversation) fork() conversation {
+	c.messages = slices.Clip(c.messages)
+	c.waiting = slices.Clip(c.waiting)
+	return c.draft()
+}

@@ -1,0 +1,165 @@
+package memory
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Log is a conversation: records that are appended and never changed. From
+// them it keeps the messages of the next request, each block as the bytes that
+// came, and the [State] by which the next action is chosen.
+//
+// A Log may be read by many goroutines while one appends. The zero Log is empty
+// and ready to use, and is kept in memory only.
+type Log struct {
+	mu      sync.RWMutex
+	older   [][]Record // records shared with the logs this one was forked from
+	records []Record   // records of its own
+	n       int
+	conv    conversation
+
+	id    string
+	store Store
+}
+
+// NewLog makes an empty log that is kept in memory only.
+func NewLog() *Log { return new(Log) }
+
+// ID is the session's id in its store, or "" for a log without one.
+func (l *Log) ID() string { return l.id }
+
+// Append lays records at the end of the log, all of them or none. Where the log
+// has a store they are durable when Append returns. A record without a time
+// gets the present one.
+//
+// It fails if a record doesn't fit what is there: a result for a call that
+// nobody made, or a response while calls are unanswered. The log is then
+// unchanged.
+func (l *Log) Append(ctx context.Context, records ...Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.conv.draft()
+	now := time.Time{}
+	for i := range records {
+		if records[i].Time.IsZero() {
+			if now.IsZero() {
+				now = time.Now()
+			}
+			records[i].Time = now
+		}
+		if err := next.add(&records[i]); err != nil {
+			return fmt.Errorf("log record %d (%s): %w", l.n+i, records[i].Kind, err)
+		}
+	}
+	if l.store != nil {
+		if err := l.store.Append(ctx, l.id, l.n, records...); err != nil {
+			return fmt.Errorf("session %q: %w", l.id, err)
+		}
+	}
+	l.conv = next
+	l.records = append(l.records, records...)
+	l.n += len(records)
+	return nil
+}
+
+// Len is the number of records.
+func (l *Log) Len() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.n
+}
+
+// Records yields the records from position from on, with their positions: those
+// that are there when it begins.
+func (l *Log) Records(from int) iter.Seq2[int, Record] {
+	return func(yield func(int, Record) bool) {
+		l.mu.RLock()
+		parts := append(slices.Clip(l.older), l.records)
+		l.mu.RUnlock()
+		i := 0
+		for _, part := range parts {
+			for j := max(0, from-i); j < len(part); j++ {
+				if !yield(i+j, part[j]) {
+					return
+				}
+			}
+			i += len(part)
+		}
+	}
+}
+
+// Messages are the messages of the next request. The slice is shared; the
+// caller must not modify it.
+func (l *Log) Messages() []transport.Message {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Clip(l.conv.messages)
+}
+
+// State is what the records amount to.
+func (l *Log) State() State {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.conv.state()
+}
+
+// Fork returns a log that begins with all that this one holds now. Neither sees
+// what is appended to the other later. The records and their bytes are shared,
+// not copied. The new log has no store; see [ForkSession] for one that has.
+func (l *Log) Fork() *Log {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	f := &Log{older: slices.Clip(l.older), n: l.n, conv: l.conv.fork()}
+	if len(l.records) > 0 {
+		f.older = append(f.older, slices.Clip(l.records))
+	}
+	return f
+}
+
+// ForkAt is Fork of the log as it was when it had n records.
+func (l *Log) ForkAt(n int) (*Log, error) {
+	if n < 0 || n > l.Len() {
+		return nil, fmt.Errorf("fork at record %d: the log has %d records", n, l.Len())
+	}
+	f := new(Log)
+	for i, r := range l.Records(0) {
+		if i == n {
+			break
+		}
+		if err := f.conv.add(&r); err != nil {
+			return nil, fmt.Errorf("log record %d (%s): %w", i, r.Kind, err)
+		}
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	left := n
+	for _, part := range append(slices.Clip(l.older), l.records) {
+		if len(part) > left {
+			part = part[:left]
+		}
+		if left -= len(part); len(part) > 0 {
+			f.older = append(f.older, slices.Clip(part))
+		}
+	}
+	f.n = n
+	return f, nil
+}
+
+// HashCall is the hash that binds an approval to a tool call: to its id, its
+// name and its arguments as the model wrote them.
+func HashCall(c transport.ToolCall) string {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(c.ID), []byte(c.Toolset), []byte(c.Name), c.Input} {
+		fmt.Fprintf(h, "%d:", len(part))
+		h.Write(part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

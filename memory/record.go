@@ -1,0 +1,77 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Kind says what a record is about, and which of its fields are in use.
+type Kind string
+
+// The kinds of records. Only input, response and result reach the model; the
+// others are there so that the log alone tells what to do next.
+const (
+	// KindRun begins a run. Limits holds what can be decided by the log alone.
+	KindRun Kind = "run"
+	// KindInput is a message from outside: the user's, or an instruction. Message.
+	KindInput Kind = "input"
+	// KindResponse is what the model answered. Response.
+	KindResponse Kind = "response"
+	// KindStarted comes before tool calls are run. Calls. A call that was started
+	// and has no result when a log is loaded has an unknown outcome.
+	KindStarted Kind = "started"
+	// KindResult answers one tool call. Block, a tool_result; Final, Denied.
+	KindResult Kind = "result"
+	// KindAsk says that tool calls wait for approval. Asks.
+	KindAsk Kind = "ask"
+	// KindDecision approves or denies one waiting call. Decision.
+	KindDecision Kind = "decision"
+	// KindNote is for people and programs that read the log. Note, Data.
+	KindNote Kind = "note"
+)
+
+// A Record is what is laid into a log at once. It is immutable once appended.
+type Record struct {
+	Kind Kind
+	Time time.Time
+
+	Limits   *Limits
+	Message  transport.Message
+	Response *transport.Response
+	Calls    []string
+	Block    transport.Block
+	Final    bool // the call's tool ends the run
+	Asks     []Ask
+	Decision *Decision
+	Note     string // a word for what the note is, such as "interrupted"
+	Data     []byte // JSON
+}
+
+// Limits are the limits of a run that can be judged from its log alone. They
+// are recorded with it, so that a resumed run keeps them. A negative number
+// means no limit.
+type Limits struct {
+	Steps  int `json:"steps"`  // model calls
+	Pauses int `json:"pauses"` // pause_turn in a row
+	Cuts   int `json:"cuts"`   // responses in a row that max_tokens cut inside a tool call
+}
+
+// An Ask is a tool call that waits for a decision.
+type Ask struct {
+	CallID string `json:"call_id"`
+	// Hash binds the decision to the call's name and arguments; see [HashCall].
+	Hash   string `json:"hash"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// A Decision settles an [Ask].
+type Decision struct {
+	CallID  string `json:"call_id"`
+	Hash    string `json:"hash"`
+	Approve bool   `json:"approve"`
+	// Reason is what the model is told of a denial.
+	Reason string `json:"reason,omitempty"`
+	// Input, if not nil, replaces the call's arguments: a JSON object.
+	Input []byte `json:"-"`
+}

@@ -1,0 +1,79 @@
+package memory
+
+import "github.com/whorl-go/whorl/transport"
+
+// State is what a log's records amount to, for choosing what to do next.
+type State struct {
+	// Messages is the number of messages in the next request.
+	Messages int
+	// Sent is how many of them the request held that brought the newest response,
+	// and Before how many the one before that. 0 where there was none.
+	Sent, Before int
+
+	// Response is the newest response, or nil.
+	Response *transport.Response
+	// Input is true if an input stands behind the newest response: the model has
+	// not seen it yet.
+	Input bool
+	// Waiting is true if inputs wait for a place where they may stand.
+	Waiting bool
+
+	// Open are the tool calls that have no result yet, in order.
+	Open []OpenCall
+	// Final is true if a tool that ends the run has succeeded in this run.
+	Final bool
+
+	// Limits are those of the newest run; nil if no run has begun.
+	Limits *Limits
+	// Counts are of the newest run.
+	Counts Counts
+}
+
+// An OpenCall is a tool call without a result.
+type OpenCall struct {
+	transport.ToolCall
+	// Started is true if the call may have been run.
+	Started bool
+	// Ask is set if the call waits for approval, or did; Decision once it is settled.
+	Ask      *Ask
+	Decision *Decision
+}
+
+// Counts are sums over a run.
+type Counts struct {
+	Steps  int // responses
+	Pauses int // responses in a row, up to the newest, that paused
+	Cuts   int // responses in a row, up to the newest, that were cut inside a tool call
+	Empty  int // responses in a row, up to the newest, that ask for tools and call none
+}
+
+func (n *Counts) add(r *transport.Response) {
+	n.Steps++
+	calls := len(r.ToolCalls())
+	count(&n.Pauses, r.StopReason == transport.StopPauseTurn)
+	count(&n.Cuts, calls > 0 && r.StopReason != transport.StopToolUse)
+	count(&n.Empty, calls == 0 && r.StopReason == transport.StopToolUse)
+}
+
+func count(n *int, more bool) {
+	if *n++; !more {
+		*n = 0
+	}
+}
+
+func (c *conversation) state() State {
+	s := State{
+		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
+		Response: c.last, Input: c.input, Waiting: len(c.waiting) > 0,
+		Final: c.final, Limits: c.limits, Counts: c.counts,
+	}
+	if c.open > 0 {
+		s.Open = make([]OpenCall, 0, c.open)
+		for i := range c.calls {
+			if cl := &c.calls[i]; cl.result.IsZero() {
+				s.Open = append(s.Open, OpenCall{ToolCall: cl.ToolCall, Started: cl.started, Ask: cl.ask, Decision: cl.decision})
+			}
+		}
+	}
+	return s
+}
