@@ -1,0 +1,383 @@
+package tools
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An ArgumentError says how a call's arguments don't fit the tool's schema. Its
+// text is for the model: each problem has a path, what was expected there, and,
+// for an unknown name, the nearest known one.
+type ArgumentError struct {
+	Tool     string
+	Problems []Problem
+}
+
+// A Problem is one place where arguments don't fit.
+type Problem struct {
+	Path    string // for instance filter.tags[2]; empty for the arguments as a whole
+	Message string
+}
+
+// Error lists the problems, at most 10 of them.
+func (e *ArgumentError) Error() string {
+	const most = 10
+	var b strings.Builder
+	fmt.Fprintf(&b, "the arguments don't match the schema of tool %q, which was not run:", e.Tool)
+	for i, p := range e.Problems {
+		if i == most {
+			fmt.Fprintf(&b, "\n- and %d more", len(e.Problems)-most)
+			break
+		}
+		b.WriteString("\n- ")
+		if p.Path != "" {
+			b.WriteString(p.Path + ": ")
+		}
+		b.WriteString(p.Message)
+	}
+	return b.String()
+}
+
+// An inputSchema checks arguments. It is compiled once.
+type inputSchema struct {
+	raw      json.RawMessage
+	document any // raw, decoded
+	compiled *validator.Schema
+}
+
+const schemaURL = "https://tool.invalid/schema"
+
+// noLoader keeps a schema from fetching others.
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) {
+	return nil, errors.New("a tool's schema may refer to its own $defs only")
+}
+
+// compileSchema checks what the service demands of an input_schema (reference
+// §4.1, §7.6) and prepares the checking of arguments.
+func compileSchema(raw json.RawMessage) (*inputSchema, error) {
+	doc, err := decodeExact(raw)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	object, ok := doc.(map[string]any)
+	if !ok {
+		return nil, errors.New("schema: not a JSON object")
+	}
+	if object["type"] != "object" {
+		return nil, errors.New(`schema: the root must have "type":"object"`)
+	}
+	for _, union := range []string{"oneOf", "anyOf", "allOf"} {
+		if _, ok := object[union]; ok {
+			return nil, fmt.Errorf("schema: the service takes no %s at the root; put it inside a property", union)
+		}
+	}
+	c := validator.NewCompiler()
+	c.DefaultDraft(validator.Draft2020)
+	c.UseLoader(noLoader{})
+	c.AssertFormat()
+	c.AssertContent()
+	if err := c.AddResource(schemaURL, doc); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	compiled, err := c.Compile(schemaURL)
+	if err != nil {
+		return nil, fmt.Errorf("schema: not valid JSON Schema of draft 2020-12: %s", strings.ReplaceAll(err.Error(), schemaURL, ""))
+	}
+	return &inputSchema{raw: raw, document: doc, compiled: compiled}, nil
+}
+
+// check validates input, and returns the problems.
+func (s *inputSchema) check(input json.RawMessage) []Problem {
+	value, err := decodeExact(input)
+	if err != nil {
+		return []Problem{{Message: "not valid JSON: " + err.Error()}}
+	}
+	if path, n := outsized(value, ""); n != "" {
+		return []Problem{{Path: path, Message: "the number " + shorten(n) + " is out of range"}}
+	}
+	err = s.compiled.Validate(value)
+	var invalid *validator.ValidationError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &invalid):
+		return []Problem{{Message: err.Error()}}
+	}
+	var problems []Problem
+	for _, e := range leaves(invalid, nil) {
+		problems = append(problems, s.explain(e, value)...)
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { // the validator goes through maps
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(problems)
+}
+
+// decodeExact decodes one JSON value with numbers as they are written.
+func decodeExact(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
+}
+
+// outsized finds a number that no Go number holds, such as 1e999999999: working
+// with it exactly would take the machine's memory.
+func outsized(v any, path string) (where, number string) {
+	switch v := v.(type) {
+	case json.Number:
+		if len(v) > 400 {
+			return path, string(v)
+		}
+		if i := strings.IndexAny(string(v), "eE"); i >= 0 {
+			if e, err := strconv.Atoi(string(v[i+1:])); err != nil || e > 400 || e < -400 {
+				return path, string(v)
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if where, number = outsized(e, path+"["+strconv.Itoa(i)+"]"); number != "" {
+				return where, number
+			}
+		}
+	case map[string]any:
+		for _, key := range sortedKeys(v) {
+			e := v[key]
+			if where, number = outsized(e, joinPath(path, key)); number != "" {
+				return where, number
+			}
+		}
+	}
+	return "", ""
+}
+
+// leaves collects the errors that say something. Of the branches of a union it
+// takes those of the one that fits best.
+func leaves(e *validator.ValidationError, found []*validator.ValidationError) []*validator.ValidationError {
+	switch e.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		if best := bestBranch(e); best != nil {
+			return leaves(best, found)
+		}
+		return append(found, e)
+	}
+	if len(e.Causes) == 0 {
+		return append(found, e)
+	}
+	for _, cause := range e.Causes {
+		found = leaves(cause, found)
+	}
+	return found
+}
+
+// bestBranch is the only branch of a union that takes values of the type that
+// came, or nil.
+func bestBranch(union *validator.ValidationError) *validator.ValidationError {
+	var best *validator.ValidationError
+	for _, branch := range union.Causes {
+		wrongType := slices.ContainsFunc(leaves(branch, nil), func(e *validator.ValidationError) bool {
+			_, isType := e.ErrorKind.(*kind.Type)
+			return isType && len(e.InstanceLocation) == len(union.InstanceLocation)
+		})
+		if wrongType {
+			continue
+		}
+		if best != nil {
+			return nil
+		}
+		best = branch
+	}
+	return best
+}
+
+// explain turns one error into problems.
+func (s *inputSchema) explain(e *validator.ValidationError, value any) []Problem {
+	path, got := locate(value, e.InstanceLocation)
+	schema := s.at(e.SchemaURL)
+	one := func(format string, args ...any) []Problem {
+		return []Problem{{Path: path, Message: fmt.Sprintf(format, args...)}}
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.Type:
+		return one("expected %s, got %s", strings.Join(k.Want, " or "), describe(got))
+	case *kind.Required:
+		var problems []Problem
+		properties, _ := schema["properties"].(map[string]any)
+		for _, name := range k.Missing {
+			problems = append(problems, Problem{joinPath(path, name), "missing" + expectation(properties[name])})
+		}
+		return problems
+	case *kind.AdditionalProperties:
+		properties, _ := schema["properties"].(map[string]any)
+		known := sortedKeys(properties)
+		slices.Sort(k.Properties)
+		var problems []Problem
+		for _, name := range k.Properties {
+			message := "unknown field " + quoteName(name) + suggest(name, known)
+			if !strings.Contains(message, "did you mean") {
+				message += "; the fields are " + list(known)
+			}
+			problems = append(problems, Problem{path, message})
+		}
+		return problems
+	case *kind.Enum:
+		return one("expected one of %s, got %s", jsonList(k.Want), describe(got)+suggestValue(got, k.Want))
+	case *kind.Const:
+		return one("expected %s, got %s", brief(k.Want), describe(got))
+	case *kind.Pattern:
+		return one("expected text that matches %s, got %s", k.Want, describe(got))
+	case *kind.Format:
+		return one("expected a %s, got %s", formatName(k.Want), describe(got))
+	case *kind.ContentEncoding:
+		return one("expected %s text: %v", k.Want, k.Err)
+	case *kind.Minimum:
+		return one("expected at least %s, got %s", number(k.Want), describe(got))
+	case *kind.Maximum:
+		return one("expected at most %s, got %s", number(k.Want), describe(got))
+	case *kind.ExclusiveMinimum:
+		return one("expected more than %s, got %s", number(k.Want), describe(got))
+	case *kind.ExclusiveMaximum:
+		return one("expected less than %s, got %s", number(k.Want), describe(got))
+	case *kind.MultipleOf:
+		return one("expected a multiple of %s, got %s", number(k.Want), describe(got))
+	case *kind.MinItems:
+		return one("expected at least %d items, got %d", k.Want, k.Got)
+	case *kind.MaxItems:
+		return one("expected at most %d items, got %d", k.Want, k.Got)
+	case *kind.MinLength:
+		return one("expected at least %d characters, got %d", k.Want, k.Got)
+	case *kind.MaxLength:
+		return one("expected at most %d characters, got %d", k.Want, k.Got)
+	case *kind.AnyOf, *kind.OneOf:
+		return one("fits none of the allowed forms%s, got %s", expectation(schema), describe(got))
+	}
+	return one("%s", e.ErrorKind.LocalizedString(printer))
+}
+
+// at returns the subschema at a location in the schema.
+func (s *inputSchema) at(url string) map[string]any {
+	_, pointer, _ := strings.Cut(url, "#")
+	node := s.document
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if token == "" {
+			break
+		}
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(unescapePercent(token))
+		switch n := node.(type) {
+		case map[string]any:
+			node = n[token]
+		case []any:
+			i, err := strconv.Atoi(token)
+			if err != nil || i >= len(n) || i < 0 {
+				return nil
+			}
+			node = n[i]
+		default:
+			return nil
+		}
+	}
+	object, _ := node.(map[string]any)
+	return object
+}
+
+// locate writes the path of a place in value, and returns what stands there.
+func locate(value any, location []string) (path string, at any) {
+	for _, token := range location {
+		switch v := value.(type) {
+		case []any:
+			path += "[" + token + "]"
+			if i, err := strconv.Atoi(token); err == nil && i < len(v) {
+				value = v[i]
+			}
+		case map[string]any:
+			path = joinPath(path, token)
+			value = v[token]
+		}
+	}
+	return path, value
+}
+
+func number(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	return strings.TrimRight(r.FloatString(12), "0")
+}
+
+func formatName(format string) string {
+	if format == "date-time" {
+		return "date-time such as 2026-01-31T12:00:00Z"
+	}
+	return format
+}
+
+func suggestValue(got any, want []any) string {
+	text, ok := got.(string)
+	if !ok {
+		return ""
+	}
+	var names []string
+	for _, w := range want {
+		if s, ok := w.(string); ok {
+			names = append(names, s)
+		}
+	}
+	return suggest(text, names)
+}
+
+// decodeError tells of an error of encoding/json behind a successful check: a
+// number that doesn't fit its Go type, or a type that refuses its text.
+func decodeError(tool string, err error) error {
+	p := Problem{Message: err.Error()}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		p.Path = wrong.Field
+		p.Message = fmt.Sprintf("expected a value that fits %s, got %s", wrong.Type, wrong.Value)
+	}
+	return &ArgumentError{Tool: tool, Problems: []Problem{p}}
+}
+
+// describe tells what came, briefly.
+func describe(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "the string " + brief(v)
+	case bool, json.Number:
+		return fmt.Sprint(v)
+	case []any:
+		return fmt.Sprintf("an array of %d", len(v))
+	}
+	return "an object"
+}
+
+// brief is v as JSON, shortened.
+func brief(v any) string {
+	raw, err := rawjson.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return shorten(string(raw))
+}

@@ -1,0 +1,246 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Options are what a tool may say of itself beyond its name, description and
+// function. The zero value suits most tools.
+type Options struct {
+	// Traits tell the agent how the tool may be run.
+	Traits
+
+	// Schema is the input_schema to send in place of the one reflected from the
+	// function's argument: JSON Schema of draft 2020-12, an object at the root.
+	// Arguments are checked against it.
+	Schema json.RawMessage
+
+	// Strict asks the service to let the model write nothing but arguments that fit
+	// the schema. Such a schema may use part of JSON Schema only (reference §11).
+	Strict bool
+
+	// InputExamples are arguments as an example for the model: values that encode to
+	// JSON objects which fit the schema. In is a good type for them.
+	InputExamples []any
+
+	// DeferLoading hides the tool from the model until a tool search finds it. Not
+	// together with CacheControl.
+	DeferLoading bool
+
+	// AllowedCallers says who may call: "direct" and the versions of code execution
+	// (reference §4.4). Nil means direct.
+	AllowedCallers []string
+
+	// EagerInputStreaming asks the service to stream arguments without waiting for
+	// whole values. Nil leaves it to the service.
+	EagerInputStreaming *bool
+
+	// CacheControl puts a breakpoint after the tool. The agent places breakpoints
+	// itself, so leave it nil unless you know better.
+	CacheControl *transport.CacheControl
+
+	// Type makes the tool one that Anthropic has defined and the model was trained
+	// on, for instance "bash_20250124". Its schema and description are then not sent;
+	// the schema still checks arguments. Members are more members of its definition,
+	// a JSON object such as {"max_characters":10000}.
+	Type    string
+	Members json.RawMessage
+}
+
+// A FuncTool is a Go function that the model can call. [Func] and [Raw] make it.
+type FuncTool struct {
+	name    string
+	err     error // what is wrong with the tool
+	def     transport.ToolDefinition
+	traits  Traits
+	schema  *inputSchema
+	run     func(context.Context, json.RawMessage) (Result, error)
+	options Options
+}
+
+// Func makes a tool of fn. Its input_schema is reflected from In, a struct (or a
+// map, or a pointer to one): each exported field is a property under the name
+// that encoding/json gives it, required unless it has omitempty or omitzero or
+// is a pointer. Descriptions, bounds and so on come from tags as
+// invopop/jsonschema reads them:
+//
+//	type In struct {
+//		Query string `json:"query" jsonschema_description:"Words to look for"`
+//		Limit int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=50,default=10"`
+//	}
+//
+// A call's arguments are checked against the schema before fn runs, and then
+// decoded by encoding/json, but numbers in an any become a [json.Number], so
+// that none is rounded. What doesn't fit is answered with an [ArgumentError].
+//
+// What fn returns becomes the result that the model reads: a string as it is;
+// a [Result], [transport.Block], [Image], [Document] or [SearchResult], or a
+// slice of one of them, as blocks; nil and struct{} as an empty result; an error
+// as an is_error result; anything else as JSON.
+//
+// A mistake, such as a bad name or a type without a schema, is kept: Definition
+// returns it, and so does the constructor of the agent that is given the tool.
+func Func[In, Out any](name, description string, fn func(context.Context, In) (Out, error), options ...Options) *FuncTool {
+	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
+	t := &FuncTool{name: name}
+	switch {
+	case fn == nil:
+		t.err = errors.New("the function is nil")
+	case unencodable(out):
+		t.err = fmt.Errorf("Out: %s has no JSON form; return a string, a struct or a tools.Result", out)
+	case len(options) > 1:
+		t.err = errors.New("more than one Options")
+	}
+	if len(options) > 0 {
+		t.options = options[0]
+	}
+	schema := t.options.Schema
+	if t.err == nil && schema == nil {
+		schema, t.err = reflectSchema(in)
+	}
+	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
+		var arguments In
+		dec := json.NewDecoder(bytes.NewReader(input))
+		dec.UseNumber()
+		if err := dec.Decode(&arguments); err != nil {
+			return Result{}, decodeError(name, err)
+		}
+		value, err := fn(ctx, arguments)
+		if err != nil {
+			return Result{}, err
+		}
+		return resultOf(value)
+	}
+	t.define(description, schema)
+	return t
+}
+
+// Raw makes a tool of a JSON Schema and a function that takes the arguments as
+// the model wrote them. They have been checked against the schema.
+func Raw(name, description string, schema json.RawMessage, fn func(context.Context, json.RawMessage) (Result, error), options ...Options) *FuncTool {
+	t := &FuncTool{name: name, run: fn}
+	switch {
+	case fn == nil:
+		t.err = errors.New("the function is nil")
+	case len(options) > 1:
+		t.err = errors.New("more than one Options")
+	}
+	if len(options) > 0 {
+		t.options = options[0]
+	}
+	if t.options.Schema != nil {
+		schema = t.options.Schema
+	}
+	if schema == nil {
+		schema = json.RawMessage(`{"type":"object"}`)
+	}
+	t.define(description, schema)
+	return t
+}
+
+// namePattern is the service's (reference §4.1).
+var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+
+// define encodes the definition, once, or keeps what is wrong with the tool.
+func (t *FuncTool) define(description string, schema json.RawMessage) {
+	t.traits = t.options.Traits
+	if t.err == nil {
+		t.err = t.encode(description, schema)
+	}
+	if t.err != nil {
+		t.err = fmt.Errorf("tool %q: %w", t.name, t.err)
+	}
+}
+
+func (t *FuncTool) encode(description string, schema json.RawMessage) (err error) {
+	if !namePattern.MatchString(t.name) {
+		return fmt.Errorf("the name must match %s", namePattern)
+	}
+	if t.traits.Timeout < 0 || t.traits.MaxResultBytes < 0 {
+		return errors.New("Timeout and MaxResultBytes must not be negative")
+	}
+	o := t.options
+	if o.DeferLoading && o.CacheControl != nil {
+		return errors.New("DeferLoading and CacheControl exclude each other: what is deferred is not in the cached prefix")
+	}
+	if t.schema, err = compileSchema(schema); err != nil {
+		return err
+	}
+	var examples []json.RawMessage
+	for i, e := range o.InputExamples {
+		raw, err := rawjson.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("InputExamples[%d]: %w", i, err)
+		}
+		if problems := t.schema.check(raw); len(problems) > 0 {
+			return fmt.Errorf("InputExamples[%d] doesn't fit the schema: %w", i, &ArgumentError{Tool: t.name, Problems: problems})
+		}
+		examples = append(examples, raw)
+	}
+	var w objectWriter
+	if o.Type == "" {
+		w.text("name", t.name)
+		w.text("description", description)
+		w.raw("input_schema", schema)
+	} else {
+		w.text("type", o.Type)
+		w.text("name", t.name)
+	}
+	for key, value := range rawjson.Members(o.Members) {
+		w.raw(key, value)
+	}
+	w.flag("strict", o.Strict)
+	w.value("input_examples", examples, len(examples) > 0)
+	w.flag("defer_loading", o.DeferLoading)
+	w.value("allowed_callers", o.AllowedCallers, len(o.AllowedCallers) > 0)
+	w.value("eager_input_streaming", o.EagerInputStreaming, o.EagerInputStreaming != nil)
+	w.cacheControl(o.CacheControl)
+	t.def, err = w.definition()
+	return err
+}
+
+// Name is the name that the model calls the tool by.
+func (t *FuncTool) Name() string { return t.name }
+
+// Definition returns the tool's entry in a request's "tools", or what is wrong
+// with the tool.
+func (t *FuncTool) Definition() (transport.ToolDefinition, error) { return t.def, t.err }
+
+// Traits tells how the tool may be run.
+func (t *FuncTool) Traits() Traits { return t.traits }
+
+// Schema is the input_schema; nil if there is something wrong with the tool.
+func (t *FuncTool) Schema() json.RawMessage {
+	if t.schema == nil {
+		return nil
+	}
+	return t.schema.raw
+}
+
+// Call checks input against the schema and runs the function. The error for
+// arguments that don't fit is an [*ArgumentError].
+func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, error) {
+	if t.err != nil {
+		return Result{}, Fatal(t.err)
+	}
+	if len(rawjson.Trim(input)) == 0 {
+		input = json.RawMessage(`{}`)
+	}
+	if problems := t.schema.check(input); len(problems) > 0 {
+		return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
+	}
+	result, err := t.run(ctx, input)
+	if err != nil {
+		return Result{}, err
+	}
+	return sendable(result), nil
+}

@@ -1,0 +1,479 @@
+package tools
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/url"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+// reflectSchema makes the JSON Schema of what encoding/json decodes into t, as
+// the API takes it for input_schema: draft 2020-12, an object at the root,
+// shared and recursive types in $defs.
+//
+// invopop/jsonschema holds the schema and reads the field tags. The walk over
+// the types is ours, because what it makes of embedded, recursive, repeated and
+// self-encoding types is not what encoding/json does with them.
+func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
+	defer func() {
+		if v := recover(); v != nil { // in a method of the type, such as JSONSchema
+			err = fmt.Errorf("In: a method of %s panicked: %v", t, v)
+		}
+	}()
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	r := &reflector{
+		names: map[reflect.Type]string{}, taken: map[string]bool{}, building: map[reflect.Type]bool{},
+		recursive: map[reflect.Type]bool{}, hoisted: map[reflect.Type]bool{},
+		refs: map[string][]*jsonschema.Schema{}, defs: jsonschema.Definitions{},
+	}
+	s, err := r.schema(t, "In")
+	if err != nil {
+		return nil, err
+	}
+	root := *s
+	if name, ok := strings.CutPrefix(root.Ref, "#/$defs/"); ok && r.defs[name] != nil {
+		root = *r.defs[name]
+		if name == r.names[t] && !r.recursive[t] {
+			delete(r.defs, name)
+		}
+	}
+	if root.Type != "object" {
+		return nil, fmt.Errorf("In: a tool takes a JSON object, so %s must be a struct or a map", t)
+	}
+	r.inline()
+	if len(r.defs) > 0 {
+		root.Definitions = r.defs
+	}
+	raw, err = json.Marshal(&root)
+	if err != nil {
+		return nil, fmt.Errorf("In: %w", err)
+	}
+	return unescapeHTML(raw), nil
+}
+
+// A reflector makes the schema of one tool.
+type reflector struct {
+	names     map[reflect.Type]string // of types in defs
+	taken     map[string]bool
+	building  map[reflect.Type]bool // types whose schema is being made
+	recursive map[reflect.Type]bool
+	hoisted   map[reflect.Type]bool           // types whose own $defs are in defs
+	refs      map[string][]*jsonschema.Schema // the places that refer to a definition
+	defs      jsonschema.Definitions
+}
+
+var (
+	timeType          = reflect.TypeFor[time.Time]()
+	durationType      = reflect.TypeFor[time.Duration]()
+	rawMessageType    = reflect.TypeFor[json.RawMessage]()
+	numberType        = reflect.TypeFor[json.Number]()
+	urlType           = reflect.TypeFor[url.URL]()
+	bigIntType        = reflect.TypeFor[big.Int]()
+	unmarshalerType   = reflect.TypeFor[json.Unmarshaler]()
+	textType          = reflect.TypeFor[encoding.TextUnmarshaler]()
+	anyType           = reflect.TypeFor[any]()
+	integerPattern    = `^-?(0|[1-9][0-9]*)$`
+	wholeNumPattern   = `^(0|[1-9][0-9]*)$`
+	jsonNumberPattern = `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`
+)
+
+// anything is the schema that every value satisfies. It is never nil of Extras,
+// since invopop writes an altogether empty schema as "true".
+func anything() *jsonschema.Schema { return &jsonschema.Schema{Extras: map[string]any{}} }
+
+// schema makes the schema of t; path says where t stands, for errors.
+func (r *reflector) schema(t reflect.Type, path string) (*jsonschema.Schema, error) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if s, ok, err := r.ownSchema(t, path); ok || err != nil {
+		return s, err
+	}
+	if s, ok, err := wellKnown(t, path); ok || err != nil {
+		return s, err
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array:
+		return r.composite(t, path)
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return nil, fmt.Errorf("%s: encoding/json can't decode into the interface %s; use a concrete type", path, t)
+		}
+		return anything(), nil
+	case reflect.String:
+		return extend(t, &jsonschema.Schema{Type: "string"}), nil
+	case reflect.Bool:
+		return extend(t, &jsonschema.Schema{Type: "boolean"}), nil
+	case reflect.Float32, reflect.Float64:
+		return extend(t, &jsonschema.Schema{Type: "number"}), nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return extend(t, integer(t)), nil
+	}
+	return nil, fmt.Errorf(`%s: %s has no JSON form; leave the field out with json:"-", or use another type`, path, t)
+}
+
+// integer has the bounds of the small types. Those of 64 bits are left to the
+// decoder: they would only make the schema longer.
+func integer(t reflect.Type) *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "integer"}
+	bits := t.Bits()
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+	case reflect.Int8, reflect.Int16, reflect.Int32:
+		s.Minimum = json.Number(fmt.Sprint(-(int64(1) << (bits - 1))))
+		s.Maximum = json.Number(fmt.Sprint(int64(1)<<(bits-1) - 1))
+	default:
+		s.Minimum = "0"
+		if bits < 64 {
+			s.Maximum = json.Number(fmt.Sprint(int64(1)<<bits - 1))
+		}
+	}
+	return s
+}
+
+// wellKnown knows the types that decode themselves, or that don't decode as
+// their kind says.
+func wellKnown(t reflect.Type, path string) (*jsonschema.Schema, bool, error) {
+	switch t {
+	case timeType:
+		return &jsonschema.Schema{Type: "string", Format: "date-time"}, true, nil
+	case durationType:
+		return nil, false, fmt.Errorf("%s: time.Duration has no JSON schema; use an integer of seconds", path)
+	case urlType:
+		return nil, false, fmt.Errorf("%s: encoding/json doesn't decode a url.URL from a string; use a string and url.Parse", path)
+	case rawMessageType:
+		return anything(), true, nil
+	case numberType:
+		return &jsonschema.Schema{Type: "number"}, true, nil
+	case bigIntType:
+		return &jsonschema.Schema{Type: "integer"}, true, nil
+	}
+	pointer := reflect.PointerTo(t)
+	switch {
+	case t.Kind() == reflect.Interface:
+	case pointer.Implements(unmarshalerType):
+		return nil, false, fmt.Errorf("%s: %s decodes its own JSON, so its schema can't be seen; "+
+			`give it a method JSONSchema() *jsonschema.Schema, or the field a tag jsonschema:"type=…"`, path, t)
+	case pointer.Implements(textType):
+		return extend(t, &jsonschema.Schema{Type: "string"}), true, nil
+	}
+	return nil, false, nil
+}
+
+// composite makes the schema of a struct, map, slice or array. Structs and
+// recursive types become definitions; [reflector.inline] takes out of $defs
+// what is used once.
+func (r *reflector) composite(t reflect.Type, path string) (*jsonschema.Schema, error) {
+	if r.building[t] {
+		r.recursive[t] = true
+		return r.refer(t), nil
+	}
+	if name, ok := r.names[t]; ok && r.defs[name] != nil {
+		return r.refer(t), nil
+	}
+	r.building[t] = true
+	defer delete(r.building, t)
+
+	var s *jsonschema.Schema
+	var err error
+	switch t.Kind() {
+	case reflect.Struct:
+		s, err = r.structSchema(t, path)
+	case reflect.Map:
+		s, err = r.mapSchema(t, path)
+	default:
+		s, err = r.listSchema(t, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s = extend(t, s)
+	if t.Name() == "" || t.Kind() != reflect.Struct && !r.recursive[t] {
+		return s, nil
+	}
+	ref := r.refer(t)
+	r.defs[r.names[t]] = s
+	return ref, nil
+}
+
+func (r *reflector) listSchema(t reflect.Type, path string) (*jsonschema.Schema, error) {
+	elem := t.Elem()
+	if t.Kind() == reflect.Slice && elem.Kind() == reflect.Uint8 &&
+		!reflect.PointerTo(elem).Implements(unmarshalerType) && !reflect.PointerTo(elem).Implements(textType) {
+		return &jsonschema.Schema{Type: "string", ContentEncoding: "base64"}, nil
+	}
+	s := &jsonschema.Schema{Type: "array"}
+	if elem != anyType {
+		items, err := r.schema(elem, path+"[]")
+		if err != nil {
+			return nil, err
+		}
+		s.Items = items
+	}
+	if t.Kind() == reflect.Array {
+		n := uint64(t.Len())
+		s.MinItems, s.MaxItems = &n, &n
+	}
+	return s, nil
+}
+
+func (r *reflector) mapSchema(t reflect.Type, path string) (*jsonschema.Schema, error) {
+	s := &jsonschema.Schema{Type: "object"}
+	key := t.Key()
+	switch {
+	case key.Kind() == reflect.String, reflect.PointerTo(key).Implements(textType):
+	case key.Kind() >= reflect.Int && key.Kind() <= reflect.Int64:
+		s.PropertyNames = &jsonschema.Schema{Pattern: integerPattern}
+	case key.Kind() >= reflect.Uint && key.Kind() <= reflect.Uintptr:
+		s.PropertyNames = &jsonschema.Schema{Pattern: wholeNumPattern}
+	default:
+		return nil, fmt.Errorf("%s: encoding/json takes no map keys of type %s; use strings or integers", path, key)
+	}
+	if t.Elem() != anyType {
+		value, err := r.schema(t.Elem(), path+"{}")
+		if err != nil {
+			return nil, err
+		}
+		s.AdditionalProperties = value
+	}
+	return s, nil
+}
+
+// slot is the type that stands for every field when invopop is asked to read tags.
+type slot struct{}
+
+var slotType = reflect.TypeFor[slot]()
+
+// structSchema makes the schema of a struct: the fields are those of
+// encoding/json, and each has the keywords of its tags. To have invopop read
+// the tags it is shown a struct that has the same tags on fields of type slot,
+// and given the schemas of the fields, in order, where it asks for that of slot.
+func (r *reflector) structSchema(t reflect.Type, path string) (*jsonschema.Schema, error) {
+	var (
+		stand  []reflect.StructField
+		names  = map[string]string{} // of the stand-ins' fields
+		slots  []*jsonschema.Schema
+		result = &jsonschema.Schema{Type: "object", Properties: jsonschema.NewProperties(), AdditionalProperties: jsonschema.FalseSchema}
+		done   []property
+	)
+	fields := visibleFields(t)
+	if len(fields) == 0 && t.NumField() > 0 && !declaresNone(t) {
+		return nil, fmt.Errorf("%s: %s has no exported fields, so encoding/json decodes nothing into it; export them, or use another type", path, t)
+	}
+	for _, f := range fields {
+		p, err := r.property(t, f, path+"."+f.Name)
+		if err != nil {
+			return nil, err
+		}
+		if p.tags.ignored {
+			continue
+		}
+		name := fmt.Sprintf("F%d", len(stand))
+		names[name] = f.name
+		stand = append(stand, reflect.StructField{Name: name, Type: slotType, Tag: tagFor(name, p.tags.keywords, p.tags.extras)})
+		slots = append(slots, p.schema)
+		if len(p.tags.items) > 0 {
+			name := fmt.Sprintf("F%d", len(stand))
+			names[name] = f.name + "[]"
+			stand = append(stand, reflect.StructField{Name: name, Type: slotType, Tag: tagFor(name, p.tags.items, "")})
+			slots = append(slots, p.schema.Items)
+			p.itemDescription = p.schema.Items.Description
+		}
+		if p.tags.required || !f.optional {
+			result.Required = append(result.Required, f.name)
+		}
+		done = append(done, p)
+	}
+	reader := jsonschema.Reflector{
+		Anonymous:                  true,
+		RequiredFromJSONSchemaTags: true,
+		KeyNamer:                   func(key string) string { return names[key] },
+		Mapper: func(t reflect.Type) *jsonschema.Schema {
+			if t != slotType {
+				return nil
+			}
+			next := slots[0]
+			slots = slots[1:]
+			return next
+		},
+	}
+	if len(stand) > 0 {
+		read := reader.ReflectFromType(reflect.StructOf(stand))
+		result.OneOf, result.AnyOf = read.OneOf, read.AnyOf // by the tags oneof_required and anyof_required
+	}
+	for _, p := range done {
+		result.Properties.Set(p.name, p.finish())
+	}
+	return result, nil
+}
+
+// A property is a field on its way to becoming a schema.
+type property struct {
+	name   string
+	schema *jsonschema.Schema
+	tags   fieldTags
+
+	description, itemDescription string // the types' own, for where no tag gives one
+}
+
+// declaresNone reports whether every field of t is left out on purpose.
+func declaresNone(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("json") != "-" {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reflector) property(t reflect.Type, f field, path string) (property, error) {
+	p := property{name: f.name}
+	if f.through != nil {
+		return p, fmt.Errorf("%s: encoding/json can't reach it through a pointer to the unexported struct %s; embed the struct itself", path, f.through)
+	}
+	typ := f.Type
+	if alias := propertyAlias(t, f.name); alias != nil {
+		typ = alias
+	}
+	s, err := r.schema(typ, path)
+	if err != nil {
+		tags, tagErr := readTags(f.Tag, &jsonschema.Schema{})
+		switch {
+		case tags.ignored:
+			p.tags = tags
+			return p, nil
+		case tagErr != nil || !hasType(tags.keywords):
+			return p, err
+		}
+		s = anything()
+	}
+	if f.quoted {
+		s = quoted(s)
+	}
+	p.schema, p.description = s, s.Description
+	if p.tags, err = readTags(f.Tag, s); err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	if d := fieldDoc(t, f.Name); d != "" {
+		p.tags.description = d
+	}
+	return p, nil
+}
+
+// finish mends what invopop left of the schema.
+func (p property) finish() *jsonschema.Schema {
+	s := p.schema
+	s.Description = p.tags.description
+	if s.Description == "" {
+		s.Description = p.description
+	}
+	if p.itemDescription != "" {
+		s.Items.Description = p.itemDescription
+	}
+	if list, ok := s.Default.([]any); ok && s.Items != nil {
+		s.Default = typedList(list, s.Items.Type)
+	}
+	if p.tags.nullable {
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, {Type: "null"}}}
+	}
+	return s
+}
+
+// typedList gives the default of an array, which invopop leaves as the texts of
+// the tag, the type of the elements.
+func typedList(list []any, typ string) []any {
+	values := make([]any, len(list))
+	for i, v := range list {
+		text, ok := v.(string)
+		switch {
+		case ok && (typ == "integer" || typ == "number") && isNumber(text):
+			values[i] = json.Number(text)
+		case ok && typ == "boolean":
+			values[i] = text == "true"
+		default:
+			values[i] = v
+		}
+	}
+	return values
+}
+
+func hasType(keywords []keyword) bool {
+	for _, k := range keywords {
+		if k.name == "type" {
+			return true
+		}
+	}
+	return false
+}
+
+// quoted is the schema of a value that the option "string" of a json tag puts
+// in quotes.
+func quoted(s *jsonschema.Schema) *jsonschema.Schema {
+	q := &jsonschema.Schema{Type: "string"}
+	switch s.Type {
+	case "integer":
+		q.Pattern = integerPattern
+		if s.Minimum == "0" {
+			q.Pattern = wholeNumPattern
+		}
+	case "number":
+		q.Pattern = jsonNumberPattern
+	case "boolean":
+		q.Enum = []any{"true", "false"}
+	case "string":
+		q.Pattern = `^".*"$`
+	default:
+		return s
+	}
+	return q
+}
+
+// unescapeHTML undoes encoding/json's escaping of "<", ">" and "&", which makes
+// patterns and descriptions hard to read.
+func unescapeHTML(raw []byte) []byte {
+	if !bytes.Contains(raw, []byte(`\u00`)) {
+		return raw
+	}
+	out := raw[:0:0]
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			out = append(out, raw[i])
+			continue
+		}
+		if i+6 <= len(raw) {
+			switch string(raw[i : i+6]) {
+			case `\u003c`:
+				out = append(out, '<')
+				i += 5
+				continue
+			case `\u003e`:
+				out = append(out, '>')
+				i += 5
+				continue
+			case `\u0026`:
+				out = append(out, '&')
+				i += 5
+				continue
+			}
+		}
+		out = append(out, raw[i], raw[i+1])
+		i++
+	}
+	return out
+}
+
+// isNumber reports whether text is a JSON number.
+func isNumber(text string) bool {
+	var n json.Number
+	return text != "" && text[0] != '"' && text != "null" && json.Unmarshal([]byte(text), &n) == nil
+}
