@@ -359,3 +359,7 @@ func Merge(base, over []byte) []byte {
 	})
 	return append(out, '}')
 }
+
+// Skip returns the index after the value that starts at text[i], or -1 if none
+// starts there. What is inside the value isn't checked.
+func Skip(text []byte, i int) int { return skipValue(text, i) }

@@ -1,0 +1,445 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// mostIterations is how often the service samples in one request with server
+// tools before it pauses the turn (reference §6.1).
+const mostIterations = 10
+
+// An answer is a response in the making.
+type answer struct {
+	s      *Server
+	r      *request
+	ctx    context.Context
+	out    output
+	id     string
+	number uint64 // of the response, for signatures
+	charge charge
+	prefix prefix
+	turn   *Turn
+
+	begun      bool
+	content    []transport.Block // sent so far
+	thoughts   int               // thinking blocks sent so far
+	outTokens  int
+	thinkToken int
+	web        webUsage
+	iterations int
+	input      int // summed over the iterations
+	stop       transport.StopReason
+	stopSeq    string
+	details    *transport.StopDetails
+	stopped    bool // nothing more may be sent
+}
+
+// webUsage counts server tool calls, for usage and for max_uses.
+type webUsage struct {
+	searches, fetches int
+}
+
+// run makes the response and sends it. An error before anything was sent is
+// returned; a later one is sent as an error event.
+func (a *answer) run() *Refusal {
+	if a.r.maxTokens == 0 {
+		a.begin()
+		a.stop = transport.StopMaxTokens
+		a.finish()
+		return nil
+	}
+	pending := a.r.pendingAtEnd()
+	for i := 0; ; i++ {
+		if i == 0 && len(pending) > 0 {
+			a.begin()
+			for _, p := range pending {
+				a.sendResult(p.block)
+			}
+			a.turn.Messages = a.messagesSoFar()
+		}
+		a.turn.Step = i
+		reply, err := a.s.opts.Model.Respond(a.ctx, a.turn)
+		if err != nil {
+			return a.fail(err)
+		}
+		a.begin()
+		again := a.say(reply, i == mostIterations-1)
+		if !again || a.stopped {
+			break
+		}
+		a.turn.Messages = a.messagesSoFar()
+	}
+	if err := a.ctx.Err(); err != nil {
+		return a.fail(err)
+	}
+	a.finish()
+	return nil
+}
+
+// fail sends err, or returns it if nothing was sent yet.
+func (a *answer) fail(err error) *Refusal {
+	var why *Refusal
+	if !errors.As(err, &why) {
+		why = InternalError()
+		why.Message = fmt.Sprintf("Internal server error (the simulator's model failed: %v)", err)
+	}
+	if !a.begun {
+		return why
+	}
+	a.out.fail(why)
+	return nil
+}
+
+// begin sends the start of the response, once. From here on what the request
+// wrote to the cache can be read.
+func (a *answer) begin() {
+	if a.begun {
+		return
+	}
+	a.begun = true
+	a.s.cache.commit(a.charge)
+	a.out.begin(a)
+}
+
+// messagesSoFar is the conversation with what was sent of this response.
+func (a *answer) messagesSoFar() []transport.Message {
+	n := len(a.r.messages)
+	list := a.turn.Messages[:n:n]
+	if len(a.content) == 0 {
+		return list
+	}
+	return append(list, transport.Message{Role: transport.RoleAssistant, Content: a.content[:len(a.content):len(a.content)]})
+}
+
+// say sends a reply. It reports whether the model is to be asked again, because
+// server tools were called.
+func (a *answer) say(reply *Reply, last bool) bool {
+	a.iterations++
+	a.input += a.charge.input
+	if a.iterations > 1 {
+		for _, b := range a.content {
+			a.input += EstimateTokens(len(b.Raw()))
+		}
+	}
+	a.stop, a.stopSeq, a.details = reply.StopReason, reply.StopSequence, reply.StopDetails
+	thinking, clientCalls := 0, false
+	for _, p := range reply.Content {
+		switch p.kind {
+		case partThinking, partRedacted:
+			thinking++
+		case partCall:
+			clientCalls = true
+		}
+	}
+	if !a.r.thinks() {
+		thinking = 0
+	}
+	of := a.thoughts + thinking
+	again := false
+	for i, p := range reply.Content {
+		if a.stopped || a.ctx.Err() != nil {
+			return false
+		}
+		switch p.kind {
+		case partText:
+			a.sendText(p, reply)
+		case partThinking, partRedacted:
+			if thinking > 0 {
+				a.sendThinking(p, of, reply)
+			}
+		case partCall:
+			a.sendCall(p, reply)
+		case partServerCall:
+			call := a.sendCall(p, reply)
+			pause := last || reply.StopReason == transport.StopPauseTurn && i == len(reply.Content)-1
+			if a.stopped || clientCalls {
+				continue // deferred: its result opens a later response
+			}
+			if pause {
+				a.stop = transport.StopPauseTurn
+				return false
+			}
+			b := a.s.readBlock(call)
+			a.sendResult(&b)
+			again = true
+		case partRaw:
+			a.sendRaw(p.raw)
+		}
+	}
+	if a.stopped {
+		return false
+	}
+	if a.stop == "" {
+		switch {
+		case clientCalls:
+			a.stop = transport.StopToolUse
+		case again && !last:
+			return true
+		default:
+			a.stop = transport.StopEndTurn
+		}
+	}
+	return false
+}
+
+// room is how many bytes of output max_tokens leaves.
+func (a *answer) room() int { return max(0, 4*(a.r.maxTokens-a.outTokens)) }
+
+// add notes a block that was sent whole.
+func (a *answer) add(raw []byte, tokens int) {
+	a.outTokens += tokens
+	if b, err := transport.ParseBlock(raw); err == nil {
+		a.content = append(a.content, b)
+	}
+	b := a.s.readBlock(raw)
+	a.prefix.add(transport.RoleAssistant, &b)
+}
+
+// cutOff ends the response at max_tokens.
+func (a *answer) cutOff() {
+	a.stopped = true
+	a.stop, a.stopSeq, a.details = transport.StopMaxTokens, "", nil
+}
+
+func (a *answer) sendText(p Part, reply *Reply) {
+	text := strings.ToValidUTF8(p.text, "\ufffd")
+	cut := false
+	if room := a.room(); len(text) > room {
+		text, cut = cutText(text, room), true
+	}
+	for _, stop := range a.r.stops {
+		if i := strings.Index(text, stop); i >= 0 && stop != "" {
+			text = text[:i]
+			cut = false
+			a.stopped = true
+			a.stop, a.stopSeq, a.details = transport.StopStopSequence, stop, nil
+		}
+	}
+	if a.stopped && text == "" {
+		return
+	}
+	var citations [][]byte
+	for _, c := range p.citations {
+		citations = append(citations, a.s.citation(a.r, c))
+	}
+	raw := append(make([]byte, 0, len(text)+64), `{"type":"text","text":`...)
+	raw = rawjson.AppendString(raw, text)
+	if citations != nil {
+		raw = append(raw, `,"citations":[`...)
+		for i, c := range citations {
+			if i > 0 {
+				raw = append(raw, ',')
+			}
+			raw = append(raw, c...)
+		}
+		raw = append(raw, ']')
+	}
+	raw = append(raw, '}')
+	start := `{"type":"text","text":""}`
+	if citations != nil {
+		start = `{"type":"text","text":"","citations":[]}`
+	}
+	a.out.start([]byte(start), raw)
+	for _, c := range citations {
+		a.out.delta(append(append([]byte(`{"type":"citations_delta","citation":`), c...), '}'))
+	}
+	a.sendPieces(text, `{"type":"text_delta","text":`, reply)
+	a.out.stop()
+	a.add(raw, EstimateTokens(len(text)))
+	if cut {
+		a.cutOff()
+	}
+}
+
+func cutText(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}
+
+// sendPieces sends text as deltas that are cut at awkward places.
+func (a *answer) sendPieces(text, opening string, reply *Reply) {
+	var buf []byte
+	for len(text) > 0 && a.ctx.Err() == nil {
+		n := reply.DeltaBytes
+		if n <= 0 {
+			n = a.out.pieceSize(len(text))
+		}
+		piece := cutText(text, n)
+		if piece == "" {
+			_, size := utf8.DecodeRuneInString(text)
+			piece = text[:size]
+		}
+		text = text[len(piece):]
+		if reply.Delay > 0 {
+			a.wait(reply.Delay)
+		}
+		buf = append(buf[:0], opening...)
+		buf = rawjson.AppendString(buf, piece)
+		a.out.delta(append(buf, '}'))
+	}
+}
+
+func (a *answer) wait(d time.Duration) {
+	a.out.flush()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-a.ctx.Done():
+	}
+}
+
+func (a *answer) sendThinking(p Part, of int, reply *Reply) {
+	tokens := max(1, EstimateTokens(len(p.text)))
+	if 4*tokens > a.room() {
+		a.cutOff()
+		return
+	}
+	omitted := a.omits()
+	text := strings.ToValidUTF8(p.text, "\ufffd")
+	if omitted {
+		text = ""
+	}
+	t := thought{
+		ID: mix(a.number, uint64(a.thoughts)+1), Response: a.number, Index: a.thoughts, Of: of,
+		Before: a.prefix.thought, Prefix: a.prefix.hash, Model: a.r.model.id, Account: a.r.account,
+		Text: hashString(seedString, text), Tokens: tokens, Omitted: omitted,
+	}
+	// The prefix of a block that opens the assistant's words counts the change of role.
+	a.thoughts++
+	a.thinkToken += tokens
+	if p.kind == partRedacted {
+		raw := append([]byte(`{"type":"redacted_thinking","data":`), rawjson.AppendString(nil, a.s.sealer.sign(kindRedacted, t))...)
+		raw = append(raw, '}')
+		a.out.start(raw, raw)
+		a.out.stop()
+		a.add(raw, tokens)
+		return
+	}
+	signature := a.s.sealer.sign(kindSignature, t)
+	raw := append([]byte(`{"type":"thinking","thinking":`), rawjson.AppendString(nil, text)...)
+	raw = append(raw, `,"signature":`...)
+	raw = rawjson.AppendString(raw, signature)
+	raw = append(raw, '}')
+	a.out.start([]byte(`{"type":"thinking","thinking":"","signature":""}`), raw)
+	a.sendPieces(text, `{"type":"thinking_delta","thinking":`, reply)
+	a.out.delta(append(rawjson.AppendString([]byte(`{"type":"signature_delta","signature":`), signature), '}'))
+	a.out.stop()
+	a.add(raw, tokens)
+}
+
+// omits reports whether thinking text is left out of the answer.
+func (a *answer) omits() bool {
+	switch a.r.thinking.Display {
+	case "summarized", "updates":
+		return false
+	case "omitted":
+		return true
+	}
+	return a.r.model.omits
+}
+
+// sendCall sends a call of a client or server tool and returns its block.
+func (a *answer) sendCall(p Part, reply *Reply) []byte {
+	typ, idStart := transport.TypeToolUse, "toolu_"
+	if p.kind == partServerCall {
+		typ, idStart = transport.TypeServerToolUse, "srvtoolu_"
+	}
+	id := p.id
+	if id == "" {
+		id = a.s.newID(idStart)
+	}
+	head := append([]byte(`{"type":"`+typ+`","id":`), rawjson.AppendString(nil, id)...)
+	head = append(head, `,"name":`...)
+	head = rawjson.AppendString(head, p.name)
+	if p.toolset != "" {
+		head = append(head, `,"toolset_name":`...)
+		head = rawjson.AppendString(head, p.toolset)
+	}
+	head = append(head, `,"input":`...)
+	const tail = `,"caller":{"type":"direct"}}`
+	input := string(p.input)
+	cut := false
+	whole := input
+	if room := a.room(); len(input) > room {
+		input, cut = cutText(input, room), true
+		whole = string(closeJSON(input))
+	}
+	raw := append(append(append(make([]byte, 0, len(head)+len(whole)+len(tail)), head...), whole...), tail...)
+	a.out.start([]byte(string(head)+"{}"+tail), raw)
+	a.out.delta([]byte(`{"type":"input_json_delta","partial_json":""}`))
+	if input != "{}" {
+		a.sendPieces(input, `{"type":"input_json_delta","partial_json":`, reply)
+	}
+	a.out.stop()
+	a.add(raw, EstimateTokens(len(input)+len(p.name)))
+	if cut {
+		a.cutOff()
+	}
+	return raw
+}
+
+// closeJSON makes a valid object of the start of one: the unfinished member is
+// dropped, as the service does in an answer that isn't streamed (reference §6.2).
+func closeJSON(start string) []byte {
+	for n := len(start); n > 0; n-- {
+		for _, end := range []string{"}", "]}", "}}"} {
+			if c := start[n-1]; c != ',' && c != ':' {
+				if out := []byte(start[:n] + end); json.Valid(out) {
+					return out
+				}
+			}
+		}
+	}
+	return []byte("{}")
+}
+
+// sendResult carries out a server call and sends its result.
+func (a *answer) sendResult(call *block) {
+	raw := a.s.serverResult(a, call)
+	a.out.start(raw, raw)
+	a.out.stop()
+	a.add(raw, 0)
+}
+
+func (a *answer) sendRaw(raw []byte) {
+	a.out.start(raw, raw)
+	a.out.stop()
+	a.add(raw, EstimateTokens(len(raw)))
+}
+
+func (a *answer) finish() { a.out.finish(a) }
+
+// pendingAtEnd lists the server calls that wait for their results at the end of
+// the conversation: a paused turn, or one whose client calls were answered.
+func (r *request) pendingAtEnd() []place {
+	turns := r.turns()
+	if n := len(turns); n > 0 && turns[n-1].role == transport.RoleUser {
+		turns = turns[:n-1]
+		for i := len(r.messages) - 1; i >= 0 && r.messages[i].role == transport.RoleUser; i-- {
+			for j := range r.messages[i].blocks {
+				if r.messages[i].blocks[j].typ != transport.TypeToolResult {
+					return nil
+				}
+			}
+		}
+	}
+	if len(turns) == 0 {
+		return nil
+	}
+	return turns[len(turns)-1].pendingCalls()
+}

@@ -1,0 +1,151 @@
+package simulator
+
+import (
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A LookbackRule is a reading of the rule that the service looks for an earlier
+// cache entry at 20 positions back from a breakpoint (reference §8.1), which
+// doesn't say what a position is.
+type LookbackRule int
+
+const (
+	// LookbackBlocks counts every content block as a position: the stricter reading.
+	LookbackBlocks LookbackRule = iota
+	// LookbackRuns counts a run of tool calls, or of tool results, in one message as
+	// one position.
+	LookbackRuns
+)
+
+// lookback is how many positions are checked, the breakpoint's own included.
+const lookback = 20
+
+// A position is the end of a block of the prompt, where a cache entry may end.
+type position struct {
+	hash   uint64 // of the whole prompt up to here
+	tokens int    // likewise
+	mark   transport.TTL
+	joins  bool // counts as one position with the one before it, under LookbackRuns
+	fixed  bool // no mark may stand here: thinking, empty text
+}
+
+// An entry of the cache is a prefix that was written at a breakpoint.
+type entry struct {
+	expires time.Time
+	ttl     time.Duration
+}
+
+// promptCache is what the service's cache holds, for all accounts.
+type promptCache struct {
+	mu      sync.Mutex
+	rule    LookbackRule
+	entries map[uint64]entry
+	sweepAt int // the number of entries at which the expired ones are removed
+}
+
+// A charge is what the cache makes of a prompt.
+type charge struct {
+	input, read      int // tokens
+	write5m, write1h int
+	minimum          bool // something was marked but too short to be cached
+
+	writes []write // to be done once the response begins
+	start  time.Time
+}
+
+type write struct {
+	hash uint64
+	ttl  time.Duration
+}
+
+func durationOf(ttl transport.TTL) time.Duration {
+	if ttl == transport.TTL1h {
+		return time.Hour
+	}
+	return 5 * time.Minute
+}
+
+// price looks the prompt up, without changing what is cached but the lifetime
+// of what is read.
+func (c *promptCache) price(positions []position, minimum int, now time.Time) charge {
+	ch := charge{start: now}
+	if len(positions) == 0 {
+		return ch
+	}
+	total := positions[len(positions)-1].tokens
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lastMark := 0
+	for i, p := range positions {
+		if p.mark == "" {
+			continue
+		}
+		if p.tokens < minimum {
+			ch.minimum = true
+			continue
+		}
+		lastMark = p.tokens
+		checked := 0
+		for j := i; j >= 0 && checked < lookback; j-- {
+			q := positions[j]
+			if q.tokens <= ch.read && ch.read > 0 {
+				break
+			}
+			if e, ok := c.entries[q.hash]; ok && now.Before(e.expires) {
+				ch.read = q.tokens
+				e.expires = now.Add(e.ttl)
+				c.entries[q.hash] = e
+				break
+			}
+			if c.rule == LookbackBlocks || !q.joins {
+				checked++
+			}
+		}
+		ch.writes = append(ch.writes, write{p.hash, durationOf(p.mark)})
+	}
+	if lastMark == 0 {
+		ch.input = total
+		return ch
+	}
+	ch.input = total - lastMark
+	// What is new up to the last 1h mark is billed as 1h, the rest as 5m (reference §8.2).
+	billed := ch.read
+	for _, p := range positions {
+		if p.mark == transport.TTL1h && p.tokens >= minimum && p.tokens > billed {
+			ch.write1h += p.tokens - billed
+			billed = p.tokens
+		}
+	}
+	if lastMark > billed {
+		ch.write5m = lastMark - billed
+	}
+	return ch
+}
+
+// commit writes what price found to be written. The service does so when its
+// response begins; the lifetime counts from the start of the request.
+func (c *promptCache) commit(ch charge) {
+	if len(ch.writes) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range ch.writes {
+		e, ok := c.entries[w.hash]
+		if ok && ch.start.Before(e.expires) && e.ttl > w.ttl {
+			w.ttl = e.ttl
+		}
+		c.entries[w.hash] = entry{expires: ch.start.Add(w.ttl), ttl: w.ttl}
+	}
+	if len(c.entries) > c.sweepAt {
+		for h, e := range c.entries {
+			if !ch.start.Before(e.expires) {
+				delete(c.entries, h)
+			}
+		}
+		c.sweepAt = max(1<<16, 2*len(c.entries))
+	}
+}

@@ -1,0 +1,338 @@
+package simulator
+
+import (
+	"strings"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A turn is a run of messages of one role: the service merges them before it
+// looks at the order of blocks (reference §2.5).
+type turn struct {
+	role   transport.Role
+	blocks []place
+	last   int // index of its last message
+}
+
+// A place is a block and where it stands in the request.
+type place struct {
+	*block
+	message, index int
+}
+
+// turns merges consecutive messages of one role. System messages stand apart
+// and don't separate the turns around them.
+func (r *request) turns() []turn {
+	var list []turn
+	for i, m := range r.messages {
+		if m.role == transport.RoleSystem {
+			continue
+		}
+		if len(list) == 0 || list[len(list)-1].role != m.role {
+			list = append(list, turn{role: m.role, blocks: make([]place, 0, len(m.blocks))})
+		}
+		t := &list[len(list)-1]
+		t.last = i
+		for j := range m.blocks {
+			t.blocks = append(t.blocks, place{&m.blocks[j], i, j})
+		}
+	}
+	return list
+}
+
+// checkConversation applies the rules on the order of messages and blocks:
+// rows 32 to 62 of the reference's table.
+func (r *request) checkConversation() *Refusal {
+	if len(r.messages) == 0 {
+		return refuse("messages: at least one message is required")
+	}
+	if len(r.messages) > 100_000 {
+		return refuse("messages: Too many messages (%d). The maximum is 100000.", len(r.messages))
+	}
+	for i, m := range r.messages {
+		if why := r.checkText(i, m); why != nil {
+			return why
+		}
+	}
+	if why := r.checkSystemMessages(); why != nil {
+		return why
+	}
+	turns := r.turns()
+	if why := checkIDs(turns); why != nil {
+		return why
+	}
+	for i := range turns {
+		var next *turn
+		if i+1 < len(turns) {
+			next = &turns[i+1]
+		}
+		var prev *turn
+		if i > 0 {
+			prev = &turns[i-1]
+		}
+		switch turns[i].role {
+		case transport.RoleAssistant:
+			if why := r.checkServerCalls(turns, i); why != nil {
+				return why
+			}
+			if why := checkAnswered(&turns[i], next); why != nil {
+				return why
+			}
+		case transport.RoleUser:
+			if why := checkResults(&turns[i], prev); why != nil {
+				return why
+			}
+		}
+	}
+	return r.checkEnd(turns)
+}
+
+// checkText refuses messages and texts that are empty.
+func (r *request) checkText(i int, m *message) *Refusal {
+	if len(m.blocks) == 0 {
+		if m.role == transport.RoleUser {
+			return refuse("messages.%d: all messages must have non-empty content except for the optional final assistant message", i)
+		}
+		return nil
+	}
+	for j := range m.blocks {
+		b := &m.blocks[j]
+		switch {
+		case b.text == textEmpty && b.mark != "":
+			return refuse("messages.%d.content.%d.text: cache_control cannot be set for empty text blocks", i, j)
+		case b.text == textEmpty:
+			return refuse("messages: text content blocks must be non-empty")
+		case b.text == textSpace && len(m.blocks) == 1:
+			return refuse("messages: text content blocks must contain non-whitespace text")
+		}
+	}
+	return nil
+}
+
+// checkIDs refuses a second call of one id.
+func checkIDs(turns []turn) *Refusal {
+	seen := make(map[string]struct{}, 2*len(turns))
+	for i := range turns {
+		for _, b := range turns[i].blocks {
+			if b.typ != transport.TypeToolUse && !b.isServerCall() {
+				continue
+			}
+			if _, twice := seen[b.id]; twice {
+				return refuse("messages.%d.content.%d: `tool_use` ids must be unique", b.message, b.index)
+			}
+			seen[b.id] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// calls lists the client calls of an assistant turn that have to be answered:
+// those in front of its last fallback block were made by a model that refused.
+func (t *turn) calls() []place {
+	var list []place
+	for _, b := range t.blocks {
+		switch b.typ {
+		case transport.TypeToolUse:
+			list = append(list, b)
+		case transport.TypeFallback:
+			list = list[:0]
+		}
+	}
+	return list
+}
+
+// checkAnswered refuses an assistant turn whose calls are not all answered by
+// the leading run of results in the turn that follows it.
+func checkAnswered(t, next *turn) *Refusal {
+	calls := t.calls()
+	if len(calls) == 0 {
+		return nil
+	}
+	answered := make(map[string]bool, len(calls))
+	if next != nil {
+		for _, b := range next.blocks {
+			if b.typ != transport.TypeToolResult {
+				break
+			}
+			answered[b.id] = true
+		}
+	}
+	var missing []string
+	for _, c := range calls {
+		if !answered[c.id] {
+			missing = append(missing, c.id)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return refuse("messages.%d: `tool_use` ids were found without `tool_result` blocks immediately after: %s. "+
+		"Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
+		calls[0].message, strings.Join(missing, ", "))
+}
+
+// checkResults refuses results that answer no call of the turn before, or one
+// twice.
+func checkResults(t, prev *turn) *Refusal {
+	var open map[string]int // calls of the turn before, and how often each was answered
+	for _, b := range t.blocks {
+		if b.typ != transport.TypeToolResult {
+			continue
+		}
+		if open == nil {
+			open = map[string]int{}
+			if prev != nil {
+				for _, c := range prev.calls() {
+					open[c.id] = 0
+				}
+			}
+		}
+		n, known := open[b.id]
+		if !known {
+			return refuse("messages.%d.content.%d: unexpected `tool_use_id` found in `tool_result` blocks: %s. "+
+				"Each `tool_result` block must have a corresponding `tool_use` block in the previous message.", b.message, b.index, b.id)
+		}
+		if n > 0 {
+			return refuse("messages.%d.content.%d: each tool_use must have a single result. "+
+				"Found multiple `tool_result` blocks with id: %s", b.message, b.index, b.id)
+		}
+		open[b.id] = 1
+	}
+	return nil
+}
+
+// pendingCalls lists the server calls of a turn that have no result in it.
+func (t *turn) pendingCalls() []place {
+	var pending []place
+	for _, b := range t.blocks {
+		switch {
+		case b.isServerCall():
+			pending = append(pending, b)
+		case b.result:
+			for k, p := range pending {
+				if p.id == b.id {
+					pending = append(pending[:k:k], pending[k+1:]...)
+					break
+				}
+			}
+		}
+	}
+	return pending
+}
+
+// checkServerCalls refuses server calls that have lost their results, and
+// results that have lost their calls. A call may wait for its result while the
+// turn goes on: at the end of the conversation (a paused turn), or while client
+// calls of the same turn are being answered (reference §6.4).
+func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
+	t := &turns[i]
+	open := map[string]string{}
+	if i >= 2 {
+		for _, p := range turns[i-2].pendingCalls() {
+			open[p.id] = p.name
+		}
+	}
+	for _, b := range t.blocks {
+		switch {
+		case b.isServerCall():
+			open[b.id] = b.name
+		case b.result:
+			if _, ok := open[b.id]; !ok {
+				call := transport.TypeServerToolUse
+				if b.typ == transport.TypeMCPToolResult {
+					call = transport.TypeMCPToolUse
+				}
+				return refuse("messages.%d.content.%d: unexpected `tool_use_id` found in `%s` blocks: %s. "+
+					"Each `%s` block must have a corresponding `%s` block before it.", b.message, b.index, b.typ, b.id, b.typ, call)
+			}
+			delete(open, b.id)
+		}
+	}
+	if len(open) == 0 || i == len(turns)-1 {
+		return nil
+	}
+	// The turn is open still if nothing but results has followed; they must be the
+	// last, or be followed by the turn that brings the results of the server calls.
+	stillOpen := len(t.calls()) > 0
+	for _, b := range turns[i+1].blocks {
+		stillOpen = stillOpen && b.typ == transport.TypeToolResult
+	}
+	if stillOpen && i+2 < len(turns) {
+		for _, b := range turns[i+2].blocks {
+			if b.result {
+				delete(open, b.id)
+			}
+		}
+		stillOpen = len(open) == 0
+	}
+	if stillOpen {
+		return nil
+	}
+	for _, p := range append(t.pendingCalls(), carried(turns, i)...) {
+		if _, ok := open[p.id]; ok {
+			return refuse("messages.%d: `%s` tool use with id `%s` was found without a corresponding `%s` block",
+				p.message, p.name, p.id, resultTypeOf(p.block))
+		}
+	}
+	return nil
+}
+
+// carried lists the calls that the turn two before i left to it.
+func carried(turns []turn, i int) []place {
+	if i < 2 {
+		return nil
+	}
+	return turns[i-2].pendingCalls()
+}
+
+// resultTypeOf names the block that answers a server call.
+func resultTypeOf(b *block) string {
+	switch {
+	case b.typ == transport.TypeMCPToolUse:
+		return transport.TypeMCPToolResult
+	case strings.HasPrefix(b.name, "tool_search_tool"):
+		return transport.TypeToolSearchToolResult
+	}
+	return b.name + "_tool_result"
+}
+
+// checkEnd applies the rules on how a conversation may end.
+func (r *request) checkEnd(turns []turn) *Refusal {
+	if len(turns) == 0 {
+		return nil
+	}
+	t := &turns[len(turns)-1]
+	if t.role != transport.RoleAssistant || r.messages[len(r.messages)-1].role != transport.RoleAssistant {
+		return nil
+	}
+	if len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].isThinking() {
+		return refuse("messages.%d: The final block in an assistant message cannot be `thinking`.", t.last)
+	}
+	if len(t.pendingCalls()) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
+		return nil
+	}
+	if !r.model.prefill {
+		return refuse("This model does not support assistant message prefill. The conversation must end with a user message.")
+	}
+	if n := len(t.blocks); n > 0 && t.blocks[n-1].typ == transport.TypeText && t.blocks[n-1].endsInSpace() {
+		return refuse("messages: final assistant content cannot end with trailing whitespace")
+	}
+	return nil
+}
+
+// paused reports whether the turn came from a response that said pause_turn, as
+// far as its thinking or its server tools show.
+func (r *request) paused(t *turn) bool {
+	for _, b := range t.blocks {
+		if b.isServerCall() {
+			return true
+		}
+	}
+	return false
+}
+
+// endsInSpace reports whether a text block's text ends in white space.
+func (b *block) endsInSpace() bool {
+	text := textOf(b.raw)
+	return text != strings.TrimRight(text, " \t\r\n")
+}

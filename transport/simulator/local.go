@@ -1,0 +1,60 @@
+package simulator
+
+import (
+	"net"
+	"net/http"
+)
+
+// Local is a Server that listens on this machine.
+type Local struct {
+	*Server
+	url  string
+	http *http.Server
+	done chan struct{}
+}
+
+// Start serves a new Server on a free port of 127.0.0.1, until Close.
+func Start(opts Options) (*Local, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	l := &Local{Server: New(opts), url: "http://" + listener.Addr().String(), done: make(chan struct{})}
+	l.http = &http.Server{Handler: l.Server}
+	go func() {
+		defer close(l.done)
+		l.http.Serve(listener)
+	}()
+	return l, nil
+}
+
+// URL is the base URL, without a slash at its end.
+func (l *Local) URL() string { return l.url }
+
+// Close ends all connections and stops listening. It returns when the server's
+// own goroutine has ended.
+func (l *Local) Close() error {
+	err := l.http.Close()
+	<-l.done
+	return err
+}
+
+// A TB is what StartTest needs of a test: *testing.T, *testing.B and *testing.F
+// have it.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+// StartTest is Start for tests: it fails the test on an error, and closes the
+// server when the test ends.
+func StartTest(t TB, opts Options) *Local {
+	t.Helper()
+	l, err := Start(opts)
+	if err != nil {
+		t.Fatalf("simulator: %v", err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}

@@ -1,0 +1,267 @@
+package simulator
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An output takes the pieces of a response: a stream, or one that collects them
+// for an answer in one piece. Both make the same message.
+type output interface {
+	begin(a *answer)
+	start(start, whole []byte) // a block: as it starts, and whole
+	delta(delta []byte)
+	stop()
+	finish(a *answer)
+	fail(why *Refusal)
+	flush()
+	pieceSize(left int) int
+}
+
+// usageJSON is the usage of a whole message.
+func (a *answer) usageJSON(final bool) []byte {
+	c := a.charge
+	input, output := c.input, 1
+	if final {
+		input, output = max(a.input, c.input), a.outTokens
+	}
+	b := append([]byte(`{"input_tokens":`), strconv.Itoa(input)...)
+	b = append(b, `,"cache_creation_input_tokens":`...)
+	b = strconv.AppendInt(b, int64(c.write5m+c.write1h), 10)
+	b = append(b, `,"cache_read_input_tokens":`...)
+	b = strconv.AppendInt(b, int64(c.read), 10)
+	b = append(b, `,"cache_creation":{"ephemeral_5m_input_tokens":`...)
+	b = strconv.AppendInt(b, int64(c.write5m), 10)
+	b = append(b, `,"ephemeral_1h_input_tokens":`...)
+	b = strconv.AppendInt(b, int64(c.write1h), 10)
+	b = append(b, `},"output_tokens":`...)
+	b = strconv.AppendInt(b, int64(output), 10)
+	if final {
+		b = a.appendDetails(b)
+	}
+	return append(b, `,"service_tier":"standard","inference_geo":"global"}`...)
+}
+
+// deltaUsageJSON is the usage of a message_delta: cumulative, and without the
+// members that message_start alone has (reference §5.5).
+func (a *answer) deltaUsageJSON() []byte {
+	c := a.charge
+	b := append([]byte(`{"input_tokens":`), strconv.Itoa(max(a.input, c.input))...)
+	b = append(b, `,"cache_creation_input_tokens":`...)
+	b = strconv.AppendInt(b, int64(c.write5m+c.write1h), 10)
+	b = append(b, `,"cache_read_input_tokens":`...)
+	b = strconv.AppendInt(b, int64(c.read), 10)
+	b = append(b, `,"output_tokens":`...)
+	b = strconv.AppendInt(b, int64(a.outTokens), 10)
+	return append(a.appendDetails(b), '}')
+}
+
+func (a *answer) appendDetails(b []byte) []byte {
+	b = append(b, `,"output_tokens_details":{"thinking_tokens":`...)
+	b = strconv.AppendInt(b, int64(a.thinkToken), 10)
+	b = append(b, '}')
+	if a.web.searches+a.web.fetches > 0 {
+		b = append(b, `,"server_tool_use":{"web_search_requests":`...)
+		b = strconv.AppendInt(b, int64(a.web.searches), 10)
+		b = append(b, `,"web_fetch_requests":`...)
+		b = strconv.AppendInt(b, int64(a.web.fetches), 10)
+		b = append(b, '}')
+	}
+	return b
+}
+
+// appendHead appends the members of a message in front of its content.
+func (a *answer) appendHead(b []byte) []byte {
+	b = append(b, `{"model":`...)
+	b = rawjson.AppendString(b, a.r.model.id)
+	b = append(b, `,"id":`...)
+	b = rawjson.AppendString(b, a.id)
+	return append(b, `,"type":"message","role":"assistant","content":[`...)
+}
+
+// appendStop appends stop_reason, stop_sequence and stop_details.
+func (a *answer) appendStop(b []byte) []byte {
+	b = append(b, `"stop_reason":`...)
+	b = appendNullable(b, string(a.stop))
+	b = append(b, `,"stop_sequence":`...)
+	b = appendNullable(b, a.stopSeq)
+	b = append(b, `,"stop_details":`...)
+	if a.details == nil {
+		return append(b, "null"...)
+	}
+	raw, err := json.Marshal(a.details)
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return append(b, raw...)
+}
+
+func appendNullable(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, "null"...)
+	}
+	return rawjson.AppendString(b, s)
+}
+
+// whole collects the blocks of an answer that isn't streamed.
+type whole struct {
+	w       http.ResponseWriter
+	id      string
+	content []byte
+	failed  bool
+}
+
+func (o *whole) begin(*answer) {}
+func (o *whole) start(_, block []byte) {
+	if len(o.content) > 0 {
+		o.content = append(o.content, ',')
+	}
+	o.content = append(o.content, block...)
+}
+func (o *whole) delta([]byte)        {}
+func (o *whole) stop()               {}
+func (o *whole) flush()              {}
+func (o *whole) pieceSize(n int) int { return n }
+
+func (o *whole) fail(why *Refusal) {
+	o.failed = true
+	why.write(o.w, o.id)
+}
+
+func (o *whole) finish(a *answer) {
+	b := a.appendHead(make([]byte, 0, len(o.content)+512))
+	b = append(append(b, o.content...), `],`...)
+	b = a.appendStop(b)
+	b = append(b, `,"usage":`...)
+	b = append(b, a.usageJSON(true)...)
+	b = append(a.appendExtras(b), '}')
+	h := o.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	o.w.Write(b)
+}
+
+// appendExtras appends the members that only some requests get.
+func (a *answer) appendExtras(b []byte) []byte {
+	if a.r.betas.has(betaBinding) {
+		b = append(b, `,"input_transformations":[`...)
+		for i, t := range a.r.changes {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, `{"type":"`+t.kind+`","path":"`+t.path+`","reason":"`+t.reason+`"}`...)
+		}
+		b = append(b, ']')
+	}
+	return b
+}
+
+// stream writes server-sent events, cut into network writes at places that a
+// reader doesn't expect: inside characters, lines and escapes.
+type stream struct {
+	w       http.ResponseWriter
+	flusher http.Flusher
+	id      string
+	rng     *rand.Rand
+	buf     []byte
+	next    int // bytes to buffer before the next write
+	index   int
+	pinged  bool
+}
+
+func newStream(w http.ResponseWriter, requestID string, seed uint64) *stream {
+	s := &stream{w: w, id: requestID, rng: rand.New(rand.NewPCG(seed, 1)), index: -1, next: 1}
+	s.flusher, _ = w.(http.Flusher)
+	return s
+}
+
+const spaces = "                "
+
+// event appends an event whose data is parts joined, padded as the service pads.
+func (s *stream) event(name string, parts ...[]byte) {
+	s.buf = append(s.buf, "event: "...)
+	s.buf = append(s.buf, name...)
+	s.buf = append(s.buf, "\ndata: "...)
+	for _, p := range parts {
+		s.buf = append(s.buf, p...)
+	}
+	s.buf = append(s.buf, spaces[:s.rng.IntN(len(spaces))]...)
+	s.buf = append(s.buf, "\n\n"...)
+	for len(s.buf) >= s.next {
+		s.write(s.next)
+		s.next = 64 + s.rng.IntN(4000)
+	}
+}
+
+// write sends the first n buffered bytes.
+func (s *stream) write(n int) {
+	s.w.Write(s.buf[:n])
+	if s.flusher != nil {
+		s.flusher.Flush()
+	}
+	s.buf = s.buf[:copy(s.buf, s.buf[n:])]
+}
+
+func (s *stream) flush() {
+	if len(s.buf) > 0 {
+		s.write(len(s.buf))
+	}
+}
+
+func (s *stream) begin(a *answer) {
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	b := a.appendHead([]byte(`{"type":"message_start","message":`))
+	b = append(b, `],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":`...)
+	b = append(b, a.usageJSON(false)...)
+	b = append(a.appendExtras(b), "}}"...)
+	s.event(transport.EventMessageStart, b)
+}
+
+func (s *stream) start(start, _ []byte) {
+	s.index++
+	s.event(transport.EventContentBlockStart, []byte(`{"type":"content_block_start","index":`), strconv.AppendInt(nil, int64(s.index), 10),
+		[]byte(`,"content_block":`), start, s.pad(), []byte("}"))
+	if !s.pinged {
+		s.pinged = true
+		s.event(transport.EventPing, []byte(`{"type":"ping"}`))
+	}
+}
+
+func (s *stream) delta(delta []byte) {
+	s.event(transport.EventContentBlockDelta, []byte(`{"type":"content_block_delta","index":`), strconv.AppendInt(nil, int64(s.index), 10),
+		[]byte(`,"delta":`), delta, s.pad(), []byte("}"))
+}
+
+// pad is the random space that the service puts inside the last brace.
+func (s *stream) pad() []byte { return []byte(spaces[:s.rng.IntN(8)]) }
+
+func (s *stream) stop() {
+	s.event(transport.EventContentBlockStop, []byte(`{"type":"content_block_stop","index":`), strconv.AppendInt(nil, int64(s.index), 10), s.pad(), []byte("}"))
+}
+
+func (s *stream) finish(a *answer) {
+	b := a.appendStop([]byte(`{"type":"message_delta","delta":{`))
+	b = append(b, `},"usage":`...)
+	b = append(b, a.deltaUsageJSON()...)
+	s.event(transport.EventMessageDelta, append(b, '}'))
+	s.event(transport.EventMessageStop, []byte(`{"type":"message_stop"}`))
+	s.flush()
+}
+
+func (s *stream) fail(why *Refusal) {
+	s.event("error", why.body(s.id))
+	s.flush()
+}
+
+// pieceSize varies the size of deltas: mostly a few bytes, as the service's are,
+// larger in long blocks.
+func (s *stream) pieceSize(left int) int {
+	return 1 + s.rng.IntN(24+left/16)
+}

@@ -1,0 +1,86 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A Refusal is an answer of status 400 or above. A [Model] that returns one as
+// its error makes the simulator send it.
+type Refusal struct {
+	Status  int    // HTTP status; inside a stream that has begun it isn't sent
+	Type    string // error.type
+	Message string
+	Code    string // error.details.error_code; empty for none
+	// RetryAfter is sent as the retry-after header, in whole seconds, if above 0.
+	RetryAfter time.Duration
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("%d %s: %s", r.Status, r.Type, r.Message)
+}
+
+// refuse makes the most common refusal: 400 invalid_request_error.
+func refuse(format string, args ...any) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Type: transport.TypeInvalidRequest, Message: fmt.Sprintf(format, args...)}
+}
+
+// notFound is the refusal of an unknown model, path or object.
+func notFound(format string, args ...any) *Refusal {
+	return &Refusal{Status: http.StatusNotFound, Type: transport.TypeNotFound, Message: fmt.Sprintf(format, args...)}
+}
+
+// Overloaded is the refusal by which the service sheds load (reference row 137).
+func Overloaded() *Refusal {
+	return &Refusal{Status: 529, Type: transport.TypeOverloaded, Message: "Overloaded"}
+}
+
+// RateLimited is the refusal of a request over the limit (reference row 135).
+func RateLimited(after time.Duration) *Refusal {
+	return &Refusal{Status: http.StatusTooManyRequests, Type: transport.TypeRateLimit, RetryAfter: after,
+		Message: "This request would exceed your account's rate limit. Please try again later."}
+}
+
+// InternalError is the service's own failure (reference row 138).
+func InternalError() *Refusal {
+	return &Refusal{Status: http.StatusInternalServerError, Type: transport.TypeAPI, Message: "Internal server error"}
+}
+
+// body is the error envelope (reference §1.6).
+func (r *Refusal) body(requestID string) []byte {
+	b := []byte(`{"type":"error","error":{`)
+	if r.Code != "" {
+		b = append(b, `"details":{"error_code":`...)
+		b = rawjson.AppendString(b, r.Code)
+		b = append(b, `},`...)
+	}
+	b = append(b, `"type":`...)
+	b = rawjson.AppendString(b, r.Type)
+	b = append(b, `,"message":`...)
+	b = rawjson.AppendString(b, r.Message)
+	b = append(b, `},"request_id":`...)
+	b = rawjson.AppendString(b, requestID)
+	return append(b, '}')
+}
+
+// write sends the refusal as the whole answer.
+func (r *Refusal) write(w http.ResponseWriter, requestID string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Should-Retry", strconv.FormatBool(r.Status == 408 || r.Status == 409 || r.Status == 429 || r.Status >= 500))
+	if r.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((r.RetryAfter+time.Second-1)/time.Second)))
+	}
+	w.WriteHeader(r.Status)
+	if r.Status == http.StatusRequestEntityTooLarge {
+		// The edge refuses it, with a bare body (reference §1.5).
+		w.Write([]byte(`{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`))
+		return
+	}
+	w.Write(r.body(requestID))
+}

@@ -1,0 +1,330 @@
+package simulator
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Options configures a Server. The zero value is a strict service of a new
+// account whose model is an [Echo].
+type Options struct {
+	// Model says what is answered; nil means Echo.
+	Model Model
+	// Now is the clock that cache entries and rate limits go by; nil means time.Now.
+	Now func() time.Time
+	// Seed makes ids, and models that draw lots, repeat themselves. Servers with the
+	// same Seed and Secret make the same signatures.
+	Seed uint64
+	// APIKey is the one key that is taken; "" takes any.
+	APIKey string
+	// Secret is what signatures and encrypted content are made with; nil means one
+	// derived from Seed, so that a simulator that was restarted knows its own.
+	Secret []byte
+
+	// Pages are what web_search finds and web_fetch gets: .html, .md, .txt and .go
+	// files. nil makes the tools answer "unavailable".
+	Pages fs.FS
+	// PagesURL is the URL that file names are added to; "" means https://pages.example/.
+	PagesURL string
+
+	// Lookback is the reading of the cache's rule on positions.
+	Lookback LookbackRule
+	// OldAccount makes the account one from before 31 August 2026, on which thinking
+	// is bound to its prefix only where a request asks for it (reference §9.4).
+	OldAccount bool
+
+	// Observe is called after each request, if not nil, from many goroutines.
+	Observe func(Exchange)
+}
+
+// An Exchange is what Observe is told of a request.
+type Exchange struct {
+	Start     time.Time
+	Duration  time.Duration
+	Method    string
+	Path      string
+	RequestID string
+	Status    int
+	Refusal   *Refusal // nil if there was none
+	Model     string
+	Stream    bool
+	Messages  int // in the request
+	// Prompt counts of a response, in tokens.
+	Input, CacheRead, CacheWrite5m, CacheWrite1h, Output int
+	StopReason                                           transport.StopReason
+}
+
+// A Server is the simulated service. It is an http.Handler for the paths under
+// /v1. Make one with [New].
+type Server struct {
+	opts   Options
+	now    func() time.Time
+	sealer sealer
+	cache  promptCache
+	pages  *pageIndex
+	count  atomic.Uint64
+
+	messages  *memo[*message]
+	toolLists *memo[*toolList]
+	systems   *memo[systemPrompt]
+}
+
+// New makes a Server.
+func New(opts Options) *Server {
+	if opts.Model == nil {
+		opts.Model = Echo{}
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	secret := opts.Secret
+	if secret == nil {
+		secret = []byte(fmt.Sprintf("whorl simulator %d", opts.Seed))
+	}
+	s := &Server{
+		opts: opts, now: opts.Now, sealer: newSealer(secret),
+		cache:    promptCache{rule: opts.Lookback, entries: map[uint64]entry{}, sweepAt: 1 << 16},
+		messages: newMemo[*message](256 << 20), toolLists: newMemo[*toolList](32 << 20), systems: newMemo[systemPrompt](32 << 20),
+	}
+	if opts.Pages != nil {
+		base := opts.PagesURL
+		if base == "" {
+			base = "https://pages.example/"
+		}
+		s.pages = &pageIndex{fsys: opts.Pages, base: base}
+	}
+	return s
+}
+
+const idAlphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+// newID makes an id in the service's manner: a name and 24 characters.
+func (s *Server) newID(name string) string {
+	b := make([]byte, 0, len(name)+24)
+	b = append(append(b, name...), "01"...)
+	x := mix(s.opts.Seed, s.count.Add(1))
+	for i := range 22 {
+		b = append(b, idAlphabet[x%uint64(len(idAlphabet))])
+		if x /= uint64(len(idAlphabet)); i%10 == 9 {
+			x = mix(x, uint64(i)+s.count.Load())
+		}
+	}
+	return string(b)
+}
+
+// maxBody is the most bytes of a request body (reference §1.5).
+const maxBody = 32 << 20
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	ex := Exchange{Start: s.now(), Method: req.Method, Path: req.URL.Path, RequestID: s.newID("req_"), Status: http.StatusOK}
+	began := time.Now()
+	w.Header().Set("Request-Id", ex.RequestID)
+	if why := s.route(w, req, &ex); why != nil {
+		ex.Refusal, ex.Status = why, why.Status
+		why.write(w, ex.RequestID)
+	}
+	if s.opts.Observe != nil {
+		ex.Duration = time.Since(began)
+		s.opts.Observe(ex)
+	}
+}
+
+func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *Refusal {
+	account, why := s.authenticate(req.Header)
+	if why != nil {
+		return why
+	}
+	rest := strings.TrimSuffix(req.URL.Path, "/")
+	switch {
+	case req.Method == http.MethodPost && rest == "/v1/messages":
+		return s.serveMessages(w, req, account, ex)
+	case req.Method == http.MethodPost && rest == "/v1/messages/count_tokens":
+		return s.serveCount(w, req, account, ex)
+	case req.Method == http.MethodGet && (rest == "/v1/models" || strings.HasPrefix(rest, "/v1/models/")):
+		return s.serveModels(w, strings.TrimPrefix(strings.TrimPrefix(rest, "/v1/models"), "/"))
+	}
+	return notFound("Not found")
+}
+
+// authenticate finds the account of a request: a hash of its key.
+func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
+	key := h.Get("X-Api-Key")
+	if token, ok := strings.CutPrefix(h.Get("Authorization"), "Bearer "); ok && key == "" {
+		key = token
+	}
+	if key == "" {
+		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "x-api-key header is required"}
+	}
+	if s.opts.APIKey != "" && key != s.opts.APIKey {
+		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "invalid x-api-key"}
+	}
+	return hashString(seedKey, key), nil
+}
+
+// readBody reads a request's body and headers.
+func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) ([]byte, *Refusal) {
+	if req.ContentLength > maxBody {
+		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+	}
+	if req.Header.Get("Anthropic-Version") == "" {
+		return nil, refuse("anthropic-version: header is required")
+	}
+	var why *Refusal
+	if r.betas, why = readBetas(req.Header); why != nil {
+		return nil, why
+	}
+	var body []byte
+	var err error
+	if n := req.ContentLength; n >= 0 {
+		body = make([]byte, n)
+		_, err = io.ReadFull(req.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(req.Body, maxBody+1))
+	}
+	if err != nil {
+		return nil, refuse("The request body could not be read: %v", err)
+	}
+	if len(body) > maxBody {
+		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+	}
+	return body, nil
+}
+
+// check parses and validates a body. What it returns is ready to be answered.
+func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
+	var p prefix
+	if why := s.readRequest(body, r); why != nil {
+		return p, nil, why
+	}
+	r.decode()
+	m, ok := lookUpModel(r.modelName)
+	if !ok {
+		return p, nil, notFound("model: %s", r.modelName)
+	}
+	r.model = m
+	if why := r.checkModel(); why != nil {
+		return p, nil, why
+	}
+	if why := r.checkConversation(); why != nil {
+		return p, nil, why
+	}
+	p, changes, why := s.checkThinking(r)
+	if why != nil {
+		return p, nil, why
+	}
+	r.changes = changes
+	if why := r.checkMarks(); why != nil {
+		return p, nil, why
+	}
+	positions := r.positions()
+	if n := len(positions); n > 0 && positions[n-1].tokens > m.context {
+		return p, nil, refuse("prompt is too long: %d tokens > %d maximum", positions[n-1].tokens, m.context)
+	}
+	return p, positions, nil
+}
+
+func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account uint64, ex *Exchange) *Refusal {
+	r := &request{account: account}
+	start := s.now()
+	body, why := s.readBody(w, req, r)
+	if why != nil {
+		return why
+	}
+	p, positions, why := s.check(body, r)
+	ex.Model, ex.Stream, ex.Messages = r.modelName, r.stream, len(r.messages)
+	if why != nil {
+		return why
+	}
+	a := &answer{
+		s: s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p,
+		charge: s.cache.price(positions, r.model.minimum, start),
+	}
+	a.number = hashString(seedKey, a.id)
+	a.turn = s.newTurn(r, positions)
+	s.setLimits(w.Header(), start)
+	if r.stream {
+		a.out = newStream(w, ex.RequestID, a.number)
+	} else {
+		a.out = &whole{w: w, id: ex.RequestID}
+	}
+	if why := a.run(); why != nil {
+		return why
+	}
+	ex.Input, ex.CacheRead, ex.CacheWrite5m, ex.CacheWrite1h = a.charge.input, a.charge.read, a.charge.write5m, a.charge.write1h
+	ex.Output, ex.StopReason = a.outTokens, a.stop
+	return nil
+}
+
+// newTurn makes what the model gets to see of a request.
+func (s *Server) newTurn(r *request, positions []position) *Turn {
+	t := &Turn{
+		Model: r.model.id, MaxTokens: r.maxTokens, Thinking: r.thinks(), Effort: r.effort(),
+		ToolChoice: r.toolChoice.Type, ForcedTool: r.toolChoice.Name, Format: r.outputConfig.Format, server: s,
+	}
+	if r.tools != nil {
+		t.Tools = r.tools.definitions
+	}
+	for i := range r.system {
+		if i > 0 {
+			t.System += "\n"
+		}
+		t.System += textOf(r.system[i].raw)
+	}
+	t.Messages = make([]transport.Message, len(r.messages), len(r.messages)+1)
+	t.Seed = s.opts.Seed
+	for i, m := range r.messages {
+		t.Messages[i] = m.transport
+		if i == 0 {
+			for j := range m.blocks {
+				t.Seed = mix(t.Seed, m.blocks[j].digest.value)
+			}
+		}
+	}
+	if n := len(positions); n > 0 {
+		t.PromptTokens = positions[n-1].tokens
+	}
+	return t
+}
+
+// setLimits sets the headers that tell what is left of the rate limits.
+func (s *Server) setLimits(h http.Header, now time.Time) {
+	reset := now.UTC().Add(time.Second).Format(time.RFC3339)
+	for _, name := range [...]string{"Requests", "Tokens", "Input-Tokens", "Output-Tokens"} {
+		limit := "4000000"
+		if name == "Requests" {
+			limit = "4000"
+		}
+		h["Anthropic-Ratelimit-"+name+"-Limit"] = []string{limit}
+		h["Anthropic-Ratelimit-"+name+"-Remaining"] = []string{limit}
+		h["Anthropic-Ratelimit-"+name+"-Reset"] = []string{reset}
+	}
+}
+
+// serveCount answers count_tokens.
+func (s *Server) serveCount(w http.ResponseWriter, req *http.Request, account uint64, ex *Exchange) *Refusal {
+	r := &request{account: account, counting: true}
+	body, why := s.readBody(w, req, r)
+	if why != nil {
+		return why
+	}
+	_, positions, why := s.check(body, r)
+	ex.Model, ex.Messages = r.modelName, len(r.messages)
+	if why != nil {
+		return why
+	}
+	if n := len(positions); n > 0 {
+		ex.Input = positions[n-1].tokens
+	}
+	writeJSON(w, struct {
+		InputTokens int `json:"input_tokens"`
+	}{ex.Input})
+	return nil
+}

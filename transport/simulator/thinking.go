@@ -1,0 +1,226 @@
+package simulator
+
+import (
+	"fmt"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A prefix is the running hash of everything before a place in the
+// conversation, by value, as thinking is bound to it (reference §9.4). Thinking
+// itself is no part of it but has a chain of its own, so that dropping thinking
+// from the start or the end keeps the rest valid, and dropping it from the
+// middle doesn't.
+type prefix struct {
+	hash    uint64
+	role    transport.Role
+	thought uint64 // ID of the last thinking block, or 0
+}
+
+// startPrefix hashes the system prompt and the set of tools.
+func (r *request) startPrefix() prefix {
+	var tools uint64
+	if r.tools != nil {
+		for i := range r.tools.tools {
+			if t := &r.tools.tools[i]; !t.deferred {
+				tools += mix(seedKey, t.digest.value)
+			}
+		}
+	}
+	h := mix(seedObject, tools)
+	for i := range r.system {
+		h = mix(h, r.system[i].digest.value)
+	}
+	return prefix{hash: h}
+}
+
+func (p *prefix) add(role transport.Role, b *block) {
+	if b.isThinking() {
+		if b.signed != nil {
+			p.thought = b.signed.ID
+		}
+		return
+	}
+	if b.text != textFull {
+		return // a client may leave it out
+	}
+	if role != p.role {
+		p.hash = mix(p.hash, hashString(seedKey, string(role)))
+		p.role = role
+	}
+	p.hash = mix(p.hash, b.digest.value)
+}
+
+// A transformation is an entry of the response's input_transformations.
+type transformation struct {
+	kind, path, reason string
+}
+
+// bindingRule says what becomes of thinking whose prefix has changed.
+type bindingRule int
+
+const (
+	bindingOff bindingRule = iota
+	bindingError
+	bindingDrop
+)
+
+// binding finds the rule that applies to the request.
+func (s *Server) binding(r *request) bindingRule {
+	if !r.model.binds {
+		return bindingOff
+	}
+	if bb := r.thinking.BlockBinding; bb != nil {
+		switch bb.PrefixMismatchBehavior {
+		case "drop_block":
+			return bindingDrop
+		case "error":
+			return bindingError
+		}
+	}
+	if s.opts.OldAccount {
+		return bindingOff
+	}
+	return bindingError
+}
+
+// checkThinking verifies every thinking block: rows 68 to 75. It returns the
+// prefix behind the last message, and what was dropped in silence.
+func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) {
+	p := r.startPrefix()
+	rule := s.binding(r)
+	var changes []transformation
+	latest := -1
+	for i, m := range r.messages {
+		if m.role == transport.RoleAssistant {
+			latest = i
+		}
+	}
+	broken := false
+	for i, m := range r.messages {
+		for j := range m.blocks {
+			b := &m.blocks[j]
+			if !b.isThinking() {
+				p.add(m.role, b)
+				continue
+			}
+			t := b.signed
+			if t == nil {
+				field := "signature"
+				if b.typ == transport.TypeRedactedThinking {
+					field = "data"
+				}
+				return p, nil, refuse("messages.%d.content.%d: Invalid `%s` in `%s` block", i, j, field, b.typ)
+			}
+			if rule != bindingOff {
+				moved := t.Prefix != p.hash || p.thought != 0 && t.Before != p.thought
+				if broken || moved {
+					if rule == bindingError {
+						msg := fmt.Sprintf("messages.%d.content.%d: Invalid `signature` in `thinking` block. The block is bound to a different conversation. "+
+							"Remove the block, or set `thinking.block_binding.prefix_mismatch_behavior` to \"drop_block\".", i, j)
+						if !r.betas.has(betaBinding) {
+							msg += " That setting requires the `" + betaBinding + "` value in the `anthropic-beta` header."
+						}
+						return p, nil, refuse("%s", msg)
+					}
+					broken = true
+					changes = append(changes, transformation{"thinking_dropped",
+						fmt.Sprintf("messages.%d.content.%d", i, j), "prefix_binding_mismatch"})
+				}
+			} else if r.model.binds && t.Prefix != p.hash {
+				changes = append(changes, transformation{"thinking_mismatch_allowed",
+					fmt.Sprintf("messages.%d.content.%d", i, j), "prefix_binding_mismatch"})
+			}
+			p.add(m.role, b)
+		}
+	}
+	if latest >= 0 {
+		if why := r.checkLatest(latest); why != nil {
+			return p, nil, why
+		}
+	}
+	return p, changes, nil
+}
+
+// betaBinding unlocks thinking.block_binding.
+const betaBinding = "thinking-binding-controls-2026-08-01"
+
+// checkLatest applies the rules on thinking in the latest assistant turn.
+func (r *request) checkLatest(latest int) *Refusal {
+	first := latest
+	for first > 0 && r.messages[first-1].role == transport.RoleAssistant {
+		first--
+	}
+	modified := func(i, j int) *Refusal {
+		return refuse("messages.%d.content.%d: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. "+
+			"These blocks must remain as they were in the original response.", i, j)
+	}
+	var last *thought
+	lastI, lastJ := 0, 0
+	for i := first; i <= latest; i++ {
+		for j := range r.messages[i].blocks {
+			b := &r.messages[i].blocks[j]
+			if !b.isThinking() {
+				continue
+			}
+			t := b.signed
+			if last != nil && last.Response == t.Response {
+				if t.Index != last.Index+1 {
+					return modified(i, j)
+				}
+			} else if t.Index != 0 || last != nil && last.Index != last.Of-1 {
+				return modified(i, j)
+			}
+			if b.typ == transport.TypeThinking && !t.Omitted && t.Text != hashString(seedString, rawjson.GetString(b.raw, "thinking")) {
+				return modified(i, j)
+			}
+			last, lastI, lastJ = t, i, j
+		}
+	}
+	if last != nil && last.Index != last.Of-1 {
+		return modified(lastI, lastJ)
+	}
+	if r.thinking.Type == "enabled" {
+		return r.checkManual(first, latest)
+	}
+	if latest == len(r.messages)-1 && !r.thinks() {
+		for j := range r.messages[latest].blocks {
+			if b := &r.messages[latest].blocks[j]; b.isThinking() {
+				return refuse("messages.%d.content.%d: When thinking is disabled, an `assistant` message in the final position cannot contain `thinking`. "+
+					"To use thinking blocks, enable `thinking` in your request.", latest, j)
+			}
+		}
+	}
+	return nil
+}
+
+// checkManual applies the rules of manual thinking (type "enabled"): in a tool
+// loop the assistant's turn starts with thinking.
+func (r *request) checkManual(first, latest int) *Refusal {
+	blocks := r.messages[first].blocks
+	if len(blocks) == 0 {
+		return nil
+	}
+	inLoop := false
+	for i := first; i <= latest; i++ {
+		for j := range r.messages[i].blocks {
+			b := &r.messages[i].blocks[j]
+			inLoop = inLoop || b.typ == transport.TypeToolUse
+			if b.isThinking() && !blocks[0].isThinking() {
+				return refuse("messages.%d.content.0: If an assistant message contains any thinking blocks, the first block must be `thinking` or `redacted_thinking`. Found `%s`.",
+					first, blocks[0].typ)
+			}
+		}
+	}
+	if inLoop && !blocks[0].isThinking() && latest+1 < len(r.messages) {
+		return refuse("messages.%d.content.0.type: Expected `thinking` or `redacted_thinking`, but found `%s`. "+
+			"When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). "+
+			"We recommend you include thinking blocks from previous turns. To avoid this requirement, disable `thinking`. "+
+			"Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking", first, blocks[0].typ)
+	}
+	return nil
+}
+
+// textOf decodes the "text" of a block.
+func textOf(raw []byte) string { return rawjson.GetString(raw, "text") }
