@@ -36,6 +36,10 @@ type Event struct {
 	// content_block_stop the whole block.
 	Block Block
 
+	// Cut is true on the content_block_stop of a call whose input didn't arrive
+	// whole: Block holds what there was, closed up. The call must not be run.
+	Cut bool
+
 	// Delta is what a content_block_delta adds to its block.
 	Delta Delta
 

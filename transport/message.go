@@ -114,16 +114,18 @@ func parseContent(raw []byte) ([]Block, error) {
 	return nil, fmt.Errorf("content: neither a string nor a list of blocks: %s", brief(raw))
 }
 
-const (
-	userOpening      = `{"role":"user","content":[`
-	assistantOpening = `{"role":"assistant","content":[`
-	systemOpening    = `{"role":"system","content":[`
-	plainClosing     = `]}`
+// Texts that frame the blocks of a message.
+var (
+	userOpening      = []byte(`{"role":"user","content":[`)
+	assistantOpening = []byte(`{"role":"assistant","content":[`)
+	systemOpening    = []byte(`{"role":"system","content":[`)
+	plainClosing     = []byte(`]}`)
+	passingClosing   = []byte(`],"clear_at":"next_user_message"}`)
 )
 
-// opening and closing frame the blocks. They are constants for all messages but
-// the rare system message with settings of its own.
-func (m Message) opening() string {
+// opening and closing frame the blocks. They are fixed texts for all messages
+// but system messages with an output_config, so that writing allocates nothing.
+func (m *Message) opening() []byte {
 	switch m.Role {
 	case RoleUser:
 		return userOpening
@@ -132,23 +134,24 @@ func (m Message) opening() string {
 	case RoleSystem:
 		return systemOpening
 	}
-	return `{"role":` + string(rawjson.AppendString(nil, string(m.Role))) + `,"content":[`
+	return append(rawjson.AppendString([]byte(`{"role":`), string(m.Role)), `,"content":[`...)
 }
 
-func (m Message) closing() string {
-	if m.ClearAt == "" && len(m.OutputConfig) == 0 {
-		return plainClosing
+func (m *Message) closing() []byte {
+	if len(m.OutputConfig) == 0 {
+		switch m.ClearAt {
+		case "":
+			return plainClosing
+		case "next_user_message":
+			return passingClosing
+		}
 	}
-	var b strings.Builder
-	b.WriteByte(']')
+	out := []byte{']'}
 	if m.ClearAt != "" {
-		b.WriteString(`,"clear_at":`)
-		b.Write(rawjson.AppendString(nil, m.ClearAt))
+		out = rawjson.AppendString(append(out, `,"clear_at":`...), m.ClearAt)
 	}
 	if len(m.OutputConfig) > 0 {
-		b.WriteString(`,"output_config":`)
-		b.Write(m.OutputConfig)
+		out = append(append(out, `,"output_config":`...), m.OutputConfig...)
 	}
-	b.WriteByte('}')
-	return b.String()
+	return append(out, '}')
 }

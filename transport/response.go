@@ -30,6 +30,9 @@ type Response struct {
 	Meta Meta
 
 	raw []byte
+	// Of a streamed response the parts of Raw in front of and behind the elements of
+	// "content"; raw is nil then.
+	before, after []byte
 }
 
 // Meta is about the exchange that brought a response.
@@ -99,8 +102,25 @@ func parseResponse(raw []byte) (*Response, error) {
 	return r, nil
 }
 
-// Raw is the message object. The caller must not modify it.
-func (r *Response) Raw() json.RawMessage { return r.raw }
+// Raw is the message object. The caller must not modify it. That of a streamed
+// response is put together by each call.
+func (r *Response) Raw() json.RawMessage {
+	if r.raw != nil || r.before == nil {
+		return r.raw
+	}
+	n := len(r.before) + len(r.after)
+	for _, b := range r.Content {
+		n += len(b.raw) + 1
+	}
+	out := append(make([]byte, 0, n), r.before...)
+	for i, b := range r.Content {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, b.raw...)
+	}
+	return append(out, r.after...)
+}
 
 // Text joins the text of the response's text blocks.
 func (r *Response) Text() string { return joinText(r.Content) }

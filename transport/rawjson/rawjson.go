@@ -26,12 +26,26 @@ func Valid(text []byte) bool { return json.Valid(text) }
 // It yields nothing if text is not an object.
 func Members(text []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
-		members(text, func(key, value []byte) bool { return yield(Unquote(key), value) })
+		scan(text, func(keyStart, keyEnd, from, to int) bool {
+			return yield(Unquote(text[keyStart:keyEnd]), text[from:to:to])
+		})
 	}
 }
 
-// members is Members with the key still quoted, so that a look-up allocates nothing.
-func members(text []byte, yield func(key, value []byte) bool) {
+// Fields is [Members] with the keys as they stand between their quotes, not
+// decoded, so that it allocates nothing. It suits keys that are known to hold no
+// escapes, as the service's own.
+func Fields(text []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
+		scan(text, func(keyStart, keyEnd, from, to int) bool {
+			return yield(text[keyStart+1:keyEnd-1], text[from:to:to])
+		})
+	}
+}
+
+// scan finds the members of an object: the quoted key is
+// text[keyStart:keyEnd], the value text[from:to].
+func scan(text []byte, yield func(keyStart, keyEnd, from, to int) bool) {
 	i := skipSpace(text, 0)
 	if i >= len(text) || text[i] != '{' {
 		return
@@ -42,17 +56,16 @@ func members(text []byte, yield func(key, value []byte) bool) {
 		if keyEnd < 0 {
 			return
 		}
-		key := text[i:keyEnd]
-		i = skipSpace(text, keyEnd)
-		if i >= len(text) || text[i] != ':' {
+		colon := skipSpace(text, keyEnd)
+		if colon >= len(text) || text[colon] != ':' {
 			return
 		}
-		i = skipSpace(text, i+1)
-		end := skipValue(text, i)
-		if end < 0 || !yield(key, text[i:end:end]) {
+		from := skipSpace(text, colon+1)
+		to := skipValue(text, from)
+		if to < 0 || !yield(i, keyEnd, from, to) {
 			return
 		}
-		i = skipSpace(text, end)
+		i = skipSpace(text, to)
 		if i >= len(text) || text[i] != ',' {
 			return
 		}
@@ -86,14 +99,22 @@ func Elements(text []byte) iter.Seq[[]byte] {
 // Get returns the bytes of the named member of an object, or nil if the object
 // has no such member. Of a repeated key the last one counts, as in encoding/json.
 func Get(text []byte, name string) []byte {
-	var found []byte
-	members(text, func(key, value []byte) bool {
-		if keyIs(key, name) {
-			found = value
+	if start, end, ok := Span(text, name); ok {
+		return text[start:end:end]
+	}
+	return nil
+}
+
+// Span returns where the value of the named member stands in an object:
+// text[start:end] is what [Get] returns. It is false if there is no such member.
+func Span(text []byte, name string) (start, end int, ok bool) {
+	scan(text, func(keyStart, keyEnd, from, to int) bool {
+		if keyIs(text[keyStart:keyEnd], name) {
+			start, end, ok = from, to, true
 		}
 		return true
 	})
-	return found
+	return start, end, ok
 }
 
 // GetString returns the named member of an object decoded as a string, or ""
@@ -344,16 +365,17 @@ func Merge(base, over []byte) []byte {
 		out = append(out, ':')
 		out = append(out, value...)
 	}
-	members(base, func(key, value []byte) bool {
+	scan(base, func(keyStart, keyEnd, from, to int) bool {
+		key, value := base[keyStart:keyEnd], base[from:to]
 		if v := Get(over, Unquote(key)); v != nil {
 			value = v
 		}
 		add(key, value)
 		return true
 	})
-	members(over, func(key, value []byte) bool {
-		if Get(base, Unquote(key)) == nil {
-			add(key, value)
+	scan(over, func(keyStart, keyEnd, from, to int) bool {
+		if key := over[keyStart:keyEnd]; Get(base, Unquote(key)) == nil {
+			add(key, over[from:to])
 		}
 		return true
 	})

@@ -1,0 +1,193 @@
+package anthropic
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Base URLs that need no setting of their own.
+const (
+	BaseURL      = "https://api.anthropic.com"
+	CometBaseURL = "https://api.cometapi.com"
+)
+
+// APIVersion is the value of the anthropic-version header, the only one there is.
+const APIVersion = "2023-06-01"
+
+// Options say which service to reach, and how. The zero value reaches
+// Anthropic's, and lacks only a key.
+type Options struct {
+	// BaseURL is the service's address without "/v1"; empty means [BaseURL].
+	BaseURL string
+	// APIKey is sent as x-api-key, AuthToken as a Bearer token. The service takes
+	// one of them. A base URL on this machine (a loopback address) needs neither.
+	APIKey, AuthToken string
+
+	// HTTPClient sends the requests; nil means one of this Client's own, made for
+	// many long streams. Its Timeout would cut streams short: leave it 0.
+	HTTPClient *http.Client
+
+	// MaxRetries is how often a request is sent again after a failure that may pass;
+	// 0 means 4, a negative number none.
+	MaxRetries int
+	// MaxRetryDelay caps the pause that the service asks for with Retry-After; 0
+	// means a minute.
+	MaxRetryDelay time.Duration
+	// HeaderTimeout is how long the service may take to begin its answer; 0 means 10
+	// minutes, a negative time no limit.
+	HeaderTimeout time.Duration
+	// IdleTimeout is how long a stream may bring nothing, not even a ping; 0 means 2
+	// minutes, a negative time no limit.
+	IdleTimeout time.Duration
+
+	// Version is the anthropic-version header; empty means [APIVersion].
+	Version string
+	// Betas are values of the anthropic-beta header for all requests.
+	Betas []string
+	// Header is sent with all requests, for instance an anthropic-workspace-id.
+	Header http.Header
+	// UserAgent replaces "whorl".
+	UserAgent string
+
+	// Logger is told of requests (debug) and retries (warn), never of keys and
+	// contents; nil means silence.
+	Logger *slog.Logger
+}
+
+// A Client sends requests over HTTP. It is a [transport.Client]; many
+// goroutines may use it.
+type Client struct {
+	base   *url.URL
+	header http.Header // of every request, without the betas
+	betas  []string
+	http   *http.Client
+	log    *slog.Logger
+
+	maxRetries    int
+	maxRetryDelay time.Duration
+	headerTimeout time.Duration
+	idleTimeout   time.Duration
+}
+
+var _ transport.Client = (*Client)(nil)
+
+// New makes a Client. It fails on a base URL that is none, on a missing key, and
+// on two keys at once.
+func New(o Options) (*Client, error) {
+	base, err := parseBase(cmp.Or(o.BaseURL, BaseURL))
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.APIKey != "" && o.AuthToken != "":
+		return nil, errors.New("anthropic: both an API key and an auth token are set; the service refuses a request with both, so set one")
+	case o.APIKey == "" && o.AuthToken == "" && !isLoopback(base.Hostname()):
+		return nil, fmt.Errorf("anthropic: no key for %s: set Options.APIKey (ANTHROPIC_API_KEY) or Options.AuthToken (ANTHROPIC_AUTH_TOKEN)", base.Host)
+	}
+	for _, key := range []string{o.APIKey, o.AuthToken} {
+		if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			return nil, errors.New("anthropic: the key holds a space, a line break or another character that no key has; check how it was set")
+		}
+	}
+	c := &Client{
+		base:          base,
+		header:        make(http.Header),
+		betas:         o.Betas,
+		http:          o.HTTPClient,
+		log:           o.Logger,
+		maxRetries:    orDefault(o.MaxRetries, 4),
+		maxRetryDelay: cmp.Or(o.MaxRetryDelay, time.Minute),
+		headerTimeout: orDefault(o.HeaderTimeout, 10*time.Minute),
+		idleTimeout:   orDefault(o.IdleTimeout, 2*time.Minute),
+	}
+	if c.http == nil {
+		c.http = newHTTPClient()
+	}
+	if c.http.CheckRedirect == nil {
+		// A redirect could carry x-api-key to another host; it is an error instead.
+		own := *c.http
+		own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		c.http = &own
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.header.Set("Content-Type", "application/json")
+	c.header.Set("Accept", "application/json")
+	c.header.Set("Anthropic-Version", cmp.Or(o.Version, APIVersion))
+	c.header.Set("User-Agent", cmp.Or(o.UserAgent, "whorl"))
+	maps.Copy(c.header, o.Header.Clone())
+	if o.APIKey != "" {
+		c.header.Set("X-Api-Key", o.APIKey)
+	}
+	if o.AuthToken != "" {
+		c.header.Set("Authorization", "Bearer "+o.AuthToken)
+	}
+	return c, nil
+}
+
+// CloseIdleConnections closes the connections that no request is using.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// orDefault is v, or def if v is zero, or zero if v is negative.
+func orDefault[T int | time.Duration](v, def T) T {
+	switch {
+	case v == 0:
+		return def
+	case v < 0:
+		return 0
+	}
+	return v
+}
+
+// newHTTPClient makes a client for many long streams at once. The standard
+// library's default keeps 2 idle connections per host, so that a burst of steps
+// would dial anew, and writes 4 KB at a time, where a body has hundreds. There is
+// no compression: it holds back events, and costs more time than it saves.
+func newHTTPClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          1024,
+		MaxIdleConnsPerHost:   1024,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   15 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true,
+		WriteBufferSize:       32 << 10,
+		ReadBufferSize:        8 << 10,
+	}}
+}
+
+func parseBase(s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("anthropic: base URL %q is not a URL of the form https://host", s)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("anthropic: base URL with a user, a query or a fragment; give https://host and the key in Options.APIKey")
+	}
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/v1")
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,39 @@
+package anthropic
+
+import (
+	"errors"
+	"os"
+)
+
+// FromEnv makes a Client as the environment says:
+//
+//	ANTHROPIC_API_KEY     the key, sent as x-api-key
+//	ANTHROPIC_AUTH_TOKEN  instead of a key, sent as a Bearer token
+//	ANTHROPIC_BASE_URL    another service than Anthropic's own
+//	COMETAPI_KEY          a key for CometAPI; used if none of the others is set
+func FromEnv() (*Client, error) {
+	o, err := EnvOptions()
+	if err != nil {
+		return nil, err
+	}
+	return New(o)
+}
+
+// EnvOptions are the options that [FromEnv] uses, for a program that wants to
+// set more. It fails if the environment holds no key and names no other service.
+func EnvOptions() (Options, error) {
+	o := Options{
+		BaseURL: os.Getenv("ANTHROPIC_BASE_URL"),
+		APIKey:  os.Getenv("ANTHROPIC_API_KEY"),
+	}
+	if o.APIKey == "" {
+		o.AuthToken = os.Getenv("ANTHROPIC_AUTH_TOKEN")
+	}
+	if o.BaseURL != "" || o.APIKey != "" || o.AuthToken != "" {
+		return o, nil
+	}
+	if key := os.Getenv("COMETAPI_KEY"); key != "" {
+		return Options{BaseURL: CometBaseURL, APIKey: key}, nil
+	}
+	return o, errors.New("anthropic: no key in the environment: set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or COMETAPI_KEY, or ANTHROPIC_BASE_URL for a service on this machine")
+}

@@ -1,0 +1,147 @@
+package anthropic
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// The pause before the first retry, and the longest one.
+const (
+	firstDelay = 500 * time.Millisecond
+	maxDelay   = 8 * time.Second
+)
+
+// A connectionError is a request that no response came to.
+type connectionError struct {
+	host string
+	err  error
+}
+
+func (e *connectionError) Error() string { return fmt.Sprintf("anthropic: %s: %v", e.host, e.err) }
+func (e *connectionError) Unwrap() error { return e.err }
+
+// retry reports whether a request that failed with err is sent again, and after
+// which pause. attempts is how many times it was sent.
+func (c *Client) retry(ctx context.Context, err error, attempts int) (time.Duration, bool) {
+	if attempts > c.maxRetries || ctx.Err() != nil || !passes(err) {
+		return 0, false
+	}
+	var refused *transport.Error
+	if errors.As(err, &refused) && refused.RetryAfter > 0 {
+		return min(refused.RetryAfter, c.maxRetryDelay), true
+	}
+	return backoff(attempts), true
+}
+
+// backoff is 0.5 s, doubled with each attempt up to 8 s, less up to a quarter by
+// chance, so that clients that failed together don't come back together.
+func backoff(attempts int) time.Duration {
+	d := min(firstDelay<<min(attempts-1, 10), maxDelay)
+	return d - time.Duration(rand.Float64()*float64(d)/4)
+}
+
+// passes reports whether the failure may be gone next time (reference §1.7).
+func passes(err error) bool {
+	var broken *transport.StreamError
+	inStream := errors.As(err, &broken)
+	if inStream && broken.Delivered {
+		return false
+	}
+	var refused *transport.Error
+	if errors.As(err, &refused) {
+		switch {
+		case refused.ShouldRetry != nil:
+			return *refused.ShouldRetry
+		case refused.Code == "enforced_spend_limit_reached":
+			return false // never clears by itself
+		}
+		switch s := refused.Status; s {
+		case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+			return true
+		default:
+			return s >= 500
+		}
+	}
+	var refusedBySelf *tls.CertificateVerificationError
+	var failed *connectionError
+	return inStream || errors.As(err, &failed) && !errors.As(err, &refusedBySelf)
+}
+
+// responseError makes an error of a response whose status isn't 200.
+func responseError(resp *http.Response, body []byte) *transport.Error {
+	e := transport.ParseError(resp.StatusCode, body)
+	if id := resp.Header.Get("Request-Id"); id != "" {
+		e.RequestID = id
+	}
+	if v, err := strconv.ParseBool(resp.Header.Get("X-Should-Retry")); err == nil {
+		e.ShouldRetry = &v
+	}
+	e.RetryAfter = retryAfter(resp.Header, time.Now())
+	return e
+}
+
+// retryAfter reads Retry-After-Ms and Retry-After, in seconds or as a date. It
+// is 0 if there is neither, or the time has passed.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
+		return duration(ms, time.Millisecond)
+	}
+	v := h.Get("Retry-After")
+	if s, err := strconv.ParseFloat(v, 64); err == nil {
+		return duration(s, time.Second)
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, t.Sub(now))
+	}
+	return 0
+}
+
+// duration is n units, between 0 and a day.
+func duration(n float64, unit time.Duration) time.Duration {
+	const most = 24 * time.Hour
+	if !(n > 0) {
+		return 0
+	}
+	return time.Duration(min(n*float64(unit), float64(most)))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// rateLimit reads the anthropic-ratelimit-* headers (reference §1.4). It is nil if there are none.
+func rateLimit(h http.Header) *transport.RateLimit {
+	r := transport.RateLimit{
+		Requests:     allowance(h, "Requests"),
+		Tokens:       allowance(h, "Tokens"),
+		InputTokens:  allowance(h, "Input-Tokens"),
+		OutputTokens: allowance(h, "Output-Tokens"),
+	}
+	if r == (transport.RateLimit{}) {
+		return nil
+	}
+	return &r
+}
+
+func allowance(h http.Header, kind string) transport.Allowance {
+	var a transport.Allowance
+	a.Limit, _ = strconv.ParseInt(h.Get("Anthropic-Ratelimit-"+kind+"-Limit"), 10, 64)
+	a.Remaining, _ = strconv.ParseInt(h.Get("Anthropic-Ratelimit-"+kind+"-Remaining"), 10, 64)
+	a.Reset, _ = time.Parse(time.RFC3339, h.Get("Anthropic-Ratelimit-"+kind+"-Reset"))
+	return a
+}

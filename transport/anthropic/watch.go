@@ -1,0 +1,60 @@
+package anthropic
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// A watch cancels a context unless it is stopped or put off in time. It costs a
+// timer and no goroutine. The zero watch does nothing.
+type watch struct {
+	timer *time.Timer
+	limit time.Duration
+}
+
+func startWatch(cancel context.CancelCauseFunc, reason error, limit time.Duration) watch {
+	if limit <= 0 {
+		return watch{}
+	}
+	return watch{timer: time.AfterFunc(limit, func() { cancel(reason) }), limit: limit}
+}
+
+func (w watch) putOff() {
+	if w.timer != nil {
+		w.timer.Reset(w.limit)
+	}
+}
+
+func (w watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// A watchedReader puts its watch off whenever something comes, and reports why
+// its context ended instead of that it did.
+type watchedReader struct {
+	ctx   context.Context
+	r     io.Reader
+	watch watch
+}
+
+func (r *watchedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if n > 0 {
+		r.watch.putOff()
+	}
+	if err != nil && err != io.EOF {
+		err = cause(r.ctx, err)
+	}
+	return n, err
+}
+
+// cause is why ctx ended, or err if it has not.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil {
+		return c
+	}
+	return err
+}

@@ -1,0 +1,497 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An assembler turns the events of one stream into blocks and a response. A
+// streamed block is its start object with the deltas joined in: the strings of
+// text, thinking and signature deltas are copied as they are escaped on the wire,
+// never decoded and encoded again. What it doesn't know (events, deltas, members)
+// it leaves alone.
+type assembler struct {
+	message []byte // the message object, as message_start gave it and message_delta changed it
+	done    []doneBlock
+	open    []openBlock // in use are those with a start; the others keep their buffers
+	cut     []string
+}
+
+type doneBlock struct {
+	index int
+	block Block
+	cut   bool
+}
+
+// An openBlock gathers what came for a block between its start and its stop.
+type openBlock struct {
+	index int
+	start []byte // the start object; nil if this openBlock is free
+	typ   string
+
+	text      []byte // what text or thinking deltas add, still escaped
+	input     []byte // what input_json deltas add, decoded: it is JSON text itself
+	citations []byte // elements, with commas between
+	signature []byte // quoted
+	over      []byte // an object whose members replace those of the start
+}
+
+// reset prepares the assembler for another stream and keeps small buffers.
+func (a *assembler) reset() {
+	clear(a.done)
+	a.message, a.done, a.cut = nil, a.done[:0], nil
+	for i := range a.open {
+		a.open[i].release()
+	}
+}
+
+func (o *openBlock) release() {
+	const most = 64 << 10
+	if cap(o.text) > most {
+		o.text = nil
+	}
+	if cap(o.input) > most {
+		o.input = nil
+	}
+	*o = openBlock{text: o.text[:0], input: o.input[:0], citations: o.citations[:0]}
+}
+
+// apply takes in one event. data is valid JSON; the event that apply returns
+// points into it. An error event comes back as an [*Error].
+func (a *assembler) apply(name, data []byte) (Event, error) {
+	ev := Event{Raw: data}
+	var message, start, delta, usage []byte
+	var failed bool
+	for key, v := range rawjson.Fields(data) {
+		switch string(key) {
+		case "type":
+			ev.Type = eventType(rawjson.Inner(v))
+		case "index":
+			ev.Index, _ = strconv.Atoi(string(v))
+		case "message":
+			message = v
+		case "content_block":
+			start = v
+		case "delta":
+			delta = v
+		case "usage":
+			usage = v
+		case "error":
+			failed = true
+		}
+	}
+	if ev.Type == "" {
+		ev.Type = string(name)
+	}
+	var err error
+	switch ev.Type {
+	case EventMessageStart:
+		ev.Response, err = a.begin(message)
+	case EventContentBlockStart:
+		ev.Block, err = a.blockStart(ev.Index, start)
+	case EventContentBlockDelta:
+		ev.Delta, err = a.blockDelta(ev.Index, delta)
+	case EventContentBlockStop:
+		ev.Block, ev.Cut, err = a.blockStop(ev.Index)
+	case EventMessageDelta:
+		err = a.messageDelta(data, delta, usage)
+	case EventMessageStop:
+		ev.Response, err = a.finish()
+	case "error":
+		err = streamedError(data)
+	default:
+		if failed {
+			err = streamedError(data)
+		}
+	}
+	return ev, err
+}
+
+func (a *assembler) begin(message []byte) (*Response, error) {
+	if len(a.done) > 0 || a.inUse() {
+		return nil, errors.New("message_start in the middle of a message")
+	}
+	if len(message) == 0 || message[0] != '{' {
+		return nil, errors.New("message_start without a message")
+	}
+	a.message = bytes.Clone(message)
+	return parseResponse(a.message)
+}
+
+func (a *assembler) inUse() bool {
+	for i := range a.open {
+		if a.open[i].start != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *assembler) find(index int) *openBlock {
+	for i := range a.open {
+		if o := &a.open[i]; o.start != nil && o.index == index {
+			return o
+		}
+	}
+	return nil
+}
+
+func (a *assembler) blockStart(index int, start []byte) (Block, error) {
+	if a.message == nil {
+		return Block{}, errors.New("content_block_start before message_start")
+	}
+	if a.find(index) != nil || a.isDone(index) {
+		return Block{}, fmt.Errorf("content_block_start: index %d came before", index)
+	}
+	if len(start) == 0 || start[0] != '{' {
+		return Block{}, fmt.Errorf("content_block_start %d without a content block", index)
+	}
+	b := newBlock(bytes.Clone(start))
+	if b.typ == "" {
+		return Block{}, fmt.Errorf(`content_block_start %d: no "type": %s`, index, brief(start))
+	}
+	o := a.freeSlot()
+	o.index, o.start, o.typ = index, b.raw, b.typ
+	if b.typ == TypeFallback {
+		if to := rawjson.Get(rawjson.Get(b.raw, "to"), "model"); len(to) > 0 {
+			a.message = layOver(a.message, object("model", to))
+		}
+	}
+	return b, nil
+}
+
+func (a *assembler) isDone(index int) bool {
+	for i := len(a.done) - 1; i >= 0; i-- {
+		if a.done[i].index == index {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *assembler) freeSlot() *openBlock {
+	for i := range a.open {
+		if a.open[i].start == nil {
+			return &a.open[i]
+		}
+	}
+	a.open = append(a.open, openBlock{})
+	return &a.open[len(a.open)-1]
+}
+
+func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
+	o := a.find(index)
+	if o == nil {
+		return Delta{}, fmt.Errorf("content_block_delta: no block %d is open", index)
+	}
+	d := Delta{Raw: delta}
+	var citation []byte
+	for key, v := range rawjson.Fields(delta) {
+		switch string(key) {
+		case "type":
+			d.Type = deltaType(rawjson.Inner(v))
+		case "text", "thinking", "partial_json", "signature":
+			if v[0] == '"' {
+				d.value = v
+			}
+		case "citation":
+			citation = v
+		}
+	}
+	switch d.Type {
+	case DeltaText, DeltaThinking:
+		o.text = append(o.text, rawjson.Inner(d.value)...)
+	case DeltaInputJSON:
+		o.input = rawjson.AppendUnquoted(o.input, d.value)
+	case DeltaSignature:
+		o.signature = append(o.signature[:0], d.value...)
+	case DeltaCitations:
+		if len(o.citations) > 0 {
+			o.citations = append(o.citations, ',')
+		}
+		o.citations = append(o.citations, citation...)
+	case DeltaCompaction:
+		o.over = bytes.Clone(delta)
+	default:
+		d.value = nil
+	}
+	return d, nil
+}
+
+func (a *assembler) blockStop(index int) (Block, bool, error) {
+	o := a.find(index)
+	if o == nil {
+		return Block{}, false, fmt.Errorf("content_block_stop: no block %d is open", index)
+	}
+	b, cut := o.close()
+	a.keep(index, b, cut)
+	o.release()
+	return b, cut, nil
+}
+
+// keep puts a finished block in its place. Blocks mostly finish in order.
+func (a *assembler) keep(index int, b Block, cut bool) {
+	i := len(a.done)
+	for i > 0 && a.done[i-1].index > index {
+		i--
+	}
+	a.done = append(a.done, doneBlock{})
+	copy(a.done[i+1:], a.done[i:])
+	a.done[i] = doneBlock{index, b, cut}
+	if cut {
+		a.cut = append(a.cut, b.field("id"))
+	}
+}
+
+// close joins the deltas into the start object. cut is true if the block is a
+// call whose input isn't whole.
+func (o *openBlock) close() (b Block, cut bool) {
+	input := o.input
+	if len(input) > 0 {
+		var whole bool
+		input, whole = rawjson.CloseUp(input)
+		cut = !whole
+	}
+	if len(o.text) == 0 && len(input) == 0 && len(o.signature) == 0 && len(o.citations) == 0 && o.over == nil {
+		return newBlock(o.start), false
+	}
+	j := joiner{dst: make([]byte, 0, len(o.start)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)}
+	j.dst = append(j.dst, '{')
+	textKey := "text"
+	if o.typ == TypeThinking {
+		textKey = "thinking"
+	}
+	var hasText, hasInput, hasSignature, hasCitations bool
+	for key, v := range rawjson.Fields(o.start) {
+		switch k := string(key); {
+		case k == textKey && len(o.text) > 0:
+			hasText = true
+			j.joined(textKey, v, o.text)
+		case k == "input" && len(input) > 0:
+			hasInput = true
+			j.member(key, input)
+		case k == "signature" && len(o.signature) > 0:
+			hasSignature = true
+			j.member(key, o.signature)
+		case k == "citations" && len(o.citations) > 0:
+			hasCitations = true
+			j.list("citations", v, o.citations)
+		default:
+			if over := rawjson.Get(o.over, k); over != nil && k != "type" {
+				v = over
+			}
+			j.member(key, v)
+		}
+	}
+	if len(o.text) > 0 && !hasText {
+		j.joined(textKey, nil, o.text)
+	}
+	if len(input) > 0 && !hasInput {
+		j.member([]byte("input"), input)
+	}
+	if len(o.signature) > 0 && !hasSignature {
+		j.member([]byte("signature"), o.signature)
+	}
+	if len(o.citations) > 0 && !hasCitations {
+		j.list("citations", nil, o.citations)
+	}
+	for key, v := range rawjson.Fields(o.over) {
+		if string(key) != "type" && rawjson.Get(o.start, string(key)) == nil {
+			j.member(key, v)
+		}
+	}
+	return newBlock(append(j.dst, '}')), cut
+}
+
+// A joiner writes the members of an object, keys as they stand.
+type joiner struct{ dst []byte }
+
+func (j *joiner) key(key string) {
+	if len(j.dst) > 1 {
+		j.dst = append(j.dst, ',')
+	}
+	j.dst = append(j.dst, '"')
+	j.dst = append(j.dst, key...)
+	j.dst = append(j.dst, '"', ':')
+}
+
+func (j *joiner) member(key, value []byte) {
+	j.key(string(key))
+	j.dst = append(j.dst, value...)
+}
+
+// joined writes a string: what a quoted one holds, and more that is escaped already.
+func (j *joiner) joined(key string, quoted, more []byte) {
+	j.key(key)
+	j.dst = append(j.dst, '"')
+	j.dst = append(j.dst, rawjson.Inner(quoted)...)
+	j.dst = append(j.dst, more...)
+	j.dst = append(j.dst, '"')
+}
+
+// list writes an array: the elements of one, and more.
+func (j *joiner) list(key string, array, more []byte) {
+	j.key(key)
+	j.dst = append(j.dst, '[')
+	for e := range rawjson.Elements(array) {
+		j.dst = append(append(j.dst, e...), ',')
+	}
+	j.dst = append(append(j.dst, more...), ']')
+}
+
+// messageDelta lays what came last over the message: the members of delta, the
+// counts of usage, which are cumulative, and whatever stands beside them.
+func (a *assembler) messageDelta(data, delta, usage []byte) error {
+	if a.message == nil {
+		return errors.New("message_delta before message_start")
+	}
+	a.message = layOver(a.message, delta)
+	if len(usage) > 0 && usage[0] == '{' {
+		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
+			usage = layOver(base, usage)
+		}
+		a.message = layOver(a.message, object("usage", usage))
+	}
+	for key, v := range rawjson.Fields(data) {
+		switch string(key) {
+		case "type", "index", "delta", "usage":
+		default:
+			a.message = layOver(a.message, object(string(key), v))
+		}
+	}
+	return nil
+}
+
+// layOver is [rawjson.Merge], but a null never replaces a value.
+func layOver(base, over []byte) []byte {
+	some := []byte{'{'}
+	for key, v := range rawjson.Fields(over) {
+		if !rawjson.IsNull(v) || rawjson.IsNull(rawjson.Get(base, string(key))) {
+			j := joiner{dst: some}
+			j.member(key, v)
+			some = j.dst
+		}
+	}
+	return rawjson.Merge(base, append(some, '}'))
+}
+
+func object(key string, value []byte) []byte {
+	j := joiner{dst: []byte{'{'}}
+	j.member([]byte(key), value)
+	return append(j.dst, '}')
+}
+
+// finish makes the response. Blocks that were never stopped end here.
+func (a *assembler) finish() (*Response, error) {
+	if a.message == nil {
+		return nil, errors.New("message_stop before message_start")
+	}
+	for i := range a.open {
+		if o := &a.open[i]; o.start != nil {
+			b, cut := o.close()
+			a.keep(o.index, b, cut)
+			o.release()
+		}
+	}
+	content := make([]Block, len(a.done))
+	for i, d := range a.done {
+		content[i] = d.block
+	}
+	r, err := a.response(content)
+	if err == nil {
+		r.Cut = a.cut
+	}
+	return r, err
+}
+
+// response makes a Response of the message as it stands and of content.
+func (a *assembler) response(content []Block) (*Response, error) {
+	envelope := rawjson.Merge(a.message, []byte(`{"content":[]}`))
+	r, err := parseResponse(envelope)
+	if err != nil {
+		return nil, err
+	}
+	start, _, _ := rawjson.Span(envelope, "content")
+	r.raw, r.before, r.after = nil, envelope[:start+1:start+1], envelope[start+1:]
+	r.Content = content
+	return r, nil
+}
+
+// partial makes a Response of a message that broke off: the blocks that are
+// whole and the text that isn't, or nil if the message had not begun. Thinking
+// without a signature and calls that were cut are left out: they can neither be
+// sent back nor run.
+func (a *assembler) partial() *Response {
+	if a.message == nil {
+		return nil
+	}
+	for i := range a.open {
+		if o := &a.open[i]; o.start != nil && o.typ == TypeText {
+			o.text = trimHalfEscape(o.text)
+			b, _ := o.close()
+			if b.field("text") != "" {
+				a.keep(o.index, b, false)
+			}
+		}
+	}
+	content := make([]Block, 0, len(a.done))
+	for _, d := range a.done {
+		if d.cut || d.block.typ == TypeThinking && d.block.field("signature") == "" {
+			continue
+		}
+		content = append(content, d.block)
+	}
+	r, err := a.response(content)
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+// trimHalfEscape drops the first half of an escaped surrogate pair from the end.
+func trimHalfEscape(b []byte) []byte {
+	if n := len(b) - 6; n >= 0 && b[n] == '\\' && b[n+1] == 'u' && (b[n+2] == 'd' || b[n+2] == 'D') && bytes.IndexByte([]byte("89abAB"), b[n+3]) >= 0 {
+		return b[:n]
+	}
+	return b
+}
+
+// eventType and deltaType keep one string per known type, so that reading an
+// event allocates nothing for it.
+func eventType(inner []byte) string {
+	switch string(inner) {
+	case EventContentBlockDelta:
+		return EventContentBlockDelta
+	case EventContentBlockStart:
+		return EventContentBlockStart
+	case EventContentBlockStop:
+		return EventContentBlockStop
+	case EventMessageStart:
+		return EventMessageStart
+	case EventMessageDelta:
+		return EventMessageDelta
+	case EventMessageStop:
+		return EventMessageStop
+	case EventPing:
+		return EventPing
+	}
+	return string(inner)
+}
+
+func deltaType(inner []byte) string {
+	switch string(inner) {
+	case DeltaText:
+		return DeltaText
+	case DeltaThinking:
+		return DeltaThinking
+	case DeltaInputJSON:
+		return DeltaInputJSON
+	case DeltaSignature:
+		return DeltaSignature
+	}
+	return string(inner)
+}

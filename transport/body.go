@@ -1,0 +1,403 @@
+package transport
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A Body is a request as it goes over the wire. It doesn't hold the bytes but
+// knows where they are, and how many: the blocks, messages and tools of its
+// Request, which must not be changed while the Body is in use (appending to
+// Messages is fine). Making and reading one allocates a fixed amount of memory
+// however long the conversation is.
+type Body struct {
+	head     []byte // the parameters, from the brace up to the tools
+	tools    []ToolDefinition
+	system   []Block
+	messages []Message
+	marks    []splice // in the order of writing
+	length   int64
+}
+
+// A splice is a cache_control mark that is laid into a block or a tool while
+// it is written: raw[:cut], text, raw[resume:].
+type splice struct {
+	at          Breakpoint
+	cut, resume int
+	text        []byte
+}
+
+// Body lays out the request: the parameters first, then tools, system and
+// messages, so that the part which grows is last and each body starts with the
+// tools, system and messages of the one before. Breakpoints become
+// cache_control members of the written copy only.
+//
+// It fails if the request can't be written or would surely be refused for its
+// breakpoints: one that points nowhere, or at a block that takes no mark
+// (reference §8.1), more than 4 of them, or a 1h mark after a 5m mark.
+func (r *Request) Body(stream bool) (*Body, error) {
+	head, err := r.appendHead(make([]byte, 0, 512), stream)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	b := &Body{head: head, tools: r.Tools, system: r.System, messages: r.Messages}
+	if err := b.place(r.Breakpoints, r.CacheControl); err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	c := cursor{body: b}
+	for seg := c.next(); seg != nil; seg = c.next() {
+		b.length += int64(len(seg))
+	}
+	return b, nil
+}
+
+// MarshalJSON returns the request as it is sent when it isn't streamed.
+func (r *Request) MarshalJSON() ([]byte, error) {
+	b, err := r.Body(false)
+	if err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// Len is the number of bytes of the body.
+func (b *Body) Len() int64 { return b.length }
+
+// Bytes returns a copy of the body in one piece.
+func (b *Body) Bytes() []byte {
+	out := make([]byte, 0, b.length)
+	c := cursor{body: b}
+	for seg := c.next(); seg != nil; seg = c.next() {
+		out = append(out, seg...)
+	}
+	return out
+}
+
+// WriteTo writes the body to w.
+func (b *Body) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	c := cursor{body: b}
+	for seg := c.next(); seg != nil; seg = c.next() {
+		n, err := w.Write(seg)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// NewReader returns a reader of the body from its start. Readers are
+// independent of each other, so it serves as [net/http.Request.GetBody].
+func (b *Body) NewReader() io.ReadCloser { return &bodyReader{cursor: cursor{body: b}} }
+
+type bodyReader struct {
+	cursor cursor
+	rest   []byte // of the segment being read
+	done   bool
+}
+
+// Read fills p across segments.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) && !r.done {
+		if len(r.rest) == 0 {
+			if r.rest = r.cursor.next(); r.rest == nil {
+				r.done = true
+				break
+			}
+		}
+		k := copy(p[n:], r.rest)
+		n += k
+		r.rest = r.rest[k:]
+	}
+	if n == 0 && r.done && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Close ends the reading.
+func (r *bodyReader) Close() error {
+	r.done = true
+	return nil
+}
+
+// appendHead writes the parameters, all that is neither tools, system nor
+// messages, without a closing brace.
+func (r *Request) appendHead(dst []byte, stream bool) ([]byte, error) {
+	if r.Model == "" {
+		return nil, errors.New("no model given")
+	}
+	if r.MaxTokens < 0 {
+		return nil, fmt.Errorf("max_tokens is %d; it must be positive, or 0 to warm the cache without an answer", r.MaxTokens)
+	}
+	w := headWriter{dst: append(dst, `{"model":`...)}
+	w.dst = rawjson.AppendString(w.dst, r.Model)
+	w.dst = append(w.dst, `,"max_tokens":`...)
+	w.dst = strconv.AppendInt(w.dst, int64(r.MaxTokens), 10)
+	if stream {
+		w.dst = append(w.dst, `,"stream":true`...)
+	}
+	if r.ToolChoice != nil {
+		w.value("tool_choice", r.ToolChoice)
+	}
+	if r.Thinking != nil {
+		w.value("thinking", r.Thinking)
+	}
+	if r.OutputConfig != nil {
+		w.value("output_config", r.OutputConfig)
+	}
+	if len(r.StopSequences) > 0 {
+		w.value("stop_sequences", r.StopSequences)
+	}
+	if r.UserID != "" {
+		w.dst = append(w.dst, `,"metadata":{"user_id":`...)
+		w.dst = append(rawjson.AppendString(w.dst, r.UserID), '}')
+	}
+	w.text("service_tier", r.ServiceTier)
+	w.text("speed", r.Speed)
+	w.text("inference_geo", r.InferenceGeo)
+	if r.Temperature != nil {
+		w.value("temperature", *r.Temperature)
+	}
+	if r.TopP != nil {
+		w.value("top_p", *r.TopP)
+	}
+	if r.TopK != nil {
+		w.value("top_k", *r.TopK)
+	}
+	if r.CacheControl != nil {
+		w.dst = append(w.dst, markText(r.CacheControl.TTL)...)
+	}
+	w.raw("container", r.Container)
+	w.raw("context_management", r.ContextManagement)
+	w.raw("compaction", r.Compaction)
+	w.raw("mcp_servers", r.MCPServers)
+	w.raw("fallbacks", r.Fallbacks)
+	if r.Diagnostics != nil {
+		w.dst = append(w.dst, `,"diagnostics":{"previous_message_id":`...)
+		if id := r.Diagnostics.PreviousMessageID; id != "" {
+			w.dst = rawjson.AppendString(w.dst, id)
+		} else {
+			w.dst = append(w.dst, "null"...)
+		}
+		w.dst = append(w.dst, '}')
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Extra)) {
+		if rawjson.Get(append(slices.Clip(w.dst), '}'), key) != nil || key == "tools" || key == "system" || key == "messages" {
+			return nil, fmt.Errorf("extra: %q has a field of its own in Request; set that", key)
+		}
+		w.raw(key, r.Extra[key])
+	}
+	return w.dst, w.err
+}
+
+// A headWriter appends members to an object that has some already.
+type headWriter struct {
+	dst []byte
+	err error
+}
+
+func (w *headWriter) key(name string) {
+	w.dst = append(w.dst, ',')
+	w.dst = append(rawjson.AppendString(w.dst, name), ':')
+}
+
+func (w *headWriter) text(name, s string) {
+	if s != "" {
+		w.key(name)
+		w.dst = rawjson.AppendString(w.dst, s)
+	}
+}
+
+func (w *headWriter) value(name string, v any) {
+	raw, err := rawjson.Marshal(v)
+	if err != nil {
+		w.err = cmp.Or(w.err, fmt.Errorf("%s: %w", name, err))
+		return
+	}
+	w.key(name)
+	w.dst = append(w.dst, raw...)
+}
+
+func (w *headWriter) raw(name string, raw json.RawMessage) {
+	if len(raw) == 0 {
+		return
+	}
+	if !rawjson.Valid(raw) {
+		w.err = cmp.Or(w.err, fmt.Errorf("%s: not JSON: %s", name, brief(raw)))
+		return
+	}
+	w.key(name)
+	w.dst = append(w.dst, raw...)
+}
+
+// Texts that stand between the frozen bytes.
+var (
+	textTools    = []byte(`,"tools":[`)
+	textSystem   = []byte(`,"system":[`)
+	textMessages = []byte(`,"messages":[`)
+	textComma    = []byte(`,`)
+	textListEnd  = []byte(`]`)
+	textEnd      = []byte(`]}`)
+)
+
+// A cursor yields the body's bytes, segment by segment. The zero state is the start.
+type cursor struct {
+	body  *Body
+	state cursorState
+	msg   int // index into messages
+	item  int // index into the list being written
+	mark  int // index into body.marks of the next one
+	phase int // of a marked item: 1 the text next, 2 the rest next
+	comma bool
+}
+
+type cursorState int
+
+const (
+	atHead cursorState = iota
+	atTools
+	inTools
+	atSystem
+	inSystem
+	atMessages
+	atMessage
+	inMessage
+	atEnd
+	done
+)
+
+// next returns the next segment, never empty, or nil at the end.
+func (c *cursor) next() []byte {
+	b := c.body
+	for {
+		switch c.state {
+		case atHead:
+			c.state = atTools
+			return b.head
+		case atTools:
+			if c.state = atSystem; len(b.tools) > 0 {
+				c.enter(inTools)
+				return textTools
+			}
+		case inTools:
+			if c.item < len(b.tools) {
+				return c.piece(PartTools, b.tools[c.item].raw)
+			}
+			c.state = atSystem
+			return textListEnd
+		case atSystem:
+			if c.state = atMessages; len(b.system) > 0 {
+				c.enter(inSystem)
+				return textSystem
+			}
+		case inSystem:
+			if c.item < len(b.system) {
+				return c.piece(PartSystem, b.system[c.item].raw)
+			}
+			c.state = atMessages
+			return textListEnd
+		case atMessages:
+			c.state, c.msg, c.comma = atMessage, 0, false
+			return textMessages
+		case atMessage:
+			if c.msg == len(b.messages) {
+				c.state = atEnd
+				continue
+			}
+			if c.comma {
+				c.comma = false
+				return textComma
+			}
+			c.enter(inMessage)
+			return b.messages[c.msg].opening()
+		case inMessage:
+			m := &b.messages[c.msg]
+			if c.item < len(m.Content) {
+				return c.piece(PartMessages, m.Content[c.item].raw)
+			}
+			c.msg++
+			c.state, c.comma = atMessage, true
+			return m.closing()
+		case atEnd:
+			c.state = done
+			return textEnd
+		case done:
+			return nil
+		}
+	}
+}
+
+func (c *cursor) enter(s cursorState) { c.state, c.item, c.phase, c.comma = s, 0, 0, false }
+
+// piece returns the next segment of a list item: a comma, the whole item, or one
+// of the three parts of a marked one.
+func (c *cursor) piece(part Part, raw []byte) []byte {
+	if c.comma {
+		c.comma = false
+		return textComma
+	}
+	if c.mark < len(c.body.marks) {
+		if m := &c.body.marks[c.mark]; m.at.Part == part && c.isAt(m.at) {
+			switch c.phase {
+			case 0:
+				c.phase = 1
+				return raw[:m.cut]
+			case 1:
+				c.phase = 2
+				return m.text
+			}
+			c.mark++
+			raw = raw[m.resume:]
+		}
+	}
+	c.item++
+	c.phase, c.comma = 0, true
+	return raw
+}
+
+func (c *cursor) isAt(at Breakpoint) bool {
+	if at.Part == PartMessages {
+		return at.Index == c.msg && at.Block == c.item
+	}
+	return at.Index == c.item
+}
+
+// markText is a cache_control member with the comma in front of it.
+func markText(ttl TTL) []byte {
+	switch ttl {
+	case TTL1h:
+		return markText1h
+	case TTL5m:
+		return markText5m
+	}
+	return markTextDefault
+}
+
+var (
+	markTextDefault = []byte(`,"cache_control":{"type":"ephemeral"}`)
+	markText5m      = []byte(`,"cache_control":{"type":"ephemeral","ttl":"5m"}`)
+	markText1h      = []byte(`,"cache_control":{"type":"ephemeral","ttl":"1h"}`)
+)
+
+// spliceFor finds where text goes in raw: before the closing brace, or in place
+// of a cache_control that is null.
+func spliceFor(at Breakpoint, raw []byte) splice {
+	text := markText(at.TTL)
+	if start, end, ok := rawjson.Span(raw, "cache_control"); ok {
+		return splice{at: at, cut: start, resume: end, text: text[len(`,"cache_control":`):]}
+	}
+	end := bytes.LastIndexByte(raw, '}')
+	return splice{at: at, cut: end, resume: end, text: text}
+}

@@ -1,0 +1,293 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+func mustBlock(t testing.TB, raw string) Block {
+	t.Helper()
+	b, err := ParseBlock([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func mustTool(t testing.TB, raw string) ToolDefinition {
+	t.Helper()
+	d, err := ParseToolDefinition([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// conversation is a request of n messages, each of one or two blocks.
+func conversation(t testing.TB, n int) *Request {
+	r := &Request{
+		Model:     "claude-opus-5-5",
+		MaxTokens: 1000,
+		Tools: []ToolDefinition{
+			mustTool(t, `{"name":"a","input_schema":{"type":"object"}}`),
+			mustTool(t, `{"name":"b","description":"<b> & c","input_schema":{"type":"object"} }`),
+		},
+		System: []Block{Text("first"), Text("second")},
+	}
+	for i := range n {
+		if i%2 == 0 {
+			r.Messages = append(r.Messages, UserText(fmt.Sprintf("question %d", i)))
+			continue
+		}
+		r.Messages = append(r.Messages, Message{Role: RoleAssistant, Content: []Block{
+			mustBlock(t, `{"type":"thinking","thinking":"","signature":"c2ln"}`), Text("answer"),
+		}})
+	}
+	return r
+}
+
+func TestBodyGolden(t *testing.T) {
+	temperature := 0.0
+	r := &Request{
+		Model:     "m",
+		MaxTokens: 64,
+		Tools:     []ToolDefinition{mustTool(t, `{"name":"f","input_schema":{"type":"object"}}`)},
+		System:    []Block{Text("be <brief>")},
+		Messages: []Message{
+			UserText("hi"),
+			{Role: RoleAssistant, Content: []Block{mustBlock(t, `{"type":"new_thing","n":9223372036854775807, "z":1,"a":null}`)}},
+			{Role: RoleSystem, ClearAt: "next_user_message", Content: []Block{Text("soon")}},
+			{Role: RoleSystem, OutputConfig: json.RawMessage(`{"effort":"low"}`)},
+		},
+		Breakpoints: []Breakpoint{
+			{Part: PartMessages, Index: 1, Block: 0},
+			{Part: PartTools, Index: 0, TTL: TTL1h},
+			{Part: PartSystem, Index: 0, TTL: TTL5m},
+		},
+		ToolChoice:    &ToolChoice{Type: "auto"},
+		Thinking:      &Thinking{Type: "adaptive"},
+		OutputConfig:  &OutputConfig{Effort: "high"},
+		StopSequences: []string{"<END>"},
+		UserID:        "u",
+		Temperature:   &temperature,
+		Container:     json.RawMessage(`"container_1"`),
+		Diagnostics:   &Diagnostics{},
+		Extra:         map[string]json.RawMessage{"z": json.RawMessage(`1`), "b": json.RawMessage(`{"c":2}`)},
+	}
+	want := `{"model":"m","max_tokens":64,"stream":true,"tool_choice":{"type":"auto"},"thinking":{"type":"adaptive"},` +
+		`"output_config":{"effort":"high"},"stop_sequences":["<END>"],"metadata":{"user_id":"u"},"temperature":0,` +
+		`"container":"container_1","diagnostics":{"previous_message_id":null},"b":{"c":2},"z":1,` +
+		`"tools":[{"name":"f","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral","ttl":"1h"}}],` +
+		`"system":[{"type":"text","text":"be <brief>","cache_control":{"type":"ephemeral","ttl":"5m"}}],` +
+		`"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},` +
+		`{"role":"assistant","content":[{"type":"new_thing","n":9223372036854775807, "z":1,"a":null,"cache_control":{"type":"ephemeral"}}]},` +
+		`{"role":"system","content":[{"type":"text","text":"soon"}],"clear_at":"next_user_message"},` +
+		`{"role":"system","content":[],"output_config":{"effort":"low"}}]}`
+	b, err := r.Body(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(b.Bytes()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if b.Len() != int64(len(want)) {
+		t.Errorf("Len is %d, want %d", b.Len(), len(want))
+	}
+	if err := iotest.TestReader(b.NewReader(), []byte(want)); err != nil {
+		t.Error(err)
+	}
+	var w bytes.Buffer
+	if n, err := b.WriteTo(&w); err != nil || n != b.Len() || w.String() != want {
+		t.Errorf("WriteTo wrote %d bytes, %v: %s", n, err, w.String())
+	}
+}
+
+func TestBodyReplacesNullCacheControl(t *testing.T) {
+	r := conversation(t, 0)
+	r.Messages = []Message{{Role: RoleUser, Content: []Block{mustBlock(t, `{"type":"text","cache_control":null,"text":"x"}`)}}}
+	r.Breakpoints = []Breakpoint{{Part: PartMessages}}
+	b, err := r.Body(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"type":"text","cache_control":{"type":"ephemeral"},"text":"x"}`; !strings.Contains(string(b.Bytes()), want) {
+		t.Errorf("got %s\nwant it to hold %s", b.Bytes(), want)
+	}
+}
+
+var markPattern = regexp.MustCompile(`,"cache_control":\{"type":"ephemeral"(,"ttl":"..")?\}`)
+
+// The property that the cache rests on: marks change nothing but themselves,
+// and each body starts with the tools, system and messages of the one before.
+func TestBodyPrefixProperty(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	r := conversation(t, 40)
+	all := r.Messages
+	var before string
+	for n := 1; n <= len(all); n++ {
+		r.Messages = all[:n]
+		r.Breakpoints = nil
+		plain := bodyString(t, r)
+		r.Breakpoints = randomMarks(rng, r)
+		if got := markPattern.ReplaceAllString(bodyString(t, r), ""); got != plain {
+			t.Fatalf("without marks: %s\nwant %s", got, plain)
+		}
+		_, tail, _ := strings.Cut(plain, `"tools":`)
+		if before != "" && !strings.HasPrefix(tail, strings.TrimSuffix(before, "]}")) {
+			t.Fatalf("with %d messages the prefix changed", n)
+		}
+		before = tail
+	}
+}
+
+func randomMarks(rng *rand.Rand, r *Request) []Breakpoint {
+	var marks []Breakpoint
+	if rng.IntN(2) == 0 {
+		marks = append(marks, Breakpoint{Part: PartTools, Index: rng.IntN(len(r.Tools)), TTL: TTL1h})
+	}
+	if rng.IntN(2) == 0 {
+		marks = append(marks, Breakpoint{Part: PartSystem, Index: rng.IntN(len(r.System)), TTL: TTL5m})
+	}
+	for i := 0; i < len(r.Messages) && len(marks) < maxBreakpoints; i += 1 + rng.IntN(20) {
+		marks = append(marks, Breakpoint{Part: PartMessages, Index: i, Block: len(r.Messages[i].Content) - 1})
+	}
+	rng.Shuffle(len(marks), func(i, j int) { marks[i], marks[j] = marks[j], marks[i] })
+	return marks
+}
+
+func bodyString(t testing.TB, r *Request) string {
+	t.Helper()
+	b, err := r.Body(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := string(b.Bytes())
+	if !json.Valid([]byte(s)) {
+		t.Fatalf("not JSON: %s", s)
+	}
+	return s
+}
+
+func TestBodyErrors(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Request)
+		want   string
+	}{
+		{"no model", func(r *Request) { r.Model = "" }, "no model"},
+		{"negative max_tokens", func(r *Request) { r.MaxTokens = -1 }, "max_tokens is -1"},
+		{"no such tool", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 2}} }, "tools.2: no such tool; there are 2"},
+		{"no such system block", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: -1}} }, "no such system block"},
+		{"no such message", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: 4}} }, "messages.4.content.0: no such message"},
+		{"no such block", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Block: 1}} }, "no such block; the message has 1"},
+		{"thinking", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: 1}} }, `type "thinking" takes no cache_control`},
+		{"empty text", func(r *Request) {
+			r.System = append(r.System, Text(""))
+			r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: 2}}
+		}, `type "text" takes no cache_control`},
+		{"deferred tool", func(r *Request) {
+			r.Tools = append(r.Tools, mustTool(t, `{"name":"c","defer_loading":true,"input_schema":{}}`))
+			r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 2}}
+		}, "defer_loading"},
+		{"passing system message", func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, ClearAt: "next_user_message", Content: []Block{Text("x")}})
+			r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: 4}}
+		}, "clear_at"},
+		{"twice", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem}, {Part: PartSystem}} }, "two breakpoints at one place"},
+		{"strange ttl", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem, TTL: "2h"}} }, `ttl "2h"`},
+		{"five marks", func(r *Request) {
+			r.System = append(r.System, mustBlock(t, `{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}`))
+			r.Breakpoints = []Breakpoint{{Part: PartTools}, {Part: PartSystem}, {Part: PartMessages}}
+			r.CacheControl = &CacheControl{}
+		}, "5 cache_control marks"},
+		{"1h after 5m", func(r *Request) {
+			r.Breakpoints = []Breakpoint{{Part: PartMessages, TTL: TTL1h}, {Part: PartSystem}}
+		}, "messages.0.content.0: a 1h mark after a 5m mark"},
+		{"automatic 1h after 5m", func(r *Request) {
+			r.Breakpoints = []Breakpoint{{Part: PartSystem}}
+			r.CacheControl = &CacheControl{TTL: TTL1h}
+		}, "a 1h mark after a 5m mark"},
+		{"zero block", func(r *Request) { r.Messages = append(r.Messages, Message{Role: RoleUser, Content: []Block{{}}}) }, "messages.4.content.0: the zero Block"},
+		{"zero tool", func(r *Request) { r.Tools = append(r.Tools, ToolDefinition{}) }, "tools.2: the zero ToolDefinition"},
+		{"bad raw parameter", func(r *Request) { r.Container = json.RawMessage(`container_1`) }, "container: not JSON"},
+		{"extra that has a field", func(r *Request) { r.Extra = map[string]json.RawMessage{"messages": json.RawMessage(`[]`)} }, `"messages" has a field`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := conversation(t, 4)
+			tt.change(r)
+			_, err := r.Body(true)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestBodyAllocatesTheSameForAnyLength(t *testing.T) {
+	count := func(n int) float64 {
+		r := conversation(t, n)
+		r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: 1}, {Part: PartMessages, Index: n - 2}}
+		buf := make([]byte, 32<<10)
+		return testing.AllocsPerRun(20, func() {
+			b, err := r.Body(true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rd := b.NewReader()
+			for {
+				if _, err := rd.Read(buf); err == io.EOF {
+					break
+				}
+			}
+		})
+	}
+	short, long := count(10), count(1000)
+	if long > short {
+		t.Errorf("%v allocations for 1,000 messages, %v for 10", long, short)
+	}
+}
+
+func TestRequestMarshalJSON(t *testing.T) {
+	r := conversation(t, 2)
+	raw, err := r.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rawjson.Get(raw, "stream") != nil || len(rawjson.Get(raw, "messages")) == 0 {
+		t.Errorf("got %s", raw)
+	}
+}
+
+func BenchmarkBody(b *testing.B) {
+	r := conversation(b, 10)
+	result := Text(strings.Repeat("A line of a tool's result.\n", 160))
+	for range 400 {
+		r.Messages = append(r.Messages, Message{Role: RoleUser, Content: []Block{result}})
+	}
+	r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: 1}, {Part: PartMessages, Index: 400}}
+	buf := make([]byte, 32<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		body, err := r.Body(true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(body.Len())
+		rd := body.NewReader()
+		for {
+			if _, err := rd.Read(buf); err == io.EOF {
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package transport
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// maxBreakpoints is the most cache_control marks that a request may have (reference §8.1).
+const maxBreakpoints = 4
+
+// place checks the breakpoints against the body's lists, together with the
+// marks that blocks and tools bring along, and keeps them in writing order.
+func (b *Body) place(points []Breakpoint, automatic *CacheControl) error {
+	if automatic != nil {
+		if err := checkTTL(automatic.TTL); err != nil {
+			return fmt.Errorf("cache_control: %w", err)
+		}
+	}
+	if len(points) > 0 {
+		sorted := slices.Clone(points)
+		slices.SortStableFunc(sorted, func(x, y Breakpoint) int {
+			return cmp.Or(cmp.Compare(x.Part, y.Part), cmp.Compare(x.Index, y.Index), cmp.Compare(x.Block, y.Block))
+		})
+		b.marks = make([]splice, 0, len(sorted))
+		for i, p := range sorted {
+			if i > 0 && p.Part == sorted[i-1].Part && p.Index == sorted[i-1].Index && p.Block == sorted[i-1].Block {
+				return fmt.Errorf("%s: two breakpoints at one place", p.place())
+			}
+			if err := b.placeOne(p); err != nil {
+				return fmt.Errorf("%s: %w", p.place(), err)
+			}
+		}
+	}
+	return b.checkMarks(automatic)
+}
+
+// placeOne keeps one breakpoint, unless the place is marked already.
+func (b *Body) placeOne(p Breakpoint) error {
+	if err := checkTTL(p.TTL); err != nil {
+		return err
+	}
+	if p.Part != PartMessages && p.Block != 0 {
+		return errors.New("a breakpoint on a tool or a system block has no Block")
+	}
+	if p.Part == PartTools {
+		if p.Index < 0 || p.Index >= len(b.tools) {
+			return fmt.Errorf("no such tool; there are %d", len(b.tools))
+		}
+		t := b.tools[p.Index]
+		if string(rawjson.Get(t.raw, "defer_loading")) == "true" {
+			return errors.New("a tool with defer_loading takes no cache_control; mark another tool or the system prompt")
+		}
+		if !t.marked {
+			b.marks = append(b.marks, spliceFor(p, t.raw))
+		}
+		return nil
+	}
+	var blk Block
+	switch p.Part {
+	case PartSystem:
+		if p.Index < 0 || p.Index >= len(b.system) {
+			return fmt.Errorf("no such system block; there are %d", len(b.system))
+		}
+		blk = b.system[p.Index]
+	case PartMessages:
+		if p.Index < 0 || p.Index >= len(b.messages) {
+			return fmt.Errorf("no such message; there are %d", len(b.messages))
+		}
+		m := b.messages[p.Index]
+		if p.Block < 0 || p.Block >= len(m.Content) {
+			return fmt.Errorf("no such block; the message has %d", len(m.Content))
+		}
+		if m.ClearAt == "next_user_message" {
+			return errors.New("a system message with clear_at takes no cache_control")
+		}
+		blk = m.Content[p.Block]
+	default:
+		return errors.New("unknown Part")
+	}
+	if !blk.Markable() {
+		return fmt.Errorf("a block of type %q takes no cache_control; mark the block before or after it", blk.typ)
+	}
+	if !blk.marked {
+		b.marks = append(b.marks, spliceFor(p, blk.raw))
+	}
+	return nil
+}
+
+// Markable reports whether the block takes a cache_control: all do but
+// thinking, redacted thinking and empty text (reference §8.1).
+func (b Block) Markable() bool {
+	return b.raw != nil && !isThinking(b.typ) && !(b.typ == TypeText && len(b.raw) < 4096 && b.field("text") == "")
+}
+
+// checkMarks counts all marks and looks at their order, and refuses zero
+// blocks. It is one pass that allocates nothing.
+func (b *Body) checkMarks(automatic *CacheControl) error {
+	var m markCheck
+	next := 0 // of b.marks
+	spliced := func(part Part, index, block int) {
+		if next < len(b.marks) {
+			if at := b.marks[next].at; at.Part == part && at.Index == index && at.Block == block {
+				m.add(at.TTL, at)
+				next++
+			}
+		}
+	}
+	for i, t := range b.tools {
+		if t.raw == nil {
+			return fmt.Errorf("tools.%d: the zero ToolDefinition can't be sent", i)
+		}
+		if t.marked {
+			m.add(ownTTL(t.raw), Breakpoint{Part: PartTools, Index: i})
+		}
+		spliced(PartTools, i, 0)
+	}
+	for i, blk := range b.system {
+		if blk.raw == nil {
+			return fmt.Errorf("system.%d: the zero Block can't be sent", i)
+		}
+		if blk.marked {
+			m.add(ownTTL(blk.raw), Breakpoint{Part: PartSystem, Index: i})
+		}
+		spliced(PartSystem, i, 0)
+	}
+	for i := range b.messages {
+		for j := range b.messages[i].Content {
+			blk := &b.messages[i].Content[j]
+			if blk.raw == nil {
+				return fmt.Errorf("messages.%d.content.%d: the zero Block can't be sent", i, j)
+			}
+			if blk.marked {
+				m.add(ownTTL(blk.raw), Breakpoint{Part: PartMessages, Index: i, Block: j})
+			}
+			spliced(PartMessages, i, j)
+		}
+	}
+	if automatic != nil {
+		m.add(automatic.TTL, Breakpoint{Part: PartMessages, Index: len(b.messages)})
+	}
+	if m.count > maxBreakpoints {
+		return fmt.Errorf("%d cache_control marks (breakpoints, blocks and tools that are marked already, and the automatic one); the service takes at most %d", m.count, maxBreakpoints)
+	}
+	if m.late != nil {
+		return fmt.Errorf("%s: a 1h mark after a 5m mark; longer lifetimes must come first (tools, system, messages)", m.late.place())
+	}
+	return nil
+}
+
+// markCheck follows the marks of a request in the order of the prompt.
+type markCheck struct {
+	count    int
+	short    bool // a 5m mark was seen
+	late     *Breakpoint
+	lateMark Breakpoint
+}
+
+func (m *markCheck) add(ttl TTL, at Breakpoint) {
+	m.count++
+	switch {
+	case ttl != TTL1h:
+		m.short = true
+	case m.short && m.late == nil:
+		m.lateMark = at
+		m.late = &m.lateMark
+	}
+}
+
+func ownTTL(raw []byte) TTL { return TTL(rawjson.GetString(rawjson.Get(raw, "cache_control"), "ttl")) }
+
+func checkTTL(ttl TTL) error {
+	if ttl != "" && ttl != TTL5m && ttl != TTL1h {
+		return fmt.Errorf("ttl %q: the service has 5m and 1h", ttl)
+	}
+	return nil
+}
+
+// place names where a breakpoint is, in the way of the service's errors.
+func (p Breakpoint) place() string {
+	switch p.Part {
+	case PartTools:
+		return fmt.Sprintf("breakpoint at tools.%d", p.Index)
+	case PartSystem:
+		return fmt.Sprintf("breakpoint at system.%d", p.Index)
+	}
+	return fmt.Sprintf("breakpoint at messages.%d.content.%d", p.Index, p.Block)
+}

@@ -1,0 +1,78 @@
+package transport
+
+// Prices of what isn't a token of one model (reference §8.6 and §12; pricing
+// page, October 2026).
+const (
+	searchPrice = 10.0 / 1000 // USD per web search; web fetches are free
+	batchFactor = 0.5
+	usFactor    = 1.1 // inference_geo "us"
+)
+
+// Cost is what a response of this model was billed, in USD. It counts cache
+// writes by how long they live, web searches, and each of the service's own
+// iterations at the price of its model; batches, fast mode and US inference
+// change the price of tokens. known is false if a price is missing; usd then
+// leaves out what it belongs to. Time in code execution containers is not in the
+// usage and so never counted.
+func (m Model) Cost(u Usage) (usd float64, known bool) {
+	known = true
+	factor := 1.0
+	if u.ServiceTier == "batch" {
+		factor *= batchFactor
+	}
+	if u.InferenceGeo == "us" {
+		factor *= usFactor
+	}
+	iterations := u.Iterations
+	if len(iterations) == 0 {
+		iterations = []Iteration{{
+			InputTokens:              u.InputTokens,
+			CacheCreationInputTokens: u.CacheCreationInputTokens,
+			CacheReadInputTokens:     u.CacheReadInputTokens,
+			OutputTokens:             u.OutputTokens,
+			CacheCreation:            u.CacheCreation,
+		}}
+	}
+	for _, it := range iterations {
+		model := m
+		if it.Model != "" && it.Model != m.ID {
+			if other, ok := LookupModel(it.Model, m); ok {
+				model = other
+			} else {
+				model = Model{}
+			}
+		}
+		c, ok := model.iterationCost(it, u.Speed == "fast")
+		usd += factor * c
+		known = known && ok
+	}
+	return usd + searchPrice*float64(u.ServerToolUse.WebSearchRequests), known
+}
+
+// iterationCost is the price of one sampling's tokens.
+func (m Model) iterationCost(it Iteration, fast bool) (usd float64, known bool) {
+	prompt := it.InputTokens + it.CacheCreationInputTokens + it.CacheReadInputTokens
+	if prompt == 0 && it.OutputTokens == 0 {
+		return 0, true
+	}
+	prices := m.Prices
+	if fast {
+		prices = m.FastPrices
+	}
+	for _, p := range prices {
+		if p.UpToTokens != 0 && prompt > p.UpToTokens {
+			continue
+		}
+		// A streamed response splits only what was written by its start; what came after
+		// that lives 5 minutes (reference §4.3 and §8.4).
+		write1h := min(it.CacheCreation.Ephemeral1hInputTokens, it.CacheCreationInputTokens)
+		write5m := it.CacheCreationInputTokens - write1h
+		const million = 1e6
+		return (p.Input*float64(it.InputTokens) +
+			p.CacheWrite5m*float64(write5m) +
+			p.CacheWrite1h*float64(write1h) +
+			p.CacheRead*float64(it.CacheReadInputTokens) +
+			p.Output*float64(it.OutputTokens)) / million, true
+	}
+	return 0, false
+}

@@ -1,0 +1,124 @@
+package transport
+
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// ParseError makes an [*Error] of a response whose status isn't 200. The body
+// may be the service's own form, the bare form that its edge and some gateways
+// use (reference §1.5), or no JSON at all; then the message is its text and the
+// type follows from the status. It keeps body.
+func ParseError(status int, body []byte) *Error {
+	e := &Error{Status: status}
+	e.read(body)
+	if e.Type == "" {
+		e.Type = typeOfStatus(status)
+	}
+	if e.Message == "" {
+		e.Message = http.StatusText(status)
+	}
+	return e
+}
+
+// streamedError makes an Error of an error event.
+func streamedError(data []byte) *Error {
+	e := &Error{InStream: true}
+	e.read(append([]byte(nil), data...))
+	if e.Type == "" {
+		e.Type = TypeAPI
+	}
+	e.Status = statusOfType(e.Type)
+	return e
+}
+
+func (e *Error) read(body []byte) {
+	body = rawjson.Trim(body)
+	if len(body) == 0 {
+		return
+	}
+	if !rawjson.Valid(body) {
+		e.Message = plainText(body)
+		return
+	}
+	e.Raw = body
+	if body[0] == '[' { // Google's gateways wrap errors in a list
+		for first := range rawjson.Elements(body) {
+			body = first
+			break
+		}
+	}
+	e.RequestID = rawjson.GetString(body, "request_id")
+	inner := rawjson.Get(body, "error")
+	switch {
+	case len(inner) > 0 && inner[0] == '{':
+		e.Type = rawjson.GetString(inner, "type")
+		e.Message = rawjson.GetString(inner, "message")
+		e.Code = rawjson.GetString(rawjson.Get(inner, "details"), "error_code")
+	case len(inner) > 0 && inner[0] == '"':
+		e.Message = rawjson.Unquote(inner)
+	}
+	if e.Message == "" {
+		for _, key := range []string{"message", "Message", "detail"} {
+			if e.Message = rawjson.GetString(body, key); e.Message != "" {
+				break
+			}
+		}
+	}
+	if e.Message == "" {
+		e.Message = plainText(body)
+	}
+	if !strings.HasSuffix(e.Type, "_error") && e.Type != TypeRequestTooLarge {
+		e.Type = "" // another family of errors; the status says more
+	}
+}
+
+// plainText shortens a body to one line that an error message can hold.
+func plainText(body []byte) string {
+	const most = 300
+	if len(body) > most {
+		body = body[:most]
+		for len(body) > 0 && !utf8.RuneStart(body[len(body)-1]) {
+			body = body[:len(body)-1]
+		}
+	}
+	return strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ")
+}
+
+var statuses = []struct {
+	status int
+	typ    string
+}{
+	{400, TypeInvalidRequest}, {401, TypeAuthentication}, {402, TypeBilling}, {403, TypePermission},
+	{404, TypeNotFound}, {409, TypeConflict}, {413, TypeRequestTooLarge}, {429, TypeRateLimit},
+	{500, TypeAPI}, {504, TypeTimeout}, {529, TypeOverloaded},
+}
+
+func typeOfStatus(status int) string {
+	for _, s := range statuses {
+		if s.status == status {
+			return s.typ
+		}
+	}
+	switch {
+	case status == http.StatusRequestTimeout:
+		return TypeTimeout
+	case status >= 500:
+		return TypeAPI
+	case status >= 400:
+		return TypeInvalidRequest
+	}
+	return ""
+}
+
+func statusOfType(typ string) int {
+	for _, s := range statuses {
+		if s.typ == typ {
+			return s.status
+		}
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,91 @@
+package rawjson
+
+// CloseUp makes a valid object of the beginning of one. What is complete stays
+// as it stands, the member or element that is not is dropped, and the objects
+// and arrays that are open are closed. whole is true, and object is text
+// without surrounding space, if nothing had to be done. Text that doesn't even
+// begin an object gives {}.
+//
+// Unlike the rest of the package it takes text that is not valid JSON; what
+// follows the first mistake is dropped.
+func CloseUp(text []byte) (object []byte, whole bool) {
+	text = Trim(text)
+	if len(text) == 0 || text[0] != '{' {
+		return []byte("{}"), false
+	}
+	if Valid(text) {
+		return text, true
+	}
+	safe, open := completePart(text)
+	object = append(make([]byte, 0, safe+len(open)), text[:safe]...)
+	for i := len(open) - 1; i >= 0; i-- {
+		object = append(object, open[i])
+	}
+	return object, false
+}
+
+// completePart returns how much of text, which starts with '{', is complete, and
+// the closing characters of what is open there, innermost last. Whatever is
+// opened or closed ends a complete part, so the two belong together.
+func completePart(text []byte) (safe int, open []byte) {
+	i := 0
+	for {
+		// At a value.
+		if i = skipSpace(text, i); i >= len(text) {
+			return safe, open
+		}
+		first := false // in an object or array that was just opened
+		switch text[i] {
+		case '{':
+			open = append(open, '}')
+			first = true
+		case '[':
+			open = append(open, ']')
+			first = true
+		default:
+			end := skipValue(text, i)
+			if end < 0 || end == len(text) && text[i] != '"' || !Valid(text[i:end]) {
+				return safe, open
+			}
+			i = end - 1
+		}
+		i++
+		safe = i
+		// Behind a value or an opening: close what ends here, then go to the next value.
+		for {
+			if len(open) == 0 {
+				return safe, open
+			}
+			if i = skipSpace(text, i); i >= len(text) {
+				return safe, open
+			}
+			closer := open[len(open)-1]
+			if text[i] == closer {
+				i++
+				safe, open, first = i, open[:len(open)-1], false
+				continue
+			}
+			if !first {
+				if text[i] != ',' {
+					return safe, open
+				}
+				i = skipSpace(text, i+1)
+			}
+			if closer == ']' {
+				break
+			}
+			keyEnd := -1
+			if i < len(text) && text[i] == '"' {
+				keyEnd = skipString(text, i)
+			}
+			if keyEnd < 0 || !Valid(text[i:keyEnd]) {
+				return safe, open
+			}
+			if i = skipSpace(text, keyEnd); i >= len(text) || text[i] != ':' {
+				return safe, open
+			}
+			i++
+			break
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"sync"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// errNoStop is a stream that ended before its last event. It is the same kind
+// of failure as a connection that was cut.
+var errNoStop = errors.New("the stream ended without message_stop")
+
+// A decoder is what reading a stream needs. Its buffers serve one stream after another.
+type decoder struct {
+	sse sseReader
+	asm assembler
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// ReadStream reads the events of a streamed response from r, the body of a
+// response of type text/event-stream, and yields them. message_stop is the last
+// and carries the whole response. A stream that ends before it, can't be read, or
+// holds an error event ends in a [*StreamError].
+//
+// Each event is valid until the next one is asked for. ReadStream doesn't read
+// behind message_stop.
+func ReadStream(r io.Reader) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		d := decoders.Get().(*decoder)
+		defer func() {
+			d.sse.reset(nil)
+			d.asm.reset()
+			decoders.Put(d)
+		}()
+		d.sse.reset(r)
+		d.asm.reset()
+		delivered := false
+		for {
+			ev, err := d.next()
+			if err != nil {
+				yield(Event{}, &StreamError{Err: err, Partial: d.asm.partial(), Delivered: delivered})
+				return
+			}
+			delivered = delivered || ev.delivers()
+			if !yield(ev, nil) || ev.Type == EventMessageStop {
+				return
+			}
+		}
+	}
+}
+
+func (d *decoder) next() (Event, error) {
+	name, data, err := d.sse.next()
+	if err == io.EOF {
+		return Event{}, errNoStop
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	data = rawjson.Trim(data)
+	if !rawjson.Valid(data) || data[0] != '{' {
+		if d.sse.err != nil {
+			return Event{}, errNoStop // the end of the stream cut the event
+		}
+		return Event{}, errors.New("an event is not a JSON object: " + brief(data))
+	}
+	return d.asm.apply(name, data)
+}
+
+// delivers reports whether the event brings content, so that it would be there
+// twice if the request were sent again: a delta that adds something, or a whole
+// block.
+func (ev *Event) delivers() bool {
+	switch ev.Type {
+	case EventContentBlockDelta:
+		return len(ev.Delta.value) != len(`""`)
+	case EventContentBlockStop:
+		return true
+	}
+	return false
+}
