@@ -156,19 +156,29 @@ func Text(text string) Block {
 // content the model sees an empty result. With isError the service takes text
 // content only (reference §3.5).
 func ToolResult(id string, isError bool, content ...Block) Block {
-	n := len(id) + 80
-	for _, c := range content {
-		n += len(c.raw) + 1
+	return ToolCall{ID: id}.Answer(isError, content...)
+}
+
+// Answer makes the tool_result block for the call. It is [ToolResult], and
+// repeats the name of the toolset where the service demands that (late 2026 §7.4).
+func (c ToolCall) Answer(isError bool, content ...Block) Block {
+	n := len(c.ID) + len(c.Toolset) + 100
+	for _, b := range content {
+		n += len(b.raw) + 1
 	}
 	raw := append(make([]byte, 0, n), `{"type":"tool_result","tool_use_id":`...)
-	raw = rawjson.AppendString(raw, id)
+	raw = rawjson.AppendString(raw, c.ID)
+	if c.Toolset != "" {
+		raw = append(raw, `,"toolset_name":`...)
+		raw = rawjson.AppendString(raw, c.Toolset)
+	}
 	if len(content) > 0 {
 		raw = append(raw, `,"content":[`...)
-		for i, c := range content {
+		for i, b := range content {
 			if i > 0 {
 				raw = append(raw, ',')
 			}
-			raw = append(raw, c.raw...)
+			raw = append(raw, b.raw...)
 		}
 		raw = append(raw, ']')
 	}
@@ -204,3 +214,21 @@ func (b Block) toolCall() ToolCall {
 
 // ToolUseID is the id of the call that a result block answers, or "".
 func (b Block) ToolUseID() string { return b.field("tool_use_id") }
+
+// Markable reports whether the service takes a cache_control mark on the block:
+// not on thinking, on blank text, on fallback and mcp_tool_listing blocks, and
+// not surely on types that this package doesn't know (reference §8.1).
+func (b Block) Markable() bool {
+	switch b.typ {
+	case TypeText:
+		return !isBlank(b)
+	case TypeToolUse, TypeToolResult, TypeServerToolUse, TypeMCPToolUse, TypeMCPToolResult,
+		TypeImage, TypeDocument, TypeSearchResult, TypeContainerUpload, TypeCompaction,
+		TypeToolAddition, TypeToolRemoval,
+		TypeWebSearchToolResult, TypeWebFetchToolResult, TypeCodeExecutionToolResult,
+		TypeBashCodeExecutionToolResult, TypeTextEditorCodeExecutionToolResult,
+		TypeToolSearchToolResult, TypeAdvisorToolResult:
+		return true
+	}
+	return false
+}

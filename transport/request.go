@@ -89,6 +89,12 @@ func (t ToolDefinition) Raw() json.RawMessage { return t.raw }
 // Marked reports whether the definition has a cache_control of its own.
 func (t ToolDefinition) Marked() bool { return t.marked }
 
+// Deferred reports whether the definition says defer_loading: the tool is then
+// no part of the prompt, and can't be marked, until it is found or added.
+func (t ToolDefinition) Deferred() bool {
+	return string(rawjson.Get(t.raw, "defer_loading")) == "true"
+}
+
 // A Part is one of the three lists that a prompt is made of, in the order in
 // which the service lays them out.
 type Part int

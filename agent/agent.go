@@ -1,0 +1,193 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Options make an [Agent]. Client and Model are needed; all else has a default.
+type Options struct {
+	// Name is what traces call the agent.
+	Name string
+	// Client reaches the service, for instance an anthropic.Client.
+	Client transport.Client
+	// Model is the model's id.
+	Model string
+	// MaxTokens bounds one response, thinking included. The default is 32,000, or
+	// what the model can do if that is less.
+	MaxTokens int
+	// System is the system prompt. Keep what changes (the time, the user's name) out
+	// of it: a changed prompt is a cache miss for all that follows.
+	System string
+	// Tools are what the model may call, in the order in which they are sent.
+	Tools []tools.Tool
+	// Thinking configures extended thinking; nil leaves it to the model's default.
+	Thinking *transport.Thinking
+	// Effort is "low", "medium", "high", "xhigh" or "max"; empty for the model's default.
+	Effort string
+
+	// Template holds the request fields that have no option above, such as
+	// StopSequences or Betas, and may hold System as blocks. The agent sets Tools,
+	// Messages, Breakpoints and what the options above name.
+	Template transport.Request
+
+	Limits Limits
+	Cache  Cache
+
+	// Gate is asked before each tool call whether it may run; nil allows all but
+	// what a tool's own traits want approved.
+	Gate Gate
+	// Approver decides on calls that wait for approval. Without one the run ends
+	// with an [*ApprovalError], and can be resumed once the log has the decisions.
+	Approver func(context.Context, memory.OpenCall) (memory.Decision, error)
+
+	// Logger gets what goes wrong without ending a run, such as a tool's panic; nil
+	// for none.
+	Logger *slog.Logger
+	// TracerProvider makes the spans; nil for the global one.
+	TracerProvider trace.TracerProvider
+	// TraceContent puts prompts, arguments, answers and results into spans. They
+	// may hold what nobody but the user should see.
+	TraceContent bool
+}
+
+// A Gate judges a tool call before it runs. It must not have side effects, and
+// gives the same answer to the same question.
+type Gate func(ctx context.Context, call transport.ToolCall) Verdict
+
+// A Verdict is a [Gate]'s answer. The zero Verdict allows the call.
+type Verdict struct {
+	Ask  bool // wait for an approval
+	Deny bool // answer the call with Reason, as an error, without running it
+	// Reason is what the model is told of a denial, and a person who is asked.
+	Reason string
+}
+
+// An Agent runs conversations. It is immutable and may be used by many
+// goroutines; each [Run] has a log of its own.
+type Agent struct {
+	opts    Options
+	request transport.Request // without messages
+	tools   map[string]*tool
+	tracer  trace.Tracer
+}
+
+// A tool is a registered tool.
+type tool struct {
+	name     string
+	callable tools.Callable // nil if it runs at the provider
+	traits   tools.Traits
+}
+
+// New makes an Agent. It fails if an option is missing or a tool is wrong, and
+// says which one and how to mend it.
+func New(opts Options) (*Agent, error) {
+	if opts.Client == nil {
+		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv or simulator.Start")
+	}
+	opts.Limits = opts.Limits.withDefaults()
+	a := &Agent{opts: opts, request: opts.Template, tools: make(map[string]*tool, len(opts.Tools))}
+	r := &a.request
+	set(&r.Model, opts.Model)
+	if r.Model == "" {
+		return nil, errors.New("agent: Options.Model is empty; give a model's id such as claude-opus-5-5")
+	}
+	set(&r.MaxTokens, opts.MaxTokens)
+	if r.MaxTokens == 0 {
+		r.MaxTokens = defaultMaxTokens(r.Model)
+	}
+	if opts.System != "" {
+		r.System = append([]transport.Block{transport.Text(opts.System)}, r.System...)
+	}
+	if opts.Thinking != nil {
+		r.Thinking = opts.Thinking
+	}
+	if opts.Effort != "" {
+		oc := transport.OutputConfig{}
+		if r.OutputConfig != nil {
+			oc = *r.OutputConfig
+		}
+		oc.Effort = opts.Effort
+		r.OutputConfig = &oc
+	}
+	r.Tools = slices.Clone(r.Tools)
+	for i, t := range opts.Tools {
+		if err := a.register(t); err != nil {
+			return nil, fmt.Errorf("agent: Options.Tools[%d]: %w", i, err)
+		}
+	}
+	a.tracer = newTracer(opts.TracerProvider)
+	return a, nil
+}
+
+func set[T comparable](v *T, to T) {
+	var zero T
+	if to != zero {
+		*v = to
+	}
+}
+
+const fallbackMaxTokens = 32_000
+
+func defaultMaxTokens(model string) int {
+	if m, ok := transport.LookupModel(model); ok && m.MaxOutputTokens > 0 {
+		return min(fallbackMaxTokens, m.MaxOutputTokens)
+	}
+	return fallbackMaxTokens
+}
+
+func (a *Agent) register(t tools.Tool) error {
+	if t == nil {
+		return errors.New("the tool is nil")
+	}
+	def, err := t.Definition()
+	if err != nil {
+		return err
+	}
+	a.request.Tools = append(a.request.Tools, def)
+	reg := &tool{name: def.Name()}
+	if c, ok := t.(tools.Callable); ok {
+		reg.callable, reg.traits = c, c.Traits()
+	}
+	if reg.name == "" {
+		return nil // a toolset: its members have names of their own
+	}
+	if a.tools[reg.name] != nil {
+		return fmt.Errorf("tool %q: there is another tool of that name; tool names must be unique", reg.name)
+	}
+	a.tools[reg.name] = reg
+	return nil
+}
+
+// Request is what the agent sends for a log: a function of the two, so it can
+// be looked at before it is sent. The caller must not modify what it points to.
+func (a *Agent) Request(log *memory.Log) *transport.Request {
+	s := log.State()
+	r := a.request
+	r.Messages = log.Messages()
+	if c := containerOf(s.Response); c != nil {
+		r.Container = c
+	}
+	if r.CacheControl == nil && r.Breakpoints == nil {
+		r.Breakpoints = breakpoints(prompt{tools: r.Tools, system: r.System, messages: r.Messages, sent: s.Sent}, a.opts.Cache)
+	}
+	return &r
+}
+
+// containerOf is the id of the container that the newest response used, quoted:
+// the service wants the bare id back (reference §6.3).
+func containerOf(r *transport.Response) []byte {
+	if r == nil || r.Container == nil || r.Container.ID == "" {
+		return nil
+	}
+	return []byte(`"` + r.Container.ID + `"`)
+}

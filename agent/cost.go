@@ -1,0 +1,46 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Cost is money.
+type Cost struct {
+	USD float64
+	// Known is false if the price of something in it is not known. USD is then what
+	// is known of it, and less than the bill.
+	Known bool
+}
+
+// String gives the cost with four decimals, or says that it is not known.
+func (c Cost) String() string {
+	switch {
+	case c.Known:
+		return fmt.Sprintf("$%.4f", c.USD)
+	case c.USD > 0:
+		return fmt.Sprintf("more than $%.4f", c.USD)
+	}
+	return "price unknown"
+}
+
+// add sums up. The first addend decides alone, since no cost at all is known.
+func (c Cost) add(d Cost, first bool) Cost {
+	if first {
+		return d
+	}
+	return Cost{USD: c.USD + d.USD, Known: c.Known && d.Known}
+}
+
+// costOf is what a response costs at the prices of the model that answered.
+func costOf(req *transport.Request, resp *transport.Response) Cost {
+	m, ok := transport.LookupModel(resp.Model)
+	if !ok {
+		if m, ok = transport.LookupModel(req.Model); !ok {
+			return Cost{}
+		}
+	}
+	usd, known := m.Cost(resp.Usage)
+	return Cost{USD: usd, Known: known}
+}

@@ -1,0 +1,69 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Errors to compare with by [errors.Is].
+var (
+	// ErrNoInput means that a run was started on a log that asks the model nothing.
+	ErrNoInput = errors.New("nothing to do: the log has no input for the model")
+	// ErrAwaitingApproval means that the run ended because tool calls wait for a
+	// decision. The error is an [*ApprovalError], which names them.
+	ErrAwaitingApproval = errors.New("tool calls wait for approval")
+	// ErrStopped means that the consumer of a run's events stopped early.
+	ErrStopped = errors.New("the run was stopped by its consumer")
+	// ErrConsumed means that a run's events were asked for twice.
+	ErrConsumed = errors.New("a run's events can be read once")
+)
+
+// A StopError is a turn that the model ended before it was finished: by
+// max_tokens, a refusal, a full context window, or a reason that this library
+// doesn't know. The run's result holds what there is.
+type StopError struct {
+	Response *transport.Response
+	Why      string
+}
+
+func (e *StopError) Error() string {
+	return fmt.Sprintf("stop_reason %q: %s", e.Response.StopReason, e.Why)
+}
+
+// A LimitError is a limit of a run that was reached. The log is valid: a new
+// run on it, with or without new input, goes on from there.
+type LimitError struct {
+	Limit string // "steps", "pauses", "cuts" or "time"
+	Max   int64  // nanoseconds for "time"
+}
+
+func (e *LimitError) Error() string {
+	switch e.Limit {
+	case "steps":
+		return fmt.Sprintf("limit reached: %d steps; raise Limits.Steps, or run on with the same log", e.Max)
+	case "pauses":
+		return fmt.Sprintf("limit reached: the model paused its turn more than %d times in a row; raise Limits.Pauses", e.Max)
+	case "cuts":
+		return fmt.Sprintf("limit reached: max_tokens cut a tool call off more than %d times in a row; raise Options.MaxTokens", e.Max)
+	}
+	return "limit reached: the run took longer than Limits.Time allows; raise it, or run on with the same log"
+}
+
+// An ApprovalError names the tool calls that a run waits for. It matches
+// [ErrAwaitingApproval].
+type ApprovalError struct{ Calls []memory.OpenCall }
+
+func (e *ApprovalError) Error() string {
+	names := make([]string, len(e.Calls))
+	for i, c := range e.Calls {
+		names[i] = fmt.Sprintf("%s (%s)", c.Name, c.ID)
+	}
+	return fmt.Sprintf("%d %v: %s; decide with Approve or Deny, then resume the log", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
+}
+
+// Is makes errors.Is(err, ErrAwaitingApproval) true.
+func (e *ApprovalError) Is(target error) bool { return target == ErrAwaitingApproval }

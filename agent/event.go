@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// EventType says what an [Event] is about.
+type EventType string
+
+// The events of a run. Those of one step come in this order.
+const (
+	// EventStep: a request is about to be sent. Step.
+	EventStep EventType = "step"
+	// EventStream: an event of the model's stream. Stream.
+	EventStream EventType = "stream"
+	// EventResponse: the response is complete and in the log. Response, Cost, Took.
+	EventResponse EventType = "response"
+	// EventToolStart: a tool call is about to be run. Call.
+	EventToolStart EventType = "tool_start"
+	// EventToolProgress: a running tool reports. Call, Progress. These come as they
+	// are made, in no order among calls.
+	EventToolProgress EventType = "tool_progress"
+	// EventToolEnd: a tool call is answered. Call, Result, IsError, Took. These come
+	// in the order of the calls, whichever was done first.
+	EventToolEnd EventType = "tool_end"
+)
+
+// An Event is something that happened in a run. It is valid until the next
+// event is asked for; what it points to may be kept.
+type Event struct {
+	Type EventType
+	Step int // counts the run's model calls from 1
+
+	Stream   transport.Event
+	Response *transport.Response
+	Cost     Cost // of this step
+
+	Call     transport.ToolCall
+	Progress string
+	Result   transport.Block // the tool_result
+	IsError  bool
+
+	Took time.Duration
+}
+
+// Text is what a stream event adds to the answer that a person reads, or "".
+func (e Event) Text() string {
+	if e.Type == EventStream && e.Stream.Delta.Type == transport.DeltaText {
+		return e.Stream.Delta.Text()
+	}
+	return ""
+}
+
+// MarshalJSON gives the event as one JSON object, with the members that its type uses.
+func (e Event) MarshalJSON() ([]byte, error) {
+	w := struct {
+		Type     EventType       `json:"type"`
+		Step     int             `json:"step"`
+		Event    json.RawMessage `json:"event,omitempty"`
+		Response json.RawMessage `json:"response,omitempty"`
+		CostUSD  *float64        `json:"cost_usd,omitempty"`
+		CallID   string          `json:"call_id,omitempty"`
+		Tool     string          `json:"tool,omitempty"`
+		Input    json.RawMessage `json:"input,omitempty"`
+		Progress string          `json:"progress,omitempty"`
+		Result   json.RawMessage `json:"result,omitempty"`
+		IsError  bool            `json:"is_error,omitempty"`
+		TookMS   float64         `json:"took_ms,omitempty"`
+	}{
+		Type: e.Type, Step: e.Step, Event: e.Stream.Raw, CallID: e.Call.ID, Tool: e.Call.Name, Input: e.Call.Input,
+		Progress: e.Progress, Result: e.Result.Raw(), IsError: e.IsError, TookMS: float64(e.Took.Microseconds()) / 1000,
+	}
+	if e.Type == EventStream && w.Event == nil {
+		w.Event, _ = json.Marshal(map[string]string{"type": e.Stream.Type})
+	}
+	if e.Response != nil {
+		w.Response = e.Response.Raw()
+		if e.Cost.Known {
+			w.CostUSD = &e.Cost.USD
+		}
+	}
+	return json.Marshal(w)
+}

@@ -1,0 +1,255 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A job is a tool call on its way through one runTools.
+type job struct {
+	call memory.OpenCall
+	tool *tool // nil if the call is answered without being run
+
+	result  tools.Result
+	block   transport.Block // the result as the model gets it
+	fatal   error           // ends the run
+	took    time.Duration
+	last    bool // the last of its lane
+	settled bool // in the log
+}
+
+// runTools answers calls: those that may run are run, at most Limits.Parallel
+// at once, the others are told why not. Every call has a result in the log when
+// it returns, but for those that wait for approval.
+func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(Event) bool) error {
+	jobs, records := r.admit(ctx, calls)
+	if err := r.append(ctx, records...); err != nil {
+		return err
+	}
+	return (&execution{run: r, jobs: jobs, emit: emit}).do(ctx)
+}
+
+// admit decides what becomes of each call, and what the log says of it before
+// anything is run.
+func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []memory.Record) {
+	var jobs []*job
+	var asks []memory.Ask
+	var started []string
+	for _, c := range calls {
+		j := &job{call: c}
+		t, refused, ask := r.judge(ctx, &j.call)
+		switch {
+		case refused != "":
+			j.answer(tools.ErrorText(refused))
+		case ask != nil:
+			asks = append(asks, *ask)
+			continue
+		default:
+			j.tool = t
+			started = append(started, c.ID)
+		}
+		jobs = append(jobs, j)
+	}
+	var records []memory.Record
+	if len(asks) > 0 {
+		records = append(records, memory.Record{Kind: memory.KindAsk, Asks: asks})
+	}
+	if len(started) > 0 {
+		records = append(records, memory.Record{Kind: memory.KindStarted, Calls: started})
+	}
+	return jobs, records
+}
+
+// judge says of a call which tool runs it, or why none does, or that somebody
+// has to be asked first.
+func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused string, ask *memory.Ask) {
+	if c.Cut {
+		return nil, "This call was not run: the output limit was reached before its arguments were complete. Make a smaller call, or split the work over several calls.", nil
+	}
+	t = r.agent.tools[c.Name]
+	if t == nil || t.callable == nil {
+		return nil, r.agent.unknownTool(c.Name), nil
+	}
+	if c.Started && !t.traits.Repeatable {
+		return nil, "The outcome of this call is unknown: the program was stopped while it ran. It may or may not have taken effect. Check before you call it again.", nil
+	}
+	if d := c.Decision; d != nil {
+		if !d.Approve {
+			return nil, denial(d.Reason), nil
+		}
+		if d.Input != nil {
+			c.Input = d.Input
+		}
+		return t, "", nil
+	}
+	var v Verdict
+	if r.agent.opts.Gate != nil {
+		v = r.agent.opts.Gate(ctx, c.ToolCall)
+	}
+	switch {
+	case v.Deny:
+		return nil, denial(v.Reason), nil
+	case v.Ask || t.traits.NeedsApproval:
+		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: v.Reason}
+	}
+	return t, "", nil
+}
+
+func denial(reason string) string {
+	if reason == "" {
+		return "This call was not permitted."
+	}
+	return "This call was not permitted: " + reason
+}
+
+// answer settles a job.
+func (j *job) answer(res tools.Result) {
+	j.result = res
+	j.block = j.call.Answer(res.IsError, res.Content...)
+}
+
+// An execution runs the jobs of one runTools. Its methods are called from the
+// run's goroutine; the tools run in goroutines of their own, and report over
+// channels that never block them.
+type execution struct {
+	run    *Run
+	jobs   []*job
+	emit   func(Event) bool
+	cancel context.CancelFunc // tells the tools to stop
+
+	lanes   [][]*job // lanes that have not begun
+	running int      // lanes that have
+	done    chan *job
+	news    chan progress
+	told    int // jobs whose end has been reported
+	stopped bool
+	err     error
+}
+
+type progress struct {
+	job     *job
+	message string
+}
+
+func (x *execution) do(ctx context.Context) error {
+	ctx, x.cancel = context.WithCancel(ctx)
+	defer x.cancel()
+	x.done = make(chan *job, len(x.jobs))
+	x.news = make(chan progress, 16)
+	x.makeLanes()
+	for x.launch(ctx); x.running > 0; x.launch(ctx) {
+		select {
+		case j := <-x.done:
+			x.settle(ctx, x.drain(j))
+		case p := <-x.news:
+			x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
+		}
+	}
+	if x.err == nil && x.stopped {
+		return ErrStopped
+	}
+	return x.err
+}
+
+// makeLanes puts the jobs of one group into one lane, where they run one after
+// the other, and each other job into a lane of its own. What is answered
+// without being run is settled at once.
+func (x *execution) makeLanes() {
+	groups := map[string]int{}
+	var answered []*job
+	for _, j := range x.jobs {
+		if j.tool == nil {
+			answered = append(answered, j)
+			continue
+		}
+		if g := j.tool.traits.Group; g != "" {
+			if i, ok := groups[g]; ok {
+				x.lanes[i] = append(x.lanes[i], j)
+				continue
+			}
+			groups[g] = len(x.lanes)
+		}
+		x.lanes = append(x.lanes, []*job{j})
+	}
+	x.settle(context.Background(), answered)
+}
+
+// launch begins lanes, in the order of the calls, while the limit allows.
+func (x *execution) launch(ctx context.Context) {
+	limit := x.run.agent.opts.Limits.Parallel
+	for len(x.lanes) > 0 && (limit < 0 || x.running < limit) {
+		lane := x.lanes[0]
+		x.lanes = x.lanes[1:]
+		x.running++
+		for _, j := range lane {
+			x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
+		}
+		lane[len(lane)-1].last = true
+		go func() {
+			for _, j := range lane {
+				x.run.agent.perform(ctx, j, x.news)
+				x.done <- j
+			}
+		}()
+	}
+}
+
+// drain takes what else is done by now, so that it is recorded at once.
+func (x *execution) drain(first *job) []*job {
+	done := []*job{first}
+	for {
+		select {
+		case j := <-x.done:
+			done = append(done, j)
+		default:
+			return done
+		}
+	}
+}
+
+// settle records results, in the order in which they came: what has taken
+// effect is durable before anything is told of it. The ends are told in the
+// order of the calls.
+func (x *execution) settle(ctx context.Context, done []*job) {
+	records := make([]memory.Record, len(done))
+	for i, j := range done {
+		final := j.tool != nil && j.tool.traits.Final && !j.result.IsError
+		records[i] = memory.Record{Kind: memory.KindResult, Block: j.block, Final: final}
+		j.settled = true
+		if j.last {
+			x.running--
+		}
+		if j.fatal != nil && x.err == nil {
+			x.err = fmt.Errorf("tool %q: %w", j.call.Name, j.fatal)
+		}
+	}
+	if err := x.run.append(ctx, records...); err != nil {
+		x.err = err
+		x.stop()
+		return
+	}
+	for ; x.told < len(x.jobs) && x.jobs[x.told].settled; x.told++ {
+		j := x.jobs[x.told]
+		x.tell(Event{Type: EventToolEnd, Call: j.call.ToolCall, Result: j.block, IsError: j.result.IsError, Took: j.took})
+	}
+}
+
+// tell reports an event. Once nobody listens the tools are told to stop.
+func (x *execution) tell(ev Event) {
+	if x.stopped {
+		return
+	}
+	if ev.Step = x.run.result.Steps; !x.emit(ev) {
+		x.stop()
+	}
+}
+
+func (x *execution) stop() {
+	x.stopped = true
+	x.cancel()
+}

@@ -1,0 +1,159 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// loop asks the log what to do, does it, appends what came of it, and asks
+// again. emit reports events, and says false once nobody listens any more.
+func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
+	if err := r.append(ctx, r.begin...); err != nil {
+		return err
+	}
+	for {
+		if err := r.appendSteers(ctx); err != nil {
+			return err
+		}
+		var err error
+		switch act := Next(r.log).(type) {
+		case CallModel:
+			err = r.callModel(ctx, emit)
+		case RunTools:
+			err = r.runTools(ctx, act.Calls, emit)
+		case AwaitApproval:
+			err = r.approve(ctx, act.Calls)
+		case Done:
+			if r.end() {
+				return act.Err
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// append lays records into the log, and lets go of the context's end: what has
+// happened is recorded even if the run was cancelled meanwhile.
+func (r *Run) append(ctx context.Context, records ...memory.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	return r.log.Append(context.WithoutCancel(ctx), records...)
+}
+
+func (r *Run) appendSteers(ctx context.Context) error {
+	r.mu.Lock()
+	steers := r.steers
+	r.steers = nil
+	r.mu.Unlock()
+	for _, m := range steers {
+		if err := r.append(ctx, memory.Record{Kind: memory.KindInput, Message: m}); err != nil {
+			return fmt.Errorf("steer: %w", err)
+		}
+	}
+	return nil
+}
+
+// end ends the run, unless a steering message has come meanwhile.
+func (r *Run) end() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.steers) > 0 {
+		return false
+	}
+	r.state = runEnded
+	return true
+}
+
+// callModel sends the log to the model and appends the response.
+func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	req := r.agent.Request(r.log)
+	step := r.result.Steps + 1
+	if !emit(Event{Type: EventStep, Step: step}) {
+		return ErrStopped
+	}
+	ctx, span := r.startChatSpan(ctx, req)
+	resp, err := r.stream(ctx, req, step, emit)
+	r.endChatSpan(span, resp, err)
+	if err != nil {
+		return r.interrupted(ctx, err)
+	}
+	goesOn := r.result.StopReason == transport.StopPauseTurn
+	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+		return err
+	}
+	cost := costOf(req, resp)
+	r.result.Response, r.result.StopReason = resp, resp.StopReason
+	r.result.Usage = r.result.Usage.Add(resp.Usage)
+	r.result.Cost = r.result.Cost.add(cost, step == 1)
+	r.result.Steps = step
+	r.say(resp.Text(), goesOn)
+	if !emit(Event{Type: EventResponse, Step: step, Response: resp, Cost: cost, Took: resp.Meta.Duration}) {
+		return ErrStopped
+	}
+	return nil
+}
+
+// stream passes the model's events on and returns the whole response.
+func (r *Run) stream(ctx context.Context, req *transport.Request, step int, emit func(Event) bool) (*transport.Response, error) {
+	for ev, err := range r.agent.opts.Client.Stream(ctx, req) {
+		if err != nil {
+			return nil, err
+		}
+		if !emit(Event{Type: EventStream, Step: step, Stream: ev}) {
+			return nil, ErrStopped
+		}
+		if ev.Type == transport.EventMessageStop && ev.Response != nil {
+			return ev.Response, nil
+		}
+	}
+	return nil, &transport.StreamError{Err: errors.New("the stream ended without message_stop")}
+}
+
+// interrupted keeps what had come of a response that will not be completed. It
+// is no message: half a response can't be sent back.
+func (r *Run) interrupted(ctx context.Context, err error) error {
+	var cut *transport.StreamError
+	if !errors.As(err, &cut) || cut.Partial == nil {
+		return err
+	}
+	r.say(cut.Partial.Text(), false)
+	note := memory.Record{Kind: memory.KindNote, Note: "interrupted", Data: cut.Partial.Raw()}
+	return errors.Join(err, r.append(ctx, note))
+}
+
+// say keeps the text of the newest answer. A response that goes on after a
+// pause adds to it.
+func (r *Run) say(text string, goesOn bool) {
+	if !goesOn {
+		r.text = r.text[:0]
+	}
+	r.text = append(r.text, text)
+}
+
+// approve has the waiting calls decided, if there is somebody to decide.
+func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
+	if r.agent.opts.Approver == nil {
+		return &ApprovalError{Calls: calls}
+	}
+	for _, c := range calls {
+		d, err := r.agent.opts.Approver(ctx, c)
+		if err != nil {
+			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
+		}
+		d.CallID, d.Hash = c.ID, c.Ask.Hash
+		if err := r.append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

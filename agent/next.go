@@ -1,0 +1,148 @@
+package agent
+
+import (
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// An Action is what a run has to do next: one of [CallModel], [RunTools],
+// [AwaitApproval] and [Done].
+type Action interface{ action() }
+
+// CallModel says: send the log's messages to the model and append its response.
+type CallModel struct{}
+
+// RunTools says: answer these tool calls, in order, and append the results.
+// Calls that are Cut, or that were started by a process that is gone, are
+// answered without being run.
+type RunTools struct{ Calls []memory.OpenCall }
+
+// AwaitApproval says: nothing can be done until these calls are decided on.
+type AwaitApproval struct{ Calls []memory.OpenCall }
+
+// Done says that the turn is over. Err is nil if the model finished it; else it
+// tells why the turn ended before that.
+type Done struct {
+	Reason transport.StopReason // of the newest response; empty if there is none
+	Err    error
+}
+
+func (CallModel) action()     {}
+func (RunTools) action()      {}
+func (AwaitApproval) action() {}
+func (Done) action()          {}
+
+// Next tells what to do with a log. It is a pure function: a run, a resumed
+// run, a durable engine and a test all ask it the same question, and none of
+// them has a loop of its own.
+func Next(log *memory.Log) Action { return next(log.State()) }
+
+func next(s memory.State) Action {
+	if len(s.Open) > 0 {
+		return answer(s.Open)
+	}
+	if s.Response == nil {
+		if !s.Input {
+			return Done{Err: ErrNoInput}
+		}
+		return call(s)
+	}
+	if s.Final && !s.Input {
+		return Done{Reason: s.Response.StopReason}
+	}
+	switch reason := s.Response.StopReason; reason {
+	case transport.StopToolUse:
+		// A response may ask for tools and name none (reference §6.1): ask once more.
+		if s.Counts.Empty > 1 && !s.Input {
+			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model asked for tools and named none, twice"}}
+		}
+		return call(s)
+
+	case transport.StopPauseTurn:
+		if l := limits(s).Pauses; l >= 0 && s.Counts.Pauses > l {
+			return Done{Reason: reason, Err: &LimitError{Limit: "pauses", Max: int64(l)}}
+		}
+		return call(s)
+
+	case transport.StopCompaction:
+		return call(s)
+
+	case transport.StopMaxTokens:
+		if s.Input {
+			return call(s)
+		}
+		if s.Counts.Cuts == 0 {
+			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the answer was cut off at max_tokens; raise Options.MaxTokens"}}
+		}
+		if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
+			return Done{Reason: reason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
+		}
+		return call(s)
+
+	case transport.StopEndTurn, transport.StopStopSequence:
+		if s.Input {
+			return call(s)
+		}
+		return Done{Reason: reason}
+
+	case transport.StopRefusal:
+		if s.Input {
+			return call(s)
+		}
+		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model refused" + refusal(s.Response)}}
+
+	case transport.StopContextWindowExceeded:
+		if s.Input {
+			return call(s)
+		}
+		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the context window is full; begin a new log, or compact this one"}}
+
+	default:
+		if s.Input {
+			return call(s)
+		}
+		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model stopped for a reason that this library doesn't know"}}
+	}
+}
+
+// answer chooses among the open calls: those that can be dealt with now, or, if
+// all of them wait for approval, the wait.
+func answer(open []memory.OpenCall) Action {
+	ready := open[:0:0]
+	for _, c := range open {
+		if c.Ask == nil || c.Decision != nil {
+			ready = append(ready, c)
+		}
+	}
+	if len(ready) == 0 {
+		return AwaitApproval{Calls: open}
+	}
+	return RunTools{Calls: ready}
+}
+
+// call is CallModel, unless the run has had its steps.
+func call(s memory.State) Action {
+	if l := limits(s).Steps; l >= 0 && s.Counts.Steps >= l {
+		done := Done{Err: &LimitError{Limit: "steps", Max: int64(l)}}
+		if s.Response != nil {
+			done.Reason = s.Response.StopReason
+		}
+		return done
+	}
+	return CallModel{}
+}
+
+// limits are those recorded with the run. A log that no run has begun has none.
+func limits(s memory.State) memory.Limits {
+	if s.Limits == nil {
+		return memory.Limits{Steps: -1, Pauses: -1, Cuts: -1}
+	}
+	return *s.Limits
+}
+
+func refusal(r *transport.Response) string {
+	if d := r.StopDetails; d != nil && d.Category != "" {
+		return " (" + d.Category + ")"
+	}
+	return ""
+}

@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Run is one execution of the loop over a log. It does nothing until its
+// events or its result are asked for, and then works in the caller's goroutine,
+// so that a slow consumer slows it and a consumer that stops ends it.
+type Run struct {
+	agent *Agent
+	ctx   context.Context
+	log   *memory.Log
+	begin []memory.Record
+
+	mu     sync.Mutex
+	state  runState
+	steers []transport.Message
+
+	result Result
+	err    error
+	text   []string // of the responses of the newest turn segment chain
+}
+
+type runState int
+
+const (
+	runNew runState = iota
+	runRunning
+	runEnded
+)
+
+// A Result is what a run came to. It is never nil, and holds what there is even
+// where the run failed.
+type Result struct {
+	// Text is the text of the final answer: of the newest response and of those
+	// that it went on from after a pause. If the run was cut off inside a response,
+	// it is what had come of it.
+	Text string
+	// Response is the newest complete response; nil if there is none.
+	Response *transport.Response
+	// StopReason is that response's; empty if there is none.
+	StopReason transport.StopReason
+	// Usage and Cost are sums over the run's steps.
+	Usage transport.Usage
+	Cost  Cost
+	// Steps counts the model calls of the run that brought a response.
+	Steps int
+	Took  time.Duration
+	// Log is the conversation. Its next request is always one that the service takes.
+	Log *memory.Log
+}
+
+// Run begins a new conversation with a user's prompt.
+func (a *Agent) Run(ctx context.Context, prompt string) *Run {
+	return a.Continue(ctx, memory.NewLog(), transport.UserText(prompt))
+}
+
+// Continue goes on with a conversation: it appends the inputs, which may be
+// none, and runs. The limits count from here.
+func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transport.Message) *Run {
+	begin := []memory.Record{{Kind: memory.KindRun, Limits: a.opts.Limits.recorded()}}
+	for _, m := range inputs {
+		begin = append(begin, memory.Record{Kind: memory.KindInput, Message: m})
+	}
+	return &Run{agent: a, ctx: ctx, log: log, begin: begin}
+}
+
+// Resume goes on with the run that the log was in when it was left: after a
+// kill, a cancel, or a wait for approval. What was done is not done again.
+func (a *Agent) Resume(ctx context.Context, log *memory.Log) *Run {
+	return &Run{agent: a, ctx: ctx, log: log}
+}
+
+// Log is the run's conversation. It may be read while the run goes on.
+func (r *Run) Log() *memory.Log { return r.log }
+
+// Steer gives the model a message while the run goes on. It lands at the next
+// place where a message may stand, before the next model call. It fails once
+// the run has ended: then [Agent.Continue] is what you want.
+func (r *Run) Steer(m transport.Message) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == runEnded {
+		return errors.New("steer: the run has ended; continue its log with a new run")
+	}
+	r.steers = append(r.steers, m)
+	return nil
+}
+
+// Events runs the agent and yields what happens. If the run fails, the last
+// pair holds the error, which [Run.Result] returns too. Stopping early cancels
+// the run: the model's stream is closed, running tools are told to stop, and
+// the log is left valid.
+func (r *Run) Events() iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if !r.start() {
+			yield(Event{}, ErrConsumed)
+			return
+		}
+		stopped := false
+		emit := func(ev Event) bool {
+			stopped = stopped || !yield(ev, nil)
+			return !stopped
+		}
+		if r.run(emit); r.err != nil && !stopped {
+			yield(Event{}, r.err)
+		}
+	}
+}
+
+// Result waits for the run to end, running it if nobody has asked for its
+// events, and returns what it came to. The result is never nil.
+func (r *Run) Result() (*Result, error) {
+	if r.start() {
+		r.run(func(Event) bool { return true })
+	}
+	return &r.result, r.err
+}
+
+// start reports whether the caller is the one that has to run.
+func (r *Run) start() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != runNew {
+		return false
+	}
+	r.state = runRunning
+	return true
+}
+
+// run is the loop with its beginning and its end.
+func (r *Run) run(emit func(Event) bool) {
+	started := time.Now()
+	ctx, cancel := r.ctx, context.CancelFunc(func() {})
+	if l := r.agent.opts.Limits.Time; l > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
+	}
+	defer cancel()
+	ctx, span := r.startRunSpan(ctx)
+	r.result.Log = r.log
+	defer func() {
+		// A panic is a bug of this package or of the consumer: it goes on its way, but
+		// the run is over.
+		r.mu.Lock()
+		r.state = runEnded
+		r.mu.Unlock()
+		r.result.Took = time.Since(started)
+		r.endRunSpan(span)
+	}()
+
+	r.err = r.loop(ctx, emit)
+	var limit *LimitError
+	if r.err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &limit) {
+		r.err = limit
+	}
+	if len(r.text) > 0 {
+		r.result.Text = strings.Join(r.text, "")
+	}
+}
