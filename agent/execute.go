@@ -69,14 +69,14 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 // has to be asked first.
 func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused string, ask *memory.Ask) {
 	if c.Cut {
-		return nil, "This call was not run: the output limit was reached before its arguments were complete. Make a smaller call, or split the work over several calls.", nil
+		return nil, cutOff, nil
 	}
 	t = r.agent.tools[c.Name]
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}
 	if c.Started && !t.traits.Repeatable {
-		return nil, "The outcome of this call is unknown: the program was stopped while it ran. It may or may not have taken effect. Check before you call it again.", nil
+		return nil, unknownOutcome, nil
 	}
 	if d := c.Decision; d != nil {
 		if !d.Approve {
@@ -99,6 +99,12 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 	}
 	return t, "", nil
 }
+
+// What the model is told of calls that are not run.
+const (
+	cutOff         = "This call was not run: the output limit was reached before its arguments were complete. Make a smaller call, or split the work over several calls."
+	unknownOutcome = "The outcome of this call is unknown: the program was stopped while it ran. It may or may not have taken effect. Check before you call it again."
+)
 
 func denial(reason string) string {
 	if reason == "" {

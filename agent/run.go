@@ -64,10 +64,16 @@ func (a *Agent) Run(ctx context.Context, prompt string) *Run {
 	return a.Continue(ctx, memory.NewLog(), transport.UserText(prompt))
 }
 
-// Continue goes on with a conversation: it appends the inputs, which may be
-// none, and runs. The limits count from here.
+// Continue goes on with a conversation: it appends the inputs and runs. The
+// limits count from here. Tool calls that an earlier run left open are not run
+// any more; the model is told so. Without inputs they are run, as by Resume.
 func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transport.Message) *Run {
 	begin := []memory.Record{{Kind: memory.KindRun, Limits: a.opts.Limits.recorded()}}
+	if len(inputs) > 0 {
+		for _, c := range log.State().Open {
+			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text(abandoned(c)))})
+		}
+	}
 	for _, m := range inputs {
 		begin = append(begin, memory.Record{Kind: memory.KindInput, Message: m})
 	}
@@ -78,6 +84,17 @@ func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transpo
 // kill, a cancel, or a wait for approval. What was done is not done again.
 func (a *Agent) Resume(ctx context.Context, log *memory.Log) *Run {
 	return &Run{agent: a, ctx: ctx, log: log}
+}
+
+// abandoned is what the model is told of a call that was left open.
+func abandoned(c memory.OpenCall) string {
+	switch {
+	case c.Started:
+		return unknownOutcome
+	case c.Ask != nil && c.Decision == nil:
+		return "This call was not run: nobody approved it."
+	}
+	return "This call was not run: the run was stopped before it began."
 }
 
 // Log is the run's conversation. It may be read while the run goes on.
