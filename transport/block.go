@@ -214,21 +214,3 @@ func (b Block) toolCall() ToolCall {
 
 // ToolUseID is the id of the call that a result block answers, or "".
 func (b Block) ToolUseID() string { return b.field("tool_use_id") }
-
-// Markable reports whether the service takes a cache_control mark on the block:
-// not on thinking, on blank text, on fallback and mcp_tool_listing blocks, and
-// not surely on types that this package doesn't know (reference §8.1).
-func (b Block) Markable() bool {
-	switch b.typ {
-	case TypeText:
-		return !isBlank(b)
-	case TypeToolUse, TypeToolResult, TypeServerToolUse, TypeMCPToolUse, TypeMCPToolResult,
-		TypeImage, TypeDocument, TypeSearchResult, TypeContainerUpload, TypeCompaction,
-		TypeToolAddition, TypeToolRemoval,
-		TypeWebSearchToolResult, TypeWebFetchToolResult, TypeCodeExecutionToolResult,
-		TypeBashCodeExecutionToolResult, TypeTextEditorCodeExecutionToolResult,
-		TypeToolSearchToolResult, TypeAdvisorToolResult:
-		return true
-	}
-	return false
-}

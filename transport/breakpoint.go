@@ -90,10 +90,22 @@ func (b *Body) placeOne(p Breakpoint) error {
 	return nil
 }
 
-// Markable reports whether the block takes a cache_control: all do but
-// thinking, redacted thinking and empty text (reference §8.1).
+// Markable reports whether the service takes a cache_control on the block: not
+// on thinking, blank text, fallback and mcp_tool_listing blocks (reference
+// §8.1), and not surely on types that this package doesn't know.
 func (b Block) Markable() bool {
-	return b.raw != nil && !isThinking(b.typ) && !(b.typ == TypeText && len(b.raw) < 4096 && b.field("text") == "")
+	switch b.typ {
+	case TypeText:
+		return !isBlank(b)
+	case TypeToolUse, TypeToolResult, TypeServerToolUse, TypeMCPToolUse, TypeMCPToolResult,
+		TypeImage, TypeDocument, TypeSearchResult, TypeContainerUpload, TypeCompaction,
+		TypeToolAddition, TypeToolRemoval,
+		TypeWebSearchToolResult, TypeWebFetchToolResult, TypeCodeExecutionToolResult,
+		TypeBashCodeExecutionToolResult, TypeTextEditorCodeExecutionToolResult,
+		TypeToolSearchToolResult, TypeAdvisorToolResult:
+		return true
+	}
+	return false
 }
 
 // checkMarks counts all marks and looks at their order, and refuses zero
