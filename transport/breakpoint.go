@@ -81,7 +81,7 @@ func (b *Body) placeOne(p Breakpoint) error {
 	default:
 		return errors.New("unknown Part")
 	}
-	if !blk.Markable() {
+	if blk.unmarkable() {
 		return fmt.Errorf("a block of type %q takes no cache_control; mark the block before or after it", blk.typ)
 	}
 	if !blk.marked {
@@ -90,9 +90,15 @@ func (b *Body) placeOne(p Breakpoint) error {
 	return nil
 }
 
-// Markable reports whether the service takes a cache_control on the block: not
-// on thinking, blank text, fallback and mcp_tool_listing blocks (reference
-// §8.1), and not surely on types that this package doesn't know.
+// unmarkable reports whether the service surely refuses a cache_control on the
+// block: on thinking and on blank text (reference §8.1).
+func (b Block) unmarkable() bool {
+	return b.raw == nil || isThinking(b.typ) || b.typ == TypeText && isBlank(b)
+}
+
+// Markable reports whether the service surely takes a cache_control on the
+// block: not on thinking, blank text, fallback and mcp_tool_listing blocks
+// (reference §8.1), and perhaps not on types that this package doesn't know.
 func (b Block) Markable() bool {
 	switch b.typ {
 	case TypeText:
