@@ -18,9 +18,6 @@ import (
 	"unicode/utf8"
 )
 
-// Valid reports whether text is one valid JSON value.
-func Valid(text []byte) bool { return json.Valid(text) }
-
 // Members yields the keys and values of an object, in order. The key is
 // decoded; the value is the bytes as they stand, without surrounding space.
 // It yields nothing if text is not an object.
@@ -149,22 +146,18 @@ func skipSpace(b []byte, i int) int {
 
 // skipString returns the index after the string that starts at b[i] == '"', or -1.
 func skipString(b []byte, i int) int {
-	for i++; i < len(b); {
-		j := bytes.IndexByte(b[i:], '"')
-		if j < 0 {
+	for i++; ; {
+		if i = plainText(b, i); i >= len(b) {
 			return -1
 		}
-		k := i + j
-		n := 0
-		for p := k - 1; p >= i && b[p] == '\\'; p-- {
-			n++
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
 		}
-		if n%2 == 0 {
-			return k + 1
-		}
-		i = k + 1
+		i++
 	}
-	return -1
 }
 
 // skipValue returns the index after the value that starts at b[i], or -1.
@@ -215,17 +208,22 @@ func Inner(text []byte) []byte {
 	return text[1 : len(text)-1]
 }
 
-// Unquote decodes a quoted JSON string. It returns "" if text is not one.
+// Unquote decodes a quoted JSON string. It returns "" if text is not one. An
+// unpaired surrogate and each byte that is not UTF-8 become U+FFFD, as in
+// encoding/json.
 func Unquote(text []byte) string {
 	in := Inner(text)
-	if bytes.IndexByte(in, '\\') < 0 {
-		return string(in)
+	if bytes.IndexByte(in, '\\') >= 0 {
+		in = AppendUnquoted(make([]byte, 0, len(in)), text)
 	}
-	return string(AppendUnquoted(make([]byte, 0, len(in)), text))
+	if !utf8.Valid(in) {
+		return string([]rune(string(in)))
+	}
+	return string(in)
 }
 
 // AppendUnquoted appends the decoded form of a quoted JSON string to dst. An
-// unpaired surrogate becomes U+FFFD, as in encoding/json.
+// unpaired surrogate becomes U+FFFD; bytes that are not UTF-8 stay.
 func AppendUnquoted(dst, text []byte) []byte {
 	in := Inner(text)
 	for len(in) > 0 {
