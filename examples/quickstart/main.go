@@ -1,0 +1,44 @@
+// Quickstart is the smallest agent that is good for something: a Go function
+// as a tool, and a question. It needs a key:
+//
+//	ANTHROPIC_API_KEY=… go run ./examples/quickstart
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/anthropic"
+)
+
+type place struct {
+	City string `json:"city" jsonschema_description:"Name of the city, in English"`
+}
+
+func weather(ctx context.Context, p place) (string, error) {
+	return "18 °C, light rain in " + p.City, nil
+}
+
+func main() {
+	client, err := anthropic.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	a, err := agent.New(agent.Options{
+		Client: client,
+		Model:  "claude-opus-5-5",
+		Tools:  []tools.Tool{tools.Func("weather", "Tells the weather of a city right now.", weather)},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(context.Background(), "Do I need an umbrella in Lisbon?").Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.Text)
+	fmt.Println(res.Steps, "steps,", res.Cost)
+}
