@@ -1,0 +1,222 @@
+// Package corpus searches, lists and reads a folder of text files: source code,
+// documentation, notes. The index is built in memory at the first search, from
+// whatever is there; nothing is written.
+package corpus
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Limits of what is indexed, so that pointing at a whole disk does no harm. What
+// is beyond them can still be listed and read.
+const (
+	maxFiles     = 40_000
+	maxFileBytes = 2 << 20   // of one file
+	maxBytes     = 256 << 20 // of all
+	maxGenerated = 512 << 10 // of a file that says it is generated
+)
+
+// A Corpus is a folder that was opened. Its methods may be called by several
+// goroutines. Nothing outside the folder can be reached, by ".." or by a
+// symbolic link.
+type Corpus struct {
+	root    *os.Root
+	folders []string
+
+	walk  func() ([]file, error) // once
+	build func() (*index, error) // once
+}
+
+type file struct {
+	path string // slash-separated, relative to the root
+	size int64
+}
+
+// Open opens the folder dir. With folders given, only these folders in it count,
+// for instance "src" and "doc".
+func Open(dir string, folders ...string) (*Corpus, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("corpus folder %s does not exist; name a folder of text or source files", dir)
+	case err != nil:
+		return nil, fmt.Errorf("corpus folder %s: %w", dir, err)
+	case !info.IsDir():
+		return nil, fmt.Errorf("corpus %s is a file, not a folder; name the folder that it is in", dir)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("corpus folder %s: %w", dir, err)
+	}
+	c := &Corpus{root: root}
+	for _, f := range folders {
+		if info, err := root.Stat(f); err == nil && info.IsDir() {
+			c.folders = append(c.folders, f)
+		}
+	}
+	if len(c.folders) == 0 {
+		c.folders = []string{"."}
+	}
+	c.walk = sync.OnceValues(c.walkFiles)
+	c.build = sync.OnceValues(c.buildIndex)
+	return c, nil
+}
+
+// Close releases the folder.
+func (c *Corpus) Close() error { return c.root.Close() }
+
+// List returns up to limit paths that match pattern, in order, and how many match.
+// A pattern with one of *?[ is matched against the whole path and against the
+// file's name; another one is a prefix of the path, or part of it. The empty
+// pattern matches every file.
+func (c *Corpus) List(pattern string, limit int) (paths []string, total int, err error) {
+	files, err := c.walk()
+	if err != nil {
+		return nil, 0, err
+	}
+	pattern = strings.TrimPrefix(pattern, "./")
+	glob := strings.ContainsAny(pattern, "*?[")
+	if _, err := path.Match(pattern, ""); glob && err != nil {
+		return nil, 0, fmt.Errorf("pattern %q: %w; use * and ? as in a shell", pattern, err)
+	}
+	match := func(p string) bool { return strings.HasPrefix(p, pattern) }
+	if glob {
+		match = func(p string) bool {
+			whole, _ := path.Match(pattern, p)
+			name, _ := path.Match(pattern, path.Base(p))
+			return whole || name
+		}
+	} else if !slices.ContainsFunc(files, func(f file) bool { return match(f.path) }) {
+		match = func(p string) bool { return strings.Contains(p, pattern) }
+	}
+	for _, f := range files {
+		if match(f.path) {
+			if total++; total <= limit {
+				paths = append(paths, f.path)
+			}
+		}
+	}
+	return paths, total, nil
+}
+
+// Lines returns lines from to to of a file, counted from 1, and how many lines
+// the file has. It cuts the range to what there is.
+func (c *Corpus) Lines(name string, from, to int) (lines []string, total int, err error) {
+	all, err := c.fileLines(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	from, to = max(from, 1), min(to, len(all))
+	if from > len(all) {
+		return nil, len(all), fmt.Errorf("%s has %d lines; there is no line %d", name, len(all), from)
+	}
+	if from > to {
+		return nil, len(all), fmt.Errorf("lines %d to %d of %s: the range is empty", from, to, name)
+	}
+	return all[from-1 : to], len(all), nil
+}
+
+func (c *Corpus) fileLines(name string) ([]string, error) {
+	data, err := c.read(path.Clean(strings.TrimPrefix(name, "/")))
+	if err != nil {
+		return nil, err
+	}
+	if isBinary(data) {
+		return nil, fmt.Errorf("%s is not a text file", name)
+	}
+	text := strings.TrimSuffix(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	return strings.Split(text, "\n"), nil
+}
+
+func (c *Corpus) read(name string) ([]byte, error) {
+	f, err := c.root.Open(name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no file %s in the corpus; paths are relative to its folder, as search and list show them", name)
+		}
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes))
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// errFull ends a walk that has found as much as may be indexed.
+var errFull = errors.New("full")
+
+func (c *Corpus) walkFiles() ([]file, error) {
+	var files []file
+	var bytes int64
+	visit := func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && p == ".":
+			return err
+		case err != nil:
+			return nil // a folder that can't be read is a folder without files
+		case d.IsDir():
+			if p != "." && skipFolder(d.Name()) {
+				return fs.SkipDir
+			}
+			return nil
+		case !d.Type().IsRegular() || skipFile(d.Name()):
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() == 0 || info.Size() > maxFileBytes {
+			return nil
+		}
+		if len(files) == maxFiles || bytes+info.Size() > maxBytes {
+			return errFull
+		}
+		bytes += info.Size()
+		files = append(files, file{path: p, size: info.Size()})
+		return nil
+	}
+	for _, folder := range c.folders {
+		if err := fs.WalkDir(c.root.FS(), folder, visit); err != nil && err != errFull {
+			return nil, fmt.Errorf("corpus: %w", err)
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("corpus folder %s holds no text files", c.root.Name())
+	}
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
+	return files, nil
+}
+
+// skipFolder names the folders whose files are somebody else's, or data.
+func skipFolder(name string) bool {
+	switch name {
+	case "vendor", "testdata", "node_modules", "third_party", "__pycache__":
+		return true
+	}
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
+}
+
+// skipFile knows binary files by their names, so that they need not be opened.
+func skipFile(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".png", ".jpg", ".jpeg", ".gif", ".ico", ".pdf", ".zip", ".gz", ".tar", ".bz2", ".xz", ".zst", ".7z", ".jar",
+		".exe", ".dll", ".so", ".a", ".o", ".obj", ".syso", ".bin", ".class", ".pyc", ".wasm", ".woff", ".woff2", ".ttf",
+		".mp3", ".mp4", ".mov", ".db", ".sqlite", ".crt", ".pem", ".base64", ".svg", ".sum", ".lock", ".map":
+		return true
+	}
+	return strings.HasPrefix(name, ".")
+}
+
+// isBinary is true for data with a zero byte at its beginning.
+func isBinary(data []byte) bool {
+	return bytes.IndexByte(data[:min(len(data), 8<<10)], 0) >= 0
+}
