@@ -1,0 +1,198 @@
+package reader
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Limits of an answer.
+const (
+	maxGroups     = 4
+	maxStatements = 10
+	maxPerGroup   = 5
+	maxSentences  = 4
+	maxCodeLines  = 24
+)
+
+// conclude answers from what was read, or says that the answer isn't there.
+func (s *study) conclude(why string) move {
+	groups := s.groups()
+	if len(groups) == 0 {
+		return move{thinking: strings.TrimSpace(why + " Nothing that I read answers the question; guessing would be worse than saying so."), answer: s.notFound()}
+	}
+	var b strings.Builder
+	statements := 0
+	for i, g := range groups {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(g.heading())
+		for _, p := range g.paragraphs {
+			text, from, to := s.quote(p)
+			fmt.Fprintf(&b, "- %s (%s)\n", text, place(p.file, from, to))
+			statements++
+		}
+		if code, from, to := s.code(g); code != "" && (i == 0 || len(g.paragraphs) == 0 || s.names(g.decl.name)) {
+			fmt.Fprintf(&b, "\n  %s\n```\n%s```\n", place(g.file, from, to), code)
+			statements++
+		}
+	}
+	thinking := fmt.Sprintf("I have read %s in %s, and %s answer the question. I'll quote them.",
+		count(s.linesRead(), "line", "lines"), count(len(s.opened), "file", "files"), count(statements, "statement", "statements"))
+	return move{thinking: strings.TrimSpace(why + " " + thinking), answer: strings.TrimRight(b.String(), "\n")}
+}
+
+func (s *study) linesRead() int {
+	n := 0
+	for _, lines := range s.opened {
+		n += len(lines)
+	}
+	return n
+}
+
+// group is what one declaration, or one file outside of declarations, says.
+type group struct {
+	file       string
+	decl       *declaration
+	paragraphs []*paragraph
+}
+
+func (g *group) heading() string {
+	if g.decl != nil && g.decl.name != "" {
+		return fmt.Sprintf("%s, %s:\n", g.decl.name, place(g.file, g.decl.line, g.decl.line))
+	}
+	return g.file + ":\n"
+}
+
+// groups picks the paragraphs that answer the question, best group first.
+func (s *study) groups() []*group {
+	if !slices.ContainsFunc(s.paragraphs, func(p *paragraph) bool { return s.answered(p.matched) }) {
+		return nil
+	}
+	var groups []*group
+	best, n := 0.0, 0
+	for _, p := range s.paragraphs {
+		if p.kind == isCode {
+			continue
+		}
+		best = max(best, p.score)
+		if p.score < 0.4*best || n == maxStatements {
+			break
+		}
+		i := slices.IndexFunc(groups, func(g *group) bool { return g.file == p.file && g.decl == p.decl })
+		if i < 0 {
+			if len(groups) == maxGroups {
+				continue
+			}
+			i = len(groups)
+			groups = append(groups, &group{file: p.file, decl: p.decl})
+		}
+		if g := groups[i]; len(g.paragraphs) < maxPerGroup {
+			g.paragraphs = append(g.paragraphs, p)
+			n++
+		}
+	}
+	// What the others refer to and has no comment speaks by its code.
+	followed, dirs := s.followed(), s.mainFolders()
+	for _, p := range s.paragraphs {
+		d := p.decl
+		if d == nil || !followed[d.name] || !dirs[path.Dir(p.file)] || len(groups) > maxGroups || s.codeEnd(d) == 0 {
+			continue
+		}
+		if !slices.ContainsFunc(groups, func(g *group) bool { return g.decl == d }) {
+			groups = append(groups, &group{file: p.file, decl: d})
+		}
+	}
+	for _, g := range groups {
+		slices.SortFunc(g.paragraphs, func(a, b *paragraph) int { return a.from - b.from })
+	}
+	return groups
+}
+
+// quote takes the sentences of a paragraph that answer, in their order and
+// without gaps.
+func (s *study) quote(p *paragraph) (text string, from, to int) {
+	all := p.sentences()
+	lo, hi := 0, len(all)
+	if len(all) > maxSentences {
+		// The window with most of the question's terms; the earlier one of equals.
+		best := -1.0
+		for i := 0; i+maxSentences <= len(all); i++ {
+			w := 0.0
+			for _, sent := range all[i : i+maxSentences] {
+				w += s.weight(s.match(sent.text))
+			}
+			if w > best {
+				best, lo = w, i
+			}
+		}
+		hi = lo + maxSentences
+	}
+	if hi-lo > 1 && strings.HasSuffix(all[hi-1].text, ":") {
+		hi-- // it introduces what is not quoted
+	}
+	var texts []string
+	for _, sent := range all[lo:hi] {
+		texts = append(texts, sent.text)
+	}
+	return strings.Join(texts, " "), all[lo].from, all[hi-1].to
+}
+
+// code is the source of a group's declaration, if it was read whole and is short.
+func (s *study) code(g *group) (code string, from, to int) {
+	d := g.decl
+	end := s.codeEnd(d)
+	if end == 0 {
+		return "", 0, 0
+	}
+	var b strings.Builder
+	for n := d.line; n <= end; n++ {
+		b.WriteString(s.files[g.file][n])
+		b.WriteByte('\n')
+	}
+	return b.String(), d.line, end
+}
+
+// codeEnd is the last line of d if it is a function short enough to show, else 0.
+func (s *study) codeEnd(d *declaration) int {
+	if d == nil || d.end <= d.line || d.end-d.line+1 > maxCodeLines || !strings.HasPrefix(d.text, "func") {
+		return 0
+	}
+	return d.end
+}
+
+func place(file string, from, to int) string {
+	if from == to {
+		return fmt.Sprintf("%s:%d", file, from)
+	}
+	return fmt.Sprintf("%s:%d-%d", file, from, to)
+}
+
+// notFound says what was looked for, and what of it isn't there.
+func (s *study) notFound() string {
+	var b strings.Builder
+	b.WriteString("Not found: nothing that I could search answers this question.")
+	var gone []string
+	for _, t := range s.terms {
+		if s.missing[t.word] && !t.weak {
+			gone = append(gone, t.word)
+		}
+	}
+	if len(gone) > 0 {
+		fmt.Fprintf(&b, " It never mentions %s.", quoteAll(gone))
+	}
+	searches := 0
+	for _, c := range s.calls {
+		if s.search != nil && c.name == s.search.name {
+			searches++
+			if c.isError {
+				fmt.Fprintf(&b, " A search failed: %s.", strings.TrimRight(strings.TrimSpace(c.result), "."))
+				break
+			}
+		}
+	}
+	fmt.Fprintf(&b, " I made %s.", count(searches, "search", "searches"))
+	return b.String()
+}

@@ -1,0 +1,228 @@
+package reader
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// paragraph is a piece of what was read that says one thing: a paragraph of a
+// comment or of prose, or a stretch of code.
+type paragraph struct {
+	file     string
+	from, to int
+	lines    []string // as they stand in the file
+	kind     paragraphKind
+	decl     *declaration // that it documents or stands in; nil if unknown
+	isDoc    bool         // it is part of the comment in front of decl
+	matched  matched
+	score    float64
+}
+
+type paragraphKind int
+
+const (
+	isProse paragraphKind = iota
+	isComment
+	isCode
+)
+
+// declaration is a top-level declaration that was read at least in part.
+type declaration struct {
+	file    string
+	line    int
+	text    string // its first line
+	name    string
+	docFrom int // first line of its comment; line if there is none
+	end     int // its last line, if it was read; else 0
+}
+
+// paragraphs cuts the lines that were read of a file.
+func paragraphs(name string, lines map[int]string) []*paragraph {
+	numbers := make([]int, 0, len(lines))
+	for n := range lines {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	c := cutter{file: name, lines: lines, prose: isProseFile(name)}
+	for i := 0; i < len(numbers); {
+		j := i + 1
+		for j < len(numbers) && numbers[j] == numbers[j-1]+1 {
+			j++
+		}
+		c.run(numbers[i], numbers[j-1])
+		i = j
+	}
+	return c.out
+}
+
+func isProseFile(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".md", ".txt", ".html", ".htm", ".rst", ".adoc", ".tex", "":
+		return true
+	}
+	return false
+}
+
+type cutter struct {
+	file  string
+	lines map[int]string
+	prose bool
+	out   []*paragraph
+	decl  *declaration // that the line at hand stands in
+}
+
+// run cuts lines from to to, which were read without a gap.
+func (c *cutter) run(from, to int) {
+	c.decl = nil
+	begin := len(c.out)
+	for n := from; n <= to; {
+		line := c.lines[n]
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case trimmed == "" || isMarkup(trimmed) || isCommentLine(line) && stripComment(line) == "":
+			n++
+		case c.prose:
+			end := n + 1
+			for end <= to && !breaksProse(c.lines[end]) {
+				end++
+			}
+			c.add(isProse, n, end-1)
+			n = end
+		case isCommentLine(line):
+			end := n + 1
+			for end <= to && isCommentLine(c.lines[end]) && stripComment(c.lines[end]) != "" && indent(c.lines[end]) == indent(line) {
+				end++
+			}
+			c.add(isComment, n, end-1)
+			n = end
+		default:
+			c.declaration(n, to)
+			end := n + 1
+			for end <= to && strings.TrimSpace(c.lines[end]) != "" && !isCommentLine(c.lines[end]) && !topLevel(c.lines[end]) {
+				end++
+			}
+			c.add(isCode, n, end-1)
+			n = end
+		}
+	}
+	// A run that starts inside a declaration: its comments belong to nothing known.
+	for _, p := range c.out[begin:] {
+		if p.decl != nil && p.decl.end == 0 {
+			c.findEnd(p.decl, to)
+		}
+	}
+}
+
+func (c *cutter) add(kind paragraphKind, from, to int) {
+	p := &paragraph{file: c.file, from: from, to: to, kind: kind}
+	for n := from; n <= to; n++ {
+		p.lines = append(p.lines, c.lines[n])
+	}
+	if indent(p.lines[0]) > 0 || kind == isCode {
+		p.decl = c.decl
+	}
+	c.out = append(c.out, p)
+}
+
+var declLine = regexp.MustCompile(`^(?:func|type|var|const|class|def|struct|enum|interface|fn|pub|function|export|trait|async def|public|TEXT)\b`)
+
+// declaration notes a declaration that begins at line n, and gives it the
+// comment in front of it.
+func (c *cutter) declaration(n, to int) {
+	line := c.lines[n]
+	if !topLevel(line) {
+		return
+	}
+	c.decl = nil
+	if !declLine.MatchString(line) {
+		return
+	}
+	d := &declaration{file: c.file, line: n, text: line, name: declaredName(line), docFrom: n}
+	c.decl = d
+	for i := len(c.out) - 1; i >= 0; i-- {
+		p := c.out[i]
+		if p.kind != isComment || indent(p.lines[0]) > 0 || c.gap(p.to, d.docFrom) {
+			break
+		}
+		p.decl, p.isDoc = d, true
+		d.docFrom = p.from
+	}
+}
+
+// gap is true if an empty line stands between the two lines; a comment line
+// without words doesn't count as one.
+func (c *cutter) gap(a, b int) bool {
+	for n := a + 1; n < b; n++ {
+		if strings.TrimSpace(c.lines[n]) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *cutter) findEnd(d *declaration, to int) {
+	for n := d.line; n <= to; n++ {
+		l := c.lines[n]
+		if n > d.line && (strings.HasPrefix(l, "}") || strings.HasPrefix(l, ")")) {
+			d.end = n
+			return
+		}
+		if n == d.line && !strings.HasSuffix(strings.TrimSpace(l), "{") && !strings.HasSuffix(strings.TrimSpace(l), "(") {
+			d.end = n
+			return
+		}
+	}
+}
+
+func topLevel(line string) bool {
+	return line != "" && line[0] != ' ' && line[0] != '\t' && line[0] != '}' && line[0] != ')'
+}
+
+// declaredName is what the first line of a declaration declares, without its receiver.
+func declaredName(line string) string {
+	_, rest, _ := strings.Cut(line, " ")
+	if strings.HasPrefix(rest, "(") {
+		if _, after, ok := strings.Cut(rest, ") "); ok {
+			rest = after
+		}
+	}
+	return identifier.FindString(rest)
+}
+
+var identifier = regexp.MustCompile(`[\p{L}_][\p{L}\p{N}_]*`)
+
+func isCommentLine(line string) bool {
+	l := strings.TrimSpace(line)
+	return strings.HasPrefix(l, "//") && !strings.HasPrefix(l, "//go:") || strings.HasPrefix(l, "# ") || l == "#" ||
+		strings.HasPrefix(l, "* ") || l == "*" || strings.HasPrefix(l, "/*") || strings.HasPrefix(l, "*/") || strings.HasPrefix(l, "-- ")
+}
+
+// stripComment takes a line's comment mark off.
+func stripComment(line string) string {
+	l := strings.TrimSpace(line)
+	for _, mark := range []string{"///", "//", "/**", "/*", "*/", "#", "-- ", "*"} {
+		if rest, ok := strings.CutPrefix(l, mark); ok {
+			return strings.TrimSpace(strings.TrimSuffix(rest, "*/"))
+		}
+	}
+	return l
+}
+
+func indent(line string) int {
+	return len(line) - len(strings.TrimLeft(line, " \t"))
+}
+
+var onlyMarkup = regexp.MustCompile(`^(?:</?[a-zA-Z][^<>]*>|<!--.*-->|[-=*_#|+ ` + "`" + `]+)+$`)
+
+// isMarkup is true for lines that hold nothing but tags or a rule.
+func isMarkup(trimmed string) bool { return onlyMarkup.MatchString(trimmed) }
+
+var listItem = regexp.MustCompile(`^\s*(?:[-*+]|\d+[.)])\s`)
+
+// breaksProse is true for lines that begin a paragraph of prose, or lie between two.
+func breaksProse(line string) bool {
+	l := strings.TrimSpace(line)
+	return l == "" || isMarkup(l) || strings.HasPrefix(l, "#") || listItem.MatchString(line)
+}

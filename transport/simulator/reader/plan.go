@@ -1,0 +1,305 @@
+package reader
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Limits of the work on one question.
+const (
+	maxRounds  = 7 // responses before the answer
+	maxReads   = 4 // places read at once
+	maxFollow  = 3 // identifiers looked up at once
+	readBefore = 14
+	readAfter  = 46
+)
+
+// move is what the reader does next: calls, or the answer.
+type move struct {
+	thinking string
+	calls    []toolCall
+	answer   string
+}
+
+type toolCall struct {
+	name  string
+	input json.RawMessage
+}
+
+// next decides on the next move.
+func (s *study) next() move {
+	switch {
+	case s.text == "":
+		return move{answer: "There is no question to answer."}
+	case s.search == nil:
+		return move{
+			thinking: "None of the tools that I was given searches anything.",
+			answer:   "I have no tool to search with, so I can't answer from anything but memory, and I have none.",
+		}
+	case len(s.terms) == 0:
+		return move{answer: "I can't tell what to look for: the question has no word that says what it is about."}
+	case len(s.calls) == 0:
+		return s.firstLook()
+	case s.rounds >= maxRounds:
+		return s.conclude("That is as far as I go.")
+	case len(s.opened) == 0 && s.read != nil:
+		return s.firstReads()
+	}
+	return s.followUp()
+}
+
+// firstLook searches in several ways at once.
+func (s *study) firstLook() move {
+	var m move
+	all := s.words(func(t term) string {
+		if t.path && len(s.paths) > 0 {
+			return ""
+		}
+		return t.word
+	})
+	if len(s.paths) > 0 {
+		all = s.pathText() + " " + all
+	}
+	m.addSearch(s, strings.TrimSpace(all), "")
+	short := s.words(func(t term) string {
+		switch {
+		case t.path, t.weak:
+			return ""
+		case t.short != "":
+			return t.short
+		}
+		return t.word
+	})
+	m.addSearch(s, short, "")
+	if s.search.under != "" && len(s.paths) > 0 {
+		m.addSearch(s, s.words(func(t term) string {
+			if t.path {
+				return ""
+			}
+			return t.word
+		}), s.paths[0])
+	}
+	if s.list != nil && len(s.paths) > 0 {
+		m.add(s.list.name, s.list.query, s.paths[0])
+	}
+	m.thinking = fmt.Sprintf("The question turns on %s. I'll look for %s at once.", s.named(), count(len(m.calls), "thing", "things"))
+	return m
+}
+
+// named lists the terms that matter, for thinking aloud.
+func (s *study) named() string {
+	words := s.words(func(t term) string {
+		if t.weak {
+			return ""
+		}
+		return t.word
+	})
+	return quoteAll(strings.Fields(words))
+}
+
+// firstReads opens the best places of the first searches, or searches again
+// with fewer words.
+func (s *study) firstReads() move {
+	regions := s.regions()
+	var m move
+	if len(regions) == 0 || !s.promising(regions) {
+		if more := s.otherQueries(); len(more) > 0 && s.rounds < 3 {
+			for _, q := range more {
+				m.addSearch(s, q, "")
+			}
+			m.thinking = "Nothing found holds enough of the question. Other words may do better."
+			return m
+		}
+	}
+	if len(regions) == 0 || !s.promising(regions) && len(s.missing) > 0 {
+		return s.conclude("The searches came to nothing.")
+	}
+	var places []string
+	for _, r := range regions {
+		if len(m.calls) == maxReads || r.score < 0.35*regions[0].score {
+			break
+		}
+		m.addRead(s, r)
+		places = append(places, fmt.Sprintf("%s:%d", r.file, r.from))
+	}
+	m.thinking = fmt.Sprintf("%s found. The best seem to be %s; I'll read around them.",
+		count(s.passages, "passage", "passages"), strings.Join(places, ", "))
+	if acronyms := s.acronymQuery(); acronyms != "" {
+		m.addSearch(s, acronyms, "")
+		m.thinking += " The text shortens some of the words; I'll search for the short form too."
+	}
+	return m
+}
+
+// acronymQuery is the question with acronyms for the words they stand for, or "".
+func (s *study) acronymQuery() string {
+	if !slices.ContainsFunc(s.terms, func(t term) bool { return t.acronym != "" }) {
+		return ""
+	}
+	return s.words(func(t term) string {
+		switch {
+		case t.weak:
+			return ""
+		case t.acronym != "":
+			return t.acronym
+		}
+		return t.word
+	})
+}
+
+// promising is true if one of the regions may answer the question.
+func (s *study) promising(regions []region) bool {
+	for _, r := range regions {
+		if s.answered(r.matched) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherQueries are searches that weren't made yet: by the abbreviations, and
+// without the weakest words.
+func (s *study) otherQueries() []string {
+	done := map[string]bool{}
+	for _, c := range s.calls {
+		done[c.arg(s.search.query)] = true
+	}
+	var out []string
+	add := func(q string) {
+		if q != "" && !done[q] && len(out) < maxFollow {
+			done[q] = true
+			out = append(out, q)
+		}
+	}
+	add(s.words(func(t term) string {
+		if t.weak || s.missing[t.word] {
+			return ""
+		}
+		return t.word
+	}))
+	for _, t := range s.terms {
+		if !t.weak && !t.path && len(s.terms) > 1 {
+			add(s.words(func(o term) string {
+				if o.word == t.word || o.weak {
+					return ""
+				}
+				return o.word
+			}))
+		}
+	}
+	return out
+}
+
+// followUp looks up what the best passages refer to and reads what is left to
+// read, until there is nothing more that would help.
+func (s *study) followUp() move {
+	var m move
+	var notes []string
+	follows := len(s.followed())
+	if follows < 2*maxFollow && len(s.paragraphs) > 0 && s.answered(s.paragraphs[0].matched) {
+		if refs := s.references(min(maxFollow, 2*maxFollow-follows)); len(refs) > 0 {
+			for _, name := range refs {
+				m.addSearch(s, name, "")
+			}
+			notes = append(notes, "It refers to "+quoteAll(refs)+"; what are they?")
+		}
+	}
+	for _, r := range s.regions() {
+		if s.read == nil || len(m.calls) >= maxReads || !r.link && (r.score < 0.7*s.bestRegion || s.rounds > 3) {
+			continue
+		}
+		m.addRead(s, r)
+		if r.link {
+			notes = append(notes, fmt.Sprintf("%s:%d is one of them.", r.file, r.from))
+		}
+	}
+	if len(m.calls) == 0 {
+		return s.conclude("")
+	}
+	if len(notes) == 0 {
+		notes = append(notes, "There is more that looks to the point; I'll read that too.")
+	}
+	m.thinking = strings.Join(notes, " ")
+	return m
+}
+
+func (m *move) add(tool string, args ...any) {
+	input := []byte{'{'}
+	for i := 0; i+1 < len(args); i += 2 {
+		if i > 0 {
+			input = append(input, ',')
+		}
+		input = rawjson.AppendString(input, args[i].(string))
+		input = append(input, ':')
+		switch v := args[i+1].(type) {
+		case string:
+			input = rawjson.AppendString(input, v)
+		case int:
+			input = fmt.Append(input, v)
+		}
+	}
+	m.calls = append(m.calls, toolCall{name: tool, input: append(input, '}')})
+}
+
+// addSearch adds a search that was not made before.
+func (m *move) addSearch(s *study, query, under string) {
+	if query == "" {
+		return
+	}
+	args := []any{s.search.query, query}
+	if under != "" {
+		args = append(args, s.search.under, under)
+	}
+	before := len(m.calls)
+	m.add(s.search.name, args...)
+	added := string(m.calls[before].input)
+	for _, c := range m.calls[:before] {
+		if c.name == s.search.name && string(c.input) == added {
+			m.calls = m.calls[:before]
+			return
+		}
+	}
+	for _, c := range s.calls {
+		if c.name == s.search.name && string(c.input) == added {
+			m.calls = m.calls[:before]
+			return
+		}
+	}
+}
+
+// addRead reads a place and what is around it.
+func (m *move) addRead(s *study, r region) {
+	from, to := max(1, r.from-readBefore), r.to+readAfter
+	args := []any{s.read.path, r.file}
+	if s.read.from != "" {
+		args = append(args, s.read.from, from)
+	}
+	switch {
+	case s.read.to != "":
+		args = append(args, s.read.to, to)
+	case s.read.countMode:
+		args = append(args, s.read.count, to-from+1)
+	}
+	m.add(s.read.name, args...)
+}
+
+func quoteAll(words []string) string {
+	for i, w := range words {
+		words[i] = "“" + w + "”"
+	}
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

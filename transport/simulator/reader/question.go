@@ -1,0 +1,269 @@
+package reader
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport/simulator/reader/terms"
+)
+
+// question is what is looked for: the words of a question that say what it is about.
+type question struct {
+	text  string
+	kind  string // "how", "what", "when", "why" and so on; "" if the question starts otherwise
+	terms []term
+	paths []string // words that look like part of a path: "net/http"
+	total float64  // weights of all terms
+}
+
+// term is a word to look for.
+type term struct {
+	word    string
+	stems   []string // of the word and of what may stand for it; any of them is a match
+	short   string   // its usual abbreviation, or ""
+	acronym string   // initials that stand for it and its neighbours, or ""
+	weight  float64
+	weak    bool // counts where others match, never alone
+	ident   bool // an identifier: only the whole is a match
+	path    bool // part of a path: the file's path is a match too
+}
+
+// Weights of terms. What a question names literally says most of what it is about.
+const (
+	weightIdent = 2.0
+	weightWord  = 1.0
+	weightPath  = 0.5
+	weightWeak  = 0.3
+)
+
+// abbreviations are those that programmers use in names.
+var abbreviations = map[string]string{
+	"minimum": "min", "maximum": "max", "configuration": "config", "configure": "config", "iteration": "iter",
+	"iterate": "iter", "iterator": "iter", "random": "rand", "randomized": "rand", "allocation": "alloc",
+	"allocate": "alloc", "allocator": "alloc", "initialize": "init", "initialization": "init", "address": "addr",
+	"connection": "conn", "request": "req", "response": "resp", "error": "err", "buffer": "buf", "scheduler": "sched",
+	"environment": "env", "directory": "dir", "message": "msg", "pointer": "ptr", "string": "str", "length": "len",
+	"capacity": "cap", "number": "num", "package": "pkg", "library": "lib", "specification": "spec", "execute": "exec",
+	"process": "proc", "memory": "mem", "signature": "sig", "signal": "sig", "temporary": "temp", "database": "db",
+	"authentication": "auth", "certificate": "cert", "parameter": "param", "argument": "arg", "variable": "var",
+	"column": "col", "reference": "ref", "synchronization": "sync", "asynchronous": "async", "duplicate": "dup",
+	"priority": "prio", "context": "ctx", "character": "char", "document": "doc", "temperature": "temp",
+}
+
+func parseQuestion(text string) question {
+	q := question{text: strings.TrimSpace(text)}
+	seen := map[string]int{}
+	add := func(t term) {
+		t.stems = []string{terms.Stem(t.word)}
+		if short := abbreviations[t.word]; short != "" && !t.ident {
+			t.short = short
+			t.stems = append(t.stems, terms.Stem(short))
+		}
+		if i, ok := seen[t.stems[0]]; ok {
+			q.terms[i].weight = max(q.terms[i].weight, t.weight)
+			return
+		}
+		seen[t.stems[0]] = len(q.terms)
+		q.terms = append(q.terms, t)
+	}
+	for i, field := range strings.Fields(q.text) {
+		word := strings.Trim(field, ".,;:?!\"'`()[]{}<>*")
+		word = strings.TrimSuffix(strings.TrimSuffix(word, "'s"), "’s")
+		if i == 0 {
+			q.kind = strings.ToLower(word)
+		}
+		switch {
+		case word == "":
+		case isPath(word):
+			q.paths = append(q.paths, word)
+			for _, w := range terms.List(strings.ReplaceAll(word, "/", " ")) {
+				add(term{word: w, weight: weightPath, path: true})
+			}
+		case isIdentifier(word, strings.Contains(field, "`") || strings.Contains(field, "()")):
+			names := strings.FieldsFunc(word, func(r rune) bool { return r == '.' || r == ':' })
+			for j, name := range names {
+				lower := strings.ToLower(strings.ReplaceAll(name, "_", ""))
+				switch {
+				case j < len(names)-1:
+					add(term{word: lower, weight: weightPath, path: true})
+				default:
+					add(term{word: lower, weight: weightIdent, ident: true})
+				}
+			}
+		default:
+			for _, w := range terms.List(word) {
+				if terms.Stop(w) {
+					continue
+				}
+				t := term{word: w, weight: weightWord, weak: terms.Weak(w)}
+				if t.weak {
+					t.weight = weightWeak
+				}
+				add(t)
+			}
+		}
+	}
+	if !slices.ContainsFunc(q.terms, func(t term) bool { return !t.weak && !t.path }) {
+		for i := range q.terms {
+			q.terms[i].weak = false
+		}
+	}
+	for _, t := range q.terms {
+		q.total += t.weight
+	}
+	return q
+}
+
+// acronyms lets the initials of two or three words in a row stand for them where
+// text, which was found with these words, has the initials in capitals: "GC" for
+// "garbage collector". It returns those that it found.
+func (q *question) acronyms(text string) []string {
+	words := strings.FieldsFunc(strings.ToLower(q.text), func(r rune) bool { return !('a' <= r && r <= 'z') })
+	find := func(w string) int {
+		return slices.IndexFunc(q.terms, func(t term) bool { return t.word == w && !t.weak && !t.ident && !t.path })
+	}
+	var found []string
+	for n := 3; n >= 2; n-- {
+		for i := 0; i+n <= len(words); i++ {
+			short := ""
+			for _, w := range words[i : i+n] {
+				if find(w) < 0 {
+					break
+				}
+				short += w[:1]
+			}
+			if len(short) < n || !hasWord(text, strings.ToUpper(short)) {
+				continue
+			}
+			found = append(found, short)
+			for _, w := range words[i : i+n] {
+				t := &q.terms[find(w)]
+				t.stems = append(t.stems, short)
+				t.acronym = short
+			}
+		}
+	}
+	return found
+}
+
+// hasWord reports whether word stands in text with no letter next to it.
+func hasWord(text, word string) bool {
+	for i := strings.Index(text, word); i >= 0; {
+		end := i + len(word)
+		if (i == 0 || !isLetter(text[i-1])) && (end == len(text) || !isLetter(text[end])) {
+			return true
+		}
+		next := strings.Index(text[end:], word)
+		if next < 0 {
+			return false
+		}
+		i = end + next
+	}
+	return false
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// isPath is true for "net/http" and "src/a.go", not for "and/or".
+func isPath(word string) bool {
+	i := strings.IndexByte(word, '/')
+	if i <= 0 || i == len(word)-1 || strings.Contains(word, "://") {
+		return false
+	}
+	a, b, _ := strings.Cut(word, "/")
+	return !(terms.Stop(strings.ToLower(a)) || terms.Stop(strings.ToLower(b)))
+}
+
+// isIdentifier is true for words that only code has: "WithoutCancel",
+// "http.Client", "max_tokens", or anything that was quoted as code.
+func isIdentifier(word string, quoted bool) bool {
+	if quoted {
+		return true
+	}
+	letters := strings.IndexFunc(word, func(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }) >= 0
+	if !letters {
+		return false
+	}
+	if strings.Trim(word, "_") != word || strings.Contains(word, "_") {
+		return true
+	}
+	if i := strings.IndexByte(word, '.'); i > 0 && i < len(word)-1 {
+		return true
+	}
+	// An upper-case letter behind a lower-case one: mixedCaps.
+	for i := 1; i < len(word); i++ {
+		if 'A' <= word[i] && word[i] <= 'Z' && 'a' <= word[i-1] && word[i-1] <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
+// match tells which of the question's terms the words of a text hold.
+func (q *question) match(text string) matched {
+	var m matched
+	terms.Scan([]byte(text), func(w []byte, _ bool) bool {
+		stem := terms.Stem(string(w))
+		for i := range q.terms {
+			if i < 64 && slices.Contains(q.terms[i].stems, stem) {
+				m |= 1 << i
+			}
+		}
+		return true
+	})
+	return m
+}
+
+// matched is a set of the question's terms.
+type matched uint64
+
+// weight is the share of the question that the terms of m make up, 0 to 1.
+func (q *question) weight(m matched) float64 {
+	w := 0.0
+	for i, t := range q.terms {
+		if i < 64 && m&(1<<i) != 0 {
+			w += t.weight
+		}
+	}
+	if q.total == 0 {
+		return 0
+	}
+	return w / q.total
+}
+
+// answered reports whether the terms of m are enough to call a text that holds
+// them an answer: all that is named literally, both of two words, most of more.
+func (q *question) answered(m matched) bool {
+	strong, found := 0.0, 0.0
+	n := 0
+	for i, t := range q.terms {
+		if t.weak || t.path {
+			continue
+		}
+		n++
+		strong += t.weight
+		if m&(1<<i) != 0 {
+			found += t.weight
+		} else if t.ident {
+			return false
+		}
+	}
+	switch {
+	case n == 0:
+		return m != 0
+	case n <= 2:
+		return found == strong
+	}
+	return found >= 0.6*strong
+}
+
+// words joins the terms that keep accepts, for a query.
+func (q *question) words(keep func(term) string) string {
+	var words []string
+	for _, t := range q.terms {
+		if w := keep(t); w != "" && !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,376 @@
+package reader
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// study is all that is known while answering a question.
+type study struct {
+	question
+	kit
+	transcript
+	paragraphs []*paragraph // ranked, best first
+	bestRegion float64      // score of the best place found, read or not
+}
+
+func newStudy(q question, k kit, t transcript) *study {
+	s := &study{question: q, kit: k, transcript: t}
+	var found strings.Builder
+	for _, h := range t.hits {
+		found.WriteString(h.text)
+		found.WriteByte('\n')
+	}
+	s.acronyms(found.String())
+	names := make([]string, 0, len(t.opened))
+	for name := range t.opened {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	followed, dirs := s.followed(), s.mainFolders()
+	for _, name := range names {
+		for _, p := range paragraphs(name, t.files[name]) {
+			s.score(p, followed, dirs)
+			s.paragraphs = append(s.paragraphs, p)
+		}
+	}
+	slices.SortStableFunc(s.paragraphs, func(a, b *paragraph) int { return cmp.Compare(b.score, a.score) })
+	return s
+}
+
+// Factors of a paragraph's score: how much its setting counts.
+const (
+	creditName = 0.85 // a term only in the name of its declaration
+	creditPath = 0.75 // a term only in its file's path
+	creditLink = 0.5  // share of the rest of the question, credited for being referred to
+)
+
+// score tells how likely it is that p answers the question, from 0: by how much
+// of the question it holds, and how close together, where it stands, and how
+// high the searches ranked the place.
+func (s *study) score(p *paragraph, followed, dirs map[string]bool) {
+	text := strings.Join(p.lines, "\n")
+	own := s.match(text)
+	withName := own
+	if p.decl != nil {
+		withName |= s.match(p.decl.name)
+	}
+	setting := s.matchPath(p.file)
+	p.matched = withName | setting
+	bestSentence, close := s.density(p)
+	ownWeight := (s.weight(own) + bestSentence) / 2
+	base := ownWeight + creditName*(s.weight(withName)-s.weight(own)) + creditPath*(s.weight(p.matched)-s.weight(withName))
+	share := 0.0
+	if base > 0 {
+		share = ownWeight / base
+	}
+	if p.decl != nil && followed[p.decl.name] {
+		if dirs[path.Dir(p.file)] {
+			base += creditLink * (1 - base)
+			share = max(share, 0.5)
+		} else {
+			base *= 0.5 // another thing of the same name
+		}
+	}
+	score := base * base * (0.55 + 0.45*share) * (1 + 0.4*close) * (1 + 0.3*s.weight(setting&own))
+	switch {
+	case p.kind == isCode:
+		score *= 0.5
+	case p.isDoc:
+		score *= 1.15
+	}
+	if p.decl != nil && s.names(p.decl.name) {
+		score *= 1.6
+	}
+	switch words := len(strings.Fields(text)); {
+	case words < 5:
+		score *= 0.5
+	case words > 120:
+		score *= 0.8
+	}
+	if explains(s.kind, text) {
+		score *= 1.2
+	}
+	if strings.Count(text, "<") > 6 {
+		score *= 0.8
+	}
+	p.score = score * worth(p.file) * s.onTopic(p.file) / (1 + 0.05*s.rank(p))
+}
+
+// density finds the sentence of p that holds most of the question, its share of
+// it, and how close together the words stand there: 1 if next to each other.
+func (s *study) density(p *paragraph) (best, close float64) {
+	if p.kind == isCode {
+		return s.weight(s.match(strings.Join(p.lines, "\n"))), 0
+	}
+	for _, sent := range p.sentences() {
+		var at []int // places of matching words
+		var found matched
+		for i, word := range strings.Fields(sent.text) {
+			if m := s.match(word) &^ s.weakTerms(); m != 0 && m&^found != 0 {
+				at, found = append(at, i), found|m
+			}
+		}
+		w := s.weight(s.match(sent.text))
+		if w < best {
+			continue
+		}
+		best, close = w, 0
+		if n := len(at); n > 1 {
+			close = float64(n) / float64(at[n-1]-at[0]+1) * s.weight(found)
+		}
+	}
+	return best, close
+}
+
+func (s *study) weakTerms() matched {
+	var m matched
+	for i, t := range s.terms {
+		if t.weak || t.path {
+			m |= 1 << i
+		}
+	}
+	return m
+}
+
+// onTopic is more than 1 for files in a folder that the question names.
+func (s *study) onTopic(file string) float64 {
+	for _, dir := range s.paths {
+		if strings.Contains("/"+file, "/"+dir+"/") {
+			return 1.3
+		}
+	}
+	return 1
+}
+
+// rank is how high a search ranked the place of p, from 0; what lies further
+// from a place found counts as ranked lower.
+func (s *study) rank(p *paragraph) float64 {
+	best := 16.0
+	for _, h := range s.hits {
+		if h.path != p.file {
+			continue
+		}
+		away := max(p.from-h.line, h.line-p.to, 0)
+		best = min(best, float64(h.rank)+float64(away)/10)
+	}
+	return best
+}
+
+// mainFolders are the folders of the places that were read first.
+func (s *study) mainFolders() map[string]bool {
+	dirs := map[string]bool{}
+	for _, c := range s.calls {
+		if s.read != nil && c.name == s.read.name && len(dirs) < 2 {
+			dirs[path.Dir(c.arg(s.read.path))] = true
+		}
+	}
+	return dirs
+}
+
+// matchPath matches the folders and the name of a file.
+func (s *study) matchPath(file string) matched {
+	return s.match(strings.TrimSuffix(file, path.Ext(file)))
+}
+
+// names reports whether name is one of the identifiers that the question names.
+func (q *question) names(name string) bool {
+	return slices.ContainsFunc(q.terms, func(t term) bool {
+		return t.ident && t.word == strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	})
+}
+
+// worth is less for files that use a thing than for those that are about it.
+func worth(file string) float64 {
+	w := 1.0
+	if strings.Contains(path.Base(file), "_test.") || strings.Contains("/"+file, "/test/") {
+		w *= 0.4
+	}
+	if strings.Contains(path.Base(file), "bundle") || strings.HasPrefix(path.Base(file), "z") && strings.Contains(file, "_") {
+		w *= 0.85
+	}
+	return w
+}
+
+var (
+	conditions = regexp.MustCompile(`(?i)\b(if|when|whenever|unless|whether|until|once|only|by default|before|after)\b`)
+	reasons    = regexp.MustCompile(`(?i)\b(because|so that|since|to avoid|in order|otherwise|reason|prevents?|ensures?|would|therefore)\b`)
+)
+
+// explains reports whether a text has the words with which such a question is answered.
+func explains(kind, text string) bool {
+	switch kind {
+	case "when", "how", "under", "does", "is", "can":
+		return conditions.MatchString(text)
+	case "why":
+		return reasons.MatchString(text)
+	}
+	return false
+}
+
+// region is a place that a search found: a passage's lines.
+type region struct {
+	file     string
+	from, to int
+	text     string
+	rank     int
+	score    float64
+	matched  matched
+	link     bool // it declares an identifier that was looked up
+}
+
+// regions ranks the places found, best first, without those that were read.
+func (s *study) regions() []region {
+	byPassage := map[int]int{}
+	var out []region
+	for _, h := range s.hits {
+		i, ok := byPassage[h.passage]
+		if !ok || out[i].file != h.path {
+			byPassage[h.passage] = len(out)
+			out = append(out, region{file: h.path, from: h.line, to: h.line, text: h.text, rank: h.rank})
+			continue
+		}
+		out[i].from, out[i].to = min(out[i].from, h.line), max(out[i].to, h.line)
+		out[i].text += "\n" + h.text
+	}
+	followed, dirs := s.followed(), s.mainFolders()
+	for i := range out {
+		r := &out[i]
+		r.matched = s.match(r.text) | s.matchPath(r.file)
+		w := s.weight(s.match(r.text)) + creditPath*(s.weight(r.matched)-s.weight(s.match(r.text)))
+		for line := range strings.Lines(r.text) {
+			if declLine.MatchString(line) {
+				name := declaredName(strings.TrimRight(line, "\n"))
+				r.link = r.link || followed[name] && dirs[path.Dir(r.file)]
+				if s.names(name) {
+					w *= 1.5
+				}
+			}
+		}
+		if r.link {
+			w += creditLink
+		}
+		r.score = w * w / (1 + 0.08*float64(r.rank)) * worth(r.file) * s.onTopic(r.file)
+		s.bestRegion = max(s.bestRegion, r.score)
+	}
+	out = slices.DeleteFunc(out, func(r region) bool { return s.hasRead(r) })
+	slices.SortStableFunc(out, func(a, b region) int { return cmp.Compare(b.score, a.score) })
+	// Of places that overlap, the better one stands for both.
+	var apart []region
+	for _, r := range out {
+		if !slices.ContainsFunc(apart, func(a region) bool {
+			return a.file == r.file && r.from <= a.to+readAfter && a.from <= r.to+readAfter
+		}) {
+			apart = append(apart, r)
+		}
+	}
+	return apart
+}
+
+func (s *study) hasRead(r region) bool {
+	for n := r.from; n <= r.to; n++ {
+		if _, seen := s.files[r.file][n]; seen && !s.opened[r.file][n] {
+			return false
+		}
+	}
+	return s.opened[r.file] != nil
+}
+
+// followed is the set of identifiers that were looked up because a text
+// referred to them: searches for one identifier that the question doesn't name.
+func (s *study) followed() map[string]bool {
+	names := map[string]bool{}
+	for _, c := range s.calls {
+		if s.search == nil || c.name != s.search.name {
+			continue
+		}
+		if name := c.arg(s.search.query); identifier.FindString(name) == name && !s.names(name) {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+var called = regexp.MustCompile(`([\p{L}_][\p{L}\p{N}_]*)\(`)
+
+// references lists the functions that the best declaration calls and that were
+// not looked up, those that say most about the question first.
+func (s *study) references(most int) []string {
+	if len(s.paragraphs) == 0 {
+		return nil
+	}
+	known := s.followed()
+	for _, p := range s.paragraphs {
+		if p.decl != nil {
+			known[p.decl.name] = true
+		}
+	}
+	type reference struct {
+		name  string
+		score float64
+	}
+	var refs []reference
+	best := s.paragraphs[0].score
+	for _, p := range s.paragraphs {
+		if p.decl == nil || known[""] || !s.partOfBest(p, best) {
+			continue
+		}
+		for _, line := range p.lines {
+			if isCommentLine(line) || declLine.MatchString(line) {
+				continue
+			}
+			for _, m := range called.FindAllStringSubmatch(line, -1) {
+				name := m[1]
+				if known[name] || builtin(name) || len(name) < 4 {
+					continue
+				}
+				known[name] = true
+				score := 1.0
+				if strings.HasPrefix(strings.TrimSpace(line), "if ") || strings.HasPrefix(strings.TrimSpace(line), "case ") {
+					score = 2
+				}
+				score += 3 * s.weight(s.match(name)&^s.match(s.pathText()))
+				if len(name) > 8 {
+					score++
+				}
+				refs = append(refs, reference{name, score})
+			}
+		}
+	}
+	slices.SortStableFunc(refs, func(a, b reference) int { return cmp.Compare(b.score, a.score) })
+	var names []string
+	for _, r := range refs[:min(len(refs), most)] {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+func (s *study) pathText() string { return strings.Join(s.paths, " ") }
+
+// partOfBest is true for the paragraphs of declarations one of whose paragraphs
+// is about as good as the best of all, by name.
+func (s *study) partOfBest(p *paragraph, best float64) bool {
+	for _, o := range s.paragraphs {
+		if o.score < 0.6*best {
+			return false
+		}
+		if o.decl == p.decl && s.weight(s.match(p.decl.name)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// builtin names functions that need no looking up.
+func builtin(name string) bool {
+	switch name {
+	case "append", "make", "panic", "print", "println", "recover", "string", "copy", "delete", "close", "func", "switch",
+		"return", "range", "errors", "Errorf", "Sprintf", "Printf", "Println", "Error", "Lock", "Unlock", "RLock", "RUnlock",
+		"while", "catch", "throw", "uintptr", "unsafe", "Pointer", "lock", "unlock", "getg", "Done", "Load", "Store", "String":
+		return true
+	}
+	return false
+}

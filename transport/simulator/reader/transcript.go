@@ -1,0 +1,210 @@
+package reader
+
+import (
+	"encoding/json"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// transcript is what has been asked and found out so far, taken from a
+// request's messages.
+type transcript struct {
+	question string
+	rounds   int    // responses since the question
+	calls    []call // since the question, in order
+	hits     []hit
+	passages int                       // groups of hits
+	opened   map[string]map[int]bool   // lines that were read, not only found
+	files    map[string]map[int]string // lines seen, by path and number
+	missing  map[string]bool           // words that a search found nowhere
+}
+
+// call is a tool call and its result.
+type call struct {
+	id, name string
+	input    []byte
+	answered bool
+	isError  bool
+	result   string
+}
+
+func (c call) arg(name string) string { return rawjson.GetString(c.input, name) }
+
+func (c call) number(name string) int {
+	n, _ := strconv.Atoi(string(rawjson.Get(c.input, name)))
+	return n
+}
+
+// hit is a line that a search came up with.
+type hit struct {
+	path    string
+	line    int
+	text    string
+	rank    int // of the passage in its search, from 0
+	passage int // hits of one passage share it
+}
+
+func readTranscript(messages []transport.Message, k kit) transcript {
+	t := transcript{opened: map[string]map[int]bool{}, files: map[string]map[int]string{}, missing: map[string]bool{}}
+	for _, m := range messages {
+		if m.Role == transport.RoleUser {
+			t.user(m)
+			continue
+		}
+		if m.Role == transport.RoleAssistant {
+			t.rounds++
+			for _, b := range m.Content {
+				if b.Type() == transport.TypeToolUse {
+					raw := b.Raw()
+					t.calls = append(t.calls, call{
+						id: rawjson.GetString(raw, "id"), name: rawjson.GetString(raw, "name"), input: rawjson.Get(raw, "input"),
+					})
+				}
+			}
+		}
+	}
+	for _, c := range t.calls {
+		if !c.answered || c.isError {
+			continue
+		}
+		switch {
+		case k.search != nil && c.name == k.search.name:
+			t.takeSearch(c)
+		case k.read != nil && c.name == k.read.name:
+			t.takeRead(c, k.read)
+		}
+	}
+	return t
+}
+
+// user takes a user message: a new question, or the results of calls.
+func (t *transcript) user(m transport.Message) {
+	var asked strings.Builder
+	results := false
+	for _, b := range m.Content {
+		switch b.Type() {
+		case transport.TypeText:
+			asked.WriteString(rawjson.GetString(b.Raw(), "text"))
+			asked.WriteByte('\n')
+		case transport.TypeToolResult:
+			results = true
+			id := rawjson.GetString(b.Raw(), "tool_use_id")
+			i := slices.IndexFunc(t.calls, func(c call) bool { return c.id == id })
+			if i < 0 {
+				continue
+			}
+			t.calls[i].answered = true
+			t.calls[i].isError = string(rawjson.Get(b.Raw(), "is_error")) == "true"
+			t.calls[i].result = resultText(rawjson.Get(b.Raw(), "content"))
+		}
+	}
+	if text := strings.TrimSpace(asked.String()); text != "" && !results {
+		t.question, t.rounds, t.calls = text, 0, nil
+	}
+}
+
+func resultText(content []byte) string {
+	if len(content) > 0 && content[0] == '"' {
+		return rawjson.Unquote(content)
+	}
+	var b strings.Builder
+	for e := range rawjson.Elements(content) {
+		if rawjson.GetString(e, "type") == "text" {
+			b.WriteString(rawjson.GetString(e, "text"))
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+var (
+	placeLine  = regexp.MustCompile(`^\s*([^\s:]+):(\d+):(?: |\t|$)(.*)$`)
+	numberLine = regexp.MustCompile(`^ *(\d+)(?:\t|: ?| ?\| ?|→)(.*)$`)
+	nowhere    = regexp.MustCompile(`(?i)(?:no passage has|no match(?:es)? for|not found):? (.*)$`)
+)
+
+// takeSearch takes lines of the form path:line: text, as grep prints them; groups
+// of them are apart by an empty line or by --.
+func (t *transcript) takeSearch(c call) {
+	rank, in := 0, false
+	defer func() { t.passages++ }()
+	for line := range strings.Lines(jsonOrText(c.result)) {
+		line = strings.TrimRight(line, "\r\n")
+		if m := placeLine.FindStringSubmatch(line); m != nil {
+			n, _ := strconv.Atoi(m[2])
+			t.hits = append(t.hits, hit{path: m[1], line: n, text: m[3], rank: rank, passage: t.passages})
+			t.saw(m[1], n, m[3])
+			in = true
+			continue
+		}
+		if in {
+			rank, in = rank+1, false
+			t.passages++
+		}
+		if m := nowhere.FindStringSubmatch(line); m != nil {
+			for _, w := range strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' || r == '.' }) {
+				t.missing[strings.ToLower(strings.Trim(w, `"'`))] = true
+			}
+		}
+	}
+}
+
+// takeRead takes numbered lines, or plain ones that start where the call asked for.
+func (t *transcript) takeRead(c call, u *toolUse) {
+	name := path.Clean(c.arg(u.path))
+	lines := strings.Split(strings.TrimRight(jsonOrText(c.result), "\n"), "\n")
+	first := max(c.number(u.from), 1)
+	number := func(line string) (int, string) {
+		m := numberLine.FindStringSubmatch(line)
+		if p := placeLine.FindStringSubmatch(line); p != nil && path.Clean(p[1]) == name {
+			m = p[1:]
+		}
+		if m == nil {
+			return 0, ""
+		}
+		n, _ := strconv.Atoi(m[1])
+		return n, m[2]
+	}
+	begin := slices.IndexFunc(lines, func(l string) bool { n, _ := number(l); return n == first })
+	if begin < 0 {
+		for i, l := range lines {
+			t.open(name, first+i, l)
+		}
+		return
+	}
+	for _, l := range lines[begin:] {
+		if n, text := number(l); n > 0 {
+			t.open(name, n, text)
+		}
+	}
+}
+
+func (t *transcript) open(name string, n int, text string) {
+	t.saw(name, n, text)
+	if t.opened[name] == nil {
+		t.opened[name] = map[int]bool{}
+	}
+	t.opened[name][n] = true
+}
+
+func (t *transcript) saw(name string, n int, text string) {
+	if t.files[name] == nil {
+		t.files[name] = map[int]string{}
+	}
+	t.files[name][n] = text
+}
+
+// jsonOrText unwraps a result that is one JSON string, as some tools give it.
+func jsonOrText(s string) string {
+	var inner string
+	if len(s) > 1 && s[0] == '"' && json.Unmarshal([]byte(s), &inner) == nil {
+		return inner
+	}
+	return s
+}
