@@ -109,18 +109,20 @@ func (r *request) checkText(i int, m *message) *Refusal {
 	return nil
 }
 
-// checkIDs refuses a second call of one id.
+// checkIDs refuses a second call of one id in a turn. Other turns may use it
+// again (recorded).
 func checkIDs(turns []turn) *Refusal {
-	seen := make(map[string]struct{}, 2*len(turns))
 	for i := range turns {
-		for _, b := range turns[i].blocks {
+		blocks := turns[i].blocks
+		for j, b := range blocks {
 			if b.typ != transport.TypeToolUse && !b.isServerCall() {
 				continue
 			}
-			if _, twice := seen[b.id]; twice {
-				return refuse("messages.%d.content.%d: `tool_use` ids must be unique", b.message, b.index)
+			for _, other := range blocks[:j] {
+				if other.id == b.id && (other.typ == transport.TypeToolUse || other.isServerCall()) {
+					return refuse("messages.%d.content.%d: `tool_use` ids must be unique", b.message, b.index)
+				}
 			}
-			seen[b.id] = struct{}{}
 		}
 	}
 	return nil
@@ -141,6 +143,25 @@ func (t *turn) calls() []place {
 	return list
 }
 
+// followed reports whether text stands between the turn's calls and its end, so
+// that no result is immediately after them (recorded).
+func (t *turn) followed() bool {
+	called := false
+	for _, b := range t.blocks {
+		switch b.typ {
+		case transport.TypeToolUse:
+			called = true
+		case transport.TypeFallback:
+			called = false
+		case transport.TypeText:
+			if called {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // checkAnswered refuses an assistant turn whose calls are not all answered by
 // the leading run of results in the turn that follows it.
 func checkAnswered(t, next *turn) *Refusal {
@@ -149,7 +170,7 @@ func checkAnswered(t, next *turn) *Refusal {
 		return nil
 	}
 	answered := make(map[string]bool, len(calls))
-	if next != nil {
+	if next != nil && !t.followed() {
 		for _, b := range next.blocks {
 			if b.typ != transport.TypeToolResult {
 				break

@@ -20,6 +20,9 @@ func (r *request) checkModel() *Refusal {
 			return why
 		}
 	}
+	if c := r.fields["container"]; len(c) > 0 && c[0] == '{' && rawjson.IsNull(rawjson.Get(c, "skills")) {
+		return refuse("container: Input should be a valid string")
+	}
 	if r.maxTokens == 0 && !r.counting && (r.stream || r.thinking.Type == "enabled" || r.outputConfig.Format != nil || r.toolChoice.forces()) {
 		return refuse("max_tokens: 0 is only supported without streaming, extended thinking, output_config.format and forced tool use")
 	}

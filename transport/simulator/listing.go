@@ -60,7 +60,7 @@ func (m *modelInfo) object() modelObject {
 // serveModels answers GET /v1/models, and of one model if id isn't empty.
 func (s *Server) serveModels(w http.ResponseWriter, id string) *Refusal {
 	if id != "" {
-		m, ok := lookUpModel(id)
+		m, ok := lookUpModel(id, s.opts.RetiredModels)
 		if !ok {
 			return notFound("model: %s", id)
 		}

@@ -26,17 +26,18 @@ type message struct {
 // A block is a content block of a message, a system prompt, or a tool
 // definition, with what the checks and the cache need to know of it.
 type block struct {
-	typ    string
-	raw    []byte
-	id     string // id, or tool_use_id of a result
-	name   string // name of a call
-	digest digest
-	tokens int
-	mark   transport.TTL   // its cache_control; empty for none
-	inner  []transport.TTL // marks on blocks inside it
-	text   textKind
-	signed *thought // of a thinking block; nil if its signature is not ours
-	result bool     // answers a server tool's call
+	typ      string
+	raw      []byte
+	id       string // id, or tool_use_id of a result
+	name     string // name of a call
+	digest   digest
+	tokens   int
+	mark     transport.TTL   // its cache_control; empty for none
+	inner    []transport.TTL // marks on blocks inside it
+	text     textKind
+	signed   *thought  // of a thinking block; nil if its signature is not ours
+	result   bool      // answers a server tool's call
+	pictures []picture // images and PDFs in it
 }
 
 // textKind says what a text block holds.
@@ -150,8 +151,11 @@ func (s *Server) readBlock(raw []byte) block {
 		b.signed, _ = s.sealer.verify(kindSignature, rawjson.Unquote(signature))
 	case transport.TypeRedactedThinking:
 		b.signed, _ = s.sealer.verify(kindRedacted, rawjson.Unquote(data))
-	case transport.TypeImage:
-		b.tokens = imageTokens
+	case transport.TypeImage, transport.TypeDocument, transport.TypeToolResult:
+		b.pictures = readPictures(&b)
+		for i := range b.pictures {
+			b.tokens += b.pictures[i].tokens()
+		}
 	default:
 		b.result = b.typ != transport.TypeToolResult && strings.HasSuffix(b.typ, "_tool_result")
 	}
@@ -160,9 +164,6 @@ func (s *Server) readBlock(raw []byte) block {
 	}
 	return b
 }
-
-// imageTokens is the estimate for any image.
-const imageTokens = 1600
 
 // ttlOf reads a cache_control.
 func ttlOf(raw []byte) transport.TTL {

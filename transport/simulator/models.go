@@ -80,10 +80,35 @@ var models = func() map[string]*modelInfo {
 	return m
 }()
 
-// lookUpModel finds a model by its id or alias.
-func lookUpModel(id string) (*modelInfo, bool) {
+// lookUpModel finds a model by its id or alias, among the retired ones too if
+// the simulator takes them.
+func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 	m, ok := models[id]
+	if !ok && retired {
+		m, ok = retiredModel(id)
+	}
 	return m, ok
+}
+
+// retiredIDs begin the ids of the retired models, with their most max_tokens.
+var retiredIDs = []struct {
+	prefix string
+	output int
+}{
+	{"claude-3-7-sonnet-", 128_000}, {"claude-3-5-", 8192}, {"claude-3-", 4096}, {"claude-2", 4096},
+	{"claude-opus-4-1", 32_000}, {"claude-opus-4-0", 32_000}, {"claude-opus-4-2025", 32_000},
+	{"claude-sonnet-4-0", 64_000}, {"claude-sonnet-4-2025", 64_000},
+}
+
+// retiredModel makes what the checks need to know of a retired model.
+func retiredModel(id string) (*modelInfo, bool) {
+	for _, old := range retiredIDs {
+		if strings.HasPrefix(id, old.prefix) {
+			return &modelInfo{id: id, context: 200_000, output: old.output, minimum: 1024, enabled: true, disabled: true,
+				efforts: "none", effort: "high", prefill: true, oneSampling: strings.HasPrefix(id, "claude-opus-4-1")}, true
+		}
+	}
+	return nil, false
 }
 
 // forcedAlone is true for models that call forced tool use incompatible with

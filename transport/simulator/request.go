@@ -3,9 +3,12 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"sync"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/simulator/internal/shape"
 )
 
 // A request is a parsed body of POST /v1/messages or of count_tokens.
@@ -20,7 +23,6 @@ type request struct {
 	stream       bool
 	tools        *toolList
 	system       []block
-	systemRaw    []byte
 	messages     []*message
 	thinking     thinking
 	toolChoice   toolChoice
@@ -62,6 +64,9 @@ type toolList struct {
 	raw         []byte
 	tools       []tool
 	definitions []transport.ToolDefinition
+
+	once    sync.Once // guards refusal
+	refusal *Refusal  // of the schemas, if any
 }
 
 type tool struct {
@@ -87,53 +92,95 @@ func (l *toolList) find(name string) *tool {
 }
 
 // readRequest parses body and checks its shape: everything that can be refused
-// without knowing the model or comparing one part with another.
+// without knowing the model or comparing one part with another. Members are
+// checked in the order of the service's tables; unknown ones come last.
 func (s *Server) readRequest(body []byte, r *request) *Refusal {
 	members, ok := splitObject(body)
 	if !ok {
-		return refuse("The request body is not valid JSON: %s", syntaxError(body))
+		return notJSON(body)
 	}
-	var messages []byte
 	r.fields = make(map[string][]byte, len(members))
 	for _, m := range members {
-		if m.key != "messages" && m.key != "tools" && m.key != "system" && !rawjson.Valid(m.value) {
-			return refuse("The request body is not valid JSON: %s", syntaxError(body))
+		if !isLarge(m.key) && !rawjson.Valid(m.value) {
+			return notJSON(body)
 		}
 		r.fields[m.key] = m.value
 	}
-	if why := s.checkTop(r, members); why != nil {
+	object := "CreateMessageParams"
+	if r.counting {
+		object = "CountMessageTokensParams"
+	}
+	var why *Refusal
+	known := 0
+	shape.Fields(object, r.betas.has, func(name string, required bool) {
+		raw, ok := r.fields[name]
+		if ok {
+			known++
+		}
+		if why != nil {
+			return
+		}
+		switch {
+		case !ok && required:
+			why = refuse("%s: Field required", name)
+		case !ok:
+		case name == "messages":
+			why = s.readMessages(r, body, raw)
+		case name == "tools":
+			why = s.readTools(r, body, raw)
+		case name == "system":
+			why = s.readSystem(r, body, raw)
+		default:
+			if text := shape.CheckMember(object, name, name, raw, r.betas.has); text != "" {
+				why = refuse("%s", text)
+			}
+		}
+	})
+	if why != nil || known == len(r.fields) {
 		return why
 	}
-	if raw := r.fields["tools"]; !rawjson.IsNull(raw) {
-		if r.tools, ok = s.readTools(raw); !ok {
-			return refuse("The request body is not valid JSON: %s", syntaxError(body))
+	for _, m := range members {
+		known := false
+		shape.Fields(object, r.betas.has, func(name string, _ bool) { known = known || name == m.key })
+		if !known {
+			if name := betaOfField[m.key]; name != "" {
+				return refuse("%s: %s requires anthropic-beta: %s", m.key, m.key, name)
+			}
+			return refuse("%s: Extra inputs are not permitted", m.key)
 		}
 	}
-	if raw := r.fields["system"]; !rawjson.IsNull(raw) {
-		if r.system, ok = s.readSystem(raw); !ok {
-			return refuse("The request body is not valid JSON: %s", syntaxError(body))
-		}
-		r.systemRaw = raw
-	}
-	messages = r.fields["messages"]
-	elements, ok := splitArray(messages)
+	return nil
+}
+
+// betaOfField holds the one member that names the header it wants (reference row 131).
+var betaOfField = map[string]string{"compaction": "compact-2026-09-04"}
+
+// isLarge names the members that are read with the help of what was read before.
+func isLarge(key string) bool { return key == "messages" || key == "tools" || key == "system" }
+
+func notJSON(body []byte) *Refusal {
+	return refuse("The request body is not valid JSON: %s", syntaxError(body))
+}
+
+// readMessages reads the messages, those that are not known already.
+func (s *Server) readMessages(r *request, body, raw []byte) *Refusal {
+	elements, ok := splitArray(raw)
 	if !ok {
-		if rawjson.Valid(messages) {
+		if rawjson.Valid(raw) {
 			return refuse("messages: Input should be a valid list")
 		}
-		return refuse("The request body is not valid JSON: %s", syntaxError(body))
+		return notJSON(body)
 	}
 	r.messages = make([]*message, 0, len(elements))
-	salt := r.betas.hash
 	for i, raw := range elements {
-		key := s.messages.key(raw, salt)
+		key := s.messages.key(raw, r.betas.hash)
 		m, known := s.messages.get(key)
 		if !known || !bytes.Equal(m.raw, raw) {
 			if !rawjson.Valid(raw) {
-				return refuse("The request body is not valid JSON: %s", syntaxError(body))
+				return notJSON(body)
 			}
-			if why := s.checkMessage(r, i, raw); why != nil {
-				return why
+			if text := shape.Check("InputMessage", fmt.Sprintf("messages.%d", i), raw, r.betas.has); text != "" {
+				return refuse("%s", text)
 			}
 			m = s.readMessage(raw)
 			s.messages.put(key, m, 4*len(raw))
@@ -144,13 +191,17 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 }
 
 // readTools reads the tools, or takes them as they were read before.
-func (s *Server) readTools(raw []byte) (*toolList, bool) {
-	key := s.toolLists.key(raw, 0)
+func (s *Server) readTools(r *request, body, raw []byte) *Refusal {
+	key := s.toolLists.key(raw, r.betas.hash)
 	if l, ok := s.toolLists.get(key); ok && bytes.Equal(l.raw, raw) {
-		return l, true
+		r.tools = l
+		return nil
 	}
 	if !rawjson.Valid(raw) {
-		return nil, false
+		return notJSON(body)
+	}
+	if text := shape.CheckMember("CreateMessageParams", "tools", "tools", raw, r.betas.has); text != "" {
+		return refuse("%s", text)
 	}
 	l := &toolList{raw: bytes.Clone(raw)}
 	for e := range rawjson.Elements(l.raw) {
@@ -164,24 +215,30 @@ func (s *Server) readTools(raw []byte) (*toolList, bool) {
 		}
 	}
 	s.toolLists.put(key, l, 4*len(raw))
-	return l, true
+	r.tools = l
+	return nil
 }
 
 // readSystem reads the system prompt, or takes it as it was read before.
-func (s *Server) readSystem(raw []byte) ([]block, bool) {
-	key := s.systems.key(raw, 0)
+func (s *Server) readSystem(r *request, body, raw []byte) *Refusal {
+	key := s.systems.key(raw, r.betas.hash)
 	if sys, ok := s.systems.get(key); ok && bytes.Equal(sys.raw, raw) {
-		return sys.blocks, true
+		r.system = sys.blocks
+		return nil
 	}
 	if !rawjson.Valid(raw) {
-		return nil, false
+		return notJSON(body)
+	}
+	if text := shape.CheckMember("CreateMessageParams", "system", "system", raw, r.betas.has); text != "" {
+		return refuse("%s", text)
 	}
 	sys := systemPrompt{raw: bytes.Clone(raw)}
 	for _, e := range contentBlocks(sys.raw) {
 		sys.blocks = append(sys.blocks, s.readBlock(e))
 	}
 	s.systems.put(key, sys, 4*len(raw))
-	return sys.blocks, true
+	r.system = sys.blocks
+	return nil
 }
 
 type systemPrompt struct {

@@ -40,6 +40,13 @@ type Options struct {
 	// is bound to its prefix only where a request asks for it (reference §9.4).
 	OldAccount bool
 
+	// Foreign takes thinking, encrypted content and ids that this simulator didn't
+	// make, such as those of a conversation recorded with the real service.
+	Foreign bool
+	// RetiredModels takes models that the service has retired, which it otherwise
+	// doesn't know.
+	RetiredModels bool
+
 	// Observe is called after each request, if not nil, from many goroutines.
 	Observe func(Exchange)
 }
@@ -205,7 +212,7 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	r.decode()
-	m, ok := lookUpModel(r.modelName)
+	m, ok := lookUpModel(r.modelName, s.opts.RetiredModels)
 	if !ok {
 		return p, nil, notFound("model: %s", r.modelName)
 	}
@@ -222,6 +229,12 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 	}
 	r.changes = changes
 	if why := r.checkMarks(); why != nil {
+		return p, nil, why
+	}
+	if why := r.checkMedia(); why != nil {
+		return p, nil, why
+	}
+	if why := r.checkSchemas(); why != nil {
 		return p, nil, why
 	}
 	positions := r.positions()

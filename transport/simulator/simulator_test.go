@@ -247,7 +247,9 @@ func TestToolResultsArePaired(t *testing.T) {
 		"plain text":         {[]string{user("x")}, "immediately after: A, B."},
 		"one too many":       {[]string{result(a, b, c)}, "messages.2.content.2: unexpected `tool_use_id` found in `tool_result` blocks: C."},
 		"twice":              {[]string{result(a, b, a)}, "messages.2.content.2: each tool_use must have a single result."},
-		"call id used twice": {[]string{result(a, b), call, result(a, b)}, "messages.3.content.0: `tool_use` ids must be unique"},
+		"call id used again": {[]string{result(a, b), call, result(a, b)}, ""},
+		"call id used twice": {[]string{`{"role":"assistant","content":[{"type":"tool_use","id":"A","name":"f","input":{}}]}`, result(a, b)}, "messages.2.content.0: `tool_use` ids must be unique"},
+		"text after a call":  {[]string{`{"role":"assistant","content":"so"}`, result(a, b)}, "messages.1: `tool_use` ids were found"},
 	} {
 		status, _, raw := post(t, sim.URL(), request("claude-opus-5-5", "", append([]string{user("hi"), call}, x.tail...)...))
 		if x.want == "" && status != 200 || x.want != "" && (status != 400 || !strings.Contains(errorMessage(raw), x.want)) {

@@ -106,6 +106,9 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 				continue
 			}
 			t := b.signed
+			if t == nil && s.opts.Foreign {
+				continue
+			}
 			if t == nil {
 				field := "signature"
 				if b.typ == transport.TypeRedactedThinking {
@@ -161,7 +164,7 @@ func (r *request) checkLatest(latest int) *Refusal {
 	for i := first; i <= latest; i++ {
 		for j := range r.messages[i].blocks {
 			b := &r.messages[i].blocks[j]
-			if !b.isThinking() {
+			if !b.isThinking() || b.signed == nil {
 				continue
 			}
 			t := b.signed

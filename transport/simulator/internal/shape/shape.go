@@ -1,0 +1,478 @@
+// Package shape checks the shape of request bodies: types, ranges, patterns,
+// closed objects, and which beta header unlocks which member. Its tables are
+// made from the service's OpenAPI document by the generator next to it; what
+// they refuse is worded as the service words it (reference §7.2, §7.3).
+package shape
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+//go:generate go run ./generate
+
+// Betas tells whether a request carries a value of the anthropic-beta header.
+type Betas func(value string) bool
+
+// Check checks raw, a valid JSON value, against the named object of the tables.
+// path is where it stands in the body: "" for the body itself. It returns ""
+// or the message of the first thing that is wrong.
+func Check(object, path string, raw []byte, betas Betas) string {
+	c := checker{betas: betas}
+	ref(object).check(&c, path, raw)
+	return c.message
+}
+
+// CheckMember checks one member of the named object.
+func CheckMember(object, name, path string, raw []byte, betas Betas) string {
+	c := checker{betas: betas}
+	for _, f := range objects[object].fields {
+		if f.name == name {
+			f.is.check(&c, path, raw)
+		}
+	}
+	return c.message
+}
+
+// Fields calls see for every member of the named object that the betas admit,
+// in the order in which the service checks them.
+func Fields(object string, betas Betas, see func(name string, required bool)) {
+	for _, f := range objects[object].fields {
+		if b, ok := f.is.(beta); ok && !b.unlocked(betas) {
+			continue
+		}
+		see(f.name, f.required)
+	}
+}
+
+// A shape is what a value may look like.
+type shape interface {
+	// check notes in c what is wrong with the value v at path.
+	check(c *checker, path string, v []byte)
+	// takes reports whether the shape could be that of v, going by the kind of value.
+	takes(v []byte) bool
+}
+
+type checker struct {
+	betas   Betas
+	message string // of the first error
+}
+
+func (c *checker) fail(path, format string, args ...any) {
+	if c.message == "" {
+		c.message = path + ": " + fmt.Sprintf(format, args...)
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// kind is the first byte of a value, which tells what it is.
+func kind(v []byte) byte {
+	if len(v) == 0 {
+		return 'n'
+	}
+	return v[0]
+}
+
+func isNumber(v []byte) bool { k := kind(v); return k == '-' || k >= '0' && k <= '9' }
+
+const mismatch = "Input does not match the expected shape."
+
+type object struct {
+	fields []field
+	open   bool // other members are allowed
+}
+
+type field struct {
+	name     string
+	is       shape
+	required bool
+}
+
+func closed(fields ...field) object   { return object{fields: fields} }
+func open(fields ...field) object     { return object{fields: fields, open: true} }
+func need(name string, s shape) field { return field{name, s, true} }
+func may(name string, s shape) field  { return field{name, s, false} }
+
+// ref is a named object of the tables.
+type ref string
+
+func (r ref) takes(v []byte) bool { return kind(v) == '{' }
+
+func (r ref) check(c *checker, path string, v []byte) {
+	o, ok := objects[string(r)]
+	if !ok {
+		panic("shape: no object " + string(r)) // a test goes through all of them
+	}
+	if kind(v) != '{' {
+		c.fail(path, mismatch)
+		return
+	}
+	// Members are checked in the table's order, unknown ones last.
+	for _, f := range o.fields {
+		value := rawjson.Get(v, f.name)
+		if b, ok := f.is.(beta); ok && !b.unlocked(c.betas) {
+			continue // reported as unknown below
+		}
+		if value == nil {
+			if f.required {
+				c.fail(join(path, f.name), "Field required")
+			}
+		} else {
+			f.is.check(c, join(path, f.name), value)
+		}
+		if c.message != "" {
+			return
+		}
+	}
+	if o.open {
+		return
+	}
+	for key := range rawjson.Members(v) {
+		if !o.knows(key, c.betas) {
+			c.fail(join(path, key), "Extra inputs are not permitted")
+			return
+		}
+	}
+}
+
+func (o object) knows(key string, betas Betas) bool {
+	for _, f := range o.fields {
+		if f.name == key {
+			b, ok := f.is.(beta)
+			return !ok || b.unlocked(betas)
+		}
+	}
+	return false
+}
+
+// beta is a shape that exists only for requests with one of the header values.
+type beta struct {
+	values string // separated by spaces
+	is     shape
+}
+
+func (b beta) unlocked(betas Betas) bool {
+	for v := range strings.FieldsSeq(b.values) {
+		if betas(v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b beta) takes(v []byte) bool                     { return b.is.takes(v) }
+func (b beta) check(c *checker, path string, v []byte) { b.is.check(c, path, v) }
+
+// orNull takes null as well.
+type orNull struct{ is shape }
+
+func (s orNull) takes(v []byte) bool { return rawjson.IsNull(v) || s.is.takes(v) }
+func (s orNull) check(c *checker, path string, v []byte) {
+	if !rawjson.IsNull(v) {
+		s.is.check(c, path, v)
+	}
+}
+
+// str is a string; lengths are in characters, 0 for no limit.
+type str struct {
+	min, max int
+	pattern  string
+}
+
+func (s str) takes(v []byte) bool { return kind(v) == '"' }
+
+func (s str) check(c *checker, path string, v []byte) {
+	if kind(v) != '"' {
+		c.fail(path, "Input should be a valid string")
+		return
+	}
+	if s.min == 0 && s.max == 0 && s.pattern == "" {
+		return
+	}
+	text := rawjson.Unquote(v)
+	n := utf8.RuneCountInString(text)
+	switch {
+	case n < s.min:
+		c.fail(path, "String should have at least %s", count(s.min, "character"))
+	case s.max > 0 && n > s.max:
+		c.fail(path, "String should have at most %s", count(s.max, "character"))
+	case s.pattern != "" && !compiled(s.pattern).MatchString(text):
+		c.fail(path, "String should match pattern '%s'", s.pattern)
+	}
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
+var patterns = map[string]*regexp.Regexp{}
+
+func compiled(pattern string) *regexp.Regexp {
+	if re := patterns[pattern]; re != nil {
+		return re
+	}
+	return regexp.MustCompile(pattern)
+}
+
+// integer and number are numbers within a range: "0..", ">0", "0..1" or "".
+type integer string
+
+func (s integer) takes(v []byte) bool { return isNumber(v) }
+
+func (s integer) check(c *checker, path string, v []byte) {
+	f, err := strconv.ParseFloat(string(v), 64)
+	switch {
+	case !isNumber(v) || err != nil:
+		c.fail(path, "Input should be a valid integer")
+	case f != math.Trunc(f):
+		c.fail(path, "Input should be a valid integer, got a number with a fractional part")
+	default:
+		within(c, path, string(s), f)
+	}
+}
+
+type number string
+
+func (s number) takes(v []byte) bool { return isNumber(v) }
+
+func (s number) check(c *checker, path string, v []byte) {
+	f, err := strconv.ParseFloat(string(v), 64)
+	if !isNumber(v) || err != nil {
+		c.fail(path, "Input should be a valid number")
+		return
+	}
+	if least, most, ok := strings.Cut(string(s), ".."); ok && least != "" && most != "" {
+		if f < parse(least) || f > parse(most) {
+			c.fail(path, "range: %s", string(s)) // recorded for temperature
+		}
+		return
+	}
+	within(c, path, string(s), f)
+}
+
+func parse(s string) float64 {
+	f, _ := strconv.ParseFloat(s, 64)
+	return f
+}
+
+func within(c *checker, path, limits string, f float64) {
+	if above, ok := strings.CutPrefix(limits, ">"); ok {
+		if f <= parse(above) {
+			c.fail(path, "Input should be greater than %s", above)
+		}
+		return
+	}
+	least, most, _ := strings.Cut(limits, "..")
+	if least != "" && f < parse(least) {
+		c.fail(path, "Input should be greater than or equal to %s", least)
+	}
+	if most != "" && f > parse(most) {
+		c.fail(path, "Input should be less than or equal to %s", most)
+	}
+}
+
+type boolean struct{}
+
+func (boolean) takes(v []byte) bool { return kind(v) == 't' || kind(v) == 'f' }
+func (s boolean) check(c *checker, path string, v []byte) {
+	if !s.takes(v) {
+		c.fail(path, "Input should be a valid boolean")
+	}
+}
+
+// anything is any JSON value.
+type anything struct{}
+
+func (anything) takes([]byte) bool              { return true }
+func (anything) check(*checker, string, []byte) {}
+
+// enum is one of some strings. A value followed by "@" and a beta header's
+// value needs that.
+type enum []string
+
+func is(values ...string) enum { return values }
+
+func (s enum) takes(v []byte) bool { return kind(v) == '"' }
+
+func (s enum) check(c *checker, path string, v []byte) {
+	text := rawjson.Unquote(v)
+	var names []string
+	for _, value := range s {
+		name, needs, locked := strings.Cut(value, "@")
+		if locked && !c.betas(needs) {
+			continue
+		}
+		if kind(v) == '"' && name == text {
+			return
+		}
+		names = append(names, "'"+name+"'")
+	}
+	list := names[0]
+	if n := len(names); n > 1 {
+		list = strings.Join(names[:n-1], ", ") + " or " + names[n-1]
+	}
+	c.fail(path, "Input should be %s", list)
+}
+
+// list is an array of at least min and at most max values; 0 for no limit.
+type list struct {
+	of       shape
+	min, max int
+}
+
+func (s list) takes(v []byte) bool { return kind(v) == '[' }
+
+func (s list) check(c *checker, path string, v []byte) {
+	if kind(v) != '[' {
+		c.fail(path, "Input should be a valid list")
+		return
+	}
+	n := 0
+	for e := range rawjson.Elements(v) {
+		s.of.check(c, join(path, strconv.Itoa(n)), e)
+		if c.message != "" {
+			return
+		}
+		n++
+	}
+	switch {
+	case n < s.min:
+		c.fail(path, "List should have at least %s after validation, not %d", count(s.min, "item"), n)
+	case s.max > 0 && n > s.max:
+		c.fail(path, "List should have at most %s after validation, not %d", count(s.max, "item"), n)
+	}
+}
+
+// dict is an object with any keys.
+type dict struct{ of shape }
+
+func (s dict) takes(v []byte) bool { return kind(v) == '{' }
+
+func (s dict) check(c *checker, path string, v []byte) {
+	if kind(v) != '{' {
+		c.fail(path, "Input should be a valid dictionary")
+		return
+	}
+	for key, value := range rawjson.Members(v) {
+		s.of.check(c, join(path, key), value)
+		if c.message != "" {
+			return
+		}
+	}
+}
+
+// tagged is a union of objects that their "type" tells apart.
+type tagged []tag
+
+type tag struct {
+	name string
+	is   shape
+}
+
+func (s tagged) takes(v []byte) bool { return kind(v) == '{' }
+
+func (s tagged) check(c *checker, path string, v []byte) {
+	if kind(v) != '{' {
+		c.fail(path, mismatch)
+		return
+	}
+	typ := rawjson.Get(v, "type")
+	name := rawjson.Unquote(typ)
+	if rawjson.IsNull(typ) {
+		if !s.has("custom") {
+			c.fail(join(path, "type"), "Field required")
+			return
+		}
+		name = "custom"
+	}
+	var expected []string
+	for _, t := range s {
+		if b, ok := t.is.(beta); ok && !b.unlocked(c.betas) {
+			continue
+		}
+		if t.name == name {
+			t.is.check(c, join(path, name), v)
+			return
+		}
+		expected = append(expected, "'"+t.name+"'")
+	}
+	c.fail(path, "Input tag '%s' found using 'type' does not match any of the expected tags: %s", name, strings.Join(expected, ", "))
+}
+
+func (s tagged) has(name string) bool {
+	for _, t := range s {
+		if t.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// either is a union that the kind of value tells apart, or, of objects, the
+// constant that their "type" must be.
+type either []shape
+
+func (s either) takes(v []byte) bool {
+	for _, alt := range s {
+		if alt.takes(v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s either) check(c *checker, path string, v []byte) {
+	var fits shape
+	for _, alt := range s {
+		if !alt.takes(v) {
+			continue
+		}
+		if r, ok := alt.(ref); ok && !r.hasType(rawjson.Get(v, "type")) {
+			if fits == nil {
+				fits = alt
+			}
+			continue
+		}
+		fits = alt
+		break
+	}
+	if fits == nil {
+		fits = s[len(s)-1]
+	}
+	fits.check(c, path, v)
+}
+
+// hasType reports whether typ is what the object's "type" must be.
+func (r ref) hasType(typ []byte) bool {
+	for _, f := range objects[string(r)].fields {
+		if e, ok := f.is.(enum); ok && f.name == "type" {
+			return bytes.Equal(typ, mustQuote(e[0]))
+		}
+	}
+	return true
+}
+
+func mustQuote(s string) []byte {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return b
+}
