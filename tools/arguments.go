@@ -110,6 +110,9 @@ func (s *inputSchema) check(input json.RawMessage) []Problem {
 	if path, n := outsized(value, ""); n != "" {
 		return []Problem{{Path: path, Message: "the number " + shorten(n) + " is out of range"}}
 	}
+	if path, ok := repeated(input, ""); ok {
+		return []Problem{{Path: path, Message: "given more than once"}}
+	}
 	err = s.compiled.Validate(value)
 	var invalid *validator.ValidationError
 	switch {
@@ -140,6 +143,36 @@ func decodeExact(raw []byte) (any, error) {
 		return nil, errors.New("more than one value")
 	}
 	return v, nil
+}
+
+// repeated finds a member that its object has twice. encoding/json would decode
+// both, and the check would see one.
+func repeated(raw []byte, path string) (string, bool) {
+	var keys []string
+	for key, value := range rawjson.Members(raw) {
+		keys = append(keys, key)
+		if value[0] == '{' || value[0] == '[' {
+			if at, ok := repeated(value, joinPath(path, key)); ok {
+				return at, true
+			}
+		}
+	}
+	slices.Sort(keys)
+	for i := 1; i < len(keys); i++ {
+		if keys[i] == keys[i-1] {
+			return joinPath(path, keys[i]), true
+		}
+	}
+	i := 0
+	for value := range rawjson.Elements(raw) {
+		if value[0] == '{' || value[0] == '[' {
+			if at, ok := repeated(value, path+"["+strconv.Itoa(i)+"]"); ok {
+				return at, true
+			}
+		}
+		i++
+	}
+	return "", false
 }
 
 // outsized finds a number that no Go number holds, such as 1e999999999: working

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/invopop/jsonschema"
@@ -179,11 +180,13 @@ type (
 type Odd struct{ text string }
 
 func (o *Odd) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &o.text) }
+func (o Odd) MarshalJSON() ([]byte, error)  { return json.Marshal(o.text) }
 
 // Custom says its own schema.
 type Custom struct{ n int }
 
 func (c *Custom) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &c.n) }
+func (c Custom) MarshalJSON() ([]byte, error)  { return json.Marshal(c.n) }
 
 func (Custom) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "integer", Minimum: "1", Description: "a custom number"}
@@ -210,7 +213,10 @@ type corpusEntry struct {
 
 func entry[T any](name string) corpusEntry { return corpusEntry{name, reflect.TypeFor[T]()} }
 
-var corpus = []corpusEntry{
+// corpus is all of it.
+var corpus = slices.Concat(common, rarer)
+
+var common = []corpusEntry{
 	entry[Plain]("plain"),
 	entry[*Plain]("pointer to struct"),
 	entry[Untagged]("untagged and ignored fields"),

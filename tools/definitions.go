@@ -22,18 +22,15 @@ func (r *reflector) refer(t reflect.Type) *jsonschema.Schema {
 }
 
 var (
-	importPath = regexp.MustCompile(`[\w.\-~/]*/`)
-	notName    = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+	qualifier = regexp.MustCompile(`[\w.\-~/]*[./]`)
+	notName   = regexp.MustCompile(`[^A-Za-z0-9_]+`)
 )
 
 // newName is the type's name; with its package in front, or a number behind,
 // where another type has the name.
 func (r *reflector) newName(t reflect.Type) string {
-	clean := func(s string) string {
-		s = importPath.ReplaceAllString(s, "") // of type arguments
-		return strings.Trim(notName.ReplaceAllString(s, "_"), "_")
-	}
-	name := clean(t.Name())
+	clean := func(s string) string { return strings.Trim(notName.ReplaceAllString(s, "_"), "_") }
+	name := clean(qualifier.ReplaceAllString(t.Name(), "")) // type arguments are qualified
 	if name == "" {
 		name = "Type"
 	}

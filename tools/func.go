@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -25,8 +26,16 @@ type Options struct {
 	Schema json.RawMessage
 
 	// Strict asks the service to let the model write nothing but arguments that fit
-	// the schema. Such a schema may use part of JSON Schema only (reference §11).
+	// the schema. What such a schema may not say, such as bounds, is moved to its
+	// descriptions, and still checked here; a schema that can't be rewritten so, for
+	// instance one with a map or a recursive type, is a mistake (reference §11).
+	// A request may have 20 strict tools.
 	Strict bool
+
+	// NoRepair turns off the mending of arguments that slipped: a number written as
+	// a string, null for a field left out, an object as JSON in a string, a field's
+	// name in another case, a single value for a list. It is off for strict tools.
+	NoRepair bool
 
 	// InputExamples are arguments as an example for the model: values that encode to
 	// JSON objects which fit the schema. In is a good type for them.
@@ -108,10 +117,8 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 		schema, t.err = reflectSchema(in)
 	}
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
-		var arguments In
-		dec := json.NewDecoder(bytes.NewReader(input))
-		dec.UseNumber()
-		if err := dec.Decode(&arguments); err != nil {
+		arguments, err := decode[In](input)
+		if err != nil {
 			return Result{}, decodeError(name, err)
 		}
 		value, err := fn(ctx, arguments)
@@ -122,6 +129,24 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 	}
 	t.define(description, schema)
 	return t
+}
+
+// decode decodes checked arguments. Numbers that JSON Schema takes for integers
+// and encoding/json doesn't, such as 1.0, get a second chance.
+func decode[In any](input json.RawMessage) (In, error) {
+	try := func(input []byte) (in In, err error) {
+		dec := json.NewDecoder(bytes.NewReader(input))
+		dec.UseNumber()
+		return in, dec.Decode(&in)
+	}
+	in, err := try(input)
+	if err == nil {
+		return in, nil
+	}
+	if again, againErr := try(wholeNumbers(input)); againErr == nil {
+		return again, nil
+	}
+	return in, err
 }
 
 // Raw makes a tool of a JSON Schema and a function that takes the arguments as
@@ -186,6 +211,14 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 		}
 		examples = append(examples, raw)
 	}
+	if o.Strict {
+		if slices.ContainsFunc(o.AllowedCallers, func(c string) bool { return c != "direct" }) {
+			return errors.New("Strict and calls by code execution exclude each other")
+		}
+		if schema, err = strictSchema(schema); err != nil {
+			return err
+		}
+	}
 	var w objectWriter
 	if o.Type == "" {
 		w.text("name", t.name)
@@ -236,7 +269,14 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 		input = json.RawMessage(`{}`)
 	}
 	if problems := t.schema.check(input); len(problems) > 0 {
-		return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
+		mended := json.RawMessage(nil)
+		if !t.options.Strict && !t.options.NoRepair {
+			mended = t.schema.repair(input)
+		}
+		if mended == nil {
+			return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
+		}
+		input = mended
 	}
 	result, err := t.run(ctx, input)
 	if err != nil {

@@ -25,10 +25,10 @@ func TestDefinitionOnTheWire(t *testing.T) {
 		{"no description", tools.Func("find", "", none[Empty]),
 			`{"name":"find","input_schema":{"properties":{},"additionalProperties":false,"type":"object"}}`},
 		{"all options", tools.Func("find", "d", none[Base], tools.Options{
-			Strict: true, InputExamples: []any{Base{ID: 1 << 60, Name: "<n>"}}, AllowedCallers: []string{"direct", "code_execution_20260120"},
+			InputExamples: []any{Base{ID: 1 << 60, Name: "<n>"}}, AllowedCallers: []string{"direct", "code_execution_20260120"},
 			EagerInputStreaming: &yes, CacheControl: &transport.CacheControl{TTL: transport.TTL1h},
 			Schema: json.RawMessage(`{"type":"object","properties":{"id":{"type":"integer"},"name":{}},"additionalProperties":false}`)}),
-			`{"name":"find","description":"d","input_schema":{"type":"object","properties":{"id":{"type":"integer"},"name":{}},"additionalProperties":false},"strict":true,"input_examples":[{"id":1152921504606846976,"name":"<n>"}],"allowed_callers":["direct","code_execution_20260120"],"eager_input_streaming":true,"cache_control":{"type":"ephemeral","ttl":"1h"}}`},
+			`{"name":"find","description":"d","input_schema":{"type":"object","properties":{"id":{"type":"integer"},"name":{}},"additionalProperties":false},"input_examples":[{"id":1152921504606846976,"name":"<n>"}],"allowed_callers":["direct","code_execution_20260120"],"eager_input_streaming":true,"cache_control":{"type":"ephemeral","ttl":"1h"}}`},
 		{"deferred", tools.Raw("find", "d", nil, nothing, tools.Options{DeferLoading: true}),
 			`{"name":"find","description":"d","input_schema":{"type":"object"},"defer_loading":true}`},
 		{"defined by Anthropic", tools.Raw("str_replace_based_edit_tool", "", nil, nothing, tools.Options{Type: "text_editor_20250728", Members: json.RawMessage(`{"max_characters":9}`)}),
@@ -61,7 +61,8 @@ type searchIn struct {
 
 func TestBadArguments(t *testing.T) {
 	ran := false
-	tool := tools.Func("search", "", func(context.Context, searchIn) (string, error) { ran = true; return "ok", nil })
+	tool := tools.Func("search", "", func(context.Context, searchIn) (string, error) { ran = true; return "ok", nil },
+		tools.Options{NoRepair: true})
 	tests := []struct {
 		input string
 		want  []string // problems, "path: message"

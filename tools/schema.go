@@ -161,7 +161,7 @@ func wellKnown(t reflect.Type, path string) (*jsonschema.Schema, bool, error) {
 	pointer := reflect.PointerTo(t)
 	switch {
 	case t.Kind() == reflect.Interface:
-	case pointer.Implements(unmarshalerType):
+	case pointer.Implements(unmarshalerType) && !pointer.Implements(textType):
 		return nil, false, fmt.Errorf("%s: %s decodes its own JSON, so its schema can't be seen; "+
 			`give it a method JSONSchema() *jsonschema.Schema, or the field a tag jsonschema:"type=…"`, path, t)
 	case pointer.Implements(textType):

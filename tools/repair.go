@@ -1,0 +1,271 @@
+package tools
+
+import (
+	"encoding/json"
+	"errors"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Bounds of a repair: what needs more than this is not a slip.
+const (
+	maxRepairBytes  = 1 << 20
+	maxRepairRounds = 4
+	maxRepairs      = 20 // in a round
+)
+
+// repair mends arguments where it is sure what was meant, and leaves every other
+// byte as it is. It returns nil if the result would still not fit the schema.
+func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
+	if len(input) > maxRepairBytes {
+		return nil
+	}
+	if text := rawjson.Trim(input); len(text) > 0 && text[0] == '"' {
+		input = []byte(rawjson.Unquote(text)) // the whole object, written as a string
+	}
+	for range maxRepairRounds {
+		value, err := decodeExact(input)
+		if err != nil {
+			return nil
+		}
+		if _, n := outsized(value, ""); n != "" {
+			return nil
+		}
+		err = s.compiled.Validate(value)
+		if err == nil {
+			return input
+		}
+		var invalid *validator.ValidationError
+		if !errors.As(err, &invalid) {
+			return nil
+		}
+		found := leaves(invalid, nil)
+		if len(found) > maxRepairs {
+			return nil
+		}
+		before := string(input)
+		for _, e := range found {
+			input = s.mend(input, e)
+		}
+		if string(input) == before {
+			return nil
+		}
+	}
+	return nil
+}
+
+// mend puts one error right if it can.
+func (s *inputSchema) mend(input []byte, e *validator.ValidationError) []byte {
+	switch k := e.ErrorKind.(type) {
+	case *kind.Type:
+		if n := len(e.InstanceLocation); k.Got == "null" && n > 0 && s.optional(e.InstanceLocation) {
+			return edit(input, e.InstanceLocation[:n-1], func(object []byte) []byte {
+				return without(object, e.InstanceLocation[n-1])
+			})
+		}
+		return edit(input, e.InstanceLocation, func(v []byte) []byte { return convert(v, k.Want) })
+	case *kind.Enum:
+		return edit(input, e.InstanceLocation, func(v []byte) []byte { return recase(v, k.Want) })
+	case *kind.AdditionalProperties:
+		properties, _ := s.at(e.SchemaURL)["properties"].(map[string]any)
+		return edit(input, e.InstanceLocation, func(object []byte) []byte {
+			return rename(object, k.Properties, sortedKeys(properties))
+		})
+	}
+	return input
+}
+
+// optional reports whether the member at location is one that its object's
+// schema knows and doesn't require. It follows properties, items and $ref only.
+func (s *inputSchema) optional(location []string) bool {
+	node, _ := s.document.(map[string]any)
+	for i, token := range location {
+		for depth := 0; depth < 8; depth++ {
+			ref, ok := node["$ref"].(string)
+			if !ok {
+				break
+			}
+			node = s.at(ref)
+		}
+		properties, _ := node["properties"].(map[string]any)
+		next, known := properties[token].(map[string]any)
+		if i == len(location)-1 {
+			required, _ := node["required"].([]any)
+			return known && !slices.Contains(required, any(token))
+		}
+		if !known {
+			if next, known = node["items"].(map[string]any); !known {
+				next, _ = node["additionalProperties"].(map[string]any)
+			}
+		}
+		node = next
+	}
+	return false
+}
+
+// convert writes v as one of the types wanted, if it is that but for its quotes,
+// or the one element of the list wanted.
+func convert(v []byte, want []string) []byte {
+	wants := func(types ...string) bool {
+		return slices.ContainsFunc(types, func(t string) bool { return slices.Contains(want, t) })
+	}
+	switch {
+	case len(v) == 0:
+	case v[0] == '"':
+		text := strings.TrimSpace(rawjson.Unquote(v))
+		inner := []byte(text)
+		switch {
+		case wants("integer", "number") && isNumber(text):
+			return inner
+		case wants("boolean") && (text == "true" || text == "false"):
+			return inner
+		case wants("object") && strings.HasPrefix(text, "{") && rawjson.Valid(inner):
+			return inner
+		case wants("array") && strings.HasPrefix(text, "[") && rawjson.Valid(inner):
+			return inner
+		}
+	case (v[0] == '-' || v[0] >= '0' && v[0] <= '9') && wants("string"):
+		return rawjson.AppendString(nil, string(v))
+	}
+	if wants("array") && len(v) > 0 && v[0] != '[' && !rawjson.IsNull(v) {
+		return append(append([]byte{'['}, v...), ']')
+	}
+	return v
+}
+
+// recase gives a string the case of the one value that it equals otherwise.
+func recase(v []byte, want []any) []byte {
+	if len(v) == 0 || v[0] != '"' {
+		return v
+	}
+	text, match := strings.TrimSpace(rawjson.Unquote(v)), ""
+	for _, w := range want {
+		if s, ok := w.(string); ok && strings.EqualFold(s, text) {
+			if match != "" {
+				return v
+			}
+			match = s
+		}
+	}
+	if match == "" {
+		return v
+	}
+	return rawjson.AppendString(nil, match)
+}
+
+// rename gives unknown members the name of the one known member, not there yet,
+// that differs in case, underscores and hyphens only.
+func rename(object []byte, unknown, known []string) []byte {
+	for _, wrong := range unknown {
+		match := ""
+		for _, name := range known {
+			if fold(name) == fold(wrong) && rawjson.Get(object, name) == nil {
+				if match != "" {
+					match = ""
+					break
+				}
+				match = name
+			}
+		}
+		if match == "" {
+			continue
+		}
+		var w objectWriter
+		for name, value := range rawjson.Members(object) {
+			if name == wrong {
+				name = match
+			}
+			w.raw(name, value)
+		}
+		object = append(w.out, '}')
+	}
+	return object
+}
+
+func without(object []byte, name string) []byte {
+	var w objectWriter
+	for key, value := range rawjson.Members(object) {
+		if key != name {
+			w.raw(key, value)
+		}
+	}
+	if len(w.out) == 0 {
+		return []byte("{}")
+	}
+	return append(w.out, '}')
+}
+
+// edit replaces the value at location by what change makes of it.
+func edit(input []byte, location []string, change func([]byte) []byte) []byte {
+	input = rawjson.Trim(input)
+	if len(location) == 0 {
+		return change(input)
+	}
+	switch {
+	case len(input) > 0 && input[0] == '{':
+		var w objectWriter
+		for key, value := range rawjson.Members(input) {
+			if key == location[0] {
+				value = edit(value, location[1:], change)
+			}
+			w.raw(key, value)
+		}
+		return append(w.out, '}')
+	case len(input) > 0 && input[0] == '[':
+		out := []byte{'['}
+		i := 0
+		for value := range rawjson.Elements(input) {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			if strconv.Itoa(i) == location[0] {
+				value = edit(value, location[1:], change)
+			}
+			out = append(out, value...)
+			i++
+		}
+		return append(out, ']')
+	}
+	return input
+}
+
+// wholeNumbers rewrites numbers such as 1.0 and 2e3, which JSON Schema counts as
+// integers and encoding/json doesn't, as integers. Other bytes stay.
+func wholeNumbers(input []byte) []byte {
+	input = rawjson.Trim(input)
+	if len(input) == 0 {
+		return input
+	}
+	switch c := input[0]; {
+	case c == '{':
+		var w objectWriter
+		for key, value := range rawjson.Members(input) {
+			w.raw(key, wholeNumbers(value))
+		}
+		if len(w.out) == 0 {
+			return input
+		}
+		return append(w.out, '}')
+	case c == '[':
+		out := []byte{'['}
+		for value := range rawjson.Elements(input) {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(out, wholeNumbers(value)...)
+		}
+		return append(out, ']')
+	case c == '-' || c >= '0' && c <= '9':
+		if r, ok := new(big.Rat).SetString(string(input)); ok && r.IsInt() {
+			return []byte(r.Num().String())
+		}
+	}
+	return input
+}

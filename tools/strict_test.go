@@ -1,0 +1,106 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+func TestStrictRewriting(t *testing.T) {
+	type inner struct {
+		N *int `json:"n" jsonschema:"nullable"`
+	}
+	tests := []struct {
+		name string
+		tool tools.Tool
+		want string // input_schema on the wire
+	}{
+		{"bounds go into the description", tools.Func("t", "", none[struct {
+			N int      `json:"n" jsonschema:"minimum=1,maximum=9,description=how many"`
+			S string   `json:"s" jsonschema:"minLength=2,pattern=^x,format=email"`
+			L []string `json:"l" jsonschema:"minItems=1,maxItems=4"`
+			M []int    `json:"m" jsonschema:"minItems=2"`
+			B []byte   `json:"b"`
+			F string   `json:"f" jsonschema:"format=regex,default=a,example=b"`
+		}], tools.Options{Strict: true}),
+			`{"properties":{"n":{"type":"integer","description":"how many (maximum 9, minimum 1)"},"s":{"type":"string","pattern":"^x","format":"email","description":"(minLength 2)"},"l":{"items":{"type":"string"},"type":"array","minItems":1,"description":"(maxItems 4)"},"m":{"items":{"type":"integer"},"type":"array","description":"(minItems 2)"},"b":{"type":"string","description":"(contentEncoding \"base64\")"},"f":{"type":"string","default":"a","description":"(format regex, examples [\"b\"])"}},"type":"object","required":["n","s","l","m","b","f"],"additionalProperties":false}`},
+		{"definitions and unions", tools.Func("t", "", none[struct {
+			A inner `json:"a"`
+			B inner `json:"b"`
+		}], tools.Options{Strict: true}),
+			`{"$defs":{"inner":{"properties":{"n":{"anyOf":[{"type":"integer"},{"type":"null"}]}},"type":"object","additionalProperties":false}},"properties":{"a":{"$ref":"#/$defs/inner"},"b":{"$ref":"#/$defs/inner"}},"type":"object","required":["a","b"],"additionalProperties":false}`},
+		{"own schema, left open", tools.Raw("t", "", json.RawMessage(`{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"a":{"oneOf":[{"type":"string"},{"const":null}]}}}`), nothing, tools.Options{Strict: true}),
+			`{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"const":null}]}},"additionalProperties":false}`},
+		{"no parameters", tools.Func("t", "", none[Empty], tools.Options{Strict: true}), `{"properties":{},"type":"object","additionalProperties":false}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			def, err := test.tool.Definition()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(rawjson.Get(def.Raw(), "input_schema")); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+			if string(rawjson.Get(def.Raw(), "strict")) != "true" {
+				t.Errorf("no strict in %s", def.Raw())
+			}
+		})
+	}
+}
+
+func TestStrictStillChecksBounds(t *testing.T) {
+	tool := tools.Func("t", "", none[struct {
+		N int `json:"n" jsonschema:"maximum=9"`
+	}], tools.Options{Strict: true})
+	if _, err := tool.Call(t.Context(), json.RawMessage(`{"n":10}`)); err == nil || !strings.Contains(err.Error(), "at most 9") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestStrictRefusals(t *testing.T) {
+	strict := tools.Options{Strict: true}
+	var optional, unions, names []string
+	for i := range 25 {
+		names = append(names, fmt.Sprintf(`"p%d"`, i))
+		optional = append(optional, names[i]+`:{"type":"string"}`)
+		unions = append(unions, names[i]+`:{"type":["string","null"]}`)
+	}
+	raw := func(schema string) tools.Tool { return tools.Raw("t", "", json.RawMessage(schema), nothing, strict) }
+	object := func(properties, required []string) string {
+		return `{"type":"object","properties":{` + strings.Join(properties, ",") + `},"required":[` + strings.Join(required, ",") + `]}`
+	}
+	tests := []struct {
+		name string
+		tool tools.Tool
+		want string
+	}{
+		{"recursion", tools.Func("t", "", none[Node], strict), "recursive (Node → Node)"},
+		{"mutual recursion", tools.Func("t", "", none[Ping], strict), "recursive (Ping → Ping)"},
+		{"map", tools.Func("t", "", none[struct{ M map[string]int }], strict), "Strict: M is a map: its members have no fixed names"},
+		{"any map", tools.Func("t", "", none[struct{ M map[string]any }], strict), "Strict: M is an object of any form"},
+		{"any", tools.Func("t", "", none[struct{ X any }], strict), "Strict: X accepts any value"},
+		{"list of any", tools.Func("t", "", none[struct{ X []any }], strict), "Strict: X is an array of anything"},
+		{"nested", tools.Func("t", "", none[struct{ L []struct{ X any } }], strict), "Strict: L[].X accepts any value"},
+		{"map keys", tools.Func("t", "", none[struct{ M map[int]int }], strict), "is a map"},
+		{"boolean schema", raw(`{"type":"object","properties":{"a":true}}`), "boolean schema"},
+		{"pattern properties", raw(`{"type":"object","patternProperties":{"^a":{"type":"string"}}}`), `uses "patternProperties"`},
+		{"condition", raw(`{"type":"object","properties":{"a":{"type":"string","if":{}}}}`), `a uses "if"`},
+		{"reference in allOf", raw(`{"type":"object","properties":{"a":{"allOf":[{"$ref":"#/$defs/x"}]}},"$defs":{"x":{"type":"string"}}}`), "$ref inside allOf"},
+		{"25 optional fields", raw(object(optional, nil)), "25 optional fields"},
+		{"25 unions", raw(object(unions, names)), "25 fields of more than one type"},
+		{"code execution", tools.Func("t", "", none[Empty], tools.Options{Strict: true, AllowedCallers: []string{"code_execution_20260120"}}), "exclude each other"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := test.tool.Definition()
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error is %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
