@@ -332,7 +332,7 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if len(t.pendingCalls()) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
 		return nil
 	}
-	if !r.model.prefill {
+	if !r.model.takes(r.model.Prefill) {
 		return refuse("This model does not support assistant message prefill. The conversation must end with a user message.")
 	}
 	if n := len(t.blocks); n > 0 && t.blocks[n-1].typ == transport.TypeText && t.blocks[n-1].endsInSpace() {

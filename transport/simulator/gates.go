@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
@@ -12,8 +13,8 @@ import (
 // two parts of the request: rows 18 to 31 and 76 to 103 of the reference's table.
 func (r *request) checkModel() *Refusal {
 	m := r.model
-	if r.maxTokens > m.output {
-		return refuse("max_tokens: %d > %d, which is the maximum allowed number of output tokens for %s", r.maxTokens, m.output, r.modelName)
+	if r.maxTokens > m.MaxOutputTokens {
+		return refuse("max_tokens: %d > %d, which is the maximum allowed number of output tokens for %s", r.maxTokens, m.MaxOutputTokens, r.modelName)
 	}
 	for _, check := range []func() *Refusal{r.checkThinkingType, r.checkSampling, r.checkEffort, r.checkToolChoice, r.checkTools} {
 		if why := check(); why != nil {
@@ -33,7 +34,7 @@ func (r *request) checkThinkingType() *Refusal {
 	m := r.model
 	switch r.thinking.Type {
 	case "enabled":
-		if !m.enabled {
+		if !m.takes(m.Enabled) {
 			return refuse(`"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
 		}
 		interleaved := r.betas.has("interleaved-thinking-2025-05-14")
@@ -45,21 +46,21 @@ func (r *request) checkThinkingType() *Refusal {
 			return refuse("Thinking may not be enabled when tool_choice forces tool use.")
 		}
 	case "disabled":
-		if !m.disabled {
+		if !m.takes(m.Disabled) {
 			switch {
-			case m.betweenTools:
+			case m.BetweenTools == transport.Supported:
 				return refuse(`"thinking.type.disabled" is not supported for this model. Use "thinking.type.between_tools" for the lowest thinking setting, or "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
-			case m.enabled:
+			case m.Enabled == transport.Supported:
 				return refuse(`"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.`)
 			}
 			return refuse(`"thinking.type.disabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
 		}
 	case "between_tools":
-		if !m.betweenTools {
+		if !m.takes(m.BetweenTools) {
 			return refuse(`"thinking.type.between_tools" is not supported for this model.`)
 		}
 	case "adaptive":
-		if !m.adaptive {
+		if !m.takes(m.Adaptive) {
 			return refuse("adaptive thinking is not supported on this model")
 		}
 	}
@@ -74,7 +75,7 @@ func (r *request) thinks() bool {
 	case "disabled":
 		return false
 	}
-	return r.model.thinksByDefault
+	return r.model.thinksByDefault()
 }
 
 func (r *request) checkSampling() *Refusal {
@@ -86,7 +87,7 @@ func (r *request) checkSampling() *Refusal {
 	topP, hasP := number("top_p")
 	_, hasK := number("top_k")
 	m := r.model
-	if m.fixedSampling {
+	if !m.takes(m.Sampling) {
 		switch {
 		case hasT && temperature != 1:
 			return refuse("`temperature` is deprecated for this model.")
@@ -108,7 +109,7 @@ func (r *request) checkSampling() *Refusal {
 			return refuse("`top_k` must be unset when thinking is enabled. %s", more)
 		}
 	}
-	if m.oneSampling && hasT && hasP {
+	if m.oneOf && hasT && hasP {
 		return refuse("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
 	}
 	return nil
@@ -119,14 +120,14 @@ func (r *request) checkEffort() *Refusal {
 	if e == "" {
 		return nil
 	}
-	if r.model.efforts == "none" {
+	if !r.model.takes(r.model.Effort) {
 		return refuse("This model does not support the effort parameter.")
 	}
-	if !strings.Contains(", "+r.model.efforts+",", " "+e+",") {
-		return refuse("This model does not support effort level '%s'. Supported levels: %s.", e, r.model.efforts)
+	if len(r.model.Efforts) > 0 && !slices.Contains(r.model.Efforts, e) {
+		return refuse("This model does not support effort level '%s'. Supported levels: %s.", e, r.model.supportedEfforts())
 	}
-	off := r.thinking.Type == "disabled" && r.model.id == "claude-opus-5" || r.thinking.Type == "between_tools"
-	if off && (e == "xhigh" || e == "max") {
+	quiet := r.thinking.Type == "disabled" || r.thinking.Type == "between_tools"
+	if quiet && r.model.QuietEffort != "" && (e == "xhigh" || e == "max") {
 		return refuse("output_config.effort '%s' is not supported when thinking is disabled on this model. Use effort 'high' or below, or enable thinking.", e)
 	}
 	return nil
@@ -145,7 +146,7 @@ func (r *request) checkToolChoice() *Refusal {
 		return refuse("Tool '%s' not found in provided tools", c.Name)
 	case r.model.forcedAlone():
 		return refuse("tool_choice forces tool use is not compatible with this model.")
-	case r.model.noForce:
+	case !r.model.takes(r.model.ForcedToolChoice):
 		return refuse(`tool_choice: type "tool" and "any" are not supported for this model.`)
 	}
 	return nil
@@ -171,7 +172,7 @@ func (r *request) checkTools() *Refusal {
 				return refuse("tools.%d: Tools with defer_loading cannot use prompt caching", i)
 			}
 		}
-		if strings.HasPrefix(t.typ, "computer_20") && r.model.noOldComputer {
+		if strings.HasPrefix(t.typ, "computer_20") && !r.model.takes(r.model.ComputerTools) {
 			return refuse("'%s' does not support tool types: %s. Did you mean one of computer_toolset_20260801?", r.modelName, t.typ)
 		}
 		if !rawjson.IsNull(rawjson.Get(t.raw, "allowed_domains")) && !rawjson.IsNull(rawjson.Get(t.raw, "blocked_domains")) {
@@ -191,8 +192,8 @@ func (r *request) checkSystemMessages() *Refusal {
 		if m.role != transport.RoleSystem {
 			continue
 		}
-		if !r.model.systemRole {
-			if strings.Contains(r.model.id, "-4-") {
+		if !r.model.takes(r.model.SystemMessages) {
+			if strings.Contains(r.model.ID, "-4-") {
 				return refuse("messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.")
 			}
 			return refuse("role 'system' is not supported on this model")

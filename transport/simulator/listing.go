@@ -3,8 +3,12 @@ package simulator
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/whorl-go/whorl/transport"
 )
 
 func writeJSON(w http.ResponseWriter, v any) {
@@ -30,35 +34,35 @@ type modelObject struct {
 }
 
 func (m *modelInfo) object() modelObject {
-	parts := strings.Split(m.id, "-")
+	parts := strings.Split(m.ID, "-")
 	name := "Claude " + strings.ToUpper(parts[1][:1]) + parts[1][1:]
 	if len(parts) > 2 {
-		name += " " + parts[2]
+		name += " " + strings.Join(parts[2:], ".")
 	}
-	if len(parts) > 3 {
-		name += "." + parts[3]
-	}
-	effort := map[string]any{"supported": m.efforts != "none"}
+	effort := map[string]any{"supported": m.takes(m.Effort)}
 	for _, level := range []string{"low", "medium", "high", "xhigh", "max"} {
-		effort[level] = supported{slices.Contains(strings.Split(m.efforts, ", "), level)}
+		effort[level] = supported{slices.Contains(m.Efforts, level)}
 	}
+	yes := func(s transport.Support) supported { return supported{s == transport.Supported} }
 	return modelObject{
-		Type: "model", ID: m.id, DisplayName: name, CreatedAt: "2026-01-01T00:00:00Z", Line: parts[1], Lifecycle: "active",
-		MaxInputTokens: m.context, MaxTokens: m.output,
+		Type: "model", ID: m.resolved, DisplayName: name, CreatedAt: "2026-01-01T00:00:00Z", Line: parts[1], Lifecycle: "active",
+		MaxInputTokens: m.ContextTokens, MaxTokens: m.MaxOutputTokens,
 		Capabilities: map[string]any{
 			"effort": effort,
 			"thinking": map[string]any{"supported": true, "types": map[string]any{
-				"adaptive": supported{m.adaptive}, "enabled": supported{m.enabled},
-				"disabled": supported{m.disabled}, "between_tools": supported{m.betweenTools},
+				"adaptive": yes(m.Adaptive), "enabled": yes(m.Enabled), "disabled": yes(m.Disabled), "between_tools": yes(m.BetweenTools),
 			}},
-			"image_input": supported{true}, "pdf_input": supported{true}, "citations": supported{true},
-			"batch": supported{true}, "structured_outputs": supported{true},
+			"context_management": map[string]any{"supported": true, "clear_thinking_20251015": supported{true},
+				"clear_tool_uses_20250919": supported{true}, "compact_20260112": yes(m.Compaction)},
+			"server_tools": map[string]any{"supported": true, "web_search": supported{true}, "code_execution": supported{false}},
+			"image_input":  supported{true}, "pdf_input": supported{true}, "citations": supported{true},
+			"batch": supported{true}, "structured_outputs": supported{true}, "code_execution": supported{false},
 		},
 	}
 }
 
 // serveModels answers GET /v1/models, and of one model if id isn't empty.
-func (s *Server) serveModels(w http.ResponseWriter, id string) *Refusal {
+func (s *Server) serveModels(w http.ResponseWriter, query url.Values, id string) *Refusal {
 	if id != "" {
 		m, ok := lookUpModel(id, s.opts.RetiredModels)
 		if !ok {
@@ -68,12 +72,52 @@ func (s *Server) serveModels(w http.ResponseWriter, id string) *Refusal {
 		return nil
 	}
 	var list []modelObject
-	for key, m := range models {
-		if key == m.id {
-			list = append(list, m.object())
-		}
+	for _, known := range transport.KnownModels() {
+		m, _ := lookUpModel(known.ID, false)
+		list = append(list, m.object())
 	}
-	slices.SortFunc(list, func(a, b modelObject) int { return strings.Compare(a.ID, b.ID) })
-	writeJSON(w, map[string]any{"data": list, "has_more": false, "first_id": list[0].ID, "last_id": list[len(list)-1].ID})
+	page, why := cutPage(list, query, 1000, func(m modelObject) string { return m.ID })
+	if why != nil {
+		return why
+	}
+	writeJSON(w, page)
 	return nil
+}
+
+// A listPage is an answer to a GET of a list.
+type listPage[T any] struct {
+	Data    []T     `json:"data"`
+	HasMore bool    `json:"has_more"`
+	FirstID *string `json:"first_id"`
+	LastID  *string `json:"last_id"`
+}
+
+// cutPage applies the query parameters limit, after_id and before_id to a list.
+func cutPage[T any](list []T, query url.Values, most int, id func(T) string) (listPage[T], *Refusal) {
+	limit := 20
+	if v := query.Get("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 || n > most {
+			return listPage[T]{}, refuse("limit: Input should be between 1 and %d", most)
+		}
+		limit = n
+	}
+	place := func(key string) int {
+		return slices.IndexFunc(list, func(v T) bool { return id(v) == query.Get(key) })
+	}
+	if i := place("after_id"); query.Has("after_id") && i >= 0 {
+		list = list[i+1:]
+	}
+	if i := place("before_id"); query.Has("before_id") && i >= 0 {
+		list = list[:i]
+		list = list[max(0, len(list)-limit):]
+	}
+	page := listPage[T]{Data: list[:min(limit, len(list))], HasMore: len(list) > limit}
+	if n := len(page.Data); n > 0 {
+		first, last := id(page.Data[0]), id(page.Data[n-1])
+		page.FirstID, page.LastID = &first, &last
+	} else {
+		page.Data = []T{}
+	}
+	return page, nil
 }

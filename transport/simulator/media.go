@@ -129,7 +129,7 @@ func (r *request) checkMedia() *Refusal {
 		}
 	}
 	limit := 600
-	if r.model.context <= 200_000 {
+	if r.model.ContextTokens <= 200_000 {
 		limit = 100
 	}
 	if pages > limit {

@@ -78,7 +78,7 @@ func (a *answer) appendDetails(b []byte) []byte {
 // appendHead appends the members of a message in front of its content.
 func (a *answer) appendHead(b []byte) []byte {
 	b = append(b, `{"model":`...)
-	b = rawjson.AppendString(b, a.r.model.id)
+	b = rawjson.AppendString(b, a.r.model.resolved)
 	b = append(b, `,"id":`...)
 	b = rawjson.AppendString(b, a.id)
 	return append(b, `,"type":"message","role":"assistant","content":[`...)

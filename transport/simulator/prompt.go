@@ -18,7 +18,7 @@ func (r *request) positions() []position {
 		n += len(m.blocks)
 	}
 	list := make([]position, 0, n)
-	h := mix(hashString(seedKey, r.model.id), r.account)
+	h := mix(hashString(seedKey, r.model.ID), r.account)
 	tokens := 0
 	add := func(b *block, joins bool) {
 		h = mix(h, b.digest.ordered)
@@ -107,7 +107,7 @@ func (r *request) messageSalt() uint64 {
 // effort is the effort in force: an explicit default is the default.
 func (r *request) effort() string {
 	if r.outputConfig.Effort == "" {
-		return r.model.effort
+		return r.model.DefaultEffort
 	}
 	return r.outputConfig.Effort
 }

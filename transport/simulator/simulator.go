@@ -156,7 +156,7 @@ func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *
 	case req.Method == http.MethodPost && rest == "/v1/messages/count_tokens":
 		return s.serveCount(w, req, account, ex)
 	case req.Method == http.MethodGet && (rest == "/v1/models" || strings.HasPrefix(rest, "/v1/models/")):
-		return s.serveModels(w, strings.TrimPrefix(strings.TrimPrefix(rest, "/v1/models"), "/"))
+		return s.serveModels(w, req.URL.Query(), strings.TrimPrefix(strings.TrimPrefix(rest, "/v1/models"), "/"))
 	}
 	return notFound("Not found")
 }
@@ -238,8 +238,8 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	positions := r.positions()
-	if n := len(positions); n > 0 && positions[n-1].tokens > m.context {
-		return p, nil, refuse("prompt is too long: %d tokens > %d maximum", positions[n-1].tokens, m.context)
+	if n := len(positions); n > 0 && positions[n-1].tokens > m.ContextTokens {
+		return p, nil, refuse("prompt is too long: %d tokens > %d maximum", positions[n-1].tokens, m.ContextTokens)
 	}
 	return p, positions, nil
 }
@@ -258,7 +258,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 	}
 	a := &answer{
 		s: s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p,
-		charge: s.cache.price(positions, r.model.minimum, start),
+		charge: s.cache.price(positions, r.model.MinCacheTokens, start),
 	}
 	a.number = hashString(seedKey, a.id)
 	a.turn = s.newTurn(r, positions)
@@ -279,7 +279,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 // newTurn makes what the model gets to see of a request.
 func (s *Server) newTurn(r *request, positions []position) *Turn {
 	t := &Turn{
-		Model: r.model.id, MaxTokens: r.maxTokens, Thinking: r.thinks(), Effort: r.effort(),
+		Model: r.model.resolved, MaxTokens: r.maxTokens, Thinking: r.thinks(), Effort: r.effort(),
 		ToolChoice: r.toolChoice.Type, ForcedTool: r.toolChoice.Name, Format: r.outputConfig.Format, server: s,
 	}
 	if r.tools != nil {
