@@ -38,6 +38,7 @@ type conversation struct {
 	limits *Limits
 	counts Counts
 	final  bool
+	queued int64 // the newest message of the inbox
 }
 
 // A call is a tool call on its way to a result.
@@ -56,6 +57,10 @@ func (c *conversation) add(r *Record) error {
 		c.limits, c.counts, c.final = r.Limits, Counts{}, false
 		return nil
 	case KindInput:
+		if r.Queued != 0 && r.Queued <= c.queued {
+			return fmt.Errorf("message %d of the inbox, or a later one, is in the log already", r.Queued)
+		}
+		c.queued = max(c.queued, r.Queued)
 		return c.addInput(r.Message)
 	case KindResponse:
 		return c.addResponse(r.Response)
@@ -69,6 +74,8 @@ func (c *conversation) add(r *Record) error {
 		return c.addDecision(r.Decision)
 	case KindNote:
 		return nil
+	case KindSealed:
+		return errors.New("the session is encrypted: open it with memory.Encrypted and its keys")
 	}
 	return fmt.Errorf("unknown kind %q: it was written by a newer version of this library", r.Kind)
 }

@@ -36,6 +36,9 @@ func NewLog() *Log { return new(Log) }
 // ID is the session's id in its store, or "" for a log without one.
 func (l *Log) ID() string { return l.id }
 
+// Store is where the log's records go, or nil for a log in memory only.
+func (l *Log) Store() Store { return l.store }
+
 // Append lays records at the end of the log, all of them or none. Where the log
 // has a store they are durable when Append returns. A record without a time
 // gets the present one.
@@ -48,7 +51,13 @@ func (l *Log) Append(ctx context.Context, records ...Record) error {
 	defer l.mu.Unlock()
 	next := l.conv.draft()
 	now := time.Time{}
+	redactor, _ := l.store.(Redactor)
 	for i := range records {
+		if redactor != nil {
+			if err := redactor.Redact(&records[i]); err != nil {
+				return fmt.Errorf("log record %d (%s): redact: %w", l.n+i, records[i].Kind, err)
+			}
+		}
 		if records[i].Time.IsZero() {
 			if now.IsZero() {
 				now = time.Now()
@@ -61,7 +70,7 @@ func (l *Log) Append(ctx context.Context, records ...Record) error {
 	}
 	if l.store != nil {
 		if err := l.store.Append(ctx, l.id, l.n, records...); err != nil {
-			return fmt.Errorf("session %q: %w", l.id, err)
+			return fmt.Errorf("append to the log: %w", err)
 		}
 	}
 	l.conv = next

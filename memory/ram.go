@@ -16,11 +16,19 @@ import (
 type RAM struct {
 	mu       sync.Mutex
 	sessions map[string]*ramSession
+	leases   map[string]ramLease
 }
 
 type ramSession struct {
 	info    Info
 	records []Record
+	inbox   []Record
+	queued  int64 // the newest number of the inbox
+}
+
+type ramLease struct {
+	owner string
+	until time.Time
 }
 
 func (s *RAM) get(id string) (*ramSession, error) {
@@ -60,6 +68,17 @@ func (s *RAM) Append(ctx context.Context, id string, n int, records ...Record) e
 	ses.records = append(ses.records, records...)
 	ses.info.Records, ses.info.Changed = len(ses.records), now
 	return nil
+}
+
+// Info implements [Store].
+func (s *RAM) Info(ctx context.Context, id string) (Info, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, err := s.get(id)
+	if err != nil {
+		return Info{}, err
+	}
+	return ses.info, nil
 }
 
 // Load implements [Store].
@@ -169,5 +188,63 @@ func (s *RAM) Delete(ctx context.Context, id string) error {
 		return err
 	}
 	delete(s.sessions, id)
+	delete(s.leases, id)
 	return nil
+}
+
+// Lease implements [Store].
+func (s *RAM) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	l := s.leases[id]
+	if l.owner != owner && now.Before(l.until) {
+		return &LeaseError{ID: id, Owner: l.owner, Until: l.until}
+	}
+	if d <= 0 {
+		delete(s.leases, id)
+		return nil
+	}
+	if s.leases == nil {
+		s.leases = make(map[string]ramLease)
+	}
+	s.leases[id] = ramLease{owner, now.Add(d)}
+	return nil
+}
+
+// Send implements [Store].
+func (s *RAM) Send(ctx context.Context, id string, input Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, err := s.get(id)
+	if err != nil {
+		return err
+	}
+	ses.queued = max(ses.queued+1, time.Now().UnixNano())
+	input.Queued = ses.queued
+	ses.inbox = append(ses.inbox, input)
+	return nil
+}
+
+// Inbox implements [Store].
+func (s *RAM) Inbox(ctx context.Context, id string, after int64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		s.mu.Lock()
+		var inbox []Record
+		ses, err := s.get(id)
+		if err == nil {
+			ses.inbox = slices.DeleteFunc(slices.Clone(ses.inbox), func(r Record) bool { return r.Queued <= after })
+			inbox = ses.inbox
+		}
+		s.mu.Unlock()
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		for _, r := range inbox {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
 }

@@ -14,14 +14,15 @@ type Kind string
 const (
 	// KindRun begins a run. Limits holds what can be decided by the log alone.
 	KindRun Kind = "run"
-	// KindInput is a message from outside: the user's, or an instruction. Message.
+	// KindInput is a message from outside: the user's, or an instruction. Message,
+	// Queued.
 	KindInput Kind = "input"
 	// KindResponse is what the model answered. Response.
 	KindResponse Kind = "response"
 	// KindStarted comes before tool calls are run. Calls. A call that was started
 	// and has no result when a log is loaded has an unknown outcome.
 	KindStarted Kind = "started"
-	// KindResult answers one tool call. Block, a tool_result; Final, Denied.
+	// KindResult answers one tool call. Block, a tool_result; Final.
 	KindResult Kind = "result"
 	// KindAsk says that tool calls wait for approval. Asks.
 	KindAsk Kind = "ask"
@@ -29,6 +30,9 @@ const (
 	KindDecision Kind = "decision"
 	// KindNote is for people and programs that read the log. Note, Data.
 	KindNote Kind = "note"
+	// KindSealed is a record that [Encrypted] has encrypted. Data. It is found where
+	// an encrypted session is read without its keys.
+	KindSealed Kind = "sealed"
 )
 
 // A Record is what is laid into a log at once. It is immutable once appended.
@@ -38,6 +42,7 @@ type Record struct {
 
 	Limits   *Limits
 	Message  transport.Message
+	Queued   int64 // the message's number in the session's inbox; 0 if it did not wait there
 	Response *transport.Response
 	Calls    []string
 	Block    transport.Block

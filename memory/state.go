@@ -27,6 +27,10 @@ type State struct {
 	Limits *Limits
 	// Counts are of the newest run.
 	Counts Counts
+
+	// Queued is the number of the newest message of the session's inbox that is in
+	// the log; 0 if there is none. See [Store.Inbox].
+	Queued int64
 }
 
 // An OpenCall is a tool call without a result.
@@ -65,7 +69,7 @@ func (c *conversation) state() State {
 	s := State{
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
 		Response: c.last, Input: c.input, Waiting: len(c.waiting) > 0,
-		Final: c.final, Limits: c.limits, Counts: c.counts,
+		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
 	}
 	if c.open > 0 {
 		s.Open = make([]OpenCall, 0, c.open)

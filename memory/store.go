@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// A Store keeps sessions: logs with an id. Many goroutines, and with some
-// stores many processes, may use one.
+// A Store keeps sessions: logs with an id. Many goroutines may use one, and
+// with some stores many processes.
 //
-// Package storetest has the tests that every Store must pass.
+// An error names the session, and matches the one of [ErrConflict] and its like
+// that says what to do. A failed call leaves no half of a change behind. Package
+// storetest has the tests that every Store must pass.
 type Store interface {
 	// Append adds records to a session that holds n records, all or none, and
 	// returns once they are durable. With n = 0 it makes the session. If the session
@@ -20,21 +22,40 @@ type Store interface {
 
 	// Load yields a session's records from position from on, in order. It fails with
 	// [ErrNoSession] if there is none of that id. A record that can't be read ends it
-	// with an error that names the record, after all records before it.
+	// with a [*RecordError], after all records before it.
 	Load(ctx context.Context, id string, from int) iter.Seq2[Record, error]
 
-	// Fork makes the session to, which begins with the first n records of from and
-	// shares them. It fails with [ErrConflict] if there is a session to.
-	Fork(ctx context.Context, from string, n int, to string) error
-
-	// SetMeta sets one metadata value of a session, or removes it if value is "".
-	SetMeta(ctx context.Context, id, key, value string) error
+	// Info is about one session. It fails with [ErrNoSession] if there is none.
+	Info(ctx context.Context, id string) (Info, error)
 
 	// List yields sessions, those changed last first.
 	List(ctx context.Context, q Query) iter.Seq2[Info, error]
 
+	// SetMeta sets one metadata value of a session, or removes it if value is "".
+	SetMeta(ctx context.Context, id, key, value string) error
+
+	// Fork makes the session to, which begins with the first n records of from, and
+	// shares them, and has a copy of its metadata. It fails with [ErrConflict] if
+	// there is a session to.
+	Fork(ctx context.Context, from string, n int, to string) error
+
 	// Delete removes a session. Sessions forked from it keep what they share.
 	Delete(ctx context.Context, id string) error
+
+	// Lease gives the session to owner for the time d, or prolongs what owner has;
+	// with d <= 0 owner gives it back. It fails with a [*LeaseError] if another
+	// owner has it. The session need not be there yet. A lease keeps two processes
+	// from working on one session; what keeps its records right is Append's n.
+	Lease(ctx context.Context, id, owner string, d time.Duration) error
+
+	// Send puts an input record into the session's inbox, where the process that
+	// drives the session finds it. It gives it a number, Record.Queued: higher than
+	// those given before, and of the order of the time in nanoseconds.
+	Send(ctx context.Context, id string, input Record) error
+
+	// Inbox yields what was sent with numbers above after, in order. What has a
+	// number up to after is in the log, and is forgotten.
+	Inbox(ctx context.Context, id string, after int64) iter.Seq2[Record, error]
 }
 
 // A Query chooses sessions. The zero Query chooses all.
@@ -54,15 +75,6 @@ type Info struct {
 	Parent  string // the session it was forked from, or ""
 }
 
-// Errors to compare with by [errors.Is].
-var (
-	// ErrConflict means that another writer appended to the session first. Load it
-	// again, and decide again what to do.
-	ErrConflict = errors.New("another writer was faster: load the session again")
-	// ErrNoSession means that the store has no session of that id.
-	ErrNoSession = errors.New("no such session")
-)
-
 // Create makes a log whose records go to store under a new id. The session is
 // there once the first record is appended.
 func Create(store Store, id string) (*Log, error) {
@@ -78,23 +90,49 @@ func Open(ctx context.Context, store Store, id string) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	for r, err := range store.Load(ctx, id, 0) {
-		if err != nil {
-			return nil, fmt.Errorf("open session %q: %w", id, err)
-		}
-		if err := l.conv.add(&r); err != nil {
-			return nil, fmt.Errorf("open session %q: record %d (%s): %w", id, l.n, r.Kind, err)
-		}
-		l.records = append(l.records, r)
-		l.n++
+	if err := l.load(ctx); err != nil {
+		return nil, fmt.Errorf("open: %w", err)
 	}
 	return l, nil
+}
+
+// Refresh adds to the log what others have appended to its session.
+func (l *Log) Refresh(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.store == nil {
+		return nil
+	}
+	err := l.load(ctx)
+	if err != nil && l.n == 0 && errors.Is(err, ErrNoSession) {
+		return nil // not there yet
+	}
+	return err
+}
+
+// load reads what the log does not have yet.
+func (l *Log) load(ctx context.Context) error {
+	next := l.conv.draft()
+	var records []Record
+	for r, err := range l.store.Load(ctx, l.id, l.n) {
+		if err != nil {
+			return err
+		}
+		if err := next.add(&r); err != nil {
+			return fmt.Errorf("session %q: %w", l.id, &RecordError{Record: l.n + len(records), Err: err})
+		}
+		records = append(records, r)
+	}
+	l.conv = next
+	l.records = append(l.records, records...)
+	l.n += len(records)
+	return nil
 }
 
 // ForkSession makes the session to from the first n records of from, and opens it.
 func ForkSession(ctx context.Context, store Store, from string, n int, to string) (*Log, error) {
 	if err := store.Fork(ctx, from, n, to); err != nil {
-		return nil, fmt.Errorf("fork session %q at record %d: %w", from, n, err)
+		return nil, fmt.Errorf("fork at record %d: %w", n, err)
 	}
 	return Open(ctx, store, to)
 }

@@ -1,0 +1,289 @@
+package memory
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// ParseRecord reads the JSON form of a record, of this version or an older one.
+// It keeps raw, which must not be modified afterwards.
+//
+// It fails if raw is not valid JSON or lacks what its kind needs, and if it has
+// a version, a kind or a member that this library doesn't know: such a record was
+// written by a newer library, and to drop what it says would be to change it.
+func ParseRecord(raw []byte) (Record, error) {
+	raw = rawjson.Trim(raw)
+	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
+		return Record{}, fmt.Errorf("not a JSON object: %s", brief(raw))
+	}
+	var d decoder
+	r := d.record(raw)
+	if d.err != nil {
+		return Record{}, d.err
+	}
+	return r, nil
+}
+
+// brief shortens bytes for an error message.
+func brief(raw []byte) string {
+	const most = 60
+	if len(raw) > most {
+		return fmt.Sprintf("%q… (%d bytes)", raw[:most], len(raw))
+	}
+	return fmt.Sprintf("%q", raw)
+}
+
+const newer = "it was written by a newer version of this library, or by another program"
+
+// A decoder reads values out of valid JSON. It keeps the first error.
+type decoder struct{ err error }
+
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+}
+
+func (d *decoder) unknown(name string) {
+	d.fail(fmt.Errorf("unknown member %q: %s", name, newer))
+}
+
+func (d *decoder) record(raw []byte) Record {
+	if v := string(rawjson.Get(raw, "v")); v != recordVersion {
+		d.fail(fmt.Errorf("unknown version %q, this library reads 1: %s", v, newer))
+		return Record{}
+	}
+	r := Record{Kind: Kind(rawjson.GetString(raw, "kind"))}
+	found := false // what the kind needs
+	var cut []string
+	var meta transport.Meta
+	for name, v := range rawjson.Members(raw) {
+		switch {
+		case name == "v", name == "kind":
+		case name == "time":
+			r.Time = d.time(v)
+		case r.Kind == KindRun && name == "limits":
+			r.Limits = new(Limits)
+			d.strict(v, r.Limits)
+		case r.Kind == KindInput && name == "message":
+			r.Message, found = d.message(v), true
+		case r.Kind == KindInput && name == "queued":
+			r.Queued = d.int(v)
+		case r.Kind == KindResponse && name == "response":
+			r.Response, found = d.response(v), true
+		case r.Kind == KindResponse && name == "cut":
+			cut = d.strings(v)
+		case r.Kind == KindResponse && name == "meta":
+			meta = d.meta(v)
+		case r.Kind == KindStarted && name == "calls":
+			r.Calls, found = d.strings(v), true
+		case r.Kind == KindResult && name == "block":
+			r.Block, found = d.block(v), true
+		case r.Kind == KindResult && name == "final":
+			r.Final = d.bool(v)
+		case r.Kind == KindAsk && name == "asks":
+			d.strict(v, &r.Asks)
+			found = true
+		case r.Kind == KindDecision && name == "decision":
+			r.Decision, found = d.decision(v), true
+		case (r.Kind == KindNote || r.Kind == KindSealed) && name == "note":
+			r.Note = d.string(v)
+		case (r.Kind == KindNote || r.Kind == KindSealed) && name == "data":
+			r.Data = d.value(v)
+		case r.Kind.known():
+			d.unknown(name)
+		}
+	}
+	switch {
+	case !r.Kind.known():
+		d.fail(fmt.Errorf("unknown kind %q: %s", r.Kind, newer))
+	case d.err != nil:
+		d.err = fmt.Errorf("%s record: %w", r.Kind, d.err)
+	case !found && r.Kind != KindRun && r.Kind != KindNote && r.Kind != KindSealed:
+		d.fail(fmt.Errorf("%s record: what it is about is missing", r.Kind))
+	case r.Response != nil:
+		r.Response.Cut, r.Response.Meta = cut, meta
+	}
+	return r
+}
+
+func (k Kind) known() bool {
+	switch k {
+	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindAsk, KindDecision, KindNote, KindSealed:
+		return true
+	}
+	return false
+}
+
+// value reads JSON that came from elsewhere: as it stands, or the text that a
+// string holds.
+func (d *decoder) value(v []byte) []byte {
+	if v[0] != '"' {
+		return v
+	}
+	text := rawjson.AppendUnquoted(nil, v)
+	if b64, ok := bytes.CutPrefix(text, []byte(base64Prefix)); ok {
+		var err error
+		if text, err = base64.StdEncoding.AppendDecode(nil, b64); err != nil {
+			d.fail(err)
+		}
+	}
+	if text = rawjson.Trim(text); !rawjson.Valid(text) {
+		d.fail(fmt.Errorf("a string that should hold JSON does not: %s", brief(text)))
+	}
+	return text
+}
+
+func (d *decoder) string(v []byte) string {
+	if v[0] != '"' || !utf8.Valid(v) {
+		d.fail(fmt.Errorf("not a string of UTF-8: %s", brief(v)))
+	}
+	return rawjson.Unquote(v)
+}
+
+func (d *decoder) int(v []byte) int64 {
+	var n int64
+	d.strict(v, &n)
+	return n
+}
+
+func (d *decoder) bool(v []byte) bool {
+	var b bool
+	d.strict(v, &b)
+	return b
+}
+
+func (d *decoder) time(v []byte) time.Time {
+	var t time.Time
+	if d.strict(v, &t); t.Year() < 0 || t.UTC().Year() > 9999 {
+		d.fail(fmt.Errorf("no time: %s", v))
+	}
+	return t.UTC()
+}
+
+func (d *decoder) strings(v []byte) []string {
+	var list []string
+	if v[0] != '[' {
+		d.fail(fmt.Errorf("not a list: %s", brief(v)))
+	}
+	for e := range rawjson.Elements(v) {
+		list = append(list, d.string(e))
+	}
+	return list
+}
+
+// strict reads a value whose members are all known.
+func (d *decoder) strict(v []byte, to any) {
+	if rawjson.IsNull(v) {
+		d.fail(errors.New("null is no value"))
+	}
+	dec := json.NewDecoder(bytes.NewReader(v))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		d.fail(err)
+	}
+}
+
+func (d *decoder) block(v []byte) transport.Block {
+	b, err := transport.ParseBlock(d.value(v))
+	if err != nil {
+		d.fail(err)
+	}
+	return b
+}
+
+func (d *decoder) message(v []byte) transport.Message {
+	var m transport.Message
+	if v[0] != '{' {
+		d.fail(fmt.Errorf("message: not an object: %s", brief(v)))
+	}
+	for name, v := range rawjson.Members(v) {
+		switch name {
+		case "role":
+			m.Role = transport.Role(d.string(v))
+		case "content":
+			if v[0] != '[' {
+				d.fail(fmt.Errorf("message: content is not a list: %s", brief(v)))
+			}
+			for e := range rawjson.Elements(v) {
+				m.Content = append(m.Content, d.block(e))
+			}
+		case "clear_at":
+			m.ClearAt = d.string(v)
+		case "output_config":
+			m.OutputConfig = d.value(v)
+		default:
+			d.unknown(name)
+		}
+	}
+	return m
+}
+
+func (d *decoder) response(v []byte) *transport.Response {
+	r, err := transport.ParseResponse(d.value(v))
+	if err != nil {
+		d.fail(err)
+	}
+	return r
+}
+
+func (d *decoder) meta(v []byte) transport.Meta {
+	type allowance struct {
+		Limit     int64     `json:"limit"`
+		Remaining int64     `json:"remaining"`
+		Reset     time.Time `json:"reset"`
+	}
+	var w struct {
+		RequestID  string        `json:"request_id"`
+		Attempts   int           `json:"attempts"`
+		FirstDelta time.Duration `json:"first_delta_ns"`
+		Duration   time.Duration `json:"duration_ns"`
+		RateLimit  *struct {
+			Requests     allowance `json:"requests"`
+			Tokens       allowance `json:"tokens"`
+			InputTokens  allowance `json:"input_tokens"`
+			OutputTokens allowance `json:"output_tokens"`
+		} `json:"rate_limit"`
+	}
+	d.strict(v, &w)
+	m := transport.Meta{RequestID: w.RequestID, Attempts: w.Attempts, FirstDelta: w.FirstDelta, Duration: w.Duration}
+	if l := w.RateLimit; l != nil {
+		m.RateLimit = &transport.RateLimit{
+			Requests: transport.Allowance(l.Requests), Tokens: transport.Allowance(l.Tokens),
+			InputTokens: transport.Allowance(l.InputTokens), OutputTokens: transport.Allowance(l.OutputTokens),
+		}
+	}
+	return m
+}
+
+func (d *decoder) decision(v []byte) *Decision {
+	if v[0] != '{' {
+		d.fail(fmt.Errorf("decision: not an object: %s", brief(v)))
+	}
+	dec := new(Decision)
+	for name, v := range rawjson.Members(v) {
+		switch name {
+		case "call_id":
+			dec.CallID = d.string(v)
+		case "hash":
+			dec.Hash = d.string(v)
+		case "approve":
+			dec.Approve = d.bool(v)
+		case "reason":
+			dec.Reason = d.string(v)
+		case "input":
+			dec.Input = d.value(v)
+		default:
+			d.unknown(name)
+		}
+	}
+	return dec
+}
