@@ -70,7 +70,7 @@ type Info struct {
 	ID      string
 	Records int
 	Created time.Time
-	Changed time.Time
+	Changed time.Time // when a record was appended last
 	Meta    map[string]string
 	Parent  string // the session it was forked from, or ""
 }

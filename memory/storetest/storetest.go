@@ -1,0 +1,286 @@
+// Package storetest has the tests that every [memory.Store] must pass.
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) memory.Store { return mystore.New(t.TempDir()) })
+//	}
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Run runs the tests, each on a store that open makes empty. Use t.Cleanup in
+// open to close it.
+func Run(t *testing.T, open func(t *testing.T) memory.Store) {
+	for _, tt := range []struct {
+		name string
+		test func(*testing.T, memory.Store)
+	}{
+		{"append and load", testAppend},
+		{"exact bytes", testBytes},
+		{"atomic", testAtomic},
+		{"conflict", testConflict},
+		{"one of many writers wins", testRace},
+		{"no session", testNoSession},
+		{"cancelled", testCancelled},
+		{"fork", testFork},
+		{"forks of forks", testForkChain},
+		{"delete", testDelete},
+		{"list", testList},
+		{"metadata", testMeta},
+		{"large records", testLarge},
+		{"many sessions at once", testManySessions},
+		{"a session while it grows", testReadWhileGrowing},
+		{"lease", testLease},
+		{"lease that ends", testLeaseEnds},
+		{"inbox", testInbox},
+		{"logs", testLog},
+		{"refresh", testRefresh},
+		{"odd ids", testOddIDs},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
+	}
+}
+
+var ctx = context.Background()
+
+// note makes a record that can stand anywhere.
+func note(text string) memory.Record {
+	return memory.Record{Kind: memory.KindNote, Time: time.Unix(1, 5).UTC(), Note: text}
+}
+
+func notes(texts ...string) []memory.Record {
+	var list []memory.Record
+	for _, text := range texts {
+		list = append(list, note(text))
+	}
+	return list
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantError checks what the error is, and that it names the session.
+func wantError(t *testing.T, err, want error, id string) {
+	t.Helper()
+	if !errors.Is(err, want) || !strings.Contains(err.Error(), id) {
+		t.Errorf("error %v; want one that matches %q and names %q", err, want, id)
+	}
+}
+
+// load gives the notes of a session's records, joined.
+func load(t *testing.T, s memory.Store, id string, from int) string {
+	t.Helper()
+	var texts []string
+	for r, err := range s.Load(ctx, id, from) {
+		if err != nil {
+			t.Fatalf("load %q from %d: %v", id, from, err)
+		}
+		texts = append(texts, r.Note)
+	}
+	return strings.Join(texts, " ")
+}
+
+func want(t *testing.T, s memory.Store, id, records string) {
+	t.Helper()
+	if got := load(t, s, id, 0); got != records {
+		t.Errorf("session %q holds %q, want %q", id, got, records)
+	}
+	info, err := s.Info(ctx, id)
+	must(t, err)
+	if n := len(strings.Fields(records)); info.Records != n || info.ID != id {
+		t.Errorf("info %+v; want id %q and %d records", info, id, n)
+	}
+}
+
+func testAppend(t *testing.T, s memory.Store) {
+	before := time.Now().Add(-time.Minute)
+	must(t, s.Append(ctx, "s", 0, notes("a", "b")...))
+	must(t, s.Append(ctx, "s", 2, note("c")))
+	must(t, s.Append(ctx, "empty", 0))
+	want(t, s, "s", "a b c")
+	want(t, s, "empty", "")
+	for from, records := range []string{"a b c", "b c", "c", "", ""} {
+		if got := load(t, s, "s", from); got != records {
+			t.Errorf("from %d: %q, want %q", from, got, records)
+		}
+	}
+	for range s.Load(ctx, "s", 0) {
+		break // the store must bear it
+	}
+	must(t, s.Append(ctx, "s", 3, note("d")))
+	info, err := s.Info(ctx, "s")
+	must(t, err)
+	if info.Created.Before(before) || info.Changed.Before(info.Created) || info.Changed.After(time.Now().Add(time.Minute)) || info.Parent != "" {
+		t.Errorf("info %+v", info)
+	}
+}
+
+func testBytes(t *testing.T, s memory.Store) {
+	raw := "{\"type\":\"message\",\"id\":\"m\",\n \"content\":[{\"type\":\"new\",\"n\":9007199254740993,\"z\":null,\"a\":\"<&>\\u00e9\u2028\"}],\"stop_reason\":\"end_turn\",\"usage\":{}}"
+	resp, err := transport.ParseResponse([]byte(raw))
+	must(t, err)
+	resp.Cut = []string{"x"}
+	resp.Meta = transport.Meta{RequestID: "req", Attempts: 2, Duration: time.Second}
+	block, err := transport.ParseBlock([]byte(`{"type":"tool_result" , "tool_use_id":"a"}`))
+	must(t, err)
+	records := []memory.Record{
+		{Kind: memory.KindRun, Time: time.Unix(9, 8).UTC(), Limits: &memory.Limits{Steps: 1, Pauses: 2, Cuts: -1}},
+		{Kind: memory.KindInput, Message: transport.UserText("hi\u0000"), Queued: 7},
+		{Kind: memory.KindResponse, Response: resp},
+		{Kind: memory.KindStarted, Calls: []string{"a", "b"}},
+		{Kind: memory.KindResult, Block: block, Final: true},
+		{Kind: memory.KindAsk, Asks: []memory.Ask{{CallID: "a", Hash: "h", Reason: "r"}}},
+		{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "a", Hash: "h", Approve: true, Reason: "r", Input: []byte(`{"b":1,"a":2}`)}},
+		{Kind: memory.KindNote, Note: "n", Data: []byte(`{"b":1,"a":[]}`)},
+	}
+	must(t, s.Append(ctx, "s", 0, records...))
+	i := 0
+	for got, err := range s.Load(ctx, "s", 0) {
+		must(t, err)
+		a, err := got.AppendJSON(nil)
+		must(t, err)
+		b, err := records[i].AppendJSON(nil)
+		must(t, err)
+		if string(a) != string(b) {
+			t.Errorf("record %d: came back as\n%s, want\n%s", i, a, b)
+		}
+		if r := got.Response; r != nil && (string(r.Raw()) != raw || !reflect.DeepEqual(r.Meta, resp.Meta)) {
+			t.Errorf("response came back as %s, %+v", r.Raw(), r.Meta)
+		}
+		i++
+	}
+	if i != len(records) {
+		t.Errorf("%d records, want %d", i, len(records))
+	}
+}
+
+func testAtomic(t *testing.T, s memory.Store) {
+	must(t, s.Append(ctx, "s", 0, note("a")))
+	// The year has no JSON form. A store that keeps no JSON may take it.
+	bad := note("bad")
+	bad.Time = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := s.Append(ctx, "s", 1, note("b"), bad); err != nil {
+		want(t, s, "s", "a")
+		must(t, s.Append(ctx, "s", 1, notes("b", "c")...))
+		want(t, s, "s", "a b c")
+	}
+}
+
+func testConflict(t *testing.T, s memory.Store) {
+	must(t, s.Append(ctx, "s", 0, notes("a", "b")...))
+	for _, n := range []int{0, 1, 3} {
+		wantError(t, s.Append(ctx, "s", n, note("x")), memory.ErrConflict, "s")
+	}
+	want(t, s, "s", "a b")
+}
+
+// testRace has writers that each try to be the one that appends record n.
+func testRace(t *testing.T, s memory.Store) {
+	must(t, s.Append(ctx, "s", 0))
+	const writers, rounds = 8, 10
+	won := make(chan string, writers*rounds)
+	parallel(writers, func(w int) {
+		for n := range rounds {
+			text := fmt.Sprintf("%d.%d", n, w)
+			switch err := s.Append(ctx, "s", n, note(text)); {
+			case err == nil:
+				won <- text
+			case !errors.Is(err, memory.ErrConflict):
+				t.Errorf("writer %d, record %d: %v", w, n, err)
+			}
+			for { // wait until somebody has won
+				if info, err := s.Info(ctx, "s"); err != nil || info.Records > n {
+					break
+				}
+			}
+		}
+	})
+	close(won)
+	winners := map[string]bool{}
+	for text := range won {
+		winners[text] = true
+	}
+	got := strings.Fields(load(t, s, "s", 0))
+	if len(got) != rounds || len(winners) != rounds {
+		t.Fatalf("%d records, %d winners, want %d of each", len(got), len(winners), rounds)
+	}
+	for n, text := range got {
+		if !winners[text] || !strings.HasPrefix(text, fmt.Sprintf("%d.", n)) {
+			t.Errorf("record %d is %q, which did not win", n, text)
+		}
+	}
+}
+
+func testNoSession(t *testing.T, s memory.Store) {
+	_, err := s.Info(ctx, "none")
+	wantError(t, err, memory.ErrNoSession, "none")
+	wantError(t, s.Append(ctx, "none", 1, note("x")), memory.ErrNoSession, "none")
+	wantError(t, s.SetMeta(ctx, "none", "k", "v"), memory.ErrNoSession, "none")
+	wantError(t, s.Fork(ctx, "none", 0, "to"), memory.ErrNoSession, "none")
+	wantError(t, s.Delete(ctx, "none"), memory.ErrNoSession, "none")
+	wantError(t, s.Send(ctx, "none", note("x")), memory.ErrNoSession, "none")
+	for _, err := range s.Load(ctx, "none", 0) {
+		wantError(t, err, memory.ErrNoSession, "none")
+	}
+	for _, err := range s.Inbox(ctx, "none", 0) {
+		wantError(t, err, memory.ErrNoSession, "none")
+	}
+	if _, err := memory.Open(ctx, s, "none"); !errors.Is(err, memory.ErrNoSession) {
+		t.Errorf("opened: %v", err)
+	}
+	for range s.List(ctx, memory.Query{}) {
+		t.Error("a session is listed")
+	}
+}
+
+func testCancelled(t *testing.T, s memory.Store) {
+	must(t, s.Append(ctx, "s", 0, note("a")))
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.Append(over, "s", 1, note("b")); !errors.Is(err, context.Canceled) {
+		t.Errorf("append: %v", err)
+	}
+	for _, err := range s.Load(over, "s", 0) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("load: %v", err)
+		}
+	}
+	want(t, s, "s", "a")
+}
+
+func testLarge(t *testing.T, s memory.Store) {
+	big := strings.Repeat("0123456789abcdef", 1<<19) // 8 MB
+	must(t, s.Append(ctx, "s", 0, note("a"), note(big), note("b")))
+	var got []string
+	for r, err := range s.Load(ctx, "s", 0) {
+		must(t, err)
+		got = append(got, r.Note)
+	}
+	if len(got) != 3 || got[1] != big || got[2] != "b" {
+		t.Errorf("%d records, the second of %d bytes", len(got), len(got[1]))
+	}
+}
+
+func testOddIDs(t *testing.T, s memory.Store) {
+	ids := []string{"a/../b", "'; DROP TABLE sessions; --", "ä\u2028", " ", "a", "A", "%", strings.Repeat("x", 500)}
+	for i, id := range ids {
+		must(t, s.Append(ctx, id, 0, note(fmt.Sprint(i))))
+	}
+	for i, id := range ids {
+		want(t, s, id, fmt.Sprint(i))
+	}
+}
