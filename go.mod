@@ -3,6 +3,7 @@ module github.com/whorl-go/whorl
 go 1.26.0
 
 require (
+	github.com/expr-lang/expr v1.17.8
 	github.com/invopop/jsonschema v0.14.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	go.opentelemetry.io/otel v1.47.0

@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -50,6 +52,12 @@ type Options struct {
 	// with an [*ApprovalError], and can be resumed once the log has the decisions.
 	Approver func(context.Context, memory.OpenCall) (memory.Decision, error)
 
+	// StopWhen is asked before each model call but the first; a reason ends the run
+	// with a [*ConditionError].
+	StopWhen func(context.Context, Status) (reason string)
+	// Metadata is what a Gate and StopWhen may know of the run, such as its user.
+	Metadata map[string]string
+
 	// Logger gets what goes wrong without ending a run, such as a tool's panic; nil
 	// for none.
 	Logger *slog.Logger
@@ -60,28 +68,20 @@ type Options struct {
 	TraceContent bool
 }
 
-// A Gate judges a tool call before it runs. It must not have side effects, and
-// gives the same answer to the same question.
-type Gate func(ctx context.Context, call transport.ToolCall) Verdict
-
-// A Verdict is a [Gate]'s answer. The zero Verdict allows the call.
-type Verdict struct {
-	Ask  bool // wait for an approval
-	Deny bool // answer the call with Reason, as an error, without running it
-	// Reason is what the model is told of a denial, and a person who is asked.
-	Reason string
-}
-
 // An Agent runs conversations. It is immutable and may be used by many
 // goroutines; each [Run] has a log of its own.
 type Agent struct {
 	opts    Options
 	request transport.Request // without messages
-	tools   map[string]*tool
+	tools   map[toolKey]*tool
 	tracer  trace.Tracer
 }
 
-// A tool is a registered tool.
+// A toolKey is what a call is dispatched on. Members of two toolsets may have
+// one name (late 2026 §7.4).
+type toolKey struct{ toolset, name string }
+
+// A tool is a registered tool, or a toolset.
 type tool struct {
 	name     string
 	callable tools.Callable // nil if it runs at the provider
@@ -95,7 +95,7 @@ func New(opts Options) (*Agent, error) {
 		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv or simulator.Start")
 	}
 	opts.Limits = opts.Limits.withDefaults()
-	a := &Agent{opts: opts, request: opts.Template, tools: make(map[string]*tool, len(opts.Tools))}
+	a := &Agent{opts: opts, request: opts.Template, tools: make(map[toolKey]*tool, len(opts.Tools))}
 	r := &a.request
 	set(&r.Model, opts.Model)
 	if r.Model == "" {
@@ -158,14 +158,26 @@ func (a *Agent) register(t tools.Tool) error {
 	if c, ok := t.(tools.Callable); ok {
 		reg.callable, reg.traits = c, c.Traits()
 	}
-	if reg.name == "" {
-		return nil // a toolset: its members have names of their own
+	key := toolKey{name: reg.name}
+	if family, _, ok := strings.Cut(def.Type(), "_toolset_"); ok && reg.name == "" {
+		key.toolset = family // its members share one Callable
 	}
-	if a.tools[reg.name] != nil {
-		return fmt.Errorf("tool %q: there is another tool of that name; tool names must be unique", reg.name)
+	if key == (toolKey{}) {
+		return nil // an mcp_toolset: its tools run at the provider
 	}
-	a.tools[reg.name] = reg
+	if a.tools[key] != nil {
+		return fmt.Errorf("tool %q: there is another tool of that name; tool names must be unique", cmp.Or(reg.name, key.toolset))
+	}
+	a.tools[key] = reg
 	return nil
+}
+
+// find is the tool that a call is for, or nil.
+func (a *Agent) find(c transport.ToolCall) *tool {
+	if c.Toolset != "" {
+		return a.tools[toolKey{toolset: c.Toolset}]
+	}
+	return a.tools[toolKey{name: c.Name}]
 }
 
 // Request is what the agent sends for a log: a function of the two, so it can

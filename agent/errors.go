@@ -53,6 +53,11 @@ func (e *LimitError) Error() string {
 	return "limit reached: the run took longer than Limits.Time allows; raise it, or run on with the same log"
 }
 
+// A ConditionError is a run that Options.StopWhen ended. The log is valid.
+type ConditionError struct{ Reason string }
+
+func (e *ConditionError) Error() string { return "stop condition met: " + e.Reason }
+
 // An ApprovalError names the tool calls that a run waits for. It matches
 // [ErrAwaitingApproval].
 type ApprovalError struct{ Calls []memory.OpenCall }

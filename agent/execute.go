@@ -71,7 +71,7 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 	if c.Cut {
 		return nil, cutOff, nil
 	}
-	t = r.agent.tools[c.Name]
+	t = r.agent.find(c.ToolCall)
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}
@@ -89,11 +89,12 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 	}
 	var v Verdict
 	if r.agent.opts.Gate != nil {
-		v = r.agent.opts.Gate(ctx, c.ToolCall)
+		v = r.agent.opts.Gate(ctx, Question{Call: c.ToolCall, Traits: t.traits, Status: r.status()})
 	}
 	switch {
 	case v.Deny:
 		return nil, denial(v.Reason), nil
+	case v.Allow:
 	case v.Ask || t.traits.NeedsApproval:
 		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: v.Reason}
 	}

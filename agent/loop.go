@@ -76,6 +76,11 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	if when := r.agent.opts.StopWhen; when != nil && r.result.Steps > 0 {
+		if reason := when(ctx, r.status()); reason != "" {
+			return &ConditionError{Reason: reason}
+		}
+	}
 	req := r.agent.Request(r.log)
 	step := r.result.Steps + 1
 	if !emit(Event{Type: EventStep, Step: step}) {

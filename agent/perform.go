@@ -162,7 +162,7 @@ func cut(b transport.Block, most int) (transport.Block, int) {
 func (a *Agent) unknownTool(name string) string {
 	var known []string
 	for i := range a.request.Tools {
-		if t := a.tools[a.request.Tools[i].Name()]; t != nil && t.callable != nil {
+		if t := a.tools[toolKey{name: a.request.Tools[i].Name()}]; t != nil && t.callable != nil {
 			known = append(known, t.name)
 		}
 	}

@@ -1,0 +1,23 @@
+// Package policy decides by rules which tool calls run. A rule is an expression
+// of the language of expr-lang/expr, which has no side effects and ends:
+//
+//	tool == "shell" && args.command startsWith "git " ? "allow" : "ask"
+//
+// It may use
+//
+//	tool, toolset   the names that the model called
+//	args            the arguments: a map, with integers as integers
+//	read_only       whether the tool says that it changes nothing
+//	step            model calls of the run so far
+//	cost_usd        what they cost, as far as that is known
+//	tokens          what they used, in and out
+//	session         the session's id
+//	meta            the agent's Metadata, a map of strings
+//
+// Rules are compiled and type-checked when the policy is made. What they decide
+// is told with the name of the rule, to the model if it is a denial.
+//
+// A policy guards against a model's mistakes. Rules over the text of a shell
+// command can be got around by somebody who means to: what must not happen is
+// prevented by a sandbox, not by a pattern.
+package policy

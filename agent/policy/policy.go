@@ -1,0 +1,252 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/whorl-go/whorl/agent"
+)
+
+// A Decision is what a rule says of a tool call.
+type Decision string
+
+// The decisions. A rule that says nothing leaves the call to the next one.
+const (
+	Allow Decision = "allow"
+	Deny  Decision = "deny"
+	Ask   Decision = "ask"
+)
+
+// A Rule is an expression over a tool call.
+type Rule struct {
+	// Name tells the rule in errors and traces; empty for "rule N", counted from 1.
+	Name string
+	// Expr is what is evaluated; see the package comment for what it may use. It
+	// gives "allow", "deny", "ask", or "" to pass; or true and false, which mean
+	// Then and to pass.
+	Expr string
+	// Then is the decision of an Expr that gives true. It is needed for those only.
+	Then Decision
+	// Reason is what the model is told of a denial, and a person who is asked.
+	Reason string
+}
+
+// Options make a [Policy].
+type Options struct {
+	// Rules are tried in order; the first one that decides counts.
+	Rules []Rule
+	// Default is for calls that no rule decides. Empty leaves them to the tool's own
+	// traits: allowed, unless the tool wants an approval.
+	Default Decision
+}
+
+// A Policy is a list of compiled rules. It is immutable and may be used by many
+// goroutines.
+type Policy struct {
+	rules    []rule
+	fallback Decision
+}
+
+type rule struct {
+	Rule
+	program *vm.Program
+}
+
+// maxExprBytes bounds an expression, which is a configuration's, not a program.
+const maxExprBytes = 16 << 10
+
+// New compiles and type-checks the rules. The error names the rule and the
+// place in it.
+func New(opts Options) (*Policy, error) {
+	if !opts.Default.valid() && opts.Default != "" {
+		return nil, fmt.Errorf("policy: Default is %q; use allow, deny, ask or nothing", opts.Default)
+	}
+	p := &Policy{fallback: opts.Default}
+	for i, r := range opts.Rules {
+		if r.Name == "" {
+			r.Name = "rule " + strconv.Itoa(i+1)
+		}
+		program, err := compile(r.Expr)
+		if err != nil {
+			return nil, fmt.Errorf("policy: %s: %w", r.Name, err)
+		}
+		if r.Then != "" && !r.Then.valid() {
+			return nil, fmt.Errorf("policy: %s: Then is %q; use allow, deny or ask", r.Name, r.Then)
+		}
+		if kind := program.Node().Type(); r.Then == "" && kind != nil && kind.Kind().String() == "bool" {
+			return nil, fmt.Errorf("policy: %s: the expression gives true or false, so Then must say what true means", r.Name)
+		}
+		p.rules = append(p.rules, rule{r, program})
+	}
+	return p, nil
+}
+
+func (d Decision) valid() bool { return d == Allow || d == Deny || d == Ask }
+
+// environment is what an expression may use.
+type environment struct {
+	Tool     string            `expr:"tool"`
+	Toolset  string            `expr:"toolset"`
+	Args     any               `expr:"args"`
+	ReadOnly bool              `expr:"read_only"`
+	Step     int               `expr:"step"`
+	CostUSD  float64           `expr:"cost_usd"`
+	Tokens   int64             `expr:"tokens"`
+	Session  string            `expr:"session"`
+	Meta     map[string]string `expr:"meta"`
+}
+
+// compile leaves out what would make an expression's answer depend on when it is asked.
+func compile(code string) (*vm.Program, error) {
+	if len(code) > maxExprBytes {
+		return nil, fmt.Errorf("the expression has %d bytes; at most %d are taken", len(code), maxExprBytes)
+	}
+	if code == "" {
+		return nil, errors.New("the expression is empty")
+	}
+	return expr.Compile(code, expr.Env(environment{}), expr.DisableBuiltin("now"))
+}
+
+// Gate is the policy as an agent asks it, for [agent.Options].Gate. A rule that
+// can't be evaluated for a call, for instance because an argument that
+// it compares with a number is missing, asks: what was not foreseen is not allowed.
+func (p *Policy) Gate() agent.Gate { return p.decide }
+
+func (p *Policy) decide(_ context.Context, q agent.Question) agent.Verdict {
+	env, err := newEnvironment(q)
+	if err != nil {
+		return verdict(Ask, "the arguments can't be read: "+err.Error(), "")
+	}
+	for _, r := range p.rules {
+		d, err := r.eval(env)
+		if err != nil {
+			return verdict(Ask, fmt.Sprintf("%s can't be evaluated for this call: %v", r.Name, err), r.Name)
+		}
+		if d != "" {
+			return verdict(d, r.Reason, r.Name)
+		}
+	}
+	if p.fallback == "" {
+		return agent.Verdict{}
+	}
+	return verdict(p.fallback, "", "default")
+}
+
+func verdict(d Decision, reason, rule string) agent.Verdict {
+	return agent.Verdict{Allow: d == Allow, Deny: d == Deny, Ask: d == Ask, Reason: reason, Rule: rule}
+}
+
+func (r rule) eval(env environment) (Decision, error) {
+	out, err := expr.Run(r.program, env)
+	if err != nil {
+		return "", firstLine(err)
+	}
+	switch out := out.(type) {
+	case bool:
+		if !out {
+			return "", nil
+		}
+		if r.Then == "" {
+			return "", errors.New("it gives true, and Then doesn't say what that means")
+		}
+		return r.Then, nil
+	case string:
+		if d := Decision(out); d == "" || d.valid() {
+			return d, nil
+		}
+		return "", fmt.Errorf("it gives %q; it may give allow, deny, ask or an empty string", out)
+	}
+	return "", fmt.Errorf("it gives %T; it may give a string or true and false", out)
+}
+
+// firstLine drops the drawing of the expression that expr adds to an error.
+func firstLine(err error) error {
+	text, _, _ := bytes.Cut([]byte(err.Error()), []byte("\n"))
+	return errors.New(string(text))
+}
+
+func newEnvironment(q agent.Question) (environment, error) {
+	args, err := decode(q.Call.Input)
+	if err != nil {
+		return environment{}, err
+	}
+	u := q.Status.Usage
+	return environment{
+		Tool: q.Call.Name, Toolset: q.Call.Toolset, Args: args, ReadOnly: q.Traits.ReadOnly,
+		Step: q.Status.Steps, CostUSD: q.Status.Cost.USD, Tokens: u.PromptTokens() + u.OutputTokens,
+		Session: q.Status.Session, Meta: q.Status.Metadata,
+	}, nil
+}
+
+// decode reads arguments so that integers compare as integers.
+func decode(input []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(input))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil && err != io.EOF {
+		return nil, err
+	}
+	return numbers(v), nil
+}
+
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := strconv.Atoi(v.String()); err == nil {
+			return i
+		}
+		f, err := v.Float64()
+		if err != nil {
+			return v.String()
+		}
+		return f
+	case map[string]any:
+		for k, e := range v {
+			v[k] = numbers(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = numbers(e)
+		}
+	}
+	return v
+}
+
+// StopWhen compiles an expression over step, cost_usd, tokens, session and meta
+// for [agent.Options].StopWhen. It gives true to end the run, or a string that
+// says why, which is empty to go on. An expression that can't be evaluated ends
+// the run.
+func StopWhen(code string) (func(context.Context, agent.Status) string, error) {
+	program, err := compile(code)
+	if err != nil {
+		return nil, fmt.Errorf("stop condition: %w", err)
+	}
+	return func(_ context.Context, s agent.Status) string {
+		env, err := newEnvironment(agent.Question{Status: s})
+		if err != nil {
+			return err.Error()
+		}
+		out, err := expr.Run(program, env)
+		if err != nil {
+			return fmt.Sprintf("%s can't be evaluated: %v", code, firstLine(err))
+		}
+		switch out := out.(type) {
+		case bool:
+			if out {
+				return code
+			}
+			return ""
+		case string:
+			return out
+		}
+		return fmt.Sprintf("%s gives %T, neither true or false nor a string", code, out)
+	}, nil
+}
