@@ -18,7 +18,8 @@ const (
 	EventStream EventType = "stream"
 	// EventResponse: the response is complete and in the log. Response, Cost, Took.
 	EventResponse EventType = "response"
-	// EventToolStart: a tool call is about to be run. Call.
+	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
+	// tool may start while the model still writes, before EventResponse.
 	EventToolStart EventType = "tool_start"
 	// EventToolProgress: a running tool reports. Call, Progress. These come as they
 	// are made, in no order among calls.

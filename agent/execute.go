@@ -19,8 +19,9 @@ type job struct {
 	block   transport.Block // the result as the model gets it
 	fatal   error           // ends the run
 	took    time.Duration
-	last    bool // the last of its lane
-	settled bool // in the log
+	early   chan struct{} // closed once a job that was started early has its result; else nil
+	last    bool          // the last of its lane
+	settled bool          // in the log
 }
 
 // runTools answers calls: those that may run are run, at most Limits.Parallel
@@ -31,6 +32,7 @@ func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(E
 	if err := r.append(ctx, records...); err != nil {
 		return err
 	}
+	defer r.eager.drop()
 	return (&execution{run: r, jobs: jobs, emit: emit}).do(ctx)
 }
 
@@ -51,6 +53,9 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 			continue
 		default:
 			j.tool = t
+			if e := r.eager.take(c.ID); e != nil {
+				j = e
+			}
 			started = append(started, c.ID)
 		}
 		jobs = append(jobs, j)
@@ -132,7 +137,6 @@ type execution struct {
 	lanes   [][]*job // lanes that have not begun
 	running int      // lanes that have
 	done    chan *job
-	news    chan progress
 	told    int // jobs whose end has been reported
 	stopped bool
 	err     error
@@ -147,13 +151,12 @@ func (x *execution) do(ctx context.Context) error {
 	ctx, x.cancel = context.WithCancel(ctx)
 	defer x.cancel()
 	x.done = make(chan *job, len(x.jobs))
-	x.news = make(chan progress, 16)
 	x.makeLanes()
 	for x.launch(ctx); x.running > 0; x.launch(ctx) {
 		select {
 		case j := <-x.done:
 			x.settle(ctx, x.drain(j))
-		case p := <-x.news:
+		case p := <-x.run.news:
 			x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
 		}
 	}
@@ -164,8 +167,8 @@ func (x *execution) do(ctx context.Context) error {
 }
 
 // makeLanes puts the jobs of one group into one lane, where they run one after
-// the other, and each other job into a lane of its own. What is answered
-// without being run is settled at once.
+// the other, and each other job into a lane of its own. The members of a toolset
+// are a group. What is answered without being run is settled at once.
 func (x *execution) makeLanes() {
 	groups := map[string]int{}
 	var answered []*job
@@ -174,7 +177,11 @@ func (x *execution) makeLanes() {
 			answered = append(answered, j)
 			continue
 		}
-		if g := j.tool.traits.Group; g != "" {
+		g := j.tool.traits.Group
+		if j.call.Toolset != "" {
+			g = "toolset " + j.call.Toolset
+		}
+		if g != "" {
 			if i, ok := groups[g]; ok {
 				x.lanes[i] = append(x.lanes[i], j)
 				continue
@@ -194,12 +201,24 @@ func (x *execution) launch(ctx context.Context) {
 		x.lanes = x.lanes[1:]
 		x.running++
 		for _, j := range lane {
-			x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
+			if j.early == nil {
+				x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
+			}
 		}
 		lane[len(lane)-1].last = true
 		go func() {
+			failed := false
 			for _, j := range lane {
-				x.run.agent.perform(ctx, j, x.news)
+				switch {
+				case j.early != nil:
+					<-j.early
+				case failed && j.call.Toolset != "":
+					// A batch of a toolset stops at its first failure (late 2026 §7.4).
+					j.answer(tools.ErrorText("This call was not run: the one before it failed."))
+				default:
+					x.run.agent.perform(ctx, j, x.run.news)
+				}
+				failed = failed || j.result.IsError
 				x.done <- j
 			}
 		}()

@@ -57,7 +57,10 @@ func reply(t testing.TB, stop string, content ...string) *transport.Response {
 	return r
 }
 
-func text(s string) string { q, _ := json.Marshal(s); return `{"type":"text","text":` + string(q) + `}` }
+func text(s string) string {
+	q, _ := json.Marshal(s)
+	return `{"type":"text","text":` + string(q) + `}`
+}
 
 func use(id, name, input string) string {
 	return fmt.Sprintf(`{"type":"tool_use","id":%q,"name":%q,"input":%s,"caller":{"type":"direct"}}`, id, name, input)

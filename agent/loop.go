@@ -12,6 +12,7 @@ import (
 // loop asks the log what to do, does it, appends what came of it, and asks
 // again. emit reports events, and says false once nobody listens any more.
 func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
+	defer r.eager.drop()
 	if err := r.append(ctx, r.begin...); err != nil {
 		return err
 	}
@@ -86,8 +87,15 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if !emit(Event{Type: EventStep, Step: step}) {
 		return ErrStopped
 	}
-	ctx, span := r.startChatSpan(ctx, req)
-	resp, err := r.stream(ctx, req, step, emit)
+	chat, span := r.startChatSpan(ctx, req)
+	resp, err := r.stream(chat, req, func(ev transport.Event) bool {
+		if ev.Type == transport.EventContentBlockStop && !ev.Cut {
+			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
+				return false
+			}
+		}
+		return emit(Event{Type: EventStream, Step: step, Stream: ev})
+	})
 	r.endChatSpan(span, resp, err)
 	if err != nil {
 		return r.interrupted(ctx, err)
@@ -109,12 +117,12 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 }
 
 // stream passes the model's events on and returns the whole response.
-func (r *Run) stream(ctx context.Context, req *transport.Request, step int, emit func(Event) bool) (*transport.Response, error) {
+func (r *Run) stream(ctx context.Context, req *transport.Request, emit func(transport.Event) bool) (*transport.Response, error) {
 	for ev, err := range r.agent.opts.Client.Stream(ctx, req) {
 		if err != nil {
 			return nil, err
 		}
-		if !emit(Event{Type: EventStream, Step: step, Stream: ev}) {
+		if !emit(ev) {
 			return nil, ErrStopped
 		}
 		if ev.Type == transport.EventMessageStop && ev.Response != nil {

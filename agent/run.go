@@ -27,7 +27,9 @@ type Run struct {
 
 	result Result
 	err    error
-	text   []string // of the responses of the newest turn segment chain
+	eager  eager
+	news   chan progress // from running tools
+	text   []string      // of the responses of the newest turn segment chain
 }
 
 type runState int
@@ -77,13 +79,17 @@ func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transpo
 	for _, m := range inputs {
 		begin = append(begin, memory.Record{Kind: memory.KindInput, Message: m})
 	}
-	return &Run{agent: a, ctx: ctx, log: log, begin: begin}
+	return newRun(ctx, a, log, begin)
 }
 
 // Resume goes on with the run that the log was in when it was left: after a
 // kill, a cancel, or a wait for approval. What was done is not done again.
 func (a *Agent) Resume(ctx context.Context, log *memory.Log) *Run {
-	return &Run{agent: a, ctx: ctx, log: log}
+	return newRun(ctx, a, log, nil)
+}
+
+func newRun(ctx context.Context, a *Agent, log *memory.Log, begin []memory.Record) *Run {
+	return &Run{agent: a, ctx: ctx, log: log, begin: begin, news: make(chan progress, 16)}
 }
 
 // abandoned is what the model is told of a call that was left open.

@@ -47,7 +47,8 @@ type Traits struct {
 	// Group names calls that exclude each other: of one non-empty group, one call
 	// runs at a time, in the order of the calls.
 	Group string
-	// ReadOnly says that a call changes nothing.
+	// ReadOnly says that a call changes nothing. It may then start while the model is
+	// still writing, and be thrown away if the response turns out not to stand.
 	ReadOnly bool
 	// Repeatable says that a call may be run again after a crash that left it
 	// unknown whether it had run. Without it the model is told of the doubt.

@@ -192,9 +192,12 @@ func errNotObject(what string, raw []byte) error {
 	return fmt.Errorf("%s: not a JSON object: %s", what, brief(raw))
 }
 
-// toolCall reads a tool_use block.
-func (b Block) toolCall() ToolCall {
+// ToolCall reads a tool_use block. It is false for a block of another type.
+func (b Block) ToolCall() (ToolCall, bool) {
 	var c ToolCall
+	if b.typ != TypeToolUse {
+		return c, false
+	}
 	for key, v := range rawjson.Members(b.raw) {
 		switch key {
 		case "id":
@@ -209,7 +212,7 @@ func (b Block) toolCall() ToolCall {
 			c.Input = v
 		}
 	}
-	return c
+	return c, true
 }
 
 // ToolUseID is the id of the call that a result block answers, or "".

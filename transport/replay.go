@@ -20,13 +20,13 @@ type ToolCall struct {
 func (r *Response) ToolCalls() []ToolCall {
 	var calls []ToolCall
 	for _, b := range r.Content[afterFallback(r.Content):] {
-		if b.typ != TypeToolUse {
+		c, ok := b.ToolCall()
+		if !ok {
 			continue
 		}
 		if calls == nil {
 			calls = make([]ToolCall, 0, 4)
 		}
-		c := b.toolCall()
 		c.Cut = r.StopReason != StopToolUse && r.StopReason != StopPauseTurn || slices.Contains(r.Cut, c.ID)
 		calls = append(calls, c)
 	}

@@ -1,0 +1,81 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// An eager holds the calls of read-only tools that were started while the model
+// was still writing. They change nothing, so nothing is lost if the response
+// turns out not to stand, and their results are there sooner if it does.
+type eager struct {
+	jobs map[string]*job
+	ctx  context.Context // of all of them
+	stop context.CancelFunc
+}
+
+// start begins the call in a block that has just been completed, and returns
+// its job, or nil if the call has to wait: because its tool does more than
+// read, or somebody has to be asked, or enough is running.
+func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
+	c, ok := b.ToolCall()
+	if !ok || c.Toolset != "" {
+		return nil
+	}
+	if l := r.agent.opts.Limits.Parallel; l > 0 && e.running() >= l {
+		return nil
+	}
+	j := &job{call: memory.OpenCall{ToolCall: c}}
+	t, refused, ask := r.judge(ctx, &j.call)
+	if refused != "" || ask != nil || !t.traits.ReadOnly || t.traits.Group != "" {
+		return nil
+	}
+	if e.jobs == nil {
+		e.jobs = make(map[string]*job)
+	}
+	if e.stop == nil {
+		e.ctx, e.stop = context.WithCancel(ctx)
+	}
+	ctx = e.ctx
+	j.tool, j.early = t, make(chan struct{})
+	e.jobs[c.ID] = j
+	go func() {
+		defer close(j.early)
+		r.agent.perform(ctx, j, r.news)
+	}()
+	return j
+}
+
+// running counts the jobs that have no result yet.
+func (e *eager) running() int {
+	n := 0
+	for _, j := range e.jobs {
+		select {
+		case <-j.early:
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// take hands over the job of a call that was started early, or nil.
+func (e *eager) take(id string) *job {
+	j := e.jobs[id]
+	delete(e.jobs, id)
+	return j
+}
+
+// drop stops what nobody took, and waits for it. It comes at the end of a step.
+func (e *eager) drop() {
+	if e.stop == nil {
+		return
+	}
+	e.stop()
+	for _, j := range e.jobs {
+		<-j.early
+	}
+	*e = eager{}
+}

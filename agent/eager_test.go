@@ -1,0 +1,115 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// paced streams a response's blocks, one each gap, then ends as told.
+type paced struct {
+	gap   time.Duration
+	stop  string
+	err   error // in place of the end
+	calls int
+	t     *testing.T
+	sent  int
+}
+
+func (p *paced) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		if p.sent++; p.sent > 1 {
+			yield(transport.Event{Type: transport.EventMessageStop, Response: reply(p.t, "end_turn", text("ok"))}, nil)
+			return
+		}
+		var blocks []string
+		for i := range p.calls {
+			blocks = append(blocks, use(fmt.Sprint("c", i), "read", `{}`))
+		}
+		whole := reply(p.t, p.stop, blocks...)
+		for i, b := range whole.Content {
+			time.Sleep(p.gap)
+			if !yield(transport.Event{Type: transport.EventContentBlockStop, Index: i, Block: b}, nil) {
+				return
+			}
+		}
+		if p.err != nil {
+			yield(transport.Event{}, p.err)
+			return
+		}
+		yield(transport.Event{Type: transport.EventMessageStop, Response: whole}, nil)
+	}
+}
+
+// A turn of 4 calls that are streamed over 2 s and take 1 s each, 2 at once. One
+// after the other that is 2 s of stream and 2 s of tools; the least possible is
+// 3 s, since the last call is complete at 2 s.
+func TestReadOnlyToolsStartEarly(t *testing.T) {
+	for readOnly, want := range map[bool]time.Duration{false: 4 * time.Second, true: 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			client := &paced{gap: 500 * time.Millisecond, stop: "tool_use", calls: 4, t: t}
+			var ran atomic.Int64
+			tool := fake{name: "read", traits: tools.Traits{ReadOnly: readOnly}, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+				ran.Add(1)
+				time.Sleep(time.Second)
+				return tools.Text("x"), nil
+			}}
+			a, err := agent.New(agent.Options{Client: client, Model: "m", Tools: []tools.Tool{tool}, Limits: agent.Limits{Parallel: 2}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			run := a.Run(context.Background(), "go")
+			starts := 0
+			for ev, err := range run.Events() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if ev.Type == agent.EventToolStart {
+					starts++
+				}
+			}
+			if took := time.Since(began); took != want || ran.Load() != 4 || starts != 4 {
+				t.Errorf("read-only %v: took %v, want %v; ran %d, started %d", readOnly, took, want, ran.Load(), starts)
+			}
+			checkValid(t, run.Log())
+		})
+	}
+}
+
+func TestEarlyStartsAreThrownAwayWithTheResponse(t *testing.T) {
+	for _, p := range []*paced{
+		{stop: "max_tokens"}, {stop: "refusal"}, {stop: "tool_use", err: context.DeadlineExceeded},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p.gap, p.calls, p.t = time.Second, 2, t
+			tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+				<-ctx.Done()
+				return tools.Text("must not be seen"), nil
+			}}
+			a, err := agent.New(agent.Options{Client: p, Model: "m", Tools: []tools.Tool{tool}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, _ := a.Run(context.Background(), "go").Result()
+			checkValid(t, res.Log)
+			for _, m := range res.Log.Messages() {
+				for _, b := range m.Content {
+					if strings.Contains(string(b.Raw()), "must not be seen") {
+						t.Errorf("stop %s: %s", p.stop, b.Raw())
+					}
+				}
+			}
+		})
+	}
+}
