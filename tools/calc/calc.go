@@ -1,0 +1,189 @@
+package calc
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
+
+	"github.com/whorl-go/whorl/tools"
+)
+
+// Bounds of an evaluation. There are no loops, so the length bounds the steps
+// and the depth too.
+const (
+	maxLength = 2000 // characters of an expression
+	maxBits   = 8192 // of a numerator or denominator: about 2,400 digits
+	maxList   = 1000 // elements
+)
+
+// Options configure the tool. The zero value is fit for use.
+type Options struct {
+	// Name is what the model calls the tool by; empty means "calculate".
+	Name string
+	// Now is the clock behind today(). Nil means that there is none: results then
+	// depend on the expression alone.
+	Now func() time.Time
+}
+
+const description = `Evaluates an expression exactly. Numbers are decimals without rounding: 0.1 + 0.2 is 0.3.
+Operators: + - * / % ** (power), comparisons, and/or/not, c ? a : b, lists [1, 2, 3], let x = 2; x * x.
+Functions: abs, round(x, digits), floor, ceil, sqrt, exp, ln, log10, sin, cos, tan, pi, min, max, sum, mean, median, len, gcd, factorial.
+Dates: date("2026-01-31") plus or minus a number of days; the difference of two dates is a number of days; year, month, day, weekday, addMonths(date, n).`
+
+type input struct {
+	Expression string `json:"expression" jsonschema_description:"For instance: round(1234.56 * 0.19, 2), or date(\"2026-03-01\") - date(\"2026-02-01\")" jsonschema:"minLength=1,maxLength=2000"`
+}
+
+// New makes the tool.
+func New(o Options) *tools.FuncTool {
+	name, about := o.Name, description
+	if name == "" {
+		name = "calculate"
+	}
+	if o.Now != nil {
+		about += " today() is today's date."
+	}
+	return tools.Func(name, about, func(ctx context.Context, in input) (string, error) {
+		return o.Evaluate(ctx, in.Expression)
+	}, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+}
+
+// Evaluate evaluates an expression and writes the result as the model sees it:
+// a number with all its digits or, if it has no end, as an approximation and a
+// fraction.
+func (o Options) Evaluate(ctx context.Context, expression string) (result string, err error) {
+	if n := utf8.RuneCountInString(expression); n > maxLength {
+		return "", fmt.Errorf("the expression has %d characters; at most %d are read", n, maxLength)
+	}
+	source := markLongIntegers(expression)
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return "", fmt.Errorf("the expression can't be read: %w", err)
+	}
+	e := &evaluator{ctx: ctx, source: []rune(source), now: o.Now, variables: map[string]value{}}
+	v, err := e.eval(tree.Node)
+	if err != nil {
+		return "", err
+	}
+	return write(v), nil
+}
+
+var quotedOrInteger = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`" + `|\d[\d_.eExX]*`)
+
+// markLongIntegers writes ".0" behind integers that the parser, which reads 64
+// bits, would refuse. The evaluator reads the digits, not the parser's value.
+func markLongIntegers(expression string) string {
+	return quotedOrInteger.ReplaceAllStringFunc(expression, func(s string) string {
+		if len(s) >= 19 && len(s) < 300 && strings.Trim(s, "0123456789_") == "" {
+			return s + ".0"
+		}
+		return s
+	})
+}
+
+// evaluator evaluates one expression.
+type evaluator struct {
+	ctx       context.Context
+	source    []rune
+	now       func() time.Time
+	variables map[string]value
+}
+
+// eval evaluates a node of the expression.
+func (e *evaluator) eval(node ast.Node) (value, error) {
+	if e.ctx.Err() != nil {
+		return nil, context.Cause(e.ctx)
+	}
+	switch n := node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		at := n.Location()
+		return parseNumber(string(e.source[at.From:at.To]))
+	case *ast.BoolNode:
+		return n.Value, nil
+	case *ast.StringNode:
+		return n.Value, nil
+	case *ast.IdentifierNode:
+		if v, ok := e.variables[n.Value]; ok {
+			return v, nil
+		}
+		return e.call(n.Value, nil)
+	case *ast.UnaryNode:
+		return e.unary(n)
+	case *ast.BinaryNode:
+		return e.binary(n)
+	case *ast.ConditionalNode:
+		cond, err := e.truth(n.Cond)
+		if err != nil {
+			return nil, err
+		}
+		if cond {
+			return e.eval(n.Exp1)
+		}
+		return e.eval(n.Exp2)
+	case *ast.VariableDeclaratorNode:
+		v, err := e.eval(n.Value)
+		if err != nil {
+			return nil, err
+		}
+		e.variables[n.Name] = v
+		return e.eval(n.Expr)
+	case *ast.SequenceNode:
+		var last value
+		for _, sub := range n.Nodes {
+			var err error
+			if last, err = e.eval(sub); err != nil {
+				return nil, err
+			}
+		}
+		return last, nil
+	case *ast.ArrayNode:
+		return e.list(n.Nodes)
+	case *ast.BuiltinNode:
+		return e.call(n.Name, n.Arguments)
+	case *ast.CallNode:
+		if callee, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return e.call(callee.Value, n.Arguments)
+		}
+	}
+	return nil, fmt.Errorf("%s: this calculator has numbers, lists and dates only", brief(node.String()))
+}
+
+func (e *evaluator) list(nodes []ast.Node) (value, error) {
+	if len(nodes) > maxList {
+		return nil, fmt.Errorf("a list of %d; at most %d are taken", len(nodes), maxList)
+	}
+	list := make([]value, len(nodes))
+	for i, n := range nodes {
+		v, err := e.eval(n)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = v
+	}
+	return list, nil
+}
+
+func (e *evaluator) truth(node ast.Node) (bool, error) {
+	v, err := e.eval(node)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(bool)
+	if !ok {
+		return false, fmt.Errorf("%s is %s, not true or false", brief(node.String()), kindOf(v))
+	}
+	return b, nil
+}
+
+func brief(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "…"
+	}
+	return s
+}
