@@ -1,0 +1,62 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/tools"
+)
+
+type verdict struct {
+	Bug   bool     `json:"bug"`
+	Lines []int64  `json:"lines"`
+	Why   string   `json:"why" jsonschema_description:"One sentence"`
+	Tags  []string `json:"tags,omitempty"`
+}
+
+func TestAskWithTools(t *testing.T) {
+	s := &script{replies: []any{
+		reply(t, "tool_use", use("a", "echo", `{}`)),
+		reply(t, "end_turn", text(`{"bug":true,"lines":[9007199254740993],"why":"off by one"}`)),
+	}}
+	v, res, err := agent.Ask[verdict](context.Background(), newAgent(t, s, agent.Options{Effort: "low"}, echo("echo")), "is it?")
+	if err != nil || !v.Bug || len(v.Lines) != 1 || v.Lines[0] != 9007199254740993 || res.Steps != 2 {
+		t.Fatalf("%+v after %d steps: %v", v, res.Steps, err)
+	}
+	for i, req := range s.requests {
+		oc := req.OutputConfig
+		if oc == nil || oc.Effort != "low" || !strings.Contains(string(oc.Format), `"additionalProperties":false`) {
+			t.Errorf("request %d: output_config %+v", i, oc)
+		}
+	}
+}
+
+func TestAskForWhatIsNoObject(t *testing.T) {
+	s := &script{replies: []any{reply(t, "end_turn", text(`{"value":["a","b"]}`))}}
+	v, _, err := agent.Ask[[]string](context.Background(), newAgent(t, s, agent.Options{}), "list")
+	if err != nil || len(v) != 2 {
+		t.Fatalf("%v, %v", v, err)
+	}
+}
+
+func TestAnswersThatDoNotFit(t *testing.T) {
+	for answer, want := range map[string]string{
+		`not json`:                                "not valid JSON",
+		`{"bug":"yes","lines":[],"why":""}`:       "bug: expected boolean",
+		`{"bug":true,"lines":[]}`:                 "why",
+		`{"bug":true,"lines":[1.5],"why":"frac"}`: "lines[0]",
+	} {
+		s := &script{replies: []any{reply(t, "end_turn", text(answer))}}
+		_, res, err := agent.Ask[verdict](context.Background(), newAgent(t, s, agent.Options{}), "is it?")
+		var bad *tools.AnswerError
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), want) || res.Text != answer {
+			t.Errorf("%s: result %q, error %v, want %q", answer, res.Text, err, want)
+		}
+	}
+	if _, res, err := agent.Ask[chan int](context.Background(), newAgent(t, &script{}, agent.Options{}), "x"); err == nil || res == nil {
+		t.Error("an answer of type chan was taken")
+	}
+}

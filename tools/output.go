@@ -1,0 +1,92 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An Output is the shape of a typed answer: what the service is told of it, and
+// how the answer's text is read.
+type Output[T any] struct {
+	format  json.RawMessage
+	schema  *inputSchema
+	wrapped bool
+}
+
+// wrapped is the object around a type that is not one, since the answer must be
+// an object.
+type wrapped[T any] struct {
+	Value T `json:"value"`
+}
+
+// NewOutput reflects T. It fails if T has no schema, or one that the service
+// can't compile (reference §11), and says which field it is.
+func NewOutput[T any]() (*Output[T], error) {
+	o := new(Output[T])
+	t := reflect.TypeFor[T]()
+	raw, err := reflectSchema(t)
+	if !isObject(t) {
+		o.wrapped = true
+		raw, err = reflectSchema(reflect.TypeFor[wrapped[T]]())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("answer of type %s: %w", t, err)
+	}
+	if o.schema, err = compileSchema(raw); err != nil {
+		return nil, fmt.Errorf("answer of type %s: %w", t, err)
+	}
+	strict, err := strictSchema(raw)
+	if err != nil {
+		return nil, fmt.Errorf("answer of type %s: %w", t, err)
+	}
+	o.format = append(append(json.RawMessage(`{"type":"json_schema","schema":`), strict...), '}')
+	return o, nil
+}
+
+func isObject(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if _, known, _ := wellKnown(t, ""); known {
+		return false
+	}
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
+}
+
+// Format is the request's output_config.format.
+func (o *Output[T]) Format() json.RawMessage { return o.format }
+
+// Parse reads an answer. It checks it first, because a refusal or max_tokens may
+// leave one that doesn't fit (reference §11); the error is an [*AnswerError].
+func (o *Output[T]) Parse(text string) (T, error) {
+	var zero T
+	raw := json.RawMessage(strings.TrimSpace(text))
+	if problems := o.schema.check(raw); len(problems) > 0 {
+		return zero, &AnswerError{Text: text, Problems: problems}
+	}
+	if o.wrapped {
+		raw = rawjson.Get(raw, "value")
+	}
+	v, err := decode[T](raw)
+	if err != nil {
+		return zero, &AnswerError{Text: text, Problems: []Problem{{Message: err.Error()}}}
+	}
+	return v, nil
+}
+
+// An AnswerError says how an answer doesn't fit the type that was asked for.
+type AnswerError struct {
+	Text     string
+	Problems []Problem
+}
+
+// Error lists the problems, without the answer's text.
+func (e *AnswerError) Error() string {
+	list := ArgumentError{Problems: e.Problems}
+	_, problems, _ := strings.Cut(list.Error(), "\n")
+	return "the answer does not fit the type that was asked for:\n" + problems
+}
