@@ -19,6 +19,7 @@ type assembler struct {
 	done    []doneBlock
 	open    []openBlock // in use are those with a start; the others keep their buffers
 	cut     []string
+	again   bool // the message began anew
 }
 
 type doneBlock struct {
@@ -43,7 +44,7 @@ type openBlock struct {
 // reset prepares the assembler for another stream and keeps small buffers.
 func (a *assembler) reset() {
 	clear(a.done)
-	a.message, a.done, a.cut = nil, a.done[:0], nil
+	a.message, a.done, a.cut, a.again = nil, a.done[:0], nil, false
 	for i := range a.open {
 		a.open[i].release()
 	}
@@ -112,23 +113,15 @@ func (a *assembler) apply(name, data []byte) (Event, error) {
 }
 
 func (a *assembler) begin(message []byte) (*Response, error) {
-	if len(a.done) > 0 || a.inUse() {
-		return nil, errors.New("message_start in the middle of a message")
+	if a.message != nil {
+		a.reset()
+		a.again = true
 	}
 	if len(message) == 0 || message[0] != '{' {
 		return nil, errors.New("message_start without a message")
 	}
 	a.message = bytes.Clone(message)
 	return parseResponse(a.message)
-}
-
-func (a *assembler) inUse() bool {
-	for i := range a.open {
-		if a.open[i].start != nil {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *assembler) find(index int) *openBlock {
@@ -259,88 +252,74 @@ func (o *openBlock) close() (b Block, cut bool) {
 	if len(o.text) == 0 && len(input) == 0 && len(o.signature) == 0 && len(o.citations) == 0 && o.over == nil {
 		return newBlock(o.start), false
 	}
-	j := joiner{dst: make([]byte, 0, len(o.start)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)}
-	j.dst = append(j.dst, '{')
 	textKey := "text"
 	if o.typ == TypeThinking {
 		textKey = "thinking"
 	}
 	var hasText, hasInput, hasSignature, hasCitations bool
-	for key, v := range rawjson.Fields(o.start) {
+	raw := make([]byte, 0, len(o.start)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)
+	raw = rawjson.Rewrite(raw, o.start, func(dst, key, v []byte) []byte {
 		switch k := string(key); {
 		case k == textKey && len(o.text) > 0:
 			hasText = true
-			j.joined(textKey, v, o.text)
+			return appendJoined(dst, v, o.text)
 		case k == "input" && len(input) > 0:
 			hasInput = true
-			j.member(key, input)
+			return append(dst, input...)
 		case k == "signature" && len(o.signature) > 0:
 			hasSignature = true
-			j.member(key, o.signature)
+			return append(dst, o.signature...)
 		case k == "citations" && len(o.citations) > 0:
 			hasCitations = true
-			j.list("citations", v, o.citations)
-		default:
-			if over := rawjson.Get(o.over, k); over != nil && k != "type" {
+			return appendList(dst, v, o.citations)
+		case o.over != nil && k != "type":
+			if over := rawjson.Get(o.over, k); over != nil {
 				v = over
 			}
-			j.member(key, v)
 		}
-	}
+		return append(dst, v...)
+	})
+	// Members that the start lacks go to the end.
+	raw = raw[:bytes.LastIndexByte(raw, '}')]
 	if len(o.text) > 0 && !hasText {
-		j.joined(textKey, nil, o.text)
+		raw = appendJoined(appendKey(raw, textKey), nil, o.text)
 	}
 	if len(input) > 0 && !hasInput {
-		j.member([]byte("input"), input)
+		raw = append(appendKey(raw, "input"), input...)
 	}
 	if len(o.signature) > 0 && !hasSignature {
-		j.member([]byte("signature"), o.signature)
+		raw = append(appendKey(raw, "signature"), o.signature...)
 	}
 	if len(o.citations) > 0 && !hasCitations {
-		j.list("citations", nil, o.citations)
+		raw = appendList(appendKey(raw, "citations"), nil, o.citations)
 	}
 	for key, v := range rawjson.Fields(o.over) {
 		if string(key) != "type" && rawjson.Get(o.start, string(key)) == nil {
-			j.member(key, v)
+			raw = append(appendKey(raw, string(key)), v...)
 		}
 	}
-	return newBlock(append(j.dst, '}')), cut
+	return newBlock(append(raw, '}')), cut
 }
 
-// A joiner writes the members of an object, keys as they stand.
-type joiner struct{ dst []byte }
-
-func (j *joiner) key(key string) {
-	if len(j.dst) > 1 {
-		j.dst = append(j.dst, ',')
-	}
-	j.dst = append(j.dst, '"')
-	j.dst = append(j.dst, key...)
-	j.dst = append(j.dst, '"', ':')
+// appendKey begins a further member of an object that has some.
+func appendKey(dst []byte, key string) []byte {
+	dst = append(append(dst, ',', '"'), key...)
+	return append(dst, '"', ':')
 }
 
-func (j *joiner) member(key, value []byte) {
-	j.key(string(key))
-	j.dst = append(j.dst, value...)
+// appendJoined writes a string: what a quoted one holds, and more that is escaped already.
+func appendJoined(dst, quoted, more []byte) []byte {
+	dst = append(append(dst, '"'), rawjson.Inner(quoted)...)
+	return append(append(dst, more...), '"')
 }
 
-// joined writes a string: what a quoted one holds, and more that is escaped already.
-func (j *joiner) joined(key string, quoted, more []byte) {
-	j.key(key)
-	j.dst = append(j.dst, '"')
-	j.dst = append(j.dst, rawjson.Inner(quoted)...)
-	j.dst = append(j.dst, more...)
-	j.dst = append(j.dst, '"')
-}
-
-// list writes an array: the elements of one, and more.
-func (j *joiner) list(key string, array, more []byte) {
-	j.key(key)
-	j.dst = append(j.dst, '[')
+// appendList writes an array: the elements of one, and more.
+func appendList(dst, array, more []byte) []byte {
+	dst = append(dst, '[')
 	for e := range rawjson.Elements(array) {
-		j.dst = append(append(j.dst, e...), ',')
+		dst = append(append(dst, e...), ',')
 	}
-	j.dst = append(append(j.dst, more...), ']')
+	return append(append(dst, more...), ']')
 }
 
 // messageDelta lays what came last over the message: the members of delta, the
@@ -368,21 +347,24 @@ func (a *assembler) messageDelta(data, delta, usage []byte) error {
 
 // layOver is [rawjson.Merge], but a null never replaces a value.
 func layOver(base, over []byte) []byte {
-	some := []byte{'{'}
+	var some []byte
 	for key, v := range rawjson.Fields(over) {
 		if !rawjson.IsNull(v) || rawjson.IsNull(rawjson.Get(base, string(key))) {
-			j := joiner{dst: some}
-			j.member(key, v)
-			some = j.dst
+			some = append(appendKey(some, string(key)), v...)
 		}
 	}
+	if some == nil {
+		return base
+	}
+	some[0] = '{' // in place of the first comma
 	return rawjson.Merge(base, append(some, '}'))
 }
 
+// object makes an object of one member.
 func object(key string, value []byte) []byte {
-	j := joiner{dst: []byte{'{'}}
-	j.member([]byte(key), value)
-	return append(j.dst, '}')
+	out := append(appendKey(nil, key), value...)
+	out[0] = '{'
+	return append(out, '}')
 }
 
 // finish makes the response. Blocks that were never stopped end here.

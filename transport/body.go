@@ -45,7 +45,27 @@ type splice struct {
 // breakpoints: one that points nowhere, or at a block that takes no mark
 // (reference §8.1), more than 4 of them, or a 1h mark after a 5m mark.
 func (r *Request) Body(stream bool) (*Body, error) {
-	head, err := r.appendHead(make([]byte, 0, 512), stream)
+	if r.MaxTokens < 0 {
+		return nil, fmt.Errorf("request: max_tokens is %d; it must be positive, or 0 to warm the cache without an answer", r.MaxTokens)
+	}
+	return r.lay(func(w *headWriter) {
+		w.dst = append(w.dst, `,"max_tokens":`...)
+		w.dst = strconv.AppendInt(w.dst, int64(r.MaxTokens), 10)
+		if stream {
+			w.dst = append(w.dst, `,"stream":true`...)
+		}
+		r.writePromptParameters(w)
+		r.writeOtherParameters(w)
+	})
+}
+
+// CountBody lays out the request for the count_tokens endpoint, which takes only
+// what bears on the prompt (late 2026 §14).
+func (r *Request) CountBody() (*Body, error) { return r.lay(r.writePromptParameters) }
+
+// lay makes a Body whose head begins with the model and goes on as write says.
+func (r *Request) lay(write func(*headWriter)) (*Body, error) {
+	head, err := r.head(write)
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
@@ -132,22 +152,20 @@ func (r *bodyReader) Close() error {
 	return nil
 }
 
-// appendHead writes the parameters, all that is neither tools, system nor
-// messages, without a closing brace.
-func (r *Request) appendHead(dst []byte, stream bool) ([]byte, error) {
+// head writes the parameters, all that is neither tools, system nor messages,
+// without a closing brace.
+func (r *Request) head(write func(*headWriter)) ([]byte, error) {
 	if r.Model == "" {
 		return nil, errors.New("no model given")
 	}
-	if r.MaxTokens < 0 {
-		return nil, fmt.Errorf("max_tokens is %d; it must be positive, or 0 to warm the cache without an answer", r.MaxTokens)
-	}
-	w := headWriter{dst: append(dst, `{"model":`...)}
+	w := headWriter{dst: append(make([]byte, 0, 512), `{"model":`...)}
 	w.dst = rawjson.AppendString(w.dst, r.Model)
-	w.dst = append(w.dst, `,"max_tokens":`...)
-	w.dst = strconv.AppendInt(w.dst, int64(r.MaxTokens), 10)
-	if stream {
-		w.dst = append(w.dst, `,"stream":true`...)
-	}
+	write(&w)
+	return w.dst, w.err
+}
+
+// writePromptParameters writes the parameters that bear on the prompt.
+func (r *Request) writePromptParameters(w *headWriter) {
 	if r.ToolChoice != nil {
 		w.value("tool_choice", r.ToolChoice)
 	}
@@ -157,6 +175,17 @@ func (r *Request) appendHead(dst []byte, stream bool) ([]byte, error) {
 	if r.OutputConfig != nil {
 		w.value("output_config", r.OutputConfig)
 	}
+	if r.CacheControl != nil {
+		w.dst = append(w.dst, markText(r.CacheControl.TTL)...)
+	}
+	w.text("speed", r.Speed)
+	w.raw("context_management", r.ContextManagement)
+	w.raw("compaction", r.Compaction)
+	w.raw("mcp_servers", r.MCPServers)
+}
+
+// writeOtherParameters writes the rest.
+func (r *Request) writeOtherParameters(w *headWriter) {
 	if len(r.StopSequences) > 0 {
 		w.value("stop_sequences", r.StopSequences)
 	}
@@ -165,7 +194,6 @@ func (r *Request) appendHead(dst []byte, stream bool) ([]byte, error) {
 		w.dst = append(rawjson.AppendString(w.dst, r.UserID), '}')
 	}
 	w.text("service_tier", r.ServiceTier)
-	w.text("speed", r.Speed)
 	w.text("inference_geo", r.InferenceGeo)
 	if r.Temperature != nil {
 		w.value("temperature", *r.Temperature)
@@ -176,13 +204,7 @@ func (r *Request) appendHead(dst []byte, stream bool) ([]byte, error) {
 	if r.TopK != nil {
 		w.value("top_k", *r.TopK)
 	}
-	if r.CacheControl != nil {
-		w.dst = append(w.dst, markText(r.CacheControl.TTL)...)
-	}
 	w.raw("container", r.Container)
-	w.raw("context_management", r.ContextManagement)
-	w.raw("compaction", r.Compaction)
-	w.raw("mcp_servers", r.MCPServers)
 	w.raw("fallbacks", r.Fallbacks)
 	if r.Diagnostics != nil {
 		w.dst = append(w.dst, `,"diagnostics":{"previous_message_id":`...)
@@ -194,12 +216,18 @@ func (r *Request) appendHead(dst []byte, stream bool) ([]byte, error) {
 		w.dst = append(w.dst, '}')
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Extra)) {
-		if rawjson.Get(append(slices.Clip(w.dst), '}'), key) != nil || key == "tools" || key == "system" || key == "messages" {
-			return nil, fmt.Errorf("extra: %q has a field of its own in Request; set that", key)
+		if slices.Contains(ownMembers, key) {
+			w.err = cmp.Or(w.err, fmt.Errorf("extra: %q has a field of its own in Request; set that", key))
 		}
 		w.raw(key, r.Extra[key])
 	}
-	return w.dst, w.err
+}
+
+// ownMembers are the members of a request that have a field or a parameter here.
+var ownMembers = []string{
+	"model", "max_tokens", "stream", "tools", "system", "messages", "tool_choice", "thinking", "output_config",
+	"stop_sequences", "metadata", "service_tier", "speed", "inference_geo", "temperature", "top_p", "top_k",
+	"cache_control", "container", "context_management", "compaction", "mcp_servers", "fallbacks", "diagnostics",
 }
 
 // A headWriter appends members to an object that has some already.

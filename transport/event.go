@@ -17,9 +17,10 @@ const (
 	EventMessageStop       = "message_stop"
 	EventPing              = "ping"
 
-	// EventRestarted is not the service's: a client sends it where a stream broke
-	// after it had delivered something and the whole request was sent again, as the
-	// owner of the run had asked for. What was shown of the response is void.
+	// EventRestarted is not the service's: it is yielded where a stream broke after
+	// some of its events had been yielded and the whole request was sent again. What
+	// was shown of the response is void. Content is shown twice in this way only if
+	// the owner of the run had asked for it, or a proxy does it.
 	EventRestarted = "restarted"
 )
 

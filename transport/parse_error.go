@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"bytes"
+	"cmp"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -11,10 +13,15 @@ import (
 // ParseError makes an [*Error] of a response whose status isn't 200. The body
 // may be the service's own form, the bare form that its edge and some gateways
 // use (reference §1.5), or no JSON at all; then the message is its text and the
-// type follows from the status. It keeps body.
+// type follows from the status. A status of 0 means that none belongs to the
+// error; then it follows from the type. It keeps body.
 func ParseError(status int, body []byte) *Error {
 	e := &Error{Status: status}
 	e.read(body)
+	if status == 0 {
+		e.Type = cmp.Or(e.Type, TypeAPI)
+		e.Status = statusOfType(e.Type)
+	}
 	if e.Type == "" {
 		e.Type = typeOfStatus(status)
 	}
@@ -26,12 +33,8 @@ func ParseError(status int, body []byte) *Error {
 
 // streamedError makes an Error of an error event.
 func streamedError(data []byte) *Error {
-	e := &Error{InStream: true}
-	e.read(append([]byte(nil), data...))
-	if e.Type == "" {
-		e.Type = TypeAPI
-	}
-	e.Status = statusOfType(e.Type)
+	e := ParseError(0, bytes.Clone(data))
+	e.InStream = true
 	return e
 }
 

@@ -26,6 +26,10 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 // and carries the whole response. A stream that ends before it, can't be read, or
 // holds an error event ends in a [*StreamError].
 //
+// A second message_start, as proxies send that go on with another response of
+// their own, makes what came before void; [EventRestarted] is yielded in front of
+// it.
+//
 // Each event is valid until the next one is asked for. ReadStream doesn't read
 // behind message_stop.
 func ReadStream(r io.Reader) iter.Seq2[Event, error] {
@@ -44,6 +48,12 @@ func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 			if err != nil {
 				yield(Event{}, &StreamError{Err: err, Partial: d.asm.partial(), Delivered: delivered})
 				return
+			}
+			if d.asm.again {
+				d.asm.again = false
+				if !yield(Event{Type: EventRestarted}, nil) {
+					return
+				}
 			}
 			delivered = delivered || ev.delivers()
 			if !yield(ev, nil) || ev.Type == EventMessageStop {

@@ -13,8 +13,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// answer is a streamed response of one text.
-func answer(text string) string {
+// streamOf is a streamed response of one text.
+func streamOf(text string) string {
 	return start + delta(text) + end
 }
 
@@ -67,7 +67,7 @@ func TestStream(t *testing.T) {
 		w.Header().Set("Request-Id", "req_1")
 		w.Header().Set("Anthropic-Ratelimit-Requests-Remaining", "7")
 		w.Header().Set("Anthropic-Ratelimit-Requests-Reset", "2026-10-01T00:00:00Z")
-		io.WriteString(w, answer("hello"))
+		io.WriteString(w, streamOf("hello"))
 	})
 	req := newRequest()
 	req.Betas = []string{"b1", "b2"}

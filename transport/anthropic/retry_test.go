@@ -94,7 +94,7 @@ func failure(status int, typ string) reply {
 }
 
 func TestRetries(t *testing.T) {
-	good := reply{status: 200, body: answer("hello")}
+	good := reply{status: 200, body: streamOf("hello")}
 	tests := []struct {
 		name    string
 		list    []reply
@@ -134,7 +134,7 @@ func TestRetries(t *testing.T) {
 		{name: "silent before the header", list: []reply{{hang: "header"}, good}, options: Options{HeaderTimeout: time.Minute}, sent: 2, least: time.Minute, most: time.Minute + time.Second},
 		{name: "silent in the stream", list: []reply{{status: 200, body: start, hang: "body"}, good}, sent: 2, least: 2 * time.Minute, most: 2*time.Minute + time.Second},
 		{name: "silent behind a delta", list: []reply{{status: 200, body: start + delta("x"), hang: "body"}, good}, sent: 1, fails: true},
-		{name: "open behind the end", list: []reply{{status: 200, body: answer("hello"), hang: "body"}}, sent: 1},
+		{name: "open behind the end", list: []reply{{status: 200, body: streamOf("hello"), hang: "body"}}, sent: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestCancel(t *testing.T) {
 func TestBreakClosesTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := 1; n <= 6; n++ {
-			r := &replies{t: t, list: []reply{{status: 200, body: answer("hello"), hang: "body"}}}
+			r := &replies{t: t, list: []reply{{status: 200, body: streamOf("hello"), hang: "body"}}}
 			i := 0
 			for range r.client(Options{}).Stream(t.Context(), newRequest()) {
 				if i++; i == n {
@@ -246,7 +246,7 @@ func TestBreakClosesTheBody(t *testing.T) {
 func TestLogHoldsNoSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		r := &replies{t: t, list: []reply{failure(529, "overloaded_error"), {status: 200, body: answer("private")}}}
+		r := &replies{t: t, list: []reply{failure(529, "overloaded_error"), {status: 200, body: streamOf("private")}}}
 		c := r.client(Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 		if _, err := transport.Create(t.Context(), c, newRequest()); err != nil {
 			t.Fatal(err)
@@ -304,7 +304,7 @@ func TestFromEnv(t *testing.T) {
 			}
 			continue
 		}
-		req, err := c.newRequest(t.Context(), http.MethodPost, "/v1/messages", nil, "")
+		req, err := c.request(t.Context(), bytesCall(http.MethodPost, "/v1/messages", nil))
 		if err != nil {
 			t.Fatal(err)
 		}

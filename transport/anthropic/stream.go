@@ -1,13 +1,11 @@
 package anthropic
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"mime"
 	"net/http"
 	"slices"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // maxWhole is the longest response that is not a stream, and maxErrorBody the
@@ -45,21 +44,21 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			yield(transport.Event{}, fmt.Errorf("anthropic: %w", err))
 			return
 		}
-		x := exchange{client: c, ctx: ctx, body: body, betas: c.betaHeader(req), yield: yield, began: time.Now()}
+		x := exchange{client: c, call: messageCall(body, c.betaHeader(req)), yield: yield, began: time.Now()}
 		for {
 			x.attempts++
-			err := x.attempt()
+			err := x.attempt(ctx)
 			if err == nil || x.stopped {
 				return
 			}
 			wait, again := c.retry(ctx, err, x.attempts)
 			if !again {
-				yield(transport.Event{}, x.final(err))
+				yield(transport.Event{}, withAttempts(err, x.attempts))
 				return
 			}
-			c.log.LogAttrs(ctx, slog.LevelWarn, "request failed, retrying", slog.Int("attempt", x.attempts), slog.Duration("wait", wait), slog.Any("error", err))
+			c.logRetry(ctx, err, x.attempts, wait)
 			if ctxErr := pause(ctx, wait); ctxErr != nil {
-				yield(transport.Event{}, x.final(errors.Join(ctxErr, err)))
+				yield(transport.Event{}, withAttempts(errors.Join(ctxErr, err), x.attempts))
 				return
 			}
 			if x.shown {
@@ -72,12 +71,16 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 	}
 }
 
+func messageCall(body *transport.Body, betas string) *call {
+	return &call{method: http.MethodPost, path: "/v1/messages", betas: betas, length: body.Len(), body: func() (io.ReadCloser, error) {
+		return body.NewReader(), nil
+	}}
+}
+
 // An exchange is one call of Stream.
 type exchange struct {
 	client *Client
-	ctx    context.Context
-	body   *transport.Body
-	betas  string
+	call   *call
 	yield  func(transport.Event, error) bool
 
 	began    time.Time
@@ -90,46 +93,22 @@ type exchange struct {
 
 // attempt sends the request once and yields what comes. It returns nil after a
 // complete response, or if the caller stopped.
-func (x *exchange) attempt() error {
-	c := x.client
-	ctx, cancel := context.WithCancelCause(x.ctx)
-	defer cancel(nil)
+func (x *exchange) attempt(ctx context.Context) error {
 	x.meta = transport.Meta{Attempts: x.attempts}
-
-	req, err := c.newRequest(ctx, http.MethodPost, "/v1/messages", x.body, x.betas)
+	a, err := x.client.send(ctx, x.call)
 	if err != nil {
 		return err
 	}
-	header := startWatch(cancel, errHeader, c.headerTimeout)
-	resp, err := c.http.Do(req)
-	header.stop()
-	if err != nil {
-		return &connectionError{host: c.base.Host, err: cause(ctx, err)}
+	defer a.close()
+	x.meta.RequestID = a.header.Get("Request-Id")
+	x.meta.RateLimit = rateLimit(a.header)
+	if mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); mediaType == "application/json" {
+		return x.whole(a.body)
 	}
-	defer resp.Body.Close()
-	x.meta.RequestID = resp.Header.Get("Request-Id")
-	x.meta.RateLimit = rateLimit(resp.Header)
-	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.Int("status", resp.StatusCode), slog.String("request_id", x.meta.RequestID), slog.Int("attempt", x.attempts))
-
-	idle := startWatch(cancel, errIdle, c.idleTimeout)
-	defer idle.stop()
-	var in io.Reader = &watchedReader{ctx: ctx, r: resp.Body, watch: idle}
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		if in, err = gzip.NewReader(in); err != nil {
-			return &connectionError{host: c.base.Host, err: cause(ctx, err)}
-		}
-	}
-	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(in, maxErrorBody))
-		return responseError(resp, body)
-	}
-	if mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType == "application/json" {
-		return x.whole(in)
-	}
-	if err := x.stream(in); err != nil || x.stopped {
+	if err := x.stream(a.body); err != nil || x.stopped {
 		return err
 	}
-	drain(in, cancel)
+	drain(a)
 	return nil
 }
 
@@ -182,13 +161,12 @@ func (x *exchange) whole(in io.Reader) error {
 	if err != nil {
 		return &transport.StreamError{Err: err}
 	}
-	if strings.HasPrefix(string(raw[:min(len(raw), 64)]), `{"type":"error"`) {
-		e := transport.ParseError(http.StatusInternalServerError, raw)
-		return e
-	}
 	resp, err := transport.ParseResponse(raw)
 	if err != nil {
 		return &transport.StreamError{Err: err}
+	}
+	if rawjson.GetString(raw, "type") == "error" { // some gateways send it with status 200
+		return transport.ParseError(0, raw)
 	}
 	if !x.pass(transport.Event{Type: transport.EventMessageStart, Response: resp}) {
 		return nil
@@ -203,42 +181,18 @@ func (x *exchange) whole(in io.Reader) error {
 	return nil
 }
 
-// final adds to an error what only the end of all attempts knows.
-func (x *exchange) final(err error) error {
-	var refused *transport.Error
-	if errors.As(err, &refused) {
-		refused.Attempts = x.attempts
-		return err
-	}
-	var broken *transport.StreamError
-	if !errors.As(err, &broken) && x.attempts > 1 {
-		return fmt.Errorf("%w, after %d attempts", err, x.attempts)
-	}
-	return err
+// betaHeader is the anthropic-beta header of a request.
+func (c *Client) betaHeader(req *transport.Request) string { return joinBetas(c.requestBetas(req)) }
+
+// requestBetas lists the beta values of the client and of the request.
+func (c *Client) requestBetas(req *transport.Request) []string {
+	return slices.Concat(c.betas, req.Betas)
 }
 
-// newRequest makes a request with the client's headers.
-func (c *Client) newRequest(ctx context.Context, method, path string, body *transport.Body, betas string) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header = c.header.Clone()
-	if betas != "" {
-		req.Header.Set("Anthropic-Beta", betas)
-	}
-	if body != nil {
-		req.ContentLength = body.Len()
-		req.Body = body.NewReader()
-		req.GetBody = func() (io.ReadCloser, error) { return body.NewReader(), nil }
-	}
-	return req, nil
-}
-
-// betaHeader joins the beta values of the client and of the request.
-func (c *Client) betaHeader(req *transport.Request) string {
+// joinBetas joins beta values, each once.
+func joinBetas(betas []string) string {
 	var all []string
-	for _, b := range slices.Concat(c.betas, req.Betas) {
+	for _, b := range betas {
 		if b != "" && !slices.Contains(all, b) {
 			all = append(all, b)
 		}
@@ -248,8 +202,8 @@ func (c *Client) betaHeader(req *transport.Request) string {
 
 // drain reads the little that follows the last event, so that the connection
 // can be used again, but doesn't wait for it long.
-func drain(in io.Reader, cancel context.CancelCauseFunc) {
-	w := startWatch(cancel, errIdle, 200*time.Millisecond)
+func drain(a *answer) {
+	w := startWatch(a.cancel, errIdle, 200*time.Millisecond)
 	defer w.stop()
-	_, _ = io.CopyN(io.Discard, in, 4<<10)
+	_, _ = io.CopyN(io.Discard, a.body, 4<<10)
 }

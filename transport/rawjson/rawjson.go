@@ -114,6 +114,19 @@ func Span(text []byte, name string) (start, end int, ok bool) {
 	return start, end, ok
 }
 
+// Rewrite appends an object to dst as it stands, but for the values of its
+// members: write appends each of them, changed or not.
+func Rewrite(dst, text []byte, write func(dst, key, value []byte) []byte) []byte {
+	done := 0
+	scan(text, func(keyStart, keyEnd, from, to int) bool {
+		dst = append(dst, text[done:from]...)
+		dst = write(dst, text[keyStart+1:keyEnd-1], text[from:to])
+		done = to
+		return true
+	})
+	return append(dst, text[done:]...)
+}
+
 // GetString returns the named member of an object decoded as a string, or ""
 // if it is absent or not a string.
 func GetString(text []byte, name string) string {

@@ -1,0 +1,175 @@
+package anthropic
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A call is one request to the service, as it is sent at each attempt.
+type call struct {
+	method, path string
+	query        url.Values
+	betas        string
+	contentType  string // of the body, if it isn't JSON
+	length       int64
+	body         func() (io.ReadCloser, error) // nil: no body
+	once         bool                          // the body can't be read again
+}
+
+// bytesCall is a call whose body is in memory.
+func bytesCall(method, path string, body []byte) *call {
+	return &call{method: method, path: path, length: int64(len(body)), body: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(body)), nil
+	}}
+}
+
+// request makes the HTTP request of one attempt.
+func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
+	target := c.base.String() + k.path
+	if len(k.query) > 0 {
+		target += "?" + k.query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, k.method, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = c.header.Clone()
+	if k.betas != "" {
+		req.Header.Set("Anthropic-Beta", k.betas)
+	}
+	if k.contentType != "" {
+		req.Header.Set("Content-Type", k.contentType)
+	}
+	if k.body != nil {
+		if req.Body, err = k.body(); err != nil {
+			return nil, err
+		}
+		req.ContentLength = k.length
+		if !k.once {
+			req.GetBody = k.body
+		}
+	}
+	return req, nil
+}
+
+// An answer is a response of status 200 whose body is being read. It must be closed.
+type answer struct {
+	header http.Header
+	body   io.Reader // ends with an error if the context ends or nothing comes for too long
+
+	resp   *http.Response
+	cancel context.CancelCauseFunc
+	idle   watch
+}
+
+func (a *answer) close() {
+	a.idle.stop()
+	a.resp.Body.Close()
+	a.cancel(nil)
+}
+
+// send makes one attempt. An error of the service comes back as an [*transport.Error].
+func (c *Client) send(parent context.Context, k *call) (*answer, error) {
+	ctx, cancel := context.WithCancelCause(parent)
+	req, err := c.request(ctx, k)
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	header := startWatch(cancel, errHeader, c.headerTimeout)
+	resp, err := c.http.Do(req)
+	header.stop()
+	if err != nil {
+		err = &connectionError{host: c.base.Host, err: cause(ctx, err)}
+		cancel(nil)
+		return nil, err
+	}
+	a := &answer{header: resp.Header, resp: resp, cancel: cancel, idle: startWatch(cancel, errIdle, c.idleTimeout)}
+	a.body = &watchedReader{ctx: ctx, r: resp.Body, watch: a.idle}
+	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		// The client doesn't ask for it; some proxies send it all the same.
+		if a.body, err = gzip.NewReader(a.body); err != nil {
+			a.close()
+			return nil, &connectionError{host: c.base.Host, err: err}
+		}
+	}
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(a.body, maxErrorBody))
+		a.close()
+		return nil, responseError(resp, body)
+	}
+	return a, nil
+}
+
+// open sends a call, again after failures that may pass, until it is answered.
+func (c *Client) open(ctx context.Context, k *call) (*answer, error) {
+	for attempt := 1; ; attempt++ {
+		a, err := c.send(ctx, k)
+		if err == nil {
+			return a, nil
+		}
+		wait, again := c.retry(ctx, err, attempt)
+		if !again || k.once {
+			return nil, withAttempts(err, attempt)
+		}
+		c.logRetry(ctx, err, attempt, wait)
+		if ctxErr := pause(ctx, wait); ctxErr != nil {
+			return nil, withAttempts(errors.Join(ctxErr, err), attempt)
+		}
+	}
+}
+
+// fetch sends a call and decodes the JSON that comes back into v.
+func (c *Client) fetch(ctx context.Context, k *call, v any) error {
+	a, err := c.open(ctx, k)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	raw, err := io.ReadAll(io.LimitReader(a.body, maxWhole))
+	if err != nil {
+		return fmt.Errorf("anthropic: %s: %w", k.path, err)
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("anthropic: %s: the answer can't be read: %w", k.path, err)
+	}
+	return nil
+}
+
+func (c *Client) logRetry(ctx context.Context, err error, attempt int, wait time.Duration) {
+	c.log.LogAttrs(ctx, slog.LevelWarn, "request failed, retrying", slog.Int("attempt", attempt), slog.Duration("wait", wait), slog.Any("error", err))
+}
+
+// withAttempts adds to an error how often the request was sent.
+func withAttempts(err error, attempts int) error {
+	var refused *transport.Error
+	var broken *transport.StreamError
+	switch {
+	case errors.As(err, &refused):
+		refused.Attempts = attempts
+	case attempts > 1 && !errors.As(err, &broken):
+		return fmt.Errorf("%w, after %d attempts", err, attempts)
+	}
+	return err
+}
+
+// pathID escapes an id for use in a path. An id that would name another path is refused.
+func pathID(kind, id string) (string, error) {
+	if id == "" || strings.Trim(id, ".") == "" {
+		return "", fmt.Errorf("anthropic: %q is not the id of a %s", id, kind)
+	}
+	return url.PathEscape(id), nil
+}

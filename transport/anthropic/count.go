@@ -1,0 +1,28 @@
+package anthropic
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// CountTokens asks how many tokens the prompt of req has, without sending it to
+// a model. It is an estimate, costs nothing, and has a rate limit of its own
+// (reference §12). Parameters that don't bear on the prompt are left out.
+func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, error) {
+	body, err := req.CountBody()
+	if err != nil {
+		return 0, fmt.Errorf("anthropic: %w", err)
+	}
+	k := &call{method: http.MethodPost, path: "/v1/messages/count_tokens", betas: c.betaHeader(req), length: body.Len(), body: func() (io.ReadCloser, error) {
+		return body.NewReader(), nil
+	}}
+	var counted struct {
+		InputTokens int `json:"input_tokens"`
+	}
+	err = c.fetch(ctx, k, &counted)
+	return counted.InputTokens, err
+}

@@ -1,0 +1,130 @@
+package anthropic
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A File is a file that the service keeps. Requests name it by its ID.
+type File struct {
+	ID           string    `json:"id"`
+	Filename     string    `json:"filename"`
+	MimeType     string    `json:"mime_type"`
+	SizeBytes    int64     `json:"size_bytes"`
+	CreatedAt    time.Time `json:"created_at"`
+	ExpiresAt    time.Time `json:"expires_at"` // zero: it stays
+	Downloadable bool      `json:"downloadable"`
+}
+
+// An Upload is a file to be sent to the service, of at most 500 MB.
+type Upload struct {
+	Filename string // at most 500 characters
+	MimeType string // empty means application/octet-stream
+	// Content is read once. If it is an [io.Seeker] a failed upload is sent again.
+	Content io.Reader
+	// ExpiresIn is when the service deletes the file; 0 means never.
+	ExpiresIn time.Duration
+}
+
+const filesPath = "/v1/files"
+
+// UploadFile sends a file.
+func (c *Client) UploadFile(ctx context.Context, u Upload) (File, error) {
+	if u.Filename == "" || u.Content == nil {
+		return File{}, errors.New("anthropic: upload: a file needs a Filename and Content")
+	}
+	var head bytes.Buffer
+	w := multipart.NewWriter(&head)
+	if u.ExpiresIn > 0 {
+		_ = w.WriteField("expires_in_seconds", strconv.FormatInt(int64(u.ExpiresIn/time.Second), 10))
+	}
+	part := make(textproto.MIMEHeader)
+	part.Set("Content-Disposition", fmt.Sprintf(`form-data; name="file"; filename="%s"`, quoteEscaper.Replace(u.Filename)))
+	part.Set("Content-Type", cmp.Or(u.MimeType, "application/octet-stream"))
+	_, _ = w.CreatePart(part)
+	tail := "\r\n--" + w.Boundary() + "--\r\n"
+
+	k := &call{method: http.MethodPost, path: filesPath, contentType: w.FormDataContentType(), length: -1}
+	seeker, ok := u.Content.(io.Seeker)
+	k.once = !ok
+	var start int64
+	if ok {
+		var err error
+		if start, err = seeker.Seek(0, io.SeekCurrent); err != nil {
+			return File{}, fmt.Errorf("anthropic: upload %s: %w", u.Filename, err)
+		}
+	}
+	k.body = func() (io.ReadCloser, error) {
+		if seeker != nil {
+			if _, err := seeker.Seek(start, io.SeekStart); err != nil {
+				return nil, err
+			}
+		}
+		return io.NopCloser(io.MultiReader(bytes.NewReader(head.Bytes()), u.Content, strings.NewReader(tail))), nil
+	}
+	var f File
+	err := c.fetch(ctx, k, &f)
+	return f, err
+}
+
+var quoteEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A")
+
+// File asks about a file.
+func (c *Client) File(ctx context.Context, id string) (File, error) {
+	var f File
+	err := c.file(ctx, http.MethodGet, id, &f)
+	return f, err
+}
+
+// DeleteFile deletes a file.
+func (c *Client) DeleteFile(ctx context.Context, id string) error {
+	var deleted struct{}
+	return c.file(ctx, http.MethodDelete, id, &deleted)
+}
+
+func (c *Client) file(ctx context.Context, method, id string, v any) error {
+	id, err := pathID("file", id)
+	if err != nil {
+		return err
+	}
+	return c.fetch(ctx, &call{method: method, path: filesPath + "/" + id}, v)
+}
+
+// Files lists the files, newest first.
+func (c *Client) Files(ctx context.Context) iter.Seq2[File, error] {
+	return list[File](ctx, c, filesPath, "1000")
+}
+
+// DownloadFile reads the content of a file that code execution or a skill has
+// made; files that were uploaded can't be downloaded. The reader must be closed.
+func (c *Client) DownloadFile(ctx context.Context, id string) (io.ReadCloser, error) {
+	id, err := pathID("file", id)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.open(ctx, &call{method: http.MethodGet, path: filesPath + "/" + id + "/content"})
+	if err != nil {
+		return nil, err
+	}
+	return &download{a}, nil
+}
+
+type download struct{ a *answer }
+
+func (d *download) Read(p []byte) (int, error) { return d.a.body.Read(p) }
+
+func (d *download) Close() error {
+	d.a.close()
+	return nil
+}

@@ -1,0 +1,128 @@
+package anthropic
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// ModelInfo is what the service says of a model (late 2026 §1.2).
+type ModelInfo struct {
+	ID          string    `json:"id"`
+	DisplayName string    `json:"display_name"`
+	CreatedAt   time.Time `json:"created_at"`
+	// Line is "haiku", "sonnet", "opus", "fable", "mythos" or empty.
+	Line string `json:"line"`
+	// Lifecycle is "active", "deprecated" or "retired".
+	Lifecycle      string    `json:"lifecycle"`
+	RetiresAt      time.Time `json:"retires_at"`
+	MaxInputTokens int       `json:"max_input_tokens"` // 0: not told
+	MaxTokens      int       `json:"max_tokens"`       // of output; 0: not told
+	// Capabilities is a tree of objects with a "supported" in each, or nil.
+	Capabilities json.RawMessage `json:"capabilities"`
+}
+
+// Supports looks a capability up by its path, for instance ("thinking",
+// "types", "adaptive"). What the service doesn't mention is Unknown.
+func (m ModelInfo) Supports(path ...string) transport.Support {
+	v := []byte(m.Capabilities)
+	for _, p := range path {
+		v = rawjson.Get(v, p)
+	}
+	switch string(rawjson.Get(v, "supported")) {
+	case "true":
+		return transport.Supported
+	case "false":
+		return transport.Unsupported
+	}
+	return transport.Unknown
+}
+
+// Model is the table's entry for the model, corrected by what the service says.
+// It can be given to [transport.LookupModel] and to [Options.Models].
+func (m ModelInfo) Model() transport.Model {
+	out, _ := transport.LookupModel(m.ID)
+	out.ID = m.ID
+	if m.MaxInputTokens > 0 {
+		out.ContextTokens = m.MaxInputTokens
+	}
+	if m.MaxTokens > 0 {
+		out.MaxOutputTokens = m.MaxTokens
+	}
+	correct := func(field *transport.Support, path ...string) {
+		if s := m.Supports(path...); s != transport.Unknown {
+			*field = s
+		}
+	}
+	correct(&out.Adaptive, "thinking", "types", "adaptive")
+	correct(&out.Enabled, "thinking", "types", "enabled")
+	correct(&out.Disabled, "thinking", "types", "disabled")
+	correct(&out.BetweenTools, "thinking", "types", "between_tools")
+	correct(&out.Effort, "effort")
+	correct(&out.Compaction, "compaction")
+	var levels []string
+	for _, level := range []string{"low", "medium", "high", "xhigh", "max"} {
+		if m.Supports("effort", level) == transport.Supported {
+			levels = append(levels, level)
+		}
+	}
+	if levels != nil {
+		out.Efforts = levels
+	}
+	return out
+}
+
+// Models lists the models that the key may use, newest first.
+func (c *Client) Models(ctx context.Context) iter.Seq2[ModelInfo, error] {
+	return list[ModelInfo](ctx, c, "/v1/models", "1000")
+}
+
+// Model asks for one model by its id or an alias.
+func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
+	var m ModelInfo
+	id, err := pathID("model", id)
+	if err == nil {
+		err = c.fetch(ctx, &call{method: http.MethodGet, path: "/v1/models/" + id}, &m)
+	}
+	return m, err
+}
+
+// list yields the entries of all pages of a list, of either way of paging that
+// the service has (reference §12, late 2026 §14). A page may be empty and not the last.
+func list[T any](ctx context.Context, c *Client, path, limit string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		query := url.Values{"limit": {limit}}
+		for {
+			var page struct {
+				Data     []T    `json:"data"`
+				HasMore  bool   `json:"has_more"`
+				LastID   string `json:"last_id"`
+				NextPage string `json:"next_page"`
+			}
+			if err := c.fetch(ctx, &call{method: http.MethodGet, path: path, query: query}, &page); err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			for _, v := range page.Data {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			switch {
+			case page.NextPage != "":
+				query.Set("page", page.NextPage)
+			case page.HasMore && page.LastID != "":
+				query.Set("after_id", page.LastID)
+			default:
+				return
+			}
+		}
+	}
+}
