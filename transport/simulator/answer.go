@@ -27,6 +27,7 @@ type answer struct {
 	number uint64 // of the response, for signatures
 	charge charge
 	prefix prefix
+	fault  Fault
 	turn   *Turn
 
 	begun      bool
@@ -72,7 +73,7 @@ func (a *answer) run() *Refusal {
 			return a.fail(err)
 		}
 		a.begin()
-		again := a.say(reply, i == mostIterations-1)
+		again := a.say(a.fault.change(reply), i == mostIterations-1)
 		if !again || a.stopped {
 			break
 		}
@@ -375,7 +376,11 @@ func (a *answer) sendCall(p Part, reply *Reply) []byte {
 	input := string(p.input)
 	cut := false
 	whole := input
-	if room := a.room(); len(input) > room {
+	room := a.room()
+	if p.truncated {
+		room = min(room, len(input)/2)
+	}
+	if len(input) > room {
 		input, cut = cutText(input, room), true
 		whole = string(closeJSON(input))
 	}

@@ -50,7 +50,7 @@ type promptCache struct {
 type charge struct {
 	input, read      int // tokens
 	write5m, write1h int
-	minimum          bool // something was marked but too short to be cached
+	tooShort         bool // something was marked, but below the minimum
 
 	writes []write // to be done once the response begins
 	start  time.Time
@@ -84,7 +84,7 @@ func (c *promptCache) price(positions []position, minimum int, now time.Time) ch
 			continue
 		}
 		if p.tokens < minimum {
-			ch.minimum = true
+			ch.tooShort = true
 			continue
 		}
 		lastMark = p.tokens

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -116,6 +115,7 @@ type Part struct {
 	citations []Citation
 	raw       json.RawMessage
 	toolset   string
+	truncated bool // only the first half of the input is sent, with max_tokens
 }
 
 type partKind int
@@ -203,32 +203,6 @@ type Citation struct {
 	Document   int
 	Start, End int
 }
-
-// Script is a Model that gives one reply after the other, to whichever request
-// comes. When they are used up it fails with a 500 that says so.
-func Script(replies ...Reply) Model { return &script{replies: replies} }
-
-type script struct {
-	mu      sync.Mutex
-	replies []Reply
-	next    int
-}
-
-func (s *script) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.next == len(s.replies) {
-		return nil, fmt.Errorf("the script has only %d replies", len(s.replies))
-	}
-	s.next++
-	return &s.replies[s.next-1], nil
-}
-
-// Say makes a Reply of one text.
-func Say(text string) Reply { return Reply{Content: []Part{Text(text)}} }
-
-// Do makes a Reply of tool calls, or any other parts.
-func Do(parts ...Part) Reply { return Reply{Content: parts} }
 
 // A Loop is a Model for load tests: it calls Tool in each of Turns steps,
 // Parallel times, and then says Answer. It counts the steps by the tool results

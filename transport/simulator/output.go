@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -21,6 +22,18 @@ type output interface {
 	fail(why *Refusal)
 	flush()
 	pieceSize(left int) int
+}
+
+// usage is what the response is billed for.
+func (a *answer) usage() transport.Usage {
+	c := a.charge
+	return transport.Usage{
+		InputTokens: int64(max(a.input, c.input)), CacheReadInputTokens: int64(c.read), CacheCreationInputTokens: int64(c.write5m + c.write1h),
+		CacheCreation:       transport.CacheCreation{Ephemeral5mInputTokens: int64(c.write5m), Ephemeral1hInputTokens: int64(c.write1h)},
+		OutputTokens:        int64(a.outTokens),
+		OutputTokensDetails: transport.OutputTokensDetails{ThinkingTokens: int64(a.thinkToken)},
+		ServerToolUse:       transport.ServerToolUsage{WebSearchRequests: int64(a.web.searches), WebFetchRequests: int64(a.web.fetches)},
+	}
 }
 
 // usageJSON is the usage of a whole message.
@@ -172,18 +185,47 @@ type stream struct {
 	next    int // bytes to buffer before the next write
 	index   int
 	pinged  bool
+	fault   Fault
+	events  int  // sent so far
+	broken  bool // by the fault: nothing more is sent
 }
 
-func newStream(w http.ResponseWriter, requestID string, seed uint64) *stream {
-	s := &stream{w: w, id: requestID, rng: rand.New(rand.NewPCG(seed, 1)), index: -1, next: 1}
+func newStream(w http.ResponseWriter, requestID string, seed uint64, fault Fault) *stream {
+	s := &stream{w: w, id: requestID, fault: fault, rng: rand.New(rand.NewPCG(seed, 1)), index: -1, next: 1}
 	s.flusher, _ = w.(http.Flusher)
 	return s
 }
 
 const spaces = "                "
 
-// event appends an event whose data is parts joined, padded as the service pads.
+// event sends an event whose data is parts joined, padded as the service pads.
 func (s *stream) event(name string, parts ...[]byte) {
+	if s.broken {
+		return
+	}
+	if s.events++; s.fault.AfterEvents > 0 && s.events == s.fault.AfterEvents+1 {
+		s.flush()
+		time.Sleep(s.fault.Stall)
+		if s.fault.Status != 0 {
+			s.fail(s.fault.refusal())
+			s.broken = true
+			return
+		}
+	}
+	if s.fault.NoStop && name == transport.EventMessageStop {
+		return
+	}
+	s.append(name, parts...)
+	if s.fault.Duplicate && (name == transport.EventMessageStart || name == transport.EventPing) {
+		s.append(name, parts...)
+	}
+	for len(s.buf) >= s.next {
+		s.write(s.next)
+		s.next = 64 + s.rng.IntN(4000)
+	}
+}
+
+func (s *stream) append(name string, parts ...[]byte) {
 	s.buf = append(s.buf, "event: "...)
 	s.buf = append(s.buf, name...)
 	s.buf = append(s.buf, "\ndata: "...)
@@ -192,10 +234,6 @@ func (s *stream) event(name string, parts ...[]byte) {
 	}
 	s.buf = append(s.buf, spaces[:s.rng.IntN(len(spaces))]...)
 	s.buf = append(s.buf, "\n\n"...)
-	for len(s.buf) >= s.next {
-		s.write(s.next)
-		s.next = 64 + s.rng.IntN(4000)
-	}
 }
 
 // write sends the first n buffered bytes.
@@ -256,7 +294,7 @@ func (s *stream) finish(a *answer) {
 }
 
 func (s *stream) fail(why *Refusal) {
-	s.event("error", why.body(s.id))
+	s.append("error", why.body(s.id))
 	s.flush()
 }
 

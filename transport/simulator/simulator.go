@@ -40,6 +40,12 @@ type Options struct {
 	// is bound to its prefix only where a request asks for it (reference §9.4).
 	OldAccount bool
 
+	// Faults are what goes wrong with the first requests, one after the other.
+	Faults []Fault
+	// FaultRate is the share of requests, 0 to 1, that get a fault drawn by Seed,
+	// behind those of Faults.
+	FaultRate float64
+
 	// Foreign takes thinking, encrypted content and ids that this simulator didn't
 	// make, such as those of a conversation recorded with the real service.
 	Foreign bool
@@ -63,9 +69,13 @@ type Exchange struct {
 	Model     string
 	Stream    bool
 	Messages  int // in the request
-	// Prompt counts of a response, in tokens.
-	Input, CacheRead, CacheWrite5m, CacheWrite1h, Output int
-	StopReason                                           transport.StopReason
+	Usage     transport.Usage
+	Cost      float64 // USD; 0 if the model's prices aren't known
+	// TooShort is true if something was marked for the cache, but the prefix was
+	// shorter than the model's minimum.
+	TooShort   bool
+	StopReason transport.StopReason
+	Fault      Fault
 }
 
 // A Server is the simulated service. It is an http.Handler for the paths under
@@ -76,7 +86,9 @@ type Server struct {
 	sealer sealer
 	cache  promptCache
 	pages  *pageIndex
-	count  atomic.Uint64
+	count  atomic.Uint64 // of ids
+
+	requests atomic.Uint64 // of POST /v1/messages, for faults
 
 	messages  *memo[*message]
 	toolLists *memo[*toolList]
@@ -133,14 +145,16 @@ const maxBody = 32 << 20
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	ex := Exchange{Start: s.now(), Method: req.Method, Path: req.URL.Path, RequestID: s.newID("req_"), Status: http.StatusOK}
 	began := time.Now()
+	if s.opts.Observe != nil {
+		defer func() { // a fault may leave by a panic
+			ex.Duration = time.Since(began)
+			s.opts.Observe(ex)
+		}()
+	}
 	w.Header().Set("Request-Id", ex.RequestID)
 	if why := s.route(w, req, &ex); why != nil {
 		ex.Refusal, ex.Status = why, why.Status
 		why.write(w, ex.RequestID)
-	}
-	if s.opts.Observe != nil {
-		ex.Duration = time.Since(began)
-		s.opts.Observe(ex)
 	}
 }
 
@@ -256,23 +270,33 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 	if why != nil {
 		return why
 	}
+	fault, why := s.fault(req)
+	if why != nil {
+		return why
+	}
+	ex.Fault = fault
+	if done, why := fault.before(w, req, ex.RequestID); done {
+		return why
+	}
+	w = fault.wrap(w)
 	a := &answer{
-		s: s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p,
+		fault: fault,
+		s:     s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p,
 		charge: s.cache.price(positions, r.model.MinCacheTokens, start),
 	}
 	a.number = hashString(seedKey, a.id)
 	a.turn = s.newTurn(r, positions)
 	s.setLimits(w.Header(), start)
 	if r.stream {
-		a.out = newStream(w, ex.RequestID, a.number)
+		a.out = newStream(w, ex.RequestID, a.number, fault)
 	} else {
 		a.out = &whole{w: w, id: ex.RequestID}
 	}
 	if why := a.run(); why != nil {
 		return why
 	}
-	ex.Input, ex.CacheRead, ex.CacheWrite5m, ex.CacheWrite1h = a.charge.input, a.charge.read, a.charge.write5m, a.charge.write1h
-	ex.Output, ex.StopReason = a.outTokens, a.stop
+	ex.Usage, ex.TooShort, ex.StopReason = a.usage(), a.charge.tooShort, a.stop
+	ex.Cost, _ = r.model.Cost(ex.Usage)
 	return nil
 }
 
@@ -333,11 +357,12 @@ func (s *Server) serveCount(w http.ResponseWriter, req *http.Request, account ui
 	if why != nil {
 		return why
 	}
+	tokens := 0
 	if n := len(positions); n > 0 {
-		ex.Input = positions[n-1].tokens
+		tokens = positions[n-1].tokens
 	}
 	writeJSON(w, struct {
 		InputTokens int `json:"input_tokens"`
-	}{ex.Input})
+	}{tokens})
 	return nil
 }

@@ -411,7 +411,9 @@ func (s tagged) check(c *checker, path string, v []byte) {
 			t.is.check(c, join(path, name), v)
 			return
 		}
-		expected = append(expected, "'"+t.name+"'")
+		if !strings.HasPrefix(t.name, "simulator_") {
+			expected = append(expected, "'"+t.name+"'")
+		}
 	}
 	c.fail(path, "Input tag '%s' found using 'type' does not match any of the expected tags: %s", name, strings.Join(expected, ", "))
 }

@@ -138,6 +138,7 @@ var objects = map[string]object{
 			{"container_upload", ref("RequestContainerUploadBlock")},
 			{"document", ref("RequestDocumentBlock")},
 			{"fallback", beta{"server-side-fallback-2026-06-01 server-side-fallback-2026-07-01", ref("RequestFallbackBlock")}},
+			{"simulator_note", anything{}},
 			{"image", ref("RequestImageBlock")},
 			{"mcp_tool_listing", beta{"mcp-client-2026-09-15", ref("RequestMCPToolListingBlock")}},
 			{"mcp_tool_result", beta{"mcp-client-2025-04-04 mcp-client-2025-11-20 mcp-client-2026-09-15", ref("RequestMCPToolResultBlock")}},

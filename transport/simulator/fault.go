@@ -1,0 +1,283 @@
+package simulator
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// FaultHeader is the request header that asks for a fault; see [ParseFault].
+const FaultHeader = "X-Simulator-Fault"
+
+// A Fault is something that goes wrong with an answer. The zero Fault is none.
+// Fields may be joined; those about events need a streamed answer.
+type Fault struct {
+	// Status answers with this status and the error that goes with it, in place of
+	// a response. With AfterEvents above 0 the error comes as an event of the stream.
+	Status int
+	// AfterEvents is how many events come before the error of Status, or before Stall.
+	AfterEvents int
+	// RetryAfter is sent with Status, in seconds.
+	RetryAfter time.Duration
+
+	Reset bool // close the connection without an answer
+	// CutAfter closes the connection after so many bytes of the answer's body.
+	CutAfter int
+	// Stall waits so long after AfterEvents events, or before the answer, and goes on.
+	Stall time.Duration
+	// Drip sends the answer in small pieces with this wait between them.
+	Drip time.Duration
+
+	Empty     bool // an end_turn without content, whatever the model would say
+	Truncate  bool // cut the last tool input in the middle, with max_tokens
+	Duplicate bool // send the message_start and the pings twice
+	NoStop    bool // leave out message_stop, and end the stream in good order
+	// ContentType is sent in place of the right one; the body is a page of HTML.
+	ContentType string
+}
+
+// ParseFault reads a fault as the header and the command line spell it: parts
+// joined by ";", each a name or a name=value. The names: status=529, after=3
+// (events), retry-after=2s, reset, cut=1200 (bytes), stall=5s, drip=10ms, empty,
+// truncate, duplicate, no-stop, content-type=text/html. "none" is no fault.
+func ParseFault(text string) (Fault, error) {
+	var f Fault
+	for part := range strings.SplitSeq(text, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		var err error
+		switch name {
+		case "", "none":
+		case "status":
+			f.Status, err = strconv.Atoi(value)
+		case "after":
+			f.AfterEvents, err = strconv.Atoi(value)
+		case "cut":
+			f.CutAfter, err = strconv.Atoi(value)
+		case "retry-after":
+			f.RetryAfter, err = time.ParseDuration(value)
+		case "stall":
+			f.Stall, err = time.ParseDuration(value)
+		case "drip":
+			f.Drip, err = time.ParseDuration(value)
+		case "reset":
+			f.Reset = true
+		case "empty":
+			f.Empty = true
+		case "truncate":
+			f.Truncate = true
+		case "duplicate":
+			f.Duplicate = true
+		case "no-stop":
+			f.NoStop = true
+		case "content-type":
+			f.ContentType = value
+		default:
+			return f, fmt.Errorf("fault %q: no fault is called %q", text, name)
+		}
+		if err != nil {
+			return f, fmt.Errorf("fault %q: %s: %w", text, name, err)
+		}
+	}
+	return f, nil
+}
+
+// String spells the fault as [ParseFault] reads it.
+func (f Fault) String() string {
+	var parts []string
+	add := func(yes bool, format string, args ...any) {
+		if yes {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(f.Status != 0, "status=%d", f.Status)
+	add(f.AfterEvents != 0, "after=%d", f.AfterEvents)
+	add(f.RetryAfter != 0, "retry-after=%s", f.RetryAfter)
+	add(f.Reset, "reset")
+	add(f.CutAfter != 0, "cut=%d", f.CutAfter)
+	add(f.Stall != 0, "stall=%s", f.Stall)
+	add(f.Drip != 0, "drip=%s", f.Drip)
+	add(f.Empty, "empty")
+	add(f.Truncate, "truncate")
+	add(f.Duplicate, "duplicate")
+	add(f.NoStop, "no-stop")
+	add(f.ContentType != "", "content-type=%s", f.ContentType)
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ";")
+}
+
+// refusal is the error that goes with the fault's status.
+func (f Fault) refusal() *Refusal {
+	switch f.Status {
+	case http.StatusTooManyRequests:
+		return RateLimited(f.RetryAfter)
+	case http.StatusInternalServerError:
+		return InternalError()
+	case http.StatusGatewayTimeout:
+		return &Refusal{Status: f.Status, Type: transport.TypeTimeout, Message: "Request timed out"}
+	case 529:
+		why := Overloaded()
+		why.RetryAfter = f.RetryAfter
+		return why
+	case http.StatusUnauthorized:
+		return &Refusal{Status: f.Status, Type: transport.TypeAuthentication, Message: "invalid x-api-key"}
+	case http.StatusForbidden:
+		return &Refusal{Status: f.Status, Type: transport.TypePermission, Message: "Your API key does not have permission to use the specified resource"}
+	case http.StatusConflict:
+		return &Refusal{Status: f.Status, Type: transport.TypeConflict, Message: "Conflict"}
+	}
+	if f.Status >= 500 {
+		why := InternalError()
+		why.Status, why.RetryAfter = f.Status, f.RetryAfter
+		return why
+	}
+	return &Refusal{Status: f.Status, Type: transport.TypeInvalidRequest, Message: "Invalid request data", RetryAfter: f.RetryAfter}
+}
+
+// someFault draws the fault for request n at the server's rate: faults that a
+// client either gets over or reports, none that changes what was said.
+func (s *Server) someFault(n uint64) Fault {
+	rng := rand.New(rand.NewPCG(s.opts.Seed, n))
+	if rng.Float64() >= s.opts.FaultRate {
+		return Fault{}
+	}
+	switch rng.IntN(10) {
+	case 0:
+		return Fault{Status: http.StatusTooManyRequests, RetryAfter: time.Second}
+	case 1:
+		return Fault{Status: 529}
+	case 2:
+		return Fault{Status: http.StatusInternalServerError}
+	case 3:
+		return Fault{Status: http.StatusServiceUnavailable, ContentType: "text/html"}
+	case 4:
+		return Fault{Status: 529, AfterEvents: 1 + rng.IntN(6)}
+	case 5:
+		return Fault{Reset: true}
+	case 6:
+		return Fault{NoStop: true}
+	case 7:
+		return Fault{Stall: time.Duration(rng.IntN(20)) * time.Millisecond, AfterEvents: 1 + rng.IntN(4)}
+	case 8:
+		return Fault{Drip: time.Millisecond, CutAfter: 0}
+	}
+	return Fault{CutAfter: 1 + rng.IntN(1500)}
+}
+
+// fault finds the fault that a request gets: from its header, from the script,
+// or drawn by lot.
+func (s *Server) fault(req *http.Request) (Fault, *Refusal) {
+	if text := req.Header.Get(FaultHeader); text != "" {
+		f, err := ParseFault(text)
+		if err != nil {
+			return f, refuse("%v", err)
+		}
+		return f, nil
+	}
+	n := s.requests.Add(1)
+	if n <= uint64(len(s.opts.Faults)) {
+		return s.opts.Faults[n-1], nil
+	}
+	if s.opts.FaultRate > 0 {
+		return s.someFault(n), nil
+	}
+	return Fault{}, nil
+}
+
+// before does what the fault does in front of any answer. It reports whether
+// the answer is thereby given.
+func (f Fault) before(w http.ResponseWriter, req *http.Request, requestID string) (bool, *Refusal) {
+	if f.Stall > 0 && f.AfterEvents == 0 {
+		select {
+		case <-time.After(f.Stall):
+		case <-req.Context().Done():
+		}
+	}
+	switch {
+	case f.Reset:
+		panic(http.ErrAbortHandler)
+	case f.ContentType != "":
+		status := f.Status
+		if status == 0 {
+			status = http.StatusOK
+		}
+		w.Header().Set("Content-Type", f.ContentType)
+		w.WriteHeader(status)
+		w.Write([]byte("<html><body><h1>upstream connect error or disconnect/reset before headers</h1></body></html>"))
+		return true, nil
+	case f.Status != 0 && f.AfterEvents == 0:
+		return true, f.refusal()
+	}
+	return false, nil
+}
+
+// wrap makes the writer that cuts and drips.
+func (f Fault) wrap(w http.ResponseWriter) http.ResponseWriter {
+	if f.CutAfter == 0 && f.Drip == 0 {
+		return w
+	}
+	return &faultyWriter{ResponseWriter: w, fault: f}
+}
+
+type faultyWriter struct {
+	http.ResponseWriter
+	fault   Fault
+	written int
+}
+
+func (w *faultyWriter) Flush() {
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+func (w *faultyWriter) Write(p []byte) (int, error) {
+	total := len(p)
+	if most := w.fault.CutAfter; most > 0 && w.written+len(p) >= most {
+		w.ResponseWriter.Write(p[:most-w.written])
+		w.Flush()
+		panic(http.ErrAbortHandler)
+	}
+	w.written += len(p)
+	for w.fault.Drip > 0 && len(p) > 0 {
+		n := min(len(p), 512)
+		if _, err := w.ResponseWriter.Write(p[:n]); err != nil {
+			return total - len(p), err
+		}
+		w.Flush()
+		time.Sleep(w.fault.Drip)
+		p = p[n:]
+	}
+	if len(p) > 0 {
+		if n, err := w.ResponseWriter.Write(p); err != nil {
+			return total - len(p) + n, err
+		}
+	}
+	return total, nil
+}
+
+// change applies what the fault changes about a reply.
+func (f Fault) change(reply *Reply) *Reply {
+	if f.Empty {
+		return &Reply{}
+	}
+	if !f.Truncate {
+		return reply
+	}
+	changed := *reply
+	changed.Content = append([]Part(nil), reply.Content...)
+	for i := len(changed.Content) - 1; i >= 0; i-- {
+		if p := &changed.Content[i]; p.kind == partCall {
+			p.truncated = true
+			changed.Content = changed.Content[:i+1]
+			break
+		}
+	}
+	return &changed
+}
