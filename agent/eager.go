@@ -27,7 +27,7 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	if l := r.agent.opts.Limits.Parallel; l > 0 && e.running() >= l {
 		return nil
 	}
-	j := &job{call: memory.OpenCall{ToolCall: c}}
+	j := &job{call: memory.OpenCall{ToolCall: c}, log: r.log}
 	t, refused, ask := r.judge(ctx, &j.call)
 	if refused != "" || ask != nil || !t.traits.ReadOnly || t.traits.Group != "" {
 		return nil

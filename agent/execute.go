@@ -13,6 +13,7 @@ import (
 // A job is a tool call on its way through one runTools.
 type job struct {
 	call memory.OpenCall
+	log  *memory.Log
 	tool *tool // nil if the call is answered without being run
 
 	result  tools.Result
@@ -43,7 +44,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	var asks []memory.Ask
 	var started []string
 	for _, c := range calls {
-		j := &job{call: c}
+		j := &job{call: c, log: r.log}
 		t, refused, ask := r.judge(ctx, &j.call)
 		switch {
 		case refused != "":

@@ -100,16 +100,11 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
-	goesOn := r.result.StopReason == transport.StopPauseTurn
 	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
 		return err
 	}
 	cost := costOf(req, resp)
-	r.result.Response, r.result.StopReason = resp, resp.StopReason
-	r.result.Usage = r.result.Usage.Add(resp.Usage)
-	r.result.Cost = r.result.Cost.add(cost, step == 1)
-	r.result.Steps = step
-	r.say(resp.Text(), goesOn)
+	r.count(resp, cost)
 	if !emit(Event{Type: EventResponse, Step: step, Response: resp, Cost: cost, Took: resp.Meta.Duration}) {
 		return ErrStopped
 	}

@@ -54,7 +54,7 @@ func (a *Agent) call(ctx context.Context, j *job, news chan<- progress) outcome 
 		tctx, cancel = context.WithTimeout(ctx, limit)
 	}
 	defer cancel()
-	tctx = tools.WithCall(tctx, tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: func(m string) {
+	tctx = tools.WithCall(withLog(tctx, j.log), tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: func(m string) {
 		select {
 		case news <- progress{j, m}:
 		default: // the consumer is slow: a report is worth less than the tool's time

@@ -54,7 +54,8 @@ type Result struct {
 	// Usage and Cost are sums over the run's steps.
 	Usage transport.Usage
 	Cost  Cost
-	// Steps counts the model calls of the run that brought a response.
+	// Steps counts the model calls of the run that brought a response; those from
+	// before it was resumed are among them, as they are in Usage and Cost.
 	Steps int
 	Took  time.Duration
 	// Log is the conversation. Its next request is always one that the service takes.
@@ -90,6 +91,28 @@ func (a *Agent) Resume(ctx context.Context, log *memory.Log) *Run {
 
 func newRun(ctx context.Context, a *Agent, log *memory.Log, begin []memory.Record) *Run {
 	return &Run{agent: a, ctx: ctx, log: log, begin: begin, news: make(chan progress, 16)}
+}
+
+// recall sums up what the run had come to before it was resumed.
+func (r *Run) recall() {
+	for _, rec := range r.log.Records(0) {
+		switch rec.Kind {
+		case memory.KindRun:
+			r.result, r.text = Result{Log: r.log}, nil
+		case memory.KindResponse:
+			r.count(rec.Response, costOf(&r.agent.request, rec.Response))
+		}
+	}
+}
+
+// count adds a step to the result.
+func (r *Run) count(resp *transport.Response, cost Cost) {
+	goesOn := r.result.StopReason == transport.StopPauseTurn
+	r.result.Steps++
+	r.result.Response, r.result.StopReason = resp, resp.StopReason
+	r.result.Usage = r.result.Usage.Add(resp.Usage)
+	r.result.Cost = r.result.Cost.add(cost, r.result.Steps == 1)
+	r.say(resp.Text(), goesOn)
 }
 
 // abandoned is what the model is told of a call that was left open.
@@ -180,6 +203,9 @@ func (r *Run) run(emit func(Event) bool) {
 		r.endRunSpan(span)
 	}()
 
+	if r.begin == nil {
+		r.recall()
+	}
 	r.err = r.loop(ctx, emit)
 	var limit *LimitError
 	if r.err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &limit) {

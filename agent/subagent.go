@@ -1,0 +1,117 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Sub is an agent as a tool of another one: the model gives it a task in
+// words, and gets its final answer. It runs under its own limits and shows in
+// traces inside the call.
+//
+// If the caller's log is a session, so is the sub-agent's, in the same store,
+// with the id of the caller's, a slash, and the call's id. A call that a crash
+// has cut off goes on where the sub-agent was.
+type Sub struct {
+	Agent       *Agent
+	Name        string
+	Description string // what it is good at, for the calling model
+
+	// Fork begins the sub-agent's conversation with all that the caller's model had
+	// been sent. With the same model, tools and system prompt on both sides that is
+	// read from the cache.
+	Fork bool
+	// NeedsApproval makes each call wait for a decision.
+	NeedsApproval bool
+	// Group names calls that exclude each other; see [tools.Traits].
+	Group string
+}
+
+type subTask struct {
+	Task string `json:"task" jsonschema_description:"What to do, with all that is needed to do it"`
+}
+
+// Definition implements [tools.Tool].
+func (s Sub) Definition() (transport.ToolDefinition, error) {
+	if s.Agent == nil {
+		return transport.ToolDefinition{}, fmt.Errorf("tool %q: Sub.Agent is nil; make one with New", s.Name)
+	}
+	return tools.Func(s.Name, s.Description, func(context.Context, subTask) (string, error) { return "", nil }).Definition()
+}
+
+// Traits implements [tools.Callable]. A sub-agent has the time that its own
+// limits give it, and can be called again after a crash: it goes on.
+func (s Sub) Traits() tools.Traits {
+	return tools.Traits{Timeout: -1, Repeatable: true, NeedsApproval: s.NeedsApproval, Group: s.Group}
+}
+
+// Call implements [tools.Callable]. What stopped the sub-agent short goes to
+// the model with what it had found out.
+func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
+	var in subTask
+	if err := json.Unmarshal(input, &in); err != nil || strings.TrimSpace(in.Task) == "" {
+		return tools.Result{}, fmt.Errorf("give the sub-agent a task: {\"task\":\"…\"}")
+	}
+	log, shared, err := s.log(ctx)
+	if err != nil {
+		return tools.Result{}, fmt.Errorf("sub-agent %q: %w", s.Name, err)
+	}
+	run := s.Agent.Resume(ctx, log)
+	if log.Len() == shared {
+		run = s.Agent.Continue(ctx, log, transport.UserText(in.Task))
+	}
+	for ev, err := range run.Events() {
+		if err == nil && ev.Type == EventToolStart {
+			tools.Progress(ctx, ev.Call.Name)
+		}
+	}
+	res, err := run.Result()
+	if err != nil {
+		return tools.Result{}, fmt.Errorf("the sub-agent did not finish (%w). So far: %s", err, res.Text)
+	}
+	return tools.Text(res.Text), nil
+}
+
+// log is the sub-agent's conversation for this call, and how many of its
+// records come from the caller's. If there are more, the call was begun before.
+func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
+	parent, _ := ctx.Value(logKey{}).(*memory.Log)
+	if parent == nil {
+		return memory.NewLog(), 0, nil
+	}
+	if s.Fork {
+		for i, r := range parent.Records(0) {
+			if r.Kind == memory.KindResponse {
+				shared = i // what the caller's model had been sent
+			}
+		}
+	}
+	store, id := parent.Store(), parent.ID()+"/"+tools.CallID(ctx)
+	if store == nil {
+		log, err = parent.ForkAt(shared)
+		return log, shared, err
+	}
+	log, err = memory.Open(ctx, store, id)
+	if errors.Is(err, memory.ErrNoSession) {
+		if s.Fork {
+			log, err = memory.ForkSession(ctx, store, parent.ID(), shared, id)
+		} else {
+			log, err = memory.Create(store, id)
+		}
+	}
+	return log, shared, err
+}
+
+type logKey struct{}
+
+// withLog tells tools which conversation they are called from.
+func withLog(ctx context.Context, log *memory.Log) context.Context {
+	return context.WithValue(ctx, logKey{}, log)
+}

@@ -1,0 +1,107 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func TestSubAgent(t *testing.T) {
+	child := &script{replies: []any{
+		reply(t, "tool_use", use("x", "echo", `{}`)),
+		reply(t, "end_turn", text("found it")),
+	}}
+	parent := &script{replies: []any{
+		reply(t, "tool_use", use("a", "finder", `{"task":"find it"}`)),
+		reply(t, "end_turn", text("ok")),
+	}}
+	sub := agent.Sub{Agent: newAgent(t, child, agent.Options{}, echo("echo")), Name: "finder", Description: "Finds things.", Fork: true}
+	store := new(memory.RAM)
+	log, err := memory.Create(store, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := newAgent(t, parent, agent.Options{}, sub).Continue(context.Background(), log, transport.UserText("where is it?"))
+	progress := 0
+	for ev, err := range run.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Type == agent.EventToolProgress && ev.Progress == "echo" {
+			progress++
+		}
+	}
+	if got := string(log.Messages()[2].Content[0].Raw()); !strings.Contains(got, "found it") || progress != 1 {
+		t.Errorf("%d reports of progress, result %s", progress, got)
+	}
+	// The sub-agent began with what the caller's model had been sent.
+	if m := child.requests[0].Messages; len(m) != 2 || m[0].Text() != "where is it?" || m[1].Text() != "find it" {
+		t.Errorf("the sub-agent was sent %d messages", len(m))
+	}
+	if _, err := memory.Open(context.Background(), store, "main/a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSubAgentGoesOnAfterACrash(t *testing.T) {
+	ctx := context.Background()
+	store := new(memory.RAM)
+	child := &script{replies: []any{
+		reply(t, "tool_use", use("x", "echo", `{}`)), errors.New("the machine died"),
+		reply(t, "end_turn", text("found it")),
+	}}
+	sub := agent.Sub{Agent: newAgent(t, child, agent.Options{}, echo("echo")), Name: "finder"}
+	// What a crash leaves: the caller's call started, the sub-agent one step in.
+	log, err := memory.Create(store, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := []memory.Record{
+		{Kind: memory.KindRun, Limits: &memory.Limits{Steps: 10, Pauses: 10, Cuts: 10}},
+		{Kind: memory.KindInput, Message: transport.UserText("go")},
+		{Kind: memory.KindResponse, Response: reply(t, "tool_use", use("a", "finder", `{"task":"find it"}`))},
+		{Kind: memory.KindStarted, Calls: []string{"a"}},
+	}
+	if err := log.Append(ctx, before...); err != nil {
+		t.Fatal(err)
+	}
+	half, err := memory.Create(store, "main/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sub.Agent.Continue(ctx, half, transport.UserText("find it")).Result(); err == nil {
+		t.Fatal("the first try should die")
+	}
+	parent := &script{replies: []any{reply(t, "end_turn", text("ok"))}}
+	if log, err = memory.Open(ctx, store, "main"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := newAgent(t, parent, agent.Options{}, sub).Resume(ctx, log).Result()
+	if err != nil || res.Steps != 2 || res.Usage.InputTokens != 20 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if len(child.requests) != 3 {
+		t.Errorf("the sub-agent called its model %d times, want 3: nothing twice", len(child.requests))
+	}
+	if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, "found it") {
+		t.Errorf("result %s", got)
+	}
+}
+
+func TestResumeOfWhatIsDoneTellsTheAnswer(t *testing.T) {
+	s := &script{replies: []any{reply(t, "end_turn", text("the answer"))}}
+	a := newAgent(t, s, agent.Options{})
+	res, err := a.Run(context.Background(), "go").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := a.Resume(context.Background(), res.Log).Result()
+	if err != nil || again.Text != "the answer" || again.Steps != 1 || len(s.requests) != 1 {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
