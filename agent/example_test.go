@@ -39,6 +39,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
+	// region events
 	run := a.Run(context.Background(), "Do I need an umbrella in Lisbon?")
 	for ev, err := range run.Events() {
 		if err != nil {
@@ -54,6 +55,8 @@ func Example() {
 	}
 	fmt.Println(res.Text)
 	fmt.Println(res.Steps, "steps")
+	// endregion
+
 	// Output:
 	// weather({"city":"Lisbon"})
 	// Yes: light rain.

@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
+// region agent
 type place struct {
 	City string `json:"city" jsonschema_description:"Name of the city, in English"`
 }
@@ -42,3 +43,5 @@ func main() {
 	fmt.Println(res.Text)
 	fmt.Println(res.Steps, "steps,", res.Cost)
 }
+
+// endregion
