@@ -10,3 +10,7 @@ import (
 func TestRAM(t *testing.T) {
 	storetest.Run(t, func(*testing.T) memory.Store { return new(memory.RAM) })
 }
+
+func BenchmarkRAM(b *testing.B) {
+	storetest.Bench(b, func(*testing.B) memory.Store { return new(memory.RAM) })
+}

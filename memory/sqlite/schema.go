@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/whorl-go/whorl/memory"
+)
+
+// migrations make the schema. The database's user_version tells how many of them
+// it has had. One that has been released is never changed; a new one is added.
+var migrations = []string{`
+	CREATE TABLE sessions (
+		key     INTEGER PRIMARY KEY AUTOINCREMENT,
+		id      TEXT UNIQUE,                 -- NULL once deleted, while forks still need it
+		parent  INTEGER,                     -- the session that the first base records are rows of
+		base    INTEGER NOT NULL DEFAULT 0,
+		n       INTEGER NOT NULL,            -- records, those of the parent included
+		created INTEGER NOT NULL,            -- nanoseconds since 1970, as all times here
+		changed INTEGER NOT NULL,
+		origin  TEXT,                        -- the id of the session that it was forked from
+		queued  INTEGER NOT NULL DEFAULT 0   -- the newest number of its inbox
+	);
+	CREATE INDEX sessions_parent ON sessions (parent) WHERE parent IS NOT NULL;
+	CREATE TABLE records (
+		id   INTEGER PRIMARY KEY,            -- session's key << 32 | position
+		sum  INTEGER NOT NULL,               -- CRC-32C of data
+		data BLOB NOT NULL
+	);
+	CREATE TABLE meta (
+		session INTEGER NOT NULL,
+		name    TEXT NOT NULL,
+		value   TEXT NOT NULL,
+		PRIMARY KEY (session, name)
+	) WITHOUT ROWID;
+	CREATE TABLE leases (id TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+	CREATE TABLE inbox (session INTEGER NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (session, n));
+	`,
+}
+
+// migrate brings the schema up to date.
+func migrate(ctx context.Context, tx *sql.Tx) error {
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("the file's schema is version %d, this library knows up to %d: use a newer version of the library", version, len(migrations))
+	}
+	for _, m := range migrations[version:] {
+		if _, err := tx.ExecContext(ctx, m); err != nil {
+			return err
+		}
+	}
+	if version == len(migrations) {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+	return err
+}
+
+// checkVersion is migrate for a file that can't be written to.
+func checkVersion(ctx context.Context, db *sql.DB) error {
+	var version int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version != len(migrations) {
+		return fmt.Errorf("the file's schema is version %d, not %d, and can't be changed: %w", version, len(migrations), memory.ErrReadOnly)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	driver "modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/sqlstore"
+)
+
+// Options change how a file is opened. Nil and the zero Options suit most programs.
+type Options struct {
+	// ReadOnly opens the file without the right to change it. It must be there.
+	ReadOnly bool
+	// Wait is how long a call waits while another process writes, before it fails
+	// with [memory.ErrLocked]; 0 means 5 seconds.
+	Wait time.Duration
+}
+
+// A Store is a [memory.Store] in a file. Many goroutines may use it, and many
+// processes of one machine may have the file open. What is appended by several
+// goroutines at the same time becomes durable with one write to the disk.
+type Store struct {
+	sqlstore.DB
+
+	mu      sync.Mutex
+	pending []*change     // waiting for the next transaction
+	turn    chan struct{} // holds one token; who has it writes
+}
+
+// Open opens the file at path, and makes it if it isn't there. It keeps its
+// journal in two more files of that name with -wal and -shm at the end; the file
+// must be on a disk of this machine.
+func Open(path string, opts *Options) (*Store, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("sqlite: a path is needed; for sessions in memory only use memory.RAM")
+	}
+	if o.Wait == 0 {
+		o.Wait = 5 * time.Second
+	}
+	query := url.Values{
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", o.Wait.Milliseconds()), "synchronous(FULL)"},
+		"_txlock": {"immediate"},
+	}
+	if o.ReadOnly {
+		query.Set("mode", "ro")
+	} else {
+		query.Add("_pragma", "journal_mode(WAL)")
+	}
+	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
+	s := &Store{turn: make(chan struct{}, 1)}
+	s.Translate, s.Chunks = translate, true
+	var err error
+	if s.Write, err = sql.Open("sqlite", name); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	if s.Read, err = sql.Open("sqlite", name); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(err, s.Write.Close()))
+	}
+	s.Write.SetMaxOpenConns(1)
+	s.Read.SetMaxOpenConns(8)
+	s.Read.SetMaxIdleConns(8)
+	ctx := context.Background()
+	if o.ReadOnly {
+		err = checkVersion(ctx, s.Read)
+	} else {
+		err = s.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx) })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(translate(err), s.Close()))
+	}
+	return s, nil
+}
+
+// Close closes the file. Calls that are under way fail or finish first.
+func (s *Store) Close() error { return errors.Join(s.Read.Close(), s.Write.Close()) }
+
+// translate wraps an error of SQLite in the one of package memory that it means
+// (https://www.sqlite.org/rescode.html).
+func translate(err error) error {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	var kind error
+	switch e.Code() & 0xff { // the rest is detail
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		kind = memory.ErrLocked
+	case lib.SQLITE_READONLY:
+		kind = memory.ErrReadOnly
+	case lib.SQLITE_FULL:
+		kind = memory.ErrFull
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		kind = memory.ErrCorrupt
+	case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN:
+		kind = memory.ErrUnavailable
+	default:
+		return err
+	}
+	return fmt.Errorf("%w (%w)", kind, err)
+}

@@ -1,0 +1,99 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Bench measures a store: a step of a run appended to a short and to a long
+// session, a session of 5,000 steps loaded, and 200 sessions at once.
+func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
+	for _, steps := range []int{20, 2000} {
+		b.Run(fmt.Sprintf("append a step at %d", steps), func(b *testing.B) {
+			s := open(b)
+			fill(b, s, "s", steps)
+			b.ReportAllocs()
+			n := steps*RecordsPerStep + 1
+			for i := 0; b.Loop(); i++ {
+				// A window of 20 steps, so that the session stays as long as it is said to be.
+				id := fmt.Sprintf("s%d", i/20)
+				if i%20 == 0 {
+					b.StopTimer()
+					if err := s.Fork(b.Context(), "s", n, id); err != nil {
+						b.Fatal(err)
+					}
+					b.StartTimer()
+				}
+				AppendStep(b, s, id, steps+i%20)
+			}
+		})
+	}
+	b.Run("load 5000 steps", func(b *testing.B) {
+		s := open(b)
+		fill(b, s, "s", 5000)
+		b.ReportAllocs()
+		for b.Loop() {
+			log, err := memory.Open(b.Context(), s, "s")
+			if err != nil || len(log.Messages()) != 2*5000+1 {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("a step of 200 sessions at once", func(b *testing.B) {
+		s := open(b)
+		parallel(200, func(i int) { fill(b, s, fmt.Sprint(i), 1) })
+		for n := 1; b.Loop(); n++ {
+			parallel(200, func(i int) { AppendStep(b, s, fmt.Sprint(i), n) })
+		}
+	})
+}
+
+// RecordsPerStep is how many records [AppendStep] appends.
+const RecordsPerStep = 3
+
+// AppendStep appends step n, counted from 0, of a run that calls one tool in
+// each step: a response, the start of its call, and a result of 1 KB. Step 0
+// begins with an input.
+func AppendStep(tb testing.TB, s memory.Store, id string, n int) {
+	at := n*RecordsPerStep + 1
+	if n == 0 {
+		if err := s.Append(tb.Context(), id, 0, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Find it.")}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for i, r := range step(tb, n) {
+		if err := s.Append(tb.Context(), id, at+i, r); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func step(tb testing.TB, n int) []memory.Record {
+	call := fmt.Sprintf("toolu_%08d", n)
+	resp, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"msg_%08d","type":"message","role":"assistant","model":"claude-opus-5-5","content":[`+
+		`{"type":"thinking","thinking":"","signature":"%s"},{"type":"tool_use","id":"%s","name":"search","input":{"query":"q"},"caller":{"type":"direct"}}],`+
+		`"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":3,"cache_read_input_tokens":9000,"output_tokens":50}}`, n, strings.Repeat("Eq", 100), call))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []memory.Record{
+		{Kind: memory.KindResponse, Response: resp},
+		{Kind: memory.KindStarted, Calls: []string{call}},
+		{Kind: memory.KindResult, Block: transport.ToolResult(call, false, transport.Text(strings.Repeat("a line of the result\n", 50)))},
+	}
+}
+
+// fill makes a session of some steps with one append.
+func fill(tb testing.TB, s memory.Store, id string, steps int) {
+	records := []memory.Record{{Kind: memory.KindInput, Message: transport.UserText("Find it.")}}
+	for n := range steps {
+		records = append(records, step(tb, n)...)
+	}
+	if err := s.Append(tb.Context(), id, 0, records...); err != nil {
+		tb.Fatal(err)
+	}
+}
