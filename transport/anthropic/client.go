@@ -51,6 +51,11 @@ type Options struct {
 	// minutes, a negative time no limit.
 	IdleTimeout time.Duration
 
+	// Models corrects and extends what is known of models. A request is checked
+	// against it and [transport.KnownModels] before it is sent; an entry with nothing
+	// but an ID turns the check off for that model.
+	Models []transport.Model
+
 	// Version is the anthropic-version header; empty means [APIVersion].
 	Version string
 	// Betas are values of the anthropic-beta header for all requests.
@@ -71,6 +76,7 @@ type Client struct {
 	base   *url.URL
 	header http.Header // of every request, without the betas
 	betas  []string
+	models []transport.Model
 	http   *http.Client
 	log    *slog.Logger
 
@@ -104,6 +110,7 @@ func New(o Options) (*Client, error) {
 		base:          base,
 		header:        make(http.Header),
 		betas:         o.Betas,
+		models:        o.Models,
 		http:          o.HTTPClient,
 		log:           o.Logger,
 		maxRetries:    orDefault(o.MaxRetries, 4),

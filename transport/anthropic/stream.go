@@ -35,11 +35,14 @@ var (
 // request again, up to Options.MaxRetries times. If events without content had
 // been yielded by then, [transport.EventRestarted] tells that they are void.
 //
+// A request that the service would surely refuse, going by [transport.Request.Check]
+// and [Options.Models], is not sent.
+//
 // A request with MaxTokens 0 can't be streamed (reference §2.2): its response
 // comes whole, in the same events.
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
-		body, err := req.Body(req.MaxTokens > 0)
+		body, err := c.body(req)
 		if err != nil {
 			yield(transport.Event{}, fmt.Errorf("anthropic: %w", err))
 			return
@@ -69,6 +72,16 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			}
 		}
 	}
+}
+
+// body checks a request against what is known of its model, and lays it out.
+func (c *Client) body(req *transport.Request) (*transport.Body, error) {
+	if m, ok := transport.LookupModel(req.Model, c.models...); ok {
+		if err := req.Check(m); err != nil {
+			return nil, err
+		}
+	}
+	return req.Body(req.MaxTokens > 0)
 }
 
 func messageCall(body *transport.Body, betas string) *call {
@@ -186,7 +199,7 @@ func (c *Client) betaHeader(req *transport.Request) string { return joinBetas(c.
 
 // requestBetas lists the beta values of the client and of the request.
 func (c *Client) requestBetas(req *transport.Request) []string {
-	return slices.Concat(c.betas, req.Betas)
+	return slices.Concat(c.betas, req.NeededBetas())
 }
 
 // joinBetas joins beta values, each once.

@@ -1,0 +1,135 @@
+package transport
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Values of the anthropic-beta header that a use of a feature calls for, as of
+// 20 October 2026 (reference §1.3; the x-anthropic-beta-required lists of the
+// service's OpenAPI document). Where a feature has two generations this is the
+// newer, which covers the older. What has become generally available needs none.
+const (
+	betaContextManagement   = "context-management-2025-06-27"
+	betaThresholdCompaction = "compact-2026-01-12"
+	betaCompaction          = "compact-2026-09-04"
+	betaMCP                 = "mcp-client-2026-09-15"
+	betaTaskBudgets         = "task-budgets-2026-03-13"
+	betaFastMode            = "fast-mode-2026-02-01"
+	betaAdvisor             = "advisor-tool-2026-03-01"
+	betaToolChanges         = "inline-tools-2026-09-15"
+	betaMessageEffort       = "mid-conversation-output-config-2026-07-01"
+	betaClearAt             = "mid-conversation-system-clear-at-2026-08-21"
+	betaBlockBinding        = "thinking-binding-controls-2026-08-01"
+	betaDisplayUpdates      = "thinking-display-updates-2026-08-18"
+	betaFallbacks           = "server-side-fallback-2026-07-01"
+	betaFallbackCredit      = "fallback-credit-2026-07-01"
+	betaComputer2025Nov     = "computer-use-2025-11-24"
+	betaComputer2025Jan     = "computer-use-2025-01-24"
+	betaComputer2024        = "computer-use-2024-10-22"
+	betaOutputFormat        = "structured-outputs-2025-11-13"
+)
+
+// A betaSet gathers values in the order in which they are first needed.
+type betaSet []string
+
+func (s *betaSet) add(value string, needed bool) {
+	if needed && !slices.Contains(*s, value) {
+		*s = append(*s, value)
+	}
+}
+
+// NeededBetas lists the values of the anthropic-beta header that the request
+// calls for: Betas, and those that its parameters, tools and messages need. As
+// messages are never taken back, a value that a conversation once needed stays.
+//
+// Only a request that uses a beta costs an allocation here.
+func (r *Request) NeededBetas() []string {
+	var s betaSet
+	for _, b := range r.Betas {
+		s.add(b, b != "")
+	}
+	r.parameterBetas(&s)
+	for i := range r.Tools {
+		toolBetas(&s, r.Tools[i].raw)
+	}
+	for i := range r.Messages {
+		m := &r.Messages[i]
+		s.add(betaClearAt, m.ClearAt != "")
+		s.add(betaMessageEffort, len(m.OutputConfig) > 0)
+		for j := range m.Content {
+			blockBetas(&s, &m.Content[j])
+		}
+	}
+	return s
+}
+
+func (r *Request) parameterBetas(s *betaSet) {
+	if len(r.ContextManagement) > 0 {
+		for edit := range rawjson.Elements(rawjson.Get(r.ContextManagement, "edits")) {
+			compacts := strings.HasPrefix(rawjson.GetString(edit, "type"), "compact_")
+			s.add(betaThresholdCompaction, compacts)
+			s.add(betaContextManagement, !compacts)
+		}
+	}
+	s.add(betaCompaction, len(r.Compaction) > 0)
+	s.add(betaMCP, len(r.MCPServers) > 0)
+	s.add(betaFallbacks, len(r.Fallbacks) > 0)
+	s.add(betaFastMode, r.Speed == "fast")
+	if o := r.OutputConfig; o != nil {
+		s.add(betaTaskBudgets, len(o.TaskBudget) > 0)
+	}
+	if t := r.Thinking; t != nil {
+		s.add(betaBlockBinding, t.BlockBinding != nil)
+		s.add(betaDisplayUpdates, t.Display == "updates")
+	}
+	s.add(betaFallbackCredit, len(r.Extra["fallback_credit_token"]) > 0)
+	s.add(betaOutputFormat, len(r.Extra["output_format"]) > 0)
+}
+
+// toolBetas looks at a tool definition. Custom tools, nearly all, have no type
+// of the service's and are passed over at once.
+func toolBetas(s *betaSet, raw []byte) {
+	typ := rawjson.Inner(rawjson.Get(raw, "type"))
+	switch {
+	case len(typ) == 0 || string(typ) == "custom":
+	case string(typ) == "mcp_toolset":
+		s.add(betaMCP, true)
+	case bytes.HasPrefix(typ, []byte("advisor_")):
+		s.add(betaAdvisor, true)
+	case string(typ) == "computer_20251124":
+		s.add(betaComputer2025Nov, true)
+	case string(typ) == "computer_20250124":
+		s.add(betaComputer2025Jan, true)
+	case bytes.HasSuffix(typ, []byte("_20241022")):
+		s.add(betaComputer2024, true)
+	}
+}
+
+func blockBetas(s *betaSet, b *Block) {
+	switch b.typ {
+	case TypeText, TypeToolUse, TypeToolResult, TypeThinking:
+	case TypeMCPToolUse, TypeMCPToolResult, TypeMCPToolListing:
+		s.add(betaMCP, true)
+	case TypeToolAddition, TypeToolRemoval:
+		s.add(betaToolChanges, true)
+		if tool := rawjson.Get(b.raw, "tool"); bytes.HasPrefix(rawjson.Inner(rawjson.Get(tool, "type")), []byte("mcp_")) {
+			s.add(betaMCP, true)
+		} else {
+			toolBetas(s, rawjson.Get(tool, "definition"))
+		}
+	case TypeCompaction:
+		signed := !rawjson.IsNull(rawjson.Get(b.raw, "signature"))
+		s.add(betaCompaction, signed)
+		s.add(betaThresholdCompaction, !signed)
+	case TypeFallback:
+		s.add(betaFallbacks, true)
+	case TypeAdvisorToolResult:
+		s.add(betaAdvisor, true)
+	case TypeServerToolUse:
+		s.add(betaAdvisor, string(rawjson.Inner(rawjson.Get(b.raw, "name"))) == "advisor")
+	}
+}

@@ -1,0 +1,227 @@
+package transport
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An UnsupportedError is a request that was not sent because the service would
+// refuse it: it uses something that the model doesn't have, or two things that
+// exclude each other.
+type UnsupportedError struct {
+	Model   string
+	Feature string // what is used, as it stands in the request
+	Instead string // what to do
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%s: model %s doesn't take it; %s", e.Feature, e.Model, e.Instead)
+}
+
+// Check looks for what the service would surely refuse, given what is known of
+// the model: parameters that the model doesn't have, values out of its range, and
+// parameters that exclude each other (reference §2.3, §2.4, §2.7, §9.1, §13). It
+// returns nil for what it doesn't know. The error is an [*UnsupportedError].
+func (r *Request) Check(m Model) error {
+	for _, check := range []func(Model) (feature, instead string){
+		r.checkLength, r.checkThinking, r.checkEffort, r.checkToolChoice, r.checkSampling, r.checkMessages, r.checkTools, r.checkCompaction,
+	} {
+		if feature, instead := check(m); feature != "" {
+			return &UnsupportedError{Model: r.Model, Feature: feature, Instead: instead}
+		}
+	}
+	return nil
+}
+
+func (r *Request) checkLength(m Model) (feature, instead string) {
+	if m.MaxOutputTokens > 0 && r.MaxTokens > m.MaxOutputTokens {
+		return fmt.Sprintf("max_tokens %d", r.MaxTokens), fmt.Sprintf("its answers have at most %d tokens", m.MaxOutputTokens)
+	}
+	if r.MaxTokens == 0 {
+		switch {
+		case r.Thinking != nil && r.Thinking.Type == "enabled":
+			return "max_tokens 0 with thinking enabled", "leave thinking out of a request that only warms the cache"
+		case r.OutputConfig != nil && len(r.OutputConfig.Format) > 0:
+			return "max_tokens 0 with output_config.format", "leave the format out of a request that only warms the cache"
+		case r.forcesTool():
+			return "max_tokens 0 with a forced tool_choice", `use tool_choice "auto" in a request that only warms the cache`
+		}
+	}
+	return "", ""
+}
+
+// thinkingTypes lists the types that a model takes, for an error message.
+func (m Model) thinkingTypes() string {
+	var types []string
+	for _, t := range []struct {
+		name string
+		s    Support
+	}{{"adaptive", m.Adaptive}, {"enabled", m.Enabled}, {"disabled", m.Disabled}, {"between_tools", m.BetweenTools}} {
+		if t.s == Supported {
+			types = append(types, fmt.Sprintf("%q", t.name))
+		}
+	}
+	return strings.Join(types, " or ")
+}
+
+func (r *Request) checkThinking(m Model) (feature, instead string) {
+	t := r.Thinking
+	if t == nil {
+		return "", ""
+	}
+	feature = fmt.Sprintf("thinking.type %q", t.Type)
+	support := map[string]Support{"adaptive": m.Adaptive, "enabled": m.Enabled, "disabled": m.Disabled, "between_tools": m.BetweenTools}
+	switch {
+	case support[t.Type] == Unsupported && t.Type == "enabled" && m.Adaptive == Supported:
+		return feature, `use thinking.type "adaptive", and output_config.effort to say how much`
+	case support[t.Type] == Unsupported && t.Type == "disabled" && m.BetweenTools == Supported:
+		return feature, `use "between_tools" for the least thinking, or a low output_config.effort`
+	case support[t.Type] == Unsupported && t.Type == "disabled":
+		return feature, `it always thinks; use "adaptive" with a low output_config.effort`
+	case support[t.Type] == Unsupported:
+		return feature, "use " + m.thinkingTypes()
+	case t.Type == "enabled" && t.BudgetTokens < 1024:
+		return fmt.Sprintf("thinking.budget_tokens %d", t.BudgetTokens), "give at least 1024"
+	case t.Type == "enabled" && t.BudgetTokens >= r.MaxTokens && !slices.Contains(r.Betas, "interleaved-thinking-2025-05-14"):
+		return fmt.Sprintf("thinking.budget_tokens %d with max_tokens %d", t.BudgetTokens, r.MaxTokens), "the budget is a part of max_tokens: raise max_tokens above it"
+	case t.Type != "enabled" && t.BudgetTokens != 0:
+		return fmt.Sprintf("thinking.budget_tokens with %s", feature), "leave the budget out"
+	case (t.Type == "disabled" || t.Type == "between_tools") && (t.Display != "" || t.BlockBinding != nil):
+		return fmt.Sprintf("thinking.display or block_binding with %s", feature), "leave them out"
+	}
+	return "", ""
+}
+
+func (r *Request) checkEffort(m Model) (feature, instead string) {
+	if r.OutputConfig == nil {
+		return "", ""
+	}
+	if effort := r.OutputConfig.Effort; effort != "" {
+		feature = fmt.Sprintf("output_config.effort %q", effort)
+		switch {
+		case m.Effort == Unsupported:
+			return feature, "leave the effort out"
+		case len(m.Efforts) > 0 && !slices.Contains(m.Efforts, effort):
+			return feature, "its levels are " + strings.Join(m.Efforts, ", ")
+		case m.QuietEffort != "" && r.Thinking != nil && (r.Thinking.Type == "disabled" || r.Thinking.Type == "between_tools") &&
+			slices.Index(allEfforts, effort) > slices.Index(allEfforts, m.QuietEffort):
+			return fmt.Sprintf("%s with thinking.type %q", feature, r.Thinking.Type), fmt.Sprintf("use effort %q or lower, or let it think", m.QuietEffort)
+		}
+	}
+	if len(r.OutputConfig.TaskBudget) > 0 && m.TaskBudgets == Unsupported {
+		return "output_config.task_budget", "leave it out, and limit the run by tokens yourself"
+	}
+	return "", ""
+}
+
+func (r *Request) forcesTool() bool {
+	return r.ToolChoice != nil && (r.ToolChoice.Type == "any" || r.ToolChoice.Type == "tool")
+}
+
+func (r *Request) checkToolChoice(m Model) (feature, instead string) {
+	if !r.forcesTool() {
+		return "", ""
+	}
+	feature = fmt.Sprintf("tool_choice %q", r.ToolChoice.Type)
+	switch {
+	case m.ForcedToolChoice == Unsupported:
+		return feature, `use "auto" and say in the prompt that the tool is to be called, or use output_config.format for a shaped answer`
+	case r.Thinking != nil && r.Thinking.Type == "enabled":
+		return feature + ` with thinking.type "enabled"`, `use tool_choice "auto", or adaptive thinking where the model has it`
+	case len(r.Tools) == 0:
+		return feature + " without tools", "give tools, or leave tool_choice out"
+	case r.ToolChoice.Type == "tool" && !slices.ContainsFunc(r.Tools, func(t ToolDefinition) bool { return t.name == r.ToolChoice.Name }):
+		return fmt.Sprintf("%s %q", feature, r.ToolChoice.Name), "no tool of the request has this name"
+	}
+	return "", ""
+}
+
+func (r *Request) checkSampling(m Model) (feature, instead string) {
+	const leaveOut = "leave it out; steer the answer by the prompt"
+	thinks := r.Thinking != nil && (r.Thinking.Type == "enabled" || r.Thinking.Type == "adaptive")
+	switch {
+	case r.Temperature != nil && (*r.Temperature < 0 || *r.Temperature > 1):
+		return fmt.Sprintf("temperature %v", *r.Temperature), "it lies between 0 and 1"
+	case r.Temperature != nil && *r.Temperature != 1 && m.Sampling == Unsupported:
+		return "temperature", leaveOut
+	case r.TopP != nil && *r.TopP < 0.99 && m.Sampling == Unsupported:
+		return "top_p", leaveOut
+	case r.TopK != nil && m.Sampling == Unsupported:
+		return "top_k", leaveOut
+	case r.Temperature != nil && r.TopP != nil && m.Sampling == Supported:
+		return "temperature together with top_p", "set one of them"
+	case thinks && r.Temperature != nil && *r.Temperature != 1:
+		return "temperature while thinking", "leave it out, or turn thinking off"
+	case thinks && (r.TopK != nil || r.TopP != nil && *r.TopP < 0.95):
+		return "top_k, or top_p below 0.95, while thinking", "leave it out, or turn thinking off"
+	}
+	return "", ""
+}
+
+func (r *Request) checkMessages(m Model) (feature, instead string) {
+	if m.SystemMessages == Unsupported {
+		for i := range r.Messages {
+			if r.Messages[i].Role == RoleSystem {
+				return fmt.Sprintf("messages.%d of role system", i), "put the text into the system prompt, or into a user message"
+			}
+		}
+	}
+	if len(r.Messages) == 0 || !isPrefill(r.Messages[len(r.Messages)-1]) {
+		return "", ""
+	}
+	switch {
+	case m.Prefill == Unsupported && len(r.Extra["fallback_credit_token"]) == 0:
+		return "a last message of role assistant", "end with a user message; for a shaped answer use output_config.format"
+	case r.OutputConfig != nil && len(r.OutputConfig.Format) > 0:
+		return "a last message of role assistant with output_config.format", "end with a user message"
+	}
+	return "", ""
+}
+
+// isPrefill reports whether the model would have to go on in the middle of m. A
+// paused turn, which has server tools or a compaction in it, is no prefill.
+func isPrefill(m Message) bool {
+	if m.Role != RoleAssistant || len(m.Content) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(m.Content, func(b Block) bool {
+		return b.typ != TypeText && b.typ != TypeToolUse && !isThinking(b.typ)
+	})
+}
+
+func (r *Request) checkTools(m Model) (feature, instead string) {
+	if m.ComputerTools != Unsupported {
+		return "", ""
+	}
+	for i := range r.Tools {
+		if typ := r.Tools[i].Type(); strings.HasPrefix(typ, "computer_20") {
+			return "tool " + typ, "use computer_toolset_20260801"
+		}
+	}
+	return "", ""
+}
+
+func (r *Request) checkCompaction(m Model) (feature, instead string) {
+	threshold := false
+	for edit := range rawjson.Elements(rawjson.Get(r.ContextManagement, "edits")) {
+		threshold = threshold || strings.HasPrefix(rawjson.GetString(edit, "type"), "compact_")
+	}
+	if len(r.Compaction) == 0 && !threshold {
+		return "", ""
+	}
+	format := r.OutputConfig != nil && len(r.OutputConfig.Format) > 0
+	switch {
+	case m.Compaction == Unsupported:
+		return "compaction", "have the model write a summary, and go on from it in a new conversation"
+	case len(r.Compaction) == 0:
+		return "", ""
+	case len(r.ContextManagement) > 0:
+		return "compaction with context_management", "send one of them"
+	case len(r.StopSequences) > 0, format, r.forcesTool():
+		return "compaction with stop_sequences, output_config.format or a forced tool_choice", "leave these out of the request that compacts"
+	}
+	return "", ""
+}
