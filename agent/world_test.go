@@ -35,7 +35,7 @@ func TestTheWorld(t *testing.T) {
 		})}, anthropic.Options{MaxRetryDelay: time.Millisecond}, "", transport.ErrRateLimit, "attempts"},
 		{"overloaded", simulator.Options{Model: simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
 			return nil, simulator.Overloaded()
-		})}, anthropic.Options{MaxRetryDelay: time.Millisecond}, "", transport.ErrOverloaded, "Overloaded"},
+		})}, anthropic.Options{MaxRetries: 1}, "", transport.ErrOverloaded, "Overloaded"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
