@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/memory"
@@ -58,14 +59,17 @@ type Options struct {
 	// Metadata is what a Gate and StopWhen may know of the run, such as its user.
 	Metadata map[string]string
 
-	// Logger gets what goes wrong without ending a run, such as a tool's panic; nil
-	// for none.
+	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
+	// end of each run, and at debug level each model call and tool call, with the ids
+	// of the trace that they belong to; nil for none.
 	Logger *slog.Logger
-	// TracerProvider makes the spans; nil for the global one.
+	// TracerProvider makes the spans, and MeterProvider the metrics; nil for the
+	// global ones.
 	TracerProvider trace.TracerProvider
-	// TraceContent puts prompts, arguments, answers and results into spans. They
-	// may hold what nobody but the user should see.
-	TraceContent bool
+	MeterProvider  metric.MeterProvider
+	// TraceContent puts prompts, arguments, answers and results into spans; nil
+	// leaves them out.
+	TraceContent *TraceContent
 }
 
 // An Agent runs conversations. It is immutable and may be used by many
@@ -74,7 +78,8 @@ type Agent struct {
 	opts    Options
 	request transport.Request // without messages
 	tools   map[toolKey]*tool
-	tracer  trace.Tracer
+
+	telemetry telemetry
 }
 
 // A toolKey is what a call is dispatched on. Members of two toolsets may have
@@ -125,7 +130,7 @@ func New(opts Options) (*Agent, error) {
 			return nil, fmt.Errorf("agent: Options.Tools[%d]: %w", i, err)
 		}
 	}
-	a.tracer = newTracer(opts.TracerProvider)
+	a.telemetry = newTelemetry(&opts, &a.request)
 	return a, nil
 }
 

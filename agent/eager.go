@@ -43,7 +43,7 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	e.jobs[c.ID] = j
 	go func() {
 		defer close(j.early)
-		r.agent.perform(ctx, j, r.news)
+		r.perform(ctx, j)
 	}()
 	return j
 }

@@ -23,6 +23,8 @@ type job struct {
 	early   chan struct{} // closed once a job that was started early has its result; else nil
 	last    bool          // the last of its lane
 	settled bool          // in the log
+
+	resultInSpan bool // the result is content of the call's span
 }
 
 // runTools answers calls: those that may run are run, at most Limits.Parallel
@@ -217,7 +219,7 @@ func (x *execution) launch(ctx context.Context) {
 					// A batch of a toolset stops at its first failure (late 2026 §7.4).
 					j.answer(tools.ErrorText("This call was not run: the one before it failed."))
 				default:
-					x.run.agent.perform(ctx, j, x.run.news)
+					x.run.perform(ctx, j)
 				}
 				failed = failed || j.result.IsError
 				x.done <- j
@@ -248,6 +250,7 @@ func (x *execution) settle(ctx context.Context, done []*job) {
 		final := j.tool != nil && j.tool.traits.Final && !j.result.IsError
 		records[i] = memory.Record{Kind: memory.KindResult, Block: j.block, Final: final}
 		j.settled = true
+		x.run.observed.toolSettled(j)
 		if j.last {
 			x.running--
 		}

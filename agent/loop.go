@@ -87,8 +87,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if !emit(Event{Type: EventStep, Step: step}) {
 		return ErrStopped
 	}
-	chat, span := r.startChatSpan(ctx, req)
+	chat := r.startChat(ctx, req)
 	resp, err := r.stream(chat, req, func(ev transport.Event) bool {
+		r.sawEvent(chat, ev.Type)
 		if ev.Type == transport.EventContentBlockStop && !ev.Cut {
 			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
 				return false
@@ -96,7 +97,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		}
 		return emit(Event{Type: EventStream, Step: step, Stream: ev})
 	})
-	r.endChatSpan(span, resp, err)
+	r.endChat(chat, req, resp, err)
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}

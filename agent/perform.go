@@ -28,16 +28,17 @@ type outcome struct {
 
 // perform runs one tool call and settles the job, whatever the tool does:
 // return, fail, panic, hang, or give back too much.
-func (a *Agent) perform(ctx context.Context, j *job, news chan<- progress) {
+func (r *Run) perform(ctx context.Context, j *job) {
+	a := r.agent
 	began := time.Now()
-	ctx, span := a.startToolSpan(ctx, j)
-	o := a.call(ctx, j, news)
+	ctx, span := r.startTool(ctx, j)
+	o := a.call(ctx, j, r.news)
 	j.took = time.Since(began)
 	if tools.IsFatal(o.err) {
 		j.fatal = o.err
 	}
 	j.answer(a.limit(o, j.tool.traits.MaxResultBytes))
-	a.endToolSpan(span, j, o.err)
+	r.endTool(ctx, span, j, o.err)
 }
 
 // call waits for the tool, for as long as it may take.
@@ -85,8 +86,8 @@ func (a *Agent) protect(ctx context.Context, j *job) (o outcome) {
 	defer func() {
 		if v := recover(); v != nil {
 			o = outcome{err: fmt.Errorf("%w: %v", errPanicked, v)}
-			if a.opts.Logger != nil {
-				a.opts.Logger.ErrorContext(ctx, "tool panicked", "tool", j.call.Name, "call_id", j.call.ID, "panic", v, "stack", string(debug.Stack()))
+			if a.telemetry.logger != nil {
+				a.telemetry.logger.ErrorContext(ctx, "tool panicked", "tool", j.call.Name, "call_id", j.call.ID, "panic", v, "stack", string(debug.Stack()))
 			}
 		}
 	}()

@@ -25,11 +25,12 @@ type Run struct {
 	state  runState
 	steers []transport.Message
 
-	result Result
-	err    error
-	eager  eager
-	news   chan progress // from running tools
-	text   []string      // of the responses of the newest turn segment chain
+	result   Result
+	err      error
+	observed runObservation
+	eager    eager
+	news     chan progress // from running tools
+	text     []string      // of the responses of the newest turn segment chain
 }
 
 type runState int
@@ -191,7 +192,7 @@ func (r *Run) run(emit func(Event) bool) {
 		ctx, cancel = context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
 	}
 	defer cancel()
-	ctx, span := r.startRunSpan(ctx)
+	ctx = r.startRun(ctx)
 	r.result.Log = r.log
 	defer func() {
 		// A panic is a bug of this package or of the consumer: it goes on its way, but
@@ -200,7 +201,7 @@ func (r *Run) run(emit func(Event) bool) {
 		r.state = runEnded
 		r.mu.Unlock()
 		r.result.Took = time.Since(started)
-		r.endRunSpan(span)
+		r.endRun(ctx)
 	}()
 
 	if r.begin == nil {

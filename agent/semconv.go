@@ -1,10 +1,12 @@
 package agent
 
 // Names of the OpenTelemetry semantic conventions for generative AI, as in
-// semconv v1.41.0, the last version of the Go module that has them. Upstream
-// they have moved to open-telemetry/semantic-conventions-genai, where their
-// status is Development; hence this file of their own. Names that begin with
-// whorl have no counterpart there.
+// semconv v1.41.0, the last version of the Go module that has them and the one
+// that tracing products know. Upstream they have moved to
+// open-telemetry/semantic-conventions-genai, where their status is Development
+// and some are being renamed; hence this file of their own. Four metrics that
+// v1.41.0 has no counterpart for are named as there (marked below). Names that
+// begin with whorl or anthropic have none in either place.
 const (
 	semconvSchemaURL = "https://opentelemetry.io/schemas/1.41.0"
 
@@ -14,25 +16,35 @@ const (
 
 	providerAnthropic = "anthropic"
 
+	// Attributes.
 	keyOperation          = "gen_ai.operation.name"
 	keyProvider           = "gen_ai.provider.name"
+	keyServerAddress      = "server.address"
+	keyServerPort         = "server.port"
 	keyAgentName          = "gen_ai.agent.name"
 	keyConversationID     = "gen_ai.conversation.id"
+	keyOutputType         = "gen_ai.output.type"
 	keyRequestModel       = "gen_ai.request.model"
 	keyRequestMaxTokens   = "gen_ai.request.max_tokens"
+	keyRequestStop        = "gen_ai.request.stop_sequences"
 	keyRequestStream      = "gen_ai.request.stream"
+	keyRequestTemperature = "gen_ai.request.temperature"
+	keyRequestTopK        = "gen_ai.request.top_k"
+	keyRequestTopP        = "gen_ai.request.top_p"
 	keyResponseID         = "gen_ai.response.id"
 	keyResponseModel      = "gen_ai.response.model"
 	keyFinishReasons      = "gen_ai.response.finish_reasons"
-	keyTimeToFirstChunk   = "gen_ai.response.time_to_first_chunk"
-	keyInputTokens        = "gen_ai.usage.input_tokens"
+	keyTimeToFirstChunk   = "gen_ai.response.time_to_first_chunk" // seconds
+	keyInputTokens        = "gen_ai.usage.input_tokens"           // read, written and neither
 	keyOutputTokens       = "gen_ai.usage.output_tokens"
 	keyCacheRead          = "gen_ai.usage.cache_read.input_tokens"
 	keyCacheCreation      = "gen_ai.usage.cache_creation.input_tokens"
 	keyReasoningTokens    = "gen_ai.usage.reasoning.output_tokens"
 	keySystemInstructions = "gen_ai.system_instructions"
+	keyToolDefinitions    = "gen_ai.tool.definitions"
 	keyInputMessages      = "gen_ai.input.messages"
 	keyOutputMessages     = "gen_ai.output.messages"
+	keyTokenType          = "gen_ai.token.type"
 	keyToolName           = "gen_ai.tool.name"
 	keyToolType           = "gen_ai.tool.type"
 	keyToolCallID         = "gen_ai.tool.call.id"
@@ -40,7 +52,31 @@ const (
 	keyToolResult         = "gen_ai.tool.call.result"
 	keyErrorType          = "error.type"
 
-	keyRequestID = "anthropic.request.id"
-	keySteps     = "whorl.steps"
-	keyCostUSD   = "whorl.cost.usd"
+	keyRequestID       = "anthropic.request.id"
+	keySteps           = "whorl.steps"               // model calls of a run
+	keySegment         = "whorl.turn.segment"        // counts from 2 on the chat spans that go on with a paused turn
+	keyRetries         = "whorl.retries"             // attempts less one
+	keyTokenRate       = "whorl.output.rate"         // output tokens per second, from the first chunk on
+	keyCostUSD         = "whorl.cost.usd"            //
+	keyCacheMissReason = "whorl.cache.miss.reason"   // the service's own diagnosis
+	keyCacheMissTokens = "whorl.cache.miss.tokens"   //
+	keyCacheOperation  = "whorl.cache.operation"     // "read" or "write"
+	keyLimit           = "whorl.limit"               // the limit that ended a run
+	keyLimitMax        = "whorl.limit.max"           // nanoseconds for "time"
+	keyWaiting         = "whorl.approval.tool_names" // what a run that ended waits for
+
+	// Metrics.
+	metricTokens         = "gen_ai.client.token.usage"
+	metricDuration       = "gen_ai.client.operation.duration"
+	metricFirstChunk     = "gen_ai.client.operation.time_to_first_chunk"
+	metricPerChunk       = "gen_ai.client.operation.time_per_output_chunk"
+	metricRunDuration    = "gen_ai.invoke_agent.duration"        // semantic-conventions-genai
+	metricInferenceCalls = "gen_ai.invoke_agent.inference_calls" // semantic-conventions-genai
+	metricToolCalls      = "gen_ai.invoke_agent.tool_calls"      // semantic-conventions-genai
+	metricToolDuration   = "gen_ai.execute_tool.duration"        // semantic-conventions-genai
+	metricTokenRate      = "whorl.client.output.rate"
+	metricCost           = "whorl.client.cost"
+	metricCacheTokens    = "whorl.client.cache.tokens"
+	metricRetries        = "whorl.client.retries"
+	metricLimits         = "whorl.run.limits"
 )

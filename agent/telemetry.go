@@ -2,235 +2,328 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
-// scope is the instrumentation scope of the spans.
+// scope is the instrumentation scope of the spans and the metrics.
 const scope = "github.com/whorl-go/whorl/agent"
 
-func newTracer(tp trace.TracerProvider) trace.Tracer {
+// telemetry is what an agent reports its work with. See semconv.go for the names.
+type telemetry struct {
+	tracer  trace.Tracer
+	metrics *metrics
+	content *TraceContent // nil if content stays out of spans
+	logger  *slog.Logger  // nil for none
+
+	// What is the same for all model calls of the agent.
+	requestModel string
+	chatName     string
+	chatOptions  []trace.SpanStartOption
+	server       []attribute.KeyValue // server.address and server.port, if known
+	chunkSet     metric.MeasurementOption
+}
+
+func newTelemetry(opts *Options, req *transport.Request) telemetry {
+	tp := opts.TracerProvider
 	if tp == nil {
 		tp = otel.GetTracerProvider()
 	}
-	return tp.Tracer(scope, trace.WithSchemaURL(semconvSchemaURL))
+	t := telemetry{
+		tracer:  tp.Tracer(scope, trace.WithSchemaURL(semconvSchemaURL)),
+		metrics: newMetrics(opts.MeterProvider),
+		content: opts.TraceContent,
+
+		requestModel: req.Model,
+		chatName:     opChat + " " + req.Model,
+		server:       serverOf(opts.Client),
+	}
+	if opts.Logger != nil {
+		t.logger = slog.New(LogTraceIDs(opts.Logger.Handler()))
+	}
+	t.chunkSet = t.model("")
+	chat := append([]attribute.KeyValue{
+		attribute.String(keyOperation, opChat),
+		attribute.String(keyProvider, providerAnthropic),
+		attribute.String(keyRequestModel, req.Model),
+		attribute.Int(keyRequestMaxTokens, req.MaxTokens),
+		attribute.Bool(keyRequestStream, req.MaxTokens > 0),
+	}, t.server...)
+	if len(req.StopSequences) > 0 {
+		chat = append(chat, attribute.StringSlice(keyRequestStop, req.StopSequences))
+	}
+	if req.Temperature != nil {
+		chat = append(chat, attribute.Float64(keyRequestTemperature, *req.Temperature))
+	}
+	if req.TopP != nil {
+		chat = append(chat, attribute.Float64(keyRequestTopP, *req.TopP))
+	}
+	if req.TopK != nil {
+		chat = append(chat, attribute.Float64(keyRequestTopK, float64(*req.TopK)))
+	}
+	if req.OutputConfig != nil && req.OutputConfig.Format != nil {
+		chat = append(chat, attribute.String(keyOutputType, "json"))
+	}
+	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(chat...)}
+	return t
 }
 
-func (r *Run) startRunSpan(ctx context.Context) (context.Context, trace.Span) {
-	a := r.agent
+// serverOf names the service that a client reaches, if the client tells.
+func serverOf(c transport.Client) []attribute.KeyValue {
+	b, ok := c.(interface{ BaseURL() string })
+	if !ok {
+		return nil
+	}
+	u, err := url.Parse(b.BaseURL())
+	if err != nil || u.Hostname() == "" {
+		return nil
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		if port = 443; u.Scheme == "http" {
+			port = 80
+		}
+	}
+	return []attribute.KeyValue{attribute.String(keyServerAddress, u.Hostname()), attribute.Int(keyServerPort, port)}
+}
+
+// A runObservation is the telemetry of one run. Its fields are set by
+// startRun; but for tools, which report from goroutines of their own and only
+// read it, it is used in the run's goroutine.
+type runObservation struct {
+	span  trace.Span
+	began time.Time
+	// tracing is false if nobody makes spans. The steps then don't ask for any.
+	tracing   bool
+	chat      chatObservation
+	toolCalls int64
+	// resultsInSpans are the calls whose result is the content of their own span, so
+	// that it need not stand in the next chat span too.
+	resultsInSpans map[string]bool
+}
+
+// startRun begins the span of a run.
+func (r *Run) startRun(ctx context.Context) context.Context {
+	t, o := &r.agent.telemetry, &r.observed
+	o.began = time.Now()
 	name := opInvokeAgent
-	if a.opts.Name != "" {
-		name += " " + a.opts.Name
+	if r.agent.opts.Name != "" {
+		name += " " + r.agent.opts.Name
 	}
-	ctx, span := a.tracer.Start(ctx, name)
+	parent := trace.SpanContextFromContext(ctx)
+	spanCtx, span := t.tracer.Start(ctx, name, trace.WithAttributes(
+		attribute.String(keyOperation, opInvokeAgent),
+		attribute.String(keyProvider, providerAnthropic),
+		attribute.String(keyRequestModel, r.agent.request.Model),
+		attribute.String(keyAgentName, r.agent.opts.Name),
+	))
+	o.span = span
+	// A provider that makes spans gives each an id, even those that it drops. One
+	// that makes none hands the parent's on.
+	if o.tracing = span.IsRecording() || !span.SpanContext().Equal(parent); !o.tracing {
+		return ctx
+	}
 	if span.IsRecording() {
-		span.SetAttributes(
-			attribute.String(keyOperation, opInvokeAgent),
-			attribute.String(keyProvider, providerAnthropic),
-			attribute.String(keyRequestModel, a.request.Model),
-		)
-		setString(span, keyAgentName, a.opts.Name)
 		setString(span, keyConversationID, r.log.ID())
-	}
-	return ctx, span
-}
-
-func (r *Run) endRunSpan(span trace.Span) {
-	if span.IsRecording() {
-		setUsage(span, r.result.Usage)
-		span.SetAttributes(attribute.Int(keySteps, r.result.Steps))
-		setCost(span, r.result.Cost)
-		if r.result.StopReason != "" {
-			span.SetAttributes(attribute.StringSlice(keyFinishReasons, []string{string(r.result.StopReason)}))
-		}
-		setError(span, r.err)
-	}
-	span.End()
-}
-
-func (r *Run) startChatSpan(ctx context.Context, req *transport.Request) (context.Context, trace.Span) {
-	ctx, span := r.agent.tracer.Start(ctx, opChat+" "+req.Model, trace.WithSpanKind(trace.SpanKindClient))
-	if span.IsRecording() {
-		span.SetAttributes(
-			attribute.String(keyOperation, opChat),
-			attribute.String(keyProvider, providerAnthropic),
-			attribute.String(keyRequestModel, req.Model),
-			attribute.Int(keyRequestMaxTokens, req.MaxTokens),
-			attribute.Bool(keyRequestStream, true),
-		)
-		setString(span, keyConversationID, r.log.ID())
-		if r.agent.opts.TraceContent {
-			// Only what is new in this step: the trace grows with the work.
-			sent := min(r.log.State().Sent, len(req.Messages))
-			span.SetAttributes(attribute.String(keyInputMessages, messagesJSON(req.Messages[sent:])))
-			if sent == 0 && len(req.System) > 0 {
-				span.SetAttributes(attribute.String(keySystemInstructions, blocksJSON(req.System)))
+		if t.content != nil {
+			o.resultsInSpans = make(map[string]bool)
+			if s := r.agent.request.System; len(s) > 0 {
+				span.SetAttributes(attribute.String(keySystemInstructions, t.content.system(s)))
+			}
+			if d := r.agent.request.Tools; len(d) > 0 {
+				span.SetAttributes(attribute.String(keyToolDefinitions, toolDefinitions(d)))
 			}
 		}
 	}
-	return ctx, span
+	return spanCtx
 }
 
-func (r *Run) endChatSpan(span trace.Span, resp *transport.Response, err error) {
-	if span.IsRecording() {
-		if resp != nil {
-			span.SetAttributes(
-				attribute.String(keyResponseID, resp.ID),
-				attribute.String(keyResponseModel, resp.Model),
-				attribute.StringSlice(keyFinishReasons, []string{string(resp.StopReason)}),
-			)
-			setString(span, keyRequestID, resp.Meta.RequestID)
-			if resp.Meta.FirstDelta > 0 {
-				span.SetAttributes(attribute.Float64(keyTimeToFirstChunk, resp.Meta.FirstDelta.Seconds()))
+// endRun ends the span of a run, and counts it.
+func (r *Run) endRun(ctx context.Context) {
+	t, o, res := &r.agent.telemetry, &r.observed, &r.result
+	var limit *LimitError
+	reached := errors.As(r.err, &limit)
+	if o.span.IsRecording() {
+		span := o.span
+		setUsage(span, res.Usage)
+		setCost(span, res.Cost)
+		span.SetAttributes(attribute.Int(keySteps, res.Steps))
+		if res.StopReason != "" {
+			span.SetAttributes(attribute.StringSlice(keyFinishReasons, []string{string(res.StopReason)}))
+		}
+		if reached {
+			span.SetAttributes(attribute.String(keyLimit, limit.Limit), attribute.Int64(keyLimitMax, limit.Max))
+		}
+		var waits *ApprovalError
+		if errors.As(r.err, &waits) {
+			names := make([]string, len(waits.Calls))
+			for i, c := range waits.Calls {
+				names[i] = c.Name
 			}
-			setUsage(span, resp.Usage)
-			setCost(span, costOf(&r.agent.request, resp))
-			if r.agent.opts.TraceContent {
-				span.SetAttributes(attribute.String(keyOutputMessages, messagesJSON([]transport.Message{{Role: transport.RoleAssistant, Content: resp.Content}})))
-			}
+			span.SetAttributes(attribute.StringSlice(keyWaiting, names))
 		}
-		setError(span, err)
+		setError(span, t.shown(r.err))
 	}
-	span.End()
+	o.span.End()
+	t.metrics.run(ctx, r, limit)
+	r.logEnd(ctx)
 }
 
-func (a *Agent) startToolSpan(ctx context.Context, j *job) (context.Context, trace.Span) {
-	ctx, span := a.tracer.Start(ctx, opExecuteTool+" "+j.call.Name)
-	if span.IsRecording() {
-		span.SetAttributes(
-			attribute.String(keyOperation, opExecuteTool),
-			attribute.String(keyToolName, j.call.Name),
-			attribute.String(keyToolCallID, j.call.ID),
-			attribute.String(keyToolType, "function"),
-		)
-		if a.opts.TraceContent {
-			span.SetAttributes(attribute.String(keyToolArguments, string(j.call.Input)))
+// A chatObservation is the telemetry of the model call that is being made.
+type chatObservation struct {
+	span  trace.Span // nil if there is none
+	timed bool       // metrics are wanted
+	began time.Time
+	chunk time.Time // when the newest chunk came
+}
+
+// startChat begins the span of a model call. A paused turn has one for each of
+// its segments.
+func (r *Run) startChat(ctx context.Context, req *transport.Request) context.Context {
+	t, o := &r.agent.telemetry, &r.observed.chat
+	*o = chatObservation{timed: t.metrics.enabled(ctx)}
+	if o.timed {
+		o.began = time.Now()
+	}
+	if !r.observed.tracing {
+		return ctx
+	}
+	ctx, o.span = t.tracer.Start(ctx, t.chatName, t.chatOptions...)
+	if !o.span.IsRecording() {
+		return ctx
+	}
+	setString(o.span, keyConversationID, r.log.ID())
+	s := r.log.State()
+	if s.Counts.Pauses > 0 {
+		o.span.SetAttributes(attribute.Int(keySegment, s.Counts.Pauses+1))
+	}
+	if t.content != nil {
+		// Only what is new in this step: the trace grows with the work. What the model
+		// itself said last is in the span before.
+		fresh := req.Messages[min(s.Sent, len(req.Messages)):]
+		if len(fresh) > 0 && fresh[0].Role == transport.RoleAssistant {
+			fresh = fresh[1:]
+		}
+		if len(fresh) > 0 {
+			o.span.SetAttributes(attribute.String(keyInputMessages, t.content.input(fresh, r.observed.resultsInSpans)))
 		}
 	}
-	return ctx, span
+	return ctx
 }
 
-func (a *Agent) endToolSpan(span trace.Span, j *job, err error) {
-	if span.IsRecording() {
-		if a.opts.TraceContent {
-			span.SetAttributes(attribute.String(keyToolResult, blocksJSON(j.result.Content)))
-		}
-		if err == nil && j.result.IsError {
-			err = errToolFailed
-		}
-		// What a tool says in an error may quote its arguments: content, like those.
-		if err != nil && !a.opts.TraceContent {
-			err = errorKind(err)
-		}
-		setError(span, err)
-	}
-	span.End()
-}
-
-var errToolFailed = errors.New("tool_error")
-
-// errorKind keeps of a tool's error what tells nothing of its content.
-func errorKind(err error) error {
-	switch {
-	case errors.Is(err, errPanicked):
-		return errPanicked
-	case errors.Is(err, context.DeadlineExceeded):
-		return context.DeadlineExceeded
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case tools.IsFatal(err):
-		return errors.New("tool_error: fatal")
-	}
-	return errToolFailed
-}
-
-func setUsage(span trace.Span, u transport.Usage) {
-	span.SetAttributes(
-		attribute.Int64(keyInputTokens, u.PromptTokens()),
-		attribute.Int64(keyOutputTokens, u.OutputTokens),
-		attribute.Int64(keyCacheRead, u.CacheReadInputTokens),
-		attribute.Int64(keyCacheCreation, u.CacheCreationInputTokens),
-	)
-	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
-		span.SetAttributes(attribute.Int64(keyReasoningTokens, n))
-	}
-}
-
-func setCost(span trace.Span, c Cost) {
-	if c.Known {
-		span.SetAttributes(attribute.Float64(keyCostUSD, c.USD))
-	}
-}
-
-func setString(span trace.Span, key, value string) {
-	if value != "" {
-		span.SetAttributes(attribute.String(key, value))
-	}
-}
-
-// setError marks the span as failed. A run that its consumer stopped, or that
-// was cancelled, has not failed.
-func setError(span trace.Span, err error) {
-	if err == nil || errors.Is(err, ErrStopped) || errors.Is(err, ErrAwaitingApproval) {
+// sawEvent notes when the model's output came.
+func (r *Run) sawEvent(ctx context.Context, typ string) {
+	t, o := &r.agent.telemetry, &r.observed.chat
+	if !o.timed || typ != transport.EventContentBlockDelta {
 		return
 	}
-	span.SetAttributes(attribute.String(keyErrorType, errorType(err)))
-	span.RecordError(err)
-	span.SetStatus(codes.Error, err.Error())
+	now := time.Now()
+	if !o.chunk.IsZero() {
+		t.metrics.perOutputChunk(ctx, t, now.Sub(o.chunk))
+	}
+	o.chunk = now
 }
 
-// errorType is a word of low cardinality for an error.
-func errorType(err error) string {
+// endChat ends the span of a model call, and counts it.
+func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transport.Response, err error) {
+	t, o := &r.agent.telemetry, &r.observed.chat
+	if o.span != nil {
+		if o.span.IsRecording() {
+			t.describeChat(o.span, req, resp, err)
+		}
+		o.span.End()
+	}
+	if o.timed {
+		t.metrics.chat(ctx, t, req, resp, time.Since(o.began), err)
+	}
+	r.logChat(ctx, resp, err)
+}
+
+func (t *telemetry) describeChat(span trace.Span, req *transport.Request, resp *transport.Response, err error) {
+	setError(span, t.shown(err))
+	if n := retries(resp, err); n > 0 {
+		span.SetAttributes(attribute.Int(keyRetries, n))
+	}
+	if resp == nil {
+		var api *transport.Error
+		if errors.As(err, &api) {
+			setString(span, keyRequestID, api.RequestID)
+		}
+		if err != nil {
+			span.SetAttributes(attribute.StringSlice(keyFinishReasons, []string{"error"}))
+		}
+		return
+	}
+	span.SetAttributes(
+		attribute.String(keyResponseID, resp.ID),
+		attribute.String(keyResponseModel, resp.Model),
+		attribute.StringSlice(keyFinishReasons, []string{string(resp.StopReason)}),
+	)
+	setString(span, keyRequestID, resp.Meta.RequestID)
+	if resp.Meta.FirstDelta > 0 {
+		span.SetAttributes(attribute.Float64(keyTimeToFirstChunk, resp.Meta.FirstDelta.Seconds()))
+	}
+	if rate := outputRate(resp); rate > 0 {
+		span.SetAttributes(attribute.Float64(keyTokenRate, rate))
+	}
+	setUsage(span, resp.Usage)
+	setCost(span, costOf(req, resp))
+	if miss := cacheMissOf(resp); miss.Type != "" {
+		span.SetAttributes(attribute.String(keyCacheMissReason, miss.Type))
+		if miss.Tokens > 0 {
+			span.SetAttributes(attribute.Int64(keyCacheMissTokens, miss.Tokens))
+		}
+	}
+	if t.content != nil {
+		span.SetAttributes(attribute.String(keyOutputMessages, t.content.output(resp)))
+	}
+}
+
+// A cacheMiss is the service's own word on why the cache missed (late 2026 §5.3).
+type cacheMiss struct {
+	Type   string `json:"type"`
+	Tokens int64  `json:"cache_missed_input_tokens"`
+}
+
+func cacheMissOf(resp *transport.Response) cacheMiss {
+	var d struct {
+		Reason cacheMiss `json:"cache_miss_reason"`
+	}
+	if len(resp.Diagnostics) > 0 && json.Unmarshal(resp.Diagnostics, &d) != nil {
+		return cacheMiss{}
+	}
+	return d.Reason
+}
+
+// retries is how often a request was sent again.
+func retries(resp *transport.Response, err error) int {
 	var api *transport.Error
-	var stop *StopError
-	var limit *LimitError
-	var cut *transport.StreamError
 	switch {
-	case errors.As(err, &api) && api.Type != "":
-		return api.Type
-	case errors.As(err, &stop):
-		return string(stop.Response.StopReason)
-	case errors.As(err, &limit):
-		return "limit_" + limit.Limit
-	case errors.Is(err, context.Canceled):
-		return "cancelled"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	case errors.As(err, &cut):
-		return "stream_cut"
-	case errors.Is(err, errPanicked):
-		return "panic"
-	case errors.Is(err, errToolFailed):
-		return "tool_error"
+	case resp != nil:
+		return max(0, resp.Meta.Attempts-1)
+	case errors.As(err, &api):
+		return max(0, api.Attempts-1)
 	}
-	return "_OTHER"
+	return 0
 }
 
-func messagesJSON(messages []transport.Message) string {
-	out := []byte{'['}
-	for i, m := range messages {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = m.AppendJSON(out)
+// outputRate is in tokens per second, from the first chunk to the end; 0 if that
+// can't be told.
+func outputRate(resp *transport.Response) float64 {
+	d := resp.Meta.Duration - resp.Meta.FirstDelta
+	if resp.Meta.FirstDelta <= 0 || d <= 0 {
+		return 0
 	}
-	return string(append(out, ']'))
-}
-
-func blocksJSON(blocks []transport.Block) string {
-	out := []byte{'['}
-	for i, b := range blocks {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, b.Raw()...)
-	}
-	return string(append(out, ']'))
+	return float64(resp.Usage.OutputTokens) / d.Seconds()
 }

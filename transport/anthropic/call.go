@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -51,6 +53,9 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	}
 	if k.contentType != "" {
 		req.Header.Set("Content-Type", k.contentType)
+	}
+	if c.trace != nil {
+		c.trace.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	}
 	if k.body != nil {
 		if req.Body, err = k.body(); err != nil {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -65,6 +67,9 @@ type Options struct {
 	// UserAgent replaces "whorl".
 	UserAgent string
 
+	// Propagator, if not nil, adds the context of the span that a request belongs to
+	// to its headers: propagation.TraceContext{} sends traceparent.
+	Propagator propagation.TextMapPropagator
 	// Logger is told of requests (debug) and retries (warn), never of keys and
 	// contents; nil means silence.
 	Logger *slog.Logger
@@ -79,6 +84,7 @@ type Client struct {
 	models []transport.Model
 	http   *http.Client
 	log    *slog.Logger
+	trace  propagation.TextMapPropagator // nil for none
 
 	maxRetries    int
 	maxRetryDelay time.Duration
@@ -113,6 +119,7 @@ func New(o Options) (*Client, error) {
 		models:        o.Models,
 		http:          o.HTTPClient,
 		log:           o.Logger,
+		trace:         o.Propagator,
 		maxRetries:    orDefault(o.MaxRetries, 4),
 		maxRetryDelay: cmp.Or(o.MaxRetryDelay, time.Minute),
 		headerTimeout: orDefault(o.HeaderTimeout, 10*time.Minute),
@@ -143,6 +150,9 @@ func New(o Options) (*Client, error) {
 	}
 	return c, nil
 }
+
+// BaseURL is the service's address, without "/v1".
+func (c *Client) BaseURL() string { return c.base.String() }
 
 // CloseIdleConnections closes the connections that no request is using.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }

@@ -1,0 +1,274 @@
+package agent
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// TraceContent puts content into spans: the system prompt and the names of the
+// tools on invoke_agent, on each chat span what is new in it, on execute_tool the
+// arguments and the result. It may be what nobody but the user should see, so
+// it is left out unless asked for. The zero TraceContent is ready to use.
+//
+// Messages are written in the JSON of the conventions: a role and parts of the
+// types text, reasoning, tool_call, tool_call_response, server_tool_call,
+// server_tool_call_response, blob, file and uri; a block that has no counterpart
+// stands as it is. A result stands in the span of its call; the chat span that
+// sends it refers to that.
+type TraceContent struct {
+	// MaxBytes bounds each piece: a text, the arguments of a call, a result. A longer
+	// one is cut, and says so. 0 means 32 KiB, a negative number no bound. Images and
+	// documents are never written, only their size.
+	MaxBytes int
+	// Redact, if not nil, is given each piece before it is cut, and returns what is
+	// written in its place. It is called from many goroutines.
+	Redact func(ContentPiece) string
+}
+
+// A ContentPiece is a piece of content on its way into a span.
+type ContentPiece struct {
+	// Kind is "system", "text", "reasoning", "tool_call" (the arguments, JSON),
+	// "tool_call_response", or the type of another block, of which Text is the JSON.
+	Kind string
+	Tool string // the tool's name, where known
+	Text string
+}
+
+const defaultPieceBytes = 32 << 10
+
+// piece redacts and cuts.
+func (c *TraceContent) piece(p ContentPiece) string {
+	if c.Redact != nil {
+		p.Text = c.Redact(p)
+	}
+	most := c.MaxBytes
+	if most == 0 {
+		most = defaultPieceBytes
+	}
+	if most < 0 || len(p.Text) <= most {
+		return p.Text
+	}
+	end := most
+	for end > 0 && !utf8.RuneStart(p.Text[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s[cut: the first %d of %d bytes]", p.Text[:end], end, len(p.Text))
+}
+
+// json appends a piece that is JSON: as it is, or as a string if it was cut, or
+// redacted to something else.
+func (c *TraceContent) json(dst []byte, p ContentPiece) []byte {
+	text := c.piece(p)
+	if rawjson.Valid([]byte(text)) {
+		return append(dst, text...)
+	}
+	return rawjson.AppendString(dst, text)
+}
+
+func (c *TraceContent) system(blocks []transport.Block) string {
+	out := []byte{'['}
+	for i, b := range blocks {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = c.part(out, b, "system", nil)
+	}
+	return string(append(out, ']'))
+}
+
+// input writes the messages that are new in a request.
+func (c *TraceContent) input(messages []transport.Message, elsewhere map[string]bool) string {
+	out := []byte{'['}
+	for i, m := range messages {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		role := string(m.Role)
+		if len(m.Content) > 0 && m.Content[0].Type() == transport.TypeToolResult {
+			role = "tool"
+		}
+		out = c.message(out, role, m.Content, elsewhere)
+		out = append(out, '}')
+	}
+	return string(append(out, ']'))
+}
+
+// output writes a response, the one choice that there is.
+func (c *TraceContent) output(r *transport.Response) string {
+	out := c.message([]byte{'['}, string(transport.RoleAssistant), r.Content, nil)
+	out = append(out, `,"finish_reason":`...)
+	out = rawjson.AppendString(out, string(r.StopReason))
+	return string(append(out, `}]`...))
+}
+
+// message writes a message without its last brace.
+func (c *TraceContent) message(out []byte, role string, blocks []transport.Block, elsewhere map[string]bool) []byte {
+	out = rawjson.AppendString(append(out, `{"role":`...), role)
+	out = append(out, `,"parts":[`...)
+	for i, b := range blocks {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = c.part(out, b, "text", elsewhere)
+	}
+	return append(out, ']')
+}
+
+// arguments is what a call was given.
+func (c *TraceContent) arguments(call transport.ToolCall) string {
+	return c.piece(ContentPiece{Kind: "tool_call", Tool: call.Name, Text: string(call.Input)})
+}
+
+// result is what a tool gave: its text if that is all there is, else parts.
+func (c *TraceContent) result(tool string, content []transport.Block) string {
+	if len(content) == 1 && content[0].Type() == transport.TypeText {
+		return c.piece(ContentPiece{Kind: "tool_call_response", Tool: tool, Text: text(content[0])})
+	}
+	out := []byte{'['}
+	for i, b := range content {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = c.part(out, b, "tool_call_response", nil)
+	}
+	return string(append(out, ']'))
+}
+
+func text(b transport.Block) string {
+	return rawjson.GetString(b.Raw(), "text")
+}
+
+// part writes a block. kind is what its text, if it is one, is called to Redact.
+func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewhere map[string]bool) []byte {
+	raw := b.Raw()
+	quoted := func(key, value string) {
+		out = append(out, `,"`...)
+		out = append(out, key...)
+		out = append(out, `":`...)
+		out = rawjson.AppendString(out, value)
+	}
+	switch typ := b.Type(); typ {
+	case transport.TypeText:
+		out = append(out, `{"type":"text"`...)
+		quoted("content", c.piece(ContentPiece{Kind: kind, Text: text(b)}))
+
+	case transport.TypeThinking:
+		out = append(out, `{"type":"reasoning"`...)
+		quoted("content", c.piece(ContentPiece{Kind: "reasoning", Text: rawjson.GetString(raw, "thinking")}))
+
+	case transport.TypeToolUse:
+		name := rawjson.GetString(raw, "name")
+		out = append(out, `{"type":"tool_call"`...)
+		quoted("id", rawjson.GetString(raw, "id"))
+		quoted("name", name)
+		out = append(out, `,"arguments":`...)
+		out = c.json(out, ContentPiece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
+
+	case transport.TypeToolResult:
+		id := b.ToolUseID()
+		out = append(out, `{"type":"tool_call_response"`...)
+		quoted("id", id)
+		out = append(out, `,"response":`...)
+		if elsewhere[id] {
+			out = append(out, `"[in the execute_tool span of this call]"`...)
+			break
+		}
+		out = c.response(out, raw)
+
+	case transport.TypeImage, transport.TypeDocument:
+		out = media(out, typ, rawjson.Get(raw, "source"))
+
+	case transport.TypeServerToolUse, transport.TypeMCPToolUse:
+		name := rawjson.GetString(raw, "name")
+		out = append(out, `{"type":"server_tool_call"`...)
+		quoted("id", rawjson.GetString(raw, "id"))
+		quoted("name", name)
+		out = append(out, `,"server_tool_call":{"type":`...)
+		out = rawjson.AppendString(out, name)
+		out = append(out, `,"arguments":`...)
+		out = c.json(out, ContentPiece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
+		out = append(out, '}')
+
+	default:
+		if id := b.ToolUseID(); id != "" {
+			out = append(out, `{"type":"server_tool_call_response"`...)
+			quoted("id", id)
+			out = append(out, `,"server_tool_call_response":{"type":`...)
+			out = rawjson.AppendString(out, typ)
+			out = append(out, `,"content":`...)
+			out = c.json(out, ContentPiece{Kind: typ, Text: string(rawjson.Get(raw, "content"))})
+			out = append(out, '}')
+			break
+		}
+		out = append(out, `{"type":`...)
+		out = rawjson.AppendString(out, typ)
+		out = append(out, `,"content":`...)
+		out = c.json(out, ContentPiece{Kind: typ, Text: string(raw)})
+	}
+	return append(out, '}')
+}
+
+// response writes the content of a tool_result: its text if that is all there
+// is, else its parts.
+func (c *TraceContent) response(out, raw []byte) []byte {
+	content := rawjson.Get(raw, "content")
+	if len(content) == 0 || content[0] != '[' {
+		return c.json(out, ContentPiece{Kind: "tool_call_response", Text: rawjson.Unquote(content)})
+	}
+	var blocks []transport.Block
+	for e := range rawjson.Elements(content) {
+		if b, err := transport.ParseBlock(e); err == nil {
+			blocks = append(blocks, b)
+		}
+	}
+	if len(blocks) == 1 && blocks[0].Type() == transport.TypeText {
+		return rawjson.AppendString(out, c.result("", blocks))
+	}
+	return append(out, c.result("", blocks)...)
+}
+
+// media writes an image or a document without its bytes, and without its last brace.
+func media(out []byte, modality string, source []byte) []byte {
+	value := func(key, name string) {
+		out = append(out, `,"`...)
+		out = append(out, key...)
+		out = append(out, `":`...)
+		out = rawjson.AppendString(out, rawjson.GetString(source, name))
+	}
+	kind := rawjson.GetString(source, "type")
+	switch kind {
+	case "url":
+		out = append(out, `{"type":"uri"`...)
+		value("uri", "url")
+	case "file":
+		out = append(out, `{"type":"file"`...)
+		value("file_id", "file_id")
+	default:
+		out = append(out, `{"type":"blob"`...)
+		value("mime_type", "media_type")
+		out = append(out, fmt.Sprintf(`,"content":"","bytes":%d`, len(rawjson.Inner(rawjson.Get(source, "data"))))...)
+	}
+	return rawjson.AppendString(append(out, `,"modality":`...), modality)
+}
+
+// toolDefinitions names the tools; their descriptions and schemas are left out,
+// as the conventions recommend.
+func toolDefinitions(tools []transport.ToolDefinition) string {
+	out := []byte{'['}
+	for i, t := range tools {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		kind := t.Type()
+		if kind == "" || kind == "custom" {
+			kind = "function"
+		}
+		out = rawjson.AppendString(append(out, `{"type":`...), kind)
+		out = rawjson.AppendString(append(out, `,"name":`...), t.Name())
+		out = append(out, '}')
+	}
+	return string(append(out, ']'))
+}

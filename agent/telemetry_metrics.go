@@ -1,0 +1,165 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// metrics are an agent's instruments. Asking one whether it is enabled costs
+// nothing, and says no where no provider is set.
+type metrics struct {
+	tokens, inferenceCalls, toolCalls metric.Int64Histogram
+
+	duration, firstChunk, perChunk  metric.Float64Histogram
+	rate, runDuration, toolDuration metric.Float64Histogram
+
+	cost                         metric.Float64Counter
+	cacheTokens, retries, limits metric.Int64Counter
+}
+
+// Buckets of the histograms; those of times and tokens are the conventions'.
+var (
+	secondBuckets = []float64{0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92}
+	tokenBuckets  = []float64{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864}
+	countBuckets  = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
+	rateBuckets   = []float64{5, 10, 20, 40, 60, 80, 120, 160, 240, 320, 640}
+)
+
+func newMetrics(mp metric.MeterProvider) *metrics {
+	if mp == nil {
+		mp = otel.GetMeterProvider()
+	}
+	b := meterBuilder{meter: mp.Meter(scope, metric.WithSchemaURL(semconvSchemaURL))}
+	m := &metrics{
+		tokens:         b.counts(metricTokens, "Number of input and output tokens used.", "{token}", tokenBuckets),
+		inferenceCalls: b.counts(metricInferenceCalls, "Model calls of a run.", "{call}", countBuckets),
+		toolCalls:      b.counts(metricToolCalls, "Tool calls of a run.", "{call}", countBuckets),
+		duration:       b.floats(metricDuration, "GenAI operation duration.", "s", secondBuckets),
+		firstChunk:     b.floats(metricFirstChunk, "Time from the request to the first chunk of its response.", "s", secondBuckets),
+		perChunk:       b.floats(metricPerChunk, "Time from one chunk of a response to the next.", "s", secondBuckets),
+		rate:           b.floats(metricTokenRate, "Output tokens per second, from the first chunk to the end.", "{token}/s", rateBuckets),
+		runDuration:    b.floats(metricRunDuration, "Duration of a run.", "s", secondBuckets),
+		toolDuration:   b.floats(metricToolDuration, "Duration of a tool call.", "s", secondBuckets),
+		cacheTokens:    b.counter(metricCacheTokens, "Input tokens read from the prompt cache, or written to it.", "{token}"),
+		retries:        b.counter(metricRetries, "Requests that were sent again.", "{retry}"),
+		limits:         b.counter(metricLimits, "Runs that a limit ended.", "{run}"),
+	}
+	var err error
+	m.cost, err = b.meter.Float64Counter(metricCost, metric.WithDescription("What model calls cost, where the price is known."), metric.WithUnit("{USD}"))
+	if err := errors.Join(append(b.errs, err)...); err != nil {
+		otel.Handle(err) // the instruments can be used all the same, and count nothing
+	}
+	return m
+}
+
+// A meterBuilder makes instruments and gathers what goes wrong.
+type meterBuilder struct {
+	meter metric.Meter
+	errs  []error
+}
+
+func (b *meterBuilder) counts(name, description, unit string, buckets []float64) metric.Int64Histogram {
+	h, err := b.meter.Int64Histogram(name, metric.WithDescription(description), metric.WithUnit(unit), metric.WithExplicitBucketBoundaries(buckets...))
+	b.errs = append(b.errs, err)
+	return h
+}
+
+func (b *meterBuilder) floats(name, description, unit string, buckets []float64) metric.Float64Histogram {
+	h, err := b.meter.Float64Histogram(name, metric.WithDescription(description), metric.WithUnit(unit), metric.WithExplicitBucketBoundaries(buckets...))
+	b.errs = append(b.errs, err)
+	return h
+}
+
+func (b *meterBuilder) counter(name, description, unit string) metric.Int64Counter {
+	c, err := b.meter.Int64Counter(name, metric.WithDescription(description), metric.WithUnit(unit))
+	b.errs = append(b.errs, err)
+	return c
+}
+
+// enabled reports whether anybody counts model calls.
+func (m *metrics) enabled(ctx context.Context) bool { return m.duration.Enabled(ctx) }
+
+// model is the attribute set of a model call's metrics.
+func (t *telemetry) model(model string, more ...attribute.KeyValue) metric.MeasurementOption {
+	attrs := make([]attribute.KeyValue, 0, 8)
+	attrs = append(attrs, attribute.String(keyOperation, opChat), attribute.String(keyProvider, providerAnthropic), attribute.String(keyRequestModel, t.requestModel))
+	attrs = append(attrs, t.server...)
+	if model != "" {
+		attrs = append(attrs, attribute.String(keyResponseModel, model))
+	}
+	return metric.WithAttributeSet(attribute.NewSet(append(attrs, more...)...))
+}
+
+// perOutputChunk counts one chunk. The set of attributes is made once: there are
+// thousands of chunks.
+func (m *metrics) perOutputChunk(ctx context.Context, t *telemetry, d time.Duration) {
+	m.perChunk.Record(ctx, d.Seconds(), t.chunkSet)
+}
+
+// chat counts a model call.
+func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request, resp *transport.Response, took time.Duration, err error) {
+	if n := retries(resp, err); n > 0 {
+		m.retries.Add(ctx, int64(n), t.model(""))
+	}
+	if resp == nil {
+		if failed(err) {
+			m.duration.Record(ctx, took.Seconds(), t.model("", attribute.String(keyErrorType, errorType(err))))
+		}
+		return
+	}
+	plain, u := t.model(resp.Model), resp.Usage
+	m.duration.Record(ctx, took.Seconds(), plain)
+	if d := resp.Meta.FirstDelta; d > 0 {
+		m.firstChunk.Record(ctx, d.Seconds(), plain)
+	}
+	if rate := outputRate(resp); rate > 0 {
+		m.rate.Record(ctx, rate, plain)
+	}
+	m.tokens.Record(ctx, u.PromptTokens(), t.model(resp.Model, attribute.String(keyTokenType, "input")))
+	m.tokens.Record(ctx, u.OutputTokens, t.model(resp.Model, attribute.String(keyTokenType, "output")))
+	m.cacheTokens.Add(ctx, u.CacheReadInputTokens, t.model(resp.Model, attribute.String(keyCacheOperation, "read")))
+	m.cacheTokens.Add(ctx, u.CacheCreationInputTokens, t.model(resp.Model, attribute.String(keyCacheOperation, "write")))
+	if c := costOf(req, resp); c.Known {
+		m.cost.Add(ctx, c.USD, plain)
+	}
+}
+
+// tool counts a tool call.
+func (m *metrics) tool(ctx context.Context, j *job, err error) {
+	if !m.toolDuration.Enabled(ctx) {
+		return
+	}
+	attrs := []attribute.KeyValue{attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, j.call.Name), attribute.String(keyToolType, "function")}
+	if err != nil {
+		attrs = append(attrs, attribute.String(keyErrorType, errorType(err)))
+	}
+	m.toolDuration.Record(ctx, j.took.Seconds(), metric.WithAttributes(attrs...))
+}
+
+// run counts a run, and the limit that ended it, if one did.
+func (m *metrics) run(ctx context.Context, r *Run, limit *LimitError) {
+	if !m.runDuration.Enabled(ctx) {
+		return
+	}
+	attrs := []attribute.KeyValue{attribute.String(keyOperation, opInvokeAgent), attribute.String(keyProvider, providerAnthropic)}
+	if name := r.agent.opts.Name; name != "" {
+		attrs = append(attrs, attribute.String(keyAgentName, name))
+	}
+	plain := metric.WithAttributes(attrs...)
+	m.inferenceCalls.Record(ctx, int64(r.result.Steps), plain)
+	m.toolCalls.Record(ctx, r.observed.toolCalls, plain)
+	if limit != nil {
+		m.limits.Add(ctx, 1, metric.WithAttributes(append(attrs, attribute.String(keyLimit, limit.Limit))...))
+	}
+	if failed(r.err) {
+		plain = metric.WithAttributes(append(attrs, attribute.String(keyErrorType, errorType(r.err)))...)
+	}
+	m.runDuration.Record(ctx, time.Since(r.observed.began).Seconds(), plain)
+}

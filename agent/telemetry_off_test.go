@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"context"
+	"testing"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+type silent struct{ transport.Client }
+
+// All that telemetry adds to a step is the five calls below. Where nobody makes
+// spans or counts, they allocate nothing, with the global providers as with
+// no-op ones.
+func TestTelemetryOffAllocatesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tracer trace.TracerProvider
+		meter  metric.MeterProvider
+	}{
+		{"nothing set", nil, nil},
+		{"no-op providers", tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", TracerProvider: tt.tracer, MeterProvider: tt.meter})
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := memory.NewLog()
+			r := a.Resume(context.Background(), log)
+			ctx := r.startRun(r.ctx)
+			if ctx != r.ctx {
+				t.Error("a run without spans has a context of its own")
+			}
+			req := a.Request(log)
+			resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","model":"claude-opus-5-5","content":[],"stop_reason":"end_turn","usage":{}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok")}
+			if n := testing.AllocsPerRun(100, func() {
+				chatCtx := r.startChat(ctx, req)
+				for range 10 {
+					r.sawEvent(chatCtx, transport.EventContentBlockDelta)
+				}
+				r.endChat(chatCtx, req, resp, nil)
+				toolCtx, span := r.startTool(ctx, j)
+				r.endTool(toolCtx, span, j, nil)
+				r.observed.toolSettled(j)
+			}); n != 0 {
+				t.Errorf("%v allocations in a step", n)
+			}
+		})
+	}
+}

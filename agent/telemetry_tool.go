@@ -1,0 +1,159 @@
+package agent
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// startTool begins the span of a tool call. What the tool does with its context
+// hangs below it. The span is nil if there is none.
+func (r *Run) startTool(ctx context.Context, j *job) (context.Context, trace.Span) {
+	if !r.observed.tracing {
+		return ctx, nil
+	}
+	t := &r.agent.telemetry
+	ctx, span := t.tracer.Start(ctx, opExecuteTool+" "+j.call.Name, trace.WithAttributes(
+		attribute.String(keyOperation, opExecuteTool),
+		attribute.String(keyToolName, j.call.Name),
+		attribute.String(keyToolCallID, j.call.ID),
+		attribute.String(keyToolType, "function"),
+	))
+	if t.content != nil && span.IsRecording() {
+		span.SetAttributes(attribute.String(keyToolArguments, t.content.arguments(j.call.ToolCall)))
+	}
+	return ctx, span
+}
+
+// endTool ends the span of a tool call, and counts the call.
+func (r *Run) endTool(ctx context.Context, span trace.Span, j *job, err error) {
+	t := &r.agent.telemetry
+	if err == nil && j.result.IsError {
+		err = errToolFailed
+	}
+	if span != nil {
+		if span.IsRecording() {
+			if t.content != nil {
+				span.SetAttributes(attribute.String(keyToolResult, t.content.result(j.call.Name, j.result.Content)))
+				j.resultInSpan = true
+			}
+			setError(span, t.shownOfTool(err))
+		}
+		span.End()
+	}
+	t.metrics.tool(ctx, j, err)
+	r.logTool(ctx, j, err)
+}
+
+// toolSettled notes in the run's goroutine what a tool's own goroutine reported.
+func (o *runObservation) toolSettled(j *job) {
+	if j.tool != nil {
+		o.toolCalls++
+	}
+	if j.resultInSpan {
+		o.resultsInSpans[j.call.ID] = true
+	}
+}
+
+var errToolFailed = errors.New("tool_error")
+
+// shownOfTool is what may be shown of a tool's error. What a tool says may quote
+// its arguments: content, like those.
+func (t *telemetry) shownOfTool(err error) error {
+	if err == nil || t.content != nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, errPanicked):
+		return errPanicked
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case tools.IsFatal(err):
+		return errFatalTool
+	}
+	return errToolFailed
+}
+
+var errFatalTool = errors.New("a tool ended the run")
+
+// shown is what may be shown of the error that ended a call or a run.
+func (t *telemetry) shown(err error) error {
+	if err != nil && t.content == nil && tools.IsFatal(err) {
+		return errFatalTool
+	}
+	return err
+}
+
+func setUsage(span trace.Span, u transport.Usage) {
+	span.SetAttributes(
+		attribute.Int64(keyInputTokens, u.PromptTokens()),
+		attribute.Int64(keyOutputTokens, u.OutputTokens),
+		attribute.Int64(keyCacheRead, u.CacheReadInputTokens),
+		attribute.Int64(keyCacheCreation, u.CacheCreationInputTokens),
+	)
+	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
+		span.SetAttributes(attribute.Int64(keyReasoningTokens, n))
+	}
+}
+
+func setCost(span trace.Span, c Cost) {
+	if c.Known {
+		span.SetAttributes(attribute.Float64(keyCostUSD, c.USD))
+	}
+}
+
+func setString(span trace.Span, key, value string) {
+	if value != "" {
+		span.SetAttributes(attribute.String(key, value))
+	}
+}
+
+// setError marks the span as failed, and records the exception. A run that its
+// consumer stopped, or that waits for approval, has not failed.
+func setError(span trace.Span, err error) {
+	if !failed(err) {
+		return
+	}
+	span.SetAttributes(attribute.String(keyErrorType, errorType(err)))
+	span.RecordError(err)
+	span.SetStatus(codes.Error, err.Error())
+}
+
+func failed(err error) bool {
+	return err != nil && !errors.Is(err, ErrStopped) && !errors.Is(err, ErrAwaitingApproval)
+}
+
+// errorType is a word of low cardinality for an error.
+func errorType(err error) string {
+	var api *transport.Error
+	var stop *StopError
+	var limit *LimitError
+	var cut *transport.StreamError
+	switch {
+	case errors.As(err, &api) && api.Type != "":
+		return api.Type
+	case errors.As(err, &stop):
+		return string(stop.Response.StopReason)
+	case errors.As(err, &limit):
+		return "limit_" + limit.Limit
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.As(err, &cut):
+		return "stream_cut"
+	case errors.Is(err, errPanicked):
+		return "panic"
+	case errors.Is(err, errToolFailed), errors.Is(err, errFatalTool):
+		return "tool_error"
+	}
+	return "_OTHER"
+}
