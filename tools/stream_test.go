@@ -1,0 +1,56 @@
+package tools_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+type upTo struct {
+	N int `json:"n"`
+}
+
+// count yields the numbers up to n, and fails at 3.
+func count(ctx context.Context, in upTo) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for i := range in.N {
+			if i == 3 {
+				yield("", errors.New("no more fingers"))
+				return
+			}
+			if !yield(fmt.Sprint(i, " "), nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestStream(t *testing.T) {
+	tool := tools.Stream("count", "Counts.", count)
+	if _, err := tool.Definition(); err != nil {
+		t.Fatal(err)
+	}
+	var progress []string
+	ctx := tools.WithCall(context.Background(), tools.CallInfo{Progress: func(m string) { progress = append(progress, m) }})
+	res, err := tool.Call(ctx, []byte(`{"n":2}`))
+	if got := (transport.Message{Content: res.Content}).Text(); err != nil || got != "0 1 " || len(progress) != 2 {
+		t.Errorf("result %q, progress %q, %v", got, progress, err)
+	}
+	if _, err = tool.Call(ctx, []byte(`{"n":5}`)); err == nil || !strings.Contains(err.Error(), "0 1 2 ") || !strings.Contains(err.Error(), "no more fingers") {
+		t.Errorf("error %v", err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err = tool.Call(ended, []byte(`{"n":2}`)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled call: %v", err)
+	}
+	if _, err := tools.Stream[upTo]("count", "", nil).Definition(); err == nil || !strings.Contains(err.Error(), "the function is nil") {
+		t.Errorf("a nil function: %v", err)
+	}
+}
