@@ -92,8 +92,12 @@ func TestNeededBetasAllocatesNothing(t *testing.T) {
 func TestCheck(t *testing.T) {
 	number := func(f float64) *float64 { return &f }
 	k := 5
-	prefill := func(r *Request) { r.Messages = append(r.Messages, Message{Role: RoleAssistant, Content: []Block{Text("{")}}) }
-	system := func(r *Request) { r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{Text("x")}}) }
+	prefill := func(r *Request) {
+		r.Messages = append(r.Messages, Message{Role: RoleAssistant, Content: []Block{Text("{")}})
+	}
+	system := func(r *Request) {
+		r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{Text("x")}})
+	}
 	tests := []struct {
 		name   string
 		model  string
@@ -114,7 +118,9 @@ func TestCheck(t *testing.T) {
 		{"effort", "claude-opus-5-5", func(r *Request) { r.OutputConfig = &OutputConfig{Effort: "max"} }, ""},
 		{"no effort", "claude-haiku-4-5", func(r *Request) { r.OutputConfig = &OutputConfig{Effort: "low"} }, "leave the effort out"},
 		{"no such effort", "claude-opus-4-6", func(r *Request) { r.OutputConfig = &OutputConfig{Effort: "xhigh"} }, "its levels are low, medium, high, max"},
-		{"quiet effort", "claude-opus-5", func(r *Request) { r.Thinking, r.OutputConfig = &Thinking{Type: "disabled"}, &OutputConfig{Effort: "max"} }, `use effort "high" or lower`},
+		{"quiet effort", "claude-opus-5", func(r *Request) {
+			r.Thinking, r.OutputConfig = &Thinking{Type: "disabled"}, &OutputConfig{Effort: "max"}
+		}, `use effort "high" or lower`},
 		{"task budget", "claude-sonnet-5", func(r *Request) { r.OutputConfig = &OutputConfig{TaskBudget: json.RawMessage(`{}`)} }, "task_budget"},
 		{"forced tool", "claude-opus-5-5", func(r *Request) { r.ToolChoice = &ToolChoice{Type: "any"} }, `tool_choice "any": model claude-opus-5-5 doesn't take it; use "auto"`},
 		{"forced tool while thinking", "claude-opus-4-6", func(r *Request) {
@@ -136,12 +142,16 @@ func TestCheck(t *testing.T) {
 		}, ""},
 		{"system message", "claude-sonnet-5", system, "put the text into the system prompt"},
 		{"system message where it may be", "claude-sonnet-5-5", system, ""},
-		{"computer", "claude-opus-5-5", func(r *Request) { r.Tools = append(r.Tools, mustTool(t, `{"type":"computer_20251124","name":"computer"}`)) }, "computer_toolset_20260801"},
+		{"computer", "claude-opus-5-5", func(r *Request) {
+			r.Tools = append(r.Tools, mustTool(t, `{"type":"computer_20251124","name":"computer"}`))
+		}, "computer_toolset_20260801"},
 		{"compaction", "claude-haiku-4-5", func(r *Request) { r.Compaction = json.RawMessage(`{"type":"summarize"}`) }, "write a summary"},
 		{"compaction and edits", "claude-opus-5-5", func(r *Request) {
 			r.Compaction, r.ContextManagement = json.RawMessage(`{"type":"summarize"}`), json.RawMessage(`{"edits":[]}`)
 		}, "send one of them"},
-		{"compaction and stop sequences", "claude-opus-5-5", func(r *Request) { r.Compaction, r.StopSequences = json.RawMessage(`{"type":"summarize"}`), []string{"x"} }, "the request that compacts"},
+		{"compaction and stop sequences", "claude-opus-5-5", func(r *Request) {
+			r.Compaction, r.StopSequences = json.RawMessage(`{"type":"summarize"}`), []string{"x"}
+		}, "the request that compacts"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A ToolCall is a client tool call of the model.
@@ -63,7 +66,8 @@ func (r *Response) PendingServerCalls() []string {
 //   - in front of the last fallback block: thinking, redacted thinking, calls of
 //     client tools, and calls of server tools without a result (§3.6);
 //   - thinking at the very end of a paused response, which would end the next
-//     request (§2.5).
+//     request (§2.5);
+//   - in text blocks, the file_id of citations, which only responses have (§3.4).
 //
 // The second result is false if nothing is left.
 func (r *Response) Replay() (Message, bool) {
@@ -85,7 +89,39 @@ func (r *Response) Replay() (Message, bool) {
 			kept = kept[:len(kept)-1]
 		}
 	}
-	return Message{Role: RoleAssistant, Content: kept}, len(kept) > 0
+	return Message{Role: RoleAssistant, Content: dropFileIDs(kept)}, len(kept) > 0
+}
+
+// dropFileIDs takes file_id out of the citations of text blocks. It returns
+// content itself if there is none.
+func dropFileIDs(content []Block) []Block {
+	changed := false
+	for i, b := range content {
+		if b.typ != TypeText || !bytes.Contains(b.raw, []byte(`"file_id"`)) {
+			continue
+		}
+		citations := rawjson.Get(b.raw, "citations")
+		list := []byte{'['}
+		for c := range rawjson.Elements(citations) {
+			if len(list) > 1 {
+				list = append(list, ',')
+			}
+			list = append(list, rawjson.Drop(c, "file_id")...)
+		}
+		if list = append(list, ']'); len(citations) == 0 || citations[0] != '[' || len(list) >= len(citations) {
+			continue
+		}
+		if !changed {
+			changed, content = true, slices.Clone(content)
+		}
+		content[i] = newBlock(rawjson.Rewrite(make([]byte, 0, len(b.raw)), b.raw, func(dst, key, v []byte) []byte {
+			if string(key) == "citations" {
+				v = list
+			}
+			return append(dst, v...)
+		}))
+	}
+	return content
 }
 
 func firstDropped(content []Block) int {

@@ -127,6 +127,36 @@ func Rewrite(dst, text []byte, write func(dst, key, value []byte) []byte) []byte
 	return append(dst, text[done:]...)
 }
 
+// Drop returns an object without the named member, otherwise as it stands. It
+// returns text itself if there is no such member.
+func Drop(text []byte, name string) []byte {
+	var out []byte
+	done, previous := 0, -1 // what has been copied; where the member before ended
+	scan(text, func(keyStart, keyEnd, from, to int) bool {
+		if !keyIs(text[keyStart:keyEnd], name) {
+			previous = to
+			return true
+		}
+		next := skipSpace(text, to)
+		switch {
+		case next < len(text) && text[next] == ',':
+			out = append(out, text[done:keyStart]...)
+			done = skipSpace(text, next+1)
+		case previous >= done:
+			out = append(out, text[done:previous]...)
+			done = to
+		default: // it is all that is left
+			out = bytes.TrimRight(append(out, text[done:keyStart]...), ", \t\r\n")
+			done = to
+		}
+		return true
+	})
+	if done == 0 {
+		return text
+	}
+	return append(out, text[done:]...)
+}
+
 // GetString returns the named member of an object decoded as a string, or ""
 // if it is absent or not a string.
 func GetString(text []byte, name string) string {

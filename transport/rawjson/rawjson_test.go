@@ -26,6 +26,9 @@ func FuzzAgreesWithEncodingJSON(f *testing.F) {
 		}
 		for range Fields(text) {
 		}
+		if dropped := Drop(text, "a"); json.Valid(text) && !json.Valid(dropped) {
+			t.Fatalf("Drop(%q) = %q", text, dropped)
+		}
 		object, whole := CloseUp(text)
 		var m map[string]json.RawMessage
 		if err := json.Unmarshal(object, &m); err != nil {
@@ -162,6 +165,26 @@ func TestMerge(t *testing.T) {
 	got := Merge([]byte(`{"a":1,"b":{"x":1},"c":null}`), []byte(`{"d":4,"b":{"y":2},"c":3}`))
 	if want := `{"a":1,"b":{"y":2},"c":3,"d":4}`; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestDrop(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{`{}`, `{}`},
+		{`{"a":1}`, `{"a":1}`},
+		{`{"x":1}`, `{}`},
+		{`{ "x" : 1 }`, `{ }`},
+		{`{"x":1,"a":2}`, `{"a":2}`},
+		{`{"a":2,"x":1}`, `{"a":2}`},
+		{`{"a":2, "x":{"x":1} , "b":3 }`, `{"a":2, "b":3 }`},
+		{`{"x":1,"x":2}`, `{}`},
+		{`{"a":0,"x":1,"x":2}`, `{"a":0}`},
+	} {
+		got := Drop([]byte(tt.text), "x")
+		var a, b any
+		if json.Unmarshal(got, &a) != nil || json.Unmarshal([]byte(tt.want), &b) != nil || !reflect.DeepEqual(a, b) {
+			t.Errorf("%s: got %s, want %s", tt.text, got, tt.want)
+		}
 	}
 }
 

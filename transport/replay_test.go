@@ -1,0 +1,49 @@
+package transport
+
+import (
+	"testing"
+)
+
+func TestReplay(t *testing.T) {
+	tests := []struct {
+		name    string
+		stop    StopReason
+		content string // of the response, without the brackets
+		want    string // what is sent back; empty for nothing
+	}{
+		{"all of it", StopToolUse, `{"type":"thinking","thinking":"","signature":"s"},{"type":"new_thing","n":1.0},{"type":"tool_use","id":"t","name":"f","input":{"b":9007199254740993,"a":1}}`,
+			`{"type":"thinking","thinking":"","signature":"s"},{"type":"new_thing","n":1.0},{"type":"tool_use","id":"t","name":"f","input":{"b":9007199254740993,"a":1}}`},
+		{"blank text", StopEndTurn, `{"type":"text","text":""},{"type":"text","text":" \n"},{"type":"text","text":"a"}`, `{"type":"text","text":"a"}`},
+		{"nothing but blank text", StopEndTurn, `{"type":"text","text":""}`, ``},
+		{"an empty turn", StopEndTurn, ``, ``},
+		{"a refusal", StopRefusal, `{"type":"text","text":"a"}`, ``},
+		{"thinking that ends a paused turn", StopPauseTurn, `{"type":"text","text":"a"},{"type":"thinking","thinking":"x","signature":"s"}`, `{"type":"text","text":"a"}`},
+		{"a paused turn", StopPauseTurn, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`},
+		{"in front of a fallback", StopToolUse, `{"type":"thinking","thinking":"x","signature":"s"},{"type":"text","text":"a"},{"type":"tool_use","id":"t1","name":"f","input":{}},` +
+			`{"type":"server_tool_use","id":"s1","name":"web_search","input":{}},{"type":"server_tool_use","id":"s2","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"s2","content":[]},` +
+			`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}},{"type":"thinking","thinking":"y","signature":"s"},{"type":"tool_use","id":"t2","name":"f","input":{}}`,
+			`{"type":"text","text":"a"},{"type":"server_tool_use","id":"s2","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"s2","content":[]},` +
+				`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}},{"type":"thinking","thinking":"y","signature":"s"},{"type":"tool_use","id":"t2","name":"f","input":{}}`},
+		{"file ids of citations", StopEndTurn, `{"type":"text","text":"the \"file_id\"","citations":[{"type":"char_location","file_id":null,"n":1}, {"n":2,"file_id":"file_1"}]},{"type":"text","text":"\"file_id\""}`,
+			`{"type":"text","text":"the \"file_id\"","citations":[{"type":"char_location","n":1},{"n":2}]},{"type":"text","text":"\"file_id\""}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := ParseResponse([]byte(`{"id":"msg_1","stop_reason":"` + string(tt.stop) + `","content":[` + tt.content + `]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := string(r.Raw())
+			m, ok := r.Replay()
+			if ok != (tt.want != "") {
+				t.Fatalf("ok is %v", ok)
+			}
+			if want := `{"role":"assistant","content":[` + tt.want + `]}`; ok && string(m.AppendJSON(nil)) != want {
+				t.Errorf("got  %s\nwant %s", m.AppendJSON(nil), want)
+			}
+			if string(r.Raw()) != before {
+				t.Error("the response has changed")
+			}
+		})
+	}
+}
