@@ -151,7 +151,7 @@ func (a *assembler) blockStart(index int, start []byte) (Block, error) {
 	o.index, o.start, o.typ = index, b.raw, b.typ
 	if b.typ == TypeFallback {
 		if to := rawjson.Get(rawjson.Get(b.raw, "to"), "model"); len(to) > 0 {
-			a.message = layOver(a.message, object("model", to))
+			a.message = rawjson.MergeValues(a.message, object("model", to))
 		}
 	}
 	return b, nil
@@ -295,14 +295,14 @@ func (o *openBlock) close() (b Block, cut bool) {
 	}
 	for key, v := range rawjson.Fields(o.over) {
 		if string(key) != "type" && rawjson.Get(o.start, string(key)) == nil {
-			raw = append(appendKey(raw, string(key)), v...)
+			raw = append(appendKey(raw, key), v...)
 		}
 	}
 	return newBlock(append(raw, '}')), cut
 }
 
 // appendKey begins a further member of an object that has some.
-func appendKey(dst []byte, key string) []byte {
+func appendKey[K string | []byte](dst []byte, key K) []byte {
 	dst = append(append(dst, ',', '"'), key...)
 	return append(dst, '"', ':')
 }
@@ -323,41 +323,34 @@ func appendList(dst, array, more []byte) []byte {
 }
 
 // messageDelta lays what came last over the message: the members of delta, the
-// counts of usage, which are cumulative, and whatever stands beside them.
+// counts of usage, which are cumulative, and whatever stands beside them. A null
+// replaces nothing.
 func (a *assembler) messageDelta(data, delta, usage []byte) error {
 	if a.message == nil {
 		return errors.New("message_delta before message_start")
 	}
-	a.message = layOver(a.message, delta)
-	if len(usage) > 0 && usage[0] == '{' {
-		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
-			usage = layOver(base, usage)
-		}
-		a.message = layOver(a.message, object("usage", usage))
+	over := make([]byte, 0, 2*len(data))
+	for key, v := range rawjson.Fields(delta) {
+		over = append(appendKey(over, key), v...)
 	}
 	for key, v := range rawjson.Fields(data) {
 		switch string(key) {
 		case "type", "index", "delta", "usage":
 		default:
-			a.message = layOver(a.message, object(string(key), v))
+			over = append(appendKey(over, key), v...)
 		}
+	}
+	if len(usage) > 0 && usage[0] == '{' {
+		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
+			usage = rawjson.MergeValues(base, usage)
+		}
+		over = append(appendKey(over, "usage"), usage...)
+	}
+	if len(over) > 0 {
+		over[0] = '{' // in place of the first comma
+		a.message = rawjson.MergeValues(a.message, append(over, '}'))
 	}
 	return nil
-}
-
-// layOver is [rawjson.Merge], but a null never replaces a value.
-func layOver(base, over []byte) []byte {
-	var some []byte
-	for key, v := range rawjson.Fields(over) {
-		if !rawjson.IsNull(v) || rawjson.IsNull(rawjson.Get(base, string(key))) {
-			some = append(appendKey(some, string(key)), v...)
-		}
-	}
-	if some == nil {
-		return base
-	}
-	some[0] = '{' // in place of the first comma
-	return rawjson.Merge(base, append(some, '}'))
 }
 
 // object makes an object of one member.

@@ -198,8 +198,8 @@ func (b Block) ToolCall() (ToolCall, bool) {
 	if b.typ != TypeToolUse {
 		return c, false
 	}
-	for key, v := range rawjson.Members(b.raw) {
-		switch key {
+	for key, v := range rawjson.Fields(b.raw) {
+		switch string(key) {
 		case "id":
 			c.ID = rawjson.Unquote(v)
 		case "name":

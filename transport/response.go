@@ -69,11 +69,11 @@ func ParseResponse(raw []byte) (*Response, error) {
 func parseResponse(raw []byte) (*Response, error) {
 	r := &Response{raw: raw[:len(raw):len(raw)]}
 	var err error
-	for key, v := range rawjson.Members(raw) {
+	for key, v := range rawjson.Fields(raw) {
 		if rawjson.IsNull(v) {
 			continue
 		}
-		switch key {
+		switch string(key) {
 		case "id":
 			r.ID = rawjson.Unquote(v)
 		case "model":
@@ -86,7 +86,7 @@ func parseResponse(raw []byte) (*Response, error) {
 			r.StopDetails = new(StopDetails)
 			err = json.Unmarshal(v, r.StopDetails)
 		case "usage":
-			err = json.Unmarshal(v, &r.Usage)
+			err = r.Usage.parse(v)
 		case "container":
 			r.Container = new(Container)
 			err = json.Unmarshal(v, r.Container)

@@ -1,5 +1,13 @@
 package transport
 
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
 // Usage is what a response was billed for, in tokens. The three input counts
 // are apart from each other: the whole prompt is their sum.
 //
@@ -72,4 +80,66 @@ func (u Usage) Add(v Usage) Usage {
 	u.ServerToolUse.WebFetchRequests += v.ServerToolUse.WebFetchRequests
 	u.Iterations = nil
 	return u
+}
+
+// parse reads a usage object. It agrees with encoding/json on what the service
+// sends, and is there because every response holds two of them.
+func (u *Usage) parse(raw []byte) error {
+	return readObject(raw, func(key, v []byte) error {
+		switch string(key) {
+		case "input_tokens":
+			return readInt(&u.InputTokens, v)
+		case "cache_creation_input_tokens":
+			return readInt(&u.CacheCreationInputTokens, v)
+		case "cache_read_input_tokens":
+			return readInt(&u.CacheReadInputTokens, v)
+		case "output_tokens":
+			return readInt(&u.OutputTokens, v)
+		case "cache_creation":
+			return readObject(v, func(key, v []byte) error {
+				switch string(key) {
+				case "ephemeral_5m_input_tokens":
+					return readInt(&u.CacheCreation.Ephemeral5mInputTokens, v)
+				case "ephemeral_1h_input_tokens":
+					return readInt(&u.CacheCreation.Ephemeral1hInputTokens, v)
+				}
+				return nil
+			})
+		case "output_tokens_details":
+			return json.Unmarshal(v, &u.OutputTokensDetails)
+		case "server_tool_use":
+			return json.Unmarshal(v, &u.ServerToolUse)
+		case "service_tier":
+			u.ServiceTier = rawjson.Unquote(v)
+		case "inference_geo":
+			u.InferenceGeo = rawjson.Unquote(v)
+		case "speed":
+			u.Speed = rawjson.Unquote(v)
+		case "iterations":
+			return json.Unmarshal(v, &u.Iterations)
+		}
+		return nil
+	})
+}
+
+// readObject calls read for each member of an object that is not null.
+func readObject(raw []byte, read func(key, value []byte) error) error {
+	raw = rawjson.Trim(raw)
+	if len(raw) == 0 || raw[0] != '{' {
+		return fmt.Errorf("not an object: %s", brief(raw))
+	}
+	for key, v := range rawjson.Fields(raw) {
+		if rawjson.IsNull(v) {
+			continue
+		}
+		if err := read(key, v); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func readInt(n *int64, v []byte) (err error) {
+	*n, err = strconv.ParseInt(string(v), 10, 64)
+	return err
 }

@@ -170,22 +170,19 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // newHTTPClient makes a client for many long streams at once. The standard
 // library's default keeps 2 idle connections per host, so that a burst of steps
-// would dial anew, and writes 4 KB at a time, where a body has hundreds. There is
-// no compression: it holds back events, and costs more time than it saves.
+// would dial anew. There is no compression: it holds back events, and costs more
+// time than it saves.
 func newHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
+		DialContext:           bulkDialer(dialer.DialContext),
 		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          1024,
-		MaxIdleConnsPerHost:   1024,
+		MaxIdleConnsPerHost:   16384, // as many as conversations can be; they close when idle
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true,
-		WriteBufferSize:       32 << 10,
-		ReadBufferSize:        8 << 10,
 	}}
 }
 

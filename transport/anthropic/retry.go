@@ -127,10 +127,10 @@ func pause(ctx context.Context, d time.Duration) error {
 // rateLimit reads the anthropic-ratelimit-* headers (reference §1.4). It is nil if there are none.
 func rateLimit(h http.Header) *transport.RateLimit {
 	r := transport.RateLimit{
-		Requests:     allowance(h, "Requests"),
-		Tokens:       allowance(h, "Tokens"),
-		InputTokens:  allowance(h, "Input-Tokens"),
-		OutputTokens: allowance(h, "Output-Tokens"),
+		Requests:     allowance(h, "Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset"),
+		Tokens:       allowance(h, "Anthropic-Ratelimit-Tokens-Limit", "Anthropic-Ratelimit-Tokens-Remaining", "Anthropic-Ratelimit-Tokens-Reset"),
+		InputTokens:  allowance(h, "Anthropic-Ratelimit-Input-Tokens-Limit", "Anthropic-Ratelimit-Input-Tokens-Remaining", "Anthropic-Ratelimit-Input-Tokens-Reset"),
+		OutputTokens: allowance(h, "Anthropic-Ratelimit-Output-Tokens-Limit", "Anthropic-Ratelimit-Output-Tokens-Remaining", "Anthropic-Ratelimit-Output-Tokens-Reset"),
 	}
 	if r == (transport.RateLimit{}) {
 		return nil
@@ -138,10 +138,18 @@ func rateLimit(h http.Header) *transport.RateLimit {
 	return &r
 }
 
-func allowance(h http.Header, kind string) transport.Allowance {
+// allowance reads one limit. The names of the headers are in their canonical
+// form; an absent header is not parsed, as the error would cost more than the rest.
+func allowance(h http.Header, limit, remaining, reset string) transport.Allowance {
 	var a transport.Allowance
-	a.Limit, _ = strconv.ParseInt(h.Get("Anthropic-Ratelimit-"+kind+"-Limit"), 10, 64)
-	a.Remaining, _ = strconv.ParseInt(h.Get("Anthropic-Ratelimit-"+kind+"-Remaining"), 10, 64)
-	a.Reset, _ = time.Parse(time.RFC3339, h.Get("Anthropic-Ratelimit-"+kind+"-Reset"))
+	if v := h.Get(limit); v != "" {
+		a.Limit, _ = strconv.ParseInt(v, 10, 64)
+	}
+	if v := h.Get(remaining); v != "" {
+		a.Remaining, _ = strconv.ParseInt(v, 10, 64)
+	}
+	if v := h.Get(reset); v != "" {
+		a.Reset, _ = time.Parse(time.RFC3339, v)
+	}
 	return a
 }

@@ -395,7 +395,12 @@ func Marshal(v any) ([]byte, error) {
 // Merge returns base with the members of over laid on it: a member that both
 // have keeps base's place and takes over's value; a new one goes to the end.
 // Nested objects are replaced, not merged. Both must be objects.
-func Merge(base, over []byte) []byte {
+func Merge(base, over []byte) []byte { return merge(base, over, false) }
+
+// MergeValues is [Merge], but a null never replaces a value.
+func MergeValues(base, over []byte) []byte { return merge(base, over, true) }
+
+func merge(base, over []byte, keepValues bool) []byte {
 	out := make([]byte, 0, len(base)+len(over))
 	out = append(out, '{')
 	add := func(key, value []byte) {
@@ -408,19 +413,36 @@ func Merge(base, over []byte) []byte {
 	}
 	scan(base, func(keyStart, keyEnd, from, to int) bool {
 		key, value := base[keyStart:keyEnd], base[from:to]
-		if v := Get(over, Unquote(key)); v != nil {
+		if v := getQuoted(over, key); v != nil && !(keepValues && IsNull(v)) {
 			value = v
 		}
 		add(key, value)
 		return true
 	})
 	scan(over, func(keyStart, keyEnd, from, to int) bool {
-		if key := over[keyStart:keyEnd]; Get(base, Unquote(key)) == nil {
+		if key := over[keyStart:keyEnd]; getQuoted(base, key) == nil {
 			add(key, over[from:to])
 		}
 		return true
 	})
 	return append(out, '}')
+}
+
+// getQuoted is [Get] for a key as it stands in a text. Only keys with escapes
+// have to be decoded to be compared.
+func getQuoted(text, quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return Get(text, Unquote(quoted))
+	}
+	var value []byte
+	scan(text, func(keyStart, keyEnd, from, to int) bool {
+		key := text[keyStart:keyEnd]
+		if bytes.Equal(key, quoted) || bytes.IndexByte(key, '\\') >= 0 && Unquote(key) == Unquote(quoted) {
+			value = text[from:to:to]
+		}
+		return true
+	})
+	return value
 }
 
 // Skip returns the index after the value that starts at text[i], or -1 if none

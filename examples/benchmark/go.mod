@@ -1,0 +1,3 @@
+module github.com/whorl-go/whorl/examples/benchmark
+
+go 1.26.0

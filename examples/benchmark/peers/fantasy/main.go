@@ -1,0 +1,40 @@
+// Fantasy drives the benchmark's task through charm.land/fantasy, with its
+// default settings.
+package main
+
+import (
+	"context"
+
+	"charm.land/fantasy"
+	"charm.land/fantasy/providers/anthropic"
+
+	"github.com/whorl-go/whorl/examples/benchmark/harness"
+)
+
+func main() { harness.Main("fantasy", driver) }
+
+func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) error, error) {
+	provider, err := anthropic.New(anthropic.WithBaseURL(c.Base), anthropic.WithAPIKey("none"))
+	if err != nil {
+		return nil, err
+	}
+	model, err := provider.LanguageModel(context.Background(), harness.Model)
+	if err != nil {
+		return nil, err
+	}
+	tool := fantasy.NewParallelAgentTool(harness.ToolName, harness.ToolDescription,
+		func(_ context.Context, in harness.Input, _ fantasy.ToolCall) (fantasy.ToolResponse, error) {
+			return fantasy.NewTextResponse(lookup.Call(in)), nil
+		})
+	agent := fantasy.NewAgent(model, fantasy.WithSystemPrompt(c.System()), fantasy.WithTools(tool), fantasy.WithMaxOutputTokens(harness.MaxTokens),
+		fantasy.WithStopConditions(fantasy.StepCountIs(c.Turns+1)))
+	return func(ctx context.Context) error {
+		var err error
+		if c.Stream {
+			_, err = agent.Stream(ctx, fantasy.AgentStreamCall{Prompt: harness.Prompt})
+		} else {
+			_, err = agent.Generate(ctx, fantasy.AgentCall{Prompt: harness.Prompt})
+		}
+		return err
+	}, nil
+}

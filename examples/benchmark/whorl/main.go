@@ -1,0 +1,43 @@
+// Whorl drives the benchmark's task through Whorl, with the agent's and the
+// client's default settings.
+package main
+
+import (
+	"context"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/benchmark/harness"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/anthropic"
+)
+
+func main() { harness.Main("whorl", driver) }
+
+func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) error, error) {
+	client, err := anthropic.New(anthropic.Options{BaseURL: c.Base, APIKey: "none"})
+	if err != nil {
+		return nil, err
+	}
+	a, err := agent.New(agent.Options{
+		Client: client, Model: harness.Model, MaxTokens: harness.MaxTokens, System: c.System(), Limits: agent.Limits{Steps: -1},
+		Tools: []tools.Tool{tools.Func(harness.ToolName, harness.ToolDescription, func(_ context.Context, in harness.Input) (string, error) {
+			return lookup.Call(in), nil
+		})},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		run := a.Run(ctx, harness.Prompt)
+		if c.Stream {
+			for _, err := range run.Events() {
+				if err != nil {
+					return err
+				}
+			}
+		}
+		// Without a listener the same stream is drained: Whorl has one path.
+		_, err := run.Result()
+		return err
+	}, nil
+}
