@@ -1,0 +1,117 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/sqlstore"
+)
+
+// Options change how a database is opened. Nil and the zero Options suit most
+// programs.
+type Options struct {
+	// Schema holds the tables, and is made if it isn't there; empty means "whorl".
+	Schema string
+	// MaxConns is the most connections that are open at once; 0 means 16.
+	MaxConns int
+	// Wait is how long an append goes on trying while the server can't be reached,
+	// before it fails with [memory.ErrUnavailable]; 0 means 5 seconds, negative not
+	// to try again.
+	Wait time.Duration
+}
+
+// A Store is a [memory.Store] in a PostgreSQL database. Many goroutines and many
+// machines may use it.
+type Store struct {
+	sqlstore.DB
+	wait time.Duration
+}
+
+// Open connects to the database at url, for instance
+// "postgres://user@host:5432/name", or to the one that the PG… variables of the
+// environment name if url is empty.
+func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Schema == "" {
+		o.Schema = "whorl"
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 16
+	}
+	if o.Wait == 0 {
+		o.Wait = 5 * time.Second
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err) // its text leaves the password out
+	}
+	config.RuntimeParams["search_path"] = quoteIdent(o.Schema)
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(o.MaxConns)
+	db.SetMaxIdleConns(o.MaxConns)
+	s := &Store{wait: o.Wait}
+	s.Write, s.Read, s.Numbered, s.ForUpdate, s.Translate = db, db, true, " FOR UPDATE", translate
+	if err := s.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) }); err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), db.Close()))
+	}
+	return s, nil
+}
+
+func quoteIdent(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.Write.Close() }
+
+// translate wraps an error in the one of package memory that it means
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+func translate(err error) error {
+	kind := kindOf(err)
+	if kind == nil {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", kind, err)
+}
+
+func kindOf(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		switch {
+		case e.Code == "53100": // disk_full
+			return memory.ErrFull
+		case e.Code == "25006": // read_only_sql_transaction
+			return memory.ErrReadOnly
+		case e.Code == "55P03", e.Code == "40P01": // lock_not_available, deadlock_detected
+			return memory.ErrLocked
+		case e.Code == "XX001", e.Code == "XX002": // data_corrupted, index_corrupted
+			return memory.ErrCorrupt
+		case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "57P"), e.Code == "53300": // connections, shutdown, too many connections
+			return memory.ErrUnavailable
+		}
+		return nil
+	}
+	var dial *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case errors.As(err, &dial), errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), pgconn.SafeToRetry(err):
+		return memory.ErrUnavailable
+	}
+	return nil
+}

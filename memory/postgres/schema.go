@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// migrations make the tables. The table version tells how many of them the
+// schema has had. One that has been released is never changed; a new one is
+// added.
+var migrations = []string{`
+	CREATE TABLE sessions (
+		key     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		id      text UNIQUE,               -- NULL once deleted, while forks still need it
+		parent  bigint,                    -- the session that the first base records are rows of
+		base    bigint NOT NULL DEFAULT 0,
+		n       bigint NOT NULL,           -- records, those of the parent included
+		created bigint NOT NULL,           -- nanoseconds since 1970, as all times here
+		changed bigint NOT NULL,
+		origin  text,                      -- the id of the session that it was forked from
+		queued  bigint NOT NULL DEFAULT 0  -- the newest number of its inbox
+	) WITH (fillfactor = 70);
+	CREATE INDEX sessions_parent ON sessions (parent) WHERE parent IS NOT NULL;
+	CREATE TABLE records (
+		id   bigint PRIMARY KEY,           -- session's key << 32 | position
+		sum  bigint NOT NULL,              -- CRC-32C of data
+		data bytea NOT NULL
+	);
+	CREATE TABLE meta (
+		session bigint NOT NULL,
+		name    text NOT NULL,
+		value   text NOT NULL,
+		PRIMARY KEY (session, name)
+	);
+	CREATE TABLE leases (id text PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL);
+	CREATE TABLE inbox (session bigint NOT NULL, n bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY (session, n));
+	`,
+}
+
+// migrationLock is the number of the lock that keeps processes that start at the
+// same time from migrating at the same time.
+const migrationLock = 0x77686f726c
+
+// migrate brings the schema up to date, and makes it if it isn't there.
+func migrate(ctx context.Context, tx *sql.Tx, schema string) error {
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+		return err
+	}
+	var there bool
+	if err := tx.QueryRowContext(ctx, "SELECT to_regclass(quote_ident($1) || '.version') IS NOT NULL", schema).Scan(&there); err != nil {
+		return err
+	}
+	version := 0
+	if there {
+		if err := tx.QueryRowContext(ctx, "SELECT max(n) FROM version").Scan(&version); err != nil {
+			return err
+		}
+	} else if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quoteIdent(schema)); err != nil {
+		return err
+	} else if _, err := tx.ExecContext(ctx, "CREATE TABLE version (n integer PRIMARY KEY)"); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("the schema %s is version %d, this library knows up to %d: use a newer version of the library", schema, version, len(migrations))
+	}
+	for i, m := range migrations[version:] {
+		if _, err := tx.ExecContext(ctx, m); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO version (n) VALUES ($1)", version+i+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
