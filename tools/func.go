@@ -105,7 +105,7 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 	case fn == nil:
 		t.err = errors.New("the function is nil")
 	case unencodable(out):
-		t.err = fmt.Errorf("Out: %s has no JSON form; return a string, a struct or a tools.Result", out)
+		t.err = fmt.Errorf("result Out: %s has no JSON form; return a string, a struct or a tools.Result", out)
 	case len(options) > 1:
 		t.err = errors.New("more than one Options")
 	}
@@ -114,7 +114,9 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 	}
 	schema := t.options.Schema
 	if t.err == nil && schema == nil {
-		schema, t.err = reflectSchema(in)
+		if schema, t.err = reflectSchema(in); t.err != nil {
+			t.err = fmt.Errorf("argument %w", t.err)
+		}
 	}
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
 		arguments, err := decode[In](input)
@@ -191,11 +193,11 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 		return fmt.Errorf("the name must match %s", namePattern)
 	}
 	if t.traits.Timeout < 0 || t.traits.MaxResultBytes < 0 {
-		return errors.New("Timeout and MaxResultBytes must not be negative")
+		return errors.New("options: Timeout and MaxResultBytes must not be negative")
 	}
 	o := t.options
 	if o.DeferLoading && o.CacheControl != nil {
-		return errors.New("DeferLoading and CacheControl exclude each other: what is deferred is not in the cached prefix")
+		return errors.New("options: DeferLoading and CacheControl exclude each other: what is deferred is not in the cached prefix")
 	}
 	if t.schema, err = compileSchema(schema); err != nil {
 		return err
@@ -204,16 +206,16 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 	for i, e := range o.InputExamples {
 		raw, err := rawjson.Marshal(e)
 		if err != nil {
-			return fmt.Errorf("InputExamples[%d]: %w", i, err)
+			return fmt.Errorf("options: InputExamples[%d]: %w", i, err)
 		}
 		if problems := t.schema.check(raw); len(problems) > 0 {
-			return fmt.Errorf("InputExamples[%d] doesn't fit the schema: %w", i, &ArgumentError{Tool: t.name, Problems: problems})
+			return fmt.Errorf("options: InputExamples[%d] doesn't fit the schema: %w", i, &ArgumentError{Tool: t.name, Problems: problems})
 		}
 		examples = append(examples, raw)
 	}
 	if o.Strict {
 		if slices.ContainsFunc(o.AllowedCallers, func(c string) bool { return c != "direct" }) {
-			return errors.New("Strict and calls by code execution exclude each other")
+			return errors.New("options: Strict and calls by code execution exclude each other")
 		}
 		if schema, err = strictSchema(schema); err != nil {
 			return err

@@ -24,7 +24,7 @@ import (
 func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 	defer func() {
 		if v := recover(); v != nil { // in a method of the type, such as JSONSchema
-			err = fmt.Errorf("In: a method of %s panicked: %v", t, v)
+			err = fmt.Errorf("%s: a method of it panicked: %v", t, v)
 		}
 	}()
 	for t.Kind() == reflect.Pointer {
@@ -47,7 +47,7 @@ func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 		}
 	}
 	if root.Type != "object" {
-		return nil, fmt.Errorf("In: a tool takes a JSON object, so %s must be a struct or a map", t)
+		return nil, fmt.Errorf("%s: a tool takes a JSON object, so it must be a struct or a map", t)
 	}
 	r.inline()
 	if len(r.defs) > 0 {
@@ -55,7 +55,7 @@ func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 	}
 	raw, err = json.Marshal(&root)
 	if err != nil {
-		return nil, fmt.Errorf("In: %w", err)
+		return nil, fmt.Errorf("%s: %w", t, err)
 	}
 	return unescapeHTML(raw), nil
 }

@@ -83,7 +83,7 @@ func TestMistakesAreKept(t *testing.T) {
 		{"empty name", tools.Func("", "", none[Empty]), "must match"},
 		{"long name", tools.Func(strings.Repeat("x", 129), "", none[Empty]), "must match"},
 		{"nil function", tools.Func[Empty, string]("t", "", nil), "the function is nil"},
-		{"duration", tools.Func("t", "", none[struct{ Since time.Duration }]), `tool "t": In.Since: time.Duration has no JSON schema; use an integer of seconds`},
+		{"duration", tools.Func("t", "", none[struct{ Since time.Duration }]), `tool "t": argument In.Since: time.Duration has no JSON schema; use an integer of seconds`},
 		{"channel", tools.Func("t", "", none[struct{ C chan int }]), "In.C: chan int has no JSON form"},
 		{"function deep down", tools.Func("t", "", none[struct {
 			A []map[string]struct{ F func() }
@@ -92,9 +92,9 @@ func TestMistakesAreKept(t *testing.T) {
 		{"interface", tools.Func("t", "", none[struct{ E error }]), "In.E: encoding/json can't decode into the interface error"},
 		{"map key", tools.Func("t", "", none[struct{ M map[float64]int }]), "In.M: encoding/json takes no map keys of type float64"},
 		{"self-decoding", tools.Func("t", "", none[struct{ O Odd }]), "In.O: tools_test.Odd decodes its own JSON"},
-		{"string at the root", tools.Func("t", "", none[string]), "must be a struct or a map"},
-		{"slice at the root", tools.Func("t", "", none[[]int]), "must be a struct or a map"},
-		{"any at the root", tools.Func("t", "", none[any]), "must be a struct or a map"},
+		{"string at the root", tools.Func("t", "", none[string]), "it must be a struct or a map"},
+		{"slice at the root", tools.Func("t", "", none[[]int]), "it must be a struct or a map"},
+		{"any at the root", tools.Func("t", "", none[any]), "it must be a struct or a map"},
 		{"no exported fields", tools.Func("t", "", none[struct{ a int }]), "no exported fields"},
 		{"pointer to unexported embedded", tools.Func("t", "", none[struct{ *hiddenBase }]), "pointer to the unexported struct"},
 		{"unknown keyword", tools.Func("t", "", none[struct {

@@ -27,16 +27,16 @@ func strictSchema(raw json.RawMessage) (json.RawMessage, error) {
 		s.defs[name] = def
 	}
 	if cycle := s.cycle(raw); cycle != "" {
-		return nil, fmt.Errorf("Strict: the schema is recursive (%s), and the service compiles no recursive ones; leave Strict off, or limit the depth by types of their own", cycle)
+		return nil, fmt.Errorf("strict: the schema is recursive (%s), and the service compiles no recursive ones; leave Strict off, or limit the depth by types of their own", cycle)
 	}
 	out, err := s.schema(raw, "")
 	switch {
 	case err != nil:
 		return nil, err
 	case s.optional > maxStrictOptional:
-		return nil, fmt.Errorf("Strict: %d optional fields, and the service takes at most %d in all strict tools; make some required, or leave Strict off", s.optional, maxStrictOptional)
+		return nil, fmt.Errorf("strict: %d optional fields, and the service takes at most %d in all strict tools; make some required, or leave Strict off", s.optional, maxStrictOptional)
 	case s.unions > maxStrictUnions:
-		return nil, fmt.Errorf("Strict: %d fields of more than one type, and the service takes at most %d in all strict tools", s.unions, maxStrictUnions)
+		return nil, fmt.Errorf("strict: %d fields of more than one type, and the service takes at most %d in all strict tools", s.unions, maxStrictUnions)
 	}
 	return out, nil
 }
@@ -118,7 +118,7 @@ func (s *strictWriter) schema(raw []byte, path string) ([]byte, error) {
 		if where == "" {
 			where = "the schema"
 		}
-		return nil, fmt.Errorf("Strict: %s %s; change it, or leave Strict off", where, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("strict: %s %s; change it, or leave Strict off", where, fmt.Sprintf(format, args...))
 	}
 	if len(raw) == 0 || raw[0] != '{' {
 		return refuse("is a boolean schema, which the service refuses in strict tools")

@@ -1,0 +1,388 @@
+package notes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/internal/textfile"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// prefix is the folder's name to the model.
+const prefix = "/memories"
+
+// Options bound the notes. Zero fields take the defaults.
+type Options struct {
+	MaxFileBytes  int64 // of one file; 0 means 256 KiB
+	MaxTotalBytes int64 // of all files; 0 means 16 MiB
+	MaxFiles      int   // files and folders; 0 means 1000
+	MaxViewBytes  int   // of text that one view shows; 0 means 16,000
+
+	// ReadOnly refuses every command but view.
+	ReadOnly bool
+}
+
+// Notes is a folder of notes. It may be shared by several agents.
+type Notes struct {
+	root    *os.Root
+	options Options
+	mu      sync.RWMutex
+}
+
+// New makes notes of a folder. The caller closes root when it is done.
+func New(root *os.Root, o Options) *Notes {
+	if o.MaxFileBytes <= 0 {
+		o.MaxFileBytes = 256 << 10
+	}
+	if o.MaxTotalBytes <= 0 {
+		o.MaxTotalBytes = 16 << 20
+	}
+	if o.MaxFiles <= 0 {
+		o.MaxFiles = 1000
+	}
+	if o.MaxViewBytes <= 0 {
+		o.MaxViewBytes = 16000
+	}
+	return &Notes{root: root, options: o}
+}
+
+// A command is the tool's input. Which fields matter depends on Command.
+type command struct {
+	Command    string  `json:"command" jsonschema:"enum=view,enum=create,enum=str_replace,enum=insert,enum=delete,enum=rename"`
+	Path       string  `json:"path,omitempty"`
+	ViewRange  []int   `json:"view_range,omitempty"`
+	FileText   *string `json:"file_text,omitempty"`
+	OldStr     *string `json:"old_str,omitempty"`
+	NewStr     string  `json:"new_str,omitempty"`
+	InsertLine *int    `json:"insert_line,omitempty"`
+	InsertText *string `json:"insert_text,omitempty"`
+	OldPath    string  `json:"old_path,omitempty"`
+	NewPath    string  `json:"new_path,omitempty"`
+}
+
+// Tool is the memory tool over the notes.
+func (n *Notes) Tool() *tools.FuncTool {
+	return tools.Func("memory", "", n.do, tools.Options{
+		Type:   "memory_20250818",
+		Traits: tools.Traits{Group: "memory"},
+	})
+}
+
+func (n *Notes) do(_ context.Context, c command) (tools.Result, error) {
+	if c.Command == "view" {
+		n.mu.RLock()
+		defer n.mu.RUnlock()
+		return n.view(c)
+	}
+	if n.options.ReadOnly {
+		return tools.Result{}, textfile.Answerf("Error: These notes are read-only")
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var text string
+	var err error
+	switch c.Command {
+	case "create":
+		text, err = n.create(c)
+	case "str_replace":
+		text, err = n.replace(c)
+	case "insert":
+		text, err = n.insert(c)
+	case "delete":
+		text, err = n.delete(c)
+	case "rename":
+		text, err = n.rename(c)
+	}
+	return tools.Text(text), err
+}
+
+func (n *Notes) create(c command) (string, error) {
+	name, err := place(c.Path)
+	if err != nil {
+		return "", err
+	}
+	if c.FileText == nil {
+		return "", textfile.Answerf("Error: create needs `file_text`")
+	}
+	if _, err := n.root.Lstat(name); err == nil {
+		return "", textfile.Answerf("Error: File %s already exists", c.Path)
+	}
+	if err := n.write(name, *c.FileText); err != nil {
+		return "", err
+	}
+	return "File created successfully at: " + c.Path, nil
+}
+
+func (n *Notes) replace(c command) (string, error) {
+	text, name, err := n.read(c.Path, "Error: The path %s does not exist. Please provide a valid path.")
+	if err != nil {
+		return "", err
+	}
+	if c.OldStr == nil || *c.OldStr == "" {
+		return "", textfile.Answerf("Error: str_replace needs `old_str`, and not an empty one")
+	}
+	lines := textfile.Occurrences(text, *c.OldStr)
+	switch len(lines) {
+	case 0:
+		return "", textfile.Answerf("No replacement was performed, old_str `%s` did not appear verbatim in %s.", *c.OldStr, c.Path)
+	case 1:
+	default:
+		return "", textfile.Answerf("No replacement was performed. Multiple occurrences of old_str `%s` in lines: %s. Please ensure it is unique",
+			*c.OldStr, strings.Trim(strings.ReplaceAll(fmt.Sprint(lines), " ", ", "), "[]"))
+	}
+	text = strings.Replace(text, *c.OldStr, c.NewStr, 1)
+	if err := n.write(name, text); err != nil {
+		return "", err
+	}
+	return "The memory file has been edited.\n" + textfile.Around(text, lines[0], strings.Count(c.NewStr, "\n")), nil
+}
+
+func (n *Notes) insert(c command) (string, error) {
+	text, name, err := n.read(c.Path, "Error: The path %s does not exist")
+	if err != nil {
+		return "", err
+	}
+	if c.InsertLine == nil || c.InsertText == nil {
+		return "", textfile.Answerf("Error: insert needs `insert_line` and `insert_text`")
+	}
+	if text, err = textfile.Insert(text, *c.InsertLine, *c.InsertText); err != nil {
+		return "", err
+	}
+	if err := n.write(name, text); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("The file %s has been edited.", c.Path), nil
+}
+
+func (n *Notes) delete(c command) (string, error) {
+	name, err := place(c.Path)
+	if err != nil {
+		return "", err
+	}
+	if name == "." {
+		return "", textfile.Answerf("Error: %s itself can't be deleted; delete what is in it", prefix)
+	}
+	if _, err := n.root.Lstat(name); err != nil {
+		return "", n.explain(err, c.Path, "Error: The path %s does not exist")
+	}
+	if err := n.root.RemoveAll(name); err != nil {
+		return "", n.explain(err, c.Path, "Error: The path %s does not exist")
+	}
+	return "Successfully deleted " + c.Path, nil
+}
+
+func (n *Notes) rename(c command) (string, error) {
+	if c.OldPath == "" || c.NewPath == "" {
+		return "", textfile.Answerf("Error: rename needs `old_path` and `new_path`")
+	}
+	from, err := place(c.OldPath)
+	if err != nil {
+		return "", err
+	}
+	to, err := place(c.NewPath)
+	if err != nil {
+		return "", err
+	}
+	if from == "." || to == "." {
+		return "", textfile.Answerf("Error: %s itself can't be renamed or replaced", prefix)
+	}
+	if _, err := n.root.Lstat(from); err != nil {
+		return "", n.explain(err, c.OldPath, "Error: The path %s does not exist")
+	}
+	if _, err := n.root.Lstat(to); err == nil {
+		return "", textfile.Answerf("Error: The destination %s already exists", c.NewPath)
+	}
+	if strings.HasPrefix(to, from+"/") {
+		return "", textfile.Answerf("Error: %s can't be moved into itself", c.OldPath)
+	}
+	if dir := path.Dir(to); dir != "." {
+		if err := n.root.MkdirAll(dir, 0o755); err != nil {
+			return "", n.explain(err, c.NewPath, "Error: The path %s does not exist")
+		}
+	}
+	if err := n.root.Rename(from, to); err != nil {
+		return "", n.explain(err, c.OldPath, "Error: The path %s does not exist")
+	}
+	return fmt.Sprintf("Successfully renamed %s to %s", c.OldPath, c.NewPath), nil
+}
+
+// place is the name inside the root of a path as the model wrote it.
+func place(p string) (string, error) {
+	if p == "" {
+		return "", textfile.Answerf("Error: The command needs a `path`")
+	}
+	name, err := textfile.Clean(p, prefix)
+	if err != nil {
+		return "", textfile.Answerf("Error: The path %q is not allowed: %v", p, err)
+	}
+	return name, nil
+}
+
+// read reads a text file; missing is the answer if there is none.
+func (n *Notes) read(p, missing string) (text, name string, err error) {
+	if name, err = place(p); err != nil {
+		return "", "", err
+	}
+	data, err := textfile.Read(n.root, name, n.options.MaxFileBytes)
+	if err != nil {
+		return "", "", n.explain(err, p, missing)
+	}
+	if !textfile.IsText(data) {
+		return "", "", textfile.Answerf("Error: %s is not a text file", p)
+	}
+	return string(data), name, nil
+}
+
+// explain words an error of the file system without the place of the root.
+func (n *Notes) explain(err error, p, missing string) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, textfile.ErrNotRegular):
+		return textfile.Answerf(missing, p)
+	case errors.Is(err, fs.ErrPermission):
+		return textfile.Answerf("Error: No permission for %s", p)
+	}
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	var linkErr *os.LinkError
+	if errors.As(err, &linkErr) {
+		err = linkErr.Err
+	}
+	return textfile.Answerf("Error: %s: %v", p, err)
+}
+
+// write writes a file if it keeps the notes within their bounds.
+func (n *Notes) write(name, text string) error {
+	if name == "." {
+		return textfile.Answerf("Error: %s is a folder", prefix)
+	}
+	if int64(len(text)) > n.options.MaxFileBytes {
+		return textfile.Answerf("Error: The file would have %d bytes; at most %d are allowed. Split it, or leave out what is not needed", len(text), n.options.MaxFileBytes)
+	}
+	files, total := n.usage(name)
+	if files+1+strings.Count(name, "/") > n.options.MaxFiles {
+		return textfile.Answerf("Error: There are %d files and folders already; at most %d are allowed. Delete or join some", files, n.options.MaxFiles)
+	}
+	if total+int64(len(text)) > n.options.MaxTotalBytes {
+		return textfile.Answerf("Error: The notes would have %d bytes in all; at most %d are allowed. Delete some", total+int64(len(text)), n.options.MaxTotalBytes)
+	}
+	if err := textfile.Write(n.root, name, []byte(text)); err != nil {
+		return n.explain(err, path.Join(prefix, name), "Error: The path %s does not exist")
+	}
+	return nil
+}
+
+// usage counts what there is, apart from the file called except.
+func (n *Notes) usage(except string) (files int, bytes int64) {
+	_ = fs.WalkDir(n.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || name == "." || name == except {
+			return nil
+		}
+		files++
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			bytes += info.Size()
+		}
+		return nil
+	})
+	return files, bytes
+}
+
+func (n *Notes) view(c command) (tools.Result, error) {
+	const missing = "The path %s does not exist. Please provide a valid path."
+	name, err := place(c.Path)
+	if err != nil {
+		return tools.Result{}, err
+	}
+	info, err := n.root.Stat(name)
+	if err != nil {
+		return tools.Result{}, n.explain(err, c.Path, missing)
+	}
+	if info.IsDir() {
+		if len(c.ViewRange) > 0 {
+			return tools.Result{}, textfile.Answerf("Error: `view_range` is for files, and this is a folder")
+		}
+		return n.viewFolder(strings.TrimSuffix(c.Path, "/"), name)
+	}
+	data, err := textfile.Read(n.root, name, n.options.MaxFileBytes)
+	if err != nil {
+		return tools.Result{}, n.explain(err, c.Path, missing)
+	}
+	if kind := http.DetectContentType(data); slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind) {
+		b, err := tools.Image{Data: data, MediaType: kind}.Block()
+		return tools.Result{Content: []transport.Block{b}}, err
+	}
+	if !textfile.IsText(data) {
+		return tools.Result{}, textfile.Answerf("Error: %s is not a text file", c.Path)
+	}
+	lines := textfile.Lines(string(data))
+	if len(lines) > 999_999 {
+		return tools.Result{}, textfile.Answerf("File %s exceeds maximum line limit of 999,999 lines.", c.Path)
+	}
+	from, to, err := textfile.Range(c.ViewRange, len(lines))
+	if err != nil {
+		return tools.Result{}, err
+	}
+	text := fmt.Sprintf("Here's the content of %s with line numbers:\n%s", c.Path, textfile.Numbered(lines, from, to))
+	return tools.Text(textfile.Cut(text, n.options.MaxViewBytes)), nil
+}
+
+func (n *Notes) viewFolder(shown, name string) (tools.Result, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Here're the files and directories up to 2 levels deep in %s, excluding hidden items and node_modules:\n%s\t%s", shown, n.size(name), shown)
+	var list func(shown, name string, depth int) error
+	list = func(shown, name string, depth int) error {
+		entries, err := fs.ReadDir(n.root.FS(), name)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".") || e.Name() == "node_modules" {
+				continue
+			}
+			inner := path.Join(name, e.Name())
+			fmt.Fprintf(&b, "\n%s\t%s/%s", n.size(inner), shown, e.Name())
+			if e.IsDir() && depth < 2 {
+				if err := list(shown+"/"+e.Name(), inner, depth+1); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := list(shown, name, 1); err != nil {
+		return tools.Result{}, n.explain(err, shown, "The path %s does not exist. Please provide a valid path.")
+	}
+	return tools.Text(textfile.Cut(b.String(), n.options.MaxViewBytes)), nil
+}
+
+// size is the space a file or folder takes, in the form of du -h: whole blocks
+// of 512 bytes, and 4 KiB for each folder itself.
+func (n *Notes) size(name string) string {
+	var bytes int64
+	_ = fs.WalkDir(n.root.FS(), name, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if d.IsDir() {
+			bytes += 4096
+		} else if info, err := d.Info(); err == nil {
+			bytes += (info.Size() + 511) / 512 * 512
+		}
+		return nil
+	})
+	kib := float64(bytes) / 1024
+	if kib < 1024 {
+		return fmt.Sprintf("%.1fK", kib)
+	}
+	return fmt.Sprintf("%.1fM", kib/1024)
+}
