@@ -13,7 +13,7 @@ type Limits struct {
 	Pauses int // responses in a row that pause the turn; default 10
 	Cuts   int // responses in a row that max_tokens cuts inside a tool call; default 3
 
-	Time        time.Duration // a run, waits for approval apart; default 1 hour
+	Time        time.Duration // a run; default 1 hour
 	ToolTime    time.Duration // one tool call; default 2 minutes
 	Parallel    int           // tool calls at once; default 8
 	ResultBytes int           // text of one tool result; default 262,144, about 65,000 tokens
