@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -39,6 +40,9 @@ type conversation struct {
 	counts Counts
 	final  bool
 	queued int64 // the newest message of the inbox
+
+	at    time.Time // of the newest record
+	sends []Send
 }
 
 // A call is a tool call on its way to a result.
@@ -52,6 +56,8 @@ type call struct {
 
 // add lays one record. On error c is unusable; the caller works on a copy.
 func (c *conversation) add(r *Record) error {
+	before := c.at
+	c.at = r.Time
 	switch r.Kind {
 	case KindRun:
 		c.limits, c.counts, c.final = r.Limits, Counts{}, false
@@ -63,7 +69,7 @@ func (c *conversation) add(r *Record) error {
 		c.queued = max(c.queued, r.Queued)
 		return c.addInput(r.Message)
 	case KindResponse:
-		return c.addResponse(r.Response)
+		return c.addResponse(r.Response, before)
 	case KindStarted:
 		return c.addStarted(r.Calls)
 	case KindResult:
@@ -102,7 +108,7 @@ func (c *conversation) addWaiting() {
 	c.waiting = nil
 }
 
-func (c *conversation) addResponse(r *transport.Response) error {
+func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) error {
 	if r == nil {
 		return errors.New("no response")
 	}
@@ -115,6 +121,7 @@ func (c *conversation) addResponse(r *transport.Response) error {
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
 	c.counts.add(r)
+	c.sends = append(c.sends, newSend(sentAt, len(c.messages), r.Usage))
 	if m, ok := r.Replay(); ok {
 		c.messages = append(c.messages, m)
 	}
@@ -236,5 +243,6 @@ func (c conversation) draft() conversation {
 func (c conversation) fork() conversation {
 	c.messages = slices.Clip(c.messages)
 	c.waiting = slices.Clip(c.waiting)
+	c.sends = slices.Clip(c.sends)
 	return c.draft()
 }

@@ -1,6 +1,11 @@
 package memory
 
-import "github.com/whorl-go/whorl/transport"
+import (
+	"slices"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
 
 // State is what a log's records amount to, for choosing what to do next.
 type State struct {
@@ -28,9 +33,41 @@ type State struct {
 	// Counts are of the newest run.
 	Counts Counts
 
+	// Sends are the requests that were answered, oldest first. The slice is shared;
+	// the caller must not modify it.
+	Sends []Send
+
 	// Queued is the number of the newest message of the session's inbox that is in
 	// the log; 0 if there is none. See [Store.Inbox].
 	Queued int64
+}
+
+// A Send is a request that was answered, in brief: enough to tell what the
+// prompt cache holds of the conversation.
+type Send struct {
+	// At is when it was sent: the time of the record before its response.
+	At time.Time
+	// Messages is how many it held.
+	Messages int
+	// Prompt is the size of its prompt in tokens; Read, Written5m and Written1h are
+	// the parts that the cache had or got.
+	Prompt, Read, Written5m, Written1h int64
+}
+
+// newSend reads the usage of a response. Where the service sampled several times
+// the newest prompt counts: the sums tell the bill, not the size.
+func newSend(at time.Time, messages int, u transport.Usage) Send {
+	s := Send{
+		At: at, Messages: messages, Prompt: u.PromptTokens(), Read: u.CacheReadInputTokens,
+		Written1h: min(u.CacheCreation.Ephemeral1hInputTokens, u.CacheCreationInputTokens),
+	}
+	s.Written5m = u.CacheCreationInputTokens - s.Written1h
+	for _, it := range u.Iterations {
+		if it.Type == "message" {
+			s.Prompt = it.InputTokens + it.CacheCreationInputTokens + it.CacheReadInputTokens
+		}
+	}
+	return s
 }
 
 // An OpenCall is a tool call without a result.
@@ -70,6 +107,7 @@ func (c *conversation) state() State {
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
 		Response: c.last, Input: c.input, Waiting: len(c.waiting) > 0,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
+		Sends: slices.Clip(c.sends),
 	}
 	if c.open > 0 {
 		s.Open = make([]OpenCall, 0, c.open)
