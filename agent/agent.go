@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -80,6 +81,9 @@ type Agent struct {
 	tools   map[toolKey]*tool
 
 	telemetry telemetry
+
+	model    transport.Model // what is known of the model; zero if nothing
+	features transport.Features
 }
 
 // A toolKey is what a call is dispatched on. Members of two toolsets may have
@@ -107,6 +111,8 @@ func New(opts Options) (*Agent, error) {
 		return nil, errors.New("agent: Options.Model is empty; give a model's id such as claude-opus-5-5")
 	}
 	set(&r.MaxTokens, opts.MaxTokens)
+	a.model, _ = transport.LookupModel(r.Model)
+	a.features = transport.FeaturesOf(opts.Client)
 	if r.MaxTokens == 0 {
 		r.MaxTokens = defaultMaxTokens(r.Model)
 	}
@@ -185,8 +191,9 @@ func (a *Agent) find(c transport.ToolCall) *tool {
 	return a.tools[toolKey{name: c.Name}]
 }
 
-// Request is what the agent sends for a log: a function of the two, so it can
-// be looked at before it is sent. The caller must not modify what it points to.
+// Request is what the agent sends for a log now: a function of the two and of
+// the time, by which the lifetimes in the prompt cache are chosen. It can be
+// looked at before it is sent. The caller must not modify what it points to.
 func (a *Agent) Request(log *memory.Log) *transport.Request {
 	s := log.State()
 	r := a.request
@@ -194,8 +201,17 @@ func (a *Agent) Request(log *memory.Log) *transport.Request {
 	if c := containerOf(s.Response); c != nil {
 		r.Container = c
 	}
+	if r.Diagnostics == nil && a.features.Diagnostics {
+		r.Diagnostics = new(transport.Diagnostics)
+		if s.Response != nil {
+			r.Diagnostics.PreviousMessageID = s.Response.ID
+		}
+	}
 	if r.CacheControl == nil && r.Breakpoints == nil {
-		r.Breakpoints = breakpoints(prompt{tools: r.Tools, system: r.System, messages: r.Messages, sent: s.Sent}, a.opts.Cache)
+		r.Breakpoints = breakpoints(prompt{
+			model: a.model, tools: r.Tools, system: r.System, messages: r.Messages,
+			sends: s.Sends, now: time.Now(), long: a.features.LongCache,
+		}, a.opts.Cache)
 	}
 	return &r
 }

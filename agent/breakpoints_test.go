@@ -3,8 +3,11 @@ package agent
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -17,26 +20,58 @@ func block(t testing.TB, raw string) transport.Block {
 	return b
 }
 
-func TestBreakpoints(t *testing.T) {
-	def := func(raw string) transport.ToolDefinition {
-		d, err := transport.ParseToolDefinition([]byte(raw))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
+func definition(t testing.TB, raw string) transport.ToolDefinition {
+	t.Helper()
+	d, err := transport.ParseToolDefinition([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return d
+}
+
+// at is the time of the tests' next request; sends are laid before it.
+var at = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+// sent makes the requests of a conversation: pairs of how long before at it was
+// sent and how many messages it held. Each had 1,000 tokens a message.
+func sent(pairs ...any) []memory.Send {
+	var out []memory.Send
+	for i := 0; i < len(pairs); i += 2 {
+		n := pairs[i+1].(int)
+		s := memory.Send{At: at.Add(-pairs[i].(time.Duration)), Messages: n, Prompt: int64(n) * 1000, Written5m: int64(n) * 1000}
+		if len(out) > 0 {
+			s.Read = out[len(out)-1].Prompt
+			s.Written5m -= s.Read
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestBreakpoints(t *testing.T) {
 	txt := transport.Text("x")
+	long := transport.Text(fmt.Sprintf("%4000d", 1))
 	thought := block(t, `{"type":"thinking","thinking":"","signature":"s"}`)
 	marked := block(t, `{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}`)
-	plain, deferred := def(`{"name":"a","input_schema":{"type":"object"}}`), def(`{"name":"b","defer_loading":true,"input_schema":{"type":"object"}}`)
+	marked1h := block(t, `{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}`)
+	result := transport.ToolResult("a", false, txt)
+	plain, deferred := definition(t, `{"name":"a","input_schema":{"type":"object"}}`), definition(t, `{"name":"b","defer_loading":true,"input_schema":{"type":"object"}}`)
 	user := func(b ...transport.Block) transport.Message { return transport.Message{Role: "user", Content: b} }
 	model := func(b ...transport.Block) transport.Message {
 		return transport.Message{Role: "assistant", Content: b}
 	}
-	at := func(i, j int) transport.Breakpoint {
+	on := func(i, j int) transport.Breakpoint {
 		return transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}
 	}
+	hour := func(b transport.Breakpoint) transport.Breakpoint { b.TTL = transport.TTL1h; return b }
 	system := transport.Breakpoint{Part: transport.PartSystem, Index: 0}
+	loop := []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}
+	strips := transport.Model{KeepsThinking: transport.Unsupported}
+	var chat []transport.Message // of many steps, without tools
+	for range 20 {
+		chat = append(chat, user(txt), model(txt))
+	}
+	chat = append(chat, user(txt))
 	tests := []struct {
 		name string
 		p    prompt
@@ -44,24 +79,53 @@ func TestBreakpoints(t *testing.T) {
 		want []transport.Breakpoint
 	}{
 		{"nothing", prompt{}, Cache{}, nil},
-		{"first request", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt)}}, Cache{}, []transport.Breakpoint{at(0, 0), system}},
+		{"first request", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt)}}, Cache{}, []transport.Breakpoint{on(0, 0), system}},
 		{"second request marks where the first did",
-			prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt), model(txt, txt), user(txt, txt)}, sent: 1},
-			Cache{}, []transport.Breakpoint{at(2, 1), at(0, 0), system}},
+			prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt), model(txt, txt), user(txt, txt)}, sends: sent(time.Minute, 1)},
+			Cache{}, []transport.Breakpoint{on(2, 1), on(0, 0), system}},
 		{"the last tool stands for a missing system prompt", prompt{tools: []transport.ToolDefinition{plain, deferred}, messages: []transport.Message{user(txt)}},
-			Cache{}, []transport.Breakpoint{at(0, 0), {Part: transport.PartTools, Index: 0}}},
-		{"never on thinking", prompt{messages: []transport.Message{user(txt), model(txt, thought)}}, Cache{}, []transport.Breakpoint{at(1, 0)}},
-		{"never on an unknown type", prompt{messages: []transport.Message{user(txt), model(block(t, `{"type":"new"}`))}}, Cache{}, []transport.Breakpoint{at(0, 0)}},
-		{"own marks count", prompt{system: []transport.Block{marked, marked, txt}, messages: []transport.Message{user(marked), model(txt), user(txt)}, sent: 1},
-			Cache{}, []transport.Breakpoint{at(2, 0)}},
+			Cache{}, []transport.Breakpoint{on(0, 0), {Part: transport.PartTools, Index: 0}}},
+		{"a static part that is too short to be cached has none", prompt{model: transport.Model{MinCacheTokens: 4096}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
+			Cache{}, []transport.Breakpoint{on(0, 0)}},
+		{"a longer one has", prompt{model: transport.Model{MinCacheTokens: 1024}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
+			Cache{}, []transport.Breakpoint{on(0, 0), system}},
+		{"never on thinking", prompt{messages: []transport.Message{user(txt), model(txt, thought)}}, Cache{}, []transport.Breakpoint{on(1, 0)}},
+		{"never on an unknown type", prompt{messages: []transport.Message{user(txt), model(block(t, `{"type":"new"}`))}}, Cache{}, []transport.Breakpoint{on(0, 0)}},
+		{"own marks count", prompt{system: []transport.Block{marked, marked, txt}, messages: []transport.Message{user(marked), model(txt), user(txt)}, sends: sent(time.Minute, 1)},
+			Cache{}, []transport.Breakpoint{on(2, 0)}},
 		{"own marks stand", prompt{messages: []transport.Message{user(txt, marked)}}, Cache{}, nil},
 		{"four own marks leave none", prompt{messages: []transport.Message{user(marked, marked, marked, marked, txt)}}, Cache{}, nil},
 		{"off", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt)}}, Cache{Off: true}, nil},
-		{"lifetime", prompt{messages: []transport.Message{user(txt)}}, Cache{TTL: transport.TTL1h},
-			[]transport.Breakpoint{{Part: transport.PartMessages, TTL: transport.TTL1h}}},
+		{"forks share the inputs before the last", prompt{messages: []transport.Message{user(txt), model(txt), user(result), user(txt)}, sends: sent(time.Minute, 1)},
+			Cache{}, []transport.Breakpoint{on(3, 0), on(0, 0), on(2, 0)}},
+
+		{"an hour if told so", prompt{messages: []transport.Message{user(txt)}}, Cache{TTL: transport.TTL1h}, []transport.Breakpoint{hour(on(0, 0))}},
+		{"no hour after the user's own 5 minutes", prompt{system: []transport.Block{marked}, messages: []transport.Message{user(txt)}}, Cache{TTL: transport.TTL1h}, []transport.Breakpoint{on(0, 0)}},
+		{"an hour before the user's own hour", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(marked1h), model(txt), user(txt)}, sends: sent(time.Minute, 1)},
+			Cache{}, []transport.Breakpoint{on(2, 0), hour(system)}},
+		{"what is read is made to live longer", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(system)}},
+		{"not if told 5 minutes", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{TTL: transport.TTL5m}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
+		{"not where the endpoint doesn't know it", prompt{system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
+		{"after a pause the place that lives on is marked too", prompt{long: true, messages: loop, sends: sent(21*time.Minute, 1, 20*time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
+		{"a long stream leaves little of five minutes", prompt{long: true, messages: loop, sends: sent(6*time.Minute, 1, 4*time.Minute+50*time.Second, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
+		{"after hours nothing lives", prompt{long: true, messages: loop, sends: sent(3*time.Hour, 1, 2*time.Hour, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0)}},
+		{"pauses at each step make an hour pay", prompt{long: true, messages: loop, sends: sent(20*time.Minute, 1, 10*time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{hour(on(4, 0)), hour(on(2, 0))}},
+
+		{"thinking that the next turn drops", prompt{model: strips, messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
+		{"and the next turn", prompt{model: strips, long: true, messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(txt)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(0, 0))}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			tt.p.now = at
 			if got := breakpoints(tt.p, tt.c); fmt.Sprint(got) != fmt.Sprint(tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
@@ -69,52 +133,104 @@ func TestBreakpoints(t *testing.T) {
 	}
 }
 
+// Where a pause showed that an entry wasn't made to live longer, this is not
+// counted on again, and what is written may be written for an hour instead.
+func TestLearnsThatNothingIsRenewed(t *testing.T) {
+	long := transport.Text(fmt.Sprintf("%4000d", 1))
+	messages := []transport.Message{transport.UserText("q")}
+	for range 9 {
+		messages = append(messages, transport.Message{Role: "assistant", Content: []transport.Block{long}}, transport.UserText("r"))
+	}
+	sends := sent(33*time.Minute, 1, 32*time.Minute, 3, 31*time.Minute, 5, 30*time.Minute, 7, 3*time.Minute, 9, 2*time.Minute, 11, time.Minute, 13)
+	p := prompt{long: true, messages: messages[:15], sends: sends, now: at}
+	if got := breakpoints(p, Cache{}); got[0].TTL != "" || got[1].TTL != transport.TTL1h {
+		t.Errorf("renewed: %v", got)
+	}
+	sends[4].Read, sends[4].Written5m = 0, sends[4].Prompt
+	if got := breakpoints(p, Cache{}); got[0].TTL != transport.TTL1h {
+		t.Errorf("not renewed: %v", got)
+	}
+}
+
 // Over random conversations: never more than 4 marks, own ones counted, never a
-// place twice, never on what can't be marked, and always the newest block.
+// place twice, never on what can't be marked, never a 1h mark after a 5m mark,
+// and always the newest block. The request writer agrees.
 func TestBreakpointsHold(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	kinds := []string{`{"type":"text","text":"x"}`, `{"type":"thinking","thinking":"","signature":"s"}`, `{"type":"new"}`,
-		`{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}`, `{"type":"tool_use","id":"a","name":"b","input":{}}`}
+		`{"type":"tool_use","id":"a","name":"b","input":{}}`, `{"type":"text","text":" "}`, `{"type":"fallback"}`,
+		`{"type":"tool_result","tool_use_id":"a"}`, `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`}
+	own5m := `{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}`
+	own1h := `{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}`
+	seen := map[int]int{} // how often each number of marks was planned
 	for range 10_000 {
 		var p prompt
-		for range rng.IntN(3) {
-			p.system = append(p.system, transport.Text("s"))
-		}
-		own := 0
-		for range rng.IntN(12) {
-			var m transport.Message
-			for range rng.IntN(6) {
-				k := rng.IntN(len(kinds))
-				if k == 3 {
-					if own == 4 || rng.IntN(4) > 0 {
-						k = 0
-					} else {
-						own++
-					}
+		own, short := 0, false
+		pick := func() transport.Block {
+			if own < 4 && rng.IntN(24) == 0 {
+				own++
+				if short = short || rng.IntN(2) == 0; short {
+					return block(t, own5m)
 				}
-				m.Content = append(m.Content, block(t, kinds[k]))
+				return block(t, own1h)
+			}
+			return block(t, kinds[rng.IntN(len(kinds))])
+		}
+		for range rng.IntN(3) {
+			p.tools = append(p.tools, definition(t, fmt.Sprintf(`{"name":"t%d","defer_loading":%v,"input_schema":{"type":"object"}}`, rng.IntN(9), rng.IntN(3) == 0)))
+		}
+		for range rng.IntN(3) {
+			p.system = append(p.system, pick())
+		}
+		roles := []transport.Role{"user", "assistant", "user", "assistant", "system"}
+		for range rng.IntN(14) {
+			m := transport.Message{Role: roles[rng.IntN(len(roles))]}
+			for range 1 + rng.IntN(6) {
+				m.Content = append(m.Content, pick())
+			}
+			if m.Role == "system" && !slices.ContainsFunc(m.Content, transport.Block.Marked) && rng.IntN(2) == 0 {
+				m.ClearAt = "next_user_message"
 			}
 			p.messages = append(p.messages, m)
 		}
-		p.sent = rng.IntN(len(p.messages) + 1)
-		marks := breakpoints(p, Cache{})
-		if len(marks)+own > 4 {
-			t.Fatalf("%d marks and %d own ones", len(marks), own)
-		}
-		seen := map[transport.Breakpoint]bool{}
-		for _, b := range marks {
-			if seen[b] {
-				t.Fatalf("%v marked twice in %v", b, marks)
+		p.now, p.long = at, rng.IntN(2) == 0
+		when, n := at.Add(-10*time.Hour), 0
+		for n < len(p.messages) && rng.IntN(5) > 0 {
+			n = min(len(p.messages), n+1+rng.IntN(3))
+			when = when.Add([]time.Duration{time.Second, time.Minute, 7 * time.Minute, 50 * time.Minute, 3 * time.Hour}[rng.IntN(5)])
+			w := rng.Int64N(2000)
+			s := memory.Send{At: when, Messages: n, Prompt: int64(n * 500), Read: rng.Int64N(4000), Written5m: w}
+			if rng.IntN(4) == 0 {
+				s.Written1h, s.Written5m = w, 0
 			}
-			seen[b] = true
-			if b.Part == transport.PartMessages {
-				if c := p.messages[b.Index].Content[b.Block]; !c.Markable() || c.Marked() {
-					t.Fatalf("mark on %s", c.Raw())
-				}
+			p.sends = append(p.sends, s)
+		}
+		if len(p.sends) > 0 {
+			p.now = when.Add([]time.Duration{time.Second, 7 * time.Minute, 2 * time.Hour}[rng.IntN(3)])
+		}
+		if rng.IntN(3) == 0 {
+			p.model.KeepsThinking = transport.Unsupported
+		}
+		c := Cache{TTL: []transport.TTL{"", "", transport.TTL5m, transport.TTL1h}[rng.IntN(4)]}
+		marks := breakpoints(p, c)
+		seen[len(marks)]++
+		if newest, ok := lastMarkable(p.messages); ok && own < 4 && (len(marks) == 0 || !samePlace(marks[0], newest)) {
+			t.Fatalf("the newest block %v is not marked first: %v", newest, marks)
+		}
+		for _, m := range marks {
+			if m.Part == transport.PartMessages && !p.messages[m.Index].Content[m.Block].Markable() {
+				t.Fatalf("mark on %s", p.messages[m.Index].Content[m.Block].Raw())
 			}
 		}
-		if newest, ok := lastMarkable(p.messages); ok && own < 4 && !seen[newest] {
-			t.Fatalf("the newest block %v is not marked: %v", newest, marks)
+		// The writer checks the number, the order, the places.
+		r := transport.Request{Model: "m", MaxTokens: 1, Tools: p.tools, System: p.system, Messages: p.messages, Breakpoints: marks}
+		if _, err := r.Body(true); err != nil {
+			t.Fatalf("%v: %v", marks, err)
+		}
+	}
+	for n := range 5 {
+		if seen[n] < 100 {
+			t.Errorf("%d marks were planned %d times of 10,000; the test looks at too little", n, seen[n])
 		}
 	}
 }

@@ -188,6 +188,14 @@ func (m *markCheck) add(ttl TTL, at Breakpoint) {
 	}
 }
 
+// TTL is the lifetime that the block's own cache_control asks for; empty if it
+// has none, or leaves it at the default.
+func (b Block) TTL() TTL { return ownTTL(b.raw) }
+
+// TTL is the lifetime that the definition's own cache_control asks for; empty
+// if it has none, or leaves it at the default.
+func (t ToolDefinition) TTL() TTL { return ownTTL(t.raw) }
+
 func ownTTL(raw []byte) TTL { return TTL(rawjson.GetString(rawjson.Get(raw, "cache_control"), "ttl")) }
 
 func checkTTL(ttl TTL) error {

@@ -70,6 +70,11 @@ type Options struct {
 	// Propagator, if not nil, adds the context of the span that a request belongs to
 	// to its headers: propagation.TraceContext{} sends traceparent.
 	Propagator propagation.TextMapPropagator
+
+	// Features say what the endpoint takes beyond the common core. nil means all for
+	// Anthropic's own service and for loopback addresses, and nothing for others.
+	Features *transport.Features
+
 	// Logger is told of requests (debug) and retries (warn), never of keys and
 	// contents; nil means silence.
 	Logger *slog.Logger
@@ -86,6 +91,7 @@ type Client struct {
 	log    *slog.Logger
 	trace  propagation.TextMapPropagator // nil for none
 
+	features      transport.Features
 	maxRetries    int
 	maxRetryDelay time.Duration
 	headerTimeout time.Duration
@@ -124,6 +130,10 @@ func New(o Options) (*Client, error) {
 		maxRetryDelay: cmp.Or(o.MaxRetryDelay, time.Minute),
 		headerTimeout: orDefault(o.HeaderTimeout, 10*time.Minute),
 		idleTimeout:   orDefault(o.IdleTimeout, 2*time.Minute),
+		features:      featuresOf(base),
+	}
+	if o.Features != nil {
+		c.features = *o.Features
 	}
 	if c.http == nil {
 		c.http = newHTTPClient()
@@ -153,6 +163,15 @@ func New(o Options) (*Client, error) {
 
 // BaseURL is the service's address, without "/v1".
 func (c *Client) BaseURL() string { return c.base.String() }
+
+// Features are what the endpoint takes; see [Options].
+func (c *Client) Features() transport.Features { return c.features }
+
+// featuresOf are an endpoint's features, as far as its host tells.
+func featuresOf(base *url.URL) transport.Features {
+	own := base.Hostname() == "api.anthropic.com" || isLoopback(base.Hostname())
+	return transport.Features{LongCache: own, Diagnostics: own, Betas: own}
+}
 
 // CloseIdleConnections closes the connections that no request is using.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
