@@ -142,7 +142,7 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 func toolbox(opts options) ([]tools.Tool, func() error, error) {
 	var kit []tools.Tool
 	if opts.web {
-		kit = append(kit, tools.WebSearch{MaxUses: 8}, tools.WebFetch{MaxUses: 8, Citations: true})
+		kit = append(kit, tools.WebSearch{MaxUses: 8}, tools.WebFetch{MaxUses: 8, Citations: true, MaxContentTokens: 60_000})
 		if opts.dir == "" {
 			return kit, func() error { return nil }, nil
 		}

@@ -27,14 +27,11 @@ func (l library) search(ctx context.Context, in searchInput) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d passages hold one of the words", found.Passages)
-	if len(found.Hits) > 0 {
-		b.WriteString("; the best first:")
+	var counts []string
+	for _, w := range found.Words {
+		counts = append(counts, fmt.Sprintf("%s %d", w.Word, w.Passages))
 	}
-	b.WriteByte('\n')
-	if len(found.Missing) > 0 {
-		fmt.Fprintf(&b, "No passage has: %s\n", strings.Join(found.Missing, ", "))
-	}
+	fmt.Fprintf(&b, "Passages that hold each word: %s.\n", strings.Join(counts, ", "))
 	for _, h := range found.Hits {
 		b.WriteByte('\n')
 		for _, line := range h.Lines {

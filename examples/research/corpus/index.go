@@ -156,6 +156,9 @@ func (b *builder) add(f uint32, name string, data []byte, isCode bool) {
 		if words == 0 {
 			return
 		}
+		if p.decl >= p.start {
+			b.count(declaredTerm(declaredName(lineAt(text, int(p.decl-p.start)))))
+		}
 		// The path says what the passage is about, once.
 		terms.Scan([]byte(name), func(w []byte, _ bool) bool {
 			b.count(w)
@@ -170,6 +173,24 @@ func (b *builder) add(f uint32, name string, data []byte, isCode bool) {
 		p.file, p.terms = f, uint16(min(words, 1<<16-1))
 		b.passages = append(b.passages, p)
 	})
+}
+
+// declaredTerm is the term under which a passage is found that declares name.
+// No word of a text is like it.
+func declaredTerm(name string) []byte {
+	if i := strings.LastIndexAny(name, " ."); i >= 0 {
+		name = name[i+1:]
+	}
+	return []byte("=" + strings.ToLower(strings.ReplaceAll(name, "_", "")))
+}
+
+// lineAt is line n of text, from 0.
+func lineAt(text []byte, n int) string {
+	for ; n > 0; n-- {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return string(line)
 }
 
 // finish sorts the postings by term, by counting.

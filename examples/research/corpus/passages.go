@@ -46,7 +46,7 @@ func cut(text []byte, isCode bool, yield func(p passage, text []byte)) {
 		}
 		l := bytes.TrimRight(text[i:next], " \t\r\n")
 		n := int(line - first)
-		indented := len(l) > 0 && (l[0] == ' ' || l[0] == '\t')
+		indented := len(l) > 0 && bytes.IndexByte([]byte(" \t})]"), l[0]) >= 0 // or the end of a declaration
 		switch {
 		case blank && len(l) > 0 && !indented && n >= short:
 			flush(i)

@@ -3,11 +3,10 @@ package corpus
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-
-	"github.com/whorl-go/whorl/transport/simulator/reader/terms"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Hit is a passage that a search found.
@@ -27,21 +26,21 @@ type Line struct {
 // Found is what a search came to.
 type Found struct {
 	Hits     []Hit
-	Passages int      // how many hold one of the words at all
-	Missing  []string // words of the query that stand nowhere
+	Passages int     // how many hold one of the words at all
+	Words    []Count // of the query, in its order
+}
+
+// A Count tells how many passages hold a word, in any of its forms.
+type Count struct {
+	Word     string
+	Passages int
 }
 
 const (
 	candidates = 150 // passages that are read again to rank them finely
 	hitLines   = 5   // lines shown of a hit
+	maxPerFile = 5   // hits in one file, unless it was asked for
 )
-
-// queryTerm is a term that is looked for.
-type queryTerm struct {
-	stem   string
-	weight float64 // what a match is worth: rare words are worth more
-	weak   bool
-}
 
 // Search ranks passages by the words of query: by BM25 over the index, then by
 // reading the best ones again: words that stand close together, in comments and
@@ -52,11 +51,11 @@ func (c *Corpus) Search(query, under string, limit int) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	q, missing := x.queryTerms(query)
-	if len(q) == 0 && len(missing) == 0 {
+	q, counts := x.parseQuery(query)
+	if len(q) == 0 && len(counts) == 0 {
 		return Found{}, fmt.Errorf("query %q has no words to look for; use the words that the text itself would use", query)
 	}
-	found := Found{Missing: missing}
+	found := Found{Words: counts}
 	ranked, passages := x.rank(q, query, strings.TrimPrefix(under, "./"))
 	found.Passages = passages
 	ranked = ranked[:min(len(ranked), candidates)]
@@ -76,7 +75,7 @@ func (c *Corpus) Search(query, under string, limit int) (Found, error) {
 		if len(found.Hits) == limit {
 			break
 		}
-		if perFile[r.file]++; perFile[r.file] > 3 && under == "" || len(r.show) == 0 {
+		if perFile[r.file]++; perFile[r.file] > maxPerFile && under == "" || len(r.show) == 0 {
 			continue
 		}
 		found.Hits = append(found.Hits, Hit{
@@ -86,44 +85,6 @@ func (c *Corpus) Search(query, under string, limit int) (Found, error) {
 	return found, nil
 }
 
-// queryTerms weighs the words of a query. A whole identifier counts along with
-// its parts, which then count for less.
-func (x *index) queryTerms(query string) (q []queryTerm, missing []string) {
-	seen := map[string]bool{}
-	add := func(word string, weight float64) {
-		stem := terms.Stem(word)
-		if seen[stem] || terms.Stop(word) {
-			return
-		}
-		seen[stem] = true
-		n := 0
-		for _, s := range x.shards {
-			n += len(s.find(stem))
-		}
-		if n == 0 {
-			missing = append(missing, word)
-			return
-		}
-		idf := math.Log(1 + (float64(x.count)-float64(n)+0.5)/(float64(n)+0.5))
-		if terms.Weak(word) {
-			weight *= 0.4
-		}
-		q = append(q, queryTerm{stem: stem, weight: idf * weight, weak: terms.Weak(word)})
-	}
-	whole := ""
-	terms.Scan([]byte(query), func(w []byte, part bool) bool {
-		word := string(w)
-		if !part {
-			whole = word
-			add(word, 1)
-		} else if strings.Contains(whole, word) {
-			add(word, 0.5)
-		}
-		return true
-	})
-	return q, missing
-}
-
 type scored struct {
 	passage
 	score float64
@@ -131,14 +92,11 @@ type scored struct {
 }
 
 // rank scores all passages by BM25 and by how much of the query they cover.
-func (x *index) rank(q []queryTerm, query, under string) (ranked []scored, passages int) {
-	const k, b = 1.2, 0.6
+func (x *index) rank(q query, text, under string) (ranked []scored, passages int) {
+	const k, b = 1.2, 0.4
 	allowed := x.filter(under)
-	paths := pathWords(query)
-	total := 0.0
-	for _, t := range q {
-		total += t.weight
-	}
+	paths := pathWords(text)
+	total := q.covered(all)
 	for _, s := range x.shards {
 		scores := make([]float32, len(s.passages))
 		covered := make([]float32, len(s.passages))
@@ -148,7 +106,7 @@ func (x *index) rank(q []queryTerm, query, under string) (ranked []scored, passa
 				length := float64(s.passages[id].terms) / x.mean
 				tf := p.count()
 				scores[id] += float32(t.weight * tf * (k + 1) / (tf + k*(1-b+b*length)))
-				covered[id] += float32(t.weight)
+				covered[id] += float32(t.covers)
 			}
 		}
 		for id, score := range scores {
@@ -157,7 +115,7 @@ func (x *index) rank(q []queryTerm, query, under string) (ranked []scored, passa
 				continue
 			}
 			passages++
-			coverage := float64(covered[id]) / total
+			coverage := min(1, float64(covered[id])/total)
 			r := scored{passage: s.passages[id], score: float64(score) * coverage * coverage * x.worth(f)}
 			for _, p := range paths {
 				if strings.Contains("/"+x.files[f].path, p) {
@@ -196,13 +154,15 @@ func (x *index) worth(f uint32) float64 {
 }
 
 // pathWords finds the words of a query that look like part of a path, such as
-// "net/http", as the folder they would name.
+// "net/http", or a qualified name, such as "errors.Is", as the folder they would name.
 func pathWords(query string) []string {
 	var paths []string
 	for _, w := range strings.Fields(query) {
 		w = strings.Trim(w, `.,;:?!"'()`+"`")
 		if i := strings.IndexByte(w, '/'); i > 0 && i < len(w)-1 {
 			paths = append(paths, "/"+w+"/")
+		} else if i := strings.IndexByte(w, '.'); i > 0 && i < len(w)-1 {
+			paths = append(paths, "/"+w[:i]+"/")
 		}
 	}
 	return paths
@@ -210,21 +170,27 @@ func pathWords(query string) []string {
 
 // refine reads the passage and adds to its score what its lines tell. It
 // chooses the lines to show.
-func (x *index) refine(r *scored, q []queryTerm, lines []string) {
+func (x *index) refine(r *scored, q query, lines []string) {
 	from, to := int(r.start)-1, int(r.start)-1+int(r.lines)
 	if from < 0 || to > len(lines) {
 		return
 	}
-	total := 0.0
-	for _, t := range q {
-		total += t.weight
-	}
+	total := q.covered(all)
 	worth := make([]uint64, to-from) // which terms stand in each line
 	var inName uint64
+	exported := false
 	for i := from; i < to; i++ {
-		worth[i-from] = match(q, lines[i])
+		worth[i-from] = q.match(lines[i])
 		if i == int(r.decl)-1 {
-			inName = match(q, declaredName(lines[i]))
+			name := declaredName(lines[i])
+			inName = q.match(name)
+			first, _ := utf8.DecodeRuneInString(name[strings.LastIndexAny(name, " .")+1:])
+			exported = unicode.IsUpper(first)
+			for j, t := range q {
+				if t.stem == string(declaredTerm(name)) {
+					inName |= 1 << j
+				}
+			}
 		}
 	}
 	// The best window of a few lines, comments before code.
@@ -237,13 +203,16 @@ func (x *index) refine(r *scored, q []queryTerm, lines []string) {
 			if isComment(lines[from+i+n-1]) {
 				comment++
 			}
-			score := sum(q, got) * (1 + 0.4*float64(comment)/float64(n)) * (1 - 0.03*float64(n))
+			score := q.covered(got) * (1 + 0.4*float64(comment)/float64(n)) * (1 - 0.1*float64(n-1))
 			if score > best {
 				best, bestAt, bestLen = score, i, n
 			}
 		}
 	}
-	r.score *= 1 + 1.5*best/total + 1.5*sum(q, inName)/total
+	r.score *= 1 + 1.5*best/total + 1.5*q.covered(inName)/total
+	if exported && isComment(lines[from+bestAt]) {
+		r.score *= 1.25 // the documentation of an interface
+	}
 	decl := int(r.decl) - 1
 	if decl >= 0 && decl < len(lines) && decl < from+bestAt {
 		r.show = append(r.show, Line{decl + 1, lines[decl]})
@@ -256,30 +225,6 @@ func (x *index) refine(r *scored, q []queryTerm, lines []string) {
 	if decl >= from+min(max(bestAt+bestLen, bestAt+3), to-from) && decl < to {
 		r.show = append(r.show, Line{decl + 1, lines[decl]})
 	}
-}
-
-func match(q []queryTerm, line string) uint64 {
-	var got uint64
-	terms.Scan([]byte(line), func(w []byte, _ bool) bool {
-		stem := terms.Stem(string(w))
-		for i, t := range q {
-			if t.stem == stem && i < 64 {
-				got |= 1 << i
-			}
-		}
-		return true
-	})
-	return got
-}
-
-func sum(q []queryTerm, got uint64) float64 {
-	s := 0.0
-	for i, t := range q {
-		if i < 64 && got&(1<<i) != 0 {
-			s += t.weight
-		}
-	}
-	return s
 }
 
 // declaredName cuts the first line of a declaration down to what it declares:

@@ -14,34 +14,48 @@ const (
 	maxPerGroup   = 5
 	maxSentences  = 4
 	maxCodeLines  = 24
+	maxLinked     = 2
+	rareName      = 30 // passages that a name may be in, to be looked at
 )
 
 // conclude answers from what was read, or says that the answer isn't there.
 func (s *study) conclude(why string) move {
 	groups := s.groups()
 	if len(groups) == 0 {
-		return move{thinking: strings.TrimSpace(why + " Nothing that I read answers the question; guessing would be worse than saying so."), answer: s.notFound()}
+		return move{thinking: strings.TrimSpace(why + " Nothing that I read answers the question; guessing would be worse than saying so."), answer: say(s.notFound())}
 	}
-	var b strings.Builder
+	var out []statement
+	add := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if n := len(out); n > 0 && out[n-1].page == nil {
+			out[n-1].text += text
+			return
+		}
+		out = append(out, statement{text: text})
+	}
 	statements := 0
 	for i, g := range groups {
 		if i > 0 {
-			b.WriteByte('\n')
+			add("\n\n")
 		}
-		b.WriteString(g.heading())
+		pg := s.page(g.file)
+		add("%s", g.heading(pg))
 		for _, p := range g.paragraphs {
 			text, from, to := s.quote(p)
-			fmt.Fprintf(&b, "- %s (%s)\n", text, place(p.file, from, to))
-			statements++
+			if statements++; pg != nil {
+				out = append(out, statement{text: "\n- " + text, page: pg, cite: text})
+				continue
+			}
+			add("\n- %s (%s)", text, place(p.file, from, to))
 		}
-		if code, from, to := s.code(g); code != "" && (i == 0 || len(g.paragraphs) == 0 || s.names(g.decl.name)) {
-			fmt.Fprintf(&b, "\n  %s\n```\n%s```\n", place(g.file, from, to), code)
+		if code, from, to := s.code(g); code != "" && (i == 0 || g.linked || s.names(g.decl.name)) {
+			add("\n\n  %s\n```\n%s```", place(g.file, from, to), code)
 			statements++
 		}
 	}
 	thinking := fmt.Sprintf("I have read %s in %s, and %s answer the question. I'll quote them.",
 		count(s.linesRead(), "line", "lines"), count(len(s.opened), "file", "files"), count(statements, "statement", "statements"))
-	return move{thinking: strings.TrimSpace(why + " " + thinking), answer: strings.TrimRight(b.String(), "\n")}
+	return move{thinking: strings.TrimSpace(why + " " + thinking), answer: out}
 }
 
 func (s *study) linesRead() int {
@@ -57,13 +71,17 @@ type group struct {
 	file       string
 	decl       *declaration
 	paragraphs []*paragraph
+	linked     bool // the others refer to it
 }
 
-func (g *group) heading() string {
-	if g.decl != nil && g.decl.name != "" {
-		return fmt.Sprintf("%s, %s:\n", g.decl.name, place(g.file, g.decl.line, g.decl.line))
+func (g *group) heading(p *page) string {
+	if p != nil {
+		return p.title + ":"
 	}
-	return g.file + ":\n"
+	if g.decl != nil && g.decl.name != "" {
+		return fmt.Sprintf("%s, %s:", g.decl.name, place(g.file, g.decl.line, g.decl.line))
+	}
+	return g.file + ":"
 }
 
 // groups picks the paragraphs that answer the question, best group first.
@@ -73,6 +91,7 @@ func (s *study) groups() []*group {
 	}
 	var groups []*group
 	best, n := 0.0, 0
+	said := map[string]bool{}
 	for _, p := range s.paragraphs {
 		if p.kind == isCode {
 			continue
@@ -80,6 +99,11 @@ func (s *study) groups() []*group {
 		best = max(best, p.score)
 		if p.score < 0.4*best || n == maxStatements {
 			break
+		}
+		if text, _, _ := s.quote(p); said[text] {
+			continue
+		} else {
+			said[text] = true
 		}
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.file == p.file && g.decl == p.decl })
 		if i < 0 {
@@ -94,21 +118,37 @@ func (s *study) groups() []*group {
 			n++
 		}
 	}
-	// What the others refer to and has no comment speaks by its code.
-	followed, dirs := s.followed(), s.mainFolders()
-	for _, p := range s.paragraphs {
-		d := p.decl
-		if d == nil || !followed[d.name] || !dirs[path.Dir(p.file)] || len(groups) > maxGroups || s.codeEnd(d) == 0 {
-			continue
-		}
-		if !slices.ContainsFunc(groups, func(g *group) bool { return g.decl == d }) {
-			groups = append(groups, &group{file: p.file, decl: d})
-		}
-	}
+	groups = append(groups, s.linked(groups)...)
 	for _, g := range groups {
+		if g.decl == nil {
+			continue // paragraphs of prose have no order that matters: best first
+		}
 		slices.SortFunc(g.paragraphs, func(a, b *paragraph) int { return a.from - b.from })
 	}
 	return groups
+}
+
+// linked are declarations that were looked up because the answer refers to
+// them: rare names in the same folders. They speak by their code, too.
+func (s *study) linked(groups []*group) []*group {
+	followed, dirs := s.followed(), s.mainFolders()
+	var out []*group
+	for _, p := range s.paragraphs {
+		d := p.decl
+		if d == nil || len(out) == maxLinked || !followed[d.name] || !dirs[path.Dir(p.file)] || s.codeEnd(d) == 0 ||
+			s.counts[strings.ToLower(d.name)] > rareName {
+			continue
+		}
+		same := func(g *group) bool { return g.decl != nil && g.decl.name == d.name }
+		if !slices.ContainsFunc(groups, same) && !slices.ContainsFunc(out, same) {
+			g := &group{file: p.file, decl: d, linked: true}
+			if p.isDoc {
+				g.paragraphs = append(g.paragraphs, p)
+			}
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // quote takes the sentences of a paragraph that answer, in their order and
@@ -130,14 +170,15 @@ func (s *study) quote(p *paragraph) (text string, from, to int) {
 		}
 		hi = lo + maxSentences
 	}
-	if hi-lo > 1 && strings.HasSuffix(all[hi-1].text, ":") {
+	if hi-lo > 1 && !endsSentence(all[hi-1].text) {
 		hi-- // it introduces what is not quoted
 	}
 	var texts []string
 	for _, sent := range all[lo:hi] {
 		texts = append(texts, sent.text)
 	}
-	return strings.Join(texts, " "), all[lo].from, all[hi-1].to
+	text = strings.Join(texts, " ")
+	return strings.TrimPrefix(text, listItem.FindString(text)), all[lo].from, all[hi-1].to
 }
 
 // code is the source of a group's declaration, if it was read whole and is short.
@@ -176,14 +217,22 @@ func (s *study) notFound() string {
 	b.WriteString("Not found: nothing that I could search answers this question.")
 	var gone []string
 	for _, t := range s.terms {
-		if s.missing[t.word] && !t.weak {
+		if t.absent && !t.weak {
 			gone = append(gone, t.word)
 		}
 	}
 	if len(gone) > 0 {
 		fmt.Fprintf(&b, " It never mentions %s.", quoteAll(gone))
 	}
+	if len(s.failed) > 0 {
+		fmt.Fprintf(&b, " A search failed: %s.", s.failed[0])
+	}
 	searches := 0
+	for _, c := range s.webCalls {
+		if c.name == "web_search" {
+			searches++
+		}
+	}
 	for _, c := range s.calls {
 		if s.search != nil && c.name == s.search.name {
 			searches++

@@ -92,10 +92,15 @@ func (c *cutter) run(from, to int) {
 			n = end
 		case isCommentLine(line):
 			end := n + 1
-			for end <= to && isCommentLine(c.lines[end]) && stripComment(c.lines[end]) != "" && indent(c.lines[end]) == indent(line) {
+			for end <= to && isCommentLine(c.lines[end]) && stripComment(c.lines[end]) != "" && indent(c.lines[end]) == indent(line) &&
+				isSample(c.lines[end]) == isSample(line) && !listItem.MatchString(stripComment(c.lines[end])) {
 				end++
 			}
-			c.add(isComment, n, end-1)
+			kind := isComment
+			if isSample(line) {
+				kind = isCode
+			}
+			c.add(kind, n, end-1)
 			n = end
 		default:
 			c.declaration(n, to)
@@ -107,7 +112,10 @@ func (c *cutter) run(from, to int) {
 			n = end
 		}
 	}
-	// A run that starts inside a declaration: its comments belong to nothing known.
+	c.out = append(c.out[:begin], slices.DeleteFunc(c.out[begin:], func(p *paragraph) bool {
+		// What the reading cut into, at its beginning or its end, is no whole thought.
+		return p.kind != isCode && (p.from == from && from > 1 || p.to == to && !endsSentence(p.lines[len(p.lines)-1]))
+	})...)
 	for _, p := range c.out[begin:] {
 		if p.decl != nil && p.decl.end == 0 {
 			c.findEnd(p.decl, to)
@@ -120,8 +128,11 @@ func (c *cutter) add(kind paragraphKind, from, to int) {
 	for n := from; n <= to; n++ {
 		p.lines = append(p.lines, c.lines[n])
 	}
-	if indent(p.lines[0]) > 0 || kind == isCode {
+	if l := p.lines[0]; kind == isCode || l[0] == '\t' || indent(l) > 1 {
 		p.decl = c.decl
+	}
+	if last := p.lines[len(p.lines)-1]; kind == isCode && (strings.HasPrefix(last, "}") || strings.HasPrefix(last, ")")) {
+		c.decl = nil
 	}
 	c.out = append(c.out, p)
 }
@@ -143,7 +154,7 @@ func (c *cutter) declaration(n, to int) {
 	c.decl = d
 	for i := len(c.out) - 1; i >= 0; i-- {
 		p := c.out[i]
-		if p.kind != isComment || indent(p.lines[0]) > 0 || c.gap(p.to, d.docFrom) {
+		if !isCommentLine(p.lines[0]) || indent(p.lines[0]) > 1 || c.gap(p.to, d.docFrom) {
 			break
 		}
 		p.decl, p.isDoc = d, true
@@ -174,6 +185,10 @@ func (c *cutter) findEnd(d *declaration, to int) {
 			return
 		}
 	}
+}
+
+func endsSentence(line string) bool {
+	return strings.HasSuffix(strings.TrimRight(line, `)"' `), ".")
 }
 
 func topLevel(line string) bool {
@@ -208,6 +223,12 @@ func stripComment(line string) string {
 		}
 	}
 	return l
+}
+
+// isSample is true for the lines of a comment that are set off from its text.
+func isSample(line string) bool {
+	_, text, ok := strings.Cut(line, "//")
+	return ok && (strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "   ")) && !listItem.MatchString(text)
 }
 
 func indent(line string) int {

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 // Limits of the work on one question.
 const (
 	maxRounds  = 7 // responses before the answer
+	maxHits    = 8 // passages asked of a search
 	maxReads   = 4 // places read at once
 	maxFollow  = 3 // identifiers looked up at once
 	readBefore = 14
@@ -22,8 +24,19 @@ const (
 type move struct {
 	thinking string
 	calls    []toolCall
-	answer   string
+	server   bool // the calls are of server tools
+	pause    bool // and the last of them is left for the next request
+	answer   []statement
 }
+
+// statement is a piece of an answer. With a page it is a quotation from there.
+type statement struct {
+	text string
+	page *page
+	cite string // the words of the page, if text has more
+}
+
+func say(text string) []statement { return []statement{{text: text}} }
 
 type toolCall struct {
 	name  string
@@ -34,14 +47,24 @@ type toolCall struct {
 func (s *study) next() move {
 	switch {
 	case s.text == "":
-		return move{answer: "There is no question to answer."}
-	case s.search == nil:
+		return move{answer: say("There is no question to answer.")}
+	case s.search == nil && !s.webSearch:
 		return move{
 			thinking: "None of the tools that I was given searches anything.",
-			answer:   "I have no tool to search with, so I can't answer from anything but memory, and I have none.",
+			answer:   say("I have no tool to search with, so I could only answer from memory, and I have none."),
 		}
 	case len(s.terms) == 0:
-		return move{answer: "I can't tell what to look for: the question has no word that says what it is about."}
+		return move{answer: say("I can't tell what to look for: the question has no word that says what it is about.")}
+	}
+	if s.webSearch && len(s.calls) == 0 {
+		if m, more := s.surf(); more {
+			return m
+		}
+		if s.search == nil || len(s.groups()) > 0 {
+			return s.conclude("")
+		}
+	}
+	switch {
 	case len(s.calls) == 0:
 		return s.firstLook()
 	case s.rounds >= maxRounds:
@@ -59,22 +82,22 @@ func (s *study) firstLook() move {
 		if t.path && len(s.paths) > 0 {
 			return ""
 		}
-		return t.word
+		return t.show
 	})
 	if len(s.paths) > 0 {
 		all = s.pathText() + " " + all
 	}
 	m.addSearch(s, strings.TrimSpace(all), "")
-	short := s.words(func(t term) string {
-		switch {
-		case t.path, t.weak:
+	strong := func(t term) string {
+		if t.path || t.weak {
 			return ""
-		case t.short != "":
-			return t.short
 		}
-		return t.word
-	})
-	m.addSearch(s, short, "")
+		return t.show
+	}
+	m.addSearch(s, s.words(strong), "")
+	if slices.ContainsFunc(s.terms, func(t term) bool { return t.short != "" }) {
+		m.addSearch(s, s.words(func(t term) string { return cmp.Or(t.short, strong(t)) }), "")
+	}
 	if s.search.under != "" && len(s.paths) > 0 {
 		m.addSearch(s, s.words(func(t term) string {
 			if t.path {
@@ -96,7 +119,7 @@ func (s *study) named() string {
 		if t.weak {
 			return ""
 		}
-		return t.word
+		return t.show
 	})
 	return quoteAll(strings.Fields(words))
 }
@@ -115,7 +138,7 @@ func (s *study) firstReads() move {
 			return m
 		}
 	}
-	if len(regions) == 0 || !s.promising(regions) && len(s.missing) > 0 {
+	if len(regions) == 0 || !s.promising(regions) && slices.ContainsFunc(s.terms, func(t term) bool { return t.absent }) {
 		return s.conclude("The searches came to nothing.")
 	}
 	var places []string
@@ -176,7 +199,7 @@ func (s *study) otherQueries() []string {
 		}
 	}
 	add(s.words(func(t term) string {
-		if t.weak || s.missing[t.word] {
+		if t.weak || t.absent {
 			return ""
 		}
 		return t.word
@@ -251,6 +274,9 @@ func (m *move) addSearch(s *study, query, under string) {
 		return
 	}
 	args := []any{s.search.query, query}
+	if s.search.count != "" {
+		args = append(args, s.search.count, maxHits)
+	}
 	if under != "" {
 		args = append(args, s.search.under, under)
 	}

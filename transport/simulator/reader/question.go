@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -9,16 +10,18 @@ import (
 
 // question is what is looked for: the words of a question that say what it is about.
 type question struct {
-	text  string
-	kind  string // "how", "what", "when", "why" and so on; "" if the question starts otherwise
-	terms []term
-	paths []string // words that look like part of a path: "net/http"
-	total float64  // weights of all terms
+	text      string
+	kind      string // "how", "what", "when", "why" and so on; "" if the question starts otherwise
+	terms     []term
+	paths     []string           // words that look like part of a path: "net/http"
+	total     float64            // weights of all terms
+	compounds map[string]matched // stems of two terms written as one
 }
 
 // term is a word to look for.
 type term struct {
-	word    string
+	word    string   // in lower case
+	show    string   // as the question has it
 	stems   []string // of the word and of what may stand for it; any of them is a match
 	short   string   // its usual abbreviation, or ""
 	acronym string   // initials that stand for it and its neighbours, or ""
@@ -26,6 +29,7 @@ type term struct {
 	weak    bool // counts where others match, never alone
 	ident   bool // an identifier: only the whole is a match
 	path    bool // part of a path: the file's path is a match too
+	absent  bool // a search said that no passage has it
 }
 
 // Weights of terms. What a question names literally says most of what it is about.
@@ -33,7 +37,7 @@ const (
 	weightIdent = 2.0
 	weightWord  = 1.0
 	weightPath  = 0.5
-	weightWeak  = 0.3
+	weightWeak  = 0.15
 )
 
 // abbreviations are those that programmers use in names.
@@ -55,6 +59,9 @@ func parseQuestion(text string) question {
 	seen := map[string]int{}
 	add := func(t term) {
 		t.stems = []string{terms.Stem(t.word)}
+		if t.show == "" {
+			t.show = t.word
+		}
 		if short := abbreviations[t.word]; short != "" && !t.ident {
 			t.short = short
 			t.stems = append(t.stems, terms.Stem(short))
@@ -87,7 +94,7 @@ func parseQuestion(text string) question {
 				case j < len(names)-1:
 					add(term{word: lower, weight: weightPath, path: true})
 				default:
-					add(term{word: lower, weight: weightIdent, ident: true})
+					add(term{word: lower, show: word, weight: weightIdent, ident: true})
 				}
 			}
 		default:
@@ -108,10 +115,37 @@ func parseQuestion(text string) question {
 			q.terms[i].weak = false
 		}
 	}
+	q.joinTerms()
+	q.sum()
+	return q
+}
+
+func (q *question) sum() {
+	q.total = 0
 	for _, t := range q.terms {
 		q.total += t.weight
 	}
-	return q
+}
+
+// weigh makes rare words count for more than common ones.
+func (q *question) weigh(counts map[string]int) {
+	most := 5000.0
+	for _, n := range counts {
+		most = max(most, float64(n))
+	}
+	for i := range q.terms {
+		t := &q.terms[i]
+		if n, known := counts[t.word]; known && !t.weak && !t.path && !t.ident {
+			t.weight = weightWord * (1.6 - math.Log(1+float64(n))/math.Log(1+most))
+		}
+		t.absent = counts[t.word] == 0 && hasKey(counts, t.word)
+	}
+	q.sum()
+}
+
+func hasKey(m map[string]int, key string) bool {
+	_, ok := m[key]
+	return ok
 }
 
 // acronyms lets the initials of two or three words in a row stand for them where
@@ -190,6 +224,9 @@ func isIdentifier(word string, quoted bool) bool {
 	if i := strings.IndexByte(word, '.'); i > 0 && i < len(word)-1 {
 		return true
 	}
+	if len(word) >= 7 && strings.ToUpper(word) == word {
+		return true // an acronym is shorter
+	}
 	// An upper-case letter behind a lower-case one: mixedCaps.
 	for i := 1; i < len(word); i++ {
 		if 'A' <= word[i] && word[i] <= 'Z' && 'a' <= word[i-1] && word[i-1] <= 'z' {
@@ -209,9 +246,27 @@ func (q *question) match(text string) matched {
 				m |= 1 << i
 			}
 		}
+		m |= q.compounds[stem]
 		return true
 	})
 	return m
+}
+
+// joinTerms lets two terms written as one word be a match for both: "growslice".
+func (q *question) joinTerms() {
+	q.compounds = map[string]matched{}
+	for i, a := range q.terms {
+		for j, b := range q.terms {
+			if i == j || i > 63 || j > 63 || a.weak || b.weak {
+				continue
+			}
+			for _, first := range []string{a.word, a.short} {
+				if first != "" {
+					q.compounds[terms.Stem(first+b.word)] |= 1<<i | 1<<j
+				}
+			}
+		}
+	}
 }
 
 // matched is a set of the question's terms.

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // study is all that is known while answering a question.
@@ -25,17 +27,19 @@ func newStudy(q question, k kit, t transcript) *study {
 		found.WriteByte('\n')
 	}
 	s.acronyms(found.String())
+	s.weigh(t.counts)
 	names := make([]string, 0, len(t.opened))
 	for name := range t.opened {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	followed, dirs := s.followed(), s.mainFolders()
 	for _, name := range names {
-		for _, p := range paragraphs(name, t.files[name]) {
-			s.score(p, followed, dirs)
-			s.paragraphs = append(s.paragraphs, p)
+		all := paragraphs(name, t.opened[name])
+		for _, p := range all {
+			s.score(p)
 		}
+		support(all)
+		s.paragraphs = append(s.paragraphs, all...)
 	}
 	slices.SortStableFunc(s.paragraphs, func(a, b *paragraph) int { return cmp.Compare(b.score, a.score) })
 	return s
@@ -43,47 +47,53 @@ func newStudy(q question, k kit, t transcript) *study {
 
 // Factors of a paragraph's score: how much its setting counts.
 const (
-	creditName = 0.85 // a term only in the name of its declaration
-	creditPath = 0.75 // a term only in its file's path
-	creditLink = 0.5  // share of the rest of the question, credited for being referred to
+	creditName   = 0.85 // a term only in the name of the declaration that it documents
+	creditInside = 0.45 // or that it stands in
+	creditPath   = 0.75 // a term only in its file's path
+	creditLink   = 0.5  // of a place: it declares what was looked up
 )
 
 // score tells how likely it is that p answers the question, from 0: by how much
 // of the question it holds, and how close together, where it stands, and how
 // high the searches ranked the place.
-func (s *study) score(p *paragraph, followed, dirs map[string]bool) {
+func (s *study) score(p *paragraph) {
 	text := strings.Join(p.lines, "\n")
 	own := s.match(text)
 	withName := own
 	if p.decl != nil {
 		withName |= s.match(p.decl.name)
 	}
+	if s.onTopic(p.file) > 1 {
+		own |= s.pathTerms()
+		withName |= own
+	}
 	setting := s.matchPath(p.file)
 	p.matched = withName | setting
 	bestSentence, close := s.density(p)
 	ownWeight := (s.weight(own) + bestSentence) / 2
-	base := ownWeight + creditName*(s.weight(withName)-s.weight(own)) + creditPath*(s.weight(p.matched)-s.weight(withName))
+	credit := creditName
+	if p.decl != nil && !p.isDoc {
+		credit = creditInside
+	}
+	base := ownWeight + credit*(s.weight(withName)-s.weight(own)) + creditPath*(s.weight(p.matched)-s.weight(withName))
 	share := 0.0
 	if base > 0 {
 		share = ownWeight / base
 	}
-	if p.decl != nil && followed[p.decl.name] {
-		if dirs[path.Dir(p.file)] {
-			base += creditLink * (1 - base)
-			share = max(share, 0.5)
-		} else {
-			base *= 0.5 // another thing of the same name
-		}
-	}
-	score := base * base * (0.55 + 0.45*share) * (1 + 0.4*close) * (1 + 0.3*s.weight(setting&own))
+	score := base * base * (0.55 + 0.45*share) * (1 + 0.7*close) * (1 + 0.3*s.weight(setting&^s.weakTerms()))
 	switch {
 	case p.kind == isCode:
 		score *= 0.5
-	case p.isDoc:
+	case p.isDoc && isExported(p.decl.name):
+		score *= 1.3 // the documentation of an interface
+	case p.isDoc && s.strong(p.decl.name):
 		score *= 1.15
 	}
 	if p.decl != nil && s.names(p.decl.name) {
 		score *= 1.6
+		if p.isDoc && p.from == p.decl.docFrom {
+			score *= 1.4 // what it is, before all else on it
+		}
 	}
 	switch words := len(strings.Fields(text)); {
 	case words < 5:
@@ -94,10 +104,43 @@ func (s *study) score(p *paragraph, followed, dirs map[string]bool) {
 	if explains(s.kind, text) {
 		score *= 1.2
 	}
-	if strings.Count(text, "<") > 6 {
-		score *= 0.8
+	if p.kind != isCode && looksLikeCode(text) {
+		score *= 0.5
 	}
 	p.score = score * worth(p.file) * s.onTopic(p.file) / (1 + 0.05*s.rank(p))
+}
+
+var tag = regexp.MustCompile(`</?[a-zA-Z][^<>]*>`)
+
+// looksLikeCode is true for text that is much like code, or a table, tags apart.
+func looksLikeCode(text string) bool {
+	text = tag.ReplaceAllString(text, "")
+	signs := 0
+	for _, c := range []byte(text) {
+		switch c {
+		case '{', '}', '<', '>', '=', ';', '|', '\\', '%':
+			signs++
+		}
+	}
+	return signs*25 > len(text)
+}
+
+// support raises the paragraphs of a file that have others near them which are
+// to the point too: where a thing is dealt with, much is said of it.
+func support(all []*paragraph) {
+	scores := make([]float64, len(all))
+	for i, p := range all {
+		near := 0
+		for _, o := range all {
+			if o != p && o.kind != isCode && o.score > 0.5*p.score && max(o.from-p.to, p.from-o.to) < 60 {
+				near++
+			}
+		}
+		scores[i] = p.score * (1 + 0.1*float64(min(near, 4)))
+	}
+	for i, p := range all {
+		p.score = scores[i]
+	}
 }
 
 // density finds the sentence of p that holds most of the question, its share of
@@ -136,6 +179,16 @@ func (s *study) weakTerms() matched {
 	return m
 }
 
+func (s *study) pathTerms() matched {
+	var m matched
+	for i, t := range s.terms {
+		if t.path {
+			m |= 1 << i
+		}
+	}
+	return m
+}
+
 // onTopic is more than 1 for files in a folder that the question names.
 func (s *study) onTopic(file string) float64 {
 	for _, dir := range s.paths {
@@ -158,6 +211,11 @@ func (s *study) rank(p *paragraph) float64 {
 		best = min(best, float64(h.rank)+float64(away)/10)
 	}
 	return best
+}
+
+func isExported(name string) bool {
+	first, _ := utf8.DecodeRuneInString(name)
+	return unicode.IsUpper(first)
 }
 
 // mainFolders are the folders of the places that were read first.
@@ -190,20 +248,23 @@ func worth(file string) float64 {
 		w *= 0.4
 	}
 	if strings.Contains(path.Base(file), "bundle") || strings.HasPrefix(path.Base(file), "z") && strings.Contains(file, "_") {
-		w *= 0.85
+		w *= 0.7
 	}
 	return w
 }
 
 var (
-	conditions = regexp.MustCompile(`(?i)\b(if|when|whenever|unless|whether|until|once|only|by default|before|after)\b`)
+	moments    = regexp.MustCompile(`(?i)\b(when|whenever|until|once|before|after|every)\b`)
+	conditions = regexp.MustCompile(`(?i)\b(if|when|whenever|unless|whether|until|once|only|by default)\b`)
 	reasons    = regexp.MustCompile(`(?i)\b(because|so that|since|to avoid|in order|otherwise|reason|prevents?|ensures?|would|therefore)\b`)
 )
 
 // explains reports whether a text has the words with which such a question is answered.
 func explains(kind, text string) bool {
 	switch kind {
-	case "when", "how", "under", "does", "is", "can":
+	case "when":
+		return moments.MatchString(text)
+	case "how", "under", "does", "is", "can":
 		return conditions.MatchString(text)
 	case "why":
 		return reasons.MatchString(text)
@@ -240,15 +301,18 @@ func (s *study) regions() []region {
 	for i := range out {
 		r := &out[i]
 		r.matched = s.match(r.text) | s.matchPath(r.file)
-		w := s.weight(s.match(r.text)) + creditPath*(s.weight(r.matched)-s.weight(s.match(r.text)))
+		own, bestLine, named := s.match(r.text), 0.0, false
 		for line := range strings.Lines(r.text) {
+			bestLine = max(bestLine, s.weight(s.match(line)))
 			if declLine.MatchString(line) {
 				name := declaredName(strings.TrimRight(line, "\n"))
 				r.link = r.link || followed[name] && dirs[path.Dir(r.file)]
-				if s.names(name) {
-					w *= 1.5
-				}
+				named = named || s.names(name)
 			}
+		}
+		w := (s.weight(own)+bestLine)/2 + creditPath*(s.weight(r.matched)-s.weight(own))
+		if named {
+			w *= 1.5
 		}
 		if r.link {
 			w += creditLink
@@ -272,7 +336,8 @@ func (s *study) regions() []region {
 
 func (s *study) hasRead(r region) bool {
 	for n := r.from; n <= r.to; n++ {
-		if _, seen := s.files[r.file][n]; seen && !s.opened[r.file][n] {
+		_, seen := s.files[r.file][n]
+		if _, opened := s.opened[r.file][n]; seen && !opened {
 			return false
 		}
 	}
@@ -315,28 +380,31 @@ func (s *study) references(most int) []string {
 	var refs []reference
 	best := s.paragraphs[0].score
 	for _, p := range s.paragraphs {
-		if p.decl == nil || known[""] || !s.partOfBest(p, best) {
+		if p.kind != isCode || p.decl == nil || !s.partOfBest(p, best) {
 			continue
 		}
+		// What is called where the question's words stand says something on it.
+		told := s.strong(s.commentBefore(p))
 		for _, line := range p.lines {
-			if isCommentLine(line) || declLine.MatchString(line) {
+			if declLine.MatchString(line) {
 				continue
 			}
 			for _, m := range called.FindAllStringSubmatch(line, -1) {
 				name := m[1]
-				if known[name] || builtin(name) || len(name) < 4 {
+				if known[name] || builtin(name) || len(name) < 4 || !told && !s.strong(name) {
 					continue
 				}
 				known[name] = true
 				score := 1.0
-				if strings.HasPrefix(strings.TrimSpace(line), "if ") || strings.HasPrefix(strings.TrimSpace(line), "case ") {
+				if l := strings.TrimSpace(line); strings.HasPrefix(l, "if ") || strings.HasPrefix(l, "case ") || strings.HasPrefix(l, "return ") {
 					score = 2
 				}
-				score += 3 * s.weight(s.match(name)&^s.match(s.pathText()))
-				if len(name) > 8 {
-					score++
+				if s.strong(name) {
+					score += 2
 				}
-				refs = append(refs, reference{name, score})
+				if score >= 2 {
+					refs = append(refs, reference{name, score})
+				}
 			}
 		}
 	}
@@ -349,6 +417,19 @@ func (s *study) references(most int) []string {
 }
 
 func (s *study) pathText() string { return strings.Join(s.paths, " ") }
+
+// strong reports whether text holds one of the words that the question turns on.
+func (s *study) strong(text string) bool { return s.match(text)&^s.weakTerms() != 0 }
+
+// commentBefore is the comment that stands right in front of p.
+func (s *study) commentBefore(p *paragraph) string {
+	for _, o := range s.paragraphs {
+		if o.file == p.file && o.to == p.from-1 && o.kind == isComment {
+			return strings.Join(o.lines, "\n")
+		}
+	}
+	return ""
+}
 
 // partOfBest is true for the paragraphs of declarations one of whose paragraphs
 // is about as good as the best of all, by name.

@@ -20,9 +20,14 @@ type transcript struct {
 	calls    []call // since the question, in order
 	hits     []hit
 	passages int                       // groups of hits
-	opened   map[string]map[int]bool   // lines that were read, not only found
+	opened   map[string]map[int]string // lines that were read, not only found
 	files    map[string]map[int]string // lines seen, by path and number
-	missing  map[string]bool           // words that a search found nowhere
+	counts   map[string]int            // in how many passages a word is, where a search told
+
+	webCalls  []call   // of server tools
+	pages     []*page  // of the web
+	documents int      // pages fetched
+	failed    []string // error codes of server tools
 }
 
 // call is a tool call and its result.
@@ -50,8 +55,8 @@ type hit struct {
 	passage int // hits of one passage share it
 }
 
-func readTranscript(messages []transport.Message, k kit) transcript {
-	t := transcript{opened: map[string]map[int]bool{}, files: map[string]map[int]string{}, missing: map[string]bool{}}
+func readTranscript(messages []transport.Message, k kit, open func(encrypted string) (string, bool)) transcript {
+	t := transcript{opened: map[string]map[int]string{}, files: map[string]map[int]string{}, counts: map[string]int{}}
 	for _, m := range messages {
 		if m.Role == transport.RoleUser {
 			t.user(m)
@@ -65,6 +70,8 @@ func readTranscript(messages []transport.Message, k kit) transcript {
 					t.calls = append(t.calls, call{
 						id: rawjson.GetString(raw, "id"), name: rawjson.GetString(raw, "name"), input: rawjson.Get(raw, "input"),
 					})
+				} else {
+					t.webBlock(b, open)
 				}
 			}
 		}
@@ -80,6 +87,7 @@ func readTranscript(messages []transport.Message, k kit) transcript {
 			t.takeRead(c, k.read)
 		}
 	}
+	t.openPages()
 	return t
 }
 
@@ -105,7 +113,7 @@ func (t *transcript) user(m transport.Message) {
 		}
 	}
 	if text := strings.TrimSpace(asked.String()); text != "" && !results {
-		t.question, t.rounds, t.calls = text, 0, nil
+		t.question, t.rounds, t.calls, t.webCalls, t.pages = text, 0, nil, nil, nil
 	}
 }
 
@@ -126,7 +134,8 @@ func resultText(content []byte) string {
 var (
 	placeLine  = regexp.MustCompile(`^\s*([^\s:]+):(\d+):(?: |\t|$)(.*)$`)
 	numberLine = regexp.MustCompile(`^ *(\d+)(?:\t|: ?| ?\| ?|→)(.*)$`)
-	nowhere    = regexp.MustCompile(`(?i)(?:no passage has|no match(?:es)? for|not found):? (.*)$`)
+	wordCounts = regexp.MustCompile(`(?i)\b(?:each word|words|counts): (.*?)\.?$`)
+	wordCount  = regexp.MustCompile(`^(\S+) (\d+)$`)
 )
 
 // takeSearch takes lines of the form path:line: text, as grep prints them; groups
@@ -147,9 +156,11 @@ func (t *transcript) takeSearch(c call) {
 			rank, in = rank+1, false
 			t.passages++
 		}
-		if m := nowhere.FindStringSubmatch(line); m != nil {
-			for _, w := range strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' || r == '.' }) {
-				t.missing[strings.ToLower(strings.Trim(w, `"'`))] = true
+		if m := wordCounts.FindStringSubmatch(line); m != nil {
+			for _, c := range strings.Split(m[1], ", ") {
+				if m := wordCount.FindStringSubmatch(c); m != nil {
+					t.counts[strings.ToLower(m[1])], _ = strconv.Atoi(m[2])
+				}
 			}
 		}
 	}
@@ -188,9 +199,9 @@ func (t *transcript) takeRead(c call, u *toolUse) {
 func (t *transcript) open(name string, n int, text string) {
 	t.saw(name, n, text)
 	if t.opened[name] == nil {
-		t.opened[name] = map[int]bool{}
+		t.opened[name] = map[int]string{}
 	}
-	t.opened[name][n] = true
+	t.opened[name][n] = text
 }
 
 func (t *transcript) saw(name string, n int, text string) {

@@ -25,7 +25,7 @@ hers him his how i if in into is isn it its itself just let like ll m may me mig
 neither no nor not now of off on once one only or other our ours out over own please re s same shall she should
 shouldn since so some such t tell than that the their theirs them then there these they this those though through to
 too under until up upon us ve very via was wasn we were weren what whatever when where wherever which while who whom
-whose why will with within without won would wouldn yes yet you your yours explain describe show find want know
+whose why will with within without won whether would wouldn yes yet you your yours explain describe show find want know
 thing things`)
 
 var weakWords = set(`actually affect allow allows always anything apply approach available avoid based become becomes
@@ -35,8 +35,8 @@ determine determines difference different differ define defined defines detail d
 example exist exists expect expected fact first follow following function functions good guarantee guaranteed handle
 handled handles handling happen happens help implement implementation implementations implemented implements important instead internally kept keep
 keeps kind know known long look looks made main make makes making many matter mean means mechanism method methods need
-needed needs never new normally often order part parts perform possible prevent prevents program property provide
+needed needs never new normally often part parts perform possible prevent prevents program property provide
 provides purpose really reason reasons related relevant rely return returns role rule rules run runs say says
 set sets something sometimes sort special specific specify specified still stop support supported supports sure
 take takes tell thing time trigger triggered triggers turn two type types under understand use used useful user uses using usual
-usually value values various way ways whether word work working works write written`)
+usually value values various way ways word work working works write written`)
