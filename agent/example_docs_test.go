@@ -1,0 +1,194 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// offline is a client of a simulator that says what it is told to.
+func offline(replies ...simulator.Reply) (transport.Client, func()) {
+	sim, err := simulator.Start(simulator.Options{Model: simulator.Script(replies...)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, func() { client.CloseIdleConnections(); sim.Close() }
+}
+
+// Next is the whole of the agent's thinking: a durable engine can call it
+// instead of the loop.
+func ExampleNext() {
+	ctx := context.Background()
+	client, done := offline(simulator.Say("Hello."))
+	defer done()
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// region next
+	l := memory.NewLog()
+	if err := l.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Say hello.")}); err != nil {
+		log.Fatal(err)
+	}
+	for {
+		switch act := agent.Next(l).(type) {
+		case agent.CallModel:
+			resp, err := transport.Create(ctx, client, a.Request(l))
+			if err != nil {
+				log.Fatal(err)
+			}
+			if err := l.Append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+				log.Fatal(err)
+			}
+		case agent.Done:
+			fmt.Println(l.State().Response.Text(), act.Reason, act.Err)
+			return
+		default:
+			log.Fatalf("there are no tools here: %T", act)
+		}
+	}
+	// endregion
+
+	// Output:
+	// Hello. end_turn <nil>
+}
+
+// A limit ends a run with a typed error, and the log can be run on.
+func ExampleLimits() {
+	client, done := offline(
+		simulator.Do(simulator.Call("look", map[string]any{})),
+		simulator.Do(simulator.Call("look", map[string]any{})),
+		simulator.Say("I have seen enough."),
+	)
+	defer done()
+	type nothing struct{}
+	look := tools.Func("look", "Looks once more.", func(context.Context, nothing) (string, error) { return "the same", nil })
+	// region limits
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5",
+		Tools:  []tools.Tool{look},
+		Limits: agent.Limits{Steps: 2},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(context.Background(), "Look around.").Result()
+	if limit := new(agent.LimitError); errors.As(err, &limit) {
+		fmt.Println("reached:", limit.Limit)
+		res, err = a.Continue(context.Background(), res.Log).Result()
+	}
+	fmt.Println(res.Text, err)
+	// endregion
+
+	// Output:
+	// reached: steps
+	// I have seen enough. <nil>
+}
+
+// The answer as a Go value.
+func ExampleAsk() {
+	client, done := offline(simulator.Say(`{"city":"Lisbon","umbrella":true}`))
+	defer done()
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// region ask
+	type advice struct {
+		City     string `json:"city"`
+		Umbrella bool   `json:"umbrella" jsonschema_description:"Whether to take one"`
+	}
+	v, _, err := agent.Ask[advice](context.Background(), a, "Do I need an umbrella in Lisbon?")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v.City, v.Umbrella)
+	// endregion
+
+	// Output:
+	// Lisbon true
+}
+
+// A person decides on a call, in this process or another one.
+func ExampleOptions_approver() {
+	client, done := offline(
+		simulator.Do(simulator.Call("pay", map[string]any{"usd": 500})),
+		simulator.Say("I could not pay: too much."),
+	)
+	defer done()
+	type sum struct {
+		USD int `json:"usd"`
+	}
+	// region approver
+	pay := tools.Func("pay", "Pays a sum.", func(_ context.Context, s sum) (string, error) {
+		return fmt.Sprintf("paid %d USD", s.USD), nil
+	}, tools.Options{Traits: tools.Traits{NeedsApproval: true}})
+
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5",
+		Tools: []tools.Tool{pay},
+		Approver: func(_ context.Context, c memory.OpenCall) (memory.Decision, error) {
+			fmt.Printf("%s %s? no\n", c.Name, c.Input)
+			return memory.Decision{Approve: false, Reason: "at most 100 USD"}, nil
+		},
+	})
+	// endregion
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(context.Background(), "Pay the bill.").Result()
+	fmt.Println(res.Text, err)
+	// Output:
+	// pay {"usd":500}? no
+	// I could not pay: too much. <nil>
+}
+
+// A message to an agent while it works.
+func ExampleRun_Steer() {
+	client, done := offline(
+		simulator.Do(simulator.Call("look", map[string]any{})),
+		simulator.Say("In short: nothing."),
+	)
+	defer done()
+	type nothing struct{}
+	look := tools.Func("look", "Looks once more.", func(context.Context, nothing) (string, error) { return "nothing", nil })
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{look}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// region steer
+	run := a.Run(context.Background(), "What do you see?")
+	for ev, err := range run.Events() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if ev.Type == agent.EventToolStart {
+			if err := run.Steer(transport.UserText("Be short.")); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	// endregion
+	for _, m := range run.Log().Messages() {
+		fmt.Printf("%s: %q\n", m.Role, m.Text())
+	}
+	// Output:
+	// user: "What do you see?"
+	// assistant: ""
+	// user: ""
+	// user: "Be short."
+	// assistant: "In short: nothing."
+}
