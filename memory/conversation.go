@@ -31,6 +31,8 @@ type conversation struct {
 	prev    int                 // messages in the request before that one
 	input   bool                // an input stands behind the newest response
 	pending bool                // the service has a call of its own to finish
+	// pendingFrom is the message that holds the first such call, if pending.
+	pendingFrom int
 
 	calls []call // calls of the newest response, in order; nil once all are answered
 	owned bool   // calls may be written to: no other copy of the conversation has them
@@ -122,10 +124,15 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	c.last, c.input = r, false
 	c.counts.add(r)
 	c.sends = append(c.sends, newSend(sentAt, len(c.messages), r.Usage))
+	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	if m, ok := r.Replay(); ok {
 		c.messages = append(c.messages, m)
+		if !c.pending {
+			c.pendingFrom = len(c.messages) - 1
+		}
+	} else if c.pending && !goesOn {
+		c.dropPending()
 	}
-	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	c.pending = r.StopReason == transport.StopPauseTurn || goesOn && len(r.PendingServerCalls()) > 0
 	c.calls, c.owned = nil, true
 	if r.StopReason != transport.StopRefusal {
@@ -135,6 +142,17 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 		c.addWaiting()
 	}
 	return nil
+}
+
+// dropPending takes back the part of a turn that waited for the service to
+// finish a call of its own, when the response that should have brought the
+// result left nothing to send, because it was refused: a request with a call
+// that never gets its result is refused too (reference §6.1, §6.4).
+func (c *conversation) dropPending() {
+	n := c.pendingFrom
+	c.messages = c.messages[:n:n]
+	c.sent, c.prev = min(c.sent, n), min(c.prev, n)
+	c.sends = slices.DeleteFunc(slices.Clone(c.sends), func(s Send) bool { return s.Messages > n })
 }
 
 func newCalls(tcs []transport.ToolCall) []call {

@@ -84,6 +84,12 @@ func TestMessagesFollowFromRecords(t *testing.T) {
 		{"and lands behind what follows it", func(t *testing.T) []memory.Record {
 			return []memory.Record{input("q"), response(t, "pause_turn", server), input("wait"), response(t, "end_turn", served, text)}
 		}, "u q; a server_tool_use:s; a web_search_tool_result: hm; u wait"},
+		{"a refusal takes back what waited for it", func(t *testing.T) []memory.Record {
+			return []memory.Record{input("q"), response(t, "pause_turn", server), input("wait"), response(t, "refusal")}
+		}, "u q; u wait"},
+		{"with the results in between", func(t *testing.T) []memory.Record {
+			return []memory.Record{input("q"), response(t, "tool_use", server, callA), result("a", "1"), response(t, "refusal"), input("then")}
+		}, "u q; u then"},
 		{"an input waits for a deferred server call, past the results", func(t *testing.T) []memory.Record {
 			return []memory.Record{input("q"), response(t, "tool_use", server, callA), input("wait"), result("a", "1")}
 		}, "u q; a server_tool_use:s tool_use:a; u =a"},

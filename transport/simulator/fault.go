@@ -149,9 +149,9 @@ func (s *Server) someFault(n uint64) Fault {
 	}
 	switch rng.IntN(10) {
 	case 0:
-		return Fault{Status: http.StatusTooManyRequests, RetryAfter: time.Second}
+		return Fault{Status: http.StatusTooManyRequests, RetryAfter: 20 * time.Millisecond}
 	case 1:
-		return Fault{Status: 529}
+		return Fault{Status: 529, RetryAfter: 20 * time.Millisecond}
 	case 2:
 		return Fault{Status: http.StatusInternalServerError}
 	case 3:
@@ -165,7 +165,7 @@ func (s *Server) someFault(n uint64) Fault {
 	case 7:
 		return Fault{Stall: time.Duration(rng.IntN(20)) * time.Millisecond, AfterEvents: 1 + rng.IntN(4)}
 	case 8:
-		return Fault{Drip: time.Millisecond, CutAfter: 0}
+		return Fault{Drip: time.Millisecond}
 	}
 	return Fault{CutAfter: 1 + rng.IntN(1500)}
 }

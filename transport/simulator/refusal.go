@@ -17,7 +17,8 @@ type Refusal struct {
 	Type    string // error.type
 	Message string
 	Code    string // error.details.error_code; empty for none
-	// RetryAfter is sent as the retry-after header, in whole seconds, if above 0.
+	// RetryAfter is sent if above 0: as retry-after in seconds, or, below one second,
+	// as retry-after-ms.
 	RetryAfter time.Duration
 }
 
@@ -73,7 +74,10 @@ func (r *Refusal) write(w http.ResponseWriter, requestID string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Should-Retry", strconv.FormatBool(r.Status == 408 || r.Status == 409 || r.Status == 429 || r.Status >= 500))
-	if r.RetryAfter > 0 {
+	switch {
+	case r.RetryAfter > 0 && r.RetryAfter < time.Second:
+		h.Set("Retry-After-Ms", strconv.FormatInt(r.RetryAfter.Milliseconds(), 10))
+	case r.RetryAfter > 0:
 		h.Set("Retry-After", strconv.Itoa(int((r.RetryAfter+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(r.Status)

@@ -68,7 +68,8 @@ type Exchange struct {
 	Refusal   *Refusal // nil if there was none
 	Model     string
 	Stream    bool
-	Messages  int // in the request
+	Messages  int               // in the request
+	Content   []transport.Block // of the response, as far as it was made
 	Usage     transport.Usage
 	Cost      float64 // USD; 0 if the model's prices aren't known
 	// TooShort is true if something was marked for the cache, but the prefix was
@@ -295,7 +296,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 	if why := a.run(); why != nil {
 		return why
 	}
-	ex.Usage, ex.TooShort, ex.StopReason = a.usage(), a.charge.tooShort, a.stop
+	ex.Content, ex.Usage, ex.TooShort, ex.StopReason = a.content, a.usage(), a.charge.tooShort, a.stop
 	ex.Cost, _ = r.model.Cost(ex.Usage)
 	return nil
 }
