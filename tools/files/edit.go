@@ -1,0 +1,79 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/whorl-go/whorl/tools/internal/textfile"
+)
+
+type editIn struct {
+	Path string `json:"path"`
+	Old  string `json:"old" jsonschema_description:"The passage to replace, exactly as in the file" jsonschema:"minLength=1"`
+	New  string `json:"new" jsonschema_description:"What goes in its place"`
+	All  bool   `json:"all,omitempty" jsonschema_description:"Replace every occurrence"`
+}
+
+func (f *folder) edit(_ context.Context, in editIn) (string, error) {
+	name, text, err := f.text(in.Path)
+	if err != nil {
+		return "", err
+	}
+	lines := textfile.Occurrences(text, in.Old)
+	switch {
+	case in.Old == in.New:
+		return "", errors.New("old and new are the same; nothing was changed")
+	case len(lines) == 0:
+		return "", fmt.Errorf("%s has no such passage%s; nothing was changed", in.Path, nearly(text, in.Old))
+	case len(lines) > 1 && !in.All:
+		return "", fmt.Errorf("%s has the passage at lines %s; give more of what is around it, or set all. Nothing was changed", in.Path, join(lines))
+	}
+	count := strings.Count(text, in.Old)
+	text = strings.Replace(text, in.Old, in.New, -1)
+	if err := f.save(in.Path, name, text); err != nil {
+		return "", err
+	}
+	if count > 1 {
+		return fmt.Sprintf("replaced %d occurrences in %s", count, in.Path), nil
+	}
+	return fmt.Sprintf("edited %s:\n%s", in.Path, textfile.Around(text, lines[0], strings.Count(in.New, "\n"))), nil
+}
+
+// nearly says where the passage would match but for white space, the usual
+// reason for an edit that fails.
+func nearly(text, old string) string {
+	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	wanted := textfile.Lines(old)
+	lines := textfile.Lines(text)
+	for i := 0; i+len(wanted) <= len(lines); i++ {
+		if squeeze(lines[i]) == squeeze(wanted[0]) && squeeze(strings.Join(lines[i:i+len(wanted)], "\n")) == squeeze(old) {
+			return fmt.Sprintf(", but lines %d to %d differ from it in white space only", i+1, i+len(wanted))
+		}
+	}
+	return ""
+}
+
+func join(lines []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(lines), " ", ", "), "[]")
+}
+
+type writeIn struct {
+	Path string `json:"path"`
+	Text string `json:"text" jsonschema_description:"The whole content of the file"`
+}
+
+func (f *folder) write(_ context.Context, in writeIn) (string, error) {
+	name, err := f.place(in.Path)
+	if err != nil {
+		return "", err
+	}
+	if name == "." {
+		return "", errors.New("the path names the folder itself")
+	}
+	if err := f.save(in.Path, name, in.Text); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("wrote %d lines to %s", len(textfile.Lines(in.Text)), in.Path), nil
+}

@@ -1,0 +1,199 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/internal/textfile"
+)
+
+// Options say what the tools may do. The zero value is fit for use, and lets
+// the model write.
+type Options struct {
+	// Prefix is the folder's path as the model knows it, such as "/repo". Empty means
+	// that paths are relative.
+	Prefix string
+	// ReadOnly leaves out the tools and commands that write.
+	ReadOnly bool
+	// NeedsApproval makes every write wait for a decision.
+	NeedsApproval bool
+	// Hidden includes files and folders whose names begin with a dot.
+	Hidden bool
+
+	MaxFileBytes   int64 // of a file to read, edit or write; 0 means 2 MiB
+	MaxResultBytes int   // of text in a result; 0 means 32 KiB
+	MaxMatches     int   // of a search, and entries of a list; 0 means 200
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxFileBytes <= 0 {
+		o.MaxFileBytes = 2 << 20
+	}
+	if o.MaxResultBytes <= 0 {
+		o.MaxResultBytes = 32 << 10
+	}
+	if o.MaxMatches <= 0 {
+		o.MaxMatches = 200
+	}
+	return o
+}
+
+// A folder is what the tools of one set work on.
+type folder struct {
+	Options
+	root *os.Root
+}
+
+// Tools makes read_file, list_files and search_files and, unless the options
+// say read-only, edit_file and write_file. The caller closes root when it is
+// done.
+func Tools(root *os.Root, o Options) []tools.Tool {
+	f := &folder{o.withDefaults(), root}
+	read := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}
+	write := tools.Options{Traits: f.writing()}
+	set := []tools.Tool{
+		tools.Func("read_file", "Reads a text file, or a range of its lines, with line numbers.", f.read, read),
+		tools.Func("list_files", "Lists the files below a folder whose paths match a pattern.", f.list, read),
+		tools.Func("search_files", "Searches text files for a regular expression and shows the matching lines.", f.search, read),
+	}
+	if !o.ReadOnly {
+		set = append(set,
+			tools.Func("edit_file", "Replaces one passage of a text file. The passage must be given exactly and occur once.", f.edit, write),
+			tools.Func("write_file", "Writes a text file, new or in place of the old one.", f.write, write))
+	}
+	return set
+}
+
+// writing are the traits of a tool that writes: one call at a time in a folder.
+func (f *folder) writing() tools.Traits {
+	return tools.Traits{Group: "files:" + f.root.Name(), NeedsApproval: f.NeedsApproval}
+}
+
+// place is the name inside the root of a path as the model wrote it.
+func (f *folder) place(p string) (string, error) {
+	prefix := f.Prefix
+	if p == "" || p == "." {
+		return ".", nil
+	}
+	if prefix != "" && !strings.HasPrefix(p, "/") {
+		prefix = "" // relative to the folder
+	}
+	name, err := textfile.Clean(p, prefix)
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", p, err)
+	}
+	if !f.Hidden && hidden(name) {
+		return "", fmt.Errorf("%q: hidden files are out of bounds", p)
+	}
+	return name, nil
+}
+
+func hidden(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		if len(part) > 1 && part[0] == '.' {
+			return true
+		}
+	}
+	return false
+}
+
+// shown is the path of a name as the model knows it.
+func (f *folder) shown(name string) string {
+	if f.Prefix == "" {
+		return name
+	}
+	return path.Join(f.Prefix, name)
+}
+
+// text reads a text file.
+func (f *folder) text(p string) (name, text string, err error) {
+	if name, err = f.place(p); err != nil {
+		return "", "", err
+	}
+	data, err := textfile.Read(f.root, name, f.MaxFileBytes)
+	if err != nil {
+		return "", "", f.explain(p, err)
+	}
+	if !textfile.IsText(data) {
+		return "", "", fmt.Errorf("%s is not a text file", p)
+	}
+	return name, string(data), nil
+}
+
+func (f *folder) save(p, name, text string) error {
+	if int64(len(text)) > f.MaxFileBytes {
+		return fmt.Errorf("%s would have %d bytes; at most %d are allowed", p, len(text), f.MaxFileBytes)
+	}
+	if err := textfile.Write(f.root, name, []byte(text)); err != nil {
+		return f.explain(p, err)
+	}
+	return nil
+}
+
+// explain words an error of the file system without the place of the root.
+func (f *folder) explain(p string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist%s", p, f.similar(p))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("no permission for %s", p)
+	}
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return fmt.Errorf("%s: %w", p, err)
+}
+
+// similar names a file of the same name elsewhere in the folder: the usual slip
+// is in the directory.
+func (f *folder) similar(p string) string {
+	base, found := path.Base(p), ""
+	_ = f.walk(context.Background(), ".", func(name string, d fs.DirEntry) error {
+		if path.Base(name) == base && !d.IsDir() {
+			found = name
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if found == "" {
+		return "; list_files shows what there is"
+	}
+	return "; did you mean " + f.shown(found) + "?"
+}
+
+// maxWalk bounds how many entries a walk looks at.
+const maxWalk = 100_000
+
+var errTooMany = fmt.Errorf("more than %d files; name a folder to look in", maxWalk)
+
+// walk goes through what is visible below name, in order, without following links.
+func (f *folder) walk(ctx context.Context, name string, visit func(name string, d fs.DirEntry) error) error {
+	seen := 0
+	return fs.WalkDir(f.root.FS(), name, func(at string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil && at == name:
+			return err
+		case err != nil:
+			return nil // a folder that can't be read is passed over
+		}
+		if seen++; seen > maxWalk {
+			return errTooMany
+		}
+		if at != name && !f.Hidden && d.Name()[0] == '.' {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		return visit(at, d)
+	})
+}

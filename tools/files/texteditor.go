@@ -1,0 +1,179 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/internal/textfile"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A command is the input of the text editor tool (reference §4.2). Which fields
+// matter depends on Command.
+type command struct {
+	Command    string  `json:"command" jsonschema:"enum=view,enum=create,enum=str_replace,enum=insert"`
+	Path       string  `json:"path"`
+	ViewRange  []int   `json:"view_range,omitempty"`
+	FileText   *string `json:"file_text,omitempty"`
+	OldStr     *string `json:"old_str,omitempty"`
+	NewStr     string  `json:"new_str,omitempty"`
+	InsertLine *int    `json:"insert_line,omitempty"`
+	InsertText *string `json:"insert_text,omitempty"`
+}
+
+// TextEditor makes Anthropic's text editor tool, text_editor_20250728, over a
+// folder. The model gives whole paths, so set [Options.Prefix] to what it is
+// told the folder is called, such as "/repo".
+func TextEditor(root *os.Root, o Options) *tools.FuncTool {
+	f := &folder{o.withDefaults(), root}
+	if f.Prefix == "" {
+		f.Prefix = "/"
+	}
+	return tools.Func("str_replace_based_edit_tool", "", f.editor, tools.Options{
+		Type:   "text_editor_20250728",
+		Traits: f.writing(),
+	})
+}
+
+func (f *folder) editor(_ context.Context, c command) (tools.Result, error) {
+	if c.Command == "view" {
+		return f.view(c)
+	}
+	if f.ReadOnly {
+		return tools.Result{}, textfile.Answerf("Error: These files are read-only")
+	}
+	name, err := f.place(c.Path)
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	switch c.Command {
+	case "create":
+		return f.create(c, name)
+	case "str_replace":
+		return f.strReplace(c)
+	}
+	return f.insert(c)
+}
+
+func (f *folder) view(c command) (tools.Result, error) {
+	name, err := f.place(c.Path)
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	info, err := f.root.Stat(name)
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", f.explain(c.Path, err))
+	}
+	if info.IsDir() {
+		return f.viewFolder(c.Path, name)
+	}
+	data, err := textfile.Read(f.root, name, f.MaxFileBytes)
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", f.explain(c.Path, err))
+	}
+	if kind := http.DetectContentType(data); slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind) {
+		b, err := tools.Image{Data: data, MediaType: kind}.Block()
+		return tools.Result{Content: []transport.Block{b}}, err
+	}
+	if !textfile.IsText(data) {
+		return tools.Result{}, textfile.Answerf("Error: %s is not a text file", c.Path)
+	}
+	lines := textfile.Lines(string(data))
+	from, to, err := textfile.Range(c.ViewRange, len(lines))
+	if err != nil {
+		return tools.Result{}, err
+	}
+	text := fmt.Sprintf("Here's the content of %s with line numbers:\n%s", c.Path, textfile.Numbered(lines, from, to))
+	return tools.Text(textfile.Cut(text, f.MaxResultBytes)), nil
+}
+
+func (f *folder) viewFolder(shown, name string) (tools.Result, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Here're the files and directories up to 2 levels deep in %s, excluding hidden items and node_modules:", shown)
+	err := f.walk(context.Background(), name, func(at string, d fs.DirEntry) error {
+		if at == name {
+			return nil
+		}
+		depth := strings.Count(below(name, at), "/")
+		if d.Name() == "node_modules" || depth > 1 {
+			return skip(d)
+		}
+		b.WriteString("\n" + f.shown(at))
+		if d.IsDir() {
+			b.WriteByte('/')
+		}
+		if depth == 1 {
+			return skip(d)
+		}
+		return nil
+	})
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", f.explain(shown, err))
+	}
+	return tools.Text(textfile.Cut(b.String(), f.MaxResultBytes)), nil
+}
+
+func skip(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func (f *folder) create(c command, name string) (tools.Result, error) {
+	if c.FileText == nil {
+		return tools.Result{}, textfile.Answerf("Error: create needs `file_text`")
+	}
+	if name == "." {
+		return tools.Result{}, textfile.Answerf("Error: %s is a directory", c.Path)
+	}
+	if err := f.save(c.Path, name, *c.FileText); err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	return tools.Text("File created successfully at: " + c.Path), nil
+}
+
+func (f *folder) strReplace(c command) (tools.Result, error) {
+	if c.OldStr == nil || *c.OldStr == "" {
+		return tools.Result{}, textfile.Answerf("Error: str_replace needs `old_str`, and not an empty one")
+	}
+	name, text, err := f.text(c.Path)
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	lines := textfile.Occurrences(text, *c.OldStr)
+	switch {
+	case len(lines) == 0:
+		return tools.Result{}, textfile.Answerf("No replacement was performed, old_str `%s` did not appear verbatim in %s%s.", *c.OldStr, c.Path, nearly(text, *c.OldStr))
+	case len(lines) > 1:
+		return tools.Result{}, textfile.Answerf("No replacement was performed. Multiple occurrences of old_str `%s` in lines: %s. Please ensure it is unique", *c.OldStr, join(lines))
+	}
+	text = strings.Replace(text, *c.OldStr, c.NewStr, 1)
+	if err := f.save(c.Path, name, text); err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text, lines[0], strings.Count(c.NewStr, "\n")))), nil
+}
+
+func (f *folder) insert(c command) (tools.Result, error) {
+	if c.InsertLine == nil || c.InsertText == nil {
+		return tools.Result{}, textfile.Answerf("Error: insert needs `insert_line` and `insert_text`")
+	}
+	name, text, err := f.text(c.Path)
+	if err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	if text, err = textfile.Insert(text, *c.InsertLine, *c.InsertText); err != nil {
+		return tools.Result{}, err
+	}
+	if err := f.save(c.Path, name, text); err != nil {
+		return tools.Result{}, textfile.Answerf("Error: %v", err)
+	}
+	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text, *c.InsertLine+1, strings.Count(*c.InsertText, "\n")))), nil
+}
