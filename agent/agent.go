@@ -80,6 +80,7 @@ type Agent struct {
 	request transport.Request // without messages
 	tools   map[toolKey]*tool
 
+	config    []byte // the request as runs record it
 	telemetry telemetry
 
 	model    transport.Model // what is known of the model; zero if nothing
@@ -136,6 +137,7 @@ func New(opts Options) (*Agent, error) {
 			return nil, fmt.Errorf("agent: Options.Tools[%d]: %w", i, err)
 		}
 	}
+	a.config = sentConfig(a.request)
 	a.telemetry = newTelemetry(&opts, &a.request)
 	return a, nil
 }

@@ -101,7 +101,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if err != nil {
 		return r.interrupted(ctx, err)
 	}
-	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp, Data: sentWith(req)}); err != nil {
 		return err
 	}
 	cost := costOf(req, resp)

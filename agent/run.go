@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -73,6 +74,9 @@ func (a *Agent) Run(ctx context.Context, prompt string) *Run {
 // any more; the model is told so. Without inputs they are run, as by Resume.
 func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transport.Message) *Run {
 	begin := []memory.Record{{Kind: memory.KindRun, Limits: a.opts.Limits.recorded()}}
+	if !bytes.Equal(a.config, newestConfig(log, log.Len())) {
+		begin[0].Data = a.config
+	}
 	if len(inputs) > 0 {
 		for _, c := range log.State().Open {
 			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text(abandoned(c)))})

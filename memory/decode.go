@@ -96,7 +96,7 @@ func (d *decoder) record(raw []byte) Record {
 			r.Decision, found = d.decision(v), true
 		case (r.Kind == KindNote || r.Kind == KindSealed) && name == "note":
 			r.Note = d.string(v)
-		case (r.Kind == KindNote || r.Kind == KindSealed) && name == "data":
+		case name == "data" && r.Kind.hasData():
 			r.Data = d.value(v)
 		case r.Kind.known():
 			d.unknown(name)
@@ -113,6 +113,11 @@ func (d *decoder) record(raw []byte) Record {
 		r.Response.Cut, r.Response.Meta = cut, meta
 	}
 	return r
+}
+
+// hasData reports whether records of the kind may have Data.
+func (k Kind) hasData() bool {
+	return k == KindRun || k == KindResponse || k == KindNote || k == KindSealed
 }
 
 func (k Kind) known() bool {

@@ -37,6 +37,7 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		if l := r.Limits; l != nil {
 			e.out = fmt.Appendf(e.out, `,"limits":{"steps":%d,"pauses":%d,"cuts":%d}`, l.Steps, l.Pauses, l.Cuts)
 		}
+		e.data(r.Data)
 	case KindInput:
 		e.message(&r.Message)
 		if r.Queued != 0 {
@@ -44,6 +45,7 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		}
 	case KindResponse:
 		e.response(r.Response)
+		e.data(r.Data)
 	case KindStarted:
 		e.strings("calls", r.Calls)
 	case KindResult:
@@ -59,9 +61,7 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		if r.Note != "" {
 			e.string("note", r.Note)
 		}
-		if len(r.Data) > 0 {
-			e.checked("data", r.Data)
-		}
+		e.data(r.Data)
 	default:
 		e.fail(fmt.Errorf("the kind %q is unknown", r.Kind))
 	}
@@ -76,6 +76,12 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 type encoder struct {
 	out []byte
 	err error
+}
+
+func (e *encoder) data(data []byte) {
+	if len(data) > 0 {
+		e.checked("data", data)
+	}
 }
 
 func (e *encoder) fail(err error) {

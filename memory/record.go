@@ -12,12 +12,15 @@ type Kind string
 // The kinds of records. Only input, response and result reach the model; the
 // others are there so that the log alone tells what to do next.
 const (
-	// KindRun begins a run. Limits holds what can be decided by the log alone.
+	// KindRun begins a run. Limits holds what can be decided by the log alone; Data,
+	// if the run's requests differ from those of the run before in more than their
+	// messages, a request without messages.
 	KindRun Kind = "run"
 	// KindInput is a message from outside: the user's, or an instruction. Message,
 	// Queued.
 	KindInput Kind = "input"
-	// KindResponse is what the model answered. Response.
+	// KindResponse is what the model answered. Response; Data, which may tell what
+	// was particular about the request.
 	KindResponse Kind = "response"
 	// KindStarted comes before tool calls are run. Calls. A call that was started
 	// and has no result when a log is loaded has an unknown outcome.
