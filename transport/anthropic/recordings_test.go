@@ -379,6 +379,12 @@ var fileID = regexp.MustCompile(`,"file_id":(null|"[^"]*")`)
 // checkReplay sends the response back in a next request, with marks and
 // without, and demands the bytes that came.
 func checkReplay(resp *transport.Response, counts map[string]int, several bool) error {
+	for _, b := range resp.Content {
+		if _, unknown := b.View().(transport.UnknownBlock); unknown {
+			return fmt.Errorf("no view of %s", b.Raw())
+		}
+		counts["blocks viewed: "+b.Type()]++
+	}
 	turn, ok := resp.Replay()
 	if !ok {
 		counts["turns that are left out whole"]++

@@ -1,0 +1,196 @@
+package transport
+
+import (
+	"encoding/json"
+)
+
+// A TextBlock is text, with citations if documents or searches back it.
+type TextBlock struct {
+	Text      string     `json:"text"`
+	Citations []Citation `json:"citations"`
+}
+
+// A Citation says where a text comes from. Which fields are set follows from
+// the Type (reference §3.4):
+//
+//	char_location               Document…, StartCharIndex, EndCharIndex
+//	page_location               Document…, StartPageNumber, EndPageNumber
+//	content_block_location      Document…, StartBlockIndex, EndBlockIndex
+//	search_result_location      Source, Title, SearchResultIndex, StartBlockIndex, EndBlockIndex
+//	web_search_result_location  URL, Title, EncryptedIndex
+//
+// Indices count from 0, pages from 1; the end lies behind the last one.
+type Citation struct {
+	Type      string `json:"type"`
+	CitedText string `json:"cited_text"`
+
+	DocumentIndex int    `json:"document_index"`
+	DocumentTitle string `json:"document_title"`
+	FileID        string `json:"file_id"` // of the document, if it is a file
+
+	StartCharIndex  int `json:"start_char_index"`
+	EndCharIndex    int `json:"end_char_index"`
+	StartPageNumber int `json:"start_page_number"`
+	EndPageNumber   int `json:"end_page_number"`
+	StartBlockIndex int `json:"start_block_index"`
+	EndBlockIndex   int `json:"end_block_index"`
+
+	Source            string `json:"source"`
+	SearchResultIndex int    `json:"search_result_index"`
+
+	URL            string `json:"url"`
+	Title          string `json:"title"`
+	EncryptedIndex string `json:"encrypted_index"`
+}
+
+// A ThinkingBlock is the model's thinking, or a summary of it, or nothing where
+// the display is omitted. The signature carries the whole of it.
+type ThinkingBlock struct {
+	Thinking  string `json:"thinking"`
+	Signature string `json:"signature"`
+}
+
+// A RedactedThinkingBlock is thinking that only the service can read.
+type RedactedThinkingBlock struct {
+	Data string `json:"data"`
+}
+
+// A ToolUseBlock is a call of a client tool.
+type ToolUseBlock struct {
+	ID      string          `json:"id"`
+	Name    string          `json:"name"`
+	Toolset string          `json:"toolset_name"` // for a member of a toolset
+	Input   json.RawMessage `json:"input"`        // an object, as the model wrote it
+	Caller  *Caller         `json:"caller"`       // nil if the service didn't say
+}
+
+// A ToolResultBlock answers a call of a client tool.
+type ToolResultBlock struct {
+	ToolUseID string    `json:"tool_use_id"`
+	Toolset   string    `json:"toolset_name"`
+	Content   BlockList `json:"content"`
+	IsError   bool      `json:"is_error"`
+}
+
+// A ServerToolUseBlock is a call of a tool that runs at the service.
+type ServerToolUseBlock struct {
+	ID     string          `json:"id"`
+	Name   string          `json:"name"` // "web_search", "bash_code_execution" and so on
+	Input  json.RawMessage `json:"input"`
+	Caller *Caller         `json:"caller"`
+}
+
+// An MCPToolUseBlock is a call of a tool of an MCP server that the service is connected to.
+type MCPToolUseBlock struct {
+	ID         string          `json:"id"`
+	Name       string          `json:"name"`
+	ServerName string          `json:"server_name"`
+	Input      json.RawMessage `json:"input"`
+}
+
+// An MCPToolResultBlock is what came of an MCP call.
+type MCPToolResultBlock struct {
+	ToolUseID string    `json:"tool_use_id"`
+	IsError   bool      `json:"is_error"`
+	Content   BlockList `json:"content"`
+}
+
+// An MCPToolListingBlock pins the tools of an MCP server to what they were.
+type MCPToolListingBlock struct {
+	ServerName string    `json:"mcp_server_name"`
+	Tools      []MCPTool `json:"tools"`
+}
+
+// An MCPTool is a tool of an MCP server.
+type MCPTool struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	InputSchema json.RawMessage `json:"input_schema"`
+}
+
+// A Source is where an image or a document comes from (reference §3.1).
+type Source struct {
+	Type      string    `json:"type"` // "base64", "url", "file", "text" or "content"
+	MediaType string    `json:"media_type"`
+	Data      string    `json:"data"` // base64, or the text itself
+	URL       string    `json:"url"`
+	FileID    string    `json:"file_id"`
+	Content   BlockList `json:"content"`
+}
+
+// An ImageBlock is a picture.
+type ImageBlock struct {
+	Source Source `json:"source"`
+}
+
+// A DocumentBlock is a text or a PDF.
+type DocumentBlock struct {
+	Source    Source   `json:"source"`
+	Title     string   `json:"title"`
+	Context   string   `json:"context"`
+	Citations Citeable `json:"citations"`
+}
+
+// Citeable says whether the model may cite a block.
+type Citeable struct {
+	Enabled bool `json:"enabled"`
+}
+
+// A SearchResultBlock is a passage with a source.
+type SearchResultBlock struct {
+	Source    string    `json:"source"`
+	Title     string    `json:"title"`
+	Content   BlockList `json:"content"`
+	Citations Citeable  `json:"citations"`
+}
+
+// A ContainerUploadBlock puts a file into the code execution container.
+type ContainerUploadBlock struct {
+	FileID string `json:"file_id"`
+}
+
+// A CompactionBlock stands for the messages that it summarizes. Signature is
+// set by a compaction that was asked for, EncryptedContent by one at a
+// threshold.
+type CompactionBlock struct {
+	Content          string    `json:"content"` // empty if there was nothing to say or the summary failed
+	Signature        string    `json:"signature"`
+	EncryptedContent string    `json:"encrypted_content"`
+	ToolChanges      BlockList `json:"tool_changes"`
+}
+
+// A FallbackBlock is the seam where another model took over after a refusal.
+type FallbackBlock struct {
+	From    FallbackModel   `json:"from"`
+	To      FallbackModel   `json:"to"`
+	Trigger FallbackTrigger `json:"trigger"`
+}
+
+// A FallbackModel is a model on one side of the seam.
+type FallbackModel struct {
+	Model string `json:"model"`
+}
+
+// A FallbackTrigger says why another model took over.
+type FallbackTrigger struct {
+	Type     string `json:"type"`     // "refusal"
+	Category string `json:"category"` // as in [StopDetails]
+}
+
+// A ToolAdditionBlock makes a tool available from its place in the conversation on.
+type ToolAdditionBlock struct {
+	Tool ToolReference `json:"tool"`
+}
+
+// A ToolRemovalBlock takes a tool away from its place in the conversation on.
+type ToolRemovalBlock struct {
+	Tool ToolReference `json:"tool"`
+}
+
+// A ToolReference names a tool, or a toolset of an MCP server, or defines a tool.
+type ToolReference struct {
+	Type       string          `json:"type"` // "tool_reference", "mcp_tool_reference", "mcp_toolset_reference" or "tool_definition"
+	Name       string          `json:"name"`
+	ServerName string          `json:"server_name"`
+	Definition json.RawMessage `json:"definition"`
+}
