@@ -60,6 +60,11 @@ type Options struct {
 	// Metadata is what a Gate and StopWhen may know of the run, such as its user.
 	Metadata map[string]string
 
+	// Lease is how long a session stays taken after the process that works on it has
+	// died: another one can't resume it before that. 0 means 15 seconds, negative no
+	// lease. It does not matter for logs without a store.
+	Lease time.Duration
+
 	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
 	// end of each run, and at debug level each model call and tool call, with the ids
 	// of the trace that they belong to; nil for none.

@@ -67,7 +67,7 @@ func (e *ApprovalError) Error() string {
 	for i, c := range e.Calls {
 		names[i] = fmt.Sprintf("%s (%s)", c.Name, c.ID)
 	}
-	return fmt.Sprintf("%d %v: %s; decide with Approve or Deny, then resume the log", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
+	return fmt.Sprintf("%d %v: %s; decide on what Pending lists, then resume the log", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
 }
 
 // Is makes errors.Is(err, ErrAwaitingApproval) true.

@@ -83,7 +83,7 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}
-	if c.Started && !t.traits.Repeatable {
+	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly {
 		return nil, unknownOutcome, nil
 	}
 	if d := c.Decision; d != nil {

@@ -13,7 +13,7 @@ import (
 // again. emit reports events, and says false once nobody listens any more.
 func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 	defer r.eager.drop()
-	if err := r.append(ctx, r.begin...); err != nil {
+	if err := r.append(ctx, r.begin()...); err != nil {
 		return err
 	}
 	for {
@@ -58,7 +58,7 @@ func (r *Run) appendSteers(ctx context.Context) error {
 			return fmt.Errorf("steer: %w", err)
 		}
 	}
-	return nil
+	return r.appendQueued(ctx)
 }
 
 // end ends the run, unless a steering message has come meanwhile.
@@ -151,6 +151,10 @@ func (r *Run) say(text string, goesOn bool) {
 
 // approve has the waiting calls decided, if there is somebody to decide.
 func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
+	n := r.log.Len()
+	if err := r.log.Refresh(ctx); err != nil || r.log.Len() > n {
+		return err // somebody has decided meanwhile, in another process
+	}
 	if r.agent.opts.Approver == nil {
 		return &ApprovalError{Calls: calls}
 	}

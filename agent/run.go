@@ -17,10 +17,11 @@ import (
 // events or its result are asked for, and then works in the caller's goroutine,
 // so that a slow consumer slows it and a consumer that stops ends it.
 type Run struct {
-	agent *Agent
-	ctx   context.Context
-	log   *memory.Log
-	begin []memory.Record
+	agent  *Agent
+	ctx    context.Context
+	log    *memory.Log
+	fresh  bool // begins a run, with these inputs; else it resumes one
+	inputs []transport.Message
 
 	mu     sync.Mutex
 	state  runState
@@ -73,29 +74,33 @@ func (a *Agent) Run(ctx context.Context, prompt string) *Run {
 // limits count from here. Tool calls that an earlier run left open are not run
 // any more; the model is told so. Without inputs they are run, as by Resume.
 func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transport.Message) *Run {
-	begin := []memory.Record{{Kind: memory.KindRun, Limits: a.opts.Limits.recorded()}}
-	if !bytes.Equal(a.config, newestConfig(log, log.Len())) {
-		begin[0].Data = a.config
-	}
-	if len(inputs) > 0 {
-		for _, c := range log.State().Open {
-			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text(abandoned(c)))})
-		}
-	}
-	for _, m := range inputs {
-		begin = append(begin, memory.Record{Kind: memory.KindInput, Message: m})
-	}
-	return newRun(ctx, a, log, begin)
+	return &Run{agent: a, ctx: ctx, log: log, fresh: true, inputs: inputs, news: make(chan progress, 16)}
 }
 
 // Resume goes on with the run that the log was in when it was left: after a
 // kill, a cancel, or a wait for approval. What was done is not done again.
 func (a *Agent) Resume(ctx context.Context, log *memory.Log) *Run {
-	return newRun(ctx, a, log, nil)
+	return &Run{agent: a, ctx: ctx, log: log, news: make(chan progress, 16)}
 }
 
-func newRun(ctx context.Context, a *Agent, log *memory.Log, begin []memory.Record) *Run {
-	return &Run{agent: a, ctx: ctx, log: log, begin: begin, news: make(chan progress, 16)}
+// begin are the records that a run begins with.
+func (r *Run) begin() []memory.Record {
+	if !r.fresh {
+		return nil
+	}
+	begin := []memory.Record{{Kind: memory.KindRun, Limits: r.agent.opts.Limits.recorded()}}
+	if !bytes.Equal(r.agent.config, newestConfig(r.log, r.log.Len())) {
+		begin[0].Data = r.agent.config
+	}
+	if len(r.inputs) > 0 {
+		for _, c := range r.log.State().Open {
+			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text(abandoned(c)))})
+		}
+	}
+	for _, m := range r.inputs {
+		begin = append(begin, memory.Record{Kind: memory.KindInput, Message: m})
+	}
+	return begin
 }
 
 // recall sums up what the run had come to before it was resumed.
@@ -208,13 +213,22 @@ func (r *Run) run(emit func(Event) bool) {
 		r.endRun(ctx)
 	}()
 
-	if r.begin == nil {
+	var release func()
+	if ctx, release, r.err = r.hold(ctx); r.err != nil {
+		return
+	}
+	defer release()
+	if !r.fresh {
 		r.recall()
 	}
 	r.err = r.loop(ctx, emit)
-	var limit *LimitError
-	if r.err != nil && ctx.Err() != nil && errors.As(context.Cause(ctx), &limit) {
-		r.err = limit
+	if cause := context.Cause(ctx); r.err != nil && cause != nil {
+		var limit *LimitError
+		if errors.As(cause, &limit) {
+			r.err = limit
+		} else if errors.Is(cause, memory.ErrLeased) && !errors.Is(r.err, memory.ErrLeased) {
+			r.err = errors.Join(cause, r.err)
+		}
 	}
 	if len(r.text) > 0 {
 		r.result.Text = strings.Join(r.text, "")

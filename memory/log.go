@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -45,10 +46,29 @@ func (l *Log) Store() Store { return l.store }
 //
 // It fails if a record doesn't fit what is there: a result for a call that
 // nobody made, or a response while calls are unanswered. The log is then
-// unchanged.
+// unchanged. It fails with [ErrConflict] if another process has appended to the
+// session meanwhile, unless that was a decision or a note.
 func (l *Log) Append(ctx context.Context, records ...Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for {
+		err := l.append(ctx, records)
+		if !errors.Is(err, ErrConflict) || !l.catchUp(ctx) {
+			return err
+		}
+	}
+}
+
+// catchUp takes what other processes have laid into the session if it is only
+// decisions and notes, which can stand before or behind other records alike. It
+// reports whether there was such.
+func (l *Log) catchUp(ctx context.Context) bool {
+	n := l.n
+	err := l.load(ctx, func(k Kind) bool { return k == KindDecision || k == KindNote })
+	return err == nil && l.n > n
+}
+
+func (l *Log) append(ctx context.Context, records []Record) error {
 	next := l.conv.draft()
 	now := time.Time{}
 	redactor, _ := l.store.(Redactor)

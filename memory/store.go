@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A Store keeps sessions: logs with an id. Many goroutines may use one, and
@@ -90,7 +92,7 @@ func Open(ctx context.Context, store Store, id string) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.load(ctx); err != nil {
+	if err := l.load(ctx, nil); err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	return l, nil
@@ -103,20 +105,24 @@ func (l *Log) Refresh(ctx context.Context) error {
 	if l.store == nil {
 		return nil
 	}
-	err := l.load(ctx)
+	err := l.load(ctx, nil)
 	if err != nil && l.n == 0 && errors.Is(err, ErrNoSession) {
 		return nil // not there yet
 	}
 	return err
 }
 
-// load reads what the log does not have yet.
-func (l *Log) load(ctx context.Context) error {
+// load reads what the log does not have yet: all of it, or, if there is a record
+// of a kind that is not welcome, nothing. A nil welcome takes all.
+func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 	next := l.conv.draft()
 	var records []Record
 	for r, err := range l.store.Load(ctx, l.id, l.n) {
 		if err != nil {
 			return err
+		}
+		if welcome != nil && !welcome(r.Kind) {
+			return ErrConflict
 		}
 		if err := next.add(&r); err != nil {
 			return fmt.Errorf("session %q: %w", l.id, &RecordError{Record: l.n + len(records), Err: err})
@@ -124,9 +130,20 @@ func (l *Log) load(ctx context.Context) error {
 		records = append(records, r)
 	}
 	l.conv = next
-	l.records = append(l.records, records...)
+	if l.records == nil {
+		l.records = records
+	} else {
+		l.records = append(l.records, records...)
+	}
 	l.n += len(records)
 	return nil
+}
+
+// Send gives a session a message from outside of the process that drives it. It
+// lands where it may stand, before the next model call; if no run is going on,
+// when one does.
+func Send(ctx context.Context, store Store, id string, m transport.Message) error {
+	return store.Send(ctx, id, Record{Kind: KindInput, Time: time.Now(), Message: m})
 }
 
 // ForkSession makes the session to from the first n records of from, and opens it.

@@ -1,0 +1,134 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// ResumeSession loads a session and resumes it as [Agent.Resume] does, in this
+// process or another. The run fails with a [*memory.LeaseError] while another
+// process works on the session.
+func (a *Agent) ResumeSession(ctx context.Context, store memory.Store, id string) (*Run, error) {
+	log, err := memory.Open(ctx, store, id)
+	if err != nil {
+		return nil, fmt.Errorf("resume: %w", err)
+	}
+	return a.Resume(ctx, log), nil
+}
+
+// ContinueSession loads a session, or begins one if there is none of that id,
+// and goes on with it as [Agent.Continue] does.
+func (a *Agent) ContinueSession(ctx context.Context, store memory.Store, id string, inputs ...transport.Message) (*Run, error) {
+	log, err := memory.Open(ctx, store, id)
+	if errors.Is(err, memory.ErrNoSession) {
+		log, err = memory.Create(store, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("continue: %w", err)
+	}
+	return a.Continue(ctx, log, inputs...), nil
+}
+
+// defaultLease is how long a session stays taken after its process has died.
+const defaultLease = 15 * time.Second
+
+// hold takes the lease of the log's session, brings the log up to date, and
+// keeps the lease until release is called. If the lease is lost to another
+// process, the run's context ends with the reason.
+//
+// A sub-agent's session has no lease of its own: it is its caller's.
+func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err error) {
+	release = func() {}
+	store, d := r.log.Store(), r.agent.opts.Lease
+	if store == nil {
+		return ctx, release, nil
+	}
+	if d == 0 {
+		d = defaultLease
+	}
+	if caller, _ := ctx.Value(logKey{}).(*memory.Log); d > 0 && (caller == nil || caller.Store() == nil) {
+		owner := newOwner()
+		if err := store.Lease(ctx, r.log.ID(), owner, d); err != nil {
+			return ctx, release, fmt.Errorf("take the session: %w", err)
+		}
+		ctx, release = r.keepLease(ctx, owner, d)
+	}
+	if err := r.log.Refresh(ctx); err != nil {
+		release()
+		return ctx, func() {}, fmt.Errorf("load the session: %w", err)
+	}
+	return ctx, release, nil
+}
+
+// newOwner is a name for this run that tells people where it is.
+func newOwner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("process %d on %s (%s)", os.Getpid(), host, rand.Text()[:6])
+}
+
+// keepLease renews a lease from a goroutine of its own, which ends before
+// release returns.
+func (r *Run) keepLease(ctx context.Context, owner string, d time.Duration) (_ context.Context, release func()) {
+	store, id := r.log.Store(), r.log.ID()
+	run, lost := context.WithCancelCause(ctx)
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(d / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			renew, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+			err := store.Lease(renew, id, owner, d)
+			cancel()
+			if errors.Is(err, memory.ErrLeased) {
+				lost(err)
+				return
+			}
+			// Any other error may pass. Until it does, Append's check keeps the log right.
+		}
+	}()
+	return run, func() {
+		close(stop)
+		<-ended
+		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+		defer cancel()
+		if err := store.Lease(free, id, owner, 0); err != nil && r.agent.opts.Logger != nil {
+			r.agent.opts.Logger.WarnContext(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error", err)
+		}
+		lost(nil)
+	}
+}
+
+// appendQueued lays the messages of the session's inbox into the log.
+func (r *Run) appendQueued(ctx context.Context) error {
+	store := r.log.Store()
+	if store == nil || r.log.Len() == 0 {
+		return nil
+	}
+	var queued []memory.Record
+	for rec, err := range store.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
+		if err != nil && ctx.Err() != nil {
+			return nil // the loop is about to end
+		}
+		if err != nil {
+			return fmt.Errorf("steer: read the inbox: %w", err)
+		}
+		queued = append(queued, rec)
+	}
+	return r.append(ctx, queued...)
+}

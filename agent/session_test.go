@@ -1,0 +1,239 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// during is a tool that runs f.
+func during(name string, f func(ctx context.Context)) fake {
+	return fake{name: name, call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		f(ctx)
+		return tools.Text("ok"), nil
+	}}
+}
+
+func begin(t *testing.T, a *agent.Agent, store memory.Store) *agent.Run {
+	t.Helper()
+	run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText("go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func TestOneProcessWorksOnASession(t *testing.T) {
+	store := new(memory.RAM)
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`)), reply(t, "end_turn", text("done")), reply(t, "end_turn", text("more"))}}
+	var a *agent.Agent
+	tool := during("t", func(ctx context.Context) {
+		other, err := a.ResumeSession(context.Background(), store, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := other.Result()
+		var le *memory.LeaseError
+		if !errors.As(err, &le) || !strings.Contains(le.Owner, "process") || res == nil || res.Log == nil {
+			t.Errorf("a second run beside the first: %v", err)
+		}
+	})
+	a = newAgent(t, s, agent.Options{}, tool)
+	if res, err := begin(t, a, store).Result(); err != nil || res.Text != "done" {
+		t.Fatalf("%q, %v", res.Text, err)
+	}
+	if res, err := begin(t, a, store).Result(); err != nil || res.Text != "more" {
+		t.Fatalf("the lease was not given back: %q, %v", res.Text, err)
+	}
+	if _, err := a.ResumeSession(t.Context(), store, "none"); !errors.Is(err, memory.ErrNoSession) {
+		t.Errorf("resumed a session that is not there: %v", err)
+	}
+}
+
+// A thief is a store that gives the lease to somebody else after some renewals.
+type thief struct {
+	memory.Store
+	leases int
+}
+
+func (s *thief) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	if s.leases--; s.leases < 0 && d > 0 {
+		return &memory.LeaseError{ID: id, Owner: "thief"}
+	}
+	return s.Store.Lease(ctx, id, owner, d)
+}
+
+func TestLostLeaseEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &thief{new(memory.RAM), 3}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`))}}
+		began := time.Now()
+		var ended time.Duration
+		a := newAgent(t, s, agent.Options{Lease: 30 * time.Second}, during("t", func(ctx context.Context) {
+			<-ctx.Done()
+			ended = time.Since(began)
+		}))
+		res, err := begin(t, a, store).Result()
+		if !errors.Is(err, memory.ErrLeased) {
+			t.Errorf("the run ended with %v", err)
+		}
+		if ended != 30*time.Second {
+			t.Errorf("the tool was stopped after %v; renewals are due each 10 s, and the third failed", ended)
+		}
+		checkValid(t, res.Log)
+	})
+}
+
+func TestSendFromOutside(t *testing.T) {
+	store := new(memory.RAM)
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`)), reply(t, "end_turn", text("one")), reply(t, "end_turn", text("two"))}}
+	tool := during("t", func(ctx context.Context) {
+		for _, m := range []string{"hurry", "please"} {
+			if err := memory.Send(ctx, store, "s", transport.UserText(m)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	a := newAgent(t, s, agent.Options{}, tool)
+	res, err := begin(t, a, store).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkValid(t, res.Log)
+	if got := texts(s.requests[1].Messages[2:]); got != " / hurry / please" {
+		t.Errorf("the second request ends with %q, want the result and what was sent", got)
+	}
+	// One that comes while nobody works on the session lands when somebody does, once.
+	if err := memory.Send(t.Context(), store, "s", transport.UserText("and now?")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		run, err := a.ResumeSession(t.Context(), store, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err = run.Result(); err != nil || res.Text != "two" {
+			t.Fatalf("%q, %v", res.Text, err)
+		}
+	}
+	if got := texts(res.Log.Messages()[6:]); got != "and now? / two" || len(s.requests) != 3 {
+		t.Errorf("the log ends with %q after %d requests", got, len(s.requests))
+	}
+}
+
+func texts(messages []transport.Message) string {
+	var list []string
+	for _, m := range messages {
+		list = append(list, m.Text())
+	}
+	return strings.Join(list, " / ")
+}
+
+func TestDecisionsInAnotherProcess(t *testing.T) {
+	store := new(memory.RAM)
+	s := &script{replies: []any{
+		reply(t, "tool_use", use("a", "pay", `{"usd":9007199254740993, "to":"<a>"}`), use("b", "pay", `{"usd":2}`), use("c", "pay", `{"usd":3}`), use("d", "echo", `{}`)),
+		reply(t, "end_turn", text("ok")),
+	}}
+	pay := echo("pay")
+	pay.traits.NeedsApproval = true
+	a := newAgent(t, s, agent.Options{}, pay, echo("echo"))
+	if _, err := begin(t, a, store).Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	log := openLog(t, store)
+	// What waits goes through JSON to whoever decides.
+	data, err := json.Marshal(agent.Pending(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pending []agent.PendingCall
+	if err := json.Unmarshal(data, &pending); err != nil {
+		t.Fatal(err)
+	}
+	if len(pending) != 3 || pending[0].Name != "pay" || pending[0].Session != "s" || pending[0].Input != `{"usd":9007199254740993, "to":"<a>"}` {
+		t.Fatalf("pending %+v", pending)
+	}
+	changed := pending[0]
+	changed.Input = `{"usd":1}`
+	if err := changed.Approve(t.Context(), log); err == nil || !strings.Contains(err.Error(), "changed") {
+		t.Errorf("changed arguments were approved: %v", err)
+	}
+	swapped := pending[0]
+	swapped.Hash, swapped.Input, swapped.CallID = pending[1].Hash, pending[1].Input, "a"
+	if err := swapped.Approve(t.Context(), log); err == nil {
+		t.Error("the approval of another call was taken")
+	}
+	stale := openLog(t, store) // another process that decides at the same time
+	if err := pending[0].Approve(t.Context(), log); err != nil {
+		t.Fatal(err)
+	}
+	if err := pending[1].Deny(t.Context(), stale, "too dear"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pending[2].Edit(t.Context(), log, json.RawMessage(`[1]`)); err == nil {
+		t.Error("arguments that are no object were taken")
+	}
+	if err := pending[2].Edit(t.Context(), log, json.RawMessage(`{"usd":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := pending[0].Deny(t.Context(), log, ""); err == nil || !strings.Contains(err.Error(), "decided already") {
+		t.Errorf("decided twice: %v", err)
+	}
+	run, err := a.ResumeSession(t.Context(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := run.Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkValid(t, res.Log)
+	results := res.Log.Messages()[2].Content
+	for i, want := range []string{`{\"usd\":9007199254740993, \"to\":\"<a>\"}`, "too dear", `{\"usd\":1}`, `{}`} {
+		if !strings.Contains(string(results[i].Raw()), want) {
+			t.Errorf("result %d is %s, want %s in it", i, results[i].Raw(), want)
+		}
+	}
+}
+
+// A decision that comes while a sibling of the call still runs is taken by the
+// run that is going on, and the sibling's result is kept.
+func TestDecisionWhileTheRunGoesOn(t *testing.T) {
+	store := new(memory.RAM)
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{}`), use("b", "t", `{}`)), reply(t, "end_turn", text("ok"))}}
+	pay := echo("pay")
+	pay.traits.NeedsApproval = true
+	a := newAgent(t, s, agent.Options{}, pay, during("t", func(ctx context.Context) {
+		log := openLog(t, store)
+		if err := agent.Pending(log)[0].Approve(ctx, log); err != nil {
+			t.Error(err)
+		}
+	}))
+	res, err := begin(t, a, store).Result()
+	if err != nil || res.Text != "ok" {
+		t.Fatalf("%q, %v", res.Text, err)
+	}
+	checkValid(t, res.Log)
+	if again := openLog(t, store); again.Len() != res.Log.Len() {
+		t.Errorf("the store has %d records, the log %d", again.Len(), res.Log.Len())
+	}
+}
+
+func openLog(t *testing.T, store memory.Store) *memory.Log {
+	t.Helper()
+	log, err := memory.Open(context.Background(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
