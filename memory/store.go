@@ -139,10 +139,10 @@ func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 	return nil
 }
 
-// Send gives a session a message from outside of the process that drives it. It
+// Queue gives a session a message from outside of the process that drives it. It
 // lands where it may stand, before the next model call; if no run is going on,
 // when one does.
-func Send(ctx context.Context, store Store, id string, m transport.Message) error {
+func Queue(ctx context.Context, store Store, id string, m transport.Message) error {
 	return store.Send(ctx, id, Record{Kind: KindInput, Time: time.Now(), Message: m})
 }
 
