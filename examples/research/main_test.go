@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,7 +81,11 @@ func TestAnswersFromTheStandardLibrary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads a large folder")
 	}
-	dir := filepath.Join(runtime.GOROOT(), "src", "net", "http")
+	root, err := goRoot()
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := filepath.Join(root, "src", "net", "http")
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("the source of the standard library is not here")
 	}
@@ -146,6 +149,22 @@ func checkPlaces(t *testing.T, dir, answer string) int {
 		}
 	}
 	return n
+}
+
+func TestCalculate(t *testing.T) {
+	for expression, want := range map[string]string{
+		"17*23": "391", "7/2": "3.5", "(1+2)*-3": "-9", "10 % 4": "2", "2*": "", "1/0": "", "-f(2)": "", "1e999999999": "", `"a"+"b"`: "", "1.5 % 1": "",
+		"123456789012345678901234567890 + 1": "123456789012345678901234567891",
+	} {
+		got, err := calculate(t.Context(), calculateInput{expression})
+		if (err != nil) != (want == "") || err == nil && got != expression+" = "+want {
+			t.Errorf("%s: %q, %v; want %q", expression, got, err, want)
+		}
+	}
+	answer, _, err := ask(t, "-dir", "testdata/snails", "How much is (17 + 5) * 3?")
+	if err != nil || !strings.Contains(answer, "(17 + 5) * 3 = 66") {
+		t.Errorf("%v, %s", err, answer)
+	}
 }
 
 func TestWebCitesPages(t *testing.T) {

@@ -22,7 +22,7 @@ func (l library) search(ctx context.Context, in searchInput) (string, error) {
 	if in.Limit == 0 {
 		in.Limit = 6
 	}
-	found, err := l.corpus.Search(in.Query, in.Path, in.Limit)
+	found, err := l.corpus.Search(ctx, in.Query, in.Path, in.Limit)
 	if err != nil {
 		return "", err
 	}

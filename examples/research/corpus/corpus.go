@@ -5,6 +5,7 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,8 +33,14 @@ type Corpus struct {
 	root    *os.Root
 	folders []string
 
-	walk  func() ([]file, error) // once
-	build func() (*index, error) // once
+	walk func() ([]file, error) // once
+
+	ctx    context.Context // of the indexing, until Close
+	cancel context.CancelFunc
+	begin  sync.Once
+	done   chan struct{} // closed when the index is there
+	index  *index
+	err    error
 }
 
 type file struct {
@@ -57,7 +64,8 @@ func Open(dir string, folders ...string) (*Corpus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("corpus folder %s: %w", dir, err)
 	}
-	c := &Corpus{root: root}
+	c := &Corpus{root: root, done: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for _, f := range folders {
 		if info, err := root.Stat(f); err == nil && info.IsDir() {
 			c.folders = append(c.folders, f)
@@ -67,12 +75,36 @@ func Open(dir string, folders ...string) (*Corpus, error) {
 		c.folders = []string{"."}
 	}
 	c.walk = sync.OnceValues(c.walkFiles)
-	c.build = sync.OnceValues(c.buildIndex)
 	return c, nil
 }
 
-// Close releases the folder.
-func (c *Corpus) Close() error { return c.root.Close() }
+// Close stops the indexing, if it is going on, and releases the folder.
+func (c *Corpus) Close() error {
+	c.cancel()
+	c.begin.Do(func() { close(c.done) })
+	<-c.done
+	return c.root.Close()
+}
+
+// ready waits for the index, which the first call begins to build. The building
+// goes on if ctx ends, for those who search after.
+func (c *Corpus) ready(ctx context.Context) (*index, error) {
+	c.begin.Do(func() {
+		go func() {
+			defer close(c.done)
+			c.index, c.err = c.buildIndex(c.ctx)
+		}()
+	})
+	select {
+	case <-c.done:
+		if err := c.ctx.Err(); err != nil {
+			return nil, errors.New("the corpus was closed")
+		}
+		return c.index, c.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // List returns up to limit paths that match pattern, in order, and how many match.
 // A pattern with one of *?[ is matched against the whole path and against the

@@ -1,6 +1,8 @@
 package corpus
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,7 +71,7 @@ func TestSearch(t *testing.T) {
 		{"shouldRetry", "", "net/retry.go:3"},
 		{"isIdempotent", "", "net/retry.go:3"},
 	} {
-		found, err := c.Search(test.query, test.under, 5)
+		found, err := c.Search(t.Context(), test.query, test.under, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,11 +94,11 @@ func TestSearch(t *testing.T) {
 			}
 		}
 	}
-	found, err := c.Search("retry flummox", "", 5)
+	found, err := c.Search(t.Context(), "retry flummox", "", 5)
 	if err != nil || len(found.Words) != 2 || found.Words[0].Passages == 0 || found.Words[1] != (Count{"flummox", 0}) {
 		t.Errorf("counts %+v, %v", found.Words, err)
 	}
-	if _, err := c.Search("the of ?", "", 5); err == nil {
+	if _, err := c.Search(t.Context(), "the of ?", "", 5); err == nil {
 		t.Error("a query without words must be an error")
 	}
 }
@@ -130,7 +132,7 @@ func TestNothingOutsideTheFolder(t *testing.T) {
 	if lines, _, err := c.Lines("link.txt", 1, 1); err == nil {
 		t.Errorf("read %q through a link", lines)
 	}
-	if found, err := c.Search("secret", "", 5); err != nil || len(found.Hits) > 0 {
+	if found, err := c.Search(t.Context(), "secret", "", 5); err != nil || len(found.Hits) > 0 {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -170,7 +172,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("%q, %v", paths, err)
 	}
 	empty := open(t, t.TempDir())
-	if _, err := empty.Search("x", "", 1); err == nil || !strings.Contains(err.Error(), "no text files") {
+	if _, err := empty.Search(t.Context(), "x", "", 1); err == nil || !strings.Contains(err.Error(), "no text files") {
 		t.Errorf("%v", err)
 	}
 }
@@ -198,6 +200,34 @@ func TestCutLongTexts(t *testing.T) {
 	}
 }
 
+func TestCloseWhileIndexing(t *testing.T) {
+	c, err := Open(folder(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Search(gone, "retry", "", 5); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if found, err := c.Search(t.Context(), "retry", "", 5); err != nil || len(found.Hits) == 0 {
+		t.Errorf("a search after one that was cancelled: %+v, %v", found, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Search(t.Context(), "retry", "", 5); err == nil {
+		t.Error("a search in a closed corpus must be an error")
+	}
+	unused, err := Open(folder(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unused.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func BenchmarkIndex(b *testing.B) {
 	dir := filepath.Join("..", "..", "..")
 	for b.Loop() {
@@ -205,7 +235,7 @@ func BenchmarkIndex(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.build(); err != nil {
+		if _, err := c.ready(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		c.Close()

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"path"
 	"runtime"
 	"strings"
@@ -53,7 +54,7 @@ func (s *shard) find(stem string) []posting {
 	return s.postings[s.starts[id]:s.starts[id+1]]
 }
 
-func (c *Corpus) buildIndex() (*index, error) {
+func (c *Corpus) buildIndex(ctx context.Context) (*index, error) {
 	files, err := c.walk()
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (c *Corpus) buildIndex() (*index, error) {
 		all.Go(func() {
 			b := builder{ids: map[string]uint32{}, stems: map[string]uint32{}}
 			// Every n-th file, so that shards are of about the same size.
-			for f := i; f < len(files); f += n {
+			for f := i; f < len(files) && ctx.Err() == nil; f += n {
 				data, err := c.read(files[f].path)
 				if err != nil || isBinary(data) {
 					continue

@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,8 +47,8 @@ const (
 // reading the best ones again: words that stand close together, in comments and
 // in the name of a declaration count for more, tests and generated code for less.
 // With under given, only files whose path contains it are looked at.
-func (c *Corpus) Search(query, under string, limit int) (Found, error) {
-	x, err := c.build()
+func (c *Corpus) Search(ctx context.Context, query, under string, limit int) (Found, error) {
+	x, err := c.ready(ctx)
 	if err != nil {
 		return Found{}, err
 	}

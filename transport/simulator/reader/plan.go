@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,6 +49,8 @@ func (s *study) next() move {
 	switch {
 	case s.text == "":
 		return move{answer: say("There is no question to answer.")}
+	case s.calculate != nil && s.expression() != "":
+		return s.compute()
 	case s.search == nil && !s.webSearch:
 		return move{
 			thinking: "None of the tools that I was given searches anything.",
@@ -73,6 +76,32 @@ func (s *study) next() move {
 		return s.firstReads()
 	}
 	return s.followUp()
+}
+
+var arithmetic = regexp.MustCompile(`[(\d][\d\s.()+*/%-]*[\d)]`)
+
+// expression is what there is to compute, if the question is about nothing else.
+func (q *question) expression() string {
+	for _, t := range q.terms {
+		if strings.Trim(t.word, "0123456789") != "" && !t.weak {
+			return ""
+		}
+	}
+	e := arithmetic.FindString(q.text)
+	if !strings.ContainsAny(e, "+-*/%") {
+		return ""
+	}
+	return e
+}
+
+func (s *study) compute() move {
+	var m move
+	if len(s.calls) == 0 {
+		m.add(s.calculate.name, s.calculate.query, s.expression())
+		m.thinking = "This is to be computed."
+		return m
+	}
+	return move{answer: say(strings.TrimSpace(s.calls[0].result))}
 }
 
 // firstLook searches in several ways at once.

@@ -17,11 +17,11 @@ type kit struct {
 
 // toolUse is a tool and the names of the parameters that matter here.
 type toolUse struct {
-	name                 string
-	query, under         string // of a search; query is also the pattern of a list
-	path, from, to       string // of a read
-	count                string // how many results, or lines
-	zeroBased, countMode bool   // reads by offset and count
+	name           string
+	query, under   string // of a search; query is also the pattern of a list
+	path, from, to string // of a read
+	count          string // how many results, or lines
+	countMode      bool   // reads by a count of lines
 }
 
 type schema struct {
