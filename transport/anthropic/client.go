@@ -187,22 +187,25 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
-// newHTTPClient makes a client for many long streams at once. The standard
-// library's default keeps 2 idle connections per host, so that a burst of steps
-// would dial anew. There is no compression: it holds back events, and costs more
-// time than it saves.
-func newHTTPClient() *http.Client {
+// newHTTPClient makes a client for many long streams at once.
+func newHTTPClient() *http.Client { return &http.Client{Transport: &spread{make: newTransport}} }
+
+// newTransport differs from the standard library's in what many streams need: it
+// keeps a connection for each of them, where the default keeps 2 per host and
+// dials anew for a burst of steps. There is no compression: it holds back events,
+// and costs more time than it saves.
+func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{Transport: &http.Transport{
+	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           bulkDialer(dialer.DialContext),
 		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   16384, // as many as conversations can be; they close when idle
+		MaxIdleConnsPerHost:   perTransport,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true,
-	}}
+	}
 }
 
 func parseBase(s string) (*url.URL, error) {
