@@ -34,7 +34,7 @@ const (
 	shortLife, longLife = 5 * time.Minute, time.Hour
 	// lifeMargin is how much earlier an entry counts as gone: the request has still
 	// to reach the service.
-	lifeMargin = 15 * time.Second
+	lifeMargin = 5 * time.Second
 )
 
 // A prompt is what the planner plans for: the lists of a request, the requests
@@ -64,8 +64,8 @@ type prompt struct {
 //     input that was sent: all that lies behind it will change with the next turn;
 //   - the newest place whose entry lives for an hour, if a pause may have cost the
 //     one before;
-//   - where the last input is one of several new ones, the end of those before it:
-//     forks that differ in their last input share the rest;
+//   - the end of what is new in front of the last input: forks that differ in their
+//     input share the rest;
 //   - the end of the system prompt, or of the tools, so that another conversation
 //     with the same agent reads it.
 //
@@ -88,7 +88,7 @@ func breakpoints(p prompt, c Cache) []transport.Breakpoint {
 	if !h.warm || h.noRenew {
 		plan.addLast(p.messages, h.long, early)
 	}
-	plan.addLast(p.messages, sharedInputs(p), newest)
+	plan.addLast(p.messages, shared(p), newest)
 	if b, ok := endOfStatic(p); ok {
 		plan.add(b, early)
 	}
@@ -269,15 +269,15 @@ func isInput(messages []transport.Message, n int) bool {
 	return m.Role == transport.RoleUser && len(m.Content) > 0 && m.Content[0].Type() != transport.TypeToolResult
 }
 
-// sharedInputs is the number of messages in front of the last one, if that and
-// the one before it are inputs which no request has held yet.
-func sharedInputs(p prompt) int {
-	n, sent := len(p.messages), 0
+// shared is the number of messages in front of the last one, if that is an
+// input and the one before it is in no request yet.
+func shared(p prompt) int {
+	n, sent := len(p.messages)-1, 0
 	if len(p.sends) > 0 {
 		sent = p.sends[len(p.sends)-1].Messages
 	}
-	if n-1 > sent && p.messages[n-1].Role != transport.RoleAssistant && p.messages[n-2].Role != transport.RoleAssistant {
-		return n - 1
+	if n > sent && isInput(p.messages, n+1) {
+		return n
 	}
 	return 0
 }

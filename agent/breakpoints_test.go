@@ -82,7 +82,7 @@ func TestBreakpoints(t *testing.T) {
 		{"first request", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt)}}, Cache{}, []transport.Breakpoint{on(0, 0), system}},
 		{"second request marks where the first did",
 			prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt), model(txt, txt), user(txt, txt)}, sends: sent(time.Minute, 1)},
-			Cache{}, []transport.Breakpoint{on(2, 1), on(0, 0), system}},
+			Cache{}, []transport.Breakpoint{on(2, 1), on(0, 0), on(1, 1), system}},
 		{"the last tool stands for a missing system prompt", prompt{tools: []transport.ToolDefinition{plain, deferred}, messages: []transport.Message{user(txt)}},
 			Cache{}, []transport.Breakpoint{on(0, 0), {Part: transport.PartTools, Index: 0}}},
 		{"a static part that is too short to be cached has none", prompt{model: transport.Model{MinCacheTokens: 4096}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
@@ -96,13 +96,13 @@ func TestBreakpoints(t *testing.T) {
 		{"own marks stand", prompt{messages: []transport.Message{user(txt, marked)}}, Cache{}, nil},
 		{"four own marks leave none", prompt{messages: []transport.Message{user(marked, marked, marked, marked, txt)}}, Cache{}, nil},
 		{"off", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(txt)}}, Cache{Off: true}, nil},
-		{"forks share the inputs before the last", prompt{messages: []transport.Message{user(txt), model(txt), user(result), user(txt)}, sends: sent(time.Minute, 1)},
+		{"forks share what is new before the last input", prompt{messages: []transport.Message{user(txt), model(txt), user(result), user(txt)}, sends: sent(time.Minute, 1)},
 			Cache{}, []transport.Breakpoint{on(3, 0), on(0, 0), on(2, 0)}},
 
 		{"an hour if told so", prompt{messages: []transport.Message{user(txt)}}, Cache{TTL: transport.TTL1h}, []transport.Breakpoint{hour(on(0, 0))}},
 		{"no hour after the user's own 5 minutes", prompt{system: []transport.Block{marked}, messages: []transport.Message{user(txt)}}, Cache{TTL: transport.TTL1h}, []transport.Breakpoint{on(0, 0)}},
 		{"an hour before the user's own hour", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(marked1h), model(txt), user(txt)}, sends: sent(time.Minute, 1)},
-			Cache{}, []transport.Breakpoint{on(2, 0), hour(system)}},
+			Cache{}, []transport.Breakpoint{on(2, 0), on(1, 0), hour(system)}},
 		{"what is read is made to live longer", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(system)}},
 		{"not if told 5 minutes", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
@@ -111,7 +111,7 @@ func TestBreakpoints(t *testing.T) {
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
 		{"after a pause the place that lives on is marked too", prompt{long: true, messages: loop, sends: sent(21*time.Minute, 1, 20*time.Minute, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
-		{"a long stream leaves little of five minutes", prompt{long: true, messages: loop, sends: sent(6*time.Minute, 1, 4*time.Minute+50*time.Second, 3)},
+		{"a long stream leaves little of five minutes", prompt{long: true, messages: loop, sends: sent(6*time.Minute, 1, 4*time.Minute+57*time.Second, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
 		{"after hours nothing lives", prompt{long: true, messages: loop, sends: sent(3*time.Hour, 1, 2*time.Hour, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0)}},
@@ -121,7 +121,7 @@ func TestBreakpoints(t *testing.T) {
 		{"thinking that the next turn drops", prompt{model: strips, messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
 		{"and the next turn", prompt{model: strips, long: true, messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(txt)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
-			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(0, 0))}},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(0, 0)), on(3, 0)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,166 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// direct is HTTP without a network, so that it works on the time of a test.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, req)
+	return w.Result(), nil
+}
+
+// A witness keeps what went over the wire.
+type witness struct {
+	*anthropic.Client
+	exchanges []exchange
+}
+
+type exchange struct {
+	at   time.Time
+	req  *transport.Request
+	resp *transport.Response
+}
+
+func (w *witness) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		at := time.Now()
+		for ev, err := range w.Client.Stream(ctx, req) {
+			if ev.Type == transport.EventMessageStop {
+				w.exchanges = append(w.exchanges, exchange{at, req, ev.Response})
+			}
+			if !yield(ev, err) {
+				return
+			}
+		}
+	}
+}
+
+// simulated makes an agent on a simulator that goes by the test's time. Its tool
+// takes the times given, by turns.
+func simulated(t *testing.T, model simulator.Model, rule simulator.LookbackRule, bytes int, took ...time.Duration) (*Agent, *witness) {
+	t.Helper()
+	sim := simulator.New(simulator.Options{Model: model, Lookback: rule, Now: time.Now})
+	client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: "any", HTTPClient: &http.Client{Transport: direct{sim}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type query struct {
+		Query string `json:"query"`
+		Limit int    `json:"limit,omitempty"`
+	}
+	n := 0
+	lookup := tools.Func("lookup", "Looks something up.", func(context.Context, query) (string, error) {
+		n++
+		time.Sleep(took[n%len(took)])
+		return strings.Repeat("x", bytes), nil
+	})
+	w := &witness{Client: client}
+	a, err := New(Options{
+		Client: w, Model: "claude-opus-5", System: strings.Repeat("Be thorough. ", 600), Tools: []tools.Tool{lookup},
+		Limits: Limits{ToolTime: -1, Time: -1, Steps: -1, Parallel: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, w
+}
+
+// The study's cache and the simulator's, over HTTP, say the same of the same
+// requests: which earlier request's whole prompt was read, and for how long the
+// rest was written. So does the least cost.
+func TestStudyAgreesWithSimulator(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
+	tests := []struct {
+		name    string
+		turns   int // of the user
+		model   simulator.Loop
+		took    []time.Duration // by the tool
+		between time.Duration   // turns
+		limit   float64
+	}{
+		{"40 steps", 1, simulator.Loop{Turns: 40, Parallel: 1}, []time.Duration{time.Second}, 0, 1.02},
+		{"12 steps of 30 parallel calls", 1, simulator.Loop{Turns: 12, Parallel: 30}, []time.Duration{time.Second}, 0, 1.02},
+		{"thinking", 3, simulator.Loop{Turns: 6, Parallel: 2, Think: true}, []time.Duration{time.Second}, time.Minute, 1.02},
+		{"every 5th tool takes 6 min", 1, simulator.Loop{Turns: 30, Parallel: 1}, []time.Duration{6 * time.Minute, time.Second, time.Second, time.Second, time.Second}, 0, 1.10},
+		{"every tool takes 6 min", 1, simulator.Loop{Turns: 30, Parallel: 1}, []time.Duration{6 * time.Minute}, 0, 1.10},
+		{"turns 40 min apart", 8, simulator.Loop{Turns: 6, Parallel: 1}, []time.Duration{time.Second}, 40 * time.Minute, 1.10},
+		{"turns 2 h apart", 4, simulator.Loop{Turns: 6, Parallel: 1}, []time.Duration{time.Second}, 2 * time.Hour, 1.10},
+	}
+	for _, tt := range tests {
+		for rule, name := range []string{"blocks", "runs"} {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a, w := simulated(t, tt.model, simulator.LookbackRule(rule), 4000, tt.took...)
+					log := memory.NewLog()
+					for i := range tt.turns {
+						if _, err := a.Continue(t.Context(), log, transport.UserText(fmt.Sprintf("go on %d", i))).Result(); err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(tt.between)
+					}
+					agree(t, w.exchanges, reading{runs: rule == 1}, tt.limit)
+				})
+			})
+		}
+	}
+}
+
+// agree replays the requests with the study's cache.
+func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
+	model, _ := transport.LookupModel("claude-opus-5")
+	minimum := int64(model.MinCacheTokens)
+	cache := studyCache{reading: r, minimum: minimum, entries: map[uint64]studyEntry{}}
+	least := leastCost{price: model.Prices[0], minimum: minimum, blocks: map[uint64]studySent{}}
+	seed := maphash.MakeSeed()
+	prompts := map[bool]map[int64]int{true: {0: -1}, false: {0: -1}} // the request that had a prompt of that size
+	var cost, bound float64
+	if len(exchanges) < 10 {
+		t.Fatalf("only %d requests", len(exchanges))
+	}
+	for n, x := range exchanges {
+		list := layOut(x.req.Tools, x.req.System, x.req.Messages, func(i, j int) uint64 {
+			return maphash.Bytes(seed, x.req.Messages[i].Content[j].Raw())
+		})
+		mark(list, x.req.Breakpoints)
+		mine := cache.charge(list, x.at)
+		theirs := memory.Send{}
+		u := x.resp.Usage
+		theirs.Prompt, theirs.Read = u.PromptTokens(), u.CacheReadInputTokens
+		theirs.Written1h = u.CacheCreation.Ephemeral1hInputTokens
+		theirs.Written5m = u.CacheCreationInputTokens - theirs.Written1h
+		from, known := prompts[true][mine.Read]
+		fromTheirs, knownTheirs := prompts[false][theirs.Read]
+		if from != fromTheirs || known != knownTheirs || mine.Written1h > 0 != (theirs.Written1h > 0) || mine.Written5m > 0 != (theirs.Written5m > 0) {
+			t.Fatalf("request %d: the study reads request %d's prompt (%v) of %+v, the simulator request %d's (%v) of %+v", n, from, known, mine, fromTheirs, knownTheirs, theirs)
+		}
+		prompts[true][mine.Prompt], prompts[false][theirs.Prompt] = n, n
+		cost += usd(mine, model.Prices[0])
+		bound += least.add(list, x.at)
+	}
+	if ratio := cost / bound; ratio > limit || ratio < 1-1e-9 {
+		t.Errorf("%.4f times the least cost; at most %.2f", ratio, limit)
+	} else {
+		t.Logf("%.4f times the least cost over %d requests", ratio, len(exchanges))
+	}
+}
