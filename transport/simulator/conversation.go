@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
@@ -12,6 +13,9 @@ type turn struct {
 	role   transport.Role
 	blocks []place
 	last   int // index of its last message
+
+	listed bool // called is filled
+	called []place
 }
 
 // A place is a block and where it stands in the request.
@@ -23,20 +27,30 @@ type place struct {
 // turns merges consecutive messages of one role. System messages stand apart
 // and don't separate the turns around them.
 func (r *request) turns() []turn {
-	var list []turn
+	if r.merged != nil {
+		return r.merged
+	}
+	n := 0
+	for _, m := range r.messages {
+		n += len(m.blocks)
+	}
+	places := make([]place, 0, n) // of all turns, one behind the other
+	list := make([]turn, 0, len(r.messages))
 	for i, m := range r.messages {
 		if m.role == transport.RoleSystem {
 			continue
 		}
 		if len(list) == 0 || list[len(list)-1].role != m.role {
-			list = append(list, turn{role: m.role, blocks: make([]place, 0, len(m.blocks))})
+			list = append(list, turn{role: m.role, blocks: places[len(places):]})
 		}
 		t := &list[len(list)-1]
 		t.last = i
 		for j := range m.blocks {
-			t.blocks = append(t.blocks, place{&m.blocks[j], i, j})
+			places = append(places, place{&m.blocks[j], i, j})
 		}
+		t.blocks = t.blocks[:len(t.blocks)+len(m.blocks)]
 	}
+	r.merged = list
 	return list
 }
 
@@ -131,16 +145,19 @@ func checkIDs(turns []turn) *Refusal {
 // calls lists the client calls of an assistant turn that have to be answered:
 // those in front of its last fallback block were made by a model that refused.
 func (t *turn) calls() []place {
-	var list []place
+	if t.listed {
+		return t.called
+	}
+	t.listed = true
 	for _, b := range t.blocks {
 		switch b.typ {
 		case transport.TypeToolUse:
-			list = append(list, b)
+			t.called = append(t.called, b)
 		case transport.TypeFallback:
-			list = list[:0]
+			t.called = nil
 		}
 	}
-	return list
+	return t.called
 }
 
 // followed reports whether text stands between the turn's calls and its end, so
@@ -169,18 +186,17 @@ func checkAnswered(t, next *turn) *Refusal {
 	if len(calls) == 0 {
 		return nil
 	}
-	answered := make(map[string]bool, len(calls))
+	var leading []place
 	if next != nil && !t.followed() {
-		for _, b := range next.blocks {
-			if b.typ != transport.TypeToolResult {
-				break
-			}
-			answered[b.id] = true
+		n := 0
+		for n < len(next.blocks) && next.blocks[n].typ == transport.TypeToolResult {
+			n++
 		}
+		leading = next.blocks[:n]
 	}
 	var missing []string
 	for _, c := range calls {
-		if !answered[c.id] {
+		if !slices.ContainsFunc(leading, func(b place) bool { return b.id == c.id }) {
 			missing = append(missing, c.id)
 		}
 	}
@@ -195,29 +211,19 @@ func checkAnswered(t, next *turn) *Refusal {
 // checkResults refuses results that answer no call of the turn before, or one
 // twice.
 func checkResults(t, prev *turn) *Refusal {
-	var open map[string]int // calls of the turn before, and how often each was answered
-	for _, b := range t.blocks {
+	for i, b := range t.blocks {
 		if b.typ != transport.TypeToolResult {
 			continue
 		}
-		if open == nil {
-			open = map[string]int{}
-			if prev != nil {
-				for _, c := range prev.calls() {
-					open[c.id] = 0
-				}
-			}
-		}
-		n, known := open[b.id]
-		if !known {
+		same := func(c place) bool { return c.id == b.id }
+		if prev == nil || !slices.ContainsFunc(prev.calls(), same) {
 			return refuse("messages.%d.content.%d: unexpected `tool_use_id` found in `tool_result` blocks: %s. "+
 				"Each `tool_result` block must have a corresponding `tool_use` block in the previous message.", b.message, b.index, b.id)
 		}
-		if n > 0 {
+		if slices.ContainsFunc(t.blocks[:i], func(c place) bool { return c.typ == transport.TypeToolResult && c.id == b.id }) {
 			return refuse("messages.%d.content.%d: each tool_use must have a single result. "+
 				"Found multiple `tool_result` blocks with id: %s", b.message, b.index, b.id)
 		}
-		open[b.id] = 1
 	}
 	return nil
 }
@@ -247,6 +253,9 @@ func (t *turn) pendingCalls() []place {
 // calls of the same turn are being answered (reference §6.4).
 func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
 	t := &turns[i]
+	if !slices.ContainsFunc(t.blocks, func(b place) bool { return b.isServerCall() || b.result }) && len(carried(turns, i)) == 0 {
+		return nil
+	}
 	open := map[string]string{}
 	if i >= 2 {
 		for _, p := range turns[i-2].pendingCalls() {

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -21,6 +22,9 @@ type message struct {
 	clearAt      string
 	outputConfig []byte
 	transport    transport.Message
+
+	salt uint64                  // of the settings that it was read under
+	next atomic.Pointer[message] // the message that last came after it
 }
 
 // A block is a content block of a message, a system prompt, or a tool

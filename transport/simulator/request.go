@@ -31,6 +31,7 @@ type request struct {
 	stops        []string
 	fields       map[string][]byte // the members, as they came
 
+	merged  []turn           // see turns
 	changes []transformation // what was made of thinking that doesn't fit
 }
 
@@ -95,7 +96,13 @@ func (l *toolList) find(name string) *tool {
 // without knowing the model or comparing one part with another. Members are
 // checked in the order of the service's tables; unknown ones come last.
 func (s *Server) readRequest(body []byte, r *request) *Refusal {
-	members, ok := splitObject(body)
+	reader := messageReader{s: s, r: r}
+	members, ok := splitObject(body, func(key string, i int) int {
+		if key == "messages" {
+			return reader.read(body, i)
+		}
+		return rawjson.Skip(body, i)
+	})
 	if !ok {
 		return notJSON(body)
 	}
@@ -125,7 +132,7 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 			why = refuse("%s: Field required", name)
 		case !ok:
 		case name == "messages":
-			why = s.readMessages(r, body, raw)
+			why = reader.refusal
 		case name == "tools":
 			why = s.readTools(r, body, raw)
 		case name == "system":
@@ -162,32 +169,92 @@ func notJSON(body []byte) *Refusal {
 	return refuse("The request body is not valid JSON: %s", syntaxError(body))
 }
 
-// readMessages reads the messages, those that are not known already.
-func (s *Server) readMessages(r *request, body, raw []byte) *Refusal {
-	elements, ok := splitArray(raw)
-	if !ok {
-		if rawjson.Valid(raw) {
-			return refuse("messages: Input should be a valid list")
+// A messageReader reads the messages of a request, those that are not known
+// already. A conversation sends its history again with every step; so the
+// message that came after another one the last time is tried first, which takes
+// no more than comparing bytes.
+type messageReader struct {
+	s       *Server
+	r       *request
+	refusal *Refusal
+}
+
+// read reads the array that starts at text[i] and returns the index behind it,
+// or -1 if it isn't JSON.
+func (mr *messageReader) read(text []byte, i int) int {
+	mr.r.messages, mr.refusal = nil, nil
+	if i >= len(text) || text[i] != '[' {
+		mr.refusal = refuse("messages: Input should be a valid list")
+		end := rawjson.Skip(text, i)
+		if end < 0 || !rawjson.Valid(text[i:end]) {
+			return -1
 		}
-		return notJSON(body)
+		return end
 	}
-	r.messages = make([]*message, 0, len(elements))
-	for i, raw := range elements {
-		key := s.messages.key(raw, r.betas.hash)
-		m, known := s.messages.get(key)
-		if !known || !bytes.Equal(m.raw, raw) {
-			if !rawjson.Valid(raw) {
-				return notJSON(body)
-			}
-			if text := shape.Check("InputMessage", fmt.Sprintf("messages.%d", i), raw, r.betas.has); text != "" {
-				return refuse("%s", text)
-			}
-			m = s.readMessage(raw)
-			s.messages.put(key, m, 4*len(raw))
+	if i = skipSpace(text, i+1); i < len(text) && text[i] == ']' {
+		return i + 1
+	}
+	var prev *message
+	for i < len(text) {
+		m, end := mr.one(text, i, prev)
+		if end < 0 {
+			return -1
 		}
-		r.messages = append(r.messages, m)
+		if m != nil {
+			if prev != nil && prev.next.Load() != m {
+				prev.next.Store(m)
+			}
+			mr.r.messages = append(mr.r.messages, m)
+			prev = m
+		}
+		if i = skipSpace(text, end); i >= len(text) {
+			return -1
+		}
+		if text[i] == ']' {
+			return i + 1
+		}
+		if text[i] != ',' {
+			return -1
+		}
+		i = skipSpace(text, i+1)
 	}
-	return nil
+	return -1
+}
+
+// one reads the message that starts at text[i]. It returns nil for one that is
+// refused.
+func (mr *messageReader) one(text []byte, i int, prev *message) (*message, int) {
+	salt := mr.r.betas.hash
+	if prev != nil {
+		if m := prev.next.Load(); m != nil && m.salt == salt && bytes.HasPrefix(text[i:], m.raw) {
+			return m, i + len(m.raw)
+		}
+	}
+	end := rawjson.Skip(text, i)
+	if end < 0 {
+		return nil, -1
+	}
+	raw := text[i:end:end]
+	key := mr.s.messages.key(raw, salt)
+	if m, ok := mr.s.messages.get(key); ok && bytes.Equal(m.raw, raw) {
+		return m, end
+	}
+	if !rawjson.Valid(raw) {
+		return nil, -1
+	}
+	if mr.refusal == nil {
+		path := fmt.Sprintf("messages.%d", len(mr.r.messages))
+		if why := shape.Check("InputMessage", path, raw, mr.r.betas.has); why != "" {
+			mr.refusal = refuse("%s", why)
+		}
+	}
+	if mr.refusal != nil {
+		return nil, end
+	}
+	m := mr.s.readMessage(raw)
+	m.salt = salt
+	mr.s.messages.put(key, m, 4*len(raw))
+	return m, end
 }
 
 // readTools reads the tools, or takes them as they were read before.
@@ -275,20 +342,19 @@ type member struct {
 }
 
 // splitObject cuts an object into its members. It checks what stands between
-// the values, not the values.
-func splitObject(text []byte) ([]member, bool) {
-	text = rawjson.Trim(text)
-	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+// the values, not the values: skip finds the end of each, or returns -1.
+func splitObject(text []byte, skip func(key string, i int) int) ([]member, bool) {
+	i := skipSpace(text, 0)
+	if i >= len(text) || text[i] != '{' {
 		return nil, false
 	}
 	var list []member
-	i := skipSpace(text, 1)
-	if text[i] == '}' {
-		return nil, i == len(text)-1
+	if i = skipSpace(text, i+1); i < len(text) && text[i] == '}' {
+		return nil, skipSpace(text, i+1) == len(text)
 	}
-	for {
+	for i < len(text) && text[i] == '"' {
 		end := rawjson.Skip(text, i)
-		if end < 0 || text[i] != '"' {
+		if end < 0 || !rawjson.Valid(text[i:end]) {
 			return nil, false
 		}
 		m := member{key: rawjson.Unquote(text[i:end])}
@@ -296,47 +362,23 @@ func splitObject(text []byte) ([]member, bool) {
 			return nil, false
 		}
 		i = skipSpace(text, i+1)
-		if end = rawjson.Skip(text, i); end < 0 {
+		if end = skip(m.key, i); end < 0 {
 			return nil, false
 		}
 		m.value = text[i:end:end]
 		list = append(list, m)
-		i = skipSpace(text, end)
-		if i == len(text)-1 {
-			return list, true
-		}
-		if i >= len(text) || text[i] != ',' {
+		if i = skipSpace(text, end); i >= len(text) {
 			return nil, false
 		}
-		i = skipSpace(text, i+1)
-	}
-}
-
-// splitArray cuts an array into its elements, as splitObject does.
-func splitArray(text []byte) ([][]byte, bool) {
-	if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
-		return nil, false
-	}
-	var list [][]byte
-	i := skipSpace(text, 1)
-	if i == len(text)-1 {
-		return nil, true
-	}
-	for {
-		end := rawjson.Skip(text, i)
-		if end < 0 || end >= len(text) {
-			return nil, false
-		}
-		list = append(list, text[i:end:end])
-		i = skipSpace(text, end)
-		if i == len(text)-1 {
-			return list, true
+		if text[i] == '}' {
+			return list, skipSpace(text, i+1) == len(text)
 		}
 		if text[i] != ',' {
 			return nil, false
 		}
 		i = skipSpace(text, i+1)
 	}
+	return nil, false
 }
 
 func skipSpace(text []byte, i int) int {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -205,8 +206,8 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	}
 	var body []byte
 	var err error
-	if n := req.ContentLength; n >= 0 {
-		body = make([]byte, n)
+	if n := int(req.ContentLength); n >= 0 {
+		body = takeBuffer(n)
 		_, err = io.ReadFull(req.Body, body)
 	} else {
 		body, err = io.ReadAll(io.LimitReader(req.Body, maxBody+1))
@@ -219,6 +220,17 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	}
 	return body, nil
 }
+
+var buffers sync.Pool
+
+func takeBuffer(n int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n, n+n/4)
+}
+
+func giveBuffer(b []byte) { buffers.Put(&b) }
 
 // check parses and validates a body. What it returns is ready to be answered.
 func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
@@ -266,6 +278,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 	if why != nil {
 		return why
 	}
+	defer giveBuffer(body) // nothing outlives the request that isn't a copy
 	p, positions, why := s.check(body, r)
 	ex.Model, ex.Stream, ex.Messages = r.modelName, r.stream, len(r.messages)
 	if why != nil {
