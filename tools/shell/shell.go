@@ -1,0 +1,212 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/tools"
+)
+
+// Confinement says what stands between a command and the machine.
+type Confinement int
+
+// The confinements.
+const (
+	// Sandboxed runs commands in bubblewrap. New fails where that doesn't work.
+	Sandboxed Confinement = iota
+	// AskFirst runs commands with the program's own rights, each after approval.
+	AskFirst
+	// Unconfined runs commands with the program's own rights, unasked. It is meant
+	// for machines that are a sandbox themselves.
+	Unconfined
+)
+
+// Options configure a shell. Zero fields take the defaults.
+type Options struct {
+	// Dir is the working folder, which commands may read and write. Required.
+	Dir string
+	// Env is the environment of the commands, as "NAME=value", besides PATH, HOME,
+	// LANG and TERM. Nothing is inherited.
+	Env []string
+
+	Confinement Confinement
+	// Network lets sandboxed commands reach the network.
+	Network bool
+	// ReadOnly are more folders that sandboxed commands may read.
+	ReadOnly []string
+
+	Timeout        time.Duration // of one command; 0 means 2 minutes
+	MaxOutputBytes int           // of a command's output that is kept; 0 means 30,000
+	MaxFileBytes   int64         // of a file that a command writes; 0 means 1 GiB
+	MaxProcesses   int           // at a time, of the user; 0 means 256 in the sandbox, and no limit outside
+}
+
+// A Shell is a session. Commands run one at a time.
+type Shell struct {
+	options Options
+	bash    string
+	wrap    []string // the sandbox's command line, up to the program
+
+	mu    sync.Mutex
+	dir   string // where the next command starts
+	state string // a script that restores variables and functions
+}
+
+// New makes a session. It fails if there is no bash, or no sandbox although the
+// options ask for one.
+func New(o Options) (*Shell, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Minute
+	}
+	if o.MaxOutputBytes <= 0 {
+		o.MaxOutputBytes = 30000
+	}
+	if o.MaxFileBytes <= 0 {
+		o.MaxFileBytes = 1 << 30
+	}
+	if o.MaxProcesses <= 0 && o.Confinement == Sandboxed {
+		o.MaxProcesses = 256
+	}
+	if o.Dir == "" {
+		return nil, errors.New("shell: Options.Dir is empty; name the working folder")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shell: working folder: %w", err)
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("shell: working folder %s is not a folder", dir)
+	}
+	o.Dir = dir
+	s := &Shell{options: o, dir: dir}
+	if s.bash, err = find("bash"); err != nil {
+		return nil, fmt.Errorf("shell: %w", err)
+	}
+	if o.Confinement == Sandboxed {
+		if s.wrap, err = sandbox(o); err != nil {
+			return nil, fmt.Errorf("shell: no sandbox: %w; install bubblewrap, or choose AskFirst or Unconfined", err)
+		}
+	}
+	return s, nil
+}
+
+// maxState bounds what a session carries from one command to the next, and the
+// length of a command: the system takes arguments of up to 128 KiB.
+const maxState = 100_000
+
+type input struct {
+	Command string `json:"command,omitempty"`
+	Restart bool   `json:"restart,omitempty"`
+}
+
+// Tool is the bash tool over the session.
+func (s *Shell) Tool() *tools.FuncTool {
+	return tools.Func("bash", "", s.do, tools.Options{
+		Type: "bash_20250124",
+		Traits: tools.Traits{
+			Group:         "shell:" + s.options.Dir,
+			NeedsApproval: s.options.Confinement == AskFirst,
+			Timeout:       s.options.Timeout + 10*time.Second, // the command's own limit strikes first, and keeps the output
+		},
+	})
+}
+
+func (s *Shell) do(ctx context.Context, in input) (tools.Result, error) {
+	switch {
+	case in.Restart:
+		s.Restart()
+		return tools.Text("The shell has been restarted."), nil
+	case strings.TrimSpace(in.Command) == "":
+		return tools.Result{}, errors.New("give a command, or restart")
+	case strings.ContainsRune(in.Command, 0):
+		return tools.Result{}, errors.New("the command has a NUL character in it")
+	case len(in.Command) > maxState:
+		return tools.Result{}, fmt.Errorf("the command has %d bytes; at most %d are taken", len(in.Command), maxState)
+	}
+	out, err := s.Run(ctx, in.Command)
+	if err != nil {
+		return tools.Result{}, err
+	}
+	return out.result(), nil
+}
+
+// Restart forgets the working directory, variables and functions of the session.
+func (s *Shell) Restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dir, s.state = s.options.Dir, ""
+}
+
+// An Output is what came of a command.
+type Output struct {
+	Text     string // standard output and error as they came, the middle left out if it was too much
+	Status   int    // exit status; 128 + n if signal n killed it
+	TimedOut bool   // killed at the time limit
+}
+
+func (o Output) result() tools.Result {
+	text := strings.ToValidUTF8(o.Text, "\uFFFD")
+	note := ""
+	switch {
+	case o.TimedOut:
+		note = "[killed at the time limit; run what takes long in parts]"
+	case o.Status != 0:
+		note = fmt.Sprintf("[exit status %d]", o.Status)
+	case strings.TrimSpace(text) == "":
+		note = "[no output]"
+	}
+	if note != "" && text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	r := tools.Text(text + note)
+	r.IsError = o.TimedOut
+	return r
+}
+
+// keeper keeps the first and the last part of what is written to it.
+type keeper struct {
+	mu         sync.Mutex
+	head, tail []byte
+	most       int // of each part
+	dropped    int
+}
+
+// Write never fails, so that a command is not stopped by its own output.
+func (k *keeper) Write(p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := len(p)
+	if room := k.most - len(k.head); room > 0 {
+		took := min(room, len(p))
+		k.head = append(k.head, p[:took]...)
+		p = p[took:]
+	}
+	k.tail = append(k.tail, p...)
+	if extra := len(k.tail) - k.most; extra > 0 && len(k.tail) > 2*k.most {
+		k.dropped += extra
+		k.tail = append(k.tail[:0], k.tail[extra:]...)
+	}
+	return n, nil
+}
+
+func (k *keeper) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	tail, dropped := k.tail, k.dropped
+	if extra := len(tail) - k.most; extra > 0 {
+		tail, dropped = tail[extra:], dropped+extra
+	}
+	if dropped == 0 {
+		return string(k.head) + string(tail)
+	}
+	return fmt.Sprintf("%s\n[… %d bytes left out …]\n%s", k.head, dropped, tail)
+}
