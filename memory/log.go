@@ -22,8 +22,8 @@ import (
 // and ready to use, and is kept in memory only.
 type Log struct {
 	mu      sync.RWMutex
-	older   [][]Record // records shared with the logs this one was forked from
-	records []Record   // records of its own
+	older   [][]entry // records shared with the logs this one was forked from
+	records []entry   // records of its own
 	n       int
 	conv    conversation
 
@@ -94,7 +94,9 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 		}
 	}
 	l.conv = next
-	l.records = append(l.records, records...)
+	for i := range records {
+		l.records = append(l.records, pack(&records[i]))
+	}
 	l.n += len(records)
 	return nil
 }
@@ -116,7 +118,7 @@ func (l *Log) Records(from int) iter.Seq2[int, Record] {
 		i := 0
 		for _, part := range parts {
 			for j := max(0, from-i); j < len(part); j++ {
-				if !yield(i+j, part[j]) {
+				if !yield(i+j, part[j].record()) {
 					return
 				}
 			}

@@ -116,7 +116,7 @@ func (l *Log) Refresh(ctx context.Context) error {
 // of a kind that is not welcome, nothing. A nil welcome takes all.
 func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 	next := l.conv.draft()
-	var records []Record
+	var records []entry
 	for r, err := range l.store.Load(ctx, l.id, l.n) {
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 		if err := next.add(&r); err != nil {
 			return fmt.Errorf("session %q: %w", l.id, &RecordError{Record: l.n + len(records), Err: err})
 		}
-		records = append(records, r)
+		records = append(records, pack(&r))
 	}
 	l.conv = next
 	if l.records == nil {
