@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/memory/internal/pgserver"
+	"github.com/whorl-go/whorl/internal/pgserver"
 	"github.com/whorl-go/whorl/memory/postgres"
 	"github.com/whorl-go/whorl/memory/storetest"
 	"github.com/whorl-go/whorl/transport"
