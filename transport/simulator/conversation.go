@@ -63,6 +63,11 @@ func (r *request) checkConversation() *Refusal {
 	if len(r.messages) > 100_000 {
 		return refuse("messages: Too many messages (%d). The maximum is 100000.", len(r.messages))
 	}
+	for i := range r.system {
+		if r.system[i].text == textEmpty {
+			return refuse("system: text content blocks must be non-empty")
+		}
+	}
 	for i, m := range r.messages {
 		if why := r.checkText(i, m); why != nil {
 			return why
@@ -300,8 +305,7 @@ func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
 	}
 	for _, p := range append(t.pendingCalls(), carried(turns, i)...) {
 		if _, ok := open[p.id]; ok {
-			return refuse("messages.%d: `%s` tool use with id `%s` was found without a corresponding `%s` block",
-				p.message, p.name, p.id, resultTypeOf(p.block))
+			return unpaired(p)
 		}
 	}
 	return nil
@@ -313,6 +317,12 @@ func carried(turns []turn, i int) []place {
 		return nil
 	}
 	return turns[i-2].pendingCalls()
+}
+
+// unpaired is the refusal of a server call that has lost its result (rows 60, 61).
+func unpaired(p place) *Refusal {
+	return refuse("messages.%d: `%s` tool use with id `%s` was found without a corresponding `%s` block",
+		p.message, p.name, p.id, resultTypeOf(p.block))
 }
 
 // resultTypeOf names the block that answers a server call.
@@ -337,6 +347,13 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	}
 	if len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].isThinking() {
 		return refuse("messages.%d: The final block in an assistant message cannot be `thinking`.", t.last)
+	}
+	for _, p := range t.pendingCalls() {
+		if p.typ == transport.TypeServerToolUse && r.serverTool(p.name) == nil {
+			why := unpaired(p)
+			why.Message += ", but no `" + p.name + "` tool was provided"
+			return why
+		}
 	}
 	if len(t.pendingCalls()) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
 		return nil

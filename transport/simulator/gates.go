@@ -185,18 +185,40 @@ func (r *request) checkTools() *Refusal {
 	return nil
 }
 
-// checkSystemMessages applies the rules on messages of role system (reference §2.6).
+// checkSystemMessages applies the rules on messages of role system (reference
+// §2.6, late 2026 §3.2 and §4).
 func (r *request) checkSystemMessages() *Refusal {
-	for i := 0; i < len(r.messages); i++ {
-		m := r.messages[i]
+	effort := r.effort()
+	for i, m := range r.messages {
 		if m.role != transport.RoleSystem {
+			if m.clearAt != "" {
+				return refuse("messages.%d.clear_at: clear_at is only permitted on role 'system' messages", i)
+			}
+			if m.outputConfig != nil {
+				return refuse("messages.%d.output_config: output_config is only permitted on role 'system' messages", i)
+			}
+			for j := range m.blocks {
+				if t := m.blocks[j].typ; t == transport.TypeToolAddition || t == transport.TypeToolRemoval {
+					return refuse("messages.%d.content.%d: `%s` blocks are only permitted in role 'system' messages", i, j, t)
+				}
+			}
 			continue
 		}
 		if !r.model.takes(r.model.SystemMessages) {
-			if strings.Contains(r.model.ID, "-4-") {
+			if r.model.retired || strings.HasSuffix(r.model.ID, "-4-5") {
 				return refuse("messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.")
 			}
 			return refuse("role 'system' is not supported on this model")
+		}
+		if why := r.checkTurnScoped(i, m); why != nil {
+			return why
+		}
+		if e := rawjson.GetString(m.outputConfig, "effort"); e != "" {
+			if r.thinking.Type == "between_tools" && e != effort {
+				return refuse("messages.%d: output_config.effort '%s' differs from the '%s' in effect before it; effort cannot change when thinking is disabled on this model. "+
+					"Use effort '%s', or enable thinking.", i, e, effort, effort)
+			}
+			effort = e
 		}
 		if len(m.blocks) == 0 {
 			if m.outputConfig == nil {
@@ -212,6 +234,27 @@ func (r *request) checkSystemMessages() *Refusal {
 			return refuse("messages.%d: a system message must follow a user message or an assistant message that ends in a server tool result", i)
 		case after != nil && after.role != transport.RoleAssistant:
 			return refuse("messages.%d: a system message must be the last message or be followed by an assistant message", i)
+		}
+	}
+	return nil
+}
+
+// checkTurnScoped applies the rules on a system message that is forgotten when
+// the user speaks again.
+func (r *request) checkTurnScoped(i int, m *message) *Refusal {
+	if m.clearAt != "next_user_message" {
+		return nil
+	}
+	const which = "turn-scoped system message"
+	if m.outputConfig != nil {
+		return refuse("messages.%d: output_config is not permitted on a %s (clear_at: 'next_user_message')", i, which)
+	}
+	for j := range m.blocks {
+		if m.blocks[j].typ != transport.TypeText {
+			return refuse("messages.%d: a %s supports text blocks only (clear_at: 'next_user_message')", i, which)
+		}
+		if m.blocks[j].mark != "" {
+			return refuse("messages.%d.content.%d: cache_control is not permitted on a %s (clear_at: 'next_user_message')", i, j, which)
 		}
 	}
 	return nil
@@ -265,9 +308,6 @@ func (r *request) checkMarks() *Refusal {
 			}
 			see(b.mark, "messages.%d.content.%d", i, j)
 			lastMark = b.mark
-			if b.mark != "" && m.clearAt == "next_user_message" {
-				return refuse("messages.%d.content.%d: cache_control is not permitted on a turn-scoped system message (clear_at: 'next_user_message')", i, j)
-			}
 		}
 	}
 	if r.auto != "" && lastMark != r.auto {

@@ -42,6 +42,12 @@ type block struct {
 	signed   *thought  // of a thinking block; nil if its signature is not ours
 	result   bool      // answers a server tool's call
 	pictures []picture // images and PDFs in it
+	claim    claim
+	cited    bool // a document or search result with citations on
+	// problem is a refusal's message with %s for the block's path; innerEmpty is
+	// one of its own: a result with an empty text inside.
+	problem    string
+	innerEmpty bool
 }
 
 // textKind says what a text block holds.
@@ -163,6 +169,8 @@ func (s *Server) readBlock(raw []byte) block {
 	default:
 		b.result = b.typ != transport.TypeToolResult && strings.HasSuffix(b.typ, "_tool_result")
 	}
+	s.readClaims(&b)
+	b.cited = bytes.Contains(raw, []byte(`"enabled":true`)) || bytes.Contains(raw, []byte(`"enabled": true`))
 	if b.signed != nil {
 		b.tokens = b.signed.Tokens
 	}

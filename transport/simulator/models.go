@@ -14,6 +14,7 @@ type modelInfo struct {
 	resolved string // the id that responses carry: the one with a date, if any
 	omits    bool   // thinking text is omitted unless display says otherwise
 	oneOf    bool   // not temperature and top_p together
+	retired  bool
 }
 
 // lookUpModel finds a model by its id or alias, among the retired ones too if
@@ -26,7 +27,8 @@ func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 	if !ok {
 		return nil, false
 	}
-	info := &modelInfo{Model: m, resolved: m.ID}
+	_, active := transport.LookupModel(id)
+	info := &modelInfo{Model: m, resolved: m.ID, retired: !active}
 	if len(m.Aliases) > 0 {
 		info.resolved = m.Aliases[0]
 	}

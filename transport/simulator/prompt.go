@@ -1,8 +1,6 @@
 package simulator
 
 import (
-	"strings"
-
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -115,8 +113,7 @@ func (r *request) effort() string {
 // cites reports whether citations are on for any document or search result.
 func (r *request) cites() bool {
 	return r.anyBlock(func(b *block) bool {
-		return (b.typ == transport.TypeDocument || b.typ == transport.TypeSearchResult) &&
-			strings.Contains(string(b.raw), `"enabled":true`)
+		return (b.typ == transport.TypeDocument || b.typ == transport.TypeSearchResult) && b.cited
 	})
 }
 

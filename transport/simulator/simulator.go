@@ -250,6 +250,11 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 	if why := r.checkConversation(); why != nil {
 		return p, nil, why
 	}
+	for _, check := range []func() *Refusal{r.checkBlocks, r.checkCombinations} {
+		if why := check(); why != nil {
+			return p, nil, why
+		}
+	}
 	p, changes, why := s.checkThinking(r)
 	if why != nil {
 		return p, nil, why
@@ -265,8 +270,15 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	positions := r.positions()
-	if n := len(positions); n > 0 && positions[n-1].tokens > m.ContextTokens {
-		return p, nil, refuse("prompt is too long: %d tokens > %d maximum", positions[n-1].tokens, m.ContextTokens)
+	if n := len(positions); n > 0 {
+		tokens := positions[n-1].tokens
+		if tokens > m.ContextTokens {
+			return p, nil, refuse("prompt is too long: %d tokens > %d maximum", tokens, m.ContextTokens)
+		}
+		if m.retired && tokens+r.maxTokens > m.ContextTokens {
+			return p, nil, refuse("input length and `max_tokens` exceed context limit: %d + %d > %d, decrease input length or `max_tokens` and try again",
+				tokens, r.maxTokens, m.ContextTokens)
+		}
 	}
 	return p, positions, nil
 }

@@ -1,0 +1,203 @@
+package simulator
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A claim is what a block says of another part of the request.
+type claim struct {
+	reference string // the name of a tool that has to be declared
+	change    bool   // by a tool_addition or tool_removal
+	caller    string // the id of the call whose code made this one
+	toolset   string // toolset_name
+}
+
+// readClaims notes what a block claims, and what is wrong with it by itself.
+func (s *Server) readClaims(b *block) {
+	switch b.typ {
+	case transport.TypeToolUse, transport.TypeServerToolUse:
+		caller := rawjson.Get(b.raw, "caller")
+		b.claim.caller = rawjson.GetString(caller, "tool_id")
+		b.claim.toolset = rawjson.GetString(b.raw, "toolset_name")
+	case transport.TypeToolResult:
+		b.claim.toolset = rawjson.GetString(b.raw, "toolset_name")
+		content := rawjson.Get(b.raw, "content")
+		isError := string(rawjson.Get(b.raw, "is_error")) == "true"
+		n := 0
+		for e := range rawjson.Elements(content) {
+			n++
+			switch typ := rawjson.GetString(e, "type"); {
+			case isError && typ != transport.TypeText:
+				b.problem = "%s.tool_result: all content must be type `text` if `is_error` is true"
+			case typ == "tool_reference":
+				b.claim.reference = rawjson.GetString(e, "tool_name")
+			case typ == transport.TypeText && string(rawjson.Inner(rawjson.Get(e, "text"))) == "":
+				b.innerEmpty = true
+			}
+		}
+		if n == 0 && len(content) > 0 && content[0] == '[' {
+			b.problem = "%s.tool_result.content: List should have at least 1 item after validation, not 0"
+		}
+	case transport.TypeWebSearchToolResult:
+		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
+			if _, ok := s.sealer.open(kindPage, rawjson.GetString(e, "encrypted_content")); !ok && !s.opts.Foreign {
+				b.problem = "%s: Invalid `encrypted_content` in `search_result` block"
+			}
+		}
+	case transport.TypeText:
+		for e := range rawjson.Elements(rawjson.Get(b.raw, "citations")) {
+			index := rawjson.Get(e, "encrypted_index")
+			if index == nil || s.opts.Foreign {
+				continue
+			}
+			if _, ok := s.sealer.open(kindIndex, rawjson.Unquote(index)); !ok {
+				b.problem = "%s: Invalid `encrypted_index` in `web_search_result_location` citation"
+			}
+		}
+	case transport.TypeToolAddition, transport.TypeToolRemoval:
+		t := rawjson.Get(b.raw, "tool")
+		if rawjson.GetString(t, "type") == "tool_reference" {
+			b.claim.reference, b.claim.change = rawjson.GetString(t, "name"), true
+		}
+	}
+}
+
+// checkBlocks refuses blocks that are wrong by themselves, and those that claim
+// what isn't so: rows 42 and 57 to 65 of the reference's table.
+func (r *request) checkBlocks() *Refusal {
+	for i, m := range r.messages {
+		for j := range m.blocks {
+			b := &m.blocks[j]
+			if b.innerEmpty {
+				return refuse("messages: text content blocks must be non-empty")
+			}
+			if b.problem != "" {
+				path := "messages." + strconv.Itoa(i) + ".content." + strconv.Itoa(j)
+				return refuse("%s", string(bytes.Replace([]byte(b.problem), []byte("%s"), []byte(path), 1)))
+			}
+			if b.claim == (claim{}) {
+				continue
+			}
+			if why := r.checkClaim(i, j, b); why != nil {
+				return why
+			}
+		}
+	}
+	return nil
+}
+
+func (r *request) checkClaim(i, j int, b *block) *Refusal {
+	c := b.claim
+	switch {
+	case c.reference != "" && !r.declares(c.reference):
+		if c.change {
+			why := refuse("messages.%d.content.%d: tool_addition/tool_removal references unknown tool '%s'", i, j, c.reference)
+			why.Code = "tool_reference_unresolved"
+			return why
+		}
+		return refuse("messages.%d.content.%d: Tool reference '%s' not found in available tools", i, j, c.reference)
+	case c.caller != "" && !r.anyBlock(func(o *block) bool { return o.isServerCall() && o.id == c.caller }):
+		return refuse("messages.%d.content.%d.%s.caller: source tool '%s' not found", i, j, b.typ, c.caller)
+	case b.typ == transport.TypeToolUse && c.toolset != "":
+		if r.anyBlock(func(o *block) bool {
+			return o.typ == transport.TypeToolResult && o.id == b.id && o.claim.toolset != c.toolset
+		}) {
+			return refuse("messages.%d.content.%d: the `tool_result` of a member of toolset '%s' must repeat its `toolset_name`", i, j, c.toolset)
+		}
+	}
+	return nil
+}
+
+// declares reports whether a tool of that name is in "tools" or was brought in
+// by a system message.
+func (r *request) declares(name string) bool {
+	if r.tools.find(name) != nil {
+		return true
+	}
+	return r.anyBlock(func(b *block) bool {
+		t := rawjson.Get(b.raw, "tool")
+		return b.typ == transport.TypeToolAddition && rawjson.GetString(rawjson.Get(t, "definition"), "name") == name
+	})
+}
+
+// checkCombinations refuses parts of a request that exclude each other
+// (reference §2.7).
+func (r *request) checkCombinations() *Refusal {
+	if why := r.checkServers(); why != nil {
+		return why
+	}
+	on, off := 0, 0
+	for _, m := range r.messages {
+		for j := range m.blocks {
+			if b := &m.blocks[j]; b.typ == transport.TypeDocument || b.typ == transport.TypeSearchResult {
+				if b.cited {
+					on++
+				} else {
+					off++
+				}
+			}
+		}
+	}
+	switch {
+	case on > 0 && off > 0:
+		return refuse("messages: citations must be enabled on all or none of the documents and search results in the request")
+	case on > 0 && r.outputConfig.Format != nil:
+		return refuse("output_config.format: citations can't be used together with a structured output format")
+	}
+	for i := range r.coded() {
+		t := &r.tools.tools[i]
+		if string(rawjson.Get(t.raw, "strict")) == "true" {
+			return refuse("tools.%d.custom: strict tools can't be called from code execution; remove strict or allowed_callers", i)
+		}
+		if r.toolChoice.DisableParallelToolUse {
+			return refuse("tool_choice.disable_parallel_tool_use: not supported together with tools that code execution calls")
+		}
+		if r.toolChoice.Type == "tool" && r.toolChoice.Name == t.name && !bytes.Contains(rawjson.Get(t.raw, "allowed_callers"), []byte(`"direct"`)) {
+			return refuse("tool_choice.tool: tool '%s' can't be called directly", t.name)
+		}
+	}
+	return nil
+}
+
+// coded yields the places of the client tools that code may call.
+func (r *request) coded() func(func(int) bool) {
+	return func(yield func(int) bool) {
+		if r.tools == nil {
+			return
+		}
+		for i := range r.tools.tools {
+			t := &r.tools.tools[i]
+			if t.typ == "custom" && bytes.Contains(rawjson.Get(t.raw, "allowed_callers"), []byte(`"code_execution_`)) && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// checkServers holds mcp_servers against the toolsets that use them: each
+// server needs one, and each toolset a server (row 102).
+func (r *request) checkServers() *Refusal {
+	used := map[string]int{}
+	if r.tools != nil {
+		for i := range r.tools.tools {
+			if t := &r.tools.tools[i]; t.typ == "mcp_toolset" {
+				used[rawjson.GetString(t.raw, "mcp_server_name")]++
+			}
+		}
+	}
+	for e := range rawjson.Elements(r.fields["mcp_servers"]) {
+		name := rawjson.GetString(e, "name")
+		if used[name] == 0 && !r.betas.has("mcp-client-2025-04-04") {
+			return refuse("MCP server '%s' is defined but not referenced by any mcp_toolset in tools.", name)
+		}
+		delete(used, name)
+	}
+	for name := range used {
+		return refuse("MCP server '%s' is referenced by an mcp_toolset in tools but not defined in mcp_servers.", name)
+	}
+	return nil
+}
