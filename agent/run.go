@@ -173,8 +173,8 @@ func (r *Run) Events() iter.Seq2[Event, error] {
 	}
 }
 
-// Result waits for the run to end, running it if nobody has asked for its
-// events, and returns what it came to. The result is never nil.
+// Result returns what the run came to. If nobody has asked for the run's events
+// it runs it first; else call it when they have ended. The result is never nil.
 func (r *Run) Result() (*Result, error) {
 	if r.start() {
 		r.run(func(Event) bool { return true })
