@@ -8,7 +8,7 @@ type passage struct {
 	file  uint32
 	start uint32 // first line, from 1
 	lines uint16
-	decl  uint32 // line of the declaration that it stands in; 0 if unknown
+	decl  uint32 // line of the declaration or heading that it stands under; 0 if unknown
 	terms uint16 // words in it
 }
 
@@ -48,7 +48,7 @@ func cut(text []byte, isCode bool, yield func(p passage, text []byte)) {
 		n := int(line - first)
 		indented := len(l) > 0 && bytes.IndexByte([]byte(" \t})]"), l[0]) >= 0 // or the end of a declaration
 		switch {
-		case blank && len(l) > 0 && !indented && n >= short:
+		case blank && len(l) > 0 && !indented && n >= short, !isCode && isHeading(l):
 			flush(i)
 			decl, lastDecl = 0, 0
 		case blank && n >= longLines, n >= maxLines:
@@ -57,13 +57,19 @@ func cut(text []byte, isCode bool, yield func(p passage, text []byte)) {
 				lastDecl, decl = decl, 0
 			}
 		}
-		if isCode && decl == 0 && !indented && isDeclaration(l) {
+		if decl == 0 && !indented && (isCode && isDeclaration(l) || !isCode && isHeading(l)) {
 			decl = line
 		}
 		blank = len(l) == 0
 		i = next
 	}
 	flush(len(text))
+}
+
+// isHeading knows the headings of Markdown and HTML.
+func isHeading(line []byte) bool {
+	text := bytes.TrimLeft(line, "#")
+	return len(text) < len(line) && len(text) > 0 && text[0] == ' ' || len(line) > 3 && line[0] == '<' && line[1] == 'h' && '1' <= line[2] && line[2] <= '6'
 }
 
 // isDeclaration knows the first lines of declarations in Go and its relatives.

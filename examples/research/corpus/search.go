@@ -231,6 +231,9 @@ func (x *index) refine(r *scored, q query, lines []string) {
 // declaredName cuts the first line of a declaration down to what it declares:
 // for a Go method, "(pc *persistConn) shouldRetryRequest".
 func declaredName(line string) string {
+	if isHeading([]byte(line)) {
+		return strings.TrimLeft(line, "# ")
+	}
 	_, rest, _ := strings.Cut(line, " ")
 	if strings.HasPrefix(rest, "(") {
 		receiver, name, _ := strings.Cut(rest, ") ")

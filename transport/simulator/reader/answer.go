@@ -21,6 +21,11 @@ const (
 // conclude answers from what was read, or says that the answer isn't there.
 func (s *study) conclude(why string) move {
 	groups := s.groups()
+	lead := ""
+	if len(groups) == 0 {
+		groups = s.partial()
+		lead = "Not found: nothing that I could search answers the whole question. This is what it says of what you name.\n\n"
+	}
 	if len(groups) == 0 {
 		return move{thinking: strings.TrimSpace(why + " Nothing that I read answers the question; guessing would be worse than saying so."), answer: say(s.notFound())}
 	}
@@ -32,6 +37,9 @@ func (s *study) conclude(why string) move {
 			return
 		}
 		out = append(out, statement{text: text})
+	}
+	if lead != "" {
+		add("%s", lead)
 	}
 	statements := 0
 	for i, g := range groups {
@@ -86,14 +94,31 @@ func (g *group) heading(p *page) string {
 
 // groups picks the paragraphs that answer the question, best group first.
 func (s *study) groups() []*group {
-	if !slices.ContainsFunc(s.paragraphs, func(p *paragraph) bool { return s.answered(p.matched) }) {
+	if !s.answerable() {
 		return nil
 	}
+	groups := s.pick(func(*paragraph) bool { return true })
+	return append(groups, s.linked(groups)...)
+}
+
+// answerable reports whether something that was read answers the question.
+func (s *study) answerable() bool {
+	return slices.ContainsFunc(s.paragraphs, func(p *paragraph) bool { return p.kind != isCode && s.answered(p.matched) })
+}
+
+// partial is what was read of a thing that the question names, where nothing
+// answers the whole of it.
+func (s *study) partial() []*group {
+	return s.pick(func(p *paragraph) bool { return p.isDoc && s.names(p.decl.name) })
+}
+
+// pick groups the best of the paragraphs that ok accepts.
+func (s *study) pick(ok func(*paragraph) bool) []*group {
 	var groups []*group
 	best, n := 0.0, 0
 	said := map[string]bool{}
 	for _, p := range s.paragraphs {
-		if p.kind == isCode {
+		if p.kind == isCode || !ok(p) {
 			continue
 		}
 		best = max(best, p.score)
@@ -118,9 +143,8 @@ func (s *study) groups() []*group {
 			n++
 		}
 	}
-	groups = append(groups, s.linked(groups)...)
 	for _, g := range groups {
-		if g.decl == nil {
+		if g.decl == nil || g.paragraphs[0].kind == isProse {
 			continue // paragraphs of prose have no order that matters: best first
 		}
 		slices.SortFunc(g.paragraphs, func(a, b *paragraph) int { return a.from - b.from })

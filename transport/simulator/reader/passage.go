@@ -28,7 +28,8 @@ const (
 	isCode
 )
 
-// declaration is a top-level declaration that was read at least in part.
+// declaration is a top-level declaration that was read at least in part; in
+// prose, a heading.
 type declaration struct {
 	file    string
 	line    int
@@ -83,6 +84,10 @@ func (c *cutter) run(from, to int) {
 		switch {
 		case trimmed == "" || isMarkup(trimmed) || isCommentLine(line) && stripComment(line) == "":
 			n++
+		case c.prose && isHeading(trimmed):
+			name := strings.TrimSpace(strings.Trim(tag.ReplaceAllString(trimmed, ""), "#"))
+			c.decl = &declaration{file: c.file, line: n, text: line, name: name, docFrom: n}
+			n++
 		case c.prose:
 			end := n + 1
 			for end <= to && !breaksProse(c.lines[end]) {
@@ -128,7 +133,7 @@ func (c *cutter) add(kind paragraphKind, from, to int) {
 	for n := from; n <= to; n++ {
 		p.lines = append(p.lines, c.lines[n])
 	}
-	if l := p.lines[0]; kind == isCode || l[0] == '\t' || indent(l) > 1 {
+	if l := p.lines[0]; c.prose || kind == isCode || l[0] == '\t' || indent(l) > 1 {
 		p.decl = c.decl
 	}
 	if last := p.lines[len(p.lines)-1]; kind == isCode && (strings.HasPrefix(last, "}") || strings.HasPrefix(last, ")")) {
@@ -242,8 +247,16 @@ func isMarkup(trimmed string) bool { return onlyMarkup.MatchString(trimmed) }
 
 var listItem = regexp.MustCompile(`^\s*(?:[-*+]|\d+[.)])\s`)
 
+// isHeading knows the headings of Markdown and HTML.
+func isHeading(trimmed string) bool {
+	level := len(trimmed) - len(strings.TrimLeft(trimmed, "#"))
+	return level > 0 && level < len(trimmed) && trimmed[level] == ' ' || heading.MatchString(trimmed)
+}
+
+var heading = regexp.MustCompile(`^<h[1-6]\b`)
+
 // breaksProse is true for lines that begin a paragraph of prose, or lie between two.
 func breaksProse(line string) bool {
 	l := strings.TrimSpace(line)
-	return l == "" || isMarkup(l) || strings.HasPrefix(l, "#") || listItem.MatchString(line)
+	return l == "" || isMarkup(l) || isHeading(l) || l[0] == '|' || listItem.MatchString(line)
 }

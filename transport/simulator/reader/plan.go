@@ -15,7 +15,7 @@ import (
 const (
 	maxRounds  = 7 // responses before the answer
 	maxHits    = 8 // passages asked of a search
-	maxReads   = 4 // places read at once
+	maxReads   = 5 // places read at once
 	maxFollow  = 3 // identifiers looked up at once
 	readBefore = 14
 	readAfter  = 46
@@ -203,10 +203,11 @@ func (s *study) acronymQuery() string {
 	})
 }
 
-// promising is true if one of the regions may answer the question.
+// promising is true if one of the regions may answer the question, or declares
+// what it names.
 func (s *study) promising(regions []region) bool {
 	for _, r := range regions {
-		if s.answered(r.matched) {
+		if r.named || s.answered(r.matched) {
 			return true
 		}
 	}

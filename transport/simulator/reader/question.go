@@ -20,16 +20,18 @@ type question struct {
 
 // term is a word to look for.
 type term struct {
-	word    string   // in lower case
-	show    string   // as the question has it
-	stems   []string // of the word and of what may stand for it; any of them is a match
-	short   string   // its usual abbreviation, or ""
-	acronym string   // initials that stand for it and its neighbours, or ""
-	weight  float64
-	weak    bool // counts where others match, never alone
-	ident   bool // an identifier: only the whole is a match
-	path    bool // part of a path: the file's path is a match too
-	absent  bool // a search said that no passage has it
+	word      string   // in lower case
+	show      string   // as the question has it
+	stems     []string // of the word and of what may stand for it; any of them is a match
+	short     string   // its usual abbreviation, or ""
+	acronym   string   // initials that stand for it and its neighbours, or ""
+	weight    float64
+	weak      bool   // counts where others match, never alone
+	ident     bool   // an identifier: only the whole is a match
+	name      string // of an identifier, without what qualifies it
+	path      bool   // part of a path: the file's path is a match too
+	qualifier bool   // of an identifier: "errors" in errors.Is
+	absent    bool   // a search said that no passage has it
 }
 
 // Weights of terms. What a question names literally says most of what it is about.
@@ -92,9 +94,9 @@ func parseQuestion(text string) question {
 				lower := strings.ToLower(strings.ReplaceAll(name, "_", ""))
 				switch {
 				case j < len(names)-1:
-					add(term{word: lower, weight: weightPath, path: true})
+					add(term{word: lower, weight: weightPath, path: true, qualifier: true})
 				default:
-					add(term{word: lower, show: word, weight: weightIdent, ident: true})
+					add(term{word: lower, show: word, name: name, weight: weightIdent, ident: true})
 				}
 			}
 		default:
@@ -249,6 +251,12 @@ func (q *question) match(text string) matched {
 		m |= q.compounds[stem]
 		return true
 	})
+	for i, t := range q.terms {
+		// "foo_bar" and "foobar" are other identifiers than FooBar.
+		if t.ident && i < 64 && m&(1<<i) != 0 && !strings.Contains(text, t.name) {
+			m &^= 1 << i
+		}
+	}
 	return m
 }
 
@@ -257,7 +265,7 @@ func (q *question) joinTerms() {
 	q.compounds = map[string]matched{}
 	for i, a := range q.terms {
 		for j, b := range q.terms {
-			if i == j || i > 63 || j > 63 || a.weak || b.weak {
+			if i == j || i > 63 || j > 63 || a.weak || b.weak || a.ident || b.ident {
 				continue
 			}
 			for _, first := range []string{a.word, a.short} {
@@ -292,6 +300,9 @@ func (q *question) answered(m matched) bool {
 	strong, found := 0.0, 0.0
 	n := 0
 	for i, t := range q.terms {
+		if t.qualifier && m&(1<<i) == 0 {
+			return false
+		}
 		if t.weak || t.path {
 			continue
 		}

@@ -47,7 +47,7 @@ func newStudy(q question, k kit, t transcript) *study {
 
 // Factors of a paragraph's score: how much its setting counts.
 const (
-	creditName   = 0.85 // a term only in the name of the declaration that it documents
+	creditName   = 0.85 // a term only in the heading, or in the name of the declaration that it documents
 	creditInside = 0.45 // or that it stands in
 	creditPath   = 0.75 // a term only in its file's path
 	creditLink   = 0.5  // of a place: it declares what was looked up
@@ -72,7 +72,7 @@ func (s *study) score(p *paragraph) {
 	bestSentence, close := s.density(p)
 	ownWeight := (s.weight(own) + bestSentence) / 2
 	credit := creditName
-	if p.decl != nil && !p.isDoc {
+	if p.decl != nil && !p.isDoc && p.kind != isProse {
 		credit = creditInside
 	}
 	base := ownWeight + credit*(s.weight(withName)-s.weight(own)) + creditPath*(s.weight(p.matched)-s.weight(withName))
@@ -193,7 +193,7 @@ func (s *study) pathTerms() matched {
 func (s *study) onTopic(file string) float64 {
 	for _, dir := range s.paths {
 		if strings.Contains("/"+file, "/"+dir+"/") {
-			return 1.3
+			return 1.6
 		}
 	}
 	return 1
@@ -280,7 +280,8 @@ type region struct {
 	rank     int
 	score    float64
 	matched  matched
-	link     bool // it declares an identifier that was looked up
+	link     bool // it declares an identifier that was looked up,
+	named    bool // or one that the question names
 }
 
 // regions ranks the places found, best first, without those that were read.
@@ -301,17 +302,20 @@ func (s *study) regions() []region {
 	for i := range out {
 		r := &out[i]
 		r.matched = s.match(r.text) | s.matchPath(r.file)
-		own, bestLine, named := s.match(r.text), 0.0, false
+		own, bestLine := s.match(r.text), 0.0
+		if s.onTopic(r.file) > 1 {
+			own |= s.pathTerms()
+		}
 		for line := range strings.Lines(r.text) {
 			bestLine = max(bestLine, s.weight(s.match(line)))
 			if declLine.MatchString(line) {
 				name := declaredName(strings.TrimRight(line, "\n"))
 				r.link = r.link || followed[name] && dirs[path.Dir(r.file)]
-				named = named || s.names(name)
+				r.named = r.named || s.names(name)
 			}
 		}
 		w := (s.weight(own)+bestLine)/2 + creditPath*(s.weight(r.matched)-s.weight(own))
-		if named {
+		if r.named {
 			w *= 1.5
 		}
 		if r.link {
