@@ -57,17 +57,22 @@ func (d *decoder) unknown(name string) {
 }
 
 func (d *decoder) record(raw []byte) Record {
-	if v := string(rawjson.Get(raw, "v")); v != recordVersion {
-		d.fail(fmt.Errorf("unknown version %q, this library reads 1: %s", v, newer))
-		return Record{}
-	}
-	r := Record{Kind: Kind(rawjson.GetString(raw, "kind"))}
+	var r Record
+	known := false
 	found := false // what the kind needs
 	var cut []string
 	var meta transport.Meta
-	for name, v := range rawjson.Members(raw) {
+	at := 0
+	for key, v := range rawjson.Fields(raw) {
+		name := string(key)
+		if at++; at <= 2 { // so that nothing is read before it is known how
+			if known = d.opening(at, name, v); d.err != nil {
+				return r
+			}
+			r.Kind = Kind(rawjson.Unquote(v))
+			continue
+		}
 		switch {
-		case name == "v", name == "kind":
 		case name == "time":
 			r.Time = d.time(v)
 		case r.Kind == KindRun && name == "limits":
@@ -98,13 +103,13 @@ func (d *decoder) record(raw []byte) Record {
 			r.Note = d.string(v)
 		case name == "data" && r.Kind.hasData():
 			r.Data = d.value(v)
-		case r.Kind.known():
+		default:
 			d.unknown(name)
 		}
 	}
 	switch {
-	case !r.Kind.known():
-		d.fail(fmt.Errorf("unknown kind %q: %s", r.Kind, newer))
+	case !known:
+		d.fail(errors.New(`"v" and "kind" are missing`))
 	case d.err != nil:
 		d.err = fmt.Errorf("%s record: %w", r.Kind, d.err)
 	case !found && r.Kind != KindRun && r.Kind != KindNote && r.Kind != KindSealed:
@@ -113,6 +118,20 @@ func (d *decoder) record(raw []byte) Record {
 		r.Response.Cut, r.Response.Meta = cut, meta
 	}
 	return r
+}
+
+// opening reads the members that a record begins with, and reports whether they
+// are complete.
+func (d *decoder) opening(at int, name string, v []byte) (complete bool) {
+	switch {
+	case at == 1 && name != "v", at == 2 && name != "kind":
+		d.fail(fmt.Errorf(`a record begins with "v" and "kind", not with %q`, name))
+	case at == 1 && string(v) != recordVersion:
+		d.fail(fmt.Errorf("unknown version %s, this library reads 1: %s", v, newer))
+	case at == 2 && !Kind(rawjson.Unquote(v)).known():
+		d.fail(fmt.Errorf("unknown kind %s: %s", v, newer))
+	}
+	return at == 2
 }
 
 // hasData reports whether records of the kind may have Data.

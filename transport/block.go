@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,14 @@ func ParseBlock(raw []byte) (Block, error) {
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
 		return Block{}, fmt.Errorf("content block: not a JSON object: %s", brief(raw))
 	}
+	return parseBlock(raw)
+}
+
+// parseBlock is ParseBlock for bytes already known to be valid JSON.
+func parseBlock(raw []byte) (Block, error) {
+	if raw[0] != '{' {
+		return Block{}, fmt.Errorf("content block: not a JSON object: %s", brief(raw))
+	}
 	b := newBlock(raw)
 	if b.typ == "" {
 		return Block{}, fmt.Errorf(`content block: no "type": %s`, brief(raw))
@@ -36,11 +45,19 @@ func ParseBlock(raw []byte) (Block, error) {
 
 // newBlock is ParseBlock for bytes already known to be a valid object.
 func newBlock(raw []byte) Block {
-	return Block{
-		raw:    raw[:len(raw):len(raw)],
-		typ:    internType(rawjson.Get(raw, "type")),
-		marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control")),
+	b := Block{raw: raw[:len(raw):len(raw)]}
+	for key, v := range rawjson.Fields(raw) {
+		if bytes.IndexByte(key, '\\') >= 0 { // nobody writes it so, but it is JSON
+			return Block{raw: b.raw, typ: internType(rawjson.Get(raw, "type")), marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control"))}
+		}
+		switch string(key) {
+		case "type":
+			b.typ = internType(v)
+		case "cache_control":
+			b.marked = !rawjson.IsNull(v)
+		}
 	}
+	return b
 }
 
 // Type is the block's wire type, for instance "text" or "tool_use".

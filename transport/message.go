@@ -89,7 +89,7 @@ func (m *Message) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// parseContent reads a message's content. It keeps raw.
+// parseContent reads a message's content, which is valid JSON. It keeps raw.
 func parseContent(raw []byte) ([]Block, error) {
 	raw = rawjson.Trim(raw)
 	switch {
@@ -103,7 +103,7 @@ func parseContent(raw []byte) ([]Block, error) {
 	case raw[0] == '[':
 		var blocks []Block
 		for e := range rawjson.Elements(raw) {
-			b, err := ParseBlock(e)
+			b, err := parseBlock(e)
 			if err != nil {
 				return nil, fmt.Errorf("content.%d: %w", len(blocks), err)
 			}
