@@ -37,7 +37,8 @@ type Options struct {
 	APIKey, AuthToken string
 
 	// HTTPClient sends the requests; nil means one of this Client's own, made for
-	// many long streams. Its Timeout would cut streams short: leave it 0.
+	// many long streams. Its Timeout would cut streams short: leave it 0. An error of
+	// its Transport that has a method Permanent() bool which says so is not retried.
 	HTTPClient *http.Client
 
 	// MaxRetries is how often a request is sent again after a failure that may pass;

@@ -70,9 +70,13 @@ func passes(err error) bool {
 			return s >= 500
 		}
 	}
-	var refusedBySelf *tls.CertificateVerificationError
+	var badCertificate *tls.CertificateVerificationError
+	var permanent interface{ Permanent() bool }
+	if errors.As(err, &badCertificate) || errors.As(err, &permanent) && permanent.Permanent() {
+		return false
+	}
 	var failed *connectionError
-	return inStream || errors.As(err, &failed) && !errors.As(err, &refusedBySelf)
+	return inStream || errors.As(err, &failed)
 }
 
 // responseError makes an error of a response whose status isn't 200.
