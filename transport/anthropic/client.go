@@ -44,8 +44,18 @@ type Options struct {
 	// MaxRetries is how often a request is sent again after a failure that may pass;
 	// 0 means 4, a negative number none.
 	MaxRetries int
-	// MaxRetryDelay caps the pause that the service asks for with Retry-After; 0
-	// means a minute.
+	// RetryBudget is how many retries all requests of the Client together may make in
+	// a burst; it fills up again with each success, and within a minute. 0 means 100, a
+	// negative number no limit.
+	RetryBudget int
+	// MaxRestarts is how often a response that broke off after some of it had been
+	// delivered may be begun anew, besides MaxRetries. The consumer of the events must
+	// then drop what it has shown at [transport.EventRestarted]. 0 means never.
+	MaxRestarts int
+	// NoPacing turns off the waiting for rate limits that are nearly used up.
+	NoPacing bool
+	// MaxRetryDelay caps the pause that the service asks for with Retry-After, and the
+	// waiting for rate limits; 0 means a minute.
 	MaxRetryDelay time.Duration
 	// HeaderTimeout is how long the service may take to begin its answer; 0 means 10
 	// minutes, a negative time no limit.
@@ -92,8 +102,12 @@ type Client struct {
 	log    *slog.Logger
 	trace  propagation.TextMapPropagator // nil for none
 
-	features      transport.Features
+	features transport.Features
+	budget   *retryBudget // nil: no limit
+	pacer    *pacer
+
 	maxRetries    int
+	maxRestarts   int
 	maxRetryDelay time.Duration
 	headerTimeout time.Duration
 	idleTimeout   time.Duration
@@ -127,7 +141,9 @@ func New(o Options) (*Client, error) {
 		http:          o.HTTPClient,
 		log:           o.Logger,
 		trace:         o.Propagator,
+		pacer:         newPacer(),
 		maxRetries:    orDefault(o.MaxRetries, 4),
+		maxRestarts:   o.MaxRestarts,
 		maxRetryDelay: cmp.Or(o.MaxRetryDelay, time.Minute),
 		headerTimeout: orDefault(o.HeaderTimeout, 10*time.Minute),
 		idleTimeout:   orDefault(o.IdleTimeout, 2*time.Minute),
@@ -135,6 +151,12 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Features != nil {
 		c.features = *o.Features
+	}
+	if n := orDefault(o.RetryBudget, 100); n > 0 {
+		c.budget = newRetryBudget(n)
+	}
+	if o.NoPacing {
+		c.pacer = nil
 	}
 	if c.http == nil {
 		c.http = newHTTPClient()

@@ -34,6 +34,14 @@ func (c *Client) retry(ctx context.Context, err error, attempts int) (time.Durat
 	if attempts > c.maxRetries || ctx.Err() != nil || !passes(err) {
 		return 0, false
 	}
+	return c.pauseAfter(err, attempts)
+}
+
+// pauseAfter returns the pause before the next attempt, if the budget has one.
+func (c *Client) pauseAfter(err error, attempts int) (time.Duration, bool) {
+	if c.budget != nil && !c.budget.take() {
+		return 0, false
+	}
 	var refused *transport.Error
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		return min(refused.RetryAfter, c.maxRetryDelay), true
@@ -48,13 +56,16 @@ func backoff(attempts int) time.Duration {
 	return d - time.Duration(rand.Float64()*float64(d)/4)
 }
 
+// delivered reports whether content had been delivered before the failure.
+func delivered(err error) bool {
+	var broken *transport.StreamError
+	return errors.As(err, &broken) && broken.Delivered
+}
+
 // passes reports whether the failure may be gone next time (reference §1.7).
 func passes(err error) bool {
 	var broken *transport.StreamError
 	inStream := errors.As(err, &broken)
-	if inStream && broken.Delivered {
-		return false
-	}
 	var refused *transport.Error
 	if errors.As(err, &refused) {
 		switch {

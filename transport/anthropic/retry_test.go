@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,15 +78,35 @@ func (b *replyBody) Close() error {
 	return nil
 }
 
-func (r *replies) client(o Options) *Client {
+func (r *replies) client(o Options) *Client { return clientOf(r.t, r, o) }
+
+func clientOf(t *testing.T, rt http.RoundTripper, o Options) *Client {
 	o.APIKey = "sk-secret"
-	o.HTTPClient = &http.Client{Transport: r}
+	o.HTTPClient = &http.Client{Transport: rt}
 	c, err := New(o)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return c
 }
+
+// lockedReplies is replies for many goroutines.
+type lockedReplies struct {
+	replies
+	mu sync.Mutex
+}
+
+func (r *lockedReplies) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	resp, err := r.replies.RoundTrip(req)
+	if resp != nil {
+		resp.Body = io.NopCloser(resp.Body)
+	}
+	return resp, err
+}
+
+func (r *lockedReplies) client(o Options) *Client { return clientOf(r.t, r, o) }
 
 const jsonHeader = "Content-Type: application/json\n"
 

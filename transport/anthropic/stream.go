@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"mime"
 	"net/http"
 	"slices"
@@ -47,14 +48,18 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			yield(transport.Event{}, fmt.Errorf("anthropic: %w", err))
 			return
 		}
-		x := exchange{client: c, call: messageCall(body, c.betaHeader(req)), yield: yield, began: time.Now()}
+		x := exchange{client: c, model: req.Model, call: messageCall(body, c.betaHeader(req)), yield: yield, began: time.Now()}
 		for {
+			if err := x.pace(ctx); err != nil {
+				yield(transport.Event{}, err)
+				return
+			}
 			x.attempts++
 			err := x.attempt(ctx)
 			if err == nil || x.stopped {
 				return
 			}
-			wait, again := c.retry(ctx, err, x.attempts)
+			wait, again := x.again(ctx, err)
 			if !again {
 				yield(transport.Event{}, withAttempts(err, x.attempts))
 				return
@@ -93,15 +98,40 @@ func messageCall(body *transport.Body, betas string) *call {
 // An exchange is one call of Stream.
 type exchange struct {
 	client *Client
+	model  string
 	call   *call
 	yield  func(transport.Event, error) bool
 
 	began    time.Time
 	attempts int
+	restarts int  // attempts that followed on a delivered part
 	stopped  bool // the caller wants no more events
 	shown    bool // events of this attempt have been yielded
 
 	meta transport.Meta
+}
+
+// pace waits while the rate limits are nearly used up.
+func (x *exchange) pace(ctx context.Context) error {
+	wait := min(x.client.pacer.wait(x.model), x.client.maxRetryDelay)
+	if wait <= 0 {
+		return nil
+	}
+	x.client.log.LogAttrs(ctx, slog.LevelDebug, "waiting for the rate limit", slog.String("model", x.model), slog.Duration("wait", wait))
+	return pause(ctx, wait)
+}
+
+// again reports whether the request is sent again after err, and after which
+// pause. What came after a delivered part is counted apart.
+func (x *exchange) again(ctx context.Context, err error) (time.Duration, bool) {
+	if !delivered(err) {
+		return x.client.retry(ctx, err, x.attempts-x.restarts)
+	}
+	if x.restarts >= x.client.maxRestarts || ctx.Err() != nil || !passes(err) {
+		return 0, false
+	}
+	x.restarts++
+	return x.client.pauseAfter(err, x.restarts)
 }
 
 // attempt sends the request once and yields what comes. It returns nil after a
@@ -115,6 +145,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 	defer a.close()
 	x.meta.RequestID = a.header.Get("Request-Id")
 	x.meta.RateLimit = rateLimit(a.header)
+	x.client.pacer.learn(x.model, x.meta.RateLimit, nil)
 	if mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); mediaType == "application/json" {
 		return x.whole(a.body)
 	}
@@ -155,6 +186,12 @@ func (x *exchange) pass(ev transport.Event) bool {
 	}
 	if ev.Response != nil {
 		ev.Response.Meta = x.finish()
+	}
+	if ev.Type == transport.EventMessageStop {
+		x.client.pacer.learn(x.model, nil, &ev.Response.Usage)
+		if x.client.budget != nil {
+			x.client.budget.success()
+		}
 	}
 	x.shown = true
 	x.stopped = !x.yield(ev, nil)
