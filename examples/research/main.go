@@ -18,13 +18,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
-	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
-	"github.com/whorl-go/whorl/examples/research/corpus"
-	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -34,19 +30,6 @@ import (
 const system = `You answer questions from the files that your tools search and read, or from the web if you have web tools. ` +
 	`Search first, then read around the best places before you answer; do independent searches and reads at once. ` +
 	`Support each statement with the place it rests on, as path:line. If the sources don't answer the question, say so.`
-
-// options are the program's flags.
-type options struct {
-	question string
-	dir      string
-	web      bool
-	pages    string
-	model    string
-	effort   string
-	maxSteps int
-	timeout  time.Duration
-	json     bool
-}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -64,33 +47,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "research:", explain(err, opts.model))
 		os.Exit(1)
 	}
-}
-
-func parseFlags(args []string, usage io.Writer) (options, error) {
-	var o options
-	f := flag.NewFlagSet("research", flag.ContinueOnError)
-	f.SetOutput(usage)
-	f.StringVar(&o.dir, "dir", "", "folder to search (default the Go source tree that `go env GOROOT` names)")
-	f.BoolVar(&o.web, "web", false, "use web search and web fetch; offline, over the pages of -pages. The folder is searched too only if -dir is given")
-	f.StringVar(&o.pages, "pages", "", "folder of pages for -web offline (default the doc folder of the Go source tree)")
-	f.StringVar(&o.model, "model", "claude-opus-5-5", "the model's id")
-	f.StringVar(&o.effort, "effort", "", "low, medium, high, xhigh or max (default the model's own)")
-	f.IntVar(&o.maxSteps, "max-steps", 30, "most model calls")
-	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "most time")
-	f.BoolVar(&o.json, "json", false, "print the events as JSON Lines; the last line is the result")
-	f.Usage = func() {
-		fmt.Fprintln(usage, `usage: research [flags] "question"`)
-		f.PrintDefaults()
-	}
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	o.question = strings.TrimSpace(strings.Join(f.Args(), " "))
-	if o.question == "" {
-		f.Usage()
-		return o, errors.New("there is no question; put it in quotes behind the flags")
-	}
-	return o, nil
 }
 
 // research asks the question and shows how the answer comes about.
@@ -136,41 +92,6 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 	}
 	show.Summary(result)
 	return err
-}
-
-// toolbox makes the tools that the flags ask for.
-func toolbox(opts options) ([]tools.Tool, func() error, error) {
-	var kit []tools.Tool
-	if opts.web {
-		kit = append(kit, tools.WebSearch{MaxUses: 8}, tools.WebFetch{MaxUses: 8, Citations: true, MaxContentTokens: 60_000})
-		if opts.dir == "" {
-			return kit, func() error { return nil }, nil
-		}
-	}
-	c, err := openCorpus(opts.dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	l := library{c}
-	traits := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}
-	kit = append(kit,
-		tools.Func("search_corpus", "Search the files of the corpus for words, in no order. Returns the best passages as path:line: text.", l.search, traits),
-		tools.Func("read_lines", "Read a range of lines of a file of the corpus, with line numbers.", l.read, traits),
-		tools.Func("list_files", "List the files of the corpus whose path matches a pattern.", l.list, traits),
-		tools.Func("calculate", "Compute an arithmetic expression exactly.", calculate, traits),
-	)
-	return kit, c.Close, nil
-}
-
-func openCorpus(dir string) (*corpus.Corpus, error) {
-	if dir != "" {
-		return corpus.Open(dir)
-	}
-	root, err := goRoot()
-	if err != nil {
-		return nil, err
-	}
-	return corpus.Open(root, "src", "doc")
 }
 
 // connect reaches the service that the environment names, or starts the simulator.

@@ -6,7 +6,43 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/examples/research/corpus"
+	"github.com/whorl-go/whorl/tools"
 )
+
+// toolbox makes the tools that the flags ask for.
+func toolbox(opts options) ([]tools.Tool, func() error, error) {
+	var kit []tools.Tool
+	if opts.web {
+		kit = append(kit, tools.WebSearch{MaxUses: 8}, tools.WebFetch{MaxUses: 8, Citations: true, MaxContentTokens: 60_000})
+		if opts.dir == "" {
+			return kit, func() error { return nil }, nil
+		}
+	}
+	c, err := openCorpus(opts.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	l := library{c}
+	traits := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}
+	kit = append(kit,
+		tools.Func("search_corpus", "Search the files of the corpus for words, in no order. Returns the best passages as path:line: text.", l.search, traits),
+		tools.Func("read_lines", "Read a range of lines of a file of the corpus, with line numbers.", l.read, traits),
+		tools.Func("list_files", "List the files of the corpus whose path matches a pattern.", l.list, traits),
+		tools.Func("calculate", "Compute an arithmetic expression exactly.", calculate, traits),
+	)
+	return kit, c.Close, nil
+}
+
+func openCorpus(dir string) (*corpus.Corpus, error) {
+	if dir != "" {
+		return corpus.Open(dir)
+	}
+	root, err := goRoot()
+	if err != nil {
+		return nil, err
+	}
+	return corpus.Open(root, "src", "doc")
+}
 
 // library is the folder that the agent's tools work on.
 type library struct{ corpus *corpus.Corpus }

@@ -142,6 +142,9 @@ func (s *study) firstLook() move {
 	return m
 }
 
+// pathText is the part of the question that names paths.
+func (s *study) pathText() string { return strings.Join(s.paths, " ") }
+
 // named lists the terms that matter, for thinking aloud.
 func (s *study) named() string {
 	words := s.words(func(t term) string {
@@ -280,6 +283,7 @@ func (s *study) followUp() move {
 	return m
 }
 
+// add adds a call with arguments that are given as names and values in turn.
 func (m *move) add(tool string, args ...any) {
 	input := []byte{'{'}
 	for i := 0; i+1 < len(args); i += 2 {
@@ -298,7 +302,7 @@ func (m *move) add(tool string, args ...any) {
 	m.calls = append(m.calls, toolCall{name: tool, input: append(input, '}')})
 }
 
-// addSearch adds a search that was not made before.
+// addSearch adds a search, unless it was made before.
 func (m *move) addSearch(s *study, query, under string) {
 	if query == "" {
 		return
@@ -310,20 +314,12 @@ func (m *move) addSearch(s *study, query, under string) {
 	if under != "" {
 		args = append(args, s.search.under, under)
 	}
-	before := len(m.calls)
 	m.add(s.search.name, args...)
-	added := string(m.calls[before].input)
-	for _, c := range m.calls[:before] {
-		if c.name == s.search.name && string(c.input) == added {
-			m.calls = m.calls[:before]
-			return
-		}
-	}
-	for _, c := range s.calls {
-		if c.name == s.search.name && string(c.input) == added {
-			m.calls = m.calls[:before]
-			return
-		}
+	last := len(m.calls) - 1
+	added := m.calls[last]
+	if slices.ContainsFunc(m.calls[:last], func(c toolCall) bool { return c.name == added.name && string(c.input) == string(added.input) }) ||
+		slices.ContainsFunc(s.calls, func(c call) bool { return c.name == added.name && string(c.input) == string(added.input) }) {
+		m.calls = m.calls[:last]
 	}
 }
 

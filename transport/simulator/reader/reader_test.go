@@ -125,6 +125,16 @@ func TestThinksAndSearchesWithTheToolsThatThereAre(t *testing.T) {
 	}
 }
 
+func TestOneSearchToolWithPlainText(t *testing.T) {
+	lookup := definition(t, `{"name":"lookup","description":"Looks things up.","input_schema":{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}}`)
+	responses := converse(t, "How many whorls has a shell?", []transport.ToolDefinition{lookup}, func(c transport.ToolCall) transport.Block {
+		return transport.ToolResult(c.ID, false, transport.Text("A shell has six whorls. Snails are slow."))
+	})
+	if text := responses[len(responses)-1].Text(); !strings.Contains(text, "A shell has six whorls.") {
+		t.Errorf("answer: %s", text)
+	}
+}
+
 func TestFailingTools(t *testing.T) {
 	lookup := definition(t, `{"name":"lookup","description":"Looks things up.","input_schema":{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}}`)
 	responses := converse(t, "How many whorls has a shell?", []transport.ToolDefinition{lookup}, func(c transport.ToolCall) transport.Block {

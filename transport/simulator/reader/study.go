@@ -2,6 +2,7 @@ package reader
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -28,13 +29,12 @@ func newStudy(q question, k kit, t transcript) *study {
 	}
 	s.acronyms(found.String())
 	s.weigh(t.counts)
-	names := make([]string, 0, len(t.opened))
-	for name := range t.opened {
-		names = append(names, name)
+	texts := t.opened
+	if k.read == nil && !k.webSearch {
+		texts = t.files // what the searches show is all there is
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		all := paragraphs(name, t.opened[name])
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		all := paragraphs(name, texts[name])
 		for _, p := range all {
 			s.score(p)
 		}
@@ -50,7 +50,6 @@ const (
 	creditName   = 0.85 // a term only in the heading, or in the name of the declaration that it documents
 	creditInside = 0.45 // or that it stands in
 	creditPath   = 0.75 // a term only in its file's path
-	creditLink   = 0.5  // of a place: it declares what was looked up
 )
 
 // score tells how likely it is that p answers the question, from 0: by how much
@@ -218,17 +217,6 @@ func isExported(name string) bool {
 	return unicode.IsUpper(first)
 }
 
-// mainFolders are the folders of the places that were read first.
-func (s *study) mainFolders() map[string]bool {
-	dirs := map[string]bool{}
-	for _, c := range s.calls {
-		if s.read != nil && c.name == s.read.name && len(dirs) < 2 {
-			dirs[path.Dir(c.arg(s.read.path))] = true
-		}
-	}
-	return dirs
-}
-
 // matchPath matches the folders and the name of a file.
 func (s *study) matchPath(file string) matched {
 	return s.match(strings.TrimSuffix(file, path.Ext(file)))
@@ -268,194 +256,6 @@ func explains(kind, text string) bool {
 		return conditions.MatchString(text)
 	case "why":
 		return reasons.MatchString(text)
-	}
-	return false
-}
-
-// region is a place that a search found: a passage's lines.
-type region struct {
-	file     string
-	from, to int
-	text     string
-	rank     int
-	score    float64
-	matched  matched
-	link     bool // it declares an identifier that was looked up,
-	named    bool // or one that the question names
-}
-
-// regions ranks the places found, best first, without those that were read.
-func (s *study) regions() []region {
-	byPassage := map[int]int{}
-	var out []region
-	for _, h := range s.hits {
-		i, ok := byPassage[h.passage]
-		if !ok || out[i].file != h.path {
-			byPassage[h.passage] = len(out)
-			out = append(out, region{file: h.path, from: h.line, to: h.line, text: h.text, rank: h.rank})
-			continue
-		}
-		out[i].from, out[i].to = min(out[i].from, h.line), max(out[i].to, h.line)
-		out[i].text += "\n" + h.text
-	}
-	followed, dirs := s.followed(), s.mainFolders()
-	for i := range out {
-		r := &out[i]
-		r.matched = s.match(r.text) | s.matchPath(r.file)
-		own, bestLine := s.match(r.text), 0.0
-		if s.onTopic(r.file) > 1 {
-			own |= s.pathTerms()
-		}
-		for line := range strings.Lines(r.text) {
-			bestLine = max(bestLine, s.weight(s.match(line)))
-			if declLine.MatchString(line) {
-				name := declaredName(strings.TrimRight(line, "\n"))
-				r.link = r.link || followed[name] && dirs[path.Dir(r.file)]
-				r.named = r.named || s.names(name)
-			}
-		}
-		w := (s.weight(own)+bestLine)/2 + creditPath*(s.weight(r.matched)-s.weight(own))
-		if r.named {
-			w *= 1.5
-		}
-		if r.link {
-			w += creditLink
-		}
-		r.score = w * w / (1 + 0.08*float64(r.rank)) * worth(r.file) * s.onTopic(r.file)
-		s.bestRegion = max(s.bestRegion, r.score)
-	}
-	out = slices.DeleteFunc(out, func(r region) bool { return s.hasRead(r) })
-	slices.SortStableFunc(out, func(a, b region) int { return cmp.Compare(b.score, a.score) })
-	// Of places that overlap, the better one stands for both.
-	var apart []region
-	for _, r := range out {
-		if !slices.ContainsFunc(apart, func(a region) bool {
-			return a.file == r.file && r.from <= a.to+readAfter && a.from <= r.to+readAfter
-		}) {
-			apart = append(apart, r)
-		}
-	}
-	return apart
-}
-
-func (s *study) hasRead(r region) bool {
-	for n := r.from; n <= r.to; n++ {
-		_, seen := s.files[r.file][n]
-		if _, opened := s.opened[r.file][n]; seen && !opened {
-			return false
-		}
-	}
-	return s.opened[r.file] != nil
-}
-
-// followed is the set of identifiers that were looked up because a text
-// referred to them: searches for one identifier that the question doesn't name.
-func (s *study) followed() map[string]bool {
-	names := map[string]bool{}
-	for _, c := range s.calls {
-		if s.search == nil || c.name != s.search.name {
-			continue
-		}
-		if name := c.arg(s.search.query); identifier.FindString(name) == name && !s.names(name) {
-			names[name] = true
-		}
-	}
-	return names
-}
-
-var called = regexp.MustCompile(`([\p{L}_][\p{L}\p{N}_]*)\(`)
-
-// references lists the functions that the best declaration calls and that were
-// not looked up, those that say most about the question first.
-func (s *study) references(most int) []string {
-	if len(s.paragraphs) == 0 {
-		return nil
-	}
-	known := s.followed()
-	for _, p := range s.paragraphs {
-		if p.decl != nil {
-			known[p.decl.name] = true
-		}
-	}
-	type reference struct {
-		name  string
-		score float64
-	}
-	var refs []reference
-	best := s.paragraphs[0].score
-	for _, p := range s.paragraphs {
-		if p.kind != isCode || p.decl == nil || !s.partOfBest(p, best) {
-			continue
-		}
-		// What is called where the question's words stand says something on it.
-		told := s.strong(s.commentBefore(p))
-		for _, line := range p.lines {
-			if declLine.MatchString(line) {
-				continue
-			}
-			for _, m := range called.FindAllStringSubmatch(line, -1) {
-				name := m[1]
-				if known[name] || builtin(name) || len(name) < 4 || !told && !s.strong(name) {
-					continue
-				}
-				known[name] = true
-				score := 1.0
-				if l := strings.TrimSpace(line); strings.HasPrefix(l, "if ") || strings.HasPrefix(l, "case ") || strings.HasPrefix(l, "return ") {
-					score = 2
-				}
-				if s.strong(name) {
-					score += 2
-				}
-				if score >= 2 {
-					refs = append(refs, reference{name, score})
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(refs, func(a, b reference) int { return cmp.Compare(b.score, a.score) })
-	var names []string
-	for _, r := range refs[:min(len(refs), most)] {
-		names = append(names, r.name)
-	}
-	return names
-}
-
-func (s *study) pathText() string { return strings.Join(s.paths, " ") }
-
-// strong reports whether text holds one of the words that the question turns on.
-func (s *study) strong(text string) bool { return s.match(text)&^s.weakTerms() != 0 }
-
-// commentBefore is the comment that stands right in front of p.
-func (s *study) commentBefore(p *paragraph) string {
-	for _, o := range s.paragraphs {
-		if o.file == p.file && o.to == p.from-1 && o.kind == isComment {
-			return strings.Join(o.lines, "\n")
-		}
-	}
-	return ""
-}
-
-// partOfBest is true for the paragraphs of declarations one of whose paragraphs
-// is about as good as the best of all, by name.
-func (s *study) partOfBest(p *paragraph, best float64) bool {
-	for _, o := range s.paragraphs {
-		if o.score < 0.6*best {
-			return false
-		}
-		if o.decl == p.decl && s.weight(s.match(p.decl.name)) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// builtin names functions that need no looking up.
-func builtin(name string) bool {
-	switch name {
-	case "append", "make", "panic", "print", "println", "recover", "string", "copy", "delete", "close", "func", "switch",
-		"return", "range", "errors", "Errorf", "Sprintf", "Printf", "Println", "Error", "Lock", "Unlock", "RLock", "RUnlock",
-		"while", "catch", "throw", "uintptr", "unsafe", "Pointer", "lock", "unlock", "getg", "Done", "Load", "Store", "String":
-		return true
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -82,7 +83,7 @@ func readTranscript(messages []transport.Message, k kit, open func(encrypted str
 		}
 		switch {
 		case k.search != nil && c.name == k.search.name:
-			t.takeSearch(c)
+			t.takeSearch(c, k.search)
 		case k.read != nil && c.name == k.read.name:
 			t.takeRead(c, k.read)
 		}
@@ -132,17 +133,25 @@ func resultText(content []byte) string {
 }
 
 var (
-	placeLine  = regexp.MustCompile(`^\s*([^\s:]+):(\d+):(?: |\t|$)(.*)$`)
+	placeLine  = regexp.MustCompile(`(?m)^\s*([^\s:]+):(\d+):(?: |\t|$)(.*)$`)
 	numberLine = regexp.MustCompile(`^ *(\d+)(?:\t|: ?| ?\| ?|→)(.*)$`)
 	wordCounts = regexp.MustCompile(`(?i)\b(?:each word|words|counts): (.*?)\.?$`)
 	wordCount  = regexp.MustCompile(`^(\S+) (\d+)$`)
 )
 
 // takeSearch takes lines of the form path:line: text, as grep prints them; groups
-// of them are apart by an empty line or by --.
-func (t *transcript) takeSearch(c call) {
+// of them are apart by an empty line or by --. A result without such a line is
+// a text of its own, named by the call.
+func (t *transcript) takeSearch(c call, u *toolUse) {
 	rank, in := 0, false
 	defer func() { t.passages++ }()
+	if result := jsonOrText(c.result); !placeLine.MatchString(result) {
+		name := fmt.Sprintf("%s(%q)", c.name, c.arg(u.query))
+		for i, line := range strings.Split(strings.TrimSpace(result), "\n") {
+			t.saw(name, i+1, line)
+		}
+		return
+	}
 	for line := range strings.Lines(jsonOrText(c.result)) {
 		line = strings.TrimRight(line, "\r\n")
 		if m := placeLine.FindStringSubmatch(line); m != nil {
