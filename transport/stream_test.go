@@ -319,3 +319,20 @@ func BenchmarkReadStream(b *testing.B) {
 		readAll(b, strings.NewReader(stream))
 	}
 }
+
+func BenchmarkReadStreamToolInput(b *testing.B) {
+	deltas := []string{`{"type":"input_json_delta","partial_json":""}`, `{"type":"input_json_delta","partial_json":"{\"text\":\""}`}
+	for range 1 << 20 / 32 {
+		deltas = append(deltas, `{"type":"input_json_delta","partial_json":"a line of a file, then another\\n"}`)
+	}
+	deltas = append(deltas, `{"type":"input_json_delta","partial_json":"\"}"}`)
+	stream := message(block(0, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`, deltas...))
+	if n := len(readAll(b, strings.NewReader(stream)).Content[0].Raw()); n < 1<<20 {
+		b.Fatalf("the input has %d bytes", n)
+	}
+	b.SetBytes(int64(len(stream)))
+	b.ReportAllocs()
+	for b.Loop() {
+		readAll(b, strings.NewReader(stream))
+	}
+}

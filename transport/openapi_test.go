@@ -1,0 +1,253 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// loadOpenAPI reads the service's own description: messages-openapi.json in the
+// folder WHORL_REFERENCE, or in ../shared/reference seen from the project's root.
+func loadOpenAPI(t *testing.T) any {
+	t.Helper()
+	dir := os.Getenv("WHORL_REFERENCE")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "reference")
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "messages-openapi.json"))
+	if err != nil {
+		t.Skipf("no description of the API: %v; set WHORL_REFERENCE", err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+var jsEscape = regexp.MustCompile(`\\u([0-9a-f]{4})`)
+
+// fullRequest makes a request that has something of everything, then changes it.
+func fullRequest(t *testing.T, change func(*Request)) *Request {
+	image, err := Image{Data: []byte("\x89PNG\r\n\x1a\n")}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pdf, err := Document{Data: []byte("%PDF-1.7"), Title: "T", Context: "C", Citations: true}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	passages, err := SearchResult{Source: "s", Title: "t", Texts: []string{"x"}, Citations: true}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := conversation(t, 4)
+	r.Messages = append(r.Messages,
+		Message{Role: RoleUser, Content: []Block{image, pdf, passages, ContainerUpload("file_1")}},
+		Message{Role: RoleAssistant, Content: []Block{
+			mustBlock(t, `{"type":"redacted_thinking","data":"d"}`),
+			mustBlock(t, `{"type":"tool_use","id":"toolu_1","name":"a","input":{"n":9007199254740993},"caller":{"type":"direct"}}`),
+			mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
+			mustBlock(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
+		}},
+		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", false, Text("x"), image), ToolResult("toolu_2", true, Text("no")), ToolResult("toolu_3", false)}},
+	)
+	r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 1, TTL: TTL1h}, {Part: PartSystem, Index: 1, TTL: TTL5m}, {Part: PartMessages, Index: 6, Block: 2}}
+	change(r)
+	return r
+}
+
+func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
+	doc := loadOpenAPI(t)
+	compiler := jsonschema.NewCompiler()
+	compiler.UseRegexpEngine(func(s string) (jsonschema.Regexp, error) {
+		return regexp.Compile(jsEscape.ReplaceAllString(s, `\x{$1}`)) // Go writes it another way
+	})
+	if err := compiler.AddResource("api.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema := func(name string) *jsonschema.Schema {
+		s, err := compiler.Compile("api.json#/components/schemas/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	create, count := schema("BetaCreateMessageParams"), schema("BetaCountMessageTokensParams")
+	check := func(t *testing.T, s *jsonschema.Schema, body *Body, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%v\n%s", err, body.Bytes())
+		}
+	}
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	half, k := 0.5, 3
+	block := func(role Role, blocks ...string) func(*Request) {
+		return func(r *Request) {
+			m := Message{Role: role}
+			for _, b := range blocks {
+				m.Content = append(m.Content, mustBlock(t, b))
+			}
+			r.Messages = append(r.Messages, m)
+		}
+	}
+	tool := func(defs ...string) func(*Request) {
+		return func(r *Request) {
+			for _, d := range defs {
+				r.Tools = append(r.Tools, mustTool(t, d))
+			}
+		}
+	}
+	cases := map[string]func(*Request){
+		"plain":             func(*Request) {},
+		"warming":           func(r *Request) { r.MaxTokens = 0 },
+		"automatic caching": func(r *Request) { r.CacheControl = &CacheControl{} },
+		"automatic 5m":      func(r *Request) { r.CacheControl = &CacheControl{TTL: TTL5m} },
+		"tool choice auto":  func(r *Request) { r.ToolChoice = &ToolChoice{Type: "auto", DisableParallelToolUse: true} },
+		"tool choice any":   func(r *Request) { r.ToolChoice = &ToolChoice{Type: "any"} },
+		"tool choice none":  func(r *Request) { r.ToolChoice = &ToolChoice{Type: "none"} },
+		"tool choice tool":  func(r *Request) { r.ToolChoice = &ToolChoice{Type: "tool", Name: "a"} },
+		"thinking adaptive": func(r *Request) { r.Thinking = &Thinking{Type: "adaptive", Display: "summarized"} },
+		"thinking updates":  func(r *Request) { r.Thinking = &Thinking{Type: "adaptive", Display: "updates"} },
+		"thinking bound":    func(r *Request) { r.Thinking = &Thinking{Type: "adaptive", BlockBinding: &BlockBinding{"drop_block"}} },
+		"thinking enabled":  func(r *Request) { r.Thinking = &Thinking{Type: "enabled", BudgetTokens: 1024, Display: "omitted"} },
+		"thinking disabled": func(r *Request) { r.Thinking = &Thinking{Type: "disabled"} },
+		"thinking between":  func(r *Request) { r.Thinking = &Thinking{Type: "between_tools"} },
+		"effort":            func(r *Request) { r.OutputConfig = &OutputConfig{Effort: "xhigh"} },
+		"format": func(r *Request) {
+			r.OutputConfig = &OutputConfig{Format: raw(`{"type":"json_schema","schema":{"type":"object"}}`)}
+		},
+		"task budget": func(r *Request) {
+			r.OutputConfig = &OutputConfig{TaskBudget: raw(`{"type":"tokens","total":60000,"remaining":41000}`)}
+		},
+		"stop sequences": func(r *Request) { r.StopSequences = []string{"<END>"} },
+		"metadata":       func(r *Request) { r.UserID = "u" },
+		"service tier":   func(r *Request) { r.ServiceTier = "standard_only" },
+		"speed":          func(r *Request) { r.Speed = "fast" },
+		"geo":            func(r *Request) { r.InferenceGeo = "us" },
+		"sampling":       func(r *Request) { r.Temperature, r.TopP, r.TopK = &half, &half, &k },
+		"container":      func(r *Request) { r.Container = raw(`"container_1"`) },
+		"skills": func(r *Request) {
+			r.Container = raw(`{"skills":[{"type":"anthropic","skill_id":"pdf","version":"latest"}]}`)
+		},
+		"context management": func(r *Request) {
+			r.ContextManagement = raw(`{"edits":[{"type":"clear_thinking_20251015","keep":"all"},{"type":"clear_tool_uses_20250919","keep":{"type":"tool_uses","value":3}}]}`)
+		},
+		"threshold": func(r *Request) {
+			r.ContextManagement = raw(`{"edits":[{"type":"compact_20260112","trigger":{"type":"input_tokens","value":150000}}]}`)
+		},
+		"compaction": func(r *Request) { r.Compaction = raw(`{"type":"summarize","instructions":"short"}`) },
+		"mcp": func(r *Request) {
+			r.MCPServers = raw(`[{"type":"url","url":"https://x.example","name":"s","authorization_token":"t"}]`)
+			tool(`{"type":"mcp_toolset","mcp_server_name":"s","default_config":{"enabled":true},"configs":{"f":{"defer_loading":true}}}`)(r)
+		},
+		"fallbacks":         func(r *Request) { r.Fallbacks = raw(`[{"model":"claude-opus-4-8","max_tokens":8000}]`) },
+		"default fallbacks": func(r *Request) { r.Fallbacks = raw(`"default"`) },
+		"diagnostics":       func(r *Request) { r.Diagnostics = &Diagnostics{PreviousMessageID: "msg_1"} },
+		"first diagnostics": func(r *Request) { r.Diagnostics = &Diagnostics{} },
+		"credit": func(r *Request) {
+			r.Extra = map[string]json.RawMessage{"fallback_credit_token": raw(`{"token":"t","mode":"strict"}`)}
+		},
+		"system message":  func(r *Request) { r.Messages = append(r.Messages, SystemText("x", false)) },
+		"passing message": func(r *Request) { r.Messages = append(r.Messages, SystemText("x", true)) },
+		"effort of a message": func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, OutputConfig: raw(`{"effort":"low"}`)})
+		},
+		"tool changes": func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{
+				AddTool("a"), RemoveTool("b"), DefineTool(mustTool(t, `{"name":"c","description":"d","input_schema":{"type":"object"}}`)),
+				mustBlock(t, `{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`),
+				mustBlock(t, `{"type":"tool_removal","tool":{"type":"mcp_toolset_reference","server_name":"s"}}`),
+			}})
+		},
+		"kinds of tools": tool(
+			`{"type":"custom","name":"c","description":"d","input_schema":{"type":"object"},"strict":true,"defer_loading":true,"eager_input_streaming":true,"input_examples":[{}],"allowed_callers":["direct"]}`,
+			`{"type":"bash_20250124","name":"bash"}`, `{"type":"text_editor_20250728","name":"str_replace_based_edit_tool","max_characters":10000}`,
+			`{"type":"memory_20250818","name":"memory"}`, `{"type":"computer_toolset_20260801","configs":{"zoom":{"enabled":false}}}`,
+			`{"type":"web_search_20250305","name":"web_search","max_uses":3,"allowed_domains":["x.example"],"user_location":{"type":"approximate","city":"Bern"}}`,
+			`{"type":"web_fetch_20260318","name":"web_fetch","citations":{"enabled":true},"max_content_tokens":9000}`,
+			`{"type":"code_execution_20260521","name":"code_execution"}`, `{"type":"tool_search_tool_bm25_20251119","name":"tool_search_tool_bm25"}`,
+			`{"type":"advisor_20260301","name":"advisor","model":"claude-fable-5"}`,
+			`{"type":"computer_20251124","name":"computer","display_width_px":800,"display_height_px":600}`),
+		"results of server tools": block(RoleAssistant,
+			`{"type":"web_fetch_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"web_fetch_result","url":"u","retrieved_at":null,"content":{"type":"document","source":{"type":"text","media_type":"text/plain","data":"x"}}}}`,
+			`{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"web_search_tool_result_error","error_code":"unavailable"}}`,
+			`{"type":"code_execution_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"code_execution_result","stdout":"","stderr":"","return_code":0,"content":[]}}`,
+			`{"type":"bash_code_execution_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"bash_code_execution_result","stdout":"","stderr":"","return_code":0,"content":[]}}`,
+			`{"type":"tool_search_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"tool_search_tool_search_result","tool_references":[{"type":"tool_reference","tool_name":"a"}]}}`,
+			`{"type":"advisor_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"advisor_result","text":"x"}}`,
+			`{"type":"mcp_tool_use","id":"mcptoolu_1","name":"f","server_name":"s","input":{}}`,
+			`{"type":"mcp_tool_result","tool_use_id":"mcptoolu_1","is_error":false,"content":[{"type":"text","text":"x"}]}`,
+			`{"type":"mcp_tool_listing","mcp_server_name":"s","tools":[{"name":"f","description":"d","input_schema":{}}]}`,
+			`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"},"trigger":{"type":"refusal","category":null}}`),
+		"compaction in the history": func(r *Request) {
+			r.Messages = append([]Message{{Role: RoleAssistant, Content: []Block{mustBlock(t, `{"type":"compaction","content":"c","signature":"s"}`)}}}, r.Messages...)
+			r.Breakpoints = nil
+		},
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			r := fullRequest(t, change)
+			for _, stream := range []bool{false, true} {
+				body, err := r.Body(stream)
+				check(t, create, body, err)
+			}
+			body, err := r.CountBody()
+			check(t, count, body, err)
+		})
+	}
+	t.Run("what was sent back of a response", func(t *testing.T) {
+		r, err := ParseResponse([]byte(`{"stop_reason":"end_turn","content":[{"type":"text","text":"x","citations":[` +
+			`{"type":"char_location","cited_text":"c","document_index":0,"document_title":null,"start_char_index":0,"end_char_index":1,"file_id":null}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		turn, _ := r.Replay()
+		body, err := fullRequest(t, func(r *Request) { r.Messages = append(r.Messages, turn) }).Body(true)
+		check(t, create, body, err)
+	})
+	t.Run("what the service doesn't know", func(t *testing.T) {
+		body, err := fullRequest(t, func(r *Request) { r.Extra = map[string]json.RawMessage{"nonsense": raw(`1`)} }).Body(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(body.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if create.Validate(v) == nil {
+			t.Error("the description takes anything; this test tests nothing")
+		}
+	})
+	t.Run("beta values", func(t *testing.T) {
+		all := fmt.Sprint(doc)
+		var needed []string
+		for _, change := range cases {
+			needed = append(needed, fullRequest(t, change).NeededBetas()...)
+		}
+		slices.Sort(needed)
+		if needed = slices.Compact(needed); len(needed) < 12 {
+			t.Errorf("only %q", needed)
+		}
+		for _, b := range needed {
+			if !strings.Contains(all, b) {
+				t.Errorf("the service doesn't know %s", b)
+			}
+		}
+	})
+}
