@@ -29,6 +29,7 @@ type answer struct {
 	prefix prefix
 	fault  Fault
 	turn   *Turn
+	base   []transport.Message // of the turn, without what was sent
 
 	begun      bool
 	content    []transport.Block // sent so far
@@ -37,11 +38,14 @@ type answer struct {
 	thinkToken int
 	web        webUsage
 	iterations int
-	input      int // summed over the iterations
-	stop       transport.StopReason
-	stopSeq    string
-	details    *transport.StopDetails
-	stopped    bool // nothing more may be sent
+	// iterationList is usage.iterations, if the response has them.
+	iterationList []transport.Iteration
+	diagnostics   []byte
+	input         int // summed over the iterations
+	stop          transport.StopReason
+	stopSeq       string
+	details       *transport.StopDetails
+	stopped       bool // nothing more may be sent
 }
 
 // webUsage counts server tool calls, for usage and for max_uses.
@@ -58,7 +62,14 @@ func (a *answer) run() *Refusal {
 		a.finish()
 		return nil
 	}
+	if a.r.compacts() {
+		a.sendSummary()
+		return nil
+	}
 	pending := a.r.pendingAtEnd()
+	if a.compactFirst() {
+		return nil
+	}
 	for i := 0; ; i++ {
 		if i == 0 && len(pending) > 0 {
 			a.begin()
@@ -113,8 +124,7 @@ func (a *answer) begin() {
 
 // messagesSoFar is the conversation with what was sent of this response.
 func (a *answer) messagesSoFar() []transport.Message {
-	n := len(a.r.messages)
-	list := a.turn.Messages[:n:n]
+	list := a.base[:len(a.base):len(a.base)]
 	if len(a.content) == 0 {
 		return list
 	}
@@ -427,7 +437,12 @@ func (a *answer) sendRaw(raw []byte) {
 	a.add(raw, EstimateTokens(len(raw)))
 }
 
-func (a *answer) finish() { a.out.finish(a) }
+func (a *answer) finish() {
+	if len(a.iterationList) > 0 && a.stop != transport.StopCompaction {
+		a.iterationList = append(a.iterationList, a.iteration("message", a.charge, a.outTokens))
+	}
+	a.out.finish(a)
+}
 
 // pendingAtEnd lists the server calls that wait for their results at the end of
 // the conversation: a paused turn, or one whose client calls were answered.

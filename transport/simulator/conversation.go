@@ -358,6 +358,9 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if len(t.pendingCalls()) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
 		return nil
 	}
+	if r.compacts() || t.blocks != nil && t.blocks[len(t.blocks)-1].typ == transport.TypeCompaction {
+		return nil
+	}
 	if !r.model.takes(r.model.Prefill) {
 		return refuse("This model does not support assistant message prefill. The conversation must end with a user message.")
 	}

@@ -116,6 +116,8 @@ const (
 	seedString = 0x94d049bb133111eb
 	seedScalar = 0xd6e8feb86659fd93
 	seedKey    = 0xa0761d6478bd642f
+
+	seedCleared = 0x2545f4914f6cdd1d
 )
 
 // mix joins two hashes; the order matters.

@@ -39,6 +39,7 @@ type block struct {
 	mark     transport.TTL   // its cache_control; empty for none
 	inner    []transport.TTL // marks on blocks inside it
 	text     textKind
+	summary  *summary  // of a compaction block; nil if it is not one of ours
 	signed   *thought  // of a thinking block; nil if its signature is not ours
 	result   bool      // answers a server tool's call
 	pictures []picture // images and PDFs in it
@@ -159,6 +160,10 @@ func (s *Server) readBlock(raw []byte) block {
 		}
 	case transport.TypeThinking:
 		b.signed, _ = s.sealer.verify(kindSignature, rawjson.Unquote(signature))
+	case transport.TypeCompaction:
+		if sum, ok := s.openSummary(&b); ok {
+			b.summary = &sum
+		}
 	case transport.TypeRedactedThinking:
 		b.signed, _ = s.sealer.verify(kindRedacted, rawjson.Unquote(data))
 	case transport.TypeImage, transport.TypeDocument, transport.TypeToolResult:

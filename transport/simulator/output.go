@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -31,6 +32,7 @@ func (a *answer) usage() transport.Usage {
 		InputTokens: int64(max(a.input, c.input)), CacheReadInputTokens: int64(c.read), CacheCreationInputTokens: int64(c.write5m + c.write1h),
 		CacheCreation:       transport.CacheCreation{Ephemeral5mInputTokens: int64(c.write5m), Ephemeral1hInputTokens: int64(c.write1h)},
 		OutputTokens:        int64(a.outTokens),
+		Iterations:          a.iterationList,
 		OutputTokensDetails: transport.OutputTokensDetails{ThinkingTokens: int64(a.thinkToken)},
 		ServerToolUse:       transport.ServerToolUsage{WebSearchRequests: int64(a.web.searches), WebFetchRequests: int64(a.web.fetches)},
 	}
@@ -78,6 +80,23 @@ func (a *answer) appendDetails(b []byte) []byte {
 	b = append(b, `,"output_tokens_details":{"thinking_tokens":`...)
 	b = strconv.AppendInt(b, int64(a.thinkToken), 10)
 	b = append(b, '}')
+	if a.iterationList != nil {
+		b = append(b, `,"iterations":[`...)
+		for i, it := range a.iterationList {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, `{"type":`+quote(it.Type)...)
+			if it.Model != "" {
+				b = append(b, `,"model":`+quote(it.Model)...)
+			}
+			b = fmt.Appendf(b, `,"input_tokens":%d,"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d,"output_tokens":%d,`+
+				`"cache_creation":{"ephemeral_5m_input_tokens":%d,"ephemeral_1h_input_tokens":%d}}`,
+				it.InputTokens, it.CacheCreationInputTokens, it.CacheReadInputTokens, it.OutputTokens,
+				it.CacheCreation.Ephemeral5mInputTokens, it.CacheCreation.Ephemeral1hInputTokens)
+		}
+		b = append(b, ']')
+	}
 	if a.web.searches+a.web.fetches > 0 {
 		b = append(b, `,"server_tool_use":{"web_search_requests":`...)
 		b = strconv.AppendInt(b, int64(a.web.searches), 10)
@@ -152,6 +171,9 @@ func (o *whole) finish(a *answer) {
 	b = a.appendStop(b)
 	b = append(b, `,"usage":`...)
 	b = append(b, a.usageJSON(true)...)
+	if cm := a.r.contextJSON(); cm != nil {
+		b = append(append(b, `,"context_management":`...), cm...)
+	}
 	b = append(a.appendExtras(b), '}')
 	h := o.w.Header()
 	h.Set("Content-Type", "application/json")
@@ -161,6 +183,9 @@ func (o *whole) finish(a *answer) {
 
 // appendExtras appends the members that only some requests get.
 func (a *answer) appendExtras(b []byte) []byte {
+	if a.diagnostics != nil {
+		b = append(append(b, `,"diagnostics":`...), a.diagnostics...)
+	}
 	if a.r.betas.has(betaBinding) {
 		b = append(b, `,"input_transformations":[`...)
 		for i, t := range a.r.changes {
@@ -288,6 +313,9 @@ func (s *stream) finish(a *answer) {
 	b := a.appendStop([]byte(`{"type":"message_delta","delta":{`))
 	b = append(b, `},"usage":`...)
 	b = append(b, a.deltaUsageJSON()...)
+	if cm := a.r.contextJSON(); cm != nil {
+		b = append(append(b, `,"context_management":`...), cm...)
+	}
 	s.event(transport.EventMessageDelta, append(b, '}'))
 	s.event(transport.EventMessageStop, []byte(`{"type":"message_stop"}`))
 	s.flush()

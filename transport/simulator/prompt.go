@@ -19,8 +19,15 @@ func (r *request) positions() []position {
 	h := mix(hashString(seedKey, r.model.ID), r.account)
 	tokens := 0
 	add := func(b *block, joins bool) {
-		h = mix(h, b.digest.ordered)
-		tokens += b.tokens
+		if r.cleared[b] {
+			h = mix(h, seedCleared)
+			if !b.isThinking() {
+				tokens += min(b.tokens, clearedTokens)
+			}
+		} else {
+			h = mix(h, b.digest.ordered)
+			tokens += b.tokens
+		}
 		list = append(list, position{hash: h, tokens: tokens, mark: b.mark, joins: joins,
 			fixed: b.isThinking() || b.text == textEmpty})
 	}
@@ -45,7 +52,11 @@ func (r *request) positions() []position {
 	}
 	h = mix(h, r.messageSalt())
 	var last transport.Role
-	for _, m := range r.messages {
+	from, at := r.lastCompaction()
+	for i, m := range r.messages {
+		if i < from {
+			continue // summed up by a compaction block further on
+		}
 		if m.role != last {
 			h = mix(h, hashString(seedKey, string(m.role)))
 			last = m.role
@@ -56,9 +67,12 @@ func (r *request) positions() []position {
 			}
 			continue
 		}
-		for i := range m.blocks {
-			b := &m.blocks[i]
-			joins := i > 0 && b.typ == m.blocks[i-1].typ &&
+		for j := range m.blocks {
+			b := &m.blocks[j]
+			if i == from && j < at {
+				continue
+			}
+			joins := j > 0 && b.typ == m.blocks[j-1].typ &&
 				(b.typ == transport.TypeToolUse || b.typ == transport.TypeToolResult)
 			add(b, joins)
 		}
@@ -74,6 +88,19 @@ func (r *request) positions() []position {
 		}
 	}
 	return list
+}
+
+// lastCompaction finds the last compaction block that the service made on its
+// own: all messages before it are no part of the prompt any more.
+func (r *request) lastCompaction() (message, block int) {
+	for i := len(r.messages) - 1; i > 0; i-- {
+		for j := range r.messages[i].blocks {
+			if r.messages[i].blocks[j].typ == transport.TypeCompaction {
+				return i, j
+			}
+		}
+	}
+	return 0, 0
 }
 
 // hidden reports whether m is a turn-scoped system message whose turn is over

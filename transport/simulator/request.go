@@ -32,6 +32,8 @@ type request struct {
 	fields       map[string][]byte // the members, as they came
 
 	merged  []turn           // see turns
+	cleared map[*block]bool  // by context editing
+	applied []applied        // edits; nil if the request has none
 	changes []transformation // what was made of thinking that doesn't fit
 }
 

@@ -95,6 +95,8 @@ type Server struct {
 	messages  *memo[*message]
 	toolLists *memo[*toolList]
 	systems   *memo[systemPrompt]
+
+	fingerprints *memo[*fingerprint]
 }
 
 // New makes a Server.
@@ -113,6 +115,7 @@ func New(opts Options) *Server {
 		opts: opts, now: opts.Now, sealer: newSealer(secret),
 		cache:    promptCache{rule: opts.Lookback, entries: map[uint64]entry{}, sweepAt: 1 << 16},
 		messages: newMemo[*message](256 << 20), toolLists: newMemo[*toolList](32 << 20), systems: newMemo[systemPrompt](32 << 20),
+		fingerprints: newMemo[*fingerprint](32 << 20),
 	}
 	if opts.Pages != nil {
 		base := opts.PagesURL
@@ -255,6 +258,9 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 			return p, nil, why
 		}
 	}
+	if why := s.checkCompaction(r); why != nil {
+		return p, nil, why
+	}
 	p, changes, why := s.checkThinking(r)
 	if why != nil {
 		return p, nil, why
@@ -267,6 +273,9 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	if why := r.checkSchemas(); why != nil {
+		return p, nil, why
+	}
+	if why := r.editContext(); why != nil {
 		return p, nil, why
 	}
 	positions := r.positions()
@@ -312,7 +321,9 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 	}
 	a.number = hashString(seedKey, a.id)
 	a.turn = s.newTurn(r, positions)
+	a.base = a.turn.Messages
 	s.setLimits(w.Header(), start)
+	a.diagnostics = s.diagnose(r, a.id, positions)
 	if r.stream {
 		a.out = newStream(w, ex.RequestID, a.number, fault)
 	} else {
@@ -344,7 +355,7 @@ func (s *Server) newTurn(r *request, positions []position) *Turn {
 	t.Messages = make([]transport.Message, len(r.messages), len(r.messages)+1)
 	t.Seed = s.opts.Seed
 	for i, m := range r.messages {
-		t.Messages[i] = m.transport
+		t.Messages[i] = r.shown(m)
 		if i == 0 {
 			for j := range m.blocks {
 				t.Seed = mix(t.Seed, m.blocks[j].digest.value)
@@ -387,8 +398,19 @@ func (s *Server) serveCount(w http.ResponseWriter, req *http.Request, account ui
 	if n := len(positions); n > 0 {
 		tokens = positions[n-1].tokens
 	}
+	type edited struct {
+		OriginalInputTokens int `json:"original_input_tokens"`
+	}
+	var original *edited
+	if r.applied != nil {
+		original = &edited{tokens}
+		for _, e := range r.applied {
+			original.OriginalInputTokens += e.ClearedInputTokens
+		}
+	}
 	writeJSON(w, struct {
-		InputTokens int `json:"input_tokens"`
-	}{tokens})
+		InputTokens       int     `json:"input_tokens"`
+		ContextManagement *edited `json:"context_management,omitempty"`
+	}{tokens, original})
 	return nil
 }

@@ -36,6 +36,10 @@ func (r *request) startPrefix() prefix {
 }
 
 func (p *prefix) add(role transport.Role, b *block) {
+	if b.summary != nil {
+		p.hash, p.role, p.thought = b.summary.Prefix, b.summary.Role, b.summary.Thought
+		return
+	}
 	if b.isThinking() {
 		if b.signed != nil {
 			p.thought = b.signed.ID

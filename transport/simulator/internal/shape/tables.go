@@ -705,7 +705,7 @@ var objects = map[string]object{
 	"RequestCompactionBlock": closed(
 		may("cache_control", orNull{tagged{{"ephemeral", ref("CacheControlEphemeral")}}}),
 		may("content", orNull{str{}}),
-		may("encrypted_content", beta{"task-budgets-2026-03-13", orNull{str{}}}),
+		may("encrypted_content", beta{"task-budgets-2026-03-13 compact-2026-01-12", orNull{str{}}}),
 		may("signature", beta{"compact-2026-09-04", orNull{str{}}}),
 		may("tool_changes", beta{"inline-tools-2026-09-15", orNull{list{of: tagged{{"tool_addition", ref("RequestToolAdditionBlock")}, {"tool_removal", ref("RequestToolRemovalBlock")}}}}}),
 		need("type", is("compaction")),

@@ -22,7 +22,9 @@ var roots = []string{"BetaCreateMessageParams", "BetaCountMessageTokensParams"}
 // overrides replace shapes where the service is known to differ from its
 // document, or checks at another place in other words.
 var overrides = map[string]string{
-	"RequestTextBlock.text": `str{}`, // empty text has a message of its own (rows 42 to 44)
+	// The threshold form of compaction carries it without task budgets (reference §3.2).
+	"RequestCompactionBlock.encrypted_content": `beta{"task-budgets-2026-03-13 compact-2026-01-12", orNull{str{}}}`,
+	"RequestTextBlock.text":                    `str{}`, // empty text has a message of its own (rows 42 to 44)
 }
 
 // own are tags of the simulator's: a block type that no client knows, for tests
