@@ -62,7 +62,7 @@ func Open(path string, opts *Options) (*Store, error) {
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
 	s := &Store{turn: make(chan struct{}, 1)}
-	s.Translate, s.Chunks = translate, true
+	s.Translate = translate
 	var err error
 	if s.Write, err = sql.Open("sqlite", name); err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"iter"
+	"slices"
 
 	"github.com/whorl-go/whorl/memory"
 )
@@ -49,8 +50,8 @@ func (d *DB) parts(ctx context.Context, id string, from int) ([]part, error) {
 	return parts, nil
 }
 
-// Load implements [memory.Store]. No connection is in use while a record is
-// yielded: the rows are read in batches.
+// Load implements [memory.Store]. The rows are read in batches, the next one
+// while one is decoded. No connection is held by a caller that is slow.
 func (d *DB) Load(ctx context.Context, id string, from int) iter.Seq2[memory.Record, error] {
 	return func(yield func(memory.Record, error) bool) {
 		parts, err := d.parts(ctx, id, max(0, from))
@@ -58,28 +59,74 @@ func (d *DB) Load(ctx context.Context, id string, from int) iter.Seq2[memory.Rec
 			yield(memory.Record{}, d.fail(id, err))
 			return
 		}
-		for _, p := range parts {
-			for p.first < p.upto {
-				rows, err := d.batch(ctx, p)
-				if err == nil && len(rows) == 0 {
-					err = &memory.RecordError{Record: p.first, Err: errors.New("it is missing")}
-				}
-				for i := 0; i < len(rows) && err == nil; i++ {
-					var r memory.Record
-					if r, err = rows[i].decode(); err != nil {
-						err = &memory.RecordError{Record: p.first + i, Err: err}
-					} else if !yield(r, nil) {
-						return
-					}
-				}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		next := d.fetch(ctx, parts, 64)
+		defer func() { <-next }() // nothing of it is left behind
+		for {
+			b := <-next
+			next = d.fetch(ctx, b.rest, b.limit)
+			for i := range b.rows {
+				r, err := b.rows[i].decode()
 				if err != nil {
-					yield(memory.Record{}, d.fail(id, err))
+					yield(memory.Record{}, d.fail(id, &memory.RecordError{Record: b.first + i, Err: err}))
+					cancel()
 					return
 				}
-				p.first += len(rows)
+				if !yield(r, nil) {
+					cancel()
+					return
+				}
+			}
+			if b.err != nil {
+				yield(memory.Record{}, d.fail(id, b.err))
+			}
+			if b.err != nil || len(b.rest) == 0 {
+				return
 			}
 		}
 	}
+}
+
+// A batch is some rows of a session, and where the others are.
+type batch struct {
+	first int // position of the first row
+	rows  []Row
+	rest  []part
+	limit int   // how many rows the next batch may have
+	err   error // what came instead of the rest
+}
+
+// fetch reads a batch of at most limit rows in the background. Its channel gives
+// it, or nothing if there are no parts.
+func (d *DB) fetch(ctx context.Context, parts []part, limit int) <-chan batch {
+	out := make(chan batch, 1)
+	if len(parts) == 0 {
+		close(out)
+		return out
+	}
+	go func() {
+		defer close(out)
+		p := parts[0]
+		b := batch{first: p.first}
+		if b.rows, b.err = d.rows(ctx, p, limit); b.err == nil && len(b.rows) == 0 {
+			b.err = &memory.RecordError{Record: p.first, Err: errors.New("it is missing")}
+		}
+		b.limit = limit
+		if len(b.rows) == limit {
+			b.limit = min(2*limit, maxBatch)
+		} else if len(b.rows) > 0 {
+			b.limit = len(b.rows) // they were large
+		}
+		if b.err == nil {
+			b.rest = slices.Clone(parts)
+			if b.rest[0].first += len(b.rows); b.rest[0].first == p.upto {
+				b.rest = b.rest[1:]
+			}
+		}
+		out <- b
+	}()
+	return out
 }
 
 func (r Row) decode() (memory.Record, error) {
@@ -89,33 +136,37 @@ func (r Row) decode() (memory.Record, error) {
 	return memory.ParseRecord(r.Data)
 }
 
-// batchBytes is how much of a session is in memory undecoded.
-const batchBytes = 1 << 20
+// A batch ends after the row that fills it. A server may send all that was asked
+// for before it hears that, so not more is asked for than is likely to fit.
+const (
+	batchBytes = 1 << 20
+	maxBatch   = 1024 // rows
+)
 
-// batch reads rows from the beginning of a part.
-func (d *DB) batch(ctx context.Context, p part) ([]Row, error) {
-	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT id, sum, data FROM records WHERE id >= ? AND id < ? ORDER BY id"),
-		Key(p.key, p.first), Key(p.key, p.upto))
+// rows reads rows from the beginning of a part.
+func (d *DB) rows(ctx context.Context, p part, limit int) ([]Row, error) {
+	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT id, sum, data FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"),
+		Key(p.key, p.first), Key(p.key, p.upto), limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var batch []Row
+	var list []Row
 	for size := 0; size < batchBytes && rows.Next(); {
 		var id, sum int64
 		var r Row
 		if err := rows.Scan(&id, &sum, &r.Data); err != nil {
 			return nil, err
 		}
-		if want := p.first + len(batch); id != Key(p.key, want) {
+		if want := p.first + len(list); id != Key(p.key, want) {
 			break // the next batch begins with what is missing
 		}
 		r.Sum = uint32(sum)
-		batch = append(batch, r)
+		list = append(list, r)
 		size += len(r.Data) + 64
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read from record %d: %w", p.first+len(batch), err)
+		return nil, fmt.Errorf("read from record %d: %w", p.first+len(list), err)
 	}
-	return batch, nil
+	return list, nil
 }

@@ -30,9 +30,6 @@ type DB struct {
 	// ForUpdate locks the rows that a SELECT finds until the transaction ends, where
 	// transactions that write run side by side.
 	ForUpdate string
-	// Chunks says that Load may ask for many records in one row, as
-	// SELECT count(*), joined sums, joined data. It is worth it where a row is dear.
-	Chunks bool
 	// Translate wraps a driver's error in the one of package memory that it means.
 	Translate func(error) error
 }
