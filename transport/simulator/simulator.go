@@ -352,16 +352,16 @@ func (s *Server) newTurn(r *request, positions []position) *Turn {
 		}
 		t.System += textOf(r.system[i].raw)
 	}
-	t.Messages = make([]transport.Message, len(r.messages), len(r.messages)+1)
 	t.Seed = s.opts.Seed
-	for i, m := range r.messages {
-		t.Messages[i] = r.shown(m)
-		if i == 0 {
-			for j := range m.blocks {
-				t.Seed = mix(t.Seed, m.blocks[j].digest.value)
-			}
-		}
+	for j := range r.messages[0].blocks {
+		t.Seed = mix(t.Seed, r.messages[0].blocks[j].digest.value)
 	}
+	from, at := r.lastCompaction()
+	t.Messages = make([]transport.Message, 0, len(r.messages)-from+1)
+	for _, m := range r.messages[from:] {
+		t.Messages = append(t.Messages, r.shown(m))
+	}
+	t.Messages[0].Content = t.Messages[0].Content[min(at, len(t.Messages[0].Content)):]
 	if n := len(positions); n > 0 {
 		t.PromptTokens = positions[n-1].tokens
 	}
