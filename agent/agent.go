@@ -65,6 +65,18 @@ type Options struct {
 	// lease. It does not matter for logs without a store.
 	Lease time.Duration
 
+	// Reminder, if not nil, is asked before each model call for a text of the moment:
+	// the time, what is left to do, what was noted elsewhere. It goes behind all that
+	// was sent, so that it costs no cache miss: as a passing system message where the
+	// model takes one, else as a user's text. "" adds nothing.
+	Reminder func(context.Context, Status) string
+
+	// Models correct and extend what is known of models, prices above all.
+	Models []transport.Model
+	// Budget bounds what the agent's runs cost, and those of the sub-agents that they
+	// call; nil for no bound.
+	Budget *Budget
+
 	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
 	// end of each run, and at debug level each model call and tool call, with the ids
 	// of the trace that they belong to; nil for none.
@@ -117,7 +129,7 @@ func New(opts Options) (*Agent, error) {
 		return nil, errors.New("agent: Options.Model is empty; give a model's id such as claude-opus-5-5")
 	}
 	set(&r.MaxTokens, opts.MaxTokens)
-	a.model, _ = transport.LookupModel(r.Model)
+	a.model, _ = transport.LookupModel(r.Model, opts.Models...)
 	a.features = transport.FeaturesOf(opts.Client)
 	if r.MaxTokens == 0 {
 		r.MaxTokens = defaultMaxTokens(r.Model)
@@ -215,12 +227,17 @@ func (a *Agent) Request(log *memory.Log) *transport.Request {
 		}
 	}
 	if r.CacheControl == nil && r.Breakpoints == nil {
-		r.Breakpoints = breakpoints(prompt{
-			model: a.model, tools: r.Tools, system: r.System, messages: r.Messages,
-			sends: s.Sends, now: time.Now(), long: a.features.LongCache,
-		}, a.opts.Cache)
+		r.Breakpoints = breakpoints(a.prompt(&r, s), a.opts.Cache)
 	}
 	return &r
+}
+
+// prompt is what the planner has to know of a request.
+func (a *Agent) prompt(r *transport.Request, s memory.State) prompt {
+	return prompt{
+		model: a.model, tools: r.Tools, system: r.System, messages: r.Messages,
+		sends: s.Sends, now: time.Now(), long: a.features.LongCache,
+	}
 }
 
 // containerOf is the id of the container that the newest response used, quoted:

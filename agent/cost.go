@@ -33,14 +33,8 @@ func (c Cost) add(d Cost, first bool) Cost {
 	return Cost{USD: c.USD + d.USD, Known: c.Known && d.Known}
 }
 
-// costOf is what a response costs at the prices of the model that answered.
-func costOf(req *transport.Request, resp *transport.Response) Cost {
-	m, ok := transport.LookupModel(resp.Model)
-	if !ok {
-		if m, ok = transport.LookupModel(req.Model); !ok {
-			return Cost{}
-		}
-	}
-	usd, known := m.Cost(resp.Usage)
-	return Cost{USD: usd, Known: known}
+// costOf is what a response costs; own corrects and extends the table of prices.
+func costOf(req *transport.Request, resp *transport.Response, own ...transport.Model) Cost {
+	cost, _ := priceResponse(resp, req.Model, own)
+	return cost
 }

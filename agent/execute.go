@@ -83,6 +83,9 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}
+	if turnedOff(r.log, c.Name) {
+		return nil, fmt.Sprintf("The tool %q has been taken away; it can't be called any more.", c.Name), nil
+	}
 	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly {
 		return nil, unknownOutcome, nil
 	}

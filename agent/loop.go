@@ -82,7 +82,14 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 			return &ConditionError{Reason: reason}
 		}
 	}
-	req := r.agent.Request(r.log)
+	if err := r.remind(ctx); err != nil {
+		return err
+	}
+	req, held, err := r.afford(ctx)
+	if err != nil {
+		return err
+	}
+	defer held.release()
 	step := r.result.Steps + 1
 	if !emit(Event{Type: EventStep, Step: step}) {
 		return ErrStopped
@@ -90,7 +97,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	chat := r.startChat(ctx, req)
 	resp, err := r.stream(chat, req, func(ev transport.Event) bool {
 		r.sawEvent(chat, ev.Type)
-		if ev.Type == transport.EventContentBlockStop && !ev.Cut {
+		if ev.Type == transport.EventContentBlockStop && !ev.Cut && r.lastStep == nil {
 			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
 				return false
 			}
@@ -99,15 +106,19 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	})
 	r.endChat(chat, req, resp, err)
 	if err != nil {
-		return r.interrupted(ctx, err)
+		return r.interrupted(ctx, held, err)
 	}
+	cost := costOf(req, resp, r.agent.opts.Models...)
+	held.spend(resp)
 	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp, Data: sentWith(req)}); err != nil {
 		return err
 	}
-	cost := costOf(req, resp)
 	r.count(resp, cost)
 	if !emit(Event{Type: EventResponse, Step: step, Response: resp, Cost: cost, Took: resp.Meta.Duration}) {
 		return ErrStopped
+	}
+	if r.lastStep != nil {
+		return r.endOfBudget(ctx)
 	}
 	return nil
 }
@@ -129,14 +140,20 @@ func (r *Run) stream(ctx context.Context, req *transport.Request, emit func(tran
 }
 
 // interrupted keeps what had come of a response that will not be completed. It
-// is no message: half a response can't be sent back.
-func (r *Run) interrupted(ctx context.Context, err error) error {
+// is no message: half a response can't be sent back. What is known of its cost
+// is counted.
+func (r *Run) interrupted(ctx context.Context, held *hold, err error) error {
 	var cut *transport.StreamError
 	if !errors.As(err, &cut) || cut.Partial == nil {
 		return err
 	}
+	held.spend(cut.Partial)
+	cost := costOf(&r.agent.request, cut.Partial, r.agent.opts.Models...)
+	cost.Known = false
+	r.result.Cost = r.result.Cost.add(cost, r.result.Steps == 0)
+	r.result.Usage = r.result.Usage.Add(cut.Partial.Usage)
 	r.say(cut.Partial.Text(), false)
-	note := memory.Record{Kind: memory.KindNote, Note: "interrupted", Data: cut.Partial.Raw()}
+	note := memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: cut.Partial.Raw()}
 	return errors.Join(err, r.append(ctx, note))
 }
 

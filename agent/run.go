@@ -32,6 +32,7 @@ type Run struct {
 	observed runObservation
 	eager    eager
 	news     chan progress // from running tools
+	lastStep *BudgetError  // the budget allows one step more, for the answer
 	text     []string      // of the responses of the newest turn segment chain
 }
 
@@ -110,7 +111,7 @@ func (r *Run) recall() {
 		case memory.KindRun:
 			r.result, r.text = Result{Log: r.log}, nil
 		case memory.KindResponse:
-			r.count(rec.Response, costOf(&r.agent.request, rec.Response))
+			r.count(rec.Response, costOf(&r.agent.request, rec.Response, r.agent.opts.Models...))
 		}
 	}
 }
@@ -201,7 +202,7 @@ func (r *Run) run(emit func(Event) bool) {
 		ctx, cancel = context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
 	}
 	defer cancel()
-	ctx = r.startRun(ctx)
+	ctx = WithBudget(r.startRun(ctx), r.agent.opts.Budget)
 	r.result.Log = r.log
 	defer func() {
 		// A panic is a bug of this package or of the consumer: it goes on its way, but

@@ -24,8 +24,9 @@ const scope = "github.com/whorl-go/whorl/agent"
 type telemetry struct {
 	tracer  trace.Tracer
 	metrics *metrics
-	content *TraceContent // nil if content stays out of spans
-	logger  *slog.Logger  // nil for none
+	content *TraceContent     // nil if content stays out of spans
+	logger  *slog.Logger      // nil for none
+	models  []transport.Model // prices of the user's own
 
 	// What is the same for all model calls of the agent.
 	requestModel string
@@ -44,6 +45,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		tracer:  tp.Tracer(scope, trace.WithSchemaURL(semconvSchemaURL)),
 		metrics: newMetrics(opts.MeterProvider),
 		content: opts.TraceContent,
+		models:  opts.Models,
 
 		requestModel: req.Model,
 		chatName:     opChat + " " + req.Model,
@@ -278,7 +280,7 @@ func (t *telemetry) describeChat(span trace.Span, req *transport.Request, resp *
 		span.SetAttributes(attribute.Float64(keyTokenRate, rate))
 	}
 	setUsage(span, resp.Usage)
-	setCost(span, costOf(req, resp))
+	setCost(span, costOf(req, resp, t.models...))
 	if miss := cacheMissOf(resp); miss.Type != "" {
 		span.SetAttributes(attribute.String(keyCacheMissReason, miss.Type))
 		if miss.Tokens > 0 {

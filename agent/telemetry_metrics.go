@@ -126,7 +126,7 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request
 	m.tokens.Record(ctx, u.OutputTokens, t.model(resp.Model, attribute.String(keyTokenType, "output")))
 	m.cacheTokens.Add(ctx, u.CacheReadInputTokens, t.model(resp.Model, attribute.String(keyCacheOperation, "read")))
 	m.cacheTokens.Add(ctx, u.CacheCreationInputTokens, t.model(resp.Model, attribute.String(keyCacheOperation, "write")))
-	if c := costOf(req, resp); c.Known {
+	if c := costOf(req, resp, t.models...); c.Known {
 		m.cost.Add(ctx, c.USD, plain)
 	}
 }

@@ -20,6 +20,9 @@ type State struct {
 	// Input is true if an input stands behind the newest response: the model has
 	// not seen it yet.
 	Input bool
+	// Pending is true if the service has a call of its own to finish: an input waits
+	// until it has.
+	Pending bool
 	// Waiting is true if inputs wait for a place where they may stand.
 	Waiting bool
 
@@ -105,7 +108,7 @@ func count(n *int, more bool) {
 func (c *conversation) state() State {
 	s := State{
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
-		Response: c.last, Input: c.input, Waiting: len(c.waiting) > 0,
+		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting) > 0,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
 		Sends: slices.Clip(c.sends),
 	}

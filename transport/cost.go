@@ -13,8 +13,9 @@ const (
 // iterations at the price of its model; batches, fast mode and US inference
 // change the price of tokens. known is false if a price is missing; usd then
 // leaves out what it belongs to. Time in code execution containers is not in the
-// usage and so never counted.
-func (m Model) Cost(u Usage) (usd float64, known bool) {
+// usage and so never counted. own corrects and extends the table of models, in
+// which the models of iterations are looked up.
+func (m Model) Cost(u Usage, own ...Model) (usd float64, known bool) {
 	known = true
 	factor := 1.0
 	if u.ServiceTier == "batch" {
@@ -36,7 +37,7 @@ func (m Model) Cost(u Usage) (usd float64, known bool) {
 	for _, it := range iterations {
 		model := m
 		if it.Model != "" && it.Model != m.ID {
-			if other, ok := LookupModel(it.Model, m); ok {
+			if other, ok := LookupModel(it.Model, append([]Model{m}, own...)...); ok {
 				model = other
 			} else {
 				model = Model{}

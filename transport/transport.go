@@ -46,7 +46,7 @@ func Create(ctx context.Context, c Client, req *Request) (*Response, error) {
 type Features struct {
 	LongCache   bool // cache_control with a ttl of "1h"
 	Diagnostics bool // diagnostics.previous_message_id (late 2026 §5.3)
-	Betas       bool // the features behind values of anthropic-beta
+	Latest      bool // what came in 2026: system messages inside a conversation, betas
 }
 
 // FeaturesOf asks a client for its endpoint's features. A client that doesn't

@@ -1,0 +1,94 @@
+package agent
+
+import (
+	"slices"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Bill is what requests came to. The zero Bill is empty.
+type Bill struct {
+	Requests int
+	Usage    transport.Usage
+	Cost     Cost
+	// Tokens is the sum of all that was sampled, prompts and answers, with what Usage
+	// leaves out: compaction, the advisor, models that refused.
+	Tokens int64
+	// Unpriced are the models whose price is not known.
+	Unpriced []string
+}
+
+// BillOf sums up all that a log tells of: its responses, those that were cut
+// off, and the requests that are no part of the conversation, such as one for a
+// summary. Of a fork that includes what was spent before it was forked. models
+// correct and extend the table of prices.
+func BillOf(log *memory.Log, models ...transport.Model) Bill {
+	var b Bill
+	for _, r := range log.Records(0) {
+		switch r.Kind {
+		case memory.KindResponse:
+			b.Add(r.Response, models...)
+		case memory.KindNote:
+			if r.Note != noteInterrupted && r.Note != noteAside {
+				continue
+			}
+			if resp, err := transport.ParseResponse(r.Data); err == nil {
+				b.Add(resp, models...)
+				b.Cost.Known = b.Cost.Known && r.Note != noteInterrupted
+			}
+		}
+	}
+	return b
+}
+
+// Notes of a log that tell of requests whose response is no part of the conversation.
+const (
+	noteInterrupted = "interrupted" // a response that was cut off: what had come of it
+	noteAside       = "aside"       // a whole response, to a request beside the conversation
+)
+
+// Add adds a response. One that was cut off is billed for more than is known.
+func (b *Bill) Add(resp *transport.Response, models ...transport.Model) {
+	cost, unpriced := priceResponse(resp, "", models)
+	b.Cost = b.Cost.add(cost, b.Requests == 0)
+	b.Requests++
+	b.Usage = b.Usage.Add(resp.Usage)
+	b.Tokens += tokensOf(resp.Usage)
+	for _, id := range unpriced {
+		if !slices.Contains(b.Unpriced, id) {
+			b.Unpriced = append(b.Unpriced, id)
+		}
+	}
+}
+
+// tokensOf counts what was sampled. Where there are iterations the counts beside
+// them leave some out (late 2026 §5.4).
+func tokensOf(u transport.Usage) int64 {
+	if len(u.Iterations) == 0 {
+		return u.PromptTokens() + u.OutputTokens
+	}
+	var n int64
+	for _, it := range u.Iterations {
+		n += it.InputTokens + it.CacheCreationInputTokens + it.CacheReadInputTokens + it.OutputTokens
+	}
+	return n
+}
+
+// priceResponse is what a response costs at the prices of the model that
+// answered, or else of the one that was asked. It names the models that have no
+// price.
+func priceResponse(resp *transport.Response, asked string, own []transport.Model) (cost Cost, unpriced []string) {
+	m, ok := transport.LookupModel(resp.Model, own...)
+	if !ok && asked != "" {
+		m, ok = transport.LookupModel(asked, own...)
+	}
+	if !ok {
+		m = transport.Model{ID: resp.Model}
+	}
+	cost.USD, cost.Known = m.Cost(resp.Usage, own...)
+	if !cost.Known {
+		unpriced = append(unpriced, resp.Model)
+	}
+	return cost, unpriced
+}

@@ -1,0 +1,356 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Budget bounds what model calls cost. Runs that share one, and the
+// sub-agents that they call, share what is left: before each call the most that
+// it may cost is set aside, and max_tokens is lowered to what can be paid. So a
+// budget is overrun by no more than the error of the forecast, which is that of
+// counting the new part of a prompt without the service's tokenizer, and by web
+// searches.
+//
+// The zero Budget bounds nothing, and counts. It must not be copied; many
+// goroutines may use it. Its fields must not be changed once it is in use.
+type Budget struct {
+	USD    float64 // 0 means no limit
+	Tokens int64   // of prompts and answers, those read from the cache too; 0 means no limit
+
+	// WriteUp is what the model is told for one last step when the budget is used up,
+	// such as "The budget is used up. Answer with what you have found." Tools that it
+	// calls then are not run. Empty means that the run ends at once. Either way the
+	// run's error is a [*BudgetError], and its result holds what there is.
+	WriteUp string
+
+	mu      sync.Mutex
+	bill    Bill
+	usd     float64       // set aside for calls under way
+	tokens  int64         // likewise
+	changed chan struct{} // closed when something set aside is given back
+}
+
+// Spent is what the budget has been charged with.
+func (b *Budget) Spent() Bill {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bill := b.bill
+	bill.Unpriced = slices.Clone(bill.Unpriced)
+	return bill
+}
+
+// Charge counts what was spent elsewhere, such as in an earlier run of a session
+// in another process; see [BillOf].
+func (b *Budget) Charge(bill Bill) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bill = b.bill.plus(bill)
+}
+
+// plus is the sum of two bills.
+func (b Bill) plus(c Bill) Bill {
+	if c.Requests == 0 {
+		return b
+	}
+	b.Cost = b.Cost.add(c.Cost, b.Requests == 0)
+	b.Requests += c.Requests
+	b.Usage = b.Usage.Add(c.Usage)
+	b.Tokens += c.Tokens
+	for _, id := range c.Unpriced {
+		if !slices.Contains(b.Unpriced, id) {
+			b.Unpriced = append(slices.Clip(b.Unpriced), id)
+		}
+	}
+	return b
+}
+
+// A BudgetError is a budget that doesn't allow the next model call. The log is
+// valid: a new run on it with more money goes on from there.
+type BudgetError struct {
+	Limit string // "usd", "tokens", or "price" if the model's price is not known
+	Spent Bill
+	// Forecast is of the call that was not made.
+	Forecast Forecast
+	// WrittenUp is true if the model was given a last step for its answer.
+	WrittenUp bool
+
+	budget *Budget
+}
+
+func (e *BudgetError) Error() string {
+	switch e.Limit {
+	case "price":
+		return fmt.Sprintf("budget of $%.2f: the price of the model is not known; give it in Options.Models, or limit Tokens instead", e.budget.USD)
+	case "tokens":
+		return fmt.Sprintf("budget used up: %d of %d tokens are spent, and the next call takes about %d; raise Budget.Tokens and run on with the same log", e.Spent.Tokens, e.budget.Tokens, e.Forecast.Prompt+e.Forecast.Output)
+	}
+	return fmt.Sprintf("budget used up: %s of $%.2f are spent, and the next call costs about %s; raise Budget.USD and run on with the same log", e.Spent.Cost, e.budget.USD, e.Forecast.Cost)
+}
+
+// A Forecast is what a model call is expected to cost.
+type Forecast struct {
+	Prompt int64 // tokens
+	Read   int64 // of them, from the cache
+	Output int64 // tokens, at most
+	Cost   Cost
+}
+
+// Forecast tells what the next model call on a log may cost, if the answer takes
+// all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
+func (a *Agent) Forecast(log *memory.Log) Forecast {
+	return a.forecast(log.State(), a.Request(log))
+}
+
+func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
+	p := a.prompt(req, s)
+	h := recall(p, a.opts.Cache)
+	f := Forecast{Prompt: h.size(p), Read: h.readable, Output: int64(req.MaxTokens)}
+	if len(s.Sends) == 0 {
+		for i := range req.Tools {
+			f.Prompt += estimateTokens(len(req.Tools[i].Raw()))
+		}
+		for i := range req.System {
+			f.Prompt += estimateTokens(len(req.System[i].Raw()))
+		}
+	}
+	f.Read = min(f.Read, f.Prompt)
+	f.Prompt += (f.Prompt - f.Read) / 3 // what isn't known is guessed high
+	f.Cost = a.price(req, f, f.Output)
+	return f
+}
+
+// price is what a prompt as forecast costs with an answer of so many tokens.
+func (a *Agent) price(req *transport.Request, f Forecast, output int64) Cost {
+	u := transport.Usage{
+		CacheReadInputTokens: f.Read, CacheCreationInputTokens: f.Prompt - f.Read, OutputTokens: output,
+		Speed: req.Speed, InferenceGeo: req.InferenceGeo,
+	}
+	for _, b := range req.Breakpoints {
+		if b.TTL == transport.TTL1h && b.Part == transport.PartMessages && b.Index == len(req.Messages)-1 {
+			u.CacheCreation.Ephemeral1hInputTokens = f.Prompt - f.Read
+		}
+	}
+	usd, known := a.model.Cost(u, a.opts.Models...)
+	return Cost{USD: usd, Known: known}
+}
+
+// leastOutput is the room for an answer without which a call is not worth making.
+const leastOutput = 1024
+
+// A hold is what is set aside for one model call. A nil hold is of a run without
+// a budget.
+type hold struct {
+	run     *Run
+	budgets []*Budget
+	usd     float64
+	tokens  int64
+}
+
+// afford makes the next request, and sets aside what it may cost in all budgets
+// that the run is under, waiting for calls under way if what they don't use may
+// be enough. If there is too little left it makes the last request that a budget
+// allows, or fails with a [*BudgetError].
+func (r *Run) afford(ctx context.Context) (*transport.Request, *hold, error) {
+	req := r.agent.Request(r.log)
+	budgets := budgetsOf(ctx)
+	if len(budgets) == 0 {
+		return req, nil, nil
+	}
+	for {
+		s := r.log.State()
+		q := r.quote(req, s)
+		h, wait, short := r.setAside(budgets, q)
+		switch {
+		case h != nil:
+			req.MaxTokens = int(h.tokens - q.Prompt)
+			return req, h, nil
+		case wait != nil:
+			select {
+			case <-wait:
+			case <-ctx.Done():
+				return nil, nil, context.Cause(ctx)
+			}
+		case short.Limit == "price" || short.budget.WriteUp == "" || r.lastStep != nil || s.Response == nil || s.Pending:
+			short.WrittenUp = r.lastStep != nil
+			return nil, nil, short
+		default:
+			r.lastStep = short
+			words := memory.Record{Kind: memory.KindInput, Message: r.agent.behind(r.log.Messages(), short.budget.WriteUp, false)}
+			if err := r.append(ctx, words); err != nil {
+				return nil, nil, err
+			}
+			req = r.agent.Request(r.log)
+		}
+	}
+}
+
+// A quote is the price of a call by how long its answer is.
+type quote struct {
+	Forecast
+	bare, perToken float64 // USD: of the prompt, and of a token of the answer
+	least          int64   // tokens of answer, fewer are of no use
+	last           bool    // the last step, for which nothing has to be left
+}
+
+func (r *Run) quote(req *transport.Request, s memory.State) quote {
+	q := quote{Forecast: r.agent.forecast(s, req), last: r.lastStep != nil}
+	q.least = min(leastOutput, q.Output)
+	q.bare = r.agent.price(req, q.Forecast, 0).USD
+	q.perToken = (q.Cost.USD - q.bare) / float64(max(1, q.Output))
+	return q
+}
+
+// setAside takes from all budgets or from none. It returns a channel to wait for
+// if that may help.
+func (r *Run) setAside(budgets []*Budget, q quote) (*hold, <-chan struct{}, *BudgetError) {
+	output := q.Output
+	for _, b := range budgets {
+		n, wait, short := b.room(q)
+		if short != nil || wait != nil {
+			return nil, wait, short
+		}
+		output = min(output, n)
+	}
+	h := &hold{run: r, usd: q.bare + q.perToken*float64(output), tokens: q.Prompt + output}
+	for _, b := range budgets {
+		wait := b.take(q, output, h)
+		if wait != nil { // another call was faster
+			h.release()
+			return nil, wait, nil
+		}
+	}
+	return h, nil, nil
+}
+
+// room is how many tokens of answer the budget can pay.
+func (b *Budget) room(q quote) (int64, <-chan struct{}, *BudgetError) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.USD > 0 && !q.Cost.Known {
+		return 0, nil, b.short("price", q)
+	}
+	left, limit := b.left(q, 0, 0)
+	if left < q.least {
+		return 0, nil, b.short(limit, q)
+	}
+	// Where calls under way leave little it is better to wait than to be cut short.
+	free, _ := b.left(q, b.usd, b.tokens)
+	if free < left && free < min(q.Output, 8*leastOutput) {
+		return 0, b.wait(), nil
+	}
+	return min(free, q.Output), nil, nil
+}
+
+// take sets aside what h holds, or returns a channel to wait for if that is not
+// there any more.
+func (b *Budget) take(q quote, output int64, h *hold) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if free, _ := b.left(q, b.usd, b.tokens); free < output {
+		return b.wait()
+	}
+	b.usd += h.usd
+	b.tokens += h.tokens
+	h.budgets = append(h.budgets, b)
+	return nil
+}
+
+// left is how many tokens of answer can be paid beside what is set aside, and by
+// which limit. Before the last step enough is left for it: for reading the
+// prompt once more and a short answer.
+func (b *Budget) left(q quote, usd float64, tokens int64) (left int64, limit string) {
+	left, limit = q.Output, "usd"
+	var lastUSD float64
+	var lastTokens int64
+	if b.WriteUp != "" && !q.last {
+		lastUSD, lastTokens = q.bare+2*leastOutput*q.perToken, q.Prompt+2*leastOutput
+	}
+	if b.USD > 0 {
+		money := b.USD - b.bill.Cost.USD - usd - lastUSD - q.bare
+		if q.perToken*float64(left) > money {
+			left = int64(money / q.perToken)
+		}
+	}
+	if n := b.Tokens - b.bill.Tokens - tokens - lastTokens - q.Prompt; b.Tokens > 0 && n < left {
+		left, limit = n, "tokens"
+	}
+	return left, limit
+}
+
+func (b *Budget) wait() <-chan struct{} {
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}
+
+func (b *Budget) short(limit string, q quote) *BudgetError {
+	return &BudgetError{Limit: limit, Spent: b.bill, Forecast: q.Forecast, budget: b}
+}
+
+// spend charges the budgets with what came of the call.
+func (h *hold) spend(resp *transport.Response) {
+	if h == nil {
+		return
+	}
+	var bill Bill
+	bill.Add(resp, h.run.agent.opts.Models...)
+	for _, b := range h.budgets {
+		b.Charge(bill)
+	}
+	h.release()
+}
+
+// release gives back what is set aside. It does nothing the second time.
+func (h *hold) release() {
+	if h == nil {
+		return
+	}
+	for _, b := range h.budgets {
+		b.mu.Lock()
+		b.usd -= h.usd
+		b.tokens -= h.tokens
+		if b.changed != nil {
+			close(b.changed)
+			b.changed = nil
+		}
+		b.mu.Unlock()
+	}
+	h.budgets = nil
+}
+
+// endOfBudget ends the run after its last step.
+func (r *Run) endOfBudget(ctx context.Context) error {
+	var records []memory.Record
+	for _, c := range r.log.State().Open {
+		records = append(records, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text("This call was not run: the budget is used up."))})
+	}
+	r.lastStep.WrittenUp = true
+	r.lastStep.Spent = r.lastStep.budget.Spent()
+	return errors.Join(r.append(ctx, records...), r.lastStep)
+}
+
+type budgetKey struct{}
+
+// WithBudget puts the runs that are made with the context under b, besides the
+// budgets that they are under already. The tools that a run calls get a context
+// with the run's budgets, so that sub-agents are under them.
+func WithBudget(ctx context.Context, b *Budget) context.Context {
+	before := budgetsOf(ctx)
+	if b == nil || slices.Contains(before, b) {
+		return ctx
+	}
+	return context.WithValue(ctx, budgetKey{}, append(slices.Clip(before), b))
+}
+
+func budgetsOf(ctx context.Context) []*Budget {
+	budgets, _ := ctx.Value(budgetKey{}).([]*Budget)
+	return budgets
+}
