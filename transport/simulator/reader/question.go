@@ -297,12 +297,12 @@ func (q *question) weight(m matched) float64 {
 // answered reports whether the terms of m are enough to call a text that holds
 // them an answer: all that is named literally, both of two words, most of more.
 func (q *question) answered(m matched) bool {
+	if !q.qualified(m) {
+		return false
+	}
 	strong, found := 0.0, 0.0
 	n := 0
 	for i, t := range q.terms {
-		if t.qualifier && m&(1<<i) == 0 {
-			return false
-		}
 		if t.weak || t.path {
 			continue
 		}

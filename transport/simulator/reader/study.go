@@ -88,7 +88,7 @@ func (s *study) score(p *paragraph) {
 	case p.isDoc && s.strong(p.decl.name):
 		score *= 1.15
 	}
-	if p.decl != nil && s.names(p.decl.name) {
+	if p.decl != nil && s.names(p.decl.name) && s.qualified(p.matched) {
 		score *= 1.6
 		if p.isDoc && p.from == p.decl.docFrom {
 			score *= 1.4 // what it is, before all else on it
@@ -227,6 +227,17 @@ func (q *question) names(name string) bool {
 	return slices.ContainsFunc(q.terms, func(t term) bool {
 		return t.ident && t.word == strings.ToLower(strings.ReplaceAll(name, "_", ""))
 	})
+}
+
+// qualified reports whether m has what the question qualifies identifiers with:
+// "errors" of errors.Is.
+func (q *question) qualified(m matched) bool {
+	for i, t := range q.terms {
+		if t.qualifier && m&(1<<i) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // worth is less for files that use a thing than for those that are about it.
