@@ -54,7 +54,6 @@ func (f *Fetcher) newClient() *http.Client {
 			DisableKeepAlives:      true, // a connection belongs to one fetch
 			MaxResponseHeaderBytes: 64 << 10,
 			TLSHandshakeTimeout:    10 * time.Second,
-			ResponseHeaderTimeout:  f.options.Timeout,
 		},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > f.options.MaxRedirects {
