@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -51,7 +52,7 @@ func (a *assembler) reset() {
 }
 
 func (o *openBlock) release() {
-	const most = 64 << 10
+	const most = 1 << 20
 	if cap(o.text) > most {
 		o.text = nil
 	}
@@ -197,9 +198,9 @@ func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
 	}
 	switch d.Type {
 	case DeltaText, DeltaThinking:
-		o.text = append(o.text, rawjson.Inner(d.value)...)
+		o.text = append(roomFor(o.text, len(d.value)), rawjson.Inner(d.value)...)
 	case DeltaInputJSON:
-		o.input = rawjson.AppendUnquoted(o.input, d.value)
+		o.input = rawjson.AppendUnquoted(roomFor(o.input, len(d.value)), d.value)
 	case DeltaSignature:
 		o.signature = append(o.signature[:0], d.value...)
 	case DeltaCitations:
@@ -213,6 +214,15 @@ func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
 		d.value = nil
 	}
 	return d, nil
+}
+
+// roomFor makes room for n bytes more, twice the buffer at a time; append grows
+// large buffers by a quarter and so copies them more often.
+func roomFor(b []byte, n int) []byte {
+	if cap(b)-len(b) < n {
+		b = slices.Grow(b, max(n, 2*cap(b)-len(b)))
+	}
+	return b
 }
 
 func (a *assembler) blockStop(index int) (Block, bool, error) {

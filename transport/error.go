@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -35,6 +36,17 @@ var (
 	ErrAPI             = errors.New("internal error of the service")
 	ErrTimeout         = errors.New("the service timed out")
 	ErrOverloaded      = errors.New("the service is overloaded")
+)
+
+// What an [ErrInvalidRequest] is about, where a program can do something about it.
+var (
+	// ErrPromptTooLong is a prompt, or a prompt and max_tokens, that the model's
+	// window doesn't hold: compact the conversation, or lower max_tokens.
+	ErrPromptTooLong = errors.New("the prompt is too long")
+	// ErrThinkingMismatch is a thinking block whose signature doesn't fit what stands
+	// before it: the history was changed. Send it again with
+	// Thinking.BlockBinding{"drop_block"}, and keep to that (reference §9.4).
+	ErrThinkingMismatch = errors.New("a thinking block doesn't fit its conversation")
 )
 
 var byType = map[string]error{
@@ -84,6 +96,12 @@ func (e *Error) Error() string {
 
 // Is makes errors.Is(err, ErrOverloaded) and its like true for errors of that type.
 func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrPromptTooLong:
+		return strings.HasPrefix(e.Message, "prompt is too long") || strings.Contains(e.Message, "exceed context limit")
+	case ErrThinkingMismatch:
+		return strings.Contains(e.Message, "Invalid `signature` in `thinking` block")
+	}
 	t, ok := byType[e.Type]
 	return ok && t == target
 }

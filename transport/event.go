@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
+	"iter"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -76,3 +78,41 @@ type Delta struct {
 // Text decodes what a text, thinking, input_json or signature delta adds, and
 // is "" for others.
 func (d Delta) Text() string { return rawjson.Unquote(d.value) }
+
+// Events yields the events that bring a response which came in one piece, as a
+// stream would have brought it: one delta per text and thinking block. Other
+// blocks come whole at their start.
+func (r *Response) Events() iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		if !yield(Event{Type: EventMessageStart, Response: r}) {
+			return
+		}
+		for i, b := range r.Content {
+			start, delta := b, Delta{}
+			switch b.typ {
+			case TypeText:
+				start, delta = b.withoutText("text", DeltaText)
+			case TypeThinking:
+				start, delta = b.withoutText("thinking", DeltaThinking)
+			}
+			if !yield(Event{Type: EventContentBlockStart, Index: i, Block: start}) ||
+				delta.Type != "" && !yield(Event{Type: EventContentBlockDelta, Index: i, Delta: delta}) ||
+				!yield(Event{Type: EventContentBlockStop, Index: i, Block: b}) {
+				return
+			}
+		}
+		yield(Event{Type: EventMessageStop, Response: r})
+	}
+}
+
+// withoutText parts a block into one whose text is empty and the delta that adds it.
+func (b Block) withoutText(member, deltaType string) (Block, Delta) {
+	from, to, ok := rawjson.Span(b.raw, member)
+	if !ok || b.raw[from] != '"' || to-from == len(`""`) {
+		return b, Delta{}
+	}
+	start := append(append(bytes.Clone(b.raw[:from]), `""`...), b.raw[to:]...)
+	value := b.raw[from:to]
+	raw := append(appendKey([]byte(`{"type":"`+deltaType+`"`), member), value...)
+	return newBlock(start), Delta{Type: deltaType, Raw: append(raw, '}'), value: value}
+}

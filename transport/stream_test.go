@@ -160,6 +160,50 @@ func TestStreamedMessage(t *testing.T) {
 	}
 }
 
+func TestEventsOfAWholeResponse(t *testing.T) {
+	r, err := ParseResponse([]byte(`{"id":"msg_1","stop_reason":"end_turn","content":[{"type":"thinking","thinking":"","signature":"s"},{"type":"thinking","thinking":"h\u00e9","signature":"s"},{"citations":null,"type":"text","text":"a"},{"type":"tool_use","id":"t","name":"f","input":{"a":1}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for ev := range r.Events() {
+		got = append(got, fmt.Sprintf("%s %d %s%s", ev.Type, ev.Index, ev.Block.Raw(), ev.Delta.Raw))
+	}
+	want := []string{
+		`message_start 0 `,
+		`content_block_start 0 {"type":"thinking","thinking":"","signature":"s"}`,
+		`content_block_stop 0 {"type":"thinking","thinking":"","signature":"s"}`,
+		`content_block_start 1 {"type":"thinking","thinking":"","signature":"s"}`,
+		`content_block_delta 1 {"type":"thinking_delta","thinking":"h\u00e9"}`,
+		`content_block_stop 1 {"type":"thinking","thinking":"h\u00e9","signature":"s"}`,
+		`content_block_start 2 {"citations":null,"type":"text","text":""}`,
+		`content_block_delta 2 {"type":"text_delta","text":"a"}`,
+		`content_block_stop 2 {"citations":null,"type":"text","text":"a"}`,
+		`content_block_start 3 {"type":"tool_use","id":"t","name":"f","input":{"a":1}}`,
+		`content_block_stop 3 {"type":"tool_use","id":"t","name":"f","input":{"a":1}}`,
+		`message_stop 0 `,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestErrorIs(t *testing.T) {
+	for _, tt := range []struct {
+		message string
+		is      error
+	}{
+		{"prompt is too long: 208310 tokens > 200000 maximum", ErrPromptTooLong},
+		{"input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length or `max_tokens` and try again", ErrPromptTooLong},
+		{"messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation.", ErrThinkingMismatch},
+	} {
+		e := ParseError(400, []byte(fmt.Sprintf(`{"type":"error","error":{"type":"invalid_request_error","message":%q}}`, tt.message)))
+		if !errors.Is(e, tt.is) || !errors.Is(e, ErrInvalidRequest) || errors.Is(e, ErrOverloaded) {
+			t.Errorf("%v is not %v", e, tt.is)
+		}
+	}
+}
+
 func TestStreamBreaks(t *testing.T) {
 	open := []string{startEvent}
 	open = append(open, block(0, `{"type":"thinking","thinking":"","signature":""}`, `{"type":"thinking_delta","thinking":"x"}`, `{"type":"signature_delta","signature":"c2ln"}`)...)

@@ -121,7 +121,7 @@ func TestWholeResponse(t *testing.T) {
 			t.Errorf("got %s", ev.Response.Raw())
 		}
 	}
-	if got := strings.Join(types, " "); got != "message_start content_block_start content_block_stop message_stop" {
+	if got := strings.Join(types, " "); got != "message_start content_block_start content_block_delta content_block_stop message_stop" {
 		t.Errorf("events: %s", got)
 	}
 }

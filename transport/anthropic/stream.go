@@ -218,16 +218,11 @@ func (x *exchange) whole(in io.Reader) error {
 	if rawjson.GetString(raw, "type") == "error" { // some gateways send it with status 200
 		return transport.ParseError(0, raw)
 	}
-	if !x.pass(transport.Event{Type: transport.EventMessageStart, Response: resp}) {
-		return nil
-	}
-	for i, b := range resp.Content {
-		if !x.pass(transport.Event{Type: transport.EventContentBlockStart, Index: i, Block: b}) ||
-			!x.pass(transport.Event{Type: transport.EventContentBlockStop, Index: i, Block: b}) {
-			return nil
+	for ev := range resp.Events() {
+		if !x.pass(ev) {
+			break
 		}
 	}
-	x.pass(transport.Event{Type: transport.EventMessageStop, Response: resp})
 	return nil
 }
 
