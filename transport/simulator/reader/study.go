@@ -88,7 +88,7 @@ func (s *study) score(p *paragraph) {
 	case p.isDoc && s.strong(p.decl.name):
 		score *= 1.15
 	}
-	if p.decl != nil && s.names(p.decl.name) && s.qualified(p.matched) {
+	if p.decl != nil && s.names(p.decl.name) && s.qualified(setting) {
 		score *= 1.6
 		if p.isDoc && p.from == p.decl.docFrom {
 			score *= 1.4 // what it is, before all else on it
@@ -222,10 +222,17 @@ func (s *study) matchPath(file string) matched {
 	return s.match(strings.TrimSuffix(file, path.Ext(file)))
 }
 
-// names reports whether name is one of the identifiers that the question names.
+// names reports whether name is one of the identifiers that the question names,
+// or the one word that it is about.
 func (q *question) names(name string) bool {
+	strong := 0
+	for _, t := range q.terms {
+		if !t.weak && !t.path {
+			strong++
+		}
+	}
 	return slices.ContainsFunc(q.terms, func(t term) bool {
-		return t.ident && t.word == strings.ToLower(strings.ReplaceAll(name, "_", ""))
+		return strong == 1 && !t.weak && !t.path && t.show == name || t.ident && t.word == strings.ToLower(strings.ReplaceAll(name, "_", ""))
 	})
 }
 
