@@ -23,5 +23,7 @@
 //
 // What the sandbox does not do: it does not keep a command from filling the
 // disk below the working folder, from deleting what is there, or from using the
-// processor until its time is up.
+// processor until its time is up. The number of its processes is limited for
+// ordinary users only: the system doesn't count those of root, so don't run an
+// agent as root on a machine that it shares.
 package shell

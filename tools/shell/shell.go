@@ -44,7 +44,7 @@ type Options struct {
 	Timeout        time.Duration // of one command; 0 means 2 minutes
 	MaxOutputBytes int           // of a command's output that is kept; 0 means 30,000
 	MaxFileBytes   int64         // of a file that a command writes; 0 means 1 GiB
-	MaxProcesses   int           // at a time, of the user; 0 means 256 in the sandbox, and no limit outside
+	MaxProcesses   int           // at a time, of an ordinary user; 0 means 256 in the sandbox, and no limit outside
 }
 
 // A Shell is a session. Commands run one at a time.

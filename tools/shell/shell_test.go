@@ -271,6 +271,9 @@ func TestForkBombAndEscape(t *testing.T) {
 		"daemon":    `(setsid nohup bash -c 'while :; do date >> escaped; sleep 0.1; done' >/dev/null 2>&1 &) ; sleep 0.5; echo done`,
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "fork bomb" && os.Geteuid() == 0 {
+				t.Skip("the system doesn't count the processes of root")
+			}
 			begin := time.Now()
 			out, err := s.Run(t.Context(), command)
 			if err != nil {
