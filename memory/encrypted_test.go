@@ -1,0 +1,205 @@
+package memory_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/storetest"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func keys(current string, names ...string) memory.Keys {
+	k := memory.Keys{Current: current, Keys: map[string][]byte{}}
+	for _, n := range names {
+		k.Keys[n] = []byte(strings.Repeat(n, 32)[:32])
+	}
+	return k
+}
+
+func TestEncrypted(t *testing.T) {
+	storetest.Run(t, func(*testing.T) memory.Store { return memory.Encrypted(new(memory.RAM), keys("a", "a")) })
+}
+
+// records reads a session until an error.
+func records(s memory.Store, id string) (list []memory.Record, err error) {
+	for r, err := range s.Load(context.Background(), id, 0) {
+		if err != nil {
+			return list, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+func TestEncryptedHidesAndKeeps(t *testing.T) {
+	ctx := t.Context()
+	inside := new(memory.RAM)
+	s := memory.Encrypted(inside, keys("a", "a"))
+	if err := s.Append(ctx, "s", 0, input("the secret word"), input("once more the secret word")); err != nil {
+		t.Fatal(err)
+	}
+	if err := memory.Queue(ctx, s, "s", transport.UserText("and the secret word")); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := memory.Export(ctx, inside, "s", &out); err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range inside.Inbox(ctx, "s", 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, _ := r.AppendJSON(nil)
+		out.Write(line)
+	}
+	if text := out.String(); strings.Contains(text, "secret") || strings.Contains(text, `"input"`) || strings.Count(text, `"sealed"`) < 3 {
+		t.Errorf("stored: %s", text)
+	}
+	if _, err := memory.Open(ctx, inside, "s"); err == nil || !strings.Contains(err.Error(), "encrypted") {
+		t.Errorf("opened without the keys: %v", err)
+	}
+	// It is exported as it is stored, and imported elsewhere, without the keys.
+	moved := new(memory.RAM)
+	lines := strings.SplitAfter(out.String(), "\n")
+	if _, err := memory.Import(ctx, moved, strings.NewReader(strings.Join(lines[:3], "")), "t"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := records(memory.Encrypted(moved, keys("a", "a")), "t")
+	if err != nil || len(list) != 2 || list[1].Message.Text() != "once more the secret word" {
+		t.Errorf("after moving: %v, %v", list, err)
+	}
+	// A damaged or moved record is noticed; those before it are read.
+	for name, swap := range map[string]func([]memory.Record){
+		"swapped": func(r []memory.Record) { r[0], r[1] = r[1], r[0] },
+		"changed": func(r []memory.Record) {
+			r[1].Data = bytes.Replace(r[1].Data, []byte(`"sealed":"`), []byte(`"sealed":"AAAA`), 1)
+		},
+		"in clear": func(r []memory.Record) { r[1] = input("forged") },
+	} {
+		raw, _ := records(inside, "s")
+		swap(raw)
+		bad := new(memory.RAM)
+		if err := bad.Append(ctx, "s", 0, raw...); err != nil {
+			t.Fatal(err)
+		}
+		list, err := records(memory.Encrypted(bad, keys("a", "a")), "s")
+		if !errors.Is(err, memory.ErrCorrupt) || len(list) > 1 {
+			t.Errorf("%s: %d records, then %v", name, len(list), err)
+		}
+	}
+}
+
+func TestKeyRotation(t *testing.T) {
+	ctx := t.Context()
+	inside := new(memory.RAM)
+	old := memory.Encrypted(inside, keys("a", "a"))
+	if err := old.Append(ctx, "s", 0, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := records(memory.Encrypted(inside, keys("b", "b")), "s"); !errors.Is(err, memory.ErrKey) || !strings.Contains(err.Error(), `no key "a"`) {
+		t.Errorf("read with another key: %v", err)
+	}
+	wrong := keys("a", "a")
+	wrong.Keys["a"] = bytes.Repeat([]byte("x"), 32)
+	if _, err := records(memory.Encrypted(inside, wrong), "s"); !errors.Is(err, memory.ErrKey) {
+		t.Errorf("read with a wrong key of that name: %v", err)
+	}
+	both := memory.Encrypted(inside, keys("b", "a", "b"))
+	if err := both.Append(ctx, "s", 1, input("two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := both.Fork(ctx, "s", 1, "early"); err != nil {
+		t.Fatal(err)
+	}
+	if err := both.Rewrap(ctx, "s"); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 1} {
+		if err := both.Fork(ctx, "s", n, fmt.Sprint("late", n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := both.Append(ctx, fmt.Sprint("late", n), n, input("fork")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fresh := memory.Encrypted(inside, keys("b", "b"))
+	for id, want := range map[string]int{"s": 2, "late0": 1, "late1": 2} {
+		if list, err := records(fresh, id); err != nil || len(list) != want {
+			t.Errorf("%s with the new key alone: %d records, %v", id, len(list), err)
+		}
+	}
+	if _, err := records(fresh, "early"); !errors.Is(err, memory.ErrKey) {
+		t.Errorf("a fork that was not rewrapped was read: %v", err)
+	}
+	if err := fresh.Append(ctx, "s", 2, input("three")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func FuzzKeysUnwrap(f *testing.F) {
+	k := keys("a", "a")
+	_, wrapped, err := k.Wrap(context.Background(), []byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(wrapped[:20])
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if key, err := k.Unwrap(t.Context(), "a", raw); err == nil || !errors.Is(err, memory.ErrKey) {
+			t.Errorf("unwrapped to %x, %v", key, err)
+		}
+	})
+}
+
+func TestRedacted(t *testing.T) {
+	ctx := t.Context()
+	inside := new(memory.RAM)
+	hook := func(r *memory.Record) error {
+		if r.Kind == memory.KindInput && strings.Contains(r.Message.Text(), "4111") {
+			r.Message = transport.UserText("[a card number]")
+		}
+		if r.Note == "forbidden" {
+			return errors.New("not to be stored")
+		}
+		return nil
+	}
+	for _, s := range []memory.Store{memory.Redacted(inside, hook), memory.Encrypted(memory.Redacted(inside, hook), keys("a", "a"))} {
+		log, err := memory.Create(s, fmt.Sprintf("%T", s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Append(ctx, input("pay with 4111")); err != nil {
+			t.Fatal(err)
+		}
+		stored, err := memory.Open(ctx, s, log.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := requestBytes(log); strings.Contains(got, "4111") || got != requestBytes(stored) {
+			t.Errorf("%s: the log sends %s, the stored one %s", log.ID(), got, requestBytes(stored))
+		}
+		if err := log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: "forbidden"}); err == nil || log.Len() != 1 {
+			t.Errorf("the hook's error: %v, %d records", err, log.Len())
+		}
+	}
+	s := memory.Redacted(inside, hook)
+	if err := s.Append(ctx, "direct", 0, input("4111")); err != nil {
+		t.Fatal(err)
+	}
+	if err := memory.Queue(ctx, s, "direct", transport.UserText("4111")); err != nil {
+		t.Fatal(err)
+	}
+	list, _ := records(inside, "direct")
+	for r := range inside.Inbox(ctx, "direct", 0) {
+		list = append(list, r)
+	}
+	for _, r := range list {
+		if strings.Contains(r.Message.Text(), "4111") {
+			t.Errorf("stored: %s", r.Message.Text())
+		}
+	}
+}
