@@ -71,12 +71,12 @@ func (s *Store) append(ctx context.Context, id string, n int, rows []sqlstore.Ro
 	}
 	args := []any{id, n, len(rows), time.Now().UnixNano(), sums, data}
 	var key int64
-	err := s.Write.QueryRowContext(ctx, extendSession, args...).Scan(&key)
+	err := s.db.Write.QueryRowContext(ctx, extendSession, args...).Scan(&key)
 	if errors.Is(err, sql.ErrNoRows) && n == 0 {
-		err = s.Write.QueryRowContext(ctx, makeSession, args...).Scan(&key)
+		err = s.db.Write.QueryRowContext(ctx, makeSession, args...).Scan(&key)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return s.Refused(ctx, s.Write, id, n)
+		return s.db.Refused(ctx, s.db.Write, id, n)
 	}
 	return err
 }
@@ -84,7 +84,7 @@ func (s *Store) append(ctx context.Context, id string, n int, rows []sqlstore.Ro
 // happened reports whether the session holds exactly these rows from position n on.
 func (s *Store) happened(ctx context.Context, id string, n int, rows []sqlstore.Row) bool {
 	var sums []int64
-	found, err := s.Read.QueryContext(ctx, `
+	found, err := s.db.Read.QueryContext(ctx, `
 		SELECT r.sum FROM sessions s JOIN records r ON r.id >= s.key << 32 | $2::bigint AND r.id < (s.key + 1) << 32
 		WHERE s.id = $1 ORDER BY r.id`, id, n)
 	if err != nil {

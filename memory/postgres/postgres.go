@@ -35,7 +35,8 @@ type Options struct {
 // A Store is a [memory.Store] in a PostgreSQL database. Many goroutines and many
 // machines may use it.
 type Store struct {
-	sqlstore.DB
+	sqlstore.Sessions
+	db   *sqlstore.DB
 	wait time.Duration
 }
 
@@ -61,21 +62,20 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("postgres: %w", err) // its text leaves the password out
 	}
 	config.RuntimeParams["search_path"] = quoteIdent(o.Schema)
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(o.MaxConns)
-	db.SetMaxIdleConns(o.MaxConns)
-	s := &Store{wait: o.Wait}
-	s.Write, s.Read, s.Numbered, s.ForUpdate, s.Translate = db, db, true, " FOR UPDATE", translate
-	if err := s.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) }); err != nil {
-		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), db.Close()))
+	conns := stdlib.OpenDB(*config)
+	conns.SetMaxOpenConns(o.MaxConns)
+	conns.SetMaxIdleConns(o.MaxConns)
+	db := &sqlstore.DB{Write: conns, Read: conns, Numbered: true, ForUpdate: " FOR UPDATE", Translate: translate}
+	if err := db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) }); err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), conns.Close()))
 	}
-	return s, nil
+	return &Store{Sessions: db.Sessions(), db: db, wait: o.Wait}, nil
 }
 
 func quoteIdent(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // Close closes the connections.
-func (s *Store) Close() error { return s.Write.Close() }
+func (s *Store) Close() error { return s.db.Write.Close() }
 
 // translate wraps an error in the one of package memory that it means
 // (https://www.postgresql.org/docs/current/errcodes-appendix.html).

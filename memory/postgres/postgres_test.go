@@ -85,7 +85,7 @@ func TestConnectionsCut(t *testing.T) {
 				return
 			case <-time.After(5 * time.Millisecond):
 			}
-			s.Write.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
+			s.DB().Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
 		}
 	}()
 	const appends = 200
@@ -158,7 +158,7 @@ func TestServerRestarts(t *testing.T) {
 
 func TestReadOnly(t *testing.T) {
 	s := open(t, postgres.Options{MaxConns: 1})
-	if _, err := s.Write.Exec("SET default_transaction_read_only = on"); err != nil {
+	if _, err := s.DB().Exec("SET default_transaction_read_only = on"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Append(t.Context(), "s", 0, input("x")); !errors.Is(err, memory.ErrReadOnly) {
@@ -171,7 +171,7 @@ func TestDamagedRecord(t *testing.T) {
 	if err := s.Append(t.Context(), "s", 0, input("a"), input("b"), input("c")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Write.Exec("UPDATE records SET data = set_byte(data, 20, 0) WHERE id & 1 = 1"); err != nil {
+	if _, err := s.DB().Exec("UPDATE records SET data = set_byte(data, 20, 0) WHERE id & 1 = 1"); err != nil {
 		t.Fatal(err)
 	}
 	n := 0

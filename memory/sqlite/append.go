@@ -58,7 +58,7 @@ func (s *Store) Append(ctx context.Context, id string, n int, records ...memory.
 // the transaction fails, each is tried by itself.
 func (s *Store) write(changes []*change) {
 	ctx := context.Background()
-	err := s.Tx(ctx, func(tx *sql.Tx) error {
+	err := s.db.Tx(ctx, func(tx *sql.Tx) error {
 		for _, c := range changes {
 			err := s.apply(ctx, tx, c)
 			if c.err = nil; errors.Is(err, memory.ErrConflict) || errors.Is(err, memory.ErrNoSession) {
@@ -94,7 +94,7 @@ func (s *Store) apply(ctx context.Context, tx *sql.Tx, c *change) error {
 		err = row.Scan(&key)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return s.Refused(ctx, tx, c.id, c.n)
+		return s.db.Refused(ctx, tx, c.id, c.n)
 	}
 	if err != nil {
 		return err

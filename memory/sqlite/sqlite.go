@@ -30,7 +30,8 @@ type Options struct {
 // processes of one machine may have the file open. What is appended by several
 // goroutines at the same time becomes durable with one write to the disk.
 type Store struct {
-	sqlstore.DB
+	sqlstore.Sessions
+	db *sqlstore.DB
 
 	mu      sync.Mutex
 	pending []*change     // waiting for the next transaction
@@ -61,23 +62,23 @@ func Open(path string, opts *Options) (*Store, error) {
 		query.Add("_pragma", "journal_mode(WAL)")
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
-	s := &Store{turn: make(chan struct{}, 1)}
-	s.Translate = translate
+	db := &sqlstore.DB{Translate: translate}
+	s := &Store{Sessions: db.Sessions(), db: db, turn: make(chan struct{}, 1)}
 	var err error
-	if s.Write, err = sql.Open("sqlite", name); err != nil {
+	if db.Write, err = sql.Open("sqlite", name); err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
-	if s.Read, err = sql.Open("sqlite", name); err != nil {
-		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(err, s.Write.Close()))
+	if db.Read, err = sql.Open("sqlite", name); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(err, db.Write.Close()))
 	}
-	s.Write.SetMaxOpenConns(1)
-	s.Read.SetMaxOpenConns(8)
-	s.Read.SetMaxIdleConns(8)
+	db.Write.SetMaxOpenConns(1)
+	db.Read.SetMaxOpenConns(8)
+	db.Read.SetMaxIdleConns(8)
 	ctx := context.Background()
 	if o.ReadOnly {
-		err = checkVersion(ctx, s.Read)
+		err = checkVersion(ctx, db.Read)
 	} else {
-		err = s.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx) })
+		err = db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(translate(err), s.Close()))
@@ -86,7 +87,7 @@ func Open(path string, opts *Options) (*Store, error) {
 }
 
 // Close closes the file. Calls that are under way fail or finish first.
-func (s *Store) Close() error { return errors.Join(s.Read.Close(), s.Write.Close()) }
+func (s *Store) Close() error { return errors.Join(s.db.Read.Close(), s.db.Write.Close()) }
 
 // translate wraps an error of SQLite in the one of package memory that it means
 // (https://www.sqlite.org/rescode.html).

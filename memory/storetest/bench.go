@@ -15,7 +15,7 @@ func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
 	for _, steps := range []int{20, 2000} {
 		b.Run(fmt.Sprintf("append a step at %d", steps), func(b *testing.B) {
 			s := open(b)
-			fill(b, s, "s", steps)
+			Fill(b, s, "s", steps)
 			b.ReportAllocs()
 			n := steps*RecordsPerStep + 1
 			for i := 0; b.Loop(); i++ {
@@ -34,7 +34,7 @@ func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
 	}
 	b.Run("load 5000 steps", func(b *testing.B) {
 		s := open(b)
-		fill(b, s, "s", 5000)
+		Fill(b, s, "s", 5000)
 		b.ReportAllocs()
 		for b.Loop() {
 			log, err := memory.Open(b.Context(), s, "s")
@@ -45,7 +45,7 @@ func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
 	})
 	b.Run("a step of 200 sessions at once", func(b *testing.B) {
 		s := open(b)
-		parallel(200, func(i int) { fill(b, s, fmt.Sprint(i), 1) })
+		parallel(200, func(i int) { Fill(b, s, fmt.Sprint(i), 1) })
 		for n := 1; b.Loop(); n++ {
 			parallel(200, func(i int) { AppendStep(b, s, fmt.Sprint(i), n) })
 		}
@@ -87,8 +87,8 @@ func step(tb testing.TB, n int) []memory.Record {
 	}
 }
 
-// fill makes a session of some steps with one append.
-func fill(tb testing.TB, s memory.Store, id string, steps int) {
+// Fill makes a session of some steps with one append.
+func Fill(tb testing.TB, s memory.Store, id string, steps int) {
 	records := []memory.Record{{Kind: memory.KindInput, Message: transport.UserText("Find it.")}}
 	for n := range steps {
 		records = append(records, step(tb, n)...)

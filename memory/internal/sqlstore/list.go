@@ -26,7 +26,8 @@ func scanInfo(row scanner) (key int64, info memory.Info, err error) {
 }
 
 // Info implements [memory.Store].
-func (d *DB) Info(ctx context.Context, id string) (memory.Info, error) {
+func (ss Sessions) Info(ctx context.Context, id string) (memory.Info, error) {
+	d := ss.db
 	infos, err := d.infos(ctx, "WHERE s.id = ?", id)
 	if err == nil && len(infos) == 0 {
 		err = memory.ErrNoSession
@@ -38,7 +39,8 @@ func (d *DB) Info(ctx context.Context, id string) (memory.Info, error) {
 }
 
 // List implements [memory.Store].
-func (d *DB) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
+func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
+	d := ss.db
 	return func(yield func(memory.Info, error) bool) {
 		where := []string{"s.id IS NOT NULL"}
 		var args []any

@@ -52,7 +52,8 @@ func (d *DB) parts(ctx context.Context, id string, from int) ([]part, error) {
 
 // Load implements [memory.Store]. The rows are read in batches, the next one
 // while one is decoded. No connection is held by a caller that is slow.
-func (d *DB) Load(ctx context.Context, id string, from int) iter.Seq2[memory.Record, error] {
+func (ss Sessions) Load(ctx context.Context, id string, from int) iter.Seq2[memory.Record, error] {
+	d := ss.db
 	return func(yield func(memory.Record, error) bool) {
 		parts, err := d.parts(ctx, id, max(0, from))
 		if err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 // Lease implements [memory.Store].
-func (d *DB) Lease(ctx context.Context, id, owner string, dur time.Duration) error {
+func (ss Sessions) Lease(ctx context.Context, id, owner string, dur time.Duration) error {
+	d := ss.db
 	err := d.Tx(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
 		until := now.Add(dur).UnixNano()
@@ -40,7 +41,8 @@ func (d *DB) Lease(ctx context.Context, id, owner string, dur time.Duration) err
 }
 
 // Send implements [memory.Store].
-func (d *DB) Send(ctx context.Context, id string, input memory.Record) error {
+func (ss Sessions) Send(ctx context.Context, id string, input memory.Record) error {
+	d := ss.db
 	return d.fail(id, d.Tx(ctx, func(tx *sql.Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
@@ -61,7 +63,8 @@ func (d *DB) Send(ctx context.Context, id string, input memory.Record) error {
 }
 
 // Inbox implements [memory.Store].
-func (d *DB) Inbox(ctx context.Context, id string, after int64) iter.Seq2[memory.Record, error] {
+func (ss Sessions) Inbox(ctx context.Context, id string, after int64) iter.Seq2[memory.Record, error] {
+	d := ss.db
 	return func(yield func(memory.Record, error) bool) {
 		records, old, err := d.inbox(ctx, id, after)
 		if err == nil && old {

@@ -20,7 +20,14 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// A DB is a [memory.Store] in a database. Its Append is the dialect's.
+// Sessions are a [memory.Store] in a database, but for Append, which is the
+// dialect's.
+type Sessions struct{ db *DB }
+
+// Sessions gives what is stored in d.
+func (d *DB) Sessions() Sessions { return Sessions{d} }
+
+// A DB is a database and its dialect.
 type DB struct {
 	Write *sql.DB // for changes
 	Read  *sql.DB // for all else; may be the same
@@ -136,7 +143,8 @@ func (d *DB) Refused(ctx context.Context, q interface {
 }
 
 // Fork implements [memory.Store].
-func (d *DB) Fork(ctx context.Context, from string, n int, to string) error {
+func (ss Sessions) Fork(ctx context.Context, from string, n int, to string) error {
+	d := ss.db
 	return d.fail(from, d.Tx(ctx, func(tx *sql.Tx) error {
 		s, err := d.find(ctx, tx, from)
 		if err != nil {
@@ -169,7 +177,8 @@ func (d *DB) Fork(ctx context.Context, from string, n int, to string) error {
 }
 
 // Delete implements [memory.Store].
-func (d *DB) Delete(ctx context.Context, id string) error {
+func (ss Sessions) Delete(ctx context.Context, id string) error {
+	d := ss.db
 	return d.fail(id, d.Tx(ctx, func(tx *sql.Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
@@ -217,7 +226,8 @@ func (d *DB) prune(ctx context.Context, tx *sql.Tx, key int64) error {
 }
 
 // SetMeta implements [memory.Store].
-func (d *DB) SetMeta(ctx context.Context, id, key, value string) error {
+func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
+	d := ss.db
 	return d.fail(id, d.Tx(ctx, func(tx *sql.Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {

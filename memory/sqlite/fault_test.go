@@ -1,0 +1,241 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/sqlite"
+	"github.com/whorl-go/whorl/memory/storetest"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func input(text string) memory.Record {
+	return memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}
+}
+
+func load(t *testing.T, s memory.Store, id string) (texts []string, err error) {
+	t.Helper()
+	for r, err := range s.Load(context.Background(), id, 0) {
+		if err != nil {
+			return texts, err
+		}
+		texts = append(texts, r.Message.Text())
+	}
+	return texts, nil
+}
+
+// What fails gives an error that says what to do, loses nothing, and passes
+// once its cause does.
+func TestFaults(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil func(t *testing.T, path string, s *sqlite.Store) (mend func())
+		want  error
+	}{
+		"full": {func(t *testing.T, _ string, s *sqlite.Store) func() {
+			exec(t, s, "PRAGMA max_page_count = 1") // it is set to the present size
+			return func() { exec(t, s, "PRAGMA max_page_count = 100000") }
+		}, memory.ErrFull},
+		"locked": {func(t *testing.T, path string, s *sqlite.Store) func() {
+			other := open(t, path, nil)
+			tx, err := other.DB().Begin() // the other program writes, and goes on writing
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() { tx.Rollback() }
+		}, memory.ErrLocked},
+		"read-only": {func(t *testing.T, _ string, s *sqlite.Store) func() {
+			exec(t, s, "PRAGMA query_only = 1")
+			return func() { exec(t, s, "PRAGMA query_only = 0") }
+		}, memory.ErrReadOnly},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s.db")
+			s := open(t, path, &sqlite.Options{Wait: 50 * time.Millisecond})
+			log, err := memory.Create(s, "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := log.Append(t.Context(), input("one")); err != nil {
+				t.Fatal(err)
+			}
+			big := input(strings.Repeat("x", 100_000))
+			mend := tt.spoil(t, path, s)
+			if err := log.Append(t.Context(), input("two"), big); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), `"s"`) {
+				t.Errorf("append: %v; want one that matches %q and names the session", err, tt.want)
+			}
+			if texts, err := load(t, s, "s"); err != nil || len(texts) != 1 || log.Len() != 1 {
+				t.Errorf("after the fault: %d records stored, %d in the log (%v)", len(texts), log.Len(), err)
+			}
+			mend()
+			if err := log.Append(t.Context(), input("two"), big); err != nil {
+				t.Errorf("once it had passed: %v", err)
+			}
+			if texts, err := load(t, s, "s"); err != nil || len(texts) != 3 {
+				t.Errorf("at the end: %d records, %v", len(texts), err)
+			}
+		})
+	}
+}
+
+func exec(t *testing.T, s *sqlite.Store, stmt string) {
+	t.Helper()
+	if _, err := s.DB().Exec(stmt); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadOnlyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	if _, err := sqlite.Open(path, &sqlite.Options{ReadOnly: true}); !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("a file that isn't there: %v", err)
+	}
+	if err := open(t, path, nil).Append(t.Context(), "s", 0, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path, &sqlite.Options{ReadOnly: true})
+	if texts, err := load(t, s, "s"); err != nil || len(texts) != 1 {
+		t.Errorf("%q, %v", texts, err)
+	}
+	if err := s.Append(t.Context(), "s", 1, input("two")); !errors.Is(err, memory.ErrReadOnly) {
+		t.Errorf("append: %v", err)
+	}
+}
+
+func TestOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, tt := range map[string]struct {
+		content string
+		want    error
+	}{
+		"text":   {strings.Repeat("this is no database\n", 100), memory.ErrCorrupt},
+		"header": {"SQLite format 3\x00" + strings.Repeat("\x00\x01", 1000), memory.ErrCorrupt},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(tt.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sqlite.Open(path, nil); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := sqlite.Open(filepath.Join(dir, "no", "such", "folder"), nil); !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("no folder: %v", err)
+	}
+	if _, err := sqlite.Open("", nil); err == nil {
+		t.Error("opened nothing")
+	}
+	newer := open(t, filepath.Join(dir, "newer"), nil)
+	exec(t, newer, "PRAGMA user_version = 99")
+	if _, err := sqlite.Open(filepath.Join(dir, "newer"), nil); err == nil || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("a newer file: %v", err)
+	}
+}
+
+func TestDamagedRecords(t *testing.T) {
+	for name, stmt := range map[string]string{
+		"changed": "UPDATE records SET data = CAST(replace(CAST(data AS TEXT), 'three', 'THREE') AS BLOB)",
+		"cut off": "UPDATE records SET data = substr(data, 1, 30) WHERE id & 4294967295 = 2",
+		"gone":    "DELETE FROM records WHERE id & 4294967295 = 2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+			if err := s.Append(t.Context(), "s", 0, input("one"), input("two"), input("three"), input("four")); err != nil {
+				t.Fatal(err)
+			}
+			exec(t, s, stmt)
+			texts, err := load(t, s, "s")
+			var re *memory.RecordError
+			if !errors.As(err, &re) || re.Record != 2 || !errors.Is(err, memory.ErrCorrupt) || strings.Join(texts, " ") != "one two" {
+				t.Errorf("%q, then %v", texts, err)
+			}
+			if _, err := memory.Open(t.Context(), s, "s"); !errors.Is(err, memory.ErrCorrupt) {
+				t.Errorf("open: %v", err)
+			}
+			// As the error says, those before it make a session.
+			log, err := memory.ForkSession(t.Context(), s, "s", re.Record, "saved")
+			if err != nil || log.Len() != 2 {
+				t.Errorf("saved: %v", err)
+			}
+		})
+	}
+}
+
+// A step costs the same in a long session as in a short one: in bytes written
+// to the disk, and in allocations.
+func TestAppendCostsWhatIsNew(t *testing.T) {
+	const window = 100
+	cost := func(steps int) (bytes int64, allocs float64) {
+		path := filepath.Join(t.TempDir(), "s.db")
+		s := open(t, path, nil)
+		exec(t, s, "PRAGMA wal_autocheckpoint = 0") // so that the journal shows all that is written
+		storetest.Fill(t, s, "s", steps)
+		before := size(t, path+"-wal")
+		n := steps
+		allocs = testing.AllocsPerRun(window-1, func() {
+			storetest.AppendStep(t, s, "s", n)
+			n++
+		})
+		return (size(t, path+"-wal") - before) / window, allocs
+	}
+	shortBytes, shortAllocs := cost(20)
+	longBytes, longAllocs := cost(2000)
+	t.Logf("a step at 20: %d bytes, %.0f allocations; at 2,000: %d bytes, %.0f allocations", shortBytes, shortAllocs, longBytes, longAllocs)
+	if float64(longBytes) > 1.2*float64(shortBytes) || longAllocs > 1.2*shortAllocs {
+		t.Errorf("a step at 2,000 steps costs %d bytes and %.0f allocations, at 20 steps %d and %.0f; at most 1.2 times as much is fine",
+			longBytes, longAllocs, shortBytes, shortAllocs)
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// Two processes have the file open: what one appends the other sees, and of two
+// that append at the same time one is told.
+func TestTwoProcesses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	one, two := open(t, path, nil), open(t, path, nil)
+	done := make(chan int)
+	for _, s := range []*sqlite.Store{one, two} {
+		go func() {
+			won := 0
+			for won < 50 {
+				info, err := s.Info(context.Background(), "s")
+				if err != nil && !errors.Is(err, memory.ErrNoSession) {
+					t.Error(err)
+					break
+				}
+				err = s.Append(context.Background(), "s", info.Records, input(fmt.Sprint(info.Records)))
+				if err == nil {
+					won++
+				} else if !errors.Is(err, memory.ErrConflict) {
+					t.Error(err)
+					break
+				}
+			}
+			done <- won
+		}()
+	}
+	total := <-done + <-done
+	texts, err := load(t, one, "s")
+	if err != nil || len(texts) != total {
+		t.Errorf("%d records for %d appends: %v", len(texts), total, err)
+	}
+	for i, text := range texts {
+		if text != fmt.Sprint(i) {
+			t.Fatalf("record %d is %q", i, text)
+		}
+	}
+}
