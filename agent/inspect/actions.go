@@ -1,0 +1,117 @@
+package inspect
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// maxForm bounds what the page may send, in bytes.
+const maxForm = 8 << 20
+
+func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxForm)).Decode(v); err != nil {
+		http.Error(w, "not the JSON that is expected here: "+err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
+}
+
+// decide records a decision on a call that waits. Once none waits any more the
+// session is resumed.
+func (h *handler) decide(w http.ResponseWriter, r *http.Request) {
+	var form struct {
+		Call    string  `json:"call"`
+		Approve bool    `json:"approve"`
+		Reason  string  `json:"reason"`
+		Input   *string `json:"input"` // a JSON object in place of the arguments
+	}
+	if !readJSON(w, r, &form) {
+		return
+	}
+	id := r.PathValue("id")
+	log, err := memory.Open(r.Context(), h.store, id)
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	d := memory.Decision{CallID: form.Call, Approve: form.Approve, Reason: form.Reason}
+	if form.Input != nil {
+		d.Input = rawjson.Trim([]byte(*form.Input))
+		if !rawjson.Valid(d.Input) || len(d.Input) == 0 || d.Input[0] != '{' {
+			http.Error(w, "The arguments are not a JSON object.", http.StatusBadRequest)
+			return
+		}
+	}
+	waiting := 0
+	for _, c := range log.State().Open {
+		if c.Ask == nil || c.Decision != nil {
+			continue
+		}
+		waiting++
+		if c.ID == form.Call {
+			d.Hash = c.Ask.Hash
+		}
+	}
+	if d.Hash == "" {
+		http.Error(w, "This call does not wait for a decision any more.", http.StatusConflict)
+		return
+	}
+	if err := log.Append(r.Context(), memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil {
+		h.fail(w, err)
+		return
+	}
+	resumed := waiting == 1 && h.opts.Resume != nil
+	if resumed {
+		h.opts.Resume(id)
+	}
+	writeJSON(w, map[string]bool{"resumed": resumed})
+}
+
+// fork makes a session of the first records of another.
+func (h *handler) fork(w http.ResponseWriter, r *http.Request) {
+	var form struct {
+		At int    `json:"at"` // records
+		ID string `json:"id"` // of the fork; empty for one that is made up
+	}
+	if !readJSON(w, r, &form) {
+		return
+	}
+	from, to := r.PathValue("id"), strings.TrimSpace(form.ID)
+	if to == "" {
+		to = h.freeName(r, fmt.Sprintf("%s-fork-%d", from, form.At))
+	}
+	if err := h.store.Fork(r.Context(), from, form.At, to); err != nil {
+		h.fail(w, err)
+		return
+	}
+	writeJSON(w, map[string]string{"id": to})
+}
+
+// freeName is name, with a number behind it if there is such a session.
+func (h *handler) freeName(r *http.Request, name string) string {
+	for i, try := 2, name; ; i++ {
+		if _, err := h.store.Info(r.Context(), try); err != nil || i > 1000 {
+			return try
+		}
+		try = fmt.Sprintf("%s-%d", name, i)
+	}
+}
+
+func (h *handler) resume(w http.ResponseWriter, r *http.Request) {
+	if h.opts.Resume == nil {
+		http.Error(w, "This page can't run sessions: Options.Resume is not set.", http.StatusForbidden)
+		return
+	}
+	id := r.PathValue("id")
+	if _, err := h.store.Info(r.Context(), id); err != nil {
+		h.fail(w, err)
+		return
+	}
+	h.opts.Resume(id)
+	writeJSON(w, map[string]bool{"resumed": true})
+}

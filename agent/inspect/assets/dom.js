@@ -1,0 +1,107 @@
+// Small things that all parts of the page use. Text gets into the page as text
+// only: there is no innerHTML anywhere.
+
+/** el makes an element. Properties that begin with "on" are listeners; those with
+ * a dash are attributes; class and data are what they say. */
+export function el(tag, props, ...children) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(props || {})) {
+    if (v === undefined || v === null || v === false) continue;
+    if (k === 'class') e.className = v;
+    else if (k === 'data') Object.assign(e.dataset, v);
+    else if (k.startsWith('on')) e.addEventListener(k.slice(2), v);
+    else if (k.includes('-') || k === 'role') e.setAttribute(k, v);
+    else e[k] = v;
+  }
+  e.append(...flat(children));
+  return e;
+}
+
+/** flat takes lists in lists, and leaves out what is nothing. */
+export const flat = (list) => list.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false && c !== '');
+
+export const $ = (id) => document.getElementById(id);
+
+const numbers = new Intl.NumberFormat('en');
+export const count = (n) => numbers.format(n);
+
+/** tokens is a number of tokens in brief: 940, 12.3k, 1.25M. */
+export function tokens(n) {
+  if (n < 1000) return String(n);
+  if (n < 1e6) return (n / 1e3).toFixed(n < 1e4 ? 2 : 1) + 'k';
+  return (n / 1e6).toFixed(2) + 'M';
+}
+
+export function usd(v, known = true) {
+  if (!known && !v) return 'price unknown';
+  const digits = v !== 0 && v < 0.01 ? 5 : v < 1 ? 4 : 2;
+  return (known ? '$' : 'over $') + v.toFixed(digits);
+}
+
+export function size(n) {
+  if (n < 1024) return n + ' B';
+  if (n < 1 << 20) return (n / 1024).toFixed(1) + ' KB';
+  return (n / (1 << 20)).toFixed(1) + ' MB';
+}
+
+export function duration(ms) {
+  if (ms < 1000) return Math.round(ms) + ' ms';
+  if (ms < 60000) return (ms / 1000).toFixed(1) + ' s';
+  if (ms < 3600000) return Math.floor(ms / 60000) + ' min ' + Math.round(ms % 60000 / 1000) + ' s';
+  return Math.floor(ms / 3600000) + ' h ' + Math.round(ms % 3600000 / 60000) + ' min';
+}
+
+export const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+export async function call(path, body) {
+  const r = await fetch(path, body === undefined ? {} : { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
+  return r;
+}
+
+/** A LazyList holds many items in a scroller, and builds those that come near
+ * the view. What is far away is a box of the height it had, or of a guess; the
+ * browser skips its layout. */
+export class LazyList {
+  constructor(scroller, build) {
+    this.scroller = scroller;
+    this.build = build;
+    this.items = new Map(); // element -> item
+    this.seen = new IntersectionObserver((changes) => {
+      for (const c of changes) if (c.isIntersecting) this.fill(c.target);
+    }, { root: scroller, rootMargin: '800px 0px' });
+  }
+  clear() {
+    this.seen.disconnect();
+    this.items.clear();
+    this.scroller.replaceChildren();
+  }
+  /** add appends items, each an object that gets an element of its own. */
+  add(items) {
+    const all = document.createDocumentFragment();
+    for (const item of items) {
+      item.el = el('article', { class: 'row ' + item.kind, data: { n: item.n }, tabIndex: -1 });
+      this.items.set(item.el, item);
+      all.append(item.el);
+    }
+    this.scroller.append(all);
+    for (const item of items) this.seen.observe(item.el);
+  }
+  fill(e) {
+    const item = this.items.get(e);
+    if (!item || item.built) return;
+    item.built = true;
+    e.replaceChildren(...flat(this.build(item)));
+    e.classList.add('built');
+    this.seen.unobserve(e);
+  }
+  /** refresh builds an item again if it was built. What the user opened stays open. */
+  refresh(item) {
+    if (!item.built) return;
+    const open = [...item.el.querySelectorAll('details')].map((d) => d.open);
+    const focus = document.activeElement && item.el.contains(document.activeElement) ? document.activeElement.dataset.key : '';
+    item.el.replaceChildren(...flat(this.build(item)));
+    item.el.querySelectorAll('details').forEach((d, i) => { if (open[i] !== undefined) d.open = open[i]; });
+    if (focus) item.el.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+  }
+}

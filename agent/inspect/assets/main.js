@@ -1,0 +1,299 @@
+// The page: sessions at the left, one of them at the right, as it grows.
+
+import { $, el, tokens, duration, count, call, LazyList } from './dom.js';
+import { Transcript } from './rows.js';
+import { Strip, totals } from './strip.js';
+import { showRequest } from './request.js';
+import * as timeline from './timeline.js';
+
+const page = { sessions: [], readOnly: true, canResume: false, open: null, view: 'transcript' };
+
+// ---- sessions
+
+async function loadSessions() {
+  let data;
+  try {
+    data = await (await call('api/sessions')).json();
+  } catch (err) {
+    $('status').textContent = err.message;
+    return;
+  }
+  Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume });
+  drawSessions();
+}
+
+function drawSessions() {
+  const want = $('filter').value.toLowerCase();
+  const list = page.sessions.filter((s) => (s.id + ' ' + s.title).toLowerCase().includes(want));
+  const focused = document.activeElement?.dataset?.session;
+  $('session-list').replaceChildren(...list.map((s) => el('li', {},
+    el('a', { href: '#' + encodeURIComponent(s.id), data: { session: s.id }, 'aria-current': page.open && page.open.id === s.id ? 'page' : false },
+      el('span', { class: 'name' }, s.title || s.id),
+      el('span', { class: 'about' }, `${s.title ? s.id + ' · ' : ''}${ago(s.changed)}${s.parent ? ' · forked' : ''}`)))));
+  if (!list.length) $('session-list').append(el('li', { class: 'quiet' }, page.sessions.length ? 'None match.' : 'No sessions yet. They appear here once a run has begun.'));
+  if (focused) $('session-list').querySelector(`[data-session="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function ago(ms) {
+  const d = Math.max(0, Date.now() - ms);
+  return d < 5000 ? 'now' : duration(Math.floor(d / 1000) * 1000).replace('.0 s', ' s') + ' ago';
+}
+
+// ---- one session
+
+const transcriptList = new LazyList($('transcript'), (item) => page.open.transcript.build(item));
+const timelineList = new LazyList($('timeline'), (item) => timeline.build(item, (row) => { show('transcript'); goTo(row); }));
+const strip = new Strip((row) => { goTo(row); });
+
+function openSession(id, at) {
+  closeSession();
+  const transcript = new Transcript(id, {
+    readOnly: () => page.readOnly,
+    request: (row) => { select(row); showRequest(id, row); },
+    refresh: (row) => { if (row) transcriptList.refresh(row); },
+    decide: (form) => call(`api/sessions/${encodeURIComponent(id)}/decisions`, form),
+    fork: (n) => fork(id, n),
+  });
+  page.open = { id, transcript, at, placed: false, state: null };
+  $('title').textContent = id;
+  document.title = id + ' · Runs';
+  $('empty').hidden = true;
+  $('summary').hidden = false;
+  drawSessions();
+  const source = new EventSource(`api/sessions/${encodeURIComponent(id)}/stream`);
+  page.open.source = source;
+  source.addEventListener('records', (ev) => onRecords(JSON.parse(ev.data)));
+  source.addEventListener('state', (ev) => onState(JSON.parse(ev.data)));
+  source.onerror = () => { if (page.open && page.open.source === source) status('lost', 'connection lost, trying again'); };
+}
+
+function closeSession() {
+  if (page.open) page.open.source.close();
+  page.open = null;
+  transcriptList.clear();
+  timelineList.clear();
+  $('waiting').hidden = true;
+  $('follow').hidden = true;
+}
+
+function onRecords(entries) {
+  const open = page.open, bottom = atBottom();
+  const { fresh, changed } = open.transcript.add(entries);
+  transcriptList.add(fresh);
+  for (const r of changed) transcriptList.refresh(r);
+  drawSummary();
+  if (page.view === 'timeline') drawTimeline();
+  if (open.placed && bottom) toBottom();
+}
+
+function onState(state) {
+  const open = page.open;
+  open.state = state;
+  drawState();
+  if (open.placed) return;
+  open.placed = true;
+  const row = open.at !== undefined && open.transcript.rows.find((r) => r.n === open.at);
+  if (row) place(row);
+  else if (['model', 'tools', 'approval'].includes(state.doing)) toBottom();
+  document.body.dataset.ready = open.id;
+  performance.mark('ready');
+}
+
+const doing = { model: 'the model is being asked', tools: 'tools are running', approval: 'waits for approval', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable' };
+
+function drawState() {
+  const s = page.open.state;
+  status(s.doing, doing[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : ''));
+  const box = $('waiting');
+  const resume = page.canResume && ['model', 'tools'].includes(s.doing);
+  box.hidden = !s.waiting && !resume;
+  if (s.waiting) {
+    box.replaceChildren(el('strong', {}, s.waiting.length === 1 ? 'A call waits for your approval: ' : `${s.waiting.length} calls wait for your approval: `),
+      s.waiting.map((w) => el('button', { class: 'small', onclick: () => { const c = page.open.transcript.calls.get(w.call); if (c) goTo(c.row, 'approve'); } }, w.name)));
+  } else if (resume) {
+    const id = page.open.id;
+    box.replaceChildren(el('span', {}, 'If nothing drives this session: '),
+      el('button', { class: 'small', onclick: async (ev) => {
+        ev.target.disabled = true;
+        try { await call(`api/sessions/${encodeURIComponent(id)}/resume`, {}); } catch (err) { status('failed', err.message); }
+      } }, 'Run it'));
+  }
+}
+
+function status(kind, text) {
+  const s = $('status');
+  s.className = 'status ' + kind;
+  s.textContent = text;
+  s.title = text;
+}
+
+function drawSummary() {
+  const t = page.open.transcript, all = totals(t.steps), first = t.rows[0], last = t.rows[t.rows.length - 1];
+  const items = [
+    ['steps', count(t.steps.length)], ['read', tokens(all.read)], ['written', tokens(all.written)], ['new', tokens(all.new)], ['output', tokens(all.output)],
+    ['from cache', all.share], ['cost', all.money], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],
+  ];
+  if (all.misses) items.push(['cache misses', count(all.misses)]);
+  $('totals').replaceChildren(...items.map(([k, v]) => el('div', { class: k.replace(' ', '-') }, el('dt', {}, k), el('dd', {}, v))),
+    el('a', { class: 'button small', href: `api/sessions/${encodeURIComponent(page.open.id)}/log`, download: 'session.jsonl' }, 'Download log'));
+  strip.set(t.steps, t.selected);
+}
+
+function drawTimeline() {
+  const list = timeline.bars(page.open.transcript);
+  timelineList.clear();
+  timelineList.add(timeline.items(list, Date.now()));
+}
+
+async function fork(id, n) {
+  try {
+    const made = await (await call(`api/sessions/${encodeURIComponent(id)}/fork`, { at: n })).json();
+    await loadSessions();
+    location.hash = encodeURIComponent(made.id);
+  } catch (err) {
+    status('failed', err.message);
+  }
+}
+
+// ---- moving about
+
+function select(row) {
+  for (const r of page.open.transcript.select(row)) transcriptList.refresh(r);
+  drawSummary();
+}
+
+/** place scrolls so that a row is at the top. */
+function place(row) {
+  row.el.scrollIntoView({ block: 'start' });
+  requestAnimationFrame(() => row.el.scrollIntoView({ block: 'start' }));
+}
+
+function goTo(row, key) {
+  if (!row) return;
+  if (row.kind === 'step') select(row);
+  transcriptList.fill(row.el);
+  place(row);
+  (key && row.el.querySelector(`[data-key="${key}"]`) || row.el).focus({ preventScroll: true });
+}
+
+const atBottom = () => { const s = $('transcript'); return s.scrollHeight - s.scrollTop - s.clientHeight < 60; };
+let following = false;
+
+function toBottom() {
+  const s = $('transcript');
+  following = true;
+  s.scrollTop = s.scrollHeight;
+  requestAnimationFrame(() => { s.scrollTop = s.scrollHeight; requestAnimationFrame(() => { s.scrollTop = s.scrollHeight; following = false; }); });
+}
+
+function topRow() {
+  const box = $('transcript').getBoundingClientRect();
+  for (const dy of [4, 24, 48]) {
+    const e = document.elementFromPoint(box.left + box.width / 2, box.top + dy)?.closest('[data-n]');
+    if (e) return transcriptList.items.get(e);
+  }
+  return null;
+}
+
+let waiting = 0;
+$('transcript').addEventListener('scroll', () => {
+  $('follow').hidden = atBottom() || page.view !== 'transcript';
+  if (waiting || !page.open?.placed) return;
+  waiting = setTimeout(() => {
+    waiting = 0;
+    const row = page.open && topRow();
+    if (!row) return;
+    const hash = '#' + encodeURIComponent(page.open.id) + (atBottom() ? '' : '/' + row.n);
+    if (location.hash !== hash) history.replaceState(null, '', hash);
+  }, 200);
+}, { passive: true });
+$('follow').addEventListener('click', toBottom);
+
+function show(view) {
+  page.view = view;
+  for (const v of ['transcript', 'timeline']) {
+    $(v).hidden = v !== view;
+    $('tab-' + v).setAttribute('aria-selected', String(v === view));
+    $('tab-' + v).tabIndex = v === view ? 0 : -1;
+  }
+  if (view === 'timeline' && page.open) drawTimeline();
+}
+
+function stepFrom(delta) {
+  const t = page.open.transcript, at = t.steps.indexOf(t.selected);
+  return t.steps[Math.min(t.steps.length - 1, Math.max(0, at + delta))];
+}
+
+function route() {
+  const [id, at] = location.hash.slice(1).split('/').map(decodeURIComponent);
+  if (!id || id === 'transcript') return;
+  if (page.open && page.open.id === id) return;
+  openSession(id, at === undefined ? undefined : Number(at));
+  menu(false);
+}
+
+// ---- controls
+
+function menu(open) {
+  document.body.classList.toggle('menu', open);
+  $('menu').setAttribute('aria-expanded', String(open));
+}
+
+$('menu').addEventListener('click', () => menu(!document.body.classList.contains('menu')));
+$('filter').addEventListener('input', drawSessions);
+$('help').addEventListener('click', () => $('keys').showModal());
+for (const v of ['transcript', 'timeline']) $('tab-' + v).addEventListener('click', () => show(v));
+document.querySelector('.tabs').addEventListener('keydown', (ev) => {
+  if (ev.key !== 'ArrowLeft' && ev.key !== 'ArrowRight') return;
+  show(page.view === 'transcript' ? 'timeline' : 'transcript');
+  $('tab-' + page.view).focus();
+});
+
+const themes = ['', 'light', 'dark'];
+function theme(name) {
+  if (name) document.documentElement.dataset.theme = name;
+  else delete document.documentElement.dataset.theme;
+  $('theme').textContent = { '': 'Auto', light: 'Light', dark: 'Dark' }[name];
+  strip.draw();
+}
+let stored = '';
+try { stored = localStorage.getItem('theme') || ''; } catch { /* storage is off: the choice lasts for this page */ }
+$('theme').addEventListener('click', () => {
+  stored = themes[(themes.indexOf(stored) + 1) % themes.length];
+  try { localStorage.setItem('theme', stored); } catch { /* as above */ }
+  theme(stored);
+});
+
+document.addEventListener('keydown', (ev) => {
+  const typing = ev.target.matches('input:not([type=range]), textarea, select');
+  if (ev.key === 'Escape') { menu(false); if (typing) ev.target.blur(); return; }
+  if (typing || ev.ctrlKey || ev.metaKey || ev.altKey || document.querySelector('dialog[open]')) return;
+  if (ev.key === '/') { ev.preventDefault(); menu(true); $('filter').focus(); return; }
+  if (ev.key === '?') { $('keys').showModal(); return; }
+  if (!page.open) return;
+  const t = page.open.transcript;
+  switch (ev.key) {
+    case 'j': goTo(stepFrom(1)); break;
+    case 'k': goTo(stepFrom(-1)); break;
+    case 'g': if (t.rows.length) place(t.rows[0]); break;
+    case 'G': toBottom(); break;
+    case 'v': show(page.view === 'transcript' ? 'timeline' : 'transcript'); break;
+    case 't': {
+      const all = [...$('transcript').querySelectorAll('details.thinking')];
+      const open = all.some((d) => !d.open);
+      for (const d of all) d.open = open;
+      break;
+    }
+    case 'Enter':
+      if (ev.target.matches('button, a, summary, input')) return;
+      if (t.selected) t.act.request(t.selected);
+      break;
+  }
+});
+
+addEventListener('hashchange', route);
+new ResizeObserver(() => { if (following) $('transcript').scrollTop = $('transcript').scrollHeight; }).observe($('transcript'));
+theme(stored);
+await loadSessions();
+route();
+setInterval(() => { if (!document.hidden) loadSessions(); }, 5000);

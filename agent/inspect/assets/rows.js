@@ -1,0 +1,315 @@
+// The rows of the transcript.
+
+import { el, tokens, usd, size, duration, clock, count, call } from './dom.js';
+import { pretty } from './rawjson.js';
+
+/** A Transcript turns a session's records into rows, as they come. */
+export class Transcript {
+  constructor(id, act) {
+    this.id = id;
+    this.act = act; // what the rows' buttons do
+    this.rows = [];
+    this.steps = [];
+    this.owner = new Map(); // record -> row
+    this.calls = new Map(); // call id -> call
+    this.selected = null;
+    this.follow = true; // the selected step is the newest
+  }
+
+  /** add takes entries and returns the rows that are new and those that changed. */
+  add(entries) {
+    const fresh = [], changed = new Set();
+    const row = (kind, e) => {
+      const r = { kind, n: e.n, entry: e };
+      this.rows.push(r);
+      fresh.push(r);
+      this.owner.set(e.n, r);
+      return r;
+    };
+    const callOf = (id, e) => {
+      const c = this.calls.get(id);
+      if (c) { this.owner.set(e.n, c.row); changed.add(c.row); }
+      return c;
+    };
+    for (const e of entries) {
+      switch (e.kind) {
+        case 'run': row('run', e); break;
+        case 'input': row('input', e); break;
+        case 'note': case 'sealed': row('note', e); break;
+        case 'response': {
+          const r = row('step', e);
+          r.calls = [];
+          for (const b of e.blocks || []) {
+            if (b.type !== 'tool_use') continue;
+            const c = { id: b.id, name: b.name, row: r };
+            r.calls.push(c);
+            this.calls.set(b.id, c);
+          }
+          this.steps.push(r);
+          break;
+        }
+        case 'started':
+          for (const id of e.calls || []) { const c = callOf(id, e); if (c) c.started = e.time; }
+          break;
+        case 'result': {
+          const c = callOf(e.blocks[0].id, e);
+          if (c) { c.result = e.blocks[0]; c.resultRecord = e.n; c.ended = e.time; }
+          break;
+        }
+        case 'ask':
+          for (const a of e.asks || []) { const c = callOf(a.call, e); if (c) { c.ask = a; c.asked = e.time; } }
+          break;
+        case 'decision': {
+          const c = callOf(e.decision.call, e);
+          if (c) { c.decision = e.decision; c.decided = e.time; }
+          break;
+        }
+      }
+    }
+    const before = this.selected;
+    if (this.follow && this.steps.length) this.selected = this.steps[this.steps.length - 1];
+    if (before !== this.selected) for (const r of this.marked(before, this.selected)) changed.add(r);
+    for (const r of fresh) changed.delete(r);
+    return { fresh, changed };
+  }
+
+  /** select makes a step the one whose request is drawn; returns the rows to draw again. */
+  select(step) {
+    const before = this.selected;
+    this.selected = step;
+    this.follow = step === this.steps[this.steps.length - 1];
+    return this.marked(before, step);
+  }
+
+  marked(...steps) {
+    const rows = new Set();
+    for (const s of steps) {
+      if (!s) continue;
+      rows.add(s);
+      for (const m of s.entry.step.marks || []) {
+        const r = m.record >= 0 ? this.owner.get(m.record) : this.configRow(s);
+        if (r) rows.add(r);
+      }
+    }
+    return rows;
+  }
+
+  /** configRow is the newest row in front of a step that tells the configuration. */
+  configRow(step) {
+    let found = null;
+    for (const r of this.rows) {
+      if (r === step) break;
+      if (r.kind === 'run' && r.entry.config) found = r;
+    }
+    return found;
+  }
+
+  build(row) {
+    switch (row.kind) {
+      case 'run': return this.run(row);
+      case 'input': return this.input(row);
+      case 'step': return this.step(row);
+    }
+    return this.note(row);
+  }
+
+  run(row) {
+    const c = row.entry.config;
+    const out = [el('p', { class: 'divider' }, 'Run · ' + clock(row.entry.time))];
+    if (!c) return out;
+    const marks = this.selected && this.configRow(this.selected) === row ? (this.selected.entry.step.marks || []).filter((m) => m.record < 0) : [];
+    out.push(el('details', { class: 'config' },
+      el('summary', {}, `${c.model} · ${c.tools.length} tools · system prompt of ${size(c.system.reduce((n, b) => n + b.bytes, 0))}`),
+      el('p', {}, 'Tools: ', c.tools.join(', ') || 'none'),
+      c.system.map((b) => el('pre', { class: 'text' }, b.text || '', b.cut ? '…' : ''))));
+    for (const m of marks) out.push(markLine(m));
+    return out;
+  }
+
+  input(row) {
+    const e = row.entry;
+    return [el('header', { class: 'rowhead' }, el('h2', {}, e.role === 'system' ? 'System message' : 'User'), el('span', { class: 'time' }, clock(e.time)),
+      el('span', { class: 'spacer' }), this.forkButton(e.n, 'Fork before this message')),
+    this.blocks(e)];
+  }
+
+  note(row) {
+    const e = row.entry;
+    return [el('details', { class: 'note' }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : 'Note: ' + e.note),
+      (e.blocks || []).map((b) => json(b.json)))];
+  }
+
+  step(row) {
+    const e = row.entry, s = e.step;
+    row.el.classList.toggle('selected', row === this.selected);
+    row.el.setAttribute('aria-label', `Step ${s.number}`);
+    const out = [
+      el('header', { class: 'rowhead' },
+        el('h2', {}, 'Step ' + s.number),
+        el('span', { class: 'stop ' + s.stop }, stopText(s.stop)),
+        el('span', { class: 'time' }, [duration(s.took), s.first ? `first chunk ${duration(s.first)}` : '', s.retries ? `${s.retries} retries` : ''].filter(Boolean).join(' · ')),
+        el('span', { class: 'spacer' }),
+        el('button', { class: 'small', data: { key: 'request' }, 'aria-label': `Request of step ${s.number}`, onclick: () => this.act.request(row) }, 'Request'),
+        this.forkButton(e.n, `Fork before step ${s.number}`)),
+      moneyBar(s),
+    ];
+    if (s.miss) out.push(missBox(s.miss));
+    out.push(this.blocks(e));
+    return out;
+  }
+
+  forkButton(at, label) {
+    if (this.act.readOnly()) return null;
+    return el('button', { class: 'small', data: { key: 'fork' }, 'aria-label': label, title: label, onclick: () => this.act.fork(at) }, 'Fork');
+  }
+
+  blocks(e) {
+    return (e.blocks || []).map((b, i) => {
+      const inner = b.type === 'tool_use' ? this.toolCall(this.calls.get(b.id), b, e, i) : this.block(b, e.n, i);
+      return [inner, this.marksAt(e.n, i)];
+    });
+  }
+
+  marksAt(record, block) {
+    const marks = this.selected ? this.selected.entry.step.marks || [] : [];
+    return marks.filter((m) => m.record === record && m.block === block).map(markLine);
+  }
+
+  block(b, record, i) {
+    switch (b.type) {
+      case 'text':
+        return el('div', { class: 'block' }, this.text(b, record, i), b.json && el('details', {}, el('summary', {}, 'Citations'), json(b.json)));
+      case 'thinking':
+        if (!b.text) return el('p', { class: 'quiet' }, `Thinking, not shown by the service (${size(b.bytes)} signed)`);
+        return el('details', { class: 'thinking' }, el('summary', {}, 'Thinking · ' + size(b.bytes)), this.text(b, record, i));
+      case 'redacted_thinking':
+        return el('p', { class: 'quiet' }, `Thinking, encrypted by the service (${size(b.bytes)})`);
+      case 'image':
+        if (b.image) return el('img', { class: 'image', src: b.image, alt: 'Image in the conversation' });
+        break;
+    }
+    const title = b.type.replaceAll('_', ' ') + (b.name ? ' · ' + b.name : '') + ' · ' + size(b.bytes);
+    return el('details', { class: 'other' }, el('summary', {}, title), json(b.json), this.more(b, record, i));
+  }
+
+  text(b, record, i) {
+    return el('div', { class: 'text' }, b.text, this.more(b, record, i));
+  }
+
+  /** more is the button that gets the rest of a block that was cut. */
+  more(b, record, i) {
+    if (!b.cut) return null;
+    const button = el('button', { class: 'more', onclick: async () => {
+      button.disabled = true;
+      try {
+        const whole = await (await call(`api/sessions/${encodeURIComponent(this.id)}/records/${record}/blocks/${i}`)).json();
+        Object.assign(b, whole, { cut: false });
+        this.act.refresh(this.owner.get(record));
+      } catch (err) {
+        button.textContent = err.message;
+      }
+    } }, `Show all ${size(b.bytes)}`);
+    return button;
+  }
+
+  toolCall(c, b, e, i) {
+    const state = callState(c);
+    const args = (c.decision && c.decision.input) || b.json || '';
+    const short = args.length <= 120;
+    const out = el('section', { class: 'call ' + state.name, 'aria-label': `Tool call ${b.name}` },
+      el('header', {},
+        el('span', { class: 'tool' }, b.name),
+        short && args !== '{}' ? el('code', { class: 'args' }, args) : null,
+        el('span', { class: 'spacer' }),
+        el('span', { class: 'state' }, state.text)),
+      short ? null : el('details', {}, el('summary', {}, `Arguments · ${size(b.bytes)}`), json(args), this.more(b, e.n, i)),
+      c.decision && c.decision.input ? el('p', { class: 'quiet' }, 'The arguments were changed by whoever approved the call.') : null);
+    if (c.ask && !c.decision && !c.result) out.append(this.approval(c, b));
+    if (c.result) {
+      const r = c.result, lines = (r.text || '').split('\n').length;
+      const body = [r.text ? this.text(r, c.resultRecord, 0) : null, r.json ? json(r.json) : null];
+      if (!r.text && !r.json) body.push(el('p', { class: 'quiet' }, 'An empty result'));
+      const long = (r.text || '').length > 400 || lines > 6 || r.json;
+      out.append(long
+        ? el('details', { class: 'result' + (r.error ? ' error' : '') }, el('summary', {}, el('span', { class: 'peek' }, (r.text || r.json).slice(0, 160)), el('span', { class: 'bytes' }, size(r.bytes))), body)
+        : el('div', { class: 'result' + (r.error ? ' error' : '') }, body));
+      out.append(...this.marksAt(c.resultRecord, 0));
+    }
+    return out;
+  }
+
+  approval(c, b) {
+    if (this.act.readOnly()) return el('p', { class: 'quiet' }, 'Waits for an approval.');
+    const error = el('p', { class: 'error', role: 'alert' });
+    const edit = el('textarea', { rows: 6, value: pretty(b.json || '{}'), hidden: true, 'aria-label': `Arguments of ${b.name}`, spellcheck: false });
+    const reason = el('input', { type: 'text', placeholder: 'Reason, if denied', 'aria-label': 'Reason, if denied' });
+    const send = async (approve) => {
+      error.textContent = '';
+      buttons.forEach((x) => { x.disabled = true; });
+      try {
+        await this.act.decide({ call: c.id, approve, reason: approve ? '' : reason.value, input: approve && !edit.hidden ? edit.value : undefined });
+      } catch (err) {
+        error.textContent = err.message;
+        buttons.forEach((x) => { x.disabled = false; });
+      }
+    };
+    const buttons = [
+      el('button', { class: 'approve', data: { key: 'approve' }, onclick: () => send(true) }, 'Approve'),
+      el('button', { class: 'deny', data: { key: 'deny' }, onclick: () => send(false) }, 'Deny'),
+      el('button', { data: { key: 'edit' }, onclick: async () => {
+        if (b.cut) {
+          const whole = await (await call(`api/sessions/${encodeURIComponent(this.id)}/records/${c.row.n}/blocks/${c.row.entry.blocks.indexOf(b)}`)).json();
+          edit.value = pretty(whole.json);
+        }
+        edit.hidden = !edit.hidden;
+      } }, 'Edit arguments'),
+    ];
+    return el('div', { class: 'approval' }, el('p', {}, el('strong', {}, 'Waits for your approval. '), c.ask.reason || ''), edit, el('div', { class: 'buttons' }, buttons, reason), error);
+  }
+}
+
+function json(text) {
+  return el('pre', { class: 'json' }, pretty(text || ''));
+}
+
+function markLine(m) {
+  return el('p', { class: 'mark', title: m.place }, el('span', {}, `cache breakpoint · ${m.ttl} · ${m.place}`));
+}
+
+function stopText(stop) {
+  return { end_turn: 'finished', tool_use: 'calls tools', pause_turn: 'paused', max_tokens: 'cut at max_tokens', refusal: 'refused' }[stop] || stop.replaceAll('_', ' ');
+}
+
+export function callState(c) {
+  if (!c) return { name: 'unknown', text: '' };
+  const took = c.started && c.ended ? duration(Math.max(0, c.ended - c.started)) : '';
+  if (c.decision && !c.decision.approve) return { name: 'denied', text: 'denied' };
+  if (c.result) return c.result.error ? { name: 'failed', text: ['failed', took].filter(Boolean).join(' · ') } : { name: 'ok', text: took || 'answered' };
+  if (c.ask && !c.decision) return { name: 'waits', text: 'waits for approval' };
+  if (c.started) return { name: 'running', text: 'running' };
+  return { name: 'open', text: 'not yet run' };
+}
+
+export const parts = [['read', 'read'], ['written', 'written'], ['new', 'new'], ['output', 'output']];
+
+export function moneyText(s) {
+  return parts.map(([k, name]) => `${name} ${count(s[k])}`).join(', ') + ', ' + usd(s.usd.total, s.usd.known);
+}
+
+export function moneyBar(s) {
+  const total = parts.reduce((n, [k]) => n + s[k], 0) || 1;
+  return el('div', { class: 'money' },
+    el('div', { class: 'bar', role: 'img', 'aria-label': 'Tokens: ' + moneyText(s) },
+      parts.map(([k]) => { const seg = el('span', { class: k }); seg.style.flexGrow = s[k] / total; return s[k] ? seg : null; })),
+    el('ul', {},
+      parts.map(([k, name]) => el('li', { class: k }, el('span', { class: 'dot' }), `${name} ${tokens(s[k])}`, el('span', { class: 'usd' }, usd(s.usd[k], s.usd.known)))),
+      s.usd.other ? el('li', {}, 'searches', el('span', { class: 'usd' }, usd(s.usd.other))) : null,
+      el('li', { class: 'total' }, usd(s.usd.total, s.usd.known))));
+}
+
+function missBox(m) {
+  return el('div', { class: 'miss' },
+    el('p', {}, el('strong', {}, `Cache miss: ${m.reason.replaceAll('_', ' ')}. `), `${count(m.tokens)} tokens were there before and were not read. `, m.detail),
+    m.place ? el('div', {}, el('p', {}, 'First block that differs: ', el('code', {}, m.place)),
+      el('pre', { class: 'before' }, '− ' + (m.before || '(nothing)')), el('pre', { class: 'after' }, '+ ' + (m.after || '(nothing)'))) : null);
+}

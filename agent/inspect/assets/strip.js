@@ -1,0 +1,102 @@
+// The strip of all requests: one column each, as high as its tokens.
+
+import { $, usd, count } from './dom.js';
+import { moneyText, parts } from './rows.js';
+
+export class Strip {
+  constructor(pick) {
+    this.canvas = $('strip');
+    this.range = $('pick');
+    this.text = $('picked');
+    this.steps = [];
+    this.selected = null;
+    this.range.addEventListener('input', () => pick(this.steps[this.range.value - 1]));
+    this.canvas.addEventListener('click', (ev) => {
+      const box = this.canvas.getBoundingClientRect();
+      const i = Math.floor((ev.clientX - box.left) / this.width());
+      if (this.steps[i]) pick(this.steps[i]);
+    });
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw());
+  }
+
+  width() {
+    return Math.min(14, this.canvas.clientWidth / Math.max(1, this.steps.length));
+  }
+
+  set(steps, selected) {
+    this.steps = steps;
+    this.selected = selected;
+    this.range.max = Math.max(1, steps.length);
+    if (selected) {
+      const s = selected.entry.step, told = moneyText(s);
+      this.range.value = s.number;
+      this.range.setAttribute('aria-valuetext', `Request ${s.number}: ${told}`);
+      this.text.textContent = `Request ${s.number} of ${count(steps.length)}: ${told}`;
+    } else {
+      this.text.textContent = '';
+    }
+    if (!this.waits) {
+      this.waits = true;
+      requestAnimationFrame(() => { this.waits = false; this.draw(); });
+    }
+  }
+
+  draw() {
+    const c = this.canvas, scale = devicePixelRatio || 1, w = c.clientWidth, h = c.clientHeight;
+    if (!w) return;
+    c.width = w * scale;
+    c.height = h * scale;
+    const g = c.getContext('2d');
+    g.scale(scale, scale);
+    const css = getComputedStyle(document.documentElement);
+    const colour = Object.fromEntries(parts.map(([k]) => [k, css.getPropertyValue('--' + k)]));
+    const column = this.width();
+    let most = 1;
+    for (const r of this.steps) most = Math.max(most, sum(r.entry.step));
+    // Columns narrower than a pixel share one: the highest of them is drawn.
+    const wide = Math.max(1, column);
+    for (let x = 0, i = 0; i < this.steps.length; x += wide) {
+      const end = column >= 1 ? i + 1 : Math.max(i + 1, Math.round((x + 1) / column));
+      let s = this.steps[i].entry.step, missed = false;
+      for (; i < Math.min(end, this.steps.length); i++) {
+        const other = this.steps[i].entry.step;
+        if (sum(other) > sum(s)) s = other;
+        missed = missed || other.miss;
+      }
+      let y = h;
+      for (const [k] of parts) {
+        const height = s[k] / most * (h - 6);
+        g.fillStyle = colour[k];
+        g.fillRect(x, y - height, wide - (wide > 3 ? 1 : 0), height);
+        y -= height;
+      }
+      if (missed) {
+        g.fillStyle = css.getPropertyValue('--bad');
+        g.fillRect(x, 0, Math.max(2, wide - 1), 3);
+      }
+    }
+    if (this.selected) {
+      g.fillStyle = css.getPropertyValue('--ink');
+      g.fillRect((this.selected.entry.step.number - 1) * column, h - 2, Math.max(3, column - 1), 2);
+    }
+  }
+}
+
+function sum(s) { return s.read + s.written + s.new + s.output; }
+
+/** totals is what the head of the page says of a session. */
+export function totals(steps) {
+  const t = { read: 0, written: 0, new: 0, output: 0, usd: 0, known: true, misses: 0 };
+  for (const r of steps) {
+    const s = r.entry.step;
+    for (const [k] of parts) t[k] += s[k];
+    t.usd += s.usd.total;
+    t.known = t.known && s.usd.known;
+    if (s.miss) t.misses++;
+  }
+  const prompt = t.read + t.written + t.new;
+  t.share = prompt ? (100 * t.read / prompt).toFixed(1) + ' %' : '–';
+  t.money = steps.length ? usd(t.usd, t.known) : '–';
+  return t;
+}

@@ -1,0 +1,211 @@
+package inspect_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// rich is a conversation with most of what there is to see.
+func rich() simulator.Model {
+	return simulator.Script(
+		simulator.Do(simulator.Thinking("The user wants numbers. I should look up two things at once, and compare them."),
+			simulator.Text("I'll look these up."), simulator.Call("lookup", query{"rainfall in Oslo, 2025", 10}), simulator.Call("lookup", query{Query: evil})),
+		simulator.Do(simulator.Thinking("One more source."), simulator.Call("lookup", query{"rainfall in Bergen, 2025", 3})),
+		simulator.Do(simulator.Call("nobody", query{Query: "x"})),
+		simulator.Say("Bergen had **2,492 mm** of rain, Oslo 835 mm.\n\n"+evil),
+		simulator.Say("You're welcome."),
+	)
+}
+
+func TestBrowserTranscript(t *testing.T) {
+	b := newBrowser(t)
+	store := new(memory.RAM)
+	a := newAgent(t, rich(), false, strings.Repeat("You compare things. ", 200))
+	run(t, a, store, "rain", transport.UserText("Where did it rain more in 2025, Oslo or Bergen? "+evil))
+	changed := newAgent(t, simulator.Script(simulator.Say("Still Bergen.")), false, strings.Repeat("You compare things. ", 190)+"Be brief.")
+	run(t, changed, store, "rain", transport.UserText("Sure?"))
+	server := serve(t, store, inspect.Options{})
+
+	b.look(1280, 860, false)
+	b.open(server.URL + "/debug/agents/")
+	b.until("the list of sessions", `document.querySelector("[data-session=rain]")`)
+	b.click("[data-session=rain]")
+	b.until("the session", `document.body.dataset.ready === "rain"`)
+	b.until("five steps", `document.querySelectorAll(".row.step").length === 5`)
+	for what, js := range map[string]string{
+		"scripts in content are text":      `document.title !== "owned" && !document.querySelector("main script, main img") && document.querySelector("#transcript").textContent.includes("<script>")`,
+		"thinking is folded":               `[...document.querySelectorAll("details.thinking")].length === 2 && ![...document.querySelectorAll("details.thinking")].some((d) => d.open)`,
+		"the bars have names":              `[...document.querySelectorAll(".money .bar")].every((e) => /read .*written .*new .*output .*\$/.test(e.getAttribute("aria-label")))`,
+		"breakpoints stand where they are": `document.querySelectorAll(".mark").length >= 2`,
+		"the miss is explained":            `document.querySelector(".miss").textContent.includes("system changed") && document.querySelector(".miss code").textContent === "system.0"`,
+		"a call of no tool has failed":     `[...document.querySelectorAll(".call.failed .tool")].some((e) => e.textContent === "nobody")`,
+		"every button has a name":          `[...document.querySelectorAll("button, a, input, textarea")].every((e) => (e.textContent || e.ariaLabel || e.placeholder || "").trim())`,
+		"nothing is wider than the window": `document.documentElement.scrollWidth <= innerWidth`,
+	} {
+		b.until(what, js)
+	}
+	b.shoot("transcript-1280-light")
+	b.look(1280, 860, true)
+	b.shoot("transcript-1280-dark")
+
+	// Keys: two steps up, and the request of that step.
+	b.look(1280, 860, false)
+	b.key("k")
+	b.key("k")
+	b.until("the third step is chosen", `document.querySelector(".row.selected h2").textContent === "Step 3"`)
+	b.key("Enter")
+	b.until("the request", `document.querySelector("#request[open] .request-body h3")`)
+	b.until("its breakpoints", `document.querySelectorAll("#request .badge").length >= 2`)
+	b.shoot("request-1280-light")
+	b.look(390, 844, true)
+	b.shoot("request-390-dark")
+	b.key("Escape")
+	b.until("the dialog is closed", `!document.querySelector("#request").open`)
+
+	b.look(390, 844, false)
+	b.until("nothing is wider than a phone", `document.documentElement.scrollWidth <= innerWidth`)
+	b.shoot("transcript-390-light")
+	b.click("#menu")
+	b.until("the menu", `document.body.classList.contains("menu")`)
+	time.Sleep(50 * time.Millisecond)
+	b.shoot("menu-390-light")
+	b.key("Escape")
+	b.look(390, 844, true)
+	b.shoot("transcript-390-dark")
+
+	b.look(1280, 860, false)
+	b.click("#tab-timeline")
+	b.until("the timeline", `document.querySelectorAll(".timeline-row").length >= 8`)
+	b.shoot("timeline-1280-light")
+	b.look(390, 844, true)
+	b.shoot("timeline-390-dark")
+
+	if p := b.problems(); len(p) > 0 {
+		t.Errorf("errors of the page: %v", p)
+	}
+}
+
+// A live run: the transcript grows, a call waits, a click approves it, the run
+// goes on; a reload keeps the place.
+func TestBrowserApproval(t *testing.T) {
+	b := newBrowser(t)
+	store := new(memory.RAM)
+	a := newAgent(t, simulator.Script(
+		simulator.Do(simulator.Call("lookup", query{"dear data", 10})),
+		simulator.Do(simulator.Call("lookup", query{"more dear data", 10})),
+		simulator.Do(simulator.Call("lookup", query{"all of it", 10})),
+		simulator.Say("Done."),
+	), true, "")
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	resume := func(id string) {
+		running.Go(func() { run(t, a, store, id) })
+	}
+	server := serve(t, store, inspect.Options{Resume: resume, Poll: 20 * time.Millisecond})
+	b.look(1280, 860, false)
+	b.open(server.URL + "/debug/agents/")
+	b.until("the page", `document.querySelector("#session-list .quiet")`)
+
+	run(t, a, store, "dear", transport.UserText("Look it up."))
+	b.open(server.URL + "/debug/agents/#dear")
+	b.until("a call waits", `document.querySelector(".approval .approve")`)
+	b.shoot("approval-1280-light")
+	b.look(390, 844, true)
+	b.shoot("approval-390-dark")
+	b.look(1280, 860, false)
+	b.click(".approval .approve")
+	b.until("the run has gone on to the next call", `document.querySelectorAll(".row.step").length === 2 && document.querySelector(".call.ok")`)
+
+	b.until("it waits again", `document.querySelector(".approval .deny")`)
+	eval[any](b, `document.querySelector('.approval input').value = "too dear"`)
+	b.click(".approval .deny")
+	b.until("it was denied", `document.querySelector(".call.denied") && document.querySelectorAll(".row.step").length === 3`)
+
+	b.until("a third waits", `document.querySelector(".approval [data-key=edit]")`)
+	b.click(".approval [data-key=edit]")
+	b.until("the arguments can be changed", `!document.querySelector(".approval textarea").hidden`)
+	eval[any](b, `document.querySelector(".approval textarea").value = '{"query": "a part of it"}'`)
+	b.click(".approval .approve")
+	b.until("the run is done", `document.querySelectorAll(".row.step").length === 4 && document.querySelector("#status.done")`)
+	running.Wait()
+
+	log, err := memory.Open(context.Background(), store, "dear")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decided []string
+	for _, r := range log.Records(0) {
+		if d := r.Decision; d != nil {
+			decided = append(decided, fmt.Sprintf("%v %s %s", d.Approve, d.Reason, d.Input))
+		}
+	}
+	if want := `[true   false too dear  true  {"query": "a part of it"}]`; fmt.Sprint(decided) != want {
+		t.Errorf("decisions %v, want %v", decided, want)
+	}
+
+	// A fork of the second step is a session of its own.
+	b.click(".row.step [data-key=fork]")
+	b.until("the fork", `location.hash.includes("dear-fork-") && document.body.dataset.ready.startsWith("dear-fork-")`)
+	if p := b.problems(); len(p) > 0 {
+		t.Errorf("errors of the page: %v", p)
+	}
+}
+
+// A run of 2,000 steps opens in under a second and can be scrolled. The times
+// are logged, not asserted.
+func TestBrowserLongRun(t *testing.T) {
+	b := newBrowser(t)
+	store := new(memory.RAM)
+	a := newAgent(t, simulator.Loop{Turns: 1999, Think: true}, false, "")
+	run(t, a, store, "long", transport.UserText("Go on and on."))
+	server := serve(t, store, inspect.Options{})
+	b.look(1280, 860, false)
+	b.open(server.URL + "/debug/agents/#long")
+	b.until("the session", `document.body.dataset.ready === "long"`)
+	b.until("all steps", `document.querySelectorAll(".row.step").length === 2000`)
+	opened := eval[float64](b, `performance.getEntriesByName("ready")[0].startTime`)
+	frames := eval[[]float64](b, `new Promise((resolve) => {
+		const s = document.querySelector("#transcript"), times = [];
+		let last = performance.now(), n = 0;
+		const step = (now) => {
+			times.push(now - last); last = now;
+			s.scrollTop += 900;
+			if (++n < 120) requestAnimationFrame(step); else resolve(times.slice(2));
+		};
+		requestAnimationFrame(step);
+	})`)
+	slow, worst := 0, 0.0
+	for _, f := range frames {
+		worst = max(worst, f)
+		if f > 34 {
+			slow++
+		}
+	}
+	t.Logf("2,000 steps: ready %.0f ms after the navigation began; scrolling by 900 px a frame: %d of %d frames over 34 ms, the worst %.0f ms", opened, slow, len(frames), worst)
+	built := eval[int](b, `document.querySelectorAll(".row.built").length`)
+	if built == 0 || built > 1500 {
+		t.Errorf("%d rows are built", built)
+	}
+	b.shoot("long-1280-light")
+
+	// Far down, a reload keeps the place.
+	eval[any](b, `document.querySelector("#transcript").scrollTop = document.querySelector("#transcript").scrollHeight / 2`)
+	b.until("the place is in the address", `/long\/\d+$/.test(location.hash)`)
+	time.Sleep(400 * time.Millisecond)
+	before := eval[string](b, `location.hash`)
+	b.do("Page.reload", nil)
+	b.until("the session again", `document.body.dataset.ready === "long" && performance.getEntriesByName("ready").length`)
+	b.until("the same row is at the top", fmt.Sprintf(`(() => { const r = document.querySelector("#transcript").getBoundingClientRect(); const e = document.elementFromPoint(r.left + r.width / 2, r.top + 24); return e && "#long/" + e.closest("[data-n]")?.dataset.n === %q; })()`, before))
+	if p := b.problems(); len(p) > 0 {
+		t.Errorf("errors of the page: %v", p)
+	}
+}

@@ -1,0 +1,307 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A stepView is a request and what its response says of it.
+type stepView struct {
+	Number    int    `json:"number"` // counts the session's responses from 1
+	Model     string `json:"model"`
+	Stop      string `json:"stop"`
+	RequestID string `json:"requestId,omitempty"`
+	Retries   int    `json:"retries,omitempty"`
+
+	Read     int64 `json:"read"`    // prompt tokens from the cache
+	Written  int64 `json:"written"` // prompt tokens written to the cache
+	New      int64 `json:"new"`     // prompt tokens neither read nor written
+	Output   int64 `json:"output"`
+	Thinking int64 `json:"thinking,omitempty"` // of Output
+	USD      price `json:"usd"`
+
+	First int64 `json:"first"` // milliseconds to the first delta
+	Took  int64 `json:"took"`  // milliseconds to the end
+
+	Configured bool   `json:"configured"` // the log tells the whole request
+	Marks      []mark `json:"marks,omitempty"`
+	Miss       *miss  `json:"miss,omitempty"`
+
+	points []transport.Breakpoint
+}
+
+// A price is what a request cost, in USD.
+type price struct {
+	Read    float64 `json:"read"`
+	Written float64 `json:"written"`
+	New     float64 `json:"new"`
+	Output  float64 `json:"output"`
+	Other   float64 `json:"other,omitempty"` // web searches
+	Total   float64 `json:"total"`
+	Known   bool    `json:"known"`
+}
+
+// A mark is a place where a request was marked for the cache.
+type mark struct {
+	Place  string `json:"place"` // as the service names it: "system.0"
+	TTL    string `json:"ttl"`
+	Record int    `json:"record"` // of the block, or -1
+	Block  int    `json:"block"`  // in that record
+}
+
+// A miss is a cache that held less than the request before had left in it.
+type miss struct {
+	Tokens int64  `json:"tokens"` // that could have been read
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
+	Place  string `json:"place,omitempty"` // of the first block that differs
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// A reader reads a session's records in order, and keeps what it needs to
+// explain the next.
+type reader struct {
+	log    *memory.Log
+	n      int
+	config *transport.Request // of the newest run that told
+	step   int
+	last   *lastStep
+	where  map[*byte]mark // of each block, by its bytes
+}
+
+// lastStep is what the next step's cache is judged by.
+type lastStep struct {
+	config *transport.Request
+	model  string
+	usage  transport.Usage
+	began  time.Time
+	points []transport.Breakpoint
+}
+
+func newReader() *reader { return &reader{log: memory.NewLog(), where: make(map[*byte]mark)} }
+
+// add reads a record. The marks of steps are found by locate, later.
+func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
+	e := viewRecord(rd.n, &r)
+	switch r.Kind {
+	case memory.KindRun:
+		if r.Data != nil {
+			config := new(transport.Request)
+			if json.Unmarshal(r.Data, config) == nil {
+				rd.config = config
+				e.Config = viewConfig(config)
+			}
+		}
+	case memory.KindResponse:
+		e.Step = rd.addStep(&r)
+	}
+	for i, b := range blocksOf(&r) {
+		if raw := b.Raw(); len(raw) > 0 {
+			rd.where[&raw[0]] = mark{Record: rd.n, Block: i}
+		}
+	}
+	if err := rd.log.Append(ctx, r); err != nil {
+		return e, fmt.Errorf("record %d: %w", rd.n, err)
+	}
+	rd.n++
+	return e, nil
+}
+
+func (rd *reader) addStep(r *memory.Record) *stepView {
+	resp := r.Response
+	rd.step++
+	s := &stepView{
+		Number: rd.step, Model: resp.Model, Stop: string(resp.StopReason), RequestID: resp.Meta.RequestID, Retries: max(0, resp.Meta.Attempts-1),
+		Read: resp.Usage.CacheReadInputTokens, Written: resp.Usage.CacheCreationInputTokens, New: resp.Usage.InputTokens,
+		Output: resp.Usage.OutputTokens, Thinking: resp.Usage.OutputTokensDetails.ThinkingTokens,
+		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), Configured: rd.config != nil,
+	}
+	s.USD = priceOf(resp)
+	s.points, _ = agent.SentBreakpoints(*r) // a log by something else has none
+	now := &lastStep{config: rd.config, model: resp.Model, usage: resp.Usage, began: r.Time.Add(-resp.Meta.Duration), points: s.points}
+	s.Miss = missOf(rd.last, now, resp)
+	rd.last = now
+	return s
+}
+
+// locate finds the blocks that the steps' marks stand on. Messages are only ever
+// added to a log, so those of now hold all that were sent.
+func (rd *reader) locate(entries []entry) {
+	var messages []transport.Message
+	for _, e := range entries {
+		if e.Step == nil {
+			continue
+		}
+		if messages == nil {
+			messages = rd.log.Messages()
+		}
+		for _, p := range e.Step.points {
+			m := mark{Place: placeName(p), TTL: string(p.TTL), Record: -1}
+			if m.TTL == "" {
+				m.TTL = string(transport.TTL5m)
+			}
+			if p.Part == transport.PartMessages && p.Index < len(messages) && p.Block < len(messages[p.Index].Content) {
+				if at, ok := rd.where[&messages[p.Index].Content[p.Block].Raw()[0]]; ok {
+					m.Record, m.Block = at.Record, at.Block
+				}
+			}
+			e.Step.Marks = append(e.Step.Marks, m)
+		}
+	}
+}
+
+func placeName(p transport.Breakpoint) string {
+	switch p.Part {
+	case transport.PartTools:
+		return fmt.Sprintf("tools.%d", p.Index)
+	case transport.PartSystem:
+		return fmt.Sprintf("system.%d", p.Index)
+	}
+	return fmt.Sprintf("messages.%d.content.%d", p.Index, p.Block)
+}
+
+// priceOf splits what a response cost. The whole is the model's own sum; the
+// parts are in proportion to their prices.
+func priceOf(resp *transport.Response) price {
+	m, ok := transport.LookupModel(resp.Model)
+	if !ok {
+		return price{}
+	}
+	u := resp.Usage
+	total, known := m.Cost(u)
+	p := price{Total: total, Known: known}
+	searches, _ := m.Cost(transport.Usage{ServerToolUse: u.ServerToolUse})
+	p.Other = searches
+	prices := m.Prices
+	if u.Speed == "fast" {
+		prices = m.FastPrices
+	}
+	for _, t := range prices {
+		if t.UpToTokens != 0 && u.PromptTokens() > t.UpToTokens {
+			continue
+		}
+		long := min(u.CacheCreation.Ephemeral1hInputTokens, u.CacheCreationInputTokens)
+		p.Read = t.CacheRead * float64(u.CacheReadInputTokens)
+		p.Written = t.CacheWrite5m*float64(u.CacheCreationInputTokens-long) + t.CacheWrite1h*float64(long)
+		p.New = t.Input * float64(u.InputTokens)
+		p.Output = t.Output * float64(u.OutputTokens)
+		break
+	}
+	if sum := p.Read + p.Written + p.New + p.Output; sum > 0 {
+		f := (total - searches) / sum
+		p.Read, p.Written, p.New, p.Output = p.Read*f, p.Written*f, p.New*f, p.Output*f
+	}
+	return p
+}
+
+// missOf explains why less was read than the request before had left in the
+// cache; nil if it was not less, or that can't be told.
+func missOf(last, now *lastStep, resp *transport.Response) *miss {
+	if last == nil || usesServerTools(last.usage) || usesServerTools(now.usage) {
+		return nil // the input counts are then sums over the service's own iterations
+	}
+	there := last.usage.CacheReadInputTokens + last.usage.CacheCreationInputTokens
+	read := now.usage.CacheReadInputTokens
+	const tolerance = 0.98 // thinking that the service drops from the prompt, and rounding
+	if there == 0 || float64(read) >= tolerance*float64(there) {
+		return nil
+	}
+	m := &miss{Tokens: there - read}
+	m.compare(last, now)
+	life := 5 * time.Minute
+	for _, p := range last.points {
+		if p.TTL == transport.TTL1h {
+			life = time.Hour
+		}
+	}
+	gap := now.began.Sub(last.began)
+	switch told := rawjson.GetString(rawjson.Get(resp.Diagnostics, "cache_miss_reason"), "type"); {
+	case told != "":
+		m.Reason, m.Detail = told, "The service's own diagnosis."
+	case last.model != now.model:
+		m.Reason, m.Detail = "model_changed", fmt.Sprintf("%s answered, %s before it; each model has a cache of its own.", now.model, last.model)
+	case m.Place != "":
+		part, _, _ := strings.Cut(m.Place, ".")
+		m.Reason, m.Detail = part+"_changed", "The configuration changed between the runs."
+	case gap > life:
+		m.Reason, m.Detail = "expired", fmt.Sprintf("%v passed since the request before; its entries live %v.", gap.Round(time.Second), life)
+	default:
+		m.Reason, m.Detail = "unknown", "The request begins with all of the one before. The service did not say why it missed."
+	}
+	return m
+}
+
+func usesServerTools(u transport.Usage) bool {
+	return len(u.Iterations) > 1 || u.ServerToolUse.WebSearchRequests+u.ServerToolUse.WebFetchRequests > 0
+}
+
+// compare finds the first block of tools and system that differs.
+func (m *miss) compare(last, now *lastStep) {
+	if last.config == nil || now.config == nil || last.config == now.config {
+		return
+	}
+	before, after := prefixBlocks(last.config), prefixBlocks(now.config)
+	for i := range max(len(before), len(after)) {
+		var b, a prefixBlock
+		if i < len(before) {
+			b = before[i]
+		}
+		if i < len(after) {
+			a = after[i]
+		}
+		if b.place == a.place && bytes.Equal(b.raw, a.raw) {
+			continue
+		}
+		if m.Place = a.place; m.Place == "" || b.place != "" && b.place < a.place {
+			m.Place = b.place
+		}
+		m.Before, m.After = around(b.raw, a.raw)
+		return
+	}
+}
+
+type prefixBlock struct {
+	place string
+	raw   []byte
+}
+
+func prefixBlocks(r *transport.Request) []prefixBlock {
+	var list []prefixBlock
+	for i, t := range r.Tools {
+		list = append(list, prefixBlock{fmt.Sprintf("tools.%d", i), t.Raw()})
+	}
+	for i, b := range r.System {
+		list = append(list, prefixBlock{fmt.Sprintf("system.%d", i), b.Raw()})
+	}
+	return list
+}
+
+// around is what the two have from a little in front of their first difference.
+func around(a, b []byte) (string, string) {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	show := func(s []byte) string {
+		from := max(0, min(i, len(s))-60)
+		text, cut := clip(strings.ToValidUTF8(string(s[from:]), "�"), 240)
+		if from > 0 {
+			text = "…" + text
+		}
+		if cut {
+			text += "…"
+		}
+		return text
+	}
+	return show(a), show(b)
+}

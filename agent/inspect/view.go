@@ -1,0 +1,193 @@
+package inspect
+
+import (
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An entry is a record as the page gets it. Long texts are cut; the page asks
+// for the whole block when it is opened.
+type entry struct {
+	N      int         `json:"n"`
+	Kind   memory.Kind `json:"kind"`
+	Time   int64       `json:"time"` // milliseconds since 1970
+	Role   string      `json:"role,omitempty"`
+	Blocks []blockView `json:"blocks,omitempty"`
+
+	Step     *stepView     `json:"step,omitempty"`     // of a response
+	Calls    []string      `json:"calls,omitempty"`    // of started
+	Asks     []askView     `json:"asks,omitempty"`     // of ask
+	Decision *decisionView `json:"decision,omitempty"` // of decision
+	Final    bool          `json:"final,omitempty"`
+	Note     string        `json:"note,omitempty"`
+	Config   *configView   `json:"config,omitempty"` // of run, if it says something new
+}
+
+type askView struct {
+	Call   string `json:"call"`
+	Reason string `json:"reason,omitempty"`
+}
+
+type decisionView struct {
+	Call    string `json:"call"`
+	Approve bool   `json:"approve"`
+	Reason  string `json:"reason,omitempty"`
+	Input   string `json:"input,omitempty"` // the arguments in place of the model's
+}
+
+// A configView is what is the same in all requests of a run.
+type configView struct {
+	Model     string      `json:"model"`
+	MaxTokens int         `json:"maxTokens"`
+	Tools     []string    `json:"tools"`
+	System    []blockView `json:"system"`
+}
+
+// A blockView is a content block.
+type blockView struct {
+	Type  string `json:"type"`
+	Name  string `json:"name,omitempty"` // of the tool
+	ID    string `json:"id,omitempty"`   // of the call, or of the call that is answered
+	Text  string `json:"text,omitempty"`
+	JSON  string `json:"json,omitempty"` // of what has no text: arguments, unknown blocks
+	Image string `json:"image,omitempty"`
+	Error bool   `json:"error,omitempty"`
+	Cut   bool   `json:"cut,omitempty"` // there is more of Text or JSON
+	Bytes int    `json:"bytes"`
+}
+
+// Limits of what is sent of a block at first, in bytes.
+const (
+	textLimit = 6000
+	dataLimit = 2000
+	noLimit   = -1
+)
+
+// clip cuts text behind most bytes, between characters.
+func clip(text string, most int) (string, bool) {
+	if most < 0 || len(text) <= most {
+		return text, false
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most], true
+}
+
+// viewBlock shows a block; limit is 0 for the usual limits.
+func viewBlock(b transport.Block, limit int) blockView {
+	raw := b.Raw()
+	v := blockView{Type: b.Type(), Bytes: len(raw)}
+	texts, data := limit, limit
+	if limit == 0 {
+		texts, data = textLimit, dataLimit
+	}
+	switch v.Type {
+	case transport.TypeText:
+		v.Text, v.Cut = clip(rawjson.GetString(raw, "text"), texts)
+		if c := rawjson.Get(raw, "citations"); len(c) > 2 {
+			v.JSON, _ = clip(string(c), data)
+		}
+	case transport.TypeThinking:
+		v.Text, v.Cut = clip(rawjson.GetString(raw, "thinking"), texts)
+	case transport.TypeToolUse, transport.TypeServerToolUse, transport.TypeMCPToolUse:
+		v.Name, v.ID = rawjson.GetString(raw, "name"), rawjson.GetString(raw, "id")
+		v.JSON, v.Cut = clip(string(rawjson.Get(raw, "input")), data)
+	case transport.TypeToolResult:
+		v.ID = b.ToolUseID()
+		v.Error = string(rawjson.Get(raw, "is_error")) == "true"
+		v.Text, v.JSON = resultText(rawjson.Get(raw, "content"))
+		var c1, c2 bool
+		v.Text, c1 = clip(v.Text, data)
+		v.JSON, c2 = clip(v.JSON, data)
+		v.Cut = c1 || c2
+	case transport.TypeImage:
+		v.Image = imageURL(rawjson.Get(raw, "source"))
+		v.JSON, v.Cut = clip(string(raw), 200)
+	default:
+		v.ID = b.ToolUseID()
+		v.JSON, v.Cut = clip(string(raw), data)
+	}
+	return v
+}
+
+// resultText joins the texts of a result, and keeps its other blocks as JSON.
+func resultText(content []byte) (text, other string) {
+	if len(content) == 0 || content[0] != '[' {
+		return rawjson.Unquote(content), ""
+	}
+	var rest []byte
+	for e := range rawjson.Elements(content) {
+		if rawjson.GetString(e, "type") == transport.TypeText {
+			text += rawjson.GetString(e, "text")
+			continue
+		}
+		rest = append(append(rest, e...), '\n')
+	}
+	return text, string(rest)
+}
+
+// imageURL is a data URL of a small image of a type that browsers show.
+func imageURL(source []byte) string {
+	const most = 300_000
+	data := rawjson.GetString(source, "data")
+	switch media := rawjson.GetString(source, "media_type"); media {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+		if len(data) > 0 && len(data) <= most {
+			return "data:" + media + ";base64," + data
+		}
+	}
+	return ""
+}
+
+func blocksOf(r *memory.Record) []transport.Block {
+	switch r.Kind {
+	case memory.KindInput:
+		return r.Message.Content
+	case memory.KindResponse:
+		return r.Response.Content
+	case memory.KindResult:
+		return []transport.Block{r.Block}
+	}
+	return nil
+}
+
+// viewRecord shows a record, but for the step that a response is of.
+func viewRecord(n int, r *memory.Record) entry {
+	e := entry{N: n, Kind: r.Kind, Time: r.Time.UnixMilli(), Calls: r.Calls, Final: r.Final, Note: r.Note}
+	if r.Kind == memory.KindInput {
+		e.Role = string(r.Message.Role)
+	}
+	for _, b := range blocksOf(r) {
+		e.Blocks = append(e.Blocks, viewBlock(b, 0))
+	}
+	for _, a := range r.Asks {
+		e.Asks = append(e.Asks, askView{a.CallID, a.Reason})
+	}
+	if d := r.Decision; d != nil {
+		e.Decision = &decisionView{d.CallID, d.Approve, d.Reason, string(d.Input)}
+	}
+	if r.Kind == memory.KindNote && len(r.Data) > 0 {
+		text, cut := clip(string(r.Data), dataLimit)
+		e.Blocks = append(e.Blocks, blockView{Type: "note", JSON: text, Cut: cut, Bytes: len(r.Data)})
+	}
+	return e
+}
+
+func viewConfig(r *transport.Request) *configView {
+	c := &configView{Model: r.Model, MaxTokens: r.MaxTokens, Tools: []string{}, System: []blockView{}}
+	for _, t := range r.Tools {
+		name := t.Name()
+		if name == "" {
+			name = t.Type()
+		}
+		c.Tools = append(c.Tools, name)
+	}
+	for _, b := range r.System {
+		c.System = append(c.System, viewBlock(b, 0))
+	}
+	return c
+}
