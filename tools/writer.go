@@ -88,10 +88,3 @@ func (w *objectWriter) definition() (transport.ToolDefinition, error) {
 	}
 	return transport.ParseToolDefinition(append(w.out, '}'))
 }
-
-func (w *objectWriter) block() (transport.Block, error) {
-	if w.err != nil {
-		return transport.Block{}, w.err
-	}
-	return transport.ParseBlock(append(w.out, '}'))
-}

@@ -30,6 +30,7 @@ func Example() {
 	}))
 	defer srv.Close()
 
+	// region client
 	client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL})
 	if err != nil {
 		fmt.Println(err)
@@ -53,6 +54,7 @@ func Example() {
 			fmt.Printf("\n%s, %d tokens\n", ev.Response.StopReason, ev.Response.Usage.OutputTokens)
 		}
 	}
+	// endregion
 	// Output:
 	// Hello, world.
 	// end_turn, 4 tokens

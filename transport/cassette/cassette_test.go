@@ -247,23 +247,21 @@ func TestRecordStopsEarly(t *testing.T) {
 	}
 }
 
-func Example() {
-	// In a test: client := cassette.Open(t, "testdata/greeting.json").Client()
-	c, err := New("testdata/greeting.json", Options{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+// region test
+func TestGreeting(t *testing.T) {
+	client := Open(t, "testdata/greeting.json").Client() // cassette.Open, from another package
 	req := &transport.Request{
 		Model:     "claude-opus-5-5",
 		MaxTokens: 64,
 		Messages:  []transport.Message{transport.UserText("Greet the world.")},
 	}
-	resp, err := transport.Create(context.Background(), c.Client(), req)
+	resp, err := transport.Create(t.Context(), client, req)
 	if err != nil {
-		fmt.Println(err)
-		return
+		t.Fatal(err)
 	}
-	fmt.Println(resp.Text())
-	// Output: Hello, world.
+	if resp.Text() != "Hello, world." {
+		t.Errorf("got %q", resp.Text())
+	}
 }
+
+// endregion
