@@ -70,39 +70,48 @@ func newestConfig(log *memory.Log, n int) []byte {
 	return config
 }
 
-// sentWith is what the response to req is recorded with.
+// sentWith is what the response to req is recorded with: a sentData.
 func sentWith(req *transport.Request) []byte {
-	var d sentData
-	for _, b := range req.Breakpoints {
-		d.Breakpoints = append(d.Breakpoints, placeText(b))
+	out := append(make([]byte, 0, 128), '{')
+	for i, b := range req.Breakpoints {
+		if i == 0 {
+			out = append(out, `"breakpoints":["`...)
+		} else {
+			out = append(out, `","`...)
+		}
+		out = appendPlace(out, b)
+	}
+	if len(req.Breakpoints) > 0 {
+		out = append(out, `"]`...)
 	}
 	if req.Diagnostics != nil {
-		d.Previous = &req.Diagnostics.PreviousMessageID
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, `"previous_message_id":`...)
+		out = rawjson.AppendString(out, req.Diagnostics.PreviousMessageID)
 	}
-	raw, err := json.Marshal(d)
-	if err != nil {
-		return nil
-	}
-	return raw
+	return append(out, '}')
 }
 
-func placeText(b transport.Breakpoint) string {
-	var s string
+// appendPlace appends the place of b as it stands in sentData.
+func appendPlace(dst []byte, b transport.Breakpoint) []byte {
 	switch b.Part {
 	case transport.PartTools:
-		s = fmt.Sprintf("tools.%d", b.Index)
+		dst = strconv.AppendInt(append(dst, "tools."...), int64(b.Index), 10)
 	case transport.PartSystem:
-		s = fmt.Sprintf("system.%d", b.Index)
+		dst = strconv.AppendInt(append(dst, "system."...), int64(b.Index), 10)
 	default:
-		s = fmt.Sprintf("messages.%d.content.%d", b.Index, b.Block)
+		dst = strconv.AppendInt(append(dst, "messages."...), int64(b.Index), 10)
+		dst = strconv.AppendInt(append(dst, ".content."...), int64(b.Block), 10)
 	}
 	if b.TTL != "" {
-		s += "=" + string(b.TTL)
+		dst = append(append(dst, '='), b.TTL...)
 	}
-	return s
+	return dst
 }
 
-// parsePlace reads what placeText writes.
+// parsePlace reads what appendPlace writes.
 func parsePlace(s string) (b transport.Breakpoint, err error) {
 	place, ttl, _ := strings.Cut(s, "=")
 	b.TTL = transport.TTL(ttl)

@@ -113,12 +113,11 @@ func (s *inputSchema) check(input json.RawMessage) []Problem {
 	if path, ok := repeated(input, ""); ok {
 		return []Problem{{Path: path, Message: "given more than once"}}
 	}
-	err = s.compiled.Validate(value)
-	var invalid *validator.ValidationError
-	switch {
-	case err == nil:
+	if err = s.compiled.Validate(value); err == nil {
 		return nil
-	case !errors.As(err, &invalid):
+	}
+	var invalid *validator.ValidationError
+	if !errors.As(err, &invalid) {
 		return []Problem{{Message: err.Error()}}
 	}
 	var problems []Problem

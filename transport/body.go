@@ -423,8 +423,12 @@ var (
 // of a cache_control that is null.
 func spliceFor(at Breakpoint, raw []byte) splice {
 	text := markText(at.TTL)
-	if start, end, ok := rawjson.Span(raw, "cache_control"); ok {
-		return splice{at: at, cut: start, resume: end, text: text[len(`,"cache_control":`):]}
+	// Most blocks don't have the word, and finding that out is much faster than
+	// going through their members.
+	if bytes.Contains(raw, []byte("cache_control")) {
+		if start, end, ok := rawjson.Span(raw, "cache_control"); ok {
+			return splice{at: at, cut: start, resume: end, text: text[len(`,"cache_control":`):]}
+		}
 	}
 	end := bytes.LastIndexByte(raw, '}')
 	return splice{at: at, cut: end, resume: end, text: text}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -146,7 +145,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.meta.RequestID = a.header.Get("Request-Id")
 	x.meta.RateLimit = rateLimit(a.header)
 	x.client.pacer.learn(x.model, x.meta.RateLimit, nil)
-	if mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); mediaType == "application/json" {
+	if mediaType, _, _ := strings.Cut(a.header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(mediaType), "application/json") {
 		return x.whole(a.body)
 	}
 	if err := x.stream(a.body); err != nil || x.stopped {
