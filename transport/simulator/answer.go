@@ -27,6 +27,8 @@ type answer struct {
 	number uint64 // of the response, for signatures
 	charge charge
 	prefix prefix
+	before prefix // in front of the response
+	fell   bool   // another model than the one asked for has taken over
 	fault  Fault
 	turn   *Turn
 	base   []transport.Message // of the turn, without what was sent
@@ -41,7 +43,9 @@ type answer struct {
 	// iterationList is usage.iterations, if the response has them.
 	iterationList []transport.Iteration
 	diagnostics   []byte
-	input         int // summed over the iterations
+	fallbacks     []*modelInfo // that are left
+	container     []byte       // JSON, or nil
+	input         int          // summed over the iterations
 	stop          transport.StopReason
 	stopSeq       string
 	details       *transport.StopDetails
@@ -85,7 +89,7 @@ func (a *answer) run() *Refusal {
 		}
 		a.begin()
 		again := a.say(a.fault.change(reply), i == mostIterations-1)
-		if !again || a.stopped {
+		if again = again || a.fallBack(reply); !again || a.stopped {
 			break
 		}
 		a.turn.Messages = a.messagesSoFar()
@@ -439,7 +443,11 @@ func (a *answer) sendRaw(raw []byte) {
 
 func (a *answer) finish() {
 	if len(a.iterationList) > 0 && a.stop != transport.StopCompaction {
-		a.iterationList = append(a.iterationList, a.iteration("message", a.charge, a.outTokens))
+		last := a.iteration("message", a.charge, a.outTokens)
+		if a.fell {
+			last.Type, last.Model = "fallback_message", a.r.model.resolved
+		}
+		a.iterationList = append(a.iterationList, last)
 	}
 	a.out.finish(a)
 }

@@ -59,7 +59,11 @@ func (a *answer) usageJSON(final bool) []byte {
 	if final {
 		b = a.appendDetails(b)
 	}
-	return append(b, `,"service_tier":"standard","inference_geo":"global"}`...)
+	tier := "standard"
+	if a.r.batch {
+		tier = "batch"
+	}
+	return append(b, `,"service_tier":"`+tier+`","inference_geo":"global"}`...)
 }
 
 // deltaUsageJSON is the usage of a message_delta: cumulative, and without the
@@ -124,13 +128,18 @@ func (a *answer) appendStop(b []byte) []byte {
 	b = appendNullable(b, a.stopSeq)
 	b = append(b, `,"stop_details":`...)
 	if a.details == nil {
-		return append(b, "null"...)
+		b = append(b, "null"...)
+	} else {
+		raw, err := json.Marshal(a.details)
+		if err != nil {
+			panic(err) // strings always encode
+		}
+		b = append(b, raw...)
 	}
-	raw, err := json.Marshal(a.details)
-	if err != nil {
-		panic(err) // strings always encode
+	if a.container != nil {
+		b = append(append(b, `,"container":`...), a.container...)
 	}
-	return append(b, raw...)
+	return b
 }
 
 func appendNullable(b []byte, s string) []byte {

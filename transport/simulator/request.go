@@ -16,6 +16,7 @@ type request struct {
 	account  uint64 // whose key it came with
 	betas    betas
 	counting bool // count_tokens: no max_tokens, no answer
+	batch    bool // an item of a batch
 
 	model        *modelInfo
 	modelName    string // as the request spells it

@@ -54,6 +54,12 @@ type Options struct {
 	// doesn't know.
 	RetiredModels bool
 
+	// Limits are the account's rate limits; the zero value has none, and headers as
+	// if nothing had been used.
+	Limits RateLimits
+	// BatchTime is how long a batch takes, by Now; 0 means that it is done at once.
+	BatchTime time.Duration
+
 	// Observe is called after each request, if not nil, from many goroutines.
 	Observe func(Exchange)
 }
@@ -97,6 +103,12 @@ type Server struct {
 	systems   *memo[systemPrompt]
 
 	fingerprints *memo[*fingerprint]
+
+	mu         sync.Mutex // guards what is below
+	files      map[string]*file
+	batches    map[string]*batch
+	meters     map[uint64]*meter
+	containers map[string]time.Time // by id, when they expire
 }
 
 // New makes a Server.
@@ -116,6 +128,7 @@ func New(opts Options) *Server {
 		cache:    promptCache{rule: opts.Lookback, entries: map[uint64]entry{}, sweepAt: 1 << 16},
 		messages: newMemo[*message](256 << 20), toolLists: newMemo[*toolList](32 << 20), systems: newMemo[systemPrompt](32 << 20),
 		fingerprints: newMemo[*fingerprint](32 << 20),
+		files:        map[string]*file{}, batches: map[string]*batch{}, meters: map[uint64]*meter{}, containers: map[string]time.Time{},
 	}
 	if opts.Pages != nil {
 		base := opts.PagesURL
@@ -171,9 +184,13 @@ func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *
 	rest := strings.TrimSuffix(req.URL.Path, "/")
 	switch {
 	case req.Method == http.MethodPost && rest == "/v1/messages":
-		return s.serveMessages(w, req, account, ex)
+		return s.answerMessages(w, req, &request{account: account}, ex)
 	case req.Method == http.MethodPost && rest == "/v1/messages/count_tokens":
 		return s.serveCount(w, req, account, ex)
+	case rest == "/v1/messages/batches" || strings.HasPrefix(rest, "/v1/messages/batches/"):
+		return s.serveBatches(w, req, account, strings.TrimPrefix(strings.TrimPrefix(rest, "/v1/messages/batches"), "/"))
+	case rest == "/v1/files" || strings.HasPrefix(rest, "/v1/files/"):
+		return s.serveFiles(w, req, account, strings.TrimPrefix(strings.TrimPrefix(rest, "/v1/files"), "/"))
 	case req.Method == http.MethodGet && (rest == "/v1/models" || strings.HasPrefix(rest, "/v1/models/")):
 		return s.serveModels(w, req.URL.Query(), strings.TrimPrefix(strings.TrimPrefix(rest, "/v1/models"), "/"))
 	}
@@ -253,7 +270,7 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 	if why := r.checkConversation(); why != nil {
 		return p, nil, why
 	}
-	for _, check := range []func() *Refusal{r.checkBlocks, r.checkCombinations} {
+	for _, check := range []func() *Refusal{r.checkBlocks, r.checkCombinations, func() *Refusal { return s.checkFiles(r) }} {
 		if why := check(); why != nil {
 			return p, nil, why
 		}
@@ -292,8 +309,8 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 	return p, positions, nil
 }
 
-func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account uint64, ex *Exchange) *Refusal {
-	r := &request{account: account}
+// answerMessages answers a request to /v1/messages, of which r knows the account.
+func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *request, ex *Exchange) *Refusal {
 	start := s.now()
 	body, why := s.readBody(w, req, r)
 	if why != nil {
@@ -316,13 +333,23 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 	w = fault.wrap(w)
 	a := &answer{
 		fault: fault,
-		s:     s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p,
+		s:     s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p, before: p,
 		charge: s.cache.price(positions, r.model.MinCacheTokens, start),
 	}
 	a.number = hashString(seedKey, a.id)
 	a.turn = s.newTurn(r, positions)
 	a.base = a.turn.Messages
-	s.setLimits(w.Header(), start)
+	if a.fallbacks, why = r.fallbackModels(); why != nil {
+		return why
+	}
+	meter, why := s.limit(r, a.charge, start)
+	s.setLimits(w.Header(), meter, start)
+	if why != nil {
+		return why
+	}
+	if a.container, why = s.container(r, start); why != nil {
+		return why
+	}
 	a.diagnostics = s.diagnose(r, a.id, positions)
 	if r.stream {
 		a.out = newStream(w, ex.RequestID, a.number, fault)
@@ -333,6 +360,9 @@ func (s *Server) serveMessages(w http.ResponseWriter, req *http.Request, account
 		return why
 	}
 	ex.Content, ex.Usage, ex.TooShort, ex.StopReason = a.content, a.usage(), a.charge.tooShort, a.stop
+	if meter != nil {
+		meter.spend(a.outTokens)
+	}
 	ex.Cost, _ = r.model.Cost(ex.Usage)
 	return nil
 }
@@ -366,20 +396,6 @@ func (s *Server) newTurn(r *request, positions []position) *Turn {
 		t.PromptTokens = positions[n-1].tokens
 	}
 	return t
-}
-
-// setLimits sets the headers that tell what is left of the rate limits.
-func (s *Server) setLimits(h http.Header, now time.Time) {
-	reset := now.UTC().Add(time.Second).Format(time.RFC3339)
-	for _, name := range [...]string{"Requests", "Tokens", "Input-Tokens", "Output-Tokens"} {
-		limit := "4000000"
-		if name == "Requests" {
-			limit = "4000"
-		}
-		h["Anthropic-Ratelimit-"+name+"-Limit"] = []string{limit}
-		h["Anthropic-Ratelimit-"+name+"-Remaining"] = []string{limit}
-		h["Anthropic-Ratelimit-"+name+"-Reset"] = []string{reset}
-	}
 }
 
 // serveCount answers count_tokens.

@@ -86,6 +86,9 @@ func (s *Server) binding(r *request) bindingRule {
 	if s.opts.OldAccount {
 		return bindingOff
 	}
+	if r.batch {
+		return bindingDrop
+	}
 	return bindingError
 }
 

@@ -1,0 +1,175 @@
+package simulator
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A file is an uploaded file's object (late 2026 §14).
+type file struct {
+	ID           string     `json:"id"`
+	Type         string     `json:"type"`
+	Filename     string     `json:"filename"`
+	MimeType     string     `json:"mime_type"`
+	SizeBytes    int64      `json:"size_bytes"`
+	CreatedAt    time.Time  `json:"created_at"`
+	ExpiresAt    *time.Time `json:"expires_at"`
+	Downloadable bool       `json:"downloadable"`
+
+	account uint64
+}
+
+// maxFile is the most bytes of a file (reference §1.5).
+const maxFile = 500 << 20
+
+// serveFiles answers the paths under /v1/files. The bytes are counted and
+// forgotten: nothing reads them, and uploaded files can't be downloaded.
+func (s *Server) serveFiles(w http.ResponseWriter, req *http.Request, account uint64, id string) *Refusal {
+	id, part, _ := strings.Cut(id, "/")
+	if id == "" {
+		switch req.Method {
+		case http.MethodPost:
+			return s.upload(w, req, account)
+		case http.MethodGet:
+			return s.listFiles(w, req, account)
+		}
+		return notFound("Not found")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files[id]
+	if f == nil || f.account != account {
+		return notFound("File not found: %s", id)
+	}
+	if f.ExpiresAt != nil && s.now().After(*f.ExpiresAt) {
+		why := notFound("File '%s' has expired", id)
+		why.Code = "file_expired"
+		return why
+	}
+	switch {
+	case req.Method == http.MethodGet && part == "content":
+		why := refuse("File '%s' is not downloadable", id)
+		why.Code = "file_not_downloadable"
+		return why
+	case req.Method == http.MethodGet && part == "":
+		writeJSON(w, f)
+	case req.Method == http.MethodDelete && part == "":
+		delete(s.files, id)
+		writeJSON(w, map[string]string{"id": id, "type": "file_deleted"})
+	default:
+		return notFound("Not found")
+	}
+	return nil
+}
+
+func (s *Server) upload(w http.ResponseWriter, req *http.Request, account uint64) *Refusal {
+	reader, err := req.MultipartReader()
+	if err != nil {
+		return refuse("file: Field required")
+	}
+	f := &file{Type: "file", CreatedAt: s.now().UTC().Truncate(time.Second), account: account}
+	for {
+		part, err := reader.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return refuse("The request body could not be read: %v", err)
+		}
+		switch part.FormName() {
+		case "file":
+			f.Filename = part.FileName()
+			f.MimeType, _, _ = mime.ParseMediaType(part.Header.Get("Content-Type"))
+			if f.MimeType == "" {
+				f.MimeType = "application/octet-stream"
+			}
+			if f.SizeBytes, err = io.Copy(io.Discard, io.LimitReader(part, maxFile+1)); err != nil {
+				return refuse("The request body could not be read: %v", err)
+			}
+		case "expires_in_seconds":
+			var seconds int
+			if _, err := fmt.Fscan(io.LimitReader(part, 20), &seconds); err != nil || seconds < 1 {
+				return refuse("expires_in_seconds: Input should be greater than 0")
+			}
+			at := f.CreatedAt.Add(time.Duration(seconds) * time.Second)
+			f.ExpiresAt = &at
+		}
+	}
+	switch {
+	case f.Filename == "":
+		return refuse("file: Field required")
+	case len(f.Filename) > 500:
+		return refuse("file: filename should have at most 500 characters")
+	case f.SizeBytes > maxFile:
+		return &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+	}
+	f.ID = s.newID("file_")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[f.ID] = f
+	writeJSON(w, f)
+	return nil
+}
+
+func (s *Server) listFiles(w http.ResponseWriter, req *http.Request, account uint64) *Refusal {
+	s.mu.Lock()
+	var list []*file
+	for _, f := range s.files {
+		if f.account == account {
+			list = append(list, f)
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(list, func(a, b *file) int { return strings.Compare(a.ID, b.ID) })
+	query := req.URL.Query()
+	if page := query.Get("page"); page != "" {
+		query.Set("after_id", page)
+	}
+	page, why := cutPage(list, query, 1000, func(f *file) string { return f.ID })
+	if why != nil {
+		return why
+	}
+	var next *string
+	if page.HasMore {
+		next = page.LastID
+	}
+	writeJSON(w, map[string]any{"data": page.Data, "next_page": next, "has_more": page.HasMore, "first_id": page.FirstID, "last_id": page.LastID})
+	return nil
+}
+
+// checkFiles refuses references to files that the account doesn't have.
+func (s *Server) checkFiles(r *request) *Refusal {
+	if s.opts.Foreign {
+		return nil
+	}
+	for _, m := range r.messages {
+		for j := range m.blocks {
+			b := &m.blocks[j]
+			id := ""
+			switch b.typ {
+			case transport.TypeContainerUpload:
+				id = rawjson.GetString(b.raw, "file_id")
+			case transport.TypeImage, transport.TypeDocument:
+				id = rawjson.GetString(rawjson.Get(b.raw, "source"), "file_id")
+			}
+			if id == "" {
+				continue
+			}
+			s.mu.Lock()
+			f := s.files[id]
+			s.mu.Unlock()
+			if f == nil || f.account != r.account {
+				return notFound("File not found: %s", id)
+			}
+		}
+	}
+	return nil
+}
