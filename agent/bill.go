@@ -87,7 +87,15 @@ func priceResponse(resp *transport.Response, asked string, own []transport.Model
 		m = transport.Model{ID: resp.Model}
 	}
 	cost.USD, cost.Known = m.Cost(resp.Usage, own...)
-	if !cost.Known {
+	if cost.Known {
+		return cost, nil
+	}
+	for _, it := range resp.Usage.Iterations {
+		if o, ok := transport.LookupModel(it.Model, own...); it.Model != "" && (!ok || len(o.Prices) == 0) {
+			unpriced = append(unpriced, it.Model)
+		}
+	}
+	if len(unpriced) == 0 {
 		unpriced = append(unpriced, resp.Model)
 	}
 	return cost, unpriced

@@ -159,7 +159,8 @@ func recall(p prompt, c Cache) history {
 		s := &p.sends[i]
 		if i > 0 {
 			h.pass(s.At.Sub(last.At))
-			if renewed := h.long > 0 && !h.warm && !h.noRenew; renewed && s.Read*2 < h.lasting {
+			expected := h.long > 0 && !h.warm && !h.noRenew && !last.Sums && !s.Sums
+			if expected && s.Read*2 < h.lasting {
 				h.noRenew, h.long, h.lasting = true, 0, 0
 			}
 		}

@@ -16,7 +16,7 @@ const (
 	EventStep EventType = "step"
 	// EventStream: an event of the model's stream. Stream.
 	EventStream EventType = "stream"
-	// EventResponse: the response is complete and in the log. Response, Cost, Took.
+	// EventResponse: the response is complete and in the log. Response, Cost, Miss, Took.
 	EventResponse EventType = "response"
 	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
 	// tool may start while the model still writes, before EventResponse.
@@ -37,7 +37,8 @@ type Event struct {
 
 	Stream   transport.Event
 	Response *transport.Response
-	Cost     Cost // of this step
+	Cost     Cost  // of this step
+	Miss     *Miss // of the cache; nil if there was none
 
 	Call     transport.ToolCall
 	Progress string
@@ -63,6 +64,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		Event    json.RawMessage `json:"event,omitempty"`
 		Response json.RawMessage `json:"response,omitempty"`
 		CostUSD  *float64        `json:"cost_usd,omitempty"`
+		Miss     *missJSON       `json:"cache_miss,omitempty"`
 		CallID   string          `json:"call_id,omitempty"`
 		Tool     string          `json:"tool,omitempty"`
 		Input    json.RawMessage `json:"input,omitempty"`
@@ -83,5 +85,17 @@ func (e Event) MarshalJSON() ([]byte, error) {
 			w.CostUSD = &e.Cost.USD
 		}
 	}
+	if m := e.Miss; m != nil {
+		w.Miss = &missJSON{Reason: m.Reason, Tokens: m.Tokens}
+		if m.Cost.Known {
+			w.Miss.CostUSD = &m.Cost.USD
+		}
+	}
 	return json.Marshal(w)
+}
+
+type missJSON struct {
+	Reason  string   `json:"reason"`
+	Tokens  int64    `json:"tokens"`
+	CostUSD *float64 `json:"cost_usd,omitempty"`
 }

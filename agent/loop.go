@@ -110,11 +110,13 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	}
 	cost := costOf(req, resp, r.agent.opts.Models...)
 	held.spend(resp)
+	before := r.log.State()
 	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp, Data: sentWith(req)}); err != nil {
 		return err
 	}
 	r.count(resp, cost)
-	if !emit(Event{Type: EventResponse, Step: step, Response: resp, Cost: cost, Took: resp.Meta.Duration}) {
+	miss := r.missed(before, resp)
+	if !emit(Event{Type: EventResponse, Step: step, Response: resp, Cost: cost, Miss: miss, Took: resp.Meta.Duration}) {
 		return ErrStopped
 	}
 	if r.lastStep != nil {

@@ -62,6 +62,9 @@ type Result struct {
 	// before it was resumed are among them, as they are in Usage and Cost.
 	Steps int
 	Took  time.Duration
+	// Misses are the parts of prompts that were paid for although the cache had had
+	// them, since the run was begun or resumed.
+	Misses []Miss
 	// Log is the conversation. Its next request is always one that the service takes.
 	Log *memory.Log
 }

@@ -123,7 +123,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
 	c.counts.add(r)
-	c.sends = append(c.sends, newSend(sentAt, len(c.messages), r.Usage))
+	c.sends = append(c.sends, newSend(sentAt, len(c.messages), r))
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	if m, ok := r.Replay(); ok {
 		c.messages = append(c.messages, m)

@@ -55,21 +55,20 @@ type Send struct {
 	// Prompt is the size of its prompt in tokens; Read, Written5m and Written1h are
 	// the parts that the cache had or got.
 	Prompt, Read, Written5m, Written1h int64
+	// Sums is true if the service sampled several times and told only the sums, so
+	// that these are more than the size of one prompt.
+	Sums bool
 }
 
-// newSend reads the usage of a response. Where the service sampled several times
-// the newest prompt counts: the sums tell the bill, not the size.
-func newSend(at time.Time, messages int, u transport.Usage) Send {
+func newSend(at time.Time, messages int, r *transport.Response) Send {
+	last, one := r.LastSampling()
 	s := Send{
-		At: at, Messages: messages, Prompt: u.PromptTokens(), Read: u.CacheReadInputTokens,
-		Written1h: min(u.CacheCreation.Ephemeral1hInputTokens, u.CacheCreationInputTokens),
+		At: at, Messages: messages, Sums: !one,
+		Prompt:    last.InputTokens + last.CacheCreationInputTokens + last.CacheReadInputTokens,
+		Read:      last.CacheReadInputTokens,
+		Written1h: min(last.CacheCreation.Ephemeral1hInputTokens, last.CacheCreationInputTokens),
 	}
-	s.Written5m = u.CacheCreationInputTokens - s.Written1h
-	for _, it := range u.Iterations {
-		if it.Type == "message" {
-			s.Prompt = it.InputTokens + it.CacheCreationInputTokens + it.CacheReadInputTokens
-		}
-	}
+	s.Written5m = last.CacheCreationInputTokens - s.Written1h
 	return s
 }
 
