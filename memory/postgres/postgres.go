@@ -65,7 +65,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	conns := stdlib.OpenDB(*config)
 	conns.SetMaxOpenConns(o.MaxConns)
 	conns.SetMaxIdleConns(o.MaxConns)
-	db := &sqlstore.DB{Write: conns, Read: conns, Numbered: true, ForUpdate: " FOR UPDATE", Translate: translate}
+	db := &sqlstore.DB{Write: conns, Read: conns, Numbered: true, ForUpdate: " FOR UPDATE", Translate: translate, Index: index}
 	if err := db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) }); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), conns.Close()))
 	}

@@ -63,6 +63,10 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) memory.Store { return open(t, postgres.Options{}) })
 }
 
+func TestSearch(t *testing.T) {
+	storetest.RunSearch(t, open(t, postgres.Options{}))
+}
+
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) memory.Store { return open(b, postgres.Options{}) })
 }
@@ -74,7 +78,7 @@ func input(text string) memory.Record {
 // Connections that are cut while sessions are appended to lose nothing, and do
 // nothing twice.
 func TestConnectionsCut(t *testing.T) {
-	s := open(t, postgres.Options{})
+	s := open(t, postgres.Options{Wait: time.Minute})
 	done := make(chan bool)
 	cutter := make(chan error, 1)
 	go func() {
@@ -83,7 +87,7 @@ func TestConnectionsCut(t *testing.T) {
 			case <-done:
 				cutter <- nil
 				return
-			case <-time.After(5 * time.Millisecond):
+			case <-time.After(20 * time.Millisecond):
 			}
 			s.DB().Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
 		}

@@ -35,6 +35,10 @@ var migrations = []string{`
 	);
 	CREATE TABLE leases (id text PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL);
 	CREATE TABLE inbox (session bigint NOT NULL, n bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY (session, n));
+	`, `
+	ALTER TABLE sessions ADD COLUMN indexed bigint NOT NULL DEFAULT 0; -- records whose words are in search
+	CREATE TABLE search (id bigint PRIMARY KEY, words tsvector NOT NULL);
+	CREATE INDEX search_words ON search USING gin (words);
 	`,
 }
 

@@ -36,6 +36,9 @@ var migrations = []string{`
 	) WITHOUT ROWID;
 	CREATE TABLE leases (id TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 	CREATE TABLE inbox (session INTEGER NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (session, n));
+	`, `
+	ALTER TABLE sessions ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0; -- records whose words are in search
+	CREATE VIRTUAL TABLE search USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
 	`,
 }
 

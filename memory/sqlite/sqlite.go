@@ -62,7 +62,7 @@ func Open(path string, opts *Options) (*Store, error) {
 		query.Add("_pragma", "journal_mode(WAL)")
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
-	db := &sqlstore.DB{Translate: translate}
+	db := &sqlstore.DB{Translate: translate, Index: index}
 	s := &Store{Sessions: db.Sessions(), db: db, turn: make(chan struct{}, 1)}
 	var err error
 	if db.Write, err = sql.Open("sqlite", name); err != nil {

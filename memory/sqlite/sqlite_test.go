@@ -29,6 +29,10 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestSearch(t *testing.T) {
+	storetest.RunSearch(t, open(t, filepath.Join(t.TempDir(), "s.db"), nil))
+}
+
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) memory.Store { return open(b, filepath.Join(b.TempDir(), "s.db"), nil) })
 }

@@ -42,21 +42,21 @@ func (ss Sessions) Info(ctx context.Context, id string) (memory.Info, error) {
 func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
 	d := ss.db
 	return func(yield func(memory.Info, error) bool) {
-		where := []string{"s.id IS NOT NULL"}
+		where := "WHERE s.id IS NOT NULL"
 		var args []any
 		if !q.Since.IsZero() {
-			where = append(where, "s.changed >= ?")
+			where += " AND s.changed >= ?"
 			args = append(args, q.Since.UnixNano())
 		}
 		for name, value := range q.Meta {
-			where = append(where, "EXISTS (SELECT 1 FROM meta m WHERE m.session = s.key AND m.name = ? AND m.value = ?)")
+			where += metaCondition
 			args = append(args, name, value)
 		}
 		limit := math.MaxInt32
 		if q.Limit > 0 {
 			limit = q.Limit
 		}
-		rest := fmt.Sprintf("WHERE %s ORDER BY s.changed DESC, s.id LIMIT %d", strings.Join(where, " AND "), limit)
+		rest := fmt.Sprintf("%s ORDER BY s.changed DESC, s.id LIMIT %d", where, limit)
 		infos, err := d.infos(ctx, rest, args...)
 		if err != nil {
 			yield(memory.Info{}, fmt.Errorf("list sessions: %w", d.Translate(err)))

@@ -37,6 +37,7 @@ type DB struct {
 	// ForUpdate locks the rows that a SELECT finds until the transaction ends, where
 	// transactions that write run side by side.
 	ForUpdate string
+	Index     Index
 	// Translate wraps a driver's error in the one of package memory that it means.
 	Translate func(error) error
 }
@@ -210,6 +211,9 @@ func (d *DB) prune(ctx context.Context, tx *sql.Tx, key int64) error {
 		}
 		var shared sql.NullInt64
 		if err := tx.QueryRowContext(ctx, d.Q("SELECT max(base) FROM sessions WHERE parent = ?"), key).Scan(&shared); err != nil {
+			return err
+		}
+		if err := d.Index.Remove(ctx, tx, Key(key, 0), Key(key+1, 0)); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, d.Q("DELETE FROM records WHERE id >= ? AND id < ?"), Key(key, int(shared.Int64)), Key(key+1, 0)); err != nil {

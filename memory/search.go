@@ -1,0 +1,88 @@
+package memory
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A Searcher finds what was said in its sessions. The stores of packages sqlite
+// and postgres are Searchers.
+type Searcher interface {
+	// Search finds records by their words, the best first. What was appended before
+	// the call is found; bringing the index up to date is part of it.
+	Search(ctx context.Context, s Search) ([]Match, error)
+}
+
+// A Search says what to look for.
+type Search struct {
+	// Words to look for. A record with more of them, and with rarer ones, is better;
+	// none of them has to be there but one. Case and accents don't matter.
+	Words string
+	// Meta chooses the sessions to search, as in [Query].
+	Meta map[string]string
+	// Limit is the most matches; 0 means 10.
+	Limit int
+}
+
+// A Match is a record that has been found: an input, or a response.
+type Match struct {
+	Session string
+	Record  int // position in the session
+	Time    time.Time
+	Role    string // "user", "assistant" or "system"
+	Text    string // all of the record's text
+}
+
+// SearchText is what of a record can be searched: the text of inputs and
+// responses. It is empty for other records.
+func SearchText(r Record) (role, text string) {
+	switch r.Kind {
+	case KindInput:
+		return string(r.Message.Role), r.Message.Text()
+	case KindResponse:
+		return "assistant", r.Response.Text()
+	}
+	return "", ""
+}
+
+// SearchWords splits a search into words, of letters and digits only.
+func SearchWords(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+}
+
+// Excerpt is a part of the match's text of about n bytes, with the first of the
+// words in it where one is found as it stands.
+func (m Match) Excerpt(words string, n int) string {
+	if len(m.Text) <= n {
+		return m.Text
+	}
+	at := len(m.Text)
+	lower := strings.ToLower(m.Text)
+	for _, w := range SearchWords(strings.ToLower(words)) {
+		if i := strings.Index(lower, w); i >= 0 {
+			at = min(at, i)
+		}
+	}
+	if at == len(m.Text) || len(lower) != len(m.Text) {
+		at = 0
+	}
+	from := max(0, min(at-n/4, len(m.Text)-n))
+	to := from + n
+	for from > 0 && !utf8.RuneStart(m.Text[from]) {
+		from--
+	}
+	for to < len(m.Text) && !utf8.RuneStart(m.Text[to]) {
+		to++
+	}
+	out := m.Text[from:to]
+	if from > 0 {
+		out = "…" + out
+	}
+	if to < len(m.Text) {
+		out += "…"
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A SearchStore is a store that can be searched.
+type SearchStore interface {
+	memory.Store
+	memory.Searcher
+}
+
+// RunSearch runs the tests for a [memory.Searcher] on an empty store.
+func RunSearch(t *testing.T, s SearchStore) {
+	says := func(id string, n int, text string) {
+		t.Helper()
+		must(t, s.Append(ctx, id, n, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}))
+	}
+	find := func(q memory.Search) string {
+		t.Helper()
+		matches, err := s.Search(ctx, q)
+		must(t, err)
+		var list []string
+		for _, m := range matches {
+			list = append(list, fmt.Sprintf("%s/%d", m.Session, m.Record))
+		}
+		return strings.Join(list, " ")
+	}
+	expect := func(words, want string) {
+		t.Helper()
+		if got := find(memory.Search{Words: words}); got != want {
+			t.Errorf("%q: found %q, want %q", words, got, want)
+		}
+	}
+	resp, err := transport.ParseResponse([]byte(`{"id":"m","content":[{"type":"text","text":"Try the Äpfel at Main Street."}],"stop_reason":"end_turn","usage":{}}`))
+	must(t, err)
+
+	expect("anything", "")
+	says("ann", 0, "Where do I buy apples and pears?")
+	must(t, s.Append(ctx, "ann", 1, memory.Record{Kind: memory.KindResponse, Response: resp}, note("apples"),
+		memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("x", false, transport.Text("apples"))}))
+	says("bob", 0, "I like apples, apples, apples")
+	must(t, s.SetMeta(ctx, "bob", "user", "bob"))
+	expect("street", "ann/1")
+	expect("äpfel", "ann/1")
+	expect("apfel", "ann/1")
+	if got := strings.Fields(find(memory.Search{Words: "PEARS street"})); len(got) != 2 {
+		t.Errorf("one word of each: %q", got)
+	}
+	expect("nothing of it", "")
+	expect(`"; ' OR * NEAR( - --`, "")
+	expect("", "")
+	if got := find(memory.Search{Words: "apples", Meta: map[string]string{"user": "bob"}}); got != "bob/0" {
+		t.Errorf("bob's apples: %q", got)
+	}
+	if got := strings.Fields(find(memory.Search{Words: "apples"})); len(got) != 2 {
+		t.Errorf("apples: %q", got)
+	}
+	if got := strings.Fields(find(memory.Search{Words: "apples", Limit: 1})); len(got) != 1 {
+		t.Errorf("at most one: %q", got)
+	}
+	matches, err := s.Search(ctx, memory.Search{Words: "main"})
+	must(t, err)
+	if len(matches) != 1 || matches[0].Role != "assistant" || matches[0].Text != "Try the Äpfel at Main Street." {
+		t.Errorf("matches %+v", matches)
+	}
+
+	// What comes later is found too; a fork only with what is its own.
+	says("bob", 1, "and zucchini")
+	expect("zucchini", "bob/1")
+	must(t, s.Fork(ctx, "bob", 2, "fork"))
+	says("fork", 2, "and zucchini again")
+	if got := strings.Fields(find(memory.Search{Words: "zucchini"})); len(got) != 2 {
+		t.Errorf("zucchini: %q", got)
+	}
+	// What is deleted is not found, and the rest still is.
+	must(t, s.Delete(ctx, "bob"))
+	expect("zucchini", "fork/2")
+	must(t, s.Delete(ctx, "fork"))
+	expect("zucchini", "")
+	expect("pears", "ann/0")
+
+	for i := range 700 {
+		says("long", i, fmt.Sprintf("number%d of many", i))
+	}
+	expect("number699", "long/699")
+}
