@@ -39,6 +39,7 @@ func run(args []string) error {
 	faults := flags.Float64("faults", 0, "share of requests, 0 to 1, that something goes wrong with")
 	key := flags.String("key", "", "the one API key that is taken; empty takes any")
 	pages := flags.String("pages", "", "folder of the pages that web_search and web_fetch know")
+	record := flags.String("record", "", "folder that cassettes are written to, one per conversation")
 	quiet := flags.Bool("quiet", false, "print no line per request")
 	oldAccount := flags.Bool("old-account", false, "bind thinking to its prefix only where a request asks for it")
 	if err := flags.Parse(args); err != nil {
@@ -60,12 +61,18 @@ func run(args []string) error {
 			fmt.Println(line(ex))
 		}
 	}
+	var handler http.Handler = simulator.New(opts)
+	if *record != "" {
+		if handler, err = newRecorder(*record, handler); err != nil {
+			return err
+		}
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "serving the Messages API on http://%s (model %s, seed %d)\n", listener.Addr(), *model, *seed)
-	server := &http.Server{Handler: simulator.New(opts)}
+	server := &http.Server{Handler: handler}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
