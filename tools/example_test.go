@@ -11,6 +11,7 @@ import (
 
 // A Go function becomes a tool; its schema comes from the struct it takes.
 func ExampleFunc() {
+	// region func
 	type In struct {
 		Text string `json:"text" jsonschema_description:"Text to search, of any length"`
 		Word string `json:"word" jsonschema:"minLength=1"`
@@ -20,6 +21,7 @@ func ExampleFunc() {
 			return strings.Count(in.Text, in.Word), nil
 		},
 		tools.Options{Traits: tools.Traits{ReadOnly: true}})
+	// endregion
 
 	def, err := count.Definition()
 	if err != nil {

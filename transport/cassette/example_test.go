@@ -10,6 +10,7 @@ import (
 
 // A test uses Open instead of New, and need not look at the error.
 func Example() {
+	// region cassette
 	c, err := cassette.New("testdata/greeting.json", cassette.Options{})
 	if err != nil {
 		fmt.Println(err)
@@ -26,5 +27,6 @@ func Example() {
 		return
 	}
 	fmt.Println(resp.Text())
+	// endregion
 	// Output: Hello, world.
 }
