@@ -73,7 +73,7 @@ func (c *Client) CreateBatch(ctx context.Context, items []BatchItem) (Batch, err
 			return Batch{}, fmt.Errorf("anthropic: batch item %q: a batch takes no max_tokens 0, speed or fallbacks", it.CustomID)
 		}
 		seen[it.CustomID] = true
-		params, err := it.Request.Body(false)
+		params, err := c.body(it.Request, false)
 		if err != nil {
 			return Batch{}, fmt.Errorf("anthropic: batch item %q: %w", it.CustomID, err)
 		}

@@ -42,7 +42,7 @@ var (
 // comes whole, in the same events.
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
-		body, err := c.body(req)
+		body, err := c.body(req, req.MaxTokens > 0)
 		if err != nil {
 			yield(transport.Event{}, fmt.Errorf("anthropic: %w", err))
 			return
@@ -79,13 +79,13 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 }
 
 // body checks a request against what is known of its model, and lays it out.
-func (c *Client) body(req *transport.Request) (*transport.Body, error) {
+func (c *Client) body(req *transport.Request, stream bool) (*transport.Body, error) {
 	if m, ok := transport.LookupModel(req.Model, c.models...); ok {
 		if err := req.Check(m); err != nil {
 			return nil, err
 		}
 	}
-	return req.Body(req.MaxTokens > 0)
+	return req.Body(stream)
 }
 
 func messageCall(body *transport.Body, betas string) *call {
