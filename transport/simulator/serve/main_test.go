@@ -57,7 +57,7 @@ func TestRecordWritesCassettes(t *testing.T) {
 	defer server.Close()
 	ask := func(client *http.Client, url string) string {
 		req, _ := http.NewRequest("POST", url+"/v1/messages", strings.NewReader(`{"model":"claude-opus-5","max_tokens":100,"messages":[{"role":"user","content":"hello"}]}`))
-		req.Header.Set("x-api-key", "k")
+		req.Header.Set("x-api-key", "sk-ant-a-key-of-some-length")
 		req.Header.Set("anthropic-version", "2023-06-01")
 		req.Header.Set("content-type", "application/json")
 		resp, err := client.Do(req)
