@@ -1,0 +1,81 @@
+// Package recall gives a model a tool to search past conversations.
+package recall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Options make the tool.
+type Options struct {
+	// Store has the sessions; the stores of packages sqlite and postgres can be
+	// searched.
+	Store memory.Searcher
+	// Meta chooses the sessions that the model may see, as in [memory.Query]: for
+	// instance those of one user. Nil means all, which suits a store of one user's.
+	Meta map[string]string
+	// Name is the tool's name; empty means "search_past_conversations".
+	Name string
+	// Limit is the most that one call gives; 0 means 10.
+	Limit int
+	// ExcerptBytes is about how much of each message is shown; 0 means 600.
+	ExcerptBytes int
+}
+
+type search struct {
+	Words string `json:"words" jsonschema_description:"Words to look for, the rarer the better. Messages with more of them come first; case and accents don't matter." jsonschema:"minLength=1"`
+	Limit int    `json:"limit,omitempty" jsonschema_description:"The most messages to give" jsonschema:"minimum=1"`
+}
+
+const description = "Searches what was said in past conversations, by the user and by the assistant. Gives parts of messages, with the conversation's id and the date."
+
+// New makes a tool that searches sessions. It changes nothing, so it may be run
+// while the model is still writing, and again after a crash.
+func New(o Options) tools.Tool {
+	if o.Name == "" {
+		o.Name = "search_past_conversations"
+	}
+	if o.Limit == 0 {
+		o.Limit = 10
+	}
+	if o.ExcerptBytes == 0 {
+		o.ExcerptBytes = 600
+	}
+	return tools.Func(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+}
+
+func (o Options) search(ctx context.Context, in search) (string, error) {
+	if o.Store == nil {
+		return "", tools.Fatal(errors.New("recall: Options.Store is nil"))
+	}
+	limit := o.Limit
+	if in.Limit > 0 {
+		limit = min(in.Limit, limit)
+	}
+	matches, err := o.Store.Search(ctx, memory.Search{Words: in.Words, Meta: o.Meta, Limit: limit})
+	if err != nil {
+		return "", fmt.Errorf("the search failed: %w", err)
+	}
+	if len(matches) == 0 {
+		return "Nothing found. Try other or fewer words.", nil
+	}
+	var b strings.Builder
+	for _, m := range matches {
+		fmt.Fprintf(&b, "[conversation %s, message %d, %s, %s]\n%s\n\n", m.Session, m.Record, m.Time.UTC().Format(time.DateOnly), speaker(m.Role), m.Excerpt(in.Words, o.ExcerptBytes))
+	}
+	return strings.TrimSuffix(b.String(), "\n\n"), nil
+}
+
+func speaker(role string) string {
+	if transport.Role(role) == transport.RoleAssistant {
+		return "you"
+	}
+	return role
+}

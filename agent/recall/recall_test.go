@@ -1,0 +1,98 @@
+package recall_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/agent/recall"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/sqlite"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func call(t testing.TB, o recall.Options, input string) (string, error) {
+	t.Helper()
+	tool := recall.New(o)
+	if _, err := tool.Definition(); err != nil {
+		t.Fatal(err)
+	}
+	res, err := tool.(tools.Callable).Call(context.Background(), json.RawMessage(input))
+	return transport.Message{Content: res.Content}.Text(), err
+}
+
+func TestSearch(t *testing.T) {
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for user, text := range map[string]string{
+		"ann": strings.Repeat("höchst ", 300) + "the locker's code is 4711" + strings.Repeat(" übel", 300),
+		"bob": "my locker is blue",
+	} {
+		log, err := memory.Create(store, user+"'s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.SetMeta(t.Context(), log.ID(), "user", user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ann := recall.Options{Store: store, Meta: map[string]string{"user": "ann"}, ExcerptBytes: 100}
+	got, err := call(t, ann, `{"words":"locker"}`)
+	if err != nil || !strings.Contains(got, "code is 4711") || !strings.Contains(got, "conversation ann's, message 0") || strings.Contains(got, "blue") {
+		t.Errorf("%v: %s", err, got)
+	}
+	if len(got) > 250 || !utf8.ValidString(got) {
+		t.Errorf("the excerpt has %d bytes: %q", len(got), got)
+	}
+	if got, err := call(t, ann, `{"words":"submarine"}`); err != nil || !strings.Contains(got, "Nothing found") {
+		t.Errorf("%v: %s", err, got)
+	}
+	if got, _ := call(t, recall.Options{Store: store}, `{"words":"locker"}`); !strings.Contains(got, "blue") || !strings.Contains(got, "4711") {
+		t.Errorf("all sessions: %s", got)
+	}
+	if got, _ := call(t, recall.Options{Store: store}, `{"words":"locker","limit":1}`); strings.Count(got, "conversation") != 1 {
+		t.Errorf("one at most: %s", got)
+	}
+	if _, err := call(t, recall.Options{}, `{"words":"x"}`); !tools.IsFatal(err) {
+		t.Errorf("without a store: %v", err)
+	}
+	var bad *tools.ArgumentError
+	if _, err := call(t, ann, `{"words":""}`); !errors.As(err, &bad) {
+		t.Errorf("no words: %v", err)
+	}
+}
+
+func Example() {
+	store, err := sqlite.Open("sessions.db", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer store.Close()
+	tool := recall.New(recall.Options{Store: store, Meta: map[string]string{"user": "ann"}})
+	_ = tool // goes into agent.Options.Tools
+}
+
+func FuzzExcerpt(f *testing.F) {
+	f.Add("some text with words", "words", 5)
+	f.Fuzz(func(t *testing.T, text, words string, n int) {
+		if !utf8.ValidString(text) || n < 1 || n > 1000 {
+			return
+		}
+		if got := (memory.Match{Text: text}).Excerpt(words, n); !utf8.ValidString(got) || len(got) > n+16 {
+			t.Errorf("%q has %d bytes for %d", got, len(got), n)
+		}
+	})
+}
