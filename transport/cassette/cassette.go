@@ -264,10 +264,8 @@ func (e *MismatchError) Error() string {
 // Permanent tells the client that the same request would fail again.
 func (e *MismatchError) Permanent() bool { return true }
 
-// keptHeader tells the headers of an answer that a cassette keeps. Those with ids of
-// an account are not among them.
+// keptHeader tells the headers of an answer that a cassette keeps. Those that say
+// something of the account, its ids and its limits, are not among them.
 func keptHeader(name string) bool {
-	name = strings.ToLower(name)
-	return slices.Contains([]string{"content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id"}, name) ||
-		strings.HasPrefix(name, "anthropic-ratelimit-")
+	return slices.Contains([]string{"content-type", "retry-after", "retry-after-ms", "x-should-retry", "request-id"}, strings.ToLower(name))
 }

@@ -247,7 +247,6 @@ func TestRecordStopsEarly(t *testing.T) {
 	}
 }
 
-// region test
 func TestGreeting(t *testing.T) {
 	client := Open(t, "testdata/greeting.json").Client() // cassette.Open, from another package
 	req := &transport.Request{
@@ -263,5 +262,3 @@ func TestGreeting(t *testing.T) {
 		t.Errorf("got %q", resp.Text())
 	}
 }
-
-// endregion
