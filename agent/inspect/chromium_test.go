@@ -194,7 +194,7 @@ func eval[T any](b *browser, js string) T {
 func (b *browser) until(what, js string) {
 	b.t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if eval[bool](b, "Boolean("+js+")") {
+		if eval[bool](b, "(() => { try { return Boolean("+js+") } catch { return false } })()") {
 			return
 		}
 		if time.Now().After(end) {

@@ -225,8 +225,9 @@ func missOf(last, now *lastStep, resp *transport.Response) *miss {
 		}
 	}
 	gap := now.began.Sub(last.began)
-	switch told := rawjson.GetString(rawjson.Get(resp.Diagnostics, "cache_miss_reason"), "type"); {
-	case told != "":
+	told := rawjson.GetString(rawjson.Get(resp.Diagnostics, "cache_miss_reason"), "type")
+	switch {
+	case told != "" && told != "previous_message_not_found" && told != "unavailable": // those two tell nothing
 		m.Reason, m.Detail = told, "The service's own diagnosis."
 	case last.model != now.model:
 		m.Reason, m.Detail = "model_changed", fmt.Sprintf("%s answered, %s before it; each model has a cache of its own.", now.model, last.model)

@@ -32,9 +32,13 @@ export function tokens(n) {
   return (n / 1e6).toFixed(2) + 'M';
 }
 
+/** plural is "1 tool" or "3 tools". */
+export const plural = (n, one, many = one + 's') => count(n) + ' ' + (n === 1 ? one : many);
+
 export function usd(v, known = true) {
+  if (known && v === 0) return '$0';
   if (!known && !v) return 'price unknown';
-  const digits = v !== 0 && v < 0.01 ? 5 : v < 1 ? 4 : 2;
+  const digits = v < 0.01 ? 5 : v < 1 ? 4 : 2;
   return (known ? '$' : 'over $') + v.toFixed(digits);
 }
 

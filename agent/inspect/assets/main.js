@@ -1,6 +1,6 @@
 // The page: sessions at the left, one of them at the right, as it grows.
 
-import { $, el, tokens, duration, count, call, LazyList } from './dom.js';
+import { $, el, flat, tokens, duration, count, call, LazyList } from './dom.js';
 import { Transcript } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
@@ -108,8 +108,8 @@ function drawState() {
   const resume = page.canResume && ['model', 'tools'].includes(s.doing);
   box.hidden = !s.waiting && !resume;
   if (s.waiting) {
-    box.replaceChildren(el('strong', {}, s.waiting.length === 1 ? 'A call waits for your approval: ' : `${s.waiting.length} calls wait for your approval: `),
-      s.waiting.map((w) => el('button', { class: 'small', onclick: () => { const c = page.open.transcript.calls.get(w.call); if (c) goTo(c.row, 'approve'); } }, w.name)));
+    box.replaceChildren(...flat([el('strong', {}, s.waiting.length === 1 ? 'A call waits for your approval: ' : `${s.waiting.length} calls wait for your approval: `),
+      s.waiting.map((w) => el('button', { class: 'small', onclick: () => { const c = page.open.transcript.calls.get(w.call); if (c) goTo(c.row, 'approve'); } }, w.name))]));
   } else if (resume) {
     const id = page.open.id;
     box.replaceChildren(el('span', {}, 'If nothing drives this session: '),
@@ -142,6 +142,7 @@ function drawSummary() {
 function drawTimeline() {
   const list = timeline.bars(page.open.transcript);
   timelineList.clear();
+  $('timeline').append(timeline.legend());
   timelineList.add(timeline.items(list, Date.now()));
 }
 
@@ -197,10 +198,10 @@ function topRow() {
 
 let waiting = 0;
 $('transcript').addEventListener('scroll', () => {
-  $('follow').hidden = atBottom() || page.view !== 'transcript';
   if (waiting || !page.open?.placed) return;
   waiting = setTimeout(() => {
     waiting = 0;
+    $('follow').hidden = !page.open || atBottom() || page.view !== 'transcript';
     const row = page.open && topRow();
     if (!row) return;
     const hash = '#' + encodeURIComponent(page.open.id) + (atBottom() ? '' : '/' + row.n);
@@ -216,6 +217,7 @@ function show(view) {
     $('tab-' + v).setAttribute('aria-selected', String(v === view));
     $('tab-' + v).tabIndex = v === view ? 0 : -1;
   }
+  $('follow').hidden = view !== 'transcript' || !page.open || atBottom();
   if (view === 'timeline' && page.open) drawTimeline();
 }
 

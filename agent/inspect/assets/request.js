@@ -1,6 +1,6 @@
 // The dialog that shows a request as it was sent.
 
-import { $, el, size, call, count } from './dom.js';
+import { $, el, size, call, count, plural } from './dom.js';
 import { members, elements, get, pretty } from './rawjson.js';
 import { moneyBar } from './rows.js';
 
@@ -35,7 +35,7 @@ export async function showRequest(session, row) {
   const messages = elements(parts.get('messages') || '[]');
   body.replaceChildren(
     s.configured ? '' : el('p', { class: 'miss' }, 'This log does not tell the configuration of its runs, only the messages.'),
-    el('p', { class: 'quiet' }, `${size(new Blob([raw]).size)} · ${count(tools.length)} tools · ${count(system.length)} system blocks · ${count(messages.length)} messages · ${(s.marks || []).length} breakpoints`),
+    el('p', { class: 'quiet' }, `${size(new Blob([raw]).size)} · ${plural(tools.length, 'tool')} · ${plural(system.length, 'system block')} · ${plural(messages.length, 'message')} · ${plural((s.marks || []).length, 'breakpoint')}`),
     el('h3', {}, 'Parameters'),
     el('pre', { class: 'json' }, head.map(([k, v]) => `${JSON.stringify(k)}: ${pretty(v)}`).join('\n')),
     list('Tools', tools, (t) => name(t), 'tools'),

@@ -1,6 +1,6 @@
 // The rows of the transcript.
 
-import { el, tokens, usd, size, duration, clock, count, call } from './dom.js';
+import { el, tokens, usd, size, duration, clock, count, plural, call } from './dom.js';
 import { pretty } from './rawjson.js';
 
 /** A Transcript turns a session's records into rows, as they come. */
@@ -119,7 +119,7 @@ export class Transcript {
     if (!c) return out;
     const marks = this.selected && this.configRow(this.selected) === row ? (this.selected.entry.step.marks || []).filter((m) => m.record < 0) : [];
     out.push(el('details', { class: 'config' },
-      el('summary', {}, `${c.model} · ${c.tools.length} tools · system prompt of ${size(c.system.reduce((n, b) => n + b.bytes, 0))}`),
+      el('summary', {}, `${c.model} · ${plural(c.tools.length, 'tool')} · system prompt of ${size(c.system.reduce((n, b) => n + b.bytes, 0))}`),
       el('p', {}, 'Tools: ', c.tools.join(', ') || 'none'),
       c.system.map((b) => el('pre', { class: 'text' }, b.text || '', b.cut ? '…' : ''))));
     for (const m of marks) out.push(markLine(m));
@@ -147,7 +147,7 @@ export class Transcript {
       el('header', { class: 'rowhead' },
         el('h2', {}, 'Step ' + s.number),
         el('span', { class: 'stop ' + s.stop }, stopText(s.stop)),
-        el('span', { class: 'time' }, [duration(s.took), s.first ? `first chunk ${duration(s.first)}` : '', s.retries ? `${s.retries} retries` : ''].filter(Boolean).join(' · ')),
+        el('span', { class: 'time' }, [duration(s.took), s.first ? `first chunk ${duration(s.first)}` : '', s.retries ? plural(s.retries, 'retry', 'retries') : ''].filter(Boolean).join(' · ')),
         el('span', { class: 'spacer' }),
         el('button', { class: 'small', data: { key: 'request' }, 'aria-label': `Request of step ${s.number}`, onclick: () => this.act.request(row) }, 'Request'),
         this.forkButton(e.n, `Fork before step ${s.number}`)),

@@ -21,7 +21,7 @@ export class Strip {
   }
 
   width() {
-    return Math.min(14, this.canvas.clientWidth / Math.max(1, this.steps.length));
+    return Math.min(28, this.canvas.clientWidth / Math.max(1, this.steps.length));
   }
 
   set(steps, selected) {
@@ -45,6 +45,7 @@ export class Strip {
   draw() {
     const c = this.canvas, scale = devicePixelRatio || 1, w = c.clientWidth, h = c.clientHeight;
     if (!w) return;
+    this.range.style.width = Math.max(120, Math.min(w, this.width() * this.steps.length)) + 'px';
     c.width = w * scale;
     c.height = h * scale;
     const g = c.getContext('2d');

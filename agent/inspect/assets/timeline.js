@@ -36,6 +36,11 @@ export function items(list, now) {
   return list.map((b, i) => ({ kind: 'bar', n: b.row.n, index: i, bar: b, left: at(b.from) / whole, width: (at(b.to === null ? now : b.to) - at(b.from)) / whole }));
 }
 
+export function legend() {
+  const part = (name, text) => el('span', {}, el('span', { class: name }), text);
+  return el('p', { class: 'legend' }, part('first', 'until the first chunk'), part('line model', 'model writes'), part('line', 'tool'), part('line wait', 'waits for approval'), 'Pauses of more than a minute are cut out.');
+}
+
 export function build(item, go) {
   const b = item.bar, took = b.to === null ? 'not ended' : duration(b.to - b.from);
   const line = el('span', { class: 'line ' + b.kind });

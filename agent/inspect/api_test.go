@@ -1,0 +1,295 @@
+package inspect_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+const api = "/debug/agents/api/sessions"
+
+func TestStreamResumesWhereItWas(t *testing.T) {
+	store := new(memory.RAM)
+	a := newAgent(t, simulator.Loop{Turns: 3}, false, "")
+	run(t, a, store, "s", transport.UserText("go"))
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	info, err := store.Info(context.Background(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := events(t, server.URL+api+"/s/stream", "", info.Records)
+	whole := entries(t, all)
+	if len(whole) != info.Records {
+		t.Fatalf("%d entries for %d records", len(whole), info.Records)
+	}
+	if last := all[len(all)-1]; last.id != fmt.Sprint(info.Records) || !strings.Contains(last.data, `"doing":"done"`) {
+		t.Errorf("the last event is %+v", last)
+	}
+	rest := entries(t, events(t, server.URL+api+"/s/stream", "5", info.Records))
+	if len(rest) != info.Records-5 || rest[0]["n"] != 5.0 {
+		t.Errorf("from 5: %d entries, the first is %v", len(rest), rest[0]["n"])
+	}
+	// What is explained of a step doesn't depend on where the stream began.
+	if a, b := fmt.Sprint(whole[len(whole)-1]), fmt.Sprint(rest[len(rest)-1]); a != b {
+		t.Errorf("a resumed stream tells\n%s\nthe whole one\n%s", b, a)
+	}
+
+	// A stream that is open gets what is appended later.
+	grown := make(chan []event)
+	go func() { grown <- events(t, server.URL+api+"/s/stream", fmt.Sprint(info.Records), info.Records+3) }()
+	time.Sleep(30 * time.Millisecond)
+	run(t, a, store, "s", transport.UserText("again"))
+	if news := entries(t, <-grown); len(news) < 3 || news[0]["n"] != float64(info.Records) {
+		t.Errorf("later %d entries", len(news))
+	}
+	if status, _, _ := do(t, "GET", server.URL+api+"/nobody/stream", ""); status != 404 {
+		t.Errorf("no session: status %d", status)
+	}
+	if status, _, _ := do(t, "GET", server.URL+api+"/s/stream", "", "Last-Event-ID", "x"); status != 400 {
+		t.Errorf("a bad id: status %d", status)
+	}
+}
+
+func TestRequestIsServedAsItWasSent(t *testing.T) {
+	store := new(memory.RAM)
+	a := newAgent(t, simulator.Loop{Turns: 2, Think: true}, false, "Be brief.")
+	run(t, a, store, "a/b c", transport.UserText("go"))
+	server := serve(t, store, inspect.Options{})
+	log, err := memory.Open(context.Background(), store, "a/b c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range log.Records(0) {
+		status, body, _ := do(t, "GET", server.URL+api+"/a%2Fb%20c/requests/"+fmt.Sprint(i), "")
+		if r.Kind != memory.KindResponse {
+			if status != 404 {
+				t.Errorf("record %d: status %d", i, status)
+			}
+			continue
+		}
+		sent, err := agent.SentRequest(log, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := sent.Request.Body(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status != 200 || body != string(want.Bytes()) {
+			t.Errorf("record %d: status %d, %s", i, status, body)
+		}
+	}
+	if status, body, head := do(t, "GET", server.URL+api+"/a%2Fb%20c/log", ""); status != 200 || !strings.Contains(head.Get("Content-Disposition"), "attachment") || strings.Count(body, "\n") < log.Len() {
+		t.Errorf("download: status %d, %d lines", status, strings.Count(body, "\n"))
+	}
+}
+
+func TestBlocksAreServedWhole(t *testing.T) {
+	store := new(memory.RAM)
+	long := strings.Repeat("é", 9000)
+	if err := store.Append(t.Context(), "s", 0, memory.Record{Kind: memory.KindInput, Message: transport.UserText(long)}); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	e := entries(t, events(t, server.URL+api+"/s/stream", "", 1))[0]
+	b := e["blocks"].([]any)[0].(map[string]any)
+	if text := b["text"].(string); b["cut"] != true || len(text) > 6000 || !strings.HasPrefix(long, text) {
+		t.Errorf("at first %d bytes, cut %v", len(text), b["cut"])
+	}
+	_, body, _ := do(t, "GET", server.URL+api+"/s/records/0/blocks/0", "")
+	var whole struct{ Text string }
+	if err := json.Unmarshal([]byte(body), &whole); err != nil || whole.Text != long {
+		t.Errorf("whole: %d bytes, %v", len(whole.Text), err)
+	}
+	for _, path := range []string{"records/0/blocks/1", "records/9/blocks/0", "records/x/blocks/0", "records/-1/blocks/0"} {
+		if status, _, _ := do(t, "GET", server.URL+api+"/s/"+path, ""); status != 404 {
+			t.Errorf("%s: status %d", path, status)
+		}
+	}
+}
+
+func TestDecisions(t *testing.T) {
+	store := new(memory.RAM)
+	a := newAgent(t, simulator.Script(simulator.Do(simulator.Call("lookup", query{"a", 1}).WithID("toolu_1"), simulator.Call("lookup", query{"b", 1}).WithID("toolu_2")), simulator.Say("ok")), true, "")
+	run(t, a, store, "s", transport.UserText("go"))
+	var resumed []string
+	server := serve(t, store, inspect.Options{Resume: func(id string) { resumed = append(resumed, id) }})
+	post := func(body string) (int, string) {
+		status, text, _ := do(t, "POST", server.URL+api+"/s/decisions", body)
+		return status, text
+	}
+	for _, tt := range []struct {
+		name, body string
+		want       int
+	}{
+		{"not JSON", `approve`, 400},
+		{"a call of nobody", `{"call":"toolu_9","approve":true}`, 409},
+		{"arguments that are no object", `{"call":"toolu_1","approve":true,"input":"[1]"}`, 400},
+		{"the first", `{"call":"toolu_1","approve":true,"input":" {\"query\":\"c\",\"limit\":9007199254740993} "}`, 200},
+		{"the first once more", `{"call":"toolu_1","approve":true}`, 409},
+		{"the second", `{"call":"toolu_2","approve":false,"reason":"no"}`, 200},
+	} {
+		if status, text := post(tt.body); status != tt.want {
+			t.Errorf("%s: status %d, want %d: %s", tt.name, status, tt.want, text)
+		}
+	}
+	if fmt.Sprint(resumed) != "[s]" {
+		t.Errorf("resumed %v, want once, after the last decision", resumed)
+	}
+	run(t, a, store, "s")
+	log, err := memory.Open(context.Background(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results []string
+	for _, r := range log.Records(0) {
+		if r.Kind == memory.KindDecision && r.Decision.Input != nil && string(r.Decision.Input) != `{"query":"c","limit":9007199254740993}` {
+			t.Errorf("arguments %s", r.Decision.Input)
+		}
+		if r.Kind == memory.KindResult {
+			results = append(results, string(r.Block.Raw()[:60]))
+		}
+	}
+	if len(results) != 2 || agent.Next(log).(agent.Done).Err != nil {
+		t.Errorf("results %v", results)
+	}
+	if status, _, _ := do(t, "POST", server.URL+api+"/s/resume", "{}"); status != 200 || len(resumed) != 2 {
+		t.Errorf("resume: status %d, %v", status, resumed)
+	}
+	if status, _, _ := do(t, "POST", serve(t, store, inspect.Options{}).URL+api+"/s/resume", "{}"); status != http.StatusForbidden {
+		t.Errorf("resume without a function: status %d", status)
+	}
+}
+
+func TestForks(t *testing.T) {
+	store := new(memory.RAM)
+	run(t, newAgent(t, simulator.Loop{Turns: 1}, false, ""), store, "s", transport.UserText("go"))
+	server := serve(t, store, inspect.Options{})
+	for i, want := range []string{`{"id":"s-fork-2"}`, `{"id":"s-fork-2-2"}`} {
+		if status, body, _ := do(t, "POST", server.URL+api+"/s/fork", `{"at":2}`); status != 200 || strings.TrimSpace(body) != want {
+			t.Errorf("fork %d: status %d %s, want %s", i, status, body, want)
+		}
+	}
+	info, err := store.Info(context.Background(), "s-fork-2")
+	if err != nil || info.Records != 2 || info.Parent != "s" {
+		t.Errorf("the fork has %d records, parent %q: %v", info.Records, info.Parent, err)
+	}
+	for body, want := range map[string]int{`{"at":2,"id":"s"}`: 409, `{"at":99}`: 500, `{`: 400} {
+		if status, text, _ := do(t, "POST", server.URL+api+"/s/fork", body); status != want {
+			t.Errorf("%s: status %d, want %d: %s", body, status, want, text)
+		}
+	}
+}
+
+// Why the cache missed, from what the log tells.
+func TestMisses(t *testing.T) {
+	config := func(system string) []byte {
+		return fmt.Appendf(nil, `{"model":"m","max_tokens":10,"tools":[{"name":"f"}],"system":[{"type":"text","text":%q}],"messages":[]}`, system)
+	}
+	type call struct {
+		config        []byte
+		model, why    string
+		after         time.Duration
+		read, written int64
+		search        int64
+		ttl           string
+	}
+	for _, tt := range []struct {
+		name  string
+		calls [2]call
+		want  string
+	}{
+		{"a hit", [2]call{{written: 1000}, {read: 1000, written: 50}}, ""},
+		{"nearly all", [2]call{{written: 1000}, {read: 990}}, ""},
+		{"nothing was there", [2]call{{}, {written: 1000}}, ""},
+		{"the service says", [2]call{{written: 1000}, {why: "tools_changed"}}, "tools_changed 1000"},
+		{"another system prompt", [2]call{{config: config("You count."), written: 1000}, {config: config("You sum."), read: 100}}, `system_changed 900 at system.0`},
+		{"that the service can't compare", [2]call{{config: config("a"), written: 1000}, {config: config("b"), why: "unavailable"}}, `system_changed 1000 at system.0`},
+		{"another model", [2]call{{written: 1000}, {model: "claude-sonnet-5"}}, "model_changed 1000"},
+		{"too late", [2]call{{written: 1000}, {after: 6 * time.Minute}}, "expired 1000"},
+		{"not too late for an hour", [2]call{{written: 1000, ttl: "=1h"}, {after: 6 * time.Minute}}, "unknown 1000"},
+		{"nobody knows", [2]call{{written: 1000}, {}}, "unknown 1000"},
+		{"server tools blur the counts", [2]call{{written: 1000, search: 1}, {}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := new(memory.RAM)
+			at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+			var records []memory.Record
+			for i, c := range tt.calls {
+				at = at.Add(c.after + time.Second)
+				model := c.model
+				if model == "" {
+					model = "claude-opus-5"
+				}
+				diagnostics := "null"
+				if c.why != "" {
+					diagnostics = fmt.Sprintf(`{"cache_miss_reason":{"type":%q}}`, c.why)
+				}
+				resp, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"msg_%d","model":%q,"content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","diagnostics":%s,`+
+					`"usage":{"input_tokens":1,"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d,"output_tokens":1,"server_tool_use":{"web_search_requests":%d}}}`,
+					i, model, diagnostics, c.written, c.read, c.search))
+				if err != nil {
+					t.Fatal(err)
+				}
+				records = append(records,
+					memory.Record{Kind: memory.KindRun, Time: at, Data: c.config},
+					memory.Record{Kind: memory.KindInput, Time: at, Message: transport.UserText("hi")},
+					memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: []byte(`{"breakpoints":["messages.0.content.0` + c.ttl + `"]}`)})
+			}
+			if err := store.Append(t.Context(), "s", 0, records...); err != nil {
+				t.Fatal(err)
+			}
+			server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+			list := entries(t, events(t, server.URL+api+"/s/stream", "", len(records)))
+			step := list[len(list)-1]["step"].(map[string]any)
+			got := ""
+			if m, ok := step["miss"].(map[string]any); ok {
+				got = fmt.Sprintf("%v %v", m["reason"], m["tokens"])
+				if m["place"] != nil {
+					got += fmt.Sprintf(" at %v", m["place"])
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			marks := step["marks"].([]any)[0].(map[string]any)
+			if marks["record"] != 1.0 || marks["block"] != 0.0 {
+				t.Errorf("the mark stands at %v", marks)
+			}
+		})
+	}
+}
+
+// The parts of the price add up to the whole.
+func TestPrices(t *testing.T) {
+	store := new(memory.RAM)
+	run(t, newAgent(t, simulator.Loop{Turns: 3}, false, strings.Repeat("Be thorough. ", 500)), store, "s", transport.UserText("go"))
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	info, _ := store.Info(context.Background(), "s")
+	steps := 0
+	for _, e := range entries(t, events(t, server.URL+api+"/s/stream", "", info.Records)) {
+		step, ok := e["step"].(map[string]any)
+		if !ok {
+			continue
+		}
+		steps++
+		usd := step["usd"].(map[string]any)
+		sum := usd["read"].(float64) + usd["written"].(float64) + usd["new"].(float64) + usd["output"].(float64)
+		if total := usd["total"].(float64); usd["known"] != true || total <= 0 || sum < total*0.999999 || sum > total*1.000001 {
+			t.Errorf("parts %v, whole %v", sum, total)
+		}
+	}
+	if steps != 4 {
+		t.Errorf("%d steps", steps)
+	}
+}
