@@ -66,7 +66,7 @@ func (shortNames) Encode(it attribute.Iterator) string {
 	var list []string
 	for it.Next() {
 		kv := it.Attribute()
-		list = append(list, short[string(kv.Key)]+"="+kv.Value.Emit())
+		list = append(list, short[string(kv.Key)]+"="+kv.Value.String())
 	}
 	return strings.Join(list, ",")
 }

@@ -95,8 +95,8 @@ func TestSpans(t *testing.T) {
 			t.Errorf("%s is of kind %v, want %v", s.Name, s.SpanKind, want)
 		}
 		for _, kv := range s.Attributes {
-			if strings.Contains(kv.Value.Emit(), "secret") {
-				t.Errorf("%s: content in %s without TraceContent: %s", s.Name, kv.Key, kv.Value.Emit())
+			if strings.Contains(kv.Value.String(), "secret") {
+				t.Errorf("%s: content in %s without TraceContent: %s", s.Name, kv.Key, kv.Value.String())
 			}
 		}
 	}
@@ -126,7 +126,7 @@ func TestSpans(t *testing.T) {
 		}},
 	} {
 		for key, want := range tt.want {
-			if got := attr(tt.span, key).Emit(); got != want {
+			if got := attr(tt.span, key).String(); got != want {
 				t.Errorf("%s: %s = %q, want %q", tt.span.Name, key, got, want)
 			}
 		}
@@ -140,7 +140,7 @@ func TestSpanContent(t *testing.T) {
 	all := ""
 	for _, s := range spans.GetSpans() {
 		for _, kv := range s.Attributes {
-			all += kv.Value.Emit() + "\n"
+			all += kv.Value.String() + "\n"
 		}
 	}
 	for what, want := range map[string]int{"secret prompt": 1, "secret system": 1, "secret answer": 1} {
@@ -162,7 +162,7 @@ func TestSpanContent(t *testing.T) {
 		{chats[1], "gen_ai.input.messages", `[{"role":"tool","parts":[{"type":"tool_call_response","id":"a","response":"[in the execute_tool span of this call]"},{"type":"tool_call_response","id":"b","response":"There is no tool \"nobody\". The tools are: echo."}]}]`},
 		{chats[1], "gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"text","content":"secret answer"}],"finish_reason":"end_turn"}]`},
 	} {
-		if got := attr(tt.span, tt.key).Emit(); got != tt.want {
+		if got := attr(tt.span, tt.key).String(); got != tt.want {
 			t.Errorf("%s: %s =\n%s\nwant\n%s", tt.span.Name, tt.key, got, tt.want)
 		}
 	}
@@ -196,7 +196,7 @@ func TestSpanContentOfEveryBlock(t *testing.T) {
 			`{"type":"server_tool_call_response","id":"s","server_tool_call_response":{"type":"web_search_tool_result","content":[{"type":"web_search_result","url":"https://example.com"}]}},` +
 			`{"type":"of_next_year","content":{"type":"of_next_year","n":1}},{"type":"text","content":"ok"}],"finish_reason":"end_turn"}]`,
 	} {
-		if got := attr(chat, key).Emit(); got != want || !json.Valid([]byte(got)) {
+		if got := attr(chat, key).String(); got != want || !json.Valid([]byte(got)) {
 			t.Errorf("%s =\n%s\nwant\n%s", key, got, want)
 		}
 	}
@@ -210,7 +210,7 @@ func TestSpanContentIsRedactedAndCut(t *testing.T) {
 	}})
 	for _, s := range spans.GetSpans() {
 		for _, kv := range s.Attributes {
-			v := kv.Value.Emit()
+			v := kv.Value.String()
 			if strings.Contains(v, "secret") {
 				t.Errorf("%s: %s is not redacted: %s", s.Name, kv.Key, v)
 			}
@@ -219,7 +219,7 @@ func TestSpanContentIsRedactedAndCut(t *testing.T) {
 			}
 		}
 	}
-	if got, want := attr(spans.named("chat")[0], "gen_ai.input.messages").Emit(), `[{"role":"user","parts":[{"type":"text","content":"****** promp[cut: the first 12 of 13 bytes]"}]}]`; got != want {
+	if got, want := attr(spans.named("chat")[0], "gen_ai.input.messages").String(), `[{"role":"user","parts":[{"type":"text","content":"****** promp[cut: the first 12 of 13 bytes]"}]}]`; got != want {
 		t.Errorf("input %s, want %s", got, want)
 	}
 	if got, want := fmt.Sprint(kinds), "[system: text: tool_call:echo tool_call:nobody tool_call:echo tool_call_response:echo tool_call_response: text:]"; got != want {
@@ -237,7 +237,7 @@ func TestSpansOfAPausedTurn(t *testing.T) {
 	}
 	var got []string
 	for _, s := range spans.named("chat") {
-		got = append(got, attr(s, "whorl.turn.segment").Emit()+attr(s, "gen_ai.response.finish_reasons").Emit())
+		got = append(got, attr(s, "whorl.turn.segment").String()+attr(s, "gen_ai.response.finish_reasons").String())
 	}
 	if want := `[["pause_turn"] 2["pause_turn"] 3["end_turn"]]`; fmt.Sprint(got) != want {
 		t.Errorf("segments %v, want %v", got, want)
@@ -273,7 +273,7 @@ func TestSpansOfFailures(t *testing.T) {
 			_, _ = a.Run(context.Background(), "go").Result()
 			s := spans.named(tt.span)[0]
 			for key, want := range tt.want {
-				if got := attr(s, key).Emit(); got != want {
+				if got := attr(s, key).String(); got != want {
 					t.Errorf("%s = %q, want %q", key, got, want)
 				}
 			}
@@ -298,7 +298,7 @@ func TestSpanOfAnApproval(t *testing.T) {
 	if !errors.Is(err, agent.ErrAwaitingApproval) || root.Status.Code == codes.Error {
 		t.Errorf("error %v, status %v", err, root.Status)
 	}
-	if got := attr(root, "whorl.approval.tool_names").Emit(); got != `["f"]` {
+	if got := attr(root, "whorl.approval.tool_names").String(); got != `["f"]` {
 		t.Errorf("waits for %s", got)
 	}
 }
@@ -317,7 +317,7 @@ func traceSize(t *testing.T, steps, result int, content *agent.TraceContent) (at
 	}
 	for _, s := range spans.GetSpans() {
 		for _, kv := range s.Attributes {
-			attributes += len(kv.Key) + len(kv.Value.Emit())
+			attributes += len(kv.Key) + len(kv.Value.String())
 		}
 	}
 	for _, m := range res.Log.Messages() {
@@ -381,10 +381,10 @@ func TestTraceContextIsPropagated(t *testing.T) {
 		if want := fmt.Sprintf("00-%s-%s-01", s.SpanContext.TraceID(), s.SpanContext.SpanID()); headers[i] != want {
 			t.Errorf("traceparent %q, want %q", headers[i], want)
 		}
-		if got := attr(s, "server.address").Emit(); got != "127.0.0.1" || attr(s, "server.port").AsInt64() == 0 {
+		if got := attr(s, "server.address").String(); got != "127.0.0.1" || attr(s, "server.port").AsInt64() == 0 {
 			t.Errorf("server %s:%d", got, attr(s, "server.port").AsInt64())
 		}
-		if attr(s, "gen_ai.response.time_to_first_chunk").AsFloat64() <= 0 || attr(s, "whorl.output.rate").AsFloat64() <= 0 || attr(s, "anthropic.request.id").Emit() == "" {
+		if attr(s, "gen_ai.response.time_to_first_chunk").AsFloat64() <= 0 || attr(s, "whorl.output.rate").AsFloat64() <= 0 || attr(s, "anthropic.request.id").String() == "" {
 			t.Errorf("times and request id are missing: %v", s.Attributes)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -269,10 +270,24 @@ func (b *browser) key(key string) {
 // click clicks in the middle of the first element that a selector finds.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	at := eval[[]float64](b, fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e) return null; e.scrollIntoView({block: "nearest"}); const r = e.getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`, selector))
-	if at == nil {
-		b.shoot("failed")
-		b.t.Fatalf("there is no %s to click", selector)
+	where := fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e) return null;
+		e.scrollIntoView({block: "nearest"});
+		const r = e.getBoundingClientRect(), x = r.left + r.width / 2, y = r.top + r.height / 2;
+		return e.contains(document.elementFromPoint(x, y)) ? [x, y] : null;
+	})()`, selector)
+	var at []float64
+	for end := time.Now().Add(10 * time.Second); ; {
+		before := at
+		if at = eval[[]float64](b, where); at != nil && slices.Equal(at, before) {
+			break // the page has come to rest
+		}
+		if time.Now().After(end) {
+			b.shoot("failed")
+			b.t.Fatalf("there is no %s to click", selector)
+		}
+		time.Sleep(60 * time.Millisecond)
 	}
 	for _, typ := range []string{"mousePressed", "mouseReleased"} {
 		b.do("Input.dispatchMouseEvent", map[string]any{"type": typ, "x": at[0], "y": at[1], "button": "left", "clickCount": 1})
