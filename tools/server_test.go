@@ -9,13 +9,15 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-func TestServerToolsOnTheWire(t *testing.T) {
+type wireTest struct {
+	name string
+	tool tools.Tool
+	want string
+}
+
+func serverTools() []wireTest {
 	no := false
-	tests := []struct {
-		name string
-		tool tools.Tool
-		want string
-	}{
+	return []wireTest{
 		{"search", tools.WebSearch{}, `{"type":"web_search_20250305","name":"web_search"}`},
 		{"search with all", tools.WebSearch{Version: "20260318", MaxUses: 3, AllowedDomains: []string{"go.dev"},
 			UserLocation:      &tools.UserLocation{City: "Köln", Country: "DE", Timezone: "Europe/Berlin"},
@@ -34,7 +36,10 @@ func TestServerToolsOnTheWire(t *testing.T) {
 			`{"type":"mcp_toolset","mcp_server_name":"docs","default_config":{"enabled":false},"configs":{"a":{"defer_loading":false},"b":{}}}`},
 		{"raw", tools.Server{Raw: json.RawMessage(`{"type":"computer_toolset_20260801", "configs":{}}`)}, `{"type":"computer_toolset_20260801", "configs":{}}`},
 	}
-	for _, test := range tests {
+}
+
+func TestServerToolsOnTheWire(t *testing.T) {
+	for _, test := range serverTools() {
 		t.Run(test.name, func(t *testing.T) {
 			def, err := test.tool.Definition()
 			if err != nil {
