@@ -449,6 +449,7 @@ func (a *answer) finish() {
 		}
 		a.iterationList = append(a.iterationList, last)
 	}
+	a.keepThread()
 	a.out.finish(a)
 }
 

@@ -72,6 +72,8 @@ var knownBetas = func() map[string]bool {
 		max-tokens-3-5-sonnet-2024-07-15 claude-code-20250219 effort-2025-11-24
 		telemetry-destinations-2026-08-11 webhooks-2026-10-07 spend-limit-reads-2026-09-26
 		ce-plugins-2026-09-01 ce-user-management-2026-07-13
+		message-threads-2026-08-12 admin-user-sign-out-2026-10-08 analytics-usage-cost-2026-08-24
+		experimental-claude-tag-2026-10-21 user-profiles-billing-2026-10-01 ce-claude-code-managed-settings-2026-10-06
 		tools-2024-04-04 tools-2024-05-16 prompt-caching-scope-2026-01-05 tool-search-tool-regex-20251119`) {
 		m[v] = true
 	}

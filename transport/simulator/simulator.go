@@ -104,6 +104,8 @@ type Server struct {
 
 	fingerprints *memo[*fingerprint]
 
+	threads *memo[*thread]
+
 	mu         sync.Mutex // guards what is below
 	files      map[string]*file
 	batches    map[string]*batch
@@ -127,6 +129,7 @@ func New(opts Options) *Server {
 		opts: opts, now: opts.Now, sealer: newSealer(secret),
 		cache:    promptCache{rule: opts.Lookback, entries: map[uint64]entry{}, sweepAt: 1 << 16},
 		messages: newMemo[*message](256 << 20), toolLists: newMemo[*toolList](32 << 20), systems: newMemo[systemPrompt](32 << 20),
+		threads:      newMemo[*thread](64 << 20),
 		fingerprints: newMemo[*fingerprint](32 << 20),
 		files:        map[string]*file{}, batches: map[string]*batch{}, meters: map[uint64]*meter{}, containers: map[string]time.Time{},
 	}
@@ -259,6 +262,9 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	r.decode()
+	if why := s.joinThread(r); why != nil {
+		return p, nil, why
+	}
 	m, ok := lookUpModel(r.modelName, s.opts.RetiredModels)
 	if !ok {
 		return p, nil, notFound("model: %s", r.modelName)

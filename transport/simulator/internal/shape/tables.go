@@ -71,7 +71,7 @@ var objects = map[string]object{
 		}}),
 		may("top_k", integer("0..")),
 		may("top_p", number("0..1")),
-	),
+		may("thread", beta{"message-threads-2026-08-12", orNull{tagged{{"continue", ref("ThreadContinue")}, {"create", ref("ThreadCreate")}}}})),
 	"CountMessageTokensParams": closed(
 		may("cache_control", orNull{tagged{{"ephemeral", ref("CacheControlEphemeral")}}}),
 		may("compaction", beta{"compact-2026-09-04", orNull{tagged{{"summarize", ref("SummarizeCompaction")}}}}),
@@ -1396,4 +1396,6 @@ var objects = map[string]object{
 		need("name", str{}),
 		need("type", is("tool_reference")),
 	),
+	"ThreadContinue": closed(need("previous_message_id", str{}), need("type", is("continue"))),
+	"ThreadCreate":   closed(need("type", is("create"))),
 }
