@@ -151,7 +151,9 @@ func drive(ctx context.Context, a *agent.Agent, store memory.Store, out io.Write
 	if errors.Is(err, agent.ErrAwaitingApproval) {
 		return nil
 	}
-	fmt.Fprintln(out, res.Text)
+	if err == nil {
+		fmt.Fprintln(out, res.Text)
+	}
 	return err
 }
 
