@@ -28,7 +28,7 @@ func (f *folder) edit(_ context.Context, in editIn) (string, error) {
 	case len(lines) == 0:
 		return "", fmt.Errorf("%s has no such passage%s; nothing was changed", in.Path, nearly(text, in.Old))
 	case len(lines) > 1 && !in.All:
-		return "", fmt.Errorf("%s has the passage at lines %s; give more of what is around it, or set all. Nothing was changed", in.Path, join(lines))
+		return "", fmt.Errorf("%s has the passage at lines %s; give more of what is around it, or set all. Nothing was changed", in.Path, textfile.Join(lines))
 	}
 	count := strings.Count(text, in.Old)
 	text = strings.Replace(text, in.Old, in.New, -1)
@@ -53,10 +53,6 @@ func nearly(text, old string) string {
 		}
 	}
 	return ""
-}
-
-func join(lines []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(lines), " ", ", "), "[]")
 }
 
 type writeIn struct {

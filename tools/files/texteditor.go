@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/internal/textfile"
-	"github.com/whorl-go/whorl/transport"
 )
 
 // A command is the input of the text editor tool (reference §4.2). Which fields
@@ -77,20 +74,7 @@ func (f *folder) view(c command) (tools.Result, error) {
 	if err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", f.explain(c.Path, err))
 	}
-	if kind := http.DetectContentType(data); slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind) {
-		b, err := tools.Image{Data: data, MediaType: kind}.Block()
-		return tools.Result{Content: []transport.Block{b}}, err
-	}
-	if !textfile.IsText(data) {
-		return tools.Result{}, textfile.Answerf("Error: %s is not a text file", c.Path)
-	}
-	lines := textfile.Lines(string(data))
-	from, to, err := textfile.Range(c.ViewRange, len(lines))
-	if err != nil {
-		return tools.Result{}, err
-	}
-	text := fmt.Sprintf("Here's the content of %s with line numbers:\n%s", c.Path, textfile.Numbered(lines, from, to))
-	return tools.Text(textfile.Cut(text, f.MaxResultBytes)), nil
+	return textfile.Show(c.Path, data, c.ViewRange, f.MaxResultBytes)
 }
 
 func (f *folder) viewFolder(shown, name string) (tools.Result, error) {
@@ -140,25 +124,18 @@ func (f *folder) create(c command, name string) (tools.Result, error) {
 }
 
 func (f *folder) strReplace(c command) (tools.Result, error) {
-	if c.OldStr == nil || *c.OldStr == "" {
-		return tools.Result{}, textfile.Answerf("Error: str_replace needs `old_str`, and not an empty one")
-	}
 	name, text, err := f.text(c.Path)
 	if err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
-	lines := textfile.Occurrences(text, *c.OldStr)
-	switch {
-	case len(lines) == 0:
-		return tools.Result{}, textfile.Answerf("No replacement was performed, old_str `%s` did not appear verbatim in %s%s.", *c.OldStr, c.Path, nearly(text, *c.OldStr))
-	case len(lines) > 1:
-		return tools.Result{}, textfile.Answerf("No replacement was performed. Multiple occurrences of old_str `%s` in lines: %s. Please ensure it is unique", *c.OldStr, join(lines))
+	text, around, err := textfile.Replace(c.Path, text, c.OldStr, c.NewStr)
+	if err != nil {
+		return tools.Result{}, err
 	}
-	text = strings.Replace(text, *c.OldStr, c.NewStr, 1)
 	if err := f.save(c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
-	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text, lines[0], strings.Count(c.NewStr, "\n")))), nil
+	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, around)), nil
 }
 
 func (f *folder) insert(c command) (tools.Result, error) {

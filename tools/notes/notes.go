@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/internal/textfile"
-	"github.com/whorl-go/whorl/transport"
 )
 
 // prefix is the folder's name to the model.
@@ -127,23 +124,14 @@ func (n *Notes) replace(c command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if c.OldStr == nil || *c.OldStr == "" {
-		return "", textfile.Answerf("Error: str_replace needs `old_str`, and not an empty one")
+	text, around, err := textfile.Replace(c.Path, text, c.OldStr, c.NewStr)
+	if err != nil {
+		return "", err
 	}
-	lines := textfile.Occurrences(text, *c.OldStr)
-	switch len(lines) {
-	case 0:
-		return "", textfile.Answerf("No replacement was performed, old_str `%s` did not appear verbatim in %s.", *c.OldStr, c.Path)
-	case 1:
-	default:
-		return "", textfile.Answerf("No replacement was performed. Multiple occurrences of old_str `%s` in lines: %s. Please ensure it is unique",
-			*c.OldStr, strings.Trim(strings.ReplaceAll(fmt.Sprint(lines), " ", ", "), "[]"))
-	}
-	text = strings.Replace(text, *c.OldStr, c.NewStr, 1)
 	if err := n.write(name, text); err != nil {
 		return "", err
 	}
-	return "The memory file has been edited.\n" + textfile.Around(text, lines[0], strings.Count(c.NewStr, "\n")), nil
+	return "The memory file has been edited.\n" + around, nil
 }
 
 func (n *Notes) insert(c command) (string, error) {
@@ -317,23 +305,7 @@ func (n *Notes) view(c command) (tools.Result, error) {
 	if err != nil {
 		return tools.Result{}, n.explain(err, c.Path, missing)
 	}
-	if kind := http.DetectContentType(data); slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind) {
-		b, err := tools.Image{Data: data, MediaType: kind}.Block()
-		return tools.Result{Content: []transport.Block{b}}, err
-	}
-	if !textfile.IsText(data) {
-		return tools.Result{}, textfile.Answerf("Error: %s is not a text file", c.Path)
-	}
-	lines := textfile.Lines(string(data))
-	if len(lines) > 999_999 {
-		return tools.Result{}, textfile.Answerf("File %s exceeds maximum line limit of 999,999 lines.", c.Path)
-	}
-	from, to, err := textfile.Range(c.ViewRange, len(lines))
-	if err != nil {
-		return tools.Result{}, err
-	}
-	text := fmt.Sprintf("Here's the content of %s with line numbers:\n%s", c.Path, textfile.Numbered(lines, from, to))
-	return tools.Text(textfile.Cut(text, n.options.MaxViewBytes)), nil
+	return textfile.Show(c.Path, data, c.ViewRange, n.options.MaxViewBytes)
 }
 
 func (n *Notes) viewFolder(shown, name string) (tools.Result, error) {

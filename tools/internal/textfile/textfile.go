@@ -160,54 +160,6 @@ func Range(r []int, lines int) (from, to int, err error) {
 	return from, min(to, lines), nil
 }
 
-// Occurrences lists the lines, counted from 1, at which old starts in text, at
-// most 100 of them, overlapping ones included.
-func Occurrences(text, old string) []int {
-	var lines []int
-	line, at := 1, 0
-	for old != "" && len(lines) < 100 {
-		i := strings.Index(text[at:], old)
-		if i < 0 {
-			break
-		}
-		line += strings.Count(text[at:at+i], "\n")
-		lines = append(lines, line)
-		if text[at+i] == '\n' {
-			line++
-		}
-		at += i + 1
-	}
-	return lines
-}
-
-// Around writes the numbered lines of an edit that starts at line and has
-// edited lines, with some lines about it.
-func Around(text string, line, edited int) string {
-	const about = 4
-	lines := Lines(text)
-	return Numbered(lines, line-about, line+edited+about)
-}
-
-// Insert puts text behind line n of old, 0 being the top.
-func Insert(old string, n int, text string) (string, error) {
-	lines := Lines(old)
-	if n < 0 || n > len(lines) {
-		return "", Answerf("Error: Invalid `insert_line` parameter: %d. It should be within the range of lines of the file: [0, %d]", n, len(lines))
-	}
-	if !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	at := 0
-	for range n {
-		i := strings.IndexByte(old[at:], '\n')
-		if i < 0 { // the last line has no end
-			return old + "\n" + strings.TrimSuffix(text, "\n"), nil
-		}
-		at += i + 1
-	}
-	return old[:at] + text + old[at:], nil
-}
-
 // IsText reports whether data looks like text: valid UTF-8 without a NUL.
 func IsText(data []byte) bool {
 	return utf8.Valid(data) && !strings.ContainsRune(string(data), 0)
