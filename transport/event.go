@@ -116,3 +116,39 @@ func (b Block) withoutText(member, deltaType string) (Block, Delta) {
 	raw := append(appendKey([]byte(`{"type":"`+deltaType+`"`), member), value...)
 	return newBlock(start), Delta{Type: deltaType, Raw: append(raw, '}'), value: value}
 }
+
+// eventType and deltaType keep one string per known type, so that reading an
+// event allocates nothing for it.
+func eventType(inner []byte) string {
+	switch string(inner) {
+	case EventContentBlockDelta:
+		return EventContentBlockDelta
+	case EventContentBlockStart:
+		return EventContentBlockStart
+	case EventContentBlockStop:
+		return EventContentBlockStop
+	case EventMessageStart:
+		return EventMessageStart
+	case EventMessageDelta:
+		return EventMessageDelta
+	case EventMessageStop:
+		return EventMessageStop
+	case EventPing:
+		return EventPing
+	}
+	return string(inner)
+}
+
+func deltaType(inner []byte) string {
+	switch string(inner) {
+	case DeltaText:
+		return DeltaText
+	case DeltaThinking:
+		return DeltaThinking
+	case DeltaInputJSON:
+		return DeltaInputJSON
+	case DeltaSignature:
+		return DeltaSignature
+	}
+	return string(inner)
+}

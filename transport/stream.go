@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"iter"
@@ -92,4 +93,43 @@ func (ev *Event) delivers() bool {
 		return true
 	}
 	return false
+}
+
+// partial makes a Response of a message that broke off: the blocks that are
+// whole and the text that isn't, or nil if the message had not begun. Thinking
+// without a signature and calls that were cut are left out: they can neither be
+// sent back nor run.
+func (a *assembler) partial() *Response {
+	if a.message == nil {
+		return nil
+	}
+	for i := range a.open {
+		if o := &a.open[i]; o.start != nil && o.typ == TypeText {
+			o.text = trimHalfEscape(o.text)
+			b, _ := o.close()
+			if b.field("text") != "" {
+				a.keep(o.index, b, false)
+			}
+		}
+	}
+	content := make([]Block, 0, len(a.done))
+	for _, d := range a.done {
+		if d.cut || d.block.typ == TypeThinking && d.block.field("signature") == "" {
+			continue
+		}
+		content = append(content, d.block)
+	}
+	r, err := a.response(content)
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+// trimHalfEscape drops the first half of an escaped surrogate pair from the end.
+func trimHalfEscape(b []byte) []byte {
+	if n := len(b) - 6; n >= 0 && b[n] == '\\' && b[n+1] == 'u' && (b[n+2] == 'd' || b[n+2] == 'D') && bytes.IndexByte([]byte("89abAB"), b[n+3]) >= 0 {
+		return b[:n]
+	}
+	return b
 }

@@ -12,7 +12,6 @@ package rawjson
 
 import (
 	"bytes"
-	"encoding/json"
 	"iter"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -112,49 +111,6 @@ func Span(text []byte, name string) (start, end int, ok bool) {
 		return true
 	})
 	return start, end, ok
-}
-
-// Rewrite appends an object to dst as it stands, but for the values of its
-// members: write appends each of them, changed or not.
-func Rewrite(dst, text []byte, write func(dst, key, value []byte) []byte) []byte {
-	done := 0
-	scan(text, func(keyStart, keyEnd, from, to int) bool {
-		dst = append(dst, text[done:from]...)
-		dst = write(dst, text[keyStart+1:keyEnd-1], text[from:to])
-		done = to
-		return true
-	})
-	return append(dst, text[done:]...)
-}
-
-// Drop returns an object without the named member, otherwise as it stands. It
-// returns text itself if there is no such member.
-func Drop(text []byte, name string) []byte {
-	var out []byte
-	done, previous := 0, -1 // what has been copied; where the member before ended
-	scan(text, func(keyStart, keyEnd, from, to int) bool {
-		if !keyIs(text[keyStart:keyEnd], name) {
-			previous = to
-			return true
-		}
-		next := skipSpace(text, to)
-		switch {
-		case next < len(text) && text[next] == ',':
-			out = append(out, text[done:keyStart]...)
-			done = skipSpace(text, next+1)
-		case previous >= done:
-			out = append(out, text[done:previous]...)
-			done = to
-		default: // it is all that is left
-			out = bytes.TrimRight(append(out, text[done:keyStart]...), ", \t\r\n")
-			done = to
-		}
-		return true
-	})
-	if done == 0 {
-		return text
-	}
-	return append(out, text[done:]...)
 }
 
 // GetString returns the named member of an object decoded as a string, or ""
@@ -334,117 +290,3 @@ func hex4(b []byte) (rune, bool) {
 	}
 	return r, true
 }
-
-const hexDigits = "0123456789abcdef"
-
-// AppendString appends s as a quoted JSON string. Only what JSON demands is
-// escaped (quotes, backslashes, control characters); "<", ">" and "&" and all
-// other text stay as they are. Bytes that are not UTF-8 become U+FFFD.
-func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && n == 1 {
-				dst = append(dst, s[start:i]...)
-				dst = append(dst, "\ufffd"...)
-				start = i + 1
-			}
-			i += n
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		start = i
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
-}
-
-// Marshal encodes v as encoding/json does, but leaves "<", ">" and "&" as they
-// are, and adds no newline.
-func Marshal(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	out := buf.Bytes()
-	return out[: len(out)-1 : len(out)-1], nil
-}
-
-// Merge returns base with the members of over laid on it: a member that both
-// have keeps base's place and takes over's value; a new one goes to the end.
-// Nested objects are replaced, not merged. Both must be objects.
-func Merge(base, over []byte) []byte { return merge(base, over, false) }
-
-// MergeValues is [Merge], but a null never replaces a value.
-func MergeValues(base, over []byte) []byte { return merge(base, over, true) }
-
-func merge(base, over []byte, keepValues bool) []byte {
-	out := make([]byte, 0, len(base)+len(over))
-	out = append(out, '{')
-	add := func(key, value []byte) {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(out, key...)
-		out = append(out, ':')
-		out = append(out, value...)
-	}
-	scan(base, func(keyStart, keyEnd, from, to int) bool {
-		key, value := base[keyStart:keyEnd], base[from:to]
-		if v := getQuoted(over, key); v != nil && !(keepValues && IsNull(v)) {
-			value = v
-		}
-		add(key, value)
-		return true
-	})
-	scan(over, func(keyStart, keyEnd, from, to int) bool {
-		if key := over[keyStart:keyEnd]; getQuoted(base, key) == nil {
-			add(key, over[from:to])
-		}
-		return true
-	})
-	return append(out, '}')
-}
-
-// getQuoted is [Get] for a key as it stands in a text. Only keys with escapes
-// have to be decoded to be compared.
-func getQuoted(text, quoted []byte) []byte {
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		return Get(text, Unquote(quoted))
-	}
-	var value []byte
-	scan(text, func(keyStart, keyEnd, from, to int) bool {
-		key := text[keyStart:keyEnd]
-		if bytes.Equal(key, quoted) || bytes.IndexByte(key, '\\') >= 0 && Unquote(key) == Unquote(quoted) {
-			value = text[from:to:to]
-		}
-		return true
-	})
-	return value
-}
-
-// Skip returns the index after the value that starts at text[i], or -1 if none
-// starts there. What is inside the value isn't checked.
-func Skip(text []byte, i int) int { return skipValue(text, i) }
