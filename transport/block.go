@@ -70,7 +70,8 @@ func (b Block) Raw() json.RawMessage { return b.raw }
 func (b Block) IsZero() bool { return b.raw == nil }
 
 // Marked reports whether the block came with a cache_control of its own. The
-// request writer leaves such a block alone and counts it as a breakpoint.
+// request writer leaves such a block alone and counts it as a breakpoint. Marks
+// on blocks inside a tool result are neither seen nor counted.
 func (b Block) Marked() bool { return b.marked }
 
 // MarshalJSON returns the block's bytes. Note that [json.Marshal] compacts what

@@ -217,6 +217,8 @@ func TestBodyErrors(t *testing.T) {
 			r.CacheControl = &CacheControl{TTL: TTL1h}
 		}, "a 1h mark after a 5m mark"},
 		{"zero block", func(r *Request) { r.Messages = append(r.Messages, Message{Role: RoleUser, Content: []Block{{}}}) }, "messages.4.content.0: the zero Block"},
+		{"empty user message", func(r *Request) { r.Messages = append(r.Messages, Message{Role: RoleUser}) }, `messages.4: a message of role "user" with 0 blocks`},
+		{"no role", func(r *Request) { r.Messages = append(r.Messages, Message{Content: []Block{Text("x")}}) }, `messages.4: a message of role ""`},
 		{"zero tool", func(r *Request) { r.Tools = append(r.Tools, ToolDefinition{}) }, "tools.2: the zero ToolDefinition"},
 		{"bad raw parameter", func(r *Request) { r.Container = json.RawMessage(`container_1`) }, "container: not JSON"},
 		{"extra that has a field", func(r *Request) { r.Extra = map[string]json.RawMessage{"messages": json.RawMessage(`[]`)} }, `"messages" has a field`},

@@ -146,6 +146,9 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 		spliced(PartSystem, i, 0)
 	}
 	for i := range b.messages {
+		if m := &b.messages[i]; m.Role == "" || m.Role == RoleUser && len(m.Content) == 0 {
+			return fmt.Errorf("messages.%d: a message of role %q with %d blocks; it needs a role, and a user message needs content", i, m.Role, len(m.Content))
+		}
 		for j := range b.messages[i].Content {
 			blk := &b.messages[i].Content[j]
 			if blk.raw == nil {

@@ -39,7 +39,8 @@ type Request struct {
 	TopP        *float64
 	TopK        *int
 
-	// Container is the id of a container to go on with, or a JSON object.
+	// Container is the id of a container to go on with, as a JSON string, or an object
+	// with skills. The others are the API's own objects and lists.
 	Container         json.RawMessage
 	ContextManagement json.RawMessage
 	Compaction        json.RawMessage

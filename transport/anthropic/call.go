@@ -132,7 +132,7 @@ func (c *Client) open(ctx context.Context, k *call) (*answer, error) {
 		}
 		c.logRetry(ctx, err, attempt, wait)
 		if ctxErr := pause(ctx, wait); ctxErr != nil {
-			return nil, withAttempts(errors.Join(ctxErr, err), attempt)
+			return nil, withAttempts(stoppedWaiting(ctxErr, err), attempt)
 		}
 	}
 }
@@ -156,6 +156,11 @@ func (c *Client) fetch(ctx context.Context, k *call, v any) error {
 
 func (c *Client) logRetry(ctx context.Context, err error, attempt int, wait time.Duration) {
 	c.log.LogAttrs(ctx, slog.LevelWarn, "request failed, retrying", slog.Int("attempt", attempt), slog.Duration("wait", wait), slog.Any("error", err))
+}
+
+// stoppedWaiting is the end of a context between two attempts.
+func stoppedWaiting(ctxErr, err error) error {
+	return fmt.Errorf("%w, while waiting to try again after: %w", ctxErr, err)
 }
 
 // withAttempts adds to an error how often the request was sent.

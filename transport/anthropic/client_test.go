@@ -126,6 +126,19 @@ func TestWholeResponse(t *testing.T) {
 	}
 }
 
+func TestWebPage(t *testing.T) {
+	n := 0
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		n++
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "<html>Log in")
+	})
+	_, err := transport.Create(context.Background(), c, newRequest())
+	if err == nil || !strings.Contains(err.Error(), "is the base URL right") || n != 1 {
+		t.Errorf("got %v after %d attempts", err, n)
+	}
+}
+
 func TestErrorsOfTheService(t *testing.T) {
 	tests := []struct {
 		name   string

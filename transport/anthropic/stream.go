@@ -32,8 +32,9 @@ var (
 //
 // Until something of the response has been delivered (a delta that adds
 // something, or a whole block) a failure that may pass makes Stream send the
-// request again, up to Options.MaxRetries times. If events without content had
-// been yielded by then, [transport.EventRestarted] tells that they are void.
+// request again, up to Options.MaxRetries times; after that, only as often as
+// Options.MaxRestarts allows. If events had been yielded by then,
+// [transport.EventRestarted] tells that they are void.
 //
 // A request that the service would surely refuse, going by [transport.Request.Check]
 // and [Options.Models], is not sent.
@@ -65,7 +66,7 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			}
 			c.logRetry(ctx, err, x.attempts, wait)
 			if ctxErr := pause(ctx, wait); ctxErr != nil {
-				yield(transport.Event{}, withAttempts(errors.Join(ctxErr, err), x.attempts))
+				yield(transport.Event{}, withAttempts(stoppedWaiting(ctxErr, err), x.attempts))
 				return
 			}
 			if x.shown {
@@ -145,8 +146,12 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.meta.RequestID = a.header.Get("Request-Id")
 	x.meta.RateLimit = rateLimit(a.header)
 	x.client.pacer.learn(x.model, x.meta.RateLimit, nil)
-	if mediaType, _, _ := strings.Cut(a.header.Get("Content-Type"), ";"); strings.EqualFold(strings.TrimSpace(mediaType), "application/json") {
+	mediaType, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(mediaType)) {
+	case "application/json":
 		return x.whole(a.body)
+	case "text/html":
+		return fmt.Errorf("anthropic: %s answered with a web page: is the base URL right, and no proxy in the way?", x.client.base.Host)
 	}
 	if err := x.stream(a.body); err != nil || x.stopped {
 		return err
