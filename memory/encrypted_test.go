@@ -203,3 +203,27 @@ func TestRedacted(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is in the box, it is opened or refused.
+func FuzzSealed(f *testing.F) {
+	inside := new(memory.RAM)
+	if err := memory.Encrypted(inside, keys("a", "a")).Append(context.Background(), "s", 0, input("x")); err != nil {
+		f.Fatal(err)
+	}
+	good, err := records(inside, "s")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good[0].Data)
+	f.Add([]byte(`{"key":{"name":"a","wrapped":"AA=="},"nonce":"","sealed":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		inside := new(memory.RAM)
+		if err := inside.Append(t.Context(), "s", 0, memory.Record{Kind: memory.KindSealed, Data: data}); err != nil {
+			t.Fatal(err)
+		}
+		list, err := records(memory.Encrypted(inside, keys("a", "a")), "s")
+		if err == nil && (len(list) != 1 || list[0].Message.Text() != "x") {
+			t.Errorf("%q was opened as %+v", data, list)
+		}
+	})
+}

@@ -41,26 +41,36 @@ func (s *Store) Append(ctx context.Context, id string, n int, records ...memory.
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(s.wait)
 	uncertain := false
-	for pause := 10 * time.Millisecond; ; pause *= 2 {
-		if err = s.append(ctx, id, n, rows); uncertain && errors.Is(err, memory.ErrConflict) && s.happened(ctx, id, n, rows) {
+	err = s.retry(ctx, func() error {
+		err := s.append(ctx, id, n, rows)
+		if uncertain && errors.Is(err, memory.ErrConflict) && s.happened(ctx, id, n, rows) {
 			return nil
 		}
-		if kindOf(err) != memory.ErrUnavailable || time.Now().Add(pause).After(deadline) {
-			break
-		}
 		uncertain = true
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return fmt.Errorf("session %q: %w", id, errors.Join(memory.ErrUnavailable, ctx.Err()))
-		}
-	}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("session %q: %w", id, translate(err))
 	}
 	return nil
+}
+
+// retry calls f until it succeeds, or fails for another reason than that the
+// server can't be reached, or Options.Wait is over.
+func (s *Store) retry(ctx context.Context, f func() error) error {
+	deadline := time.Now().Add(s.wait)
+	for pause := 10 * time.Millisecond; ; pause *= 2 {
+		err := f()
+		if kindOf(err) != memory.ErrUnavailable || time.Now().Add(pause).After(deadline) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
 }
 
 func (s *Store) append(ctx context.Context, id string, n int, rows []sqlstore.Row) error {

@@ -26,9 +26,9 @@ type Options struct {
 	Schema string
 	// MaxConns is the most connections that are open at once; 0 means 16.
 	MaxConns int
-	// Wait is how long an append goes on trying while the server can't be reached,
-	// before it fails with [memory.ErrUnavailable]; 0 means 5 seconds, negative not
-	// to try again.
+	// Wait is how long a call goes on trying while the server can't be reached, if it
+	// may: an append, what only reads, and the like. Then it fails with
+	// [memory.ErrUnavailable]. 0 means 5 seconds, negative not to try again.
 	Wait time.Duration
 }
 
@@ -69,7 +69,15 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	if err := db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) }); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), conns.Close()))
 	}
-	return &Store{Sessions: db.Sessions(), db: db, wait: o.Wait}, nil
+	s := &Store{Sessions: db.Sessions(), db: db, wait: o.Wait}
+	db.Retry, db.Clock = s.retry, clock
+	return s, nil
+}
+
+// clock is the server's time: the machines that share it may disagree.
+func clock(ctx context.Context, tx *sql.Tx) (now time.Time, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT clock_timestamp()").Scan(&now)
+	return now, err
 }
 
 func quoteIdent(name string) string { return pgx.Identifier{name}.Sanitize() }

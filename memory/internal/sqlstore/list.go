@@ -71,7 +71,15 @@ func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.In
 }
 
 // infos reads sessions and their metadata.
-func (d *DB) infos(ctx context.Context, rest string, args ...any) ([]memory.Info, error) {
+func (d *DB) infos(ctx context.Context, rest string, args ...any) (infos []memory.Info, err error) {
+	err = d.retry(ctx, func() error {
+		infos, err = d.readInfos(ctx, rest, args...)
+		return err
+	})
+	return infos, err
+}
+
+func (d *DB) readInfos(ctx context.Context, rest string, args ...any) ([]memory.Info, error) {
 	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT "+infoColumns+" FROM sessions s "+rest), args...)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,11 @@ func (d *DB) parts(ctx context.Context, id string, from int) ([]part, error) {
 func (ss Sessions) Load(ctx context.Context, id string, from int) iter.Seq2[memory.Record, error] {
 	d := ss.db
 	return func(yield func(memory.Record, error) bool) {
-		parts, err := d.parts(ctx, id, max(0, from))
+		var parts []part
+		err := d.retry(ctx, func() (err error) {
+			parts, err = d.parts(ctx, id, max(0, from))
+			return err
+		})
 		if err != nil {
 			yield(memory.Record{}, d.fail(id, err))
 			return
@@ -110,7 +114,11 @@ func (d *DB) fetch(ctx context.Context, parts []part, limit int) <-chan batch {
 		defer close(out)
 		p := parts[0]
 		b := batch{first: p.first}
-		if b.rows, b.err = d.rows(ctx, p, limit); b.err == nil && len(b.rows) == 0 {
+		b.err = d.retry(ctx, func() (err error) {
+			b.rows, err = d.rows(ctx, p, limit)
+			return err
+		})
+		if b.err == nil && len(b.rows) == 0 {
 			b.err = &memory.RecordError{Record: p.first, Err: errors.New("it is missing")}
 		}
 		b.limit = limit

@@ -13,8 +13,11 @@ import (
 // Lease implements [memory.Store].
 func (ss Sessions) Lease(ctx context.Context, id, owner string, dur time.Duration) error {
 	d := ss.db
-	err := d.Tx(ctx, func(tx *sql.Tx) error {
-		now := time.Now()
+	take := func(tx *sql.Tx) error {
+		now, err := d.now(ctx, tx)
+		if err != nil {
+			return err
+		}
 		until := now.Add(dur).UnixNano()
 		if dur <= 0 {
 			until = 0
@@ -33,7 +36,8 @@ func (ss Sessions) Lease(ctx context.Context, id, owner string, dur time.Duratio
 		}
 		le.Until = time.Unix(0, until)
 		return le
-	})
+	}
+	err := d.retry(ctx, func() error { return d.Tx(ctx, take) })
 	if errors.Is(err, memory.ErrLeased) {
 		return err // it names the session
 	}
@@ -48,7 +52,11 @@ func (ss Sessions) Send(ctx context.Context, id string, input memory.Record) err
 		if err != nil {
 			return err
 		}
-		now := time.Now().UnixNano()
+		t, err := d.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now := t.UnixNano()
 		row := tx.QueryRowContext(ctx, d.Q("UPDATE sessions SET queued = CASE WHEN queued >= ? THEN queued + 1 ELSE ? END WHERE key = ? RETURNING queued"), now, now, s.key)
 		if err := row.Scan(&input.Queued); err != nil {
 			return err
@@ -66,10 +74,15 @@ func (ss Sessions) Send(ctx context.Context, id string, input memory.Record) err
 func (ss Sessions) Inbox(ctx context.Context, id string, after int64) iter.Seq2[memory.Record, error] {
 	d := ss.db
 	return func(yield func(memory.Record, error) bool) {
-		records, old, err := d.inbox(ctx, id, after)
-		if err == nil && old {
+		var records []memory.Record
+		err := d.retry(ctx, func() (err error) {
+			var old bool
+			if records, old, err = d.inbox(ctx, id, after); err != nil || !old {
+				return err
+			}
 			_, err = d.Write.ExecContext(ctx, d.Q("DELETE FROM inbox WHERE session = (SELECT key FROM sessions WHERE id = ?) AND n <= ?"), id, after)
-		}
+			return err
+		})
 		if err != nil {
 			yield(memory.Record{}, d.fail(id, err))
 			return

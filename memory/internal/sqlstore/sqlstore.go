@@ -38,6 +38,11 @@ type DB struct {
 	// transactions that write run side by side.
 	ForUpdate string
 	Index     Index
+	// Clock is the time by which leases end; nil means that of this process.
+	Clock func(context.Context, *sql.Tx) (time.Time, error)
+	// Retry calls again what has failed for a reason that may pass, and that can be
+	// done twice without harm; nil never does.
+	Retry func(ctx context.Context, f func() error) error
 	// Translate wraps a driver's error in the one of package memory that it means.
 	Translate func(error) error
 }
@@ -89,6 +94,20 @@ func (d *DB) fail(id string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("session %q: %w", id, d.Translate(err))
+}
+
+func (d *DB) retry(ctx context.Context, f func() error) error {
+	if d.Retry == nil {
+		return f()
+	}
+	return d.Retry(ctx, f)
+}
+
+func (d *DB) now(ctx context.Context, tx *sql.Tx) (time.Time, error) {
+	if d.Clock == nil {
+		return time.Now(), nil
+	}
+	return d.Clock(ctx, tx)
 }
 
 // Tx runs f in a transaction.
@@ -232,7 +251,7 @@ func (d *DB) prune(ctx context.Context, tx *sql.Tx, key int64) error {
 // SetMeta implements [memory.Store].
 func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
 	d := ss.db
-	return d.fail(id, d.Tx(ctx, func(tx *sql.Tx) error {
+	set := func(tx *sql.Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
 			return err
@@ -243,5 +262,6 @@ func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
 		}
 		_, err = tx.ExecContext(ctx, d.Q("INSERT INTO meta (session, name, value) VALUES (?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET value = excluded.value"), s.key, key, value)
 		return err
-	}))
+	}
+	return d.fail(id, d.retry(ctx, func() error { return d.Tx(ctx, set) }))
 }
