@@ -1,0 +1,103 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// All branches but the first read what they share, whether it has been sent
+// before or is new.
+func TestFanOutReadsWhatIsShared(t *testing.T) {
+	ctx := context.Background()
+	for _, sentBefore := range []bool{true, false} {
+		t.Run(fmt.Sprint("sent before: ", sentBefore), func(t *testing.T) {
+			a, wire := live(t, simulator.Loop{Turns: 3, Parallel: 1}, agent.Options{System: strings.Repeat("Be thorough. ", 300), Tools: []tools.Tool{lookup(2000)}})
+			log := memory.NewLog()
+			document := transport.UserText(strings.Repeat("All of this is to be read. ", 2000))
+			var shared int64 // tokens
+			if sentBefore {
+				res, err := a.Continue(ctx, log, document).Result()
+				if err != nil {
+					t.Fatal(err)
+				}
+				shared = res.Response.Usage.PromptTokens()
+			} else {
+				if err := log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: document}); err != nil {
+					t.Fatal(err)
+				}
+				shared = 2000 * 27 / 4
+			}
+			before := len(wire.bodies)
+			var inputs []transport.Message
+			for i := range 8 {
+				inputs = append(inputs, transport.UserText(fmt.Sprintf("question %d", i)))
+			}
+			records := log.Len()
+			branches := a.FanOut(ctx, log, inputs...)
+			if len(branches) != 8 || log.Len() != records || len(wire.bodies) != before+8*4 {
+				t.Fatalf("%d branches, %d records more, %d requests", len(branches), log.Len()-records, len(wire.bodies)-before)
+			}
+			missed := 0
+			for i, b := range branches {
+				if b.Err != nil {
+					t.Fatal(b.Err)
+				}
+				if m := b.Result.Log.Messages(); m[len(m)-8].Text() != inputs[i].Text() {
+					t.Errorf("branch %d has another's input", i)
+				}
+				n := 0
+				for _, r := range b.Result.Log.Records(records) {
+					if r.Kind == memory.KindResponse {
+						if n++; n == 1 && r.Response.Usage.CacheReadInputTokens < shared {
+							missed++
+						}
+					}
+				}
+			}
+			if want := map[bool]int{true: 0, false: 1}[sentBefore]; missed != want {
+				t.Errorf("%d branches did not read the %d tokens that they share; want %d", missed, shared, want)
+			}
+		})
+	}
+}
+
+// A tool may fan out over the conversation that it is called from.
+func TestFanOutFromATool(t *testing.T) {
+	ctx := context.Background()
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "ask", `{}`))}}
+	a := newAgent(t, s, agent.Options{}, echo("ask"))
+	log := memory.NewLog()
+	for _, r := range []memory.Record{
+		{Kind: memory.KindInput, Message: transport.UserText("go")},
+		{Kind: memory.KindResponse, Response: s.replies[0].(*transport.Response)},
+		{Kind: memory.KindStarted, Calls: []string{"a"}},
+	} {
+		if err := log.Append(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.replies = []any{reply(t, "end_turn", text("x")), reply(t, "end_turn", text("y"))}
+	branches := a.FanOut(ctx, log, transport.UserText("one"), transport.UserText("two"))
+	for i, b := range branches {
+		if b.Err != nil || len(b.Result.Log.Messages()) != 3 {
+			t.Errorf("branch %d: %+v, %v", i, b.Result, b.Err)
+		}
+	}
+}
+
+// What fails in the first branch doesn't hold up the others.
+func TestFanOutGoesOnWithoutTheFirst(t *testing.T) {
+	a, _ := live(t, simulator.Echo{}, agent.Options{})
+	branches := a.FanOut(context.Background(), memory.NewLog(), transport.Message{Role: "assistant"}, transport.UserText("two"))
+	if branches[0].Err == nil || branches[0].Result == nil || branches[1].Err != nil {
+		t.Errorf("%+v", branches)
+	}
+}
