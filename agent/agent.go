@@ -71,6 +71,9 @@ type Options struct {
 	// model takes one, else as a user's text. "" adds nothing.
 	Reminder func(context.Context, Status) string
 
+	// Compaction says when a long conversation is replaced by a summary; nil for never.
+	Compaction *Compaction
+
 	// Models correct and extend what is known of models, prices above all.
 	Models []transport.Model
 	// Budget bounds what the agent's runs cost, and those of the sub-agents that they

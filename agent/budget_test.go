@@ -160,8 +160,9 @@ func TestBudgetIsShared(t *testing.T) {
 	model := simulator.Loop{Turns: 1000, Parallel: 2}
 	b := &agent.Budget{USD: 0.25}
 	worker, _ := live(t, model, agent.Options{Name: "worker", Tools: []tools.Tool{lookup(4000)}, Limits: agent.Limits{Steps: 5}})
-	sub := agent.Sub{Agent: worker, Name: "lookup", Description: "Looks something up."}
-	a, _ := live(t, model, agent.Options{Budget: b, Tools: []tools.Tool{sub}})
+	sub := agent.Sub{Agent: worker, Name: "worker", Description: "Looks things up."}
+	tasks := simulator.Loop{Turns: 1000, Parallel: 2, Input: []byte(`{"task":"look it up"}`)}
+	a, _ := live(t, tasks, agent.Options{Budget: b, Tools: []tools.Tool{sub}, Limits: agent.Limits{Steps: -1}})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var bills agent.Bill
@@ -179,7 +180,7 @@ func TestBudgetIsShared(t *testing.T) {
 	}
 	wg.Wait()
 	spent := b.Spent()
-	if spent.Cost.USD > b.USD || spent.Cost.USD < b.USD/2 || bills.Cost.USD >= spent.Cost.USD {
+	if spent.Cost.USD > b.USD || spent.Cost.USD < b.USD/2 || bills.Cost.USD > 0.9*spent.Cost.USD || spent.Requests < 20 {
 		t.Errorf("%v spent of $%.2f, by the callers alone %v", spent.Cost, b.USD, bills.Cost.USD)
 	}
 }

@@ -18,6 +18,9 @@ const (
 	EventStream EventType = "stream"
 	// EventResponse: the response is complete and in the log. Response, Cost, Miss, Took.
 	EventResponse EventType = "response"
+	// EventSummary: the conversation so far was summarized, or could not be; see
+	// [Compaction]. Response, Cost, Took.
+	EventSummary EventType = "summary"
 	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
 	// tool may start while the model still writes, before EventResponse.
 	EventToolStart EventType = "tool_start"

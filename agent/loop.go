@@ -82,6 +82,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 			return &ConditionError{Reason: reason}
 		}
 	}
+	if err := r.compact(ctx, emit); err != nil {
+		return err
+	}
 	if err := r.remind(ctx); err != nil {
 		return err
 	}
@@ -150,10 +153,7 @@ func (r *Run) interrupted(ctx context.Context, held *hold, err error) error {
 		return err
 	}
 	held.spend(cut.Partial)
-	cost := costOf(&r.agent.request, cut.Partial, r.agent.opts.Models...)
-	cost.Known = false
-	r.result.Cost = r.result.Cost.add(cost, r.result.Steps == 0)
-	r.result.Usage = r.result.Usage.Add(cut.Partial.Usage)
+	r.bill(cut.Partial, false)
 	r.say(cut.Partial.Text(), false)
 	note := memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: cut.Partial.Raw()}
 	return errors.Join(err, r.append(ctx, note))

@@ -70,6 +70,9 @@ func (r *Run) missed(before memory.State, resp *transport.Response) *Miss {
 		return nil
 	}
 	sends := r.log.State().Sends
+	if len(sends) < 2 {
+		return nil // the response before was to a prompt that is gone
+	}
 	gap := sends[len(sends)-1].At.Sub(sends[len(sends)-2].At)
 	m := MissBetween(before.Response, resp, gap, r.agent.opts.Models...)
 	if m != nil {

@@ -33,7 +33,10 @@ type Run struct {
 	eager    eager
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer
-	text     []string      // of the responses of the newest turn segment chain
+
+	billed        bool     // something is in result.Cost
+	uncompactable bool     // a summary has failed
+	text          []string // of the responses of the newest turn segment chain
 }
 
 type runState int
@@ -112,9 +115,13 @@ func (r *Run) recall() {
 	for _, rec := range r.log.Records(0) {
 		switch rec.Kind {
 		case memory.KindRun:
-			r.result, r.text = Result{Log: r.log}, nil
+			r.result, r.text, r.billed = Result{Log: r.log}, nil, false
 		case memory.KindResponse:
 			r.count(rec.Response, costOf(&r.agent.request, rec.Response, r.agent.opts.Models...))
+		case memory.KindNote:
+			if resp, err := transport.ParseResponse(rec.Data); err == nil && (rec.Note == noteAside || rec.Note == noteInterrupted) {
+				r.bill(resp, rec.Note == noteAside)
+			}
 		}
 	}
 }
@@ -124,9 +131,23 @@ func (r *Run) count(resp *transport.Response, cost Cost) {
 	goesOn := r.result.StopReason == transport.StopPauseTurn
 	r.result.Steps++
 	r.result.Response, r.result.StopReason = resp, resp.StopReason
-	r.result.Usage = r.result.Usage.Add(resp.Usage)
-	r.result.Cost = r.result.Cost.add(cost, r.result.Steps == 1)
+	r.addCost(resp, cost)
 	r.say(resp.Text(), goesOn)
+}
+
+// bill adds what a response cost that is no step: one beside the conversation,
+// or one that was cut off, of whose cost only a part is known.
+func (r *Run) bill(resp *transport.Response, whole bool) Cost {
+	cost := costOf(&r.agent.request, resp, r.agent.opts.Models...)
+	cost.Known = cost.Known && whole
+	r.addCost(resp, cost)
+	return cost
+}
+
+func (r *Run) addCost(resp *transport.Response, cost Cost) {
+	r.result.Usage = r.result.Usage.Add(resp.Usage)
+	r.result.Cost = r.result.Cost.add(cost, !r.billed)
+	r.billed = true
 }
 
 // abandoned is what the model is told of a call that was left open.

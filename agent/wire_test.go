@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -55,7 +56,7 @@ func live(t testing.TB, model simulator.Model, opts agent.Options) (*agent.Agent
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.Client, opts.Model = client, "claude-opus-5-5"
+	opts.Client, opts.Model = client, cmp.Or(opts.Model, "claude-opus-5-5")
 	a, err := agent.New(opts)
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,8 @@ func (c *conversation) add(r *Record) error {
 		return c.addAsks(r.Asks)
 	case KindDecision:
 		return c.addDecision(r.Decision)
+	case KindSummary:
+		return c.addSummary(r.Message, r.Replaces)
 	case KindNote:
 		return nil
 	case KindSealed:
@@ -141,6 +143,24 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	if c.open = len(c.calls); c.open == 0 && !c.pending {
 		c.addWaiting()
 	}
+	return nil
+}
+
+// addSummary puts a message in the place of the first n. It may not part a call
+// from its results.
+func (c *conversation) addSummary(m transport.Message, n int) error {
+	switch {
+	case c.open > 0 || c.pending:
+		return errors.New("a summary can't be laid while calls are unanswered")
+	case n < 1 || n > len(c.messages):
+		return fmt.Errorf("a summary of %d messages: there are %d", n, len(c.messages))
+	case len(m.Content) == 0:
+		return errors.New("a summary needs content")
+	case n < len(c.messages) && len(c.messages[n].Content) > 0 && c.messages[n].Content[0].Type() == transport.TypeToolResult:
+		return fmt.Errorf("a summary of %d messages parts calls from their results", n)
+	}
+	c.messages = append([]transport.Message{m}, c.messages[n:]...)
+	c.sent, c.prev, c.sends = 0, 0, nil
 	return nil
 }
 

@@ -78,10 +78,12 @@ func (d *decoder) record(raw []byte) Record {
 		case r.Kind == KindRun && name == "limits":
 			r.Limits = new(Limits)
 			d.strict(v, r.Limits)
-		case r.Kind == KindInput && name == "message":
+		case (r.Kind == KindInput || r.Kind == KindSummary) && name == "message":
 			r.Message, found = d.message(v), true
 		case r.Kind == KindInput && name == "queued":
 			r.Queued = d.int(v)
+		case r.Kind == KindSummary && name == "replaces":
+			r.Replaces = int(d.int(v))
 		case r.Kind == KindResponse && name == "response":
 			r.Response, found = d.response(v), true
 		case r.Kind == KindResponse && name == "cut":
@@ -141,7 +143,7 @@ func (k Kind) hasData() bool {
 
 func (k Kind) known() bool {
 	switch k {
-	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindAsk, KindDecision, KindNote, KindSealed:
+	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindAsk, KindDecision, KindSummary, KindNote, KindSealed:
 		return true
 	}
 	return false

@@ -43,6 +43,9 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		if r.Queued != 0 {
 			e.int("queued", r.Queued)
 		}
+	case KindSummary:
+		e.message(&r.Message)
+		e.int("replaces", int64(r.Replaces))
 	case KindResponse:
 		e.response(r.Response)
 		e.data(r.Data)

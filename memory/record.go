@@ -31,6 +31,9 @@ const (
 	KindAsk Kind = "ask"
 	// KindDecision approves or denies one waiting call. Decision.
 	KindDecision Kind = "decision"
+	// KindSummary shortens the conversation: from here on a message stands in the
+	// place of its first ones. Message, Replaces. What it stands for stays in the log.
+	KindSummary Kind = "summary"
 	// KindNote is for people and programs that read the log. Note, Data.
 	KindNote Kind = "note"
 	// KindSealed is a record that [Encrypted] has encrypted. Data. It is found where
@@ -46,6 +49,7 @@ type Record struct {
 	Limits   *Limits
 	Message  transport.Message
 	Queued   int64 // the message's number in the session's inbox; 0 if it did not wait there
+	Replaces int   // how many messages of the next request Message takes the place of
 	Response *transport.Response
 	Calls    []string
 	Block    transport.Block

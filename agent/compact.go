@@ -1,0 +1,213 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Compaction says when a long conversation is replaced by a summary of it. That
+// is done between two steps, where the expected saving is more than the summary
+// costs: soonest after a pause, when the prompt would have to be written to the
+// cache again anyway. A prompt that comes near the end of the context window is
+// summarized in any case.
+//
+// Where the model and the endpoint have it the service makes the summary
+// (compact-2026-09-04): thinking stays valid, and the request for it reads the
+// cache. The newest step is kept as it is. Elsewhere the model is asked with Ask, and
+// all that was said gives way to the one message with its answer, the only shape that
+// keeps thinking valid (reference §10.4).
+//
+// What was summarized stays in the log. A summary that fails changes nothing.
+type Compaction struct {
+	// Over is the size of the prompt, in tokens, below which nothing is summarized; 0
+	// means 150,000.
+	Over int64
+	// Steps is how many more model calls are expected; 0 means as many as there were.
+	Steps int
+	// Instructions replace the service's own for the summary, at most 16,384 characters.
+	Instructions string
+	// Ask is what the model is told where the service makes no summaries, such as
+	// "Sum up all of the above, so that the work can go on from your summary alone."
+	// Empty means that nothing is summarized there.
+	Ask string
+}
+
+const (
+	defaultCompactOver = 150_000
+	summaryMaxTokens   = 16_000
+	summaryTokens      = 3000 // that a summary is expected to have
+)
+
+// compact shortens the conversation if that pays.
+func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
+	c, s := r.agent.opts.Compaction, r.log.State()
+	if c == nil || r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Sends) == 0 {
+		return nil
+	}
+	req := r.agent.Request(r.log)
+	h := recall(r.agent.prompt(req, s), r.agent.opts.Cache)
+	size := h.size(r.agent.prompt(req, s))
+	if size < cmp.Or(c.Over, defaultCompactOver) || !h.full(r.agent.model, req, size) && !h.compactionPays(r.agent.model, size, c.Steps) {
+		return nil
+	}
+	ask, n := r.summaryRequest(*req, s, h)
+	if ask == nil {
+		return nil
+	}
+	held, _, short := r.setAside(budgetsOf(ctx), r.quote(ask, s))
+	if held == nil || short != nil {
+		return nil
+	}
+	defer held.release()
+	chat := r.startChat(ctx, ask)
+	resp, err := r.stream(chat, ask, func(ev transport.Event) bool {
+		r.sawEvent(chat, ev.Type)
+		return true
+	})
+	r.endChat(chat, ask, resp, err)
+	if err != nil {
+		r.uncompactable = true // not again in this run
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.note(ctx, "the conversation was not summarized", slog.Any("error", err))
+		return nil
+	}
+	held.spend(resp)
+	cost := r.bill(resp, true)
+	records := []memory.Record{{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()}}
+	if m, ok := summaryOf(resp); ok {
+		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: n})
+		records = append(records, stillInForce(req.Messages, n)...)
+	} else {
+		r.uncompactable = true
+		r.note(ctx, "the conversation was not summarized", slog.String("stop_reason", string(resp.StopReason)))
+	}
+	if err := r.append(ctx, records...); err != nil {
+		return err
+	}
+	if !emit(Event{Type: EventSummary, Step: r.result.Steps, Response: resp, Cost: cost, Took: resp.Meta.Duration}) {
+		return ErrStopped
+	}
+	return nil
+}
+
+// full reports whether the prompt leaves too little of the context window.
+func (h *history) full(m transport.Model, req *transport.Request, size int64) bool {
+	return m.ContextTokens > 0 && size+int64(req.MaxTokens)+summaryMaxTokens > int64(m.ContextTokens)
+}
+
+// compactionPays compares what the expected requests cost with a summary and
+// without. As it is, each reads the prompt, and the first writes what the cache
+// has lost. With a summary the prompt is read once more, or paid for as it is if
+// the cache has lost it, and the summary is written and then read by each.
+func (h *history) compactionPays(m transport.Model, size int64, steps int) bool {
+	price := priceOf(m)
+	n := float64(cmp.Or(steps, h.requests))
+	lost, kept := float64(size-h.readable), float64(h.readable)
+	as := n*price.CacheRead*float64(size) + (price.CacheWrite5m-price.CacheRead)*lost
+	with := price.CacheRead*kept + price.Input*lost + summaryTokens*(cmp.Or(price.Output, 5*price.Input)+price.CacheWrite5m+(n-1)*price.CacheRead)
+	return with < as
+}
+
+// summaryRequest makes the request for a summary, and tells how many messages
+// that takes the place of. It is nil if there is no way.
+func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (*transport.Request, int) {
+	c := r.agent.opts.Compaction
+	own := r.agent.features.Latest && r.agent.model.Compaction == transport.Supported
+	n := s.Sends[len(s.Sends)-1].Messages
+	switch {
+	case own:
+		// What was sent with the newest request is in the cache, or was. What follows is
+		// kept: it must begin with another role than what goes ends with.
+		if n >= len(req.Messages) || req.Messages[n].Role != transport.RoleAssistant {
+			return nil, 0
+		}
+		req.Messages = req.Messages[:n]
+		spec := struct {
+			Type         string `json:"type"`
+			Instructions string `json:"instructions,omitempty"`
+		}{"summarize", c.Instructions}
+		raw, err := json.Marshal(spec)
+		if err != nil {
+			return nil, 0
+		}
+		req.Compaction, req.ContextManagement, req.StopSequences = raw, nil, nil
+		if o := req.OutputConfig; o != nil && o.Format != nil {
+			plain := *o
+			plain.Format = nil
+			req.OutputConfig = &plain
+		}
+	case c.Ask != "":
+		for n = len(req.Messages); n > 0 && isInput(req.Messages, n); {
+			n-- // new inputs are kept
+		}
+		if n < 2 {
+			return nil, 0
+		}
+		req.Messages = append(slices.Clip(req.Messages[:n]), transport.UserText(c.Ask))
+	default:
+		return nil, 0
+	}
+	req.MaxTokens = min(req.MaxTokens, summaryMaxTokens)
+	if req.Breakpoints = nil; h.readable > 0 && req.CacheControl == nil {
+		p := r.agent.prompt(&req, s)
+		p.messages = p.messages[:min(n, len(p.messages))]
+		req.Breakpoints = breakpoints(p, r.agent.opts.Cache)
+	}
+	return &req, n
+}
+
+// summaryOf is the message that stands for what was summarized. It is false if
+// there is no summary: the service then answers with another stop reason, an
+// empty block or calls of tools (late 2026 §6.2).
+func summaryOf(resp *transport.Response) (transport.Message, bool) {
+	switch resp.StopReason {
+	case transport.StopCompaction:
+		for _, b := range resp.Content {
+			if b.Type() == transport.TypeCompaction && !rawjson.IsNull(rawjson.Get(b.Raw(), "content")) {
+				return transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{b}}, true
+			}
+		}
+	case transport.StopEndTurn:
+		if text := resp.Text(); text != "" && len(resp.ToolCalls()) == 0 {
+			return transport.UserText(text), true
+		}
+	}
+	return transport.Message{}, false
+}
+
+// stillInForce are the instructions among the first n messages. A summary loses
+// them, so they are given again (late 2026 §6.2). Changes of tools the summary
+// keeps.
+func stillInForce(messages []transport.Message, n int) []memory.Record {
+	if messages[len(messages)-1].Role != transport.RoleUser {
+		return nil
+	}
+	var again []memory.Record
+	for _, m := range messages[:n] {
+		if m.Role != transport.RoleSystem || m.ClearAt != "" {
+			continue
+		}
+		text := m
+		text.Content = slices.DeleteFunc(slices.Clone(m.Content), func(b transport.Block) bool { return b.Type() != transport.TypeText })
+		if len(text.Content) > 0 {
+			again = append(again, memory.Record{Kind: memory.KindInput, Message: text})
+		}
+	}
+	return again
+}
+
+// note tells the logger.
+func (r *Run) note(ctx context.Context, message string, attrs ...slog.Attr) {
+	if l := r.agent.telemetry.logger; l != nil {
+		l.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
+	}
+}

@@ -1,0 +1,157 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// steps is a model that thinks and calls lookup n times in all, whatever it is
+// shown of what was before, and then answers.
+func steps(n int64) simulator.Model {
+	var done atomic.Int64
+	return simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+		if strings.Contains(turn.LastUserText(), "Sum up") {
+			return &simulator.Reply{Content: []simulator.Part{simulator.Text("So far nothing was found.")}}, nil
+		}
+		if done.Add(1) > n {
+			return &simulator.Reply{Content: []simulator.Part{simulator.Text("done")}}, nil
+		}
+		return &simulator.Reply{Content: []simulator.Part{simulator.Thinking("Let me see."), simulator.Call("lookup", map[string]any{"query": fmt.Sprint("step ", done.Load())})}}, nil
+	})
+}
+
+func kinds(log *memory.Log) map[memory.Kind]int {
+	n := map[memory.Kind]int{}
+	for _, r := range log.Records(0) {
+		n[r.Kind]++
+	}
+	return n
+}
+
+// A long run costs less with summaries than without, and the strict service
+// takes every request: signatures, thinking, pairs.
+func TestCompactionSaves(t *testing.T) {
+	costs := map[bool]agent.Cost{}
+	for _, compact := range []bool{false, true} {
+		opts := agent.Options{System: strings.Repeat("Be thorough. ", 200), Tools: []tools.Tool{lookup(16_000)}, Limits: agent.Limits{Steps: -1}}
+		if compact {
+			opts.Compaction = &agent.Compaction{Over: 60_000, Instructions: "Keep the open questions."}
+		}
+		a, wire := live(t, steps(80), opts)
+		run := a.Run(context.Background(), "go")
+		summaries := 0
+		var largest int64
+		for ev, err := range run.Events() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch ev.Type {
+			case agent.EventSummary:
+				if summaries++; ev.Response.StopReason != transport.StopCompaction || ev.Cost.USD <= 0 {
+					t.Errorf("%s, %v", ev.Response.Raw(), ev.Cost)
+				}
+				for _, it := range ev.Response.Usage.Iterations {
+					if it.CacheReadInputTokens < it.InputTokens+it.CacheCreationInputTokens {
+						t.Errorf("the summary did not read the cache: %+v", it)
+					}
+				}
+			case agent.EventResponse:
+				largest = max(largest, ev.Response.Usage.PromptTokens())
+			}
+		}
+		res, err := run.Result()
+		if err != nil || res.Text != "done" || res.Steps != 81 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if compact != (summaries > 0) || kinds(res.Log)[memory.KindSummary] != summaries || len(wire.bodies) != 81+summaries {
+			t.Errorf("%d summaries, %v, %d requests", summaries, kinds(res.Log), len(wire.bodies))
+		}
+		if compact && largest > 120_000 {
+			t.Errorf("a prompt of %d tokens", largest)
+		}
+		if b := agent.BillOf(res.Log); b.Requests != 81+summaries || b.Cost.USD-res.Cost.USD > 1e-9 || res.Cost.USD-b.Cost.USD > 1e-9 {
+			t.Errorf("the log's bill %+v, the run's %v", b.Cost, res.Cost)
+		}
+		checkValid(t, res.Log)
+		costs[compact] = res.Cost
+	}
+	if costs[true].USD > 0.8*costs[false].USD {
+		t.Errorf("%v with summaries, %v without", costs[true], costs[false])
+	}
+	t.Logf("%v with summaries, %v without", costs[true], costs[false])
+}
+
+func TestCompactionDoesNotPayForFewSteps(t *testing.T) {
+	a, _ := live(t, steps(20), agent.Options{Tools: []tools.Tool{lookup(16_000)}, Compaction: &agent.Compaction{Over: 20_000, Steps: 1}})
+	res, err := a.Run(context.Background(), "go").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kinds(res.Log)[memory.KindSummary] != 0 {
+		t.Error("summarized for one step more")
+	}
+}
+
+// Where the service makes no summaries the model is asked for one, and nothing
+// of what was said is kept beside it.
+func TestCompactionByTheModel(t *testing.T) {
+	a, wire := live(t, steps(30), agent.Options{
+		Model: "claude-haiku-4-5", Tools: []tools.Tool{lookup(16_000)},
+		Compaction: &agent.Compaction{Over: 40_000, Ask: "Sum up all of the above."},
+	})
+	log := memory.NewLog()
+	res, err := a.Continue(context.Background(), log, transport.UserText("go")).Result()
+	if err != nil || res.Text != "done" {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if kinds(res.Log)[memory.KindSummary] == 0 {
+		t.Fatalf("no summary in %v", kinds(log))
+	}
+	after := ""
+	for i, body := range wire.bodies {
+		if strings.Contains(string(body), "Sum up all") {
+			after = list(t, string(wire.bodies[i+1]), "messages")
+		}
+	}
+	if !strings.HasPrefix(after, `{"role":"user","content":[{"type":"text","text":"So far nothing was found."`) {
+		t.Errorf("the request after the summary has %.200s", after)
+	}
+	// A new input is kept behind the summary.
+	if _, err := a.Continue(context.Background(), log, transport.UserText("and now?")).Result(); err != nil {
+		t.Fatal(err)
+	}
+	checkValid(t, log)
+}
+
+// A summary that fails changes nothing, and isn't tried at each step.
+func TestAFailedSummaryIsNoHarm(t *testing.T) {
+	big := strings.Repeat("x", 400_000)
+	call := func(id string) *transport.Response {
+		return priced(t, "tool_use", 200_000, 10, use(id, "lookup", `{"query":"`+big+`"}`))
+	}
+	for name, bad := range map[string]any{"error": errors.New("overloaded"), "empty": priced(t, "max_tokens", 200_000, 10)} {
+		t.Run(name, func(t *testing.T) {
+			s := &script{replies: []any{call("a"), bad, call("b"), call("c"), reply(t, "end_turn", text("done"))}}
+			a := newAgent(t, s, agent.Options{Compaction: &agent.Compaction{Ask: "Sum up.", Steps: 100}}, lookup(10))
+			res, err := a.Run(context.Background(), "go").Result()
+			if err != nil || res.Text != "done" || len(s.requests) != 5 || len(res.Log.Messages()) != 8 {
+				t.Errorf("%+v, %v, %d requests", res, err, len(s.requests))
+			}
+			if m := s.requests[1].Messages; m[len(m)-1].Text() != "Sum up." {
+				raw, _ := json.Marshal(m[len(m)-1])
+				t.Errorf("asked with %s", raw)
+			}
+		})
+	}
+}
