@@ -3,14 +3,20 @@ package simulator
 import (
 	"context"
 	"html"
+	"io"
 	"io/fs"
 	"iter"
 	"math"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 )
 
@@ -72,7 +78,7 @@ func readable(name string) bool {
 
 var (
 	htmlTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
-	htmlHidden = regexp.MustCompile(`(?is)<(script|style|head)\b.*?</(script|style|head)>`)
+	htmlHidden = regexp.MustCompile(`(?is)<(script|style|head|title)\b.*?</(script|style|head|title)>`)
 	htmlTag    = regexp.MustCompile(`(?s)<[^>]*>`)
 	blankLines = regexp.MustCompile(`\n\s*\n\s*`)
 )
@@ -148,15 +154,57 @@ func (x *pageIndex) search(query string) []*page {
 	return found
 }
 
-// fetch finds a page by its URL. code is the error code if there is none.
-func (x *pageIndex) fetch(ctx context.Context, url string) (p *page, code string) {
+// fetch finds a page by its URL: among the pages, or on this machine. code is
+// the error code if there is none.
+func (x *pageIndex) fetch(ctx context.Context, target string) (p *page, code string) {
+	target, _, _ = strings.Cut(target, "#")
+	if u, err := url.Parse(target); err == nil {
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
+			return fetchLocal(ctx, target)
+		}
+	}
 	if x == nil {
 		return nil, "unavailable"
 	}
 	x.load()
-	url, _, _ = strings.Cut(url, "#")
-	if p := x.byURL[url]; p != nil {
+	if p := x.byURL[target]; p != nil {
 		return p, ""
 	}
 	return nil, "url_not_accessible"
+}
+
+// localClient fetches from loopback addresses, without following redirects away.
+var localClient = &http.Client{
+	Timeout:       10 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	Transport:     &http.Transport{DisableKeepAlives: true},
+}
+
+// fetchLocal gets a page from a server on this machine.
+func fetchLocal(ctx context.Context, target string) (*page, string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, "invalid_tool_input"
+	}
+	resp, err := localClient.Do(req)
+	if err != nil {
+		return nil, "url_not_accessible"
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, "url_not_accessible"
+	}
+	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if !strings.HasPrefix(mediaType, "text/") && mediaType != "application/json" {
+		return nil, "unsupported_content_type"
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
+	if err != nil {
+		return nil, "url_not_accessible"
+	}
+	name := path.Base(req.URL.Path)
+	if mediaType == "text/html" {
+		name += ".html"
+	}
+	return readPage(target, name, strings.ToValidUTF8(string(data), "\ufffd")), ""
 }

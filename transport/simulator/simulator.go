@@ -30,7 +30,8 @@ type Options struct {
 	Secret []byte
 
 	// Pages are what web_search finds and web_fetch gets: .html, .md, .txt and .go
-	// files. nil makes the tools answer "unavailable".
+	// files. nil makes web_search answer "unavailable". web_fetch also gets pages
+	// from loopback addresses, and nothing from anywhere else.
 	Pages fs.FS
 	// PagesURL is the URL that file names are added to; "" means https://pages.example/.
 	PagesURL string

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -401,4 +402,95 @@ func TestLoopFinishes(t *testing.T) {
 	if calls != 6 {
 		t.Errorf("%d calls", calls)
 	}
+}
+
+// TestThinkingRules are rows 69 and 72 to 75 of the reference's table.
+func TestThinkingRules(t *testing.T) {
+	model := simulator.ModelFunc(echoAfter(simulator.Do(simulator.Thinking("one"), simulator.Thinking("two"), simulator.Text("Look."), simulator.Call("lookup", nil))))
+	sim := simulator.StartTest(t, simulator.Options{Model: model})
+	extra := lookupTool + `"thinking":{"type":"adaptive","display":"summarized"},`
+	for _, m := range []string{"claude-opus-5", "claude-opus-5-5"} {
+		first := ask(t, sim.URL(), request(m, extra, user("hi")))
+		result := fmt.Sprintf(`{"role":"user","content":[{"type":"tool_result","tool_use_id":%q}]}`, first.ToolCalls()[0].ID)
+		turn := func(keep ...int) string {
+			var blocks []string
+			for _, i := range keep {
+				blocks = append(blocks, string(first.Content[i].Raw()))
+			}
+			return says("assistant", strings.Join(blocks, ","))
+		}
+		modified := "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified."
+		for name, c := range map[string]struct{ body, want string }{
+			"all":             {request(m, extra, user("hi"), turn(0, 1, 2, 3), result), ""},
+			"none":            {request(m, extra, user("hi"), turn(2, 3), result), ""},
+			"first dropped":   {request(m, extra, user("hi"), turn(1, 2, 3), result), modified},
+			"second dropped":  {request(m, extra, user("hi"), turn(0, 2, 3), result), modified},
+			"swapped":         {request(m, extra, user("hi"), turn(1, 0, 2, 3), result), "messages.1.content."},
+			"ends in thought": {request(m, extra, user("hi"), turn(0, 1)), "messages.1: The final block in an assistant message cannot be `thinking`."},
+		} {
+			status, _, raw := post(t, sim.URL(), c.body)
+			if c.want == "" && status != 200 || c.want != "" && (status != 400 || !strings.HasPrefix(errorMessage(raw), c.want)) {
+				t.Errorf("%s, %s: %d %s", m, name, status, raw)
+			}
+		}
+	}
+	first := ask(t, sim.URL(), request("claude-haiku-4-5", lookupTool+`"thinking":{"type":"enabled","budget_tokens":1024},`, user("hi")))
+	block := string(first.Content[0].Raw()) + "," + string(first.Content[1].Raw())
+	late := says("assistant", `{"type":"text","text":"x"},`+block+`,{"type":"text","text":"y"}`)
+	for name, c := range map[string]struct{ body, want string }{
+		"not first": {request("claude-haiku-4-5", `"thinking":{"type":"enabled","budget_tokens":1024},`, user("hi"), late, user("on")), "messages.1.content.0: If an assistant message contains any thinking blocks, the first block must be"},
+		"off":       {request("claude-haiku-4-5", `"thinking":{"type":"disabled"},`, user("hi"), says("assistant", block+`,{"type":"text","text":"y"}`)), "messages.1.content.0: When thinking is disabled, an `assistant` message in the final position cannot contain `thinking`."},
+	} {
+		if status, _, raw := post(t, sim.URL(), c.body); status != 400 || !strings.HasPrefix(errorMessage(raw), c.want) {
+			t.Errorf("%s: %d %s", name, status, raw)
+		}
+	}
+}
+
+func TestPrefixMismatchIsDroppedIfAsked(t *testing.T) {
+	reply := simulator.Do(simulator.Thinking("hm"), simulator.Text("Noted."))
+	run := func(opts simulator.Options, extra string, header ...string) (int, []byte) {
+		opts.Model = simulator.ModelFunc(echoAfter(reply))
+		sim := simulator.StartTest(t, opts)
+		first := ask(t, sim.URL(), request("claude-opus-5-5", "", user("hi")))
+		status, _, raw := post(t, sim.URL(), request("claude-opus-5-5", extra, user("HI"), assistant(first), user("more")), header...)
+		return status, raw
+	}
+	const binding = `"thinking":{"type":"adaptive","block_binding":{"prefix_mismatch_behavior":"drop_block"}},`
+	beta := []string{"anthropic-beta", "thinking-binding-controls-2026-08-01"}
+	if status, raw := run(simulator.Options{}, binding, beta...); status != 200 ||
+		!strings.Contains(string(raw), `"input_transformations":[{"type":"thinking_dropped","path":"messages.1.content.0","reason":"prefix_binding_mismatch"}]`) {
+		t.Errorf("%d %s", status, raw)
+	}
+	if status, raw := run(simulator.Options{OldAccount: true}, "", beta...); status != 200 || !strings.Contains(string(raw), `"thinking_mismatch_allowed"`) {
+		t.Errorf("old account: %d %s", status, raw)
+	}
+	if status, raw := run(simulator.Options{}, ""); status != 400 || !strings.Contains(errorMessage(raw), "That setting requires the `thinking-binding-controls-2026-08-01` value") {
+		t.Errorf("new account: %d %s", status, raw)
+	}
+}
+
+// FuzzServer holds that no body makes the simulator panic or answer with
+// something that isn't a message or an error.
+func FuzzServer(f *testing.F) {
+	for _, c := range refusals {
+		if len(c.content)+len(c.extra) < 2000 {
+			f.Add(fmt.Sprintf(`{"model":"claude-opus-5","max_tokens":100,%s"messages":[%s]}`, c.extra, c.content))
+		}
+	}
+	server := simulator.New(simulator.Options{Model: simulator.Chatty{}})
+	f.Fuzz(func(t *testing.T, body string) {
+		req := httptest.NewRequest("POST", "/v1/messages", strings.NewReader(body))
+		req.Header.Set("x-api-key", "test")
+		req.Header.Set("anthropic-version", "2023-06-01")
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, req)
+		if w.Code == 200 && strings.HasPrefix(w.Header().Get("content-type"), "text/event-stream") {
+			return
+		}
+		var v struct{ Type string }
+		if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil || v.Type != "message" && v.Type != "error" {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
 }
