@@ -211,17 +211,11 @@ func sameButSpace(got []transport.Block, want [][]byte) error {
 
 // sameValue compares JSON by value, numbers by their text.
 func sameValue(got, want []byte) error {
-	decode := func(raw []byte) (v any, err error) {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.UseNumber()
-		err = d.Decode(&v)
-		return v, err
-	}
-	g, err := decode(got)
+	g, err := decodeNumbers(got)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, got)
 	}
-	w, err := decode(want)
+	w, err := decodeNumbers(want)
 	if err != nil {
 		return err
 	}
@@ -231,6 +225,13 @@ func sameValue(got, want []byte) error {
 		return fmt.Errorf("got %s\nwant %s", a, b)
 	}
 	return nil
+}
+
+func decodeNumbers(raw []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
 }
 
 // pieces returns a random number of bytes at a time.

@@ -29,6 +29,7 @@ type recording struct {
 	Request *struct {
 		Method string `json:"method"`
 		Path   string `json:"path"`
+		Body   string `json:"body"`
 	} `json:"request"`
 	Response struct {
 		Status  int               `json:"status"`
