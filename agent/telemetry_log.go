@@ -79,8 +79,11 @@ func (r *Run) logEnd(ctx context.Context) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("session", r.log.ID()), slog.Int("steps", res.Steps), slog.String("stop_reason", string(res.StopReason)),
+		slog.Int("steps", res.Steps), slog.String("stop_reason", string(res.StopReason)),
 		slog.Int64("input", res.Usage.PromptTokens()), slog.Int64("output", res.Usage.OutputTokens), slog.Duration("took", res.Took),
+	}
+	if id := r.log.ID(); id != "" {
+		attrs = append(attrs, slog.String("session", id))
 	}
 	if res.Cost.Known {
 		attrs = append(attrs, slog.Float64("usd", res.Cost.USD))
