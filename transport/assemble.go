@@ -395,12 +395,16 @@ func (a *assembler) finish() (*Response, error) {
 
 // response makes a Response of the message as it stands and of content.
 func (a *assembler) response(content []Block) (*Response, error) {
-	envelope := rawjson.Merge(a.message, []byte(`{"content":[]}`))
+	envelope := bytes.Clone(a.message)
+	start, end, ok := rawjson.Span(envelope, "content")
+	if !ok || string(envelope[start:end]) != "[]" {
+		envelope = rawjson.Merge(a.message, []byte(`{"content":[]}`))
+		start, _, _ = rawjson.Span(envelope, "content")
+	}
 	r, err := parseResponse(envelope)
 	if err != nil {
 		return nil, err
 	}
-	start, _, _ := rawjson.Span(envelope, "content")
 	r.raw, r.before, r.after = nil, envelope[:start+1:start+1], envelope[start+1:]
 	r.Content = content
 	return r, nil

@@ -226,3 +226,22 @@ func ExampleCloseUp() {
 	fmt.Println(string(object), whole)
 	// Output: {"path":"a.go","lines":[1,2]} false
 }
+
+// Merging agrees with laying one map over another, whatever the keys look like.
+func TestMergeOfEscapedAndRepeatedKeys(t *testing.T) {
+	for _, tt := range []struct{ base, over, merged, values string }{
+		{`{"a":1,"b":2}`, `{"b":3,"c":4}`, `{"a":1,"b":3,"c":4}`, `{"a":1,"b":3,"c":4}`},
+		{`{"a":1,"b":null}`, `{"a":null,"b":2,"c":null}`, `{"a":null,"b":2,"c":null}`, `{"a":1,"b":2,"c":null}`},
+		{`{"\u0061":1}`, `{"a":2}`, `{"\u0061":2}`, `{"\u0061":2}`},
+		{`{"a":1}`, `{"\u0061":2,"a":3}`, `{"a":3}`, `{"a":3}`},
+		{` { "a" : [ 1 , 2 ] } `, ` { } `, `{"a":[ 1 , 2 ]}`, `{"a":[ 1 , 2 ]}`},
+		{`{}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`, `{"a":{"b":1}}`},
+	} {
+		if got := string(Merge([]byte(tt.base), []byte(tt.over))); got != tt.merged {
+			t.Errorf("Merge(%s, %s) = %s, want %s", tt.base, tt.over, got, tt.merged)
+		}
+		if got := string(MergeValues([]byte(tt.base), []byte(tt.over))); got != tt.values {
+			t.Errorf("MergeValues(%s, %s) = %s, want %s", tt.base, tt.over, got, tt.values)
+		}
+	}
+}

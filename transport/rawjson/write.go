@@ -115,6 +115,8 @@ func Merge(base, over []byte) []byte { return merge(base, over, false) }
 func MergeValues(base, over []byte) []byte { return merge(base, over, true) }
 
 func merge(base, over []byte, keepValues bool) []byte {
+	var baseRoom, overRoom [16]member // most objects of the service fit
+	inBase, inOver := members(baseRoom[:0], base), members(overRoom[:0], over)
 	out := make([]byte, 0, len(base)+len(over))
 	out = append(out, '{')
 	add := func(key, value []byte) {
@@ -125,38 +127,43 @@ func merge(base, over []byte, keepValues bool) []byte {
 		out = append(out, ':')
 		out = append(out, value...)
 	}
-	scan(base, func(keyStart, keyEnd, from, to int) bool {
-		key, value := base[keyStart:keyEnd], base[from:to]
-		if v := getQuoted(over, key); v != nil && !(keepValues && IsNull(v)) {
+	for _, m := range inBase {
+		value := m.value
+		if v := find(inOver, m.key); v != nil && !(keepValues && IsNull(v)) {
 			value = v
 		}
-		add(key, value)
-		return true
-	})
-	scan(over, func(keyStart, keyEnd, from, to int) bool {
-		if key := over[keyStart:keyEnd]; getQuoted(base, key) == nil {
-			add(key, over[from:to])
+		add(m.key, value)
+	}
+	for _, m := range inOver {
+		if find(inBase, m.key) == nil {
+			add(m.key, m.value)
 		}
-		return true
-	})
+	}
 	return append(out, '}')
 }
 
-// getQuoted is [Get] for a key as it stands in a text. Only keys with escapes
-// have to be decoded to be compared.
-func getQuoted(text, quoted []byte) []byte {
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		return Get(text, Unquote(quoted))
-	}
-	var value []byte
-	scan(text, func(keyStart, keyEnd, from, to int) bool {
-		key := text[keyStart:keyEnd]
-		if bytes.Equal(key, quoted) || bytes.IndexByte(key, '\\') >= 0 && Unquote(key) == Unquote(quoted) {
-			value = text[from:to:to]
-		}
+// A member is a member of an object, its key quoted.
+type member struct{ key, value []byte }
+
+func members(list []member, object []byte) []member {
+	scan(object, func(keyStart, keyEnd, from, to int) bool {
+		list = append(list, member{object[keyStart:keyEnd], object[from:to:to]})
 		return true
 	})
-	return value
+	return list
+}
+
+// find returns the value of the last member with the given quoted key, or nil.
+// Only keys with escapes have to be decoded to be compared.
+func find(list []member, quoted []byte) []byte {
+	escaped := bytes.IndexByte(quoted, '\\') >= 0
+	for i := len(list) - 1; i >= 0; i-- {
+		key := list[i].key
+		if bytes.Equal(key, quoted) || (escaped || bytes.IndexByte(key, '\\') >= 0) && Unquote(key) == Unquote(quoted) {
+			return list[i].value
+		}
+	}
+	return nil
 }
 
 // Skip returns the index after the value that starts at text[i], or -1 if none

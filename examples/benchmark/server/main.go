@@ -50,6 +50,7 @@ func (s *server) listen(certFile string) error {
 	}
 	fmt.Printf("https://%s\n", l.Addr())
 	srv := &http.Server{Handler: s, TLSConfig: config, ReadHeaderTimeout: time.Minute}
+	srv.HTTP2 = &http.HTTP2Config{MaxReadFrameSize: 16 << 10} // the protocol's default, and most services'
 	go srv.ServeTLS(l, "", "")
 	return nil
 }
