@@ -61,6 +61,18 @@ func (p *Printer) Note(format string, args ...any) {
 	fmt.Fprintln(p.Progress, p.paint(dim, fmt.Sprintf(format, args...)))
 }
 
+// Line prints a line as it is.
+func (p *Printer) Line(format string, args ...any) {
+	p.endLine()
+	fmt.Fprintf(p.Progress, format+"\n", args...)
+}
+
+// Heading prints a line that others follow.
+func (p *Printer) Heading(format string, args ...any) {
+	p.endLine()
+	fmt.Fprintln(p.Progress, p.paint(bold, fmt.Sprintf(format, args...)))
+}
+
 // Fail prints an error.
 func (p *Printer) Fail(err error) {
 	p.endLine()

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/agent/inspect"
+)
+
+// A page shows the sessions, and goes on with those that its user decides about.
+type page struct {
+	*assistant
+	ctx    context.Context // of its runs
+	cancel context.CancelFunc
+	runs   sync.WaitGroup
+	server *http.Server
+}
+
+// openPage serves the page. An address without a host is one of this machine; on
+// any other the page wants a token.
+func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("-inspect: %w; an address is such as :8100", err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, fmt.Errorf("-inspect: %w", err)
+	}
+	p := &page{assistant: a}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	opts := inspect.Options{Resume: p.resume}
+	query := ""
+	if ip := listener.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
+		opts.Token = rand.Text()
+		query = "?token=" + opts.Token
+	}
+	p.server = &http.Server{Handler: inspect.Handler(a.store, opts), ReadHeaderTimeout: 10 * time.Second}
+	p.runs.Go(func() { p.server.Serve(listener) })
+	a.show.Note("the sessions are shown at http://%s/%s", listener.Addr(), query)
+	return p, nil
+}
+
+// close stops the page and its runs, which leave sessions that can be resumed.
+func (p *page) close() {
+	p.cancel()
+	p.server.Close()
+	p.runs.Wait()
+}
+
+// resume goes on with a session for the user of the page. The one that is open
+// in the terminal goes on there.
+func (p *page) resume(session string) {
+	agent, open := p.current()
+	if session == open {
+		return
+	}
+	p.runs.Go(func() {
+		if run, err := agent.ResumeSession(p.ctx, p.store, session); err == nil {
+			_, _ = run.Result() // the page shows how it went
+		}
+	})
+}

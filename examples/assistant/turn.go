@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/terminal"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// talk takes what the user types, turn by turn.
+func (a *assistant) talk(ctx context.Context) error {
+	text := a.opts.prompt
+	for {
+		switch {
+		case text == "":
+			a.goOn(ctx) // with what was left open, if anything was
+		case strings.HasPrefix(text, "/"):
+			if quit := a.command(ctx, text); quit {
+				return nil
+			}
+		default:
+			a.turn(ctx, func(ctx context.Context) *agent.Run {
+				return a.agent.Continue(ctx, a.log, transport.UserText(text))
+			})
+			a.name(ctx, text)
+		}
+		var err error
+		text, err = a.in.Line("> ")
+		for errors.Is(err, terminal.ErrInterrupted) {
+			a.show.Note("Ctrl-D or /quit ends the program.")
+			text, err = a.in.Line("> ")
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		text = strings.TrimSpace(text)
+	}
+}
+
+// goOn resumes the session if its last turn was not finished.
+func (a *assistant) goOn(ctx context.Context) {
+	if err := a.log.Refresh(ctx); err != nil {
+		a.show.Fail(err)
+		return
+	}
+	if _, done := agent.Next(a.log).(agent.Done); !done {
+		a.turn(ctx, a.resume)
+	}
+}
+
+// A starter begins a run.
+type starter func(context.Context) *agent.Run
+
+// turn watches runs until the turn is over. Where calls wait for approval the run
+// ends, and once the user has decided another one goes on from the log. If the
+// program dies in between nothing is lost: the calls wait in the session.
+func (a *assistant) turn(ctx context.Context, start starter) {
+	for {
+		result, err := a.watch(ctx, start)
+		if errors.Is(err, agent.ErrAwaitingApproval) {
+			if err = a.decide(ctx); err == nil {
+				start = a.resume
+				continue
+			}
+		}
+		switch {
+		case errors.Is(err, terminal.ErrInterrupted), errors.Is(err, io.EOF):
+			a.show.Note("not decided; the call waits: press Enter to be asked again, or say something else")
+		case errors.Is(err, context.Canceled):
+			a.show.Note("stopped; say how to go on, or press Enter to go on as before")
+		case err != nil:
+			a.show.Fail(err)
+		}
+		a.show.Summary(result)
+		return
+	}
+}
+
+func (a *assistant) resume(ctx context.Context) *agent.Run { return a.agent.Resume(ctx, a.log) }
+
+// watch shows a run to its end. Ctrl-C cancels the run, not the program.
+func (a *assistant) watch(ctx context.Context, start starter) (*agent.Result, error) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	run := start(ctx)
+	for ev, err := range run.Events() {
+		if err == nil && ev.Type != agent.EventStep { // run.Result has the error too
+			a.show.Event(ev)
+		}
+	}
+	return run.Result()
+}
