@@ -107,10 +107,10 @@ func (s *inputSchema) check(input json.RawMessage) []Problem {
 	if err != nil {
 		return []Problem{{Message: "not valid JSON: " + err.Error()}}
 	}
-	if path, n := outsized(value, ""); n != "" {
-		return []Problem{{Path: path, Message: "the number " + shorten(n) + " is out of range"}}
+	if excessive(value, 0) {
+		return []Problem{excess(value, "", 0)}
 	}
-	if path, ok := repeated(input, ""); ok {
+	if path, ok := repeated(input); ok {
 		return []Problem{{Path: path, Message: "given more than once"}}
 	}
 	if err = s.compiled.Validate(value); err == nil {
@@ -142,66 +142,6 @@ func decodeExact(raw []byte) (any, error) {
 		return nil, errors.New("more than one value")
 	}
 	return v, nil
-}
-
-// repeated finds a member that its object has twice. encoding/json would decode
-// both, and the check would see one.
-func repeated(raw []byte, path string) (string, bool) {
-	var keys []string
-	for key, value := range rawjson.Members(raw) {
-		keys = append(keys, key)
-		if value[0] == '{' || value[0] == '[' {
-			if at, ok := repeated(value, joinPath(path, key)); ok {
-				return at, true
-			}
-		}
-	}
-	slices.Sort(keys)
-	for i := 1; i < len(keys); i++ {
-		if keys[i] == keys[i-1] {
-			return joinPath(path, keys[i]), true
-		}
-	}
-	i := 0
-	for value := range rawjson.Elements(raw) {
-		if value[0] == '{' || value[0] == '[' {
-			if at, ok := repeated(value, path+"["+strconv.Itoa(i)+"]"); ok {
-				return at, true
-			}
-		}
-		i++
-	}
-	return "", false
-}
-
-// outsized finds a number that no Go number holds, such as 1e999999999: working
-// with it exactly would take the machine's memory.
-func outsized(v any, path string) (where, number string) {
-	switch v := v.(type) {
-	case json.Number:
-		if len(v) > 400 {
-			return path, string(v)
-		}
-		if i := strings.IndexAny(string(v), "eE"); i >= 0 {
-			if e, err := strconv.Atoi(string(v[i+1:])); err != nil || e > 400 || e < -400 {
-				return path, string(v)
-			}
-		}
-	case []any:
-		for i, e := range v {
-			if where, number = outsized(e, path+"["+strconv.Itoa(i)+"]"); number != "" {
-				return where, number
-			}
-		}
-	case map[string]any:
-		for _, key := range sortedKeys(v) {
-			e := v[key]
-			if where, number = outsized(e, joinPath(path, key)); number != "" {
-				return where, number
-			}
-		}
-	}
-	return "", ""
 }
 
 // leaves collects the errors that say something. Of the branches of a union it
@@ -343,7 +283,7 @@ func locate(value any, location []string) (path string, at any) {
 				value = v[i]
 			}
 		case map[string]any:
-			path = joinPath(path, token)
+			path = joinPath(path, shorten(token))
 			value = v[token]
 		}
 	}

@@ -74,12 +74,12 @@ func list(names []string) string {
 
 func quoteName(name string) string { return "`" + shorten(name) + "`" }
 
-func joinPath(path, name string) string {
-	name = shorten(name)
-	if path == "" {
-		return name
+// joinPath puts a path behind another; [i] is joined without a dot.
+func joinPath(path, below string) string {
+	if path == "" || below == "" || below[0] == '[' {
+		return path + below
 	}
-	return path + "." + name
+	return path + "." + below
 }
 
 // shorten cuts text that would fill an error message.

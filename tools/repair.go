@@ -35,7 +35,7 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 		if err != nil {
 			return nil
 		}
-		if _, n := outsized(value, ""); n != "" {
+		if excessive(value, 0) {
 			return nil
 		}
 		err = s.compiled.Validate(value)
