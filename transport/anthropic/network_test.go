@@ -1,0 +1,134 @@
+package anthropic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// drop ends the connection of a request without a word.
+func drop(t *testing.T, w http.ResponseWriter) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	conn.Close()
+}
+
+// Connections that break, over real sockets.
+func TestDroppedConnections(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		first func(w http.ResponseWriter) // what the first attempt gets before the connection drops
+		sent  int32
+		text  string // of the response, or of what was partial
+	}{
+		{"before the header", func(http.ResponseWriter) {}, 2, "whole"},
+		{"behind the start", func(w http.ResponseWriter) { io.WriteString(w, start) }, 2, "whole"},
+		{"in the middle of an event", func(w http.ResponseWriter) { io.WriteString(w, start+delta("x")[:40]) }, 2, "whole"},
+		{"behind a delta", func(w http.ResponseWriter) { io.WriteString(w, start+delta("half")) }, 1, "half"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var n atomic.Int32
+			c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				if n.Add(1) > 1 {
+					w.Header().Set("Content-Type", "text/event-stream")
+					io.WriteString(w, streamOf("whole"))
+					return
+				}
+				var sent strings.Builder
+				tt.first(&headless{&sent})
+				if sent.Len() > 0 {
+					w.Header().Set("Content-Type", "text/event-stream")
+					io.WriteString(w, sent.String())
+					w.(http.Flusher).Flush()
+				}
+				drop(t, w)
+			})
+			resp, err := transport.Create(t.Context(), c, newRequest())
+			var broken *transport.StreamError
+			if errors.As(err, &broken) {
+				resp = broken.Partial
+			}
+			if n.Load() != tt.sent || (err != nil) != (tt.sent == 1) {
+				t.Fatalf("sent %d times: %v", n.Load(), err)
+			}
+			if resp.Text() != tt.text {
+				t.Errorf("got %q", resp.Text())
+			}
+		})
+	}
+}
+
+// headless is a ResponseWriter that keeps what is written.
+type headless struct{ *strings.Builder }
+
+func (headless) Header() http.Header { return nil }
+func (headless) WriteHeader(int)     {}
+
+// Many conversations at once, of which some are left in the middle and some cut
+// off by their context. TestMain looks for goroutines that were left behind.
+func TestManyStreamsAtOnce(t *testing.T) {
+	var open atomic.Int32
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		open.Add(1)
+		defer open.Add(-1)
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, start)
+		for i := range 50 {
+			if _, err := io.WriteString(w, delta(fmt.Sprint(i, " "))); err != nil || r.Context().Err() != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+		}
+		io.WriteString(w, end)
+	})
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			events := 0
+			var text strings.Builder
+			for ev, err := range c.Stream(ctx, newRequest()) {
+				if err != nil {
+					if i%4 != 1 || !errors.Is(err, context.Canceled) {
+						t.Errorf("stream %d: %v", i, err)
+					}
+					return
+				}
+				events++
+				text.WriteString(ev.Delta.Text())
+				if i%4 == 0 && events == 10+i%7 {
+					return
+				}
+				if i%4 == 1 && events == 10+i%5 {
+					cancel()
+				}
+			}
+			if i%4 > 1 && !strings.HasSuffix(text.String(), "48 49 ") {
+				t.Errorf("stream %d: %q", i, text.String())
+			}
+		})
+	}
+	wg.Wait()
+	for range 100 {
+		if open.Load() == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%d connections are still being served", open.Load())
+}
