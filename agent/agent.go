@@ -71,6 +71,9 @@ type Options struct {
 	// model takes one, else as a user's text. "" adds nothing.
 	Reminder func(context.Context, Status) string
 
+	// Spill keeps big tool results out of the conversation; nil cuts them at
+	// Limits.ResultBytes.
+	Spill *Spill
 	// Compaction says when a long conversation is replaced by a summary; nil for never.
 	Compaction *Compaction
 
@@ -155,6 +158,11 @@ func New(opts Options) (*Agent, error) {
 	for i, t := range opts.Tools {
 		if err := a.register(t); err != nil {
 			return nil, fmt.Errorf("agent: Options.Tools[%d]: %w", i, err)
+		}
+	}
+	if opts.Spill != nil {
+		if err := a.register(readResult()); err != nil {
+			return nil, fmt.Errorf("agent: Options.Spill: %w", err)
 		}
 	}
 	a.config = sentConfig(a.request)

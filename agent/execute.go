@@ -19,6 +19,7 @@ type job struct {
 	result  tools.Result
 	block   transport.Block // the result as the model gets it
 	fatal   error           // ends the run
+	spilled []byte          // what the log keeps of a result too big to be sent
 	took    time.Duration
 	early   chan struct{} // closed once a job that was started early has its result; else nil
 	last    bool          // the last of its lane
@@ -248,10 +249,13 @@ func (x *execution) drain(first *job) []*job {
 // effect is durable before anything is told of it. The ends are told in the
 // order of the calls.
 func (x *execution) settle(ctx context.Context, done []*job) {
-	records := make([]memory.Record, len(done))
-	for i, j := range done {
+	records := make([]memory.Record, 0, len(done))
+	for _, j := range done {
+		if j.spilled != nil {
+			records = append(records, memory.Record{Kind: memory.KindNote, Note: noteSpilled, Data: j.spilled})
+		}
 		final := j.tool != nil && j.tool.traits.Final && !j.result.IsError
-		records[i] = memory.Record{Kind: memory.KindResult, Block: j.block, Final: final}
+		records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
 		j.settled = true
 		x.run.observed.toolSettled(j)
 		if j.last {

@@ -37,6 +37,7 @@ func (r *Run) perform(ctx context.Context, j *job) {
 	if tools.IsFatal(o.err) {
 		j.fatal = o.err
 	}
+	o, j.spilled = a.spill(j, o)
 	j.answer(a.limit(o, j.tool.traits.MaxResultBytes))
 	r.endTool(ctx, span, j, o.err)
 }

@@ -1,0 +1,140 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Spill keeps big tool results out of the conversation, where each later step
+// would pay for reading them. The model gets the beginning and the end of such a
+// result, and a tool "read_result" to read on in it or to search it. The whole
+// text is kept in the log, so it is there after a restart, and in forks.
+type Spill struct {
+	// Over is the size of a result's text, in bytes, from which on it is spilled; 0
+	// means 16,384.
+	Over int
+	// Preview is how many bytes of it the model is shown; 0 means 2,048.
+	Preview int
+}
+
+const (
+	defaultSpillOver    = 16 << 10
+	defaultSpillPreview = 2 << 10
+	// maxSpill is the most that is kept of one result.
+	maxSpill = 16 << 20
+
+	noteSpilled    = "spilled"
+	readResultName = "read_result"
+)
+
+// spilled is the data of a note that keeps a result.
+type spilled struct {
+	CallID string `json:"call_id"`
+	Text   string `json:"text"`
+}
+
+// spill shortens a big result, and returns what the log is to keep of it.
+func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
+	s := a.opts.Spill
+	if s == nil || o.err != nil || o.result.IsError || j.call.Name == readResultName {
+		return o, nil
+	}
+	size := 0
+	for _, b := range o.result.Content {
+		if b.Type() == transport.TypeText {
+			size += len(b.Raw())
+		}
+	}
+	if size <= cmp.Or(s.Over, defaultSpillOver) {
+		return o, nil
+	}
+	text := transport.Message{Content: o.result.Content}.Text()
+	kept := text[:atRune(text, min(len(text), maxSpill))]
+	raw, err := json.Marshal(spilled{CallID: j.call.ID, Text: kept})
+	if err != nil {
+		return o, nil
+	}
+	res := tools.Text(preview(j.call.ID, text, len(kept), cmp.Or(s.Preview, defaultSpillPreview)))
+	for _, b := range o.result.Content {
+		if b.Type() != transport.TypeText {
+			res.Content = append(res.Content, b)
+		}
+	}
+	o.result = res
+	return o, raw
+}
+
+// preview is what the model is shown of a text, three quarters of it from the
+// beginning.
+func preview(id, text string, kept, most int) string {
+	head := atRune(text, min(len(text), most*3/4))
+	tail := max(head, atRune(text, len(text)-most/4))
+	lost := ""
+	if kept < len(text) {
+		lost = fmt.Sprintf(" Only the first %d bytes were kept.", kept)
+	}
+	return fmt.Sprintf("[This result has %d bytes in %d lines. Bytes 0 to %d and %d to the end are shown; read on with %s, id %q.%s]\n%s\n[…]\n%s",
+		len(text), strings.Count(text, "\n")+1, head, tail, readResultName, id, lost, text[:head], text[tail:])
+}
+
+// atRune is the start of the character that byte n of s belongs to.
+func atRune(s string, n int) int {
+	for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return n
+}
+
+type readResultInput struct {
+	ID     string `json:"id" jsonschema_description:"The id that the shortened result names"`
+	Offset int    `json:"offset,omitempty" jsonschema_description:"The byte to begin at" jsonschema:"minimum=0"`
+	Length int    `json:"length,omitempty" jsonschema_description:"How many bytes to read, at most 16384; default 8192" jsonschema:"minimum=1,maximum=16384"`
+	Find   string `json:"find,omitempty" jsonschema_description:"Begin at the first place from offset on where this text stands, whatever its case"`
+}
+
+// readResult is the tool that reads on in what was spilled.
+func readResult() tools.Tool {
+	return tools.Func(readResultName, "Reads on in a tool result that was too big to be shown whole: length bytes from offset, or from where a text is found.",
+		func(ctx context.Context, in readResultInput) (string, error) {
+			log, _ := ctx.Value(logKey{}).(*memory.Log)
+			text, ok := findSpilled(log, in.ID)
+			if !ok {
+				return "", fmt.Errorf("no shortened result has the id %q; it stands in the result's first line", in.ID)
+			}
+			from := atRune(text, min(in.Offset, len(text)))
+			if in.Find != "" {
+				i := strings.Index(strings.ToLower(text[from:]), strings.ToLower(in.Find))
+				if i < 0 {
+					return fmt.Sprintf("%q does not stand in the result from byte %d on.", in.Find, from), nil
+				}
+				from = atRune(text, max(from, min(from+i, len(text))-200))
+			}
+			to := atRune(text, min(len(text), from+cmp.Or(in.Length, 8192)))
+			if from == len(text) {
+				return fmt.Sprintf("The result ends at byte %d.", len(text)), nil
+			}
+			return fmt.Sprintf("[bytes %d to %d of %d]\n%s", from, to, len(text), text[from:to]), nil
+		}, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+}
+
+func findSpilled(log *memory.Log, id string) (string, bool) {
+	if log == nil {
+		return "", false
+	}
+	var found []byte
+	for _, r := range log.Records(0) {
+		if r.Kind == memory.KindNote && r.Note == noteSpilled && rawjson.GetString(r.Data, "call_id") == id {
+			found = r.Data
+		}
+	}
+	return rawjson.GetString(found, "text"), found != nil
+}

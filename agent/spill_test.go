@@ -1,0 +1,83 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func TestBigResultsAreSpilled(t *testing.T) {
+	var lines []string
+	for i := range 5000 {
+		lines = append(lines, fmt.Sprintf("line %d: größer", i))
+	}
+	big := strings.Join(lines, "\n")
+	dump := tools.Func("dump", "Dumps.", func(context.Context, struct{}) ([]transport.Block, error) {
+		img, err := tools.Image{URL: "https://pages.example/a.png"}.Block()
+		return []transport.Block{transport.Text(big), img}, err
+	})
+	small := echo("small")
+	store := new(memory.RAM)
+	log, err := memory.Create(store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{replies: []any{
+		reply(t, "tool_use", use("a", "dump", `{}`), use("b", "small", `{"x":1}`)),
+		reply(t, "tool_use", use("c", "read_result", `{"id":"a","find":"LINE 4711:","length":300}`), use("d", "read_result", `{"id":"zz"}`), use("e", "read_result", `{"id":"a","offset":999999}`)),
+		reply(t, "end_turn", text("done")),
+	}}
+	opts := agent.Options{Spill: &agent.Spill{Over: 10_000, Preview: 400}}
+	if _, err := newAgent(t, s, opts, dump, small).Continue(t.Context(), log, transport.UserText("go")).Result(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.requests[0].Tools); n != 3 || s.requests[0].Tools[2].Name() != "read_result" {
+		t.Errorf("%d tools", n)
+	}
+	shown := string(s.requests[1].Messages[2].AppendJSON(nil))
+	for _, want := range []string{
+		fmt.Sprintf("This result has %d bytes in 5000 lines. Bytes 0 to 300", len(big)), `read on with read_result, id \"a\"`,
+		"line 0: größer", "line 4999: größer", `"type":"image"`, `{\"x\":1}`,
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is not in %.900s", want, shown)
+		}
+	}
+	if len(shown) > 2000 {
+		t.Errorf("%d bytes are shown", len(shown))
+	}
+	read := string(s.requests[2].Messages[4].AppendJSON(nil))
+	for _, want := range []string{"line 4711: größer", `no shortened result has the id \"zz\"`, fmt.Sprintf("The result ends at byte %d.", len(big))} {
+		if !strings.Contains(read, want) {
+			t.Errorf("%q is not in %.900s", want, read)
+		}
+	}
+
+	// It is there after a restart, and in a fork.
+	again, err := memory.Open(t.Context(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.replies = []any{reply(t, "tool_use", use("f", "read_result", `{"id":"a","offset":20}`)), reply(t, "end_turn", text("ok"))}
+	res, err := newAgent(t, s, opts, dump, small).Continue(t.Context(), again.Fork(), transport.UserText("more")).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := res.Log.Messages()
+	if got := string(m[len(m)-2].AppendJSON(nil)); !strings.Contains(got, "[bytes 20 to 8212 of") && !strings.Contains(got, "[bytes 20 to 8211 of") {
+		t.Errorf("%.200s", got)
+	}
+}
+
+func TestSpillNeedsItsName(t *testing.T) {
+	_, err := agent.New(agent.Options{Client: &script{}, Model: "m", Spill: &agent.Spill{}, Tools: []tools.Tool{echo("read_result")}})
+	if err == nil || !strings.Contains(err.Error(), "read_result") {
+		t.Errorf("%v", err)
+	}
+}
