@@ -30,7 +30,7 @@ func BillOf(log *memory.Log, models ...transport.Model) Bill {
 		case memory.KindResponse:
 			b.Add(r.Response, models...)
 		case memory.KindNote:
-			if r.Note != noteInterrupted && r.Note != noteAside {
+			if r.Note != noteInterrupted && r.Note != noteAside && r.Note != memory.NoteWarm {
 				continue
 			}
 			if resp, err := transport.ParseResponse(r.Data); err == nil {

@@ -37,7 +37,12 @@ func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(E
 		return err
 	}
 	defer r.eager.drop()
-	return (&execution{run: r, jobs: jobs, emit: emit}).do(ctx)
+	stop := r.keepWarm(ctx)
+	err := (&execution{run: r, jobs: jobs, emit: emit}).do(ctx)
+	if e := stop(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // admit decides what becomes of each call, and what the log says of it before

@@ -119,8 +119,8 @@ func (r *Run) recall() {
 		case memory.KindResponse:
 			r.count(rec.Response, costOf(&r.agent.request, rec.Response, r.agent.opts.Models...))
 		case memory.KindNote:
-			if resp, err := transport.ParseResponse(rec.Data); err == nil && (rec.Note == noteAside || rec.Note == noteInterrupted) {
-				r.bill(resp, rec.Note == noteAside)
+			if resp, err := transport.ParseResponse(rec.Data); err == nil && (rec.Note == noteAside || rec.Note == memory.NoteWarm || rec.Note == noteInterrupted) {
+				r.bill(resp, rec.Note != noteInterrupted)
 			}
 		}
 	}

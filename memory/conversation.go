@@ -83,6 +83,9 @@ func (c *conversation) add(r *Record) error {
 	case KindSummary:
 		return c.addSummary(r.Message, r.Replaces)
 	case KindNote:
+		if r.Note == NoteWarm {
+			c.warmed(r.Time)
+		}
 		return nil
 	case KindSealed:
 		return errors.New("the session is encrypted: open it with memory.Encrypted and its keys")
@@ -162,6 +165,14 @@ func (c *conversation) addSummary(m transport.Message, n int) error {
 	c.messages = append([]transport.Message{m}, c.messages[n:]...)
 	c.sent, c.prev, c.sends = 0, 0, nil
 	return nil
+}
+
+// warmed says that the cache's entry for the newest request was read again.
+func (c *conversation) warmed(at time.Time) {
+	if n := len(c.sends) - 1; n >= 0 && at.After(c.sends[n].At) {
+		c.sends = append(c.sends[:n:n], c.sends[n])
+		c.sends[n].At = at
+	}
 }
 
 // dropPending takes back the part of a turn that waited for the service to

@@ -41,6 +41,10 @@ const (
 	KindSealed Kind = "sealed"
 )
 
+// NoteWarm is the Note of a note that tells of a request which did nothing but
+// keep the newest prompt in the cache. Data is its response, Time when it was sent.
+const NoteWarm = "warm"
+
 // A Record is what is laid into a log at once. It is immutable once appended.
 type Record struct {
 	Kind Kind

@@ -48,7 +48,8 @@ type State struct {
 // A Send is a request that was answered, in brief: enough to tell what the
 // prompt cache holds of the conversation.
 type Send struct {
-	// At is when it was sent: the time of the record before its response.
+	// At is when it was sent, the time of the record before its response, or when it
+	// was last sent again to keep the cache warm.
 	At time.Time
 	// Messages is how many it held.
 	Messages int

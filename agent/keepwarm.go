@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// keepWarm reads the newest request's prompt again before the cache forgets it,
+// for as long as Cache.KeepWarm allows, until stop is called. stop waits, and
+// tells the log what was done.
+func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
+	most := r.agent.opts.Cache.KeepWarm
+	s := r.log.State()
+	if most <= 0 || len(s.Sends) == 0 {
+		return func() error { return nil }
+	}
+	sent := s.Sends[len(s.Sends)-1]
+	req := r.warmRequest(s, sent)
+	if req == nil {
+		return func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	var notes []memory.Record
+	go func() {
+		defer close(done)
+		for at := sent.At.Add(warmEvery); at.Sub(sent.At) <= most; at = at.Add(warmEvery) {
+			timer := time.NewTimer(time.Until(at))
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			case <-timer.C:
+			}
+			if note, ok := r.warm(ctx, s, req); ok {
+				notes = append(notes, note)
+			} else {
+				return
+			}
+		}
+	}()
+	return func() error {
+		cancel()
+		<-done
+		for _, n := range notes {
+			resp, err := transport.ParseResponse(n.Data)
+			if err != nil {
+				return err
+			}
+			r.bill(resp, true)
+		}
+		return r.append(ctx, notes...)
+	}
+}
+
+// warmEvery leaves the request half a minute to reach the service.
+const warmEvery = shortLife - 30*time.Second
+
+// warm sends one request for no tokens.
+func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) (memory.Record, bool) {
+	q := r.quote(req, s)
+	q.least, q.Output = 0, 0
+	held, _, _ := r.setAside(budgetsOf(ctx), q)
+	if held == nil {
+		return memory.Record{}, false
+	}
+	defer held.release()
+	at := time.Now()
+	resp, err := transport.Create(ctx, r.agent.opts.Client, req)
+	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			r.note(ctx, "the cache was not kept warm", slog.Any("error", err))
+		}
+		return memory.Record{}, false
+	}
+	held.spend(resp)
+	return memory.Record{Kind: memory.KindNote, Note: memory.NoteWarm, Time: at, Data: resp.Raw()}, true
+}
+
+// warmRequest is the newest request once more, for no tokens. It is nil where the
+// service doesn't take one (reference §2.2).
+func (r *Run) warmRequest(s memory.State, sent memory.Send) *transport.Request {
+	req := r.agent.Request(r.log)
+	if t := req.Thinking; t != nil && t.Type == "enabled" {
+		return nil
+	}
+	if c := req.ToolChoice; c != nil && (c.Type == "any" || c.Type == "tool") {
+		return nil
+	}
+	if o := req.OutputConfig; o != nil && o.Format != nil || sent.Messages > len(req.Messages) {
+		return nil
+	}
+	req.Messages = req.Messages[:sent.Messages]
+	req.MaxTokens, req.Diagnostics = 0, nil
+	if req.CacheControl == nil {
+		req.Breakpoints = breakpoints(r.agent.prompt(req, s), r.agent.opts.Cache)
+	}
+	return req
+}
