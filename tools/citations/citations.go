@@ -1,7 +1,7 @@
 package citations
 
 import (
-	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
@@ -31,7 +31,7 @@ type Citation struct {
 	Quote  string // the words that are cited
 	Source *Source
 	Status Status
-	Raw    json.RawMessage // the citation as the service sent it
+	Wire   transport.Citation // the citation as the service sent it
 }
 
 // An Answer is a text with its citations.
@@ -64,31 +64,47 @@ func Read(messages []transport.Message, answer []transport.Block) *Answer {
 		if b.Type() != transport.TypeText {
 			continue
 		}
-		p := part{text: rawjson.GetString(b.Raw(), "text")}
-		for raw := range rawjson.Elements(rawjson.Get(b.Raw(), "citations")) {
-			var w wire
-			if json.Unmarshal(raw, &w) != nil || w.Type == "" {
-				continue
-			}
-			title, url := w.name(texts)
-			key := url
-			if key == "" {
-				key = w.Type + "\x00" + title + "\x00" + w.place()
-			}
-			s := byKey[key]
-			if s == nil {
-				s = &Source{Number: len(a.Sources) + 1, Title: title, URL: url}
-				byKey[key] = s
-				a.Sources = append(a.Sources, s)
-			}
+		block, ok := b.View().(transport.TextBlock)
+		if !ok { // its citations are of a shape to come
+			block.Text = rawjson.GetString(b.Raw(), "text")
+		}
+		p := part{text: block.Text}
+		for _, w := range block.Citations {
 			p.cites = append(p.cites, len(a.Citations))
 			a.Citations = append(a.Citations, Citation{
-				Text: p.text, Quote: w.CitedText, Source: s, Status: texts.look(&w), Raw: raw,
+				Text: block.Text, Quote: w.CitedText, Source: a.source(byKey, texts, w), Status: texts.look(w), Wire: w,
 			})
 		}
 		a.parts = append(a.parts, p)
 	}
 	return a
+}
+
+// source is the source of a citation, a new one if it is cited for the first time.
+func (a *Answer) source(byKey map[string]*Source, texts *library, w transport.Citation) *Source {
+	title, url := w.Title, w.URL
+	switch w.Type {
+	case "search_result_location":
+		url = w.Source
+	case "char_location", "page_location", "content_block_location":
+		if d := texts.document(w); d != nil {
+			title, url = d.title, d.url
+		}
+		if w.DocumentTitle != "" {
+			title = w.DocumentTitle
+		}
+	}
+	key := url
+	if key == "" {
+		key = fmt.Sprintf("%s %d %d %s", w.Type, w.DocumentIndex, w.SearchResultIndex, title)
+	}
+	s := byKey[key]
+	if s == nil {
+		s = &Source{Number: len(a.Sources) + 1, Title: title, URL: url}
+		byKey[key] = s
+		a.Sources = append(a.Sources, s)
+	}
+	return s
 }
 
 // Text is the answer without its citations.
@@ -109,46 +125,4 @@ func (a *Answer) Doubtful() []Citation {
 		}
 	}
 	return doubtful
-}
-
-// wire is a citation of any type (reference §3.4).
-type wire struct {
-	Type      string `json:"type"`
-	CitedText string `json:"cited_text"`
-
-	URL    string `json:"url"`
-	Title  string `json:"title"`
-	Source string `json:"source"`
-
-	DocumentIndex     *int   `json:"document_index"`
-	DocumentTitle     string `json:"document_title"`
-	SearchResultIndex *int   `json:"search_result_index"`
-
-	StartCharIndex  *int `json:"start_char_index"`
-	EndCharIndex    *int `json:"end_char_index"`
-	StartBlockIndex *int `json:"start_block_index"`
-	EndBlockIndex   *int `json:"end_block_index"`
-	StartPageNumber *int `json:"start_page_number"`
-}
-
-// name is the source's title and address.
-func (w *wire) name(texts *library) (title, url string) {
-	switch {
-	case w.Type == "web_search_result_location":
-		return w.Title, w.URL
-	case w.Type == "search_result_location":
-		return w.Title, w.Source
-	}
-	if s := texts.document(w); s != nil {
-		url, title = s.url, s.title
-	}
-	if w.DocumentTitle != "" {
-		title = w.DocumentTitle
-	}
-	return title, url
-}
-
-func (w *wire) place() string {
-	raw, _ := json.Marshal([]*int{w.DocumentIndex, w.SearchResultIndex})
-	return string(raw)
 }

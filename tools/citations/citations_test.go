@@ -124,7 +124,7 @@ func TestOddCitations(t *testing.T) {
 		`{"type":"char_location","cited_text":"x","document_index":-1}`, `{"type":"char_location","cited_text":"x","document_index":99}`,
 		`{"type":"char_location","cited_text":"Ä","document_index":0,"start_char_index":5,"end_char_index":2}`,
 		`{"type":"char_location","cited_text":"Ä","document_index":0,"start_char_index":-5,"end_char_index":9999}`,
-		`{"type":"search_result_location","cited_text":"x"}`, `{}`, `null`, `1`, `{"document_index":"x"}`,
+		`{"type":"search_result_location","cited_text":"x","search_result_index":7}`, `{}`, `null`, `1`, `{"document_index":"x"}`,
 	} {
 		a := citations.Read(conversation(t), []transport.Block{block(t, fmt.Sprintf(`{"type":"text","text":"t","citations":[%s]}`, c))})
 		if a.Text() != "t" || len(a.Citations) > 1 {

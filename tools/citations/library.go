@@ -5,7 +5,6 @@ import (
 	"unicode"
 
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A library holds the texts that an answer may cite, in the order in which the
@@ -23,71 +22,58 @@ type text struct {
 // add takes the sources out of blocks, and out of the tool results among them.
 func (l *library) add(blocks []transport.Block) {
 	for _, b := range blocks {
-		l.addRaw(b.Type(), b.Raw(), "")
-	}
-}
-
-func (l *library) addRaw(typ string, raw []byte, url string) {
-	switch typ {
-	case transport.TypeDocument:
-		l.documents = append(l.documents, &text{
-			title: rawjson.GetString(raw, "title"), url: url, blocks: documentBlocks(rawjson.Get(raw, "source")),
-		})
-	case transport.TypeSearchResult:
-		l.results = append(l.results, &text{
-			title: rawjson.GetString(raw, "title"), url: rawjson.GetString(raw, "source"), blocks: textBlocks(rawjson.Get(raw, "content")),
-		})
-	case transport.TypeToolResult:
-		for inner := range rawjson.Elements(rawjson.Get(raw, "content")) {
-			l.addRaw(rawjson.GetString(inner, "type"), inner, "")
-		}
-	case transport.TypeWebFetchToolResult:
-		content := rawjson.Get(raw, "content")
-		if document := rawjson.Get(content, "content"); document != nil {
-			l.addRaw(rawjson.GetString(document, "type"), document, rawjson.GetString(content, "url"))
+		switch v := b.View().(type) {
+		case transport.DocumentBlock:
+			l.addDocument(v, "")
+		case transport.SearchResultBlock:
+			l.results = append(l.results, &text{title: v.Title, url: v.Source, blocks: texts(v.Content)})
+		case transport.ToolResultBlock:
+			l.add(v.Content)
+		case transport.WebFetchToolResultBlock:
+			if document, ok := v.Document.View().(transport.DocumentBlock); ok {
+				l.addDocument(document, v.URL)
+			}
 		}
 	}
 }
 
-// documentBlocks are the texts of a document's source, or nil if it has none here.
-func documentBlocks(source []byte) []string {
-	switch rawjson.GetString(source, "type") {
+func (l *library) addDocument(d transport.DocumentBlock, url string) {
+	t := &text{title: d.Title, url: url}
+	switch d.Source.Type {
 	case "text":
-		return []string{rawjson.GetString(source, "data")}
+		t.blocks = []string{d.Source.Data}
 	case "content":
-		content := rawjson.Get(source, "content")
-		if len(content) > 0 && content[0] == '"' {
-			return []string{rawjson.Unquote(content)}
-		}
-		return textBlocks(content)
+		t.blocks = texts(d.Source.Content)
 	}
-	return nil
+	l.documents = append(l.documents, t)
 }
 
-func textBlocks(content []byte) []string {
-	blocks := []string{}
-	for b := range rawjson.Elements(content) {
-		blocks = append(blocks, rawjson.GetString(b, "text"))
+func texts(blocks []transport.Block) []string {
+	list := []string{}
+	for _, b := range blocks {
+		if t, ok := b.View().(transport.TextBlock); ok {
+			list = append(list, t.Text)
+		}
 	}
-	return blocks
+	return list
 }
 
 // document is the document that w cites, or nil.
-func (l *library) document(w *wire) *text {
-	if w.DocumentIndex == nil || *w.DocumentIndex < 0 || *w.DocumentIndex >= len(l.documents) {
+func (l *library) document(w transport.Citation) *text {
+	if w.DocumentIndex < 0 || w.DocumentIndex >= len(l.documents) {
 		return nil
 	}
-	return l.documents[*w.DocumentIndex]
+	return l.documents[w.DocumentIndex]
 }
 
 // look looks a citation's words up where it says they are, and then anywhere in
 // the source: what is counted as a character or a block is the service's affair.
-func (l *library) look(w *wire) Status {
+func (l *library) look(w transport.Citation) Status {
 	var source *text
 	switch w.Type {
 	case "search_result_location":
-		if i := w.SearchResultIndex; i != nil && *i >= 0 && *i < len(l.results) {
-			source = l.results[*i]
+		if i := w.SearchResultIndex; i >= 0 && i < len(l.results) {
+			source = l.results[i]
 		}
 	case "char_location", "content_block_location", "page_location":
 		source = l.document(w)
@@ -96,9 +82,8 @@ func (l *library) look(w *wire) Status {
 		return Unavailable
 	}
 	whole := strings.Join(source.blocks, "\n")
-	if w.Type == "char_location" && w.StartCharIndex != nil && w.EndCharIndex != nil {
-		if runes := []rune(whole); *w.StartCharIndex >= 0 && *w.StartCharIndex <= *w.EndCharIndex && *w.EndCharIndex <= len(runes) &&
-			string(runes[*w.StartCharIndex:*w.EndCharIndex]) == w.CitedText {
+	if start, end := w.StartCharIndex, w.EndCharIndex; w.Type == "char_location" {
+		if runes := []rune(whole); 0 <= start && start <= end && end <= len(runes) && string(runes[start:end]) == w.CitedText {
 			return Verified
 		}
 	}
