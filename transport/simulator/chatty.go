@@ -44,7 +44,10 @@ func (c Chatty) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 			reply.Content = append(reply.Content, Thinking(r.text()))
 		}
 	}
-	if r.chance(2) {
+	switch source := r.source(); {
+	case source != nil && r.chance(2):
+		reply.Content = append(reply.Content, Text(r.text()), Cited(r.text(), *source, *source))
+	case r.chance(2):
 		reply.Content = append(reply.Content, Text(r.text()))
 	}
 	if r.chance(12) {
@@ -152,6 +155,28 @@ func (r *talker) text() string {
 		b.WriteString(strings.Repeat("and so on ", 300))
 	}
 	return b.String()
+}
+
+// source finds something to cite in the newest message: a page that a search
+// found, or one that was fetched.
+func (r *talker) source() *Citation {
+	if len(r.turn.Messages) == 0 {
+		return nil
+	}
+	for _, b := range r.turn.Messages[len(r.turn.Messages)-1].Content {
+		content := rawjson.Get(b.Raw(), "content")
+		switch b.Type() {
+		case transport.TypeWebSearchToolResult:
+			for found := range rawjson.Elements(content) {
+				return &Citation{URL: rawjson.GetString(found, "url"), Title: rawjson.GetString(found, "title"), CitedText: "Straßenbahn"}
+			}
+		case transport.TypeWebFetchToolResult:
+			if rawjson.GetString(content, "type") == "web_fetch_result" {
+				return &Citation{Type: "char_location", Title: "Index", Start: 0, End: 11, CitedText: "Straßenbahn"}
+			}
+		}
+	}
+	return nil
 }
 
 // call makes a call of a client tool: mostly one that its schema allows.

@@ -53,6 +53,7 @@ func (r *request) positions() []position {
 	h = mix(h, r.messageSalt())
 	var last transport.Role
 	from, at := r.lastCompaction()
+	strip := r.stripsBefore()
 	for i, m := range r.messages {
 		if i < from {
 			continue // summed up by a compaction block further on
@@ -69,7 +70,7 @@ func (r *request) positions() []position {
 		}
 		for j := range m.blocks {
 			b := &m.blocks[j]
-			if i == from && j < at {
+			if i == from && j < at || b.isThinking() && (i < strip || r.unread(b) != "") {
 				continue
 			}
 			joins := j > 0 && b.typ == m.blocks[j-1].typ &&

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"io/fs"
@@ -174,6 +176,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}()
 	}
 	w.Header().Set("Request-Id", ex.RequestID)
+	w.Header().Set("Anthropic-Organization-Id", organization)
 	if why := s.route(w, req, &ex); why != nil {
 		ex.Refusal, ex.Status = why, why.Status
 		why.write(w, ex.RequestID)
@@ -239,8 +242,32 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	if err != nil {
 		return nil, refuse("The request body could not be read: %v", err)
 	}
+	if encoding := req.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		if body, why = decompress(encoding, body); why != nil {
+			return nil, why
+		}
+	}
 	if len(body) > maxBody {
 		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+	}
+	return body, nil
+}
+
+// decompress reads a body that came compressed (late 2026 §1.3).
+func decompress(encoding string, body []byte) ([]byte, *Refusal) {
+	if encoding != "gzip" {
+		why := refuse("Content-Encoding: %s is not supported", encoding)
+		why.Code = "request_body_encoding_unsupported"
+		return nil, why
+	}
+	r, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(r, maxBody+1))
+	}
+	if err != nil {
+		why := refuse("Content-Encoding: the body is not valid gzip: %v", err)
+		why.Code = "request_body_encoding_invalid"
+		return nil, why
 	}
 	return body, nil
 }

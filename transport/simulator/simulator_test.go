@@ -323,6 +323,38 @@ func TestLookback(t *testing.T) {
 	}
 }
 
+// Under the looser reading of the rule, a run of calls or results is one position.
+func TestLookbackReadings(t *testing.T) {
+	calls := many(25, func(i int) string { return fmt.Sprintf(`{"type":"tool_use","id":"t%d","name":"f","input":{}}`, i) })
+	results := func(mark string) string {
+		return many(24, func(i int) string { return fmt.Sprintf(`{"type":"tool_result","tool_use_id":"t%d"},`, i) }) +
+			`{"type":"tool_result","tool_use_id":"t24"` + mark + `}`
+	}
+	const mark = `,"cache_control":{"type":"ephemeral"}`
+	long := strings.Repeat("abcd", 1000)
+	for rule, hits := range map[simulator.LookbackRule]bool{simulator.LookbackBlocks: false, simulator.LookbackRuns: true} {
+		sim := simulator.StartTest(t, simulator.Options{Lookback: rule})
+		ask(t, sim.URL(), request("claude-opus-5", "", says("user", `{"type":"text","text":"`+long+`"`+mark+`}`)))
+		u := ask(t, sim.URL(), request("claude-opus-5", "", user(long), says("assistant", calls), says("user", strings.ReplaceAll(results(mark), ",,", ",")))).Usage
+		if u.CacheReadInputTokens > 0 != hits {
+			t.Errorf("rule %d: %+v", rule, u)
+		}
+	}
+}
+
+// What is newer can't be read by an older model: it is dropped and told of.
+func TestThinkingOfANewerModel(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(echoAfter(simulator.Do(simulator.Thinking("hm"), simulator.Text("Noted."))))})
+	first := ask(t, sim.URL(), request("claude-opus-5-5", "", user("hi")))
+	beta := []string{"anthropic-beta", "thinking-binding-controls-2026-08-01"}
+	for model, want := range map[string]string{"claude-opus-4-8": "model_binding_mismatch", "claude-fable-5-1": `"input_transformations":[]`} {
+		resp := ask(t, sim.URL(), request(model, "", user("hi"), assistant(first), user("more")), beta...)
+		if !strings.Contains(string(resp.Raw()), want) {
+			t.Errorf("%s: %s", model, resp.Raw())
+		}
+	}
+}
+
 func TestWebToolsAndPause(t *testing.T) {
 	pages := fstest.MapFS{
 		"go/gc.html": {Data: []byte("<html><head><title>The garbage collector</title></head><body><p>Go's collector is concurrent.</p></body></html>")},

@@ -123,6 +123,11 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 				}
 				return p, nil, refuse("messages.%d.content.%d: Invalid `%s` in `%s` block", i, j, field, b.typ)
 			}
+			if reason := r.unread(b); reason != "" {
+				changes = append(changes, transformation{"thinking_dropped", fmt.Sprintf("messages.%d.content.%d", i, j), reason})
+				p.add(m.role, b)
+				continue
+			}
 			if rule != bindingOff {
 				moved := t.Prefix != p.hash || p.thought != 0 && t.Before != p.thought
 				if broken || moved {
