@@ -9,8 +9,10 @@ import (
 
 // The page stands beside what else a program serves.
 func ExampleHandler() {
-	store := new(memory.RAM) // the store that the agent's sessions are in
+	// region mount
+	store := new(memory.RAM) // or the store that your sessions are in
 	mux := http.NewServeMux()
 	mux.Handle("/debug/agents/", inspect.Handler(store, inspect.Options{}))
 	go http.ListenAndServe("127.0.0.1:8100", mux) // open http://127.0.0.1:8100/debug/agents/
+	// endregion
 }
