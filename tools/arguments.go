@@ -132,6 +132,10 @@ func (s *inputSchema) check(input json.RawMessage) []Problem {
 
 // decodeExact decodes one JSON value with numbers as they are written.
 func decodeExact(raw []byte) (any, error) {
+	if rawjson.Valid(raw) {
+		return exact(rawjson.Trim(raw)), nil
+	}
+	// encoding/json says what is wrong.
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
@@ -142,6 +146,34 @@ func decodeExact(raw []byte) (any, error) {
 		return nil, errors.New("more than one value")
 	}
 	return v, nil
+}
+
+// exact is decodeExact for valid JSON without space around it. It is several
+// times as fast as encoding/json, and runs for every tool call.
+func exact(raw []byte) any {
+	switch raw[0] {
+	case '{':
+		object := make(map[string]any)
+		for key, value := range rawjson.Members(raw) {
+			object[key] = exact(value)
+		}
+		return object
+	case '[':
+		list := []any{}
+		for value := range rawjson.Elements(raw) {
+			list = append(list, exact(value))
+		}
+		return list
+	case '"':
+		return rawjson.Unquote(raw)
+	case 't':
+		return true
+	case 'f':
+		return false
+	case 'n':
+		return nil
+	}
+	return json.Number(raw)
 }
 
 // leaves collects the errors that say something. Of the branches of a union it

@@ -16,9 +16,10 @@ import (
 //
 // Blocks are immutable and may be shared between goroutines, logs and requests.
 type Block struct {
-	raw    []byte
-	typ    string
-	marked bool
+	raw      []byte
+	typ      string
+	marked   bool
+	nullMark bool // it has a cache_control, which is null
 }
 
 // ParseBlock makes a Block of raw, which it keeps: the caller must not modify
@@ -48,13 +49,15 @@ func newBlock(raw []byte) Block {
 	b := Block{raw: raw[:len(raw):len(raw)]}
 	for key, v := range rawjson.Fields(raw) {
 		if bytes.IndexByte(key, '\\') >= 0 { // nobody writes it so, but it is JSON
-			return Block{raw: b.raw, typ: internType(rawjson.Get(raw, "type")), marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control"))}
+			mark := rawjson.Get(raw, "cache_control")
+			return Block{raw: b.raw, typ: internType(rawjson.Get(raw, "type")), marked: !rawjson.IsNull(mark), nullMark: mark != nil && rawjson.IsNull(mark)}
 		}
 		switch string(key) {
 		case "type":
 			b.typ = internType(v)
 		case "cache_control":
-			b.marked = !rawjson.IsNull(v)
+			b.nullMark = rawjson.IsNull(v)
+			b.marked = !b.nullMark
 		}
 	}
 	return b

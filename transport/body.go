@@ -419,13 +419,11 @@ var (
 	markText1h      = []byte(`,"cache_control":{"type":"ephemeral","ttl":"1h"}`)
 )
 
-// spliceFor finds where text goes in raw: before the closing brace, or in place
-// of a cache_control that is null.
-func spliceFor(at Breakpoint, raw []byte) splice {
+// spliceFor finds where a mark goes in raw: before the closing brace, or in place
+// of a cache_control that is null. Only if null is true may there be one.
+func spliceFor(at Breakpoint, raw []byte, null bool) splice {
 	text := markText(at.TTL)
-	// Most blocks don't have the word, and finding that out is much faster than
-	// going through their members.
-	if bytes.Contains(raw, []byte("cache_control")) {
+	if null {
 		if start, end, ok := rawjson.Span(raw, "cache_control"); ok {
 			return splice{at: at, cut: start, resume: end, text: text[len(`,"cache_control":`):]}
 		}

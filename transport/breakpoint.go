@@ -55,7 +55,7 @@ func (b *Body) placeOne(p Breakpoint) error {
 			return errors.New("a tool with defer_loading takes no cache_control; mark another tool or the system prompt")
 		}
 		if !t.marked {
-			b.marks = append(b.marks, spliceFor(p, t.raw))
+			b.marks = append(b.marks, spliceFor(p, t.raw, true))
 		}
 		return nil
 	}
@@ -85,7 +85,7 @@ func (b *Body) placeOne(p Breakpoint) error {
 		return fmt.Errorf("a block of type %q takes no cache_control; mark the block before or after it", blk.typ)
 	}
 	if !blk.marked {
-		b.marks = append(b.marks, spliceFor(p, blk.raw))
+		b.marks = append(b.marks, spliceFor(p, blk.raw, blk.nullMark))
 	}
 	return nil
 }

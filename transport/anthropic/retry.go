@@ -157,14 +157,14 @@ func rateLimit(h http.Header) *transport.RateLimit {
 // form; an absent header is not parsed, as the error would cost more than the rest.
 func allowance(h http.Header, limit, remaining, reset string) transport.Allowance {
 	var a transport.Allowance
-	if v := h.Get(limit); v != "" {
-		a.Limit, _ = strconv.ParseInt(v, 10, 64)
+	if v := h[limit]; len(v) > 0 {
+		a.Limit, _ = strconv.ParseInt(v[0], 10, 64)
 	}
-	if v := h.Get(remaining); v != "" {
-		a.Remaining, _ = strconv.ParseInt(v, 10, 64)
+	if v := h[remaining]; len(v) > 0 {
+		a.Remaining, _ = strconv.ParseInt(v[0], 10, 64)
 	}
-	if v := h.Get(reset); v != "" {
-		a.Reset, _ = time.Parse(time.RFC3339, v)
+	if v := h[reset]; len(v) > 0 {
+		a.Reset, _ = time.Parse(time.RFC3339, v[0])
 	}
 	return a
 }
