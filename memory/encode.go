@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -27,7 +28,7 @@ const recordVersion = "1"
 // or if an id is not UTF-8.
 func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 	e := encoder{out: dst}
-	e.raw("{", `"v":`+recordVersion)
+	e.raw(`{"v":`, recordVersion)
 	e.string("kind", string(r.Kind))
 	if !r.Time.IsZero() {
 		e.time("time", r.Time)
@@ -137,22 +138,14 @@ func (e *encoder) time(name string, t time.Time) {
 
 func (e *encoder) strings(name string, list []string) {
 	e.name(name)
+	e.raw("[")
 	for i, s := range list {
-		e.raw(sep(i))
+		if i > 0 {
+			e.raw(",")
+		}
 		e.text(s)
 	}
-	if len(list) == 0 {
-		e.raw("[")
-	}
 	e.raw("]")
-}
-
-// sep is what stands in front of element i of a list.
-func sep(i int) string {
-	if i == 0 {
-		return "["
-	}
-	return ","
 }
 
 func (e *encoder) json(name string, value []byte) {
@@ -302,7 +295,7 @@ func (e *encoder) decision(d *Decision) {
 	e.raw("{")
 	e.string("call_id", d.CallID)
 	e.string("hash", d.Hash)
-	e.raw(`,"approve":`, map[bool]string{true: "true", false: "false"}[d.Approve])
+	e.raw(`,"approve":`, strconv.FormatBool(d.Approve))
 	if d.Reason != "" {
 		e.string("reason", d.Reason)
 	}

@@ -22,42 +22,41 @@ const exportFormat = "whorl session"
 func Export(ctx context.Context, store Store, id string, w io.Writer) error {
 	info, err := store.Info(ctx, id)
 	if err != nil {
-		return fmt.Errorf("export session %q: %w", id, err)
+		return fmt.Errorf("export: %w", err)
 	}
 	e := encoder{}
 	e.header(info)
 	n := 0
 	for r, err := range store.Load(ctx, id, 0) {
-		if err == nil && n == info.Records {
-			break // appended meanwhile
-		}
-		if err == nil {
-			e.out, err = r.AppendJSON(e.out)
-		}
 		if err != nil {
-			return fmt.Errorf("export session %q: %w", id, err)
+			return fmt.Errorf("export: %w", err)
 		}
-		if n++; len(e.out) > 64<<10 {
-			e.raw("\n")
+		if n == info.Records {
+			break // it was appended meanwhile
+		}
+		if e.out, err = r.AppendJSON(e.out); err != nil {
+			return fmt.Errorf("export session %q, record %d: %w", id, n, err)
+		}
+		e.raw("\n")
+		n++
+		if len(e.out) > 64<<10 {
 			if _, err := w.Write(e.out); err != nil {
 				return fmt.Errorf("export session %q: %w", id, err)
 			}
 			e.out = e.out[:0]
-			continue
 		}
-		e.raw("\n")
-	}
-	if e.err == nil {
-		_, e.err = w.Write(e.out)
 	}
 	if e.err != nil {
 		return fmt.Errorf("export session %q: %w", id, e.err)
+	}
+	if _, err := w.Write(e.out); err != nil {
+		return fmt.Errorf("export session %q: %w", id, err)
 	}
 	return nil
 }
 
 func (e *encoder) header(info Info) {
-	e.raw("{", `"v":1`)
+	e.raw(`{"v":1`)
 	e.string("format", exportFormat)
 	e.string("id", info.ID)
 	e.int("records", int64(info.Records))
@@ -113,11 +112,11 @@ func Import(ctx context.Context, store Store, r io.Reader, id string) (Info, err
 		all = append(all, r)
 	}
 	if err := store.Append(ctx, info.ID, 0, all...); err != nil {
-		return Info{}, fmt.Errorf("import session %q: %w", info.ID, err)
+		return Info{}, fmt.Errorf("import: %w", err)
 	}
 	for k, v := range info.Meta {
 		if err := store.SetMeta(ctx, info.ID, k, v); err != nil {
-			return Info{}, fmt.Errorf("import session %q: %w", info.ID, err)
+			return Info{}, fmt.Errorf("import: %w", err)
 		}
 	}
 	return store.Info(ctx, info.ID)
