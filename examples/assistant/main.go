@@ -29,12 +29,11 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/examples/assistant/offline"
+	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/anthropic"
-	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 const system = `You are an assistant in a terminal, and work on the files of the user's folder with your tools. ` +
@@ -99,12 +98,15 @@ func assist(ctx context.Context, opts options, in *terminal.Input, show *termina
 		return err
 	}
 	defer box.close()
-	client, closeClient, err := connect(show)
+	client, err := service.Connect(offline.Model{})
 	if err != nil {
 		return err
 	}
-	defer closeClient()
-	a := &assistant{opts: opts, in: in, show: show, store: store, client: client, box: box}
+	defer client.Close()
+	if client.Offline {
+		show.Note("No API key is set: running offline. A simulated model takes plain orders (try: help) and quotes what it finds.")
+	}
+	a := &assistant{opts: opts, in: in, show: show, store: store, client: client.Client, box: box}
 	if err := a.build(); err != nil {
 		return err
 	}
@@ -139,26 +141,6 @@ func (a *assistant) build() error {
 	a.agent = built
 	a.mu.Unlock()
 	return nil
-}
-
-// connect reaches the service that the environment names, or starts the simulator.
-func connect(show *terminal.Printer) (transport.Client, func(), error) {
-	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "COMETAPI_KEY"} {
-		if os.Getenv(name) != "" {
-			client, err := anthropic.FromEnv()
-			return client, func() {}, err
-		}
-	}
-	local, err := simulator.Start(simulator.Options{Model: offline.Model{}})
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline"})
-	if err != nil {
-		return nil, nil, errors.Join(err, local.Close())
-	}
-	show.Note("No API key is set: running offline. A simulated model takes plain orders (try: help) and quotes what it finds.")
-	return client, func() { client.CloseIdleConnections(); local.Close() }, nil
 }
 
 // thinking asks for thinking that can be read, where the model takes that.

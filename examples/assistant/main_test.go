@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // offlineOnly takes the keys out of the environment.
 func offlineOnly(t *testing.T) {
-	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "COMETAPI_KEY"} {
+	for _, name := range service.Variables {
 		t.Setenv(name, "")
 	}
 }
