@@ -1,3 +1,5 @@
+//lint:file-ignore SA5008,U1000 The tags and fields here are odd on purpose.
+
 package tools_test
 
 import (

@@ -1,3 +1,5 @@
+//lint:file-ignore SA5008,U1000 The tags and fields here are odd on purpose.
+
 package tools_test
 
 import (
@@ -25,7 +27,7 @@ type (
 	}
 	Untagged struct {
 		Name   string
-		hidden int    //nolint:unused
+		hidden int   
 		Skip   string `json:"-"`
 		Dash   string `json:"-,"`
 		Bad    string `json:"a\"b"`
