@@ -27,7 +27,7 @@ type (
 	}
 	Untagged struct {
 		Name   string
-		hidden int   
+		hidden int
 		Skip   string `json:"-"`
 		Dash   string `json:"-,"`
 		Bad    string `json:"a\"b"`
