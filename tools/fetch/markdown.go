@@ -35,7 +35,7 @@ func markdown(ctx context.Context, page string, address *url.URL) (title, text s
 	content := mainPart(doc)
 	absolute(content, address)
 
-	convert := converter.NewConverter(converter.WithPlugins(
+	convert := converter.NewConverter(converter.WithEscapeMode(converter.EscapeModeDisabled), converter.WithPlugins(
 		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(),
 		table.NewTablePlugin(table.WithCellPaddingBehavior(table.CellPaddingBehaviorMinimal), table.WithHeaderPromotion(true), table.WithSkipEmptyRows(true), table.WithNewlineBehavior(table.NewlineBehaviorPreserve)),
 	))
