@@ -18,12 +18,15 @@ import (
 // them it keeps the messages of the next request, each block as the bytes that
 // came, and the [State] by which the next action is chosen.
 //
-// A Log may be read by many goroutines while one appends. The zero Log is empty
+// A Log may be read by many goroutines while others append; readers don't wait
+// for the store. The zero Log is empty
 // and ready to use, and is kept in memory only.
 type Log struct {
-	mu      sync.RWMutex
-	older   [][]entry // records shared with the logs this one was forked from
-	records []entry   // records of its own
+	appending sync.Mutex // held while something is laid down, in the store too
+
+	mu      sync.RWMutex // of what follows; never held while a store works
+	older   [][]entry    // records shared with the logs this one was forked from
+	records []entry      // records of its own
 	n       int
 	conv    conversation
 
@@ -49,8 +52,8 @@ func (l *Log) Store() Store { return l.store }
 // unchanged. It fails with [ErrConflict] if another process has appended to the
 // session meanwhile, unless that was a decision or a note.
 func (l *Log) Append(ctx context.Context, records ...Record) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.appending.Lock()
+	defer l.appending.Unlock()
 	for {
 		err := l.append(ctx, records)
 		if !errors.Is(err, ErrConflict) || !l.catchUp(ctx) {
@@ -93,6 +96,8 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 			return fmt.Errorf("append to the log: %w", err)
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.conv = next
 	for i := range records {
 		l.records = append(l.records, pack(&records[i]))

@@ -100,8 +100,8 @@ func Open(ctx context.Context, store Store, id string) (*Log, error) {
 
 // Refresh adds to the log what others have appended to its session.
 func (l *Log) Refresh(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.appending.Lock()
+	defer l.appending.Unlock()
 	if l.store == nil {
 		return nil
 	}
@@ -129,6 +129,8 @@ func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 		}
 		records = append(records, pack(&r))
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.conv = next
 	if l.records == nil {
 		l.records = records
