@@ -156,6 +156,8 @@ const (
 	TypeFallback         = "fallback"
 	TypeToolAddition     = "tool_addition"
 	TypeToolRemoval      = "tool_removal"
+	TypeToolReference    = "tool_reference" // inside a tool result
+	TypeBrowserState     = "browser_state"  // inside a tool result
 
 	TypeWebSearchToolResult               = "web_search_tool_result"
 	TypeWebFetchToolResult                = "web_fetch_tool_result"

@@ -119,6 +119,14 @@ func ContainerUpload(fileID string) Block {
 	return w.block(TypeContainerUpload)
 }
 
+// ReferTool makes the tool_reference block for the result of a tool that
+// searches for tools. The named tool must be in the request's "tools".
+func ReferTool(name string) Block {
+	w := blockWriter{raw: []byte(`{"type":"tool_reference"`)}
+	w.text("tool_name", name)
+	return w.block(TypeToolReference)
+}
+
 // AddTool makes the tool_addition block that makes a tool of the request's
 // "tools" available, one with defer_loading. It stands in a system message.
 func AddTool(name string) Block { return toolChange(TypeToolAddition, name) }

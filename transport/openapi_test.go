@@ -58,7 +58,7 @@ func fullRequest(t *testing.T, change func(*Request)) *Request {
 			mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
 			mustBlock(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
 		}},
-		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", false, Text("x"), image), ToolResult("toolu_2", true, Text("no")), ToolResult("toolu_3", false)}},
+		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", false, Text("x"), image), ToolResult("toolu_2", true, Text("no")), ToolResult("toolu_3", false), ToolResult("toolu_4", false, ReferTool("a"))}},
 	)
 	r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 1, TTL: TTL1h}, {Part: PartSystem, Index: 1, TTL: TTL5m}, {Part: PartMessages, Index: 6, Block: 2}}
 	change(r)

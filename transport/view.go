@@ -48,6 +48,8 @@ var views = map[string]func([]byte) (any, error){
 	TypeFallback:         as[FallbackBlock],
 	TypeToolAddition:     as[ToolAdditionBlock],
 	TypeToolRemoval:      as[ToolRemovalBlock],
+	TypeToolReference:    as[ToolReferenceBlock],
+	TypeBrowserState:     as[BrowserStateBlock],
 
 	TypeWebSearchToolResult:               as[WebSearchToolResultBlock],
 	TypeWebFetchToolResult:                as[WebFetchToolResultBlock],

@@ -194,3 +194,24 @@ type ToolReference struct {
 	ServerName string          `json:"server_name"`
 	Definition json.RawMessage `json:"definition"`
 }
+
+// A ToolReferenceBlock, in the result of a tool that searches for tools, makes a
+// tool with defer_loading available.
+type ToolReferenceBlock struct {
+	ToolName string `json:"tool_name"`
+}
+
+// A BrowserStateBlock, in the result of a member of the browser toolset, tells
+// of the tabs and what happened in them (late 2026 §7.4).
+type BrowserStateBlock struct {
+	Tabs         []BrowserTab      `json:"tabs"`
+	StateChanges []json.RawMessage `json:"state_changes"` // objects that tell their type
+}
+
+// A BrowserTab is one tab of a browser.
+type BrowserTab struct {
+	TabID  string `json:"tab_id"`
+	Title  string `json:"title"`
+	URL    string `json:"url"`
+	Active bool   `json:"active"`
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,6 +77,39 @@ type headless struct{ *strings.Builder }
 
 func (headless) Header() http.Header { return nil }
 func (headless) WriteHeader(int)     {}
+
+// The default transport speaks HTTP/2 where the service does.
+func TestHTTP2(t *testing.T) {
+	var protocols []string
+	var peers []string
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		protocols, peers = append(protocols, r.Proto), append(peers, r.RemoteAddr)
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, streamOf(fmt.Sprint(len(body))))
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	rt := newTransport()
+	rt.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	defer rt.CloseIdleConnections()
+	c, err := New(Options{BaseURL: srv.URL, HTTPClient: &http.Client{Transport: rt}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := newRequest()
+	req.Messages[0] = transport.UserText(strings.Repeat("x", 300_000))
+	for range 2 {
+		resp, err := transport.Create(t.Context(), c, req)
+		if err != nil || len(resp.Text()) != len("300000") {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if protocols[0] != "HTTP/2.0" || peers[0] != peers[1] {
+		t.Errorf("%q from %q", protocols, peers)
+	}
+}
 
 // Many conversations at once, of which some are left in the middle and some cut
 // off by their context. TestMain looks for goroutines that were left behind.
