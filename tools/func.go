@@ -136,10 +136,12 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 // decode decodes checked arguments. Numbers that JSON Schema takes for integers
 // and encoding/json doesn't, such as 1.0, get a second chance.
 func decode[In any](input json.RawMessage) (In, error) {
-	try := func(input []byte) (in In, err error) {
+	try := func(input []byte) (In, error) {
+		var in In
 		dec := json.NewDecoder(bytes.NewReader(input))
 		dec.UseNumber()
-		return in, dec.Decode(&in)
+		err := dec.Decode(&in)
+		return in, err
 	}
 	in, err := try(input)
 	if err == nil {
@@ -213,10 +215,10 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 		}
 		examples = append(examples, raw)
 	}
-	if o.Strict {
-		if slices.ContainsFunc(o.AllowedCallers, func(c string) bool { return c != "direct" }) {
-			return errors.New("options: Strict and calls by code execution exclude each other")
-		}
+	if o.Strict && slices.ContainsFunc(o.AllowedCallers, func(c string) bool { return c != "direct" }) {
+		return errors.New("options: Strict and calls by code execution exclude each other")
+	}
+	if o.Strict && o.Type == "" {
 		if schema, err = strictSchema(schema); err != nil {
 			return err
 		}
@@ -229,6 +231,9 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 	} else {
 		w.text("type", o.Type)
 		w.text("name", t.name)
+	}
+	if o.Members != nil && (!rawjson.Valid(o.Members) || rawjson.Trim(o.Members)[0] != '{') {
+		return errors.New("options: Members is not a JSON object")
 	}
 	for key, value := range rawjson.Members(o.Members) {
 		w.raw(key, value)
