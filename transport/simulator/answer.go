@@ -310,12 +310,7 @@ func (a *answer) sendPieces(text, opening string, reply *Reply) {
 
 func (a *answer) wait(d time.Duration) {
 	a.out.flush()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-a.ctx.Done():
-	}
+	sleep(a.ctx, d)
 }
 
 func (a *answer) sendThinking(p Part, of int, reply *Reply) {

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -194,10 +195,7 @@ func (s *Server) fault(req *http.Request) (Fault, *Refusal) {
 // the answer is thereby given.
 func (f Fault) before(w http.ResponseWriter, req *http.Request, requestID string) (bool, *Refusal) {
 	if f.Stall > 0 && f.AfterEvents == 0 {
-		select {
-		case <-time.After(f.Stall):
-		case <-req.Context().Done():
-		}
+		sleep(req.Context(), f.Stall)
 	}
 	switch {
 	case f.Reset:
@@ -215,6 +213,19 @@ func (f Fault) before(w http.ResponseWriter, req *http.Request, requestID string
 		return true, f.refusal()
 	}
 	return false, nil
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // wrap makes the writer that cuts and drips.

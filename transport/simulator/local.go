@@ -3,6 +3,7 @@ package simulator
 import (
 	"net"
 	"net/http"
+	"sync"
 )
 
 // Local is a Server that listens on this machine.
@@ -11,6 +12,8 @@ type Local struct {
 	url  string
 	http *http.Server
 	done chan struct{}
+
+	busy sync.WaitGroup // requests being answered
 }
 
 // Start serves a new Server on a free port of 127.0.0.1, until Close.
@@ -20,7 +23,11 @@ func Start(opts Options) (*Local, error) {
 		return nil, err
 	}
 	l := &Local{Server: New(opts), url: "http://" + listener.Addr().String(), done: make(chan struct{})}
-	l.http = &http.Server{Handler: l.Server}
+	l.http = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.busy.Add(1)
+		defer l.busy.Done()
+		l.Server.ServeHTTP(w, r)
+	})}
 	go func() {
 		defer close(l.done)
 		l.http.Serve(listener)
@@ -31,11 +38,12 @@ func Start(opts Options) (*Local, error) {
 // URL is the base URL, without a slash at its end.
 func (l *Local) URL() string { return l.url }
 
-// Close ends all connections and stops listening. It returns when the server's
-// own goroutine has ended.
+// Close ends all connections and stops listening. It returns when no request is
+// being answered any more.
 func (l *Local) Close() error {
 	err := l.http.Close()
 	<-l.done
+	l.busy.Wait()
 	return err
 }
 

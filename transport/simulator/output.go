@@ -1,12 +1,12 @@
 package simulator
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -211,6 +211,7 @@ func (a *answer) appendExtras(b []byte) []byte {
 // stream writes server-sent events, cut into network writes at places that a
 // reader doesn't expect: inside characters, lines and escapes.
 type stream struct {
+	ctx     context.Context
 	w       http.ResponseWriter
 	flusher http.Flusher
 	id      string
@@ -224,8 +225,8 @@ type stream struct {
 	broken  bool // by the fault: nothing more is sent
 }
 
-func newStream(w http.ResponseWriter, requestID string, seed uint64, fault Fault) *stream {
-	s := &stream{w: w, id: requestID, fault: fault, rng: rand.New(rand.NewPCG(seed, 1)), index: -1, next: 1}
+func newStream(ctx context.Context, w http.ResponseWriter, requestID string, seed uint64, fault Fault) *stream {
+	s := &stream{ctx: ctx, w: w, id: requestID, fault: fault, rng: rand.New(rand.NewPCG(seed, 1)), index: -1, next: 1}
 	s.flusher, _ = w.(http.Flusher)
 	return s
 }
@@ -239,7 +240,7 @@ func (s *stream) event(name string, parts ...[]byte) {
 	}
 	if s.events++; s.fault.AfterEvents > 0 && s.events == s.fault.AfterEvents+1 {
 		s.flush()
-		time.Sleep(s.fault.Stall)
+		sleep(s.ctx, s.fault.Stall)
 		if s.fault.Status != 0 {
 			s.fail(s.fault.refusal())
 			s.broken = true

@@ -386,7 +386,7 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 	}
 	a.diagnostics = s.diagnose(r, a.id, positions)
 	if r.stream {
-		a.out = newStream(w, ex.RequestID, a.number, fault)
+		a.out = newStream(a.ctx, w, ex.RequestID, a.number, fault)
 	} else {
 		a.out = &whole{w: w, id: ex.RequestID}
 	}
