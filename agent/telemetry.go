@@ -157,15 +157,13 @@ func (r *Run) endRun(ctx context.Context) {
 	var limit *LimitError
 	reached := errors.As(r.err, &limit)
 	if o.span.IsRecording() {
-		span := o.span
-		setUsage(span, res.Usage)
-		setCost(span, res.Cost)
-		span.SetAttributes(attribute.Int(keySteps, res.Steps))
+		attrs := appendUsage(nil, res.Usage, res.Cost)
+		attrs = append(attrs, attribute.Int(keySteps, res.Steps))
 		if res.StopReason != "" {
-			span.SetAttributes(attribute.StringSlice(keyFinishReasons, []string{string(res.StopReason)}))
+			attrs = append(attrs, finishReason(res.StopReason))
 		}
 		if reached {
-			span.SetAttributes(attribute.String(keyLimit, limit.Limit), attribute.Int64(keyLimitMax, limit.Max))
+			attrs = append(attrs, attribute.String(keyLimit, limit.Limit), attribute.Int64(keyLimitMax, limit.Max))
 		}
 		var waits *ApprovalError
 		if errors.As(r.err, &waits) {
@@ -173,9 +171,10 @@ func (r *Run) endRun(ctx context.Context) {
 			for i, c := range waits.Calls {
 				names[i] = c.Name
 			}
-			span.SetAttributes(attribute.StringSlice(keyWaiting, names))
+			attrs = append(attrs, attribute.StringSlice(keyWaiting, names))
 		}
-		setError(span, t.shown(r.err))
+		o.span.SetAttributes(attrs...)
+		setError(o.span, t.shown(r.err))
 	}
 	o.span.End()
 	t.metrics.run(ctx, r, limit)
@@ -184,8 +183,9 @@ func (r *Run) endRun(ctx context.Context) {
 
 // A chatObservation is the telemetry of the model call that is being made.
 type chatObservation struct {
-	span  trace.Span // nil if there is none
-	timed bool       // metrics are wanted
+	span  trace.Span           // nil if there is none
+	attrs []attribute.KeyValue // that the span gets at its end, all at once
+	timed bool                 // metrics are wanted
 	began time.Time
 	chunk time.Time // when the newest chunk came
 }
@@ -205,10 +205,13 @@ func (r *Run) startChat(ctx context.Context, req *transport.Request) context.Con
 	if !o.span.IsRecording() {
 		return ctx
 	}
-	setString(o.span, keyConversationID, r.log.ID())
+	o.attrs = make([]attribute.KeyValue, 0, 20)
+	if id := r.log.ID(); id != "" {
+		o.attrs = append(o.attrs, attribute.String(keyConversationID, id))
+	}
 	s := r.log.State()
 	if s.Counts.Pauses > 0 {
-		o.span.SetAttributes(attribute.Int(keySegment, s.Counts.Pauses+1))
+		o.attrs = append(o.attrs, attribute.Int(keySegment, s.Counts.Pauses+1))
 	}
 	if t.content != nil {
 		// Only what is new in this step: the trace grows with the work. What the model
@@ -218,7 +221,7 @@ func (r *Run) startChat(ctx context.Context, req *transport.Request) context.Con
 			fresh = fresh[1:]
 		}
 		if len(fresh) > 0 {
-			o.span.SetAttributes(attribute.String(keyInputMessages, t.content.input(fresh, r.observed.resultsInSpans)))
+			o.attrs = append(o.attrs, attribute.String(keyInputMessages, t.content.input(fresh, r.observed.resultsInSpans)))
 		}
 	}
 	return ctx
@@ -242,7 +245,8 @@ func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transpo
 	t, o := &r.agent.telemetry, &r.observed.chat
 	if o.span != nil {
 		if o.span.IsRecording() {
-			t.describeChat(o.span, req, resp, err)
+			setError(o.span, t.shown(err))
+			o.span.SetAttributes(t.describeChat(o.attrs, req, resp, err)...)
 		}
 		o.span.End()
 	}
@@ -252,44 +256,39 @@ func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transpo
 	r.logChat(ctx, resp, err)
 }
 
-func (t *telemetry) describeChat(span trace.Span, req *transport.Request, resp *transport.Response, err error) {
-	setError(span, t.shown(err))
+// describeChat adds to attrs what a model call came to.
+func (t *telemetry) describeChat(attrs []attribute.KeyValue, req *transport.Request, resp *transport.Response, err error) []attribute.KeyValue {
 	if n := retries(resp, err); n > 0 {
-		span.SetAttributes(attribute.Int(keyRetries, n))
+		attrs = append(attrs, attribute.Int(keyRetries, n))
 	}
 	if resp == nil {
 		var api *transport.Error
-		if errors.As(err, &api) {
-			setString(span, keyRequestID, api.RequestID)
+		if errors.As(err, &api) && api.RequestID != "" {
+			attrs = append(attrs, attribute.String(keyRequestID, api.RequestID))
 		}
-		if err != nil {
-			span.SetAttributes(attribute.StringSlice(keyFinishReasons, []string{"error"}))
-		}
-		return
+		return append(attrs, finishReason("error"))
 	}
-	span.SetAttributes(
-		attribute.String(keyResponseID, resp.ID),
-		attribute.String(keyResponseModel, resp.Model),
-		attribute.StringSlice(keyFinishReasons, []string{string(resp.StopReason)}),
-	)
-	setString(span, keyRequestID, resp.Meta.RequestID)
+	attrs = append(attrs, attribute.String(keyResponseID, resp.ID), attribute.String(keyResponseModel, resp.Model), finishReason(resp.StopReason))
+	if id := resp.Meta.RequestID; id != "" {
+		attrs = append(attrs, attribute.String(keyRequestID, id))
+	}
 	if resp.Meta.FirstDelta > 0 {
-		span.SetAttributes(attribute.Float64(keyTimeToFirstChunk, resp.Meta.FirstDelta.Seconds()))
+		attrs = append(attrs, attribute.Float64(keyTimeToFirstChunk, resp.Meta.FirstDelta.Seconds()))
 	}
 	if rate := outputRate(resp); rate > 0 {
-		span.SetAttributes(attribute.Float64(keyTokenRate, rate))
+		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
 	}
-	setUsage(span, resp.Usage)
-	setCost(span, costOf(req, resp, t.models...))
+	attrs = appendUsage(attrs, resp.Usage, costOf(req, resp))
 	if miss := cacheMissOf(resp); miss.Type != "" {
-		span.SetAttributes(attribute.String(keyCacheMissReason, miss.Type))
+		attrs = append(attrs, attribute.String(keyCacheMissReason, miss.Type))
 		if miss.Tokens > 0 {
-			span.SetAttributes(attribute.Int64(keyCacheMissTokens, miss.Tokens))
+			attrs = append(attrs, attribute.Int64(keyCacheMissTokens, miss.Tokens))
 		}
 	}
 	if t.content != nil {
-		span.SetAttributes(attribute.String(keyOutputMessages, t.content.output(resp)))
+		attrs = append(attrs, attribute.String(keyOutputMessages, t.content.output(resp)))
 	}
+	return attrs
 }
 
 // A cacheMiss is the service's own word on why the cache missed (late 2026 §5.3).

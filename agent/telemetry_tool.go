@@ -92,22 +92,24 @@ func (t *telemetry) shown(err error) error {
 	return err
 }
 
-func setUsage(span trace.Span, u transport.Usage) {
-	span.SetAttributes(
+func appendUsage(attrs []attribute.KeyValue, u transport.Usage, c Cost) []attribute.KeyValue {
+	attrs = append(attrs,
 		attribute.Int64(keyInputTokens, u.PromptTokens()),
 		attribute.Int64(keyOutputTokens, u.OutputTokens),
 		attribute.Int64(keyCacheRead, u.CacheReadInputTokens),
 		attribute.Int64(keyCacheCreation, u.CacheCreationInputTokens),
 	)
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
-		span.SetAttributes(attribute.Int64(keyReasoningTokens, n))
+		attrs = append(attrs, attribute.Int64(keyReasoningTokens, n))
 	}
+	if c.Known {
+		attrs = append(attrs, attribute.Float64(keyCostUSD, c.USD))
+	}
+	return attrs
 }
 
-func setCost(span trace.Span, c Cost) {
-	if c.Known {
-		span.SetAttributes(attribute.Float64(keyCostUSD, c.USD))
-	}
+func finishReason(r transport.StopReason) attribute.KeyValue {
+	return attribute.StringSlice(keyFinishReasons, []string{string(r)})
 }
 
 func setString(span trace.Span, key, value string) {

@@ -224,6 +224,7 @@ func (c *Client) call(ctx context.Context, name string, input json.RawMessage) (
 		c.watch(id, ctx)
 		defer c.watch(id, nil)
 	}
+	injectTrace(ctx, &params.Meta)
 	result, err := session.CallTool(ctx, params)
 	switch {
 	case ctx.Err() != nil:

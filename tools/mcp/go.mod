@@ -4,7 +4,13 @@ go 1.26.0
 
 require github.com/whorl-go/whorl v0.0.0
 
-require go.uber.org/goleak v1.3.0
+require (
+	go.opentelemetry.io/otel v1.47.0
+	go.opentelemetry.io/otel/trace v1.47.0
+	go.uber.org/goleak v1.3.0
+)
+
+require github.com/cespare/xxhash/v2 v2.3.0 // indirect
 
 require (
 	github.com/bahlo/generic-list-go v0.2.0 // indirect

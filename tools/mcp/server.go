@@ -69,6 +69,7 @@ func handler(name string, tool tools.Callable) sdk.ToolHandler {
 				_ = r.Session.NotifyProgress(ctx, &sdk.ProgressNotificationParams{ProgressToken: token, Message: message, Progress: steps})
 			}
 		}
+		ctx = extractTrace(ctx, r.Params.Meta)
 		out, err := tool.Call(tools.WithCall(ctx, info), r.Params.Arguments)
 		if err != nil {
 			return failure(err.Error()), nil
