@@ -1,10 +1,7 @@
 package simulator
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -162,9 +159,6 @@ func (s *Server) newID(name string) string {
 	return string(b)
 }
 
-// maxBody is the most bytes of a request body (reference §1.5).
-const maxBody = 32 << 20
-
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	ex := Exchange{Start: s.now(), Method: req.Method, Path: req.URL.Path, RequestID: s.newID("req_"), Status: http.StatusOK}
@@ -217,130 +211,6 @@ func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
 		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "invalid x-api-key"}
 	}
 	return hashString(seedKey, key), nil
-}
-
-// readBody reads a request's body and headers.
-func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) ([]byte, *Refusal) {
-	if req.ContentLength > maxBody {
-		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
-	}
-	if req.Header.Get("Anthropic-Version") == "" {
-		return nil, refuse("anthropic-version: header is required")
-	}
-	var why *Refusal
-	if r.betas, why = readBetas(req.Header); why != nil {
-		return nil, why
-	}
-	var body []byte
-	var err error
-	if n := int(req.ContentLength); n >= 0 {
-		body = takeBuffer(n)
-		_, err = io.ReadFull(req.Body, body)
-	} else {
-		body, err = io.ReadAll(io.LimitReader(req.Body, maxBody+1))
-	}
-	if err != nil {
-		return nil, refuse("The request body could not be read: %v", err)
-	}
-	if encoding := req.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		if body, why = decompress(encoding, body); why != nil {
-			return nil, why
-		}
-	}
-	if len(body) > maxBody {
-		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
-	}
-	return body, nil
-}
-
-// decompress reads a body that came compressed (late 2026 §1.3).
-func decompress(encoding string, body []byte) ([]byte, *Refusal) {
-	if encoding != "gzip" {
-		why := refuse("Content-Encoding: %s is not supported", encoding)
-		why.Code = "request_body_encoding_unsupported"
-		return nil, why
-	}
-	r, err := gzip.NewReader(bytes.NewReader(body))
-	if err == nil {
-		body, err = io.ReadAll(io.LimitReader(r, maxBody+1))
-	}
-	if err != nil {
-		why := refuse("Content-Encoding: the body is not valid gzip: %v", err)
-		why.Code = "request_body_encoding_invalid"
-		return nil, why
-	}
-	return body, nil
-}
-
-var buffers sync.Pool
-
-func takeBuffer(n int) []byte {
-	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= n {
-		return (*b)[:n]
-	}
-	return make([]byte, n, n+n/4)
-}
-
-func giveBuffer(b []byte) { buffers.Put(&b) }
-
-// check parses and validates a body. What it returns is ready to be answered.
-func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
-	var p prefix
-	if why := s.readRequest(body, r); why != nil {
-		return p, nil, why
-	}
-	r.decode()
-	if why := s.joinThread(r); why != nil {
-		return p, nil, why
-	}
-	m, ok := lookUpModel(r.modelName, s.opts.RetiredModels)
-	if !ok {
-		return p, nil, notFound("model: %s", r.modelName)
-	}
-	r.model = m
-	if why := r.checkModel(); why != nil {
-		return p, nil, why
-	}
-	if why := r.checkConversation(); why != nil {
-		return p, nil, why
-	}
-	for _, check := range []func() *Refusal{r.checkBlocks, r.checkCombinations, func() *Refusal { return s.checkFiles(r) }} {
-		if why := check(); why != nil {
-			return p, nil, why
-		}
-	}
-	if why := s.checkCompaction(r); why != nil {
-		return p, nil, why
-	}
-	p, changes, why := s.checkThinking(r)
-	if why != nil {
-		return p, nil, why
-	}
-	r.changes = changes
-	if why := r.checkMarks(); why != nil {
-		return p, nil, why
-	}
-	if why := r.checkMedia(); why != nil {
-		return p, nil, why
-	}
-	if why := r.checkSchemas(); why != nil {
-		return p, nil, why
-	}
-	if why := r.editContext(); why != nil {
-		return p, nil, why
-	}
-	positions := r.positions()
-	if n := len(positions); n > 0 {
-		tokens := positions[n-1].tokens
-		if tokens > m.ContextTokens {
-			return p, nil, refuse("prompt is too long: %d tokens > %d maximum", tokens, m.ContextTokens)
-		}
-		if m.retired && tokens+r.maxTokens > m.ContextTokens {
-			return p, nil, refuse("input length and `max_tokens` exceed context limit: %d + %d > %d, decrease input length or `max_tokens` and try again",
-				tokens, r.maxTokens, m.ContextTokens)
-		}
-	}
-	return p, positions, nil
 }
 
 // answerMessages answers a request to /v1/messages, of which r knows the account.
@@ -398,69 +268,5 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 		meter.spend(a.outTokens)
 	}
 	ex.Cost, _ = r.model.Cost(ex.Usage)
-	return nil
-}
-
-// newTurn makes what the model gets to see of a request.
-func (s *Server) newTurn(r *request, positions []position) *Turn {
-	t := &Turn{
-		Model: r.model.resolved, MaxTokens: r.maxTokens, Thinking: r.thinks(), Effort: r.effort(),
-		ToolChoice: r.toolChoice.Type, ForcedTool: r.toolChoice.Name, Format: r.outputConfig.Format, server: s,
-	}
-	if r.tools != nil {
-		t.Tools = r.tools.definitions
-	}
-	for i := range r.system {
-		if i > 0 {
-			t.System += "\n"
-		}
-		t.System += textOf(r.system[i].raw)
-	}
-	t.Seed = s.opts.Seed
-	for j := range r.messages[0].blocks {
-		t.Seed = mix(t.Seed, r.messages[0].blocks[j].digest.value)
-	}
-	from, at := r.lastCompaction()
-	t.Messages = make([]transport.Message, 0, len(r.messages)-from+1)
-	for _, m := range r.messages[from:] {
-		t.Messages = append(t.Messages, r.shown(m))
-	}
-	t.Messages[0].Content = t.Messages[0].Content[min(at, len(t.Messages[0].Content)):]
-	if n := len(positions); n > 0 {
-		t.PromptTokens = positions[n-1].tokens
-	}
-	return t
-}
-
-// serveCount answers count_tokens.
-func (s *Server) serveCount(w http.ResponseWriter, req *http.Request, account uint64, ex *Exchange) *Refusal {
-	r := &request{account: account, counting: true}
-	body, why := s.readBody(w, req, r)
-	if why != nil {
-		return why
-	}
-	_, positions, why := s.check(body, r)
-	ex.Model, ex.Messages = r.modelName, len(r.messages)
-	if why != nil {
-		return why
-	}
-	tokens := 0
-	if n := len(positions); n > 0 {
-		tokens = positions[n-1].tokens
-	}
-	type edited struct {
-		OriginalInputTokens int `json:"original_input_tokens"`
-	}
-	var original *edited
-	if r.applied != nil {
-		original = &edited{tokens}
-		for _, e := range r.applied {
-			original.OriginalInputTokens += e.ClearedInputTokens
-		}
-	}
-	writeJSON(w, struct {
-		InputTokens       int     `json:"input_tokens"`
-		ContextManagement *edited `json:"context_management,omitempty"`
-	}{tokens, original})
 	return nil
 }

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -177,35 +175,6 @@ func TestStreamedAndWholeAreTheSame(t *testing.T) {
 	}
 }
 
-func TestThinkingIsSigned(t *testing.T) {
-	reply := simulator.Do(simulator.Thinking("I should look it up"), simulator.Call("lookup", nil))
-	sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(echoAfter(reply))})
-	extra := lookupTool + `"thinking":{"type":"adaptive","display":"summarized"},`
-	first := ask(t, sim.URL(), request("claude-opus-5-5", extra, user("hi")))
-	if first.Content[0].Type() != "thinking" {
-		t.Fatalf("no thinking: %s", first.Raw())
-	}
-	turn := assistant(first)
-	result := fmt.Sprintf(`{"role":"user","content":[{"type":"tool_result","tool_use_id":%q,"content":"ok"}]}`, first.ToolCalls()[0].ID)
-	ask(t, sim.URL(), request("claude-opus-5-5", extra, user("hi"), turn, result))
-	const bound = "messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation."
-	const latest = "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified."
-	for name, c := range map[string]struct{ body, want string }{
-		"prefix edited":    {request("claude-opus-5-5", extra, user("hello"), turn, result), bound},
-		"system edited":    {request("claude-opus-5-5", extra+`"system":"x",`, user("hi"), turn, result), bound},
-		"text edited":      {request("claude-opus-5-5", extra, user("hi"), strings.Replace(turn, "I should", "I could", 1), result), latest},
-		"signature edited": {request("claude-opus-5-5", extra, user("hi"), strings.Replace(turn, `"signature":"`, `"signature":"A`, 1), result), "messages.1.content.0: Invalid `signature` in `thinking` block"},
-	} {
-		status, _, raw := post(t, sim.URL(), c.body)
-		if status != 400 || !strings.Contains(errorMessage(raw), c.want) {
-			t.Errorf("%s: %d %s", name, status, raw)
-		}
-	}
-	// With the same value in another spelling the signature holds.
-	spelled := strings.Replace(request("claude-opus-5-5", extra, user("hi"), turn, result), `"content":"hi"`, `"content" : [ {"text":"\u0068i","type":"text"} ]`, 1)
-	ask(t, sim.URL(), spelled)
-}
-
 func errorMessage(raw []byte) string {
 	var e struct {
 		Type  string
@@ -259,102 +228,8 @@ func TestToolResultsArePaired(t *testing.T) {
 	}
 }
 
-func TestCacheAccounting(t *testing.T) {
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	sim := simulator.StartTest(t, simulator.Options{Now: func() time.Time { return now }})
-	mark := `"cache_control":{"type":"ephemeral"}`
-	system := func(ttl string) string {
-		return `"system":[{"type":"text","text":"` + strings.Repeat("abcd", 1000) + `","cache_control":{"type":"ephemeral"` + ttl + `}}],`
-	}
-	long := strings.Repeat("wxyz", 500)
-	marked := `{"role":"user","content":[{"type":"text","text":"` + long + `",` + mark + `}]}`
-	plain := user(long)
-	check := func(name, body string, input, read, w5, w1h int64) {
-		t.Helper()
-		u := ask(t, sim.URL(), body).Usage
-		if u.InputTokens != input || u.CacheReadInputTokens != read || u.CacheCreation.Ephemeral5mInputTokens != w5 ||
-			u.CacheCreation.Ephemeral1hInputTokens != w1h || u.CacheCreationInputTokens != w5+w1h {
-			t.Errorf("%s: %+v", name, u)
-		}
-	}
-	const m = "claude-opus-5-5"
-	check("first write", request(m, system(""), user("hi")), 1, 0, 1000, 0)
-	check("read", request(m, system(""), user("hi")), 1, 1000, 0, 0)
-	check("extended", request(m, system(""), marked), 0, 1000, 500, 0)
-	check("mark moved", request(m, system(""), plain, marked), 0, 1500, 500, 0)
-	now = now.Add(4 * time.Minute)
-	check("refreshed", request(m, system(""), user("hi")), 1, 1000, 0, 0)
-	now = now.Add(4 * time.Minute)
-	check("kept by the read, the rest expired", request(m, system(""), plain, marked), 0, 1000, 1000, 0)
-	now = now.Add(10 * time.Minute)
-	check("expired", request(m, system(`,"ttl":"1h"`), plain, marked), 0, 0, 1000, 1000)
-	now = now.Add(50 * time.Minute)
-	check("1h lives", request(m, system(`,"ttl":"1h"`), plain, marked), 0, 1000, 1000, 0)
-	check("other model", request("claude-opus-5", system(""), user("hi")), 1, 0, 1000, 0)
-	check("too short", request("claude-opus-4-7", system(""), user("hi")), 1001, 0, 0, 0)
-	check("automatic, too short", request(m, `"cache_control":{"type":"ephemeral"},`, plain), 500, 0, 0, 0)
-	check("automatic", request(m, `"cache_control":{"type":"ephemeral"},`, plain, plain), 0, 0, 1000, 0)
-}
-
-func TestLookback(t *testing.T) {
-	block := func(i int, mark bool) string {
-		cc := ""
-		if mark {
-			cc = `,"cache_control":{"type":"ephemeral"}`
-		}
-		return fmt.Sprintf(`{"type":"text","text":"%s %03d"%s}`, strings.Repeat("abcd", 600), i, cc)
-	}
-	body := func(n int) string {
-		var blocks []string
-		for i := range n {
-			blocks = append(blocks, block(i, i == n-1))
-		}
-		return request("claude-opus-5-5", "", `{"role":"user","content":[`+strings.Join(blocks, ",")+`]}`)
-	}
-	for _, c := range []struct {
-		gap  int
-		hits bool
-	}{{19, true}, {20, false}} {
-		sim := simulator.StartTest(t, simulator.Options{})
-		ask(t, sim.URL(), body(5))
-		if u := ask(t, sim.URL(), body(5+c.gap)).Usage; u.CacheReadInputTokens > 0 != c.hits {
-			t.Errorf("%d blocks later: %+v", c.gap, u)
-		}
-	}
-}
-
 // Under the looser reading of the rule, a run of calls or results is one position.
-func TestLookbackReadings(t *testing.T) {
-	calls := many(25, func(i int) string { return fmt.Sprintf(`{"type":"tool_use","id":"t%d","name":"f","input":{}}`, i) })
-	results := func(mark string) string {
-		return many(24, func(i int) string { return fmt.Sprintf(`{"type":"tool_result","tool_use_id":"t%d"},`, i) }) +
-			`{"type":"tool_result","tool_use_id":"t24"` + mark + `}`
-	}
-	const mark = `,"cache_control":{"type":"ephemeral"}`
-	long := strings.Repeat("abcd", 1000)
-	for rule, hits := range map[simulator.LookbackRule]bool{simulator.LookbackBlocks: false, simulator.LookbackRuns: true} {
-		sim := simulator.StartTest(t, simulator.Options{Lookback: rule})
-		ask(t, sim.URL(), request("claude-opus-5", "", says("user", `{"type":"text","text":"`+long+`"`+mark+`}`)))
-		u := ask(t, sim.URL(), request("claude-opus-5", "", user(long), says("assistant", calls), says("user", strings.ReplaceAll(results(mark), ",,", ",")))).Usage
-		if u.CacheReadInputTokens > 0 != hits {
-			t.Errorf("rule %d: %+v", rule, u)
-		}
-	}
-}
-
 // What is newer can't be read by an older model: it is dropped and told of.
-func TestThinkingOfANewerModel(t *testing.T) {
-	sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(echoAfter(simulator.Do(simulator.Thinking("hm"), simulator.Text("Noted."))))})
-	first := ask(t, sim.URL(), request("claude-opus-5-5", "", user("hi")))
-	beta := []string{"anthropic-beta", "thinking-binding-controls-2026-08-01"}
-	for model, want := range map[string]string{"claude-opus-4-8": "model_binding_mismatch", "claude-fable-5-1": `"input_transformations":[]`} {
-		resp := ask(t, sim.URL(), request(model, "", user("hi"), assistant(first), user("more")), beta...)
-		if !strings.Contains(string(resp.Raw()), want) {
-			t.Errorf("%s: %s", model, resp.Raw())
-		}
-	}
-}
-
 func TestWebToolsAndPause(t *testing.T) {
 	pages := fstest.MapFS{
 		"go/gc.html": {Data: []byte("<html><head><title>The garbage collector</title></head><body><p>Go's collector is concurrent.</p></body></html>")},
@@ -437,92 +312,5 @@ func TestLoopFinishes(t *testing.T) {
 }
 
 // TestThinkingRules are rows 69 and 72 to 75 of the reference's table.
-func TestThinkingRules(t *testing.T) {
-	model := simulator.ModelFunc(echoAfter(simulator.Do(simulator.Thinking("one"), simulator.Thinking("two"), simulator.Text("Look."), simulator.Call("lookup", nil))))
-	sim := simulator.StartTest(t, simulator.Options{Model: model})
-	extra := lookupTool + `"thinking":{"type":"adaptive","display":"summarized"},`
-	for _, m := range []string{"claude-opus-5", "claude-opus-5-5"} {
-		first := ask(t, sim.URL(), request(m, extra, user("hi")))
-		result := fmt.Sprintf(`{"role":"user","content":[{"type":"tool_result","tool_use_id":%q}]}`, first.ToolCalls()[0].ID)
-		turn := func(keep ...int) string {
-			var blocks []string
-			for _, i := range keep {
-				blocks = append(blocks, string(first.Content[i].Raw()))
-			}
-			return says("assistant", strings.Join(blocks, ","))
-		}
-		modified := "messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified."
-		for name, c := range map[string]struct{ body, want string }{
-			"all":             {request(m, extra, user("hi"), turn(0, 1, 2, 3), result), ""},
-			"none":            {request(m, extra, user("hi"), turn(2, 3), result), ""},
-			"first dropped":   {request(m, extra, user("hi"), turn(1, 2, 3), result), modified},
-			"second dropped":  {request(m, extra, user("hi"), turn(0, 2, 3), result), modified},
-			"swapped":         {request(m, extra, user("hi"), turn(1, 0, 2, 3), result), "messages.1.content."},
-			"ends in thought": {request(m, extra, user("hi"), turn(0, 1)), "messages.1: The final block in an assistant message cannot be `thinking`."},
-		} {
-			status, _, raw := post(t, sim.URL(), c.body)
-			if c.want == "" && status != 200 || c.want != "" && (status != 400 || !strings.HasPrefix(errorMessage(raw), c.want)) {
-				t.Errorf("%s, %s: %d %s", m, name, status, raw)
-			}
-		}
-	}
-	first := ask(t, sim.URL(), request("claude-haiku-4-5", lookupTool+`"thinking":{"type":"enabled","budget_tokens":1024},`, user("hi")))
-	block := string(first.Content[0].Raw()) + "," + string(first.Content[1].Raw())
-	late := says("assistant", `{"type":"text","text":"x"},`+block+`,{"type":"text","text":"y"}`)
-	for name, c := range map[string]struct{ body, want string }{
-		"not first": {request("claude-haiku-4-5", `"thinking":{"type":"enabled","budget_tokens":1024},`, user("hi"), late, user("on")), "messages.1.content.0: If an assistant message contains any thinking blocks, the first block must be"},
-		"off":       {request("claude-haiku-4-5", `"thinking":{"type":"disabled"},`, user("hi"), says("assistant", block+`,{"type":"text","text":"y"}`)), "messages.1.content.0: When thinking is disabled, an `assistant` message in the final position cannot contain `thinking`."},
-	} {
-		if status, _, raw := post(t, sim.URL(), c.body); status != 400 || !strings.HasPrefix(errorMessage(raw), c.want) {
-			t.Errorf("%s: %d %s", name, status, raw)
-		}
-	}
-}
-
-func TestPrefixMismatchIsDroppedIfAsked(t *testing.T) {
-	reply := simulator.Do(simulator.Thinking("hm"), simulator.Text("Noted."))
-	run := func(opts simulator.Options, extra string, header ...string) (int, []byte) {
-		opts.Model = simulator.ModelFunc(echoAfter(reply))
-		sim := simulator.StartTest(t, opts)
-		first := ask(t, sim.URL(), request("claude-opus-5-5", "", user("hi")))
-		status, _, raw := post(t, sim.URL(), request("claude-opus-5-5", extra, user("HI"), assistant(first), user("more")), header...)
-		return status, raw
-	}
-	const binding = `"thinking":{"type":"adaptive","block_binding":{"prefix_mismatch_behavior":"drop_block"}},`
-	beta := []string{"anthropic-beta", "thinking-binding-controls-2026-08-01"}
-	if status, raw := run(simulator.Options{}, binding, beta...); status != 200 ||
-		!strings.Contains(string(raw), `"input_transformations":[{"type":"thinking_dropped","path":"messages.1.content.0","reason":"prefix_binding_mismatch"}]`) {
-		t.Errorf("%d %s", status, raw)
-	}
-	if status, raw := run(simulator.Options{OldAccount: true}, "", beta...); status != 200 || !strings.Contains(string(raw), `"thinking_mismatch_allowed"`) {
-		t.Errorf("old account: %d %s", status, raw)
-	}
-	if status, raw := run(simulator.Options{}, ""); status != 400 || !strings.Contains(errorMessage(raw), "That setting requires the `thinking-binding-controls-2026-08-01` value") {
-		t.Errorf("new account: %d %s", status, raw)
-	}
-}
-
 // FuzzServer holds that no body makes the simulator panic or answer with
 // something that isn't a message or an error.
-func FuzzServer(f *testing.F) {
-	for _, c := range refusals {
-		if len(c.content)+len(c.extra) < 2000 {
-			f.Add(fmt.Sprintf(`{"model":"claude-opus-5","max_tokens":100,%s"messages":[%s]}`, c.extra, c.content))
-		}
-	}
-	server := simulator.New(simulator.Options{Model: simulator.Chatty{}})
-	f.Fuzz(func(t *testing.T, body string) {
-		req := httptest.NewRequest("POST", "/v1/messages", strings.NewReader(body))
-		req.Header.Set("x-api-key", "test")
-		req.Header.Set("anthropic-version", "2023-06-01")
-		w := httptest.NewRecorder()
-		server.ServeHTTP(w, req)
-		if w.Code == 200 && strings.HasPrefix(w.Header().Get("content-type"), "text/event-stream") {
-			return
-		}
-		var v struct{ Type string }
-		if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil || v.Type != "message" && v.Type != "error" {
-			t.Errorf("%d %s", w.Code, w.Body)
-		}
-	})
-}

@@ -1,0 +1,61 @@
+package simulator
+
+// check parses and validates a body. What it returns is ready to be answered.
+func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
+	var p prefix
+	if why := s.readRequest(body, r); why != nil {
+		return p, nil, why
+	}
+	r.decode()
+	if why := s.joinThread(r); why != nil {
+		return p, nil, why
+	}
+	m, ok := lookUpModel(r.modelName, s.opts.RetiredModels)
+	if !ok {
+		return p, nil, notFound("model: %s", r.modelName)
+	}
+	r.model = m
+	if why := r.checkModel(); why != nil {
+		return p, nil, why
+	}
+	if why := r.checkConversation(); why != nil {
+		return p, nil, why
+	}
+	for _, check := range []func() *Refusal{r.checkBlocks, r.checkCombinations, func() *Refusal { return s.checkFiles(r) }} {
+		if why := check(); why != nil {
+			return p, nil, why
+		}
+	}
+	if why := s.checkCompaction(r); why != nil {
+		return p, nil, why
+	}
+	p, changes, why := s.checkThinking(r)
+	if why != nil {
+		return p, nil, why
+	}
+	r.changes = changes
+	if why := r.checkMarks(); why != nil {
+		return p, nil, why
+	}
+	if why := r.checkMedia(); why != nil {
+		return p, nil, why
+	}
+	if why := r.checkSchemas(); why != nil {
+		return p, nil, why
+	}
+	if why := r.editContext(); why != nil {
+		return p, nil, why
+	}
+	positions := r.positions()
+	if n := len(positions); n > 0 {
+		tokens := positions[n-1].tokens
+		if tokens > m.ContextTokens {
+			return p, nil, refuse("prompt is too long: %d tokens > %d maximum", tokens, m.ContextTokens)
+		}
+		if m.retired && tokens+r.maxTokens > m.ContextTokens {
+			return p, nil, refuse("input length and `max_tokens` exceed context limit: %d + %d > %d, decrease input length or `max_tokens` and try again",
+				tokens, r.maxTokens, m.ContextTokens)
+		}
+	}
+	return p, positions, nil
+}
