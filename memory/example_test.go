@@ -1,31 +1,55 @@
 package memory_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A log keeps what was said; a fork goes its own way from there, and shares
-// what lies before.
-func Example() {
+// A session is exported as JSON Lines.
+func ExampleExport() {
 	ctx := context.Background()
-	l := memory.NewLog()
-	say := func(l *memory.Log, text string) {
-		if err := l.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}); err != nil {
+	store := new(memory.RAM)
+	session, err := memory.Create(store, "ann-1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := session.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Hello.")}); err != nil {
+		log.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := memory.Export(ctx, store, "ann-1", &out); err != nil {
+		log.Fatal(err)
+	}
+	info, err := memory.Import(ctx, store, &out, "copy")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for r, err := range store.Load(ctx, info.ID, 0) {
+		if err != nil {
 			log.Fatal(err)
 		}
+		fmt.Println(r.Kind, r.Message.Text())
 	}
-	say(l, "Name a mollusc.")
-	f := l.Fork()
-	say(f, "One with a shell, please.")
+	// Output: input Hello.
+}
 
-	fmt.Println(len(l.Messages()), len(f.Messages()))
-	fmt.Println(string(f.Messages()[1].AppendJSON(nil)))
-	// Output:
-	// 1 2
-	// {"role":"user","content":[{"type":"text","text":"One with a shell, please."}]}
+// A log gives the messages of the next request.
+func ExampleLog() {
+	session := memory.NewLog()
+	err := session.Append(context.Background(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("Hello.")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var request strings.Builder
+	for _, m := range session.Messages() {
+		request.Write(m.AppendJSON(nil))
+	}
+	fmt.Println(request.String())
+	// Output: {"role":"user","content":[{"type":"text","text":"Hello."}]}
 }
