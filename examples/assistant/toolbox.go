@@ -1,12 +1,9 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
@@ -55,9 +52,7 @@ func openToolbox(opts options, show *terminal.Printer) (_ *toolbox, err error) {
 	}
 	b.closers = append(b.closers, root.Close)
 
-	b.tools = append(b.tools, calc.New(calc.Options{}),
-		tools.Func("search_words", "Searches the text files of the folder for words, in no order. Returns the best passages as path:line: text.",
-			search{opts.dir}.do, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}))
+	b.tools = append(b.tools, calc.New(calc.Options{}), corpus.Tool("search_words", opts.dir))
 	b.tools = append(b.tools, files.Tools(folder, files.Options{})...)
 	b.tools = append(b.tools, notes.New(root, notes.Options{}).Tool(), fetch.New(fetch.Options{}).Tool())
 
@@ -98,41 +93,4 @@ func (b *toolbox) policy(opts options, always []policy.Rule) policy.Options {
 		o.Default = policy.Allow
 	}
 	return o
-}
-
-// search is the tool search_words: a full text search over a folder.
-type search struct{ dir string }
-
-type searchInput struct {
-	Query string `json:"query" jsonschema_description:"Words that the text you look for would use"`
-	Limit int    `json:"limit,omitempty" jsonschema_description:"How many passages to return; 6 if left out" jsonschema:"minimum=1,maximum=20"`
-}
-
-// do makes the index anew each time: the files may have changed since.
-func (s search) do(ctx context.Context, in searchInput) (_ string, err error) {
-	c, err := corpus.Open(s.dir)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	if in.Limit == 0 {
-		in.Limit = 6
-	}
-	found, err := c.Search(ctx, in.Query, "", in.Limit)
-	if err != nil {
-		return "", err
-	}
-	var words []string
-	for _, w := range found.Words {
-		words = append(words, fmt.Sprintf("%s %d", w.Word, w.Passages))
-	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "Passages that hold each word: %s.\n", strings.Join(words, ", "))
-	for _, hit := range found.Hits {
-		out.WriteByte('\n')
-		for _, line := range hit.Lines {
-			fmt.Fprintf(&out, "%s:%d: %s\n", hit.Path, line.Number, line.Text)
-		}
-	}
-	return out.String(), nil
 }

@@ -62,19 +62,7 @@ func (l library) search(ctx context.Context, in searchInput) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	var counts []string
-	for _, w := range found.Words {
-		counts = append(counts, fmt.Sprintf("%s %d", w.Word, w.Passages))
-	}
-	fmt.Fprintf(&b, "Passages that hold each word: %s.\n", strings.Join(counts, ", "))
-	for _, h := range found.Hits {
-		b.WriteByte('\n')
-		for _, line := range h.Lines {
-			fmt.Fprintf(&b, "%s:%d: %s\n", h.Path, line.Number, line.Text)
-		}
-	}
-	return b.String(), nil
+	return found.String(), nil
 }
 
 type readInput struct {

@@ -1,0 +1,56 @@
+package corpus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/whorl-go/whorl/tools"
+)
+
+type toolInput struct {
+	Query string `json:"query" jsonschema_description:"Words that the text you look for would use"`
+	Limit int    `json:"limit,omitempty" jsonschema_description:"How many passages to return; 6 if left out" jsonschema:"minimum=1,maximum=20"`
+}
+
+// Tool is a search of the folder dir for a model. The index is made anew for
+// each call, as the files may have changed: it suits folders of some thousand
+// files, where that takes less than a second.
+func Tool(name, dir string) *tools.FuncTool {
+	search := func(ctx context.Context, in toolInput) (_ string, err error) {
+		c, err := Open(dir)
+		if err != nil {
+			return "", err
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+		if in.Limit == 0 {
+			in.Limit = 6
+		}
+		found, err := c.Search(ctx, in.Query, "", in.Limit)
+		if err != nil {
+			return "", err
+		}
+		return found.String(), nil
+	}
+	return tools.Func(name, "Searches the text files of the folder for words, in no order. Returns the best passages as path:line: text.",
+		search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+}
+
+// String is what a model is shown of a search: how rare each word is, and the
+// passages as path:line: text, the best first.
+func (f Found) String() string {
+	var words []string
+	for _, w := range f.Words {
+		words = append(words, fmt.Sprintf("%s %d", w.Word, w.Passages))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "Passages that hold each word: %s.\n", strings.Join(words, ", "))
+	for _, hit := range f.Hits {
+		out.WriteByte('\n')
+		for _, line := range hit.Lines {
+			fmt.Fprintf(&out, "%s:%d: %s\n", hit.Path, line.Number, line.Text)
+		}
+	}
+	return out.String()
+}
