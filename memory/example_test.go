@@ -5,11 +5,31 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
+
+// A log keeps what was said; a fork goes its own way from there, and shares
+// what lies before.
+func Example() {
+	ctx := context.Background()
+	l := memory.NewLog()
+	say := func(l *memory.Log, text string) {
+		if err := l.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	say(l, "Name a mollusc.")
+	f := l.Fork()
+	say(f, "One with a shell, please.")
+
+	fmt.Println(len(l.Messages()), len(f.Messages()))
+	fmt.Println(string(f.Messages()[1].AppendJSON(nil)))
+	// Output:
+	// 1 2
+	// {"role":"user","content":[{"type":"text","text":"One with a shell, please."}]}
+}
 
 // A session is exported as JSON Lines.
 func ExampleExport() {
@@ -37,19 +57,4 @@ func ExampleExport() {
 		fmt.Println(r.Kind, r.Message.Text())
 	}
 	// Output: input Hello.
-}
-
-// A log gives the messages of the next request.
-func ExampleLog() {
-	session := memory.NewLog()
-	err := session.Append(context.Background(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("Hello.")})
-	if err != nil {
-		log.Fatal(err)
-	}
-	var request strings.Builder
-	for _, m := range session.Messages() {
-		request.Write(m.AppendJSON(nil))
-	}
-	fmt.Println(request.String())
-	// Output: {"role":"user","content":[{"type":"text","text":"Hello."}]}
 }
