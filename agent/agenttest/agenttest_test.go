@@ -85,17 +85,18 @@ func TestWhatBrokeThePrefixIsNamed(t *testing.T) {
 		return o
 	}
 	tests := []struct {
-		name string
-		then agent.Options
-		want string
+		name   string
+		then   agent.Options
+		want   string
+		reason string // the service's own
 	}{
-		{"a description", other(func(o *agent.Options) { o.Tools = []tools.Tool{lookup("Looks something else up.")} }), `tools[0] "lookup": description changed`},
+		{"a description", other(func(o *agent.Options) { o.Tools = []tools.Tool{lookup("Looks something else up.")} }), `tools[0] "lookup": description changed`, "tools_changed"},
 		{"one tool more", other(func(o *agent.Options) {
 			o.Tools = append(o.Tools, tools.Func("more", "More.", func(context.Context, query) (string, error) { return "", nil }))
-		}), `tools[1] "more": added`},
-		{"the system prompt", other(func(o *agent.Options) { o.System += "It is noon." }), `system[0]: text changed at byte 52`},
-		{"the effort", other(func(o *agent.Options) { o.Effort = "low" }), `output_config: {"effort":"low"}, was none`},
-		{"the model", other(func(o *agent.Options) { o.Model = "claude-opus-4-8" }), `model: claude-opus-4-8, was claude-opus-5`},
+		}), `tools[1] "more": added`, "tools_changed"},
+		{"the system prompt", other(func(o *agent.Options) { o.System += "It is noon." }), `system[0]: text changed at byte 52`, "system_changed"},
+		{"the effort", other(func(o *agent.Options) { o.Effort = "low" }), `output_config: {"effort":"low"}, was none`, ""},
+		{"the model", other(func(o *agent.Options) { o.Model = "claude-opus-4-8" }), `model: claude-opus-4-8, was claude-opus-5`, "model_changed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,6 +113,12 @@ func TestWhatBrokeThePrefixIsNamed(t *testing.T) {
 			for _, want := range []string{" tokens written again, $0."} {
 				if !strings.Contains(c.errors[0], want) {
 					t.Errorf("%q lacks %q", c.errors[0], want)
+				}
+			}
+			if tt.reason != "" {
+				xs := rec.Exchanges()
+				if m := agent.MissBetween(xs[6].Response, xs[7].Response, 0); m == nil || m.Reason != tt.reason {
+					t.Errorf("the service's reason: %+v, want %s", m, tt.reason)
 				}
 			}
 			var d catcher
