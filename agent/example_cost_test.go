@@ -1,0 +1,149 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/agenttest"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// A budget is shared by all runs of an agent, and by the sub-agents they call.
+func ExampleBudget() {
+	client, done := offline(simulator.Say("The answer is long."))
+	defer done()
+
+	// region budget
+	budget := &agent.Budget{
+		USD:     0.50,
+		WriteUp: "The budget is used up. Answer with what you have found.",
+	}
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Budget: budget})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(context.Background(), "Find it out.").Result()
+	if short := new(agent.BudgetError); errors.As(err, &short) {
+		fmt.Println("stopped:", short) // res.Text is what the model wrote up
+	} else if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.Text, budget.Spent().Cost.Known)
+	// endregion
+	// Output: The answer is long. true
+}
+
+// What changes from step to step goes behind all that was sent.
+func ExampleOptions_reminder() {
+	client, done := offline(simulator.Say("Good evening."))
+	defer done()
+	ctx := context.Background()
+
+	// region reminder
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5",
+		System: "You are a concierge.", // the same for everybody, all day
+		Reminder: func(_ context.Context, s agent.Status) string {
+			return "It is 18:04, and you have taken " + fmt.Sprint(s.Steps) + " steps."
+		},
+	})
+	// endregion
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(ctx, "Hello!").Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", res.Log.Messages()[1].AppendJSON(nil))
+	// Output: {"role":"system","content":[{"type":"text","text":"It is 18:04, and you have taken 0 steps."}],"clear_at":"next_user_message"}
+}
+
+// Branches of one conversation run side by side.
+func ExampleAgent_FanOut() {
+	client, done := offline(simulator.Say("I have read it."), simulator.Say("Yes."), simulator.Say("Yes."))
+	defer done()
+	ctx := context.Background()
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Limits: agent.Limits{Parallel: 1}})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// region fanout
+	read, err := a.Run(ctx, "Read this contract: …").Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+	branches := a.FanOut(ctx, read.Log,
+		transport.UserText("Can it be ended early?"),
+		transport.UserText("Who is liable?"),
+	)
+	for _, b := range branches {
+		fmt.Println(b.Result.Text, b.Err)
+	}
+	// endregion
+	// Output:
+	// Yes. <nil>
+	// Yes. <nil>
+}
+
+// Long conversations: summaries where they pay, and big results kept outside.
+func ExampleCompaction() {
+	client, done := offline(simulator.Say("Done."))
+	defer done()
+	var dump tools.Tool = tools.Func("dump", "Dumps.", func(context.Context, struct{}) (string, error) { return strings.Repeat("x", 1e6), nil })
+
+	// region long
+	opus, _ := transport.LookupModel("claude-opus-5-5")
+	a, err := agent.New(agent.Options{
+		Client: client, Model: opus.ID, Tools: []tools.Tool{dump},
+		Spill:      &agent.Spill{},      // results over 16 KB: a preview, and read_result
+		Compaction: &agent.Compaction{}, // prompts over 150,000 tokens, if it pays
+		// Or let the service clear old results:
+		// Template: transport.Request{ContextManagement: agent.Editing{}.For(opus)},
+	})
+	// endregion
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(context.Background(), "Go.").Result()
+	fmt.Println(res.Text, err)
+	// Output: Done. <nil>
+}
+
+// TestSupport is the test that the guide to caching shows.
+func TestSupport(t *testing.T) {
+	client, done := offline(simulator.Say("Hello."), simulator.Say("Bye."))
+	defer done()
+	supportAgent := func() (*agent.Agent, error) {
+		return agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", System: strings.Repeat("Be kind. ", 600)})
+	}
+
+	// region test
+	a, err := supportAgent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.NewLog()
+	for _, said := range []string{"Hello!", "Goodbye!"} {
+		if _, err := a.Continue(t.Context(), log, transport.UserText(said)).Result(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchanges, err := agenttest.FromLog(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agenttest.PrefixStable(t, exchanges)
+	agenttest.CacheReadAtLeast(t, exchanges, 0.95)
+	agenttest.CostUnder(t, exchanges, 0.02)
+	// endregion
+}
