@@ -67,11 +67,6 @@ func TestBreakpoints(t *testing.T) {
 	system := transport.Breakpoint{Part: transport.PartSystem, Index: 0}
 	loop := []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}
 	strips := transport.Model{KeepsThinking: transport.Unsupported}
-	var chat []transport.Message // of many steps, without tools
-	for range 20 {
-		chat = append(chat, user(txt), model(txt))
-	}
-	chat = append(chat, user(txt))
 	tests := []struct {
 		name string
 		p    prompt
