@@ -45,8 +45,9 @@ type Options struct {
 	// 0 means 4, a negative number none.
 	MaxRetries int
 	// RetryBudget is how many retries all requests of the Client together may make in
-	// a burst; it fills up again with each success, and within a minute. 0 means 100, a
-	// negative number no limit.
+	// a burst. Further ones wait their turn, up to MaxRetryDelay: the budget fills up
+	// within a minute, and faster as requests succeed. 0 means 100, a negative number
+	// no limit.
 	RetryBudget int
 	// MaxRestarts is how often a response that broke off after some of it had been
 	// delivered may be begun anew, besides MaxRetries. The consumer of the events must

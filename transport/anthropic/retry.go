@@ -34,12 +34,12 @@ func (c *Client) retry(ctx context.Context, err error, attempts int) (time.Durat
 	if attempts > c.maxRetries || ctx.Err() != nil || !passes(err) {
 		return 0, false
 	}
-	return c.pauseAfter(err, attempts)
+	return c.pauseAfter(ctx, err, attempts)
 }
 
-// pauseAfter returns the pause before the next attempt, if the budget has one.
-func (c *Client) pauseAfter(err error, attempts int) (time.Duration, bool) {
-	if c.budget != nil && !c.budget.take() {
+// pauseAfter returns the pause before the next attempt, once the budget has one.
+func (c *Client) pauseAfter(ctx context.Context, err error, attempts int) (time.Duration, bool) {
+	if !c.budget.await(ctx, c.maxRetryDelay) {
 		return 0, false
 	}
 	var refused *transport.Error

@@ -131,7 +131,7 @@ func (x *exchange) again(ctx context.Context, err error) (time.Duration, bool) {
 		return 0, false
 	}
 	x.restarts++
-	return x.client.pauseAfter(err, x.restarts)
+	return x.client.pauseAfter(ctx, err, x.restarts)
 }
 
 // attempt sends the request once and yields what comes. It returns nil after a
@@ -193,9 +193,7 @@ func (x *exchange) pass(ev transport.Event) bool {
 	}
 	if ev.Type == transport.EventMessageStop {
 		x.client.pacer.learn(x.model, nil, &ev.Response.Usage)
-		if x.client.budget != nil {
-			x.client.budget.success()
-		}
+		x.client.budget.success()
 	}
 	x.shown = true
 	x.stopped = !x.yield(ev, nil)
