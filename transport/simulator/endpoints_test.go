@@ -19,27 +19,10 @@ import (
 // do sends a request of any kind and decodes the answer.
 func do(t *testing.T, method, url string, body io.Reader, header ...string) (int, map[string]any, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, url, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("x-api-key", "test")
-	req.Header.Set("anthropic-version", "2023-06-01")
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	status, _, raw := send(t, method, url, body, header...)
 	var v map[string]any
 	json.Unmarshal(raw, &v)
-	return resp.StatusCode, v, string(raw)
+	return status, v, string(raw)
 }
 
 func TestModelsAndCounting(t *testing.T) {
@@ -237,6 +220,7 @@ func TestFaults(t *testing.T) {
 		{"content-type=text/html", whole, 200, "<html>", false},
 		{"stall=1ms;after=2", streamed, 200, "message_stop", false},
 		{"drip=1us", streamed, 200, "message_stop", false},
+		{"strange", streamed, 200, "event: simulator_event", false},
 		{"no-such-fault", whole, 400, "no fault is called", false},
 	} {
 		req, _ := http.NewRequest("POST", sim.URL()+"/v1/messages", strings.NewReader(c.body))

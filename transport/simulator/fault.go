@@ -38,6 +38,10 @@ type Fault struct {
 	Truncate  bool // cut the last tool input in the middle, with max_tokens
 	Duplicate bool // send the message_start and the pings twice
 	NoStop    bool // leave out message_stop, and end the stream in good order
+	// Strange adds what a client must bear although it doesn't know it: events,
+	// deltas and comments of its own making, two message_deltas, and a retry-after
+	// on a 200 (reference §1.4, §5.7).
+	Strange bool
 	// ContentType is sent in place of the right one; the body is a page of HTML.
 	ContentType string
 }
@@ -45,7 +49,7 @@ type Fault struct {
 // ParseFault reads a fault as the header and the command line spell it: parts
 // joined by ";", each a name or a name=value. The names: status=529, after=3
 // (events), retry-after=2s, reset, cut=1200 (bytes), stall=5s, drip=10ms, empty,
-// truncate, duplicate, no-stop, content-type=text/html. "none" is no fault.
+// truncate, duplicate, no-stop, strange, content-type=text/html. "none" is no fault.
 func ParseFault(text string) (Fault, error) {
 	var f Fault
 	for part := range strings.SplitSeq(text, ";") {
@@ -75,6 +79,8 @@ func ParseFault(text string) (Fault, error) {
 			f.Duplicate = true
 		case "no-stop":
 			f.NoStop = true
+		case "strange":
+			f.Strange = true
 		case "content-type":
 			f.ContentType = value
 		default:
@@ -106,6 +112,7 @@ func (f Fault) String() string {
 	add(f.Truncate, "truncate")
 	add(f.Duplicate, "duplicate")
 	add(f.NoStop, "no-stop")
+	add(f.Strange, "strange")
 	add(f.ContentType != "", "content-type=%s", f.ContentType)
 	if parts == nil {
 		return "none"
@@ -148,7 +155,7 @@ func (s *Server) someFault(n uint64) Fault {
 	if rng.Float64() >= s.opts.FaultRate {
 		return Fault{}
 	}
-	switch rng.IntN(10) {
+	switch rng.IntN(11) {
 	case 0:
 		return Fault{Status: http.StatusTooManyRequests, RetryAfter: 20 * time.Millisecond}
 	case 1:
@@ -167,6 +174,8 @@ func (s *Server) someFault(n uint64) Fault {
 		return Fault{Stall: time.Duration(rng.IntN(20)) * time.Millisecond, AfterEvents: 1 + rng.IntN(4)}
 	case 8:
 		return Fault{Drip: time.Millisecond}
+	case 9:
+		return Fault{Strange: true}
 	}
 	return Fault{CutAfter: 1 + rng.IntN(1500)}
 }

@@ -250,6 +250,9 @@ func (s *stream) event(name string, parts ...[]byte) {
 	if s.fault.NoStop && name == transport.EventMessageStop {
 		return
 	}
+	if s.fault.Strange {
+		s.strange(name)
+	}
 	s.append(name, parts...)
 	if s.fault.Duplicate && (name == transport.EventMessageStart || name == transport.EventPing) {
 		s.append(name, parts...)
@@ -257,6 +260,19 @@ func (s *stream) event(name string, parts ...[]byte) {
 	for len(s.buf) >= s.next {
 		s.write(s.next)
 		s.next = 64 + s.rng.IntN(4000)
+	}
+}
+
+// strange sends what nobody knows in front of an event of that name.
+func (s *stream) strange(name string) {
+	switch name {
+	case transport.EventContentBlockStart:
+		s.buf = append(s.buf, ": a comment\n\n"...)
+		s.append("simulator_event", []byte(`{"type":"simulator_event","content":{"index":0}}`))
+	case transport.EventContentBlockStop:
+		s.append(transport.EventContentBlockDelta, fmt.Appendf(nil, `{"type":"content_block_delta","index":%d,"delta":{"type":"simulator_delta","value":[1]}}`, s.index))
+	case transport.EventMessageDelta:
+		s.append(transport.EventMessageDelta, []byte(`{"type":"message_delta","delta":{},"usage":{"output_tokens":1}}`))
 	}
 }
 
@@ -290,6 +306,9 @@ func (s *stream) begin(a *answer) {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
+	if s.fault.Strange {
+		h.Set("Retry-After", "30")
+	}
 	b := a.appendHead([]byte(`{"type":"message_start","message":`))
 	b = append(b, `],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":`...)
 	b = append(b, a.usageJSON(false)...)

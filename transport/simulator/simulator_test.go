@@ -16,10 +16,11 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
-// post sends a body and returns the status, the headers and the answer.
-func post(t testing.TB, url, body string, header ...string) (int, http.Header, []byte) {
+// send sends a request of any kind and returns the status, the headers and the
+// answer.
+func send(t testing.TB, method, url string, body io.Reader, header ...string) (int, http.Header, []byte) {
 	t.Helper()
-	req, err := http.NewRequest("POST", url+"/v1/messages", strings.NewReader(body))
+	req, err := http.NewRequest(method, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,6 +39,12 @@ func post(t testing.TB, url, body string, header ...string) (int, http.Header, [
 		t.Fatal(err)
 	}
 	return resp.StatusCode, resp.Header, raw
+}
+
+// post sends a body to /v1/messages.
+func post(t testing.TB, url, body string, header ...string) (int, http.Header, []byte) {
+	t.Helper()
+	return send(t, "POST", url+"/v1/messages", strings.NewReader(body), header...)
 }
 
 // ask posts a body that has to be accepted.

@@ -210,7 +210,7 @@ func (s str) check(c *checker, path string, v []byte) {
 		c.fail(path, "String should have at least %s", count(s.min, "character"))
 	case s.max > 0 && n > s.max:
 		c.fail(path, "String should have at most %s", count(s.max, "character"))
-	case s.pattern != "" && !compiled(s.pattern).MatchString(text):
+	case s.pattern != "" && !patterns[s.pattern].MatchString(text):
 		c.fail(path, "String should match pattern '%s'", s.pattern)
 	}
 }
@@ -222,13 +222,16 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-var patterns = map[string]*regexp.Regexp{}
+// unicodeEscape is how the document spells a character that Go spells \x{2028}.
+var unicodeEscape = regexp.MustCompile(`\\u([0-9a-fA-F]{4})`)
 
-func compiled(pattern string) *regexp.Regexp {
-	if re := patterns[pattern]; re != nil {
-		return re
+// compileAll compiles the patterns of the tables.
+func compileAll(list ...string) map[string]*regexp.Regexp {
+	m := make(map[string]*regexp.Regexp, len(list))
+	for _, p := range list {
+		m[p] = regexp.MustCompile(unicodeEscape.ReplaceAllString(p, `\x{$1}`))
 	}
-	return regexp.MustCompile(pattern)
+	return m
 }
 
 // integer and number are numbers within a range: "0..", ">0", "0..1" or "".

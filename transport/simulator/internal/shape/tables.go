@@ -1399,3 +1399,12 @@ var objects = map[string]object{
 	"ThreadContinue": closed(need("previous_message_id", str{}), need("type", is("continue"))),
 	"ThreadCreate":   closed(need("type", is("create"))),
 }
+
+// patterns are those of the objects.
+var patterns = compileAll(
+	`^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$`,
+	`^[a-zA-Z0-9_-]+$`,
+	`^[a-zA-Z0-9_-]{1,128}$`,
+	`^[a-zA-Z0-9_-]{1,256}$`,
+	`^srvtoolu_[a-zA-Z0-9_]+$`,
+)
