@@ -336,7 +336,10 @@ func TestHostileServers(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			base, o := site(t, test.handler)
-			o.MaxBytes, o.Timeout = 1<<20, time.Second
+			o.MaxBytes, o.Timeout = 1<<20, 30*time.Second
+			if test.want == "took longer than" {
+				o.Timeout = 300 * time.Millisecond
+			}
 			o.Ports = append(o.Ports, 80)
 			_, err := fetch.New(o).Fetch(t.Context(), base+"/")
 			if test.want == "" {
