@@ -56,9 +56,12 @@ func TestBrowserTranscript(t *testing.T) {
 	b.shoot("transcript-1280-light")
 	b.look(1280, 860, true)
 	b.shoot("transcript-1280-dark")
+	b.look(1280, 860, false)
+	eval[any](b, `document.querySelector(".miss").scrollIntoView({block: "end"})`)
+	b.key("t")
+	b.shoot("miss-1280-light")
 
 	// Keys: two steps up, and the request of that step.
-	b.look(1280, 860, false)
 	b.key("k")
 	b.key("k")
 	b.until("the third step is chosen", `document.querySelector(".row.selected h2").textContent === "Step 3"`)

@@ -88,8 +88,16 @@ export class LazyList {
       this.items.set(item.el, item);
       all.append(item.el);
     }
+    const first = !this.scroller.querySelector('.row');
     this.scroller.append(all);
     for (const item of items) this.seen.observe(item.el);
+    if (first && items.length) this.around(items[0].el, 0, 12);
+  }
+  /** around builds an element and some in front of it and behind it now, so that nothing jumps when the view gets there. */
+  around(e, before, after) {
+    this.fill(e);
+    for (let i = 0, p = e.previousElementSibling; p && i < before; i++, p = p.previousElementSibling) this.fill(p);
+    for (let i = 0, n = e.nextElementSibling; n && i < after; i++, n = n.nextElementSibling) this.fill(n);
   }
   fill(e) {
     const item = this.items.get(e);

@@ -165,6 +165,7 @@ function select(row) {
 
 /** place scrolls so that a row is at the top. */
 function place(row) {
+  transcriptList.around(row.el, 4, 12);
   row.el.scrollIntoView({ block: 'start' });
   requestAnimationFrame(() => row.el.scrollIntoView({ block: 'start' }));
 }
@@ -172,7 +173,6 @@ function place(row) {
 function goTo(row, key) {
   if (!row) return;
   if (row.kind === 'step') select(row);
-  transcriptList.fill(row.el);
   place(row);
   (key && row.el.querySelector(`[data-key="${key}"]`) || row.el).focus({ preventScroll: true });
 }
@@ -183,6 +183,7 @@ let following = false;
 function toBottom() {
   const s = $('transcript');
   following = true;
+  if (s.lastElementChild) transcriptList.around(s.lastElementChild, 12, 0);
   s.scrollTop = s.scrollHeight;
   requestAnimationFrame(() => { s.scrollTop = s.scrollHeight; requestAnimationFrame(() => { s.scrollTop = s.scrollHeight; following = false; }); });
 }
