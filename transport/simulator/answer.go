@@ -82,6 +82,9 @@ func (a *answer) run() *Refusal {
 		if err != nil {
 			return a.fail(err)
 		}
+		if reply == nil {
+			reply = &Reply{}
+		}
 		a.begin()
 		again := a.say(a.fault.change(reply), i == mostIterations-1)
 		if again = again || a.fallBack(reply); !again || a.stopped {

@@ -1,9 +1,42 @@
 // Package simulator is a local Messages API, as strict as the service: what
 // passes here passes there, and what is refused there is refused here, with the
-// same status, type and words. It signs thinking and verifies it, prices the
-// cache, runs web_search and web_fetch over pages that it is given, pauses
-// turns, and injects faults. It needs no network and no key.
+// same status, type and words. It needs no network and no key, and any client
+// in any language can use it:
 //
-// What the model says is up to a [Model]: a [Script], a [ModelFunc], a [Loop],
-// the [Chatty] one, or the reader of package reader.
+//	go run ./transport/simulator/serve -model chatty
+//
+// A test has it in one line:
+//
+//	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(simulator.Say("hi"))})
+//
+// # What is answered
+//
+// What the model says is up to a [Model]: a [Script], a [Dialogue], a
+// [ModelFunc], a [Loop] for load tests, [Chatty] for soak tests, or the reader
+// of package reader, which answers from what its tools find. The simulator
+// signs the thinking, splits the text into deltas at awkward places, cuts at
+// max_tokens and stop sequences, carries out web_search, web_fetch and tool
+// search, pauses the turn after ten samplings, and counts the tokens
+// ([EstimateTokens] is the one rule).
+//
+// # What is checked
+//
+// A request is checked in the order of the service: its size, key and headers;
+// its shape, by tables made from the service's OpenAPI document; the model and
+// what goes with it; the order of messages and blocks; thinking, compaction and
+// encrypted content, which only the simulator itself can have made; media;
+// schemas; cache marks; the size of the prompt. The first thing that is wrong
+// is told, in the service's words as far as they are known.
+//
+// # What is kept
+//
+// The prompt cache, with lifetimes by [Options].Now, so that a test can let time
+// pass; containers, files, batches, message threads, rate limits, and what cache
+// diagnostics compare with. All of it is in memory, and apart for each key.
+// Code execution and the advisor are not run: they answer "unavailable".
+//
+// # What goes wrong
+//
+// A [Fault] is asked for with the header [FaultHeader], listed in
+// [Options].Faults, or drawn by lot at [Options].FaultRate.
 package simulator
