@@ -97,9 +97,10 @@ func waits(pending []agent.PendingCall, call agent.PendingCall) bool {
 // watchDecisions looks for decisions that are made elsewhere, such as on the
 // page of -inspect, while the user is being asked.
 func (a *assistant) watchDecisions(ctx context.Context) (stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	log := a.log
+	ctx, cancel := context.WithCancel(ctx)
+	log, done := a.log, make(chan struct{})
 	go func() {
+		defer close(done)
 		tick := time.NewTicker(500 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -115,7 +116,7 @@ func (a *assistant) watchDecisions(ctx context.Context) (stop func()) {
 			}
 		}
 	}()
-	return stop
+	return func() { cancel(); <-done }
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -21,17 +22,13 @@ type page struct {
 	server *http.Server
 }
 
-// openPage serves the page. An address without a host is one of this machine; on
-// any other the page wants a token.
+// openPage serves the page. Where others can reach it, it wants a token.
 func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
-	host, port, err := net.SplitHostPort(addr)
+	addr, public, err := pageAddress(addr)
 	if err != nil {
-		return nil, fmt.Errorf("-inspect: %w; an address is such as :8100", err)
+		return nil, err
 	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("-inspect: %w", err)
 	}
@@ -39,7 +36,7 @@ func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	opts := inspect.Options{Resume: p.resume}
 	query := ""
-	if ip := listener.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
+	if public {
 		opts.Token = rand.Text()
 		query = "?token=" + opts.Token
 	}
@@ -47,6 +44,20 @@ func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
 	p.runs.Go(func() { p.server.Serve(listener) })
 	a.show.Note("the sessions are shown at http://%s/%s", listener.Addr(), query)
 	return p, nil
+}
+
+// pageAddress is the address to listen on, and whether it is not of this machine
+// alone. One without a host is.
+func pageAddress(addr string) (_ string, public bool, err error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", false, fmt.Errorf("-inspect: %w; an address is such as :8100", err)
+	}
+	if host == "" || host == "localhost" {
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	return net.JoinHostPort(host, port), err != nil || !ip.IsLoopback(), nil
 }
 
 // close stops the page and its runs, which leave sessions that can be resumed.
