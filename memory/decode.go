@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -176,23 +177,27 @@ func (d *decoder) string(v []byte) string {
 }
 
 func (d *decoder) int(v []byte) int64 {
-	var n int64
-	d.strict(v, &n)
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err != nil {
+		d.fail(fmt.Errorf("not an integer: %s", brief(v)))
+	}
 	return n
 }
 
 func (d *decoder) bool(v []byte) bool {
-	var b bool
-	d.strict(v, &b)
-	return b
+	yes := string(v) == "true"
+	if !yes && string(v) != "false" {
+		d.fail(fmt.Errorf("neither true nor false: %s", brief(v)))
+	}
+	return yes
 }
 
 func (d *decoder) time(v []byte) time.Time {
-	var t time.Time
-	if d.strict(v, &t); t.Year() < 0 || t.UTC().Year() > 9999 {
-		d.fail(fmt.Errorf("no time: %s", v))
+	t, err := time.Parse(time.RFC3339Nano, d.string(v))
+	if t = t.UTC(); err != nil || t.Year() < 0 || t.Year() > 9999 {
+		d.fail(fmt.Errorf("no RFC 3339 time: %s", brief(v)))
 	}
-	return t.UTC()
+	return t
 }
 
 func (d *decoder) strings(v []byte) []string {
@@ -226,12 +231,8 @@ func (d *decoder) block(v []byte) transport.Block {
 	return b
 }
 
-func (d *decoder) message(v []byte) transport.Message {
-	var m transport.Message
-	if v[0] != '{' {
-		d.fail(fmt.Errorf("message: not an object: %s", brief(v)))
-	}
-	for name, v := range rawjson.Members(v) {
+func (d *decoder) message(v []byte) (m transport.Message) {
+	d.object(v, func(name string, v []byte) {
 		switch name {
 		case "role":
 			m.Role = transport.Role(d.string(v))
@@ -249,7 +250,7 @@ func (d *decoder) message(v []byte) transport.Message {
 		default:
 			d.unknown(name)
 		}
-	}
+	})
 	return m
 }
 
@@ -261,41 +262,74 @@ func (d *decoder) response(v []byte) *transport.Response {
 	return r
 }
 
-func (d *decoder) meta(v []byte) transport.Meta {
-	type allowance struct {
-		Limit     int64     `json:"limit"`
-		Remaining int64     `json:"remaining"`
-		Reset     time.Time `json:"reset"`
+// object reads an object's members.
+func (d *decoder) object(v []byte, member func(name string, v []byte)) {
+	if v[0] != '{' {
+		d.fail(fmt.Errorf("not an object: %s", brief(v)))
 	}
-	var w struct {
-		RequestID  string        `json:"request_id"`
-		Attempts   int           `json:"attempts"`
-		FirstDelta time.Duration `json:"first_delta_ns"`
-		Duration   time.Duration `json:"duration_ns"`
-		RateLimit  *struct {
-			Requests     allowance `json:"requests"`
-			Tokens       allowance `json:"tokens"`
-			InputTokens  allowance `json:"input_tokens"`
-			OutputTokens allowance `json:"output_tokens"`
-		} `json:"rate_limit"`
+	for key, v := range rawjson.Fields(v) {
+		member(string(key), v)
 	}
-	d.strict(v, &w)
-	m := transport.Meta{RequestID: w.RequestID, Attempts: w.Attempts, FirstDelta: w.FirstDelta, Duration: w.Duration}
-	if l := w.RateLimit; l != nil {
-		m.RateLimit = &transport.RateLimit{
-			Requests: transport.Allowance(l.Requests), Tokens: transport.Allowance(l.Tokens),
-			InputTokens: transport.Allowance(l.InputTokens), OutputTokens: transport.Allowance(l.OutputTokens),
+}
+
+func (d *decoder) meta(v []byte) (m transport.Meta) {
+	d.object(v, func(name string, v []byte) {
+		switch name {
+		case "request_id":
+			m.RequestID = d.string(v)
+		case "attempts":
+			m.Attempts = int(d.int(v))
+		case "first_delta_ns":
+			m.FirstDelta = time.Duration(d.int(v))
+		case "duration_ns":
+			m.Duration = time.Duration(d.int(v))
+		case "rate_limit":
+			m.RateLimit = d.rateLimit(v)
+		default:
+			d.unknown(name)
 		}
-	}
+	})
 	return m
 }
 
+func (d *decoder) rateLimit(v []byte) *transport.RateLimit {
+	l := new(transport.RateLimit)
+	d.object(v, func(name string, v []byte) {
+		switch name {
+		case "requests":
+			l.Requests = d.allowance(v)
+		case "tokens":
+			l.Tokens = d.allowance(v)
+		case "input_tokens":
+			l.InputTokens = d.allowance(v)
+		case "output_tokens":
+			l.OutputTokens = d.allowance(v)
+		default:
+			d.unknown(name)
+		}
+	})
+	return l
+}
+
+func (d *decoder) allowance(v []byte) (a transport.Allowance) {
+	d.object(v, func(name string, v []byte) {
+		switch name {
+		case "limit":
+			a.Limit = d.int(v)
+		case "remaining":
+			a.Remaining = d.int(v)
+		case "reset":
+			a.Reset = d.time(v)
+		default:
+			d.unknown(name)
+		}
+	})
+	return a
+}
+
 func (d *decoder) decision(v []byte) *Decision {
-	if v[0] != '{' {
-		d.fail(fmt.Errorf("decision: not an object: %s", brief(v)))
-	}
 	dec := new(Decision)
-	for name, v := range rawjson.Members(v) {
+	d.object(v, func(name string, v []byte) {
 		switch name {
 		case "call_id":
 			dec.CallID = d.string(v)
@@ -310,6 +344,6 @@ func (d *decoder) decision(v []byte) *Decision {
 		default:
 			d.unknown(name)
 		}
-	}
+	})
 	return dec
 }

@@ -124,7 +124,10 @@ func TestParseRecordRefuses(t *testing.T) {
 		{`{"v":1,"kind":"response","response":"base64:!"}`, "illegal base64"},
 		{`{"v":1,"kind":"result","block":{"no":"type"}}`, `no "type"`},
 		{`{"v":1,"kind":"started","calls":"a"}`, "not a list"},
-		{`{"v":1,"kind":"note","time":"yesterday"}`, "parsing time"},
+		{`{"v":1,"kind":"note","time":"yesterday"}`, "no RFC 3339 time"},
+		{`{"v":1,"kind":"result","block":{"type":"t"},"final":1}`, "neither true nor false"},
+		{`{"v":1,"kind":"input","message":{"role":"user","content":[]},"queued":1.5}`, "not an integer"},
+		{`{"v":1,"kind":"response","response":{},"meta":{"rate_limit":{"tokens":{"x":1}}}}`, `unknown member "x"`},
 		{`{"v":1,"kind":"note","note":7}`, "not a string"},
 		{`{"v":1,"kind":"decision","decision":{"call_id":"a","sure":true}}`, `unknown member "sure"`},
 	} {

@@ -80,6 +80,7 @@ func step(tb testing.TB, n int) []memory.Record {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	resp.Meta = transport.Meta{RequestID: fmt.Sprintf("req_%08d", n), Attempts: 1, FirstDelta: 5e8, Duration: 9e9}
 	return []memory.Record{
 		{Kind: memory.KindResponse, Response: resp},
 		{Kind: memory.KindStarted, Calls: []string{call}},
