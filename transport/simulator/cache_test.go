@@ -90,3 +90,84 @@ func TestLookbackReadings(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatInvalidatesWhat is the table of reference §8.5: how far the cache is
+// read after a change.
+func TestWhatInvalidatesWhat(t *testing.T) {
+	const mark = `,"cache_control":{"type":"ephemeral"}`
+	pad := strings.Repeat("abcd", 600) // tokens at each level
+	tool := func(description, more string) string {
+		return `{"name":"f","description":"` + description + `","input_schema":{"type":"object","properties":{"a":{},"b":{}}}` + more + `}`
+	}
+	body := func(model, tools, system, more, text string) string {
+		return request(model, `"tools":[`+tools+`],"system":[{"type":"text","text":"`+system+`"`+mark+`}],`+more, says("user", `{"type":"text","text":"`+text+`"`+mark+`}`))
+	}
+	base := tool(pad, mark)
+	const m = "claude-opus-5"
+	first := body(m, base, pad, "", pad)
+	const none, tools, system, all = 0, 600, 1200, 1800
+	for name, c := range map[string]struct {
+		body string
+		read int64
+		beta string
+	}{
+		"nothing":               {first, all, ""},
+		"tool edited":           {body(m, tool(pad[1:], mark), pad, "", pad), none, ""},
+		"schema's keys swapped": {strings.Replace(first, `"a":{},"b":{}`, `"b":{},"a":{}`, 1), none, ""},
+		"a deferred tool more":  {body(m, base+`,{"name":"g","defer_loading":true,"input_schema":{"type":"object"}}`, pad, "", pad), all, ""},
+		"web search on":         {body(m, base+","+searched, pad, "", pad), tools, ""},
+		"speed":                 {body(m, base, pad, `"speed":"fast",`, pad), tools, ""},
+		"system edited":         {body(m, base, pad[1:], "", pad), tools, ""},
+		"tool_choice":           {body(m, base, pad, `"tool_choice":{"type":"none"},`, pad), system, ""},
+		"thinking":              {body(m, base, pad, `"thinking":{"type":"disabled"},`, pad), system, ""},
+		"effort":                {body(m, base, pad, `"output_config":{"effort":"low"},`, pad), system, ""},
+		"effort's default":      {body(m, base, pad, `"output_config":{"effort":"high"},`, pad), all, ""},
+		"format":                {body(m, base, pad, `"output_config":{"format":{"type":"json_schema","schema":{"type":"object","additionalProperties":false}}},`, pad), system, ""},
+		"message edited":        {body(m, base, pad, "", pad[1:]), system, ""},
+		"max_tokens, metadata":  {strings.Replace(body(m, base, pad, `"metadata":{"user_id":"u"},"stop_sequences":["x"],"stream":false,`, pad), "4000", "3000", 1), all, ""},
+		"other model":           {body("claude-opus-4-8", base, pad, "", pad), none, ""},
+		"a system message":      {strings.Replace(first, `}]}]}`, `}]},{"role":"system","content":"Be brief."}]}`, 1), all, ""},
+	} {
+		sim := simulator.StartTest(t, simulator.Options{})
+		ask(t, sim.URL(), first)
+		if u := ask(t, sim.URL(), c.body).Usage; u.CacheReadInputTokens/600*600 != c.read {
+			t.Errorf("%s: read %d, want about %d", name, u.CacheReadInputTokens, c.read)
+		}
+	}
+}
+
+// Another key is another account, with a cache of its own. What is written can
+// be read once the response has begun.
+func TestCacheIsApartForEachKey(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{})
+	body := request("claude-opus-5", `"cache_control":{"type":"ephemeral"},`, user(strings.Repeat("abcd", 1000)))
+	for key, want := range map[string]int64{"one": 0, "two": 0} {
+		if u := ask(t, sim.URL(), body, "x-api-key", key).Usage; u.CacheReadInputTokens != want {
+			t.Errorf("%s: %+v", key, u)
+		}
+	}
+	if u := ask(t, sim.URL(), body, "x-api-key", "one").Usage; u.CacheReadInputTokens != 1000 {
+		t.Errorf("%+v", u)
+	}
+}
+
+// Models that keep the thinking of the last turn only strip the rest, and lose
+// the cache behind it (reference §9.5).
+func TestStrippedThinkingLosesTheCache(t *testing.T) {
+	const mark = `"cache_control":{"type":"ephemeral"},`
+	for model, keeps := range map[string]bool{"claude-opus-5": true, "claude-sonnet-4-5": false} {
+		sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(echoAfter(simulator.Do(simulator.Thinking("hm"), simulator.Text("Noted."), simulator.Call("f", nil))))})
+		think := `"thinking":{"type":"adaptive"},`
+		if !keeps {
+			think = `"thinking":{"type":"enabled","budget_tokens":1024},`
+		}
+		question := user(strings.Repeat("abcd", 2000))
+		first := ask(t, sim.URL(), request(model, mark+think, question))
+		result := says("user", fmt.Sprintf(`{"type":"tool_result","tool_use_id":%q,"content":"%s"}`, first.ToolCalls()[0].ID, strings.Repeat("abcd", 500)))
+		second := ask(t, sim.URL(), request(model, mark+think, question, assistant(first), result))
+		third := ask(t, sim.URL(), request(model, mark+think, question, assistant(first), result, assistant(second), user("more"))).Usage
+		if got := third.CacheReadInputTokens > 2100; got != keeps {
+			t.Errorf("%s: %+v", model, third)
+		}
+	}
+}
