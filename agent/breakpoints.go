@@ -19,9 +19,9 @@ type Cache struct {
 	TTL transport.TTL
 	// Off places no breakpoints. Marks that blocks carry already are kept.
 	Off bool
-	// KeepWarm is how long a tool call may hold up the conversation while the cache
-	// is kept alive with requests for no tokens, each of which costs a read of the
-	// whole prompt; 0 means never.
+	// KeepWarm is how long tool calls, or the Approver, may hold up the conversation
+	// while the cache is kept alive with requests for no tokens, each of which costs
+	// a read of the whole prompt; 0 means never.
 	KeepWarm time.Duration
 }
 

@@ -177,6 +177,16 @@ func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
 	if r.agent.opts.Approver == nil {
 		return &ApprovalError{Calls: calls}
 	}
+	stop := r.keepWarm(ctx)
+	err := r.decide(ctx, calls)
+	if e := stop(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// decide asks the Approver about each call.
+func (r *Run) decide(ctx context.Context, calls []memory.OpenCall) error {
 	for _, c := range calls {
 		d, err := r.agent.opts.Approver(ctx, c)
 		if err != nil {

@@ -164,3 +164,39 @@ func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
 		t.Logf("%.4f times the least cost over %d requests", ratio, len(exchanges))
 	}
 }
+
+// On models that drop the thinking of earlier turns, the first request of a turn
+// still reads all up to the input of the turn before, however often the calls of
+// that turn have moved the newest mark.
+func TestTurnsOfModelsThatDropThinking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, w := simulated(t, simulator.Loop{Turns: 15, Parallel: 2, Think: true}, simulator.LookbackBlocks, 4000, time.Second)
+		opts := a.opts
+		opts.Model, opts.System = "claude-sonnet-4-5", strings.Repeat("Be thorough. ", 1600)
+		opts.Thinking, opts.MaxTokens = &transport.Thinking{Type: "enabled", BudgetTokens: 1024}, 4096
+		a, err := New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := memory.NewLog()
+		first := []int{} // the first request of each turn
+		for i := range 4 {
+			first = append(first, len(w.exchanges))
+			if _, err := a.Continue(t.Context(), log, transport.UserText(fmt.Sprint("turn ", i))).Result(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := 1; i < len(first); i++ {
+			before, now := w.exchanges[first[i-1]].resp.Usage, w.exchanges[first[i]].resp.Usage
+			if now.CacheReadInputTokens < before.PromptTokens() {
+				t.Errorf("turn %d reads %d tokens, the turn before began with %d", i, now.CacheReadInputTokens, before.PromptTokens())
+			}
+		}
+		for i := 1; i < first[1]; i++ {
+			before, now := w.exchanges[i-1].resp.Usage, w.exchanges[i].resp.Usage
+			if now.CacheReadInputTokens != before.PromptTokens() {
+				t.Errorf("step %d reads %d tokens of %d", i+1, now.CacheReadInputTokens, before.PromptTokens())
+			}
+		}
+	})
+}
