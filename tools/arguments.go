@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -54,8 +55,8 @@ func (e *ArgumentError) Error() string {
 // An inputSchema checks arguments. It is compiled once.
 type inputSchema struct {
 	raw      json.RawMessage
-	document any // raw, decoded
-	compiled *validator.Schema
+	document any                               // raw, decoded
+	compiled func() (*validator.Schema, error) // at the first call of it
 }
 
 const schemaURL = "https://tool.invalid/schema"
@@ -86,6 +87,17 @@ func compileSchema(raw json.RawMessage) (*inputSchema, error) {
 			return nil, fmt.Errorf("schema: the service takes no %s at the root; put it inside a property", union)
 		}
 	}
+	s := &inputSchema{raw: raw, document: doc, compiled: sync.OnceValues(func() (*validator.Schema, error) { return compile(doc) })}
+	if isPlain(doc) {
+		return s, nil // it can wait until the tool is called, which most tools are not
+	}
+	_, err = s.compiled()
+	return s, err
+}
+
+// compile makes the checker of a schema. It takes half a millisecond, most of
+// it for checking the schema itself.
+func compile(doc any) (*validator.Schema, error) {
 	c := validator.NewCompiler()
 	c.DefaultDraft(validator.Draft2020)
 	c.UseLoader(noLoader{})
@@ -98,7 +110,16 @@ func compileSchema(raw json.RawMessage) (*inputSchema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema: not valid JSON Schema of draft 2020-12: %s", strings.ReplaceAll(err.Error(), schemaURL, ""))
 	}
-	return &inputSchema{raw: raw, document: doc, compiled: compiled}, nil
+	return compiled, nil
+}
+
+// validate checks a decoded value.
+func (s *inputSchema) validate(value any) error {
+	compiled, err := s.compiled()
+	if err != nil {
+		return err
+	}
+	return compiled.Validate(value)
 }
 
 // check validates input, and returns the problems.
@@ -113,7 +134,7 @@ func (s *inputSchema) check(input json.RawMessage) []Problem {
 	if path, ok := repeated(input); ok {
 		return []Problem{{Path: path, Message: "given more than once"}}
 	}
-	if err = s.compiled.Validate(value); err == nil {
+	if err = s.validate(value); err == nil {
 		return nil
 	}
 	var invalid *validator.ValidationError

@@ -38,7 +38,7 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 		if excessive(value, 0) {
 			return nil
 		}
-		err = s.compiled.Validate(value)
+		err = s.validate(value)
 		if err == nil {
 			return input
 		}
