@@ -36,3 +36,23 @@ func TestSearch(t *testing.T) {
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) memory.Store { return open(b, filepath.Join(b.TempDir(), "s.db"), nil) })
 }
+
+// A reader that stops early leaves nothing behind, whatever was being read.
+func TestLoadStoppedEarly(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+	storetest.Fill(t, s, "s", 1000)
+	for stop := range 200 {
+		n := 0
+		for _, err := range s.Load(t.Context(), "s", 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n > stop*10 {
+				break
+			}
+		}
+	}
+	if err := s.Append(t.Context(), "s", 1000*storetest.RecordsPerStep+1, input("more")); err != nil {
+		t.Error(err)
+	}
+}
