@@ -120,8 +120,9 @@ func TestAllocationsPerStepAreFlat(t *testing.T) {
 	if n1000 > 1.2*n10 {
 		t.Errorf("objects allocated per step grow from %.0f at 10 steps to %.0f at 1,000", n10, n1000)
 	}
-	if b200 > 160<<10 {
-		t.Errorf("%.0f bytes allocated per step at 200 steps, want at most 160 KB", b200)
+	// What a step allocates is held here: raise the numbers only for what is worth it.
+	if b200 > 44<<10 || n200 > 240 {
+		t.Errorf("%.0f bytes and %.0f objects allocated per step at 200 steps, want at most 44 KB and 240", b200, n200)
 	}
 }
 

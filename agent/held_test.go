@@ -143,17 +143,33 @@ type wide struct {
 	Extra map[string]string `json:"extra,omitempty"`
 }
 
-// BenchmarkColdStart makes 50 tools, an agent of them, and its first request.
+// BenchmarkColdStart makes an agent of 50 tools, and its first request: with the
+// tools at hand, and with making them, which reflects on their types.
 func BenchmarkColdStart(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
+	makeTools := func() []tools.Tool {
 		list := make([]tools.Tool, 50)
 		for i := range list {
 			list[i] = tools.Func(fmt.Sprint("tool_", i), "Looks something up.", func(context.Context, wide) (string, error) { return "", nil })
 		}
+		return list
+	}
+	start := func(b *testing.B, list []tools.Tool) {
 		a := agentOver(b, &canned{}, list...)
 		if _, err := a.Run(context.Background(), "go").Result(); err != nil {
 			b.Fatal(err)
 		}
 	}
+	b.Run("agent", func(b *testing.B) {
+		b.ReportAllocs()
+		list := makeTools()
+		for b.Loop() {
+			start(b, list)
+		}
+	})
+	b.Run("tools and agent", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			start(b, makeTools())
+		}
+	})
 }
