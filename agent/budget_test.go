@@ -155,6 +155,25 @@ func TestNothingSpentIsLost(t *testing.T) {
 	}
 }
 
+// Nor is what a response costs that nobody waited for.
+func TestAStoppedResponseIsBilled(t *testing.T) {
+	b := &agent.Budget{}
+	a, _ := live(t, simulator.Echo{}, agent.Options{Budget: b, System: strings.Repeat("Be thorough. ", 400)})
+	run := a.Run(context.Background(), "go")
+	for ev, err := range run.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Text() != "" {
+			break
+		}
+	}
+	res, err := run.Result()
+	if !errors.Is(err, agent.ErrStopped) || res.Cost.USD < 1300*5/1e6 || res.Cost.Known || b.Spent().Cost.USD != res.Cost.USD || agent.BillOf(run.Log()).Cost != res.Cost {
+		t.Errorf("%v, run %+v, budget %+v, log %+v", err, res.Cost, b.Spent().Cost, agent.BillOf(run.Log()).Cost)
+	}
+}
+
 // Many runs and their sub-agents share one budget, and together stay in it.
 func TestBudgetIsShared(t *testing.T) {
 	model := simulator.Loop{Turns: 1000, Parallel: 2}

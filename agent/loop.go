@@ -98,8 +98,12 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		return ErrStopped
 	}
 	chat := r.startChat(ctx, req)
+	var begun *transport.Response
 	resp, err := r.stream(chat, req, func(ev transport.Event) bool {
 		r.sawEvent(chat, ev.Type)
+		if ev.Response != nil {
+			begun = ev.Response
+		}
 		if ev.Type == transport.EventContentBlockStop && !ev.Cut && r.lastStep == nil {
 			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
 				return false
@@ -109,7 +113,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	})
 	r.endChat(chat, req, resp, err)
 	if err != nil {
-		return r.interrupted(ctx, held, err)
+		return r.interrupted(ctx, held, begun, err)
 	}
 	cost := costOf(req, resp, r.agent.opts.Models...)
 	held.spend(resp)
@@ -144,19 +148,25 @@ func (r *Run) stream(ctx context.Context, req *transport.Request, emit func(tran
 	return nil, &transport.StreamError{Err: errors.New("the stream ended without message_stop")}
 }
 
-// interrupted keeps what had come of a response that will not be completed. It
-// is no message: half a response can't be sent back. What is known of its cost
-// is counted.
-func (r *Run) interrupted(ctx context.Context, held *hold, err error) error {
+// interrupted keeps what had come of a response that will not be completed, or
+// at least how it began. It is no message: half a response can't be sent back.
+// What is known of its cost is counted.
+func (r *Run) interrupted(ctx context.Context, held *hold, begun *transport.Response, err error) error {
 	var cut *transport.StreamError
-	if !errors.As(err, &cut) || cut.Partial == nil {
+	if errors.As(err, &cut) && cut.Partial != nil {
+		begun = cut.Partial
+		r.say(begun.Text(), false)
+	}
+	if begun == nil {
 		return err
 	}
-	held.spend(cut.Partial)
-	r.bill(cut.Partial, false)
-	r.say(cut.Partial.Text(), false)
-	note := memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: cut.Partial.Raw()}
-	return errors.Join(err, r.append(ctx, note))
+	held.spend(begun)
+	r.bill(begun, false)
+	note := memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: begun.Raw()}
+	if e := r.append(ctx, note); e != nil {
+		return errors.Join(err, e)
+	}
+	return err
 }
 
 // say keeps the text of the newest answer. A response that goes on after a
