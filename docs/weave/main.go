@@ -6,7 +6,8 @@
 //	```
 //
 // stands for the lines between "// region tool" and "// endregion" of that
-// file, or for the whole file if no region is named. Run it from the root:
+// file, or for the whole file if no region is named. It also makes docs/llms.txt,
+// for coding assistants, of the documents' beginnings. Run it from the root:
 //
 //	go run ./docs/weave          # rewrites the documents
 //	go run ./docs/weave -check   # only says what would change, and fails if anything would
@@ -68,6 +69,19 @@ func weave(root string, write bool) (stale []string, err error) {
 		}
 		return os.WriteFile(path, []byte(now), 0o644)
 	})
+	if err != nil {
+		return stale, err
+	}
+	path := filepath.Join(root, "docs", "llms.txt")
+	old, _ := os.ReadFile(path)
+	now, err := llms(root)
+	if err != nil || now == string(old) {
+		return stale, err
+	}
+	stale = append(stale, path)
+	if write {
+		err = os.WriteFile(path, []byte(now), 0o644)
+	}
 	return stale, err
 }
 

@@ -24,7 +24,12 @@ func TestWeave(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("a.go", "package a\n\nfunc f() {\n\t// region r\n\tif true {\n\t\tg()\n\t}\n\t// endregion\n}\n")
+	if err := os.Mkdir(filepath.Join(dir, "docs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write("README.md", "# A\n\nWhat it is.\n")
+	write("docs/llms.txt", "# Whorl\n\n> What it is.\n\n## Guides\n\n\n## Packages\n\n- `github.com/whorl-go/whorl/.`: Package a does things.\n")
+	write("a.go", "// Package a does things.\npackage a\n\nfunc f() {\n\t// region r\n\tif true {\n\t\tg()\n\t}\n\t// endregion\n}\n")
 	write("a.md", "text\n<!-- weave a.go#r -->\n```go\nold\n```\nmore\n")
 	if stale, err := weave(dir, true); err != nil || len(stale) != 1 {
 		t.Fatalf("stale %v, %v", stale, err)

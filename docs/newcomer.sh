@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Does what the README and the quickstart tell a newcomer to do, in a fresh clone
+# with an empty module cache and without a key, and looks at what is printed.
+#
+#   docs/newcomer.sh [repository]     (default: the checkout that it is in)
+set -euo pipefail
+from=$(cd "${1:-$(dirname "$0")/..}" && pwd)
+tmp=$(mktemp -d)
+trap 'chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
+export GOMODCACHE="$tmp/modules" GOFLAGS=-modcacherw
+unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL COMETAPI_KEY
+
+expect() { # expect PATTERN COMMAND...
+  local pattern=$1; shift
+  echo "\$ $*"
+  "$@" >"$tmp/out" 2>&1 || { cat "$tmp/out"; echo "failed: $*"; exit 1; }
+  grep -qE -- "$pattern" "$tmp/out" || { cat "$tmp/out"; echo "no /$pattern/ in the output of: $*"; exit 1; }
+}
+
+git clone -q "$from" "$tmp/whorl"
+cd "$tmp/whorl"
+expect 'running offline' go run ./examples/research "How does net/http decide whether to retry a request?"
+expect 'net/http/transport\.go:[0-9]+' go run ./examples/research "How does net/http decide whether to retry a request?"
+expect 'Not found' go run ./examples/research "What is the capital of France?"
+expect 'is ready' go run ./examples/new -dir "$tmp/mybot" -module example.com/mybot -replace .
+cd "$tmp/mybot"
+expect '' go mod tidy
+expect '^ok' go test ./...
+# Without a key the agent says what to set.
+go run . "What time is it?" >"$tmp/out" 2>&1 && { echo "an agent without a key ran"; exit 1; }
+grep -q ANTHROPIC_API_KEY "$tmp/out" || { cat "$tmp/out"; exit 1; }
+cd "$tmp/whorl"
+expect 'github.com/whorl-go/whorl/agent' go doc github.com/whorl-go/whorl/agent
+echo "a newcomer gets what the README says"

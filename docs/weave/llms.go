@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// guides are the documents in the order in which to read them. Those that are
+// not named come behind, by name.
+var guides = []string{
+	"quickstart", "tools", "loop", "thinking", "server-tools", "sessions", "caching", "context", "policies",
+	"testing", "transports", "tracing", "inspect", "security", "errors", "benchmarks", "coming-from", "design", "rough-edges",
+}
+
+// llms makes docs/llms.txt: what a coding assistant needs to find its way, from
+// the documents' and the packages' own first sentences.
+func llms(root string) (string, error) {
+	var b strings.Builder
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(&b, "# Whorl\n\n> %s\n\n## Guides\n\n", firstParagraph(string(readme)))
+	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(names, func(x, y string) int { return rank(x) - rank(y) })
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		title, _, _ := strings.Cut(strings.TrimPrefix(string(text), "# "), "\n")
+		fmt.Fprintf(&b, "- [%s](%s): %s\n", title, filepath.Base(name), firstParagraph(string(text)))
+	}
+	b.WriteString("\n## Packages\n\n")
+	return b.String() + packages(root), nil
+}
+
+func rank(path string) int {
+	if i := slices.Index(guides, strings.TrimSuffix(filepath.Base(path), ".md")); i >= 0 {
+		return i
+	}
+	return len(guides)
+}
+
+// firstParagraph is the first text behind the title, on one line.
+func firstParagraph(text string) string {
+	for part := range strings.SplitSeq(text, "\n\n") {
+		part = strings.TrimSpace(part)
+		if part != "" && !strings.HasPrefix(part, "#") && !strings.HasPrefix(part, "<") && !strings.HasPrefix(part, "|") && !strings.HasPrefix(part, "![") && !strings.HasPrefix(part, "*") {
+			return strings.Join(strings.Fields(part), " ")
+		}
+	}
+	return ""
+}
+
+// packages lists the packages that a program can import, with what they are for.
+func packages(root string) string {
+	var b strings.Builder
+	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if n := d.Name(); path != root && (strings.HasPrefix(n, ".") || n == "testdata" || n == "internal" || n == "examples" || n == "docs") {
+			return filepath.SkipDir
+		}
+		files, err := filepath.Glob(filepath.Join(path, "*.go"))
+		if err != nil {
+			return err
+		}
+		for _, name := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.PackageClauseOnly)
+			if err == nil && f.Doc != nil && f.Name.Name != "main" && !strings.HasSuffix(name, "_test.go") {
+				rel, _ := filepath.Rel(root, path)
+				fmt.Fprintf(&b, "- `github.com/whorl-go/whorl/%s`: %s\n", filepath.ToSlash(rel), new(doc.Package).Synopsis(f.Doc.Text()))
+				break
+			}
+		}
+		return nil
+	})
+	return b.String()
+}
