@@ -6,7 +6,7 @@
 //	```
 //
 // stands for the lines between "// region tool" and "// endregion" of that
-// file, or for the whole file if no region is named. It also makes docs/llms.txt,
+// file, or for its function tool, or for the whole file if nothing is named. It also makes docs/llms.txt,
 // for coding assistants, of the documents' beginnings. Run it from the root:
 //
 //	go run ./docs/weave          # rewrites the documents
@@ -123,12 +123,29 @@ func snippet(path, region string) (string, error) {
 				to = i
 			}
 		}
+		if from < 0 {
+			from, to = function(lines, region)
+		}
 		if from < 0 || to < 0 {
 			return "", fmt.Errorf("%s has no region %q", path, region)
 		}
 		lines = lines[from:to]
 	}
 	return strings.Trim(strings.Join(dedent(lines), "\n"), "\n") + "\n", nil
+}
+
+// function finds the lines of the function of that name.
+func function(lines []string, name string) (from, to int) {
+	from = -1
+	for i, l := range lines {
+		switch {
+		case strings.HasPrefix(l, "func "+name+"("):
+			from = i
+		case l == "}" && from >= 0:
+			return from, i + 1
+		}
+	}
+	return -1, -1
 }
 
 func dedent(lines []string) []string {
