@@ -239,3 +239,69 @@ func TestTwoProcesses(t *testing.T) {
 		}
 	}
 }
+
+// Wherever the disk damages the file, what is read is what was written, up to an
+// error that says so.
+func TestDamagedPages(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s.db")
+	s, err := sqlite.Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const records = 600
+	for n := 0; n < records; n += 20 {
+		var list []memory.Record
+		for i := range 20 {
+			list = append(list, input(fmt.Sprintf("%d %s", n+i, strings.Repeat("x", (n+i)*17%3000))))
+		}
+		if err := s.Append(t.Context(), "s", n, list...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil { // what is in the journal goes into the file
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	found := 0
+	for p := 1; p < len(whole)/page; p += 1 + len(whole)/page/60 {
+		bad := append([]byte(nil), whole...)
+		for i := range page / 2 {
+			bad[p*page+i] ^= 0xa5
+		}
+		path := filepath.Join(dir, fmt.Sprint(p))
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := sqlite.Open(path, nil)
+		if err != nil {
+			if !errors.Is(err, memory.ErrCorrupt) {
+				t.Errorf("page %d: open: %v", p, err)
+			}
+			continue
+		}
+		texts, err := load(t, s, "s")
+		if err != nil {
+			found++
+			if !errors.Is(err, memory.ErrCorrupt) {
+				t.Errorf("page %d: %v", p, err)
+			}
+		}
+		if err == nil && len(texts) != records {
+			t.Errorf("page %d: %d records and no error", p, len(texts))
+		}
+		for n, text := range texts {
+			if !strings.HasPrefix(text, fmt.Sprintf("%d x", n)) && text != fmt.Sprintf("%d ", n) {
+				t.Fatalf("page %d: record %d is %.40q", p, n, text)
+			}
+		}
+		s.Close()
+	}
+	if found < 10 {
+		t.Errorf("only %d damages were found: the test tests nothing", found)
+	}
+}

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"iter"
 	"slices"
@@ -152,7 +151,8 @@ const (
 	maxBatch   = 1024 // rows
 )
 
-// rows reads rows from the beginning of a part.
+// rows reads rows from the beginning of a part. With an error it returns those
+// that come before it.
 func (d *DB) rows(ctx context.Context, p part, limit int) ([]Row, error) {
 	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT id, sum, data FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"),
 		Key(p.key, p.first), Key(p.key, p.upto), limit)
@@ -165,7 +165,7 @@ func (d *DB) rows(ctx context.Context, p part, limit int) ([]Row, error) {
 		var id, sum int64
 		var r Row
 		if err := rows.Scan(&id, &sum, &r.Data); err != nil {
-			return nil, err
+			return list, err
 		}
 		if want := p.first + len(list); id != Key(p.key, want) {
 			break // the next batch begins with what is missing
@@ -174,8 +174,9 @@ func (d *DB) rows(ctx context.Context, p part, limit int) ([]Row, error) {
 		list = append(list, r)
 		size += len(r.Data) + 64
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read from record %d: %w", p.first+len(list), err)
+	err = rows.Err()
+	if err != nil && errors.Is(d.Translate(err), memory.ErrCorrupt) {
+		err = &memory.RecordError{Record: p.first + len(list), Err: err}
 	}
-	return list, nil
+	return list, err
 }
