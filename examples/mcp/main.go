@@ -8,7 +8,8 @@
 //	go run . -serve ../..
 //
 // Without -server or -http the program starts itself with -serve, and the two
-// talk over standard input and output. With -serve it is a server that any MCP
+// talk over standard input and output. The user is asked before a tool of any
+// other server is called. With -serve it is a server that any MCP
 // client can use, a desktop assistant for instance: it searches and reads a
 // folder.
 //
@@ -35,6 +36,7 @@ import (
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/examples/research/corpus"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/calc"
 	"github.com/whorl-go/whorl/tools/files"
@@ -62,7 +64,8 @@ func main() {
 	case opts.serve != "":
 		err = serve(ctx, opts.serve, &sdk.StdioTransport{})
 	default:
-		err = ask(ctx, opts, terminal.New())
+		show := terminal.New()
+		err = ask(ctx, opts, terminal.NewInput(os.Stdin, show.Progress, nil), show)
 	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "mcp:", err)
@@ -103,9 +106,10 @@ func serve(ctx context.Context, dir string, transport sdk.Transport) error {
 	return server.Run(ctx, transport)
 }
 
-// connect reaches the server that the flags name.
+// connect reaches the server that the flags name. Calls of a server that isn't
+// the program's own wait for approval, whatever it says of its tools.
 func connect(ctx context.Context, opts options) (*mcp.Client, error) {
-	o := mcp.Options{Prefix: "server_"}
+	o := mcp.Options{Prefix: "server_", Traits: func(*sdk.Tool) tools.Traits { return tools.Traits{NeedsApproval: true} }}
 	if opts.endpoint != "" {
 		return mcp.HTTP(ctx, opts.endpoint, nil, o)
 	}
@@ -131,7 +135,7 @@ func connect(ctx context.Context, opts options) (*mcp.Client, error) {
 }
 
 // ask shows the server's tools, and asks an agent that has them.
-func ask(ctx context.Context, opts options, show *terminal.Printer) error {
+func ask(ctx context.Context, opts options, in *terminal.Input, show *terminal.Printer) error {
 	server, err := connect(ctx, opts)
 	if err != nil {
 		return err
@@ -155,7 +159,14 @@ func ask(ctx context.Context, opts options, show *terminal.Printer) error {
 	if client.Offline {
 		show.Note("No API key is set: running offline. A simulated model reads and quotes; set ANTHROPIC_API_KEY for a real one.")
 	}
-	a, err := agent.New(agent.Options{Name: "mcp", Client: client.Client, Model: opts.model, System: system, Tools: set})
+	a, err := agent.New(agent.Options{
+		Name: "mcp", Client: client.Client, Model: opts.model, System: system, Tools: set,
+		Approver: func(_ context.Context, c memory.OpenCall) (memory.Decision, error) {
+			show.Heading("%s(%s)", c.Name, terminal.Brief(c.Input, 1000))
+			answer, err := in.Answer("  run it, yes or no? ", "")
+			return memory.Decision{Approve: strings.HasPrefix(answer, "y"), Reason: "the user said no"}, err
+		},
+	})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,8 +29,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// run asks offline and returns all that is printed.
+// run asks offline, and returns all that is printed.
 func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return runTyping(t, "", args...)
+}
+
+// runTyping is run with a user who types.
+func runTyping(t *testing.T, typed string, args ...string) (string, error) {
 	t.Helper()
 	for _, name := range service.Variables {
 		t.Setenv(name, "")
@@ -38,7 +46,7 @@ func run(t *testing.T, args ...string) (string, error) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err = ask(t.Context(), opts, &terminal.Printer{Answer: &out, Progress: &out})
+	err = ask(t.Context(), opts, terminal.NewInput(strings.NewReader(typed), &out, nil), &terminal.Printer{Answer: &out, Progress: &out})
 	return out.String(), err
 }
 
@@ -76,11 +84,21 @@ func TestServerOverHTTP(t *testing.T) {
 	}
 	web := httptest.NewServer(sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, nil))
 	defer web.Close()
-	out, err := run(t, "-http", web.URL, "What is 7 * (3 + 4)?")
+	out, err := runTyping(t, "yes\n", "-http", web.URL, "What is 7 * (3 + 4)?")
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, out, "✓ server_calculate(", "49")
+	wants(t, out, "run it, yes or no? yes", "✓ server_calculate(", "49")
+
+	out, err = runTyping(t, "no\n", "-http", web.URL, "What is 7 * (3 + 4)?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, out, "✗ server_calculate(", "the user said no")
+
+	if _, err = run(t, "-http", web.URL, "What is 7 * (3 + 4)?"); !errors.Is(err, io.EOF) {
+		t.Errorf("nobody there to ask: %v", err)
+	}
 }
 
 func TestServerThatIsNotThere(t *testing.T) {
