@@ -118,7 +118,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	cost := costOf(req, resp, r.agent.opts.Models...)
 	held.spend(resp)
 	before := r.log.State()
-	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp, Data: sentWith(req)}); err != nil {
+	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req)}); err != nil {
 		return err
 	}
 	r.count(resp, cost)

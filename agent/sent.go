@@ -23,6 +23,8 @@ type sentData struct {
 	// Breakpoints are places such as "system.0" or "messages.4.content.1", those that
 	// live for an hour with "=1h" behind.
 	Breakpoints []string `json:"breakpoints,omitempty"`
+	// MaxTokens is that of a request which a budget made shorter; 0 for the configured one.
+	MaxTokens int `json:"max_tokens,omitempty"`
 	// Previous is diagnostics.previous_message_id; nil if no diagnosis was asked for.
 	Previous *string `json:"previous_message_id,omitempty"`
 }
@@ -71,7 +73,7 @@ func newestConfig(log *memory.Log, n int) []byte {
 }
 
 // sentWith is what the response to req is recorded with: a sentData.
-func sentWith(req *transport.Request) []byte {
+func (a *Agent) sentWith(req *transport.Request) []byte {
 	out := append(make([]byte, 0, 128), '{')
 	for i, b := range req.Breakpoints {
 		if i == 0 {
@@ -83,6 +85,12 @@ func sentWith(req *transport.Request) []byte {
 	}
 	if len(req.Breakpoints) > 0 {
 		out = append(out, `"]`...)
+	}
+	if req.MaxTokens != a.request.MaxTokens {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendInt(append(out, `"max_tokens":`...), int64(req.MaxTokens), 10)
 	}
 	if req.Diagnostics != nil {
 		if len(out) > 1 {
@@ -167,8 +175,13 @@ func SentRequest(log *memory.Log, n int) (*Sent, error) {
 		return nil, fmt.Errorf("record %d: %w", n, err)
 	}
 	var d sentData
-	if json.Unmarshal(rec.Data, &d) == nil && d.Previous != nil {
-		s.Request.Diagnostics = &transport.Diagnostics{PreviousMessageID: *d.Previous}
+	if json.Unmarshal(rec.Data, &d) == nil {
+		if d.Previous != nil {
+			s.Request.Diagnostics = &transport.Diagnostics{PreviousMessageID: *d.Previous}
+		}
+		if d.MaxTokens != 0 {
+			s.Request.MaxTokens = d.MaxTokens
+		}
 	}
 	return s, nil
 }

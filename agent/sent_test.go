@@ -17,6 +17,7 @@ import (
 func TestTheLogTellsEachRequest(t *testing.T) {
 	a, wire := live(t, simulator.Loop{Turns: 6, Parallel: 2, Think: true}, agent.Options{
 		System: strings.Repeat("Be thorough <&>. ", 300), Tools: []tools.Tool{lookup(2000)}, Effort: "low",
+		Budget:   &agent.Budget{Tokens: 125_000}, // shortens max_tokens in the end
 		Template: transport.Request{StopSequences: []string{"\n\nstop"}, UserID: "u"},
 	})
 	store := new(memory.RAM)
@@ -33,7 +34,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, configs := 0, 0
+	sent, configs, shortened := 0, 0, 0
 	for i, r := range loaded.Records(0) {
 		if r.Kind == memory.KindRun && r.Data != nil {
 			configs++
@@ -52,7 +53,13 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 		if got, want := string(body.Bytes()), string(wire.bodies[sent]); got != want || !s.Configured {
 			t.Fatalf("request %d by the log:\n%.3000s\non the wire:\n%.3000s", sent+1, got, want)
 		}
+		if s.Request.MaxTokens < 32_000 {
+			shortened++
+		}
 		sent++
+	}
+	if shortened == 0 {
+		t.Error("the budget has shortened no answer: this test shows nothing of that")
 	}
 	if sent != len(wire.bodies) || sent < 14 {
 		t.Errorf("the log tells of %d requests, %d were sent", sent, len(wire.bodies))

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/url"
@@ -278,33 +277,17 @@ func (t *telemetry) describeChat(attrs []attribute.KeyValue, req *transport.Requ
 	if rate := outputRate(resp); rate > 0 {
 		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
 	}
-	attrs = appendUsage(attrs, resp.Usage, costOf(req, resp))
-	if miss := cacheMissOf(resp); miss.Type != "" {
+	attrs = appendUsage(attrs, resp.Usage, costOf(req, resp, t.models...))
+	if miss, err := resp.CacheMiss(); miss != nil && err == nil {
 		attrs = append(attrs, attribute.String(keyCacheMissReason, miss.Type))
-		if miss.Tokens > 0 {
-			attrs = append(attrs, attribute.Int64(keyCacheMissTokens, miss.Tokens))
+		if miss.MissedTokens > 0 {
+			attrs = append(attrs, attribute.Int64(keyCacheMissTokens, miss.MissedTokens))
 		}
 	}
 	if t.content != nil {
 		attrs = append(attrs, attribute.String(keyOutputMessages, t.content.output(resp)))
 	}
 	return attrs
-}
-
-// A cacheMiss is the service's own word on why the cache missed (late 2026 §5.3).
-type cacheMiss struct {
-	Type   string `json:"type"`
-	Tokens int64  `json:"cache_missed_input_tokens"`
-}
-
-func cacheMissOf(resp *transport.Response) cacheMiss {
-	var d struct {
-		Reason cacheMiss `json:"cache_miss_reason"`
-	}
-	if len(resp.Diagnostics) > 0 && json.Unmarshal(resp.Diagnostics, &d) != nil {
-		return cacheMiss{}
-	}
-	return d.Reason
 }
 
 // retries is how often a request was sent again.

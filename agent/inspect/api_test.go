@@ -293,3 +293,48 @@ func TestPrices(t *testing.T) {
 		t.Errorf("%d steps", steps)
 	}
 }
+
+// A summary gives messages other places, and requests beside the conversation
+// cost money too.
+func TestSummariesAndAsides(t *testing.T) {
+	store := new(memory.RAM)
+	answer := func(id string, read, written int) *transport.Response {
+		resp, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":%q,"model":"claude-opus-5","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn",`+
+			`"usage":{"input_tokens":1,"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d,"output_tokens":1}}`, id, written, read))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	input := func(text string) memory.Record {
+		return memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}
+	}
+	marked := func(place string) []byte { return []byte(`{"breakpoints":["` + place + `"]}`) }
+	records := []memory.Record{
+		input("one"), {Kind: memory.KindResponse, Response: answer("msg_1", 0, 900), Data: marked("messages.0.content.0")},
+		input("two"), {Kind: memory.KindResponse, Response: answer("msg_2", 900, 90), Data: marked("messages.2.content.0")},
+		{Kind: memory.KindNote, Note: "aside", Data: answer("msg_3", 900, 10).Raw()},
+		{Kind: memory.KindSummary, Message: transport.UserText("what was said"), Replaces: 4},
+		input("three"), {Kind: memory.KindResponse, Response: answer("msg_4", 0, 70), Data: marked("messages.1.content.0")},
+	}
+	if err := store.Append(t.Context(), "s", 0, records...); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	list := entries(t, events(t, server.URL+api+"/s/stream", "", len(records)))
+	for n, want := range map[int]float64{1: 0, 3: 2, 7: 6} {
+		step := list[n]["step"].(map[string]any)
+		if got := step["marks"].([]any)[0].(map[string]any)["record"]; got != want {
+			t.Errorf("the mark of record %d stands at record %v, want %v", n, got, want)
+		}
+		if step["miss"] != nil {
+			t.Errorf("record %d: a miss where the prompt is a new one: %v", n, step["miss"])
+		}
+	}
+	if aside, ok := list[4]["aside"].(map[string]any); !ok || aside["usd"].(map[string]any)["total"].(float64) <= 0 {
+		t.Errorf("the request beside the conversation: %v", list[4])
+	}
+	if list[5]["replaces"] != 4.0 {
+		t.Errorf("the summary: %v", list[5])
+	}
+}

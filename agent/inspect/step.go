@@ -11,7 +11,6 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A stepView is a request and what its response says of it.
@@ -76,21 +75,23 @@ type reader struct {
 	config *transport.Request // of the newest run that told
 	step   int
 	last   *lastStep
-	where  map[*byte]mark // of each block, by its bytes
+
+	pending []*stepView    // whose marks are not located yet
+	where   map[*byte]mark // of each block, by its bytes
 }
 
 // lastStep is what the next step's cache is judged by.
 type lastStep struct {
 	config *transport.Request
-	model  string
-	usage  transport.Usage
+	resp   *transport.Response
 	began  time.Time
 	points []transport.Breakpoint
 }
 
 func newReader() *reader { return &reader{log: memory.NewLog(), where: make(map[*byte]mark)} }
 
-// add reads a record. The marks of steps are found by locate, later.
+// add reads a record. The marks of steps are found by locate, which comes before
+// entries are shown.
 func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 	e := viewRecord(rd.n, &r)
 	switch r.Kind {
@@ -104,6 +105,9 @@ func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 		}
 	case memory.KindResponse:
 		e.Step = rd.addStep(&r)
+	case memory.KindSummary:
+		rd.locate() // from here on messages have other places
+		rd.last = nil
 	}
 	for i, b := range blocksOf(&r) {
 		if raw := b.Raw(); len(raw) > 0 {
@@ -120,32 +124,36 @@ func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 func (rd *reader) addStep(r *memory.Record) *stepView {
 	resp := r.Response
 	rd.step++
-	s := &stepView{
-		Number: rd.step, Model: resp.Model, Stop: string(resp.StopReason), RequestID: resp.Meta.RequestID, Retries: max(0, resp.Meta.Attempts-1),
-		Read: resp.Usage.CacheReadInputTokens, Written: resp.Usage.CacheCreationInputTokens, New: resp.Usage.InputTokens,
-		Output: resp.Usage.OutputTokens, Thinking: resp.Usage.OutputTokensDetails.ThinkingTokens,
-		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), Configured: rd.config != nil,
-	}
-	s.USD = priceOf(resp)
+	s := viewResponse(resp)
+	s.Number, s.Configured = rd.step, rd.config != nil
 	s.points, _ = agent.SentBreakpoints(*r) // a log by something else has none
-	now := &lastStep{config: rd.config, model: resp.Model, usage: resp.Usage, began: r.Time.Add(-resp.Meta.Duration), points: s.points}
-	s.Miss = missOf(rd.last, now, resp)
+	now := &lastStep{config: rd.config, resp: resp, began: r.Time.Add(-resp.Meta.Duration), points: s.points}
+	s.Miss = missOf(rd.last, now)
 	rd.last = now
+	rd.pending = append(rd.pending, s)
 	return s
 }
 
-// locate finds the blocks that the steps' marks stand on. Messages are only ever
-// added to a log, so those of now hold all that were sent.
-func (rd *reader) locate(entries []entry) {
-	var messages []transport.Message
-	for _, e := range entries {
-		if e.Step == nil {
-			continue
-		}
-		if messages == nil {
-			messages = rd.log.Messages()
-		}
-		for _, p := range e.Step.points {
+// viewResponse shows what a response says of itself.
+func viewResponse(resp *transport.Response) *stepView {
+	return &stepView{
+		Model: resp.Model, Stop: string(resp.StopReason), RequestID: resp.Meta.RequestID, Retries: max(0, resp.Meta.Attempts-1),
+		Read: resp.Usage.CacheReadInputTokens, Written: resp.Usage.CacheCreationInputTokens, New: resp.Usage.InputTokens,
+		Output: resp.Usage.OutputTokens, Thinking: resp.Usage.OutputTokensDetails.ThinkingTokens,
+		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), USD: priceOf(resp),
+	}
+}
+
+// locate finds the blocks that the marks of the newest steps stand on. Between
+// two summaries messages are only ever added, so those of now hold all that these
+// steps were sent.
+func (rd *reader) locate() {
+	if len(rd.pending) == 0 {
+		return
+	}
+	messages := rd.log.Messages()
+	for _, s := range rd.pending {
+		for _, p := range s.points {
 			m := mark{Place: placeName(p), TTL: string(p.TTL), Record: -1}
 			if m.TTL == "" {
 				m.TTL = string(transport.TTL5m)
@@ -155,9 +163,10 @@ func (rd *reader) locate(entries []entry) {
 					m.Record, m.Block = at.Record, at.Block
 				}
 			}
-			e.Step.Marks = append(e.Step.Marks, m)
+			s.Marks = append(s.Marks, m)
 		}
 	}
+	rd.pending = rd.pending[:0]
 }
 
 func placeName(p transport.Breakpoint) string {
@@ -206,31 +215,35 @@ func priceOf(resp *transport.Response) price {
 
 // missOf explains why less was read than the request before had left in the
 // cache; nil if it was not less, or that can't be told.
-func missOf(last, now *lastStep, resp *transport.Response) *miss {
-	if last == nil || usesServerTools(last.usage) || usesServerTools(now.usage) {
-		return nil // the input counts are then sums over the service's own iterations
-	}
-	there := last.usage.CacheReadInputTokens + last.usage.CacheCreationInputTokens
-	read := now.usage.CacheReadInputTokens
-	const tolerance = 0.98 // thinking that the service drops from the prompt, and rounding
-	if there == 0 || float64(read) >= tolerance*float64(there) {
+func missOf(last, now *lastStep) *miss {
+	if last == nil {
 		return nil
 	}
-	m := &miss{Tokens: there - read}
+	found := agent.MissBetween(last.resp, now.resp, now.began.Sub(last.began))
+	there := last.resp.Usage.CacheReadInputTokens + last.resp.Usage.CacheCreationInputTokens
+	const least = 0.02 // of what was there: thinking that the service drops, and rounding
+	if found == nil || found.Tokens <= 0 || float64(found.Tokens) < least*float64(there) {
+		return nil
+	}
+	told, _ := now.resp.CacheMiss()
+	if told == nil && (blurred(last.resp.Usage) || blurred(now.resp.Usage)) {
+		return nil
+	}
+	m := &miss{Tokens: found.Tokens, Reason: found.Reason}
 	m.compare(last, now)
-	life := 5 * time.Minute
+	life, gap := 5*time.Minute, now.began.Sub(last.began)
 	for _, p := range last.points {
 		if p.TTL == transport.TTL1h {
 			life = time.Hour
 		}
 	}
-	gap := now.began.Sub(last.began)
-	told := rawjson.GetString(rawjson.Get(resp.Diagnostics, "cache_miss_reason"), "type")
 	switch {
-	case told != "" && told != "previous_message_not_found" && told != "unavailable": // those two tell nothing
-		m.Reason, m.Detail = told, "The service's own diagnosis."
-	case last.model != now.model:
-		m.Reason, m.Detail = "model_changed", fmt.Sprintf("%s answered, %s before it; each model has a cache of its own.", now.model, last.model)
+	case told != nil && told.Type != "previous_message_not_found" && told.Type != "unavailable": // those two tell nothing
+		m.Detail = "The service's own diagnosis."
+	case m.Reason == "context_edited":
+		m.Detail = "The service removed older parts of the prompt, as it was asked to."
+	case last.resp.Model != now.resp.Model:
+		m.Reason, m.Detail = "model_changed", fmt.Sprintf("%s answered, %s before it; each model has a cache of its own.", now.resp.Model, last.resp.Model)
 	case m.Place != "":
 		part, _, _ := strings.Cut(m.Place, ".")
 		m.Reason, m.Detail = part+"_changed", "The configuration changed between the runs."
@@ -242,8 +255,10 @@ func missOf(last, now *lastStep, resp *transport.Response) *miss {
 	return m
 }
 
-func usesServerTools(u transport.Usage) bool {
-	return len(u.Iterations) > 1 || u.ServerToolUse.WebSearchRequests+u.ServerToolUse.WebFetchRequests > 0
+// blurred reports whether the input counts are sums over samplings that the
+// usage doesn't list.
+func blurred(u transport.Usage) bool {
+	return len(u.Iterations) == 0 && u.ServerToolUse.WebSearchRequests+u.ServerToolUse.WebFetchRequests > 0
 }
 
 // compare finds the first block of tools and system that differs.

@@ -124,7 +124,7 @@ func (h *handler) advance(ctx context.Context, id string, rd *reader, from int, 
 	}
 	var entries []entry
 	flush := func() {
-		rd.locate(entries)
+		rd.locate()
 		if len(entries) > 0 {
 			out.event("records", rd.n, entries)
 		}

@@ -22,6 +22,8 @@ type entry struct {
 	Asks     []askView     `json:"asks,omitempty"`     // of ask
 	Decision *decisionView `json:"decision,omitempty"` // of decision
 	Final    bool          `json:"final,omitempty"`
+	Replaces int           `json:"replaces,omitempty"` // messages that a summary stands for
+	Aside    *stepView     `json:"aside,omitempty"`    // of a note that tells of a request beside the conversation
 	Note     string        `json:"note,omitempty"`
 	Config   *configView   `json:"config,omitempty"` // of run, if it says something new
 }
@@ -145,7 +147,7 @@ func imageURL(source []byte) string {
 
 func blocksOf(r *memory.Record) []transport.Block {
 	switch r.Kind {
-	case memory.KindInput:
+	case memory.KindInput, memory.KindSummary:
 		return r.Message.Content
 	case memory.KindResponse:
 		return r.Response.Content
@@ -158,6 +160,7 @@ func blocksOf(r *memory.Record) []transport.Block {
 // viewRecord shows a record, but for the step that a response is of.
 func viewRecord(n int, r *memory.Record) entry {
 	e := entry{N: n, Kind: r.Kind, Time: r.Time.UnixMilli(), Calls: r.Calls, Final: r.Final, Note: r.Note}
+	e.Replaces = r.Replaces
 	if r.Kind == memory.KindInput {
 		e.Role = string(r.Message.Role)
 	}
@@ -171,6 +174,9 @@ func viewRecord(n int, r *memory.Record) entry {
 		e.Decision = &decisionView{d.CallID, d.Approve, d.Reason, string(d.Input)}
 	}
 	if r.Kind == memory.KindNote && len(r.Data) > 0 {
+		if resp, err := transport.ParseResponse(r.Data); err == nil && resp.Model != "" {
+			e.Aside = viewResponse(resp)
+		}
 		text, cut := clip(string(r.Data), dataLimit)
 		e.Blocks = append(e.Blocks, blockView{Type: "note", JSON: text, Cut: cut, Bytes: len(r.Data)})
 	}

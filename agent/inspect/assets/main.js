@@ -128,7 +128,7 @@ function status(kind, text) {
 }
 
 function drawSummary() {
-  const t = page.open.transcript, all = totals(t.steps), first = t.rows[0], last = t.rows[t.rows.length - 1];
+  const t = page.open.transcript, all = totals(t.steps, t.asides), first = t.rows[0], last = t.rows[t.rows.length - 1];
   const items = [
     ['steps', count(t.steps.length)], ['read', tokens(all.read)], ['written', tokens(all.written)], ['new', tokens(all.new)], ['output', tokens(all.output)],
     ['from cache', all.share], ['cost', all.money], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],

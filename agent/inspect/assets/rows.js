@@ -10,6 +10,7 @@ export class Transcript {
     this.act = act; // what the rows' buttons do
     this.rows = [];
     this.steps = [];
+    this.asides = []; // requests beside the conversation
     this.owner = new Map(); // record -> row
     this.calls = new Map(); // call id -> call
     this.selected = null;
@@ -35,7 +36,10 @@ export class Transcript {
       switch (e.kind) {
         case 'run': row('run', e); break;
         case 'input': row('input', e); break;
-        case 'note': case 'sealed': row('note', e); break;
+        case 'note': case 'sealed':
+          if (e.aside) this.asides.push(row('note', e)); else row('note', e);
+          break;
+        case 'summary': row('summary', e); break;
         case 'response': {
           const r = row('step', e);
           r.calls = [];
@@ -109,6 +113,7 @@ export class Transcript {
       case 'run': return this.run(row);
       case 'input': return this.input(row);
       case 'step': return this.step(row);
+      case 'summary': return this.summary(row);
     }
     return this.note(row);
   }
@@ -133,9 +138,14 @@ export class Transcript {
     this.blocks(e)];
   }
 
-  note(row) {
+  summary(row) {
     const e = row.entry;
-    return [el('details', { class: 'note' }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : 'Note: ' + e.note),
+    return [el('header', { class: 'rowhead' }, el('h2', {}, 'Summary'), el('span', { class: 'time' }, `in the place of the first ${plural(e.replaces, 'message')}`)), this.blocks(e)];
+  }
+
+  note(row) {
+    const e = row.entry, about = { aside: 'A request beside the conversation', warm: 'The cache was kept warm', interrupted: 'A response that was cut off' }[e.note];
+    return [e.aside && [el('header', { class: 'rowhead' }, el('h2', {}, about || e.note)), moneyBar(e.aside)], el('details', { class: 'note' }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : 'Note: ' + e.note),
       (e.blocks || []).map((b) => json(b.json)))];
   }
 

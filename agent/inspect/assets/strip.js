@@ -87,7 +87,7 @@ export class Strip {
 function sum(s) { return s.read + s.written + s.new + s.output; }
 
 /** totals is what the head of the page says of a session. */
-export function totals(steps) {
+export function totals(steps, asides) {
   const t = { read: 0, written: 0, new: 0, output: 0, usd: 0, known: true, misses: 0 };
   for (const r of steps) {
     const s = r.entry.step;
@@ -95,6 +95,11 @@ export function totals(steps) {
     t.usd += s.usd.total;
     t.known = t.known && s.usd.known;
     if (s.miss) t.misses++;
+  }
+  for (const { entry: { aside } } of asides) {
+    for (const [k] of parts) t[k] += aside[k];
+    t.usd += aside.usd.total;
+    t.known = t.known && aside.usd.known;
   }
   const prompt = t.read + t.written + t.new;
   t.share = prompt ? (100 * t.read / prompt).toFixed(1) + ' %' : '–';
