@@ -104,6 +104,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		if ev.Response != nil {
 			begun = ev.Response
 		}
+		if ev.Type == transport.EventRestarted {
+			r.eager.drop() // what was written is void, and so are its calls
+		}
 		if ev.Type == transport.EventContentBlockStop && !ev.Cut && r.lastStep == nil {
 			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
 				return false
