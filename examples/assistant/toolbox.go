@@ -7,9 +7,9 @@ import (
 
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
-	"github.com/whorl-go/whorl/examples/research/corpus"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/calc"
+	"github.com/whorl-go/whorl/tools/corpus"
 	"github.com/whorl-go/whorl/tools/fetch"
 	"github.com/whorl-go/whorl/tools/files"
 	"github.com/whorl-go/whorl/tools/notes"

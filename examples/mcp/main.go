@@ -35,7 +35,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
-	"github.com/whorl-go/whorl/examples/research/corpus"
+	"github.com/whorl-go/whorl/tools/corpus"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/calc"

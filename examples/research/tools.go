@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/whorl-go/whorl/examples/research/corpus"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/corpus"
 )
 
 // toolbox makes the tools that the flags ask for.

@@ -1,6 +1,3 @@
-// Package corpus searches, lists and reads a folder of text files: source code,
-// documentation, notes. The index is built in memory at the first search, from
-// whatever is there; nothing is written.
 package corpus
 
 import (
