@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -39,37 +41,36 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, err)
 		return
 	}
-	d := memory.Decision{CallID: form.Call, Approve: form.Approve, Reason: form.Reason}
-	if form.Input != nil {
-		d.Input = rawjson.Trim([]byte(*form.Input))
-		if !rawjson.Valid(d.Input) || len(d.Input) == 0 || d.Input[0] != '{' {
-			http.Error(w, "The arguments are not a JSON object.", http.StatusBadRequest)
-			return
-		}
-	}
-	waiting := 0
-	for _, c := range log.State().Open {
-		if c.Ask == nil || c.Decision != nil {
-			continue
-		}
-		waiting++
-		if c.ID == form.Call {
-			d.Hash = c.Ask.Hash
-		}
-	}
-	if d.Hash == "" {
+	pending := agent.Pending(log)
+	i := slices.IndexFunc(pending, func(p agent.PendingCall) bool { return p.CallID == form.Call })
+	switch {
+	case i < 0:
 		http.Error(w, "This call does not wait for a decision any more.", http.StatusConflict)
 		return
+	case form.Input != nil && !isObject(*form.Input):
+		http.Error(w, "The arguments are not a JSON object.", http.StatusBadRequest)
+		return
+	case !form.Approve:
+		err = pending[i].Deny(r.Context(), log, form.Reason)
+	case form.Input != nil:
+		err = pending[i].Edit(r.Context(), log, json.RawMessage(*form.Input))
+	default:
+		err = pending[i].Approve(r.Context(), log)
 	}
-	if err := log.Append(r.Context(), memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil {
+	if err != nil {
 		h.fail(w, err)
 		return
 	}
-	resumed := waiting == 1 && h.opts.Resume != nil
+	resumed := len(pending) == 1 && h.opts.Resume != nil
 	if resumed {
 		h.opts.Resume(id)
 	}
 	writeJSON(w, map[string]bool{"resumed": resumed})
+}
+
+func isObject(text string) bool {
+	raw := rawjson.Trim([]byte(text))
+	return rawjson.Valid(raw) && raw[0] == '{'
 }
 
 // fork makes a session of the first records of another.

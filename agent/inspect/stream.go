@@ -47,10 +47,8 @@ func stateOf(log *memory.Log) stateView {
 			s.Doing, s.Detail = "empty", ""
 		}
 	}
-	for _, c := range log.State().Open {
-		if c.Ask != nil && c.Decision == nil {
-			s.Waiting = append(s.Waiting, openView{Call: c.ID, Name: c.Name, Input: string(c.Input), Reason: c.Ask.Reason})
-		}
+	for _, p := range agent.Pending(log) {
+		s.Waiting = append(s.Waiting, openView{Call: p.CallID, Name: p.Name, Input: p.Input, Reason: p.Reason})
 	}
 	return s
 }
