@@ -53,7 +53,14 @@ func main() {
 	quick := flag.Bool("quick", false, "fewer and smaller points")
 	repeat := flag.Int("repeat", 3, "how often to measure; the run with the least CPU time counts")
 	limit := flag.Duration("limit", 2*time.Minute, "longest time for one run of a driver")
+	from := flag.String("from", "", "comma-separated results.jsonl files to lay out anew, without measuring; later ones replace rows of earlier ones")
 	flag.Parse()
+	if *from != "" {
+		if err := layOut(*out, split(*from)); err != nil {
+			log.Fatal("benchmark: ", err)
+		}
+		return
+	}
 	if err := compare(*out, split(*only), split(*names), *quick, *repeat, *limit); err != nil {
 		log.Fatal("benchmark: ", err)
 	}
@@ -112,6 +119,43 @@ func compare(out string, only, names []string, quick bool, repeat int, limit tim
 		}
 		fmt.Print(table(a, rows))
 		all = append(all, rows...)
+	}
+	return os.WriteFile(filepath.Join(out, "plot.svg"), plot(all), 0o644)
+}
+
+// layOut prints the tables and draws the plot of rows that were measured before.
+func layOut(out string, files []string) error {
+	type place struct{ axis, point, driver string }
+	rows := make(map[place]Row)
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		dec := json.NewDecoder(f)
+		for dec.More() {
+			var r Row
+			if err := dec.Decode(&r); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			rows[place{r.Axis, r.Point, r.Driver}] = r
+		}
+		f.Close()
+	}
+	var all []Row
+	for _, a := range axes(false) {
+		var of []Row
+		for _, p := range a.Points {
+			for _, d := range drivers {
+				if r, ok := rows[place{a.Name, p.Label, d.name}]; ok {
+					of = append(of, r)
+				}
+			}
+		}
+		if len(of) > 0 {
+			fmt.Print(table(a, of))
+		}
+		all = append(all, of...)
 	}
 	return os.WriteFile(filepath.Join(out, "plot.svg"), plot(all), 0o644)
 }
