@@ -21,7 +21,11 @@ func TestSpreadOverTransports(t *testing.T) {
 			arrived.Done()
 			<-open
 		}
-		io.Copy(w, r.Body)
+		got, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Write(got)
 	}))
 	defer srv.Close()
 	s := &spread{make: newTransport}
