@@ -38,7 +38,7 @@ func digestOf(raw []byte, free bool) digest {
 			k := hashString(seedKey, key)
 			inner := digestOf(v, free || isFree(key))
 			if !free && isMeta(key) {
-				inner.size = 0
+				inner.size = hiddenSize(raw, key, inner.size)
 			}
 			d.value += mix(k, inner.value)
 			if free {
@@ -96,6 +96,19 @@ func isMeta(key string) bool {
 		return true
 	}
 	return false
+}
+
+// hiddenSize is what a member that isn't read as it stands counts for. Of a
+// search result the model reads what was encrypted, which base64 has made longer
+// by a third; of a document of plain text, its data.
+func hiddenSize(object []byte, key string, size int) int {
+	switch typ := rawjson.GetString(object, "type"); {
+	case key == "encrypted_content" && typ == "web_search_result":
+		return size * 3 / 4
+	case key == "data" && typ == "text":
+		return size
+	}
+	return 0
 }
 
 // canonicalNumber makes 1, 1.0 and 1e0 the same.
