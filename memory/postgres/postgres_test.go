@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whorl-go/whorl/internal/pgserver"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
+	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/memory/storetest"
 	"github.com/whorl-go/whorl/transport"
 )

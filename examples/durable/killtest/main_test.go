@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whorl-go/whorl/internal/pgserver"
+	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 )
 
 func TestMain(m *testing.M) {

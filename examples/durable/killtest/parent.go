@@ -17,8 +17,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/whorl-go/whorl/internal/pgserver"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
