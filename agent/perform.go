@@ -122,42 +122,40 @@ func (a *Agent) limit(o outcome, most int) tools.Result {
 		most = a.opts.Limits.ResultBytes
 	}
 	res := tools.Result{IsError: o.result.IsError}
+	left, told := max(most, -1), false // bytes of text, -1 for no limit; whether a cut has been told
 	for _, b := range o.result.Content {
 		if res.IsError && b.Type() != transport.TypeText {
 			b = transport.Text(fmt.Sprintf("[%s left out: an error can hold text only]", b.Type()))
 		}
 		if b.Type() == transport.TypeText {
-			if most > 0 || a.opts.Limits.ResultBytes < 0 {
-				b, most = cut(b, most)
+			if !b.Markable() || told {
+				continue // the service takes no blank text; and what is behind a cut is left out
 			}
-			if b.IsZero() {
-				continue
-			}
+			b, left, told = cut(b, left)
 		}
 		res.Content = append(res.Content, b)
 	}
 	return res
 }
 
-// cut shortens a text block to most bytes, says so in the text, and returns
-// what is left for the next one. Text that the service would refuse, because
-// there is none in it, is dropped.
-func cut(b transport.Block, most int) (transport.Block, int) {
-	if len(b.Raw()) <= most && b.Markable() {
-		return b, most - len(b.Raw())
+// cut shortens a text block to left bytes, which are those that the limit leaves
+// it, and then says so in the text. It returns what is left for the next one.
+func cut(b transport.Block, left int) (_ transport.Block, after int, told bool) {
+	if left < 0 {
+		return b, left, false
+	}
+	if len(b.Raw()) <= left {
+		return b, left - len(b.Raw()), false
 	}
 	text := transport.Message{Content: []transport.Block{b}}.Text()
-	if strings.TrimSpace(text) == "" {
-		return transport.Block{}, most
+	if len(text) <= left {
+		return b, left - len(text), false
 	}
-	if most < 0 || len(text) <= most {
-		return b, max(0, most-len(text))
-	}
-	end := most
+	end := left
 	for end > 0 && !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return transport.Text(fmt.Sprintf("%s\n[cut: the result has %d bytes, the first %d are above; ask for a smaller part]", text[:end], len(text), end)), 0
+	return transport.Text(fmt.Sprintf("%s\n[cut: this text has %d bytes, the first %d are above, and what came behind it is left out; ask for a smaller part]", text[:end], len(text), end)), 0, true
 }
 
 // unknownTool is what the model is told that calls a tool which is not there.
