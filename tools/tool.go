@@ -39,7 +39,8 @@ type Callable interface {
 // suits most tools: run in parallel with others, at most once, with the agent's
 // limits.
 type Traits struct {
-	// Timeout is the most time that a call may take; 0 means the agent's limit.
+	// Timeout is the most time that a call may take; 0 means the agent's limit. A
+	// Callable of your own may give a negative one for no limit.
 	Timeout time.Duration
 	// MaxResultBytes is the most bytes of result that the model is sent; 0 means
 	// the agent's limit.
