@@ -66,7 +66,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return nil
 	}
 	defer held.release()
-	chat := r.startChat(ctx, ask)
+	chat := r.startChat(ctx, ask, purposeSummary)
 	resp, err := r.stream(chat, ask, func(ev transport.Event) bool {
 		r.sawEvent(chat, ev.Type)
 		return true

@@ -28,7 +28,7 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 		return nil
 	}
 	j := &job{call: memory.OpenCall{ToolCall: c}, log: r.log}
-	t, refused, ask := r.judge(ctx, &j.call)
+	t, refused, ask := r.judge(ctx, j)
 	if refused != "" || ask != nil || !t.traits.ReadOnly || t.traits.Group != "" {
 		return nil
 	}

@@ -25,7 +25,8 @@ type job struct {
 	last    bool          // the last of its lane
 	settled bool          // in the log
 
-	resultInSpan bool // the result is content of the call's span
+	ruling       ruling // that let it run, or refused it
+	resultInSpan bool   // the result is content of the call's span
 }
 
 // runTools answers calls: those that may run are run, at most Limits.Parallel
@@ -53,10 +54,11 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	var started []string
 	for _, c := range calls {
 		j := &job{call: c, log: r.log}
-		t, refused, ask := r.judge(ctx, &j.call)
+		t, refused, ask := r.judge(ctx, j)
 		switch {
 		case refused != "":
 			j.answer(tools.ErrorText(refused))
+			r.traceDenial(ctx, j)
 		case ask != nil:
 			asks = append(asks, *ask)
 			continue
@@ -81,7 +83,8 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 
 // judge says of a call which tool runs it, or why none does, or that somebody
 // has to be asked first.
-func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused string, ask *memory.Ask) {
+func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *memory.Ask) {
+	c := &j.call
 	if c.Cut {
 		return nil, cutOff, nil
 	}
@@ -96,9 +99,10 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 		return nil, unknownOutcome, nil
 	}
 	if d := c.Decision; d != nil {
-		if !d.Approve {
+		if j.ruling = (ruling{word: ruledDenied, rule: c.Ask.Rule}); !d.Approve {
 			return nil, denial(d.Reason), nil
 		}
+		j.ruling.word = ruledApproved
 		if d.Input != nil {
 			c.Input = d.Input
 		}
@@ -110,10 +114,12 @@ func (r *Run) judge(ctx context.Context, c *memory.OpenCall) (t *tool, refused s
 	}
 	switch {
 	case v.Deny:
+		j.ruling = ruling{word: ruledDenied, rule: v.Rule}
 		return nil, denial(v.Reason), nil
 	case v.Allow:
+		j.ruling = ruling{word: ruledAllowed, rule: v.Rule}
 	case v.Ask || t.traits.NeedsApproval:
-		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: v.Reason}
+		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: v.Reason, Rule: v.Rule}
 	}
 	return t, "", nil
 }

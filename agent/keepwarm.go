@@ -71,7 +71,10 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	}
 	defer held.release()
 	at := time.Now()
+	var chat chatObservation
+	ctx = r.openChat(ctx, &chat, purposeKeepWarm)
 	resp, err := transport.Create(ctx, r.agent.opts.Client, req)
+	r.closeChat(ctx, &chat, req, resp, err)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			r.note(ctx, "the cache was not kept warm", slog.Any("error", err))

@@ -5,6 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -24,6 +27,8 @@ func TestKeepWarm(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, w := simulated(t, simulator.Loop{Turns: 1}, simulator.LookbackBlocks, 4000, 12*time.Minute)
 				a.opts.Cache.KeepWarm = tt.keep
+				spans := tracetest.NewInMemoryExporter()
+				a.telemetry.tracer = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("")
 				log := memory.NewLog()
 				res, err := a.Continue(t.Context(), log, transport.UserText("go")).Result()
 				if err != nil || res.Steps != 2 {
@@ -37,6 +42,9 @@ func TestKeepWarm(t *testing.T) {
 						t.Errorf("%+v", u)
 					}
 				}
+				if got := warmSpans(t, spans.GetSpans()); got != tt.pings {
+					t.Errorf("%d spans of requests to keep warm, want %d", got, tt.pings)
+				}
 				last := w.exchanges[len(w.exchanges)-1].resp.Usage
 				if whole := last.CacheReadInputTokens > last.CacheCreationInputTokens; whole != tt.warm {
 					t.Errorf("kept for %v: %+v", tt.keep, last)
@@ -47,4 +55,33 @@ func TestKeepWarm(t *testing.T) {
 			})
 		})
 	}
+}
+
+// warmSpans counts the spans of requests that keep the cache warm. They are
+// children of the run's span, and tell what was read.
+func warmSpans(t *testing.T, spans tracetest.SpanStubs) (n int) {
+	t.Helper()
+	root := spans[len(spans)-1]
+	for _, s := range spans {
+		var purpose string
+		var read, written int64
+		for _, kv := range s.Attributes {
+			switch string(kv.Key) {
+			case keyPurpose:
+				purpose = kv.Value.AsString()
+			case keyCacheRead:
+				read = kv.Value.AsInt64()
+			case keyCacheCreation:
+				written = kv.Value.AsInt64()
+			}
+		}
+		if purpose != purposeKeepWarm {
+			continue
+		}
+		n++
+		if s.Parent.SpanID() != root.SpanContext.SpanID() || read == 0 || written != 0 {
+			t.Errorf("%s below %s: %d tokens read, %d written", s.Name, s.Parent.SpanID(), read, written)
+		}
+	}
+	return n
 }

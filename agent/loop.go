@@ -97,7 +97,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if !emit(Event{Type: EventStep, Step: step}) {
 		return ErrStopped
 	}
-	chat := r.startChat(ctx, req)
+	chat := r.startChat(ctx, req, purposeStep)
 	var begun *transport.Response
 	resp, err := r.stream(chat, req, func(ev transport.Event) bool {
 		r.sawEvent(chat, ev.Type)

@@ -3,10 +3,10 @@ package agent
 // Names of the OpenTelemetry semantic conventions for generative AI, as in
 // semconv v1.41.0, the last version of the Go module that has them and the one
 // that tracing products know. Upstream they have moved to
-// open-telemetry/semantic-conventions-genai, where their status is Development
-// and some are being renamed; hence this file of their own. Four metrics that
-// v1.41.0 has no counterpart for are named as there (marked below). Names that
-// begin with whorl or anthropic have none in either place.
+// open-telemetry/semantic-conventions-genai, whose first release, v0.1.0, renames
+// some (docs/tracing.md lists them) and whose status is Development; hence this
+// file of their own. What v1.41.0 has no name for is named as there (marked below).
+// Names that begin with whorl or anthropic have none in either place.
 const (
 	semconvSchemaURL = "https://opentelemetry.io/schemas/1.41.0"
 
@@ -26,6 +26,7 @@ const (
 	keyOutputType         = "gen_ai.output.type"
 	keyRequestModel       = "gen_ai.request.model"
 	keyRequestMaxTokens   = "gen_ai.request.max_tokens"
+	keyRequestReasoning   = "gen_ai.request.reasoning.level" // semantic-conventions-genai
 	keyRequestStop        = "gen_ai.request.stop_sequences"
 	keyRequestStream      = "gen_ai.request.stream"
 	keyRequestTemperature = "gen_ai.request.temperature"
@@ -54,29 +55,39 @@ const (
 
 	keyRequestID       = "anthropic.request.id"
 	keySteps           = "whorl.steps"               // model calls of a run
+	keyPurpose         = "whorl.request.purpose"     // of a model call that is no step
 	keySegment         = "whorl.turn.segment"        // counts from 2 on the chat spans that go on with a paused turn
 	keyRetries         = "whorl.retries"             // attempts less one
 	keyTokenRate       = "whorl.output.rate"         // output tokens per second, from the first chunk on
 	keyCostUSD         = "whorl.cost.usd"            //
 	keyCacheMissReason = "whorl.cache.miss.reason"   // the service's own diagnosis
 	keyCacheMissTokens = "whorl.cache.miss.tokens"   //
-	keyCacheOperation  = "whorl.cache.operation"     // "read" or "write"
 	keyLimit           = "whorl.limit"               // the limit that ended a run
 	keyLimitMax        = "whorl.limit.max"           // nanoseconds for "time"
 	keyWaiting         = "whorl.approval.tool_names" // what a run that ended waits for
+	keyRuling          = "whorl.approval.decision"   // "allowed", "approved" or "denied"
+	keyRule            = "whorl.approval.rule"       // the policy's rule that decided, or asked
 
 	// Metrics.
 	metricTokens         = "gen_ai.client.token.usage"
 	metricDuration       = "gen_ai.client.operation.duration"
 	metricFirstChunk     = "gen_ai.client.operation.time_to_first_chunk"
 	metricPerChunk       = "gen_ai.client.operation.time_per_output_chunk"
-	metricRunDuration    = "gen_ai.invoke_agent.duration"        // semantic-conventions-genai
-	metricInferenceCalls = "gen_ai.invoke_agent.inference_calls" // semantic-conventions-genai
-	metricToolCalls      = "gen_ai.invoke_agent.tool_calls"      // semantic-conventions-genai
-	metricToolDuration   = "gen_ai.execute_tool.duration"        // semantic-conventions-genai
+	metricRunDuration    = "gen_ai.invoke_agent.duration"                           // semantic-conventions-genai
+	metricInferenceCalls = "gen_ai.invoke_agent.inference_calls"                    // semantic-conventions-genai
+	metricToolCalls      = "gen_ai.invoke_agent.tool_calls"                         // semantic-conventions-genai
+	metricToolDuration   = "gen_ai.execute_tool.duration"                           // semantic-conventions-genai
+	metricCacheRead      = "gen_ai.client.inference.usage.cache_read.input_tokens"  // semantic-conventions-genai
+	metricCacheWrite     = "gen_ai.client.inference.usage.cache_write.input_tokens" // semantic-conventions-genai
+	metricReasoning      = "gen_ai.client.inference.usage.reasoning.output_tokens"  // semantic-conventions-genai
 	metricTokenRate      = "whorl.client.output.rate"
 	metricCost           = "whorl.client.cost"
-	metricCacheTokens    = "whorl.client.cache.tokens"
 	metricRetries        = "whorl.client.retries"
 	metricLimits         = "whorl.run.limits"
+	metricRulings        = "whorl.approval.decisions"
+
+	// Purposes of model calls.
+	purposeStep     = "" // of the conversation
+	purposeSummary  = "summary"
+	purposeKeepWarm = "keep_warm"
 )

@@ -71,10 +71,13 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		chat = append(chat, attribute.Float64(keyRequestTopP, *req.TopP))
 	}
 	if req.TopK != nil {
-		chat = append(chat, attribute.Float64(keyRequestTopK, float64(*req.TopK)))
+		chat = append(chat, attribute.Int(keyRequestTopK, *req.TopK))
 	}
-	if req.OutputConfig != nil && req.OutputConfig.Format != nil {
+	if o := req.OutputConfig; o != nil && o.Format != nil {
 		chat = append(chat, attribute.String(keyOutputType, "json"))
+	}
+	if o := req.OutputConfig; o != nil && o.Effort != "" {
+		chat = append(chat, attribute.String(keyRequestReasoning, o.Effort))
 	}
 	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(chat...)}
 	return t
@@ -123,12 +126,16 @@ func (r *Run) startRun(ctx context.Context) context.Context {
 		name += " " + r.agent.opts.Name
 	}
 	parent := trace.SpanContextFromContext(ctx)
-	spanCtx, span := t.tracer.Start(ctx, name, trace.WithAttributes(
+	attrs := []attribute.KeyValue{
 		attribute.String(keyOperation, opInvokeAgent),
 		attribute.String(keyProvider, providerAnthropic),
 		attribute.String(keyRequestModel, r.agent.request.Model),
 		attribute.String(keyAgentName, r.agent.opts.Name),
-	))
+	}
+	if r.agent.opts.Name == "" {
+		attrs = attrs[:len(attrs)-1]
+	}
+	spanCtx, span := t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
 	o.span = span
 	// A provider that makes spans gives each an id, even those that it drops. One
 	// that makes none hands the parent's on.
@@ -144,6 +151,9 @@ func (r *Run) startRun(ctx context.Context) context.Context {
 			}
 			if d := r.agent.request.Tools; len(d) > 0 {
 				span.SetAttributes(attribute.String(keyToolDefinitions, toolDefinitions(d)))
+			}
+			if len(r.inputs) > 0 {
+				span.SetAttributes(attribute.String(keyInputMessages, t.content.input(r.inputs, nil)))
 			}
 		}
 	}
@@ -172,6 +182,9 @@ func (r *Run) endRun(ctx context.Context) {
 			}
 			attrs = append(attrs, attribute.StringSlice(keyWaiting, names))
 		}
+		if t.content != nil && res.Text != "" {
+			attrs = append(attrs, attribute.String(keyOutputMessages, t.content.answer(res.Text, res.StopReason)))
+		}
 		o.span.SetAttributes(attrs...)
 		setError(o.span, t.shown(r.err))
 	}
@@ -189,10 +202,9 @@ type chatObservation struct {
 	chunk time.Time // when the newest chunk came
 }
 
-// startChat begins the span of a model call. A paused turn has one for each of
-// its segments.
-func (r *Run) startChat(ctx context.Context, req *transport.Request) context.Context {
-	t, o := &r.agent.telemetry, &r.observed.chat
+// openChat begins the span of a model call.
+func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) context.Context {
+	t := &r.agent.telemetry
 	*o = chatObservation{timed: t.metrics.enabled(ctx)}
 	if o.timed {
 		o.began = time.Now()
@@ -207,6 +219,20 @@ func (r *Run) startChat(ctx context.Context, req *transport.Request) context.Con
 	o.attrs = make([]attribute.KeyValue, 0, 20)
 	if id := r.log.ID(); id != "" {
 		o.attrs = append(o.attrs, attribute.String(keyConversationID, id))
+	}
+	if purpose != purposeStep {
+		o.attrs = append(o.attrs, attribute.String(keyPurpose, purpose))
+	}
+	return ctx
+}
+
+// startChat begins the span of the model call of a step, or of one for a
+// summary. A paused turn has one for each of its segments.
+func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose string) context.Context {
+	t, o := &r.agent.telemetry, &r.observed.chat
+	ctx = r.openChat(ctx, o, purpose)
+	if o.attrs == nil {
+		return ctx
 	}
 	s := r.log.State()
 	if s.Counts.Pauses > 0 {
@@ -239,9 +265,14 @@ func (r *Run) sawEvent(ctx context.Context, typ string) {
 	o.chunk = now
 }
 
-// endChat ends the span of a model call, and counts it.
+// endChat ends what startChat began.
 func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transport.Response, err error) {
-	t, o := &r.agent.telemetry, &r.observed.chat
+	r.closeChat(ctx, &r.observed.chat, req, resp, err)
+}
+
+// closeChat ends the span of a model call, and counts it.
+func (r *Run) closeChat(ctx context.Context, o *chatObservation, req *transport.Request, resp *transport.Response, err error) {
+	t := &r.agent.telemetry
 	if o.span != nil {
 		if o.span.IsRecording() {
 			setError(o.span, t.shown(err))

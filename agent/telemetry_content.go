@@ -8,9 +8,9 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// TraceContent puts content into spans: the system prompt and the names of the
-// tools on invoke_agent, on each chat span what is new in it, on execute_tool the
-// arguments and the result. It may be what nobody but the user should see, so
+// TraceContent puts content into spans: the system prompt, the names of the
+// tools, the run's input and its final answer on invoke_agent, on each chat span
+// what is new in it, on execute_tool the arguments and the result. It may be what nobody but the user should see, so
 // it is left out unless asked for. The zero TraceContent is ready to use.
 //
 // Messages are written in the JSON of the conventions: a role and parts of the
@@ -101,6 +101,14 @@ func (c *TraceContent) output(r *transport.Response) string {
 	out := c.message([]byte{'['}, string(transport.RoleAssistant), r.Content, nil)
 	out = append(out, `,"finish_reason":`...)
 	out = rawjson.AppendString(out, string(r.StopReason))
+	return string(append(out, `}]`...))
+}
+
+// answer writes what a run came to.
+func (c *TraceContent) answer(text string, reason transport.StopReason) string {
+	out := append([]byte(nil), `[{"role":"assistant","parts":[{"type":"text","content":`...)
+	out = rawjson.AppendString(out, c.piece(ContentPiece{Kind: "text", Text: text}))
+	out = rawjson.AppendString(append(out, `}],"finish_reason":`...), string(reason))
 	return string(append(out, `}]`...))
 }
 

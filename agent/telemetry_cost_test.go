@@ -47,7 +47,7 @@ func BenchmarkStepTelemetry(b *testing.B) {
 			call := memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f", Input: []byte(`{"query":"x"}`)}}
 			b.ReportAllocs()
 			for b.Loop() {
-				chat := r.startChat(ctx, req)
+				chat := r.startChat(ctx, req, purposeStep)
 				r.endChat(chat, req, resp, nil)
 				j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
 				toolCtx, span := r.startTool(ctx, j)

@@ -20,8 +20,9 @@ type metrics struct {
 	duration, firstChunk, perChunk  metric.Float64Histogram
 	rate, runDuration, toolDuration metric.Float64Histogram
 
-	cost                         metric.Float64Counter
-	cacheTokens, retries, limits metric.Int64Counter
+	cost                             metric.Float64Counter
+	cacheRead, cacheWrite, reasoning metric.Int64Counter
+	retries, limits, rulings         metric.Int64Counter
 }
 
 // Buckets of the histograms; those of times and tokens are the conventions'.
@@ -47,9 +48,12 @@ func newMetrics(mp metric.MeterProvider) *metrics {
 		rate:           b.floats(metricTokenRate, "Output tokens per second, from the first chunk to the end.", "{token}/s", rateBuckets),
 		runDuration:    b.floats(metricRunDuration, "Duration of a run.", "s", secondBuckets),
 		toolDuration:   b.floats(metricToolDuration, "Duration of a tool call.", "s", secondBuckets),
-		cacheTokens:    b.counter(metricCacheTokens, "Input tokens read from the prompt cache, or written to it.", "{token}"),
+		cacheRead:      b.counter(metricCacheRead, "Input tokens read from the prompt cache.", "{token}"),
+		cacheWrite:     b.counter(metricCacheWrite, "Input tokens written to the prompt cache.", "{token}"),
+		reasoning:      b.counter(metricReasoning, "Output tokens used for thinking.", "{token}"),
 		retries:        b.counter(metricRetries, "Requests that were sent again.", "{retry}"),
 		limits:         b.counter(metricLimits, "Runs that a limit ended.", "{run}"),
+		rulings:        b.counter(metricRulings, "Decisions on tool calls, by a policy or by a person.", "{call}"),
 	}
 	var err error
 	m.cost, err = b.meter.Float64Counter(metricCost, metric.WithDescription("What model calls cost, where the price is known."), metric.WithUnit("{USD}"))
@@ -124,8 +128,11 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request
 	}
 	m.tokens.Record(ctx, u.PromptTokens(), t.model(resp.Model, attribute.String(keyTokenType, "input")))
 	m.tokens.Record(ctx, u.OutputTokens, t.model(resp.Model, attribute.String(keyTokenType, "output")))
-	m.cacheTokens.Add(ctx, u.CacheReadInputTokens, t.model(resp.Model, attribute.String(keyCacheOperation, "read")))
-	m.cacheTokens.Add(ctx, u.CacheCreationInputTokens, t.model(resp.Model, attribute.String(keyCacheOperation, "write")))
+	m.cacheRead.Add(ctx, u.CacheReadInputTokens, plain)
+	m.cacheWrite.Add(ctx, u.CacheCreationInputTokens, plain)
+	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
+		m.reasoning.Add(ctx, n, plain)
+	}
 	if c := costOf(req, resp, t.models...); c.Known {
 		m.cost.Add(ctx, c.USD, plain)
 	}
@@ -141,6 +148,18 @@ func (m *metrics) tool(ctx context.Context, j *job, err error) {
 		attrs = append(attrs, attribute.String(keyErrorType, errorType(err)))
 	}
 	m.toolDuration.Record(ctx, j.took.Seconds(), metric.WithAttributes(attrs...))
+}
+
+// ruling counts what was decided on a tool call.
+func (m *metrics) ruling(ctx context.Context, j *job) {
+	if j.ruling.word == "" || !m.rulings.Enabled(ctx) {
+		return
+	}
+	attrs := []attribute.KeyValue{attribute.String(keyToolName, j.call.Name), attribute.String(keyRuling, j.ruling.word)}
+	if j.ruling.rule != "" {
+		attrs = append(attrs, attribute.String(keyRule, j.ruling.rule))
+	}
+	m.rulings.Add(ctx, 1, metric.WithAttributes(attrs...))
 }
 
 // run counts a run, and the limit that ended it, if one did.

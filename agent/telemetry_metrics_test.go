@@ -61,7 +61,7 @@ func (shortNames) Encode(it attribute.Iterator) string {
 	short := map[string]string{
 		"gen_ai.operation.name": "name", "gen_ai.provider.name": "provider", "gen_ai.request.model": "model", "gen_ai.response.model": "response",
 		"gen_ai.token.type": "type", "gen_ai.agent.name": "agent", "gen_ai.tool.name": "tool", "gen_ai.tool.type": "type", "error.type": "error",
-		"whorl.limit": "limit", "whorl.cache.operation": "operation",
+		"whorl.limit": "limit", "whorl.approval.decision": "decision", "whorl.approval.rule": "rule",
 	}
 	var list []string
 	for it.Next() {
@@ -88,16 +88,17 @@ func TestMetrics(t *testing.T) {
 	got := points(t, reader)
 	chat := "name=chat,provider=anthropic,model=claude-opus-5-5,response=claude-opus-5-5"
 	for name, want := range map[string]string{
-		"gen_ai.client.token.usage {token}":          chat + ",type=input=2:20 " + chat + ",type=output=2:10",
-		"gen_ai.client.operation.duration s":         chat + "=2",
-		"gen_ai.invoke_agent.duration s":             "error=limit_steps,agent=helper,name=invoke_agent,provider=anthropic=1",
-		"gen_ai.invoke_agent.inference_calls {call}": "agent=helper,name=invoke_agent,provider=anthropic=1:2",
-		"gen_ai.invoke_agent.tool_calls {call}":      "agent=helper,name=invoke_agent,provider=anthropic=1:2",
-		"gen_ai.execute_tool.duration s":             "name=execute_tool,tool=echo,type=function=2",
-		"whorl.client.cost {USD}":                    chat + "=0.000280",
-		"whorl.client.retries {retry}":               "name=chat,provider=anthropic,model=claude-opus-5-5=2",
-		"whorl.run.limits {run}":                     "agent=helper,name=invoke_agent,provider=anthropic,limit=steps=1",
-		"whorl.client.cache.tokens {token}":          chat + ",operation=read=0 " + chat + ",operation=write=0",
+		"gen_ai.client.token.usage {token}":                              chat + ",type=input=2:20 " + chat + ",type=output=2:10",
+		"gen_ai.client.operation.duration s":                             chat + "=2",
+		"gen_ai.invoke_agent.duration s":                                 "error=limit_steps,agent=helper,name=invoke_agent,provider=anthropic=1",
+		"gen_ai.invoke_agent.inference_calls {call}":                     "agent=helper,name=invoke_agent,provider=anthropic=1:2",
+		"gen_ai.invoke_agent.tool_calls {call}":                          "agent=helper,name=invoke_agent,provider=anthropic=1:2",
+		"gen_ai.execute_tool.duration s":                                 "name=execute_tool,tool=echo,type=function=2",
+		"whorl.client.cost {USD}":                                        chat + "=0.000280",
+		"whorl.client.retries {retry}":                                   "name=chat,provider=anthropic,model=claude-opus-5-5=2",
+		"whorl.run.limits {run}":                                         "agent=helper,name=invoke_agent,provider=anthropic,limit=steps=1",
+		"gen_ai.client.inference.usage.cache_read.input_tokens {token}":  chat + "=0",
+		"gen_ai.client.inference.usage.cache_write.input_tokens {token}": chat + "=0",
 	} {
 		if got[name] != want {
 			t.Errorf("%s\n got %s\nwant %s", name, got[name], want)

@@ -46,7 +46,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			}
 			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok")}
 			if n := testing.AllocsPerRun(100, func() {
-				chatCtx := r.startChat(ctx, req)
+				chatCtx := r.startChat(ctx, req, purposeStep)
 				for range 10 {
 					r.sawEvent(chatCtx, transport.EventContentBlockDelta)
 				}

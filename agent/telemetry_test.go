@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sort"
@@ -16,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -134,7 +136,8 @@ func TestSpans(t *testing.T) {
 }
 
 // Content is what the conventions' schema of messages says, and each piece is
-// in the trace once.
+// in the trace once; but what the run was asked and answered stands on its own
+// span too.
 func TestSpanContent(t *testing.T) {
 	spans := record(t, &agent.TraceContent{})
 	all := ""
@@ -143,7 +146,7 @@ func TestSpanContent(t *testing.T) {
 			all += kv.Value.String() + "\n"
 		}
 	}
-	for what, want := range map[string]int{"secret prompt": 1, "secret system": 1, "secret answer": 1} {
+	for what, want := range map[string]int{"secret prompt": 2, "secret system": 1, "secret answer": 2} {
 		if got := strings.Count(all, what); got != want {
 			t.Errorf("%q is in the trace %d times, want %d", what, got, want)
 		}
@@ -155,6 +158,8 @@ func TestSpanContent(t *testing.T) {
 	}{
 		{root, "gen_ai.system_instructions", `[{"type":"text","content":"secret system"}]`},
 		{root, "gen_ai.tool.definitions", `[{"type":"function","name":"echo"}]`},
+		{root, "gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"secret prompt"}]}]`},
+		{root, "gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"text","content":"secret answer"}],"finish_reason":"end_turn"}]`},
 		{chats[0], "gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"secret prompt"}]}]`},
 		{chats[0], "gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"tool_call","id":"a","name":"echo","arguments":{"secret":"argument"}},{"type":"tool_call","id":"b","name":"nobody","arguments":{}}],"finish_reason":"tool_use"}]`},
 		{call, "gen_ai.tool.call.arguments", `{"secret":"argument"}`},
@@ -222,7 +227,7 @@ func TestSpanContentIsRedactedAndCut(t *testing.T) {
 	if got, want := attr(spans.named("chat")[0], "gen_ai.input.messages").String(), `[{"role":"user","parts":[{"type":"text","content":"****** promp[cut: the first 12 of 13 bytes]"}]}]`; got != want {
 		t.Errorf("input %s, want %s", got, want)
 	}
-	if got, want := fmt.Sprint(kinds), "[system: text: tool_call:echo tool_call:nobody tool_call:echo tool_call_response:echo tool_call_response: text:]"; got != want {
+	if got, want := fmt.Sprint(kinds), "[system: text: text: tool_call:echo tool_call:nobody tool_call:echo tool_call_response:echo tool_call_response: text: text:]"; got != want {
 		t.Errorf("pieces %s, want %s", got, want)
 	}
 }
@@ -300,6 +305,59 @@ func TestSpanOfAnApproval(t *testing.T) {
 	}
 	if got := attr(root, "whorl.approval.tool_names").String(); got != `["f"]` {
 		t.Errorf("waits for %s", got)
+	}
+}
+
+// The rule that decided on a call stands on its span: where it let the call run,
+// where it had somebody asked, and where it refused.
+func TestSpansOfRulings(t *testing.T) {
+	verdicts := map[string]agent.Verdict{
+		"a": {Allow: true, Rule: "reads"}, "b": {Deny: true, Rule: "no writing", Reason: "secret"}, "c": {Ask: true, Rule: "dear"}, "d": {Ask: true, Rule: "dear"}, "e": {},
+	}
+	spans, reader := newSpanLog(), sdkmetric.NewManualReader()
+	s := &script{replies: []any{
+		reply(t, "tool_use", use("a", "f", `{}`), use("b", "f", `{}`), use("c", "f", `{}`), use("d", "f", `{}`), use("e", "f", `{}`)),
+		reply(t, "end_turn"),
+	}}
+	a := newAgent(t, s, agent.Options{
+		TracerProvider: spans.provider, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+		Gate: func(_ context.Context, q agent.Question) agent.Verdict { return verdicts[q.Call.ID] },
+	}, echo("f"))
+	log := memory.NewLog()
+	if _, err := a.Continue(t.Context(), log, transport.UserText("go")).Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	for _, p := range agent.Pending(log) {
+		decide := p.Approve
+		if p.CallID == "d" {
+			decide = func(ctx context.Context, log *memory.Log) error { return p.Deny(ctx, log, "secret") }
+		}
+		if err := decide(t.Context(), log); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.Resume(t.Context(), log).Result(); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range spans.named("execute_tool f") {
+		got[attr(s, "gen_ai.tool.call.id").String()] = fmt.Sprintf("%s by %q, error %q", attr(s, "whorl.approval.decision").String(), attr(s, "whorl.approval.rule").String(), attr(s, "error.type").String())
+		if strings.Contains(fmt.Sprint(s), "secret") {
+			t.Errorf("the reason is in the span: %v", s)
+		}
+	}
+	want := map[string]string{
+		"a": `allowed by "reads", error ""`, "b": `denied by "no writing", error "denied"`, "c": `approved by "dear", error ""`, "d": `denied by "dear", error "denied"`, "e": ` by "", error ""`,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("spans %v\nwant  %v", got, want)
+	}
+	counts := points(t, reader)
+	if got, want := counts["whorl.approval.decisions {call}"], "tool=f,decision=allowed,rule=reads=1 tool=f,decision=approved,rule=dear=1 tool=f,decision=denied,rule=dear=1 tool=f,decision=denied,rule=no writing=1"; got != want {
+		t.Errorf("decisions %s\nwant      %s", got, want)
+	}
+	if got, want := counts["gen_ai.execute_tool.duration s"], "name=execute_tool,tool=f,type=function=3"; got != want {
+		t.Errorf("tool calls %s, want %s: what was refused did not run", got, want)
 	}
 }
 

@@ -25,11 +25,45 @@ func (r *Run) startTool(ctx context.Context, j *job) (context.Context, trace.Spa
 		attribute.String(keyToolCallID, j.call.ID),
 		attribute.String(keyToolType, "function"),
 	))
-	if t.content != nil && span.IsRecording() {
-		span.SetAttributes(attribute.String(keyToolArguments, t.content.arguments(j.call.ToolCall)))
+	if span.IsRecording() {
+		if t.content != nil {
+			span.SetAttributes(attribute.String(keyToolArguments, t.content.arguments(j.call.ToolCall)))
+		}
+		if j.ruling.word != "" {
+			span.SetAttributes(attribute.String(keyRuling, j.ruling.word))
+			setString(span, keyRule, j.ruling.rule)
+		}
 	}
 	return ctx, span
 }
+
+// A ruling is what was decided on a call, by a gate or by whoever was asked.
+type ruling struct {
+	word string // empty if nothing was decided
+	rule string // that decided, or asked for the decision; empty if it has no name
+}
+
+// Words of rulings.
+const (
+	ruledAllowed  = "allowed"  // by the gate
+	ruledApproved = "approved" // by whoever was asked
+	ruledDenied   = "denied"   // by either
+)
+
+// traceDenial gives a call that was not permitted a span all the same, so that a
+// trace shows what was tried. It has no duration, and counts as no tool call.
+func (r *Run) traceDenial(ctx context.Context, j *job) {
+	if j.ruling.word != ruledDenied {
+		return
+	}
+	r.agent.telemetry.metrics.ruling(ctx, j)
+	if _, span := r.startTool(ctx, j); span != nil {
+		setError(span, errDenied)
+		span.End()
+	}
+}
+
+var errDenied = errors.New("the call was not permitted")
 
 // endTool ends the span of a tool call, and counts the call.
 func (r *Run) endTool(ctx context.Context, span trace.Span, j *job, err error) {
@@ -48,6 +82,7 @@ func (r *Run) endTool(ctx context.Context, span trace.Span, j *job, err error) {
 		span.End()
 	}
 	t.metrics.tool(ctx, j, err)
+	t.metrics.ruling(ctx, j)
 	r.logTool(ctx, j, err)
 }
 
@@ -154,6 +189,8 @@ func errorType(err error) string {
 		return "stream_cut"
 	case errors.Is(err, errPanicked):
 		return "panic"
+	case errors.Is(err, errDenied):
+		return "denied"
 	case errors.Is(err, errToolFailed), errors.Is(err, errFatalTool):
 		return "tool_error"
 	}

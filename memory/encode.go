@@ -281,6 +281,9 @@ func (e *encoder) asks(asks []Ask) {
 		if a.Reason != "" {
 			e.string("reason", a.Reason)
 		}
+		if a.Rule != "" {
+			e.string("rule", a.Rule)
+		}
 		e.raw("}")
 	}
 	e.raw("]")

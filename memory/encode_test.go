@@ -58,6 +58,7 @@ func everyKind(t testing.TB) []memory.Record {
 		{Kind: memory.KindNote, Time: at, Data: []byte("{\"not utf-8\":\"\xff\"}")},
 		{Kind: memory.KindSealed, Time: at, Data: []byte(`{"box":"AA=="}`)},
 		{Kind: memory.KindNote},
+		{Kind: memory.KindAsk, Asks: []memory.Ask{{CallID: "toolu_1", Hash: "00ff", Rule: "spending"}}},
 	}
 }
 
@@ -76,7 +77,7 @@ func wireOf(r memory.Record) string {
 }
 
 // The golden file was written by version 1. It must be readable for ever, so it
-// is never regenerated: a new version gets a file of its own.
+// is never regenerated: a new member gets a line, a new version a file of its own.
 func TestGoldenV1(t *testing.T) {
 	golden, err := os.ReadFile("testdata/v1.jsonl")
 	if err != nil {

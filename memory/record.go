@@ -79,6 +79,8 @@ type Ask struct {
 	// Hash binds the decision to the call's name and arguments; see [HashCall].
 	Hash   string `json:"hash"`
 	Reason string `json:"reason,omitempty"`
+	// Rule names what asked, for traces; empty if nothing was named.
+	Rule string `json:"rule,omitempty"`
 }
 
 // A Decision settles an [Ask].
