@@ -37,6 +37,7 @@ type openBlock struct {
 
 	text      []byte // what text or thinking deltas add, still escaped
 	input     []byte // what input_json deltas add, decoded: it is JSON text itself
+	half      []byte // of a surrogate pair: the escape that the last input_json delta ended in
 	citations []byte // elements, with commas between
 	signature []byte // quoted
 	over      []byte // an object whose members replace those of the start
@@ -200,10 +201,13 @@ func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
 	case DeltaText, DeltaThinking:
 		o.text = append(roomFor(o.text, len(d.value)), rawjson.Inner(d.value)...)
 	case DeltaInputJSON:
-		o.input = rawjson.AppendUnquoted(roomFor(o.input, len(d.value)), d.value)
+		o.addInput(d.value)
 	case DeltaSignature:
 		o.signature = append(o.signature[:0], d.value...)
 	case DeltaCitations:
+		if citation == nil {
+			break
+		}
 		if len(o.citations) > 0 {
 			o.citations = append(o.citations, ',')
 		}
@@ -214,6 +218,20 @@ func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
 		d.value = nil
 	}
 	return d, nil
+}
+
+// addInput adds a quoted piece of a call's input. Proxies that count in UTF-16
+// part a surrogate pair between two pieces; its first half waits for the second.
+func (o *openBlock) addInput(quoted []byte) {
+	if len(o.half) > 0 {
+		quoted = slices.Concat([]byte{'"'}, o.half, rawjson.Inner(quoted), []byte{'"'})
+		o.half = nil
+	}
+	if whole := trimHalfEscape(rawjson.Inner(quoted)); len(whole) < len(quoted)-len(`""`) {
+		o.half = bytes.Clone(rawjson.Inner(quoted)[len(whole):])
+		quoted = slices.Concat([]byte{'"'}, whole, []byte{'"'})
+	}
+	o.input = rawjson.AppendUnquoted(roomFor(o.input, len(quoted)), quoted)
 }
 
 // roomFor makes room for n bytes more, twice the buffer at a time; append grows
@@ -254,6 +272,9 @@ func (a *assembler) keep(index int, b Block, cut bool) {
 // call whose input isn't whole.
 func (o *openBlock) close() (b Block, cut bool) {
 	input := o.input
+	if rawjson.IsNull(rawjson.Trim(input)) {
+		input = nil // no arguments, as some gateways stream it
+	}
 	if len(input) > 0 {
 		var whole bool
 		input, whole = rawjson.CloseUp(input)

@@ -106,6 +106,11 @@ func TestCheck(t *testing.T) {
 	}{
 		{"plain", "claude-opus-5-5", func(*Request) {}, ""},
 		{"unknown model", "claude-nova-9", func(r *Request) { r.Temperature, r.TopK = number(0.2), &k }, ""},
+		{"compacting behind an answer", "claude-opus-5-5", func(r *Request) { prefill(r); r.Compaction = json.RawMessage(`{"type":"summarize"}`) }, ""},
+		{"compacting with what is left of a budget", "claude-opus-5-5", func(r *Request) {
+			r.Compaction = json.RawMessage(`{"type":"summarize"}`)
+			r.OutputConfig = &OutputConfig{TaskBudget: json.RawMessage(`{"type":"tokens","total":20000,"remaining":9}`)}
+		}, "leave remaining out"},
 		{"too long", "claude-haiku-4-5", func(r *Request) { r.MaxTokens = 64001 }, "at most 64000 tokens"},
 		{"warming with a format", "claude-opus-5", func(r *Request) { r.MaxTokens, r.OutputConfig = 0, &OutputConfig{Format: json.RawMessage(`{}`)} }, "only warms the cache"},
 		{"enabled", "claude-opus-5-5", func(r *Request) { r.Thinking = &Thinking{Type: "enabled", BudgetTokens: 2000} }, `use thinking.type "adaptive"`},

@@ -215,7 +215,8 @@ func errNotObject(what string, raw []byte) error {
 	return fmt.Errorf("%s: not a JSON object: %s", what, brief(raw))
 }
 
-// ToolCall reads a tool_use block. It is false for a block of another type.
+// ToolCall reads a tool_use block. It is false for a block of another type. An
+// input that is missing, null or empty text stands for no arguments: {}.
 func (b Block) ToolCall() (ToolCall, bool) {
 	var c ToolCall
 	if b.typ != TypeToolUse {
@@ -234,6 +235,9 @@ func (b Block) ToolCall() (ToolCall, bool) {
 		case "input":
 			c.Input = v
 		}
+	}
+	if rawjson.IsNull(c.Input) || string(c.Input) == `""` {
+		c.Input = []byte("{}")
 	}
 	return c, true
 }

@@ -103,7 +103,10 @@ func (e *Error) Is(target error) bool {
 		return strings.Contains(e.Message, "Invalid `signature` in `thinking` block")
 	}
 	t, ok := byType[e.Type]
-	return ok && t == target
+	if !ok { // another family of errors, or a type of next year
+		t = byType[typeOfStatus(e.Status)]
+	}
+	return t == target
 }
 
 // A StreamError is a stream that broke after it had begun: the connection was

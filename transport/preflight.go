@@ -169,8 +169,8 @@ func (r *Request) checkMessages(m Model) (feature, instead string) {
 			}
 		}
 	}
-	if len(r.Messages) == 0 || !isPrefill(r.Messages[len(r.Messages)-1]) {
-		return "", ""
+	if len(r.Messages) == 0 || len(r.Compaction) > 0 || !isPrefill(r.Messages[len(r.Messages)-1]) {
+		return "", "" // what compacts a conversation may end with any finished turn
 	}
 	switch {
 	case m.Prefill == Unsupported && len(r.Extra["fallback_credit_token"]) == 0:
@@ -222,6 +222,8 @@ func (r *Request) checkCompaction(m Model) (feature, instead string) {
 		return "compaction with context_management", "send one of them"
 	case len(r.StopSequences) > 0, format, r.forcesTool():
 		return "compaction with stop_sequences, output_config.format or a forced tool_choice", "leave these out of the request that compacts"
+	case r.OutputConfig != nil && rawjson.Get(r.OutputConfig.TaskBudget, "remaining") != nil:
+		return "compaction with output_config.task_budget.remaining", "leave remaining out of the request that compacts"
 	}
 	return "", ""
 }

@@ -67,7 +67,12 @@ func (r *Response) PendingServerCalls() []string {
 //     client tools, and calls of server tools without a result (§3.6);
 //   - thinking at the very end of a paused response, which would end the next
 //     request (§2.5);
+//   - in a response that was cut off by a limit, thinking without a signature: its
+//     end never came (§5.6);
 //   - in text blocks, the file_id of citations, which only responses have (§3.4).
+//
+// The input of a call that is no object, as some gateways send null for no
+// arguments, becomes {} (§3.2).
 //
 // The second result is false if nothing is left.
 func (r *Response) Replay() (Message, bool) {
@@ -75,11 +80,11 @@ func (r *Response) Replay() (Message, bool) {
 		return Message{}, false
 	}
 	kept := r.Content
-	if i := firstDropped(r.Content); i >= 0 {
+	after := afterFallback(r.Content)
+	if i := r.firstDropped(after); i >= 0 {
 		kept = append(make([]Block, 0, len(r.Content)), r.Content[:i]...)
-		after := afterFallback(r.Content)
 		for j := i; j < len(r.Content); j++ {
-			if !dropped(r.Content, j, after) {
+			if !r.dropped(j, after) {
 				kept = append(kept, r.Content[j])
 			}
 		}
@@ -89,45 +94,74 @@ func (r *Response) Replay() (Message, bool) {
 			kept = kept[:len(kept)-1]
 		}
 	}
-	return Message{Role: RoleAssistant, Content: dropFileIDs(kept)}, len(kept) > 0
+	return Message{Role: RoleAssistant, Content: acceptable(kept)}, len(kept) > 0
 }
 
-// dropFileIDs takes file_id out of the citations of text blocks. It returns
-// content itself if there is none.
-func dropFileIDs(content []Block) []Block {
+// acceptable changes what the service refuses inside of blocks. It returns
+// content itself if there is nothing to change.
+func acceptable(content []Block) []Block {
 	changed := false
 	for i, b := range content {
-		if b.typ != TypeText || !bytes.Contains(b.raw, []byte(`"file_id"`)) {
-			continue
+		var mended Block
+		switch b.typ {
+		case TypeText:
+			mended = withoutFileIDs(b)
+		case TypeToolUse:
+			mended = withInput(b)
 		}
-		citations := rawjson.Get(b.raw, "citations")
-		list := []byte{'['}
-		for c := range rawjson.Elements(citations) {
-			if len(list) > 1 {
-				list = append(list, ',')
-			}
-			list = append(list, rawjson.Drop(c, "file_id")...)
-		}
-		if list = append(list, ']'); len(citations) == 0 || citations[0] != '[' || len(list) >= len(citations) {
+		if mended.IsZero() {
 			continue
 		}
 		if !changed {
 			changed, content = true, slices.Clone(content)
 		}
-		content[i] = newBlock(rawjson.Rewrite(make([]byte, 0, len(b.raw)), b.raw, func(dst, key, v []byte) []byte {
-			if string(key) == "citations" {
-				v = list
-			}
-			return append(dst, v...)
-		}))
+		content[i] = mended
 	}
 	return content
 }
 
-func firstDropped(content []Block) int {
-	after := afterFallback(content)
-	for i := range content {
-		if dropped(content, i, after) {
+// withoutFileIDs takes file_id out of the citations of a text block. It returns
+// the zero Block if there is none.
+func withoutFileIDs(b Block) Block {
+	if !bytes.Contains(b.raw, []byte(`"file_id"`)) {
+		return Block{}
+	}
+	citations := rawjson.Get(b.raw, "citations")
+	list := []byte{'['}
+	for c := range rawjson.Elements(citations) {
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		list = append(list, rawjson.Drop(c, "file_id")...)
+	}
+	if list = append(list, ']'); len(citations) == 0 || citations[0] != '[' || len(list) >= len(citations) {
+		return Block{}
+	}
+	return b.with("citations", list)
+}
+
+// withInput gives a call without an object of arguments an empty one. It returns
+// the zero Block if the call has one.
+func withInput(b Block) Block {
+	if input := rawjson.Get(b.raw, "input"); len(input) > 0 && input[0] == '{' {
+		return Block{}
+	}
+	return b.with("input", []byte("{}"))
+}
+
+// with returns the block with another value of a member, which is added if it
+// isn't there.
+func (b Block) with(member string, value []byte) Block {
+	if from, to, ok := rawjson.Span(b.raw, member); ok {
+		return newBlock(slices.Concat(b.raw[:from], value, b.raw[to:]))
+	}
+	end := bytes.LastIndexByte(b.raw, '}')
+	return newBlock(append(append(appendKey(bytes.Clone(b.raw[:end]), member), value...), '}'))
+}
+
+func (r *Response) firstDropped(after int) int {
+	for i := range r.Content {
+		if r.dropped(i, after) {
 			return i
 		}
 	}
@@ -136,12 +170,14 @@ func firstDropped(content []Block) int {
 
 // dropped reports whether block i is left out; after is the index behind the
 // last fallback block.
-func dropped(content []Block, i, after int) bool {
-	b := content[i]
-	if b.typ == TypeText {
+func (r *Response) dropped(i, after int) bool {
+	b := r.Content[i]
+	switch {
+	case b.typ == TypeText:
 		return isBlank(b)
-	}
-	if i >= after {
+	case b.typ == TypeThinking && (r.StopReason == StopMaxTokens || r.StopReason == StopContextWindowExceeded):
+		return i < after || b.field("signature") == ""
+	case i >= after:
 		return false
 	}
 	switch b.typ {
@@ -149,7 +185,7 @@ func dropped(content []Block, i, after int) bool {
 		return true
 	case TypeServerToolUse, TypeMCPToolUse:
 		id := b.field("id")
-		for _, c := range content[i:] {
+		for _, c := range r.Content[i:] {
 			if strings.HasSuffix(c.typ, "_tool_result") && c.field("tool_use_id") == id {
 				return false
 			}

@@ -26,6 +26,11 @@ func TestReplay(t *testing.T) {
 				`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}},{"type":"thinking","thinking":"y","signature":"s"},{"type":"tool_use","id":"t2","name":"f","input":{}}`},
 		{"file ids of citations", StopEndTurn, `{"type":"text","text":"the \"file_id\"","citations":[{"type":"char_location","file_id":null,"n":1}, {"n":2,"file_id":"file_1"}]},{"type":"text","text":"\"file_id\""}`,
 			`{"type":"text","text":"the \"file_id\"","citations":[{"type":"char_location","n":1},{"n":2}]},{"type":"text","text":"\"file_id\""}`},
+		{"thinking that a limit cut off", StopMaxTokens, `{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"},{"type":"thinking","thinking":"half","signature":""}`,
+			`{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"}`},
+		{"unsigned thinking of a gateway", StopEndTurn, `{"type":"thinking","thinking":"a"},{"type":"text","text":"a"}`, `{"type":"thinking","thinking":"a"},{"type":"text","text":"a"}`},
+		{"calls without arguments", StopToolUse, `{"type":"tool_use","id":"t","name":"f","input":null},{"type":"tool_use","id":"u","input":"","name":"f"},{"type":"tool_use","id":"v","name":"f"}`,
+			`{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"tool_use","id":"u","input":{},"name":"f"},{"type":"tool_use","id":"v","name":"f","input":{}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -68,7 +68,6 @@ func ParseResponse(raw []byte) (*Response, error) {
 
 func parseResponse(raw []byte) (*Response, error) {
 	r := &Response{raw: raw[:len(raw):len(raw)]}
-	var err error
 	for key, v := range rawjson.Fields(raw) {
 		if rawjson.IsNull(v) {
 			continue
@@ -83,20 +82,19 @@ func parseResponse(raw []byte) (*Response, error) {
 		case "stop_sequence":
 			r.StopSequence = rawjson.Unquote(v)
 		case "stop_details":
-			r.StopDetails = new(StopDetails)
-			err = json.Unmarshal(v, r.StopDetails)
+			r.StopDetails = parseStopDetails(v)
 		case "usage":
-			err = r.Usage.parse(v)
+			r.Usage.parse(v)
 		case "container":
-			r.Container = new(Container)
-			err = json.Unmarshal(v, r.Container)
+			r.Container = parseContainer(v)
 		case "diagnostics":
 			r.Diagnostics = v
 		case "content":
+			var err error
 			r.Content, err = parseContent(v)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("response %s: %s: %w", r.ID, key, err)
+			if err != nil {
+				return nil, fmt.Errorf("response %s: %w", r.ID, err)
+			}
 		}
 	}
 	return r, nil
@@ -148,8 +146,27 @@ type StopDetails struct {
 	RecommendedModel string `json:"recommended_model"`
 }
 
+func parseStopDetails(raw []byte) *StopDetails {
+	return &StopDetails{
+		Type: rawjson.GetString(raw, "type"), Category: rawjson.GetString(raw, "category"),
+		Explanation: rawjson.GetString(raw, "explanation"), RecommendedModel: rawjson.GetString(raw, "recommended_model"),
+	}
+}
+
 // Container is a code execution container.
 type Container struct {
 	ID        string    `json:"id"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// parseContainer reads a container, or its bare id.
+func parseContainer(raw []byte) *Container {
+	if raw[0] == '"' {
+		return &Container{ID: rawjson.Unquote(raw)}
+	}
+	c := &Container{ID: rawjson.GetString(raw, "id")}
+	if t, err := time.Parse(time.RFC3339, rawjson.GetString(raw, "expires_at")); err == nil {
+		c.ExpiresAt = t
+	}
+	return c
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strings"
 	"sync"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -65,21 +66,26 @@ func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 }
 
 func (d *decoder) next() (Event, error) {
-	name, data, err := d.sse.next()
-	if err == io.EOF {
-		return Event{}, errNoStop
-	}
-	if err != nil {
-		return Event{}, err
-	}
-	data = rawjson.Trim(data)
-	if !rawjson.Valid(data) || data[0] != '{' {
-		if d.sse.err != nil {
-			return Event{}, errNoStop // the end of the stream cut the event
+	for {
+		name, data, err := d.sse.next()
+		if err == io.EOF {
+			return Event{}, errNoStop
 		}
-		return Event{}, errors.New("an event is not a JSON object: " + brief(data))
+		if err != nil {
+			return Event{}, err
+		}
+		data = rawjson.Trim(data)
+		switch {
+		case rawjson.Valid(data) && data[0] == '{':
+			return d.asm.apply(name, data)
+		case string(name) == EventPing || string(data) == "[DONE]":
+			// Proxies send these, which say nothing (late 2026 §9.2).
+		case d.sse.err != nil:
+			return Event{}, errNoStop // the end of the stream cut the event
+		default:
+			return Event{}, errors.New("an event is not a JSON object: " + brief(data))
+		}
 	}
-	return d.asm.apply(name, data)
 }
 
 // delivers reports whether the event brings content, so that it would be there
@@ -126,10 +132,15 @@ func (a *assembler) partial() *Response {
 	return r
 }
 
-// trimHalfEscape drops the first half of an escaped surrogate pair from the end.
+// trimHalfEscape drops the first half of an escaped surrogate pair from the end
+// of the inside of a string.
 func trimHalfEscape(b []byte) []byte {
-	if n := len(b) - 6; n >= 0 && b[n] == '\\' && b[n+1] == 'u' && (b[n+2] == 'd' || b[n+2] == 'D') && bytes.IndexByte([]byte("89abAB"), b[n+3]) >= 0 {
-		return b[:n]
+	n := len(b) - len(`\ud83d`)
+	if n < 0 || b[n] != '\\' || b[n+1] != 'u' || b[n+2]|0x20 != 'd' || strings.IndexByte("89abAB", b[n+3]) < 0 {
+		return b
 	}
-	return b
+	if before := b[:n]; (n-len(bytes.TrimRight(before, `\`)))%2 == 1 {
+		return b // the backslash is itself escaped
+	}
+	return b[:n]
 }

@@ -98,9 +98,21 @@ func TestStreamedBlocks(t *testing.T) {
 		{"cut input",
 			block(0, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`, `{"type":"input_json_delta","partial_json":"{\"path\":\"a.go\",\"text\":\"hello wor"}`),
 			`{"type":"tool_use","id":"toolu_1","name":"f","input":{"path":"a.go"}}`, true},
+		{"a surrogate pair parted between two pieces of input",
+			block(0, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`, `{"type":"input_json_delta","partial_json":"{\"a\":\"\ud83d"}`, `{"type":"input_json_delta","partial_json":"\ude00\\\\ud83d"}`, `{"type":"input_json_delta","partial_json":"\"}"}`),
+			`{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":"😀\\ud83d"}}`, false},
+		{"null for no arguments",
+			block(0, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`, `{"type":"input_json_delta","partial_json":" null"}`),
+			`{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`, false},
+		{"input that is nested too deep to be sent back",
+			block(0, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`, `{"type":"input_json_delta","partial_json":"{\"a\":1,\"b\":`+strings.Repeat("[", 9990)+strings.Repeat("]", 9990)+`}"}`),
+			`{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1,"b":` + strings.Repeat("[", 9899) + strings.Repeat("]", 9899) + `}}`, true},
 		{"citations",
 			block(0, `{"citations":[],"type":"text","text":""}`, `{"type":"citations_delta","citation":{"type":"char_location","n":1}}`, `{"type":"citations_delta","citation":{"type":"char_location","n":2}}`, `{"type":"text_delta","text":"x"}`),
 			`{"citations":[{"type":"char_location","n":1},{"type":"char_location","n":2}],"type":"text","text":"x"}`, false},
+		{"a citation delta without a citation",
+			block(0, `{"type":"text","text":"x"}`, `{"type":"citations_delta","citation":{"n":1}}`, `{"type":"citations_delta"}`),
+			`{"type":"text","text":"x","citations":[{"n":1}]}`, false},
 		{"citations where there was null",
 			block(0, `{"type":"text","text":"","citations":null}`, `{"type":"citations_delta","citation":{"n":1}}`),
 			`{"type":"text","text":"","citations":[{"n":1}]}`, false},
@@ -189,6 +201,11 @@ func TestEventsOfAWholeResponse(t *testing.T) {
 }
 
 func TestErrorIs(t *testing.T) {
+	for _, typ := range []string{"new_api_error", "", "next_years_error"} {
+		if e := ParseError(429, []byte(fmt.Sprintf(`{"error":{"type":%q,"message":"m"}}`, typ))); !errors.Is(e, ErrRateLimit) || errors.Is(e, ErrAPI) {
+			t.Errorf("%v is not ErrRateLimit", e)
+		}
+	}
 	for _, tt := range []struct {
 		message string
 		is      error
@@ -221,6 +238,8 @@ func TestStreamBreaks(t *testing.T) {
 		{"nothing at all", "", "none", false, "without message_stop"},
 		{"after the start", frames(startEvent), "", false, "without message_stop"},
 		{"in a text", frames(text...), `{"type":"thinking","thinking":"x","signature":"c2ln"},{"type":"text","text":"half a"}`, true, "without message_stop"},
+		{"in a text behind a backslash", frames(append(slices.Clone(open), `{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`,
+			`{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"C:\\ud83d"}}`)...), `{"type":"thinking","thinking":"x","signature":"c2ln"},{"type":"text","text":"C:\\ud83d"}`, true, "without message_stop"},
 		{"in a call", frames(call...), `{"type":"thinking","thinking":"x","signature":"c2ln"}`, true, "without message_stop"},
 		{"in unsigned thinking", frames(startEvent, `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}`, `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"x"}}`), "", true, "without message_stop"},
 		{"in an event", frames(text...) + "event: message_delta\ndata: {\"type\":\"mess", `{"type":"thinking","thinking":"x","signature":"c2ln"},{"type":"text","text":"half a"}`, true, "without message_stop"},
@@ -293,6 +312,7 @@ func TestStreamSplitAnywhere(t *testing.T) {
 		strings.ReplaceAll(strings.ReplaceAll(base, `,"index"`, "\ndata: ,\"index\""), "data: ", "data:"),
 		strings.ReplaceAll(base, "}\n\n", "}   \n\ndata:\n\n"),
 		strings.TrimRight(base, "\n"),
+		strings.ReplaceAll(base, "event: content", "event: ping\ndata: ping\n\ndata: [DONE]\n\nevent: content"),
 	}
 	for i, form := range forms {
 		for range 150 {

@@ -1,8 +1,7 @@
 package transport
 
 import (
-	"encoding/json"
-	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -105,33 +104,28 @@ func (r *Response) LastSampling() (Iteration, bool) {
 	return sum, true
 }
 
-// parse reads a usage object. It agrees with encoding/json on what the service
-// sends, and is there because every response holds two of them.
-func (u *Usage) parse(raw []byte) error {
-	return readObject(raw, func(key, v []byte) error {
+// parse reads a usage object. A response is never lost for its bookkeeping: what
+// is not of the documented form counts as not told, and counts that gateways
+// write as "3" or 3.0 are read. Apart from that it agrees with encoding/json; it
+// is there because every response holds two of these objects.
+func (u *Usage) parse(raw []byte) {
+	for key, v := range rawjson.Fields(raw) {
 		switch string(key) {
 		case "input_tokens":
-			return readInt(&u.InputTokens, v)
+			readInt(&u.InputTokens, v)
 		case "cache_creation_input_tokens":
-			return readInt(&u.CacheCreationInputTokens, v)
+			readInt(&u.CacheCreationInputTokens, v)
 		case "cache_read_input_tokens":
-			return readInt(&u.CacheReadInputTokens, v)
+			readInt(&u.CacheReadInputTokens, v)
 		case "output_tokens":
-			return readInt(&u.OutputTokens, v)
+			readInt(&u.OutputTokens, v)
 		case "cache_creation":
-			return readObject(v, func(key, v []byte) error {
-				switch string(key) {
-				case "ephemeral_5m_input_tokens":
-					return readInt(&u.CacheCreation.Ephemeral5mInputTokens, v)
-				case "ephemeral_1h_input_tokens":
-					return readInt(&u.CacheCreation.Ephemeral1hInputTokens, v)
-				}
-				return nil
-			})
+			u.CacheCreation.parse(v)
 		case "output_tokens_details":
-			return json.Unmarshal(v, &u.OutputTokensDetails)
+			readInt(&u.OutputTokensDetails.ThinkingTokens, rawjson.Get(v, "thinking_tokens"))
 		case "server_tool_use":
-			return json.Unmarshal(v, &u.ServerToolUse)
+			readInt(&u.ServerToolUse.WebSearchRequests, rawjson.Get(v, "web_search_requests"))
+			readInt(&u.ServerToolUse.WebFetchRequests, rawjson.Get(v, "web_fetch_requests"))
 		case "service_tier":
 			u.ServiceTier = rawjson.Unquote(v)
 		case "inference_geo":
@@ -139,30 +133,41 @@ func (u *Usage) parse(raw []byte) error {
 		case "speed":
 			u.Speed = rawjson.Unquote(v)
 		case "iterations":
-			return json.Unmarshal(v, &u.Iterations)
-		}
-		return nil
-	})
-}
-
-// readObject calls read for each member of an object that is not null.
-func readObject(raw []byte, read func(key, value []byte) error) error {
-	raw = rawjson.Trim(raw)
-	if len(raw) == 0 || raw[0] != '{' {
-		return fmt.Errorf("not an object: %s", brief(raw))
-	}
-	for key, v := range rawjson.Fields(raw) {
-		if rawjson.IsNull(v) {
-			continue
-		}
-		if err := read(key, v); err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			for e := range rawjson.Elements(v) {
+				u.Iterations = append(u.Iterations, parseIteration(e))
+			}
 		}
 	}
-	return nil
 }
 
-func readInt(n *int64, v []byte) (err error) {
-	*n, err = strconv.ParseInt(string(v), 10, 64)
-	return err
+func (c *CacheCreation) parse(raw []byte) {
+	readInt(&c.Ephemeral5mInputTokens, rawjson.Get(raw, "ephemeral_5m_input_tokens"))
+	readInt(&c.Ephemeral1hInputTokens, rawjson.Get(raw, "ephemeral_1h_input_tokens"))
+}
+
+func parseIteration(raw []byte) Iteration {
+	it := Iteration{Type: rawjson.GetString(raw, "type"), Model: rawjson.GetString(raw, "model")}
+	readInt(&it.InputTokens, rawjson.Get(raw, "input_tokens"))
+	readInt(&it.CacheCreationInputTokens, rawjson.Get(raw, "cache_creation_input_tokens"))
+	readInt(&it.CacheReadInputTokens, rawjson.Get(raw, "cache_read_input_tokens"))
+	readInt(&it.OutputTokens, rawjson.Get(raw, "output_tokens"))
+	it.CacheCreation.parse(rawjson.Get(raw, "cache_creation"))
+	return it
+}
+
+// readInt reads a count. It leaves n as it is if v is none.
+func readInt(n *int64, v []byte) {
+	if i, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+		*n = i
+		return
+	}
+	if len(v) == 0 || v[0] == 'n' {
+		return
+	}
+	if inner := rawjson.Inner(v); inner != nil {
+		v = inner
+	}
+	if f, err := strconv.ParseFloat(string(v), 64); err == nil && math.Abs(f) < 1<<63 {
+		*n = int64(f)
+	}
 }

@@ -13,21 +13,45 @@ func TestUsageAgreesWithEncodingJSON(t *testing.T) {
 		` { "input_tokens" : 9223372036854775807 , "output_tokens":-1, "unknown":{"a":[1]}, "cache_creation":null, "service_tier":null } `,
 		`{"output_tokens_details":{"thinking_tokens":5},"server_tool_use":{"web_search_requests":2,"web_fetch_requests":1},"inference_geo":"us\u002deast","speed":"fast"}`,
 		`{"iterations":[{"type":"message","model":"m","input_tokens":1,"output_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":3}},{"type":"compaction"}]}`,
-		`{"input_tokens":1.5}`,
-		`{"input_tokens":"3"}`,
-		`{"cache_creation":[]}`,
-		`{"cache_creation":{"ephemeral_1h_input_tokens":true}}`,
-		`{"server_tool_use":7}`,
-		`[]`,
-		`7`,
 	} {
 		var got, want Usage
-		gotErr, wantErr := got.parse([]byte(raw)), json.Unmarshal([]byte(raw), &want)
-		if (gotErr == nil) != (wantErr == nil) {
-			t.Errorf("%s: error %v, want %v", raw, gotErr, wantErr)
+		got.parse([]byte(raw))
+		if err := json.Unmarshal([]byte(raw), &want); err != nil {
+			t.Fatal(err)
 		}
-		if wantErr == nil && !reflect.DeepEqual(got, want) {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", raw, got, want)
+		}
+	}
+}
+
+// Gateways have forms of their own. None of them costs the response.
+func TestResponsesOfGateways(t *testing.T) {
+	for _, tt := range []struct {
+		members string
+		want    Usage
+	}{
+		{`"usage":{"input_tokens":"12","output_tokens":3.0,"cache_read_input_tokens":1.5e1}`, Usage{InputTokens: 12, OutputTokens: 3, CacheReadInputTokens: 15}},
+		{`"usage":{"input_tokens":"many","output_tokens":true,"cache_read_input_tokens":1e300}`, Usage{}},
+		{`"usage":{"input_tokens":7,"cache_creation":[],"server_tool_use":"x","iterations":{},"output_tokens_details":null}`, Usage{InputTokens: 7}},
+		{`"usage":[]`, Usage{}},
+		{`"usage":null`, Usage{}},
+		{`"container":{"id":"container_1","expires_at":""}`, Usage{}},
+		{`"container":"container_1"`, Usage{}},
+		{`"stop_details":"x"`, Usage{}},
+		{`"stop_details":{"category":7}`, Usage{}},
+		{`"id":7,"model":null`, Usage{}},
+	} {
+		r, err := ParseResponse([]byte(`{"content":[{"type":"text","text":"a"}],"stop_reason":"end_turn",` + tt.members + `}`))
+		if err != nil {
+			t.Errorf("%s: %v", tt.members, err)
+			continue
+		}
+		if r.Text() != "a" || r.StopReason != StopEndTurn || !reflect.DeepEqual(r.Usage, tt.want) {
+			t.Errorf("%s: got %+v", tt.members, r)
+		}
+		if r.Container != nil && r.Container.ID != "container_1" {
+			t.Errorf("%s: got %+v", tt.members, r.Container)
 		}
 	}
 }

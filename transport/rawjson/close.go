@@ -7,13 +7,14 @@ package rawjson
 // begin an object gives {}.
 //
 // Unlike the rest of the package it takes text that is not valid JSON; what
-// follows the first mistake is dropped.
+// follows the first mistake is dropped. What is nested so deep that the object
+// could not stand inside other JSON counts as one.
 func CloseUp(text []byte) (object []byte, whole bool) {
 	text = Trim(text)
 	if len(text) == 0 || text[0] != '{' {
 		return []byte("{}"), false
 	}
-	if Valid(text) {
+	if validWithin(text, maxDepth-roomAround) {
 		return text, true
 	}
 	safe, open := completePart(text)
@@ -23,6 +24,10 @@ func CloseUp(text []byte) (object []byte, whole bool) {
 	}
 	return object, false
 }
+
+// roomAround is how many levels the block, the message, the request or the record
+// around an object may have.
+const roomAround = 100
 
 // completePart returns how much of text, which starts with '{', is complete, and
 // the closing characters of what is open there, innermost last. Whatever is
@@ -35,6 +40,9 @@ func completePart(text []byte) (safe int, open []byte) {
 			return safe, open
 		}
 		first := false // in an object or array that was just opened
+		if len(open) == maxDepth-roomAround && (text[i] == '{' || text[i] == '[') {
+			return safe, open
+		}
 		switch text[i] {
 		case '{':
 			open = append(open, '}')
