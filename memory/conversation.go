@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -21,10 +22,13 @@ import (
 //     the calls, once the last of them is there;
 //   - an input that comes while calls are unanswered, or while the service has a call
 //     of its own to finish, waits, and lands behind the results or the response that
-//     settles it.
+//     settles it;
+//   - a system message stands behind the user messages that come before the same
+//     response, whichever came first.
 type conversation struct {
 	messages []transport.Message
 	waiting  []transport.Message // inputs that may not stand here yet
+	held     []transport.Message // system messages that wait for a user message to stand behind
 
 	last    *transport.Response // the newest response
 	sent    int                 // messages in the request that brought it
@@ -104,15 +108,48 @@ func (c *conversation) addInput(m transport.Message) error {
 		c.waiting = append(slices.Clip(c.waiting), m)
 		return nil
 	}
-	c.messages = append(c.messages, m)
-	c.input = true
+	c.place(m)
 	return nil
 }
 
 func (c *conversation) addWaiting() {
-	c.messages = append(c.messages, c.waiting...)
-	c.input = c.input || len(c.waiting) > 0
+	waiting := c.waiting
 	c.waiting = nil
+	for _, m := range waiting {
+		c.place(m)
+	}
+}
+
+// place lays an input where the service takes it (reference §2.6): a system
+// message with content stands behind a user message, with no other one behind it
+// before the next response. One that comes too early waits for the user's.
+func (c *conversation) place(m transport.Message) {
+	end := len(c.messages)
+	for end > 0 && c.messages[end-1].Role == transport.RoleSystem {
+		end--
+	}
+	switch {
+	case m.Role == transport.RoleSystem && len(m.Content) > 0 && (end == 0 || !takesSystem(c.messages[end-1])):
+		c.held = append(slices.Clip(c.held), m)
+		return
+	case m.Role == transport.RoleSystem || end == len(c.messages):
+		c.messages = append(c.messages, m)
+	default:
+		c.messages = slices.Concat(c.messages[:end], []transport.Message{m}, c.messages[end:])
+	}
+	c.input = true
+	if m.Role != transport.RoleSystem {
+		c.messages = append(c.messages, c.held...)
+		c.held = nil
+	}
+}
+
+// takesSystem reports whether a system message may stand behind m.
+func takesSystem(m transport.Message) bool {
+	if n := len(m.Content); m.Role == transport.RoleAssistant {
+		return n > 0 && strings.HasSuffix(m.Content[n-1].Type(), "_tool_result")
+	}
+	return true
 }
 
 func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) error {
@@ -124,6 +161,10 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	}
 	if len(c.messages) == 0 {
 		return errors.New("a response needs a message that it responds to")
+	}
+	calls, err := newCalls(r)
+	if err != nil {
+		return err
 	}
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
@@ -139,10 +180,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 		c.dropPending()
 	}
 	c.pending = r.StopReason == transport.StopPauseTurn || goesOn && len(r.PendingServerCalls()) > 0
-	c.calls, c.owned = nil, true
-	if r.StopReason != transport.StopRefusal {
-		c.calls = newCalls(r.ToolCalls())
-	}
+	c.calls, c.owned = calls, true
 	if c.open = len(c.calls); c.open == 0 && !c.pending {
 		c.addWaiting()
 	}
@@ -186,15 +224,25 @@ func (c *conversation) dropPending() {
 	c.sends = slices.DeleteFunc(slices.Clone(c.sends), func(s Send) bool { return s.Messages > n })
 }
 
-func newCalls(tcs []transport.ToolCall) []call {
+// newCalls are the calls that the response opens. A refused one opens none.
+func newCalls(r *transport.Response) ([]call, error) {
+	if r.StopReason == transport.StopRefusal {
+		return nil, nil
+	}
+	tcs := r.ToolCalls()
 	if len(tcs) == 0 {
-		return nil
+		return nil, nil
 	}
 	calls := make([]call, len(tcs))
 	for i, tc := range tcs {
+		for _, before := range calls[:i] {
+			if before.ID == tc.ID {
+				return nil, fmt.Errorf("two of its tool calls have the id %q: the service would not take it back", tc.ID)
+			}
+		}
 		calls[i].ToolCall = tc
 	}
-	return calls
+	return calls, nil
 }
 
 // find returns the call of that id, for writing.
@@ -245,6 +293,8 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	c.calls = nil
 	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content})
 	if !c.pending {
+		c.messages = append(c.messages, c.held...)
+		c.held = nil
 		c.addWaiting()
 	}
 	return nil
@@ -291,7 +341,7 @@ func (c conversation) draft() conversation {
 // the other as it is.
 func (c conversation) fork() conversation {
 	c.messages = slices.Clip(c.messages)
-	c.waiting = slices.Clip(c.waiting)
+	c.waiting, c.held = slices.Clip(c.waiting), slices.Clip(c.held)
 	c.sends = slices.Clip(c.sends)
 	return c.draft()
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -22,7 +23,8 @@ import (
 // for the store. The zero Log is empty
 // and ready to use, and is kept in memory only.
 type Log struct {
-	appending sync.Mutex // held while something is laid down, in the store too
+	appending sync.Mutex  // held while something is laid down, in the store too
+	held      atomic.Bool // by whoever works on it
 
 	mu      sync.RWMutex // of what follows; never held while a store works
 	older   [][]entry    // records shared with the logs this one was forked from
@@ -43,13 +45,21 @@ func (l *Log) ID() string { return l.id }
 // Store is where the log's records go, or nil for a log in memory only.
 func (l *Log) Store() Store { return l.store }
 
+// Hold takes the log for one who works on it, such as a run, so that no two of
+// them answer one another's tool calls. It reports false if somebody has it. It
+// keeps nobody from reading or from Append.
+func (l *Log) Hold() bool { return l.held.CompareAndSwap(false, true) }
+
+// Release gives back what Hold took.
+func (l *Log) Release() { l.held.Store(false) }
+
 // Append lays records at the end of the log, all of them or none. Where the log
 // has a store they are durable when Append returns. A record without a time
 // gets the present one.
 //
 // It fails if a record doesn't fit what is there: a result for a call that
-// nobody made, or a response while calls are unanswered. The log is then
-// unchanged. It fails with [ErrConflict] if another process has appended to the
+// nobody made, or a response while calls are unanswered; and for an input that
+// [CheckInput] refuses. The log is then unchanged. It fails with [ErrConflict] if another process has appended to the
 // session meanwhile, unless that was a decision or a note.
 func (l *Log) Append(ctx context.Context, records ...Record) error {
 	l.appending.Lock()
@@ -87,7 +97,11 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 			}
 			records[i].Time = now
 		}
-		if err := next.add(&records[i]); err != nil {
+		err := records[i].check()
+		if err == nil {
+			err = next.add(&records[i])
+		}
+		if err != nil {
 			return fmt.Errorf("log record %d (%s): %w", l.n+i, records[i].Kind, err)
 		}
 	}

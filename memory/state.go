@@ -108,7 +108,7 @@ func count(n *int, more bool) {
 func (c *conversation) state() State {
 	s := State{
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
-		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting) > 0,
+		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.held) > 0,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
 		Sends: slices.Clip(c.sends),
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -125,6 +124,5 @@ func sendable(r Result) Result {
 }
 
 func blank(b transport.Block) bool {
-	return b.IsZero() || b.Type() == transport.TypeText && len(b.Raw()) < 4096 &&
-		strings.TrimSpace(rawjson.GetString(b.Raw(), "text")) == ""
+	return b.IsZero() || b.Type() == transport.TypeText && !b.Markable()
 }

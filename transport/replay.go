@@ -207,8 +207,14 @@ func afterFallback(content []Block) int {
 
 func isThinking(typ string) bool { return typ == TypeThinking || typ == TypeRedactedThinking }
 
-// isBlank is true for a text block without text. Only a short block can be one,
-// so that long ones cost nothing.
+// isBlank is true for a text block without text. It looks at the beginning of a
+// long one, which nearly always tells, before it decodes all of it.
 func isBlank(b Block) bool {
-	return len(b.raw) < 4096 && strings.TrimSpace(b.field("text")) == ""
+	if _, text, ok := bytes.Cut(b.raw[:min(len(b.raw), 256)], []byte(`"text":"`)); ok && len(b.raw) >= 4096 {
+		text = bytes.TrimLeft(text, " ")
+		if len(text) > 0 && text[0] > ' ' && text[0] < 0x80 && text[0] != '\\' && text[0] != '"' {
+			return false
+		}
+	}
+	return strings.TrimSpace(b.field("text")) == ""
 }

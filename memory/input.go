@@ -1,0 +1,59 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// CheckInput reports what the service would surely refuse about a message as an
+// input. [Log.Append] and [Queue] take none of which it does: in the log it would
+// be a part of every later request. Blocks of unknown types pass.
+func CheckInput(m transport.Message) error {
+	switch {
+	case m.Role != transport.RoleUser && m.Role != transport.RoleSystem:
+		return fmt.Errorf("an input has the role user or system, not %q", m.Role)
+	case len(m.Content) == 0 && len(m.OutputConfig) == 0:
+		return errors.New("an input needs content: the service refuses an empty message")
+	}
+	for i, b := range m.Content {
+		switch typ := b.Type(); {
+		case b.IsZero():
+			return fmt.Errorf("content.%d: the zero Block stands for no block; leave it out", i)
+		case typ == transport.TypeText && !b.Markable():
+			return fmt.Errorf("content.%d: the text is empty or only white space, which the service refuses", i)
+		case typ == transport.TypeToolResult:
+			return fmt.Errorf("content.%d: a tool_result is no input; append it as a record of kind %q", i, KindResult)
+		case modelsOwn(typ):
+			return fmt.Errorf("content.%d: a block of type %s is the model's; it can't be in an input", i, typ)
+		}
+	}
+	return nil
+}
+
+// check looks for what may not be laid into a log, although one that has it, from
+// an older version of this library, can be loaded.
+func (r *Record) check() error {
+	switch {
+	case r.Kind == KindInput:
+		return CheckInput(r.Message)
+	case r.Kind == KindDecision && r.Decision != nil && len(r.Decision.Input) > 0:
+		if in := rawjson.Trim(r.Decision.Input); !rawjson.Valid(in) || in[0] != '{' {
+			return fmt.Errorf("tool call %q: the new arguments are not a JSON object: %s", r.Decision.CallID, brief(in))
+		}
+	}
+	return nil
+}
+
+// modelsOwn reports whether only responses have blocks of the type.
+func modelsOwn(typ string) bool {
+	switch typ {
+	case transport.TypeThinking, transport.TypeRedactedThinking, transport.TypeToolUse, transport.TypeServerToolUse,
+		transport.TypeMCPToolUse, transport.TypeFallback:
+		return true
+	}
+	return strings.HasSuffix(typ, "_tool_result")
+}
