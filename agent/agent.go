@@ -155,6 +155,11 @@ func New(opts Options) (*Agent, error) {
 		r.OutputConfig = &oc
 	}
 	r.Tools = slices.Clone(r.Tools)
+	for _, def := range r.Tools {
+		if name := def.Name(); name != "" {
+			a.tools[toolKey{name: name}] = &tool{name: name} // nobody here answers it
+		}
+	}
 	for i, t := range opts.Tools {
 		if err := a.register(t); err != nil {
 			return nil, fmt.Errorf("agent: Options.Tools[%d]: %w", i, err)

@@ -21,7 +21,7 @@ type eager struct {
 // read, or somebody has to be asked, or enough is running.
 func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	c, ok := b.ToolCall()
-	if !ok || c.Toolset != "" {
+	if !ok || c.Toolset != "" || e.jobs[c.ID] != nil {
 		return nil
 	}
 	if l := r.agent.opts.Limits.Parallel; l > 0 && e.running() >= l {

@@ -103,14 +103,14 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 			return nil, denial(d.Reason), nil
 		}
 		j.ruling.word = ruledApproved
-		if d.Input != nil {
+		if len(d.Input) > 0 {
 			c.Input = d.Input
 		}
 		return t, "", nil
 	}
 	var v Verdict
 	if r.agent.opts.Gate != nil {
-		v = r.agent.opts.Gate(ctx, Question{Call: c.ToolCall, Traits: t.traits, Status: r.status()})
+		v = r.agent.opts.Gate(ctx, Question{Call: t.asRun(c.ToolCall), Traits: t.traits, Status: r.status()})
 	}
 	switch {
 	case v.Deny:
@@ -122,6 +122,16 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: v.Reason, Rule: v.Rule}
 	}
 	return t, "", nil
+}
+
+// asRun is the call with the arguments that the tool's function would be given.
+func (t *tool) asRun(c transport.ToolCall) transport.ToolCall {
+	if m, ok := t.callable.(tools.Mender); ok {
+		if in, err := m.Mend(c.Input); err == nil {
+			c.Input = in
+		}
+	}
+	return c
 }
 
 // What the model is told of calls that are not run.

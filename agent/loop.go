@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -13,6 +14,11 @@ import (
 // again. emit reports events, and says false once nobody listens any more.
 func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 	defer r.eager.drop()
+	for _, m := range r.inputs {
+		if err := r.agent.checkInput(m); err != nil {
+			return fmt.Errorf("input: %w", err)
+		}
+	}
 	if err := r.append(ctx, r.begin()...); err != nil {
 		return err
 	}
@@ -49,16 +55,29 @@ func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 }
 
 func (r *Run) appendSteers(ctx context.Context) error {
+	if err := r.laySteers(ctx); err != nil {
+		return err
+	}
+	return r.appendQueued(ctx)
+}
+
+// laySteers lays what [Run.Steer] was given into the log, or leaves it where it is.
+func (r *Run) laySteers(ctx context.Context) error {
 	r.mu.Lock()
 	steers := r.steers
 	r.steers = nil
 	r.mu.Unlock()
-	for _, m := range steers {
-		if err := r.append(ctx, memory.Record{Kind: memory.KindInput, Message: m}); err != nil {
-			return fmt.Errorf("steer: %w", err)
-		}
+	records := make([]memory.Record, len(steers))
+	for i, m := range steers {
+		records[i] = memory.Record{Kind: memory.KindInput, Message: m}
 	}
-	return r.appendQueued(ctx)
+	if err := r.append(ctx, records...); err != nil {
+		r.mu.Lock()
+		r.steers = append(steers, r.steers...)
+		r.mu.Unlock()
+		return fmt.Errorf("steer: %w", err)
+	}
+	return nil
 }
 
 // end ends the run, unless a steering message has come meanwhile.
@@ -114,6 +133,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		}
 		return emit(Event{Type: EventStream, Step: step, Stream: ev})
 	})
+	if err == nil {
+		err = distinctCalls(resp)
+	}
 	r.endChat(chat, req, resp, err)
 	if err != nil {
 		return r.interrupted(ctx, held, begun, err)
@@ -149,6 +171,19 @@ func (r *Run) stream(ctx context.Context, req *transport.Request, emit func(tran
 		}
 	}
 	return nil, &transport.StreamError{Err: errors.New("the stream ended without message_stop")}
+}
+
+// distinctCalls fails for a response that the service would not take back, and
+// that no results can be told apart for.
+func distinctCalls(resp *transport.Response) error {
+	calls := resp.ToolCalls()
+	for i, c := range calls {
+		if slices.ContainsFunc(calls[:i], func(before transport.ToolCall) bool { return before.ID == c.ID }) {
+			err := fmt.Errorf("two tool calls of the response have the id %q; resume the log to ask the model again", c.ID)
+			return &transport.StreamError{Err: err, Partial: resp}
+		}
+	}
+	return nil
 }
 
 // interrupted keeps what had come of a response that will not be completed, or
@@ -201,14 +236,23 @@ func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
 // decide asks the Approver about each call.
 func (r *Run) decide(ctx context.Context, calls []memory.OpenCall) error {
 	for _, c := range calls {
+		if !r.waits(c.ID) {
+			continue
+		}
 		d, err := r.agent.opts.Approver(ctx, c)
 		if err != nil {
 			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
 		}
 		d.CallID, d.Hash = c.ID, c.Ask.Hash
-		if err := r.append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil {
+		if err := r.append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil && r.waits(c.ID) {
 			return err
 		}
 	}
 	return nil
+}
+
+// waits reports whether a call still waits for a decision. Another process may
+// have made one meanwhile; the first counts.
+func (r *Run) waits(id string) bool {
+	return slices.ContainsFunc(r.log.State().Open, func(c memory.OpenCall) bool { return c.ID == id && c.Decision == nil })
 }

@@ -109,7 +109,8 @@ func explain(run, call context.Context, o outcome, limit time.Duration) outcome 
 }
 
 // limit makes of an outcome what the model may be sent: no more text than the
-// limit, and nothing but text in a failure (reference §3.5).
+// limit, no block that a result can't hold, and nothing but text in a failure
+// (reference §3.2, §3.5).
 func (a *Agent) limit(o outcome, most int) tools.Result {
 	if o.err != nil {
 		text := o.err.Error()
@@ -124,8 +125,13 @@ func (a *Agent) limit(o outcome, most int) tools.Result {
 	res := tools.Result{IsError: o.result.IsError}
 	left, told := max(most, -1), false // bytes of text, -1 for no limit; whether a cut has been told
 	for _, b := range o.result.Content {
-		if res.IsError && b.Type() != transport.TypeText {
+		switch {
+		case b.IsZero():
+			continue
+		case res.IsError && b.Type() != transport.TypeText:
 			b = transport.Text(fmt.Sprintf("[%s left out: an error can hold text only]", b.Type()))
+		case !inResult(b):
+			b = transport.Text(fmt.Sprintf("[%s left out: a tool result can't hold it]", b.Type()))
 		}
 		if b.Type() == transport.TypeText {
 			if !b.Markable() || told {
@@ -136,6 +142,18 @@ func (a *Agent) limit(o outcome, most int) tools.Result {
 		res.Content = append(res.Content, b)
 	}
 	return res
+}
+
+// inResult reports whether the service may take the block in a tool result. A
+// type that nobody knows yet passes.
+func inResult(b transport.Block) bool {
+	switch b.Type() {
+	case transport.TypeThinking, transport.TypeRedactedThinking, transport.TypeToolUse, transport.TypeServerToolUse,
+		transport.TypeMCPToolUse, transport.TypeMCPToolListing, transport.TypeContainerUpload, transport.TypeCompaction,
+		transport.TypeFallback, transport.TypeToolAddition, transport.TypeToolRemoval:
+		return false
+	}
+	return !strings.HasSuffix(b.Type(), "tool_result")
 }
 
 // cut shortens a text block to left bytes, which are those that the limit leaves

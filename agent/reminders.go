@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -23,7 +24,7 @@ func (r *Run) remind(ctx context.Context) error {
 		return nil
 	}
 	text := remind(ctx, r.status())
-	if text == "" {
+	if strings.TrimSpace(text) == "" {
 		return nil
 	}
 	return r.append(ctx, memory.Record{Kind: memory.KindInput, Message: r.agent.behind(r.log.Messages(), text, true)})

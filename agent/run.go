@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"sync"
@@ -165,9 +166,14 @@ func abandoned(c memory.OpenCall) string {
 func (r *Run) Log() *memory.Log { return r.log }
 
 // Steer gives the model a message while the run goes on. It lands at the next
-// place where a message may stand, before the next model call. It fails once
-// the run has ended: then [Agent.Continue] is what you want.
+// place where a message may stand, before the next model call; if the run fails
+// before that, it is in the log for the next one. Steer fails for a message that
+// [memory.CheckInput] refuses, and once the run has ended: then [Agent.Continue]
+// is what you want.
 func (r *Run) Steer(m transport.Message) error {
+	if err := r.agent.checkInput(m); err != nil {
+		return fmt.Errorf("steer: %w", err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.state == runEnded {
@@ -247,6 +253,7 @@ func (r *Run) run(emit func(Event) bool) {
 		r.recall()
 	}
 	r.err = r.loop(ctx, emit)
+	r.keepSteers(ctx)
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {
 		var limit *LimitError
 		if errors.As(cause, &limit) {
@@ -258,4 +265,23 @@ func (r *Run) run(emit func(Event) bool) {
 	if len(r.text) > 0 {
 		r.result.Text = strings.Join(r.text, "")
 	}
+}
+
+// keepSteers ends the run for [Run.Steer], and lays into the log what a run that
+// failed did not get to.
+func (r *Run) keepSteers(ctx context.Context) {
+	r.mu.Lock()
+	r.state = runEnded
+	r.mu.Unlock()
+	if err := r.laySteers(ctx); err != nil && !errors.Is(r.err, err) {
+		r.err = errors.Join(r.err, err)
+	}
+}
+
+// checkInput reports why neither the service nor the model would take m.
+func (a *Agent) checkInput(m transport.Message) error {
+	if m.Role == transport.RoleSystem && a.model.SystemMessages == transport.Unsupported {
+		return fmt.Errorf("model %q takes no system messages inside a conversation; use transport.UserText", a.request.Model)
+	}
+	return memory.CheckInput(m)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -39,13 +40,16 @@ func (a *Agent) ContinueSession(ctx context.Context, store memory.Store, id stri
 // defaultLease is how long a session stays taken after its process has died.
 const defaultLease = 15 * time.Second
 
-// hold takes the lease of the log's session, brings the log up to date, and
-// keeps the lease until release is called. If the lease is lost to another
+// hold takes the log, and the lease of its session, brings the log up to date,
+// and keeps both until release is called, which is nil if it fails. If the lease is lost to another
 // process, the run's context ends with the reason.
 //
 // A sub-agent's session has no lease of its own: it is its caller's.
 func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err error) {
-	release = func() {}
+	if !r.log.Hold() {
+		return ctx, nil, fmt.Errorf("another run is going on with this log; steer that one, wait for its end, or fork the log: %w", memory.ErrLeased)
+	}
+	release = r.log.Release
 	store, d := r.log.Store(), r.agent.opts.Lease
 	if store == nil {
 		return ctx, release, nil
@@ -53,18 +57,31 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 	if d == 0 {
 		d = defaultLease
 	}
-	if caller, _ := ctx.Value(logKey{}).(*memory.Log); d > 0 && (caller == nil || caller.Store() == nil) {
+	if d > 0 && !r.ofCaller(ctx) {
 		owner := newOwner()
 		if err := store.Lease(ctx, r.log.ID(), owner, d); err != nil {
-			return ctx, release, fmt.Errorf("take the session: %w", err)
+			release()
+			return ctx, nil, fmt.Errorf("take the session: %w", err)
 		}
-		ctx, release = r.keepLease(ctx, owner, d)
+		var giveBack func()
+		ctx, giveBack = r.keepLease(ctx, owner, d)
+		release = func() {
+			giveBack()
+			r.log.Release()
+		}
 	}
 	if err := r.log.Refresh(ctx); err != nil {
 		release()
-		return ctx, func() {}, fmt.Errorf("load the session: %w", err)
+		return ctx, nil, fmt.Errorf("load the session: %w", err)
 	}
 	return ctx, release, nil
+}
+
+// ofCaller reports whether the run is that of a sub-agent, whose session is held
+// by the run that called it.
+func (r *Run) ofCaller(ctx context.Context) bool {
+	caller, _ := ctx.Value(logKey{}).(*memory.Log)
+	return caller != nil && caller.Store() != nil && strings.HasPrefix(r.log.ID(), caller.ID()+"/")
 }
 
 // newOwner is a name for this run that tells people where it is.

@@ -253,7 +253,12 @@ func (t *FuncTool) Name() string { return t.name }
 
 // Definition returns the tool's entry in a request's "tools", or what is wrong
 // with the tool.
-func (t *FuncTool) Definition() (transport.ToolDefinition, error) { return t.def, t.err }
+func (t *FuncTool) Definition() (transport.ToolDefinition, error) {
+	if t == nil {
+		return transport.ToolDefinition{}, errors.New("the tool is nil")
+	}
+	return t.def, t.err
+}
 
 // Traits tells how the tool may be run.
 func (t *FuncTool) Traits() Traits { return t.traits }
@@ -272,22 +277,35 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 	if t.err != nil {
 		return Result{}, Fatal(t.err)
 	}
-	if len(rawjson.Trim(input)) == 0 {
-		input = json.RawMessage(`{}`)
-	}
-	if problems := t.schema.check(input); len(problems) > 0 {
-		mended := json.RawMessage(nil)
-		if !t.options.Strict && !t.options.NoRepair {
-			mended = t.schema.repair(input)
-		}
-		if mended == nil {
-			return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
-		}
-		input = mended
+	input, err := t.Mend(input)
+	if err != nil {
+		return Result{}, err
 	}
 	result, err := t.run(ctx, input)
 	if err != nil {
 		return Result{}, err
 	}
 	return sendable(result), nil
+}
+
+// Mend implements [Mender]: it returns the arguments that the function is given,
+// which are input unless [Options].NoRepair allows them to be mended. The error
+// for arguments that don't fit is an [*ArgumentError].
+func (t *FuncTool) Mend(input json.RawMessage) (json.RawMessage, error) {
+	if t.err != nil {
+		return nil, t.err
+	}
+	if len(rawjson.Trim(input)) == 0 {
+		input = json.RawMessage(`{}`)
+	}
+	problems := t.schema.check(input)
+	if len(problems) == 0 {
+		return input, nil
+	}
+	if !t.options.Strict && !t.options.NoRepair {
+		if mended := t.schema.repair(input); mended != nil {
+			return mended, nil
+		}
+	}
+	return nil, &ArgumentError{Tool: t.name, Problems: problems}
 }

@@ -39,6 +39,9 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 			return nil
 		}
 		err = s.validate(value)
+		if _, twice := repeated(input); twice {
+			return nil // which one was meant?
+		}
 		if err == nil {
 			return input
 		}

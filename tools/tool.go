@@ -35,6 +35,15 @@ type Callable interface {
 	Traits() Traits
 }
 
+// A Mender is a Callable that doesn't always take arguments as the model wrote
+// them. Whoever judges a call by its arguments has to see what Mend returns, not
+// what the model wrote.
+type Mender interface {
+	// Mend returns the arguments that the tool makes of input, or an error if it
+	// doesn't take them.
+	Mend(input json.RawMessage) (json.RawMessage, error)
+}
+
 // Traits are the properties of a tool that the agent acts on. The zero value
 // suits most tools: run in parallel with others, at most once, with the agent's
 // limits.
