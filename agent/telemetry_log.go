@@ -63,8 +63,8 @@ func (r *Run) logTool(ctx context.Context, j *job, err error) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("tool", j.call.Name), slog.String("call_id", j.call.ID), slog.Duration("took", j.took)}
-	if err != nil {
-		attrs = append(attrs, slog.String("error_type", errorType(err)))
+	if typ := errorTypeOfTool(err); typ != "" {
+		attrs = append(attrs, slog.String("error_type", typ))
 	}
 	t.logger.LogAttrs(ctx, slog.LevelDebug, "tool call", attrs...)
 }

@@ -144,8 +144,8 @@ func (m *metrics) tool(ctx context.Context, j *job, err error) {
 		return
 	}
 	attrs := []attribute.KeyValue{attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, j.call.Name), attribute.String(keyToolType, "function")}
-	if err != nil {
-		attrs = append(attrs, attribute.String(keyErrorType, errorType(err)))
+	if typ := errorTypeOfTool(err); typ != "" {
+		attrs = append(attrs, attribute.String(keyErrorType, typ))
 	}
 	m.toolDuration.Record(ctx, j.took.Seconds(), metric.WithAttributes(attrs...))
 }

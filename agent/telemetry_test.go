@@ -254,6 +254,7 @@ func TestSpansOfFailures(t *testing.T) {
 	fatal := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) {
 		return tools.Result{}, tools.Fatal(errors.New("secret"))
 	}}
+	fails := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Result{}, errors.New("secret") }}
 	panics := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) { panic("secret") }}
 	for _, tt := range []struct {
 		name, span string
@@ -269,26 +270,30 @@ func TestSpansOfFailures(t *testing.T) {
 			map[string]string{"error.type": "limit_steps", "whorl.limit": "steps", "whorl.limit.max": "1"}},
 		{"a panic", "execute_tool", []any{reply(t, "tool_use", use("a", "f", `{}`)), reply(t, "end_turn")}, panics, agent.Limits{},
 			map[string]string{"error.type": "panic"}},
+		{"a tool's own error", "execute_tool", []any{reply(t, "tool_use", use("a", "f", `{}`)), reply(t, "end_turn")}, fails, agent.Limits{},
+			map[string]string{"error.type": "tool_error"}},
 		{"a fatal tool", "invoke_agent", []any{reply(t, "tool_use", use("a", "f", `{}`))}, fatal, agent.Limits{},
 			map[string]string{"error.type": "tool_error"}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			spans := newSpanLog()
-			a := newAgent(t, &script{replies: tt.replies}, agent.Options{TracerProvider: spans.provider, Limits: tt.limits}, tt.tool)
-			_, _ = a.Run(context.Background(), "go").Result()
-			s := spans.named(tt.span)[0]
-			for key, want := range tt.want {
-				if got := attr(s, key).String(); got != want {
-					t.Errorf("%s = %q, want %q", key, got, want)
+		for _, content := range []*agent.TraceContent{nil, {}} {
+			t.Run(fmt.Sprintf("%s, content %v", tt.name, content != nil), func(t *testing.T) {
+				spans := newSpanLog()
+				a := newAgent(t, &script{replies: tt.replies}, agent.Options{TracerProvider: spans.provider, TraceContent: content, Limits: tt.limits}, tt.tool)
+				_, _ = a.Run(context.Background(), "go").Result()
+				s := spans.named(tt.span)[0]
+				for key, want := range tt.want {
+					if got := attr(s, key).String(); got != want {
+						t.Errorf("%s = %q, want %q", key, got, want)
+					}
 				}
-			}
-			if s.Status.Code != codes.Error || len(s.Events) != 1 || s.Events[0].Name != "exception" {
-				t.Errorf("status %v, events %v", s.Status, s.Events)
-			}
-			if strings.Contains(fmt.Sprint(s), "secret") {
-				t.Errorf("content of an error in the span: %v", s)
-			}
-		})
+				if s.Status.Code != codes.Error || len(s.Events) != 1 || s.Events[0].Name != "exception" {
+					t.Errorf("status %v, events %v", s.Status, s.Events)
+				}
+				if content == nil && strings.Contains(fmt.Sprint(s), "secret") {
+					t.Errorf("content of an error in the span: %v", s)
+				}
+			})
+		}
 	}
 }
 

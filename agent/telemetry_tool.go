@@ -77,7 +77,7 @@ func (r *Run) endTool(ctx context.Context, span trace.Span, j *job, err error) {
 				span.SetAttributes(attribute.String(keyToolResult, t.content.result(j.call.Name, j.result.Content)))
 				j.resultInSpan = true
 			}
-			setError(span, t.shownOfTool(err))
+			recordError(span, errorTypeOfTool(err), t.shownOfTool(err))
 		}
 		span.End()
 	}
@@ -101,8 +101,24 @@ var errToolFailed = errors.New("tool_error")
 // shownOfTool is what may be shown of a tool's error. What a tool says may quote
 // its arguments: content, like those.
 func (t *telemetry) shownOfTool(err error) error {
-	if err == nil || t.content != nil {
+	if t.content != nil {
 		return err
+	}
+	return kindOfTool(err)
+}
+
+// errorTypeOfTool is a word of low cardinality for a tool's error, "" for none.
+func errorTypeOfTool(err error) string {
+	if err == nil {
+		return ""
+	}
+	return errorType(kindOfTool(err))
+}
+
+// kindOfTool is the kind that a tool's error is of, without its words.
+func kindOfTool(err error) error {
+	if err == nil {
+		return nil
 	}
 	switch {
 	case errors.Is(err, errPanicked):
@@ -159,7 +175,15 @@ func setError(span trace.Span, err error) {
 	if !failed(err) {
 		return
 	}
-	span.SetAttributes(attribute.String(keyErrorType, errorType(err)))
+	recordError(span, errorType(err), err)
+}
+
+// recordError marks the span as failed, if there is an error.
+func recordError(span trace.Span, typ string, err error) {
+	if err == nil {
+		return
+	}
+	span.SetAttributes(attribute.String(keyErrorType, typ))
 	span.RecordError(err)
 	span.SetStatus(codes.Error, err.Error())
 }
@@ -191,7 +215,7 @@ func errorType(err error) string {
 		return "panic"
 	case errors.Is(err, errDenied):
 		return "denied"
-	case errors.Is(err, errToolFailed), errors.Is(err, errFatalTool):
+	case errors.Is(err, errToolFailed), errors.Is(err, errFatalTool), tools.IsFatal(err):
 		return "tool_error"
 	}
 	return "_OTHER"

@@ -4,8 +4,8 @@
 //
 // Without a key a simulator stands in for the service. Without a collector the
 // tree of spans is printed; with OTEL_EXPORTER_OTLP_ENDPOINT set, spans and
-// metrics are sent there by OTLP over HTTP. docs/tracing.md shows the settings
-// of some services.
+// metrics are sent there by OTLP over HTTP, with OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+// only spans. docs/tracing.md shows the settings of some services.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,20 +60,25 @@ type pipeline struct {
 }
 
 // newPipeline sends to the collector that the OTEL_EXPORTER_OTLP_… variables
-// name. Nothing here is global.
+// name; metrics are left out if they name one for traces only. Nothing here is
+// global.
 func newPipeline(ctx context.Context) (*pipeline, error) {
+	about := resource.NewSchemaless(semconv.ServiceName("whorl-traced"))
 	spans, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := otlpmetrichttp.New(ctx)
-	if err != nil {
-		return nil, err
+	measured := []sdkmetric.Option{sdkmetric.WithResource(about)}
+	if isSet("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") {
+		numbers, err := otlpmetrichttp.New(ctx)
+		if err != nil {
+			return nil, err
+		}
+		measured = append(measured, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(numbers)))
 	}
-	about := resource.NewSchemaless(semconv.ServiceName("whorl-traced"))
 	return &pipeline{
 		traces:  sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(spans)),
-		metrics: sdkmetric.NewMeterProvider(sdkmetric.WithResource(about), sdkmetric.WithReader(sdkmetric.NewPeriodicReader(numbers))),
+		metrics: sdkmetric.NewMeterProvider(measured...),
 	}, nil
 }
 
@@ -83,10 +89,15 @@ func (p *pipeline) close(ctx context.Context) error {
 
 // endregion
 
+// isSet reports whether one of the variables is set.
+func isSet(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return os.Getenv(name) != "" })
+}
+
 func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) (err error) {
 	p := &pipeline{metrics: sdkmetric.NewMeterProvider()}
 	var printed tree
-	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" {
+	if isSet("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
 		if p, err = newPipeline(ctx); err != nil {
 			return err
 		}
@@ -121,8 +132,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 	defer client.CloseIdleConnections()
 	traced := agent.Options{
 		Name: "packer", Client: client, Model: "claude-opus-5-5",
-		System:         "You tell people what to pack. Look at the forecast first.",
-		Tools:          []tools.Tool{tools.Func("forecast", "Tells the weather of the next days.", forecast), tools.WebSearch{}},
+		System:         "You tell people what to pack. Look at the forecast first, and ask the guide what there is to see.",
 		TracerProvider: p.traces, MeterProvider: p.metrics, Logger: logger,
 	}
 	if content {
@@ -131,6 +141,18 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 		}
 	}
 	// endregion
+	asked := traced
+	asked.Name, asked.System = "guide", "You know what there is to see. Look up the opening hours."
+	asked.Tools = []tools.Tool{tools.Func("opening_hours", "Tells when a museum is open.", openingHours)}
+	guide, err := agent.New(asked)
+	if err != nil {
+		return err
+	}
+	traced.Tools = []tools.Tool{
+		tools.Func("forecast", "Tells the weather of the next days.", forecast),
+		agent.Sub{Agent: guide, Name: "ask_guide", Description: "Answers what there is to see somewhere."},
+		tools.WebSearch{},
+	}
 	a, err := agent.New(traced)
 	if err != nil {
 		return err
@@ -154,14 +176,29 @@ func forecast(_ context.Context, p place) (string, error) {
 	return "4 °C, rain in " + p.City, nil
 }
 
+type museum struct {
+	Name string `json:"name" jsonschema_description:"Name of the museum"`
+}
+
+func openingHours(_ context.Context, m museum) (string, error) {
+	if m.Name != "KODE" {
+		return "", fmt.Errorf("there is no museum %q in the list; those in it are: KODE", m.Name)
+	}
+	return "10 to 17, closed on Mondays", nil
+}
+
 //go:embed pages
 var pages embed.FS
 
 // script is what the model says where there is none.
 func script() simulator.Model {
 	return simulator.Script(
-		simulator.Do(simulator.Thinking("Two cities: two forecasts."), simulator.Call("forecast", place{"Oslo"}), simulator.Call("forecast", place{"Bergen"})),
+		simulator.Do(simulator.Thinking("Two cities: two forecasts. And something for a rainy day."),
+			simulator.Call("forecast", place{"Oslo"}), simulator.Call("forecast", place{"Bergen"}),
+			simulator.Call("ask_guide", map[string]string{"task": "What is there to see in Bergen when it rains?"})),
+		simulator.Do(simulator.Call("opening_hours", museum{"Kode 5"})), // the guide
+		simulator.Say("The KODE museums."),                              // and what it found
 		simulator.Reply{Content: []simulator.Part{simulator.Text("It will rain in both cities. "), simulator.ServerCall("web_search", map[string]string{"query": "packing for rain"})}, StopReason: transport.StopPauseTurn},
-		simulator.Say("Ada should pack a raincoat, and shoes that dry fast."),
+		simulator.Say("Ada should pack a raincoat, and shoes that dry fast. If it pours, there is KODE."),
 	)
 }

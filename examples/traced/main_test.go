@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestPrintsTheTree(t *testing.T) {
-	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "COMETAPI_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "COMETAPI_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
 		t.Setenv(name, "")
 	}
 	var out, logs bytes.Buffer
@@ -17,13 +20,22 @@ func TestPrintsTheTree(t *testing.T) {
 	}
 	var names []string
 	for line := range strings.Lines(out.String()) {
-		if name, _, ok := strings.Cut(strings.TrimSpace(line), "  "); ok && !strings.Contains(line, " = ") {
-			names = append(names, name)
+		name := strings.TrimLeft(line, "│├└─ ")
+		depth := utf8.RuneCountInString(line[:len(line)-len(name)]) / 3
+		if name, _, ok := strings.Cut(name, "  "); ok && !strings.Contains(line, " = ") {
+			names = append(names, fmt.Sprint(depth, " ", name))
 		}
 	}
-	want := "invoke_agent packer|├─ chat claude-opus-5-5|├─ execute_tool forecast|├─ execute_tool forecast|├─ chat claude-opus-5-5|└─ chat claude-opus-5-5"
-	if got := strings.Join(names, "|"); got != want {
-		t.Errorf("tree %s\nwant %s\n%s", got, want, &out)
+	slices.Sort(names) // calls that begin at once do so in any order
+	want := []string{
+		"0 invoke_agent packer",
+		"1 chat claude-opus-5-5", "1 chat claude-opus-5-5", "1 chat claude-opus-5-5",
+		"1 execute_tool ask_guide", "1 execute_tool forecast", "1 execute_tool forecast",
+		"2 invoke_agent guide",
+		"3 chat claude-opus-5-5", "3 chat claude-opus-5-5", "3 execute_tool opening_hours",
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("tree %q\nwant %q\n%s", names, want, &out)
 	}
 	for _, want := range []string{`whorl.turn.segment = 2`, `["pause_turn"]`, `[name] goes to Oslo`, "rain in Bergen"} {
 		if !strings.Contains(out.String(), want) {

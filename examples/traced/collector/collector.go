@@ -1,11 +1,11 @@
 // Package collector runs an OpenTelemetry collector in the test's process, with
-// its own OTLP receiver and pipelines, and an exporter that keeps what comes out.
+// its own OTLP receiver and pipelines, and an exporter that keeps what comes out;
+// and Jaeger, as a process of its own.
 package collector
 
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"time"
 
@@ -35,13 +35,10 @@ type Collector struct {
 
 // Start runs a collector on a free port of 127.0.0.1, and waits until it takes data.
 func Start(ctx context.Context) (*Collector, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	addr := listener.Addr().String()
-	listener.Close()
-
 	c := &Collector{Endpoint: "http://" + addr, done: make(chan error, 1)}
 	config := fmt.Sprintf(`yaml:
 receivers:
@@ -101,23 +98,28 @@ func (c *Collector) Spans() []Span {
 	defer c.mu.Unlock()
 	var list []Span
 	for _, t := range c.traces {
-		for _, rs := range t.ResourceSpans().All() {
-			for _, ss := range rs.ScopeSpans().All() {
-				for _, s := range ss.Spans().All() {
-					list = append(list, Span{Span: s, Resource: rs.Resource().Attributes().AsRaw(), Scope: ss.Scope().Name(), Schema: ss.SchemaUrl()})
-				}
-			}
-		}
+		list = append(list, spansOf(t)...)
 	}
 	return list
 }
 
-// A Span is a span as the collector has it.
+// A Span is a span as the backend has it.
 type Span struct {
 	ptrace.Span
 	Resource map[string]any
 	Scope    string
 	Schema   string
+}
+
+func spansOf(t ptrace.Traces) (list []Span) {
+	for _, rs := range t.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				list = append(list, Span{Span: s, Resource: rs.Resource().Attributes().AsRaw(), Scope: ss.Scope().Name(), Schema: ss.SchemaUrl()})
+			}
+		}
+	}
+	return list
 }
 
 // Metrics maps the names of the metrics that came to their units.

@@ -3,11 +3,14 @@ package collector
 import (
 	"bytes"
 	"cmp"
+	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -18,80 +21,15 @@ func TestARunReachesACollector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "run", ".", "-content", "-v")
-	cmd.Dir = ".."
-	cmd.Env = append(slices.DeleteFunc(cmd.Environ(), func(s string) bool {
-		return strings.HasPrefix(s, "ANTHROPIC_") || strings.HasPrefix(s, "COMETAPI_") || strings.HasPrefix(s, "OTEL_")
-	}), "OTEL_EXPORTER_OTLP_ENDPOINT="+c.Endpoint)
-	var logs bytes.Buffer
-	cmd.Stderr = &logs
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, out, &logs)
-	}
+	logs := send(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.Endpoint)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-
 	spans := c.Spans()
-	slices.SortFunc(spans, func(a, b Span) int {
-		return cmp.Or(cmp.Compare(a.StartTimestamp(), b.StartTimestamp()), cmp.Compare(a.Name(), b.Name()))
-	})
-	var names []string
+	checkRun(t, spans)
 	for _, s := range spans {
-		names = append(names, s.Name())
-	}
-	want := "invoke_agent packer|chat claude-opus-5-5|execute_tool forecast|execute_tool forecast|chat claude-opus-5-5|chat claude-opus-5-5"
-	if got := strings.Join(names, "|"); got != want {
-		t.Fatalf("spans %s\nwant  %s", got, want)
-	}
-	root := spans[0]
-	attr := func(s Span, key string) any { return s.Attributes().AsRaw()[key] }
-	for i, s := range spans {
-		kind := ptrace.SpanKindInternal
-		if strings.HasPrefix(s.Name(), "chat") {
-			kind = ptrace.SpanKindClient
-		}
-		if s.Kind() != kind {
-			t.Errorf("%s is of kind %v, want %v", s.Name(), s.Kind(), kind)
-		}
-		if i == 0 && !s.ParentSpanID().IsEmpty() || i > 0 && s.ParentSpanID() != root.SpanID() || s.TraceID() != root.TraceID() {
-			t.Errorf("%s has the parent %s in trace %s", s.Name(), s.ParentSpanID(), s.TraceID())
-		}
-		if s.Resource["service.name"] != "whorl-traced" || s.Scope != "github.com/whorl-go/whorl/agent" || s.Schema != "https://opentelemetry.io/schemas/1.41.0" {
-			t.Errorf("%s: resource %v, scope %s, schema %s", s.Name(), s.Resource, s.Scope, s.Schema)
-		}
-		operation, _, _ := strings.Cut(s.Name(), " ")
-		if attr(s, "gen_ai.operation.name") != operation {
-			t.Errorf("%s: operation %v", s.Name(), attr(s, "gen_ai.operation.name"))
-		}
-	}
-	for _, tt := range []struct {
-		span int
-		key  string
-		want any
-	}{
-		{0, "gen_ai.agent.name", "packer"}, {0, "gen_ai.provider.name", "anthropic"}, {0, "whorl.steps", int64(3)},
-		{1, "gen_ai.request.model", "claude-opus-5-5"}, {1, "server.address", "127.0.0.1"},
-		{1, "gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"[name] goes to Oslo and Bergen for the weekend. What should she pack?"}]}]`},
-		{2, "gen_ai.tool.name", "forecast"}, {3, "gen_ai.tool.type", "function"},
-		{5, "whorl.turn.segment", int64(2)},
-	} {
-		if got := attr(spans[tt.span], tt.key); got != tt.want {
-			t.Errorf("%s: %s = %v, want %v", spans[tt.span].Name(), tt.key, got, tt.want)
-		}
-	}
-	// The two calls began at once, in either order.
-	results := []any{attr(spans[2], "gen_ai.tool.call.result"), attr(spans[3], "gen_ai.tool.call.result")}
-	if !slices.Contains(results, any("4 °C, rain in Oslo")) || !slices.Contains(results, any("4 °C, rain in Bergen")) {
-		t.Errorf("results %v", results)
-	}
-	for i, want := range map[int]string{1: "tool_use", 4: "pause_turn", 5: "end_turn"} {
-		if got, _ := attr(spans[i], "gen_ai.response.finish_reasons").([]any); len(got) != 1 || got[0] != want {
-			t.Errorf("%s %d: finish reasons %v, want %s", spans[i].Name(), i, got, want)
-		}
-		if tokens, _ := attr(spans[i], "gen_ai.usage.input_tokens").(int64); tokens <= 0 {
-			t.Errorf("%s %d: %v input tokens", spans[i].Name(), i, tokens)
+		if s.Schema != "https://opentelemetry.io/schemas/1.41.0" {
+			t.Errorf("%s: schema %s", s.Name(), s.Schema)
 		}
 	}
 	metrics := c.Metrics()
@@ -103,7 +41,166 @@ func TestARunReachesACollector(t *testing.T) {
 			t.Errorf("metric %s has the unit %q, want %q", name, metrics[name], unit)
 		}
 	}
-	if id := root.TraceID().String(); strings.Count(logs.String(), "trace_id="+id) < 6 {
-		t.Errorf("the log has too few lines with trace_id=%s:\n%s", id, &logs)
+	if id := spans[0].TraceID().String(); strings.Count(logs, "trace_id="+id) < 11 {
+		t.Errorf("the log has too few lines with trace_id=%s:\n%s", id, logs)
 	}
+}
+
+// The same run in Jaeger, read back by its query API. Building Jaeger takes
+// minutes, so this is asked for: WHORL_JAEGER=1, or the path of a Jaeger v2.
+func TestARunReachesJaeger(t *testing.T) {
+	program := os.Getenv("WHORL_JAEGER")
+	switch program {
+	case "":
+		t.Skip("WHORL_JAEGER is not set: Jaeger is not tried; 1 builds it from the module proxy, which takes minutes, a path names one that is there")
+	case "1":
+		var err error
+		if program, err = BuildJaeger(t.Context(), t.TempDir()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j, err := StartJaeger(t.Context(), program, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	send(t, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="+j.Endpoint+"/v1/traces") // it takes no metrics
+	spans, err := j.Spans(t.Context(), "whorl-traced", len(tree))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRun(t, spans)
+}
+
+// send runs the example with a variable set, and returns its log.
+func send(t *testing.T, variable string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "run", ".", "-content", "-v")
+	cmd.Dir = ".."
+	cmd.Env = append(slices.DeleteFunc(cmd.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, "ANTHROPIC_") || strings.HasPrefix(s, "COMETAPI_") || strings.HasPrefix(s, "OTEL_")
+	}), variable)
+	var logs bytes.Buffer
+	cmd.Stderr = &logs
+	if out, err := cmd.Output(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, &logs)
+	}
+	return logs.String()
+}
+
+// tree is the run of the example: each span, below the one that is indented less,
+// with what it came to. Spans of one parent are in the order of their names.
+var tree = []string{
+	"invoke_agent packer [end_turn]",
+	"  chat claude-opus-5-5 [tool_use]",
+	"  chat claude-opus-5-5 [pause_turn]",
+	"  chat claude-opus-5-5 [end_turn] segment 2",
+	"  execute_tool ask_guide",
+	"    invoke_agent guide [end_turn]",
+	"      chat claude-opus-5-5 [tool_use]",
+	"      chat claude-opus-5-5 [end_turn]",
+	"      execute_tool opening_hours error tool_error, recorded",
+	"  execute_tool forecast",
+	"  execute_tool forecast",
+}
+
+// checkRun checks the run of the example as a backend has it.
+func checkRun(t *testing.T, spans []Span) {
+	t.Helper()
+	slices.SortFunc(spans, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.Name(), b.Name()), cmp.Compare(a.StartTimestamp(), b.StartTimestamp()))
+	})
+	var got []string
+	byPath := map[string][]Span{}
+	var below func(parent pcommon.SpanID, depth int, path string)
+	below = func(parent pcommon.SpanID, depth int, path string) {
+		for _, s := range spans {
+			if s.ParentSpanID() != parent {
+				continue
+			}
+			here := strings.TrimPrefix(path+" > "+s.Name(), " > ")
+			byPath[here] = append(byPath[here], s)
+			got = append(got, strings.Repeat("  ", depth)+outline(s))
+			below(s.SpanID(), depth+1, here)
+		}
+	}
+	below(pcommon.SpanID{}, 0, "")
+	if !slices.Equal(got, tree) {
+		t.Fatalf("the tree\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tree, "\n"))
+	}
+	for _, s := range spans {
+		operation, _, _ := strings.Cut(s.Name(), " ")
+		kind := ptrace.SpanKindInternal
+		if operation == "chat" {
+			kind = ptrace.SpanKindClient
+			for _, key := range []string{"gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "server.port"} {
+				if n, _ := attr(s, key).(int64); n <= 0 {
+					t.Errorf("%s: %s is %v", s.Name(), key, n)
+				}
+			}
+		}
+		if s.Kind() != kind || attr(s, "gen_ai.operation.name") != operation || s.TraceID() != spans[0].TraceID() {
+			t.Errorf("%s is of kind %v, operation %v, trace %s", s.Name(), s.Kind(), attr(s, "gen_ai.operation.name"), s.TraceID())
+		}
+		if s.Resource["service.name"] != "whorl-traced" || s.Scope != "github.com/whorl-go/whorl/agent" {
+			t.Errorf("%s: resource %v, scope %s", s.Name(), s.Resource, s.Scope)
+		}
+	}
+	const model = "chat claude-opus-5-5"
+	for _, tt := range []struct {
+		path string
+		i    int
+		key  string
+		want any
+	}{
+		{"invoke_agent packer", 0, "gen_ai.agent.name", "packer"},
+		{"invoke_agent packer", 0, "gen_ai.provider.name", "anthropic"},
+		{"invoke_agent packer", 0, "whorl.steps", int64(3)},
+		{"invoke_agent packer", 0, "gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"[name] goes to Oslo and Bergen for the weekend. What should she pack?"}]}]`},
+		{"invoke_agent packer > " + model, 0, "gen_ai.request.model", "claude-opus-5-5"},
+		{"invoke_agent packer > " + model, 0, "server.address", "127.0.0.1"},
+		{"invoke_agent packer > " + model, 0, "gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"[name] goes to Oslo and Bergen for the weekend. What should she pack?"}]}]`},
+		{"invoke_agent packer > execute_tool ask_guide", 0, "gen_ai.tool.call.result", "The KODE museums."},
+		{"invoke_agent packer > execute_tool ask_guide > invoke_agent guide", 0, "gen_ai.agent.name", "guide"},
+		{"invoke_agent packer > execute_tool ask_guide > invoke_agent guide", 0, "gen_ai.output.messages", `[{"role":"assistant","parts":[{"type":"text","content":"The KODE museums."}],"finish_reason":"end_turn"}]`},
+		{"invoke_agent packer > execute_tool ask_guide > invoke_agent guide > execute_tool opening_hours", 0, "gen_ai.tool.call.arguments", `{"name":"Kode 5"}`},
+	} {
+		if got := attr(byPath[tt.path][tt.i], tt.key); got != tt.want {
+			t.Errorf("%s: %s = %v, want %v", tt.path, tt.key, got, tt.want)
+		}
+	}
+	// The two calls began at once, in either order.
+	var results []any
+	for _, s := range byPath["invoke_agent packer > execute_tool forecast"] {
+		results = append(results, attr(s, "gen_ai.tool.call.result"))
+	}
+	if len(results) != 2 || !slices.Contains(results, any("4 °C, rain in Oslo")) || !slices.Contains(results, any("4 °C, rain in Bergen")) {
+		t.Errorf("results %v", results)
+	}
+}
+
+func attr(s Span, key string) any { return s.Attributes().AsRaw()[key] }
+
+// outline is a span's name, and what it came to.
+func outline(s Span) string {
+	line := s.Name()
+	if why, _ := attr(s, "gen_ai.response.finish_reasons").([]any); len(why) > 0 {
+		line += fmt.Sprint(" ", why)
+	}
+	if n := attr(s, "whorl.turn.segment"); n != nil {
+		line += fmt.Sprintf(" segment %v", n)
+	}
+	if s.Status().Code() == ptrace.StatusCodeError {
+		line += fmt.Sprintf(" error %v", attr(s, "error.type"))
+	}
+	for _, e := range s.Events().All() {
+		if _, told := e.Attributes().Get("exception.message"); told && e.Name() == "exception" {
+			line += ", recorded"
+		}
+	}
+	return line
 }
