@@ -1,14 +1,26 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // A Task is what a driver is run with. See harness.Config.
 type Task struct {
-	Turns, Parallel, ResultBytes, SystemBytes int
-	Runs, Concurrency                         int
-	Stream, HTTP2, Bill                       bool
+	Turns       int           `json:"turns"`
+	Parallel    int           `json:"parallel"`
+	ResultBytes int           `json:"result_bytes"`
+	SystemBytes int           `json:"system_bytes"`
+	Runs        int           `json:"runs"`
+	For         time.Duration `json:"for_ns"`
+	Concurrency int           `json:"concurrency"`
+	Stream      bool          `json:"stream"`
+	HTTP2       bool          `json:"http2"`
+	Bill        bool          `json:"bill"`
+	Cache       bool          `json:"cache"`
 	// MemoryLimit is the Go runtime's soft limit, GOMEMLIMIT, for the driver; empty for none.
-	MemoryLimit string
+	MemoryLimit string `json:"memory_limit,omitempty"`
 }
 
 // An Axis varies one thing of the task.
@@ -16,6 +28,8 @@ type Axis struct {
 	Name, Title string
 	Columns     []column
 	Points      []Point
+	// Drivers are those that are measured, nil for all.
+	Drivers []string
 }
 
 // A Point is a place on an axis.
@@ -25,65 +39,105 @@ type Point struct {
 	Task  Task
 }
 
+// crowd is how many conversations are held at once at the end of that axis.
+const crowd = 10000
+
 // usual is the task that the axes vary: 8 KB of system prompt, 4 KB results.
-func usual() Task {
-	return Task{Turns: 50, Parallel: 1, ResultBytes: 4096, SystemBytes: 8192, Runs: 10, Concurrency: 1, Stream: true}
+func usual(quick bool) Task {
+	t := Task{Turns: 50, Parallel: 1, ResultBytes: 4096, SystemBytes: 8192, Runs: 1, For: 1500 * time.Millisecond, Concurrency: 1, Stream: true}
+	if quick {
+		t.For = 300 * time.Millisecond
+	}
+	return t
 }
 
-// axes lists what is measured.
+// axes lists what is measured. Points of several axes with the same task are
+// measured once.
 func axes(quick bool) []Axis {
-	work := []column{cpu, overFloor, wall, allocated, mallocs, rss, gap}
+	work := []column{cpu, overFloor, wall, allocated, mallocs, rss, gap, count}
 	steps := Axis{Name: "steps", Title: "Steps in a conversation", Columns: work}
-	for _, n := range pick(quick, 3, 10, 50, 200, 1000) {
-		t := usual()
-		t.Turns, t.Runs = n, max(1, 600/n)
-		steps.add(fmt.Sprint(n), n, t)
+	for _, n := range pick(quick, 2, 10, 50, 200, 1000) {
+		t := usual(quick)
+		t.Turns = n
+		steps.add(number(n), n, t)
 	}
 	results := Axis{Name: "results", Title: "Bytes in a tool result (20 steps)", Columns: work}
-	for _, n := range pick(quick, 2, 200, 4<<10, 40<<10, 200<<10) {
-		t := usual()
-		t.Turns, t.ResultBytes, t.Runs = 20, n, 10
-		results.add(fmt.Sprint(n), n, t)
+	for _, n := range pick(quick, 3, 200, 4<<10, 40<<10, 200<<10) {
+		t := usual(quick)
+		t.Turns, t.ResultBytes = 20, n
+		results.add(bytesLabel(n), n, t)
 	}
 	parallel := Axis{Name: "parallel", Title: "Tool calls in a step (20 steps, 1 KB results)", Columns: work}
-	for _, n := range pick(quick, 2, 1, 5, 30) {
-		t := usual()
+	for _, n := range pick(quick, 3, 1, 5, 12, 30) {
+		t := usual(quick)
 		t.Turns, t.ResultBytes, t.Parallel = 20, 1<<10, n
-		parallel.add(fmt.Sprint(n), n, t)
+		parallel.add(number(n), n, t)
 	}
 	stream := Axis{Name: "stream", Title: "Streaming or not (50 steps)", Columns: work}
 	for i, label := range []string{"whole", "streamed"} {
-		t := usual()
+		t := usual(quick)
 		t.Stream = i == 1
 		stream.add(label, i, t)
 	}
 	protocol := Axis{Name: "protocol", Title: "HTTP/1.1 without TLS, or HTTP/2 with it (50 steps)", Columns: work}
 	for i, label := range []string{"HTTP/1.1", "HTTP/2"} {
-		t := usual()
+		t := usual(quick)
 		t.HTTP2 = i == 1
 		protocol.add(label, i, t)
 	}
-	concurrency := Axis{Name: "concurrency", Title: "Conversations at once (20 steps, 1 KB results)", Columns: []column{cpu, overFloor, wall, rss, median, p99, p99OverMedian}}
-	for _, n := range pick(quick, 3, 1, 100, 1000, 10000) {
-		t := usual()
-		t.Turns, t.ResultBytes, t.Concurrency, t.Runs = 20, 1<<10, n, max(n, 30)
-		concurrency.add(fmt.Sprint(n), n, t)
+	return []Axis{steps, results, parallel, stream, protocol, concurrency(quick), bill(quick)}
+}
+
+func concurrency(quick bool) Axis {
+	a := Axis{Name: "concurrency", Title: "Conversations at once (20 steps, 1 KB results)", Columns: []column{cpu, overFloor, wall, rss, median, p99, p99OverMedian, count}}
+	at := func(n int) Task {
+		t := usual(quick)
+		t.Turns, t.ResultBytes, t.Concurrency, t.Runs = 20, 1<<10, n, n
+		return t
 	}
-	limited := usual()
-	limited.Turns, limited.ResultBytes, limited.Concurrency, limited.Runs, limited.MemoryLimit = 20, 1<<10, 10000, 10000, "1300MiB"
-	if !quick {
-		concurrency.add("10000, GOMEMLIMIT=1300MiB", 10000, limited)
+	for _, n := range pick(quick, 3, 1, 10, 100, 1000) {
+		a.add(number(n), n, at(n))
 	}
-	bill := Axis{Name: "bill", Title: "The bill over the least possible, by the caching rules", Columns: []column{overLeast, marks}}
+	a.add(number(crowd), crowd, at(crowd))
+	limited := at(crowd)
+	limited.MemoryLimit = "1300MiB"
+	a.add(number(crowd)+", GOMEMLIMIT=1300MiB", crowd, limited)
+	return a
+}
+
+func bill(quick bool) Axis {
+	a := Axis{Name: "bill", Title: "The bill over the least possible, by the caching rules", Columns: []column{overLeast, marks},
+		Drivers: []string{"whorl", "anthropic-sdk-go", "fantasy", "genkit"}}
+	shape := func(label string, turns, parallel int) {
+		t := usual(quick)
+		t.Turns, t.Parallel, t.For, t.Bill = turns, parallel, 0, true
+		if parallel > 1 {
+			t.ResultBytes = 1 << 10
+		}
+		a.add(label, turns, t)
+		t.Cache = true
+		a.add(label, turns, t)
+	}
 	for _, n := range pick(quick, 2, 10, 50, 200) {
-		t := usual()
-		t.Turns, t.Runs, t.Bill = n, 1, true
-		bill.add(fmt.Sprintf("%d steps", n), n, t)
+		shape(fmt.Sprintf("%d steps of 1 call", n), n, 1)
 	}
-	wide := usual()
-	wide.Turns, wide.Parallel, wide.ResultBytes, wide.Runs, wide.Bill = 20, 30, 1<<10, 1, true
-	bill.add("20 steps of 30 calls", 20, wide)
-	return []Axis{steps, results, parallel, stream, protocol, concurrency, bill}
+	for _, n := range pick(quick, 1, 12, 30) {
+		shape(fmt.Sprintf("20 steps of %d calls", n), 20, n)
+	}
+	return a
+}
+
+// measures tells whether a driver is measured at a point of the axis.
+func (a *Axis) measures(driver string, p Point) bool {
+	switch {
+	case a.Drivers != nil && !slices.Contains(a.Drivers, driver):
+		return false
+	case p.Task.Cache:
+		return driver != "whorl" // its default is its best
+	case p.Task.MemoryLimit != "":
+		return driver == "floor" || driver == "whorl"
+	}
+	return true
 }
 
 func (a *Axis) add(label string, x int, t Task) {
@@ -96,4 +150,19 @@ func pick(quick bool, few int, numbers ...int) []int {
 		return numbers[:few]
 	}
 	return numbers
+}
+
+// number writes n with a comma between thousands.
+func number(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", number(n/1000), n%1000)
+}
+
+func bytesLabel(n int) string {
+	if n < 1<<10 {
+		return fmt.Sprint(n, " B")
+	}
+	return fmt.Sprint(n>>10, " KB")
 }

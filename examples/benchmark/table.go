@@ -2,64 +2,104 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
-// A column is a figure of a row. floor is the floor's row of the same point, or nil.
+// A column of a table writes a figure of a cell. floor is the floor's cell of the
+// same point, or nil.
 type column struct {
-	title  string
-	figure func(r, floor *Row) float64
-	format string
+	title string
+	write func(c, floor *Cell) string
 }
 
+// figures of one run
+func cpuOf(s Sample) float64   { return s.CPUPerTurn }
+func wallOf(s Sample) float64  { return s.WallPerTurn }
+func allocOf(s Sample) float64 { return s.AllocPerTurn }
+func rssOf(s Sample) float64   { return s.PeakRSS }
+func gapOf(s Sample) float64   { return s.GapMedian }
+func billOf(s Sample) float64  { return s.Bill }
+func tailOf(s Sample) float64  { return s.StepP99 / s.StepMedian }
+
 var (
-	cpu       = column{"CPU, µs per step", func(r, _ *Row) float64 { return r.Result.CPUPerTurn }, "%.0f"}
-	overFloor = column{"× floor", func(r, floor *Row) float64 {
-		if floor == nil || floor.Result == nil {
-			return 0
+	cpu       = timed("CPU, µs", cpuOf)
+	wall      = timed("wall, µs", wallOf)
+	gap       = timed("gap, µs", gapOf)
+	overFloor = column{"× floor", func(c, floor *Cell) string {
+		if floor == nil || len(floor.Samples) == 0 {
+			return ""
 		}
-		return r.Result.CPUPerTurn / floor.Result.CPUPerTurn
-	}, "%.2f"}
-	wall          = column{"wall, µs per step", func(r, _ *Row) float64 { return r.Result.WallPerTurn }, "%.0f"}
-	allocated     = column{"KB allocated per step", func(r, _ *Row) float64 { return r.Result.AllocPerTurn }, "%.0f"}
-	mallocs       = column{"objects per step", func(r, _ *Row) float64 { return r.Result.MallocsPerTurn }, "%.0f"}
-	rss           = column{"peak RSS, MB", func(r, _ *Row) float64 { return r.Result.PeakRSS }, "%.0f"}
-	gap           = column{"gap, µs", func(r, _ *Row) float64 { return r.Stats.GapMedian }, "%.0f"}
-	median        = column{"step median, ms", func(r, _ *Row) float64 { return r.Result.StepMedian / 1000 }, "%.2f"}
-	p99           = column{"step p99, ms", func(r, _ *Row) float64 { return r.Result.StepP99 / 1000 }, "%.2f"}
-	p99OverMedian = column{"p99 / median", func(r, _ *Row) float64 { return r.Result.StepP99 / r.Result.StepMedian }, "%.1f"}
-	overLeast     = column{"bill / least", func(r, _ *Row) float64 { return r.Stats.Bill }, "%.3f"}
-	marks         = column{"most marks", func(r, _ *Row) float64 { return float64(r.Stats.Marks) }, "%.0f"}
+		s := c.spread(cpuOf).over(floor.spread(cpuOf))
+		return fmt.Sprintf("%.2f (%.2f)", s.least, s.median)
+	}}
+	allocated     = middle("KB allocated", allocOf)
+	mallocs       = middle("objects", func(s Sample) float64 { return s.MallocsPerTurn })
+	rss           = middle("RSS, MB", rssOf)
+	median        = middle("step, ms: median", func(s Sample) float64 { return s.StepMedian / 1000 })
+	p99           = middle("p99", func(s Sample) float64 { return s.StepP99 / 1000 })
+	p99OverMedian = column{"p99 ÷ median", func(c, _ *Cell) string { return fmt.Sprintf("%.1f", c.spread(tailOf).median) }}
+	overLeast     = column{"bill ÷ least", func(c, _ *Cell) string { return fmt.Sprintf("%.3f", c.spread(billOf).median) }}
+	marks         = column{"marks in a request", func(c, _ *Cell) string { return fmt.Sprint(c.Samples[0].Marks) }}
+	count         = column{"runs", func(c, _ *Cell) string { return fmt.Sprint(len(c.Samples)) }}
 )
 
-// table lays out the rows of an axis in Markdown.
-func table(a Axis, rows []Row) string {
+// timed is a figure that other work on the machine makes larger: the least and
+// the median of the runs.
+func timed(title string, figure func(Sample) float64) column {
+	return column{title, func(c, _ *Cell) string {
+		s := c.spread(figure)
+		return fmt.Sprintf("%s (%s)", short(s.least), short(s.median))
+	}}
+}
+
+// middle is the median of the runs.
+func middle(title string, figure func(Sample) float64) column {
+	return column{title, func(c, _ *Cell) string { return short(c.spread(figure).median) }}
+}
+
+// short writes a number with three digits, or whole.
+func short(v float64) string {
+	if v >= 100 || v == 0 {
+		return number(int(math.Round(v)))
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.*f", max(0, 2-int(math.Floor(math.Log10(v)))), v), ".00")
+}
+
+// table lays out an axis in Markdown, or returns nothing if it wasn't measured.
+func (r *Results) table(a Axis) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s\n\n| | driver |", a.Title)
+	fmt.Fprintf(&b, "| | |")
 	for _, c := range a.Columns {
 		fmt.Fprintf(&b, " %s |", c.title)
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---:|", len(a.Columns)) + "\n")
-	for i := range rows {
-		r := &rows[i]
-		fmt.Fprintf(&b, "| %s | %s |", r.Point, r.Driver)
-		if r.Result == nil {
-			fmt.Fprintf(&b, " %s |%s\n", r.Error, strings.Repeat(" |", len(a.Columns)-1))
-			continue
+	rows := 0
+	for _, p := range a.Points {
+		floor := r.cell("floor", p.Task)
+		for _, d := range drivers {
+			c := r.cell(d.name, p.Task)
+			if c == nil || !a.measures(d.name, p) {
+				continue
+			}
+			rows++
+			name := d.name
+			if p.Task.Cache {
+				name += ", its switch on"
+			}
+			fmt.Fprintf(&b, "| %s | %s |", p.Label, name)
+			if len(c.Samples) == 0 {
+				fmt.Fprintf(&b, " %s |%s\n", c.Error, strings.Repeat(" |", len(a.Columns)-1))
+				continue
+			}
+			for _, column := range a.Columns {
+				fmt.Fprintf(&b, " %s |", column.write(c, floor))
+			}
+			b.WriteByte('\n')
 		}
-		for _, c := range a.Columns {
-			fmt.Fprintf(&b, " "+c.format+" |", c.figure(r, floorOf(rows, r)))
-		}
-		b.WriteByte('\n')
+	}
+	if rows == 0 {
+		return ""
 	}
 	return b.String()
-}
-
-func floorOf(rows []Row, r *Row) *Row {
-	for i := range rows {
-		if rows[i].Driver == "floor" && rows[i].Point == r.Point {
-			return &rows[i]
-		}
-	}
-	return nil
 }

@@ -21,8 +21,8 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 	whole, ends := requests(c)
 	return func(ctx context.Context) error {
 		answer := make([]byte, 32<<10)
-		conversation := 0
-		for step := range c.Turns + 1 {
+		conversation, turns := 0, c.Turns
+		for step := 0; step <= turns; step++ {
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Base+"/v1/messages", nil)
 			if err != nil {
 				return err
@@ -45,8 +45,9 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 			}
 			if step == 0 {
 				conversation = conversationOf(answer[:n])
+				turns = c.TurnsOf(conversation)
 			}
-			if step < c.Turns {
+			if step < turns {
 				for call := range c.Parallel {
 					lookup.Call(harness.Input{Query: fmt.Sprintf("conversation %d step %d call %d", conversation, step, call)})
 				}

@@ -10,26 +10,42 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// Config is the task: Runs conversations, Concurrency at a time, each of Turns
-// steps in which the model calls the tool lookup Parallel times, and an answer.
+// Config is the task: conversations, Concurrency at a time, each of Turns steps
+// in which the model calls the tool lookup Parallel times, and an answer.
 type Config struct {
 	Base        string // URL of the server
 	Turns       int
 	Parallel    int
 	ResultBytes int // of the tool's text
 	SystemBytes int
-	Runs        int
+	Runs        int           // counted conversations, at least
+	For         time.Duration // conversations are begun until this has passed, too
 	Concurrency int
 	Stream      bool
+	Cache       bool   // use the library's best switch for prompt caching, where the default isn't it
 	Profile     string // file for a CPU profile of the counted runs
 	Allocs      string // file for an allocation profile of all
+}
+
+// WarmTurns is how many steps the first conversation has at most. It isn't
+// counted: it fills pools and opens connections.
+const WarmTurns = 10
+
+// TurnsOf is how many steps with calls a conversation has, by its number.
+func (c Config) TurnsOf(conversation int) int {
+	if conversation == 0 {
+		return min(c.Turns, WarmTurns)
+	}
+	return c.Turns
 }
 
 // Model is the model that all drivers ask for.
@@ -86,6 +102,10 @@ func (l *Lookup) Call(in Input) string {
 	return l.text
 }
 
+func newLookup(bytes int) *Lookup {
+	return &Lookup{text: strings.Repeat("lorem ipsum dolor sit amet ", bytes/27+1)[:bytes], last: make(map[int]time.Time)}
+}
+
 func (l *Lookup) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,7 +118,9 @@ func (l *Lookup) reset() {
 // is made once, and returns an error if a conversation didn't come to its end.
 type Driver func(Config, *Lookup) (func(context.Context) error, error)
 
-// Main runs a driver by the program's flags and prints the result.
+// Main runs a driver by the program's flags and prints the result as a line of
+// JSON. When it is told to stop (SIGTERM), it prints what it has so far, with the
+// share of the conversations that was held, and ends with status 3.
 func Main(name string, driver Driver) {
 	var c Config
 	flag.StringVar(&c.Base, "base", "", "base URL of the server")
@@ -106,73 +128,99 @@ func Main(name string, driver Driver) {
 	flag.IntVar(&c.Parallel, "parallel", 1, "tool calls in each step; the server must have the same number")
 	flag.IntVar(&c.ResultBytes, "result", 4096, "bytes of a tool result")
 	flag.IntVar(&c.SystemBytes, "system", 8192, "bytes of the system prompt")
-	flag.IntVar(&c.Runs, "runs", 5, "counted conversations")
+	flag.IntVar(&c.Runs, "runs", 5, "counted conversations, at least")
+	flag.DurationVar(&c.For, "for", 0, "begin conversations until this has passed, too")
 	flag.IntVar(&c.Concurrency, "c", 1, "conversations at once")
 	flag.BoolVar(&c.Stream, "stream", true, "ask for streamed responses")
+	flag.BoolVar(&c.Cache, "cache", false, "use the library's best switch for prompt caching")
 	flag.StringVar(&c.Profile, "cpuprofile", "", "write a CPU profile of the counted runs to this `file`")
 	flag.StringVar(&c.Allocs, "memprofile", "", "write an allocation profile to this `file`")
 	flag.Parse()
-	res, err := measure(name, c, driver)
-	if err != nil {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	r := &run{name: name, Config: c, lookup: newLookup(c.ResultBytes)}
+	go func() {
+		<-told
+		json.NewEncoder(os.Stdout).Encode(r.result())
+		os.Exit(3)
+	}()
+	if err := r.measure(driver); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
-	json.NewEncoder(os.Stdout).Encode(res)
+	json.NewEncoder(os.Stdout).Encode(r.result())
 }
 
-func measure(name string, c Config, driver Driver) (*Result, error) {
-	lookup := &Lookup{text: strings.Repeat("lorem ipsum dolor sit amet ", c.ResultBytes/27+1)[:c.ResultBytes], last: make(map[int]time.Time)}
-	converse, err := driver(c, lookup)
+// A run is one measurement.
+type run struct {
+	Config
+	name   string
+	lookup *Lookup
+	meter  atomic.Pointer[meter] // nil before counting begins
+	ended  atomic.Pointer[meter] // nil before it ends
+	begun  atomic.Int64          // counted conversations
+}
+
+func (r *run) measure(driver Driver) error {
+	converse, err := driver(r.Config, r.lookup)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx := context.Background()
-	if err := converse(ctx); err != nil { // uncounted: fills pools and connections
-		return nil, err
+	if err := converse(ctx); err != nil {
+		return err
 	}
-	if want, got := int64(c.Turns*c.Parallel), lookup.calls.Load(); got != want {
-		return nil, fmt.Errorf("the tool was called %d times, not %d", got, want)
+	if want, got := int64(r.TurnsOf(0)*r.Parallel), r.lookup.calls.Load(); got != want {
+		return fmt.Errorf("the tool was called %d times, not %d", got, want)
 	}
-	lookup.reset()
+	r.lookup.reset()
 	runtime.GC()
-	m := begin()
-	stop, err := profile(c)
+	r.meter.Store(takeMeter())
+	stop, err := profile(r.Config)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = converseAll(ctx, c, converse)
-	res := m.end(name, c)
+	err = r.converseAll(ctx, converse)
+	r.ended.Store(takeMeter())
 	if err := errors.Join(err, stop()); err != nil {
-		return nil, err
+		return err
 	}
-	if want, got := int64(c.Runs*c.Turns*c.Parallel), lookup.calls.Load(); got != want {
-		return nil, fmt.Errorf("the tool was called %d times, not %d", got, want)
+	if want, got := r.begun.Load()*int64(r.Turns*r.Parallel), r.lookup.calls.Load(); got != want {
+		return fmt.Errorf("the tool was called %d times, not %d", got, want)
 	}
-	res.setSteps(lookup.steps)
-	return res, nil
+	return nil
 }
 
 // converseAll holds the counted conversations and returns the first error.
-func converseAll(ctx context.Context, c Config, converse func(context.Context) error) error {
+func (r *run) converseAll(ctx context.Context, converse func(context.Context) error) error {
 	var wg sync.WaitGroup
-	var left atomic.Int64
-	left.Store(int64(c.Runs))
-	failed := make(chan error, c.Concurrency)
-	for range min(c.Concurrency, c.Runs) {
+	var failed atomic.Bool
+	errs := make(chan error, r.Concurrency)
+	until := time.Now().Add(r.For)
+	for range r.Concurrency {
 		wg.Go(func() {
-			for left.Add(-1) >= 0 {
+			for !failed.Load() && r.another(until) {
 				if err := converse(ctx); err != nil {
-					failed <- err
-					left.Store(0)
+					failed.Store(true)
+					errs <- err
 				}
 			}
 		})
 	}
 	wg.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
+	close(errs)
+	return <-errs
+}
+
+// another tells whether one more conversation is to be held, and counts it.
+func (r *run) another(until time.Time) bool {
+	for {
+		n := r.begun.Load()
+		if n >= int64(r.Runs) && !time.Now().Before(until) {
+			return false
+		}
+		if r.begun.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -11,10 +12,10 @@ import (
 	"time"
 )
 
-// A Result is what a driver prints: per turn means per model call.
+// A Result is what a driver prints. Per turn means per model call.
 type Result struct {
 	Name           string  `json:"name"`
-	Runs           int     `json:"runs"`
+	Runs           int     `json:"runs"` // conversations that were begun
 	Turns          int     `json:"turns"`
 	CPUPerTurn     float64 `json:"cpu_us_per_turn"` // user and system, of this process
 	WallPerTurn    float64 `json:"wall_us_per_turn"`
@@ -24,16 +25,18 @@ type Result struct {
 	// The time from step to step of a conversation, in microseconds.
 	StepMedian float64 `json:"step_median_us"`
 	StepP99    float64 `json:"step_p99_us"`
+	// Done is the share of the work that was done: 1 unless the driver was stopped.
+	Done float64 `json:"done"`
 }
 
-// A meter holds the state of the counters at the beginning.
+// A meter holds the state of the counters at some time.
 type meter struct {
 	cpu  time.Duration
 	mem  runtime.MemStats
 	wall time.Time
 }
 
-func begin() *meter {
+func takeMeter() *meter {
 	m := new(meter)
 	runtime.ReadMemStats(&m.mem)
 	m.cpu = cpuTime()
@@ -41,28 +44,42 @@ func begin() *meter {
 	return m
 }
 
-func (m *meter) end(name string, c Config) *Result {
-	wall, cpu := time.Since(m.wall), cpuTime()-m.cpu
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	turns := float64(max(1, c.Runs*(c.Turns+1)))
-	return &Result{
-		Name: name, Runs: c.Runs, Turns: c.Turns,
-		CPUPerTurn:     micros(cpu) / turns,
-		WallPerTurn:    micros(wall) / turns,
-		AllocPerTurn:   float64(mem.TotalAlloc-m.mem.TotalAlloc) / 1024 / turns,
-		MallocsPerTurn: float64(mem.Mallocs-m.mem.Mallocs) / turns,
-		PeakRSS:        peakRSS(),
+// result is what has been measured, up to now if the run hasn't ended.
+func (r *run) result() *Result {
+	res := &Result{Name: r.name, Runs: int(r.begun.Load()), Turns: r.Turns, PeakRSS: peakRSS()}
+	from, to := r.meter.Load(), r.ended.Load()
+	if from == nil {
+		return res
 	}
+	calls, turns := r.lookup.calls.Load(), float64(res.Runs*(r.Turns+1))
+	res.Done = 1
+	if to == nil {
+		to = takeMeter()
+		res.Done = float64(calls) / float64(max(r.Runs, res.Runs)*r.Turns*r.Parallel)
+		turns = float64(calls) / float64(r.Parallel)
+	}
+	turns = max(1, turns)
+	res.CPUPerTurn = micros(to.cpu-from.cpu) / turns
+	res.WallPerTurn = micros(to.wall.Sub(from.wall)) / turns
+	res.AllocPerTurn = float64(to.mem.TotalAlloc-from.mem.TotalAlloc) / 1024 / turns
+	res.MallocsPerTurn = float64(to.mem.Mallocs-from.mem.Mallocs) / turns
+	res.StepMedian, res.StepP99 = r.lookup.stepTimes()
+	for _, f := range []*float64{&res.CPUPerTurn, &res.WallPerTurn, &res.AllocPerTurn, &res.MallocsPerTurn, &res.PeakRSS, &res.StepMedian, &res.StepP99, &res.Done} {
+		*f = math.Round(*f*100) / 100
+	}
+	return res
 }
 
-func (r *Result) setSteps(steps []time.Duration) {
+// stepTimes are the median and the 99th percentile of the times between steps.
+func (l *Lookup) stepTimes() (median, p99 float64) {
+	l.mu.Lock()
+	steps := slices.Clone(l.steps)
+	l.mu.Unlock()
 	if len(steps) == 0 {
-		return
+		return 0, 0
 	}
 	slices.Sort(steps)
-	r.StepMedian = micros(steps[len(steps)/2])
-	r.StepP99 = micros(steps[len(steps)*99/100])
+	return micros(steps[len(steps)/2]), micros(steps[len(steps)*99/100])
 }
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }

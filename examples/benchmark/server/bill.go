@@ -7,11 +7,11 @@ import (
 )
 
 // Prices of input, relative to that of a token that has nothing to do with the
-// cache, and the rules of the cache (prompt caching with the lifetime of 5
-// minutes, which no conversation here outlives).
+// cache, and the rules of the cache. No conversation here outlives an entry.
 const (
-	priceRead  = 0.1
-	priceWrite = 1.25
+	priceRead      = 0.1
+	priceWrite     = 1.25 // for 5 minutes
+	priceWriteHour = 2
 	// lookBack is how many blocks in front of a mark are searched for an entry, the
 	// marked one included.
 	lookBack = 20
@@ -46,7 +46,7 @@ func newBills() *bills { return &bills{all: make(map[int]*bill)} }
 type piece struct {
 	tokens float64 // of the prompt up to and with it
 	prefix [32]byte
-	marked bool
+	write  float64 // the price of writing up to its mark; 0 if it has none
 }
 
 func (b *bills) add(conversation int, body []byte) {
@@ -58,7 +58,7 @@ func (b *bills) add(conversation int, body []byte) {
 		return
 	}
 	if automatic {
-		pieces[len(pieces)-1].marked = true
+		pieces[len(pieces)-1].write = priceWrite
 	}
 	c := b.all[conversation]
 	if c == nil {
@@ -70,9 +70,9 @@ func (b *bills) add(conversation int, body []byte) {
 
 func (c *bill) add(pieces []piece) (marks int) {
 	total := pieces[len(pieces)-1].tokens
-	var read, written float64
+	var read float64
 	for i, p := range pieces {
-		if !p.marked {
+		if p.write == 0 {
 			continue
 		}
 		marks++
@@ -85,15 +85,18 @@ func (c *bill) add(pieces []piece) (marks int) {
 				break
 			}
 		}
-		written = max(written, p.tokens)
 	}
+	c.cost += read * priceRead
+	paid := read
 	for _, p := range pieces {
-		if p.marked && p.tokens >= leastCached {
-			c.entries[p.prefix] = true
+		if p.write == 0 || p.tokens < leastCached {
+			continue
 		}
+		c.entries[p.prefix] = true
+		c.cost += max(0, p.tokens-paid) * p.write
+		paid = max(paid, p.tokens)
 	}
-	written = max(0, written-read)
-	c.cost += read*priceRead + written*priceWrite + (total - read - written)
+	c.cost += total - paid
 
 	fresh := total - c.before
 	c.least += c.before*priceRead + fresh*priceWrite
@@ -174,7 +177,7 @@ func (l *laying) lay(role string, raw json.RawMessage) {
 		l.err = err
 		return
 	}
-	marked := unmark(value)
+	write := unmark(value)
 	plain, err := json.Marshal(value)
 	if err != nil {
 		l.err = err
@@ -186,22 +189,27 @@ func (l *laying) lay(role string, raw json.RawMessage) {
 	h.Write([]byte(role))
 	h.Write(plain)
 	h.Sum(l.prefix[:0])
-	l.pieces = append(l.pieces, piece{tokens: l.tokens, prefix: l.prefix, marked: marked})
+	l.pieces = append(l.pieces, piece{tokens: l.tokens, prefix: l.prefix, write: write})
 }
 
-// unmark takes the cache_control members off a value and tells whether it had one.
-func unmark(value any) (marked bool) {
-	switch v := value.(type) {
-	case map[string]any:
-		if c, ok := v["cache_control"]; ok {
-			marked = c != nil
-			delete(v, "cache_control")
-		}
-		if content, ok := v["content"].([]any); ok {
-			for _, inner := range content {
-				marked = unmark(inner) || marked
-			}
+// unmark takes the cache_control members off a value and returns the price of
+// writing up to it, 0 if it had none.
+func unmark(value any) (write float64) {
+	v, ok := value.(map[string]any)
+	if !ok {
+		return 0
+	}
+	if c, ok := v["cache_control"].(map[string]any); ok {
+		write = priceWrite
+		if c["ttl"] == "1h" {
+			write = priceWriteHour
 		}
 	}
-	return marked
+	delete(v, "cache_control")
+	if content, ok := v["content"].([]any); ok {
+		for _, inner := range content {
+			write = max(write, unmark(inner))
+		}
+	}
+	return write
 }

@@ -91,7 +91,7 @@ func (s *server) exchange(conn net.Conn, in *bufio.Reader, path string, length i
 func (s *server) arrive(body []byte, at time.Time) place {
 	p := s.script.locate(body)
 	s.gaps.came(p, at)
-	if s.bills != nil {
+	if s.bills != nil && p.conversation > 0 { // the first is the warming up
 		s.bills.add(p.conversation, body)
 	}
 	return p

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"sync/atomic"
+
+	"github.com/whorl-go/whorl/examples/benchmark/harness"
 )
 
 // A script answers every conversation alike: in each of its turns the model
@@ -92,6 +94,12 @@ func (s *script) locate(body []byte) place {
 	return place{conversation, step + 1}
 }
 
+// turnsOf is the number of steps of a conversation. The first one is the drivers'
+// warming up, and short: see harness.WarmTurns.
+func (s *script) turnsOf(conversation int) int {
+	return harness.Config{Turns: s.turns}.TurnsOf(conversation)
+}
+
 // answer appends the response's body for a request at p.
 func (s *script) answer(dst, request []byte, p place) (body []byte, streamed bool) {
 	streamed = wantsStream(request)
@@ -99,7 +107,7 @@ func (s *script) answer(dst, request []byte, p place) (body []byte, streamed boo
 	if streamed {
 		t = &s.streamed
 	}
-	if p.step < s.turns {
+	if p.step < s.turnsOf(p.conversation) {
 		return t.call.fill(dst, p), streamed
 	}
 	return t.end.fill(dst, p), streamed

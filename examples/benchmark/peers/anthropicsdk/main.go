@@ -24,11 +24,15 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		return nil, err
 	}
 	params := func() anthropic.BetaToolRunnerParams {
-		return anthropic.BetaToolRunnerParams{BetaMessageNewParams: anthropic.BetaMessageNewParams{
+		p := anthropic.BetaMessageNewParams{
 			Model: harness.Model, MaxTokens: harness.MaxTokens,
 			System:   []anthropic.BetaTextBlockParam{{Text: c.System()}},
 			Messages: []anthropic.BetaMessageParam{anthropic.NewBetaUserMessage(anthropic.NewBetaTextBlock(harness.Prompt))},
-		}}
+		}
+		if c.Cache { // the service places a mark at the end of each request
+			p.CacheControl = anthropic.NewBetaCacheControlEphemeralParam()
+		}
+		return anthropic.BetaToolRunnerParams{BetaMessageNewParams: p}
 	}
 	list := []anthropic.BetaTool{tool}
 	if !c.Stream {

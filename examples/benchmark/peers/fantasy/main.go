@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"charm.land/fantasy"
 	"charm.land/fantasy/providers/anthropic"
@@ -26,8 +27,13 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		func(_ context.Context, in harness.Input, _ fantasy.ToolCall) (fantasy.ToolResponse, error) {
 			return fantasy.NewTextResponse(lookup.Call(in)), nil
 		})
-	agent := fantasy.NewAgent(model, fantasy.WithSystemPrompt(c.System()), fantasy.WithTools(tool), fantasy.WithMaxOutputTokens(harness.MaxTokens),
-		fantasy.WithStopConditions(fantasy.StepCountIs(c.Turns+1)))
+	options := []fantasy.AgentOption{fantasy.WithSystemPrompt(c.System()), fantasy.WithTools(tool), fantasy.WithMaxOutputTokens(harness.MaxTokens),
+		fantasy.WithStopConditions(fantasy.StepCountIs(c.Turns + 1))}
+	if c.Cache {
+		tool.SetProviderOptions(mark)
+		options = append(options, fantasy.WithPrepareStep(markMessages))
+	}
+	agent := fantasy.NewAgent(model, options...)
 	return func(ctx context.Context) error {
 		var err error
 		if c.Stream {
@@ -37,4 +43,20 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		}
 		return err
 	}, nil
+}
+
+var mark = anthropic.NewProviderCacheControlOptions(&anthropic.ProviderCacheControlOptions{CacheControl: anthropic.CacheControl{Type: "ephemeral"}})
+
+// markMessages places cache breakpoints where crush, the library's largest user,
+// has them: on the system prompt and the last two messages, beside the last tool.
+// Fantasy has no switch for it; this is its hook before each step.
+func markMessages(ctx context.Context, o fantasy.PrepareStepFunctionOptions) (context.Context, fantasy.PrepareStepResult, error) {
+	marked := slices.Clone(o.Messages)
+	for i := range marked {
+		marked[i].ProviderOptions = nil
+		if marked[i].Role == fantasy.MessageRoleSystem || i >= len(marked)-2 {
+			marked[i].ProviderOptions = mark
+		}
+	}
+	return ctx, fantasy.PrepareStepResult{Messages: marked}, nil
 }

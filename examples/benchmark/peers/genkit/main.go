@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	anthropicsdk "github.com/anthropics/anthropic-sdk-go"
 	"github.com/firebase/genkit/go/ai"
@@ -20,6 +21,9 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 	tool := genkit.DefineTool(g, harness.ToolName, harness.ToolDescription, func(_ *ai.ToolContext, in harness.Input) (string, error) {
 		return lookup.Call(in), nil
 	})
+	if c.Cache {
+		return nil, errors.New("no switch: the schema of its config refuses cache_control")
+	}
 	options := []ai.GenerateOption{
 		ai.WithModelName("anthropic/" + harness.Model),
 		ai.WithConfig(&anthropicsdk.MessageNewParams{MaxTokens: harness.MaxTokens}),

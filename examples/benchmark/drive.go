@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/whorl-go/whorl/examples/benchmark/harness"
+)
+
+// Stats is what the server tells of a run.
+type Stats struct {
+	GapMedian float64 `json:"gap_median_us"`
+	Bill      float64 `json:"bill"`
+	Marks     int     `json:"marks"`
+}
+
+// build compiles the program in dir, which may be a module of its own.
+func build(bin, name, dir string) error {
+	fmt.Fprintln(os.Stderr, "building", name)
+	cmd := exec.Command("go", "build", "-C", dir, "-o", filepath.Join(bin, name), ".")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+// limits are what a driver may take.
+type limits struct {
+	time   time.Duration
+	memory float64 // GB resident
+}
+
+// drive gives a task to a driver, with a server of its own. If it was stopped at
+// a limit, the error says so and the sample holds what was done up to there.
+func drive(bin, driver string, t Task, max limits) (s Sample, err error) {
+	began := time.Now()
+	defer func() { s.Seconds = time.Since(began).Seconds() }()
+	cert := filepath.Join(bin, "cert.pem")
+	base, stop, err := serve(bin, cert, t)
+	if err != nil {
+		return s, fmt.Errorf("server: %w", err)
+	}
+	defer stop()
+	cmd := exec.Command(filepath.Join(bin, driver), "-base", base,
+		fmt.Sprint("-turns=", t.Turns), fmt.Sprint("-parallel=", t.Parallel), fmt.Sprint("-result=", t.ResultBytes),
+		fmt.Sprint("-system=", t.SystemBytes), fmt.Sprint("-runs=", t.Runs), fmt.Sprint("-for=", t.For),
+		fmt.Sprint("-c=", t.Concurrency), fmt.Sprint("-stream=", t.Stream), fmt.Sprint("-cache=", t.Cache))
+	cmd.Env = os.Environ()
+	if t.HTTP2 {
+		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+cert)
+	}
+	if t.MemoryLimit != "" {
+		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+t.MemoryLimit)
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		return s, err
+	}
+	stopped := watch(cmd, max)
+	err = cmd.Wait()
+	why := stopped()
+	var res harness.Result
+	if json.Unmarshal(stdout.Bytes(), &res) == nil {
+		s.Result = res
+	}
+	switch {
+	case why != "":
+		return s, fmt.Errorf("%s: %.0f%% of its steps, %s MB", why, 100*res.Done, number(int(res.PeakRSS)))
+	case err != nil && stderr.Len() > 0:
+		return s, errors.New(strings.TrimPrefix(lastLine(stderr.String()), driver+": "))
+	case err != nil:
+		return s, err
+	}
+	s.Stats, err = getStats(base)
+	return s, err
+}
+
+// watch looks after a driver that was started. At a limit it asks the driver to
+// print what it has and end, and if that doesn't help, kills it. The function
+// that it returns ends the watch and says which limit was reached, if any.
+func watch(cmd *exec.Cmd, max limits) (stopped func() string) {
+	done, why := make(chan struct{}), make(chan string, 1)
+	go func() {
+		defer close(why)
+		began := time.Now()
+		for tick := time.NewTicker(100 * time.Millisecond); ; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			switch rss := resident(cmd.Process.Pid); {
+			case rss > max.memory*(1<<30):
+				why <- fmt.Sprintf("stopped at %.1f GB after %v", rss/(1<<30), time.Since(began).Round(time.Second))
+			case time.Since(began) > max.time:
+				why <- fmt.Sprintf("not done after %v", max.time.Round(time.Second))
+			default:
+				continue
+			}
+			cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-done:
+			case <-time.After(10 * time.Second):
+				cmd.Process.Kill()
+			}
+			return
+		}
+	}()
+	return func() string {
+		close(done)
+		return <-why
+	}
+}
+
+// serve starts the server. It ends when stop is called.
+func serve(bin, cert string, t Task) (base string, stop func(), err error) {
+	args := []string{fmt.Sprint("-turns=", t.Turns), fmt.Sprint("-parallel=", t.Parallel), fmt.Sprint("-bill=", t.Bill)}
+	if t.HTTP2 {
+		args = append(args, "-h2="+cert)
+	}
+	cmd := exec.Command(filepath.Join(bin, "server"), args...)
+	cmd.Stderr = os.Stderr
+	stdin, inErr := cmd.StdinPipe()
+	stdout, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		stdin.Close()
+		cmd.Wait()
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		stop()
+		return "", nil, err
+	}
+	return strings.TrimSpace(line), stop, nil
+}
+
+func getStats(base string) (Stats, error) {
+	var s Stats
+	// The certificate is the server's own, made a moment ago.
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := http.Client{Timeout: 10 * time.Second, Transport: transport}
+	resp, err := client.Get(base + "/stats")
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	return s, json.NewDecoder(resp.Body).Decode(&s)
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	line := lines[len(lines)-1]
+	return line[:min(len(line), 200)]
+}
