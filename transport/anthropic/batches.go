@@ -3,14 +3,15 @@ package anthropic
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -47,7 +48,7 @@ type BatchCounts struct {
 // A BatchResult is what came of one item.
 type BatchResult struct {
 	CustomID string
-	Type     string              // "succeeded", "errored", "canceled" or "expired"
+	Type     string              // "succeeded", "errored", "canceled" or "expired"; perhaps one of later years
 	Response *transport.Response // if it succeeded
 	Err      *transport.Error    // if it errored
 }
@@ -56,41 +57,78 @@ var customID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 const batchPath = "/v1/messages/batches"
 
-// CreateBatch sends a batch. The items' requests are not streamed; MaxTokens 0,
-// Speed and Fallbacks are refused in a batch.
+// The most that a batch may hold (reference §1.5 and §12).
+const (
+	maxBatchItems = 100_000
+	maxBatchBytes = 256 << 20
+)
+
+// CreateBatch sends a batch of 1 to 100,000 requests, of 256 MB at most. The
+// requests are not streamed; MaxTokens 0, Speed, Fallbacks and a credit for one
+// are refused in a batch. A failure after which the batch may exist all the same,
+// such as a connection that broke, is not retried: [Client.Batches] tells.
 func (c *Client) CreateBatch(ctx context.Context, items []BatchItem) (Batch, error) {
-	var body bytes.Buffer
+	body, betas, err := c.batchBody(items)
+	if err != nil {
+		return Batch{}, fmt.Errorf("anthropic: batch: %w", err)
+	}
+	k := bytesCall(http.MethodPost, batchPath, body)
+	k.betas, k.creates = betas, true
+	var b Batch
+	err = c.fetch(ctx, k, &b)
+	return b, err
+}
+
+// batchBody writes the request that creates a batch, and lists its betas.
+func (c *Client) batchBody(items []BatchItem) (body []byte, betaHeader string, err error) {
+	if len(items) == 0 || len(items) > maxBatchItems {
+		return nil, "", fmt.Errorf("%d items; a batch has 1 to %d", len(items), maxBatchItems)
+	}
+	var buf bytes.Buffer
 	var betas []string
 	seen := make(map[string]bool, len(items))
-	body.WriteString(`{"requests":[`)
+	buf.WriteString(`{"requests":[`)
 	for i, it := range items {
-		switch {
-		case !customID.MatchString(it.CustomID):
-			return Batch{}, fmt.Errorf("anthropic: batch item %d: custom id %q is not 1 to 64 letters, digits, - and _", i, it.CustomID)
-		case seen[it.CustomID]:
-			return Batch{}, fmt.Errorf("anthropic: batch item %d: custom id %q is taken", i, it.CustomID)
-		case it.Request.MaxTokens == 0 || it.Request.Speed != "" || len(it.Request.Fallbacks) > 0:
-			return Batch{}, fmt.Errorf("anthropic: batch item %q: a batch takes no max_tokens 0, speed or fallbacks", it.CustomID)
+		if err := checkItem(it); err != nil {
+			return nil, "", fmt.Errorf("item %d: %w", i, err)
+		}
+		if seen[it.CustomID] {
+			return nil, "", fmt.Errorf("item %d: custom id %q is taken", i, it.CustomID)
 		}
 		seen[it.CustomID] = true
 		params, err := c.body(it.Request, false)
 		if err != nil {
-			return Batch{}, fmt.Errorf("anthropic: batch item %q: %w", it.CustomID, err)
+			return nil, "", fmt.Errorf("item %q: %w", it.CustomID, err)
 		}
 		if i > 0 {
-			body.WriteByte(',')
+			buf.WriteByte(',')
 		}
-		fmt.Fprintf(&body, `{"custom_id":%q,"params":`, it.CustomID)
-		_, _ = params.WriteTo(&body)
-		body.WriteByte('}')
-		betas = append(betas, c.requestBetas(it.Request)...)
+		fmt.Fprintf(&buf, `{"custom_id":%q,"params":`, it.CustomID)
+		_, _ = params.WriteTo(&buf)
+		buf.WriteByte('}')
+		if buf.Len() > maxBatchBytes {
+			return nil, "", fmt.Errorf("over %d MB at item %d of %d; send it in parts", maxBatchBytes>>20, i, len(items))
+		}
+		for _, b := range c.requestBetas(it.Request) {
+			if !slices.Contains(betas, b) {
+				betas = append(betas, b)
+			}
+		}
 	}
-	body.WriteString(`]}`)
-	k := bytesCall(http.MethodPost, batchPath, body.Bytes())
-	k.betas = joinBetas(betas)
-	var b Batch
-	err := c.fetch(ctx, k, &b)
-	return b, err
+	buf.WriteString(`]}`)
+	return buf.Bytes(), joinBetas(betas), nil
+}
+
+func checkItem(it BatchItem) error {
+	switch r := it.Request; {
+	case !customID.MatchString(it.CustomID):
+		return fmt.Errorf("custom id %q is not 1 to 64 letters, digits, - and _", it.CustomID)
+	case r == nil:
+		return fmt.Errorf("%q has no Request", it.CustomID)
+	case r.MaxTokens == 0 || r.Speed != "" || len(r.Fallbacks) > 0 || len(r.Extra["fallback_credit_token"]) > 0:
+		return fmt.Errorf("%q: a batch takes no max_tokens 0, speed, fallbacks or fallback_credit_token", it.CustomID)
+	}
+	return nil
 }
 
 // Batch asks how a batch is doing.
@@ -123,8 +161,10 @@ func (c *Client) Batches(ctx context.Context) iter.Seq2[Batch, error] {
 	return list[Batch](ctx, c, batchPath, "100")
 }
 
-// WaitBatch asks for a batch every so often until it has ended.
+// WaitBatch asks for a batch every so often until it has ended; every 0 means
+// once a minute.
 func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) (Batch, error) {
+	every = cmp.Or(every, time.Minute)
 	for {
 		b, err := c.Batch(ctx, id)
 		if err != nil || b.ProcessingStatus == "ended" {
@@ -136,7 +176,10 @@ func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) 
 	}
 }
 
-// BatchResults yields the results of a batch that has ended, in no particular order.
+// BatchResults yields the results of a batch that has ended, each once, in no
+// particular order. Where the connection breaks it asks again and goes on. A
+// result that can't be read comes as an error, with its CustomID as far as that
+// is known; the others can be had by going on.
 func (c *Client) BatchResults(ctx context.Context, id string) iter.Seq2[BatchResult, error] {
 	return func(yield func(BatchResult, error) bool) {
 		id, err := pathID("batch", id)
@@ -144,33 +187,58 @@ func (c *Client) BatchResults(ctx context.Context, id string) iter.Seq2[BatchRes
 			yield(BatchResult{}, err)
 			return
 		}
-		a, err := c.open(ctx, &call{method: http.MethodGet, path: batchPath + "/" + id + "/results"})
-		if err != nil {
-			yield(BatchResult{}, err)
-			return
-		}
-		defer a.close()
-		lines := bufio.NewReader(a.body)
-		for {
-			line, err := lines.ReadBytes('\n')
-			if err != nil && err != io.EOF {
-				yield(BatchResult{}, fmt.Errorf("anthropic: results of batch %s: %w", id, err))
+		k := &call{method: http.MethodGet, path: batchPath + "/" + id + "/results"}
+		seen := make(map[string]bool)
+		for attempt := 1; ; attempt++ {
+			before := len(seen)
+			stopped, err := c.results(ctx, k, seen, yield)
+			if stopped || err == nil {
 				return
 			}
-			if line = bytes.TrimSpace(line); len(line) > 0 {
-				r, parseErr := parseBatchResult(line)
-				if !yield(r, parseErr) || parseErr != nil {
-					return
-				}
+			if len(seen) > before {
+				attempt = 1
 			}
-			if err == io.EOF {
+			wait, again := c.retry(ctx, err, attempt)
+			if again {
+				c.logRetry(ctx, err, attempt, wait)
+				again = pause(ctx, wait) == nil
+			}
+			if !again {
+				yield(BatchResult{}, fmt.Errorf("anthropic: results of batch %s, after %d of them: %w", id, len(seen), err))
 				return
 			}
 		}
 	}
 }
 
-func parseBatchResult(line []byte) (BatchResult, error) {
+// results yields the results of a batch that are not among those seen.
+func (c *Client) results(ctx context.Context, k *call, seen map[string]bool, yield func(BatchResult, error) bool) (stopped bool, err error) {
+	a, err := c.open(ctx, k)
+	if err != nil {
+		return !yield(BatchResult{}, err), nil
+	}
+	defer a.close()
+	lines := bufio.NewReader(a.body)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil && err != io.EOF {
+			return false, &connectionError{host: c.base.Host, err: err}
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			if r, parseErr := c.batchResult(line); r.CustomID == "" || !seen[r.CustomID] {
+				if seen[r.CustomID] = true; !yield(r, parseErr) {
+					return true, nil
+				}
+			}
+		}
+		if err == io.EOF {
+			return false, nil
+		}
+	}
+}
+
+// batchResult reads one line of results.
+func (c *Client) batchResult(line []byte) (BatchResult, error) {
 	var w struct {
 		CustomID string `json:"custom_id"`
 		Result   struct {
@@ -180,7 +248,7 @@ func parseBatchResult(line []byte) (BatchResult, error) {
 		} `json:"result"`
 	}
 	if err := json.Unmarshal(line, &w); err != nil {
-		return BatchResult{}, fmt.Errorf("anthropic: a result can't be read: %w", err)
+		return BatchResult{CustomID: w.CustomID}, fmt.Errorf("anthropic: a result can't be read: %w: %s", err, c.brief(line))
 	}
 	r := BatchResult{CustomID: w.CustomID, Type: w.Result.Type}
 	switch r.Type {
@@ -191,10 +259,7 @@ func parseBatchResult(line []byte) (BatchResult, error) {
 		}
 		r.Response = resp
 	case "errored":
-		r.Err = transport.ParseError(0, w.Result.Error)
-	case "canceled", "expired":
-	default:
-		return r, errors.New("anthropic: result " + r.CustomID + ": unknown type " + r.Type)
+		r.Err = c.hideSecrets(transport.ParseError(0, w.Result.Error))
 	}
 	return r, nil
 }

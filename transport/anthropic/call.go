@@ -2,7 +2,6 @@ package anthropic
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A call is one request to the service, as it is sent at each attempt.
@@ -28,6 +28,7 @@ type call struct {
 	length       int64
 	body         func() (io.ReadCloser, error) // nil: no body
 	once         bool                          // the body can't be read again
+	creates      bool                          // sent twice it would do its work twice, at the caller's cost
 }
 
 // bytesCall is a call whose body is in memory.
@@ -49,6 +50,9 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	}
 	req.Header = c.header.Clone()
 	if k.betas != "" {
+		if !isHeaderValue(k.betas) {
+			return nil, fmt.Errorf("anthropic: the beta values %q hold a character that no header may have", k.betas)
+		}
 		req.Header.Set("Anthropic-Beta", k.betas)
 	}
 	if k.contentType != "" {
@@ -97,6 +101,10 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 	resp, err := c.http.Do(req)
 	header.stop()
 	if err != nil {
+		var atURL *url.Error // its text holds the whole URL, and some gateways have keys in theirs
+		if errors.As(err, &atURL) {
+			err = atURL.Err
+		}
 		err = &connectionError{host: c.base.Host, err: cause(ctx, err)}
 		cancel(nil)
 		return nil, err
@@ -104,54 +112,88 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 	a := &answer{header: resp.Header, resp: resp, cancel: cancel, idle: startWatch(cancel, errIdle, c.idleTimeout)}
 	a.body = &watchedReader{ctx: ctx, r: resp.Body, watch: a.idle}
 	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		// The client doesn't ask for it; some proxies send it all the same.
-		if a.body, err = gzip.NewReader(a.body); err != nil {
-			a.close()
-			return nil, &connectionError{host: c.base.Host, err: err}
-		}
-	}
 	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(a.body, maxErrorBody))
+		body := errorBody(resp.Header, a.body)
 		a.close()
-		return nil, responseError(resp, body)
+		return nil, c.hideSecrets(responseError(resp, body))
+	}
+	if a.body, err = decoded(resp.Header, a.body); err != nil {
+		a.close()
+		return nil, &connectionError{host: c.base.Host, err: err}
 	}
 	return a, nil
 }
 
 // open sends a call, again after failures that may pass, until it is answered.
-func (c *Client) open(ctx context.Context, k *call) (*answer, error) {
-	for attempt := 1; ; attempt++ {
-		a, err := c.send(ctx, k)
-		if err == nil {
-			return a, nil
-		}
-		wait, again := c.retry(ctx, err, attempt)
-		if !again || k.once {
-			return nil, withAttempts(err, attempt)
-		}
-		c.logRetry(ctx, err, attempt, wait)
-		if ctxErr := pause(ctx, wait); ctxErr != nil {
-			return nil, withAttempts(stoppedWaiting(ctxErr, err), attempt)
-		}
-	}
+func (c *Client) open(ctx context.Context, k *call) (a *answer, err error) {
+	err = c.retrying(ctx, k, func() error {
+		a, err = c.send(ctx, k)
+		return err
+	})
+	return a, err
 }
 
 // fetch sends a call and decodes the JSON that comes back into v.
 func (c *Client) fetch(ctx context.Context, k *call, v any) error {
-	a, err := c.open(ctx, k)
+	var raw []byte
+	err := c.retrying(ctx, k, func() error {
+		a, err := c.send(ctx, k)
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		if raw, err = io.ReadAll(io.LimitReader(a.body, maxWhole)); err != nil {
+			return &connectionError{host: c.base.Host, err: err}
+		}
+		return c.errorIn(raw)
+	})
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	raw, err := io.ReadAll(io.LimitReader(a.body, maxWhole))
-	if err != nil {
-		return fmt.Errorf("anthropic: %s: %w", k.path, err)
-	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return fmt.Errorf("anthropic: %s: the answer can't be read: %w", k.path, err)
+		return fmt.Errorf("anthropic: %s: the answer can't be read: %w: %s", k.path, err, c.brief(raw))
 	}
 	return nil
+}
+
+// retrying calls try, which sends k, again after failures that may pass.
+func (c *Client) retrying(ctx context.Context, k *call, try func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if k.creates && perhapsDone(err) {
+			return withAttempts(fmt.Errorf("%w; it may have been created all the same, so it was not sent again", err), attempt)
+		}
+		wait, again := c.retry(ctx, err, attempt)
+		if !again || k.once {
+			return withAttempts(err, attempt)
+		}
+		c.logRetry(ctx, err, attempt, wait)
+		if ctxErr := pause(ctx, wait); ctxErr != nil {
+			return withAttempts(stoppedWaiting(ctxErr, err), attempt)
+		}
+	}
+}
+
+// errorIn finds the error in a body that came with status 200, as some gateways
+// send it.
+func (c *Client) errorIn(raw []byte) error {
+	raw = rawjson.Trim(raw)
+	if !rawjson.Valid(raw) || rawjson.GetString(raw, "type") != "error" && rawjson.IsNull(rawjson.Get(raw, "error")) {
+		return nil
+	}
+	return c.hideSecrets(transport.ParseError(0, raw))
+}
+
+// brief is the beginning of a body, for an error message.
+func (c *Client) brief(raw []byte) string {
+	const most = 100
+	for _, s := range c.secrets {
+		raw = bytes.ReplaceAll(raw, []byte(s), []byte("[key]"))
+	}
+	return fmt.Sprintf("%q", raw[:min(len(raw), most)])
 }
 
 func (c *Client) logRetry(ctx context.Context, err error, attempt int, wait time.Duration) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,9 @@ type Options struct {
 	// BaseURL is the service's address without "/v1"; empty means [BaseURL].
 	BaseURL string
 	// APIKey is sent as x-api-key, AuthToken as a Bearer token. The service takes
-	// one of them. A base URL on this machine (a loopback address) needs neither.
+	// one of them. Neither is needed for a base URL on this machine (a loopback
+	// address), with an x-api-key or authorization in Header, or with an HTTPClient,
+	// which may sign the requests.
 	APIKey, AuthToken string
 
 	// HTTPClient sends the requests; nil means one of this Client's own, made for
@@ -98,10 +101,12 @@ type Client struct {
 	base   *url.URL
 	header http.Header // of every request, without the betas
 	betas  []string
-	models []transport.Model
-	http   *http.Client
-	log    *slog.Logger
-	trace  propagation.TextMapPropagator // nil for none
+	// secrets are what no error may hold; see hideSecrets.
+	secrets []string
+	models  []transport.Model
+	http    *http.Client
+	log     *slog.Logger
+	trace   propagation.TextMapPropagator // nil for none
 
 	features transport.Features
 	budget   *retryBudget // nil: no limit
@@ -123,10 +128,17 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	own := make(http.Header, len(o.Header))
+	for name, values := range o.Header {
+		if slices.ContainsFunc(values, func(v string) bool { return !isHeaderValue(v) }) {
+			return nil, fmt.Errorf("anthropic: the header %s holds a line break or another character that no header may have", name)
+		}
+		own[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
 	switch {
 	case o.APIKey != "" && o.AuthToken != "":
 		return nil, errors.New("anthropic: both an API key and an auth token are set; the service refuses a request with both, so set one")
-	case o.APIKey == "" && o.AuthToken == "" && !isLoopback(base.Hostname()):
+	case o.APIKey == "" && o.AuthToken == "" && own.Get("X-Api-Key") == "" && own.Get("Authorization") == "" && o.HTTPClient == nil && !isLoopback(base.Hostname()):
 		return nil, fmt.Errorf("anthropic: no key for %s: set Options.APIKey (ANTHROPIC_API_KEY) or Options.AuthToken (ANTHROPIC_AUTH_TOKEN)", base.Host)
 	}
 	for _, key := range []string{o.APIKey, o.AuthToken} {
@@ -137,7 +149,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		base:          base,
 		header:        make(http.Header),
-		betas:         o.Betas,
+		betas:         slices.Concat(o.Betas, betasIn(own)),
 		models:        o.Models,
 		http:          o.HTTPClient,
 		log:           o.Logger,
@@ -175,13 +187,15 @@ func New(o Options) (*Client, error) {
 	c.header.Set("Accept", "application/json")
 	c.header.Set("Anthropic-Version", cmp.Or(o.Version, APIVersion))
 	c.header.Set("User-Agent", cmp.Or(o.UserAgent, "whorl"))
-	maps.Copy(c.header, o.Header.Clone())
+	maps.Copy(c.header, own)
+	c.header.Del("Anthropic-Beta") // they are among the betas
 	if o.APIKey != "" {
 		c.header.Set("X-Api-Key", o.APIKey)
 	}
 	if o.AuthToken != "" {
 		c.header.Set("Authorization", "Bearer "+o.AuthToken)
 	}
+	c.secrets = secretsIn(c.header)
 	return c, nil
 }
 
@@ -221,7 +235,7 @@ func newHTTPClient() *http.Client { return &http.Client{Transport: &spread{make:
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy:                 proxyFromEnvironment,
 		DialContext:           bulkDialer(dialer.DialContext),
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   perTransport,
@@ -235,10 +249,10 @@ func newTransport() *http.Transport {
 func parseBase(s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("anthropic: base URL %q is not a URL of the form https://host", s)
+		return nil, errors.New("anthropic: the base URL is not a URL of the form https://host") // it may hold a key
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("anthropic: base URL with a user, a query or a fragment; give https://host and the key in Options.APIKey")
+		return nil, errors.New("anthropic: base URL with a user, a query or a fragment; give https://host and the key in Options.APIKey")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/v1")
 	return u, nil

@@ -116,6 +116,9 @@ func TestCreateBatch(t *testing.T) {
 		{[]BatchItem{{"a", fast}}, "speed"},
 		{[]BatchItem{{"a", forced}}, "tool_choice"},
 		{[]BatchItem{{"a", &transport.Request{}}}, "max_tokens 0"},
+		{[]BatchItem{{"a", nil}}, "no Request"},
+		{nil, "0 items; a batch has 1 to 100000"},
+		{make([]BatchItem, 100_001), "100001 items"},
 	} {
 		if _, err := c.CreateBatch(t.Context(), tt.items); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("got %v, want %q", err, tt.want)
@@ -156,11 +159,15 @@ func TestBatchResults(t *testing.T) {
 	if !slices.Equal(got, []string{"a succeeded", "b errored", "c expired"}) {
 		t.Errorf("got %q", got)
 	}
-	c = exchangeOf(t, "GET", "/v1/messages/batches/b/results", `{"custom_id":"a","result":{"type":"lost"}}`, nil)
-	for _, err := range c.BatchResults(t.Context(), "b") {
-		if err == nil || !strings.Contains(err.Error(), "unknown type lost") {
-			t.Errorf("got %v", err)
-		}
+	// What can't be read, or isn't known yet, doesn't hide the rest.
+	c = exchangeOf(t, "GET", "/v1/messages/batches/b/results", `{"custom_id":"a","result":{"type":"lost"}}`+"\nno JSON\n"+
+		`{"custom_id":"b","result":{"type":"succeeded","message":7}}`+"\n"+`{"custom_id":"c","result":{"type":"expired"}}`, nil)
+	got = nil
+	for r, err := range c.BatchResults(t.Context(), "b") {
+		got = append(got, fmt.Sprintf("%s %s %v", r.CustomID, r.Type, err != nil))
+	}
+	if !slices.Equal(got, []string{"a lost false", "  true", "b succeeded true", "c expired false"}) {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -25,8 +26,26 @@ type connectionError struct {
 	err  error
 }
 
-func (e *connectionError) Error() string { return fmt.Sprintf("anthropic: %s: %v", e.host, e.err) }
+func (e *connectionError) Error() string {
+	return fmt.Sprintf("anthropic: %s: %v%s", e.host, e.err, remedy(e.err))
+}
+
 func (e *connectionError) Unwrap() error { return e.err }
+
+// remedy says what to do about a failure to connect, where the cause is plain.
+func remedy(err error) string {
+	var name *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "; is the base URL right?"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "; the base URL should begin with http://"
+	case errors.As(err, &certificate):
+		return "; where a proxy signs its own certificates, add its authority to the system's, or give an HTTPClient that trusts it"
+	}
+	return ""
+}
 
 // retry reports whether a request that failed with err is sent again, and after
 // which pause. attempts is how many times it was sent.
@@ -83,11 +102,26 @@ func passes(err error) bool {
 	}
 	var badCertificate *tls.CertificateVerificationError
 	var permanent interface{ Permanent() bool }
-	if errors.As(err, &badCertificate) || errors.As(err, &permanent) && permanent.Permanent() {
+	if errors.As(err, &badCertificate) || errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &permanent) && permanent.Permanent() {
 		return false
 	}
 	var failed *connectionError
 	return inStream || errors.As(err, &failed)
+}
+
+// perhapsDone reports whether the service may have done what a failed request
+// asked for: the failure came after the request could have reached it, and isn't
+// a refusal.
+func perhapsDone(err error) bool {
+	var refused *transport.Error
+	if errors.As(err, &refused) {
+		return refused.Status >= 500 && refused.Status != http.StatusServiceUnavailable && refused.Type != transport.TypeOverloaded
+	}
+	var failed *connectionError
+	var dial *net.OpError
+	var badCertificate *tls.CertificateVerificationError
+	return errors.As(err, &failed) && !(errors.As(err, &dial) && dial.Op == "dial") &&
+		!errors.As(err, &badCertificate) && !errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // responseError makes an error of a response whose status isn't 200.
@@ -100,6 +134,9 @@ func responseError(resp *http.Response, body []byte) *transport.Error {
 		e.ShouldRetry = &v
 	}
 	e.RetryAfter = retryAfter(resp.Header, time.Now())
+	if to, err := resp.Location(); err == nil && resp.StatusCode < http.StatusBadRequest {
+		e.Message = fmt.Sprintf("a redirect to %s://%s, which is not followed, as it could carry the key away; set the base URL to where the service is", to.Scheme, to.Host)
+	}
 	return e
 }
 

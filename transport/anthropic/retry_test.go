@@ -286,7 +286,7 @@ func TestNewErrors(t *testing.T) {
 		{Options{}, "no key for api.anthropic.com: set Options.APIKey (ANTHROPIC_API_KEY)"},
 		{Options{APIKey: "a", AuthToken: "b"}, "set one"},
 		{Options{APIKey: "a\n"}, "line break"},
-		{Options{BaseURL: "api.anthropic.com", APIKey: "a"}, "not a URL"},
+		{Options{BaseURL: "api.anthropic.com", APIKey: "a"}, "not a URL of the form https://host"},
 		{Options{BaseURL: "https://u:p@host", APIKey: "a"}, "with a user"},
 		{Options{BaseURL: "http://127.0.0.1:1"}, ""},
 		{Options{BaseURL: "http://localhost:1/v1/"}, ""},

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,14 +147,14 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.meta.RequestID = a.header.Get("Request-Id")
 	x.meta.RateLimit = rateLimit(a.header)
 	x.client.pacer.learn(x.model, x.meta.RateLimit, nil)
-	mediaType, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
-	switch strings.ToLower(strings.TrimSpace(mediaType)) {
-	case "application/json":
-		return x.whole(a.body)
-	case "text/html":
+	form, body := formOf(a.header, a.body)
+	switch form {
+	case formJSON:
+		return x.whole(body)
+	case formPage:
 		return fmt.Errorf("anthropic: %s answered with a web page: is the base URL right, and no proxy in the way?", x.client.base.Host)
 	}
-	if err := x.stream(a.body); err != nil || x.stopped {
+	if err := x.stream(body); err != nil || x.stopped {
 		return err
 	}
 	drain(a)
@@ -170,8 +171,9 @@ func (x *exchange) stream(in io.Reader) error {
 					broken.Partial.Meta = x.finish()
 				}
 				var refused *transport.Error
-				if errors.As(broken.Err, &refused) && refused.RequestID == "" {
-					refused.RequestID = x.meta.RequestID
+				if errors.As(broken.Err, &refused) {
+					refused.RequestID = cmp.Or(refused.RequestID, x.meta.RequestID)
+					x.client.hideSecrets(refused)
 				}
 			}
 			return err
@@ -213,12 +215,15 @@ func (x *exchange) whole(in io.Reader) error {
 	if err != nil {
 		return &transport.StreamError{Err: err}
 	}
+	if err := x.client.errorIn(raw); err != nil {
+		return err
+	}
 	resp, err := transport.ParseResponse(raw)
 	if err != nil {
 		return &transport.StreamError{Err: err}
 	}
-	if rawjson.GetString(raw, "type") == "error" { // some gateways send it with status 200
-		return transport.ParseError(0, raw)
+	if rawjson.Get(raw, "content") == nil {
+		return fmt.Errorf("anthropic: %s answered with something else than a message: does the endpoint speak the Messages API? %s", x.client.base.Host, x.client.brief(raw))
 	}
 	for ev := range resp.Events() {
 		if !x.pass(ev) {
