@@ -345,6 +345,9 @@ func ownMarks(p prompt) []transport.Breakpoint {
 		}
 	}
 	for i := range p.messages {
+		if !p.messages[i].HasMarks() {
+			continue
+		}
 		for j := range p.messages[i].Content {
 			if b := &p.messages[i].Content[j]; b.Marked() {
 				own = append(own, transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j, TTL: b.TTL()})

@@ -85,11 +85,11 @@ func (a *Agent) ChangeTools(c ToolChange) (transport.Message, error) {
 // The model may still call it: the removal is a hint (late 2026 §4.3).
 func turnedOff(log *memory.Log, name string) bool {
 	messages := log.Messages()
-	for _, m := range slices.Backward(messages) {
-		if m.Role != transport.RoleSystem {
+	for i := len(messages) - 1; i >= 0; i-- {
+		if messages[i].Role != transport.RoleSystem {
 			continue
 		}
-		for _, b := range slices.Backward(m.Content) {
+		for _, b := range slices.Backward(messages[i].Content) {
 			if t := b.Type(); t != transport.TypeToolAddition && t != transport.TypeToolRemoval {
 				continue
 			}

@@ -104,6 +104,7 @@ func (c *conversation) addInput(m transport.Message) error {
 	if len(m.Content) == 0 && len(m.OutputConfig) == 0 {
 		return errors.New("an input needs content: the service refuses an empty message")
 	}
+	m = m.Measured()
 	if c.open > 0 || c.pending {
 		c.waiting = append(slices.Clip(c.waiting), m)
 		return nil
@@ -172,7 +173,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	c.sends = append(c.sends, newSend(sentAt, len(c.messages), r))
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	if m, ok := r.Replay(); ok {
-		c.messages = append(c.messages, m)
+		c.messages = append(c.messages, m.Measured())
 		if !c.pending {
 			c.pendingFrom = len(c.messages) - 1
 		}
@@ -200,7 +201,7 @@ func (c *conversation) addSummary(m transport.Message, n int) error {
 	case n < len(c.messages) && len(c.messages[n].Content) > 0 && c.messages[n].Content[0].Type() == transport.TypeToolResult:
 		return fmt.Errorf("a summary of %d messages parts calls from their results", n)
 	}
-	c.messages = append([]transport.Message{m}, c.messages[n:]...)
+	c.messages = append([]transport.Message{m.Measured()}, c.messages[n:]...)
 	c.sent, c.prev, c.sends = 0, 0, nil
 	return nil
 }
@@ -291,7 +292,7 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 		content[i] = c.calls[i].result
 	}
 	c.calls = nil
-	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content})
+	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())
 	if !c.pending {
 		c.messages = append(c.messages, c.held...)
 		c.held = nil

@@ -93,10 +93,10 @@ type Counts struct {
 
 func (n *Counts) add(r *transport.Response) {
 	n.Steps++
-	calls := len(r.ToolCalls())
+	calls := r.HasToolCalls()
 	count(&n.Pauses, r.StopReason == transport.StopPauseTurn)
-	count(&n.Cuts, calls > 0 && r.StopReason != transport.StopToolUse)
-	count(&n.Empty, calls == 0 && r.StopReason == transport.StopToolUse)
+	count(&n.Cuts, calls && r.StopReason != transport.StopToolUse)
+	count(&n.Empty, !calls && r.StopReason == transport.StopToolUse)
 }
 
 func count(n *int, more bool) {

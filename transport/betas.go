@@ -60,6 +60,9 @@ func (r *Request) NeededBetas() []string {
 		m := &r.Messages[i]
 		s.add(betaClearAt, m.ClearAt != "")
 		s.add(betaMessageEffort, len(m.OutputConfig) > 0)
+		if m.isMeasured() && m.size.usual {
+			continue
+		}
 		for j := range m.Content {
 			blockBetas(&s, &m.Content[j])
 		}
@@ -109,9 +112,17 @@ func toolBetas(s *betaSet, raw []byte) {
 	}
 }
 
+// isUsual reports whether blocks of the type need no beta, as nearly all are.
+func isUsual(typ string) bool {
+	switch typ {
+	case TypeText, TypeToolUse, TypeToolResult, TypeThinking:
+		return true
+	}
+	return false
+}
+
 func blockBetas(s *betaSet, b *Block) {
 	switch b.typ {
-	case TypeText, TypeToolUse, TypeToolResult, TypeThinking:
 	case TypeMCPToolUse, TypeMCPToolResult, TypeMCPToolListing:
 		s.add(betaMCP, true)
 	case TypeToolAddition, TypeToolRemoval:

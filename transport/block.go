@@ -20,6 +20,7 @@ type Block struct {
 	typ      string
 	marked   bool
 	nullMark bool // it has a cache_control, which is null
+	answer   bool // made by Answer: no member is there twice
 }
 
 // ParseBlock makes a Block of raw, which it keeps: the caller must not modify
@@ -208,7 +209,7 @@ func (c ToolCall) Answer(isError bool, content ...Block) Block {
 	if isError {
 		raw = append(raw, `,"is_error":true`...)
 	}
-	return Block{raw: append(raw, '}'), typ: TypeToolResult}
+	return Block{raw: append(raw, '}'), typ: TypeToolResult, answer: true}
 }
 
 func errNotObject(what string, raw []byte) error {
@@ -243,4 +244,14 @@ func (b Block) ToolCall() (ToolCall, bool) {
 }
 
 // ToolUseID is the id of the call that a result block answers, or "".
-func (b Block) ToolUseID() string { return b.field("tool_use_id") }
+func (b Block) ToolUseID() string {
+	if !b.answer {
+		return b.field("tool_use_id")
+	}
+	for key, v := range rawjson.Fields(b.raw) {
+		if string(key) == "tool_use_id" {
+			return rawjson.Unquote(v) // without a look at what may be a long result
+		}
+	}
+	return ""
+}

@@ -73,11 +73,33 @@ func (r *Request) lay(write func(*headWriter)) (*Body, error) {
 	if err := b.place(r.Breakpoints, r.CacheControl); err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
-	c := cursor{body: b}
-	for seg := c.next(); seg != nil; seg = c.next() {
-		b.length += int64(len(seg))
-	}
+	b.length = b.measure()
 	return b, nil
+}
+
+// measure counts the bytes of the body.
+func (b *Body) measure() int64 {
+	n := len(b.head) + len(textMessages) + len(textEnd)
+	if len(b.tools) > 0 {
+		n += len(textTools) + len(b.tools) - 1 + len(textListEnd)
+	}
+	for i := range b.tools {
+		n += len(b.tools[i].raw)
+	}
+	if len(b.system) > 0 {
+		n += len(textSystem) + len(b.system) - 1 + len(textListEnd)
+	}
+	for i := range b.system {
+		n += len(b.system[i].raw)
+	}
+	n += max(0, len(b.messages)-1)
+	for i := range b.messages {
+		n += b.messages[i].length()
+	}
+	for i := range b.marks {
+		n += len(b.marks[i].text) - (b.marks[i].resume - b.marks[i].cut)
+	}
+	return int64(n)
 }
 
 // MarshalJSON returns the request as it is sent when it isn't streamed.
@@ -144,6 +166,17 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// Next returns the next bytes of the body, at most so many, without a copy, and
+// nil at the end. They must not be modified.
+func (r *bodyReader) Next(most int) []byte {
+	if len(r.rest) == 0 && !r.done {
+		r.rest = r.cursor.next()
+	}
+	piece := r.rest[:min(most, len(r.rest))]
+	r.rest = r.rest[len(piece):]
+	return piece
 }
 
 // Close ends the reading.

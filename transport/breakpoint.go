@@ -146,11 +146,18 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 		spliced(PartSystem, i, 0)
 	}
 	for i := range b.messages {
-		if m := &b.messages[i]; m.Role == "" || m.Role == RoleUser && len(m.Content) == 0 {
-			return fmt.Errorf("messages.%d: a message of role %q with %d blocks; it needs a role, and a user message needs content", i, m.Role, len(m.Content))
+		msg := &b.messages[i]
+		if msg.Role == "" || msg.Role == RoleUser && len(msg.Content) == 0 {
+			return fmt.Errorf("messages.%d: a message of role %q with %d blocks; it needs a role, and a user message needs content", i, msg.Role, len(msg.Content))
 		}
-		for j := range b.messages[i].Content {
-			blk := &b.messages[i].Content[j]
+		if msg.isMeasured() {
+			for next < len(b.marks) && b.marks[next].at.Part == PartMessages && b.marks[next].at.Index == i {
+				spliced(PartMessages, i, b.marks[next].at.Block)
+			}
+			continue // the blocks are there and have no marks of their own
+		}
+		for j := range msg.Content {
+			blk := &msg.Content[j]
 			if blk.raw == nil {
 				return fmt.Errorf("messages.%d.content.%d: the zero Block can't be sent", i, j)
 			}

@@ -3,6 +3,8 @@ package transport
 import (
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -31,6 +33,61 @@ type Message struct {
 	// OutputConfig is the output_config of a system message that changes the
 	// effort from here on: a JSON object, or nil.
 	OutputConfig json.RawMessage
+
+	size measured
+}
+
+// measured is the size of a message's blocks, so that a request that holds the
+// message can be laid out without a look at each of them. It counts only for the
+// blocks that it was taken of.
+type measured struct {
+	of    *Block // the first of the blocks; nil if nothing was measured
+	bytes int32  // sum of their JSON
+	n     uint16 // how many they are
+	usual bool   // they are of types that need no beta
+}
+
+// Measured returns the message with the size of its blocks noted, by which
+// [Request.Body] saves the look at each of them. The blocks must not be changed
+// afterwards. A log does this with each message that is laid into it.
+func (m Message) Measured() Message {
+	m.size = measured{}
+	sum, usual := 0, true
+	for i := range m.Content {
+		b := &m.Content[i]
+		if b.raw == nil || b.marked {
+			return m // to be looked at each time
+		}
+		sum += len(b.raw)
+		usual = usual && isUsual(b.typ)
+	}
+	if n := len(m.Content); n > 0 && n <= math.MaxUint16 && sum <= math.MaxInt32 {
+		m.size = measured{&m.Content[0], int32(sum), uint16(n), usual}
+	}
+	return m
+}
+
+// isMeasured reports whether size is that of the message's blocks.
+func (m *Message) isMeasured() bool {
+	return len(m.Content) > 0 && m.size.of == &m.Content[0] && int(m.size.n) == len(m.Content)
+}
+
+// HasMarks reports whether one of the message's blocks came with a cache_control
+// of its own.
+func (m *Message) HasMarks() bool {
+	return !m.isMeasured() && slices.ContainsFunc(m.Content, func(b Block) bool { return b.marked })
+}
+
+// length is the number of bytes of the message's JSON without breakpoints.
+func (m *Message) length() int {
+	n := len(m.opening()) + max(0, len(m.Content)-1) + len(m.closing())
+	if m.isMeasured() {
+		return n + int(m.size.bytes)
+	}
+	for i := range m.Content {
+		n += len(m.Content[i].raw)
+	}
+	return n
 }
 
 // UserText makes a user message of one text block.

@@ -36,6 +36,11 @@ func (r *Response) ToolCalls() []ToolCall {
 	return calls
 }
 
+// HasToolCalls reports whether there is a call that the caller has to answer.
+func (r *Response) HasToolCalls() bool {
+	return slices.ContainsFunc(r.Content[afterFallback(r.Content):], func(b Block) bool { return b.typ == TypeToolUse })
+}
+
 // PendingServerCalls lists the ids of server tool calls that have no result
 // yet: the service goes on with them in its next response.
 func (r *Response) PendingServerCalls() []string {

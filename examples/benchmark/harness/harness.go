@@ -34,6 +34,7 @@ type Config struct {
 	Cache       bool   // use the library's best switch for prompt caching, where the default isn't it
 	Profile     string // file for a CPU profile of the counted runs
 	Allocs      string // file for an allocation profile of all
+	Live        string // file for a profile of what is live halfway
 }
 
 // WarmTurns is how many steps the first conversation has at most. It isn't
@@ -81,6 +82,9 @@ type Lookup struct {
 	text  string
 	calls atomic.Int64
 
+	halfway int64 // the call at which atHalf is called; 0 for never
+	atHalf  func()
+
 	mu    sync.Mutex
 	last  map[int]time.Time // when a conversation's newest step came
 	steps []time.Duration
@@ -88,7 +92,9 @@ type Lookup struct {
 
 // Call is the tool's function. It is instant.
 func (l *Lookup) Call(in Input) string {
-	l.calls.Add(1)
+	if n := l.calls.Add(1); n == l.halfway {
+		l.atHalf()
+	}
 	var conversation, step, call int
 	if n, _ := fmt.Sscanf(in.Query, "conversation %d step %d call %d", &conversation, &step, &call); n == 3 && call == 0 {
 		now := time.Now()
@@ -135,6 +141,7 @@ func Main(name string, driver Driver) {
 	flag.BoolVar(&c.Cache, "cache", false, "use the library's best switch for prompt caching")
 	flag.StringVar(&c.Profile, "cpuprofile", "", "write a CPU profile of the counted runs to this `file`")
 	flag.StringVar(&c.Allocs, "memprofile", "", "write an allocation profile to this `file`")
+	flag.StringVar(&c.Live, "liveprofile", "", "halfway, write a profile of what is live to this `file`, and what memory is used for to standard error")
 	flag.Parse()
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
@@ -179,6 +186,9 @@ func (r *run) measure(driver Driver) error {
 	stop, err := profile(r.Config)
 	if err != nil {
 		return err
+	}
+	if r.Live != "" {
+		r.lookup.halfway, r.lookup.atHalf = int64(r.Runs*r.Turns*r.Parallel/2), func() { live(r.Live) }
 	}
 	err = r.converseAll(ctx, converse)
 	r.ended.Store(takeMeter())

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"runtime"
@@ -133,4 +134,26 @@ func profile(c Config) (stop func() error, err error) {
 		defer f.Close()
 		return pprof.Lookup("allocs").WriteTo(f, 0)
 	}, nil
+}
+
+// live writes a profile of what is reachable now, and what the runtime has
+// memory for.
+func live(file string) {
+	var before, after runtime.MemStats
+	if g, err := os.Create(file + ".g"); err == nil {
+		pprof.Lookup("goroutine").WriteTo(g, 0)
+		g.Close()
+	}
+	runtime.ReadMemStats(&before)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	fmt.Fprintf(os.Stderr, "%d goroutines; heap %d MB before a collection, %d MB after; stacks %d MB; spans and the rest %d MB; in all %d MB from the system\n",
+		runtime.NumGoroutine(), before.HeapAlloc>>20, after.HeapAlloc>>20, after.StackInuse>>20, (after.Sys-after.HeapSys-after.StackSys)>>20, after.Sys>>20)
+	f, err := os.Create(file)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	defer f.Close()
+	pprof.Lookup("heap").WriteTo(f, 0)
 }
