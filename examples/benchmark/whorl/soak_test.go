@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/benchmark/harness"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -27,18 +30,24 @@ import (
 // atOnce is how many conversations the soak test holds at the same time.
 const atOnce = 500
 
+// faultRate is the share of requests that get a fault: refused connections,
+// errors, overloads, streams that are cut or stall.
+const faultRate = 0.05
+
 // TestSoak holds 500 conversations at once with the simulator's chatty model,
 // with a fault in 5 of 100 requests, for as long as WHORL_SOAK_FOR says (for
 // instance 30m; by default 20 s). Each conversation has two turns and is then
-// forgotten. What the process holds must not grow: memory, goroutines and file
-// descriptors of the last quarter are compared with those of the second.
+// forgotten. What the process holds after a collection must not grow: the medians
+// of the last tenth of the time are compared with those of the second, by when
+// connections and pools are filled; and at the end, with the agent and the client
+// still there, with what there was before. WHORL_SOAK_REPORT names a file for the
+// report, which docs/benchmarks.md is made from.
 func TestSoak(t *testing.T) {
 	limit, err := time.ParseDuration(os.Getenv("WHORL_SOAK_FOR"))
 	if err != nil {
 		limit = 20 * time.Second
 	}
-	start := sample()
-	url, stop := startSimulator(t)
+	url, pid, stop := startSimulator(t)
 	client, err := anthropic.New(anthropic.Options{BaseURL: url, APIKey: "any"})
 	if err != nil {
 		t.Fatal(err)
@@ -52,45 +61,61 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	end := time.Now().Add(limit)
+	s := &soak{agent: a, kinds: make(map[string]int)}
+	report := harness.Soak{Date: time.Now().UTC().Truncate(time.Minute), Minutes: limit.Minutes(), AtOnce: atOnce, FaultRate: faultRate, Before: hold()}
+	t.Logf("before: %v", shown(report.Before))
+	begin := time.Now()
+	end := begin.Add(limit)
 	var wg sync.WaitGroup
-	var conversations, steps atomic.Int64
 	for range atOnce {
 		wg.Go(func() {
 			for time.Now().Before(end) {
-				steps.Add(converseTwice(t, a, conversations.Add(1)))
+				s.converse(t)
 			}
 		})
 	}
-	var quarters [4][]held
-	for i := range quarters {
-		for until := end.Add(-limit * time.Duration(3-i) / 4); time.Now().Before(until); {
-			time.Sleep(limit / 40)
-			quarters[i] = append(quarters[i], sample())
-		}
-		t.Logf("quarter %d: %v; %d conversations", i+1, median(quarters[i]), conversations.Load())
+	counts := make([]int64, periods) // conversations at the end of each
+	for i := range periods {
+		until := begin.Add(limit * time.Duration(i+1) / periods)
+		held := median(sampleUntil(until, limit/(periods*20)))
+		counts[i] = s.conversations.Load()
+		report.Periods = append(report.Periods, harness.HeldOver{Minute: until.Sub(begin).Minutes(), Held: held})
+		t.Logf("%v: %v; %d conversations, %d steps; the simulator's RSS %d MB", until.Sub(begin).Round(time.Second), shown(held), counts[i], s.steps.Load(), resident(pid)>>20)
 	}
 	wg.Wait()
-	client.CloseIdleConnections()
 	stop()
+	client.CloseIdleConnections()
 	time.Sleep(time.Second) // for connections to end
-	left := sample()
-	t.Logf("%d conversations, %d steps; before: %v; after: %v", conversations.Load(), steps.Load(), start, left)
+	report.After = hold()
+	runtime.KeepAlive(a)
+	report.Conversations, report.Steps, report.Failed = s.conversations.Load(), s.steps.Load(), s.failed()
+	t.Logf("after: %v; %d conversations, %d steps; turns that ended with an error: %v", shown(report.After), report.Conversations, report.Steps, s.kinds)
+	if name := os.Getenv("WHORL_SOAK_REPORT"); name != "" {
+		raw, err := json.MarshalIndent(report, "", "  ")
+		if err := errors.Join(err, os.WriteFile(name, append(raw, '\n'), 0o644)); err != nil {
+			t.Error(err)
+		}
+	}
 
-	early, late := median(quarters[1]), median(quarters[3])
-	if late.heap > early.heap*3/2+16<<20 {
-		t.Errorf("the heap grew from %d to %d MB", early.heap>>20, late.heap>>20)
+	before, early, late, after := report.Before, report.Periods[1].Held, report.Periods[periods-1].Held, report.After
+	grown, since := late.Heap-early.Heap, counts[periods-1]-counts[1]
+	t.Logf("the heap grew by %d bytes for each of %d conversations", grown/max(1, since), since)
+	if grown > early.Heap/4+4<<20 || since > 20_000 && grown/since > 256 {
+		t.Errorf("the heap grew from %d to %d KB", early.Heap>>10, late.Heap>>10)
 	}
-	if late.goroutines > early.goroutines*3/2 || late.files > early.files*3/2 {
-		t.Errorf("goroutines or files grew: %v, then %v", early, late)
+	if late.Goroutines > early.Goroutines*5/4+20 || late.Files > early.Files*5/4+20 {
+		t.Errorf("goroutines or files grew: %v, then %v", shown(early), shown(late))
 	}
-	if left.goroutines > start.goroutines+2 || left.files > start.files+4 {
-		t.Errorf("goroutines or files are left: %v at the start, %v at the end", start, left)
+	if after.Heap > before.Heap+4<<20 || after.Goroutines > before.Goroutines+2 || after.Files > before.Files {
+		t.Errorf("something is left: %v before, %v after", shown(before), shown(after))
 	}
-	if steps.Load() < atOnce {
-		t.Errorf("only %d steps were made", steps.Load())
+	if report.Steps < atOnce {
+		t.Errorf("only %d steps were made", report.Steps)
 	}
 }
+
+// periods are how many parts the time is reported in.
+const periods = 10
 
 // The simulator is a process of its own, this test's binary again, as it
 // remembers what it has seen. It ends with its standard input.
@@ -100,7 +125,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asSimulator) == "" {
 		os.Exit(m.Run())
 	}
-	sim, err := simulator.Start(simulator.Options{Seed: 5, Model: simulator.Chatty{}, FaultRate: 0.05})
+	sim, err := simulator.Start(simulator.Options{Seed: 5, Model: simulator.Chatty{}, FaultRate: faultRate})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -109,7 +134,7 @@ func TestMain(m *testing.M) {
 	io.Copy(io.Discard, os.Stdin)
 }
 
-func startSimulator(t *testing.T) (url string, stop func()) {
+func startSimulator(t *testing.T) (url string, pid int, stop func()) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), asSimulator+"=1")
 	cmd.Stderr = os.Stderr
@@ -122,7 +147,7 @@ func startSimulator(t *testing.T) (url string, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(url), func() {
+	return strings.TrimSpace(url), cmd.Process.Pid, func() {
 		stdin.Close()
 		cmd.Wait()
 	}
@@ -132,55 +157,101 @@ type query struct {
 	Query string `json:"query"`
 }
 
-// converseTwice has a conversation of two turns and returns the number of steps.
-// Faults may end a turn; a request that is refused as wrong may not.
-func converseTwice(t *testing.T, a *agent.Agent, n int64) (steps int64) {
+// A soak counts what happens.
+type soak struct {
+	agent                *agent.Agent
+	conversations, steps atomic.Int64
+
+	mu    sync.Mutex
+	kinds map[string]int // turns that ended with an error, by its kind
+}
+
+// converse has a conversation of two turns. Faults and the model may end a turn;
+// a request that is refused as wrong is the library's mistake.
+func (s *soak) converse(t *testing.T) {
+	n := s.conversations.Add(1)
 	log := memory.NewLog()
 	for turn := range 2 {
-		res, err := a.Continue(context.Background(), log, transport.UserText(fmt.Sprintf("Conversation %d, turn %d: what about it?", n, turn))).Result()
-		steps += int64(res.Steps)
+		res, err := s.agent.Continue(context.Background(), log, transport.UserText(fmt.Sprintf("Conversation %d, turn %d: what about it?", n, turn))).Result()
+		s.steps.Add(int64(res.Steps))
+		if err == nil {
+			continue
+		}
+		kind := fmt.Sprintf("%T", err)
 		var api *transport.Error
-		if errors.As(err, &api) && api.Type == "invalid_request_error" {
+		if errors.As(err, &api) {
+			kind = api.Type
+		}
+		s.mu.Lock()
+		s.kinds[kind]++
+		s.mu.Unlock()
+		if kind == "invalid_request_error" {
 			t.Errorf("conversation %d: %v", n, err)
-			return steps
+			return
 		}
 	}
-	return steps
 }
 
-// held is what a process holds.
-type held struct {
-	heap              int64 // bytes reachable, by the newest collection
-	goroutines, files int
+func (s *soak) failed() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.kinds {
+		n += int64(k)
+	}
+	return n
 }
 
-func (h held) String() string {
-	return fmt.Sprintf("%.1f MB, %d goroutines, %d files", float64(h.heap)/(1<<20), h.goroutines, h.files)
+// shown writes what is held in words.
+type shown harness.Held
+
+func (h shown) String() string {
+	return fmt.Sprintf("heap %.1f MB, %d goroutines, %d files, RSS %d MB", float64(h.Heap)/(1<<20), h.Goroutines, h.Files, h.RSS>>20)
 }
 
-func sample() held {
+// hold is what this process holds: of the heap, what a collection found alive.
+func hold() harness.Held {
 	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
 	files, _ := os.ReadDir("/proc/self/fd") // nothing where there is no such folder
-	return held{int64(m.HeapAlloc), runtime.NumGoroutine(), len(files)}
+	h := harness.Held{Heap: int64(live[0].Value.Uint64()), Goroutines: runtime.NumGoroutine(), Files: len(files)}
+	h.RSS = resident(os.Getpid())
+	return h
 }
 
-func median(samples []held) held {
-	middle := func(f func(held) int64) int64 {
+// resident is the memory that a process holds; 0 where the system doesn't tell.
+func resident(pid int) int64 {
+	var pages int64
+	if statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid)); err == nil {
+		fmt.Sscan(string(statm), new(int64), &pages)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// sampleUntil takes samples at an interval, at least one.
+func sampleUntil(until time.Time, interval time.Duration) (all []harness.Held) {
+	for {
+		time.Sleep(min(interval, time.Until(until)))
+		all = append(all, hold())
+		if !time.Now().Before(until) {
+			return all
+		}
+	}
+}
+
+func median(samples []harness.Held) harness.Held {
+	middle := func(f func(harness.Held) int64) int64 {
 		var all []int64
 		for _, s := range samples {
 			all = append(all, f(s))
 		}
-		if len(all) == 0 {
-			return 0
-		}
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	return held{
-		heap:       middle(func(h held) int64 { return h.heap }),
-		goroutines: int(middle(func(h held) int64 { return int64(h.goroutines) })),
-		files:      int(middle(func(h held) int64 { return int64(h.files) })),
+	return harness.Held{
+		Heap:       middle(func(h harness.Held) int64 { return h.Heap }),
+		Goroutines: int(middle(func(h harness.Held) int64 { return int64(h.Goroutines) })),
+		Files:      int(middle(func(h harness.Held) int64 { return int64(h.Files) })),
+		RSS:        middle(func(h harness.Held) int64 { return h.RSS }),
 	}
 }
