@@ -11,7 +11,6 @@ import (
 // A claim is what a block says of another part of the request.
 type claim struct {
 	reference string // the name of a tool that has to be declared
-	change    bool   // by a tool_addition or tool_removal
 	caller    string // the id of the call whose code made this one
 	toolset   string // toolset_name
 }
@@ -39,6 +38,9 @@ func (s *Server) readClaims(b *block) {
 				b.innerEmpty = true
 			}
 		}
+		if b.claim.toolset != "" && b.problem == "" {
+			b.problem = checkToolsetResult(b)
+		}
 		if n == 0 && len(content) > 0 && content[0] == '[' {
 			b.problem = "%s.tool_result.content: List should have at least 1 item after validation, not 0"
 		}
@@ -57,11 +59,6 @@ func (s *Server) readClaims(b *block) {
 			if _, ok := s.sealer.open(kindIndex, rawjson.Unquote(index)); !ok {
 				b.problem = "%s: Invalid `encrypted_index` in `web_search_result_location` citation"
 			}
-		}
-	case transport.TypeToolAddition, transport.TypeToolRemoval:
-		t := rawjson.Get(b.raw, "tool")
-		if rawjson.GetString(t, "type") == "tool_reference" {
-			b.claim.reference, b.claim.change = rawjson.GetString(t, "name"), true
 		}
 	}
 }
@@ -94,11 +91,6 @@ func (r *request) checkClaim(i, j int, b *block) *Refusal {
 	c := b.claim
 	switch {
 	case c.reference != "" && !r.declares(c.reference):
-		if c.change {
-			why := refuse("messages.%d.content.%d: tool_addition/tool_removal references unknown tool '%s'", i, j, c.reference)
-			why.Code = "tool_reference_unresolved"
-			return why
-		}
 		return refuse("messages.%d.content.%d: Tool reference '%s' not found in available tools", i, j, c.reference)
 	case c.caller != "" && !r.anyBlock(func(o *block) bool { return o.isServerCall() && o.id == c.caller }):
 		return refuse("messages.%d.content.%d.%s.caller: source tool '%s' not found", i, j, b.typ, c.caller)
@@ -191,8 +183,11 @@ func (r *request) checkServers() *Refusal {
 	}
 	for e := range rawjson.Elements(r.fields["mcp_servers"]) {
 		name := rawjson.GetString(e, "name")
-		if used[name] == 0 && !r.betas.has("mcp-client-2025-04-04") {
+		switch {
+		case used[name] == 0 && !r.betas.has("mcp-client-2025-04-04"):
 			return refuse("MCP server '%s' is defined but not referenced by any mcp_toolset in tools.", name)
+		case used[name] > 1:
+			return refuse("MCP server '%s' is referenced by more than one mcp_toolset in tools.", name)
 		}
 		delete(used, name)
 	}

@@ -364,6 +364,9 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if !r.model.takes(r.model.Prefill) {
 		return refuse("This model does not support assistant message prefill. The conversation must end with a user message.")
 	}
+	if r.outputConfig.Format != nil { // the wording is a guess (reference §2.7)
+		return refuse("output_config.format: not supported together with an assistant message prefill. The conversation must end with a user message.")
+	}
 	if n := len(t.blocks); n > 0 && t.blocks[n-1].typ == transport.TypeText && t.blocks[n-1].endsInSpace() {
 		return refuse("messages: final assistant content cannot end with trailing whitespace")
 	}

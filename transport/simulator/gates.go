@@ -24,6 +24,14 @@ func (r *request) checkModel() *Refusal {
 	if c := r.fields["container"]; len(c) > 0 && c[0] == '{' && rawjson.IsNull(rawjson.Get(c, "skills")) {
 		return refuse("container: Input should be a valid string")
 	}
+	for i, stop := range r.stops {
+		if strings.TrimSpace(stop) == "" { // the wording is a guess (reference §2.2)
+			return refuse("stop_sequences.%d: each stop sequence must contain non-whitespace", i)
+		}
+	}
+	if string(r.fields["speed"]) == `"fast"` && !m.takesFast() {
+		return refuse("speed: 'fast' is not supported on this model")
+	}
 	if r.maxTokens == 0 && !r.counting && (r.stream || r.thinking.Type == "enabled" || r.outputConfig.Format != nil || r.toolChoice.forces()) {
 		return refuse("max_tokens: 0 is only supported without streaming, extended thinking, output_config.format and forced tool use")
 	}
@@ -116,6 +124,9 @@ func (r *request) checkSampling() *Refusal {
 }
 
 func (r *request) checkEffort() *Refusal {
+	if r.model.TaskBudgets == transport.Unsupported && !rawjson.IsNull(r.outputConfig.TaskBudget) {
+		return refuse("output_config.task_budget: not supported on this model") // a guess (reference §13)
+	}
 	e := r.outputConfig.Effort
 	if e == "" {
 		return nil

@@ -41,14 +41,8 @@ func (l *toolList) checkSchemas() *Refusal {
 			continue
 		}
 		schema := rawjson.Get(t.raw, "input_schema")
-		for key := range rawjson.Members(schema) {
-			if key == "oneOf" || key == "allOf" || key == "anyOf" {
-				return refuse("tools.%d.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level", i)
-			}
-		}
-		if !validSchema(schema) {
-			return refuse("tools.%d.custom.input_schema: JSON schema is invalid. It must match JSON Schema draft 2020-12 (https://json-schema.org/draft/2020-12). "+
-				"Learn more about tool use at https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview.", i)
+		if why := checkInputSchema("tools."+strconv.Itoa(i)+".custom", schema); why != nil {
+			return why
 		}
 		if string(rawjson.Get(t.raw, "strict")) != "true" {
 			continue
@@ -67,6 +61,20 @@ func (l *toolList) checkSchemas() *Refusal {
 		}
 	}
 	return tooComplex(all...)
+}
+
+// checkInputSchema applies the rules on any tool's schema.
+func checkInputSchema(path string, schema []byte) *Refusal {
+	for key := range rawjson.Members(schema) {
+		if key == "oneOf" || key == "allOf" || key == "anyOf" {
+			return refuse("%s.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level", path)
+		}
+	}
+	if !validSchema(schema) {
+		return refuse("%s.input_schema: JSON schema is invalid. It must match JSON Schema draft 2020-12 (https://json-schema.org/draft/2020-12). "+
+			"Learn more about tool use at https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview.", path)
+	}
+	return nil
 }
 
 // tooComplex applies the limits on what is compiled together.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -201,9 +202,11 @@ func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *
 // authenticate finds the account of a request: a hash of its key.
 func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
 	key := h.Get("X-Api-Key")
-	if token, ok := strings.CutPrefix(h.Get("Authorization"), "Bearer "); ok && key == "" {
-		key = token
+	token, _ := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
+	if key != "" && token != "" { // refused (reference §1.2); the wording is a guess
+		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "Both an x-api-key and an authorization header were sent; send one of them"}
 	}
+	key = cmp.Or(key, token)
 	if key == "" {
 		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "x-api-key header is required"}
 	}

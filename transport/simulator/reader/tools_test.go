@@ -89,4 +89,15 @@ func TestTranscript(t *testing.T) {
 	if len(tr.opened["gone"]) != 0 {
 		t.Error("an error was read as a file")
 	}
+	// A hint behind results changes nothing, a question begins anew.
+	last := &messages[len(messages)-1]
+	results := last.Content
+	last.Content = append(results[:4:4], transport.Text("Two calls are left."))
+	if tr := readTranscript(messages, k, nil); tr.question != "Why?" || len(tr.calls) != 4 {
+		t.Errorf("a hint: question %q, %d calls", tr.question, len(tr.calls))
+	}
+	last.Content = append(results[:4:4], transport.Text("Two calls are left."), transport.Text("Never mind. How?"))
+	if tr := readTranscript(messages, k, nil); tr.question != "Never mind. How?" || tr.rounds != 0 || len(tr.calls) != 0 {
+		t.Errorf("a question: question %q, %d rounds, %d calls", tr.question, tr.rounds, len(tr.calls))
+	}
 }

@@ -92,15 +92,19 @@ func readTranscript(messages []transport.Message, k kit, open func(encrypted str
 	return t
 }
 
-// user takes a user message: a new question, or the results of calls.
+// user takes a user message: a new question, the results of calls, or both. Text
+// behind results may also be a hint for the work at hand; it is a new question
+// only if it asks something.
 func (t *transcript) user(m transport.Message) {
 	var asked strings.Builder
 	results := false
 	for _, b := range m.Content {
 		switch b.Type() {
 		case transport.TypeText:
-			asked.WriteString(rawjson.GetString(b.Raw(), "text"))
-			asked.WriteByte('\n')
+			if text := rawjson.GetString(b.Raw(), "text"); !results || strings.Contains(text, "?") {
+				asked.WriteString(text)
+				asked.WriteByte('\n')
+			}
 		case transport.TypeToolResult:
 			results = true
 			id := rawjson.GetString(b.Raw(), "tool_use_id")
@@ -113,7 +117,7 @@ func (t *transcript) user(m transport.Message) {
 			t.calls[i].result = resultText(rawjson.Get(b.Raw(), "content"))
 		}
 	}
-	if text := strings.TrimSpace(asked.String()); text != "" && !results {
+	if text := strings.TrimSpace(asked.String()); text != "" {
 		t.question, t.rounds, t.calls, t.webCalls, t.pages = text, 0, nil, nil, nil
 	}
 }
