@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"debug/buildinfo"
 	"fmt"
 	"os"
@@ -91,7 +92,17 @@ func (o options) plan(chosen []string) (few, many []*Cell) {
 			}
 		}
 	}
+	// What a peer leaves of the time isn't what Whorl gets.
+	slices.SortStableFunc(many, func(a, b *Cell) int { return cmp.Compare(isPeer(a.Driver), isPeer(b.Driver)) })
 	return few, many
+}
+
+// isPeer is 1 for a library that Whorl is compared with, and 0 for others.
+func isPeer(driver string) int {
+	if slices.Contains(peers(), driver) {
+		return 1
+	}
+	return 0
 }
 
 // A phase measures cells in rounds, each cell once a round, so that what the

@@ -6,12 +6,11 @@ package harness
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,8 +94,9 @@ func (l *Lookup) Call(in Input) string {
 	if n := l.calls.Add(1); n == l.halfway {
 		l.atHalf()
 	}
-	var conversation, step, call int
-	if n, _ := fmt.Sscanf(in.Query, "conversation %d step %d call %d", &conversation, &step, &call); n == 3 && call == 0 {
+	// The server's queries have the form "conversation 00000000 step 00000 call 00".
+	if rest, ok := strings.CutSuffix(in.Query, " call 00"); ok && len(rest) > len("conversation 00000000") {
+		conversation, _ := strconv.Atoi(rest[len("conversation "):len("conversation 00000000")])
 		now := time.Now()
 		l.mu.Lock()
 		if before, ok := l.last[conversation]; ok {
@@ -156,81 +156,4 @@ func Main(name string, driver Driver) {
 		os.Exit(1)
 	}
 	json.NewEncoder(os.Stdout).Encode(r.result())
-}
-
-// A run is one measurement.
-type run struct {
-	Config
-	name   string
-	lookup *Lookup
-	meter  atomic.Pointer[meter] // nil before counting begins
-	ended  atomic.Pointer[meter] // nil before it ends
-	begun  atomic.Int64          // counted conversations
-}
-
-func (r *run) measure(driver Driver) error {
-	converse, err := driver(r.Config, r.lookup)
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	if err := converse(ctx); err != nil {
-		return err
-	}
-	if want, got := int64(r.TurnsOf(0)*r.Parallel), r.lookup.calls.Load(); got != want {
-		return fmt.Errorf("the tool was called %d times, not %d", got, want)
-	}
-	r.lookup.reset()
-	runtime.GC()
-	r.meter.Store(takeMeter())
-	stop, err := profile(r.Config)
-	if err != nil {
-		return err
-	}
-	if r.Live != "" {
-		r.lookup.halfway, r.lookup.atHalf = int64(r.Runs*r.Turns*r.Parallel/2), func() { live(r.Live) }
-	}
-	err = r.converseAll(ctx, converse)
-	r.ended.Store(takeMeter())
-	if err := errors.Join(err, stop()); err != nil {
-		return err
-	}
-	if want, got := r.begun.Load()*int64(r.Turns*r.Parallel), r.lookup.calls.Load(); got != want {
-		return fmt.Errorf("the tool was called %d times, not %d", got, want)
-	}
-	return nil
-}
-
-// converseAll holds the counted conversations and returns the first error.
-func (r *run) converseAll(ctx context.Context, converse func(context.Context) error) error {
-	var wg sync.WaitGroup
-	var failed atomic.Bool
-	errs := make(chan error, r.Concurrency)
-	until := time.Now().Add(r.For)
-	for range r.Concurrency {
-		wg.Go(func() {
-			for !failed.Load() && r.another(until) {
-				if err := converse(ctx); err != nil {
-					failed.Store(true)
-					errs <- err
-				}
-			}
-		})
-	}
-	wg.Wait()
-	close(errs)
-	return <-errs
-}
-
-// another tells whether one more conversation is to be held, and counts it.
-func (r *run) another(until time.Time) bool {
-	for {
-		n := r.begun.Load()
-		if n >= int64(r.Runs) && !time.Now().Before(until) {
-			return false
-		}
-		if r.begun.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
 }
