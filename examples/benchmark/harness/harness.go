@@ -94,9 +94,7 @@ func (l *Lookup) Call(in Input) string {
 	if n := l.calls.Add(1); n == l.halfway {
 		l.atHalf()
 	}
-	// The server's queries have the form "conversation 00000000 step 00000 call 00".
-	if rest, ok := strings.CutSuffix(in.Query, " call 00"); ok && len(rest) > len("conversation 00000000") {
-		conversation, _ := strconv.Atoi(rest[len("conversation "):len("conversation 00000000")])
+	if conversation, first := placeOf(in.Query); first {
 		now := time.Now()
 		l.mu.Lock()
 		if before, ok := l.last[conversation]; ok {
@@ -106,6 +104,15 @@ func (l *Lookup) Call(in Input) string {
 		l.mu.Unlock()
 	}
 	return l.text
+}
+
+// placeOf reads a query, "conversation 17 step 3 call 0", in which the numbers may
+// have leading zeros: which conversation it is of, and whether it is a step's first.
+func placeOf(query string) (conversation int, first bool) {
+	rest, ok := strings.CutPrefix(query, "conversation ")
+	number, _, _ := strings.Cut(rest, " ")
+	conversation, err := strconv.Atoi(number)
+	return conversation, ok && err == nil && strings.Trim(rest[strings.LastIndexByte(rest, ' ')+1:], "0") == ""
 }
 
 func newLookup(bytes int) *Lookup {
