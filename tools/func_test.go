@@ -150,8 +150,8 @@ func TestNumberTooLargeForItsType(t *testing.T) {
 type celsius string
 
 func TestResults(t *testing.T) {
-	png := []byte("\x89PNG\r\n\x1a\n0000")
-	image := `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgowMDAw"}}`
+	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
+	image := `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}`
 	var nilBase *Base
 	tests := []struct {
 		name string

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -15,21 +15,21 @@ import (
 // service fetches, or the id of a file at the service. Exactly one of them.
 type Image struct {
 	Data      []byte // JPEG, PNG, GIF or WebP
-	MediaType string // of Data, for instance "image/png"; empty means it is detected
+	MediaType string // may be left empty: what counts is what Data turns out to be
 	URL       string
 	FileID    string
 }
 
-// Block makes the image block.
+// Block makes the image block. It fails for a picture that the service would
+// refuse: of another format, damaged at its beginning, more than 10 MB in base64,
+// or with more than 8,000 pixels on a side.
 func (i Image) Block() (Block, error) {
 	w := blockWriter{raw: []byte(`{"type":"image"`)}
-	mediaType := i.MediaType
+	mediaType := ""
 	if len(i.Data) > 0 {
-		if mediaType == "" {
-			mediaType = http.DetectContentType(i.Data)
-		}
-		if !slices.Contains([]string{"image/jpeg", "image/png", "image/gif", "image/webp"}, mediaType) {
-			return Block{}, fmt.Errorf("image: the service takes JPEG, PNG, GIF and WebP, not %s", mediaType)
+		var err error
+		if mediaType, err = checkPicture(i.Data, i.MediaType); err != nil {
+			return Block{}, fmt.Errorf("image: %w", err)
 		}
 	}
 	if err := w.source(mediaType, i.Data, i.URL, i.FileID); err != nil {
@@ -55,8 +55,13 @@ type Document struct {
 	Citations bool
 }
 
+const maxTitle = 500
+
 // Block makes the document block.
 func (d Document) Block() (Block, error) {
+	if n := utf8.RuneCountInString(d.Title); n > maxTitle {
+		return Block{}, fmt.Errorf("document: the title has %d characters; at most %d are taken", n, maxTitle)
+	}
 	w := blockWriter{raw: []byte(`{"type":"document"`)}
 	switch other := len(d.Data) > 0 || d.URL != "" || d.FileID != ""; {
 	case d.Text != "" && (other || len(d.Blocks) > 0), len(d.Blocks) > 0 && other:

@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -100,7 +101,7 @@ func TestResponseViews(t *testing.T) {
 }
 
 func TestConstructors(t *testing.T) {
-	png := []byte("\x89PNG\r\n\x1a\n")
+	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
 	block := func(b Block, err error) string {
 		if err != nil {
 			return "error: " + err.Error()
@@ -111,7 +112,7 @@ func TestConstructors(t *testing.T) {
 		return string(b.Raw())
 	}
 	for _, tt := range []struct{ got, want string }{
-		{block(Image{Data: png}.Block()), `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}`},
+		{block(Image{Data: png}.Block()), `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}`},
 		{block(Image{URL: "https://x.example/<a>"}.Block()), `{"type":"image","source":{"type":"url","url":"https://x.example/<a>"}}`},
 		{block(Image{FileID: "f", URL: "u"}.Block()), `error: image: 2 sources given; give exactly one`},
 		{block(Document{Data: []byte("%PDF-1.7"), Title: "T", Context: "C", Citations: true}.Block()), `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjc="},"title":"T","context":"C","citations":{"enabled":true}}`},
@@ -130,5 +131,36 @@ func TestConstructors(t *testing.T) {
 		if tt.got != tt.want {
 			t.Errorf("got  %s\nwant %s", tt.got, tt.want)
 		}
+	}
+}
+
+// A picture or a document that the service refuses makes every later request
+// fail, so it is refused when it is made.
+func TestMediaThatTheServiceRefuses(t *testing.T) {
+	png := func(width string) string {
+		return "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00" + width + "\x00\x00\x00\x01\b\x06\x00\x00\x00"
+	}
+	for _, tt := range []struct {
+		name string
+		make interface{ Block() (Block, error) }
+		want string
+	}{
+		{"cut off", Image{Data: []byte("\x89PNG\r\n\x1a\n")}, "can't be read as image/png"},
+		{"wrong sum", Image{Data: []byte(png("\x00\x01") + "1234")}, "can't be read as image/png"},
+		{"too wide", Image{Data: []byte(png("\x1f\x41") + "\xbc\xa1\xf3\x24")}, "8001 × 1 pixels"},
+		{"too heavy", Image{Data: make([]byte, 8<<20)}, "bytes in base64"},
+		{"no picture", Image{Data: []byte("hello"), MediaType: "image/png"}, "not image/png"},
+		{"long title", Document{Text: "x", Title: strings.Repeat("é", 501)}, "the title has 501 characters"},
+	} {
+		if _, err := tt.make.Block(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	b, err := Image{Data: []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00;"), MediaType: "image/png"}.Block()
+	if err != nil || !strings.Contains(string(b.Raw()), `"media_type":"image/gif"`) {
+		t.Errorf("a GIF said to be a PNG: %s, %v", b.Raw(), err)
+	}
+	if _, err := (Document{Text: "x", Title: strings.Repeat("é", 500)}).Block(); err != nil {
+		t.Error(err)
 	}
 }

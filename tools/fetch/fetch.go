@@ -133,7 +133,7 @@ func (p *Page) result(offset int, o Options) (tools.Result, error) {
 	var block tools.Content
 	switch {
 	case p.Data != nil && p.Kind == "application/pdf":
-		block = tools.Document{Data: p.Data, Title: p.URL, Citations: o.Citable}
+		block = tools.Document{Data: p.Data, Title: clipTitle(p.URL), Citations: o.Citable}
 	case p.Data != nil:
 		block = tools.Image{Data: p.Data}
 	}

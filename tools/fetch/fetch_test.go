@@ -97,7 +97,7 @@ func TestKinds(t *testing.T) {
 		{"text/plain", "\xef\xbb\xbfbom", "text", "bom"},
 		{"text/html", "", "text", "(the page has no text)"},
 		{"application/pdf", "%PDF-1.7 x", "document", "application/pdf"},
-		{"image/png", "\x89PNG\r\n\x1a\nxx", "image", "image/png"},
+		{"image/png", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89", "image", "image/png"},
 	}
 	for _, test := range tests {
 		base, o := site(t, page(test.contentType, test.body))

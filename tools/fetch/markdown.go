@@ -15,6 +15,7 @@ import (
 	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/table"
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 const (
@@ -34,6 +35,7 @@ func markdown(ctx context.Context, page string, address *url.URL) (title, text s
 	clean(doc)
 	content := mainPart(doc)
 	absolute(content, address)
+	flatten(content.Get(0), 0)
 
 	convert := converter.NewConverter(converter.WithEscapeMode(converter.EscapeModeDisabled), converter.WithPlugins(
 		base.NewBasePlugin(), commonmark.NewCommonmarkPlugin(),
@@ -125,7 +127,9 @@ func clean(doc *goquery.Document) {
 			s.Remove()
 			return
 		}
-		s.ReplaceWithNodes(&html.Node{Type: html.TextNode, Data: "[picture: " + alt + "]"})
+		picture := &html.Node{Type: html.ElementNode, Data: "span", DataAtom: atom.Span} // many texts side by side would be joined one by one
+		picture.AppendChild(&html.Node{Type: html.TextNode, Data: "[picture: " + alt + "]"})
+		s.ReplaceWithNodes(picture)
 	})
 	for _, span := range []string{"colspan", "rowspan"} {
 		body.Find("[" + span + "]").Each(func(_ int, s *goquery.Selection) {

@@ -22,8 +22,8 @@ func resultOf(r *sdk.CallToolResult) (tools.Result, error) {
 	out := tools.Result{IsError: r.IsError}
 	for _, content := range r.Content {
 		b, err := blockOf(content)
-		if err != nil {
-			return tools.Result{}, err
+		if err != nil { // what else there is, is still worth having
+			b = transport.Text(fmt.Sprintf("[left out: %v]", err))
 		}
 		out.Content = append(out.Content, b)
 	}
@@ -68,13 +68,22 @@ func resource(r *sdk.ResourceContents) (transport.Block, error) {
 	case slices.Contains(pictures, r.MIMEType) && len(r.Blob) > 0:
 		return tools.Image{Data: r.Blob, MediaType: r.MIMEType}.Block()
 	case r.MIMEType == "application/pdf" && len(r.Blob) > 0:
-		return tools.Document{Data: r.Blob, Title: r.URI}.Block()
+		return tools.Document{Data: r.Blob, Title: clipTitle(r.URI)}.Block()
 	case r.Text != "":
-		return tools.Document{Text: r.Text, Title: r.URI}.Block()
+		return tools.Document{Text: r.Text, Title: clipTitle(r.URI)}.Block()
 	case len(r.Blob) > 0:
 		return notice("the resource "+r.URI, r.MIMEType, len(r.Blob)), nil
 	}
 	return transport.Text("[the resource " + r.URI + " is empty]"), nil
+}
+
+// clipTitle keeps of a title what the service takes.
+func clipTitle(s string) string {
+	const most = 500
+	if r := []rune(s); len(r) > most {
+		return string(r[:most])
+	}
+	return s
 }
 
 func notice(what, kind string, size int) transport.Block {

@@ -44,7 +44,7 @@ type sum struct {
 }
 
 func ownTools() []tools.Tool {
-	png := []byte("\x89PNG\r\n\x1a\n0000")
+	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
 	return []tools.Tool{
 		tools.Func("add", "Adds.", func(_ context.Context, in sum) (int64, error) { return in.A + in.B, nil },
 			tools.Options{Traits: tools.Traits{ReadOnly: true}}),
@@ -155,7 +155,7 @@ func TestCalls(t *testing.T) {
 				{"add", `{"a":9007199254740993,"b":1}`, "9007199254740994"},
 				{"add", `{"a":1}`, "!the arguments don't match the schema of tool \"add\", which was not run:\n- b: missing; expected integer"},
 				{"echo", `{"z":9007199254740993,"a":[1.10,"<&>"],"n":null}`, `{"z":9007199254740993,"a":[1.10,"<&>"],"n":null}`},
-				{"look", `{}`, `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgowMDAw"}}` +
+				{"look", `{}`, `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}` +
 					`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a text"},"title":"document:t"}` +
 					`{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQgeA=="},"title":"document:"}`},
 				{"fail", `{}`, "!no such luck"},
@@ -249,18 +249,19 @@ func TestContentKinds(t *testing.T) {
 		&sdk.AudioContent{Data: []byte("abc"), MIMEType: "audio/wav"},
 		&sdk.ResourceLink{URI: "file:///x", Name: "x", Description: "a file", Size: &size},
 		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///b", MIMEType: "application/zip", Blob: []byte("zip")}},
-		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///p", MIMEType: "image/png", Blob: []byte("png")}},
+		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///p", MIMEType: "image/png", Blob: []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")}},
+		&sdk.ImageContent{Data: []byte("damaged"), MIMEType: "image/png"},
 		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///t", Text: "inside"}},
 	}
 	server.AddTool(&sdk.Tool{Name: "all", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		return &sdk.CallToolResult{Content: contents}, nil
 	})
 	server.AddTool(&sdk.Tool{Name: "error", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
-		return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{contents[0], &sdk.ImageContent{Data: []byte("x"), MIMEType: "image/png"}}}, nil
+		return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{contents[0], contents[5].(*sdk.EmbeddedResource)}}, nil
 	})
 	set := list(t, inMemory(t, server, mcp.Options{}))
 	want := `text[a picture of type image/bmp, 1 bytes, which can't be shown][sound of type audio/wav, 3 bytes, which can't be shown][resource x: file:///x] a file` +
-		`[the resource file:///b of type application/zip, 3 bytes, which can't be shown]{"type":"image","source":{"type":"base64","media_type":"image/png","data":"cG5n"}}` +
+		`[the resource file:///b of type application/zip, 3 bytes, which can't be shown]{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}[left out: image: the service takes JPEG, PNG, GIF and WebP, not image/png]` +
 		`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"inside"},"title":"file:///t"}`
 	if got := call(t, set["all"], `{}`); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
