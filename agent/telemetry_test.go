@@ -254,7 +254,9 @@ func TestSpansOfFailures(t *testing.T) {
 	fatal := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) {
 		return tools.Result{}, tools.Fatal(errors.New("secret"))
 	}}
-	fails := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Result{}, errors.New("secret") }}
+	fails := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		return tools.Result{}, errors.New("secret")
+	}}
 	panics := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) { panic("secret") }}
 	for _, tt := range []struct {
 		name, span string

@@ -37,7 +37,8 @@ func TestBrowserTranscript(t *testing.T) {
 
 	b.look(1280, 860, false)
 	b.open(server.URL + "/debug/agents/")
-	b.until("the list of sessions", `document.querySelector("[data-session=rain]")`)
+	b.until("the list of sessions, with what each cost", `[...document.querySelectorAll(".sessions .cost")].some((e) => /^\$0\.0/.test(e.textContent))`)
+	b.until("its state", `document.querySelector(".sessions .status.done")`)
 	b.click("[data-session=rain]")
 	b.until("the session", `document.body.dataset.ready === "rain"`)
 	b.until("five steps", `document.querySelectorAll(".row.step").length === 5`)
@@ -48,18 +49,15 @@ func TestBrowserTranscript(t *testing.T) {
 		"breakpoints stand where they are": `document.querySelectorAll(".mark").length >= 2`,
 		"the miss is explained":            `document.querySelector(".miss").textContent.includes("system changed") && document.querySelector(".miss code").textContent === "system.0"`,
 		"a call of no tool has failed":     `[...document.querySelectorAll(".call.failed .tool")].some((e) => e.textContent === "nobody")`,
-		"every button has a name":          `[...document.querySelectorAll("button, a, input, textarea")].every((e) => (e.textContent || e.ariaLabel || e.placeholder || "").trim())`,
+		"every button has a name":          `[...document.querySelectorAll("button, a, input, textarea")].every((e) => (e.textContent || e.ariaLabel || e.labels?.[0]?.textContent || "").trim())`,
 		"nothing is wider than the window": `document.documentElement.scrollWidth <= innerWidth`,
 	} {
 		b.until(what, js)
 	}
-	b.shoot("transcript-1280-light")
-	b.look(1280, 860, true)
-	b.shoot("transcript-1280-dark")
-	b.look(1280, 860, false)
+	b.shootAll("transcript")
 	eval[any](b, `document.querySelector(".miss").scrollIntoView({block: "end"})`)
 	b.key("t")
-	b.shoot("miss-1280-light")
+	b.shootAll("miss")
 
 	// Keys: two steps up, and the request of that step.
 	b.key("k")
@@ -68,29 +66,25 @@ func TestBrowserTranscript(t *testing.T) {
 	b.key("Enter")
 	b.until("the request", `document.querySelector("#request[open] .request-body h3")`)
 	b.until("its breakpoints", `document.querySelectorAll("#request .badge").length >= 2`)
-	b.shoot("request-1280-light")
-	b.look(390, 844, true)
-	b.shoot("request-390-dark")
+	b.until("the focus is in the dialog", `document.querySelector("#request").contains(document.activeElement)`)
+	b.shootAll("request")
 	b.key("Escape")
 	b.until("the dialog is closed", `!document.querySelector("#request").open`)
 
 	b.look(390, 844, false)
 	b.until("nothing is wider than a phone", `document.documentElement.scrollWidth <= innerWidth`)
-	b.shoot("transcript-390-light")
 	b.click("#menu")
 	b.until("the menu", `document.body.classList.contains("menu")`)
 	time.Sleep(50 * time.Millisecond)
 	b.shoot("menu-390-light")
 	b.key("Escape")
-	b.look(390, 844, true)
-	b.shoot("transcript-390-dark")
 
 	b.look(1280, 860, false)
 	b.click("#tab-timeline")
 	b.until("the timeline", `document.querySelectorAll(".timeline-row").length >= 8`)
-	b.shoot("timeline-1280-light")
-	b.look(390, 844, true)
-	b.shoot("timeline-390-dark")
+	b.shootAll("timeline")
+	b.key("h")
+	b.until("all sessions", `location.hash === "" && !document.querySelector("#overview").hidden && document.querySelector("#transcript").hidden`)
 
 	if p := b.problems(); len(p) > 0 {
 		t.Errorf("errors of the page: %v", p)
@@ -116,15 +110,12 @@ func TestBrowserApproval(t *testing.T) {
 	server := serve(t, store, inspect.Options{Resume: resume, Poll: 20 * time.Millisecond})
 	b.look(1280, 860, false)
 	b.open(server.URL + "/debug/agents/")
-	b.until("the page", `document.querySelector("#session-list .quiet")`)
+	b.until("the page", `document.querySelector("#session-list .quiet") && document.querySelector("#overview .nothing")`)
 
 	run(t, a, store, "dear", transport.UserText("Look it up."))
 	b.open(server.URL + "/debug/agents/#dear")
 	b.until("a call waits", `document.querySelector(".approval .approve")`)
-	b.shoot("approval-1280-light")
-	b.look(390, 844, true)
-	b.shoot("approval-390-dark")
-	b.look(1280, 860, false)
+	b.shootAll("approval")
 	b.click(".approval .approve")
 	b.until("the run has gone on to the next call", `document.querySelectorAll(".row.step").length === 2 && document.querySelector(".call.ok")`)
 
@@ -157,7 +148,74 @@ func TestBrowserApproval(t *testing.T) {
 
 	// A fork of the second step is a session of its own.
 	b.click(".row.step [data-key=fork]")
+	b.until("the dialog", `document.querySelector("#fork").open && document.activeElement.id === "fork-name"`)
+	b.shootAll("fork")
+	eval[any](b, `document.querySelector("#fork-name").value = "dear"`)
+	b.key("Enter")
+	b.until("a name that is taken is refused", `document.querySelector("#fork").open && document.querySelector("#fork-error").textContent`)
+	b.forget() // the browser notes the status 409
+	eval[any](b, `document.querySelector("#fork-name").value = ""`)
+	b.click("#fork-go")
 	b.until("the fork", `location.hash.includes("dear-fork-") && document.body.dataset.ready.startsWith("dear-fork-")`)
+	b.open(server.URL + "/debug/agents/")
+	b.until("all sessions", `document.querySelectorAll(".sessions tbody tr").length === 2 && document.querySelectorAll(".sessions .status").length === 2`)
+	b.shootAll("sessions")
+	if p := b.problems(); len(p) > 0 {
+		t.Errorf("errors of the page: %v", p)
+	}
+}
+
+// A response is seen while it is written. The row grows at its end only, what
+// stands before it does not move, and the record takes its place.
+func TestBrowserLive(t *testing.T) {
+	b := newBrowser(t)
+	store := new(memory.RAM)
+	words := strings.Repeat("It rained in Bergen, and then it rained again. ", 40)
+	slow := func(r simulator.Reply) simulator.Reply {
+		r.Delay, r.DeltaBytes = 15*time.Millisecond, 24
+		return r
+	}
+	a := newAgent(t, simulator.Script(
+		simulator.Do(simulator.Call("lookup", query{"rain", 10})),
+		slow(simulator.Do(simulator.Thinking("Was it rain?"), simulator.Text(words+evil), simulator.Call("lookup", query{"more rain", 10}))),
+		simulator.Say("Done."),
+	), false, "")
+	live := new(inspect.Live)
+	server := serve(t, store, inspect.Options{Live: live})
+	b.look(1280, 860, false)
+	session, err := memory.Create(store, "wet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Append(t.Context(), memory.Record{Kind: memory.KindRun}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Did it rain?")}); err != nil {
+		t.Fatal(err)
+	}
+	b.open(server.URL + "/debug/agents/#wet")
+	b.until("the session", `document.body.dataset.ready === "wet"`)
+	eval[any](b, `window.shifts = []; new PerformanceObserver((l) => { for (const e of l.getEntries()) shifts.push([e.value, ...e.sources.map((s) => s.node?.className || s.node?.nodeName)]); }).observe({type: "layout-shift", buffered: true})`)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for _, err := range live.Events(a.Resume(context.Background(), session)) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	b.until("words of the response", `document.querySelector(".live .text").textContent.includes("it rained again")`)
+	if n := eval[int](b, `document.querySelectorAll(".row.step:not(.live)").length`); n != 1 {
+		t.Errorf("%d steps are there besides the one that is written", n)
+	}
+	b.until("more of them", `document.querySelector(".live .block .text").textContent.length > 700`)
+	b.shootAll("live")
+	b.until("the record", `document.querySelectorAll(".row.step").length === 3 && !document.querySelector(".live") && document.querySelector("#status.done")`)
+	running.Wait()
+	if got := eval[string](b, `document.querySelectorAll(".row.step")[1].querySelector(".block .text").textContent`); got != words+evil {
+		t.Errorf("the record has %d bytes", len(got))
+	}
+	t.Logf("layout shifts: %s", eval[string](b, `JSON.stringify(shifts)`))
+	if title := eval[string](b, `document.title`); title == "owned" {
+		t.Error("a script in what streamed was run")
+	}
 	if p := b.problems(); len(p) > 0 {
 		t.Errorf("errors of the page: %v", p)
 	}
@@ -223,7 +281,7 @@ func TestBrowserLongRun(t *testing.T) {
 	if built == 0 || built > 1500 {
 		t.Errorf("%d rows are built", built)
 	}
-	b.shoot("long-1280-light")
+	b.shootAll("long")
 
 	// Far down, a reload keeps the place.
 	eval[any](b, `document.querySelector("#transcript").scrollTop = document.querySelector("#transcript").scrollHeight / 2`)

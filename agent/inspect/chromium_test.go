@@ -211,6 +211,13 @@ func (b *browser) problems() []string {
 	return append([]string(nil), b.errors...)
 }
 
+// forget drops the problems so far.
+func (b *browser) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errors = nil
+}
+
 func (b *browser) open(url string) {
 	b.t.Helper()
 	b.do("Page.navigate", map[string]any{"url": url})
@@ -243,6 +250,22 @@ func (b *browser) shoot(name string) {
 	}
 	if err != nil {
 		b.t.Fatal(err)
+	}
+}
+
+// shootAll saves screenshots at the width of a desktop and of a phone, light and
+// dark, and goes back to a desktop.
+func (b *browser) shootAll(name string) {
+	b.t.Helper()
+	if os.Getenv("WHORL_SCREENSHOTS") == "" {
+		return
+	}
+	for _, dark := range []bool{true, false} {
+		scheme := map[bool]string{false: "light", true: "dark"}[dark]
+		b.look(390, 844, dark)
+		b.shoot(fmt.Sprintf("%s-390-%s", name, scheme))
+		b.look(1280, 860, dark)
+		b.shoot(fmt.Sprintf("%s-1280-%s", name, scheme))
 	}
 }
 

@@ -35,6 +35,9 @@ type Options struct {
 	// been decided on, and when the user of the page asks for it. It should start the
 	// run and return. nil means that something else resumes sessions.
 	Resume func(session string)
+	// Live, if not nil, shows responses while they stream; see [Live]. Without it the
+	// page shows whole records, as they get into the store.
+	Live *Live
 	// Poll is how often the store is asked for new records while a page is open;
 	// 0 means every 250 ms.
 	Poll time.Duration
@@ -49,6 +52,7 @@ type handler struct {
 	opts   Options
 	mux    *http.ServeMux
 	assets fs.FS
+	briefs briefs
 }
 
 // Handler makes the page for the sessions in a store. It finds out by itself
@@ -63,6 +67,7 @@ func Handler(store memory.Store, opts Options) http.Handler {
 	h.mux.HandleFunc("GET /{$}", h.page)
 	h.mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(h.assets)))
 	h.mux.HandleFunc("GET /api/sessions", h.sessions)
+	h.mux.HandleFunc("GET /api/sessions/{id}/brief", h.brief)
 	h.mux.HandleFunc("GET /api/sessions/{id}/stream", h.stream)
 	h.mux.HandleFunc("GET /api/sessions/{id}/records/{n}/blocks/{block}", h.block)
 	h.mux.HandleFunc("GET /api/sessions/{id}/requests/{n}", h.request)

@@ -56,6 +56,9 @@ func stateOf(log *memory.Log) stateView {
 // batch is how many records go into one event.
 const batch = 400
 
+// liveEvery is how often what streams is sent on.
+const liveEvery = 50 * time.Millisecond
+
 // heartbeat is how often an idle stream says that it is alive.
 const heartbeat = 15 * time.Second
 
@@ -81,6 +84,13 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 	rd := newReader()
 	ticker := time.NewTicker(h.opts.Poll)
 	defer ticker.Stop()
+	var live liveReader
+	var tick <-chan time.Time
+	if h.opts.Live != nil {
+		t := time.NewTicker(liveEvery)
+		defer t.Stop()
+		tick = t.C
+	}
 	sent := time.Now()
 	for {
 		news, err := h.advance(r.Context(), id, rd, from, out)
@@ -99,10 +109,29 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 		if out.err != nil {
 			return
 		}
-		select {
-		case <-r.Context().Done():
-			return
-		case <-ticker.C:
+	waiting:
+		for {
+			select {
+			case <-r.Context().Done():
+				return
+			case <-ticker.C:
+				break waiting
+			case <-tick:
+				view, ok := live.news(h.opts.Live.feed(id))
+				if !ok {
+					continue
+				}
+				if !view.Writing {
+					// The record is in the store. It takes the place of what streamed.
+					if _, err := h.advance(r.Context(), id, rd, from, out); err != nil {
+						break waiting
+					}
+				}
+				if out.passing("live", view); out.err != nil {
+					return
+				}
+				sent = time.Now()
+			}
 		}
 	}
 }
@@ -163,6 +192,16 @@ func (o *eventWriter) event(name string, id int, data any) {
 		o.err = err
 	}
 	o.write(fmt.Appendf(nil, "event: %s\nid: %d\ndata: %s\n\n", name, id, raw))
+}
+
+// passing writes an event that is not sent again to a page that was cut off. It
+// has no id, so the page's place stays that of the newest record.
+func (o *eventWriter) passing(name string, data any) {
+	raw, err := json.Marshal(data)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	o.write(fmt.Appendf(nil, "event: %s\ndata: %s\n\n", name, raw))
 }
 
 func (o *eventWriter) comment() { o.write([]byte(": here\n\n")) }

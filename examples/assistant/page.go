@@ -34,7 +34,7 @@ func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
 	}
 	p := &page{assistant: a}
 	p.ctx, p.cancel = context.WithCancel(ctx)
-	opts := inspect.Options{Resume: p.resume}
+	opts := inspect.Options{Resume: p.resume, Live: &a.live}
 	query := ""
 	if public {
 		opts.Token = rand.Text()
@@ -76,7 +76,8 @@ func (p *page) resume(session string) {
 	}
 	p.runs.Go(func() {
 		if run, err := agent.ResumeSession(p.ctx, p.store, session); err == nil {
-			_, _ = run.Result() // the page shows how it went
+			for range p.live.Events(run) { // the page shows how it goes
+			}
 		}
 	})
 }

@@ -92,7 +92,7 @@ func (a *assistant) watch(ctx context.Context, start starter) (*agent.Result, er
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	run := start(ctx)
-	for ev, err := range run.Events() {
+	for ev, err := range a.live.Events(run) {
 		if err == nil && ev.Type != agent.EventStep { // run.Result has the error too
 			a.show.Event(ev)
 		}

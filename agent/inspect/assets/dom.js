@@ -55,6 +55,12 @@ export function duration(ms) {
   return Math.floor(ms / 3600000) + ' h ' + Math.round(ms % 3600000 / 60000) + ' min';
 }
 
+/** ago is how long a time is past, in whole seconds. */
+export function ago(ms) {
+  const d = Math.max(0, Date.now() - ms);
+  return d < 5000 ? 'now' : duration(Math.floor(d / 1000) * 1000).replace('.0 s', ' s') + ' ago';
+}
+
 export const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 export async function call(path, body) {
@@ -89,7 +95,7 @@ export class LazyList {
       all.append(item.el);
     }
     const first = !this.scroller.querySelector('.row');
-    this.scroller.append(all);
+    this.scroller.insertBefore(all, this.scroller.querySelector('.live')); // which stays the last
     for (const item of items) this.seen.observe(item.el);
     if (first && items.length) this.around(items[0].el, 0, 12);
   }

@@ -1,9 +1,11 @@
 // The page: sessions at the left, one of them at the right, as it grows.
 
-import { $, el, flat, tokens, duration, count, call, LazyList } from './dom.js';
+import { $, el, flat, tokens, duration, ago, count, call, LazyList } from './dom.js';
 import { Transcript } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
+import { LiveRow } from './live.js';
+import { Overview, doingText } from './overview.js';
 import * as timeline from './timeline.js';
 
 const page = { sessions: [], readOnly: true, canResume: false, open: null, view: 'transcript' };
@@ -20,6 +22,7 @@ async function loadSessions() {
   }
   Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume });
   drawSessions();
+  if (!page.open) overview.draw(page.sessions);
 }
 
 function drawSessions() {
@@ -34,15 +37,12 @@ function drawSessions() {
   if (focused) $('session-list').querySelector(`[data-session="${CSS.escape(focused)}"]`)?.focus();
 }
 
-function ago(ms) {
-  const d = Math.max(0, Date.now() - ms);
-  return d < 5000 ? 'now' : duration(Math.floor(d / 1000) * 1000).replace('.0 s', ' s') + ' ago';
-}
-
 // ---- one session
 
 const transcriptList = new LazyList($('transcript'), (item) => page.open.transcript.build(item));
 const timelineList = new LazyList($('timeline'), (item) => timeline.build(item, (row) => { show('transcript'); goTo(row); }));
+const overview = new Overview($('overview'));
+const live = new LiveRow($('transcript'));
 const strip = new Strip((row) => { goTo(row); });
 
 function openSession(id, at) {
@@ -52,24 +52,29 @@ function openSession(id, at) {
     request: (row) => { select(row); showRequest(id, row); },
     refresh: (row) => { if (row) transcriptList.refresh(row); },
     decide: (form) => call(`api/sessions/${encodeURIComponent(id)}/decisions`, form),
-    fork: (n) => fork(id, n),
+    fork: (n, before) => askFork(id, n, before),
   });
   page.open = { id, transcript, at, placed: false, state: null };
   $('title').textContent = id;
-  document.title = id + ' · Runs';
-  $('empty').hidden = true;
+  document.title = id + ' · Sessions';
+  $('overview').hidden = true;
   $('summary').hidden = false;
+  $('tabs').hidden = false;
+  show(page.view);
   drawSessions();
+  if (!page.sessions.some((s) => s.id === id)) loadSessions(); // one that is new
   const source = new EventSource(`api/sessions/${encodeURIComponent(id)}/stream`);
   page.open.source = source;
   source.addEventListener('records', (ev) => onRecords(JSON.parse(ev.data)));
   source.addEventListener('state', (ev) => onState(JSON.parse(ev.data)));
+  source.addEventListener('live', (ev) => onLive(JSON.parse(ev.data)));
   source.onerror = () => { if (page.open && page.open.source === source) status('lost', 'connection lost, trying again'); };
 }
 
 function closeSession() {
   if (page.open) page.open.source.close();
   page.open = null;
+  live.clear();
   transcriptList.clear();
   timelineList.clear();
   $('waiting').hidden = true;
@@ -79,7 +84,14 @@ function closeSession() {
 function onRecords(entries) {
   const open = page.open, bottom = atBottom();
   const { fresh, changed } = open.transcript.add(entries);
+  const answer = live.row && fresh.find((r) => r.kind === 'step');
+  const unfolded = answer && live.take();
   transcriptList.add(fresh);
+  if (answer) {
+    transcriptList.fill(answer.el); // at once: it stands where its words stood
+    const details = [...answer.el.querySelectorAll('details.thinking')];
+    unfolded.filter((_, i) => answer.entry.blocks[i]?.type === 'thinking').forEach((o, i) => { if (details[i]) details[i].open = o; });
+  }
   for (const r of changed) transcriptList.refresh(r);
   drawSummary();
   if (page.view === 'timeline') drawTimeline();
@@ -99,11 +111,18 @@ function onState(state) {
   performance.mark('ready');
 }
 
-const doing = { model: 'the model is being asked', tools: 'tools are running', approval: 'waits for approval', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable' };
+/** onLive shows what of a response has come, and what running tools report. */
+function onLive(view) {
+  const open = page.open, bottom = atBottom();
+  for (const r of open.transcript.report(view.progress || {})) transcriptList.refresh(r);
+  if (!view.writing) live.clear();
+  else if (!open.transcript.owner.has(view.n)) live.show(view, open.transcript.steps.length + 1);
+  if (open.placed && bottom && page.view === 'transcript') $('transcript').scrollTop = $('transcript').scrollHeight;
+}
 
 function drawState() {
   const s = page.open.state;
-  status(s.doing, doing[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : ''));
+  status(s.doing, doingText[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : ''));
   const box = $('waiting');
   const resume = page.canResume && ['model', 'tools'].includes(s.doing);
   box.hidden = !s.waiting && !resume;
@@ -142,18 +161,48 @@ function drawSummary() {
 function drawTimeline() {
   const list = timeline.bars(page.open.transcript);
   timelineList.clear();
-  $('timeline').append(timeline.legend());
-  timelineList.add(timeline.items(list, Date.now()));
+  const { items, whole } = timeline.items(list, Date.now());
+  $('timeline').append(timeline.legend(), timeline.axis(whole));
+  timelineList.add(items);
 }
 
-async function fork(id, n) {
+/** showAll shows the list of all sessions. */
+function showAll() {
+  closeSession();
+  $('title').textContent = 'Sessions';
+  document.title = 'Sessions';
+  delete document.body.dataset.ready;
+  status('', '');
+  for (const id of ['summary', 'tabs', 'transcript', 'timeline']) $(id).hidden = true;
+  $('overview').hidden = false;
+  overview.draw(page.sessions);
+  drawSessions();
+}
+
+let forking = null; // what the dialog asks about
+
+function askFork(id, at, before) {
+  forking = { id, at };
+  $('fork-about').textContent = `A new session with all that was said before ${before}. The prompt cache holds that already; ${id} stays as it is.`;
+  $('fork-name').value = '';
+  $('fork-name').placeholder = `${id}-fork-${at}`;
+  $('fork-error').textContent = '';
+  $('fork').showModal();
+  $('fork-name').focus();
+}
+
+async function fork() {
+  const { id, at } = forking;
+  $('fork-go').disabled = true;
   try {
-    const made = await (await call(`api/sessions/${encodeURIComponent(id)}/fork`, { at: n })).json();
+    const made = await (await call(`api/sessions/${encodeURIComponent(id)}/fork`, { at, id: $('fork-name').value })).json();
+    $('fork').close();
     await loadSessions();
     location.hash = encodeURIComponent(made.id);
   } catch (err) {
-    status('failed', err.message);
+    $('fork-error').textContent = err.message;
   }
+  $('fork-go').disabled = false;
 }
 
 // ---- moving about
@@ -229,7 +278,8 @@ function stepFrom(delta) {
 
 function route() {
   const [id, at] = location.hash.slice(1).split('/').map(decodeURIComponent);
-  if (!id || id === 'transcript') return;
+  if (id === 'transcript') return;
+  if (!id) { showAll(); return; }
   if (page.open && page.open.id === id) return;
   openSession(id, at === undefined ? undefined : Number(at));
   menu(false);
@@ -244,6 +294,8 @@ function menu(open) {
 
 $('menu').addEventListener('click', () => menu(!document.body.classList.contains('menu')));
 $('filter').addEventListener('input', drawSessions);
+$('fork-cancel').addEventListener('click', () => $('fork').close());
+$('fork-form').addEventListener('submit', (ev) => { ev.preventDefault(); fork(); });
 $('help').addEventListener('click', () => $('keys').showModal());
 for (const v of ['transcript', 'timeline']) $('tab-' + v).addEventListener('click', () => show(v));
 document.querySelector('.tabs').addEventListener('keydown', (ev) => {
@@ -256,7 +308,7 @@ const themes = ['', 'light', 'dark'];
 function theme(name) {
   if (name) document.documentElement.dataset.theme = name;
   else delete document.documentElement.dataset.theme;
-  $('theme').textContent = { '': 'Auto', light: 'Light', dark: 'Dark' }[name];
+  $('theme').textContent = '◐ ' + { '': 'Auto', light: 'Light', dark: 'Dark' }[name];
   strip.draw();
 }
 let stored = '';
@@ -273,6 +325,7 @@ document.addEventListener('keydown', (ev) => {
   if (typing || ev.ctrlKey || ev.metaKey || ev.altKey || document.querySelector('dialog[open]')) return;
   if (ev.key === '/') { ev.preventDefault(); menu(true); $('filter').focus(); return; }
   if (ev.key === '?') { $('keys').showModal(); return; }
+  if (ev.key === 'h') { location.hash = ''; return; }
   if (!page.open) return;
   const t = page.open.transcript;
   switch (ev.key) {
@@ -280,6 +333,7 @@ document.addEventListener('keydown', (ev) => {
     case 'k': goTo(stepFrom(-1)); break;
     case 'g': if (t.rows.length) place(t.rows[0]); break;
     case 'G': toBottom(); break;
+    case 'f': if (t.selected && !page.readOnly) { ev.preventDefault(); t.forkBefore(t.selected); } break;
     case 'v': show(page.view === 'transcript' ? 'timeline' : 'transcript'); break;
     case 't': {
       const all = [...$('transcript').querySelectorAll('details.thinking')];

@@ -77,6 +77,17 @@ export class Transcript {
     return { fresh, changed };
   }
 
+  /** report notes what running calls tell; returns the rows to draw again. */
+  report(progress) {
+    const changed = new Set();
+    for (const c of this.calls.values()) {
+      if (c.result || c.progress === progress[c.id]) continue;
+      c.progress = progress[c.id];
+      changed.add(c.row);
+    }
+    return changed;
+  }
+
   /** select makes a step the one whose request is drawn; returns the rows to draw again. */
   select(step) {
     const before = this.selected;
@@ -134,7 +145,7 @@ export class Transcript {
   input(row) {
     const e = row.entry;
     return [el('header', { class: 'rowhead' }, el('h2', {}, e.role === 'system' ? 'System message' : 'User'), el('span', { class: 'time' }, clock(e.time)),
-      el('span', { class: 'spacer' }), this.forkButton(e.n, 'Fork before this message')),
+      el('span', { class: 'spacer' }), this.forkButton(e.n, 'this message')),
     this.blocks(e)];
   }
 
@@ -157,10 +168,10 @@ export class Transcript {
       el('header', { class: 'rowhead' },
         el('h2', {}, 'Step ' + s.number),
         el('span', { class: 'stop ' + s.stop }, stopText(s.stop)),
-        el('span', { class: 'time' }, [duration(s.took), s.first ? `first chunk ${duration(s.first)}` : '', s.retries ? plural(s.retries, 'retry', 'retries') : ''].filter(Boolean).join(' · ')),
+        el('span', { class: 'time' }, duration(s.took), s.first ? el('span', { class: 'first-chunk' }, ` · first chunk ${duration(s.first)}`) : '', s.retries ? ' · ' + plural(s.retries, 'retry', 'retries') : ''),
         el('span', { class: 'spacer' }),
         el('button', { class: 'small', data: { key: 'request' }, 'aria-label': `Request of step ${s.number}`, onclick: () => this.act.request(row) }, 'Request'),
-        this.forkButton(e.n, `Fork before step ${s.number}`)),
+        this.forkButton(e.n, `step ${s.number}`)),
       moneyBar(s),
     ];
     if (s.miss) out.push(missBox(s.miss));
@@ -168,10 +179,12 @@ export class Transcript {
     return out;
   }
 
-  forkButton(at, label) {
+  forkButton(at, before) {
     if (this.act.readOnly()) return null;
-    return el('button', { class: 'small', data: { key: 'fork' }, 'aria-label': label, title: label, onclick: () => this.act.fork(at) }, 'Fork');
+    return el('button', { class: 'small', data: { key: 'fork' }, 'aria-label': 'Fork before ' + before, title: 'Fork before ' + before, onclick: () => this.act.fork(at, before) }, 'Fork');
   }
+
+  forkBefore(step) { this.act.fork(step.n, `step ${step.entry.step.number}`); }
 
   blocks(e) {
     return (e.blocks || []).map((b, i) => {
@@ -296,7 +309,7 @@ export function callState(c) {
   if (c.decision && !c.decision.approve) return { name: 'denied', text: 'denied' };
   if (c.result) return c.result.error ? { name: 'failed', text: ['failed', took].filter(Boolean).join(' · ') } : { name: 'ok', text: took || 'answered' };
   if (c.ask && !c.decision) return { name: 'waits', text: 'waits for approval' };
-  if (c.started) return { name: 'running', text: 'running' };
+  if (c.started) return { name: 'running', text: ['running', c.progress].filter(Boolean).join(' · ') };
   return { name: 'open', text: 'not yet run' };
 }
 
@@ -312,7 +325,7 @@ export function moneyBar(s) {
     el('div', { class: 'bar', role: 'img', 'aria-label': 'Tokens: ' + moneyText(s) },
       parts.map(([k]) => { const seg = el('span', { class: k }); seg.style.flexGrow = s[k] / total; return s[k] ? seg : null; })),
     el('ul', {},
-      parts.map(([k, name]) => el('li', { class: k }, el('span', { class: 'dot' }), `${name} ${tokens(s[k])}`, el('span', { class: 'usd' }, usd(s.usd[k], s.usd.known)))),
+      parts.map(([k, name]) => el('li', { class: k + (s[k] ? '' : ' none') }, el('span', { class: 'dot' }), `${name} ${tokens(s[k])}`, el('span', { class: 'usd' }, usd(s.usd[k], s.usd.known)))),
       s.usd.other ? el('li', {}, 'searches', el('span', { class: 'usd' }, usd(s.usd.other))) : null,
       el('li', { class: 'total' }, usd(s.usd.total, s.usd.known))));
 }

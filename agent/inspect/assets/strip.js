@@ -11,11 +11,14 @@ export class Strip {
     this.steps = [];
     this.selected = null;
     this.range.addEventListener('input', () => pick(this.steps[this.range.value - 1]));
-    this.canvas.addEventListener('click', (ev) => {
+    // The range lies over the canvas, unseen, for the keyboard; the pointer picks a column.
+    const at = (ev) => {
       const box = this.canvas.getBoundingClientRect();
-      const i = Math.floor((ev.clientX - box.left) / this.width());
-      if (this.steps[i]) pick(this.steps[i]);
-    });
+      const step = this.steps[Math.floor((ev.clientX - box.left) / this.width())];
+      if (step && step !== this.selected) pick(step);
+    };
+    this.canvas.addEventListener('pointerdown', (ev) => { this.canvas.setPointerCapture(ev.pointerId); at(ev); });
+    this.canvas.addEventListener('pointermove', (ev) => { if (ev.buttons) at(ev); });
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw());
   }
@@ -43,11 +46,10 @@ export class Strip {
   }
 
   draw() {
-    const c = this.canvas, scale = devicePixelRatio || 1, w = c.clientWidth, h = c.clientHeight;
+    const c = this.canvas, scale = devicePixelRatio || 1, w = c.clientWidth, h = c.clientHeight - 4;
     if (!w) return;
-    this.range.style.width = Math.max(120, Math.min(w, this.width() * this.steps.length)) + 'px';
     c.width = w * scale;
-    c.height = h * scale;
+    c.height = (h + 4) * scale;
     const g = c.getContext('2d');
     g.scale(scale, scale);
     const css = getComputedStyle(document.documentElement);
@@ -79,7 +81,10 @@ export class Strip {
     }
     if (this.selected) {
       g.fillStyle = css.getPropertyValue('--ink');
-      g.fillRect((this.selected.entry.step.number - 1) * column, h - 2, Math.max(3, column - 1), 2);
+      const x = (this.selected.entry.step.number - 1) * column, wide = Math.max(3, column - 1);
+      g.fillRect(x, h, wide, 3);
+      g.globalAlpha = 0.12;
+      g.fillRect(x, 0, wide, h);
     }
   }
 }

@@ -17,7 +17,7 @@ export function bars(transcript) {
   return out;
 }
 
-/** items makes list items of bars. Long gaps in which nothing happened are cut out of the scale. */
+/** items makes list items of bars, and tells how long the scale is, in ms. Long gaps in which nothing happened are cut out of it. */
 export function items(list, now) {
   const cuts = [];
   let end = -Infinity, origin = list.length ? list[0].from : 0, removed = 0;
@@ -33,7 +33,18 @@ export function items(list, now) {
   if (sorted.length) origin = sorted[0].from;
   const at = (t) => { let gone = 0; for (const [from, r] of cuts) if (t >= from) gone = r; return t - origin - gone; };
   const whole = Math.max(1, at(end));
-  return list.map((b, i) => ({ kind: 'bar', n: b.row.n, index: i, bar: b, left: at(b.from) / whole, width: (at(b.to === null ? now : b.to) - at(b.from)) / whole }));
+  const items = list.map((b, i) => ({ kind: 'bar', n: b.row.n, index: i, bar: b, left: at(b.from) / whole, width: (at(b.to === null ? now : b.to) - at(b.from)) / whole }));
+  return { items, whole };
+}
+
+/** axis tells the times of the scale, which begins with the first bar. */
+export function axis(whole) {
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((at) => {
+    const mark = el('span', {}, at ? duration(whole * at) : '0');
+    mark.style.left = 100 * at + '%';
+    return mark;
+  });
+  return el('div', { class: 'axis', 'aria-hidden': 'true' }, el('span'), el('div', {}, marks), el('span'));
 }
 
 export function legend() {

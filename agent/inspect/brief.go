@@ -1,0 +1,84 @@
+package inspect
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// A briefView is what the list of all sessions tells of one.
+type briefView struct {
+	Records int     `json:"records"` // that it was made from
+	Doing   string  `json:"doing"`   // as in stateView
+	Detail  string  `json:"detail,omitempty"`
+	Waiting int     `json:"waiting,omitempty"` // calls that wait for a decision
+	Model   string  `json:"model,omitempty"`   // of the newest response
+	Steps   int     `json:"steps"`
+	Prompt  int64   `json:"prompt"` // tokens, whether read, written or neither
+	Read    int64   `json:"read"`
+	Output  int64   `json:"output"`
+	USD     float64 `json:"usd"`
+	Known   bool    `json:"known"`
+}
+
+// briefs keeps what was told last of each session: making it reads the whole log.
+type briefs struct {
+	mu   sync.Mutex
+	last map[string]briefView
+}
+
+// maxBriefs bounds how many are kept.
+const maxBriefs = 2 * mostSessions
+
+func (b *briefs) get(id string, records int) (briefView, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, ok := b.last[id]
+	return v, ok && v.Records == records
+}
+
+func (b *briefs) put(id string, v briefView) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last == nil || len(b.last) >= maxBriefs {
+		b.last = make(map[string]briefView)
+	}
+	b.last[id] = v
+}
+
+// brief serves what a session has come to.
+func (h *handler) brief(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	info, err := h.store.Info(r.Context(), id)
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	if v, ok := h.briefs.get(id, info.Records); ok {
+		writeJSON(w, v)
+		return
+	}
+	log, err := memory.Open(r.Context(), h.store, id)
+	if err != nil {
+		h.fail(w, err)
+		return
+	}
+	v := briefOf(log)
+	h.briefs.put(id, v)
+	writeJSON(w, v)
+}
+
+func briefOf(log *memory.Log) briefView {
+	state, bill := stateOf(log), agent.BillOf(log)
+	v := briefView{
+		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: len(log.State().Sends),
+		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,
+		USD: bill.Cost.USD, Known: bill.Cost.Known,
+	}
+	if last := log.State().Response; last != nil {
+		v.Model = last.Model
+	}
+	return v
+}
