@@ -171,3 +171,18 @@ func TestStrippedThinkingLosesTheCache(t *testing.T) {
 		}
 	}
 }
+
+func TestUsageTellsHowItWasServed(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{})
+	for _, tt := range []struct{ model, extra, speed, geo string }{
+		{"claude-opus-5", "", "", "global"},
+		{"claude-opus-5", `"speed":"fast","inference_geo":"us",`, "fast", "us"},
+		{"claude-opus-5", `"speed":"standard",`, "standard", "global"},
+		{"claude-opus-4-6", `"speed":"fast",`, "standard", "global"},
+	} {
+		u := ask(t, sim.URL(), request(tt.model, tt.extra, hi), "anthropic-beta", "fast-mode-2026-02-01").Usage
+		if u.Speed != tt.speed || u.InferenceGeo != tt.geo || u.ServiceTier != "standard" {
+			t.Errorf("%s %s: %+v", tt.model, tt.extra, u)
+		}
+	}
+}

@@ -85,8 +85,8 @@ func retiredModel(id string) (transport.Model, bool) {
 	return transport.Model{}, false
 }
 
-// takesFast reports whether the model takes speed "fast". Opus 4.6 takes it and
-// answers at its usual speed (reference §2.2).
+// takesFast reports whether the model takes speed "fast". Opus 4.6 takes it, and
+// answers at its usual speed all the same (reference §2.2).
 func (m *modelInfo) takesFast() bool {
 	return slices.Contains([]string{"claude-opus-5-5", "claude-opus-5", "claude-opus-4-8", "claude-opus-4-6"}, m.ID)
 }

@@ -35,7 +35,34 @@ func (a *answer) usage() transport.Usage {
 		Iterations:          a.iterationList,
 		OutputTokensDetails: transport.OutputTokensDetails{ThinkingTokens: int64(a.thinkToken)},
 		ServerToolUse:       transport.ServerToolUsage{WebSearchRequests: int64(a.web.searches), WebFetchRequests: int64(a.web.fetches)},
+		ServiceTier:         a.r.tier(), InferenceGeo: a.r.geo(), Speed: a.r.speed(),
 	}
+}
+
+// tier, geo and speed are how the request is served, as the usage tells it.
+func (r *request) tier() string {
+	if r.batch {
+		return "batch"
+	}
+	return "standard"
+}
+
+func (r *request) geo() string {
+	if geo := rawjson.Unquote(r.fields["inference_geo"]); geo != "" {
+		return geo
+	}
+	return "global"
+}
+
+// speed is empty, and no member of the usage, unless the request has set it.
+func (r *request) speed() string {
+	if !r.has("speed") {
+		return ""
+	}
+	if r.model.ID == "claude-opus-4-6" {
+		return "standard"
+	}
+	return rawjson.Unquote(r.fields["speed"])
 }
 
 // usageJSON is the usage of a whole message.
@@ -59,11 +86,12 @@ func (a *answer) usageJSON(final bool) []byte {
 	if final {
 		b = a.appendDetails(b)
 	}
-	tier := "standard"
-	if a.r.batch {
-		tier = "batch"
+	b = append(b, `,"service_tier":"`+a.r.tier()+`","inference_geo":`...)
+	b = rawjson.AppendString(b, a.r.geo())
+	if speed := a.r.speed(); speed != "" {
+		b = append(b, `,"speed":"`+speed+`"`...)
 	}
-	return append(b, `,"service_tier":"`+tier+`","inference_geo":"global"}`...)
+	return append(b, '}')
 }
 
 // deltaUsageJSON is the usage of a message_delta: cumulative, and without the
