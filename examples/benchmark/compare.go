@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"debug/buildinfo"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,41 +28,66 @@ func compare(o options) (*Results, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(bin)
-	res := &Results{Machine: thisMachine(), Commit: commit(), Date: time.Now().UTC().Truncate(time.Minute), Quick: o.quick, Versions: make(map[string]string)}
-	if err := build(bin, "server", "server"); err != nil {
+	built, err := buildAll(bin, o.drivers)
+	if err != nil {
 		return nil, err
 	}
-	var chosen []string
-	for _, d := range drivers {
-		if o.drivers != nil && !slices.Contains(o.drivers, d.name) {
-			continue
-		}
-		if err := build(bin, d.name, d.dir); err != nil {
-			return nil, err
-		}
-		chosen = append(chosen, d.name)
-		if v := version(filepath.Join(bin, d.name), d.module); v != "" {
-			res.Versions[d.name] = v
+	few, many := o.plan(built)
+	res := &Results{
+		Machine: thisMachine(), Commit: commit(), Date: time.Now().UTC().Truncate(time.Minute), Quick: o.quick,
+		Versions: make(map[string]string), Cells: slices.Concat(few, many),
+	}
+	for _, p := range built {
+		if p.version != "" {
+			res.Versions[p.name] = p.version
 		}
 	}
-	few, many := o.plan(chosen)
 	began, seen := time.Now(), observe()
-	res.Cells = append(slices.Clone(few), many...)
-	p := phase{bin: bin, rounds: o.rounds, deadline: time.Now().Add(o.budget), max: limits{o.limit, o.memory}, once: 15 * time.Second, save: func() error { return res.write(filepath.Join(o.out, "results.json")) }}
 	if o.wants("bench") {
 		if res.Benches, err = benches(o.quick); err != nil {
 			return nil, err
 		}
 	}
+	save := func() error {
+		res.Seconds, res.Others = math.Round(time.Since(began).Seconds()), seen.others()
+		return res.write(filepath.Join(o.out, "results.json"))
+	}
+	p := phase{bin: bin, rounds: o.rounds, deadline: began.Add(o.budget), max: limits{o.limit, o.memory}, once: 15 * time.Second, save: save}
 	if err := p.measure(few); err != nil {
 		return nil, err
 	}
 	p.deadline, p.max.time, p.once = time.Now().Add(o.crowdBudget), o.crowdLimit, 2*time.Minute
-	if err := p.measure(many); err != nil {
+	return res, p.measure(many)
+}
+
+// A program is a driver that was built, or not.
+type program struct {
+	name    string
+	version string // of the library
+	failed  string // why it couldn't be built
+}
+
+// buildAll builds the server and the drivers. The rest can be compared without a
+// peer that can't be built.
+func buildAll(bin string, only []string) (built []program, err error) {
+	if err := build(bin, "server", "server"); err != nil {
 		return nil, err
 	}
-	res.Seconds, res.Others = time.Since(began).Seconds(), seen.others()
-	return res, nil
+	for _, d := range drivers {
+		if only != nil && !slices.Contains(only, d.name) {
+			continue
+		}
+		p := program{name: d.name}
+		if err := build(bin, d.name, d.dir); err != nil && d.module == "" {
+			return nil, err
+		} else if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			p.failed = "could not be built"
+		}
+		p.version = version(filepath.Join(bin, d.name), d.module)
+		built = append(built, p)
+	}
+	return built, nil
 }
 
 // wants tells whether an axis is to be measured.
@@ -71,16 +97,16 @@ func (o options) wants(axis string) bool {
 
 // plan lists what is to be measured, each driver and task once; many are those
 // with 10,000 conversations.
-func (o options) plan(chosen []string) (few, many []*Cell) {
+func (o options) plan(built []program) (few, many []*Cell) {
 	planned := make(map[key]bool)
 	for _, a := range axes(o.quick) {
 		if !o.wants(a.Name) {
 			continue
 		}
 		for _, p := range a.Points {
-			for _, d := range chosen {
-				c := &Cell{Driver: d, Task: p.Task}
-				if !a.measures(d, p) || planned[c.key()] || p.Task.Concurrency >= crowd && !o.crowd {
+			for _, d := range built {
+				c := &Cell{Driver: d.name, Task: p.Task, Error: d.failed}
+				if !a.measures(d.name, p) || planned[c.key()] || p.Task.Concurrency >= crowd && !o.crowd {
 					continue
 				}
 				planned[c.key()] = true

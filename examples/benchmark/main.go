@@ -88,11 +88,11 @@ func run(o options, from []string, soak, docs string) error {
 	if err != nil {
 		return err
 	}
-	var tables strings.Builder
 	for _, name := range sections() {
-		tables.WriteString("\n" + res.section(name))
+		if text := res.section(name); !strings.HasSuffix(text, unmeasured) {
+			fmt.Print("\n", text)
+		}
 	}
-	fmt.Print(tables.String())
 	err = errors.Join(
 		res.write(filepath.Join(o.out, "results.json")),
 		os.WriteFile(filepath.Join(o.out, "results.csv"), res.csv(), 0o644),

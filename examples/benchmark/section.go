@@ -23,6 +23,9 @@ func sections() []string {
 	return append(names, "soak")
 }
 
+// unmeasured stands where there are no figures.
+const unmeasured = "Not measured.\n"
+
 // section is the text of a part.
 func (r *Results) section(name string) string {
 	switch name {
@@ -39,7 +42,7 @@ func (r *Results) section(name string) string {
 		}
 		table := r.table(a)
 		if table == "" {
-			table = "Not measured.\n"
+			table = unmeasured
 		}
 		return "### " + a.Title + "\n\n" + table
 	}

@@ -31,7 +31,7 @@ func readSoak(file string) (*harness.Soak, error) {
 func (r *Results) soak() string {
 	s := r.Soak
 	if s == nil {
-		return "Not run.\n"
+		return unmeasured
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %.0f minutes, %d conversations at once, a fault in %g of 100 requests: %s conversations, %s steps; %s turns ended with an error after the retries.\n\n",
