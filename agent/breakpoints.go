@@ -1,33 +1,19 @@
 package agent
 
 import (
-	"cmp"
+	"slices"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Cache says how the prompt cache is used. The zero Cache caches all that is
-// sent and chooses the lifetimes by what they are expected to save; docs/caching.md
-// tells how.
-type Cache struct {
-	// TTL fixes how long the service keeps what it caches: [transport.TTL5m] or
-	// [transport.TTL1h]. Empty leaves it to the agent: 5 minutes, and an hour where
-	// it costs nothing or the pauses in the conversation so far make it pay, at
-	// endpoints known to take it.
-	TTL transport.TTL
-	// Off places no breakpoints. Marks that blocks carry already are kept.
-	Off bool
-	// KeepWarm is how long tool calls, or the Approver, may hold up the conversation
-	// while the cache is kept alive with requests for no tokens, each of which costs
-	// a read of the whole prompt; 0 means never.
-	KeepWarm time.Duration
-}
-
 const (
 	// maxBreakpoints is what a request may hold (reference §8.1).
 	maxBreakpoints = 4
+	// lookback is how many positions the service checks for an entry from each mark,
+	// the mark's own included (reference §8.1).
+	lookback = 20
 
 	// Lifetimes of cache entries, counted from the start of the request that wrote
 	// or last read them (reference §8.2).
@@ -35,6 +21,10 @@ const (
 	// lifeMargin is how much earlier an entry counts as gone: the request has still
 	// to reach the service.
 	lifeMargin = 5 * time.Second
+
+	// mostInsured is the part of the bill that may be spent against pauses of which
+	// nothing has been seen.
+	mostInsured = 0.018
 )
 
 // A prompt is what the planner plans for: the lists of a request, the requests
@@ -57,13 +47,15 @@ type prompt struct {
 // the marks are:
 //
 //   - the newest block, so that the next request finds all of this one;
-//   - the place that the request before marked as its newest. It is an exact hit,
-//     however many blocks were added since, by every reading of what a position is:
-//     all of that request is read and only what was added is written;
+//   - the anchor, where there is one: see [history.lifetimes];
+//   - the place that the request before marked as its newest, unless the anchor is
+//     so near that the service finds it from there. It is an exact hit, however many
+//     blocks were added since, by every reading of what a position is: all of that
+//     request is read and only what was added is written;
 //   - on models that drop the thinking of earlier turns, the end of the newest
 //     input that was sent: all that lies behind it will change with the next turn;
-//   - the newest place whose entry lives for an hour, if a pause may have cost the
-//     one before;
+//   - the newest place whose entry lives for an hour: it is there after a pause, and
+//     is read in time to stay;
 //   - the end of what is new in front of the last input: forks that differ in their
 //     input share the rest;
 //   - the end of the system prompt, or of the tools, so that another conversation
@@ -74,25 +66,28 @@ func breakpoints(p prompt, c Cache) []transport.Breakpoint {
 	if c.Off {
 		return nil
 	}
-	h := recall(p, c)
-	early, newest := h.lifetimes(p, c)
+	h := recall(p)
+	life := h.lifetimes(p, c)
 
 	plan := plan{own: ownMarks(p)}
-	plan.addLast(p.messages, len(p.messages), newest)
-	if h.turn > 0 && isInput(p.messages, len(p.messages)) {
-		plan.addLast(p.messages, h.short, newest) // perhaps changed by the new turn, and written anew
-	} else {
-		plan.addLast(p.messages, h.short, early)
+	plan.addLast(p.messages, len(p.messages), life.newest)
+	if life.anchored {
+		plan.add(life.anchor.at, transport.TTL1h)
 	}
-	plan.addLast(p.messages, h.turn, early)
-	if !h.warm || h.noRenew {
-		plan.addLast(p.messages, h.long, early)
+	if !life.anchored || life.anchor.blocks >= lookback {
+		plan.addLast(p.messages, h.sent, life.read)
 	}
-	plan.addLast(p.messages, shared(p), newest)
+	plan.addLast(p.messages, h.turn, life.read)
+	if h.lasting > 0 && !life.anchored {
+		if b, ok := h.lastingPlace(p); ok {
+			plan.add(b, life.lasting)
+		}
+	}
+	plan.addLast(p.messages, shared(p), life.newest)
 	if b, ok := endOfStatic(p); ok {
-		plan.add(b, early)
+		plan.add(b, life.newest)
 	}
-	return plan.marks
+	return plan.inOrder()
 }
 
 // A plan is a list of marks that the service takes.
@@ -108,8 +103,7 @@ func (pl *plan) addLast(messages []transport.Message, n int, ttl transport.TTL) 
 	}
 }
 
-// add marks b, if there is a mark left and b has none. A 1h mark may not come
-// after a 5m mark, so the user's own marks may change the lifetime.
+// add marks b, if there is a mark left and b has none.
 func (pl *plan) add(b transport.Breakpoint, ttl transport.TTL) {
 	if len(pl.own)+len(pl.marks) >= maxBreakpoints {
 		return
@@ -119,129 +113,237 @@ func (pl *plan) add(b transport.Breakpoint, ttl transport.TTL) {
 			return
 		}
 	}
+	b.TTL = ttl
 	for _, o := range pl.own {
-		switch {
-		case before(o, b) && o.TTL != transport.TTL1h:
-			ttl = ""
-		case !before(o, b) && o.TTL == transport.TTL1h:
-			ttl = transport.TTL1h
+		if before(o, b) && o.TTL != transport.TTL1h {
+			b.TTL = "" // 1h may not come after the user's own 5m
 		}
 	}
-	b.TTL = ttl
 	pl.marks = append(pl.marks, b)
+}
+
+// inOrder is the plan with 1h for each mark in front of one with 1h: a 5m mark
+// may not stand there, and what is billed as 1h goes by the last of them alone
+// (reference §8.2).
+func (pl *plan) inOrder() []transport.Breakpoint {
+	for i := range pl.marks {
+		m := &pl.marks[i]
+		longer := func(o transport.Breakpoint) bool { return o.TTL == transport.TTL1h && before(*m, o) }
+		if slices.ContainsFunc(pl.marks, longer) || slices.ContainsFunc(pl.own, longer) {
+			m.TTL = transport.TTL1h
+		}
+	}
+	return pl.marks
 }
 
 // A history is what the log tells of the cache at the time of the next request.
 type history struct {
-	short int // messages up to which an entry lives 5 minutes at least; 0 for none
-	long  int // messages up to which an entry lives an hour; 0 for none
-	turn  int // messages at the newest input, on models that drop the thinking behind it
+	sent int // messages in the newest request
+	// On models that drop the thinking behind it with the next one: messages at the
+	// newest input that was sent, and tokens up to there.
+	turn       int
+	turnTokens int64
+
+	// Of the newest entry that was written for an hour, if it still lives:
+	lasting     int64 // tokens up to there, or 0
+	lastingFrom int   // it ends with the first block of this message or behind it that takes a mark,
+	lastingUpTo int   // or, if this isn't 0, with the last one in front of this message
+	gone        bool  // one was gone before its hour had passed
+
+	// USD per million of tokens: of all prompts, and what of it was paid for an hour
+	// beyond 5 minutes.
+	spent, insured float64
 
 	warm     bool // entries of 5 minutes are surely alive
-	noRenew  bool // the service was seen not to lengthen the life of an entry
-	pauses   int  // times between two requests that only an entry of an hour survives
 	requests int
+	// Times between two requests, and those of them that were pauses, which only an
+	// entry of an hour survives: after a pause, and else.
+	afterPause, otherwise struct{ times, pauses int }
+	paused                bool // the newest was a pause
 
-	readable int64 // tokens that the next request reads
-	lasting  int64 // tokens of the entry that lives an hour
+	last     memory.Send
+	cached   int64 // tokens of the newest prompt that were read or written
+	readable int64 // tokens that the next request surely reads
 }
 
-// recall follows the requests of the log. A request that found an entry of 5
-// minutes alive and marked it again with 1h has made it live for an hour: nothing
-// is written, so nothing is billed (reference §8.2). Whether the service really
-// lengthens its life is not documented. So after a pause the usage is looked at,
-// and if the entry was gone, this isn't counted on any more.
-func recall(p prompt, c Cache) history {
+// recall follows the requests of the log.
+func recall(p prompt) history {
 	var h history
-	renews := p.long && c.TTL == ""
-	var last memory.Send
+	price := priceOf(p.model)
 	for i := range p.sends {
 		s := &p.sends[i]
 		if i > 0 {
-			h.pass(s.At.Sub(last.At))
-			expected := h.long > 0 && !h.warm && !h.noRenew && !last.Sums && !s.Sums
-			if expected && s.Read*2 < h.lasting {
-				h.noRenew, h.long, h.lasting = true, 0, 0
+			h.pass(s.At.Sub(h.last.At))
+			if !h.warm && !s.Sums && !h.last.Sums && s.Read*2 < h.lasting {
+				h.lasting, h.gone = 0, true
 			}
 		}
-		switch {
-		case s.Written1h > 0 && s.Written5m == 0:
-			h.long, h.lasting = s.Messages, s.Prompt
-		case renews && h.warm && !h.noRenew:
-			h.long, h.lasting = h.short, last.Prompt
-		}
-		h.short, last = s.Messages, *s
-		h.requests++
 		if p.model.KeepsThinking == transport.Unsupported && isInput(p.messages, s.Messages) {
-			h.turn = s.Messages
+			h.dropThinking(p.messages)
+			h.turn, h.turnTokens = s.Messages, s.Prompt
 		}
+		if s.Written1h > 0 {
+			h.lasting, h.lastingFrom, h.lastingUpTo = s.Read+s.Written1h, h.sent, 0
+			if s.Written5m == 0 {
+				h.lastingUpTo = s.Messages
+			}
+		}
+		h.sent, h.last = s.Messages, *s
+		h.requests++
+		plain := s.Prompt - s.Read - s.Written5m - s.Written1h
+		h.spent += price.Input*float64(plain) + price.CacheRead*float64(s.Read) + price.CacheWrite5m*float64(s.Written5m) + price.CacheWrite1h*float64(s.Written1h)
+		h.insured += (price.CacheWrite1h - price.CacheWrite5m) * float64(s.Written1h)
 	}
-	if len(p.sends) > 0 {
-		h.pass(p.now.Sub(last.At))
+	if h.requests > 0 {
+		h.pass(p.now.Sub(h.last.At))
+		h.cached = h.last.Read + h.last.Written5m + h.last.Written1h
+		if h.turn > 0 && isInput(p.messages, len(p.messages)) {
+			h.dropThinking(p.messages)
+		}
 		h.readable = h.lasting
 		if h.warm {
-			h.readable = last.Prompt
+			h.readable = h.cached
 		}
 	}
 	return h
 }
 
-// pass lets time pass between two requests.
-func (h *history) pass(d time.Duration) {
-	h.warm = d < shortLife-lifeMargin
-	switch {
-	case d >= longLife-lifeMargin:
-		h.long, h.lasting = 0, 0
-	case d >= shortLife-lifeMargin:
-		h.pauses++
+// dropThinking says that the thinking behind the newest input that was sent is
+// in the prompt no longer, so that no entry which ends behind it is found.
+func (h *history) dropThinking(messages []transport.Message) {
+	if !hasThinking(messages[h.turn:min(h.sent, len(messages))]) {
+		return
+	}
+	h.cached = min(h.cached, h.turnTokens)
+	if h.lasting > h.turnTokens {
+		h.lasting = 0
 	}
 }
 
-// lifetimes chooses the lifetime of the newest mark, and of all before it, whose
-// lifetime must not be less.
+// pass lets time pass between two requests.
+func (h *history) pass(d time.Duration) {
+	habit := &h.otherwise
+	if h.paused {
+		habit = &h.afterPause
+	}
+	habit.times++
+	h.warm = d < shortLife-lifeMargin
+	h.paused = !h.warm && d < longLife-lifeMargin
+	switch {
+	case h.paused:
+		habit.pauses++
+	case !h.warm:
+		h.lasting = 0
+	}
+}
+
+// lastingPlace is where the newest entry ends that lives for an hour.
+func (h *history) lastingPlace(p prompt) (transport.Breakpoint, bool) {
+	if h.lastingUpTo > 0 {
+		return lastMarkable(p.messages[:min(h.lastingUpTo, len(p.messages))])
+	}
+	a, ok := firstMarkable(p.messages, h.lastingFrom)
+	return a.at, ok
+}
+
+// likely is the chance that a pause follows the next request, by those that
+// have been seen and, with little weight, by what is believed before. Pauses come
+// in habits, so it is counted apart what followed a pause; until that is known it
+// is the more likely, the more pauses there were.
+func (h *history) likely(c Cache) float64 {
+	habit, before, weight := h.otherwise, 1.0/64, 0.5
+	switch {
+	case h.paused:
+		before = float64(habit.pauses+1) / float64(habit.times+2)
+		habit = h.afterPause
+	case c.survivable():
+		every := float64(max(1, c.PauseEvery))
+		before, weight = 0.9/every, every
+	case c.Pause > 0:
+		before = 0
+	}
+	return (float64(habit.pauses) + before*weight) / (float64(habit.times) + weight)
+}
+
+// A lifetimes says how long the marks of a request are to live.
+type lifetimes struct {
+	newest   transport.TTL // of all that is new
+	read     transport.TTL // of places that the request before wrote or read
+	lasting  transport.TTL // of the newest place that lives for an hour
+	anchored bool
+	anchor   markable // the place up to which what is new lives for an hour
+}
+
+// lifetimes insures the conversation against a pause that entries of 5 minutes
+// don't survive. What has no entry of an hour is then written again. There are
+// three ways:
 //
-// To write the newest entry for an hour costs more now. It saves the rewriting
-// of all that has no such entry yet, if a pause follows this request. How likely
-// that is, the pauses so far tell.
-func (h *history) lifetimes(p prompt, c Cache) (early, newest transport.TTL) {
+//   - Nothing is written for an hour. A pause costs all that is behind the newest
+//     entry that lives so long.
+//   - The first new block, the anchor, is marked with 1h and the newest with 5m. An
+//     entry is a prefix, and only the part of it that isn't read is billed
+//     (reference §8.2), so for 0.75 of the input price of that one block, often a
+//     tool call of 50 tokens, all in front of it is safe.
+//   - All that is new is written for an hour.
+//
+// The one of least expected cost is taken. Where no pause has been seen or told
+// of, one request in 32 is still taken to be followed by one, as long as all
+// anchors together have cost less than mostInsured of the bill.
+//
+// What is read is marked with 1h as well, which costs nothing. Nothing is built
+// on that: whether it makes an entry live longer is not documented, and others
+// saw that it does not. If an entry of an hour turns out to have been gone
+// sooner, anchors don't hold, and all is written for an hour.
+func (h *history) lifetimes(p prompt, c Cache) lifetimes {
 	if c.TTL != "" || !p.long {
 		ttl := c.TTL
 		if ttl == transport.TTL5m {
 			ttl = "" // the default, which says the same in fewer bytes
 		}
-		return ttl, ttl
+		return lifetimes{newest: ttl, read: ttl, lasting: ttl}
 	}
-	if h.warm && !h.noRenew {
-		early = transport.TTL1h
+	life := lifetimes{lasting: transport.TTL1h}
+	price, size := priceOf(p.model), h.size(p)
+	premium := price.CacheWrite1h - price.CacheWrite5m // USD per million tokens, like the rest
+	loss := func(likely float64, safe int64) float64 {
+		return likely * (price.CacheWrite5m - price.CacheRead) * float64(size-safe)
 	}
-	if h.pauses == 0 {
-		return early, ""
+
+	likely := h.likely(c)
+	least := loss(likely, h.lasting)
+	if a, ok := h.anchor(p); ok && !h.gone {
+		cost, safe := premium*float64(a.tokens), h.readable+a.tokens
+		unforeseen := (c.Pause == 0 || c.survivable()) && h.insured+cost < h.spent*mostInsured && cost+loss(1.0/32, safe) < loss(1.0/32, h.lasting)
+		if cost+loss(likely, safe) < least || unforeseen {
+			least = cost + loss(likely, safe)
+			life.anchor, life.anchored = a, true
+		}
 	}
-	price := priceOf(p.model)
-	size := h.size(p)
-	unsafe := size - h.lasting
-	if h.warm && !h.noRenew {
-		unsafe = size - h.readable // this request lengthens what it reads
+	if premium*float64(size-h.readable) < least || h.gone {
+		life.newest, life.anchored = transport.TTL1h, false
 	}
-	// Before anything is seen a pause is unlikely; seen once at once it is likely.
-	const seen, of = 0.025, 0.5
-	likely := (float64(h.pauses) + seen) / (float64(h.requests) + of)
-	saves := likely * (price.CacheWrite5m - price.CacheRead) * float64(unsafe)
-	costs := (price.CacheWrite1h - price.CacheWrite5m) * float64(size-h.readable)
-	if saves > costs {
-		return transport.TTL1h, transport.TTL1h
+	if life.read = life.newest; h.warm && h.cached > 0 {
+		life.read = transport.TTL1h
 	}
-	return early, ""
+	return life
+}
+
+// anchor is the first new block that takes a mark, if that isn't the last one,
+// and if all in front of it is in the cache: it isn't where the new turn changes
+// what was sent.
+func (h *history) anchor(p prompt) (markable, bool) {
+	if !h.warm || h.cached == 0 || h.turn > 0 && isInput(p.messages, len(p.messages)) {
+		return markable{}, false
+	}
+	a, ok := firstMarkable(p.messages, h.sent)
+	newest, _ := lastMarkable(p.messages)
+	return a, ok && !samePlace(a.at, newest)
 }
 
 // size estimates the tokens of the prompt: those of the request before are known.
 func (h *history) size(p prompt) int64 {
-	var tokens int64
-	from := 0
-	if n := len(p.sends); n > 0 {
-		tokens, from = p.sends[n-1].Prompt, p.sends[n-1].Messages
-	}
-	for _, m := range p.messages[min(from, len(p.messages)):] {
+	tokens := h.last.Prompt
+	for _, m := range p.messages[min(h.sent, len(p.messages)):] {
 		for i := range m.Content {
 			tokens += estimateTokens(len(m.Content[i].Raw()))
 		}
@@ -261,15 +363,6 @@ func priceOf(m transport.Model) transport.Price {
 	return transport.Price{Input: 1, CacheWrite5m: 1.25, CacheWrite1h: 2, CacheRead: 0.1}
 }
 
-// isInput reports whether the n-th message is a user's, and not one of results.
-func isInput(messages []transport.Message, n int) bool {
-	if n == 0 || n > len(messages) {
-		return false
-	}
-	m := &messages[n-1]
-	return m.Role == transport.RoleUser && len(m.Content) > 0 && m.Content[0].Type() != transport.TypeToolResult
-}
-
 // shared is the number of messages in front of the last one, if that is an
 // input and the one before it is in no request yet.
 func shared(p prompt) int {
@@ -281,88 +374,4 @@ func shared(p prompt) int {
 		return n
 	}
 	return 0
-}
-
-// endOfStatic is the last block of the system prompt that takes a mark, or else
-// the last tool that is part of the prefix. A deferred tool is not, and can't be
-// marked. It is false if that has a mark already, or if all of it is surely too
-// short to be cached: a token is a byte at least.
-func endOfStatic(p prompt) (transport.Breakpoint, bool) {
-	least := 0
-	for i := range p.system {
-		least += len(p.system[i].Raw())
-	}
-	for i := range p.tools {
-		if p.tools[i].Type() != "" && p.tools[i].Type() != "custom" {
-			least = p.model.MinCacheTokens // the service adds a text of its own
-		}
-		least += len(p.tools[i].Raw())
-	}
-	if least < p.model.MinCacheTokens {
-		return transport.Breakpoint{}, false
-	}
-	for i := len(p.system) - 1; i >= 0; i-- {
-		if p.system[i].Markable() {
-			return transport.Breakpoint{Part: transport.PartSystem, Index: i}, !p.system[i].Marked()
-		}
-	}
-	for i := len(p.tools) - 1; i >= 0; i-- {
-		if !p.tools[i].Deferred() {
-			return transport.Breakpoint{Part: transport.PartTools, Index: i}, !p.tools[i].Marked()
-		}
-	}
-	return transport.Breakpoint{}, false
-}
-
-// lastMarkable is the last block that takes a mark. It is false if that block
-// has one already.
-func lastMarkable(messages []transport.Message) (transport.Breakpoint, bool) {
-	for i := len(messages) - 1; i >= 0; i-- {
-		content := messages[i].Content
-		if messages[i].ClearAt != "" {
-			continue // a turn-scoped system message can't be marked (reference §2.6)
-		}
-		for j := len(content) - 1; j >= 0; j-- {
-			if content[j].Markable() {
-				return transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}, !content[j].Marked()
-			}
-		}
-	}
-	return transport.Breakpoint{}, false
-}
-
-// ownMarks are the marks that tools and blocks came with, with their lifetimes.
-func ownMarks(p prompt) []transport.Breakpoint {
-	var own []transport.Breakpoint
-	for i := range p.tools {
-		if p.tools[i].Marked() {
-			own = append(own, transport.Breakpoint{Part: transport.PartTools, Index: i, TTL: p.tools[i].TTL()})
-		}
-	}
-	for i := range p.system {
-		if p.system[i].Marked() {
-			own = append(own, transport.Breakpoint{Part: transport.PartSystem, Index: i, TTL: p.system[i].TTL()})
-		}
-	}
-	for i := range p.messages {
-		if !p.messages[i].HasMarks() {
-			continue
-		}
-		for j := range p.messages[i].Content {
-			if b := &p.messages[i].Content[j]; b.Marked() {
-				own = append(own, transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j, TTL: b.TTL()})
-			}
-		}
-	}
-	return own
-}
-
-// before reports whether a stands in front of b in the prompt.
-func before(a, b transport.Breakpoint) bool {
-	return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Block, b.Block)) < 0
-}
-
-func samePlace(a, b transport.Breakpoint) bool {
-	a.TTL = b.TTL
-	return a == b
 }

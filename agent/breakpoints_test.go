@@ -48,6 +48,13 @@ func sent(pairs ...any) []memory.Send {
 	return out
 }
 
+// anchored makes so many tokens of the newest request's writing live for an hour.
+func anchored(sends []memory.Send, tokens int64) []memory.Send {
+	s := &sends[len(sends)-1]
+	s.Written1h, s.Written5m = tokens, s.Written5m-tokens
+	return sends
+}
+
 func TestBreakpoints(t *testing.T) {
 	txt := transport.Text("x")
 	long := transport.Text(fmt.Sprintf("%4000d", 1))
@@ -98,16 +105,28 @@ func TestBreakpoints(t *testing.T) {
 		{"no hour after the user's own 5 minutes", prompt{system: []transport.Block{marked}, messages: []transport.Message{user(txt)}}, Cache{TTL: transport.TTL1h}, []transport.Breakpoint{on(0, 0)}},
 		{"an hour before the user's own hour", prompt{system: []transport.Block{txt}, messages: []transport.Message{user(marked1h), model(txt), user(txt)}, sends: sent(time.Minute, 1)},
 			Cache{}, []transport.Breakpoint{on(2, 0), on(1, 0), hour(system)}},
-		{"what is read is made to live longer", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
-			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(system)}},
+		{"an anchor makes all that is read safe for little", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(3, 0)), hour(system)}},
+		{"not if it is dear", prompt{long: true, system: []transport.Block{txt}, messages: []transport.Message{user(txt), model(long), user(result)}, sends: sent(time.Minute, 1)},
+			Cache{}, []transport.Breakpoint{on(2, 0), hour(on(0, 0)), hour(system)}},
+		{"but if a pause is likely", prompt{long: true, system: []transport.Block{txt}, messages: append(slices.Clip(loop), model(long), user(result)), sends: sent(9*time.Minute, 1, 8*time.Minute, 3, time.Minute, 5)},
+			Cache{}, []transport.Breakpoint{on(6, 0), hour(on(5, 0)), hour(system)}},
+		{"behind much that can't be marked the place before is marked too", prompt{long: true, messages: []transport.Message{user(txt), model(append(slices.Repeat([]transport.Block{thought}, 19), txt)...), user(result)}, sends: []memory.Send{{At: at.Add(-time.Minute), Messages: 1, Prompt: 90_000, Written5m: 90_000}}},
+			Cache{}, []transport.Breakpoint{on(2, 0), hour(on(1, 19)), hour(on(0, 0))}},
+		{"the newest anchor is kept alive", prompt{long: true, messages: []transport.Message{user(txt), model(txt), user(result), model(long), user(result)}, sends: anchored(sent(2*time.Minute, 1, time.Minute, 3), 100)},
+			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(on(1, 0))}},
+		{"a pause to come has all that is new written for an hour", prompt{long: true, messages: []transport.Message{user(txt)}},
+			Cache{Pause: 10 * time.Minute}, []transport.Breakpoint{hour(on(0, 0))}},
+		{"not one that nothing survives", prompt{long: true, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{Pause: 2 * time.Hour}, []transport.Breakpoint{on(4, 0), hour(on(2, 0))}},
 		{"not if told 5 minutes", prompt{long: true, system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
 			Cache{TTL: transport.TTL5m}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
 		{"not where the endpoint doesn't know it", prompt{system: []transport.Block{txt}, messages: loop, sends: sent(2*time.Minute, 1, time.Minute, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
-		{"after a pause the place that lives on is marked too", prompt{long: true, messages: loop, sends: sent(21*time.Minute, 1, 20*time.Minute, 3)},
-			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
-		{"a long stream leaves little of five minutes", prompt{long: true, messages: loop, sends: sent(6*time.Minute, 1, 4*time.Minute+57*time.Second, 3)},
-			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
+		{"after a pause the place that lives on is marked too", prompt{long: true, messages: loop, sends: anchored(sent(21*time.Minute, 1, 20*time.Minute, 3), 100)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(1, 0))}},
+		{"a long stream leaves little of five minutes", prompt{long: true, messages: loop, sends: anchored(sent(6*time.Minute, 1, 4*time.Minute+57*time.Second, 3), 100)},
+			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(1, 0))}},
 		{"after hours nothing lives", prompt{long: true, messages: loop, sends: sent(3*time.Hour, 1, 2*time.Hour, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0)}},
 		{"pauses at each step make an hour pay", prompt{long: true, messages: loop, sends: sent(20*time.Minute, 1, 10*time.Minute, 3)},
@@ -116,7 +135,9 @@ func TestBreakpoints(t *testing.T) {
 		{"thinking that the next turn drops", prompt{model: strips, messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
 			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0)}},
 		{"and the next turn", prompt{model: strips, long: true, messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(txt)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
-			Cache{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(0, 0)), on(3, 0)}},
+			Cache{TTL: transport.TTL5m}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0), on(3, 0)}},
+		{"whose first request has no anchor", prompt{model: strips, long: true, messages: []transport.Message{user(txt), model(txt), user(result), model(long), user(long)}, sends: sent(2*time.Minute, 1, time.Minute, 3)},
+			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(on(0, 0)), on(3, 0)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -128,22 +149,29 @@ func TestBreakpoints(t *testing.T) {
 	}
 }
 
-// Where a pause showed that an entry wasn't made to live longer, this is not
-// counted on again, and what is written may be written for an hour instead.
-func TestLearnsThatNothingIsRenewed(t *testing.T) {
+// Where a pause showed that an entry of an hour was gone sooner, no more is built
+// on such entries, and all is written for an hour.
+func TestLearnsThatAnchorsDontHold(t *testing.T) {
 	long := transport.Text(fmt.Sprintf("%4000d", 1))
 	messages := []transport.Message{transport.UserText("q")}
 	for range 9 {
-		messages = append(messages, transport.Message{Role: "assistant", Content: []transport.Block{long}}, transport.UserText("r"))
+		messages = append(messages, transport.Message{Role: "assistant", Content: []transport.Block{transport.Text("x"), long}}, transport.UserText("r"))
 	}
-	sends := sent(33*time.Minute, 1, 32*time.Minute, 3, 31*time.Minute, 5, 30*time.Minute, 7, 3*time.Minute, 9, 2*time.Minute, 11, time.Minute, 13)
-	p := prompt{long: true, messages: messages[:15], sends: sends, now: at}
-	if got := breakpoints(p, Cache{}); got[0].TTL != "" || got[1].TTL != transport.TTL1h {
-		t.Errorf("renewed: %v", got)
+	sends := anchored(sent(50*time.Minute, 1, 49*time.Minute, 3, 48*time.Minute, 5, 47*time.Minute, 7), 10)
+	for i, ago := range []time.Duration{26, 25, 3, 2, 1} {
+		n := int64(9 + 2*i)
+		s := memory.Send{At: at.Add(-ago * time.Minute), Messages: int(n), Prompt: 1000 * n, Read: 1000 * (n - 2), Written5m: 1990, Written1h: 10}
+		sends = append(sends, s)
+	}
+	plan := func() []transport.Breakpoint {
+		return breakpoints(prompt{long: true, messages: messages, sends: sends, now: at}, Cache{})
+	}
+	if got := plan(); got[0].TTL != "" || got[1] != (transport.Breakpoint{Part: transport.PartMessages, Index: 17, TTL: transport.TTL1h}) {
+		t.Errorf("they held: %v", got)
 	}
 	sends[4].Read, sends[4].Written5m = 0, sends[4].Prompt
-	if got := breakpoints(p, Cache{}); got[0].TTL != transport.TTL1h {
-		t.Errorf("not renewed: %v", got)
+	if got := plan(); got[0].TTL != transport.TTL1h {
+		t.Errorf("one did not: %v", got)
 	}
 }
 

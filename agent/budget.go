@@ -110,8 +110,9 @@ func (a *Agent) Forecast(log *memory.Log) Forecast {
 
 func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
 	p := a.prompt(req, s)
-	h := recall(p, a.opts.Cache)
+	h := recall(p)
 	f := Forecast{Prompt: h.size(p), Read: h.readable, Output: int64(req.MaxTokens)}
+	known := h.last.Prompt
 	if len(s.Sends) == 0 {
 		for i := range req.Tools {
 			f.Prompt += estimateTokens(len(req.Tools[i].Raw()))
@@ -121,7 +122,7 @@ func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
 		}
 	}
 	f.Read = min(f.Read, f.Prompt)
-	f.Prompt += (f.Prompt - f.Read) / 3 // what isn't known is guessed high
+	f.Prompt += max(0, f.Prompt-known) / 3 // what isn't known is guessed high
 	f.Cost = a.price(req, f, f.Output)
 	return f
 }

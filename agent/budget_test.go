@@ -82,7 +82,7 @@ func TestBudgetHasTheAnswerWrittenUp(t *testing.T) {
 	}
 	s := steps()
 	s.replies = append(s.replies, priced(t, "end_turn", 10_000, 200, text("what I know")))
-	b := &agent.Budget{USD: 0.17, WriteUp: "The budget is used up. Answer now."}
+	b := &agent.Budget{USD: 0.23, WriteUp: "The budget is used up. Answer now."}
 	a := newAgent(t, s, agent.Options{Budget: b}, echo("echo"))
 	res, err := a.Run(context.Background(), "go").Result()
 	var short *agent.BudgetError
@@ -103,7 +103,7 @@ func TestBudgetHasTheAnswerWrittenUp(t *testing.T) {
 	// A model that calls tools all the same is not followed.
 	s = steps()
 	s.replies = append(s.replies, priced(t, "tool_use", 10_000, 200, text("just one more"), use("c", "echo", `{}`)))
-	b = &agent.Budget{USD: 0.17, WriteUp: "The budget is used up. Answer now."}
+	b = &agent.Budget{USD: 0.23, WriteUp: "The budget is used up. Answer now."}
 	res, err = newAgent(t, s, agent.Options{Budget: b}, echo("echo")).Run(context.Background(), "go").Result()
 	if !errors.As(err, &short) || !short.WrittenUp || res.Text != "just one more" || res.Steps != 3 {
 		t.Fatalf("%+v, %v", res, err)

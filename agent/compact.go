@@ -52,7 +52,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return nil
 	}
 	req := r.agent.Request(r.log)
-	h := recall(r.agent.prompt(req, s), r.agent.opts.Cache)
+	h := recall(r.agent.prompt(req, s))
 	size := h.size(r.agent.prompt(req, s))
 	if size < cmp.Or(c.Over, defaultCompactOver) || !h.full(r.agent.model, req, size) && !h.compactionPays(r.agent.model, size, c.Steps) {
 		return nil

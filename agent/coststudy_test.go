@@ -3,7 +3,7 @@ package agent
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +18,10 @@ type placement struct {
 	auto bool // and the service marks the last block that takes a mark
 }
 
-var ours = placement{name: "whorl", plan: func(p prompt) []transport.Breakpoint { return breakpoints(p, Cache{}) }}
+// ours is the agent's placement.
+func ours(name string, c Cache) placement {
+	return placement{name: name, plan: func(p prompt) []transport.Breakpoint { return breakpoints(p, c) }}
+}
 
 // elsewhere are the placements that other libraries and products have, read in
 // October 2026.
@@ -82,6 +85,7 @@ type study struct {
 	model  transport.Model
 	cache  studyCache
 	least  leastCost
+	seer   clairvoyant
 	now    time.Time
 	number uint64
 
@@ -95,10 +99,16 @@ func play(sh shape, place placement, model transport.Model, r reading) *study {
 		place: place, model: model, now: at,
 		cache: studyCache{reading: r, minimum: minimum, entries: map[uint64]studyEntry{}},
 		least: leastCost{price: model.Prices[0], minimum: minimum, blocks: map[uint64]studySent{}},
+		seer:  clairvoyant{price: model.Prices[0], minimum: minimum},
 	}
 	sh.play(&studyTalk{study: s, tools: []transport.ToolDefinition{studyTool}, system: studySystem(2000)})
+	if sh.pause > 0 && s.seer.linear() {
+		s.bound = max(s.bound, s.seer.least(r.lives, nil))
+	}
 	return s
 }
+
+func (s *study) ratio() float64 { return s.cost / s.bound }
 
 // ask sends the conversation as it stands.
 func (t *studyTalk) ask() {
@@ -118,6 +128,7 @@ func (t *studyTalk) ask() {
 	t.sends = append(t.sends, send)
 	s.cost += usd(send, s.model.Prices[0])
 	s.bound += s.least.add(list, s.now)
+	s.seer.add(list, s.now)
 	s.requests++
 }
 
@@ -134,50 +145,104 @@ func mark(list []studyPosition, marks []transport.Breakpoint) {
 }
 
 // The cost study: what the prompts of many shapes of conversation cost, over the
-// least that they could cost (see leastCost), by the agent's placement and by
-// those in use elsewhere. Answers cost the same by all and are left out, which
-// makes the differences look larger than on a bill, for us too.
+// least that they could cost (see leastCost and clairvoyant), by the agent's
+// placement and by those in use elsewhere. Answers cost the same by all and are
+// left out, which makes the differences look larger than on a bill, for us too.
 //
 //	go test ./agent -run CostStudy -v
 func TestCostStudy(t *testing.T) {
-	readings := []reading{{name: "look-back over blocks"}, {name: "look-back over runs", runs: true}}
-	for _, id := range []string{"claude-opus-5-5", "claude-opus-5", "claude-fable-5-1", "claude-haiku-4-5"} {
+	for _, id := range studyModels {
 		model, ok := transport.LookupModel(id)
 		if !ok {
 			t.Fatal(id)
 		}
-		for _, r := range readings {
+		for _, r := range []reading{{name: "look-back over blocks"}, {name: "look-back over runs", runs: true}} {
 			t.Run(id+"/"+strings.ReplaceAll(r.name, " ", "_"), func(t *testing.T) {
 				table := newStudyTable(id + ", " + r.name)
 				for _, sh := range shapes {
-					s := play(sh, ours, model, r)
-					ratio := s.cost / s.bound
-					if ratio < 1-1e-9 {
-						t.Errorf("%s: %.4f of the least cost: the bound is wrong", sh.name, ratio)
-					}
-					limit := cmp.Or(sh.limit, 1.02)
-					if sh.gaps {
-						limit = cmp.Or(sh.limit, 1.10)
-					}
-					if ratio > limit {
-						t.Errorf("%s: %.4f times the least cost; at most %.2f", sh.name, ratio, limit)
-					}
-					row := []float64{ratio}
-					for _, other := range elsewhere {
-						o := play(sh, other, model, r)
-						row = append(row, o.cost/o.bound)
-					}
-					r.fixed = true
-					f := play(sh, ours, model, r)
-					r.fixed = false
-					row = append(row, f.cost/f.bound)
-					if f.cost/f.bound > 1.5 {
-						t.Errorf("%s: %.4f times the least cost where lives are fixed", sh.name, f.cost/f.bound)
-					}
-					table.add(sh, s, row)
+					table.add(sh, compare(t, sh, model, r))
 				}
 				t.Log(table.String())
 			})
+		}
+	}
+}
+
+var studyModels = []string{"claude-opus-5-5", "claude-opus-5", "claude-fable-5-1", "claude-haiku-4-5"}
+
+// compare plays a shape with all placements, and checks ours.
+func compare(t *testing.T, sh shape, model transport.Model, r reading) []*study {
+	limit := 1.02
+	if sh.pause > 0 {
+		limit = 1.10
+	}
+	plain, told := ours("whorl", Cache{}), ours("whorl", Cache{Pause: sh.pause, PauseEvery: sh.every})
+	check := func(place placement, l lives, limit float64) *study {
+		r.lives = l
+		s := play(sh, place, model, r)
+		switch ratio := s.ratio(); {
+		case ratio < 1-1e-9:
+			t.Errorf("%s: %.4f of the least cost: the bound is wrong", sh.name, ratio)
+		case ratio > limit:
+			t.Errorf("%s, in reading %d: %.4f times the least cost; at most %.2f", sh.name, l, ratio, limit)
+		}
+		return s
+	}
+	all := []*study{
+		check(plain, asWritten, cmp.Or(sh.limit, limit)),
+		check(plain, prolonged, cmp.Or(sh.limit, limit)),
+		check(told, asWritten, cmp.Or(sh.told, limit)),
+		check(told, prolonged, cmp.Or(sh.told, limit)),
+	}
+	r.lives = asWritten
+	for _, other := range elsewhere {
+		all = append(all, play(sh, other, model, r))
+	}
+	return append(all, check(plain, asBelow, 2))
+}
+
+// No placement that is chosen request by request can cost at most 1.02 times the
+// least on the shapes "1 step" and "2 steps" and at most 1.10 times on "20 short
+// turns, 6 min apart": their first requests are the same, so it has to choose the
+// same for all three before anything tells them apart. Here all choices are
+// tried, each followed by the best that a clairvoyant can make of it.
+//
+// Dice don't help. The test shows it by weights: by the weighted sum of the three
+// costs each choice is above the limits, so each mean of choices is too. What
+// helps is to be told: Cache.Pause.
+func TestFirstPauseIsUnforeseeable(t *testing.T) {
+	for _, id := range studyModels[:3] {
+		model, _ := transport.LookupModel(id)
+		seers := map[string]*study{}
+		for _, sh := range shapes {
+			seers[sh.name] = play(sh, elsewhere[0], model, reading{})
+		}
+		ratio := func(name string, c *choice) float64 {
+			return seers[name].seer.least(asWritten, c) / seers[name].seer.least(asWritten, nil)
+		}
+		first := seers["1 step"].seer.requests[0].list
+		var all [][3]float64
+		for _, c := range seers["1 step"].seer.choices(first, 0, true) {
+			all = append(all, [3]float64{ratio("1 step", &c), ratio("2 steps", &c), ratio("20 short turns, 6 min apart", &c)})
+		}
+		least := func(w0, w1, w2 float64) float64 {
+			sum := math.Inf(1)
+			for _, x := range all {
+				sum = min(sum, w0*(x[0]-1.02)+w1*(x[1]-1.02)+w2*(x[2]-1.10))
+			}
+			return sum
+		}
+		proven := false
+		for w0 := 0.0; w0 < 1; w0 += 0.05 {
+			for w1 := 0.0; w0+w1 < 1; w1 += 0.05 {
+				proven = proven || least(w0, w1, 1-w0-w1) > 0
+			}
+		}
+		if !proven {
+			t.Errorf("%s: there may be a way: %v", id, all)
+		}
+		if len(all) < 4 {
+			t.Errorf("%s: only %d choices", id, len(all))
 		}
 	}
 }
@@ -191,13 +256,16 @@ type studyTable struct {
 func newStudyTable(title string) *studyTable {
 	tb := &studyTable{worst: map[bool][]float64{}}
 	fmt.Fprintf(tb, "%s: cost of the prompts over the least possible\n\n", title)
-	names := []string{"A  " + ours.name}
+	names := []string{
+		"whorl", "whorl, if marking an entry again with 1h makes it live for an hour",
+		"whorl, told of the pauses by Cache.Pause and PauseEvery", "the same, if marking again makes it live for an hour",
+	}
 	for _, e := range elsewhere {
 		names = append(names, e.name)
 	}
-	names = append(names, ours.name+", if marking an entry again with 1h did not lengthen its life")
+	names = append(names, "whorl, if an entry lived no longer than what it was laid on")
 	for i, n := range names {
-		fmt.Fprintf(tb, "  %c  %s\n", 'A'+i, strings.TrimPrefix(n, "A  "))
+		fmt.Fprintf(tb, "  %c  %s\n", 'A'+i, n)
 	}
 	fmt.Fprintf(tb, "\n%-52s %8s %9s", "shape", "requests", "least")
 	for i := range names {
@@ -207,20 +275,17 @@ func newStudyTable(title string) *studyTable {
 	return tb
 }
 
-func (tb *studyTable) add(sh shape, s *study, row []float64) {
-	fmt.Fprintf(tb, "%-52s %8d %9s", sh.name, s.requests, fmt.Sprintf("$%.4f", s.bound))
-	for _, f := range row {
-		fmt.Fprintf(tb, " %6.3f", f)
+func (tb *studyTable) add(sh shape, all []*study) {
+	fmt.Fprintf(tb, "%-52s %8d %9s", sh.name, all[0].requests, fmt.Sprintf("$%.4f", all[0].bound))
+	gaps := sh.pause > 0
+	for i, s := range all {
+		fmt.Fprintf(tb, " %6.3f", s.ratio())
+		if len(tb.worst[gaps]) == i {
+			tb.worst[gaps] = append(tb.worst[gaps], 0)
+		}
+		tb.worst[gaps][i] = max(tb.worst[gaps][i], s.ratio())
 	}
 	fmt.Fprintln(tb)
-	w := tb.worst[sh.gaps]
-	if w == nil {
-		w = slices.Clone(row)
-	}
-	for i := range row {
-		w[i] = max(w[i], row[i])
-	}
-	tb.worst[sh.gaps] = w
 }
 
 func (tb *studyTable) String() string {

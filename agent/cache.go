@@ -1,0 +1,40 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Cache says how the prompt cache is used. The zero Cache caches all that is
+// sent and chooses the lifetimes by what they are expected to save; docs/caching.md
+// tells how.
+type Cache struct {
+	// TTL fixes how long the service keeps what it caches: [transport.TTL5m] or
+	// [transport.TTL1h]. Empty leaves it to the agent: 5 minutes, and an hour for so
+	// much as is expected to pay, at endpoints known to take it.
+	TTL transport.TTL
+	// Pause is how long the conversation is expected to rest where it rests: while a
+	// user thinks, or a slow tool runs. If that is from 5 minutes to an hour, the first
+	// requests are written so that they outlive it; any other time says that no pause
+	// is worth paying for, until one is seen. 0 means that nothing is known: then a
+	// first pause may cost a second writing of what was new. What is seen in the
+	// conversation soon outweighs it.
+	Pause time.Duration
+	// PauseEvery is after about how many requests a Pause comes: 1, which 0 stands for,
+	// where a user is asked after each, as in a chat; 6 where an answer takes about 5
+	// rounds of tool calls.
+	PauseEvery int
+	// Off places no breakpoints. Marks that blocks carry already are kept.
+	Off bool
+	// KeepWarm is how long tool calls, or the Approver, may hold up the conversation
+	// while the cache is kept alive with requests for no tokens, each of which costs
+	// a read of the whole prompt; 0 means never.
+	KeepWarm time.Duration
+}
+
+// survivable reports whether a pause is expected that an entry of an hour
+// survives, and one of 5 minutes doesn't.
+func (c *Cache) survivable() bool {
+	return c.Pause >= shortLife-lifeMargin && c.Pause < longLife-lifeMargin
+}
