@@ -102,6 +102,7 @@ type Agent struct {
 	opts    Options
 	request transport.Request // without messages
 	tools   map[toolKey]*tool
+	reads   bool // there is a tool whose calls may start early
 
 	config    []byte // the request as runs record it
 	telemetry telemetry
@@ -215,6 +216,7 @@ func (a *Agent) register(t tools.Tool) error {
 		return fmt.Errorf("tool %q: there is another tool of that name; tool names must be unique", cmp.Or(reg.name, key.toolset))
 	}
 	a.tools[key] = reg
+	a.reads = a.reads || reg.startsEarly()
 	return nil
 }
 

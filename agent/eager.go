@@ -20,16 +20,22 @@ type eager struct {
 // its job, or nil if the call has to wait: because its tool does more than
 // read, or somebody has to be asked, or enough is running.
 func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
+	if !r.agent.reads || b.Type() != transport.TypeToolUse {
+		return nil
+	}
 	c, ok := b.ToolCall()
 	if !ok || c.Toolset != "" || e.jobs[c.ID] != nil {
+		return nil
+	}
+	if t := r.agent.find(c); t == nil || !t.startsEarly() {
 		return nil
 	}
 	if l := r.agent.opts.Limits.Parallel; l > 0 && e.running() >= l {
 		return nil
 	}
-	j := &job{call: memory.OpenCall{ToolCall: c}, log: r.log}
+	j := &job{call: memory.OpenCall{ToolCall: c}, run: r}
 	t, refused, ask := r.judge(ctx, j)
-	if refused != "" || ask != nil || !t.traits.ReadOnly || t.traits.Group != "" {
+	if refused != "" || ask != nil {
 		return nil
 	}
 	if e.jobs == nil {
@@ -42,10 +48,18 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	j.tool, j.early = t, make(chan struct{})
 	e.jobs[c.ID] = j
 	go func() {
-		defer close(j.early)
-		r.perform(ctx, j)
+		end := func() { close(j.early) }
+		if j.perform(ctx, end) {
+			end()
+		}
 	}()
 	return j
+}
+
+// startsEarly reports whether calls of the tool may start before the response
+// is complete.
+func (t *tool) startsEarly() bool {
+	return t.callable != nil && t.traits.ReadOnly && t.traits.Group == ""
 }
 
 // running counts the jobs that have no result yet.

@@ -13,8 +13,10 @@ import (
 // A job is a tool call on its way through one runTools.
 type job struct {
 	call memory.OpenCall
-	log  *memory.Log
+	run  *Run
 	tool *tool // nil if the call is answered without being run
+	next *job  // in its lane
+	attempt
 
 	result  tools.Result
 	block   transport.Block // the result as the model gets it
@@ -22,7 +24,6 @@ type job struct {
 	spilled []byte          // what the log keeps of a result too big to be sent
 	took    time.Duration
 	early   chan struct{} // closed once a job that was started early has its result; else nil
-	last    bool          // the last of its lane
 	settled bool          // in the log
 
 	ruling       ruling // that let it run, or refused it
@@ -49,11 +50,13 @@ func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(E
 // admit decides what becomes of each call, and what the log says of it before
 // anything is run.
 func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []memory.Record) {
-	var jobs []*job
+	jobs := make([]*job, 0, len(calls))
+	fresh := make([]job, len(calls))
 	var asks []memory.Ask
-	var started []string
-	for _, c := range calls {
-		j := &job{call: c, log: r.log}
+	started := make([]string, 0, len(calls))
+	for i := range calls {
+		j := &fresh[i]
+		j.call, j.run = calls[i], r
 		t, refused, ask := r.judge(ctx, j)
 		switch {
 		case refused != "":
@@ -64,10 +67,10 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 			continue
 		default:
 			j.tool = t
-			if e := r.eager.take(c.ID); e != nil {
+			if e := r.eager.take(j.call.ID); e != nil {
 				j = e
 			}
-			started = append(started, c.ID)
+			started = append(started, j.call.ID)
 		}
 		jobs = append(jobs, j)
 	}
@@ -154,16 +157,16 @@ func (j *job) answer(res tools.Result) {
 }
 
 // An execution runs the jobs of one runTools. Its methods are called from the
-// run's goroutine; the tools run in goroutines of their own, and report over
-// channels that never block them.
+// run's goroutine, but for runLane: the tools run in goroutines of their own, and
+// report over channels that never block them.
 type execution struct {
 	run    *Run
 	jobs   []*job
 	emit   func(Event) bool
 	cancel context.CancelFunc // tells the tools to stop
 
-	lanes   [][]*job // lanes that have not begun
-	running int      // lanes that have
+	lanes   []*job // the first of each lane that has not begun
+	running int    // lanes that have
 	done    chan *job
 	told    int // jobs whose end has been reported
 	stopped bool
@@ -198,7 +201,8 @@ func (x *execution) do(ctx context.Context) error {
 // the other, and each other job into a lane of its own. The members of a toolset
 // are a group. What is answered without being run is settled at once.
 func (x *execution) makeLanes() {
-	groups := map[string]int{}
+	x.lanes = make([]*job, 0, len(x.jobs))
+	var ends map[string]*job // of the lanes of groups
 	var answered []*job
 	for _, j := range x.jobs {
 		if j.tool == nil {
@@ -209,16 +213,23 @@ func (x *execution) makeLanes() {
 		if j.call.Toolset != "" {
 			g = "toolset " + j.call.Toolset
 		}
-		if g != "" {
-			if i, ok := groups[g]; ok {
-				x.lanes[i] = append(x.lanes[i], j)
-				continue
-			}
-			groups[g] = len(x.lanes)
+		if g == "" {
+			x.lanes = append(x.lanes, j)
+			continue
 		}
-		x.lanes = append(x.lanes, []*job{j})
+		if end := ends[g]; end != nil {
+			end.next = j
+		} else {
+			x.lanes = append(x.lanes, j)
+		}
+		if ends == nil {
+			ends = make(map[string]*job)
+		}
+		ends[g] = j
 	}
-	x.settle(context.Background(), answered)
+	if len(answered) > 0 {
+		x.settle(context.Background(), answered)
+	}
 }
 
 // launch begins lanes, in the order of the calls, while the limit allows.
@@ -228,28 +239,33 @@ func (x *execution) launch(ctx context.Context) {
 		lane := x.lanes[0]
 		x.lanes = x.lanes[1:]
 		x.running++
-		for _, j := range lane {
+		for j := lane; j != nil; j = j.next {
 			if j.early == nil {
 				x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
 			}
 		}
-		lane[len(lane)-1].last = true
-		go func() {
-			failed := false
-			for _, j := range lane {
-				switch {
-				case j.early != nil:
-					<-j.early
-				case failed && j.call.Toolset != "":
-					// A batch of a toolset stops at its first failure (late 2026 §7.4).
-					j.answer(tools.ErrorText("This call was not run: the one before it failed."))
-				default:
-					x.run.perform(ctx, j)
-				}
-				failed = failed || j.result.IsError
-				x.done <- j
+		go x.runLane(ctx, lane, false)
+	}
+}
+
+// runLane runs a job and those behind it in its lane. failed says that the one
+// before it failed.
+func (x *execution) runLane(ctx context.Context, j *job, failed bool) {
+	for ; j != nil; j = j.next {
+		switch {
+		case j.early != nil:
+			<-j.early
+		case failed && j.call.Toolset != "":
+			// A batch of a toolset stops at its first failure (late 2026 §7.4).
+			j.answer(tools.ErrorText("This call was not run: the one before it failed."))
+		default:
+			lane := func() { x.done <- j; x.runLane(ctx, j.next, j.result.IsError) }
+			if !j.perform(ctx, lane) {
+				return
 			}
-		}()
+		}
+		failed = j.result.IsError
+		x.done <- j
 	}
 }
 
@@ -279,7 +295,7 @@ func (x *execution) settle(ctx context.Context, done []*job) {
 		records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
 		j.settled = true
 		x.run.observed.toolSettled(j)
-		if j.last {
+		if j.tool != nil && j.next == nil {
 			x.running--
 		}
 		if j.fatal != nil && x.err == nil {

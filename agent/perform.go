@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -26,58 +29,77 @@ type outcome struct {
 	err    error
 }
 
-// perform runs one tool call and settles the job, whatever the tool does:
-// return, fail, panic, hang, or give back too much.
-func (r *Run) perform(ctx context.Context, j *job) {
-	a := r.agent
-	began := time.Now()
-	ctx, span := r.startTool(ctx, j)
-	o := a.call(ctx, j, r.news)
-	j.took = time.Since(began)
+// An attempt is a job's tool being run. It has an end by whichever comes first:
+// the tool returns, in the goroutine that runs it; or the tool was told to stop
+// and has not returned for as long as it is given, which a timer finds out.
+type attempt struct {
+	ctx      context.Context // the run's, with the call's span
+	limited  context.Context // the tool's: it ends at the time limit too
+	span     trace.Span
+	began    time.Time
+	limit    time.Duration
+	settling atomic.Bool // set by the one that settles the job
+	goOn     func()      // what the timer calls then
+}
+
+// perform runs the job's tool and settles the job, whatever the tool does:
+// return, fail, panic, hang, or give back too much. A tool that hangs keeps the
+// goroutine: then the job is settled in another one, which calls goOn, and
+// perform, should it ever return, reports false, and the job is not the caller's
+// any more.
+func (j *job) perform(ctx context.Context, goOn func()) bool {
+	a := j.run.agent
+	j.began, j.goOn = time.Now(), goOn
+	ctx, j.span = j.run.startTool(ctx, j)
+	j.ctx, j.limited = ctx, ctx
+	if ctx.Err() != nil {
+		j.settle(outcome{err: errors.New("this call was not run: the run was cancelled")})
+		return true
+	}
+	if j.limit = j.tool.traits.Timeout; j.limit == 0 {
+		j.limit = a.opts.Limits.ToolTime
+	}
+	if j.limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, j.limit)
+		defer cancel()
+	}
+	j.limited = ctx
+	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
+	o := a.protect(tools.WithCall(withLog(ctx, j.run.log), tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: j.report}), j)
+	unwatch()
+	if j.settling.Swap(true) {
+		return false
+	}
+	j.settle(j.explain(o))
+	return true
+}
+
+// leave settles the job in place of the tool, and leaves the tool to itself.
+func (j *job) leave() {
+	if !j.settling.Swap(true) {
+		j.settle(j.explain(outcome{err: errors.New("the tool did not return")}))
+		j.goOn()
+	}
+}
+
+// settle makes of what the tool returned what the model is sent.
+func (j *job) settle(o outcome) {
+	a := j.run.agent
+	j.took = time.Since(j.began)
 	if tools.IsFatal(o.err) {
 		j.fatal = o.err
 	}
 	o, j.spilled = a.spill(j, o)
 	j.answer(a.limit(o, j.tool.traits.MaxResultBytes))
-	r.endTool(ctx, span, j, o.err)
+	j.run.endTool(j.ctx, j.span, j, o.err)
 }
 
-// call waits for the tool, for as long as it may take.
-func (a *Agent) call(ctx context.Context, j *job, news chan<- progress) outcome {
-	if ctx.Err() != nil {
-		return outcome{err: errors.New("this call was not run: the run was cancelled")}
-	}
-	limit := j.tool.traits.Timeout
-	if limit == 0 {
-		limit = a.opts.Limits.ToolTime
-	}
-	tctx, cancel := ctx, context.CancelFunc(func() {})
-	if limit > 0 {
-		tctx, cancel = context.WithTimeout(ctx, limit)
-	}
-	defer cancel()
-	tctx = tools.WithCall(withLog(tctx, j.log), tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: func(m string) {
-		select {
-		case news <- progress{j, m}:
-		default: // the consumer is slow: a report is worth less than the tool's time
-		}
-	}})
-
-	returned := make(chan outcome, 1)
-	go func() { returned <- a.protect(tctx, j) }()
+// report passes on what the tool says of its progress.
+func (j *job) report(message string) {
 	select {
-	case o := <-returned:
-		return explain(ctx, tctx, o, limit)
-	case <-tctx.Done():
-	}
-	hung := time.NewTimer(grace)
-	defer hung.Stop()
-	select {
-	case o := <-returned:
-		return explain(ctx, tctx, o, limit)
-	case <-hung.C:
-		o := outcome{err: errors.New("the tool did not return")}
-		return explain(ctx, tctx, o, limit)
+	case j.run.news <- progress{j, message}:
+	default: // the consumer is slow: a report is worth less than the tool's time
 	}
 }
 
@@ -97,13 +119,13 @@ func (a *Agent) protect(ctx context.Context, j *job) (o outcome) {
 }
 
 // explain puts the reason in place of a tool's own words where it was stopped.
-func explain(run, call context.Context, o outcome, limit time.Duration) outcome {
+func (j *job) explain(o outcome) outcome {
 	switch {
 	case o.err == nil || tools.IsFatal(o.err):
-	case run.Err() != nil:
+	case j.ctx.Err() != nil:
 		o.err = fmt.Errorf("the run was cancelled while this call ran; it may or may not have taken effect (%w)", o.err)
-	case call.Err() != nil:
-		o.err = fmt.Errorf("no result after %v, the time limit of this tool; ask for less at once (%w)", limit, o.err)
+	case j.limited.Err() != nil:
+		o.err = fmt.Errorf("no result after %v, the time limit of this tool; ask for less at once (%w)", j.limit, o.err)
 	}
 	return o
 }
