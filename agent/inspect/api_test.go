@@ -338,3 +338,98 @@ func TestSummariesAndAsides(t *testing.T) {
 		t.Errorf("the summary: %v", list[5])
 	}
 }
+
+// What streams is sent as it comes, without a place of its own, to pages that
+// were open as to those that come later; then its record is.
+func TestStreamIsLive(t *testing.T) {
+	store := new(memory.RAM)
+	words := strings.Repeat("It rained again, é. ", 30)
+	slow := simulator.Do(simulator.Text(words), simulator.Call("lookup", query{"rain", 10}))
+	slow.Delay, slow.DeltaBytes = 10*time.Millisecond, 12
+	a := newAgent(t, simulator.Script(simulator.Do(simulator.Call("lookup", query{"rain", 1})), slow, simulator.Say("ok")), false, "")
+	live := new(inspect.Live)
+	server := serve(t, store, inspect.Options{Live: live, Poll: 5 * time.Millisecond})
+	log, err := memory.Create(store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindRun}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
+		t.Fatal(err)
+	}
+	const all = 9 // records: run, input, three responses, two times started and result
+	seen, late := make(chan []event, 1), make(chan []event, 1)
+	go func() { seen <- events(t, server.URL+api+"/s/stream", "", all) }()
+	for ev, err := range live.Events(a.Resume(t.Context(), log)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Type == agent.EventStream && ev.Step == 2 && late != nil && ev.Stream.Index == 0 && len(ev.Stream.Delta.Text()) > 0 {
+			go func(c chan []event) { c <- events(t, server.URL+api+"/s/stream", "5", all) }(late)
+			defer func(c chan []event) { checkLive(t, "a page that came later", <-c, words) }(late)
+			late = nil
+		}
+	}
+	if late != nil {
+		t.Fatal("nothing streamed")
+	}
+	checkLive(t, "a page that was open", <-seen, words)
+	if info, err := store.Info(t.Context(), "s"); err != nil || info.Records != all {
+		t.Errorf("%d records are stored (%v), want %d: nothing of what streamed", info.Records, err, all)
+	}
+}
+
+// checkLive checks what a page got of the second response, which is record 5.
+func checkLive(t *testing.T, who string, list []event, words string) {
+	t.Helper()
+	var text, input string
+	records, parts, came := 0, 0, false
+	for _, e := range list {
+		switch e.name {
+		case "records":
+			var batch []struct{ N int }
+			if err := json.Unmarshal([]byte(e.data), &batch); err != nil {
+				t.Fatal(err)
+			}
+			records = batch[len(batch)-1].N + 1
+			came = came || records > 5
+		case "live":
+			var v struct {
+				N              int
+				Writing, Fresh bool
+				Blocks         []struct {
+					I         int
+					Type, Add string
+				}
+			}
+			if err := json.Unmarshal([]byte(e.data), &v); err != nil {
+				t.Fatal(err)
+			}
+			if e.id != "" {
+				t.Errorf("%s: what streams has the id %s", who, e.id)
+			}
+			if v.Writing && v.N > records && records > 0 {
+				t.Errorf("%s: record %d streams, but only %d were sent", who, v.N, records)
+			}
+			if v.N != 5 || !v.Writing {
+				continue
+			}
+			if came {
+				t.Errorf("%s: record 5 still streams when it is there", who)
+			}
+			if v.Fresh {
+				text, input = "", ""
+			}
+			parts++
+			for _, b := range v.Blocks {
+				if b.I == 0 {
+					text += b.Add
+				} else {
+					input += b.Add
+				}
+			}
+		}
+	}
+	if !strings.HasPrefix(words, text) || len(text) < len(words)/2 || parts < 3 || !came {
+		t.Errorf("%s: %d parts with %q of %q, %q; the record came: %v", who, parts, text, words, input, came)
+	}
+}

@@ -39,7 +39,7 @@ func TestBrowserTranscript(t *testing.T) {
 	b.open(server.URL + "/debug/agents/")
 	b.until("the list of sessions, with what each cost", `[...document.querySelectorAll(".sessions .cost")].some((e) => /^\$0\.0/.test(e.textContent))`)
 	b.until("its state", `document.querySelector(".sessions .status.done")`)
-	b.click("[data-session=rain]")
+	b.click("[data-overview=rain]")
 	b.until("the session", `document.body.dataset.ready === "rain"`)
 	b.until("five steps", `document.querySelectorAll(".row.step").length === 5`)
 	for what, js := range map[string]string{
@@ -110,7 +110,7 @@ func TestBrowserApproval(t *testing.T) {
 	server := serve(t, store, inspect.Options{Resume: resume, Poll: 20 * time.Millisecond})
 	b.look(1280, 860, false)
 	b.open(server.URL + "/debug/agents/")
-	b.until("the page", `document.querySelector("#session-list .quiet") && document.querySelector("#overview .nothing")`)
+	b.until("the page", `document.querySelector("#overview .nothing")`)
 
 	run(t, a, store, "dear", transport.UserText("Look it up."))
 	b.open(server.URL + "/debug/agents/#dear")
@@ -201,7 +201,10 @@ func TestBrowserLive(t *testing.T) {
 			}
 		}
 	})
-	b.until("words of the response", `document.querySelector(".live .text").textContent.includes("it rained again")`)
+	b.until("words of the response", `document.querySelector(".live .block .text").textContent.includes("it rained again")`)
+	if !eval[bool](b, `document.querySelector(".live .block .text").textContent.startsWith("It rained in Bergen, and then") && document.querySelector(".live .thinking .text").textContent === "Was it rain?"`) {
+		t.Errorf("what streams begins with %q", eval[string](b, `document.querySelector(".live").textContent.slice(0, 200)`))
+	}
 	if n := eval[int](b, `document.querySelectorAll(".row.step:not(.live)").length`); n != 1 {
 		t.Errorf("%d steps are there besides the one that is written", n)
 	}

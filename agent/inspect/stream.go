@@ -121,8 +121,9 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 				if !ok {
 					continue
 				}
-				if !view.Writing {
-					// The record is in the store. It takes the place of what streamed.
+				if !view.Writing || view.Record > rd.n {
+					// The record is in the store, which takes the place of what streamed; or those
+					// before it are, which come first.
 					if _, err := h.advance(r.Context(), id, rd, from, out); err != nil {
 						break waiting
 					}

@@ -25,11 +25,12 @@ export const $ = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat('en');
 export const count = (n) => numbers.format(n);
 
-/** tokens is a number of tokens in brief: 940, 12.3k, 1.25M. */
+/** tokens is a number of tokens in brief: 940, 12.3k, 1.25M, 1.20B. */
 export function tokens(n) {
   if (n < 1000) return String(n);
   if (n < 1e6) return (n / 1e3).toFixed(n < 1e4 ? 2 : 1) + 'k';
-  return (n / 1e6).toFixed(2) + 'M';
+  if (n < 1e9) return (n / 1e6).toFixed(n < 1e8 ? 2 : 0) + 'M';
+  return (n / 1e9).toFixed(2) + 'B';
 }
 
 /** plural is "1 tool" or "3 tools". */

@@ -28,6 +28,7 @@ export class LiveRow {
   /** show adds what came. number is that of the step. */
   show(view, number) {
     if (view.fresh) this.clear();
+    this.n = view.n; // that its record will have
     if (!this.row) this.begin(number);
     for (const b of view.blocks || []) {
       const block = this.blocks[b.i] || (this.blocks[b.i] = this.block(b));

@@ -58,6 +58,7 @@ function openSession(id, at) {
   $('title').textContent = id;
   document.title = id + ' · Sessions';
   $('overview').hidden = true;
+  document.body.classList.remove('all');
   $('summary').hidden = false;
   $('tabs').hidden = false;
   show(page.view);
@@ -84,7 +85,7 @@ function closeSession() {
 function onRecords(entries) {
   const open = page.open, bottom = atBottom();
   const { fresh, changed } = open.transcript.add(entries);
-  const answer = live.row && fresh.find((r) => r.kind === 'step');
+  const answer = live.row && fresh.find((r) => r.kind === 'step' && r.n >= live.n);
   const unfolded = answer && live.take();
   transcriptList.add(fresh);
   if (answer) {
@@ -175,6 +176,7 @@ function showAll() {
   status('', '');
   for (const id of ['summary', 'tabs', 'transcript', 'timeline']) $(id).hidden = true;
   $('overview').hidden = false;
+  document.body.classList.add('all');
   overview.draw(page.sessions);
   drawSessions();
 }
@@ -323,7 +325,11 @@ document.addEventListener('keydown', (ev) => {
   const typing = ev.target.matches('input:not([type=range]), textarea, select');
   if (ev.key === 'Escape') { menu(false); if (typing) ev.target.blur(); return; }
   if (typing || ev.ctrlKey || ev.metaKey || ev.altKey || document.querySelector('dialog[open]')) return;
-  if (ev.key === '/') { ev.preventDefault(); menu(true); $('filter').focus(); return; }
+  if (ev.key === '/') {
+    ev.preventDefault();
+    if (page.open) { menu(true); $('filter').focus(); } else overview.filter.focus();
+    return;
+  }
   if (ev.key === '?') { $('keys').showModal(); return; }
   if (ev.key === 'h') { location.hash = ''; return; }
   if (!page.open) return;
@@ -343,6 +349,7 @@ document.addEventListener('keydown', (ev) => {
     }
     case 'Enter':
       if (ev.target.matches('button, a, summary, input')) return;
+      ev.preventDefault(); // else it would press the button that gets the focus
       if (t.selected) t.act.request(t.selected);
       break;
   }

@@ -11,20 +11,30 @@ export class Overview {
     this.box = box;
     this.briefs = new Map(); // session -> what was told last
     this.cells = new Map(); // session -> row
+    this.sessions = [];
+    this.list = el('div');
+    this.filter = el('input', { type: 'search', class: 'filter', placeholder: 'Filter sessions  /', 'aria-label': 'Filter sessions', autocomplete: 'off', oninput: () => this.draw(this.sessions) });
+    box.append(this.filter, this.list);
     // A session's log is read for what it cost, so only those in view are asked about.
     this.seen = new IntersectionObserver((changes) => {
       for (const c of changes) { c.target.inView = c.isIntersecting; if (c.isIntersecting) this.ask(c.target); }
     }, { root: box, rootMargin: '200px 0px' });
   }
 
-  draw(sessions) {
+  draw(all) {
+    this.sessions = all;
+    this.filter.hidden = !all.length;
+    const want = this.filter.value.toLowerCase();
+    const sessions = all.filter((s) => (s.id + ' ' + s.title).toLowerCase().includes(want));
     if (!sessions.length) {
       this.seen.disconnect();
       this.cells.clear();
-      this.box.replaceChildren(el('div', { class: 'nothing' }, el('h2', {}, 'No sessions yet'), el('p', {}, 'They appear here once a run has begun in this store.')));
+      this.list.replaceChildren(el('div', { class: 'nothing' }, all.length
+        ? el('p', {}, 'None match.')
+        : [el('h2', {}, 'No sessions yet'), el('p', {}, 'They appear here once a run has begun in this store.')]));
       return;
     }
-    const same = this.box.querySelector('tbody') && sessions.map((s) => s.id).join('\n') === [...this.cells.keys()].join('\n');
+    const same = this.list.querySelector('tbody') && sessions.map((s) => s.id).join('\n') === [...this.cells.keys()].join('\n');
     if (!same) this.build(sessions);
     for (const s of sessions) {
       const row = this.cells.get(s.id);
@@ -50,11 +60,11 @@ export class Overview {
       this.fill(row, this.briefs.get(s.id));
       return row.el;
     });
-    this.box.replaceChildren(el('table', { class: 'sessions' },
+    this.list.replaceChildren(el('table', { class: 'sessions' },
       el('thead', {}, el('tr', {}, ['Session', 'State', 'Model', 'Steps', 'Tokens', 'From cache', 'Cost', 'Changed'].map((t, i) => el('th', { scope: 'col', class: i > 2 ? 'number' : '' }, t)))),
       el('tbody', {}, rows)));
     for (const r of rows) this.seen.observe(r);
-    if (focused) this.box.querySelector(`[data-overview="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) this.list.querySelector(`[data-overview="${CSS.escape(focused)}"]`)?.focus();
   }
 
   async ask(tr) {

@@ -16,7 +16,7 @@ export async function showRequest(session, row) {
       el('h2', { id: 'request-title' }, 'Request of step ' + s.number),
       el('span', { class: 'spacer' }), copy,
       el('a', { class: 'button small', href: path, download: `request-${s.number}.json` }, 'Download'),
-      el('button', { class: 'small', onclick: () => dialog.close() }, 'Close')),
+      el('button', { class: 'small', autofocus: true, onclick: () => dialog.close() }, 'Close')),
     moneyBar(s), body);
   if (!dialog.open) dialog.showModal();
   let raw;

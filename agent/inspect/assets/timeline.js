@@ -40,7 +40,7 @@ export function items(list, now) {
 /** axis tells the times of the scale, which begins with the first bar. */
 export function axis(whole) {
   const marks = [0, 0.25, 0.5, 0.75, 1].map((at) => {
-    const mark = el('span', {}, at ? duration(whole * at) : '0');
+    const mark = el('span', {}, at ? (whole < 20 ? (whole * at).toFixed(1) + ' ms' : duration(whole * at)) : '0');
     mark.style.left = 100 * at + '%';
     return mark;
   });
