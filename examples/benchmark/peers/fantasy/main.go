@@ -47,7 +47,7 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 
 var mark = anthropic.NewProviderCacheControlOptions(&anthropic.ProviderCacheControlOptions{CacheControl: anthropic.CacheControl{Type: "ephemeral"}})
 
-// markMessages places cache breakpoints where crush, the library's largest user,
+// markMessages places cache breakpoints where crush, its makers' own agent,
 // has them: on the system prompt and the last two messages, beside the last tool.
 // Fantasy has no switch for it; this is its hook before each step.
 func markMessages(ctx context.Context, o fantasy.PrepareStepFunctionOptions) (context.Context, fantasy.PrepareStepResult, error) {
