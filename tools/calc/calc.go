@@ -154,10 +154,10 @@ func (e *evaluator) eval(node ast.Node) (value, error) {
 	return nil, fmt.Errorf("%s: this calculator has numbers, lists and dates only", brief(node.String()))
 }
 
+// list evaluates the elements. Lists inside of it count with all that they hold:
+// a list of ten of the list before, some times over, would be of any size.
 func (e *evaluator) list(nodes []ast.Node) (value, error) {
-	if len(nodes) > maxList {
-		return nil, fmt.Errorf("a list of %d; at most %d are taken", len(nodes), maxList)
-	}
+	size := 0
 	list := make([]value, len(nodes))
 	for i, n := range nodes {
 		v, err := e.eval(n)
@@ -165,8 +165,22 @@ func (e *evaluator) list(nodes []ast.Node) (value, error) {
 			return nil, err
 		}
 		list[i] = v
+		if size += extent(v); size > maxList {
+			return nil, fmt.Errorf("a list of more than %d elements, those of lists in it included", maxList)
+		}
 	}
 	return list, nil
+}
+
+// extent counts a value and all that it holds.
+func extent(v value) int {
+	n := 1
+	if list, ok := v.([]value); ok {
+		for _, e := range list {
+			n += extent(e)
+		}
+	}
+	return n
 }
 
 func (e *evaluator) truth(node ast.Node) (bool, error) {

@@ -137,7 +137,7 @@ func dateArithmetic(op string, d date, b value) (value, error) {
 	if math.Abs(seconds) > 1e12 {
 		return nil, fmt.Errorf("%g days are beyond the calendar", days)
 	}
-	return inCalendar(d.Add(time.Duration(seconds) * time.Second))
+	return inCalendar(time.Unix(d.Unix()+int64(seconds), int64(d.Nanosecond())).UTC()) // a Duration ends after 292 years
 }
 
 func inCalendar(t time.Time) (value, error) {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Limits of what is indexed, so that pointing at a whole disk does no harm. What
@@ -167,7 +168,7 @@ func (c *Corpus) fileLines(name string) ([]string, error) {
 }
 
 func (c *Corpus) read(name string) ([]byte, error) {
-	f, err := c.root.Open(name)
+	f, err := c.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not block
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no file %s in the corpus; paths are relative to its folder, as search and list show them", name)
@@ -175,6 +176,9 @@ func (c *Corpus) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("file %s: %w", name, err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes))
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", name, err)

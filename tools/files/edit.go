@@ -47,6 +47,9 @@ func nearly(text, old string) string {
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	wanted := textfile.Lines(old)
 	lines := textfile.Lines(text)
+	if len(wanted)*len(lines) > 10_000_000 {
+		return ""
+	}
 	for i := 0; i+len(wanted) <= len(lines); i++ {
 		if squeeze(lines[i]) == squeeze(wanted[0]) && squeeze(strings.Join(lines[i:i+len(wanted)], "\n")) == squeeze(old) {
 			return fmt.Sprintf(", but lines %d to %d differ from it in white space only", i+1, i+len(wanted))

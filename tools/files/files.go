@@ -88,7 +88,7 @@ func (f *folder) place(p string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%q: %w", p, err)
 	}
-	if !f.Hidden && hidden(name) {
+	if !f.Hidden && (hidden(name) || hidden(textfile.Resolve(f.root, name))) {
 		return "", fmt.Errorf("%q: hidden files are out of bounds", p)
 	}
 	return name, nil

@@ -185,6 +185,10 @@ func TestHostileFiles(t *testing.T) {
 		os.Symlink("loop", filepath.Join(dir, "loop")),
 		syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644),
 		os.Symlink("/dev/zero", filepath.Join(dir, "zero")),
+		os.Symlink(".env", filepath.Join(dir, "settings")),
+		os.Symlink("settings", filepath.Join(dir, "settings2")),
+		os.Symlink("internal/../.git", filepath.Join(dir, "depot")),
+		os.Symlink("../.env", filepath.Join(dir, "internal", "up")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +198,7 @@ func TestHostileFiles(t *testing.T) {
 	editor := files.TextEditor(root, files.Options{})
 	for _, p := range []string{
 		"link.txt", "way/secret.txt", "way/../link.txt", "slash/etc/passwd", "slash" + secret, "loop", "pipe", "zero", "../" + filepath.Base(outside) + "/secret.txt",
-		secret, "..", "a/../../x", "%2e%2e/x", `..\x`, ".git/config", ".env", "x/.git/y", "\x00", "way",
+		secret, "..", "a/../../x", "%2e%2e/x", `..\x`, ".git/config", ".env", "x/.git/y", "settings", "settings2", "depot/config", "internal/up", "\x00", "way",
 	} {
 		quoted, _ := json.Marshal(p)
 		absolute, _ := json.Marshal("/" + p)
@@ -209,7 +213,7 @@ func TestHostileFiles(t *testing.T) {
 			}
 		}
 	}
-	for _, input := range []string{`{"expression":"TOPSECRET|secret token"}`, `{"expression":"TOPSECRET","path":"way"}`, `{"expression":".","path":"pipe"}`, `{"expression":".","path":"zero"}`} {
+	for _, input := range []string{`{"expression":"token","path":"depot"}`, `{"expression":"token","path":"depot/config"}`, `{"expression":"TOPSECRET|secret token"}`, `{"expression":"TOPSECRET","path":"way"}`, `{"expression":".","path":"pipe"}`, `{"expression":".","path":"zero"}`} {
 		if got := do(t, pick(t, set, "search_files"), input); strings.Contains(got, "SECRET") || strings.Contains(got, "token") {
 			t.Errorf("search %s found %s", input, got)
 		}
@@ -285,6 +289,11 @@ func TestBounds(t *testing.T) {
 	}
 	if got := do(t, pick(t, set, "write_file"), fmt.Sprintf(`{"path":"x","text":%q}`, strings.Repeat("z", 4001))); !strings.Contains(got, "at most 4000") {
 		t.Errorf("big write: %s", got)
+	}
+	blank, _ := json.Marshal(strings.Repeat("\n", 300_000) + "x")
+	root, _ = open(t, map[string]string{"blank.txt": strings.Repeat("\n", 600_000)})
+	if got := do(t, pick(t, files.Tools(root, files.Options{}), "edit_file"), fmt.Sprintf(`{"path":"blank.txt","old":%s,"new":""}`, blank)); !strings.Contains(got, "no such passage") {
+		t.Errorf("a long passage of blank lines: %.200s", got) // and not after minutes
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stopped"))
