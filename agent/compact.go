@@ -85,7 +85,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	records := []memory.Record{{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()}}
 	if m, ok := summaryOf(resp); ok {
 		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: n})
-		records = append(records, stillInForce(req.Messages, n)...)
+		records = append(records, stillInForce(req.Messages, n, resp.StopReason == transport.StopCompaction)...)
 	} else {
 		r.uncompactable = true
 		r.note(ctx, "the conversation was not summarized", slog.String("stop_reason", string(resp.StopReason)))
@@ -184,10 +184,10 @@ func summaryOf(resp *transport.Response) (transport.Message, bool) {
 	return transport.Message{}, false
 }
 
-// stillInForce are the instructions among the first n messages. A summary loses
-// them, so they are given again (late 2026 §6.2). Changes of tools the summary
-// keeps.
-func stillInForce(messages []transport.Message, n int) []memory.Record {
+// stillInForce are the instructions and the changes of tools among the first n
+// messages. A summary loses them, so they are given again; but one by the service
+// keeps the changes (late 2026 §6.2).
+func stillInForce(messages []transport.Message, n int, keepsChanges bool) []memory.Record {
 	if messages[len(messages)-1].Role != transport.RoleUser {
 		return nil
 	}
@@ -197,7 +197,7 @@ func stillInForce(messages []transport.Message, n int) []memory.Record {
 			continue
 		}
 		text := m
-		text.Content = slices.DeleteFunc(slices.Clone(m.Content), func(b transport.Block) bool { return b.Type() != transport.TypeText })
+		text.Content = slices.DeleteFunc(slices.Clone(m.Content), func(b transport.Block) bool { return keepsChanges && b.Type() != transport.TypeText })
 		if len(text.Content) > 0 {
 			again = append(again, memory.Record{Kind: memory.KindInput, Message: text})
 		}

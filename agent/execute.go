@@ -91,7 +91,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	if c.Cut {
 		return nil, cutOff, nil
 	}
-	t = r.agent.find(c.ToolCall)
+	t = r.find(c.ToolCall)
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}

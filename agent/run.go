@@ -27,6 +27,8 @@ type Run struct {
 	mu     sync.Mutex
 	state  runState
 	steers []transport.Message
+	// defined are tools that a change brought in; the map is not written to.
+	defined map[toolKey]*tool
 
 	result   Result
 	err      error

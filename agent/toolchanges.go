@@ -1,0 +1,190 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A ToolChange turns tools on and off in the middle of a conversation, without
+// touching what the cache holds (late 2026 §4.3).
+type ToolChange struct {
+	// Add and Remove are names of tools that the agent has. Those to be turned on
+	// later have defer_loading.
+	Add, Remove []string
+	// Define are tools that the agent doesn't have: their definitions are told to the
+	// model where the change stands. Only [Run.ChangeTools] takes them. Toolsets and
+	// computer tools can't be told there.
+	Define []tools.Tool
+}
+
+// ChangeTools makes the message that turns tools on and off, for [Run.Steer] or
+// [Agent.Continue]. From there on a call of a tool that is off is answered
+// with an error. It fails for a name that the agent has no tool of, and where
+// the model or the endpoint can't do it: then every change of the tools is a cache
+// miss, and takes another agent.
+func (a *Agent) ChangeTools(c ToolChange) (transport.Message, error) {
+	if len(c.Define) > 0 {
+		return transport.Message{}, errors.New("change tools: a tool that the agent doesn't have can be brought in by a run only; use Run.ChangeTools")
+	}
+	m, err := a.toolChange(c, a.tools)
+	if err == nil && len(m.Content) == 0 {
+		err = errors.New("change tools: nothing to add or to remove")
+	}
+	return m, err
+}
+
+// ChangeTools turns tools on and off while the run goes on, or before it begins.
+// The message lands at the next place where one may stand, as by [Run.Steer];
+// calls of tools that it defines are answered from now on, by this run. A run that
+// resumes the conversation has to be told of them again: a definition that the log
+// has already is not sent twice. It fails as [Agent.ChangeTools] does, for a
+// definition that can't stand there, and once the run has ended.
+func (r *Run) ChangeTools(c ToolChange) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == runEnded {
+		return errors.New("change tools: the run has ended; continue its log with a new run")
+	}
+	defined := make(map[toolKey]*tool, len(r.defined)+len(c.Define))
+	maps.Copy(defined, r.defined)
+	var definitions []transport.Block
+	for i, t := range c.Define {
+		reg, def, err := r.agent.define(t)
+		if err != nil {
+			return fmt.Errorf("change tools: Define[%d]: %w", i, err)
+		}
+		defined[toolKey{name: reg.name}] = reg
+		if !definedBy(r.log, def) {
+			definitions = append(definitions, transport.DefineTool(def))
+		}
+	}
+	known := maps.Clone(r.agent.tools)
+	maps.Copy(known, defined)
+	m, err := r.agent.toolChange(c, known)
+	if err != nil {
+		return err
+	}
+	m.Content = append(definitions, m.Content...)
+	if len(m.Content) == 0 && len(c.Define) == 0 {
+		return errors.New("change tools: nothing to add, to remove or to define")
+	}
+	r.defined = defined
+	if len(m.Content) > 0 {
+		r.steers = append(r.steers, m)
+	}
+	return nil
+}
+
+// find is the tool that a call is for, or nil.
+func (r *Run) find(c transport.ToolCall) *tool {
+	if t := r.agent.find(c); t != nil || c.Toolset != "" {
+		return t
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.defined[toolKey{name: c.Name}]
+}
+
+// define checks a tool that is to be told in a message.
+func (a *Agent) define(t tools.Tool) (*tool, transport.ToolDefinition, error) {
+	var def transport.ToolDefinition
+	if t == nil {
+		return nil, def, errors.New("the tool is nil")
+	}
+	def, err := t.Definition()
+	if err != nil {
+		return nil, def, err
+	}
+	name := def.Name()
+	switch {
+	case name == "" || strings.HasPrefix(def.Type(), "computer_"):
+		return nil, def, fmt.Errorf("a tool of type %q can't be brought in later; give it in Options.Tools", def.Type())
+	case a.tools[toolKey{name: name}] != nil:
+		return nil, def, fmt.Errorf("tool %q: the agent has a tool of that name; name the new one differently", name)
+	case def.Marked() && def.Deferred():
+		return nil, def, fmt.Errorf("tool %q: it has both defer_loading and cache_control; leave one out", name)
+	case !slices.ContainsFunc(a.request.Tools, func(t transport.ToolDefinition) bool { return !t.Deferred() }):
+		return nil, def, fmt.Errorf("tool %q: the agent has no tool without defer_loading, so that the first one brought in later would cost a cache miss of everything; give one in Options.Tools", name)
+	}
+	reg := &tool{name: name}
+	if c, ok := t.(tools.Callable); ok {
+		reg.callable, reg.traits = c, c.Traits()
+	}
+	return reg, def, nil
+}
+
+// toolChange makes the message that turns known tools on and off. Definitions
+// are not in it.
+func (a *Agent) toolChange(c ToolChange, known map[toolKey]*tool) (transport.Message, error) {
+	m := transport.Message{Role: transport.RoleSystem}
+	if !a.takesSystemMessages() {
+		return m, fmt.Errorf("change tools: model %q at this endpoint doesn't take tool changes inside a conversation; make another agent with other tools", a.request.Model)
+	}
+	for _, name := range c.Add {
+		if known[toolKey{name: name}] == nil {
+			return m, fmt.Errorf("change tools: there is no tool %q; register it with defer_loading", name)
+		}
+		m.Content = append(m.Content, transport.AddTool(name))
+	}
+	for _, name := range c.Remove {
+		if known[toolKey{name: name}] == nil {
+			return m, fmt.Errorf("change tools: there is no tool %q to remove", name)
+		}
+		m.Content = append(m.Content, transport.RemoveTool(name))
+	}
+	return m, nil
+}
+
+// turnedOff reports whether the newest change of a tool in the log removed it.
+// The model may still call it: the removal is a hint (late 2026 §4.3).
+func turnedOff(log *memory.Log, name string) bool {
+	typ, _ := newestChange(log, name)
+	return typ == transport.TypeToolRemoval
+}
+
+// definedBy reports whether the newest change of a tool in the log is its
+// definition, byte for byte.
+func definedBy(log *memory.Log, def transport.ToolDefinition) bool {
+	_, tool := newestChange(log, def.Name())
+	return bytes.Equal(rawjson.Get(tool, "definition"), def.Raw())
+}
+
+// newestChange is the newest change of a tool in the log: its type and what it
+// says of the tool. A summary by the service tells of those before it.
+func newestChange(log *memory.Log, name string) (typ string, tool []byte) {
+	for i, m := range slices.Backward(log.Messages()) {
+		if i > 0 && m.Role != transport.RoleSystem {
+			continue
+		}
+		for _, b := range slices.Backward(m.Content) {
+			switch {
+			case b.Type() == transport.TypeCompaction:
+				for change := range rawjson.Elements(rawjson.Get(b.Raw(), "tool_changes")) {
+					if t := rawjson.Get(change, "tool"); changes(t, name) {
+						typ, tool = rawjson.GetString(change, "type"), t
+					}
+				}
+				return typ, tool
+			case b.Type() == transport.TypeToolAddition, b.Type() == transport.TypeToolRemoval:
+				if t := rawjson.Get(b.Raw(), "tool"); changes(t, name) {
+					return b.Type(), t
+				}
+			}
+		}
+	}
+	return "", nil
+}
+
+// changes reports whether the tool of a change has that name.
+func changes(tool []byte, name string) bool {
+	return rawjson.GetString(tool, "name") == name || rawjson.GetString(rawjson.Get(tool, "definition"), "name") == name
+}
