@@ -168,7 +168,7 @@ func (p phase) measure(cells []*Cell) error {
 			switch {
 			case err != nil && len(c.Samples) > 0: // slower than before, at the end of the time
 			case err != nil:
-				c.Error, c.Partial = err.Error(), &s
+				c.Error = err.Error()
 			default:
 				c.Samples = append(c.Samples, s)
 			}

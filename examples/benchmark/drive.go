@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/whorl-go/whorl/examples/benchmark/harness"
@@ -20,6 +19,7 @@ import (
 
 // Stats is what the server tells of a run.
 type Stats struct {
+	Requests  int     `json:"requests"` // behind the first of each conversation
 	GapMedian float64 `json:"gap_median_us"`
 	Bill      float64 `json:"bill"`
 	Marks     int     `json:"marks"`
@@ -42,8 +42,8 @@ type limits struct {
 }
 
 // drive gives a task to a driver, with a server of its own. If it was stopped at
-// a limit, the error says so and the sample holds what was done up to there.
-func drive(bin, driver string, t Task, max limits) (s Sample, err error) {
+// a limit, the error says so, and how far it came.
+func drive(bin, driver string, t Task, most limits) (s Sample, err error) {
 	began := time.Now()
 	defer func() { s.Seconds = time.Since(began).Seconds() }()
 	cert := filepath.Join(bin, "cert.pem")
@@ -68,29 +68,26 @@ func drive(bin, driver string, t Task, max limits) (s Sample, err error) {
 	if err := cmd.Start(); err != nil {
 		return s, err
 	}
-	stopped := watch(cmd, max)
+	stopped := watch(cmd, most)
 	err = cmd.Wait()
 	why := stopped()
-	var res harness.Result
-	if json.Unmarshal(stdout.Bytes(), &res) == nil {
-		s.Result = res
-	}
+	stats, statsErr := getStats(base)
 	switch {
 	case why != "":
-		return s, fmt.Errorf("%s: %.0f%% of its steps, %s MB", why, 100*res.Done, number(int(res.PeakRSS)))
+		counted := max(0, stats.Requests-min(t.Turns, harness.WarmTurns))
+		return s, fmt.Errorf("%s, with %.0f%% of its steps made", why, 100*float64(counted)/float64(t.Runs*t.Turns))
 	case err != nil && stderr.Len() > 0:
 		return s, errors.New(strings.TrimPrefix(lastLine(stderr.String()), driver+": "))
 	case err != nil:
 		return s, err
 	}
-	s.Stats, err = getStats(base)
-	return s, err
+	s.Stats = stats
+	return s, errors.Join(json.Unmarshal(stdout.Bytes(), &s.Result), statsErr)
 }
 
-// watch looks after a driver that was started. At a limit it asks the driver to
-// print what it has and end, and if that doesn't help, kills it. The function
-// that it returns ends the watch and says which limit was reached, if any.
-func watch(cmd *exec.Cmd, max limits) (stopped func() string) {
+// watch looks after a driver that was started, and kills it at a limit. The
+// function that it returns ends the watch and says which limit was reached, if any.
+func watch(cmd *exec.Cmd, most limits) (stopped func() string) {
 	done, why := make(chan struct{}), make(chan string, 1)
 	go func() {
 		defer close(why)
@@ -101,20 +98,16 @@ func watch(cmd *exec.Cmd, max limits) (stopped func() string) {
 				return
 			case <-tick.C:
 			}
-			switch rss := resident(cmd.Process.Pid); {
-			case rss > max.memory*(1<<30):
-				why <- fmt.Sprintf("stopped at %.1f GB after %v", rss/(1<<30), time.Since(began).Round(time.Second))
-			case time.Since(began) > max.time:
-				why <- fmt.Sprintf("not done after %v", max.time.Round(time.Second))
-			default:
+			gb, after := resident(cmd.Process.Pid)/(1<<30), time.Since(began)
+			if gb <= most.memory && after <= most.time {
 				continue
 			}
-			cmd.Process.Signal(syscall.SIGTERM)
-			select {
-			case <-done:
-			case <-time.After(10 * time.Second):
-				cmd.Process.Kill()
+			verb := "not done"
+			if gb > most.memory {
+				verb = "stopped"
 			}
+			why <- fmt.Sprintf("%s after %v and at %.1f GB", verb, after.Round(time.Second), gb)
+			cmd.Process.Kill()
 			return
 		}
 	}()

@@ -31,8 +31,7 @@ type Cell struct {
 	Driver  string   `json:"driver"`
 	Task    Task     `json:"task"`
 	Samples []Sample `json:"samples,omitempty"`
-	Error   string   `json:"error,omitempty"`   // why there are no samples
-	Partial *Sample  `json:"partial,omitempty"` // what was done before a limit
+	Error   string   `json:"error,omitempty"` // why there are no samples
 }
 
 // A Sample is one run of a driver, a process of its own.
@@ -163,22 +162,22 @@ func (r *Results) write(file string) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// csv has a line for each run.
+// csv has a line for each run, or one that says why there is none.
 func (r *Results) csv() []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.Write([]string{"driver", "turns", "parallel", "result_bytes", "concurrency", "stream", "http2", "bill_reckoned", "cache", "memory_limit",
-		"round", "cpu_us_per_step", "wall_us_per_step", "alloc_kb_per_step", "mallocs_per_step", "peak_rss_mb", "step_median_us", "step_p99_us", "gap_median_us", "bill_over_least", "marks", "done", "error"})
+		"round", "cpu_us_per_step", "wall_us_per_step", "alloc_kb_per_step", "mallocs_per_step", "peak_rss_mb", "step_median_us", "step_p99_us", "gap_median_us", "bill_over_least", "marks", "error"})
 	for _, c := range r.Cells {
 		t := c.Task
 		samples := c.Samples
-		if c.Partial != nil {
-			samples = append(slices.Clone(samples), *c.Partial)
+		if c.Error != "" {
+			samples = []Sample{{}}
 		}
 		for _, s := range samples {
 			var line []string
 			for _, v := range []any{c.Driver, t.Turns, t.Parallel, t.ResultBytes, t.Concurrency, t.Stream, t.HTTP2, t.Bill, t.Cache, t.MemoryLimit,
-				s.Round, s.CPUPerTurn, s.WallPerTurn, s.AllocPerTurn, s.MallocsPerTurn, s.PeakRSS, s.StepMedian, s.StepP99, s.GapMedian, s.Bill, s.Marks, s.Done, c.Error} {
+				s.Round, s.CPUPerTurn, s.WallPerTurn, s.AllocPerTurn, s.MallocsPerTurn, s.PeakRSS, s.StepMedian, s.StepP99, s.GapMedian, s.Bill, s.Marks, c.Error} {
 				if f, ok := v.(float64); ok {
 					v = fmt.Sprintf("%.5g", f)
 				}

@@ -9,12 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -132,8 +130,7 @@ func (l *Lookup) reset() {
 type Driver func(Config, *Lookup) (func(context.Context) error, error)
 
 // Main runs a driver by the program's flags and prints the result as a line of
-// JSON. When it is told to stop (SIGTERM), it prints what it has so far, with the
-// share of the conversations that was held, and ends with status 3.
+// JSON.
 func Main(name string, driver Driver) {
 	var c Config
 	flag.StringVar(&c.Base, "base", "", "base URL of the server")
@@ -150,17 +147,11 @@ func Main(name string, driver Driver) {
 	flag.StringVar(&c.Allocs, "memprofile", "", "write an allocation profile to this `file`")
 	flag.StringVar(&c.Live, "liveprofile", "", "halfway, write a profile of what is live to this `file`, and what memory is used for to standard error")
 	flag.Parse()
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGTERM)
 	r := &run{name: name, Config: c, lookup: newLookup(c.ResultBytes)}
-	go func() {
-		<-told
-		json.NewEncoder(os.Stdout).Encode(r.result())
-		os.Exit(3)
-	}()
-	if err := r.measure(driver); err != nil {
+	res, err := r.measure(driver)
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)
 	}
-	json.NewEncoder(os.Stdout).Encode(r.result())
+	json.NewEncoder(os.Stdout).Encode(res)
 }

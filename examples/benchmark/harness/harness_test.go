@@ -47,14 +47,11 @@ func TestMeasure(t *testing.T) {
 		"fewer than at once": {Turns: 5, Parallel: 1, Runs: 2, Concurrency: 5},
 	} {
 		r := &run{Config: c, name: "pretend", lookup: newLookup(10)}
-		if before := r.result(); before.Done != 0 || before.CPUPerTurn != 0 {
-			t.Errorf("%s: before it was run: %+v", name, before)
-		}
-		if err := r.measure(pretend); err != nil {
+		res, err := r.measure(pretend)
+		if err != nil {
 			t.Fatal(name, err)
 		}
-		res := r.result()
-		if res.Runs < c.Runs || c.For == 0 && res.Runs != c.Runs || res.Done != 1 || res.StepP99 < res.StepMedian {
+		if res.Runs < c.Runs || c.For == 0 && res.Runs != c.Runs || res.StepP99 < res.StepMedian {
 			t.Errorf("%s: %+v", name, res)
 		}
 	}
@@ -62,23 +59,10 @@ func TestMeasure(t *testing.T) {
 
 func TestConversationsThatEndEarlyAreAnError(t *testing.T) {
 	r := &run{Config: Config{Turns: 5, Parallel: 1, Runs: 1, Concurrency: 1}, lookup: newLookup(10)}
-	err := r.measure(func(Config, *Lookup) (func(context.Context) error, error) {
+	_, err := r.measure(func(Config, *Lookup) (func(context.Context) error, error) {
 		return func(context.Context) error { return nil }, nil
 	})
 	if err == nil {
 		t.Error("no error, though the tool wasn't called")
-	}
-}
-
-// What a run has done up to now, when it is stopped.
-func TestResultOfAnUnfinishedRun(t *testing.T) {
-	r := &run{Config: Config{Turns: 10, Parallel: 2, Runs: 4, Concurrency: 1}, lookup: newLookup(10)}
-	r.meter.Store(takeMeter())
-	r.begun.Store(1)
-	for range 16 {
-		r.lookup.Call(Input{Query: "conversation 1 step 0 call 1"})
-	}
-	if res := r.result(); res.Done != 0.2 {
-		t.Errorf("%+v", res)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // A Result is what a driver prints. Per turn means per model call.
 type Result struct {
 	Name           string  `json:"name"`
-	Runs           int     `json:"runs"` // conversations that were begun
+	Runs           int     `json:"runs"` // counted conversations
 	Turns          int     `json:"turns"`
 	CPUPerTurn     float64 `json:"cpu_us_per_turn"` // user and system, of this process
 	WallPerTurn    float64 `json:"wall_us_per_turn"`
@@ -26,8 +26,6 @@ type Result struct {
 	// The time from step to step of a conversation, in microseconds.
 	StepMedian float64 `json:"step_median_us"`
 	StepP99    float64 `json:"step_p99_us"`
-	// Done is the share of the work that was done: 1 unless the driver was stopped.
-	Done float64 `json:"done"`
 }
 
 // A meter holds the state of the counters at some time.
@@ -45,37 +43,23 @@ func takeMeter() *meter {
 	return m
 }
 
-// result is what has been measured, up to now if the run hasn't ended.
-func (r *run) result() *Result {
+// result is what was spent between two readings of the meter.
+func (r *run) result(from, to *meter) *Result {
 	res := &Result{Name: r.name, Runs: int(r.begun.Load()), Turns: r.Turns, PeakRSS: peakRSS()}
-	from, to := r.meter.Load(), r.ended.Load()
-	if from == nil {
-		return res
-	}
-	calls, turns := r.lookup.calls.Load(), float64(res.Runs*(r.Turns+1))
-	res.Done = 1
-	if to == nil {
-		to = takeMeter()
-		res.Done = float64(calls) / float64(max(r.Runs, res.Runs)*r.Turns*r.Parallel)
-		turns = float64(calls) / float64(r.Parallel)
-	}
-	turns = max(1, turns)
+	turns := float64(max(1, res.Runs*(r.Turns+1)))
 	res.CPUPerTurn = micros(to.cpu-from.cpu) / turns
 	res.WallPerTurn = micros(to.wall.Sub(from.wall)) / turns
 	res.AllocPerTurn = float64(to.mem.TotalAlloc-from.mem.TotalAlloc) / 1024 / turns
 	res.MallocsPerTurn = float64(to.mem.Mallocs-from.mem.Mallocs) / turns
-	res.StepMedian, res.StepP99 = r.lookup.stepTimes()
-	for _, f := range []*float64{&res.CPUPerTurn, &res.WallPerTurn, &res.AllocPerTurn, &res.MallocsPerTurn, &res.PeakRSS, &res.StepMedian, &res.StepP99, &res.Done} {
+	res.StepMedian, res.StepP99 = stepTimes(r.lookup.steps)
+	for _, f := range []*float64{&res.CPUPerTurn, &res.WallPerTurn, &res.AllocPerTurn, &res.MallocsPerTurn, &res.PeakRSS, &res.StepMedian, &res.StepP99} {
 		*f = math.Round(*f*100) / 100
 	}
 	return res
 }
 
 // stepTimes are the median and the 99th percentile of the times between steps.
-func (l *Lookup) stepTimes() (median, p99 float64) {
-	l.mu.Lock()
-	steps := slices.Clone(l.steps)
-	l.mu.Unlock()
+func stepTimes(steps []time.Duration) (median, p99 float64) {
 	if len(steps) == 0 {
 		return 0, 0
 	}

@@ -15,42 +15,40 @@ type run struct {
 	Config
 	name   string
 	lookup *Lookup
-	meter  atomic.Pointer[meter] // nil before counting begins
-	ended  atomic.Pointer[meter] // nil before it ends
-	begun  atomic.Int64          // counted conversations
+	begun  atomic.Int64 // counted conversations
 }
 
-func (r *run) measure(driver Driver) error {
+func (r *run) measure(driver Driver) (*Result, error) {
 	converse, err := driver(r.Config, r.lookup)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx := context.Background()
 	if err := converse(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if want, got := int64(r.TurnsOf(0)*r.Parallel), r.lookup.calls.Load(); got != want {
-		return fmt.Errorf("the tool was called %d times, not %d", got, want)
+		return nil, fmt.Errorf("the tool was called %d times, not %d", got, want)
 	}
 	r.lookup.reset()
 	runtime.GC()
-	r.meter.Store(takeMeter())
 	stop, err := profile(r.Config)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if r.Live != "" {
 		r.lookup.halfway, r.lookup.atHalf = int64(r.Runs*r.Turns*r.Parallel/2), func() { live(r.Live) }
 	}
+	from := takeMeter()
 	err = r.converseAll(ctx, converse)
-	r.ended.Store(takeMeter())
+	to := takeMeter()
 	if err := errors.Join(err, stop()); err != nil {
-		return err
+		return nil, err
 	}
 	if want, got := r.begun.Load()*int64(r.Turns*r.Parallel), r.lookup.calls.Load(); got != want {
-		return fmt.Errorf("the tool was called %d times, not %d", got, want)
+		return nil, fmt.Errorf("the tool was called %d times, not %d", got, want)
 	}
-	return nil
+	return r.result(from, to), nil
 }
 
 // converseAll holds the counted conversations and returns the first error.
