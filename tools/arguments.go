@@ -57,6 +57,7 @@ type inputSchema struct {
 	raw      json.RawMessage
 	document any                               // raw, decoded
 	compiled func() (*validator.Schema, error) // at the first call of it
+	usual    fitter                            // spares most calls the rest
 }
 
 const schemaURL = "https://tool.invalid/schema"
@@ -89,6 +90,7 @@ func compileSchema(raw json.RawMessage) (*inputSchema, error) {
 	}
 	s := &inputSchema{raw: raw, document: doc, compiled: sync.OnceValues(func() (*validator.Schema, error) { return compile(doc) })}
 	if isPlain(doc) {
+		s.usual = newFitter(doc)
 		return s, nil // it can wait until the tool is called, which most tools are not
 	}
 	_, err = s.compiled()
@@ -124,6 +126,9 @@ func (s *inputSchema) validate(value any) error {
 
 // check validates input, and returns the problems.
 func (s *inputSchema) check(input json.RawMessage) []Problem {
+	if rawjson.Valid(input) && s.usual.fits(rawjson.Trim(input)) {
+		return nil
+	}
 	value, err := decodeExact(input)
 	if err != nil {
 		return []Problem{{Message: "not valid JSON: " + err.Error()}}

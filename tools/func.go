@@ -118,8 +118,9 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 			t.err = fmt.Errorf("argument %w", t.err)
 		}
 	}
+	open := holdsInterface(in, nil)
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
-		arguments, err := decode[In](input)
+		arguments, err := decode[In](input, open)
 		if err != nil {
 			return Result{}, decodeError(name, err)
 		}
@@ -134,10 +135,15 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 }
 
 // decode decodes checked arguments. Numbers that JSON Schema takes for integers
-// and encoding/json doesn't, such as 1.0, get a second chance.
-func decode[In any](input json.RawMessage) (In, error) {
+// and encoding/json doesn't, such as 1.0, get a second chance. open says that In
+// may hold values of any type.
+func decode[In any](input json.RawMessage, open bool) (In, error) {
 	try := func(input []byte) (In, error) {
 		var in In
+		if !open {
+			err := json.Unmarshal(input, &in)
+			return in, err
+		}
 		dec := json.NewDecoder(bytes.NewReader(input))
 		dec.UseNumber()
 		err := dec.Decode(&in)
@@ -151,6 +157,28 @@ func decode[In any](input json.RawMessage) (In, error) {
 		return again, nil
 	}
 	return in, err
+}
+
+// holdsInterface reports whether a value of type t may hold one of an interface
+// type. seen are the types that are being looked at.
+func holdsInterface(t reflect.Type, seen []reflect.Type) bool {
+	if slices.Contains(seen, t) {
+		return false
+	}
+	seen = append(seen, t)
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holdsInterface(t.Elem(), seen)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsInterface(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Raw makes a tool of a JSON Schema and a function that takes the arguments as

@@ -71,7 +71,7 @@ func (o *Output[T]) Parse(text string) (T, error) {
 	if o.wrapped {
 		raw = rawjson.Get(raw, "value")
 	}
-	v, err := decode[T](raw)
+	v, err := decode[T](raw, true)
 	if err != nil {
 		return zero, &AnswerError{Text: text, Problems: []Problem{{Message: err.Error()}}}
 	}
