@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
@@ -23,7 +24,7 @@ func TestOddAnswers(t *testing.T) {
 	const whole = `{"id":"msg_1","type":"message","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn"}`
 	for _, tt := range []struct {
 		name, contentType, encoding, body string
-		sent                              int    // how often the request is sent, with one retry allowed
+		sent                              int32  // how often the request is sent, with one retry allowed
 		want                              string // of the error; empty for the answer "hello"
 	}{
 		{"a stream", "text/event-stream", "", streamOf("hello"), 1, ""},
@@ -47,9 +48,9 @@ func TestOddAnswers(t *testing.T) {
 		{"an encoding of somebody's own", "text/event-stream", "br", streamOf("hello"), 1, `Content-Encoding "br"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			sent := 0
+			var sent atomic.Int32
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				sent++
+				sent.Add(1)
 				w.Header()["Content-Type"] = nil
 				if tt.contentType != "" {
 					w.Header().Set("Content-Type", tt.contentType)
@@ -80,8 +81,8 @@ func TestOddAnswers(t *testing.T) {
 			}
 			defer c.CloseIdleConnections()
 			resp, err := transport.Create(t.Context(), c, newRequest())
-			if sent != tt.sent {
-				t.Errorf("sent %d times", sent)
+			if n := sent.Load(); n != tt.sent {
+				t.Errorf("sent %d times", n)
 			}
 			switch {
 			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
@@ -199,12 +200,12 @@ func TestRedirectTellsWhereTo(t *testing.T) {
 // Answers that are not streamed are read again where they break, unless the
 // request would do its work twice.
 func TestBrokenAnswersOfOtherEndpoints(t *testing.T) {
-	sent := 0
+	var sent atomic.Int32
 	half := func(whole string) *Client {
-		sent = 0
+		sent.Store(0)
 		return serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			if sent++; sent > 1 {
+			if sent.Add(1) > 1 {
 				io.WriteString(w, whole)
 				return
 			}
@@ -212,12 +213,12 @@ func TestBrokenAnswersOfOtherEndpoints(t *testing.T) {
 			io.WriteString(w, whole[:len(whole)/2])
 		})
 	}
-	if n, err := half(`{"input_tokens":5}`).CountTokens(t.Context(), newRequest()); n != 5 || err != nil || sent != 2 {
-		t.Errorf("got %d, %v, sent %d times", n, err, sent)
+	if n, err := half(`{"input_tokens":5}`).CountTokens(t.Context(), newRequest()); n != 5 || err != nil || sent.Load() != 2 {
+		t.Errorf("got %d, %v, sent %d times", n, err, sent.Load())
 	}
 	_, err := half(`{"id":"msgbatch_1"}`).CreateBatch(t.Context(), []BatchItem{{"a", newRequest()}})
-	if err == nil || !strings.Contains(err.Error(), "may have been created") || sent != 1 {
-		t.Errorf("got %v, sent %d times", err, sent)
+	if err == nil || !strings.Contains(err.Error(), "may have been created") || sent.Load() != 1 {
+		t.Errorf("got %v, sent %d times", err, sent.Load())
 	}
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"type":"error","error":{"type":"not_found_error","message":"no such endpoint"}}`)
@@ -230,13 +231,13 @@ func TestBrokenAnswersOfOtherEndpoints(t *testing.T) {
 func TestBatchIsCreatedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		status int // of the first answer; 0 for a connection that breaks
-		sent   int
+		sent   int32
 	}{{0, 1}, {500, 1}, {502, 1}, {504, 1}, {429, 2}, {503, 2}, {529, 2}} {
-		sent := 0
+		var sent atomic.Int32
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			switch sent++; {
-			case sent > 1:
+			switch {
+			case sent.Add(1) > 1:
 				io.WriteString(w, `{"id":"msgbatch_1"}`)
 			case tt.status == 0:
 				drop(t, w)
@@ -245,8 +246,8 @@ func TestBatchIsCreatedOnce(t *testing.T) {
 				w.WriteHeader(tt.status)
 			}
 		})
-		if b, err := c.CreateBatch(t.Context(), []BatchItem{{"a", newRequest()}}); sent != tt.sent || (err == nil) != (b.ID != "") || (err == nil) != (sent == 2) {
-			t.Errorf("%d: sent %d times, got %v", tt.status, sent, err)
+		if b, err := c.CreateBatch(t.Context(), []BatchItem{{"a", newRequest()}}); sent.Load() != tt.sent || (err == nil) != (b.ID != "") || (err == nil) != (tt.sent == 2) {
+			t.Errorf("%d: sent %d times, got %v", tt.status, sent.Load(), err)
 		}
 	}
 }
@@ -254,12 +255,12 @@ func TestBatchIsCreatedOnce(t *testing.T) {
 // A connection that breaks between the results of a batch loses none and brings none twice.
 func TestBatchResultsGoOn(t *testing.T) {
 	const n = 9
-	asked := 0
+	var asked atomic.Int32
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		until := 4 * int(asked.Add(1))
 		for i := range n {
 			line := fmt.Sprintf("{\"custom_id\":\"item-%d\",\"result\":{\"type\":\"expired\"}}\n", i)
-			if i == 4*asked {
+			if i == until {
 				io.WriteString(w, line[:20])
 				w.(http.Flusher).Flush()
 				drop(t, w)
@@ -275,15 +276,15 @@ func TestBatchResultsGoOn(t *testing.T) {
 		}
 		got = append(got, r.CustomID)
 	}
-	if len(got) != n || len(slices.Compact(slices.Sorted(slices.Values(got)))) != n || asked != 3 {
-		t.Errorf("got %q after %d requests", got, asked)
+	if len(got) != n || len(slices.Compact(slices.Sorted(slices.Values(got)))) != n || asked.Load() != 3 {
+		t.Errorf("got %q after %d requests", got, asked.Load())
 	}
 }
 
 func TestOwnHeaders(t *testing.T) {
-	var got http.Header
+	var last atomic.Value // of http.Header
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got = r.Header
+		last.Store(r.Header)
 		w.Header().Set("Content-Type", "text/event-stream")
 		io.WriteString(w, streamOf("hello"))
 	}))
@@ -295,7 +296,8 @@ func TestOwnHeaders(t *testing.T) {
 	defer c.CloseIdleConnections()
 	req := newRequest()
 	req.Betas = []string{"b2"}
-	if _, err := transport.Create(t.Context(), c, req); err != nil || got.Get("Anthropic-Beta") != "b1,mine,b2" || got.Get("X-Own") != "1" {
+	_, err = transport.Create(t.Context(), c, req)
+	if got, _ := last.Load().(http.Header); err != nil || got.Get("Anthropic-Beta") != "b1,mine,b2" || got.Get("X-Own") != "1" {
 		t.Errorf("got %v, %v", got, err)
 	}
 	req.Betas = []string{"b\n2"}
