@@ -206,6 +206,8 @@ func exact(raw []byte) any {
 // takes those of the one that fits best.
 func leaves(e *validator.ValidationError, found []*validator.ValidationError) []*validator.ValidationError {
 	switch e.ErrorKind.(type) {
+	case *kind.PropertyNames: // its cause is about the name, and has no place
+		return append(found, e)
 	case *kind.AnyOf, *kind.OneOf:
 		if best := bestBranch(e); best != nil {
 			return leaves(best, found)
@@ -271,6 +273,12 @@ func (s *inputSchema) explain(e *validator.ValidationError, value any) []Problem
 			problems = append(problems, Problem{path, message})
 		}
 		return problems
+	case *kind.PropertyNames:
+		message := "the name " + quoteName(k.Property) + " is not one that fits here"
+		if want, ok := schema["pattern"].(string); ok {
+			message = fmt.Sprintf("expected names that match %s, got %s", want, quoteName(k.Property))
+		}
+		return one("%s", message)
 	case *kind.Enum:
 		return one("expected one of %s, got %s", jsonList(k.Want), describe(got)+suggestValue(got, k.Want))
 	case *kind.Const:

@@ -204,8 +204,12 @@ func Raw(name, description string, schema json.RawMessage, fn func(context.Conte
 	return t
 }
 
-// namePattern is the service's (reference §4.1).
-var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+// namePattern is the service's (reference §4.1), and so is keyPattern: it refuses a
+// request of which a tool's input_schema has another name at its root.
+var (
+	namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+	keyPattern  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
+)
 
 // define encodes the definition, once, or keeps what is wrong with the tool.
 func (t *FuncTool) define(description string, schema json.RawMessage) {
@@ -231,6 +235,11 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 	}
 	if t.schema, err = compileSchema(schema); err != nil {
 		return err
+	}
+	for key := range rawjson.Members(rawjson.Get(schema, "properties")) {
+		if o.Type == "" && !keyPattern.MatchString(key) {
+			return fmt.Errorf("schema: property %q: the service takes names that match %s", key, keyPattern)
+		}
 	}
 	var examples []json.RawMessage
 	for i, e := range o.InputExamples {

@@ -59,6 +59,32 @@ type searchIn struct {
 	Data []byte `json:"data,omitempty"`
 }
 
+func TestNamesThatTheServiceRefuses(t *testing.T) {
+	type in struct {
+		Size int `json:"größe"`
+	}
+	_, err := tools.Func("t", "", func(context.Context, in) (string, error) { return "", nil }).Definition()
+	if err == nil || !strings.Contains(err.Error(), `tool "t": schema: property "größe": the service takes names that match`) {
+		t.Error(err)
+	}
+	_, err = tools.Raw("t", "", json.RawMessage(`{"type":"object","properties":{"in":{"type":"object","properties":{"a b":{}}}}}`),
+		func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Result{}, nil }).Definition()
+	if err != nil {
+		t.Errorf("further in it takes others: %v", err)
+	}
+}
+
+func TestKeysOfMapsAreChecked(t *testing.T) {
+	tool := tools.Func("t", "", func(context.Context, struct {
+		Lines map[int]string `json:"lines"`
+	}) (string, error) {
+		return "", nil
+	})
+	if _, err := tool.Call(t.Context(), json.RawMessage(`{"lines":{"1":"a","b":"c"}}`)); err == nil || !strings.Contains(err.Error(), "lines: expected names that match ^-?(0|[1-9][0-9]*)$, got `b`") {
+		t.Error(err)
+	}
+}
+
 func TestBadArguments(t *testing.T) {
 	ran := false
 	tool := tools.Func("search", "", func(context.Context, searchIn) (string, error) { ran = true; return "ok", nil },

@@ -182,8 +182,9 @@ func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
 	if c.options.Traits != nil {
 		o.Traits = c.options.Traits(t)
 	}
+	raw, servers := safeKeys(raw)
 	call := func(ctx context.Context, input json.RawMessage) (tools.Result, error) {
-		return c.call(ctx, t.Name, input)
+		return c.call(ctx, t.Name, serversArguments(input, servers))
 	}
 	var tool *tools.FuncTool
 	for _, schema := range []json.RawMessage{raw, loosen(raw), json.RawMessage(`{"type":"object"}`)} {

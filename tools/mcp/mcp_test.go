@@ -271,6 +271,30 @@ func TestContentKinds(t *testing.T) {
 	}
 }
 
+// Arguments whose names the Messages API refuses go by others to the model, and
+// by their own to the server.
+func TestNamesOfArguments(t *testing.T) {
+	server := sdk.NewServer(&sdk.Implementation{Name: "names", Version: "1"}, nil)
+	server.AddTool(&sdk.Tool{Name: "list", InputSchema: json.RawMessage(`{"type":"object","properties":{"filter[id]":{"type":"string"},"filter_id_":{"type":"integer"},` +
+		`"größe":{"type":"integer"},"` + strings.Repeat("x", 70) + `":{},"plain":{"type":"object","properties":{"in[side]":{}}}},"required":["größe","plain"]}`)},
+		func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+			return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: string(r.Params.Arguments)}}}, nil
+		})
+	tool := list(t, inMemory(t, server, mcp.Options{}))["list"]
+	def, err := tool.Definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"filter_id__2":{"type":"string"}`, `"filter_id_":{"type":"integer"}`, `"gr_e":`, `"` + strings.Repeat("x", 64) + `":`, `"in[side]":`, `"required":["gr_e","plain"]`} {
+		if !strings.Contains(string(def.Raw()), want) {
+			t.Errorf("the definition has no %s: %s", want, def.Raw())
+		}
+	}
+	if got, want := call(t, tool, `{"gr_e":9007199254740993,"plain":{"in[side]":1},"filter_id__2":"a"}`), `{"größe":9007199254740993,"plain":{"in[side]":1},"filter[id]":"a"}`; got != want {
+		t.Errorf("the server is given %s, want %s", got, want)
+	}
+}
+
 func TestProgressComesThrough(t *testing.T) {
 	told := make(chan string, 1)
 	server, err := mcp.Serve("test", "1", tools.Func("progress", "", func(ctx context.Context, _ struct{}) (string, error) {
