@@ -75,7 +75,7 @@ func drive(bin, driver string, t Task, most limits) (s Sample, err error) {
 	switch {
 	case why != "":
 		counted := max(0, stats.Requests-min(t.Turns, harness.WarmTurns))
-		return s, fmt.Errorf("%s, with %.0f%% of its steps made", why, 100*float64(counted)/float64(t.Runs*t.Turns))
+		return s, fmt.Errorf("%s, %.0f%% of its steps made", why, 100*float64(counted)/float64(t.Runs*t.Turns))
 	case err != nil && stderr.Len() > 0:
 		return s, errors.New(strings.TrimPrefix(lastLine(stderr.String()), driver+": "))
 	case err != nil:
@@ -98,15 +98,15 @@ func watch(cmd *exec.Cmd, most limits) (stopped func() string) {
 				return
 			case <-tick.C:
 			}
-			gb, after := resident(cmd.Process.Pid)/(1<<30), time.Since(began)
-			if gb <= most.memory && after <= most.time {
+			held, after := resident(cmd.Process.Pid)/(1<<20), time.Since(began)
+			if held <= most.memory*1024 && after <= most.time {
 				continue
 			}
 			verb := "not done"
-			if gb > most.memory {
+			if after <= most.time {
 				verb = "stopped"
 			}
-			why <- fmt.Sprintf("%s after %v and at %.1f GB", verb, after.Round(time.Second), gb)
+			why <- fmt.Sprintf("%s after %v: %s MB held", verb, after.Round(time.Second), number(int(held)))
 			cmd.Process.Kill()
 			return
 		}
