@@ -43,7 +43,7 @@ func compare(o options) (*Results, error) {
 	}
 	began, seen := time.Now(), observe()
 	if o.wants("bench") {
-		if res.Benches, err = benches(o.quick); err != nil {
+		if res.Benches, err = benchmarks(built, o.quick); err != nil {
 			return nil, err
 		}
 	}
@@ -96,9 +96,9 @@ func buildAll(bin string, only []string) (built []program, err error) {
 	return built, nil
 }
 
-// wants tells whether an axis is to be measured.
+// wants tells whether an axis is to be measured; "bench" stands for the Go benchmarks.
 func (o options) wants(axis string) bool {
-	return o.axes == nil && (axis != "bench" || o.drivers == nil || slices.Contains(o.drivers, "whorl")) || slices.Contains(o.axes, axis)
+	return o.axes == nil || slices.Contains(o.axes, axis)
 }
 
 // plan lists what is to be measured, each driver and task once; many are those

@@ -95,7 +95,7 @@ func TestTables(t *testing.T) {
 
 func TestResultsAreReadAsWritten(t *testing.T) {
 	r := measured()
-	r.Benches = []Bench{{coldStart, "ns/op", []float64{3000, 1000, 2000}}}
+	r.Benches = []Bench{{"whorl", coldStart, "ns/op", []float64{3e6, 1e6, 2e6}}, {"whorl", "Body", "ns/op", []float64{5e5}}}
 	name := filepath.Join(t.TempDir(), "results.json")
 	if err := r.write(name); err != nil {
 		t.Fatal(err)
@@ -112,8 +112,14 @@ func TestResultsAreReadAsWritten(t *testing.T) {
 			t.Errorf("section %s differs:\n%s\n%s", s, back.section(s), r.section(s))
 		}
 	}
-	if s, ok := back.bench(coldStart); !ok || s != (spread{1, 2}) {
+	if s, ok := back.bench("whorl", coldStart, "ns/op"); !ok || s != (spread{1e6, 2e6}) {
 		t.Errorf("bench: %v %v", s, ok)
+	}
+	if s := back.section("targets"); !strings.Contains(s, "| 1.00 ms, median 2.00 (") {
+		t.Errorf("no cold start in\n%s", s)
+	}
+	if s := back.section("wire"); !strings.Contains(s, "| a request of 1.8 MB, written | whorl | 0.500 (0.500) |") {
+		t.Errorf("the wire:\n%s", s)
 	}
 	if lines := strings.Count(string(r.csv()), "\n"); lines != 1+3+3+1+1+1 {
 		t.Errorf("%d lines of CSV", lines)
@@ -174,10 +180,11 @@ func TestScale(t *testing.T) {
 	}
 }
 
-func TestParseBenches(t *testing.T) {
-	got := parseBenches([]byte("goos: linux\nBenchmarkTurnaround-2   \t 74\t 4692808 ns/op\t  71.72 µs/turnaround\nBenchmarkTurnaround-2 100 4111103 ns/op 60.67 µs/turnaround\nBenchmarkColdStart/agent-2 1765 241542 ns/op 95747 B/op 283 allocs/op\nPASS\n"))
-	if len(got) != 2 || got[0].Name != turnaround || len(got[0].Values) != 2 || got[1].Values[0] != 241542 {
-		t.Errorf("%+v", got)
+func TestParseBenchmarks(t *testing.T) {
+	got := parseBenchmarks("whorl", []byte("goos: linux\nBenchmarkTurnaround-2   \t 74\t 4692808 ns/op\t  71.72 µs/turnaround\nBenchmarkTurnaround-2 100 4111103 ns/op 60.67 µs/turnaround\nBenchmarkColdStart/agent-2 1765 241542 ns/op 95747 B/op 283 allocs/op\nPASS\n"))
+	r := Results{Benches: got}
+	if s, ok := r.bench("whorl", turnaround, "µs/turnaround"); !ok || s.least != 60.67 || len(got) != 5 {
+		t.Errorf("%v in %+v", s, got)
 	}
 }
 

@@ -186,6 +186,9 @@ func (c chart) draw(b *bytes.Buffer, r *Results) {
 		return
 	}
 	y = y.rounded()
+	if len(missing) > 0 {
+		y.to += 22 // above the lines
+	}
 	for _, v := range y.ticks() {
 		fmt.Fprintf(b, `<path d="M%d,%.1fH%d" class="grid"/>`+"\n", left, y.at(v), panelW-right)
 		text(b, left-8, y.at(v)+4, "faint end", tick(v))

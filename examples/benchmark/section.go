@@ -20,7 +20,7 @@ func sections() []string {
 	for _, a := range axes(false) {
 		names = append(names, a.Name)
 	}
-	return append(names, "soak")
+	return append(names, "wire", "soak")
 }
 
 // unmeasured stands where there are no figures.
@@ -33,6 +33,8 @@ func (r *Results) section(name string) string {
 		return r.origin()
 	case "targets":
 		return r.targets()
+	case "wire":
+		return r.wire()
 	case "soak":
 		return r.soak()
 	}

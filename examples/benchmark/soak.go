@@ -34,7 +34,7 @@ func (r *Results) soak() string {
 		return unmeasured
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %.0f minutes, %d conversations at once, a fault in %g of 100 requests: %s conversations, %s steps; %s turns ended with an error after the retries.\n\n",
+	fmt.Fprintf(&b, "%s: %.0f minutes, %d conversations at once, a fault in %g of 100 requests: %s conversations, %s steps; %s turns ended with an error (refusals, unknown stop reasons, faults that outlasted the retries).\n\n",
 		s.Date.Format("2 January 2006"), s.Minutes, s.AtOnce, 100*s.FaultRate, number(int(s.Conversations)), number(int(s.Steps)), number(int(s.Failed)))
 	b.WriteString("| minute | heap, MB | goroutines | files | RSS, MB |\n|---|---:|---:|---:|---:|\n")
 	line := func(when string, h harness.Held) {

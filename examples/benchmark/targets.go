@@ -26,12 +26,13 @@ func (r *Results) targets() string {
 	r.flatness(row)
 	r.crowd(row)
 	r.bills(row)
-	if s, ok := r.bench(turnaround); ok {
+	r.flatSoak(row)
+	if s, ok := r.bench("whorl", turnaround, "µs/turnaround"); ok {
 		row("an instant tool: last byte of a response to first byte of the next request under 100 µs", atMost(s, 100), "%.0f µs, median %.0f, in the process (`BenchmarkTurnaround`)", s.least, s.median)
 	}
-	if s, ok := r.bench(coldStart); ok {
-		tools, _ := r.bench(coldTools)
-		row("a cold `agent.New` and first request under 2 ms with 50 tools", atMost(s, 2000), "%.2f ms, median %.2f (`BenchmarkColdStart`); with making the 50 tools %.1f, once", s.least/1000, s.median/1000, tools.least/1000)
+	if s, ok := r.bench("whorl", coldStart, "ns/op"); ok {
+		tools, _ := r.bench("whorl", coldTools, "ns/op")
+		row("a cold `agent.New` and first request under 2 ms with 50 tools", atMost(s, 2e6), "%.2f ms, median %.2f (`BenchmarkColdStart`); with making the 50 tools %.1f, once", s.least/1e6, s.median/1e6, tools.least/1e6)
 	}
 	return b.String()
 }
@@ -130,12 +131,16 @@ func (r *Results) crowd(row row) {
 		if p.Task.Concurrency < crowd || whorl == nil {
 			continue
 		}
+		aim := number(crowd) + " conversations at once under 1.5 GB"
+		if p.Task.MemoryLimit != "" {
+			aim += ", with GOMEMLIMIT=" + p.Task.MemoryLimit
+		}
 		if len(whorl.Samples) == 0 {
-			row(p.Label+" conversations at once under 1.5 GB", "**missed**", "%s", whorl.Error)
+			row(aim, "", "%s", whorl.Error)
 			continue
 		}
 		memory, tail := whorl.spread(rssOf), whorl.spread(tailOf)
-		row(p.Label+" conversations at once under 1.5 GB", atMost(memory, 1500), "%s MB", short(memory.median))
+		row(aim, atMost(memory, 1500), "%s MB", short(memory.median))
 		row("p99 of a step there at most 10 × the median", atMost(tail, 10), "%.1f×", tail.median)
 		var said []string
 		for _, d := range peers() {
@@ -183,4 +188,21 @@ func (r *Results) bills(row row) {
 	if worst > 0 {
 		row("the bill at most 1.02 × the least possible", met(worst <= 1.02), "%s", strings.Join(said, "; "))
 	}
+}
+
+// flatSoak compares what was held early and late in the soak test.
+func (r *Results) flatSoak(row row) {
+	s := r.Soak
+	if s == nil || len(s.Periods) < 2 {
+		return
+	}
+	early, late := s.Periods[1], s.Periods[len(s.Periods)-1]
+	verdict := met(float64(late.Heap) < 1.1*float64(early.Heap) && late.Goroutines < early.Goroutines*6/5 && late.Files < early.Files*6/5)
+	if s.Minutes < 30 {
+		verdict = "so far"
+	}
+	row("500 conversations with faults for 30 minutes: nothing grows", verdict, "%.1f MB, %s goroutines, %d files after %.1f minutes; %.1f, %s, %d after %.0f; %.1f, %d, %d when all was over",
+		float64(early.Heap)/(1<<20), number(early.Goroutines), early.Files, early.Minute,
+		float64(late.Heap)/(1<<20), number(late.Goroutines), late.Files, late.Minute,
+		float64(s.After.Heap)/(1<<20), s.After.Goroutines, s.After.Files)
 }
