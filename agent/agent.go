@@ -194,7 +194,7 @@ func defaultMaxTokens(model string) int {
 
 func (a *Agent) register(t tools.Tool) error {
 	if t == nil {
-		return errors.New("the tool is nil")
+		return errors.New("the tool is nil; leave it out")
 	}
 	def, err := t.Definition()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // Errors to compare with by [errors.Is].
 var (
 	// ErrNoInput means that a run was started on a log that asks the model nothing.
-	ErrNoInput = errors.New("nothing to do: the log has no input for the model")
+	ErrNoInput = errors.New("nothing to do: the log has no input for the model; append one, or call Continue")
 	// ErrAwaitingApproval means that the run ended because tool calls wait for a
 	// decision. The error is an [*ApprovalError], which names them.
 	ErrAwaitingApproval = errors.New("tool calls wait for approval")

@@ -38,6 +38,7 @@ func ExampleBudget() {
 	}
 	fmt.Println(res.Text, budget.Spent().Cost.Known)
 	// endregion
+
 	// Output: The answer is long. true
 }
 
@@ -90,6 +91,7 @@ func ExampleAgent_FanOut() {
 		fmt.Println(b.Result.Text, b.Err)
 	}
 	// endregion
+
 	// Output:
 	// Yes. <nil>
 	// Yes. <nil>

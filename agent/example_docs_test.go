@@ -192,3 +192,37 @@ func ExampleRun_Steer() {
 	// user: "Be short."
 	// assistant: "In short: nothing."
 }
+
+// What a run has reached is in its result, whatever the error.
+func ExampleStopError() {
+	client, done := offline(simulator.Say("Lisbon lies on seven hills above the Tejo, and it is raining there today."))
+	defer done()
+	ctx := context.Background()
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", MaxTokens: 6})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// region errors
+	res, err := a.Run(ctx, "Tell me about Lisbon.").Result()
+	var refused *transport.Error
+	var stopped *agent.StopError
+	switch {
+	case err == nil:
+		fmt.Println(res.Text)
+	case errors.Is(err, transport.ErrAuthentication):
+		fmt.Println("check the key:", err)
+	case errors.As(err, &refused):
+		fmt.Println("the service said", refused.Type, "to", refused.RequestID)
+	case errors.As(err, &stopped):
+		fmt.Printf("as far as it came: %q\n", res.Text)
+		fmt.Println(err)
+	default:
+		fmt.Println(err, "- Resume goes on:", res.Log.Len(), "records")
+	}
+	// endregion
+
+	// Output:
+	// as far as it came: "Lisbon lies on seven hil"
+	// stop_reason "max_tokens": the answer was cut off at max_tokens; raise Options.MaxTokens
+}

@@ -299,7 +299,7 @@ func (x *execution) settle(ctx context.Context, done []*job) {
 			x.running--
 		}
 		if j.fatal != nil && x.err == nil {
-			x.err = fmt.Errorf("tool %q: %w", j.call.Name, j.fatal)
+			x.err = fmt.Errorf("tool %q ended the run: %w", j.call.Name, j.fatal)
 		}
 	}
 	if err := x.run.append(ctx, records...); err != nil {

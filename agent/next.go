@@ -101,7 +101,11 @@ func next(s memory.State) Action {
 		if s.Input {
 			return call(s)
 		}
-		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model stopped for a reason that this library doesn't know"}}
+		why := "the model stopped for a reason that this library doesn't know; what it said is in the log"
+		if reason == "" {
+			why = "the response has no stop_reason; is this endpoint one of the Messages API?"
+		}
+		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: why}}
 	}
 }
 

@@ -166,7 +166,7 @@ func (e *encoder) checked(name string, value []byte) {
 func (e *encoder) value(value []byte) {
 	value = rawjson.Trim(value)
 	if len(value) == 0 {
-		e.fail(errors.New("a value is missing"))
+		e.fail(errors.New("JSON that it must hold is missing"))
 		return
 	}
 	switch {

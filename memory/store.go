@@ -93,7 +93,7 @@ func Open(ctx context.Context, store Store, id string) (*Log, error) {
 		return nil, err
 	}
 	if err := l.load(ctx, nil); err != nil {
-		return nil, fmt.Errorf("open: %w", err)
+		return nil, err
 	}
 	return l, nil
 }

@@ -224,7 +224,7 @@ func (t *FuncTool) define(description string, schema json.RawMessage) {
 
 func (t *FuncTool) encode(description string, schema json.RawMessage) (err error) {
 	if !namePattern.MatchString(t.name) {
-		return fmt.Errorf("the name must match %s", namePattern)
+		return errors.New("the name must have 1 to 128 letters, digits, _ or -")
 	}
 	if t.traits.Timeout < 0 || t.traits.MaxResultBytes < 0 {
 		return errors.New("options: Timeout and MaxResultBytes must not be negative")

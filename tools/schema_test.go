@@ -79,9 +79,9 @@ func TestMistakesAreKept(t *testing.T) {
 		tool tools.Tool
 		want string // in the error
 	}{
-		{"name with a space", tools.Func("my tool", "", none[Empty]), "must match"},
-		{"empty name", tools.Func("", "", none[Empty]), "must match"},
-		{"long name", tools.Func(strings.Repeat("x", 129), "", none[Empty]), "must match"},
+		{"name with a space", tools.Func("my tool", "", none[Empty]), "1 to 128 letters"},
+		{"empty name", tools.Func("", "", none[Empty]), "1 to 128 letters"},
+		{"long name", tools.Func(strings.Repeat("x", 129), "", none[Empty]), "1 to 128 letters"},
 		{"nil function", tools.Func[Empty, string]("t", "", nil), "the function is nil"},
 		{"duration", tools.Func("t", "", none[struct{ Since time.Duration }]), `tool "t": argument In.Since: time.Duration has no JSON schema; use an integer of seconds`},
 		{"channel", tools.Func("t", "", none[struct{ C chan int }]), "In.C: chan int has no JSON form"},

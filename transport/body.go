@@ -189,7 +189,7 @@ func (r *bodyReader) Close() error {
 // without a closing brace.
 func (r *Request) head(write func(*headWriter)) ([]byte, error) {
 	if r.Model == "" {
-		return nil, errors.New("no model given")
+		return nil, errors.New("no model is given; set Model")
 	}
 	w := headWriter{dst: append(make([]byte, 0, 512), `{"model":`...)}
 	w.dst = rawjson.AppendString(w.dst, r.Model)

@@ -28,7 +28,7 @@ func (b *Body) place(points []Breakpoint, automatic *CacheControl) error {
 		b.marks = make([]splice, 0, len(sorted))
 		for i, p := range sorted {
 			if i > 0 && p.Part == sorted[i-1].Part && p.Index == sorted[i-1].Index && p.Block == sorted[i-1].Block {
-				return fmt.Errorf("%s: two breakpoints at one place", p.place())
+				return fmt.Errorf("%s: two breakpoints at one place; leave one out", p.place())
 			}
 			if err := b.placeOne(p); err != nil {
 				return fmt.Errorf("%s: %w", p.place(), err)
@@ -44,7 +44,7 @@ func (b *Body) placeOne(p Breakpoint) error {
 		return err
 	}
 	if p.Part != PartMessages && p.Block != 0 {
-		return errors.New("a breakpoint on a tool or a system block has no Block")
+		return errors.New("a breakpoint on a tool or a system block has no Block; leave it 0")
 	}
 	if p.Part == PartTools {
 		if p.Index < 0 || p.Index >= len(b.tools) {
@@ -75,11 +75,11 @@ func (b *Body) placeOne(p Breakpoint) error {
 			return fmt.Errorf("no such block; the message has %d", len(m.Content))
 		}
 		if m.ClearAt == "next_user_message" {
-			return errors.New("a system message with clear_at takes no cache_control")
+			return errors.New("a system message with clear_at takes no cache_control; mark another message")
 		}
 		blk = m.Content[p.Block]
 	default:
-		return errors.New("unknown Part")
+		return fmt.Errorf("there is no Part %d; use PartTools, PartSystem or PartMessages", p.Part)
 	}
 	if blk.unmarkable() {
 		return fmt.Errorf("a block of type %q takes no cache_control; mark the block before or after it", blk.typ)

@@ -76,7 +76,8 @@ type Error struct {
 	Raw json.RawMessage // the body, if it was JSON
 }
 
-// Error says what the service said, and the request id to quote to its support.
+// Error says what the service said, the request id to quote to its support, and
+// what to do where that is plain.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s (HTTP %d): %s", e.Type, e.Status, e.Message)
 	if e.Type == "" {
@@ -91,7 +92,24 @@ func (e *Error) Error() string {
 	if e.Attempts > 1 {
 		s += fmt.Sprintf(", after %d attempts", e.Attempts)
 	}
-	return s
+	return s + e.remedy()
+}
+
+// remedy says what to do, where the service's words leave it open.
+func (e *Error) remedy() string {
+	switch {
+	case e.Is(ErrPromptTooLong):
+		return "; shorten the conversation, or lower max_tokens"
+	case e.Is(ErrThinkingMismatch):
+		return `; something in front of it was changed: send it as it was, or set thinking.block_binding to "drop_block"`
+	case e.Is(ErrAuthentication):
+		return "; check the key, and that it belongs to this endpoint"
+	case e.Is(ErrBilling):
+		return "; see to the account's credit"
+	case e.Is(ErrNotFound):
+		return "; check the id and the base URL"
+	}
+	return ""
 }
 
 // Is makes errors.Is(err, ErrOverloaded) and its like true for errors of that type.

@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -51,6 +54,9 @@ func Open(path string, opts *Options) (*Store, error) {
 	}
 	if o.Wait == 0 {
 		o.Wait = 5 * time.Second
+	}
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("sqlite: open %s: %w: there is no folder %s; make it first", path, memory.ErrUnavailable, filepath.Dir(path))
 	}
 	query := url.Values{
 		"_pragma": {fmt.Sprintf("busy_timeout(%d)", o.Wait.Milliseconds()), "synchronous(FULL)"},

@@ -161,7 +161,7 @@ func squareRoot(v value) (value, error) {
 	case !ok:
 		return nil, errNotNumber
 	case f < 0:
-		return nil, errors.New("of a negative number")
+		return nil, errors.New("takes no negative number")
 	}
 	if r, exact := v.(*big.Rat); exact {
 		n, d := new(big.Int).Sqrt(r.Num()), new(big.Int).Sqrt(r.Denom())
@@ -188,7 +188,7 @@ func flat(args []value) []value {
 func extreme(args []value, sign int) (value, error) {
 	list := flat(args)
 	if len(list) == 0 {
-		return nil, errors.New("of an empty list")
+		return nil, errors.New("takes no empty list")
 	}
 	best := list[0]
 	for _, v := range list[1:] {
@@ -222,7 +222,7 @@ func total(args []value) (value, error) {
 func mean(_ *evaluator, args []value) (value, error) {
 	list := flat(args)
 	if len(list) == 0 {
-		return nil, errors.New("of an empty list")
+		return nil, errors.New("takes no empty list")
 	}
 	sum, err := total(list)
 	if err != nil {
@@ -234,7 +234,7 @@ func mean(_ *evaluator, args []value) (value, error) {
 func median(_ *evaluator, args []value) (value, error) {
 	list := flat(args)
 	if len(list) == 0 {
-		return nil, errors.New("of an empty list")
+		return nil, errors.New("takes no empty list")
 	}
 	for _, v := range list {
 		if _, ok := float(v); !ok {
@@ -261,7 +261,7 @@ func divisor(_ *evaluator, a []value) (value, error) {
 func factorial(_ *evaluator, a []value) (value, error) {
 	n, err := small(a[0], 500)
 	if err == nil && n < 0 {
-		err = errors.New("of a negative number")
+		err = errors.New("takes no negative number")
 	}
 	if err != nil {
 		return nil, err

@@ -55,6 +55,7 @@ func Example() {
 		}
 	}
 	// endregion
+
 	// Output:
 	// Hello, world.
 	// end_turn, 4 tokens

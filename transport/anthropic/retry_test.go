@@ -207,7 +207,7 @@ func TestErrorTellsAttempts(t *testing.T) {
 		}{
 			{failure(529, "overloaded_error"), "overloaded_error (HTTP 529): m, after 3 attempts"},
 			{reply{}, "connection refused, after 3 attempts"},
-			{reply{status: 200, body: start, hang: "body"}, "the service sent nothing for too long"},
+			{reply{status: 200, body: start, hang: "body"}, "IdleTimeout allows ("},
 		} {
 			r := &replies{t: t, list: []reply{tt.r}}
 			_, err := transport.Create(t.Context(), r.client(Options{MaxRetries: 2}), newRequest())

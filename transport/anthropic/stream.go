@@ -25,8 +25,8 @@ const (
 )
 
 var (
-	errIdle   = errors.New("the service sent nothing for too long")
-	errHeader = errors.New("the service took too long to begin its answer")
+	errIdle   = errors.New("the service sent nothing for as long as Options.IdleTimeout allows")
+	errHeader = errors.New("the service took longer to begin its answer than Options.HeaderTimeout allows")
 )
 
 // Stream sends req and yields the events of the response. See [transport.Client].

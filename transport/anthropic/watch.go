@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 )
@@ -17,7 +18,7 @@ func startWatch(cancel context.CancelCauseFunc, reason error, limit time.Duratio
 	if limit <= 0 {
 		return watch{}
 	}
-	return watch{timer: time.AfterFunc(limit, func() { cancel(reason) }), limit: limit}
+	return watch{timer: time.AfterFunc(limit, func() { cancel(fmt.Errorf("%w (%v)", reason, limit)) }), limit: limit}
 }
 
 func (w watch) putOff() {

@@ -28,5 +28,6 @@ func Example() {
 	}
 	fmt.Println(resp.Text())
 	// endregion
+
 	// Output: Hello, world.
 }
