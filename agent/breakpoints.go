@@ -115,7 +115,7 @@ func (pl *plan) add(b transport.Breakpoint, ttl transport.TTL) {
 	}
 	b.TTL = ttl
 	for _, o := range pl.own {
-		if before(o, b) && o.TTL != transport.TTL1h {
+		if !before(b, o) && o.TTL != transport.TTL1h { // in front of b, or inside it
 			b.TTL = "" // 1h may not come after the user's own 5m
 		}
 	}

@@ -102,6 +102,7 @@ func hasThinking(messages []transport.Message) bool {
 }
 
 // ownMarks are the marks that tools and blocks came with, with their lifetimes.
+// One inside a block stands at the place of the block.
 func ownMarks(p prompt) []transport.Breakpoint {
 	var own []transport.Breakpoint
 	for i := range p.tools {
@@ -119,8 +120,8 @@ func ownMarks(p prompt) []transport.Breakpoint {
 			continue
 		}
 		for j := range p.messages[i].Content {
-			if b := &p.messages[i].Content[j]; b.Marked() {
-				own = append(own, transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j, TTL: b.TTL()})
+			for ttl := range p.messages[i].Content[j].Marks() {
+				own = append(own, transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j, TTL: ttl})
 			}
 		}
 	}

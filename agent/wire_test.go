@@ -197,3 +197,24 @@ func TestSimulatorTakesTheNextRequestAfterAnything(t *testing.T) {
 		checkValid(t, res.Log)
 	}
 }
+
+// What a tool marks inside its result is counted: the service takes each request.
+func TestMarksInsideResults(t *testing.T) {
+	for _, ttl := range []string{"", `,"ttl":"1h"`} {
+		marked, err := transport.ParseBlock([]byte(`{"type":"text","text":"x","cache_control":{"type":"ephemeral"` + ttl + `}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		times := 0
+		lookup := tools.Func("lookup", "Looks something up.", func(context.Context, query) (tools.Result, error) {
+			if times++; times > 2 {
+				return tools.Text("y"), nil
+			}
+			return tools.Result{Content: []transport.Block{marked, marked}}, nil
+		})
+		a, _ := live(t, simulator.Loop{Turns: 4, Parallel: 1}, agent.Options{System: strings.Repeat("Be thorough. ", 300), Tools: []tools.Tool{lookup}})
+		if res, err := a.Run(context.Background(), "go").Result(); err != nil || res.Steps != 5 {
+			t.Errorf("%v", err)
+		}
+	}
+}

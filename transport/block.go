@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -21,6 +22,7 @@ type Block struct {
 	marked   bool
 	nullMark bool // it has a cache_control, which is null
 	answer   bool // made by Answer: no member is there twice
+	inner    bool // a block or a definition inside it has a cache_control
 }
 
 // ParseBlock makes a Block of raw, which it keeps: the caller must not modify
@@ -51,7 +53,8 @@ func newBlock(raw []byte) Block {
 	for key, v := range rawjson.Fields(raw) {
 		if bytes.IndexByte(key, '\\') >= 0 { // nobody writes it so, but it is JSON
 			mark := rawjson.Get(raw, "cache_control")
-			return Block{raw: b.raw, typ: internType(rawjson.Get(raw, "type")), marked: !rawjson.IsNull(mark), nullMark: mark != nil && rawjson.IsNull(mark)}
+			b = Block{raw: b.raw, typ: internType(rawjson.Get(raw, "type")), marked: !rawjson.IsNull(mark), nullMark: mark != nil && rawjson.IsNull(mark)}
+			break
 		}
 		switch string(key) {
 		case "type":
@@ -61,7 +64,39 @@ func newBlock(raw []byte) Block {
 			b.marked = !b.nullMark
 		}
 	}
+	if b.typ == TypeToolResult || b.typ == TypeToolAddition {
+		b.inner = bytes.Contains(b.raw, []byte("cache_control")) && b.hasInnerMark()
+	}
 	return b
+}
+
+// hasInnerMark reports whether something inside the block is marked.
+func (b Block) hasInnerMark() bool {
+	for range b.innerMarks() {
+		return true
+	}
+	return false
+}
+
+// innerMarks yields the cache_control of each block in the content of a tool
+// result, or of the definition in a tool_addition. They count among the four
+// (reference §8.1).
+func (b Block) innerMarks() iter.Seq[TTL] {
+	return func(yield func(TTL) bool) {
+		see := func(raw []byte) bool {
+			return rawjson.IsNull(rawjson.Get(raw, "cache_control")) || yield(ownTTL(raw))
+		}
+		switch b.typ {
+		case TypeToolResult:
+			for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
+				if !see(e) {
+					return
+				}
+			}
+		case TypeToolAddition:
+			see(rawjson.Get(rawjson.Get(b.raw, "tool"), "definition"))
+		}
+	}
 }
 
 // Type is the block's wire type, for instance "text" or "tool_use".
@@ -74,9 +109,26 @@ func (b Block) Raw() json.RawMessage { return b.raw }
 func (b Block) IsZero() bool { return b.raw == nil }
 
 // Marked reports whether the block came with a cache_control of its own. The
-// request writer leaves such a block alone and counts it as a breakpoint. Marks
-// on blocks inside a tool result are neither seen nor counted.
+// request writer leaves such a block alone and counts it as a breakpoint.
 func (b Block) Marked() bool { return b.marked }
+
+// Marks yields the lifetime of each cache_control that the block came with, in
+// the order of the prompt: those of blocks inside a tool result or of the tool
+// that a tool_addition defines, and its own. Empty stands for the default.
+func (b Block) Marks() iter.Seq[TTL] {
+	return func(yield func(TTL) bool) {
+		if b.inner {
+			for ttl := range b.innerMarks() {
+				if !yield(ttl) {
+					return
+				}
+			}
+		}
+		if b.marked {
+			yield(ownTTL(b.raw))
+		}
+	}
+}
 
 // MarshalJSON returns the block's bytes. Note that [json.Marshal] compacts what
 // a MarshalJSON returns and escapes "<", ">" and "&" in it; this package's own
@@ -187,8 +239,10 @@ func ToolResult(id string, isError bool, content ...Block) Block {
 // repeats the name of the toolset where the service demands that (late 2026 §7.4).
 func (c ToolCall) Answer(isError bool, content ...Block) Block {
 	n := len(c.ID) + len(c.Toolset) + 100
+	inner := false
 	for _, b := range content {
 		n += len(b.raw) + 1
+		inner = inner || b.marked
 	}
 	raw := append(make([]byte, 0, n), `{"type":"tool_result","tool_use_id":`...)
 	raw = rawjson.AppendString(raw, c.ID)
@@ -209,7 +263,7 @@ func (c ToolCall) Answer(isError bool, content ...Block) Block {
 	if isError {
 		raw = append(raw, `,"is_error":true`...)
 	}
-	return Block{raw: append(raw, '}'), typ: TypeToolResult, answer: true}
+	return Block{raw: append(raw, '}'), typ: TypeToolResult, answer: true, inner: inner}
 }
 
 func errNotObject(what string, raw []byte) error {

@@ -161,8 +161,8 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 			if blk.raw == nil {
 				return fmt.Errorf("messages.%d.content.%d: the zero Block can't be sent", i, j)
 			}
-			if blk.marked {
-				m.add(ownTTL(blk.raw), Breakpoint{Part: PartMessages, Index: i, Block: j})
+			for ttl := range blk.Marks() {
+				m.add(ttl, Breakpoint{Part: PartMessages, Index: i, Block: j})
 			}
 			spliced(PartMessages, i, j)
 		}
@@ -171,7 +171,7 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 		m.add(automatic.TTL, Breakpoint{Part: PartMessages, Index: len(b.messages)})
 	}
 	if m.count > maxBreakpoints {
-		return fmt.Errorf("%d cache_control marks (breakpoints, blocks and tools that are marked already, and the automatic one); the service takes at most %d", m.count, maxBreakpoints)
+		return fmt.Errorf("%d cache_control marks (breakpoints, tools and blocks that are marked already, also those inside results, and the automatic one); the service takes at most %d", m.count, maxBreakpoints)
 	}
 	if m.late != nil {
 		return fmt.Errorf("%s: a 1h mark after a 5m mark; longer lifetimes must come first (tools, system, messages)", m.late.place())

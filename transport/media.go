@@ -145,7 +145,9 @@ func RemoveTool(name string) Block { return toolChange(TypeToolRemoval, name) }
 func DefineTool(t ToolDefinition) Block {
 	w := blockWriter{raw: []byte(`{"type":"tool_addition","tool":{"type":"tool_definition","definition":`)}
 	w.raw = append(append(w.raw, t.raw...), '}')
-	return w.block(TypeToolAddition)
+	b := w.block(TypeToolAddition)
+	b.inner = t.marked
+	return b
 }
 
 func toolChange(typ, name string) Block {

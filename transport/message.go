@@ -55,7 +55,7 @@ func (m Message) Measured() Message {
 	sum, usual := 0, true
 	for i := range m.Content {
 		b := &m.Content[i]
-		if b.raw == nil || b.marked {
+		if b.raw == nil || b.marked || b.inner {
 			return m // to be looked at each time
 		}
 		sum += len(b.raw)
@@ -72,10 +72,10 @@ func (m *Message) isMeasured() bool {
 	return len(m.Content) > 0 && m.size.of == &m.Content[0] && int(m.size.n) == len(m.Content)
 }
 
-// HasMarks reports whether one of the message's blocks came with a cache_control
-// of its own.
+// HasMarks reports whether one of the message's blocks came with a cache_control,
+// or holds something that did.
 func (m *Message) HasMarks() bool {
-	return !m.isMeasured() && slices.ContainsFunc(m.Content, func(b Block) bool { return b.marked })
+	return !m.isMeasured() && slices.ContainsFunc(m.Content, func(b Block) bool { return b.marked || b.inner })
 }
 
 // length is the number of bytes of the message's JSON without breakpoints.

@@ -27,7 +27,7 @@ func (e *UnsupportedError) Error() string {
 // returns nil for what it doesn't know. The error is an [*UnsupportedError].
 func (r *Request) Check(m Model) error {
 	for _, check := range []func(Model) (feature, instead string){
-		r.checkLength, r.checkThinking, r.checkEffort, r.checkToolChoice, r.checkSampling, r.checkMessages, r.checkTools, r.checkCompaction,
+		r.checkLength, r.checkThinking, r.checkEffort, r.checkToolChoice, r.checkSampling, r.checkMessages, r.checkTools, r.checkStrict, r.checkCompaction,
 	} {
 		if feature, instead := check(m); feature != "" {
 			return &UnsupportedError{Model: r.Model, Feature: feature, Instead: instead}

@@ -62,6 +62,7 @@ type ToolDefinition struct {
 	name   string
 	raw    []byte
 	marked bool
+	strict strictSize
 }
 
 // ParseToolDefinition makes a ToolDefinition of raw, a JSON object, which it keeps.
@@ -74,6 +75,7 @@ func ParseToolDefinition(raw []byte) (ToolDefinition, error) {
 		name:   rawjson.GetString(raw, "name"),
 		raw:    raw[:len(raw):len(raw)],
 		marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control")),
+		strict: strictSizeOf(raw),
 	}, nil
 }
 
