@@ -187,7 +187,10 @@ func (c *Cassette) record(req *http.Request, body []byte) (*http.Response, error
 func (c *Cassette) keep(i int, req *http.Request, body []byte, resp *http.Response, answer []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	secrets := []string{req.Header.Get("X-Api-Key"), strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")}
+	var secrets []string
+	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie"} {
+		secrets = append(secrets, strings.TrimPrefix(req.Header.Get(name), "Bearer "))
+	}
 	clean := func(b []byte) []byte {
 		b = c.ids.scrub(b, secrets)
 		if c.opts.Scrub != nil {
@@ -195,7 +198,8 @@ func (c *Cassette) keep(i int, req *http.Request, body []byte, resp *http.Respon
 		}
 		return b
 	}
-	c.exchanges[i] = newExchange(req, clean(body), resp, clean(answer))
+	path := string(c.ids.scrub([]byte(pathOf(req.URL)), secrets))
+	c.exchanges[i] = newExchange(req, path, clean(body), resp, clean(answer))
 	for name, v := range c.exchanges[i].Response.Header {
 		c.exchanges[i].Response.Header[name] = string(clean([]byte(v)))
 	}

@@ -262,3 +262,72 @@ func TestGreeting(t *testing.T) {
 		t.Errorf("got %q", resp.Text())
 	}
 }
+
+// Ids of the service stand in paths too, keys in the queries of gateways, and
+// files are not always text.
+func TestOtherEndpoints(t *testing.T) {
+	const id, content = "file_01ABCDEFGHIJKLMNOPQRST", "\x89PNG\xff\x00 file_01ABCDEFGHIJKLMNOPQRST"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost:
+			fmt.Fprintf(w, `{"id":%q,"type":"file","filename":"a.png"}`, id)
+		case r.URL.Path == "/v1/files/"+id+"/content":
+			w.Header().Set("Content-Type", "image/png")
+			io.WriteString(w, content)
+		default:
+			t.Errorf("asked for %s", r.URL)
+		}
+	}))
+	defer srv.Close()
+	path := filepath.Join(t.TempDir(), "x.json")
+	use := func(c *Cassette) string {
+		client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: key, HTTPClient: &http.Client{Transport: withQuery{c}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := client.UploadFile(t.Context(), anthropic.Upload{Filename: "a.png", Content: strings.NewReader("x")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := client.DownloadFile(t.Context(), f.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		got, err := io.ReadAll(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(got)
+	}
+	c, err := New(path, Options{Record: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := use(c); got != content {
+		t.Errorf("got %q", got)
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(raw), "hush") || strings.Contains(string(raw), id) {
+		t.Errorf("kept: %s (%v)", raw, err)
+	}
+	if c, err = New(path, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := use(c); got != strings.ReplaceAll(content, id, "file_0001") || c.Left() != 0 {
+		t.Errorf("replayed %q, %d left", got, c.Left())
+	}
+}
+
+// withQuery adds a key to each request, as some gateways want it.
+type withQuery struct{ *Cassette }
+
+func (c withQuery) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.RawQuery = "api_key=hush"
+	return c.Cassette.RoundTrip(req)
+}

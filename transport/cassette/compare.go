@@ -27,7 +27,7 @@ func difference(e *exchange, req *http.Request, body []byte) *Difference {
 	if req.Method != e.Request.Method {
 		return &Difference{Path: "the method", Sent: req.Method, Recorded: e.Request.Method}
 	}
-	if p := req.URL.RequestURI(); p != e.Request.Path {
+	if p := string(withoutSecrets([]byte(pathOf(req.URL)))); p != e.Request.Path {
 		return &Difference{Path: "the path", Sent: p, Recorded: e.Request.Path}
 	}
 	if b := req.Header.Get("Anthropic-Beta"); b != e.Request.Beta {

@@ -7,10 +7,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A file is the JSON of a cassette. Answers are kept as text, so that they come
@@ -40,11 +42,12 @@ type response struct {
 	Header map[string]string `json:"header,omitempty"`
 	Events []string          `json:"events,omitempty"` // of a stream
 	Body   string            `json:"body,omitempty"`   // of an answer that is none
+	Bytes  []byte            `json:"bytes,omitempty"`  // the same, where it isn't UTF-8
 }
 
-func newExchange(req *http.Request, body []byte, resp *http.Response, answer []byte) exchange {
+func newExchange(req *http.Request, path string, body []byte, resp *http.Response, answer []byte) exchange {
 	e := exchange{
-		Request: request{Method: req.Method, Path: req.URL.RequestURI(), Beta: req.Header.Get("Anthropic-Beta")},
+		Request: request{Method: req.Method, Path: path, Beta: req.Header.Get("Anthropic-Beta")},
 		Response: response{
 			Status: resp.StatusCode,
 			Header: make(map[string]string),
@@ -60,7 +63,10 @@ func newExchange(req *http.Request, body []byte, resp *http.Response, answer []b
 			e.Response.Header[name] = resp.Header.Get(name)
 		}
 	}
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+	switch {
+	case !utf8.Valid(answer):
+		e.Response.Bytes = answer
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
 		for len(answer) > 0 {
 			event, rest, found := bytes.Cut(answer, []byte("\n\n"))
 			if found {
@@ -69,10 +75,27 @@ func newExchange(req *http.Request, body []byte, resp *http.Response, answer []b
 			e.Response.Events = append(e.Response.Events, string(event))
 			answer = rest
 		}
-	} else {
+	default:
 		e.Response.Body = string(answer)
 	}
 	return e
+}
+
+// pathOf is a request's path and query without what only a secret can be.
+func pathOf(u *url.URL) string {
+	query := u.Query()
+	for name := range query {
+		if secretParameter(name) {
+			query.Set(name, "scrubbed")
+		}
+	}
+	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: query.Encode()}).RequestURI()
+}
+
+// secretParameter names parameters by which gateways take keys.
+func secretParameter(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, "key") || strings.Contains(name, "token") || strings.Contains(name, "secret") || strings.Contains(name, "sig")
 }
 
 // answer makes the HTTP response of a recorded one. A failure asks for a retry
@@ -86,7 +109,7 @@ func (e *exchange) answer(req *http.Request) *http.Response {
 		h.Del("Retry-After")
 		h.Set("Retry-After-Ms", "1")
 	}
-	body := e.Response.Body + strings.Join(e.Response.Events, "")
+	body := e.Response.Body + strings.Join(e.Response.Events, "") + string(e.Response.Bytes)
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", e.Response.Status, http.StatusText(e.Response.Status)), StatusCode: e.Response.Status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h, Request: req,

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -45,12 +46,21 @@ func run(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q is not a flag; all settings are flags, see -help", flags.Arg(0))
+	}
+	if !(*faults >= 0 && *faults <= 1) {
+		return fmt.Errorf("-faults %v: it is a share, between 0 and 1", *faults)
+	}
 	opts := simulator.Options{Seed: *seed, FaultRate: *faults, APIKey: *key, OldAccount: *oldAccount}
 	var err error
 	if opts.Model, err = modelFor(*model); err != nil {
 		return err
 	}
 	if *pages != "" {
+		if info, err := os.Stat(*pages); err != nil || !info.IsDir() {
+			return fmt.Errorf("-pages %s: not a folder", *pages)
+		}
 		opts.Pages = os.DirFS(*pages)
 	}
 	if !*quiet {
@@ -72,7 +82,8 @@ func run(args []string) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "serving the Messages API on http://%s (model %s, seed %d)\n", listener.Addr(), *model, *seed)
-	server := &http.Server{Handler: handler}
+	fmt.Fprintf(os.Stderr, "for most clients: export ANTHROPIC_BASE_URL=http://%s ANTHROPIC_API_KEY=%s\n", listener.Addr(), cmp.Or(*key, "any"))
+	server := &http.Server{Handler: withFrontPage(handler), ReadHeaderTimeout: time.Minute}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
@@ -83,6 +94,18 @@ func run(args []string) error {
 		return err
 	}
 	return nil
+}
+
+// withFrontPage tells somebody who looks at the server with a browser, or asks
+// whether it is up, what it is.
+func withFrontPage(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method != http.MethodPost && req.URL.Path == "/" {
+			fmt.Fprintln(w, "A simulator of the Messages API. POST to /v1/messages with any x-api-key; /v1/models lists the models.")
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 // modelFor makes the model that a flag names.

@@ -83,3 +83,28 @@ func TestRecordWritesCassettes(t *testing.T) {
 		t.Errorf("replayed: %s, %d left", got, c.Left())
 	}
 }
+
+func TestBadFlags(t *testing.T) {
+	for want, args := range map[string][]string{
+		"not a flag":                   {"chatty"},
+		"a share, between 0 and 1":     {"-faults", "5"},
+		"-model gpt":                   {"-model", "gpt"},
+		"say for instance loop:50x1":   {"-model", "loop:x"},
+		"-pages no/such: not a folder": {"-pages", "no/such"},
+	} {
+		if err := run(args); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v", args, err)
+		}
+	}
+}
+
+func TestFrontPage(t *testing.T) {
+	h := withFrontPage(simulator.New(simulator.Options{}))
+	for path, want := range map[string]int{"/": 200, "/v1/models": 401, "/other": 401} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
