@@ -79,9 +79,16 @@ func (e *Error) read(body []byte) {
 	}
 }
 
-// plainText shortens a body to one line that an error message can hold.
+// plainText shortens a body to one line that an error message can hold. Of a web
+// page, as proxies send it, it takes the title.
 func plainText(body []byte) string {
 	const most = 300
+	if from := bytes.Index(body, []byte("<title>")); from >= 0 && body[0] == '<' {
+		title := body[from+len("<title>"):]
+		if to := bytes.Index(title, []byte("</title>")); to > 0 {
+			body = title[:to]
+		}
+	}
 	if len(body) > most {
 		body = body[:most]
 		for len(body) > 0 && !utf8.RuneStart(body[len(body)-1]) {

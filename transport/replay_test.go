@@ -16,6 +16,8 @@ func TestReplay(t *testing.T) {
 		{"blank text", StopEndTurn, `{"type":"text","text":""},{"type":"text","text":" \n"},{"type":"text","text":"a"}`, `{"type":"text","text":"a"}`},
 		{"nothing but blank text", StopEndTurn, `{"type":"text","text":""}`, ``},
 		{"an empty turn", StopEndTurn, ``, ``},
+		{"nothing but thinking", StopEndTurn, `{"type":"thinking","thinking":"","signature":"s"},{"type":"thinking","thinking":"","signature":"t"},{"type":"redacted_thinking","data":"d"}`,
+			`{"type":"thinking","thinking":"","signature":"s"},{"type":"thinking","thinking":"","signature":"t"},{"type":"redacted_thinking","data":"d"}`},
 		{"a refusal", StopRefusal, `{"type":"text","text":"a"}`, ``},
 		{"thinking that ends a paused turn", StopPauseTurn, `{"type":"text","text":"a"},{"type":"thinking","thinking":"x","signature":"s"}`, `{"type":"text","text":"a"}`},
 		{"a paused turn", StopPauseTurn, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`},

@@ -152,6 +152,7 @@ func TestErrorsOfTheService(t *testing.T) {
 		{"edge", 413, `{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`, transport.ErrRequestTooLarge, "Request exceeds the maximum size"},
 		{"empty", 413, ``, transport.ErrRequestTooLarge, "Request Entity Too Large"},
 		{"proxy", 401, "<html>\n<h1>Unauthorized</h1></html>", transport.ErrAuthentication, "<html> <h1>Unauthorized</h1></html>"},
+		{"web page", 404, "<!DOCTYPE html><html><head><style>x{}</style><title>404 - No\nsuch page</title></head>", transport.ErrNotFound, "(HTTP 404): 404 - No such page"},
 		{"other family", 403, `{"error":{"type":"comet_api","message":"no"}}`, transport.ErrPermission, "no"},
 		{"text", 402, `{"error":"pay"}`, transport.ErrBilling, "pay"},
 		{"list", 404, `[{"error":{"code":404,"message":"no model"}}]`, transport.ErrNotFound, "no model"},

@@ -166,3 +166,56 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	}
 	t.Errorf("%d connections are still being served", open.Load())
 }
+
+// Streams that are reset, and servers that go away, over HTTP/2.
+func TestHTTP2Resets(t *testing.T) {
+	for _, tt := range []struct {
+		name, sent string // what the first attempt brings
+		attempts   int32
+		text       string // of the response, or of what was partial
+	}{
+		{"before the header", "", 2, "whole"},
+		{"behind the start", start, 2, "whole"},
+		{"behind a delta", start + delta("half"), 1, "half"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var n atomic.Int32
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Content-Type", "text/event-stream")
+				if n.Add(1) > 1 {
+					w.WriteHeader(http.StatusEarlyHints)  // which clients ignore
+					w.Header().Set("Connection", "close") // GOAWAY
+					io.WriteString(w, streamOf("whole"))
+					return
+				}
+				if tt.sent != "" {
+					io.WriteString(w, tt.sent)
+					w.(http.Flusher).Flush()
+				}
+				panic(http.ErrAbortHandler) // RST_STREAM
+			}))
+			srv.EnableHTTP2 = true
+			srv.StartTLS()
+			defer srv.Close()
+			rt := newTransport()
+			rt.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			defer rt.CloseIdleConnections()
+			c, err := New(Options{BaseURL: srv.URL, HTTPClient: &http.Client{Transport: rt}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := transport.Create(t.Context(), c, newRequest())
+			var broken *transport.StreamError
+			if errors.As(err, &broken) {
+				resp = broken.Partial
+			}
+			if (err != nil) != (tt.attempts == 1) || n.Load() != tt.attempts || resp.Text() != tt.text {
+				t.Fatalf("got %q after %d attempts: %v", resp.Text(), n.Load(), err)
+			}
+			if resp, err = transport.Create(t.Context(), c, newRequest()); err != nil || resp.Text() != "whole" {
+				t.Errorf("behind it: %v", err)
+			}
+		})
+	}
+}
