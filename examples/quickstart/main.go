@@ -1,7 +1,12 @@
 // Quickstart is the smallest agent that is good for something: a Go function
-// as a tool, and a question. It needs a key:
+// as a tool, and a question.
 //
 //	ANTHROPIC_API_KEY=… go run ./examples/quickstart
+//
+// Without a key, let the simulator answer, from a script:
+//
+//	go run ./transport/simulator/serve -model examples/quickstart/replies.json     # in another terminal
+//	ANTHROPIC_BASE_URL=http://127.0.0.1:8090 ANTHROPIC_API_KEY=any go run ./examples/quickstart
 package main
 
 import (
@@ -28,11 +33,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	a, err := agent.New(agent.Options{
-		Client: client,
-		Model:  "claude-opus-5-5",
-		Tools:  []tools.Tool{tools.Func("weather", "Tells the weather of a city right now.", weather)},
-	})
+	tool := tools.Func("weather", "Tells the weather of a city right now.", weather)
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{tool}})
 	if err != nil {
 		log.Fatal(err)
 	}
