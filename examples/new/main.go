@@ -35,7 +35,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "new:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%s is ready:\n\n\tcd %s\n\tgo mod tidy\n\tgo test ./...\n\tgo run . \"What time is it in Lisbon?\"\n", *dir, *dir)
+	fmt.Printf("%s is ready:\n\n\tcd %s\n\tgo mod tidy\n\tgo test ./...\n\tANTHROPIC_API_KEY=… go run . \"What time is it in Lisbon?\"\n", *dir, *dir)
 }
 
 // modulePath is what a module may be called here: letters, digits and . _ - ~,
