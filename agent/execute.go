@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -171,6 +172,8 @@ type execution struct {
 	told    int // jobs whose end has been reported
 	stopped bool
 	err     error
+
+	unstored bool // a result could not be recorded; err says why
 }
 
 type progress struct {
@@ -303,7 +306,9 @@ func (x *execution) settle(ctx context.Context, done []*job) {
 		}
 	}
 	if err := x.run.append(ctx, records...); err != nil {
-		x.err = err
+		if !x.unstored { // those after the first tell nothing new
+			x.err, x.unstored = errors.Join(x.err, err), true
+		}
 		x.stop()
 		return
 	}
