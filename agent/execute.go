@@ -254,6 +254,7 @@ func (x *execution) launch(ctx context.Context) {
 // runLane runs a job and those behind it in its lane. failed says that the one
 // before it failed.
 func (x *execution) runLane(ctx context.Context, j *job, failed bool) {
+	deep(0)
 	for ; j != nil; j = j.next {
 		switch {
 		case j.early != nil:

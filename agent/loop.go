@@ -176,6 +176,9 @@ func (r *Run) stream(ctx context.Context, req *transport.Request, emit func(tran
 // distinctCalls fails for a response that the service would not take back, and
 // that no results can be told apart for.
 func distinctCalls(resp *transport.Response) error {
+	if len(resp.Content) < 2 {
+		return nil
+	}
 	calls := resp.ToolCalls()
 	for i, c := range calls {
 		if slices.ContainsFunc(calls[:i], func(before transport.ToolCall) bool { return before.ID == c.ID }) {

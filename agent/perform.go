@@ -42,6 +42,15 @@ type attempt struct {
 	goOn     func()      // what the timer calls then
 }
 
+// deep makes room on the stack of a new goroutine for what a tool needs at the
+// least, so that it need not grow step by step, with more to move each time.
+//
+//go:noinline
+func deep(i int) byte {
+	var room [6 << 10]byte
+	return room[i]
+}
+
 // perform runs the job's tool and settles the job, whatever the tool does:
 // return, fail, panic, hang, or give back too much. A tool that hangs keeps the
 // goroutine: then the job is settled in another one, which calls goOn, and

@@ -53,11 +53,11 @@ type conversation struct {
 
 // A call is a tool call on its way to a result.
 type call struct {
-	transport.ToolCall
-	started  bool
-	result   transport.Block
-	ask      *Ask
-	decision *Decision
+	*transport.ToolCall // never written to
+	started             bool
+	result              *transport.Block // nil until there is one
+	ask                 *Ask
+	decision            *Decision
 }
 
 // add lays one record. On error c is unusable; the caller works on a copy.
@@ -235,13 +235,13 @@ func newCalls(r *transport.Response) ([]call, error) {
 		return nil, nil
 	}
 	calls := make([]call, len(tcs))
-	for i, tc := range tcs {
-		for _, before := range calls[:i] {
-			if before.ID == tc.ID {
-				return nil, fmt.Errorf("two of its tool calls have the id %q: the service would not take it back", tc.ID)
+	for i := range tcs {
+		for k := range tcs[:i] {
+			if tcs[k].ID == tcs[i].ID {
+				return nil, fmt.Errorf("two of its tool calls have the id %q: the service would not take it back", tcs[i].ID)
 			}
 		}
-		calls[i].ToolCall = tc
+		calls[i].ToolCall = &tcs[i]
 	}
 	return calls, nil
 }
@@ -279,17 +279,17 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	if err != nil {
 		return err
 	}
-	if !cl.result.IsZero() {
+	if cl.result != nil {
 		return fmt.Errorf("tool call %q has a result already", id)
 	}
-	cl.result = b
+	cl.result = &b
 	c.final = c.final || final
 	if c.open--; c.open > 0 {
 		return nil
 	}
 	content := make([]transport.Block, len(c.calls))
 	for i := range c.calls {
-		content[i] = c.calls[i].result
+		content[i] = *c.calls[i].result
 	}
 	c.calls = nil
 	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())

@@ -212,14 +212,24 @@ func afterFallback(content []Block) int {
 
 func isThinking(typ string) bool { return typ == TypeThinking || typ == TypeRedactedThinking }
 
-// isBlank is true for a text block without text. It looks at the beginning of a
-// long one, which nearly always tells, before it decodes all of it.
+// isBlank is true for a text block without text. It looks at the beginning
+// first, which nearly always tells: that of a block as it is mostly written, or
+// of a long one.
 func isBlank(b Block) bool {
-	if _, text, ok := bytes.Cut(b.raw[:min(len(b.raw), 256)], []byte(`"text":"`)); ok && len(b.raw) >= 4096 {
-		text = bytes.TrimLeft(text, " ")
-		if len(text) > 0 && text[0] > ' ' && text[0] < 0x80 && text[0] != '\\' && text[0] != '"' {
-			return false
-		}
+	text, ok := bytes.CutPrefix(b.raw, textOpening)
+	if !ok && len(b.raw) >= 4096 {
+		_, text, ok = bytes.Cut(b.raw[:256], []byte(`"text":"`))
+	}
+	if !ok {
+		text = nil
+	}
+	for len(text) > 0 && text[0] == ' ' {
+		text = text[1:]
+	}
+	if len(text) > 0 && text[0] > ' ' && text[0] < 0x80 && text[0] != '\\' && text[0] != '"' {
+		return false
 	}
 	return strings.TrimSpace(b.field("text")) == ""
 }
+
+var textOpening = []byte(`{"type":"text","text":"`)
