@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,9 +31,12 @@ type telemetry struct {
 	// What is the same for all model calls of the agent.
 	requestModel string
 	chatName     string
-	chatOptions  []trace.SpanStartOption
-	server       []attribute.KeyValue // server.address and server.port, if known
+	chatOptions  []trace.SpanStartOption // what samplers may go by
+	chatRequest  []attribute.KeyValue    // what else is told of a request
+	server       []attribute.KeyValue    // server.address and server.port, if known
 	chunkSet     metric.MeasurementOption
+	finish       map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
+	tools        map[string]toolSpan                         // of the registered tools
 }
 
 func newTelemetry(opts *Options, req *transport.Request) telemetry {
@@ -54,13 +58,24 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		t.logger = slog.New(LogTraceIDs(opts.Logger.Handler()))
 	}
 	t.chunkSet = t.model("")
-	chat := append([]attribute.KeyValue{
+	sampled := append([]attribute.KeyValue{
 		attribute.String(keyOperation, opChat),
 		attribute.String(keyProvider, providerAnthropic),
 		attribute.String(keyRequestModel, req.Model),
+	}, t.server...)
+	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(sampled...)}
+	t.tools = make(map[string]toolSpan, len(req.Tools))
+	for _, def := range req.Tools {
+		t.tools[def.Name()] = newToolSpan(def.Name())
+	}
+	t.finish = make(map[transport.StopReason]attribute.KeyValue)
+	for _, r := range []transport.StopReason{transport.StopToolUse, transport.StopEndTurn, transport.StopPauseTurn, transport.StopMaxTokens} {
+		t.finish[r] = finishReason(r)
+	}
+	chat := []attribute.KeyValue{
 		attribute.Int(keyRequestMaxTokens, req.MaxTokens),
 		attribute.Bool(keyRequestStream, req.MaxTokens > 0),
-	}, t.server...)
+	}
 	if len(req.StopSequences) > 0 {
 		chat = append(chat, attribute.StringSlice(keyRequestStop, req.StopSequences))
 	}
@@ -79,7 +94,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 	if o := req.OutputConfig; o != nil && o.Effort != "" {
 		chat = append(chat, attribute.String(keyRequestReasoning, o.Effort))
 	}
-	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(chat...)}
+	t.chatRequest = chat
 	return t
 }
 
@@ -196,7 +211,7 @@ func (r *Run) endRun(ctx context.Context) {
 // A chatObservation is the telemetry of the model call that is being made.
 type chatObservation struct {
 	span  trace.Span           // nil if there is none
-	attrs []attribute.KeyValue // that the span gets at its end, all at once
+	attrs []attribute.KeyValue // that the span gets at its end, all at once; used again for the next one
 	timed bool                 // metrics are wanted
 	began time.Time
 	chunk time.Time // when the newest chunk came
@@ -205,7 +220,7 @@ type chatObservation struct {
 // openChat begins the span of a model call.
 func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) context.Context {
 	t := &r.agent.telemetry
-	*o = chatObservation{timed: t.metrics.enabled(ctx)}
+	*o = chatObservation{timed: t.metrics.enabled(ctx), attrs: o.attrs[:0]}
 	if o.timed {
 		o.began = time.Now()
 	}
@@ -216,7 +231,7 @@ func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) 
 	if !o.span.IsRecording() {
 		return ctx
 	}
-	o.attrs = make([]attribute.KeyValue, 0, 20)
+	o.attrs = append(slices.Grow(o.attrs, 24), t.chatRequest...)
 	if id := r.log.ID(); id != "" {
 		o.attrs = append(o.attrs, attribute.String(keyConversationID, id))
 	}
@@ -231,7 +246,7 @@ func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) 
 func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose string) context.Context {
 	t, o := &r.agent.telemetry, &r.observed.chat
 	ctx = r.openChat(ctx, o, purpose)
-	if o.attrs == nil {
+	if len(o.attrs) == 0 {
 		return ctx
 	}
 	s := r.log.State()
@@ -298,7 +313,11 @@ func (t *telemetry) describeChat(attrs []attribute.KeyValue, req *transport.Requ
 		}
 		return append(attrs, finishReason("error"))
 	}
-	attrs = append(attrs, attribute.String(keyResponseID, resp.ID), attribute.String(keyResponseModel, resp.Model), finishReason(resp.StopReason))
+	why, ok := t.finish[resp.StopReason]
+	if !ok {
+		why = finishReason(resp.StopReason)
+	}
+	attrs = append(attrs, attribute.String(keyResponseID, resp.ID), attribute.String(keyResponseModel, resp.Model), why)
 	if id := resp.Meta.RequestID; id != "" {
 		attrs = append(attrs, attribute.String(keyRequestID, id))
 	}

@@ -27,7 +27,7 @@ func BenchmarkStepTelemetry(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			tp := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
 			defer tp.Shutdown(context.Background())
-			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", TracerProvider: tp, TraceContent: content})
+			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", TracerProvider: tp, TraceContent: content, Tools: []tools.Tool{tools.Func("f", "Does it.", func(context.Context, struct{}) (string, error) { return "", nil })}})
 			if err != nil {
 				b.Fatal(err)
 			}

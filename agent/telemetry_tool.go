@@ -19,22 +19,37 @@ func (r *Run) startTool(ctx context.Context, j *job) (context.Context, trace.Spa
 		return ctx, nil
 	}
 	t := &r.agent.telemetry
-	ctx, span := t.tracer.Start(ctx, opExecuteTool+" "+j.call.Name, trace.WithAttributes(
-		attribute.String(keyOperation, opExecuteTool),
-		attribute.String(keyToolName, j.call.Name),
-		attribute.String(keyToolCallID, j.call.ID),
-		attribute.String(keyToolType, "function"),
-	))
+	begin, ok := t.tools[j.call.Name]
+	if !ok {
+		begin = newToolSpan(j.call.Name) // of a toolset
+	}
+	ctx, span := t.tracer.Start(ctx, begin.name, begin.options...)
 	if span.IsRecording() {
+		attrs := append(make([]attribute.KeyValue, 0, 1), attribute.String(keyToolCallID, j.call.ID))
 		if t.content != nil {
-			span.SetAttributes(attribute.String(keyToolArguments, t.content.arguments(j.call.ToolCall)))
+			attrs = append(attrs, attribute.String(keyToolArguments, t.content.arguments(j.call.ToolCall)))
 		}
 		if j.ruling.word != "" {
-			span.SetAttributes(attribute.String(keyRuling, j.ruling.word))
-			setString(span, keyRule, j.ruling.rule)
+			attrs = append(attrs, attribute.String(keyRuling, j.ruling.word))
 		}
+		if j.ruling.rule != "" {
+			attrs = append(attrs, attribute.String(keyRule, j.ruling.rule))
+		}
+		span.SetAttributes(attrs...)
 	}
 	return ctx, span
+}
+
+// A toolSpan is how the spans of a tool's calls begin.
+type toolSpan struct {
+	name    string
+	options []trace.SpanStartOption
+}
+
+func newToolSpan(tool string) toolSpan {
+	return toolSpan{opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(
+		attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, tool), attribute.String(keyToolType, "function"),
+	)}}
 }
 
 // A ruling is what was decided on a call, by a gate or by whoever was asked.

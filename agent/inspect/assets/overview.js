@@ -3,7 +3,7 @@
 import { el, ago, count, tokens, usd, call } from './dom.js';
 
 export const doingText = {
-  model: 'asking the model', tools: 'running tools', approval: 'waits for approval', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable',
+  model: 'waiting for the model', tools: 'waiting for tools', approval: 'waits for approval', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable',
 };
 
 export class Overview {
