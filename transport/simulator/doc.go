@@ -33,7 +33,8 @@
 // The prompt cache, with lifetimes by [Options].Now, so that a test can let time
 // pass; containers, files, batches, message threads, rate limits, and what cache
 // diagnostics compare with. All of it is in memory, and apart for each key.
-// Code execution and the advisor are not run: they answer "unavailable".
+// Code execution, the advisor and MCP servers are not run: [Options].ServerTool
+// answers for them, or they are unavailable.
 //
 // # What goes wrong
 //

@@ -105,7 +105,7 @@ type Reply struct {
 }
 
 // A Part is a piece of a Reply. Make one with [Text], [Cited], [Thinking],
-// [Redacted], [Call], [ServerCall] or [Raw].
+// [Redacted], [Call], [ServerCall], [MCPCall] or [Raw].
 type Part struct {
 	kind      partKind
 	text      string
@@ -115,7 +115,8 @@ type Part struct {
 	citations []Citation
 	raw       json.RawMessage
 	toolset   string
-	truncated bool // only the first half of the input is sent, with max_tokens
+	server    string // of an MCP call
+	truncated bool   // only the first half of the input is sent, with max_tokens
 }
 
 type partKind int
@@ -166,6 +167,11 @@ func (p Part) WithToolset(name string) Part {
 // The simulator carries it out, adds the result block, and asks the model again.
 func ServerCall(name string, input any) Part {
 	return Part{kind: partServerCall, name: name, input: encodeInput(input)}
+}
+
+// MCPCall is a call of a tool of an MCP server that the service connects to.
+func MCPCall(server, name string, input any) Part {
+	return Part{kind: partServerCall, name: name, server: server, input: encodeInput(input)}
 }
 
 // Raw is a block that is sent as it is, whole in its content_block_start.

@@ -151,7 +151,11 @@ func (a *answer) omits() bool {
 // sendCall sends a call of a client or server tool and returns its block.
 func (a *answer) sendCall(p Part, reply *Reply) []byte {
 	typ, idStart := transport.TypeToolUse, "toolu_"
-	if p.kind == partServerCall {
+	tail := `,"caller":{"type":"direct"}}`
+	switch {
+	case p.server != "":
+		typ, idStart, tail = transport.TypeMCPToolUse, "mcptoolu_", "}"
+	case p.kind == partServerCall:
 		typ, idStart = transport.TypeServerToolUse, "srvtoolu_"
 	}
 	id := p.id
@@ -165,8 +169,11 @@ func (a *answer) sendCall(p Part, reply *Reply) []byte {
 		head = append(head, `,"toolset_name":`...)
 		head = rawjson.AppendString(head, p.toolset)
 	}
+	if p.server != "" {
+		head = append(head, `,"server_name":`...)
+		head = rawjson.AppendString(head, p.server)
+	}
 	head = append(head, `,"input":`...)
-	const tail = `,"caller":{"type":"direct"}}`
 	input := string(p.input)
 	cut := false
 	whole := input

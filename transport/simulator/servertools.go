@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,15 +37,37 @@ func (s *Server) serverResult(a *answer, call *block) []byte {
 		a.web.fetches++
 		content = s.webFetch(a, input)
 	case call.typ == transport.TypeMCPToolUse:
-		return []byte(`{"type":"mcp_tool_result","tool_use_id":` + quote(call.id) + `,"is_error":true,"content":[{"type":"text","text":"The MCP server can't be reached from the simulator."}]}`)
+		isError := "false"
+		if content = s.byHook(call, input); content == nil {
+			isError, content = "true", []byte(`[{"type":"text","text":"The MCP server can't be reached from the simulator."}]`)
+		}
+		return slices.Concat([]byte(`{"type":"mcp_tool_result","tool_use_id":`+quote(call.id)+`,"is_error":`+isError+`,"content":`), content, []byte("}"))
 	case strings.HasPrefix(call.name, "tool_search_tool"):
 		content = a.r.toolSearch(input)
 	default:
-		content = toolError(resultType, "unavailable")
+		if content = s.byHook(call, input); content == nil {
+			content = toolError(resultType, "unavailable")
+		}
 	}
 	b := []byte(`{"type":` + quote(resultType) + `,"tool_use_id":` + quote(call.id) + `,"content":`)
 	b = append(b, content...)
-	return append(b, `,"caller":{"type":"direct"}}`...)
+	if strings.HasPrefix(call.name, "web_") { // other results have no such member, and may not come back with one
+		b = append(b, `,"caller":{"type":"direct"}`...)
+	}
+	return append(b, '}')
+}
+
+// byHook asks [Options].ServerTool for the content of a result. It is nil if
+// there is none, or none that is JSON.
+func (s *Server) byHook(call *block, input []byte) []byte {
+	if s.opts.ServerTool == nil {
+		return nil
+	}
+	content := s.opts.ServerTool(ServerToolCall{Name: call.name, Server: rawjson.GetString(call.raw, "server_name"), Input: input})
+	if !rawjson.Valid(content) {
+		return nil
+	}
+	return content
 }
 
 // serverTool finds the tool definition that lets the model call name.

@@ -2,9 +2,11 @@ package simulator_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -135,4 +137,42 @@ func TestToolSearch(t *testing.T) {
 	if !strings.Contains(got, `"tool_references":[{"type":"tool_reference","tool_name":"get_weather"}]`) {
 		t.Errorf("%s", got)
 	}
+}
+
+// What the simulator can't run is answered by the test.
+func TestServerToolsOfTheTest(t *testing.T) {
+	const ok = `{"type":"bash_code_execution_result","stdout":"ok\n","stderr":"","return_code":0,"content":[]}`
+	var asked []string
+	sim := simulator.StartTest(t, simulator.Options{
+		Model: simulator.Dialogue(simulator.Do(
+			simulator.ServerCall("bash_code_execution", map[string]string{"command": "ls"}),
+			simulator.MCPCall("tickets", "open_ticket", map[string]string{"title": "x"}),
+			simulator.MCPCall("tickets", "close_ticket", nil),
+			simulator.Text("done"))),
+		ServerTool: func(c simulator.ServerToolCall) json.RawMessage {
+			asked = append(asked, c.Server+" "+c.Name+" "+string(c.Input))
+			switch c.Name {
+			case "bash_code_execution":
+				return json.RawMessage(ok)
+			case "open_ticket":
+				return json.RawMessage(`[{"type":"text","text":"number 7"}]`)
+			}
+			return nil
+		},
+	})
+	extra := `"mcp_servers":[{"type":"url","url":"https://tickets.example","name":"tickets"}],"tools":[{"type":"code_execution_20250825","name":"code_execution"},{"type":"mcp_toolset","mcp_server_name":"tickets"}],`
+	header := []string{"anthropic-beta", "mcp-client-2026-09-15"}
+	first := ask(t, sim.URL(), request("claude-opus-5", extra, hi), header...)
+	for i, want := range []string{
+		"", `"content":` + strings.ReplaceAll(ok, "\n", `\n`), `"server_name":"tickets","input":{"title":"x"}}`,
+		`"is_error":false,"content":[{"type":"text","text":"number 7"}]}`, "", `"is_error":true`, `"text":"done"`,
+	} {
+		if i >= len(first.Content) || !strings.Contains(string(first.Content[i].Raw()), want) {
+			t.Fatalf("block %d of %s: want %s", i, first.Raw(), want)
+		}
+	}
+	if want := []string{` bash_code_execution {"command":"ls"}`, `tickets open_ticket {"title":"x"}`, `tickets close_ticket {}`}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q", asked)
+	}
+	ask(t, sim.URL(), request("claude-opus-5", extra+`"container":"`+first.Container.ID+`",`, hi, assistant(first), hi), header...)
 }

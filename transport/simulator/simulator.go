@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -36,6 +37,11 @@ type Options struct {
 	// PagesURL is the URL that file names are added to; "" means https://pages.example/.
 	PagesURL string
 
+	// ServerTool answers the calls of server tools that the simulator doesn't run:
+	// code execution, the advisor, the tools of MCP servers. nil makes them answer
+	// "unavailable".
+	ServerTool func(ServerToolCall) json.RawMessage
+
 	// Lookback is the reading of the cache's rule on positions.
 	Lookback LookbackRule
 	// OldAccount makes the account one from before 31 August 2026, on which thinking
@@ -63,6 +69,19 @@ type Options struct {
 
 	// Observe is called after each request, if not nil, from many goroutines.
 	Observe func(Exchange)
+}
+
+// A ServerToolCall is a call that [Options].ServerTool answers with the "content"
+// of its result block, in the service's form (reference §3.3): for
+// "bash_code_execution" an object such as
+//
+//	{"type":"bash_code_execution_result","stdout":"ok\n","stderr":"","return_code":0,"content":[]}
+//
+// and for an MCP tool a list of text blocks. Without content the tool is unavailable.
+type ServerToolCall struct {
+	Name   string // "code_execution", "bash_code_execution", "advisor", or a tool of Server
+	Server string // the MCP server; else empty
+	Input  json.RawMessage
 }
 
 // An Exchange is what Observe is told of a request.
