@@ -127,12 +127,12 @@ func TestAllocationsPerStepAreFlat(t *testing.T) {
 		// only for what is worth it.
 		kb, objects float64
 	}{
-		{usual(1000), 41, 230},
-		{shape{turns: 200, parallel: 1, result: 4096, events: true}, 41, 230},
-		{shape{turns: 200, parallel: 1, result: 200}, 33, 230},
-		{shape{turns: 200, parallel: 1, result: 10 << 10}, 56, 230},
-		{shape{turns: 200, parallel: 12, result: 200}, 180, 1330},
-		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 460, 1310},
+		{usual(1000), 39, 195},
+		{shape{turns: 200, parallel: 1, result: 4096, events: true}, 39, 195},
+		{shape{turns: 200, parallel: 1, result: 200}, 30, 197},
+		{shape{turns: 200, parallel: 1, result: 10 << 10}, 54, 195},
+		{shape{turns: 200, parallel: 12, result: 200}, 153, 900},
+		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 438, 870},
 	} {
 		short, half := c.shape, c.shape
 		short.turns, half.turns = 10, c.turns/2
