@@ -20,8 +20,8 @@ type Bill struct {
 }
 
 // BillOf sums up all that a log tells of: its responses, those that were cut
-// off, and the requests that are no part of the conversation, such as one for a
-// summary. Of a fork that includes what was spent before it was forked. models
+// off, attempts that failed and were made again, and the requests that are no
+// part of the conversation, such as one for a summary. Of a fork that includes what was spent before it was forked. models
 // correct and extend the table of prices.
 func BillOf(log *memory.Log, models ...transport.Model) Bill {
 	var b Bill
@@ -30,22 +30,18 @@ func BillOf(log *memory.Log, models ...transport.Model) Bill {
 		case memory.KindResponse:
 			b.Add(r.Response, models...)
 		case memory.KindNote:
-			if r.Note != noteInterrupted && r.Note != noteAside && r.Note != memory.NoteWarm {
-				continue
-			}
-			if resp, err := transport.ParseResponse(r.Data); err == nil {
-				b.Add(resp, models...)
-				b.Cost.Known = b.Cost.Known && r.Note != noteInterrupted
-			}
+			b.addNote(r, models)
 		}
 	}
 	return b
 }
 
-// Notes of a log that tell of requests whose response is no part of the conversation.
+// Notes of a log that tell of requests whose response is no part of the
+// conversation; see also [memory.NoteWarm].
 const (
 	noteInterrupted = "interrupted" // a response that was cut off: what had come of it
 	noteAside       = "aside"       // a whole response, to a request beside the conversation
+	noteLost        = "lost"        // attempts of which nothing came back, though they may have been billed
 )
 
 // Add adds a response. One that was cut off is billed for more than is known.

@@ -303,10 +303,18 @@ func (h *hold) spend(resp *transport.Response) {
 	}
 	var bill Bill
 	bill.Add(resp, h.run.agent.opts.Models...)
+	h.charge(bill)
+	h.release()
+}
+
+// charge charges the budgets, and goes on to hold what is set aside.
+func (h *hold) charge(bill Bill) {
+	if h == nil {
+		return
+	}
 	for _, b := range h.budgets {
 		b.Charge(bill)
 	}
-	h.release()
 }
 
 // release gives back what is set aside. It does nothing the second time.

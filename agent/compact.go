@@ -67,22 +67,27 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	}
 	defer held.release()
 	chat := r.startChat(ctx, ask, purposeSummary)
-	resp, err := r.stream(chat, ask, func(ev transport.Event) bool {
+	var tries attempts
+	resp, err := r.stream(chat, ask, &tries, func(ev transport.Event) bool {
 		r.sawEvent(chat, ev.Type)
 		return true
 	})
 	r.endChat(chat, ask, resp, err)
 	if err != nil {
 		r.uncompactable = true // not again in this run
+		tries.failed(err)
+		if e := r.append(ctx, r.settle(held, &tries)...); e != nil {
+			return e
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		r.note(ctx, "the conversation was not summarized", slog.Any("error", err))
 		return nil
 	}
+	records := append(r.settle(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()})
 	held.spend(resp)
-	cost := r.bill(resp, true)
-	records := []memory.Record{{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()}}
+	cost := r.bill(resp)
 	if m, ok := summaryOf(resp); ok {
 		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: n})
 		records = append(records, stillInForce(req.Messages, n, resp.StopReason == transport.StopCompaction)...)

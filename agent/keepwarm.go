@@ -48,11 +48,9 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 		cancel()
 		<-done
 		for _, n := range notes {
-			resp, err := transport.ParseResponse(n.Data)
-			if err != nil {
-				return err
-			}
-			r.bill(resp, true)
+			var b Bill
+			b.addNote(n, r.agent.opts.Models)
+			r.addBill(b)
 		}
 		return r.append(ctx, notes...)
 	}

@@ -117,12 +117,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		return ErrStopped
 	}
 	chat := r.startChat(ctx, req, purposeStep)
-	var begun *transport.Response
-	resp, err := r.stream(chat, req, func(ev transport.Event) bool {
+	var tries attempts
+	resp, err := r.stream(chat, req, &tries, func(ev transport.Event) bool {
 		r.sawEvent(chat, ev.Type)
-		if ev.Response != nil {
-			begun = ev.Response
-		}
 		if ev.Type == transport.EventRestarted {
 			r.eager.drop() // what was written is void, and so are its calls
 		}
@@ -134,16 +131,20 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		return emit(Event{Type: EventStream, Step: step, Stream: ev})
 	})
 	if err == nil {
-		err = distinctCalls(resp)
+		if err = distinctCalls(resp); err != nil {
+			tries.begun = resp
+		}
 	}
 	r.endChat(chat, req, resp, err)
 	if err != nil {
-		return r.interrupted(ctx, held, begun, err)
+		return r.interrupted(ctx, held, &tries, err)
 	}
+	failed := r.settle(held, &tries)
 	cost := costOf(req, resp, r.agent.opts.Models...)
 	held.spend(resp)
 	before := r.log.State()
-	if err := r.append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req)}); err != nil {
+	answered := memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req)}
+	if err := r.append(ctx, append([]memory.Record{answered}, failed...)...); err != nil {
 		return err
 	}
 	r.count(resp, cost)
@@ -158,15 +159,17 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 }
 
 // stream passes the model's events on and returns the whole response.
-func (r *Run) stream(ctx context.Context, req *transport.Request, emit func(transport.Event) bool) (*transport.Response, error) {
+func (r *Run) stream(ctx context.Context, req *transport.Request, tries *attempts, emit func(transport.Event) bool) (*transport.Response, error) {
 	for ev, err := range r.agent.opts.Client.Stream(ctx, req) {
 		if err != nil {
 			return nil, err
 		}
+		tries.see(ev)
 		if !emit(ev) {
 			return nil, ErrStopped
 		}
 		if ev.Type == transport.EventMessageStop && ev.Response != nil {
+			tries.begun, tries.lost = nil, ev.Response.Meta.Lost
 			return ev.Response, nil
 		}
 	}
@@ -192,19 +195,13 @@ func distinctCalls(resp *transport.Response) error {
 // interrupted keeps what had come of a response that will not be completed, or
 // at least how it began. It is no message: half a response can't be sent back.
 // What is known of its cost is counted.
-func (r *Run) interrupted(ctx context.Context, held *hold, begun *transport.Response, err error) error {
+func (r *Run) interrupted(ctx context.Context, held *hold, tries *attempts, err error) error {
 	var cut *transport.StreamError
 	if errors.As(err, &cut) && cut.Partial != nil {
-		begun = cut.Partial
-		r.say(begun.Text(), false)
+		r.say(cut.Partial.Text(), false)
 	}
-	if begun == nil {
-		return err
-	}
-	held.spend(begun)
-	r.bill(begun, false)
-	note := memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: begun.Raw()}
-	if e := r.append(ctx, note); e != nil {
+	tries.failed(err)
+	if e := r.append(ctx, r.settle(held, tries)...); e != nil {
 		return errors.Join(err, e)
 	}
 	return err

@@ -122,9 +122,9 @@ func (r *Run) recall() {
 		case memory.KindResponse:
 			r.count(rec.Response, costOf(&r.agent.request, rec.Response, r.agent.opts.Models...))
 		case memory.KindNote:
-			if resp, err := transport.ParseResponse(rec.Data); err == nil && (rec.Note == noteAside || rec.Note == memory.NoteWarm || rec.Note == noteInterrupted) {
-				r.bill(resp, rec.Note != noteInterrupted)
-			}
+			var b Bill
+			b.addNote(rec, r.agent.opts.Models)
+			r.addBill(b)
 		}
 	}
 }
@@ -138,11 +138,9 @@ func (r *Run) count(resp *transport.Response, cost Cost) {
 	r.say(resp.Text(), goesOn)
 }
 
-// bill adds what a response cost that is no step: one beside the conversation,
-// or one that was cut off, of whose cost only a part is known.
-func (r *Run) bill(resp *transport.Response, whole bool) Cost {
+// bill adds what a response cost that is no step, but one beside the conversation.
+func (r *Run) bill(resp *transport.Response) Cost {
 	cost := costOf(&r.agent.request, resp, r.agent.opts.Models...)
-	cost.Known = cost.Known && whole
 	r.addCost(resp, cost)
 	return cost
 }

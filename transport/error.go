@@ -145,3 +145,16 @@ func (e *StreamError) Error() string { return "the response was cut off: " + e.E
 
 // Unwrap returns the cause.
 func (e *StreamError) Unwrap() error { return e.Err }
+
+// A LostError is a request that failed, and of which nothing came back in some
+// attempts although the service may have worked on them: what they cost is not
+// known.
+type LostError struct {
+	Err      error // the failure of the last attempt, which need not be one of these
+	Attempts int   // how many they are
+}
+
+func (e *LostError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure.
+func (e *LostError) Unwrap() error { return e.Err }

@@ -39,6 +39,7 @@ type Response struct {
 type Meta struct {
 	RequestID  string
 	Attempts   int           // how many times the request was sent
+	Lost       int           // attempts of which nothing came back, though they may have been billed
 	FirstDelta time.Duration // from sending to the first delta; 0 if there was none
 	Duration   time.Duration // from sending to the end
 	RateLimit  *RateLimit    // nil if the service told nothing

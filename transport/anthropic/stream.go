@@ -60,14 +60,17 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			if err == nil || x.stopped {
 				return
 			}
+			if isLost(err) {
+				x.lost++
+			}
 			wait, again := x.again(ctx, err)
 			if !again {
-				yield(transport.Event{}, withAttempts(err, x.attempts))
+				yield(transport.Event{}, x.withLost(withAttempts(err, x.attempts)))
 				return
 			}
 			c.logRetry(ctx, err, x.attempts, wait)
 			if ctxErr := pause(ctx, wait); ctxErr != nil {
-				yield(transport.Event{}, withAttempts(stoppedWaiting(ctxErr, err), x.attempts))
+				yield(transport.Event{}, x.withLost(withAttempts(stoppedWaiting(ctxErr, err), x.attempts)))
 				return
 			}
 			if x.shown {
@@ -106,6 +109,7 @@ type exchange struct {
 	began    time.Time
 	attempts int
 	restarts int  // attempts that followed on a delivered part
+	lost     int  // attempts of which nothing came back
 	stopped  bool // the caller wants no more events
 	shown    bool // events of this attempt have been yielded
 
@@ -135,10 +139,33 @@ func (x *exchange) again(ctx context.Context, err error) (time.Duration, bool) {
 	return x.client.pauseAfter(ctx, err, x.restarts)
 }
 
+// isLost reports whether the service may have worked, and billed, without a word
+// of it: the connection broke before the response began. It doesn't bill what it
+// answers with an error.
+func isLost(err error) bool {
+	var refused *transport.Error
+	var broken *transport.StreamError
+	switch {
+	case errors.As(err, &refused):
+		return false
+	case errors.As(err, &broken):
+		return broken.Partial == nil
+	}
+	return perhapsDone(err)
+}
+
+// withLost adds to an error what it leaves open.
+func (x *exchange) withLost(err error) error {
+	if x.lost == 0 {
+		return err
+	}
+	return &transport.LostError{Err: err, Attempts: x.lost}
+}
+
 // attempt sends the request once and yields what comes. It returns nil after a
 // complete response, or if the caller stopped.
 func (x *exchange) attempt(ctx context.Context) error {
-	x.meta = transport.Meta{Attempts: x.attempts}
+	x.meta = transport.Meta{Attempts: x.attempts, Lost: x.lost}
 	a, err := x.client.send(ctx, x.call)
 	if err != nil {
 		return err

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A response may take several attempts, and those that broke off were billed
+// too: for the prompt once the response had begun, and for what was written.
+// attempts is what is known of those that failed at one request.
+type attempts struct {
+	begun *transport.Response   // what the one under way tells of its cost
+	void  []*transport.Response // what those before it told
+	lost  int                   // attempts that told nothing, and may have been billed
+}
+
+// see follows the events of a stream.
+func (t *attempts) see(ev transport.Event) {
+	switch {
+	case ev.Type == transport.EventRestarted && t.begun != nil:
+		t.void, t.begun = append(t.void, t.begun), nil
+	case ev.Response != nil:
+		t.begun = ev.Response
+	}
+}
+
+// failed takes an attempt for void that nothing will come of.
+func (t *attempts) failed(err error) {
+	var lost *transport.LostError
+	if errors.As(err, &lost) {
+		t.lost = lost.Attempts
+	}
+	var cut *transport.StreamError
+	if errors.As(err, &cut) && cut.Partial != nil {
+		t.begun = cut.Partial
+	}
+	if t.begun != nil {
+		t.void, t.begun = append(t.void, t.begun), nil
+	}
+}
+
+// notes are what the log keeps of the attempts that failed.
+func (t *attempts) notes() []memory.Record {
+	var notes []memory.Record
+	for _, resp := range t.void {
+		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: resp.Raw()})
+	}
+	if t.lost > 0 {
+		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteLost, Data: fmt.Appendf(nil, `{"attempts":%d}`, t.lost)})
+	}
+	return notes
+}
+
+// bill is what the attempts that failed have cost, as far as it is known.
+func (t *attempts) bill(own []transport.Model) Bill {
+	var b Bill
+	for _, note := range t.notes() {
+		b.addNote(note, own)
+	}
+	return b
+}
+
+// addNote adds what a note tells of a request, if it tells of one.
+func (b *Bill) addNote(note memory.Record, own []transport.Model) {
+	switch note.Note {
+	case noteInterrupted, noteAside, memory.NoteWarm:
+		resp, err := transport.ParseResponse(note.Data)
+		if err != nil {
+			return
+		}
+		b.Add(resp, own...)
+		b.Cost.Known = b.Cost.Known && note.Note != noteInterrupted
+	case noteLost:
+		n := 0
+		if _, err := fmt.Sscan(string(rawjson.Get(note.Data, "attempts")), &n); err != nil || n < 1 {
+			return
+		}
+		b.Cost.Known = false
+		b.Requests += n
+	}
+}
+
+// settle bills the attempts that failed to the run and to its budgets, and gives
+// what the log is to keep of them.
+func (r *Run) settle(held *hold, t *attempts) []memory.Record {
+	notes := t.notes()
+	if len(notes) == 0 {
+		return nil
+	}
+	b := t.bill(r.agent.opts.Models)
+	held.charge(b)
+	r.addBill(b)
+	return notes
+}
+
+// addBill adds what was spent on no step: beside the conversation, or on
+// attempts that failed.
+func (r *Run) addBill(b Bill) {
+	if b.Requests == 0 {
+		return
+	}
+	r.result.Usage = r.result.Usage.Add(b.Usage)
+	r.result.Cost = r.result.Cost.add(b.Cost, !r.billed)
+	r.billed = true
+}
