@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -14,6 +15,8 @@ func TestReplay(t *testing.T) {
 		{"all of it", StopToolUse, `{"type":"thinking","thinking":"","signature":"s"},{"type":"new_thing","n":1.0},{"type":"tool_use","id":"t","name":"f","input":{"b":9007199254740993,"a":1}}`,
 			`{"type":"thinking","thinking":"","signature":"s"},{"type":"new_thing","n":1.0},{"type":"tool_use","id":"t","name":"f","input":{"b":9007199254740993,"a":1}}`},
 		{"blank text", StopEndTurn, `{"type":"text","text":""},{"type":"text","text":" \n"},{"type":"text","text":"a"}`, `{"type":"text","text":"a"}`},
+		{"much blank text", StopMaxTokens, `{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `"},{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `a"}`,
+			`{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `a"}`},
 		{"nothing but blank text", StopEndTurn, `{"type":"text","text":""}`, ``},
 		{"an empty turn", StopEndTurn, ``, ``},
 		{"nothing but thinking", StopEndTurn, `{"type":"thinking","thinking":"","signature":"s"},{"type":"thinking","thinking":"","signature":"t"},{"type":"redacted_thinking","data":"d"}`,

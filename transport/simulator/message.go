@@ -155,7 +155,7 @@ func (s *Server) readBlock(raw []byte) block {
 	case transport.TypeText:
 		if s := rawjson.Inner(text); len(s) == 0 {
 			b.text = textEmpty
-		} else if len(s) < 4096 && strings.TrimSpace(rawjson.Unquote(text)) == "" {
+		} else if len(bytes.Trim(s[:min(len(s), 64)], ` \ntr`)) == 0 && strings.TrimSpace(rawjson.Unquote(text)) == "" {
 			b.text = textSpace
 		}
 	case transport.TypeThinking:

@@ -96,6 +96,7 @@ var refusals = []refusalCase{
 	{row: 42, content: says("user", `{"type":"text","text":"a"},{"type":"text","text":""}`), want: "messages: text content blocks must be non-empty"},
 	{row: 42, content: hi + "," + calls + "," + says("user", `{"type":"tool_result","tool_use_id":"A","content":[{"type":"text","text":""}]}`), want: "messages: text content blocks must be non-empty"},
 	{row: 43, content: user(" \n"), want: "messages: text content blocks must contain non-whitespace text"},
+	{row: 43, content: user(strings.Repeat(" \n", 9000)), want: "messages: text content blocks must contain non-whitespace text"},
 	{row: 44, extra: `"system":[{"type":"text","text":""}],`, want: "system: text content blocks must be non-empty"},
 	{row: 45, content: says("user", `{"type":"foo"}`), want: "messages.0.content.0: Input tag 'foo' found using 'type' does not match any of the expected tags: …"},
 	{row: 46, content: says("user", `{"type":"document","source":{}}`), want: "messages.0.content.0.document.source.type: Field required"},
