@@ -1,6 +1,37 @@
 // Package agent runs conversations with tools on the Messages API.
 //
-// An [Agent] is made of [Options]: a client, a model, a system prompt, tools. A
-// [Run] is one execution of its loop, which is a plain for over [Next], a pure
-// function of the log: call the model, run these tools, wait for approval, done.
+//	client, err := anthropic.FromEnv()
+//	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: list})
+//	res, err := a.Run(ctx, "Do I need an umbrella in Lisbon?").Result()
+//	fmt.Println(res.Text)
+//
+// An [Agent] is made of [Options]: a client, a model, a system prompt, tools. Only
+// the first two are needed, and the zero values of the others are useful: limits
+// and prompt caching are on, content in traces, retries of tools and summaries are
+// off. An Agent may be used by many goroutines.
+//
+// # Runs
+//
+// A [Run] is one execution of the loop. It does nothing until its [Run.Events] or
+// its [Run.Result] are asked for. The Result is never nil: with an error comes what
+// there is, with a log that can be run on. docs/errors.md lists the errors.
+//
+//	Run               a prompt, in a new log
+//	Continue          new input for a log
+//	Resume            what a log was in the middle of: a cancel, a kill, an approval
+//	ContinueSession, ResumeSession    the same with a session in a store
+//	Ask, AskLog       an answer of a Go type
+//	FanOut            several inputs for one log, side by side
+//
+// # The loop
+//
+// The loop is a plain for over [Next], a pure function of the log: call the model,
+// run these tools, wait for approval, done. Its bounds are [Limits], of steps, time
+// and sizes, and a [Budget] of money or tokens, which sub-agents ([Sub]) share. Who
+// decides on a call before it runs is Options.Gate, and a person by
+// Options.Approver or [Pending].
+//
+// What each request costs is on its event and in the [Result]; [BillOf] adds up a
+// session. Package agenttest has assertions for it, package policy rules for the
+// gate, package inspect a page to watch.
 package agent

@@ -1,7 +1,36 @@
 // Package transport holds the Messages API as Go values, and one interface to
 // reach it, [Client].
 //
+//	client, err := anthropic.FromEnv() // package transport/anthropic
+//	resp, err := transport.Create(ctx, client, &transport.Request{
+//		Model: "claude-opus-5-5", MaxTokens: 1024,
+//		Messages: []transport.Message{transport.UserText("Greet the world.")},
+//	})
+//	fmt.Println(resp.Text())
+//
+// To see an answer as it comes, range over [Client.Stream]. Agents need neither:
+// package agent has the loop.
+//
+// # Bytes
+//
 // Its values keep bytes: a [Block], a [ToolDefinition] and a [Response] hold the
-// JSON that came, and their methods are views of it. What is sent back to the
-// service is therefore what came from it.
+// JSON that came, and their methods are views of it ([Block.View] decodes one).
+// What is sent back to the service is therefore what came from it, members and
+// types included that this package doesn't know. [Response.Replay] is the message
+// that stands for a response in later requests.
+//
+// # Zero values
+//
+// A field of a [Request] that is zero is not sent, but for MaxTokens, whose 0 warms
+// the cache. Names and wire strings are the API's own. Tokens are counted in tokens,
+// money in USD, times in time.Duration unless a field's name says otherwise.
+//
+// # Errors
+//
+// What the service refuses is an [*Error], which matches one of the Err values with
+// errors.Is; a stream that broke is a [*StreamError] with what had come; a request
+// that the model is known not to take is an [*UnsupportedError], and is not sent.
+// docs/errors.md says what to do about each.
+//
+// Models, their limits and prices are in a dated table: [LookupModel], [Model].
 package transport

@@ -1,7 +1,9 @@
-// Package simulator is a local Messages API, as strict as the service: what
-// passes here passes there, and what is refused there is refused here, with the
-// same status, type and words. It needs no network and no key, and any client
-// in any language can use it:
+// Package simulator is a local Messages API that means to be as strict as the
+// service: to refuse what is refused there, with the same status, type and words,
+// and nothing else. It is held against recorded exchanges and the service's OpenAPI
+// document (go test ./transport/simulator/... -run Recordings -v); what it doesn't
+// know of the service is a guess, and its source says so. It needs no network and
+// no key, and any client in any language can use it:
 //
 //	go run ./transport/simulator/serve -model chatty
 //
