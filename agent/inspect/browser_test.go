@@ -192,7 +192,6 @@ func TestBrowserLive(t *testing.T) {
 	}
 	b.open(server.URL + "/debug/agents/#wet")
 	b.until("the session", `document.body.dataset.ready === "wet"`)
-	eval[any](b, `window.shifts = []; new PerformanceObserver((l) => { for (const e of l.getEntries()) shifts.push([e.value, ...e.sources.map((s) => s.node?.className || s.node?.nodeName)]); }).observe({type: "layout-shift", buffered: true})`)
 	var running sync.WaitGroup
 	running.Go(func() {
 		for _, err := range live.Events(a.Resume(context.Background(), session)) {
@@ -208,14 +207,24 @@ func TestBrowserLive(t *testing.T) {
 	if n := eval[int](b, `document.querySelectorAll(".row.step:not(.live)").length`); n != 1 {
 		t.Errorf("%d steps are there besides the one that is written", n)
 	}
+	places := `(() => {
+		const rows = [...document.querySelectorAll(".row")].slice(0, 4), s = document.querySelector("#transcript");
+		return [...rows, rows[3].querySelector(".block .text")].map((e) => Math.round(e.getBoundingClientRect().top + s.scrollTop)).join(" ");
+	})()`
+	before := eval[string](b, places)
 	b.until("more of them", `document.querySelector(".live .block .text").textContent.length > 700`)
 	b.shootAll("live")
+	if now := eval[string](b, places); now != before {
+		t.Errorf("rows moved while the response was written: %s, then %s", before, now)
+	}
 	b.until("the record", `document.querySelectorAll(".row.step").length === 3 && !document.querySelector(".live") && document.querySelector("#status.done")`)
 	running.Wait()
 	if got := eval[string](b, `document.querySelectorAll(".row.step")[1].querySelector(".block .text").textContent`); got != words+evil {
 		t.Errorf("the record has %d bytes", len(got))
 	}
-	t.Logf("layout shifts: %s", eval[string](b, `JSON.stringify(shifts)`))
+	if after := eval[string](b, places); after != before {
+		t.Errorf("the record does not stand where its words stood: %s, then %s", before, after)
+	}
 	if title := eval[string](b, `document.title`); title == "owned" {
 		t.Error("a script in what streamed was run")
 	}

@@ -83,7 +83,7 @@ function closeSession() {
 }
 
 function onRecords(entries) {
-  const open = page.open, bottom = atBottom();
+  const open = page.open, bottom = open.placed && atBottom();
   const { fresh, changed } = open.transcript.add(entries);
   const answer = live.row && fresh.find((r) => r.kind === 'step' && r.n >= live.n);
   const unfolded = answer && live.take();
@@ -96,7 +96,7 @@ function onRecords(entries) {
   for (const r of changed) transcriptList.refresh(r);
   drawSummary();
   if (page.view === 'timeline') drawTimeline();
-  if (open.placed && bottom) toBottom();
+  if (bottom) toBottom();
 }
 
 function onState(state) {
@@ -114,11 +114,11 @@ function onState(state) {
 
 /** onLive shows what of a response has come, and what running tools report. */
 function onLive(view) {
-  const open = page.open, bottom = atBottom();
+  const open = page.open, bottom = open.placed && page.view === 'transcript' && atBottom();
   for (const r of open.transcript.report(view.progress || {})) transcriptList.refresh(r);
   if (!view.writing) live.clear();
   else if (!open.transcript.owner.has(view.n)) live.show(view, open.transcript.steps.length + 1);
-  if (open.placed && bottom && page.view === 'transcript') $('transcript').scrollTop = $('transcript').scrollHeight;
+  if (bottom) $('transcript').scrollTop = $('transcript').scrollHeight;
 }
 
 function drawState() {
