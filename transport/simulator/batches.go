@@ -114,6 +114,9 @@ func (s *Server) createBatch(w http.ResponseWriter, req *http.Request, account u
 	if err != nil {
 		return &Refusal{Status: http.StatusRequestEntityTooLarge, Type: "request_too_large", Message: "Request exceeds the maximum size"}
 	}
+	if req.Header.Get("Anthropic-Version") == "" {
+		return refuse("anthropic-version: header is required")
+	}
 	if _, why := readBetas(req.Header); why != nil {
 		return why
 	}
@@ -226,6 +229,10 @@ func (s *Server) answerItem(b *batch, params []byte) (int, []byte) {
 			refuse("%s: not supported in a batch", name).write(w, id)
 			return w.status, w.body.Bytes()
 		}
+	}
+	if string(rawjson.Get(params, "max_tokens")) == "0" {
+		refuse("max_tokens: 0 is not supported in a batch").write(w, id)
+		return w.status, w.body.Bytes()
 	}
 	r := &request{account: b.account, batch: true}
 	if why := s.answerMessages(w, req, r, &ex); why != nil {

@@ -112,6 +112,22 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// Faults are of the network and of single requests; a batch has none of them.
+func TestBatchHasNoFaults(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{FaultRate: 1})
+	var items []string
+	for i := range 20 {
+		items = append(items, fmt.Sprintf(`{"custom_id":"c%d","params":%s}`, i, request("claude-opus-5", "", hi)))
+	}
+	items = append(items, `{"custom_id":"warm","params":{"model":"claude-opus-5","max_tokens":0,"messages":[`+hi+`]}}`)
+	url := sim.URL() + "/v1/messages/batches"
+	_, b, _ := do(t, "POST", url, strings.NewReader(`{"requests":[`+strings.Join(items, ",")+`]}`))
+	status, _, raw := do(t, "GET", fmt.Sprint(url, "/", b["id"], "/results"), nil)
+	if n := strings.Count(raw, `"succeeded"`); status != 200 || n != 20 || !strings.Contains(raw, "max_tokens: 0 is not supported in a batch") {
+		t.Errorf("%d, %d succeeded: %.300s", status, n, raw)
+	}
+}
+
 func TestFiles(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{})
 	var form bytes.Buffer
