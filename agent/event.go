@@ -22,7 +22,8 @@ const (
 	// [Compaction]. Response, Cost, Took.
 	EventSummary EventType = "summary"
 	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
-	// tool may start while the model still writes, before EventResponse.
+	// tool may start while the model still writes, before EventResponse; if that
+	// response turns out not to stand, the call has no EventToolEnd.
 	EventToolStart EventType = "tool_start"
 	// EventToolProgress: a running tool reports. Call, Progress. These come as they
 	// are made, in no order among calls.

@@ -189,15 +189,32 @@ func (x *execution) do(ctx context.Context) error {
 	for x.launch(ctx); x.running > 0; x.launch(ctx) {
 		select {
 		case j := <-x.done:
-			x.settle(ctx, x.drain(j))
+			done := x.drain(j)
+			for told := true; told; { // what they reported comes before their ends
+				select {
+				case p := <-x.run.news:
+					x.report(p)
+				default:
+					told = false
+				}
+			}
+			x.settle(ctx, done)
 		case p := <-x.run.news:
-			x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
+			x.report(p)
 		}
 	}
 	if x.err == nil && x.stopped {
 		return ErrStopped
 	}
 	return x.err
+}
+
+// report tells of a tool's progress. One that was given up on may still report,
+// perhaps in a later step; nobody wants to know.
+func (x *execution) report(p progress) {
+	if !p.job.settled {
+		x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
+	}
 }
 
 // makeLanes puts the jobs of one group into one lane, where they run one after

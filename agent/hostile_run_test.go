@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
@@ -120,5 +121,48 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 				checkValid(t, log)
 			}
 		}
+	}
+}
+
+// What a tool reports comes before its end, and never after it, also if the
+// tool goes on when nobody waits for it any more.
+func TestProgressComesBeforeTheEnd(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			quick := fake{name: "quick", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+				tools.Progress(ctx, "half")
+				return tools.Text("done"), nil
+			}}
+			deaf := fake{name: "deaf", traits: tools.Traits{Timeout: time.Second}, call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+				time.Sleep(2 * time.Second)
+				tools.Progress(ctx, "late")
+				return tools.Text("too late"), nil
+			}}
+			slow := fake{name: "slow", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+				time.Sleep(5 * time.Second)
+				return tools.Text("done"), nil
+			}}
+			s := &script{replies: []any{
+				reply(t, "tool_use", use("1", "quick", "{}"), use("2", "deaf", "{}"), use("3", "slow", "{}")),
+				reply(t, "tool_use", use("4", "slow", "{}")), reply(t, "end_turn", text("ok")),
+			}}
+			ended, progressed := map[string]bool{}, 0
+			for ev, err := range newAgent(t, s, agent.Options{}, quick, deaf, slow).Run(t.Context(), "go").Events() {
+				switch {
+				case err != nil:
+					t.Fatal(err)
+				case ev.Type == agent.EventToolEnd:
+					ended[ev.Call.Name] = true
+				case ev.Type == agent.EventToolProgress:
+					progressed++
+					if ended[ev.Call.Name] {
+						t.Errorf("%s reports %q after its end", ev.Call.Name, ev.Progress)
+					}
+				}
+			}
+			if progressed != 1 || !ended["deaf"] {
+				t.Errorf("%d reports, ended %v", progressed, ended)
+			}
+		})
 	}
 }
