@@ -1,0 +1,89 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"testing/fstest"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/citations"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// Thinking is kept and sent back without a word. To see a summary of it, ask for
+// one, and look at the stream.
+func ExampleOptions_thinking() {
+	client, done := offline(simulator.Do(simulator.Thinking("Seven and eight: fifteen.\n"), simulator.Text("15")))
+	defer done()
+
+	// region thinking
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5",
+		Thinking: &transport.Thinking{Type: "adaptive", Display: "summarized"},
+		Effort:   "low",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for ev, err := range a.Run(context.Background(), "What is 7 + 8?").Events() {
+		switch {
+		case err != nil:
+			log.Fatal(err)
+		case ev.Stream.Delta.Type == transport.DeltaThinking:
+			fmt.Print(ev.Stream.Delta.Text())
+		default:
+			fmt.Print(ev.Text()) // "" for events that have none
+		}
+	}
+	// endregion
+
+	// Output:
+	// Seven and eight: fifteen.
+	// 15
+}
+
+// A server tool runs at the provider: it is declared, and its calls and results
+// are in the model's response.
+func ExampleOptions_serverTools() {
+	sim, err := simulator.Start(simulator.Options{
+		Pages: fstest.MapFS{"tour.md": {Data: []byte("# A tour\n\nGoroutines are cheap.")}},
+		Model: simulator.Script(
+			simulator.Do(simulator.ServerCall("web_search", map[string]any{"query": "goroutines"})),
+			simulator.Do(simulator.Cited("They cost little.", simulator.Citation{URL: "https://pages.example/tour.md", Title: "A tour", CitedText: "Goroutines are cheap."})),
+		),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sim.Close()
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+
+	// region server-tools
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5",
+		Tools: []tools.Tool{tools.WebSearch{MaxUses: 5}, tools.WebFetch{MaxUses: 5, Citations: true}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(context.Background(), "What does a goroutine cost?").Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+	answer := citations.Read(res.Log.Messages(), res.Response.Content)
+	fmt.Println(answer.Markdown())
+	// endregion
+
+	// Output:
+	// They cost little.[^1]
+	//
+	// [^1]: [A tour](https://pages.example/tour.md): “Goroutines are cheap.”
+}
