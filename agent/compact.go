@@ -27,7 +27,7 @@ import (
 // What was summarized stays in the log. A summary that fails changes nothing.
 type Compaction struct {
 	// Over is the size of the prompt, in tokens, below which nothing is summarized; 0
-	// means 150,000.
+	// means 150,000. Where a pause has emptied the cache, half of it is enough.
 	Over int64
 	// Steps is how many more model calls are expected; 0 means as many as there were.
 	Steps int
@@ -52,9 +52,9 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return nil
 	}
 	req := r.agent.Request(r.log)
-	h := recall(r.agent.prompt(req, s))
-	size := h.size(r.agent.prompt(req, s))
-	if size < cmp.Or(c.Over, defaultCompactOver) || !h.full(r.agent.model, req, size) && !h.compactionPays(r.agent.model, size, c.Steps) {
+	p := r.agent.prompt(req, s)
+	h := recall(p)
+	if !c.pays(h.outlook(p, c.Steps, keptTokens(p, s))) && !h.full(r.agent.model, req, h.size(p)) {
 		return nil
 	}
 	ask, n := r.summaryRequest(*req, s, h)
@@ -109,17 +109,24 @@ func (h *history) full(m transport.Model, req *transport.Request, size int64) bo
 	return m.ContextTokens > 0 && size+int64(req.MaxTokens)+summaryMaxTokens > int64(m.ContextTokens)
 }
 
-// compactionPays compares what the expected requests cost with a summary and
-// without. As it is, each reads the prompt, and the first writes what the cache
-// has lost. With a summary the prompt is read once more, or paid for as it is if
-// the cache has lost it, and the summary is written and then read by each.
-func (h *history) compactionPays(m transport.Model, size int64, steps int) bool {
-	price := priceOf(m)
-	n := float64(cmp.Or(steps, h.requests))
-	lost, kept := float64(size-h.readable), float64(h.readable)
-	as := n*price.CacheRead*float64(size) + (price.CacheWrite5m-price.CacheRead)*lost
-	with := price.CacheRead*kept + price.Input*lost + summaryTokens*(cmp.Or(price.Output, 5*price.Input)+price.CacheWrite5m+(n-1)*price.CacheRead)
-	return with < as
+// pays judges whether a summary is worth it now.
+func (c *Compaction) pays(o outlook) bool {
+	over := cmp.Or(c.Over, defaultCompactOver)
+	if o.cold() {
+		over /= 2
+	}
+	return o.size >= over && o.summarized() < o.asItIs()
+}
+
+// keptTokens estimates the newest step, which is kept as it is.
+func keptTokens(p prompt, s memory.State) int64 {
+	var n int64
+	for _, m := range p.messages[min(s.Sent, len(p.messages)):] {
+		for i := range m.Content {
+			n += estimateTokens(len(m.Content[i].Raw()))
+		}
+	}
+	return n
 }
 
 // summaryRequest makes the request for a summary, and tells how many messages

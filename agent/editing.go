@@ -13,12 +13,14 @@ import (
 // (reference §9.4, §10.1).
 //
 // Clearing changes the prompt from the first cleared result on, so all behind it
-// is written to the cache once more. It pays if enough is cleared for the steps
-// that are left to read less.
+// is written to the cache once more; and since the service edits each request
+// anew, each step clears one result more and writes those that are kept again.
+// With a cheap cache that takes long to pay: see docs/context.md.
 type Editing struct {
 	Trigger int      // tokens of prompt from which on results are cleared; 0 means 100,000
 	Keep    int      // newest tool uses that are kept; 0 means 3
 	Steps   int      // model calls that are expected to follow; 0 means 30
+	Result  int      // tokens of a call and its result, about; 0 means 1,000
 	Exclude []string // tools whose results are kept
 }
 
@@ -36,26 +38,21 @@ func (e Editing) For(model transport.Model) json.RawMessage {
 		ClearAtLeast amount   `json:"clear_at_least"`
 		ExcludeTools []string `json:"exclude_tools,omitempty"`
 	}
-	trigger := cmp.Or(e.Trigger, 100_000)
+	trigger, keep := cmp.Or(e.Trigger, 100_000), cmp.Or(e.Keep, 3)
+	o := outlook{
+		price: priceOf(model), steps: float64(cmp.Or(e.Steps, 30)),
+		size: int64(trigger), readable: int64(trigger), kept: int64(keep * cmp.Or(e.Result, 1000)),
+	}
 	raw, err := json.Marshal(struct {
 		Edits []edit `json:"edits"`
 	}{[]edit{{
 		Type:    "clear_tool_uses_20250919",
-		Trigger: amount{"input_tokens", trigger}, Keep: amount{"tool_uses", cmp.Or(e.Keep, 3)},
-		ClearAtLeast: amount{"input_tokens", e.leastToClear(model, trigger)},
+		Trigger: amount{"input_tokens", trigger}, Keep: amount{"tool_uses", keep},
+		ClearAtLeast: amount{"input_tokens", int(o.leastToClear())},
 		ExcludeTools: e.Exclude,
 	}}})
 	if err != nil {
 		panic(err) // numbers and strings always encode
 	}
 	return raw
-}
-
-// leastToClear is how much of a prompt of so many tokens has to go for the rest,
-// written once more, to cost less than reading it all in each step to come.
-func (e Editing) leastToClear(model transport.Model, prompt int) int {
-	price := priceOf(model)
-	rewrite := price.CacheWrite5m - price.CacheRead
-	saved := price.CacheRead * float64(cmp.Or(e.Steps, 30))
-	return int(float64(prompt) * rewrite / (rewrite + saved))
 }
