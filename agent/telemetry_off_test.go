@@ -16,7 +16,7 @@ import (
 
 type silent struct{ transport.Client }
 
-// All that telemetry adds to a step is the five calls below. Where nobody makes
+// All that telemetry adds to a step is the calls below. Where nobody makes
 // spans or counts, they allocate nothing, with the global providers as with
 // no-op ones.
 func TestTelemetryOffAllocatesNothing(t *testing.T) {
@@ -44,7 +44,8 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok")}
+			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), ruling: ruling{word: ruledAllowed, rule: "yes"}}
+			denied := &job{call: j.call, ruling: ruling{word: ruledDenied, rule: "no"}}
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, purposeStep)
 				for range 10 {
@@ -54,6 +55,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)
 				r.observed.toolSettled(j)
+				r.traceDenial(ctx, denied)
 			}); n != 0 {
 				t.Errorf("%v allocations in a step", n)
 			}

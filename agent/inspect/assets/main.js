@@ -185,7 +185,7 @@ let forking = null; // what the dialog asks about
 
 function askFork(id, at, before) {
   forking = { id, at };
-  $('fork-about').textContent = `A new session with all that was said before ${before}. The prompt cache holds that already; ${id} stays as it is.`;
+  $('fork-about').textContent = `A new session with all that was said before ${before}. ${id} stays as it is.`;
   $('fork-name').value = '';
   $('fork-name').placeholder = `${id}-fork-${at}`;
   $('fork-error').textContent = '';

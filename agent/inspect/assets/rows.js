@@ -296,7 +296,7 @@ function json(text) {
 }
 
 function markLine(m) {
-  return el('p', { class: 'mark', title: m.place }, el('span', {}, `cache breakpoint · ${m.ttl} · ${m.place}`));
+  return el('p', { class: 'mark', title: m.place }, el('span', {}, el('i', {}, 'cache breakpoint · '), `${m.ttl} · ${m.place}`));
 }
 
 function stopText(stop) {
