@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -74,7 +75,8 @@ func newestConfig(log *memory.Log, n int) []byte {
 
 // sentWith is what the response to req is recorded with: a sentData.
 func (a *Agent) sentWith(req *transport.Request) []byte {
-	out := append(make([]byte, 0, 128), '{')
+	var room [256]byte
+	out := append(room[:0], '{')
 	for i, b := range req.Breakpoints {
 		if i == 0 {
 			out = append(out, `"breakpoints":["`...)
@@ -99,7 +101,7 @@ func (a *Agent) sentWith(req *transport.Request) []byte {
 		out = append(out, `"previous_message_id":`...)
 		out = rawjson.AppendString(out, req.Diagnostics.PreviousMessageID)
 	}
-	return append(out, '}')
+	return bytes.Clone(append(out, '}')) // as many bytes as it has: it is kept for long
 }
 
 // appendPlace appends the place of b as it stands in sentData.

@@ -41,6 +41,8 @@ type openBlock struct {
 	citations []byte // elements, with commas between
 	signature []byte // quoted
 	over      []byte // an object whose members replace those of the start
+
+	joined []byte // room for putting the block together
 }
 
 // reset prepares the assembler for another stream and keeps small buffers.
@@ -60,7 +62,10 @@ func (o *openBlock) release() {
 	if cap(o.input) > most {
 		o.input = nil
 	}
-	*o = openBlock{text: o.text[:0], input: o.input[:0], citations: o.citations[:0]}
+	if cap(o.joined) > most {
+		o.joined = nil
+	}
+	*o = openBlock{text: o.text[:0], input: o.input[:0], citations: o.citations[:0], joined: o.joined[:0]}
 }
 
 // apply takes in one event. data is valid JSON; the event that apply returns
@@ -288,7 +293,7 @@ func (o *openBlock) close() (b Block, cut bool) {
 		textKey = "thinking"
 	}
 	var hasText, hasInput, hasSignature, hasCitations bool
-	raw := make([]byte, 0, len(o.start)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)
+	raw := slices.Grow(o.joined[:0], len(o.start)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)
 	raw = rawjson.Rewrite(raw, o.start, func(dst, key, v []byte) []byte {
 		switch k := string(key); {
 		case k == textKey && len(o.text) > 0:
@@ -329,7 +334,8 @@ func (o *openBlock) close() (b Block, cut bool) {
 			raw = append(appendKey(raw, key), v...)
 		}
 	}
-	return newBlock(append(raw, '}')), cut
+	o.joined = append(raw, '}')
+	return newBlock(bytes.Clone(o.joined)), cut // as many bytes as it has: it is kept for long
 }
 
 // appendKey begins a further member of an object that has some.

@@ -48,7 +48,9 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header = c.header.Clone()
+	if req.Header = c.header; !c.ownHTTP || k.betas != "" || k.contentType != "" || c.trace != nil {
+		req.Header = c.header.Clone()
+	}
 	if k.betas != "" {
 		if !isHeaderValue(k.betas) {
 			return nil, fmt.Errorf("anthropic: the beta values %q hold a character that no header may have", k.betas)

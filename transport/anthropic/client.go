@@ -105,6 +105,9 @@ type Client struct {
 	secrets []string
 	models  []transport.Model
 	http    *http.Client
+	// ownHTTP says that no RoundTripper of somebody else's sees the requests, and
+	// perhaps changes their headers.
+	ownHTTP bool
 	log     *slog.Logger
 	trace   propagation.TextMapPropagator // nil for none
 
@@ -172,7 +175,7 @@ func New(o Options) (*Client, error) {
 		c.pacer = nil
 	}
 	if c.http == nil {
-		c.http = newHTTPClient()
+		c.http, c.ownHTTP = newHTTPClient(), true
 	}
 	if c.http.CheckRedirect == nil {
 		// A redirect could carry x-api-key to another host; it is an error instead.
@@ -228,6 +231,10 @@ func orDefault[T int | time.Duration](v, def T) T {
 // newHTTPClient makes a client for many long streams at once.
 func newHTTPClient() *http.Client { return &http.Client{Transport: &spread{make: newTransport}} }
 
+// headBuffer is the size of a connection's write buffer, in bytes. The head of a
+// request is to fit; a body goes past it.
+const headBuffer = 1 << 10
+
 // newTransport differs from the standard library's in what many streams need: it
 // keeps a connection for each of them, where the default keeps 2 per host and
 // dials anew for a burst of steps. There is no compression: it holds back events,
@@ -239,6 +246,7 @@ func newTransport() *http.Transport {
 		DialContext:           bulkDialer(dialer.DialContext),
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   perTransport,
+		WriteBufferSize:       headBuffer,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,

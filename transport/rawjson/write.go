@@ -143,39 +143,43 @@ func merge(base, over []byte, keepValues bool) []byte {
 		out = append(out, value...)
 	}
 	for _, m := range inBase {
-		value := m.value
-		if v := find(inOver, m.key); v != nil && !(keepValues && IsNull(v)) {
+		value := m.value(base)
+		if v := find(inOver, over, m.key(base)); v != nil && !(keepValues && IsNull(v)) {
 			value = v
 		}
-		add(m.key, value)
+		add(m.key(base), value)
 	}
 	for _, m := range inOver {
-		if find(inBase, m.key) == nil {
-			add(m.key, m.value)
+		if find(inBase, base, m.key(over)) == nil {
+			add(m.key(over), m.value(over))
 		}
 	}
 	return append(out, '}')
 }
 
-// A member is a member of an object, its key quoted.
-type member struct{ key, value []byte }
+// A member tells where a member of an object stands. It is small, since the lists
+// of a merge are on the stack.
+type member struct{ keyStart, keyEnd, from, to int32 }
+
+func (m member) key(object []byte) []byte   { return object[m.keyStart:m.keyEnd] } // quoted
+func (m member) value(object []byte) []byte { return object[m.from:m.to:m.to] }
 
 func members(list []member, object []byte) []member {
 	scan(object, func(keyStart, keyEnd, from, to int) bool {
-		list = append(list, member{object[keyStart:keyEnd], object[from:to:to]})
+		list = append(list, member{int32(keyStart), int32(keyEnd), int32(from), int32(to)})
 		return true
 	})
 	return list
 }
 
-// find returns the value of the last member with the given quoted key, or nil.
-// Only keys with escapes have to be decoded to be compared.
-func find(list []member, quoted []byte) []byte {
+// find returns the value of the last member of an object with the given quoted
+// key, or nil. Only keys with escapes have to be decoded to be compared.
+func find(list []member, object, quoted []byte) []byte {
 	escaped := bytes.IndexByte(quoted, '\\') >= 0
 	for i := len(list) - 1; i >= 0; i-- {
-		key := list[i].key
+		key := list[i].key(object)
 		if bytes.Equal(key, quoted) || (escaped || bytes.IndexByte(key, '\\') >= 0) && Unquote(key) == Unquote(quoted) {
-			return list[i].value
+			return list[i].value(object)
 		}
 	}
 	return nil
