@@ -304,9 +304,22 @@ func (x *execution) drain(first *job) []*job {
 }
 
 // settle records results, in the order in which they came: what has taken
-// effect is durable before anything is told of it. The ends are told in the
-// order of the calls.
+// effect is durable before anything is told of it.
 func (x *execution) settle(ctx context.Context, done []*job) {
+	records := x.records(done)
+	if err := x.run.append(ctx, records...); err != nil {
+		if !x.unstored { // those after the first tell nothing new
+			x.err, x.unstored = errors.Join(x.err, err), true
+		}
+		x.stop()
+		return
+	}
+	x.tellEnds()
+}
+
+// records are what the log gets of jobs that are done. They, and the events, are
+// made apart from settle so that the stack below an append stays low.
+func (x *execution) records(done []*job) []memory.Record {
 	records := make([]memory.Record, 0, len(done))
 	for _, j := range done {
 		if j.spilled != nil {
@@ -323,17 +336,19 @@ func (x *execution) settle(ctx context.Context, done []*job) {
 			x.err = fmt.Errorf("tool %q ended the run: %w", j.call.Name, j.fatal)
 		}
 	}
-	if err := x.run.append(ctx, records...); err != nil {
-		if !x.unstored { // those after the first tell nothing new
-			x.err, x.unstored = errors.Join(x.err, err), true
-		}
-		x.stop()
-		return
-	}
+	return records
+}
+
+// tellEnds reports the ends of jobs, in the order of the calls.
+func (x *execution) tellEnds() {
 	for ; x.told < len(x.jobs) && x.jobs[x.told].settled; x.told++ {
 		j := x.jobs[x.told]
 		x.tell(Event{Type: EventToolEnd, Call: j.call.ToolCall, Result: j.block, IsError: j.result.IsError, Took: j.took})
 	}
+}
+
+func (x *execution) tellProgress(p progress) {
+	x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
 }
 
 // tell reports an event. Once nobody listens the tools are told to stop.
