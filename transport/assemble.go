@@ -89,7 +89,7 @@ func (a *assembler) apply(name, data []byte) (Event, error) {
 		case "usage":
 			usage = v
 		case "error":
-			failed = true
+			failed = !rawjson.IsNull(v)
 		}
 	}
 	if ev.Type == "" {

@@ -270,8 +270,7 @@ func errNotObject(what string, raw []byte) error {
 	return fmt.Errorf("%s: not a JSON object: %s", what, brief(raw))
 }
 
-// ToolCall reads a tool_use block. It is false for a block of another type. An
-// input that is missing, null or empty text stands for no arguments: {}.
+// ToolCall reads a tool_use block. It is false for a block of another type.
 func (b Block) ToolCall() (ToolCall, bool) {
 	var c ToolCall
 	if b.typ != TypeToolUse {
@@ -291,10 +290,22 @@ func (b Block) ToolCall() (ToolCall, bool) {
 			c.Input = v
 		}
 	}
-	if rawjson.IsNull(c.Input) || string(c.Input) == `""` {
-		c.Input = []byte("{}")
-	}
+	c.Input = arguments(c.Input)
 	return c, true
+}
+
+// arguments mends the input of a call as some gateways write it: none, null or ""
+// for no arguments, or an object inside a string. Any other input stays.
+func arguments(input []byte) []byte {
+	switch {
+	case rawjson.IsNull(input) || string(input) == `""`:
+		return []byte("{}")
+	case input[0] == '"':
+		if inner := rawjson.Trim([]byte(rawjson.Unquote(input))); len(inner) > 0 && inner[0] == '{' && rawjson.Valid(inner) {
+			return inner
+		}
+	}
+	return input
 }
 
 // ToolUseID is the id of the call that a result block answers, or "".

@@ -116,7 +116,9 @@ func (e *Error) remedy() string {
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrPromptTooLong:
-		return strings.HasPrefix(e.Message, "prompt is too long") || strings.Contains(e.Message, "exceed context limit")
+		// The last one is Bedrock's, which stands behind some gateways.
+		m := strings.ToLower(e.Message)
+		return strings.Contains(m, "prompt is too long") || strings.Contains(m, "exceed context limit") || strings.Contains(m, "input is too long")
 	case ErrThinkingMismatch:
 		return strings.Contains(e.Message, "Invalid `signature` in `thinking` block")
 	}

@@ -76,8 +76,8 @@ func (r *Response) PendingServerCalls() []string {
 //     end never came (§5.6);
 //   - in text blocks, the file_id of citations, which only responses have (§3.4).
 //
-// The input of a call that is no object, as some gateways send null for no
-// arguments, becomes {} (§3.2).
+// The input of a call that is no object becomes one (§3.2): some gateways send
+// null for no arguments, or the object inside a string.
 //
 // The second result is false if nothing is left.
 func (r *Response) Replay() (Message, bool) {
@@ -145,13 +145,17 @@ func withoutFileIDs(b Block) Block {
 	return b.with("citations", list)
 }
 
-// withInput gives a call without an object of arguments an empty one. It returns
-// the zero Block if the call has one.
+// withInput gives a call whose input is no object the one that it stands for, or
+// an empty one. It returns the zero Block if there is nothing to mend.
 func withInput(b Block) Block {
-	if input := rawjson.Get(b.raw, "input"); len(input) > 0 && input[0] == '{' {
+	input := rawjson.Get(b.raw, "input")
+	if len(input) > 0 && input[0] == '{' {
 		return Block{}
 	}
-	return b.with("input", []byte("{}"))
+	if input = arguments(input); input[0] != '{' {
+		input = []byte("{}")
+	}
+	return b.with("input", input)
 }
 
 // with returns the block with another value of a member, which is added if it

@@ -144,7 +144,7 @@ func TestStreamedBlocks(t *testing.T) {
 
 func TestStreamedMessage(t *testing.T) {
 	stream := frames(slices.Concat(
-		[]string{startEvent, `{"type":"ping"}`, `{"type":"new_event","x":1}`},
+		[]string{startEvent, `{"type":"ping"}`, `{"type":"new_event","x":1,"error":null}`},
 		[]string{
 			`{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`,
 			`{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`,
@@ -212,6 +212,7 @@ func TestErrorIs(t *testing.T) {
 	}{
 		{"prompt is too long: 208310 tokens > 200000 maximum", ErrPromptTooLong},
 		{"input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input length or `max_tokens` and try again", ErrPromptTooLong},
+		{"The model returned the following errors: Input is too long for requested model.", ErrPromptTooLong},
 		{"messages.1.content.0: Invalid `signature` in `thinking` block. The block is bound to a different conversation.", ErrThinkingMismatch},
 	} {
 		e := ParseError(400, []byte(fmt.Sprintf(`{"type":"error","error":{"type":"invalid_request_error","message":%q}}`, tt.message)))

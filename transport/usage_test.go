@@ -55,3 +55,18 @@ func TestResponsesOfGateways(t *testing.T) {
 		}
 	}
 }
+
+func TestArgumentsOfGateways(t *testing.T) {
+	for input, want := range map[string]string{
+		``: `{}`, `,"input":null`: `{}`, `,"input":""`: `{}`, `,"input":{"a":1}`: `{"a":1}`,
+		`,"input":" {\"a\":\"\\u00e9\"}"`: `{"a":"\u00e9"}`, `,"input":"{"`: `"{"`, `,"input":[1]`: `[1]`,
+	} {
+		b, err := ParseBlock([]byte(`{"type":"tool_use","id":"t","name":"f"` + input + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := b.ToolCall(); !ok || string(c.Input) != want {
+			t.Errorf("%s: got %s, want %s", input, c.Input, want)
+		}
+	}
+}
