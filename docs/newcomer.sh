@@ -6,7 +6,8 @@
 set -euo pipefail
 from=$(cd "${1:-$(dirname "$0")/..}" && pwd)
 tmp=$(mktemp -d)
-trap 'chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
+server=
+trap '[ -z "$server" ] || kill "$server"; chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
 export GOMODCACHE="$tmp/modules" GOFLAGS=-modcacherw
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL COMETAPI_KEY
 
@@ -22,6 +23,15 @@ cd "$tmp/whorl"
 expect 'running offline' go run ./examples/research "How does net/http decide whether to retry a request?"
 expect 'net/http/transport\.go:[0-9]+' go run ./examples/research "How does net/http decide whether to retry a request?"
 expect 'Not found' go run ./examples/research "What is the capital of France?"
+# The README's agent prints what stands there.
+go build -o "$tmp/serve" ./transport/simulator/serve
+"$tmp/serve" -addr 127.0.0.1:0 -model examples/quickstart/replies.json 2>"$tmp/serving" >/dev/null &
+server=$!
+until grep -q http:// "$tmp/serving"; do kill -0 "$server" || { cat "$tmp/serving"; exit 1; }; sleep 0.1; done
+export ANTHROPIC_BASE_URL=$(grep -oE "http://[0-9.:]+" "$tmp/serving" | head -1) ANTHROPIC_API_KEY=any
+expect '^Yes: it is 18 °C in Lisbon' go run ./examples/quickstart
+diff "$tmp/out" examples/quickstart/testdata/output.txt
+unset ANTHROPIC_BASE_URL ANTHROPIC_API_KEY
 expect 'is ready' go run ./examples/new -dir "$tmp/mybot" -module example.com/mybot -replace .
 cd "$tmp/mybot"
 expect '' go mod tidy
