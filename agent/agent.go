@@ -136,6 +136,9 @@ func New(opts Options) (*Agent, error) {
 		return nil, errors.New("agent: Options.Model is empty; give a model's id such as claude-opus-5-5")
 	}
 	set(&r.MaxTokens, opts.MaxTokens)
+	if r.MaxTokens < 0 {
+		return nil, fmt.Errorf("agent: Options.MaxTokens is %d; give at least 1, or 0 for the default", r.MaxTokens)
+	}
 	a.model, _ = transport.LookupModel(r.Model, opts.Models...)
 	a.features = transport.FeaturesOf(opts.Client)
 	if r.MaxTokens == 0 {

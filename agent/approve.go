@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -49,7 +50,7 @@ func (p PendingCall) Approve(ctx context.Context, log *memory.Log) error {
 
 // Deny answers the call without running it. The model is told the reason.
 func (p PendingCall) Deny(ctx context.Context, log *memory.Log, reason string) error {
-	return p.decide(ctx, log, memory.Decision{Reason: reason})
+	return p.decide(ctx, log, memory.Decision{Reason: strings.ToValidUTF8(reason, "\uFFFD")})
 }
 
 // Edit lets the call run with other arguments, a JSON object. The model is not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -123,7 +124,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	case v.Allow:
 		j.ruling = ruling{word: ruledAllowed, rule: v.Rule}
 	case v.Ask || t.traits.NeedsApproval:
-		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: v.Reason, Rule: v.Rule}
+		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(v.Reason, "\uFFFD"), Rule: v.Rule}
 	}
 	return t, "", nil
 }

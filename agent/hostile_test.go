@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -310,5 +312,63 @@ func TestNewRefusesToolsOfTheTemplateAndNil(t *testing.T) {
 	opts.Tools = []tools.Tool{(*tools.FuncTool)(nil)}
 	if _, err := agent.New(opts); err == nil || !strings.Contains(err.Error(), "Tools[0]: the tool is nil") {
 		t.Errorf("a nil tool: %v", err)
+	}
+}
+
+// What a person types as a reason need not be UTF-8; the store takes UTF-8 only.
+func TestReasonsThatAreNotUTF8(t *testing.T) {
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "sessions.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	s := &script{replies: []any{reply(t, "tool_use", use("1", "echo", "{}"), use("2", "echo", "{}")), reply(t, "end_turn", text("done"))}}
+	opts := agent.Options{Gate: func(context.Context, agent.Question) agent.Verdict {
+		return agent.Verdict{Ask: true, Reason: "h\xf6chst"}
+	}}
+	run, err := newAgent(t, s, opts, echo("echo")).ContinueSession(t.Context(), store, "s", transport.UserText("go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	if err := agent.Pending(run.Log())[0].Deny(t.Context(), run.Log(), "no\xff way"); err != nil {
+		t.Error(err)
+	}
+	opts.Approver = func(context.Context, memory.OpenCall) (memory.Decision, error) {
+		return memory.Decision{Reason: "n\xf6"}, nil
+	}
+	if run, err = newAgent(t, s, opts, echo("echo")).ResumeSession(t.Context(), store, "s"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := run.Result()
+	if err != nil || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "no\uFFFD way") {
+		t.Errorf("%v: %s", err, res.Log.Messages()[2].AppendJSON(nil))
+	}
+}
+
+// A sub-agent's task is judged as it is given, too.
+func TestGateSeesTheTask(t *testing.T) {
+	seen := ""
+	sub := agent.Sub{Agent: newAgent(t, &script{replies: []any{reply(t, "end_turn", text("found"))}}, agent.Options{}), Name: "helper", Description: "helps"}
+	s := &script{replies: []any{reply(t, "tool_use", use("1", "helper", `{"TASK":"find"}`)), reply(t, "end_turn", text("done"))}}
+	a := newAgent(t, s, agent.Options{Gate: func(_ context.Context, q agent.Question) agent.Verdict {
+		seen = string(q.Call.Input)
+		return agent.Verdict{}
+	}}, sub)
+	res, err := a.Run(t.Context(), "go").Result()
+	if err != nil || seen != `{"task":"find"}` || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "found") {
+		t.Errorf("the gate saw %s, %v: %s", seen, err, res.Log.Messages()[2].AppendJSON(nil))
+	}
+}
+
+func TestAskForATypeThatTheServiceCannotCompile(t *testing.T) {
+	type answer struct {
+		ByName map[string]int `json:"by_name"`
+	}
+	_, res, err := agent.Ask[answer](t.Context(), newAgent(t, &script{}, agent.Options{}), "go")
+	if err == nil || !strings.Contains(err.Error(), "by_name is a map") || strings.Contains(err.Error(), "Strict") || res == nil {
+		t.Errorf("%v", err)
 	}
 }

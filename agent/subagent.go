@@ -19,6 +19,9 @@ import (
 // If the caller's log is a session, so is the sub-agent's, in the same store,
 // with the id of the caller's, a slash, and the call's id. A call that a crash
 // has cut off goes on where the sub-agent was.
+//
+// The sub-agent's own calls that want an approval need an Approver in its own
+// Options: without one it stops there, and the caller's model is told so.
 type Sub struct {
 	Agent       *Agent
 	Name        string
@@ -43,8 +46,16 @@ func (s Sub) Definition() (transport.ToolDefinition, error) {
 	if s.Agent == nil {
 		return transport.ToolDefinition{}, fmt.Errorf("tool %q: Sub.Agent is nil; make one with New", s.Name)
 	}
-	return tools.Func(s.Name, s.Description, func(context.Context, subTask) (string, error) { return "", nil }).Definition()
+	return s.tool().Definition()
 }
+
+// tool is what the caller's model sees; it only checks arguments.
+func (s Sub) tool() *tools.FuncTool {
+	return tools.Func(s.Name, s.Description, func(context.Context, subTask) (string, error) { return "", nil })
+}
+
+// Mend implements [tools.Mender].
+func (s Sub) Mend(input json.RawMessage) (json.RawMessage, error) { return s.tool().Mend(input) }
 
 // Traits implements [tools.Callable]. A sub-agent has the time that its own
 // limits give it, and can be called again after a crash: it goes on.
@@ -55,6 +66,10 @@ func (s Sub) Traits() tools.Traits {
 // Call implements [tools.Callable]. What stopped the sub-agent short goes to
 // the model with what it had found out.
 func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
+	input, err := s.Mend(input)
+	if err != nil {
+		return tools.Result{}, err
+	}
 	var in subTask
 	if err := json.Unmarshal(input, &in); err != nil || strings.TrimSpace(in.Task) == "" {
 		return tools.Result{}, fmt.Errorf("give the sub-agent a task: {\"task\":\"…\"}")

@@ -39,7 +39,7 @@ func NewOutput[T any]() (*Output[T], error) {
 	if o.schema, err = compileSchema(raw); err != nil {
 		return nil, fmt.Errorf("answer of type %s: %w", t, err)
 	}
-	strict, err := strictSchema(raw)
+	strict, err := strictSchema(raw, "")
 	if err != nil {
 		return nil, fmt.Errorf("answer of type %s: %w", t, err)
 	}

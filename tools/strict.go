@@ -20,23 +20,24 @@ const (
 // strictSchema rewrites a schema to the subset that the service compiles into a
 // grammar, or says why it can't be. What the subset can't express but a model
 // can read, such as bounds, goes into the description; arguments are checked
-// against the original, so nothing is lost. See reference §11.
-func strictSchema(raw json.RawMessage) (json.RawMessage, error) {
-	s := &strictWriter{defs: map[string][]byte{}}
+// against the original, so nothing is lost. See reference §11. orElse ends the
+// error's advice.
+func strictSchema(raw json.RawMessage, orElse string) (json.RawMessage, error) {
+	s := &strictWriter{defs: map[string][]byte{}, orElse: orElse}
 	for name, def := range rawjson.Members(rawjson.Get(raw, "$defs")) {
 		s.defs[name] = def
 	}
 	if cycle := s.cycle(raw); cycle != "" {
-		return nil, fmt.Errorf("strict: the schema is recursive (%s), and the service compiles no recursive ones; leave Strict off, or limit the depth by types of their own", cycle)
+		return nil, fmt.Errorf("the schema is recursive (%s), and the service compiles no recursive ones; limit the depth by types of their own%s", cycle, orElse)
 	}
 	out, err := s.schema(raw, "")
 	switch {
 	case err != nil:
 		return nil, err
 	case s.optional > maxStrictOptional:
-		return nil, fmt.Errorf("strict: %d optional fields, and the service takes at most %d in all strict tools; make some required, or leave Strict off", s.optional, maxStrictOptional)
+		return nil, fmt.Errorf("%d optional fields, and the service takes at most %d; make some required%s", s.optional, maxStrictOptional, orElse)
 	case s.unions > maxStrictUnions:
-		return nil, fmt.Errorf("strict: %d fields of more than one type, and the service takes at most %d in all strict tools", s.unions, maxStrictUnions)
+		return nil, fmt.Errorf("%d fields of more than one type, and the service takes at most %d; give some one type%s", s.unions, maxStrictUnions, orElse)
 	}
 	return out, nil
 }
@@ -44,6 +45,7 @@ func strictSchema(raw json.RawMessage) (json.RawMessage, error) {
 type strictWriter struct {
 	defs             map[string][]byte
 	optional, unions int
+	orElse           string
 }
 
 // cycle finds a definition that contains itself.
@@ -118,7 +120,7 @@ func (s *strictWriter) schema(raw []byte, path string) ([]byte, error) {
 		if where == "" {
 			where = "the schema"
 		}
-		return nil, fmt.Errorf("strict: %s %s; change it, or leave Strict off", where, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("%s %s; change it%s", where, fmt.Sprintf(format, args...), s.orElse)
 	}
 	if len(raw) == 0 || raw[0] != '{' {
 		return refuse("is a boolean schema, which the service refuses in strict tools")
