@@ -22,8 +22,11 @@ const (
 	// to reach the service.
 	lifeMargin = 5 * time.Second
 
-	// mostInsured is the part of the bill that may be spent against pauses of which
-	// nothing has been seen.
+	// A pause of which nothing has been seen is taken to follow one request in 32,
+	// where it would cost more than a twentieth of what was spent. To be insured
+	// against it may cost no more than this part of what was spent.
+	unseenPause = 1.0 / 32
+	leastAtRisk = 1.0 / 20
 	mostInsured = 0.018
 )
 
@@ -287,8 +290,8 @@ type lifetimes struct {
 //   - All that is new is written for an hour.
 //
 // The one of least expected cost is taken. Where no pause has been seen or told
-// of, one request in 32 is still taken to be followed by one, as long as all
-// anchors together have cost less than mostInsured of the bill.
+// of, an anchor is still set where much is at risk, as long as all of them cost
+// little.
 //
 // What is read is marked with 1h as well, which costs nothing. Nothing is built
 // on that: whether it makes an entry live longer is not documented, and others
@@ -313,7 +316,8 @@ func (h *history) lifetimes(p prompt, c Cache) lifetimes {
 	least := loss(likely, h.lasting)
 	if a, ok := h.anchor(p); ok && !h.gone {
 		cost, safe := premium*float64(a.tokens), h.readable+a.tokens
-		unforeseen := (c.Pause == 0 || c.survivable()) && h.insured+cost < h.spent*mostInsured && cost+loss(1.0/32, safe) < loss(1.0/32, h.lasting)
+		unforeseen := (c.Pause == 0 || c.survivable()) && h.insured+cost < mostInsured*h.spent &&
+			loss(1, h.lasting) > leastAtRisk*h.spent && cost+loss(unseenPause, safe) < loss(unseenPause, h.lasting)
 		if cost+loss(likely, safe) < least || unforeseen {
 			least = cost + loss(likely, safe)
 			life.anchor, life.anchored = a, true
