@@ -69,7 +69,7 @@ func (d *decoder) next() (Event, error) {
 	for {
 		name, data, err := d.sse.next()
 		if err == io.EOF {
-			return Event{}, errNoStop
+			return Event{}, d.ended()
 		}
 		if err != nil {
 			return Event{}, err
@@ -77,6 +77,9 @@ func (d *decoder) next() (Event, error) {
 		data = rawjson.Trim(data)
 		switch {
 		case rawjson.Valid(data) && data[0] == '{':
+			if d.asm.message == nil && rawjson.Get(data, "choices") != nil {
+				return Event{}, errForeign
+			}
 			return d.asm.apply(name, data)
 		case string(name) == EventPing || string(data) == "[DONE]":
 			// Proxies send these, which say nothing (late 2026 §9.2).
@@ -87,6 +90,30 @@ func (d *decoder) next() (Event, error) {
 		}
 	}
 }
+
+// ended is the error of a stream that ended before its time. Some gateways call
+// a page or a JSON error a stream; it is in the buffer still.
+func (d *decoder) ended() error {
+	body := rawjson.Trim(d.sse.buf)
+	if d.asm.message != nil || len(body) == 0 || body[0] != '{' && body[0] != '<' {
+		return errNoStop
+	}
+	if rawjson.Valid(body) && !rawjson.IsNull(rawjson.Get(body, "error")) {
+		return streamedError(body)
+	}
+	return errForeign
+}
+
+// errForeign is an answer that is no message; sent again, it would be the same.
+var errForeign error = foreignError{}
+
+type foreignError struct{}
+
+func (foreignError) Error() string {
+	return "the answer holds no message: does the endpoint speak the Messages API, and is no proxy in the way?"
+}
+
+func (foreignError) Permanent() bool { return true }
 
 // delivers reports whether the event brings content, so that it would be there
 // twice if the request were sent again: a delta that adds something, or a whole

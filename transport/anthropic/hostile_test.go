@@ -39,6 +39,8 @@ func TestOddAnswers(t *testing.T) {
 		{"an error of another family", "application/json", "", `{"error":{"type":"new_api_error","message":"no quota"}}`, 2, "no quota"},
 		{"an answer of another API", "application/json", "", `{"id":"x","object":"chat.completion","choices":[]}`, 1, `does the endpoint speak the Messages API? "{\"id\"`},
 		{"an echo of the request", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789"}}`, 1, `{\"X-Api-Key\":\"[key]`},
+		{"a page called a stream", "text/event-stream", "", "<html>Log in", 1, "does the endpoint speak the Messages API"},
+		{"chunks of another API", "text/event-stream", "", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n", 1, "does the endpoint speak the Messages API"},
 		{"nothing", "application/json", "", ``, 2, "not a JSON object"},
 		{"half of a message", "application/json", "", whole[:40], 2, "not a JSON object"},
 		{"gzip", "text/event-stream", "gzip", streamOf("hello"), 1, ""},
