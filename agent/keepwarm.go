@@ -70,7 +70,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	defer held.release()
 	at := time.Now()
 	var chat chatObservation
-	ctx = r.openChat(ctx, &chat, purposeKeepWarm)
+	ctx = r.openChat(ctx, &chat, req, purposeKeepWarm)
 	resp, err := transport.Create(ctx, r.agent.opts.Client, req)
 	r.closeChat(ctx, &chat, req, resp, err)
 	if err != nil {

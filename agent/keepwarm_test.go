@@ -64,7 +64,7 @@ func warmSpans(t *testing.T, spans tracetest.SpanStubs) (n int) {
 	root := spans[len(spans)-1]
 	for _, s := range spans {
 		var purpose string
-		var read, written int64
+		var read, written, most int64
 		for _, kv := range s.Attributes {
 			switch string(kv.Key) {
 			case keyPurpose:
@@ -73,14 +73,16 @@ func warmSpans(t *testing.T, spans tracetest.SpanStubs) (n int) {
 				read = kv.Value.AsInt64()
 			case keyCacheCreation:
 				written = kv.Value.AsInt64()
+			case keyRequestMaxTokens:
+				most = kv.Value.AsInt64()
 			}
 		}
 		if purpose != purposeKeepWarm {
 			continue
 		}
 		n++
-		if s.Parent.SpanID() != root.SpanContext.SpanID() || read == 0 || written != 0 {
-			t.Errorf("%s below %s: %d tokens read, %d written", s.Name, s.Parent.SpanID(), read, written)
+		if s.Parent.SpanID() != root.SpanContext.SpanID() || read == 0 || written != 0 || most != 0 {
+			t.Errorf("%s below %s: %d tokens read, %d written, max_tokens %d", s.Name, s.Parent.SpanID(), read, written, most)
 		}
 	}
 	return n

@@ -32,7 +32,7 @@ type telemetry struct {
 	requestModel string
 	chatName     string
 	chatOptions  []trace.SpanStartOption // what samplers may go by
-	chatRequest  []attribute.KeyValue    // what else is told of a request
+	chatRequest  []attribute.KeyValue    // what else all requests ask for
 	server       []attribute.KeyValue    // server.address and server.port, if known
 	chunkSet     metric.MeasurementOption
 	finish       map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
@@ -72,10 +72,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 	for _, r := range []transport.StopReason{transport.StopToolUse, transport.StopEndTurn, transport.StopPauseTurn, transport.StopMaxTokens} {
 		t.finish[r] = finishReason(r)
 	}
-	chat := []attribute.KeyValue{
-		attribute.Int(keyRequestMaxTokens, req.MaxTokens),
-		attribute.Bool(keyRequestStream, req.MaxTokens > 0),
-	}
+	var chat []attribute.KeyValue
 	if len(req.StopSequences) > 0 {
 		chat = append(chat, attribute.StringSlice(keyRequestStop, req.StopSequences))
 	}
@@ -218,7 +215,7 @@ type chatObservation struct {
 }
 
 // openChat begins the span of a model call.
-func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) context.Context {
+func (r *Run) openChat(ctx context.Context, o *chatObservation, req *transport.Request, purpose string) context.Context {
 	t := &r.agent.telemetry
 	*o = chatObservation{timed: t.metrics.enabled(ctx), attrs: o.attrs[:0]}
 	if o.timed {
@@ -231,7 +228,8 @@ func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) 
 	if !o.span.IsRecording() {
 		return ctx
 	}
-	o.attrs = append(slices.Grow(o.attrs, 24), t.chatRequest...)
+	o.attrs = append(slices.Grow(o.attrs, 24), attribute.Int(keyRequestMaxTokens, req.MaxTokens), attribute.Bool(keyRequestStream, req.MaxTokens > 0))
+	o.attrs = append(o.attrs, t.chatRequest...)
 	if id := r.log.ID(); id != "" {
 		o.attrs = append(o.attrs, attribute.String(keyConversationID, id))
 	}
@@ -245,7 +243,7 @@ func (r *Run) openChat(ctx context.Context, o *chatObservation, purpose string) 
 // summary. A paused turn has one for each of its segments.
 func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose string) context.Context {
 	t, o := &r.agent.telemetry, &r.observed.chat
-	ctx = r.openChat(ctx, o, purpose)
+	ctx = r.openChat(ctx, o, req, purpose)
 	if len(o.attrs) == 0 {
 		return ctx
 	}

@@ -10,8 +10,9 @@ import (
 
 // TraceContent puts content into spans: the system prompt, the names of the
 // tools, the run's input and its final answer on invoke_agent, on each chat span
-// what is new in it, on execute_tool the arguments and the result. It may be what nobody but the user should see, so
-// it is left out unless asked for. The zero TraceContent is ready to use.
+// what is new in it, on execute_tool the arguments and the result. It may be
+// what nobody but the user should see, so it is left out unless asked for. The
+// zero TraceContent is ready to use.
 //
 // Messages are written in the JSON of the conventions: a role and parts of the
 // types text, reasoning, tool_call, tool_call_response, server_tool_call,
