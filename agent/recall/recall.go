@@ -1,4 +1,11 @@
 // Package recall gives a model a tool to search past conversations.
+//
+//	tool := recall.New(recall.Options{Store: store, Meta: map[string]string{"user": "ann"}})
+//
+// The search is the store's own: FTS5 in package sqlite, tsvector in package
+// postgres. Without [Options].Meta the model sees every session of the store, so in
+// a store of several users one's words would be found for another. Encrypted
+// sessions can't be searched.
 package recall
 
 import (
@@ -53,7 +60,7 @@ func New(o Options) tools.Tool {
 
 func (o Options) search(ctx context.Context, in search) (string, error) {
 	if o.Store == nil {
-		return "", tools.Fatal(errors.New("recall: Options.Store is nil"))
+		return "", tools.Fatal(errors.New("recall: Options.Store is nil; give a store of package sqlite or postgres"))
 	}
 	limit := o.Limit
 	if in.Limit > 0 {

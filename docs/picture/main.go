@@ -54,7 +54,7 @@ func wrap(text string) []line {
 		look, r := style(l), []rune(l)
 		for len(r) > columns {
 			at := columns
-			for i := columns; i > columns-20; i-- {
+			for i := columns; i > columns-45; i-- {
 				if r[i] == ' ' {
 					at = i
 					break

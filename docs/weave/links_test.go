@@ -12,11 +12,12 @@ import (
 var (
 	link     = regexp.MustCompile(`\]\(([^)]+)\)`)
 	fence    = regexp.MustCompile("(?s)```.*?```")
+	inTree   = regexp.MustCompile("`((?:agent|docs|examples|memory|tools|transport)/[\\w./-]+)`")
 	testName = regexp.MustCompile("`(?:[^`]*\\b)?((?:Test|Example|Benchmark|Fuzz)[A-Z][A-Za-z_]*)`")
 )
 
-// Every link inside the repository leads somewhere, and every test that a
-// document names exists.
+// Every link inside the repository leads somewhere; every test that a document
+// names exists, and every file that the README or AGENTS.md does.
 func TestLinksAndNames(t *testing.T) {
 	root := "../.."
 	tests := testFunctions(t, root)
@@ -41,6 +42,13 @@ func TestLinksAndNames(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), to)); err != nil {
 				t.Errorf("%s: the link %s leads nowhere", path, m[1])
+			}
+		}
+		if filepath.Dir(path) == root { // elsewhere a path may be in other people's code
+			for _, m := range inTree.FindAllStringSubmatch(string(text), -1) {
+				if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+					t.Errorf("%s names %s, which there is not", path, m[1])
+				}
 			}
 		}
 		for _, m := range testName.FindAllStringSubmatch(string(text), -1) {
