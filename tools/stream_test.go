@@ -45,6 +45,16 @@ func TestStream(t *testing.T) {
 	if _, err = tool.Call(ctx, []byte(`{"n":5}`)); err == nil || !strings.Contains(err.Error(), "0 1 2 ") || !strings.Contains(err.Error(), "no more fingers") {
 		t.Errorf("error %v", err)
 	}
+	endless := tools.Stream("endless", "", func(context.Context, upTo) iter.Seq2[string, error] {
+		piece := strings.Repeat("x", 1<<20)
+		return func(yield func(string, error) bool) {
+			for yield(piece, nil) {
+			}
+		}
+	})
+	if _, err = endless.Call(context.Background(), []byte(`{"n":2}`)); err == nil || len(err.Error()) > 17<<20 || !strings.Contains(err.Error(), "ask for less") {
+		t.Errorf("a result without end: %d bytes", len(fmt.Sprint(err)))
+	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err = tool.Call(ended, []byte(`{"n":2}`)); !errors.Is(err, context.Canceled) {

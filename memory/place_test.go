@@ -1,0 +1,108 @@
+package memory_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Inputs of both roles come in any order, between responses of any kind. A system
+// message with content always stands behind a user message or the result of a
+// server tool, and in front of a response or at the end (reference §2.6); none is
+// lost, and what a response was made from stays as it was.
+func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
+	for seed := range uint64(2000) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		log := memory.NewLog()
+		given, forks := 0, 0
+		var answered []transport.Message // what the newest answer that stands was made from
+		for range 30 {
+			s := log.State()
+			switch n := rng.IntN(10); {
+			case n < 3 || len(log.Messages()) == 0:
+				given++
+				lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText(fmt.Sprint("u", given))})
+			case n < 6:
+				given++
+				lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.SystemText(fmt.Sprint("s", given), n == 3)})
+			case len(s.Open) > 0:
+				lay(t, log, memory.Record{Kind: memory.KindResult, Block: s.Open[0].Answer(false, transport.Text("r"))})
+			case n == 6:
+				log, forks = log.Fork(), forks+1
+			case s.Input || s.Pending || s.Response == nil || s.Response.StopReason == transport.StopToolUse:
+				before := log.Messages()
+				r := answer(t, []string{
+					`"end_turn","content":[{"type":"text","text":"a"}]`,
+					`"tool_use","content":[{"type":"tool_use","id":"` + fmt.Sprint("t", seed, log.Len()) + `","name":"f","input":{}}]`,
+					`"end_turn","content":[{"type":"server_tool_use","id":"v","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"v","content":[]}]`,
+					`"refusal","content":[]`,
+					`"end_turn","content":[]`,
+				}[rng.IntN(5)])
+				lay(t, log, memory.Record{Kind: memory.KindResponse, Response: r})
+				if now := log.Messages(); len(now) > len(before) {
+					answered = before
+				}
+			}
+			messages := log.Messages()
+			for i, m := range answered {
+				if m.Text() != messages[i].Text() || m.Role != messages[i].Role {
+					t.Fatalf("seed %d: message %d changed from %q to %q", seed, i, m.Text(), messages[i].Text())
+				}
+			}
+			checkPlaces(t, seed, messages)
+		}
+		for len(log.State().Open) > 0 {
+			lay(t, log, memory.Record{Kind: memory.KindResult, Block: log.State().Open[0].Answer(false)})
+		}
+		lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("last")})
+		found := 0
+		for _, m := range log.Messages() {
+			if m.Role != transport.RoleAssistant && m.Text() != "" && m.Text() != "last" {
+				found++
+			}
+		}
+		if found != given {
+			t.Fatalf("seed %d: %d of %d inputs are there", seed, found, given)
+		}
+		checkPlaces(t, seed, log.Messages())
+	}
+}
+
+func lay(t *testing.T, log *memory.Log, r memory.Record) {
+	t.Helper()
+	if err := log.Append(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func answer(t *testing.T, stopAndContent string) *transport.Response {
+	t.Helper()
+	r, err := transport.ParseResponse([]byte(`{"id":"m","type":"message","role":"assistant","model":"m","usage":{},"stop_reason":` + stopAndContent + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func checkPlaces(t *testing.T, seed uint64, messages []transport.Message) {
+	t.Helper()
+	before := -1 // the newest message that is not of the system
+	for i, m := range messages {
+		if m.Role != transport.RoleSystem {
+			if i > 0 && messages[i-1].Role == transport.RoleSystem && m.Role != transport.RoleAssistant {
+				t.Fatalf("seed %d: a %s message stands behind system message %d", seed, m.Role, i-1)
+			}
+			before = i
+			continue
+		}
+		if before < 0 {
+			t.Fatalf("seed %d: system message %d stands first", seed, i)
+		}
+		if b := messages[before]; b.Role == transport.RoleAssistant && b.Content[len(b.Content)-1].Type() != transport.TypeWebSearchToolResult {
+			t.Fatalf("seed %d: system message %d stands behind a response", seed, i)
+		}
+	}
+}
