@@ -191,31 +191,16 @@ func (x *execution) do(ctx context.Context) error {
 		select {
 		case j := <-x.done:
 			done := x.drain(j)
-			for told := true; told; { // what they reported comes before their ends
-				select {
-				case p := <-x.run.news:
-					x.report(p)
-				default:
-					told = false
-				}
-			}
+			x.tellNews() // comes before their ends
 			x.settle(ctx, done)
 		case p := <-x.run.news:
-			x.report(p)
+			x.tellProgress(p)
 		}
 	}
 	if x.err == nil && x.stopped {
 		return ErrStopped
 	}
 	return x.err
-}
-
-// report tells of a tool's progress. One that was given up on may still report,
-// perhaps in a later step; nobody wants to know.
-func (x *execution) report(p progress) {
-	if !p.job.settled {
-		x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
-	}
 }
 
 // makeLanes puts the jobs of one group into one lane, where they run one after
@@ -348,8 +333,24 @@ func (x *execution) tellEnds() {
 	}
 }
 
+// tellProgress reports what a tool reports. One that was given up on may still do
+// so, perhaps in a later step; nobody wants to know.
 func (x *execution) tellProgress(p progress) {
-	x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
+	if !p.job.settled {
+		x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})
+	}
+}
+
+// tellNews reports all that has been reported by now.
+func (x *execution) tellNews() {
+	for {
+		select {
+		case p := <-x.run.news:
+			x.tellProgress(p)
+		default:
+			return
+		}
+	}
 }
 
 // tell reports an event. Once nobody listens the tools are told to stop.
