@@ -177,8 +177,9 @@ func recall(p prompt) history {
 		s := &p.sends[i]
 		if i > 0 {
 			h.pass(s.At.Sub(h.last.At))
-			if !h.warm && !s.Sums && !h.last.Sums && s.Read*2 < h.lasting {
-				h.lasting, h.gone = 0, true
+			if h.lasting > s.Read && !s.Sums && !h.last.Sums {
+				h.gone = h.gone || !h.warm && h.lasting > 2*s.Read
+				h.lasting = 0 // gone, or the prompt was changed
 			}
 		}
 		if p.model.KeepsThinking == transport.Unsupported && isInput(p.messages, s.Messages) {

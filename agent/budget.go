@@ -15,8 +15,8 @@ import (
 // sub-agents that they call, share what is left: before each call the most that
 // it may cost is set aside, and max_tokens is lowered to what can be paid. So a
 // budget is overrun by no more than the error of the forecast, which is that of
-// counting the new part of a prompt without the service's tokenizer, and by web
-// searches.
+// counting the new part of a prompt without the service's tokenizer, by web
+// searches, and by attempts that failed and were billed all the same.
 //
 // The zero Budget bounds nothing, and counts. It must not be copied; many
 // goroutines may use it. Its fields must not be changed once it is in use.
