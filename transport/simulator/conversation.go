@@ -95,6 +95,9 @@ func (r *request) checkConversation() *Refusal {
 				return why
 			}
 			if why := checkAnswered(&turns[i], next); why != nil {
+				if next == nil && r.compacts() {
+					why.Code = "compaction_incomplete_turn" // late 2026 §6.2
+				}
 				return why
 			}
 		case transport.RoleUser:

@@ -129,9 +129,11 @@ func TestBatchHasNoFaults(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	sim := simulator.StartTest(t, simulator.Options{})
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	sim := simulator.StartTest(t, simulator.Options{Now: func() time.Time { return now }})
 	var form bytes.Buffer
 	w := multipart.NewWriter(&form)
+	w.WriteField("expires_in_seconds", "7200")
 	part, _ := w.CreateFormFile("file", "notes.txt")
 	part.Write([]byte("some notes"))
 	w.Close()
@@ -147,9 +149,20 @@ func TestFiles(t *testing.T) {
 	if status, _, raw := post(t, sim.URL(), doc("file_other")); status != 404 {
 		t.Errorf("%d %s", status, raw)
 	}
-	if status, _, raw := do(t, "GET", sim.URL()+"/v1/files/"+id+"/content", nil); status != 400 || !strings.Contains(raw, "is not downloadable") {
+	if status, _, raw := do(t, "GET", sim.URL()+"/v1/files/"+id+"/content", nil); status != 400 || !strings.Contains(raw, "is not downloadable") || !strings.Contains(raw, `"error_code":"file_not_downloadable"`) {
 		t.Errorf("%d %s", status, raw)
 	}
+	now = now.Add(3 * time.Hour)
+	if status, _, raw := do(t, "GET", sim.URL()+"/v1/files/"+id, nil); status != 404 || !strings.Contains(raw, `"error_code":"file_expired"`) {
+		t.Errorf("%d %s", status, raw)
+	}
+	inResult := request("claude-opus-5", "", hi, calls, says("user", `{"type":"tool_result","tool_use_id":"A","content":[{"type":"image","source":{"type":"file","file_id":"`+id+`"}}]}`))
+	for _, body := range []string{doc(id), inResult} {
+		if status, _, raw := post(t, sim.URL(), body); status != 404 || !strings.Contains(string(raw), "file_expired") {
+			t.Errorf("an expired file: %d %s", status, raw)
+		}
+	}
+	now = now.Add(-3 * time.Hour)
 	if status, v, raw := do(t, "DELETE", sim.URL()+"/v1/files/"+id, nil); status != 200 || v["type"] != "file_deleted" {
 		t.Errorf("%d %s", status, raw)
 	}

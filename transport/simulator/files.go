@@ -1,8 +1,10 @@
 package simulator
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"slices"
@@ -43,15 +45,8 @@ func (s *Server) serveFiles(w http.ResponseWriter, req *http.Request, account ui
 		}
 		return notFound("Not found")
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.files[id]
-	if f == nil || f.account != account {
-		return notFound("File not found: %s", id)
-	}
-	if f.ExpiresAt != nil && s.now().After(*f.ExpiresAt) {
-		why := notFound("File '%s' has expired", id)
-		why.Code = "file_expired"
+	f, why := s.findFile(account, id)
+	if why != nil {
 		return why
 	}
 	switch {
@@ -62,7 +57,9 @@ func (s *Server) serveFiles(w http.ResponseWriter, req *http.Request, account ui
 	case req.Method == http.MethodGet && part == "":
 		writeJSON(w, f)
 	case req.Method == http.MethodDelete && part == "":
+		s.mu.Lock()
 		delete(s.files, id)
+		s.mu.Unlock()
 		writeJSON(w, map[string]string{"id": id, "type": "file_deleted"})
 	default:
 		return notFound("Not found")
@@ -152,24 +149,55 @@ func (s *Server) checkFiles(r *request) *Refusal {
 	}
 	for _, m := range r.messages {
 		for j := range m.blocks {
-			b := &m.blocks[j]
-			id := ""
-			switch b.typ {
-			case transport.TypeContainerUpload:
-				id = rawjson.GetString(b.raw, "file_id")
-			case transport.TypeImage, transport.TypeDocument:
-				id = rawjson.GetString(rawjson.Get(b.raw, "source"), "file_id")
-			}
-			if id == "" {
-				continue
-			}
-			s.mu.Lock()
-			f := s.files[id]
-			s.mu.Unlock()
-			if f == nil || f.account != r.account {
-				return notFound("File not found: %s", id)
+			for id := range fileIDs(&m.blocks[j]) {
+				if _, why := s.findFile(r.account, id); why != nil {
+					return why
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// fileIDs yields the files that a block names, itself or in a tool's result.
+func fileIDs(b *block) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		switch b.typ {
+		case transport.TypeContainerUpload:
+			yield(rawjson.GetString(b.raw, "file_id"))
+		case transport.TypeImage, transport.TypeDocument:
+			if id := sourceFile(b.raw); id != "" {
+				yield(id)
+			}
+		case transport.TypeToolResult:
+			if !bytes.Contains(b.raw, []byte(`"file_id"`)) {
+				return
+			}
+			for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
+				if id := sourceFile(e); id != "" && !yield(id) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func sourceFile(raw []byte) string {
+	return rawjson.GetString(rawjson.Get(raw, "source"), "file_id")
+}
+
+// findFile finds a file of the account that has not expired.
+func (s *Server) findFile(account uint64, id string) (*file, *Refusal) {
+	s.mu.Lock()
+	f := s.files[id]
+	s.mu.Unlock()
+	if f == nil || f.account != account {
+		return nil, notFound("File not found: %s", id)
+	}
+	if f.ExpiresAt != nil && s.now().After(*f.ExpiresAt) {
+		why := notFound("File '%s' has expired", id)
+		why.Code = "file_expired"
+		return nil, why
+	}
+	return f, nil
 }
