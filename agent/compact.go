@@ -45,10 +45,10 @@ const (
 	summaryTokens      = 3000 // that a summary is expected to have
 )
 
-// compact shortens the conversation if that pays.
+// compact shortens the conversation if that pays, by Options.Compaction.
 func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	c, s := r.agent.opts.Compaction, r.log.State()
-	if c == nil || r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Sends) == 0 {
+	if r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Sends) == 0 {
 		return nil
 	}
 	req := r.agent.Request(r.log)

@@ -335,6 +335,8 @@ func (x *execution) tellEnds() {
 
 // tellProgress reports what a tool reports. One that was given up on may still do
 // so, perhaps in a later step; nobody wants to know.
+//
+//go:noinline
 func (x *execution) tellProgress(p progress) {
 	if !p.job.settled {
 		x.tell(Event{Type: EventToolProgress, Call: p.job.call.ToolCall, Progress: p.message})

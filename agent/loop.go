@@ -102,8 +102,10 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 			return &ConditionError{Reason: reason}
 		}
 	}
-	if err := r.compact(ctx, emit); err != nil {
-		return err
+	if r.agent.opts.Compaction != nil {
+		if err := r.compact(ctx, emit); err != nil {
+			return err
+		}
 	}
 	if err := r.remind(ctx); err != nil {
 		return err
@@ -140,7 +142,13 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if err != nil {
 		return r.interrupted(ctx, held, &tries, err)
 	}
-	failed := r.settle(held, &tries)
+	return r.answered(ctx, emit, req, resp, held, &tries)
+}
+
+// answered lays a response into the log and tells of it. It is apart from
+// callModel, which waits for the response, so that the stack is low meanwhile.
+func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, held *hold, tries *attempts) error {
+	failed := r.settle(held, tries)
 	cost := costOf(req, resp, r.agent.opts.Models...)
 	held.spend(resp)
 	before := r.log.State()
@@ -150,7 +158,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	}
 	r.count(resp, cost)
 	miss := r.missed(before, resp)
-	if !emit(Event{Type: EventResponse, Step: step, Response: resp, Cost: cost, Miss: miss, Took: resp.Meta.Duration}) {
+	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: cost, Miss: miss, Took: resp.Meta.Duration}) {
 		return ErrStopped
 	}
 	if r.lastStep != nil {
