@@ -332,11 +332,6 @@ func (c *conversation) addDecision(d *Decision) error {
 	return nil
 }
 
-// draft returns a copy to add records to, which c does not notice.
-func (c conversation) draft() conversation {
-	c.owned = false
-	return c
-}
 
 // fork returns a copy that shares what is laid down. Adding to either leaves
 // the other as it is.
@@ -344,5 +339,6 @@ func (c conversation) fork() conversation {
 	c.messages = slices.Clip(c.messages)
 	c.waiting, c.held = slices.Clip(c.waiting), slices.Clip(c.held)
 	c.sends = slices.Clip(c.sends)
-	return c.draft()
+	c.owned = false
+	return c
 }

@@ -82,7 +82,8 @@ func (l *Log) catchUp(ctx context.Context) bool {
 }
 
 func (l *Log) append(ctx context.Context, records []Record) error {
-	next := l.conv.draft()
+	next := l.conv
+	next.owned = false // the calls are l.conv's too
 	now := time.Time{}
 	redactor, _ := l.store.(Redactor)
 	for i := range records {

@@ -231,9 +231,13 @@ func orDefault[T int | time.Duration](v, def T) T {
 // newHTTPClient makes a client for many long streams at once.
 func newHTTPClient() *http.Client { return &http.Client{Transport: &spread{make: newTransport}} }
 
-// headBuffer is the size of a connection's write buffer, in bytes. The head of a
-// request is to fit; a body goes past it.
-const headBuffer = 1 << 10
+// Sizes of a connection's buffers, in bytes, which it has as long as it is open.
+// The head of a request is to fit, as a body goes past the buffer; and a few
+// events, as they come one by one.
+const (
+	headBuffer = 1 << 10
+	readBuffer = 2 << 10
+)
 
 // newTransport differs from the standard library's in what many streams need: it
 // keeps a connection for each of them, where the default keeps 2 per host and
@@ -247,6 +251,7 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   perTransport,
 		WriteBufferSize:       headBuffer,
+		ReadBufferSize:        readBuffer,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,
