@@ -332,7 +332,6 @@ func (c *conversation) addDecision(d *Decision) error {
 	return nil
 }
 
-
 // fork returns a copy that shares what is laid down. Adding to either leaves
 // the other as it is.
 func (c conversation) fork() conversation {
