@@ -43,11 +43,11 @@ func (s *Server) checkCompaction(r *request) *Refusal {
 				continue
 			}
 			path := fmt.Sprintf("messages.%d.content.%d", i, j)
-			if i != 0 || j != 0 || m.role == transport.RoleSystem {
-				return coded("compaction_block_misplaced", "%s: a `compaction` block must be the first block of the first message", path)
-			}
 			if found++; found > 1 {
 				return coded("compaction_block_ambiguous", "%s: a request may hold only one `compaction` block", path)
+			}
+			if i != 0 || j != 0 || m.role == transport.RoleSystem {
+				return coded("compaction_block_misplaced", "%s: a `compaction` block must be the first block of the first message", path)
 			}
 			sum, ok := s.openSummary(b)
 			if !ok {
@@ -58,6 +58,10 @@ func (s *Server) checkCompaction(r *request) *Refusal {
 			}
 		}
 	}
+	remaining := !rawjson.IsNull(rawjson.Get(r.outputConfig.TaskBudget, "remaining"))
+	if found > 0 && remaining {
+		return refuse("output_config.task_budget.remaining: not supported together with a `compaction` block") // late 2026 §3.1
+	}
 	if !r.compacts() {
 		return nil
 	}
@@ -66,7 +70,7 @@ func (s *Server) checkCompaction(r *request) *Refusal {
 		"stop_sequences":        len(r.stops) > 0,
 		"output_config.format":  r.outputConfig.Format != nil,
 		"tool_choice":           r.toolChoice.forces(),
-		"task_budget.remaining": !rawjson.IsNull(rawjson.Get(r.outputConfig.TaskBudget, "remaining")),
+		"task_budget.remaining": remaining,
 	} {
 		if set {
 			return refuse("compaction: %s is not supported together with compaction", name)

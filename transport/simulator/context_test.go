@@ -37,14 +37,16 @@ func TestCompactionOnDemand(t *testing.T) {
 		header     []string
 	}{
 		"not first":  {request(m, "", user("hi"), summary, user("x")), "compaction_block_misplaced", "", beta},
-		"two":        {request(m, "", says("assistant", block+","+block), user("x")), "compaction_block_misplaced", "", beta},
+		"two":        {request(m, "", says("assistant", block+","+block), user("x")), "compaction_block_ambiguous", "", beta},
 		"signature":  {request(m, "", strings.Replace(summary, `"signature":"`, `"signature":"A`, 1), user("x")), "compaction_signature_invalid", "", beta},
 		"content":    {request(m, "", strings.Replace(summary, "42", "41", 1), user("x")), "compaction_content_mismatch", "", beta},
 		"nothing":    {request(m, `"compaction":{"type":"summarize"},`, summary), "compaction_nothing_to_summarize", "", beta},
 		"unanswered": {request(m, `"compaction":{"type":"summarize"},`, user("x"), calls), "compaction_incomplete_turn", "messages.1: `tool_use` ids were found", beta},
 		"paused": {request(m, `"tools":[`+searched+`],"compaction":{"type":"summarize"},`, user("x"),
 			says("assistant", `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`)), "compaction_incomplete_turn", "messages.1: the last assistant turn is not complete", beta},
-		"with stops":       {request(m, `"compaction":{"type":"summarize"},"stop_sequences":["x"],`, user("x")), "", "compaction: stop_sequences", beta},
+		"with stops": {request(m, `"compaction":{"type":"summarize"},"stop_sequences":["x"],`, user("x")), "", "compaction: stop_sequences", beta},
+		"what is left of a budget": {request(m, `"output_config":{"task_budget":{"type":"tokens","total":30000,"remaining":5}},`, summary, user("x")), "",
+			"output_config.task_budget.remaining: ", []string{"anthropic-beta", compactBeta + ",task-budgets-2026-03-13"}},
 		"header missing":   {request(m, `"compaction":{"type":"summarize"},`, user("x")), "", "compaction: compaction requires anthropic-beta: compact-2026-09-04", nil},
 		"later, no header": {request(m, "", summary, user("x")), "", "messages.0.content.0: Input tag 'compaction' found using 'type' does not match", nil},
 		"a key too many":   {request(m, "", strings.Replace(summary, `"content":"`, `"citations":null,"content":"`, 1), user("x")), "", "messages.0.content.0.compaction.citations: Extra inputs are not permitted", beta},
