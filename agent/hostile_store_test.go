@@ -128,3 +128,36 @@ func TestRunsOnOneSessionWithoutLeases(t *testing.T) {
 		}
 	}
 }
+
+// Forks of forks are made and run on while the parent runs: each is a
+// conversation of its own that the service takes.
+func TestForksOfForksWhileTheParentRuns(t *testing.T) {
+	a, _ := live(t, simulator.Loop{Turns: 6, Parallel: 2, Think: true}, agent.Options{Tools: []tools.Tool{lookup(20)}})
+	parent := a.Run(t.Context(), "go")
+	var wg sync.WaitGroup
+	for ev, err := range parent.Events() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Type != agent.EventResponse && ev.Type != agent.EventToolEnd {
+			continue
+		}
+		wg.Go(func() {
+			fork := parent.Log().Fork()
+			second := fork.Fork()
+			for i, log := range []*memory.Log{fork, second} {
+				res, err := a.Continue(t.Context(), log, transport.SystemText("be brief", false), transport.UserText(fmt.Sprint("branch ", i))).Result()
+				if err != nil {
+					t.Errorf("fork at step %d: %v", ev.Step, err)
+				}
+				checkValid(t, res.Log)
+			}
+		})
+	}
+	wg.Wait()
+	res, err := parent.Result()
+	if err != nil || res.Steps != 7 {
+		t.Errorf("the parent: %d steps, %v", res.Steps, err)
+	}
+	checkValid(t, res.Log)
+}
