@@ -36,7 +36,7 @@ type telemetry struct {
 	server       []attribute.KeyValue    // server.address and server.port, if known
 	chunkSet     metric.MeasurementOption
 	finish       map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
-	tools        map[string]toolSpan                         // of the registered tools
+	tools        map[string]toolKind                         // of the registered tools
 }
 
 func newTelemetry(opts *Options, req *transport.Request) telemetry {
@@ -64,9 +64,9 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		attribute.String(keyRequestModel, req.Model),
 	}, t.server...)
 	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(sampled...)}
-	t.tools = make(map[string]toolSpan, len(req.Tools))
+	t.tools = make(map[string]toolKind, len(req.Tools))
 	for _, def := range req.Tools {
-		t.tools[def.Name()] = newToolSpan(def.Name())
+		t.tools[def.Name()] = newToolKind(def.Name())
 	}
 	t.finish = make(map[transport.StopReason]attribute.KeyValue)
 	for _, r := range []transport.StopReason{transport.StopToolUse, transport.StopEndTurn, transport.StopPauseTurn, transport.StopMaxTokens} {

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -23,6 +25,27 @@ type metrics struct {
 	cost                             metric.Float64Counter
 	cacheRead, cacheWrite, reasoning metric.Int64Counter
 	retries, limits, rulings         metric.Int64Counter
+
+	newest atomic.Pointer[modelSets] // those used last: most agents hear from one model only
+}
+
+// modelSets are the attribute sets of what is counted of a model's responses.
+type modelSets struct {
+	model                string
+	plain, input, output metric.MeasurementOption
+}
+
+// sets makes a model's attribute sets, or finds them.
+func (m *metrics) sets(t *telemetry, model string) *modelSets {
+	if s := m.newest.Load(); s != nil && s.model == model {
+		return s
+	}
+	s := &modelSets{
+		model: model, plain: t.model(model),
+		input: t.model(model, attribute.String(keyTokenType, "input")), output: t.model(model, attribute.String(keyTokenType, "output")),
+	}
+	m.newest.Store(s)
+	return s
 }
 
 // Buckets of the histograms; those of times and tokens are the conventions'.
@@ -118,7 +141,8 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request
 		}
 		return
 	}
-	plain, u := t.model(resp.Model), resp.Usage
+	sets, u := m.sets(t, resp.Model), resp.Usage
+	plain := sets.plain
 	m.duration.Record(ctx, took.Seconds(), plain)
 	if d := resp.Meta.FirstDelta; d > 0 {
 		m.firstChunk.Record(ctx, d.Seconds(), plain)
@@ -126,8 +150,8 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request
 	if rate := outputRate(resp); rate > 0 {
 		m.rate.Record(ctx, rate, plain)
 	}
-	m.tokens.Record(ctx, u.PromptTokens(), t.model(resp.Model, attribute.String(keyTokenType, "input")))
-	m.tokens.Record(ctx, u.OutputTokens, t.model(resp.Model, attribute.String(keyTokenType, "output")))
+	m.tokens.Record(ctx, u.PromptTokens(), sets.input)
+	m.tokens.Record(ctx, u.OutputTokens, sets.output)
 	m.cacheRead.Add(ctx, u.CacheReadInputTokens, plain)
 	m.cacheWrite.Add(ctx, u.CacheCreationInputTokens, plain)
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
@@ -139,15 +163,16 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request
 }
 
 // tool counts a tool call.
-func (m *metrics) tool(ctx context.Context, j *job, err error) {
+func (m *metrics) tool(ctx context.Context, t *telemetry, j *job, err error) {
 	if !m.toolDuration.Enabled(ctx) {
 		return
 	}
-	attrs := []attribute.KeyValue{attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, j.call.Name), attribute.String(keyToolType, "function")}
-	if typ := errorTypeOfTool(err); typ != "" {
-		attrs = append(attrs, attribute.String(keyErrorType, typ))
+	kind, typ := t.tool(j.call.Name), errorTypeOfTool(err)
+	counted := kind.counted
+	if typ != "" {
+		counted = metric.WithAttributes(append(slices.Clip(kind.attrs), attribute.String(keyErrorType, typ))...)
 	}
-	m.toolDuration.Record(ctx, j.took.Seconds(), metric.WithAttributes(attrs...))
+	m.toolDuration.Record(ctx, j.took.Seconds(), counted)
 }
 
 // ruling counts what was decided on a tool call.

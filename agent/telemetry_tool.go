@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/tools"
@@ -19,11 +20,8 @@ func (r *Run) startTool(ctx context.Context, j *job) (context.Context, trace.Spa
 		return ctx, nil
 	}
 	t := &r.agent.telemetry
-	begin, ok := t.tools[j.call.Name]
-	if !ok {
-		begin = newToolSpan(j.call.Name) // of a toolset
-	}
-	ctx, span := t.tracer.Start(ctx, begin.name, begin.options...)
+	kind := t.tool(j.call.Name)
+	ctx, span := t.tracer.Start(ctx, kind.spanName, kind.options...)
 	if span.IsRecording() {
 		attrs := append(make([]attribute.KeyValue, 0, 1), attribute.String(keyToolCallID, j.call.ID))
 		if t.content != nil {
@@ -40,16 +38,28 @@ func (r *Run) startTool(ctx context.Context, j *job) (context.Context, trace.Spa
 	return ctx, span
 }
 
-// A toolSpan is how the spans of a tool's calls begin.
-type toolSpan struct {
-	name    string
-	options []trace.SpanStartOption
+// A toolKind is what is the same for all calls of a tool.
+type toolKind struct {
+	attrs    []attribute.KeyValue
+	spanName string
+	options  []trace.SpanStartOption
+	counted  metric.MeasurementOption // that did not fail
 }
 
-func newToolSpan(tool string) toolSpan {
-	return toolSpan{opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(
+func newToolKind(tool string) toolKind {
+	attrs := []attribute.KeyValue{
 		attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, tool), attribute.String(keyToolType, "function"),
-	)}}
+	}
+	return toolKind{attrs, opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(attrs...)}, metric.WithAttributeSet(attribute.NewSet(attrs...))}
+}
+
+// tool finds the kind of a tool, or makes it: the members of a toolset are not
+// registered by name.
+func (t *telemetry) tool(name string) toolKind {
+	if kind, ok := t.tools[name]; ok {
+		return kind
+	}
+	return newToolKind(name)
 }
 
 // A ruling is what was decided on a call, by a gate or by whoever was asked.
@@ -96,7 +106,7 @@ func (r *Run) endTool(ctx context.Context, span trace.Span, j *job, err error) {
 		}
 		span.End()
 	}
-	t.metrics.tool(ctx, j, err)
+	t.metrics.tool(ctx, t, j, err)
 	t.metrics.ruling(ctx, j)
 	r.logTool(ctx, j, err)
 }
