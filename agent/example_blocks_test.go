@@ -46,6 +46,37 @@ func ExampleOptions_thinking() {
 	// 15
 }
 
+// Thinking whose conversation was changed is refused, unless the service is asked
+// to drop it.
+func ExampleOptions_droppedThinking() {
+	client, done := offline(simulator.Do(simulator.Thinking("Seven."), simulator.Text("7")), simulator.Say("still 7"))
+	defer done()
+	ctx := context.Background()
+	before, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", System: "Be short."})
+	if err != nil {
+		log.Fatal(err)
+	}
+	old, err := before.Run(ctx, "What is 3 + 4?").Result()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// region dropped
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5",
+		System:   "Be long.", // another prompt than the one that the log began with
+		Thinking: &transport.Thinking{Type: "adaptive", BlockBinding: &transport.BlockBinding{PrefixMismatchBehavior: "drop_block"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Continue(ctx, old.Log, transport.UserText("Are you sure?")).Result()
+	// endregion
+	fmt.Println(res.Text, err)
+
+	// Output: still 7 <nil>
+}
+
 // A server tool runs at the provider: it is declared, and its calls and results
 // are in the model's response.
 func ExampleOptions_serverTools() {

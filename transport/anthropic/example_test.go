@@ -60,3 +60,19 @@ func Example() {
 	// Hello, world.
 	// end_turn, 4 tokens
 }
+
+// CometAPI, or another gateway, is a base URL and its key.
+func ExampleNew_cometAPI() {
+	key := "any"
+	// region cometapi
+	client, err := anthropic.New(anthropic.Options{BaseURL: anthropic.CometBaseURL, APIKey: key})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// endregion
+	defer client.CloseIdleConnections()
+	fmt.Println(anthropic.CometBaseURL)
+
+	// Output: https://api.cometapi.com
+}
