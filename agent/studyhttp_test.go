@@ -119,7 +119,7 @@ func TestStudyAgreesWithSimulator(t *testing.T) {
 						}
 						time.Sleep(tt.between)
 					}
-					agree(t, w.exchanges, reading{runs: rule == 1, lives: prolonged}, tt.limit)
+					agree(t, w.exchanges, reading{runs: rule == 1}, tt.limit)
 				})
 			})
 		}

@@ -126,7 +126,9 @@ func (c *promptCache) price(positions []position, minimum int, now time.Time) ch
 }
 
 // commit writes what price found to be written. The service does so when its
-// response begins; the lifetime counts from the start of the request.
+// response begins; the lifetime counts from the start of the request. An entry that
+// is there keeps the lifetime that it was written with: that marking it again with
+// a longer one prolongs it is documented nowhere.
 func (c *promptCache) commit(ch charge) {
 	if len(ch.writes) == 0 {
 		return
@@ -135,7 +137,7 @@ func (c *promptCache) commit(ch charge) {
 	defer c.mu.Unlock()
 	for _, w := range ch.writes {
 		e, ok := c.entries[w.hash]
-		if ok && ch.start.Before(e.expires) && e.ttl > w.ttl {
+		if ok && ch.start.Before(e.expires) {
 			w.ttl = e.ttl
 		}
 		c.entries[w.hash] = entry{expires: ch.start.Add(w.ttl), ttl: w.ttl}
