@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,7 +39,11 @@ var jsEscape = regexp.MustCompile(`\\u([0-9a-f]{4})`)
 
 // fullRequest makes a request that has something of everything, then changes it.
 func fullRequest(t *testing.T, change func(*Request)) *Request {
-	image, err := Image{Data: []byte("\x89PNG\r\n\x1a\n")}.Block()
+	var dot bytes.Buffer
+	if err := png.Encode(&dot, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		t.Fatal(err)
+	}
+	picture, err := Image{Data: dot.Bytes()}.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +57,14 @@ func fullRequest(t *testing.T, change func(*Request)) *Request {
 	}
 	r := conversation(t, 4)
 	r.Messages = append(r.Messages,
-		Message{Role: RoleUser, Content: []Block{image, pdf, passages, ContainerUpload("file_1")}},
+		Message{Role: RoleUser, Content: []Block{picture, pdf, passages, ContainerUpload("file_1")}},
 		Message{Role: RoleAssistant, Content: []Block{
 			mustBlock(t, `{"type":"redacted_thinking","data":"d"}`),
 			mustBlock(t, `{"type":"tool_use","id":"toolu_1","name":"a","input":{"n":9007199254740993},"caller":{"type":"direct"}}`),
 			mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
 			mustBlock(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
 		}},
-		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", false, Text("x"), image), ToolResult("toolu_2", true, Text("no")), ToolResult("toolu_3", false), ToolResult("toolu_4", false, ReferTool("a"))}},
+		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", false, Text("x"), picture), ToolResult("toolu_2", true, Text("no")), ToolResult("toolu_3", false), ToolResult("toolu_4", false, ReferTool("a"))}},
 	)
 	r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 1, TTL: TTL1h}, {Part: PartSystem, Index: 1, TTL: TTL5m}, {Part: PartMessages, Index: 6, Block: 2}}
 	change(r)
