@@ -131,8 +131,9 @@ func TestAllocationsPerStepAreFlat(t *testing.T) {
 		{shape{turns: 200, parallel: 1, result: 4096, events: true}, 39, 195},
 		{shape{turns: 200, parallel: 1, result: 200}, 30, 197},
 		{shape{turns: 200, parallel: 1, result: 10 << 10}, 54, 195},
-		{shape{turns: 200, parallel: 12, result: 200}, 153, 900},
-		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 438, 870},
+		{shape{turns: 200, parallel: 12, result: 200}, 124, 885},
+		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 415, 885},
+		{shape{turns: 60, parallel: 30, result: 1 << 10}, 354, 2000},
 	} {
 		short, half := c.shape, c.shape
 		short.turns, half.turns = 10, c.turns/2

@@ -38,9 +38,10 @@ type conversation struct {
 	// pendingFrom is the message that holds the first such call, if pending.
 	pendingFrom int
 
-	calls []call // calls of the newest response, in order; nil once all are answered
-	owned bool   // calls may be written to: no other copy of the conversation has them
-	open  int
+	calls  []call // calls of the newest response, in order; nil once all are answered
+	forked bool   // the lists are another log's too, and were not appended to since
+	owned  bool   // calls may be written to: no other copy of the conversation has them
+	open   int
 
 	limits *Limits
 	counts Counts
@@ -62,6 +63,11 @@ type call struct {
 
 // add lays one record. On error c is unusable; the caller works on a copy.
 func (c *conversation) add(r *Record) error {
+	if c.forked {
+		// Its own list, with room for a few more, where append would double it.
+		c.messages, c.forked = append(make([]transport.Message, 0, len(c.messages)+8), c.messages...), false
+		c.sends = append(make([]Send, 0, len(c.sends)+8), c.sends...)
+	}
 	before := c.at
 	c.at = r.Time
 	switch r.Kind {
@@ -335,7 +341,7 @@ func (c *conversation) addDecision(d *Decision) error {
 // fork returns a copy that shares what is laid down. Adding to either leaves
 // the other as it is.
 func (c conversation) fork() conversation {
-	c.messages = slices.Clip(c.messages)
+	c.messages, c.forked = slices.Clip(c.messages), true
 	c.waiting, c.held = slices.Clip(c.waiting), slices.Clip(c.held)
 	c.sends = slices.Clip(c.sends)
 	c.owned = false
