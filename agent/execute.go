@@ -141,7 +141,7 @@ func (t *tool) asRun(c transport.ToolCall) transport.ToolCall {
 
 // What the model is told of calls that are not run.
 const (
-	cutOff         = "This call was not run: the output limit was reached before its arguments were complete. Make a smaller call, or split the work over several calls."
+	cutOff         = "This call was not run: the response ended before it was complete. Make a smaller call, or split the work over several calls."
 	unknownOutcome = "The outcome of this call is unknown: the program was stopped while it ran. It may or may not have taken effect. Check before you call it again."
 )
 

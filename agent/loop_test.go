@@ -72,6 +72,8 @@ func TestStopReasons(t *testing.T) {
 	}{
 		{"end_turn", []any{reply(t, "end_turn", text("ok"))}, 1, "ok", ""},
 		{"stop_sequence", []any{reply(t, "stop_sequence", text("ok"))}, 1, "ok", ""},
+		{"calls at an end_turn are no success", []any{reply(t, "end_turn", text("half"), use("1", "echo", "{}"))}, 1, "half", "they were not run"},
+		{"nor at a stop sequence", []any{reply(t, "stop_sequence", text("half"), use("1", "echo", "{}"))}, 1, "half", "they were not run"},
 		{"an empty end_turn is an end", []any{reply(t, "end_turn")}, 1, "", ""},
 		{"max_tokens in text", []any{reply(t, "max_tokens", text("half"))}, 1, "half", "raise Options.MaxTokens"},
 		{"refusal", []any{reply(t, "refusal", text("no"))}, 1, "no", "refused"},

@@ -83,6 +83,9 @@ func next(s memory.State) Action {
 		if s.Input {
 			return call(s)
 		}
+		if s.Counts.Cuts > 0 { // a stop sequence inside of a call, or a gateway that doesn't say tool_use
+			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the response calls tools but does not stop for them, so they were not run; continue the log to go on"}}
+		}
 		return Done{Reason: reason}
 
 	case transport.StopRefusal:

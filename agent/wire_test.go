@@ -142,14 +142,16 @@ func TestRandomConversationsKeepEveryByte(t *testing.T) {
 			if rng.IntN(3) > 0 {
 				parts = append(parts, simulator.Text(fmt.Sprintf("Text \\ \n\t 世界 %d", rng.Int())))
 			}
+			stop := transport.StopEndTurn
 			if len(turn.Messages) < 30 && rng.IntN(12) > 0 {
+				stop = transport.StopToolUse
 				for range 1 + rng.IntN(4) {
 					parts = append(parts, simulator.Raw([]byte(fmt.Sprintf(
 						`{"type":"tool_use","id":"toolu_%d","name":"lookup","input":{"query":"<b> \u00e9 \"q\"","limit":%d},"caller":{"type":"direct"}}`,
 						rng.Uint64(), 9007199254740993+rng.Int64N(1000)))))
 				}
 			}
-			return &simulator.Reply{Content: parts}, nil
+			return &simulator.Reply{Content: parts, StopReason: stop}, nil
 		})
 		a, wire := live(t, model, agent.Options{Tools: []tools.Tool{lookup(10)}})
 		res, err := a.Run(context.Background(), "go").Result()

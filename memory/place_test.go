@@ -106,3 +106,19 @@ func checkPlaces(t *testing.T, seed uint64, messages []transport.Message) {
 		}
 	}
 }
+
+// A paused turn may have calls to answer, and is not cut off by that.
+func TestCallsOfAPausedTurnAreNotCut(t *testing.T) {
+	log := memory.NewLog()
+	lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
+	const calls = `,"content":[{"type":"tool_use","id":"t","name":"f","input":{}}]`
+	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"pause_turn"`+calls)})
+	if s := log.State(); s.Counts.Cuts != 0 || s.Open[0].Cut {
+		t.Errorf("paused: %+v, cut %v", s.Counts, s.Open[0].Cut)
+	}
+	lay(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t", false)})
+	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"max_tokens"`+calls)})
+	if s := log.State(); s.Counts.Cuts != 1 || !s.Open[0].Cut {
+		t.Errorf("cut off: %+v, cut %v", s.Counts, s.Open[0].Cut)
+	}
+}
