@@ -100,8 +100,6 @@ func (e *Error) remedy() string {
 	switch {
 	case e.Is(ErrPromptTooLong):
 		return "; shorten the conversation, or lower max_tokens"
-	case e.Is(ErrThinkingMismatch):
-		return `; something in front of it was changed: send it as it was, or set thinking.block_binding to "drop_block"`
 	case e.Is(ErrAuthentication):
 		return "; check the key, and that it belongs to this endpoint"
 	case e.Is(ErrBilling):

@@ -12,4 +12,6 @@
 // compiles the other libraries, which takes minutes, so it wants to be asked:
 //
 //	WHORL_PEERS=1 go test ./examples/comingfrom -v
+//
+// With WHORL_UPDATE=1 as well it writes what it saw to testdata/wire.txt.
 package comingfrom
