@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -189,7 +190,7 @@ func summaryOf(resp *transport.Response) (transport.Message, bool) {
 			}
 		}
 	case transport.StopEndTurn:
-		if text := resp.Text(); text != "" && len(resp.ToolCalls()) == 0 {
+		if text := resp.Text(); strings.TrimSpace(text) != "" && len(resp.ToolCalls()) == 0 {
 			return transport.UserText(text), true
 		}
 	}

@@ -140,7 +140,11 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 	call := func(id string) *transport.Response {
 		return priced(t, "tool_use", 200_000, 10, use(id, "lookup", `{"query":"`+big+`"}`))
 	}
-	for name, bad := range map[string]any{"error": errors.New("overloaded"), "empty": priced(t, "max_tokens", 200_000, 10)} {
+	for name, bad := range map[string]any{
+		"error": errors.New("overloaded"),
+		"cut":   priced(t, "max_tokens", 200_000, 10),
+		"blank": priced(t, "end_turn", 200_000, 10, text(" \n")),
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{replies: []any{call("a"), bad, call("b"), call("c"), reply(t, "end_turn", text("done"))}}
 			a := newAgent(t, s, agent.Options{Compaction: &agent.Compaction{Ask: "Sum up.", Steps: 100}}, lookup(10))
