@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
@@ -58,6 +59,12 @@ func TestDefinitionsFitTheAPI(t *testing.T) {
 			continue
 		}
 		def, err := test.tool.Definition()
+		if test.name == "fields named as schema keywords" || test.name == "odd names" {
+			if err == nil || !strings.Contains(err.Error(), "the service takes names that match") {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			continue
+		}
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
