@@ -21,8 +21,9 @@ type Bill struct {
 
 // BillOf sums up all that a log tells of: its responses, those that were cut
 // off, attempts that failed and were made again, and the requests that are no
-// part of the conversation, such as one for a summary. Of a fork that includes what was spent before it was forked. models
-// correct and extend the table of prices.
+// part of the conversation, such as one for a summary. Of a fork that includes
+// what was spent before it was forked. models correct and extend the table of
+// prices.
 func BillOf(log *memory.Log, models ...transport.Model) Bill {
 	var b Bill
 	for _, r := range log.Records(0) {

@@ -347,11 +347,30 @@ func (h *history) anchor(p prompt) (markable, bool) {
 
 // size estimates the tokens of the prompt: those of the request before are known.
 func (h *history) size(p prompt) int64 {
-	tokens := h.last.Prompt
-	for _, m := range p.messages[min(h.sent, len(p.messages)):] {
+	return h.last.Prompt + p.newTokens(h.sent)
+}
+
+// newTokens estimates the messages behind the first n.
+func (p *prompt) newTokens(n int) int64 {
+	var tokens int64
+	for _, m := range p.messages[min(n, len(p.messages)):] {
 		for i := range m.Content {
 			tokens += estimateTokens(len(m.Content[i].Raw()))
 		}
+	}
+	return tokens
+}
+
+// staticTokens estimates the tools, but for deferred ones, and the system prompt.
+func (p *prompt) staticTokens() int64 {
+	var tokens int64
+	for i := range p.tools {
+		if !p.tools[i].Deferred() {
+			tokens += estimateTokens(len(p.tools[i].Raw()))
+		}
+	}
+	for i := range p.system {
+		tokens += estimateTokens(len(p.system[i].Raw()))
 	}
 	return tokens
 }

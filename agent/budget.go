@@ -114,12 +114,7 @@ func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
 	f := Forecast{Prompt: h.size(p), Read: h.readable, Output: int64(req.MaxTokens)}
 	known := h.last.Prompt
 	if len(s.Sends) == 0 {
-		for i := range req.Tools {
-			f.Prompt += estimateTokens(len(req.Tools[i].Raw()))
-		}
-		for i := range req.System {
-			f.Prompt += estimateTokens(len(req.System[i].Raw()))
-		}
+		f.Prompt += p.staticTokens()
 	}
 	f.Read = min(f.Read, f.Prompt)
 	f.Prompt += max(0, f.Prompt-known) / 3 // what isn't known is guessed high

@@ -55,7 +55,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	req := r.agent.Request(r.log)
 	p := r.agent.prompt(req, s)
 	h := recall(p)
-	if !c.pays(h.outlook(p, c.Steps, keptTokens(p, s))) && !h.full(r.agent.model, req, h.size(p)) {
+	if !c.pays(h.outlook(p, c.Steps, p.newTokens(s.Sent))) && !h.full(r.agent.model, req, h.size(p)) {
 		return nil
 	}
 	ask, n := r.summaryRequest(*req, s, h)
@@ -117,17 +117,6 @@ func (c *Compaction) pays(o outlook) bool {
 		over /= 2
 	}
 	return o.size >= over && o.summarized() < o.asItIs()
-}
-
-// keptTokens estimates the newest step, which is kept as it is.
-func keptTokens(p prompt, s memory.State) int64 {
-	var n int64
-	for _, m := range p.messages[min(s.Sent, len(p.messages)):] {
-		for i := range m.Content {
-			n += estimateTokens(len(m.Content[i].Raw()))
-		}
-	}
-	return n
 }
 
 // summaryRequest makes the request for a summary, and tells how many messages

@@ -41,8 +41,8 @@ func (a *Agent) ContinueSession(ctx context.Context, store memory.Store, id stri
 const defaultLease = 15 * time.Second
 
 // hold takes the log, and the lease of its session, brings the log up to date,
-// and keeps both until release is called, which is nil if it fails. If the lease is lost to another
-// process, the run's context ends with the reason.
+// and keeps both until release is called, which is nil if it fails. If the lease
+// is lost to another process, the run's context ends with the reason.
 //
 // A sub-agent's session has no lease of its own: it is its caller's.
 func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err error) {

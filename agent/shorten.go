@@ -21,15 +21,7 @@ type outlook struct {
 
 func (h *history) outlook(p prompt, steps int, kept int64) outlook {
 	o := outlook{price: priceOf(p.model), steps: float64(cmp.Or(steps, h.requests)), size: h.size(p), readable: h.readable, kept: kept}
-	for i := range p.tools {
-		if !p.tools[i].Deferred() {
-			o.fixed += estimateTokens(len(p.tools[i].Raw()))
-		}
-	}
-	for i := range p.system {
-		o.fixed += estimateTokens(len(p.system[i].Raw()))
-	}
-	o.fixed = min(o.fixed, o.size)
+	o.fixed = min(p.staticTokens(), o.size)
 	return o
 }
 

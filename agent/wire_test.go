@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type tap struct {
 	mu     sync.Mutex
 	bodies [][]byte
+	whole  bool // responses are asked for as one JSON object, not as a stream
 	next   http.RoundTripper
 }
 
@@ -41,8 +44,17 @@ func (t *tap) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.mu.Lock()
 	t.bodies = append(t.bodies, body)
 	t.mu.Unlock()
+	if t.whole {
+		body = bytes.Replace(body, []byte(`"stream":true`), []byte(`"stream":false`), 1)
+		req.ContentLength = int64(len(body))
+	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	return t.next.RoundTrip(req)
+	resp, err := t.next.RoundTrip(req)
+	if err == nil && t.whole && !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		resp.Body.Close()
+		return nil, errors.New("a stream came, though none was asked for")
+	}
+	return resp, err
 }
 
 // live makes an agent that talks to a simulator over HTTP.
@@ -126,34 +138,58 @@ func TestPrefixIsStableAndRead(t *testing.T) {
 	}
 }
 
-// Invariant 5: the transcript doesn't depend on who listens, and every block
-// goes back as it came.
+// Invariant 7: what is sent is what [agent.Agent.Request] shows beforehand, and
+// no text in it is the library's own.
+func TestNoHiddenWords(t *testing.T) {
+	a, wire := live(t, simulator.Echo{}, agent.Options{MaxTokens: 100})
+	log := memory.NewLog()
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
+		t.Fatal(err)
+	}
+	shown, err := a.Request(log).Body(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Resume(t.Context(), log).Result(); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"model":"claude-opus-5-5","max_tokens":100,"stream":true,"diagnostics":{"previous_message_id":null},"messages":[{"role":"user","content":[{"type":"text","text":"go"}]}]}`
+	if sent := string(wire.bodies[0]); sent != string(shown.Bytes()) || withoutMarks(wire.bodies[0]) != want {
+		t.Errorf("sent  %s\nshown %s\nwant, but for marks, %s", sent, shown.Bytes(), want)
+	}
+}
+
+// chatter is a model that thinks, talks and calls tools at random.
+func chatter(seed uint64) simulator.Model {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	var mu sync.Mutex
+	return simulator.ModelFunc(func(ctx context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		var parts []simulator.Part
+		for range rng.IntN(3) {
+			parts = append(parts, simulator.Thinking(fmt.Sprintf("Thought é \"%d\" <&> \u2028", rng.Int())))
+		}
+		if rng.IntN(3) > 0 {
+			parts = append(parts, simulator.Text(fmt.Sprintf("Text \\ \n\t 世界 %d", rng.Int())))
+		}
+		stop := transport.StopEndTurn
+		if len(turn.Messages) < 30 && rng.IntN(12) > 0 {
+			stop = transport.StopToolUse
+			for range 1 + rng.IntN(4) {
+				parts = append(parts, simulator.Raw([]byte(fmt.Sprintf(
+					`{"type":"tool_use","id":"toolu_%d","name":"lookup","input":{"query":"<b> \u00e9 \"q\"","limit":%d},"caller":{"type":"direct"}}`,
+					rng.Uint64(), 9007199254740993+rng.Int64N(1000)))))
+			}
+		}
+		return &simulator.Reply{Content: parts, StopReason: stop}, nil
+	})
+}
+
+// Invariant 1: every block goes back as it came.
 func TestRandomConversationsKeepEveryByte(t *testing.T) {
 	for seed := range uint64(40) {
-		rng := rand.New(rand.NewPCG(seed, 7))
-		var mu sync.Mutex
-		model := simulator.ModelFunc(func(ctx context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			var parts []simulator.Part
-			for range rng.IntN(3) {
-				parts = append(parts, simulator.Thinking(fmt.Sprintf("Thought é \"%d\" <&> \u2028", rng.Int())))
-			}
-			if rng.IntN(3) > 0 {
-				parts = append(parts, simulator.Text(fmt.Sprintf("Text \\ \n\t 世界 %d", rng.Int())))
-			}
-			stop := transport.StopEndTurn
-			if len(turn.Messages) < 30 && rng.IntN(12) > 0 {
-				stop = transport.StopToolUse
-				for range 1 + rng.IntN(4) {
-					parts = append(parts, simulator.Raw([]byte(fmt.Sprintf(
-						`{"type":"tool_use","id":"toolu_%d","name":"lookup","input":{"query":"<b> \u00e9 \"q\"","limit":%d},"caller":{"type":"direct"}}`,
-						rng.Uint64(), 9007199254740993+rng.Int64N(1000)))))
-				}
-			}
-			return &simulator.Reply{Content: parts, StopReason: stop}, nil
-		})
-		a, wire := live(t, model, agent.Options{Tools: []tools.Tool{lookup(10)}})
+		a, wire := live(t, chatter(seed), agent.Options{Tools: []tools.Tool{lookup(10)}})
 		res, err := a.Run(context.Background(), "go").Result()
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -169,9 +205,44 @@ func TestRandomConversationsKeepEveryByte(t *testing.T) {
 				}
 			}
 		}
-		if !strings.Contains(last, `"messages":`) {
-			t.Fatal("no messages")
+	}
+}
+
+// Invariant 5: what is sent doesn't depend on whether responses come as streams
+// or whole, nor on whether anybody listens.
+func TestOnePath(t *testing.T) {
+	steps := 0
+	for seed := range uint64(20) {
+		talk := func(whole, listen bool) []string {
+			a, wire := live(t, chatter(seed), agent.Options{Tools: []tools.Tool{lookup(10)}})
+			wire.whole = whole
+			run := a.Run(context.Background(), "go")
+			if listen {
+				for _, err := range run.Events() {
+					if err != nil {
+						t.Fatalf("seed %d: %v", seed, err)
+					}
+				}
+			}
+			if _, err := run.Result(); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			var sent []string
+			for _, body := range wire.bodies {
+				sent = append(sent, list(t, withoutMarks(body), "messages"))
+			}
+			return sent
 		}
+		want := talk(false, false)
+		steps += len(want)
+		for name, got := range map[string][]string{"whole": talk(true, false), "listened to": talk(false, true), "whole, listened to": talk(true, true)} {
+			if !slices.Equal(got, want) {
+				t.Errorf("seed %d, %s: sent\n%s\nwant\n%s", seed, name, got, want)
+			}
+		}
+	}
+	if steps < 100 {
+		t.Errorf("%d steps in all: the model hardly calls tools", steps)
 	}
 }
 

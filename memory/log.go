@@ -20,8 +20,8 @@ import (
 // came, and the [State] by which the next action is chosen.
 //
 // A Log may be read by many goroutines while others append; readers don't wait
-// for the store. The zero Log is empty
-// and ready to use, and is kept in memory only.
+// for the store. The zero Log is empty and ready to use, and is kept in memory
+// only.
 type Log struct {
 	appending sync.Mutex  // held while something is laid down, in the store too
 	held      atomic.Bool // by whoever works on it
@@ -59,8 +59,9 @@ func (l *Log) Release() { l.held.Store(false) }
 //
 // It fails if a record doesn't fit what is there: a result for a call that
 // nobody made, or a response while calls are unanswered; and for an input that
-// [CheckInput] refuses. The log is then unchanged. It fails with [ErrConflict] if another process has appended to the
-// session meanwhile, unless that was a decision or a note.
+// [CheckInput] refuses. The log is then unchanged. It fails with [ErrConflict] if
+// another process has appended to the session meanwhile, unless that was a
+// decision or a note.
 func (l *Log) Append(ctx context.Context, records ...Record) error {
 	l.appending.Lock()
 	defer l.appending.Unlock()
