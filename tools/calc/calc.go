@@ -2,8 +2,8 @@ package calc
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,12 +14,13 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// Bounds of an evaluation. There are no loops, so the length bounds the steps
-// and the depth too.
+// Bounds of an evaluation. There are no loops, so the length bounds the depth,
+// and the steps but for chains of comparisons: a < b < c evaluates b twice.
 const (
-	maxLength = 2000 // characters of an expression
-	maxBits   = 8192 // of a numerator or denominator: about 2,400 digits
-	maxList   = 1000 // elements
+	maxSteps  = 20_000 // nodes evaluated
+	maxLength = 2000   // characters of an expression
+	maxBits   = 8192   // of a numerator or denominator: about 2,400 digits
+	maxList   = 1000   // elements
 )
 
 // Options configure the tool. The zero value is fit for use.
@@ -32,8 +33,9 @@ type Options struct {
 }
 
 const description = `Evaluates an expression exactly. Numbers are decimals without rounding: 0.1 + 0.2 is 0.3.
-Operators: + - * / % ** (power), comparisons, and/or/not, c ? a : b, lists [1, 2, 3], let x = 2; x * x.
-Functions: abs, round(x, digits), floor, ceil, sqrt, exp, ln, log10, sin, cos, tan, pi, min, max, sum, mean, median, len, gcd, factorial.
+Operators: + - * / ** and ^ (both power), comparisons, and/or/not, c ? a : b, lists [1, 2, 3], let x = 2; x * x.
+a // b is rounded down (-7 // 2 is -4). a % b has the sign of a (-7 % 3 is -1), and is no per cent. Comments are not read.
+Functions: abs, round(x, digits) with halves away from zero, floor, ceil, sqrt, exp, ln, log10, sin, cos, tan, pi, min, max, sum, mean, median, len, gcd, factorial.
 Dates: date("2026-01-31") plus or minus a number of days; the difference of two dates is a number of days; year, month, day, weekday, addMonths(date, n).`
 
 type input struct {
@@ -61,12 +63,15 @@ func (o Options) Evaluate(ctx context.Context, expression string) (result string
 	if n := utf8.RuneCountInString(expression); n > maxLength {
 		return "", fmt.Errorf("the expression has %d characters; at most %d are read", n, maxLength)
 	}
-	source := markLongIntegers(expression)
-	tree, err := parser.Parse(source)
+	source, err := prepare(expression)
 	if err != nil {
 		return "", fmt.Errorf("the expression can't be read: %w", err)
 	}
-	e := &evaluator{ctx: ctx, source: []rune(source), now: o.Now, variables: map[string]value{}}
+	tree, err := parser.Parse(string(source.ready))
+	if err != nil {
+		return "", fmt.Errorf("the expression can't be read: %w", err)
+	}
+	e := &evaluator{ctx: ctx, source: source, now: o.Now, variables: map[string]value{}}
 	v, err := e.eval(tree.Node)
 	if err != nil {
 		return "", err
@@ -74,25 +79,13 @@ func (o Options) Evaluate(ctx context.Context, expression string) (result string
 	return write(v), nil
 }
 
-var quotedOrInteger = regexp.MustCompile("\"[^\"]*\"|'[^']*'|`[^`]*`" + `|\d[\d_.eExX]*`)
-
-// markLongIntegers writes ".0" behind integers that the parser, which reads 64
-// bits, would refuse. The evaluator reads the digits, not the parser's value.
-func markLongIntegers(expression string) string {
-	return quotedOrInteger.ReplaceAllStringFunc(expression, func(s string) string {
-		if len(s) >= 19 && len(s) < 300 && strings.Trim(s, "0123456789_") == "" {
-			return s + ".0"
-		}
-		return s
-	})
-}
-
 // evaluator evaluates one expression.
 type evaluator struct {
 	ctx       context.Context
-	source    []rune
+	source    *source
 	now       func() time.Time
 	variables map[string]value
+	steps     int // nodes evaluated so far
 }
 
 // eval evaluates a node of the expression.
@@ -100,10 +93,13 @@ func (e *evaluator) eval(node ast.Node) (value, error) {
 	if e.ctx.Err() != nil {
 		return nil, context.Cause(e.ctx)
 	}
+	if e.steps++; e.steps > maxSteps {
+		return nil, fmt.Errorf("the expression takes more than %d steps", maxSteps)
+	}
 	switch n := node.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
 		at := n.Location()
-		return parseNumber(string(e.source[at.From:at.To]))
+		return parseNumber(e.source.literal(at.From, at.To))
 	case *ast.BoolNode:
 		return n.Value, nil
 	case *ast.StringNode:
@@ -111,6 +107,9 @@ func (e *evaluator) eval(node ast.Node) (value, error) {
 	case *ast.IdentifierNode:
 		if v, ok := e.variables[n.Value]; ok {
 			return v, nil
+		}
+		if n.Value == "True" || n.Value == "False" { // Python's
+			return n.Value == "True", nil
 		}
 		return e.call(n.Value, nil)
 	case *ast.UnaryNode:
@@ -134,14 +133,7 @@ func (e *evaluator) eval(node ast.Node) (value, error) {
 		e.variables[n.Name] = v
 		return e.eval(n.Expr)
 	case *ast.SequenceNode:
-		var last value
-		for _, sub := range n.Nodes {
-			var err error
-			if last, err = e.eval(sub); err != nil {
-				return nil, err
-			}
-		}
-		return last, nil
+		return nil, errors.New("more than one expression; give one at a time, or a list such as [1 + 2, 3 * 4]")
 	case *ast.ArrayNode:
 		return e.list(n.Nodes)
 	case *ast.BuiltinNode:

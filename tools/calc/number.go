@@ -51,7 +51,7 @@ func finite(f float64) (value, error) {
 	return approx(f), nil
 }
 
-// arithmetic applies + - * / % to two numbers; the result is exact if both are.
+// arithmetic applies + - * / // % ** to two numbers; the result is exact if both are.
 func arithmetic(op string, a, b value) (value, error) {
 	x, xExact := a.(*big.Rat)
 	y, yExact := b.(*big.Rat)
@@ -70,11 +70,15 @@ func arithmetic(op string, a, b value) (value, error) {
 		return bounded(new(big.Rat).Sub(x, y))
 	case "*":
 		return bounded(new(big.Rat).Mul(x, y))
-	case "/":
+	case "/", "//":
 		if y.Sign() == 0 {
 			return nil, errors.New("division by zero")
 		}
-		return bounded(new(big.Rat).Quo(x, y))
+		q := new(big.Rat).Quo(x, y)
+		if op == "//" {
+			q.SetInt(floor(q))
+		}
+		return bounded(q)
 	case "%":
 		if y.Sign() == 0 {
 			return nil, errors.New("division by zero")
@@ -96,6 +100,8 @@ func inexact(op string, f, g float64) (value, error) {
 		return finite(f * g)
 	case "/":
 		return finite(f / g)
+	case "//":
+		return finite(math.Floor(f / g))
 	case "%":
 		return finite(math.Mod(f, g))
 	}

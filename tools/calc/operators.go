@@ -48,6 +48,11 @@ func (e *evaluator) binary(n *ast.BinaryNode) (value, error) {
 		return nil, err
 	}
 	switch n.Operator {
+	case "/":
+		if e.source.floors[n.Location().From] {
+			return arithmetic("//", a, b)
+		}
+		return arithmetic("/", a, b)
 	case "+", "-":
 		if d, ok := a.(date); ok {
 			return dateArithmetic(n.Operator, d, b)
@@ -56,7 +61,7 @@ func (e *evaluator) binary(n *ast.BinaryNode) (value, error) {
 			return dateArithmetic("+", d, a)
 		}
 		return arithmetic(n.Operator, a, b)
-	case "*", "/", "%":
+	case "*", "%":
 		return arithmetic(n.Operator, a, b)
 	case "**", "^":
 		return arithmetic("**", a, b)
