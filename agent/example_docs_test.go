@@ -133,7 +133,7 @@ func ExampleOptions_approver() {
 		USD int `json:"usd"`
 	}
 	// region approver
-	pay := tools.Func("pay", "Pays a sum.", func(_ context.Context, s sum) (string, error) {
+	pay := tools.FuncWith("pay", "Pays a sum.", func(_ context.Context, s sum) (string, error) {
 		return fmt.Sprintf("paid %d USD", s.USD), nil
 	}, tools.Options{Traits: tools.Traits{NeedsApproval: true}})
 

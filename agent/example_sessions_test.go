@@ -72,7 +72,7 @@ func ExamplePendingCall() {
 	client, done := offline(simulator.Do(simulator.Call("pay", payment{500})), simulator.Say("Paid."))
 	defer done()
 	store := new(memory.RAM)
-	pay := tools.Func("pay", "Pays.", func(ctx context.Context, p payment) (string, error) {
+	pay := tools.FuncWith("pay", "Pays.", func(ctx context.Context, p payment) (string, error) {
 		return fmt.Sprintf("paid %d USD", p.USD), nil
 	}, tools.Options{Traits: tools.Traits{NeedsApproval: true}})
 	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{pay}})

@@ -131,10 +131,8 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 
 // asRun is the call with the arguments that the tool's function would be given.
 func (t *tool) asRun(c transport.ToolCall) transport.ToolCall {
-	if m, ok := t.callable.(tools.Mender); ok {
-		if in, err := m.Mend(c.Input); err == nil {
-			c.Input = in
-		}
+	if p, err := tools.Prepare(t.callable, c.Input); err == nil {
+		c.Input = p.Input()
 	}
 	return c
 }

@@ -13,7 +13,7 @@ type Gate func(ctx context.Context, q Question) Verdict
 
 // A Question is what a Gate is asked.
 type Question struct {
-	// Call is the call as it would be run: of a [tools.Mender] with the arguments
+	// Call is the call as it would be run: of a [tools.Normalizer] with the arguments
 	// that it makes of the model's, so that no other spelling of a name gets by.
 	Call   transport.ToolCall
 	Traits tools.Traits

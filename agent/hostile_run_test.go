@@ -51,7 +51,7 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 			Thinking: &transport.Thinking{Type: "adaptive"},
 			Tools: []tools.Tool{
 				asks, misbehave(rng), tools.WebSearch{},
-				tools.Func("approved", "", func(context.Context, query) (string, error) { return "x", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
+				tools.FuncWith("approved", "", func(context.Context, query) (string, error) { return "x", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
 			},
 			Reminder: func(context.Context, agent.Status) string { return []string{"", "it is noon"}[seed%2] },
 		}

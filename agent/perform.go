@@ -75,7 +75,7 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	}
 	j.limited = ctx
 	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
-	o := a.protect(tools.WithCall(withLog(ctx, j.run.log), tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: j.report}), j)
+	o := a.protect(withLog(ctx, j.run.log), j)
 	unwatch()
 	if j.settling.Swap(true) {
 		return false
@@ -123,7 +123,12 @@ func (a *Agent) protect(ctx context.Context, j *job) (o outcome) {
 			}
 		}
 	}()
-	o.result, o.err = j.tool.callable.Call(ctx, j.call.Input)
+	prepared, err := tools.Prepare(j.tool.callable, j.call.Input)
+	if err != nil {
+		return outcome{err: err}
+	}
+	info := tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: j.report, Prepared: prepared}
+	o.result, o.err = j.tool.callable.Call(tools.WithCall(ctx, info), prepared.Input())
 	return o
 }
 

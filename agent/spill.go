@@ -103,7 +103,7 @@ type readResultInput struct {
 
 // readResult is the tool that reads on in what was spilled.
 func readResult() tools.Tool {
-	return tools.Func(readResultName, "Reads on in a tool result that was too big to be shown whole: length bytes from offset, or from where a text is found.",
+	return tools.FuncWith(readResultName, "Reads on in a tool result that was too big to be shown whole: length bytes from offset, or from where a text is found.",
 		func(ctx context.Context, in readResultInput) (string, error) {
 			log, _ := ctx.Value(logKey{}).(*memory.Log)
 			text, ok := findSpilled(log, in.ID)

@@ -54,8 +54,10 @@ func (s Sub) tool() *tools.FuncTool {
 	return tools.Func(s.Name, s.Description, func(context.Context, subTask) (string, error) { return "", nil })
 }
 
-// Mend implements [tools.Mender].
-func (s Sub) Mend(input json.RawMessage) (json.RawMessage, error) { return s.tool().Mend(input) }
+// Normalize implements [tools.Normalizer].
+func (s Sub) Normalize(input json.RawMessage) (json.RawMessage, error) {
+	return s.tool().Normalize(input)
+}
 
 // Traits implements [tools.Callable]. A sub-agent has the time that its own
 // limits give it, and can be called again after a crash: it goes on.
@@ -66,7 +68,7 @@ func (s Sub) Traits() tools.Traits {
 // Call implements [tools.Callable]. What stopped the sub-agent short goes to
 // the model with what it had found out.
 func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
-	input, err := s.Mend(input)
+	input, err := s.Normalize(input)
 	if err != nil {
 		return tools.Result{}, err
 	}

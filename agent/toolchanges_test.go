@@ -17,7 +17,7 @@ import (
 // Tools come and go in the middle of a conversation, and what is cached stays.
 func TestChangeTools(t *testing.T) {
 	ctx := context.Background()
-	deploy := tools.Func("deploy", "Deploys.", func(context.Context, struct{}) (string, error) { return "deployed", nil },
+	deploy := tools.FuncWith("deploy", "Deploys.", func(context.Context, struct{}) (string, error) { return "deployed", nil },
 		tools.Options{DeferLoading: true})
 	model := simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 		if last := turn.Messages[len(turn.Messages)-1]; last.Role == transport.RoleUser && last.Content[0].Type() == transport.TypeToolResult {
@@ -150,7 +150,7 @@ func TestDefineTools(t *testing.T) {
 func TestDefineToolsRefuses(t *testing.T) {
 	computer := tools.Server{Raw: []byte(`{"type":"computer_toolset_20260801"}`)}
 	later := tools.Func("later", "Comes later.", func(context.Context, struct{}) (string, error) { return "", nil })
-	deferred := tools.Func("deferred", "Is deferred.", func(context.Context, struct{}) (string, error) { return "", nil }, tools.Options{DeferLoading: true})
+	deferred := tools.FuncWith("deferred", "Is deferred.", func(context.Context, struct{}) (string, error) { return "", nil }, tools.Options{DeferLoading: true})
 	for _, tt := range []struct {
 		name   string
 		model  string

@@ -16,7 +16,7 @@ func ExampleFunc() {
 		Text string `json:"text" jsonschema_description:"Text to search, of any length"`
 		Word string `json:"word" jsonschema:"minLength=1"`
 	}
-	count := tools.Func("count", "Counts how often a word occurs in a text.",
+	count := tools.FuncWith("count", "Counts how often a word occurs in a text.",
 		func(_ context.Context, in In) (int, error) {
 			return strings.Count(in.Text, in.Word), nil
 		},

@@ -14,57 +14,6 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Options are what a tool may say of itself beyond its name, description and
-// function. The zero value suits most tools.
-type Options struct {
-	// Traits tell the agent how the tool may be run.
-	Traits
-
-	// Schema is the input_schema to send in place of the one reflected from the
-	// function's argument: JSON Schema of draft 2020-12, an object at the root.
-	// Arguments are checked against it.
-	Schema json.RawMessage
-
-	// Strict asks the service to let the model write nothing but arguments that fit
-	// the schema. What such a schema may not say, such as bounds, is moved to its
-	// descriptions, and still checked here; a schema that can't be rewritten so, for
-	// instance one with a map or a recursive type, is a mistake (reference §11).
-	// A request may have 20 strict tools.
-	Strict bool
-
-	// NoRepair turns off the mending of arguments that slipped: a number written as
-	// a string, null for a field left out, an object as JSON in a string, a field's
-	// name in another case, a single value for a list. It is off for strict tools.
-	NoRepair bool
-
-	// InputExamples are arguments as an example for the model: values that encode to
-	// JSON objects which fit the schema. In is a good type for them.
-	InputExamples []any
-
-	// DeferLoading hides the tool from the model until a tool search finds it. Not
-	// together with CacheControl.
-	DeferLoading bool
-
-	// AllowedCallers says who may call: "direct" and the versions of code execution
-	// (reference §4.4). Nil means direct.
-	AllowedCallers []string
-
-	// EagerInputStreaming asks the service to stream arguments without waiting for
-	// whole values. Nil leaves it to the service.
-	EagerInputStreaming *bool
-
-	// CacheControl puts a breakpoint after the tool. The agent places breakpoints
-	// itself, so leave it nil unless you know better.
-	CacheControl *transport.CacheControl
-
-	// Type makes the tool one that Anthropic has defined and the model was trained
-	// on, for instance "bash_20250124". Its schema and description are then not sent;
-	// the schema still checks arguments. Members are more members of its definition,
-	// a JSON object such as {"max_characters":10000}.
-	Type    string
-	Members json.RawMessage
-}
-
 // A FuncTool is a Go function that the model can call. [Func] and [Raw] make it.
 type FuncTool struct {
 	name    string
@@ -98,19 +47,19 @@ type FuncTool struct {
 //
 // A mistake, such as a bad name or a type without a schema, is kept: Definition
 // returns it, and so does the constructor of the agent that is given the tool.
-func Func[In, Out any](name, description string, fn func(context.Context, In) (Out, error), options ...Options) *FuncTool {
+func Func[In, Out any](name, description string, fn func(context.Context, In) (Out, error)) *FuncTool {
+	return FuncWith(name, description, fn, Options{})
+}
+
+// FuncWith is [Func] with options.
+func FuncWith[In, Out any](name, description string, fn func(context.Context, In) (Out, error), options Options) *FuncTool {
 	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
-	t := &FuncTool{name: name}
+	t := &FuncTool{name: name, options: options}
 	switch {
 	case fn == nil:
 		t.err = errors.New("the function is nil")
 	case unencodable(out):
 		t.err = fmt.Errorf("result Out: %s has no JSON form; return a string, a struct or a tools.Result", out)
-	case len(options) > 1:
-		t.err = errors.New("more than one Options")
-	}
-	if len(options) > 0 {
-		t.options = options[0]
 	}
 	schema := t.options.Schema
 	if t.err == nil && schema == nil {
@@ -183,16 +132,15 @@ func holdsInterface(t reflect.Type, seen []reflect.Type) bool {
 
 // Raw makes a tool of a JSON Schema and a function that takes the arguments as
 // the model wrote them. They have been checked against the schema.
-func Raw(name, description string, schema json.RawMessage, fn func(context.Context, json.RawMessage) (Result, error), options ...Options) *FuncTool {
-	t := &FuncTool{name: name, run: fn}
-	switch {
-	case fn == nil:
+func Raw(name, description string, schema json.RawMessage, fn func(context.Context, json.RawMessage) (Result, error)) *FuncTool {
+	return RawWith(name, description, schema, fn, Options{})
+}
+
+// RawWith is [Raw] with options.
+func RawWith(name, description string, schema json.RawMessage, fn func(context.Context, json.RawMessage) (Result, error), options Options) *FuncTool {
+	t := &FuncTool{name: name, run: fn, options: options}
+	if fn == nil {
 		t.err = errors.New("the function is nil")
-	case len(options) > 1:
-		t.err = errors.New("more than one Options")
-	}
-	if len(options) > 0 {
-		t.options = options[0]
 	}
 	if t.options.Schema != nil {
 		schema = t.options.Schema
@@ -308,15 +256,19 @@ func (t *FuncTool) Schema() json.RawMessage {
 	return t.schema.raw
 }
 
-// Call checks input against the schema and runs the function. The error for
-// arguments that don't fit is an [*ArgumentError].
+// Call runs the function with arguments that fit the schema as they are. It
+// repairs nothing: that is for [FuncTool.Normalize], before anybody judges the
+// call. No input at all means {}. The error for arguments that don't fit is an
+// [*ArgumentError].
 func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, error) {
 	if t.err != nil {
 		return Result{}, Fatal(t.err)
 	}
-	input, err := t.Mend(input)
-	if err != nil {
-		return Result{}, err
+	input = orEmpty(input)
+	if info, _ := ctx.Value(callKey{}).(*CallInfo); info == nil || !info.Prepared.covers(t, input) {
+		if problems := t.schema.check(input); len(problems) > 0 {
+			return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
+		}
 	}
 	result, err := t.run(ctx, input)
 	if err != nil {
@@ -325,24 +277,30 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 	return sendable(result), nil
 }
 
-// Mend implements [Mender]: it returns the arguments that the function is given,
-// which are input unless [Options].NoRepair allows them to be mended. The error
-// for arguments that don't fit is an [*ArgumentError].
-func (t *FuncTool) Mend(input json.RawMessage) (json.RawMessage, error) {
+// Normalize implements [Normalizer]: it returns the arguments that the function
+// is given, which are input unless [Options].NoRepair allows them to be repaired.
+// The error for arguments that don't fit is an [*ArgumentError].
+func (t *FuncTool) Normalize(input json.RawMessage) (json.RawMessage, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
-	if len(rawjson.Trim(input)) == 0 {
-		input = json.RawMessage(`{}`)
-	}
+	input = orEmpty(input)
 	problems := t.schema.check(input)
 	if len(problems) == 0 {
 		return input, nil
 	}
 	if !t.options.Strict && !t.options.NoRepair {
-		if mended := t.schema.repair(input); mended != nil {
-			return mended, nil
+		if repaired := t.schema.repair(input); repaired != nil {
+			return repaired, nil
 		}
 	}
 	return nil, &ArgumentError{Tool: t.name, Problems: problems}
+}
+
+// orEmpty is input, or an object without members in place of nothing.
+func orEmpty(input json.RawMessage) json.RawMessage {
+	if len(rawjson.Trim(input)) == 0 {
+		return json.RawMessage(`{}`)
+	}
+	return input
 }

@@ -24,14 +24,14 @@ func TestDefinitionOnTheWire(t *testing.T) {
 			`{"name":"find","description":"Finds \"words\" & <tags>","input_schema":{"properties":{"id":{"type":"integer"},"name":{"type":"string"}},"additionalProperties":false,"type":"object","required":["id","name"]}}`},
 		{"no description", tools.Func("find", "", none[Empty]),
 			`{"name":"find","input_schema":{"properties":{},"additionalProperties":false,"type":"object"}}`},
-		{"all options", tools.Func("find", "d", none[Base], tools.Options{
+		{"all options", tools.FuncWith("find", "d", none[Base], tools.Options{
 			InputExamples: []any{Base{ID: 1 << 60, Name: "<n>"}}, AllowedCallers: []string{"direct", "code_execution_20260120"},
 			EagerInputStreaming: &yes, CacheControl: &transport.CacheControl{TTL: transport.TTL1h},
 			Schema: json.RawMessage(`{"type":"object","properties":{"id":{"type":"integer"},"name":{}},"additionalProperties":false}`)}),
 			`{"name":"find","description":"d","input_schema":{"type":"object","properties":{"id":{"type":"integer"},"name":{}},"additionalProperties":false},"input_examples":[{"id":1152921504606846976,"name":"<n>"}],"allowed_callers":["direct","code_execution_20260120"],"eager_input_streaming":true,"cache_control":{"type":"ephemeral","ttl":"1h"}}`},
-		{"deferred", tools.Raw("find", "d", nil, nothing, tools.Options{DeferLoading: true}),
+		{"deferred", tools.RawWith("find", "d", nil, nothing, tools.Options{DeferLoading: true}),
 			`{"name":"find","description":"d","input_schema":{"type":"object"},"defer_loading":true}`},
-		{"defined by Anthropic", tools.Raw("str_replace_based_edit_tool", "", nil, nothing, tools.Options{Type: "text_editor_20250728", Members: json.RawMessage(`{"max_characters":9}`)}),
+		{"defined by Anthropic", tools.RawWith("str_replace_based_edit_tool", "", nil, nothing, tools.Options{Type: "text_editor_20250728", Members: json.RawMessage(`{"max_characters":9}`)}),
 			`{"type":"text_editor_20250728","name":"str_replace_based_edit_tool","max_characters":9}`},
 	}
 	for _, test := range tests {
@@ -87,7 +87,7 @@ func TestKeysOfMapsAreChecked(t *testing.T) {
 
 func TestBadArguments(t *testing.T) {
 	ran := false
-	tool := tools.Func("search", "", func(context.Context, searchIn) (string, error) { ran = true; return "ok", nil },
+	tool := tools.FuncWith("search", "", func(context.Context, searchIn) (string, error) { ran = true; return "ok", nil },
 		tools.Options{NoRepair: true})
 	tests := []struct {
 		input string

@@ -40,12 +40,12 @@ func TestDefinitionsFitTheAPI(t *testing.T) {
 	}
 	yes := true
 	set := []wireTest{
-		{name: "all options", tool: tools.Func("find", "d", none[Base], tools.Options{
+		{name: "all options", tool: tools.FuncWith("find", "d", none[Base], tools.Options{
 			InputExamples: []any{Base{}}, AllowedCallers: []string{"direct"}, EagerInputStreaming: &yes, CacheControl: &transport.CacheControl{TTL: transport.TTL1h}})},
-		{name: "strict and deferred", tool: tools.Func("find", "", none[Base], tools.Options{Strict: true, DeferLoading: true})},
-		{name: "bash", tool: tools.Raw("bash", "", nil, nothing, tools.Options{Type: "bash_20250124"})},
-		{name: "memory", tool: tools.Raw("memory", "", nil, nothing, tools.Options{Type: "memory_20250818", Strict: true})},
-		{name: "text editor", tool: tools.Raw("str_replace_based_edit_tool", "", nil, nothing, tools.Options{Type: "text_editor_20250728", Members: json.RawMessage(`{"max_characters":100}`)})},
+		{name: "strict and deferred", tool: tools.FuncWith("find", "", none[Base], tools.Options{Strict: true, DeferLoading: true})},
+		{name: "bash", tool: tools.RawWith("bash", "", nil, nothing, tools.Options{Type: "bash_20250124"})},
+		{name: "memory", tool: tools.RawWith("memory", "", nil, nothing, tools.Options{Type: "memory_20250818", Strict: true})},
+		{name: "text editor", tool: tools.RawWith("str_replace_based_edit_tool", "", nil, nothing, tools.Options{Type: "text_editor_20250728", Members: json.RawMessage(`{"max_characters":100}`)})},
 	}
 	for _, e := range corpus {
 		schema, err := tools.ReflectSchema(e.typ)

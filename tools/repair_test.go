@@ -51,7 +51,7 @@ func TestRepair(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var got []byte
 			run := func(_ context.Context, v in) (string, error) { got, _ = json.Marshal(v); return "", nil }
-			_, err := tools.Func("t", "", run).Call(t.Context(), json.RawMessage(test.input))
+			_, err := call(t.Context(), tools.Func("t", "", run), test.input)
 			if string(got) != test.want {
 				t.Errorf("the function got %s, want %s (error %v)", got, test.want, err)
 			}
@@ -68,7 +68,7 @@ func TestRepair(t *testing.T) {
 
 func TestNoRepair(t *testing.T) {
 	for name, options := range map[string]tools.Options{"switched off": {NoRepair: true}, "strict": {Strict: true}} {
-		tool := tools.Func("t", "", none[Base], options)
+		tool := tools.FuncWith("t", "", none[Base], options)
 		if _, err := tool.Call(t.Context(), json.RawMessage(`{"id":"1","name":"n"}`)); err == nil {
 			t.Errorf("%s: a slip was mended", name)
 		}
@@ -82,7 +82,7 @@ func FuzzRepair(f *testing.F) {
 		f.Add(seed)
 	}
 	tool := tools.Func("t", "", none[searchIn])
-	exact := tools.Func("t", "", none[searchIn], tools.Options{NoRepair: true})
+	exact := tools.FuncWith("t", "", none[searchIn], tools.Options{NoRepair: true})
 	f.Fuzz(func(t *testing.T, input string) {
 		_, plain := exact.Call(t.Context(), json.RawMessage(input))
 		_, mended := tool.Call(t.Context(), json.RawMessage(input))

@@ -117,9 +117,8 @@ func TestMistakesAreKept(t *testing.T) {
 		{"schema with a union at the root", tools.Raw("t", "", json.RawMessage(`{"type":"object","anyOf":[{}]}`), nothing), "no anyOf at the root"},
 		{"schema that is no object", tools.Raw("t", "", json.RawMessage(`{"type":"string"}`), nothing), `"type":"object"`},
 		{"schema of elsewhere", tools.Raw("t", "", json.RawMessage(`{"type":"object","properties":{"a":{"$ref":"https://example.com/s"}}}`), nothing), "its own $defs only"},
-		{"example that doesn't fit", tools.Func("t", "", none[Plain], tools.Options{InputExamples: []any{map[string]any{"query": 1}}}), "InputExamples[0]"},
-		{"members that are no object", tools.Raw("t", "", nil, nothing, tools.Options{Members: json.RawMessage(`[1]`)}), "Members is not a JSON object"},
-		{"two options", tools.Func("t", "", none[Empty], tools.Options{}, tools.Options{}), "more than one Options"},
+		{"example that doesn't fit", tools.FuncWith("t", "", none[Plain], tools.Options{InputExamples: []any{map[string]any{"query": 1}}}), "InputExamples[0]"},
+		{"members that are no object", tools.RawWith("t", "", nil, nothing, tools.Options{Members: json.RawMessage(`[1]`)}), "Members is not a JSON object"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -19,7 +19,12 @@ var errTooLong = fmt.Errorf("the result is longer than %d bytes; ask for less at
 // behind what had come.
 //
 // In is as for [Func]. When the call is cancelled, the pieces stop being asked for.
-func Stream[In any](name, description string, fn func(context.Context, In) iter.Seq2[string, error], options ...Options) *FuncTool {
+func Stream[In any](name, description string, fn func(context.Context, In) iter.Seq2[string, error]) *FuncTool {
+	return StreamWith(name, description, fn, Options{})
+}
+
+// StreamWith is [Stream] with options.
+func StreamWith[In any](name, description string, fn func(context.Context, In) iter.Seq2[string, error], options Options) *FuncTool {
 	var run func(context.Context, In) (Result, error)
 	if fn != nil {
 		run = func(ctx context.Context, in In) (Result, error) {
@@ -40,7 +45,7 @@ func Stream[In any](name, description string, fn func(context.Context, In) iter.
 			return Text(all.String()), nil
 		}
 	}
-	return Func(name, description, run, options...)
+	return FuncWith(name, description, run, options)
 }
 
 // failedAfter puts what had come in front of what went wrong.

@@ -19,7 +19,7 @@ func TestStrictRewriting(t *testing.T) {
 		tool tools.Tool
 		want string // input_schema on the wire
 	}{
-		{"bounds go into the description", tools.Func("t", "", none[struct {
+		{"bounds go into the description", tools.FuncWith("t", "", none[struct {
 			N int      `json:"n" jsonschema:"minimum=1,maximum=9,description=how many"`
 			S string   `json:"s" jsonschema:"minLength=2,pattern=^x,format=email"`
 			L []string `json:"l" jsonschema:"minItems=1,maxItems=4"`
@@ -28,14 +28,14 @@ func TestStrictRewriting(t *testing.T) {
 			F string   `json:"f" jsonschema:"format=regex,default=a,example=b"`
 		}], tools.Options{Strict: true}),
 			`{"properties":{"n":{"type":"integer","description":"how many (maximum 9, minimum 1)"},"s":{"type":"string","pattern":"^x","format":"email","description":"(minLength 2)"},"l":{"items":{"type":"string"},"type":"array","minItems":1,"description":"(maxItems 4)"},"m":{"items":{"type":"integer"},"type":"array","description":"(minItems 2)"},"b":{"type":"string","description":"(contentEncoding \"base64\")"},"f":{"type":"string","default":"a","description":"(format regex, examples [\"b\"])"}},"type":"object","required":["n","s","l","m","b","f"],"additionalProperties":false}`},
-		{"definitions and unions", tools.Func("t", "", none[struct {
+		{"definitions and unions", tools.FuncWith("t", "", none[struct {
 			A inner `json:"a"`
 			B inner `json:"b"`
 		}], tools.Options{Strict: true}),
 			`{"$defs":{"inner":{"properties":{"n":{"anyOf":[{"type":"integer"},{"type":"null"}]}},"type":"object","additionalProperties":false}},"properties":{"a":{"$ref":"#/$defs/inner"},"b":{"$ref":"#/$defs/inner"}},"type":"object","required":["a","b"],"additionalProperties":false}`},
-		{"own schema, left open", tools.Raw("t", "", json.RawMessage(`{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"a":{"oneOf":[{"type":"string"},{"const":null}]}}}`), nothing, tools.Options{Strict: true}),
+		{"own schema, left open", tools.RawWith("t", "", json.RawMessage(`{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"a":{"oneOf":[{"type":"string"},{"const":null}]}}}`), nothing, tools.Options{Strict: true}),
 			`{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"const":null}]}},"additionalProperties":false}`},
-		{"no parameters", tools.Func("t", "", none[Empty], tools.Options{Strict: true}), `{"properties":{},"type":"object","additionalProperties":false}`},
+		{"no parameters", tools.FuncWith("t", "", none[Empty], tools.Options{Strict: true}), `{"properties":{},"type":"object","additionalProperties":false}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestStrictRewriting(t *testing.T) {
 }
 
 func TestStrictStillChecksBounds(t *testing.T) {
-	tool := tools.Func("t", "", none[struct {
+	tool := tools.FuncWith("t", "", none[struct {
 		N int `json:"n" jsonschema:"maximum=9"`
 	}], tools.Options{Strict: true})
 	if _, err := tool.Call(t.Context(), json.RawMessage(`{"n":10}`)); err == nil || !strings.Contains(err.Error(), "at most 9") {
@@ -70,7 +70,9 @@ func TestStrictRefusals(t *testing.T) {
 		optional = append(optional, names[i]+`:{"type":"string"}`)
 		unions = append(unions, names[i]+`:{"type":["string","null"]}`)
 	}
-	raw := func(schema string) tools.Tool { return tools.Raw("t", "", json.RawMessage(schema), nothing, strict) }
+	raw := func(schema string) tools.Tool {
+		return tools.RawWith("t", "", json.RawMessage(schema), nothing, strict)
+	}
 	object := func(properties, required []string) string {
 		return `{"type":"object","properties":{` + strings.Join(properties, ",") + `},"required":[` + strings.Join(required, ",") + `]}`
 	}
@@ -79,21 +81,21 @@ func TestStrictRefusals(t *testing.T) {
 		tool tools.Tool
 		want string
 	}{
-		{"recursion", tools.Func("t", "", none[Node], strict), "recursive (Node → Node)"},
-		{"mutual recursion", tools.Func("t", "", none[Ping], strict), "recursive (Ping → Ping)"},
-		{"map", tools.Func("t", "", none[struct{ M map[string]int }], strict), "strict: M is a map: its members have no fixed names"},
-		{"any map", tools.Func("t", "", none[struct{ M map[string]any }], strict), "strict: M is an object of any form"},
-		{"any", tools.Func("t", "", none[struct{ X any }], strict), "strict: X accepts any value"},
-		{"list of any", tools.Func("t", "", none[struct{ X []any }], strict), "strict: X is an array of anything"},
-		{"nested", tools.Func("t", "", none[struct{ L []struct{ X any } }], strict), "strict: L[].X accepts any value"},
-		{"map keys", tools.Func("t", "", none[struct{ M map[int]int }], strict), "is a map"},
+		{"recursion", tools.FuncWith("t", "", none[Node], strict), "recursive (Node → Node)"},
+		{"mutual recursion", tools.FuncWith("t", "", none[Ping], strict), "recursive (Ping → Ping)"},
+		{"map", tools.FuncWith("t", "", none[struct{ M map[string]int }], strict), "strict: M is a map: its members have no fixed names"},
+		{"any map", tools.FuncWith("t", "", none[struct{ M map[string]any }], strict), "strict: M is an object of any form"},
+		{"any", tools.FuncWith("t", "", none[struct{ X any }], strict), "strict: X accepts any value"},
+		{"list of any", tools.FuncWith("t", "", none[struct{ X []any }], strict), "strict: X is an array of anything"},
+		{"nested", tools.FuncWith("t", "", none[struct{ L []struct{ X any } }], strict), "strict: L[].X accepts any value"},
+		{"map keys", tools.FuncWith("t", "", none[struct{ M map[int]int }], strict), "is a map"},
 		{"boolean schema", raw(`{"type":"object","properties":{"a":true}}`), "boolean schema"},
 		{"pattern properties", raw(`{"type":"object","patternProperties":{"^a":{"type":"string"}}}`), `uses "patternProperties"`},
 		{"condition", raw(`{"type":"object","properties":{"a":{"type":"string","if":{}}}}`), `a uses "if"`},
 		{"reference in allOf", raw(`{"type":"object","properties":{"a":{"allOf":[{"$ref":"#/$defs/x"}]}},"$defs":{"x":{"type":"string"}}}`), "$ref inside allOf"},
 		{"25 optional fields", raw(object(optional, nil)), "25 optional fields"},
 		{"25 unions", raw(object(unions, names)), "25 fields of more than one type"},
-		{"code execution", tools.Func("t", "", none[Empty], tools.Options{Strict: true, AllowedCallers: []string{"code_execution_20260120"}}), "exclude each other"},
+		{"code execution", tools.FuncWith("t", "", none[Empty], tools.Options{Strict: true, AllowedCallers: []string{"code_execution_20260120"}}), "exclude each other"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

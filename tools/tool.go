@@ -23,9 +23,9 @@ type Tool interface {
 type Callable interface {
 	Tool
 
-	// Call runs the tool. input is the JSON object that the model wrote, unchanged.
-	// ctx ends at the tool's time limit or with the run; [CallID] and [Progress]
-	// work on it.
+	// Call runs the tool. input is the JSON object that the model wrote, or what the
+	// tool's [Normalizer] has made of it. ctx ends at the tool's time limit or with
+	// the run; [CallID], [Progress] and [HostOf] work on it.
 	//
 	// An error becomes an is_error result that the model reads, so it should say
 	// what to do differently. Only an error wrapped by [Fatal] ends the run.
@@ -35,13 +35,15 @@ type Callable interface {
 	Traits() Traits
 }
 
-// A Mender is a Callable that doesn't always take arguments as the model wrote
-// them. Whoever judges a call by its arguments has to see what Mend returns, not
-// what the model wrote.
-type Mender interface {
-	// Mend returns the arguments that the tool makes of input, or an error if it
-	// doesn't take them.
-	Mend(input json.RawMessage) (json.RawMessage, error)
+// A Normalizer is a Callable that takes arguments in more than one spelling, or
+// not all arguments. Whoever judges a call by its arguments, or shows them to a
+// person, has to see what Normalize returns and not what the model wrote.
+// [Prepare] finds it and calls it.
+type Normalizer interface {
+	// Normalize returns the arguments to call the tool with, or an error if it
+	// doesn't take them; the call is then answered with the error and not run. It is
+	// a pure function, and gives back unchanged what it has returned before.
+	Normalize(input json.RawMessage) (json.RawMessage, error)
 }
 
 // Traits are the properties of a tool that the agent acts on. The zero value
@@ -100,41 +102,16 @@ func (e fatalError) Error() string { return e.err.Error() }
 func (e fatalError) Unwrap() error { return e.err }
 
 // Fatal marks err as one that ends the run instead of going to the model. The
-// call is still answered, so that the log stays valid.
-func Fatal(err error) error { return fatalError{err} }
+// call is still answered, so that the log stays valid. Fatal(nil) is nil.
+func Fatal(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fatalError{err}
+}
 
 // IsFatal reports whether err or an error that it wraps was made by [Fatal].
 func IsFatal(err error) bool {
 	var f fatalError
 	return errors.As(err, &f)
-}
-
-// CallInfo is what the agent tells a running tool through its context.
-type CallInfo struct {
-	ID       string       // the call's id, unique in a session: an idempotency key
-	Name     string       // the name the model called
-	Progress func(string) // reports progress; nil if nobody listens
-}
-
-type callKey struct{}
-
-// WithCall returns a context that carries info. The agent calls it; so does a
-// test of a tool.
-func WithCall(ctx context.Context, info CallInfo) context.Context {
-	return context.WithValue(ctx, callKey{}, info)
-}
-
-// CallID is the id of the call that ctx belongs to, or "" outside of one. The
-// same call has the same id if it is run again after a crash.
-func CallID(ctx context.Context) string {
-	info, _ := ctx.Value(callKey{}).(CallInfo)
-	return info.ID
-}
-
-// Progress tells whoever watches the run how the call is getting on. It never
-// blocks for long and goes nowhere outside a call.
-func Progress(ctx context.Context, message string) {
-	if info, _ := ctx.Value(callKey{}).(CallInfo); info.Progress != nil {
-		info.Progress(message)
-	}
 }

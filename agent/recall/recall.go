@@ -55,7 +55,7 @@ func New(o Options) tools.Tool {
 	if o.ExcerptBytes == 0 {
 		o.ExcerptBytes = 600
 	}
-	return tools.Func(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+	return tools.FuncWith(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
 func (o Options) search(ctx context.Context, in search) (string, error) {

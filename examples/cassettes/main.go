@@ -45,8 +45,8 @@ func newSupport(client transport.Client) (*agent.Agent, error) {
 		Name: "support", Client: client, Model: "claude-opus-5-5",
 		System: "You answer the customers of a shop. Look things up before you answer; promise nothing.",
 		Tools: []tools.Tool{
-			tools.Func("find_orders", "Lists the orders of a customer.", findOrders, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
-			tools.Func("track_order", "Tells where an order is.", trackOrder, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
+			tools.FuncWith("find_orders", "Lists the orders of a customer.", findOrders, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
+			tools.FuncWith("track_order", "Tells where an order is.", trackOrder, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
 		},
 	})
 }

@@ -102,7 +102,7 @@ func durable(ctx context.Context, o options, out io.Writer) error {
 		Name: "durable", Client: client, Model: o.model, System: system, Lease: o.lease, Gate: insured,
 		Tools: []tools.Tool{
 			tools.Func("ship", "Ships a parcel. It can't be undone.", w.ship),
-			tools.Func("shipped", "Lists the parcels that were shipped.", w.shipped, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
+			tools.FuncWith("shipped", "Lists the parcels that were shipped.", w.shipped, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
 		},
 	})
 	if err != nil {

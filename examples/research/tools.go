@@ -25,10 +25,10 @@ func toolbox(opts options) ([]tools.Tool, func() error, error) {
 	l := library{c}
 	traits := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}
 	kit = append(kit,
-		tools.Func("search_corpus", "Search the files of the corpus for words, in no order. Returns the best passages as path:line: text.", l.search, traits),
-		tools.Func("read_lines", "Read a range of lines of a file of the corpus, with line numbers.", l.read, traits),
-		tools.Func("list_files", "List the files of the corpus whose path matches a pattern.", l.list, traits),
-		tools.Func("calculate", "Compute an arithmetic expression exactly.", calculate, traits),
+		tools.FuncWith("search_corpus", "Search the files of the corpus for words, in no order. Returns the best passages as path:line: text.", l.search, traits),
+		tools.FuncWith("read_lines", "Read a range of lines of a file of the corpus, with line numbers.", l.read, traits),
+		tools.FuncWith("list_files", "List the files of the corpus whose path matches a pattern.", l.list, traits),
+		tools.FuncWith("calculate", "Compute an arithmetic expression exactly.", calculate, traits),
 	)
 	return kit, c.Close, nil
 }

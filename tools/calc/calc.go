@@ -51,7 +51,7 @@ func New(o Options) *tools.FuncTool {
 	if o.Now != nil {
 		about += " today() is today's date."
 	}
-	return tools.Func(name, about, func(ctx context.Context, in input) (string, error) {
+	return tools.FuncWith(name, about, func(ctx context.Context, in input) (string, error) {
 		return o.Evaluate(ctx, in.Expression)
 	}, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }

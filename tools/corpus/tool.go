@@ -33,7 +33,7 @@ func Tool(name, dir string) *tools.FuncTool {
 		}
 		return found.String(), nil
 	}
-	return tools.Func(name, "Searches the text files of the folder for words, in no order. Returns the best passages as path:line: text.",
+	return tools.FuncWith(name, "Searches the text files of the folder for words, in no order. Returns the best passages as path:line: text.",
 		search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 

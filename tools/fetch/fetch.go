@@ -92,7 +92,7 @@ func (f *Fetcher) Tool() *tools.FuncTool {
 	if name == "" {
 		name = "fetch"
 	}
-	return tools.Func(name, "Fetches a page of the web and returns its text as Markdown. PDFs and pictures are returned as they are.", f.do,
+	return tools.FuncWith(name, "Fetches a page of the web and returns its text as Markdown. PDFs and pictures are returned as they are.", f.do,
 		tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Timeout: f.options.Timeout + 5*time.Second}})
 }
 

@@ -58,14 +58,14 @@ func Tools(root *os.Root, o Options) []tools.Tool {
 	read := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}
 	write := tools.Options{Traits: f.writing()}
 	set := []tools.Tool{
-		tools.Func("read_file", "Reads a text file, or a range of its lines, with line numbers.", f.read, read),
-		tools.Func("list_files", "Lists the files below a folder whose paths match a pattern.", f.list, read),
-		tools.Func("search_files", "Searches text files for a regular expression and shows the matching lines.", f.search, read),
+		tools.FuncWith("read_file", "Reads a text file, or a range of its lines, with line numbers.", f.read, read),
+		tools.FuncWith("list_files", "Lists the files below a folder whose paths match a pattern.", f.list, read),
+		tools.FuncWith("search_files", "Searches text files for a regular expression and shows the matching lines.", f.search, read),
 	}
 	if !o.ReadOnly {
 		set = append(set,
-			tools.Func("edit_file", "Replaces one passage of a text file. The passage must be given exactly and occur once.", f.edit, write),
-			tools.Func("write_file", "Writes a text file, new or in place of the old one.", f.write, write))
+			tools.FuncWith("edit_file", "Replaces one passage of a text file. The passage must be given exactly and occur once.", f.edit, write),
+			tools.FuncWith("write_file", "Writes a text file, new or in place of the old one.", f.write, write))
 	}
 	return set
 }

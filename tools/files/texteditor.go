@@ -32,7 +32,7 @@ func TextEditor(root *os.Root, o Options) *tools.FuncTool {
 	if f.Prefix == "" {
 		f.Prefix = "/"
 	}
-	return tools.Func("str_replace_based_edit_tool", "", f.editor, tools.Options{
+	return tools.FuncWith("str_replace_based_edit_tool", "", f.editor, tools.Options{
 		Type:   "text_editor_20250728",
 		Traits: f.writing(),
 	})

@@ -188,7 +188,7 @@ func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
 	}
 	var tool *tools.FuncTool
 	for _, schema := range []json.RawMessage{raw, loosen(raw), json.RawMessage(`{"type":"object"}`)} {
-		tool = tools.Raw(name, t.Description, schema, call, o)
+		tool = tools.RawWith(name, t.Description, schema, call, o)
 		if _, err = tool.Definition(); err == nil {
 			return tool, nil
 		}

@@ -46,7 +46,7 @@ type sum struct {
 func ownTools() []tools.Tool {
 	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
 	return []tools.Tool{
-		tools.Func("add", "Adds.", func(_ context.Context, in sum) (int64, error) { return in.A + in.B, nil },
+		tools.FuncWith("add", "Adds.", func(_ context.Context, in sum) (int64, error) { return in.A + in.B, nil },
 			tools.Options{Traits: tools.Traits{ReadOnly: true}}),
 		tools.Raw("echo", "Gives its arguments back.", nil, func(_ context.Context, in json.RawMessage) (tools.Result, error) {
 			return tools.Text(string(in)), nil

@@ -61,7 +61,11 @@ func handler(name string, tool tools.Callable) sdk.ToolHandler {
 			ctx, cancel = context.WithTimeout(ctx, limit)
 			defer cancel()
 		}
-		info := tools.CallInfo{Name: name}
+		prepared, err := tools.Prepare(tool, r.Params.Arguments)
+		if err != nil {
+			return failure(err.Error()), nil
+		}
+		info := tools.CallInfo{Name: name, Prepared: prepared}
 		if token := r.Params.GetProgressToken(); token != nil {
 			steps := 0.0
 			info.Progress = func(message string) {
@@ -70,7 +74,7 @@ func handler(name string, tool tools.Callable) sdk.ToolHandler {
 			}
 		}
 		ctx = extractTrace(ctx, r.Params.Meta)
-		out, err := tool.Call(tools.WithCall(ctx, info), r.Params.Arguments)
+		out, err := tool.Call(tools.WithCall(ctx, info), prepared.Input())
 		if err != nil {
 			return failure(err.Error()), nil
 		}

@@ -68,7 +68,7 @@ type command struct {
 
 // Tool is the memory tool over the notes.
 func (n *Notes) Tool() *tools.FuncTool {
-	return tools.Func("memory", "", n.do, tools.Options{
+	return tools.FuncWith("memory", "", n.do, tools.Options{
 		Type:   "memory_20250818",
 		Traits: tools.Traits{Group: "memory"},
 	})

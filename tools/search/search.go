@@ -69,7 +69,7 @@ func New(p Provider, o Options) *tools.FuncTool {
 	if p != nil {
 		fn = func(ctx context.Context, in input) (tools.Result, error) { return o.search(ctx, p, in) }
 	}
-	return tools.Func(o.Name, o.Description, fn, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+	return tools.FuncWith(o.Name, o.Description, fn, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
 func (o Options) search(ctx context.Context, p Provider, in input) (tools.Result, error) {

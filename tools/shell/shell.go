@@ -110,7 +110,7 @@ type input struct {
 
 // Tool is the bash tool over the session.
 func (s *Shell) Tool() *tools.FuncTool {
-	return tools.Func("bash", "", s.do, tools.Options{
+	return tools.FuncWith("bash", "", s.do, tools.Options{
 		Type: "bash_20250124",
 		Traits: tools.Traits{
 			Group:         "shell:" + s.options.Dir,

@@ -118,7 +118,7 @@ func newAgent(service, ledger string) (*agent.Agent, error) {
 			tools.Func("charge", "Has an effect that must not be had twice.", func(ctx context.Context, e effect) (string, error) {
 				return write(ctx, ledger, "charge")
 			}),
-			tools.Func("put", "Has an effect that may be had again.", func(ctx context.Context, e effect) (string, error) {
+			tools.FuncWith("put", "Has an effect that may be had again.", func(ctx context.Context, e effect) (string, error) {
 				return write(ctx, ledger, "put")
 			}, tools.Options{Traits: tools.Traits{Repeatable: true}}),
 		},

@@ -1,0 +1,58 @@
+package tools
+
+import (
+	"encoding/json"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Options are what a tool may say of itself beyond its name, description and
+// function. The zero value suits most tools.
+type Options struct {
+	// Traits tell the agent how the tool may be run.
+	Traits
+
+	// Schema is the input_schema to send in place of the one reflected from the
+	// function's argument: JSON Schema of draft 2020-12, an object at the root.
+	// Arguments are checked against it.
+	Schema json.RawMessage
+
+	// Strict asks the service to let the model write nothing but arguments that fit
+	// the schema. What such a schema may not say, such as bounds, is moved to its
+	// descriptions, and still checked here; a schema that can't be rewritten so, for
+	// instance one with a map or a recursive type, is a mistake (reference §11).
+	// A request may have 20 strict tools.
+	Strict bool
+
+	// NoRepair turns off the mending of arguments that slipped: a number written as
+	// a string, null for a field left out, an object as JSON in a string, a field's
+	// name in another case, a single value for a list. It is off for strict tools.
+	NoRepair bool
+
+	// InputExamples are arguments as an example for the model: values that encode to
+	// JSON objects which fit the schema. In is a good type for them.
+	InputExamples []any
+
+	// DeferLoading hides the tool from the model until a tool search finds it. Not
+	// together with CacheControl.
+	DeferLoading bool
+
+	// AllowedCallers says who may call: "direct" and the versions of code execution
+	// (reference §4.4). Nil means direct.
+	AllowedCallers []string
+
+	// EagerInputStreaming asks the service to stream arguments without waiting for
+	// whole values. Nil leaves it to the service.
+	EagerInputStreaming *bool
+
+	// CacheControl puts a breakpoint after the tool. The agent places breakpoints
+	// itself, so leave it nil unless you know better.
+	CacheControl *transport.CacheControl
+
+	// Type makes the tool one that Anthropic has defined and the model was trained
+	// on, for instance "bash_20250124". Its schema and description are then not sent;
+	// the schema still checks arguments. Members are more members of its definition,
+	// a JSON object such as {"max_characters":10000}.
+	Type    string
+	Members json.RawMessage
+}

@@ -1,0 +1,98 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+)
+
+// As finds an ability of a tool: an optional interface, such as [Normalizer], or
+// the tool's own type. It asks t itself, then follows the methods Unwrap() Tool
+// and Unwrap() Callable, and the embedded interface of a struct such as
+// struct{ tools.Callable }, so that a wrapper loses no ability that it doesn't
+// have itself.
+func As[T any](t Tool) (T, bool) {
+	for range maxWrapped {
+		if t == nil {
+			break
+		}
+		if found, ok := t.(T); ok {
+			return found, true
+		}
+		t = unwrap(t)
+	}
+	var none T
+	return none, false
+}
+
+// maxWrapped bounds the walk through wrappers, which may go in a circle.
+const maxWrapped = 100
+
+// unwrap returns the tool inside t, or nil.
+func unwrap(t Tool) Tool {
+	switch u := t.(type) {
+	case interface{ Unwrap() Tool }:
+		return u.Unwrap()
+	case interface{ Unwrap() Callable }:
+		return u.Unwrap()
+	}
+	v := reflect.ValueOf(t)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Interface {
+			if inner, ok := v.Field(i).Interface().(Tool); ok {
+				return inner
+			}
+		}
+	}
+	return nil
+}
+
+// A CallFunc runs a tool. See [Callable] for its parameters and results.
+type CallFunc func(ctx context.Context, input json.RawMessage) (Result, error)
+
+// A Middleware puts code around the calls of a tool: to count, to time, to mask,
+// to try again.
+type Middleware func(next CallFunc) CallFunc
+
+// ErrInputChanged says that a [Middleware] passed on other arguments than it was
+// given. What was approved has to be what runs: to change arguments, implement
+// [Normalizer].
+var ErrInputChanged = errors.New("a middleware changed the arguments of the call")
+
+// Wrap puts middleware around the calls of c; the first is the outermost. The
+// result has all of c's abilities: [As] finds them.
+func Wrap(c Callable, middleware ...Middleware) Callable {
+	w := &wrapper{Callable: c, middleware: middleware}
+	return w
+}
+
+type wrapper struct {
+	Callable
+	middleware []Middleware
+}
+
+// Unwrap returns the wrapped tool.
+func (w *wrapper) Unwrap() Callable { return w.Callable }
+
+// Call runs the middleware around the tool.
+func (w *wrapper) Call(ctx context.Context, input json.RawMessage) (Result, error) {
+	call := func(ctx context.Context, passed json.RawMessage) (Result, error) {
+		if !bytes.Equal(passed, input) {
+			return Result{}, ErrInputChanged
+		}
+		return w.Callable.Call(ctx, passed)
+	}
+	for i := len(w.middleware) - 1; i >= 0; i-- {
+		call = w.middleware[i](call)
+	}
+	return call(ctx, input)
+}
