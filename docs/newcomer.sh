@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Does what the README and the quickstart tell a newcomer to do, in a fresh clone
-# with an empty module cache and without a key, and looks at what is printed.
+# with empty module and build caches and without a key, and looks at what is
+# printed. A warm cache would hide a file that nothing in the clone fetches.
 #
 #   docs/newcomer.sh [repository]     (default: the checkout that it is in)
 set -euo pipefail
@@ -8,7 +9,7 @@ from=$(cd "${1:-$(dirname "$0")/..}" && pwd)
 tmp=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server"; chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
-export GOMODCACHE="$tmp/modules" GOFLAGS=-modcacherw
+export GOMODCACHE="$tmp/modules" GOCACHE="$tmp/cache" GOFLAGS=-modcacherw
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL COMETAPI_KEY
 
 expect() { # expect PATTERN COMMAND...
@@ -20,7 +21,13 @@ expect() { # expect PATTERN COMMAND...
 
 git clone -q "$from" "$tmp/whorl"
 cd "$tmp/whorl"
-expect 'running offline' go run ./examples/research "How does net/http decide whether to retry a request?"
+# The README's two commands, word for word.
+mapfile -t commands < <(sed -n '/^## Two commands$/,/^## /s/^    //p' README.md)
+[ "${#commands[@]}" = 2 ] || { echo "README.md, Two commands: there are ${#commands[@]}"; exit 1; }
+[[ ${commands[0]} == 'go run ./examples/research "'* ]] || { echo "README.md: the first command is ${commands[0]}"; exit 1; }
+[ "${commands[1]}" = 'go test ./...' ] || { echo "README.md: the second command is ${commands[1]}"; exit 1; }
+expect 'running offline' bash -c "${commands[0]}"
+expect '^ok .*/examples/new' bash -c "${commands[1]}"
 expect 'net/http/transport\.go:[0-9]+' go run ./examples/research "How does net/http decide whether to retry a request?"
 expect 'Not found' go run ./examples/research "What is the capital of France?"
 # The README's agent prints what stands there.

@@ -1,15 +1,26 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	// What the templates import. The go command that builds this test fetches all
+	// that the new module needs.
+	_ "github.com/whorl-go/whorl/agent"
+	_ "github.com/whorl-go/whorl/tools"
+	_ "github.com/whorl-go/whorl/transport/anthropic"
+	_ "github.com/whorl-go/whorl/transport/simulator"
 )
 
 // The module that New writes builds, and its test passes, against this checkout.
-// In place of go mod tidy, which wants the network, it gets the checkout's go.sum.
+// In place of go mod tidy, which wants the network, it gets the checkout's go.sum
+// and its whole list of requirements. With the list the go command needs no go.mod
+// file of another module, as it needs none for this checkout. A requirement that
+// is left out makes it read the files of older versions, which nothing fetched.
 func TestNewModule(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a module of its own")
@@ -25,10 +36,11 @@ func TestNewModule(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	addRequirements(t, filepath.Join(dir, "go.mod"), "../../go.mod")
 	for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}} {
 		cmd := exec.Command("go", args...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off")
+		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off", "GOPROXY=off")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -38,6 +50,29 @@ func TestNewModule(t *testing.T) {
 		if err != nil || len(out) > 0 {
 			t.Errorf("gofmt: %s %v", out, err)
 		}
+	}
+}
+
+// addRequirements adds the require directives of one go.mod file to another.
+func addRequirements(t *testing.T, to, from string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(data, []byte("\nrequire "))
+	if at < 0 {
+		t.Fatalf("%s requires nothing", from)
+	}
+	f, err := os.OpenFile(to, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(data[at:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
