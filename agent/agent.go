@@ -257,7 +257,7 @@ func (a *Agent) Request(log *memory.Log) *transport.Request {
 func (a *Agent) prompt(r *transport.Request, s memory.State) prompt {
 	return prompt{
 		model: a.model, tools: r.Tools, system: r.System, messages: r.Messages,
-		sends: s.Sends, now: time.Now(), long: a.features.LongCache,
+		sends: s.Requests, now: time.Now(), long: a.features.LongCache,
 	}
 }
 

@@ -32,10 +32,10 @@ type PendingCall struct {
 func Pending(log *memory.Log) []PendingCall {
 	var pending []PendingCall
 	for _, c := range log.State().Open {
-		if c.Ask != nil && c.Decision == nil {
+		if c.ApprovalRequest != nil && c.Decision == nil {
 			pending = append(pending, PendingCall{
 				Session: log.ID(), CallID: c.ID, Name: c.Name, Toolset: c.Toolset,
-				Input: string(c.Input), Reason: c.Ask.Reason, Hash: c.Ask.Hash,
+				Input: string(c.Input), Reason: c.ApprovalRequest.Reason, Hash: c.ApprovalRequest.Hash,
 			})
 		}
 	}

@@ -37,7 +37,7 @@ type prompt struct {
 	tools    []transport.ToolDefinition
 	system   []transport.Block
 	messages []transport.Message
-	sends    []memory.Send
+	sends    []memory.Request
 	now      time.Time
 	long     bool // the endpoint is known to take a ttl of 1h
 }
@@ -164,7 +164,7 @@ type history struct {
 	afterPause, otherwise struct{ times, pauses int }
 	paused                bool // the newest was a pause
 
-	last     memory.Send
+	last     memory.Request
 	cached   int64 // tokens of the newest prompt that were read or written
 	readable int64 // tokens that the next request surely reads
 }

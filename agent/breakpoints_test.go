@@ -34,11 +34,11 @@ var at = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 
 // sent makes the requests of a conversation: pairs of how long before at it was
 // sent and how many messages it held. Each had 1,000 tokens a message.
-func sent(pairs ...any) []memory.Send {
-	var out []memory.Send
+func sent(pairs ...any) []memory.Request {
+	var out []memory.Request
 	for i := 0; i < len(pairs); i += 2 {
 		n := pairs[i+1].(int)
-		s := memory.Send{At: at.Add(-pairs[i].(time.Duration)), Messages: n, Prompt: int64(n) * 1000, Written5m: int64(n) * 1000}
+		s := memory.Request{At: at.Add(-pairs[i].(time.Duration)), Messages: n, Prompt: int64(n) * 1000, Written5m: int64(n) * 1000}
 		if len(out) > 0 {
 			s.Read = out[len(out)-1].Prompt
 			s.Written5m -= s.Read
@@ -49,7 +49,7 @@ func sent(pairs ...any) []memory.Send {
 }
 
 // anchored makes so many tokens of the newest request's writing live for an hour.
-func anchored(sends []memory.Send, tokens int64) []memory.Send {
+func anchored(sends []memory.Request, tokens int64) []memory.Request {
 	s := &sends[len(sends)-1]
 	s.Written1h, s.Written5m = tokens, s.Written5m-tokens
 	return sends
@@ -111,7 +111,7 @@ func TestBreakpoints(t *testing.T) {
 			Cache{}, []transport.Breakpoint{on(2, 0), hour(on(0, 0)), hour(system)}},
 		{"but if a pause is likely", prompt{long: true, system: []transport.Block{txt}, messages: append(slices.Clip(loop), model(long), user(result)), sends: sent(9*time.Minute, 1, 8*time.Minute, 3, time.Minute, 5)},
 			Cache{}, []transport.Breakpoint{on(6, 0), hour(on(5, 0)), hour(system)}},
-		{"behind much that can't be marked the place before is marked too", prompt{long: true, messages: []transport.Message{user(txt), model(append(slices.Repeat([]transport.Block{thought}, 19), txt)...), user(result)}, sends: []memory.Send{{At: at.Add(-time.Minute), Messages: 1, Prompt: 90_000, Written5m: 90_000}}},
+		{"behind much that can't be marked the place before is marked too", prompt{long: true, messages: []transport.Message{user(txt), model(append(slices.Repeat([]transport.Block{thought}, 19), txt)...), user(result)}, sends: []memory.Request{{At: at.Add(-time.Minute), Messages: 1, Prompt: 90_000, Written5m: 90_000}}},
 			Cache{}, []transport.Breakpoint{on(2, 0), hour(on(1, 19)), hour(on(0, 0))}},
 		{"the newest anchor is kept alive", prompt{long: true, messages: []transport.Message{user(txt), model(txt), user(result), model(long), user(result)}, sends: anchored(sent(2*time.Minute, 1, time.Minute, 3), 100)},
 			Cache{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(on(1, 0))}},
@@ -160,7 +160,7 @@ func TestLearnsThatAnchorsDontHold(t *testing.T) {
 	sends := anchored(sent(50*time.Minute, 1, 49*time.Minute, 3, 48*time.Minute, 5, 47*time.Minute, 7), 10)
 	for i, ago := range []time.Duration{26, 25, 3, 2, 1} {
 		n := int64(9 + 2*i)
-		s := memory.Send{At: at.Add(-ago * time.Minute), Messages: int(n), Prompt: 1000 * n, Read: 1000 * (n - 2), Written5m: 1990, Written1h: 10}
+		s := memory.Request{At: at.Add(-ago * time.Minute), Messages: int(n), Prompt: 1000 * n, Read: 1000 * (n - 2), Written5m: 1990, Written1h: 10}
 		sends = append(sends, s)
 	}
 	plan := func() []transport.Breakpoint {
@@ -222,7 +222,7 @@ func TestBreakpointsHold(t *testing.T) {
 			n = min(len(p.messages), n+1+rng.IntN(3))
 			when = when.Add([]time.Duration{time.Second, time.Minute, 7 * time.Minute, 50 * time.Minute, 3 * time.Hour}[rng.IntN(5)])
 			w := rng.Int64N(2000)
-			s := memory.Send{At: when, Messages: n, Prompt: int64(n * 500), Read: rng.Int64N(4000), Written5m: w}
+			s := memory.Request{At: when, Messages: n, Prompt: int64(n * 500), Read: rng.Int64N(4000), Written5m: w}
 			if rng.IntN(4) == 0 {
 				s.Written1h, s.Written5m = w, 0
 			}

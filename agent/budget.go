@@ -113,7 +113,7 @@ func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
 	h := recall(p)
 	f := Forecast{Prompt: h.size(p), Read: h.readable, Output: int64(req.MaxTokens)}
 	known := h.last.Prompt
-	if len(s.Sends) == 0 {
+	if len(s.Requests) == 0 {
 		f.Prompt += p.staticTokens()
 	}
 	f.Read = min(f.Read, f.Prompt)

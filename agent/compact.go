@@ -49,7 +49,7 @@ const (
 // compact shortens the conversation if that pays, by Options.Compaction.
 func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	c, s := r.agent.opts.Compaction, r.log.State()
-	if r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Sends) == 0 {
+	if r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
 		return nil
 	}
 	req := r.agent.Request(r.log)
@@ -124,7 +124,7 @@ func (c *Compaction) pays(o outlook) bool {
 func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (*transport.Request, int) {
 	c := r.agent.opts.Compaction
 	own := r.agent.features.Latest && r.agent.model.Compaction == transport.Supported
-	n := s.Sends[len(s.Sends)-1].Messages
+	n := s.Requests[len(s.Requests)-1].Messages
 	switch {
 	case own:
 		// What was sent with the newest request is in the cache, or was. What follows is

@@ -54,7 +54,7 @@ func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(E
 func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []memory.Record) {
 	jobs := make([]*job, 0, len(calls))
 	fresh := make([]job, len(calls))
-	var asks []memory.Ask
+	var asks []memory.ApprovalRequest
 	started := make([]string, 0, len(calls))
 	for i := range calls {
 		j := &fresh[i]
@@ -78,7 +78,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	}
 	var records []memory.Record
 	if len(asks) > 0 {
-		records = append(records, memory.Record{Kind: memory.KindAsk, Asks: asks})
+		records = append(records, memory.Record{Kind: memory.KindApprovalRequest, ApprovalRequests: asks})
 	}
 	if len(started) > 0 {
 		records = append(records, memory.Record{Kind: memory.KindStarted, Calls: started})
@@ -88,7 +88,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 
 // judge says of a call which tool runs it, or why none does, or that somebody
 // has to be asked first.
-func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *memory.Ask) {
+func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *memory.ApprovalRequest) {
 	c := &j.call
 	if c.Cut {
 		return nil, cutOff, nil
@@ -104,7 +104,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 		return nil, unknownOutcome, nil
 	}
 	if d := c.Decision; d != nil {
-		if j.ruling = (ruling{word: ruledDenied, rule: c.Ask.Rule}); !d.Approve {
+		if j.ruling = (ruling{word: ruledDenied, rule: c.ApprovalRequest.Rule}); !d.Approve {
 			return nil, denial(d.Reason), nil
 		}
 		j.ruling.word = ruledApproved
@@ -124,7 +124,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	case v.Allow:
 		j.ruling = ruling{word: ruledAllowed, rule: v.Rule}
 	case v.Ask || t.traits.NeedsApproval:
-		return nil, "", &memory.Ask{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(v.Reason, "\uFFFD"), Rule: v.Rule}
+		return nil, "", &memory.ApprovalRequest{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(v.Reason, "\uFFFD"), Rule: v.Rule}
 	}
 	return t, "", nil
 }

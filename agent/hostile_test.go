@@ -61,7 +61,7 @@ func TestRefusedInputsStayOutOfTheLog(t *testing.T) {
 			if res, err := run.Result(); err != nil || res.Text != "hello" {
 				t.Errorf("afterwards: %q, %v", res.Text, err)
 			}
-			if err := memory.Queue(t.Context(), new(memory.RAM), "s", tt.input); err == nil || !strings.Contains(err.Error(), tt.says) {
+			if err := memory.Enqueue(t.Context(), new(memory.RAM), "s", tt.input); err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("queue: %v, want %q", err, tt.says)
 			}
 		})

@@ -16,10 +16,10 @@ import (
 func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 	most := r.agent.opts.Cache.KeepWarm
 	s := r.log.State()
-	if most <= 0 || len(s.Sends) == 0 {
+	if most <= 0 || len(s.Requests) == 0 {
 		return func() error { return nil }
 	}
-	sent := s.Sends[len(s.Sends)-1]
+	sent := s.Requests[len(s.Requests)-1]
 	req := r.warmRequest(s, sent)
 	if req == nil {
 		return func() error { return nil }
@@ -85,7 +85,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 
 // warmRequest is the newest request once more, for no tokens. It is nil where the
 // service doesn't take one (reference §2.2).
-func (r *Run) warmRequest(s memory.State, sent memory.Send) *transport.Request {
+func (r *Run) warmRequest(s memory.State, sent memory.Request) *transport.Request {
 	req := r.agent.Request(r.log)
 	if t := req.Thinking; t != nil && t.Type == "enabled" {
 		return nil

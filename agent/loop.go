@@ -252,7 +252,7 @@ func (r *Run) decide(ctx context.Context, calls []memory.OpenCall) error {
 		if err != nil {
 			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
 		}
-		d.CallID, d.Hash, d.Reason = c.ID, c.Ask.Hash, strings.ToValidUTF8(d.Reason, "\uFFFD")
+		d.CallID, d.Hash, d.Reason = c.ID, c.ApprovalRequest.Hash, strings.ToValidUTF8(d.Reason, "\uFFFD")
 		if err := r.append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil && r.waits(c.ID) {
 			return err
 		}

@@ -407,14 +407,14 @@ func TestApprovalInAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := log.State().Open
-	if len(open) != 1 || open[0].Ask == nil {
+	if len(open) != 1 || open[0].ApprovalRequest == nil {
 		t.Fatalf("open calls %+v", open)
 	}
 	bad := memory.Decision{CallID: "a", Hash: "of other arguments", Approve: true}
 	if err := log.Append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &bad}); err == nil {
 		t.Error("a decision on other arguments was taken")
 	}
-	ok := memory.Decision{CallID: "a", Hash: open[0].Ask.Hash, Approve: true}
+	ok := memory.Decision{CallID: "a", Hash: open[0].ApprovalRequest.Hash, Approve: true}
 	if err := log.Append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &ok}); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (r *Run) missed(before memory.State, resp *transport.Response) *Miss {
 	if before.Response == nil {
 		return nil
 	}
-	sends := r.log.State().Sends
+	sends := r.log.State().Requests
 	if len(sends) < 2 {
 		return nil // the response before was to a prompt that is gone
 	}

@@ -117,7 +117,7 @@ func next(s memory.State) Action {
 func answer(open []memory.OpenCall) Action {
 	ready := open[:0:0]
 	for _, c := range open {
-		if c.Ask == nil || c.Decision != nil {
+		if c.ApprovalRequest == nil || c.Decision != nil {
 			ready = append(ready, c)
 		}
 	}

@@ -156,7 +156,7 @@ func abandoned(c memory.OpenCall) string {
 	switch {
 	case c.Started:
 		return unknownOutcome
-	case c.Ask != nil && c.Decision == nil:
+	case c.ApprovalRequest != nil && c.Decision == nil:
 		return "This call was not run: nobody approved it."
 	}
 	return "This call was not run: the run was stopped before it began."

@@ -46,10 +46,10 @@ const defaultLease = 15 * time.Second
 //
 // A sub-agent's session has no lease of its own: it is its caller's.
 func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err error) {
-	if !r.log.Hold() {
+	if !r.log.TryLock() {
 		return ctx, nil, fmt.Errorf("another run is going on with this log; steer that one, wait for its end, or fork the log: %w", memory.ErrLeased)
 	}
-	release = r.log.Release
+	release = r.log.Unlock
 	store, d := r.log.Store(), r.agent.opts.Lease
 	if store == nil {
 		return ctx, release, nil
@@ -67,7 +67,7 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 		ctx, giveBack = r.keepLease(ctx, owner, d)
 		release = func() {
 			giveBack()
-			r.log.Release()
+			r.log.Unlock()
 		}
 	}
 	if err := r.log.Refresh(ctx); err != nil {

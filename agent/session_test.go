@@ -98,7 +98,7 @@ func TestSendFromOutside(t *testing.T) {
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`)), reply(t, "end_turn", text("one")), reply(t, "end_turn", text("two"))}}
 	tool := during("t", func(ctx context.Context) {
 		for _, m := range []string{"hurry", "please"} {
-			if err := memory.Queue(ctx, store, "s", transport.UserText(m)); err != nil {
+			if err := memory.Enqueue(ctx, store, "s", transport.UserText(m)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -113,7 +113,7 @@ func TestSendFromOutside(t *testing.T) {
 		t.Errorf("the second request ends with %q, want the result and what was sent", got)
 	}
 	// One that comes while nobody works on the session lands when somebody does, once.
-	if err := memory.Queue(t.Context(), store, "s", transport.UserText("and now?")); err != nil {
+	if err := memory.Enqueue(t.Context(), store, "s", transport.UserText("and now?")); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

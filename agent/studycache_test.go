@@ -76,9 +76,9 @@ type studyPosition struct {
 }
 
 // charge prices a prompt as the service does, and writes what it writes.
-func (c *studyCache) charge(list []studyPosition, now time.Time) memory.Send {
+func (c *studyCache) charge(list []studyPosition, now time.Time) memory.Request {
 	total := list[len(list)-1].tokens
-	s := memory.Send{At: now, Prompt: total}
+	s := memory.Request{At: now, Prompt: total}
 	var writes []studyPosition
 	var below uint64 // what is read
 	for i, p := range list {
@@ -127,7 +127,7 @@ func (c *studyCache) charge(list []studyPosition, now time.Time) memory.Send {
 }
 
 // usd is what a request costs by what was read and written.
-func usd(s memory.Send, p transport.Price) float64 {
+func usd(s memory.Request, p transport.Price) float64 {
 	plain := s.Prompt - s.Read - s.Written5m - s.Written1h
 	return (float64(plain)*p.Input + float64(s.Read)*p.CacheRead + float64(s.Written5m)*p.CacheWrite5m + float64(s.Written1h)*p.CacheWrite1h) / 1e6
 }

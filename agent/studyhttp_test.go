@@ -144,7 +144,7 @@ func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
 		})
 		mark(list, x.req.Breakpoints)
 		mine := cache.charge(list, x.at)
-		theirs := memory.Send{}
+		theirs := memory.Request{}
 		u := x.resp.Usage
 		theirs.Prompt, theirs.Read = u.PromptTokens(), u.CacheReadInputTokens
 		theirs.Written1h = u.CacheCreation.Ephemeral1hInputTokens

@@ -18,7 +18,7 @@ type studyTalk struct {
 	system   []transport.Block
 	messages []transport.Message
 	numbers  [][]uint64
-	sends    []memory.Send
+	sends    []memory.Request
 }
 
 // A shape is a kind of conversation.

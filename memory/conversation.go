@@ -28,7 +28,7 @@ import (
 type conversation struct {
 	messages []transport.Message
 	waiting  []transport.Message // inputs that may not stand here yet
-	held     []transport.Message // system messages that wait for a user message to stand behind
+	deferred []transport.Message // system messages that wait for a user message to stand behind
 
 	last    *transport.Response // the newest response
 	sent    int                 // messages in the request that brought it
@@ -48,8 +48,8 @@ type conversation struct {
 	final  bool
 	queued int64 // the newest message of the inbox
 
-	at    time.Time // of the newest record
-	sends []Send
+	at       time.Time // of the newest record
+	requests []Request
 }
 
 // A call is a tool call on its way to a result.
@@ -57,7 +57,7 @@ type call struct {
 	*transport.ToolCall // never written to
 	started             bool
 	result              *transport.Block // nil until there is one
-	ask                 *Ask
+	ask                 *ApprovalRequest
 	decision            *Decision
 }
 
@@ -66,7 +66,7 @@ func (c *conversation) add(r *Record) error {
 	if c.forked {
 		// Its own list, with room for a few more, where append would double it.
 		c.messages, c.forked = append(make([]transport.Message, 0, len(c.messages)+8), c.messages...), false
-		c.sends = append(make([]Send, 0, len(c.sends)+8), c.sends...)
+		c.requests = append(make([]Request, 0, len(c.requests)+8), c.requests...)
 	}
 	before := c.at
 	c.at = r.Time
@@ -86,8 +86,8 @@ func (c *conversation) add(r *Record) error {
 		return c.addStarted(r.Calls)
 	case KindResult:
 		return c.addResult(r.Block, r.Final)
-	case KindAsk:
-		return c.addAsks(r.Asks)
+	case KindApprovalRequest:
+		return c.addAsks(r.ApprovalRequests)
 	case KindDecision:
 		return c.addDecision(r.Decision)
 	case KindSummary:
@@ -115,7 +115,7 @@ func (c *conversation) addInput(m transport.Message) error {
 		c.waiting = append(slices.Clip(c.waiting), m)
 		return nil
 	}
-	c.place(m)
+	c.insert(m)
 	return nil
 }
 
@@ -123,21 +123,21 @@ func (c *conversation) addWaiting() {
 	waiting := c.waiting
 	c.waiting = nil
 	for _, m := range waiting {
-		c.place(m)
+		c.insert(m)
 	}
 }
 
-// place lays an input where the service takes it (reference §2.6): a system
+// insert puts an input where the service takes it (reference §2.6): a system
 // message with content stands behind a user message, with no other one behind it
 // before the next response. One that comes too early waits for the user's.
-func (c *conversation) place(m transport.Message) {
+func (c *conversation) insert(m transport.Message) {
 	end := len(c.messages)
 	for end > 0 && c.messages[end-1].Role == transport.RoleSystem {
 		end--
 	}
 	switch {
 	case m.Role == transport.RoleSystem && len(m.Content) > 0 && (end == 0 || !takesSystem(c.messages[end-1])):
-		c.held = append(slices.Clip(c.held), m)
+		c.deferred = append(slices.Clip(c.deferred), m)
 		return
 	case m.Role == transport.RoleSystem || end == len(c.messages):
 		c.messages = append(c.messages, m)
@@ -146,8 +146,8 @@ func (c *conversation) place(m transport.Message) {
 	}
 	c.input = true
 	if m.Role != transport.RoleSystem {
-		c.messages = append(c.messages, c.held...)
-		c.held = nil
+		c.messages = append(c.messages, c.deferred...)
+		c.deferred = nil
 	}
 }
 
@@ -176,7 +176,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
 	c.counts.add(r)
-	c.sends = append(c.sends, newSend(sentAt, len(c.messages), r))
+	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), r))
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	if m, ok := r.Replay(); ok {
 		c.messages = append(c.messages, m.Measured())
@@ -208,15 +208,15 @@ func (c *conversation) addSummary(m transport.Message, n int) error {
 		return fmt.Errorf("a summary of %d messages parts calls from their results", n)
 	}
 	c.messages = append([]transport.Message{m.Measured()}, c.messages[n:]...)
-	c.sent, c.prev, c.sends = 0, 0, nil
+	c.sent, c.prev, c.requests = 0, 0, nil
 	return nil
 }
 
 // warmed says that the cache's entry for the newest request was read again.
 func (c *conversation) warmed(at time.Time) {
-	if n := len(c.sends) - 1; n >= 0 && at.After(c.sends[n].At) {
-		c.sends = append(c.sends[:n:n], c.sends[n])
-		c.sends[n].At = at
+	if n := len(c.requests) - 1; n >= 0 && at.After(c.requests[n].At) {
+		c.requests = append(c.requests[:n:n], c.requests[n])
+		c.requests[n].At = at
 	}
 }
 
@@ -228,7 +228,7 @@ func (c *conversation) dropPending() {
 	n := c.pendingFrom
 	c.messages = c.messages[:n:n]
 	c.sent, c.prev = min(c.sent, n), min(c.prev, n)
-	c.sends = slices.DeleteFunc(slices.Clone(c.sends), func(s Send) bool { return s.Messages > n })
+	c.requests = slices.DeleteFunc(slices.Clone(c.requests), func(s Request) bool { return s.Messages > n })
 }
 
 // newCalls are the calls that the response opens. A refused one opens none.
@@ -252,8 +252,8 @@ func newCalls(r *transport.Response) ([]call, error) {
 	return calls, nil
 }
 
-// find returns the call of that id, for writing.
-func (c *conversation) find(id string) (*call, error) {
+// lookup returns the call of that id, for writing.
+func (c *conversation) lookup(id string) (*call, error) {
 	if !c.owned {
 		c.calls, c.owned = slices.Clone(c.calls), true
 	}
@@ -267,7 +267,7 @@ func (c *conversation) find(id string) (*call, error) {
 
 func (c *conversation) addStarted(ids []string) error {
 	for _, id := range ids {
-		cl, err := c.find(id)
+		cl, err := c.lookup(id)
 		if err != nil {
 			return err
 		}
@@ -281,7 +281,7 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	if b.Type() != transport.TypeToolResult || id == "" {
 		return errors.New("not a tool_result block with a tool_use_id")
 	}
-	cl, err := c.find(id)
+	cl, err := c.lookup(id)
 	if err != nil {
 		return err
 	}
@@ -300,16 +300,16 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	c.calls = nil
 	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())
 	if !c.pending {
-		c.messages = append(c.messages, c.held...)
-		c.held = nil
+		c.messages = append(c.messages, c.deferred...)
+		c.deferred = nil
 		c.addWaiting()
 	}
 	return nil
 }
 
-func (c *conversation) addAsks(asks []Ask) error {
+func (c *conversation) addAsks(asks []ApprovalRequest) error {
 	for i := range asks {
-		cl, err := c.find(asks[i].CallID)
+		cl, err := c.lookup(asks[i].CallID)
 		if err != nil {
 			return err
 		}
@@ -322,7 +322,7 @@ func (c *conversation) addDecision(d *Decision) error {
 	if d == nil {
 		return errors.New("no decision")
 	}
-	cl, err := c.find(d.CallID)
+	cl, err := c.lookup(d.CallID)
 	if err != nil {
 		return err
 	}
@@ -342,8 +342,8 @@ func (c *conversation) addDecision(d *Decision) error {
 // the other as it is.
 func (c conversation) fork() conversation {
 	c.messages, c.forked = slices.Clip(c.messages), true
-	c.waiting, c.held = slices.Clip(c.waiting), slices.Clip(c.held)
-	c.sends = slices.Clip(c.sends)
+	c.waiting, c.deferred = slices.Clip(c.waiting), slices.Clip(c.deferred)
+	c.requests = slices.Clip(c.requests)
 	c.owned = false
 	return c
 }

@@ -97,8 +97,8 @@ func (d *decoder) record(raw []byte) Record {
 			r.Block, found = d.block(v), true
 		case r.Kind == KindResult && name == "final":
 			r.Final = d.bool(v)
-		case r.Kind == KindAsk && name == "asks":
-			d.strict(v, &r.Asks)
+		case r.Kind == KindApprovalRequest && name == "asks":
+			d.strict(v, &r.ApprovalRequests)
 			found = true
 		case r.Kind == KindDecision && name == "decision":
 			r.Decision, found = d.decision(v), true
@@ -144,7 +144,7 @@ func (k Kind) hasData() bool {
 
 func (k Kind) known() bool {
 	switch k {
-	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindAsk, KindDecision, KindSummary, KindNote, KindSealed:
+	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindApprovalRequest, KindDecision, KindSummary, KindNote, KindSealed:
 		return true
 	}
 	return false

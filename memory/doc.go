@@ -19,6 +19,6 @@
 //
 // A record has one JSON form, [Record.AppendJSON], which keeps the bytes that
 // came. [Export] and [Import] move sessions as JSON Lines; [Encrypted] and
-// [Redacted] wrap a store; [Queue] leaves a message for a session from outside.
+// [Redacted] wrap a store; [Enqueue] leaves a message for a session from outside.
 // docs/sessions.md has the whole, with the format.
 package memory

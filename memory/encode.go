@@ -57,8 +57,8 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		if r.Final {
 			e.raw(`,"final":true`)
 		}
-	case KindAsk:
-		e.asks(r.Asks)
+	case KindApprovalRequest:
+		e.asks(r.ApprovalRequests)
 	case KindDecision:
 		e.decision(r.Decision)
 	case KindNote, KindSealed:
@@ -268,7 +268,7 @@ func (e *encoder) allowance(name string, a transport.Allowance) {
 	e.raw("}")
 }
 
-func (e *encoder) asks(asks []Ask) {
+func (e *encoder) asks(asks []ApprovalRequest) {
 	e.name("asks")
 	e.raw("[")
 	for i, a := range asks {

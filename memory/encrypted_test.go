@@ -43,7 +43,7 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 	if err := s.Append(ctx, "s", 0, input("the secret word"), input("once more the secret word")); err != nil {
 		t.Fatal(err)
 	}
-	if err := memory.Queue(ctx, s, "s", transport.UserText("and the secret word")); err != nil {
+	if err := memory.Enqueue(ctx, s, "s", transport.UserText("and the secret word")); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -190,7 +190,7 @@ func TestRedacted(t *testing.T) {
 	if err := s.Append(ctx, "direct", 0, input("4111")); err != nil {
 		t.Fatal(err)
 	}
-	if err := memory.Queue(ctx, s, "direct", transport.UserText("4111")); err != nil {
+	if err := memory.Enqueue(ctx, s, "direct", transport.UserText("4111")); err != nil {
 		t.Fatal(err)
 	}
 	list, _ := records(inside, "direct")

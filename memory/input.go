@@ -10,7 +10,7 @@ import (
 )
 
 // CheckInput reports what the service would surely refuse about a message as an
-// input. [Log.Append] and [Queue] take none of which it does: in the log it would
+// input. [Log.Append] and [Enqueue] take none of which it does: in the log it would
 // be a part of every later request. Blocks of unknown types pass.
 func CheckInput(m transport.Message) error {
 	switch {

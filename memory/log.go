@@ -23,8 +23,8 @@ import (
 // for the store. The zero Log is empty and ready to use, and is kept in memory
 // only.
 type Log struct {
-	appending sync.Mutex  // held while something is laid down, in the store too
-	held      atomic.Bool // by whoever works on it
+	appending sync.Mutex  // held by Append, while the store works too
+	locked    atomic.Bool // see TryLock
 
 	mu      sync.RWMutex // of what follows; never held while a store works
 	older   [][]entry    // records shared with the logs this one was forked from
@@ -45,13 +45,13 @@ func (l *Log) ID() string { return l.id }
 // Store is where the log's records go, or nil for a log in memory only.
 func (l *Log) Store() Store { return l.store }
 
-// Hold takes the log for one who works on it, such as a run, so that no two of
-// them answer one another's tool calls. It reports false if somebody has it. It
-// keeps nobody from reading or from Append.
-func (l *Log) Hold() bool { return l.held.CompareAndSwap(false, true) }
+// TryLock locks the log for one user, such as a run, so that no two of them answer
+// each other's tool calls. It reports whether it succeeded. The lock doesn't stop
+// others from reading the log or from Append.
+func (l *Log) TryLock() bool { return l.locked.CompareAndSwap(false, true) }
 
-// Release gives back what Hold took.
-func (l *Log) Release() { l.held.Store(false) }
+// Unlock undoes TryLock.
+func (l *Log) Unlock() { l.locked.Store(false) }
 
 // Append lays records at the end of the log, all of them or none. Where the log
 // has a store they are durable when Append returns. A record without a time

@@ -27,8 +27,8 @@ const (
 	KindStarted Kind = "started"
 	// KindResult answers one tool call. Block, a tool_result; Final.
 	KindResult Kind = "result"
-	// KindAsk says that tool calls wait for approval. Asks.
-	KindAsk Kind = "ask"
+	// KindApprovalRequest says that tool calls wait for approval. ApprovalRequests.
+	KindApprovalRequest Kind = "ask"
 	// KindDecision approves or denies one waiting call. Decision.
 	KindDecision Kind = "decision"
 	// KindSummary shortens the conversation: from here on a message stands in the
@@ -50,18 +50,18 @@ type Record struct {
 	Kind Kind
 	Time time.Time
 
-	Limits   *Limits
-	Message  transport.Message
-	Queued   int64 // the message's number in the session's inbox; 0 if it did not wait there
-	Replaces int   // how many messages of the next request Message takes the place of
-	Response *transport.Response
-	Calls    []string
-	Block    transport.Block
-	Final    bool // the call's tool ends the run
-	Asks     []Ask
-	Decision *Decision
-	Note     string // a word for what the note is, such as "interrupted"
-	Data     []byte // JSON
+	Limits           *Limits
+	Message          transport.Message
+	Queued           int64 // the message's number in the session's inbox; 0 if it did not wait there
+	Replaces         int   // how many messages of the next request Message takes the place of
+	Response         *transport.Response
+	Calls            []string
+	Block            transport.Block
+	Final            bool // the call's tool ends the run
+	ApprovalRequests []ApprovalRequest
+	Decision         *Decision
+	Note             string // a word for what the note is, such as "interrupted"
+	Data             []byte // JSON
 }
 
 // Limits are the limits of a run that can be judged from its log alone. They
@@ -73,8 +73,8 @@ type Limits struct {
 	Cuts   int `json:"cuts"`   // responses in a row that max_tokens cut inside a tool call
 }
 
-// An Ask is a tool call that waits for a decision.
-type Ask struct {
+// An ApprovalRequest is a tool call that waits for a decision.
+type ApprovalRequest struct {
 	CallID string `json:"call_id"`
 	// Hash binds the decision to the call's name and arguments; see [HashCall].
 	Hash   string `json:"hash"`
@@ -83,7 +83,7 @@ type Ask struct {
 	Rule string `json:"rule,omitempty"`
 }
 
-// A Decision settles an [Ask].
+// A Decision answers an [ApprovalRequest].
 type Decision struct {
 	CallID  string `json:"call_id"`
 	Hash    string `json:"hash"`

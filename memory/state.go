@@ -36,18 +36,18 @@ type State struct {
 	// Counts are of the newest run.
 	Counts Counts
 
-	// Sends are the requests that were answered, oldest first. The slice is shared;
+	// Requests are the requests that were answered, oldest first. The slice is shared;
 	// the caller must not modify it.
-	Sends []Send
+	Requests []Request
 
 	// Queued is the number of the newest message of the session's inbox that is in
 	// the log; 0 if there is none. See [Store.Inbox].
 	Queued int64
 }
 
-// A Send is a request that was answered, in brief: enough to tell what the
+// A Request is a request that was answered, in brief: enough to tell what the
 // prompt cache holds of the conversation.
-type Send struct {
+type Request struct {
 	// At is when it was sent, the time of the record before its response, or when it
 	// was last sent again to keep the cache warm.
 	At time.Time
@@ -61,9 +61,9 @@ type Send struct {
 	Sums bool
 }
 
-func newSend(at time.Time, messages int, r *transport.Response) Send {
+func newRequest(at time.Time, messages int, r *transport.Response) Request {
 	last, one := r.LastSampling()
-	s := Send{
+	s := Request{
 		At: at, Messages: messages, Sums: !one,
 		Prompt:    last.InputTokens + last.CacheCreationInputTokens + last.CacheReadInputTokens,
 		Read:      last.CacheReadInputTokens,
@@ -78,9 +78,9 @@ type OpenCall struct {
 	transport.ToolCall
 	// Started is true if the call may have been run.
 	Started bool
-	// Ask is set if the call waits for approval, or did; Decision once it is settled.
-	Ask      *Ask
-	Decision *Decision
+	// ApprovalRequest is set if the call waits for approval, or did; Decision once there is one.
+	ApprovalRequest *ApprovalRequest
+	Decision        *Decision
 }
 
 // Counts are sums over a run.
@@ -108,15 +108,15 @@ func count(n *int, more bool) {
 func (c *conversation) state() State {
 	s := State{
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
-		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.held) > 0,
+		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.deferred) > 0,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
-		Sends: slices.Clip(c.sends),
+		Requests: slices.Clip(c.requests),
 	}
 	if c.open > 0 {
 		s.Open = make([]OpenCall, 0, c.open)
 		for i := range c.calls {
 			if cl := &c.calls[i]; cl.result == nil {
-				s.Open = append(s.Open, OpenCall{ToolCall: *cl.ToolCall, Started: cl.started, Ask: cl.ask, Decision: cl.decision})
+				s.Open = append(s.Open, OpenCall{ToolCall: *cl.ToolCall, Started: cl.started, ApprovalRequest: cl.ask, Decision: cl.decision})
 			}
 		}
 	}

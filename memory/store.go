@@ -142,12 +142,12 @@ func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 	return nil
 }
 
-// Queue gives a session a message from outside of the process that drives it. It
+// Enqueue gives a session a message from outside of the process that drives it. It
 // lands where it may stand, before the next model call; if no run is going on,
 // when one does. It fails for a message that [CheckInput] refuses.
-func Queue(ctx context.Context, store Store, id string, m transport.Message) error {
+func Enqueue(ctx context.Context, store Store, id string, m transport.Message) error {
 	if err := CheckInput(m); err != nil {
-		return fmt.Errorf("queue: %w", err)
+		return fmt.Errorf("enqueue: %w", err)
 	}
 	return store.Send(ctx, id, Record{Kind: KindInput, Time: time.Now(), Message: m})
 }

@@ -65,7 +65,7 @@ func (r *Recorder) Exchanges() []Exchange {
 // FromLog makes the exchanges that a log tells of; see [agent.SentRequest].
 func FromLog(log *memory.Log) ([]Exchange, error) {
 	var out []Exchange
-	sends := log.State().Sends
+	sends := log.State().Requests
 	for n, rec := range log.Records(0) {
 		if rec.Kind != memory.KindResponse {
 			continue

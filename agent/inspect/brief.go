@@ -73,7 +73,7 @@ func (h *handler) brief(w http.ResponseWriter, r *http.Request) {
 func briefOf(log *memory.Log) briefView {
 	state, bill := stateOf(log), agent.BillOf(log)
 	v := briefView{
-		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: len(log.State().Sends),
+		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: len(log.State().Requests),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,
 		USD: bill.Cost.USD, Known: bill.Cost.Known,
 	}

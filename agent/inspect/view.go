@@ -167,7 +167,7 @@ func viewRecord(n int, r *memory.Record) entry {
 	for _, b := range blocksOf(r) {
 		e.Blocks = append(e.Blocks, viewBlock(b, 0))
 	}
-	for _, a := range r.Asks {
+	for _, a := range r.ApprovalRequests {
 		e.Asks = append(e.Asks, askView{a.CallID, a.Reason})
 	}
 	if d := r.Decision; d != nil {

@@ -87,7 +87,7 @@ func durable(ctx context.Context, o options, out io.Writer) error {
 	}
 	defer store.Close()
 	if o.say != "" {
-		return memory.Queue(ctx, store, sessionID, transport.UserText(o.say))
+		return memory.Enqueue(ctx, store, sessionID, transport.UserText(o.say))
 	}
 	if err := decide(ctx, store, o); err != nil {
 		return err

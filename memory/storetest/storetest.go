@@ -143,7 +143,7 @@ func testBytes(t *testing.T, s memory.Store) {
 		{Kind: memory.KindResponse, Response: resp},
 		{Kind: memory.KindStarted, Calls: []string{"a", "b"}},
 		{Kind: memory.KindResult, Block: block, Final: true},
-		{Kind: memory.KindAsk, Asks: []memory.Ask{{CallID: "a", Hash: "h", Reason: "r"}}},
+		{Kind: memory.KindApprovalRequest, ApprovalRequests: []memory.ApprovalRequest{{CallID: "a", Hash: "h", Reason: "r"}}},
 		{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "a", Hash: "h", Approve: true, Reason: "r", Input: []byte(`{"b":1,"a":2}`)}},
 		{Kind: memory.KindNote, Note: "n", Data: []byte(`{"b":1,"a":[]}`)},
 	}
