@@ -29,6 +29,7 @@ type call struct {
 	body         func() (io.ReadCloser, error) // nil: no body
 	once         bool                          // the body can't be read again
 	creates      bool                          // sent twice it would do its work twice, at the caller's cost
+	slow         bool                          // the answer begins when the work is done, however long that takes
 }
 
 // bytesCall is a call whose body is in memory.
@@ -75,18 +76,18 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	return req, nil
 }
 
-// An answer is a response of status 200 whose body is being read. It must be closed.
+// An answer is a response of a status 2xx whose body is being read. It must be closed.
 type answer struct {
 	header http.Header
-	body   io.Reader // ends with an error if the context ends or nothing comes for too long
+	body   *headReader // ends with an error if the context ends or nothing comes for too long
 
 	resp   *http.Response
 	cancel context.CancelCauseFunc
-	idle   watch
+	raw    watchedReader
 }
 
 func (a *answer) close() {
-	a.idle.stop()
+	a.raw.watch.stop()
 	a.resp.Body.Close()
 	a.cancel(nil)
 }
@@ -94,12 +95,14 @@ func (a *answer) close() {
 // send makes one attempt. An error of the service comes back as an [*transport.Error].
 func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 	ctx, cancel := context.WithCancelCause(parent)
-	req, err := c.request(ctx, k)
+	header := watchHeader(cancel, c.patience(k), c.headerTimeout)
+	req, err := c.request(&attemptContext{Context: ctx, header: header}, k)
 	if err != nil {
+		header.stop()
 		cancel(nil)
 		return nil, err
 	}
-	header := startWatch(cancel, errHeader, c.headerTimeout)
+	began := time.Now()
 	resp, err := c.http.Do(req)
 	header.stop()
 	if err != nil {
@@ -111,15 +114,16 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 		cancel(nil)
 		return nil, err
 	}
-	a := &answer{header: resp.Header, resp: resp, cancel: cancel, idle: startWatch(cancel, errIdle, c.idleTimeout)}
-	a.body = &watchedReader{ctx: ctx, r: resp.Body, watch: a.idle}
+	c.answered(resp, time.Since(began))
+	a := &answer{header: resp.Header, resp: resp, cancel: cancel}
+	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(cancel, errIdle, c.idleTimeout)}
 	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
-	if resp.StatusCode != http.StatusOK {
-		body := errorBody(resp.Header, a.body)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		body := errorBody(resp.Header, &a.raw)
 		a.close()
 		return nil, c.hideSecrets(responseError(resp, body))
 	}
-	if a.body, err = decoded(resp.Header, a.body); err != nil {
+	if a.body, err = decoded(resp.Header, &headReader{src: &a.raw}); err != nil {
 		a.close()
 		return nil, &connectionError{host: c.base.Host, err: err}
 	}
@@ -172,6 +176,7 @@ func (c *Client) retrying(ctx context.Context, k *call, try func() error) error 
 		if !again || k.once {
 			return withAttempts(err, attempt)
 		}
+		c.abandon(err)
 		c.logRetry(ctx, err, attempt, wait)
 		if ctxErr := pause(ctx, wait); ctxErr != nil {
 			return withAttempts(stoppedWaiting(ctxErr, err), attempt)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -62,10 +63,12 @@ type Options struct {
 	// waiting for rate limits; 0 means a minute.
 	MaxRetryDelay time.Duration
 	// HeaderTimeout is how long the service may take to begin its answer; 0 means 10
-	// minutes, a negative time no limit.
+	// minutes, a negative time no limit. A connection that has served before is given
+	// up much sooner where it seems dead: see docs/transports.md.
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a stream may bring nothing, not even a ping; 0 means 2
-	// minutes, a negative time no limit.
+	// minutes, a negative time no limit. Where the service has sent pings while the
+	// model was silent, three of their intervals are enough.
 	IdleTimeout time.Duration
 
 	// Models corrects and extends what is known of models. A request is checked
@@ -120,6 +123,10 @@ type Client struct {
 	maxRetryDelay time.Duration
 	headerTimeout time.Duration
 	idleTimeout   time.Duration
+
+	silence     time.Duration // see silence.go
+	slowest     atomic.Int64  // nanoseconds until an answer began, the most that was seen
+	multiplexed atomic.Bool   // the endpoint speaks HTTP/2
 }
 
 var _ transport.Client = (*Client)(nil)
@@ -164,6 +171,7 @@ func New(o Options) (*Client, error) {
 		headerTimeout: orDefault(o.HeaderTimeout, 10*time.Minute),
 		idleTimeout:   orDefault(o.IdleTimeout, 2*time.Minute),
 		features:      featuresOf(base),
+		silence:       silence,
 	}
 	if o.Features != nil {
 		c.features = *o.Features
@@ -244,18 +252,20 @@ const (
 // dials anew for a burst of steps. There is no compression: it holds back events,
 // and costs more time than it saves.
 func newTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAliveConfig: keepAlive, Control: limitUnacknowledged}
 	return &http.Transport{
-		Proxy:                 proxyFromEnvironment,
-		DialContext:           bulkDialer(dialer.DialContext),
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   perTransport,
-		WriteBufferSize:       headBuffer,
-		ReadBufferSize:        readBuffer,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   15 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true,
+		Proxy:                  proxyFromEnvironment,
+		DialContext:            bulkDialer(dialer.DialContext),
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  http2Config(),
+		OnProxyConnectResponse: proxyAnswered,
+		MaxIdleConnsPerHost:    perTransport,
+		WriteBufferSize:        headBuffer,
+		ReadBufferSize:         readBuffer,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    15 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		DisableCompression:     true,
 	}
 }
 

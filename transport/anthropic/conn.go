@@ -122,9 +122,13 @@ func (c bulkConn) copyFrom(b *bulk, r io.Reader) (total int64, err error) {
 
 type dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// bulkDialer makes the connections of d bulkConns.
+// bulkDialer makes the connections of d bulkConns, and tells the attempt that it
+// has a new one.
 func bulkDialer(d dial) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if a, ok := ctx.Value(attemptKey{}).(*attemptContext); ok {
+			a.header.dialing()
+		}
 		conn, err := d(ctx, network, address)
 		if err != nil {
 			return nil, err

@@ -39,15 +39,31 @@ func TestOddAnswers(t *testing.T) {
 		{"an error of another family", "application/json", "", `{"error":{"type":"new_api_error","message":"no quota"}}`, 2, "no quota"},
 		{"an answer of another API", "application/json", "", `{"id":"x","object":"chat.completion","choices":[]}`, 1, `does the endpoint speak the Messages API? "{\"id\"`},
 		{"an echo of the request", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789"}}`, 1, `{\"X-Api-Key\":\"[key]`},
-		{"a page called a stream", "text/event-stream", "", "<html>Log in", 1, "does the endpoint speak the Messages API"},
+		{"a page called a stream", "text/event-stream", "", "<html>Log in", 1, "is the base URL right"},
 		{"chunks of another API", "text/event-stream", "", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n", 1, "does the endpoint speak the Messages API"},
-		{"nothing", "application/json", "", ``, 2, "not a JSON object"},
+		{"nothing", "application/json", "", ``, 2, "the stream ended without message_stop"},
 		{"half of a message", "application/json", "", whole[:40], 2, "not a JSON object"},
 		{"gzip", "text/event-stream", "gzip", streamOf("hello"), 1, ""},
 		{"gzip by its old name", "text/event-stream", "X-GZIP", streamOf("hello"), 1, ""},
 		{"deflate", "text/event-stream", "deflate", streamOf("hello"), 1, ""},
 		{"deflate without a header", "text/event-stream", "deflate, raw", streamOf("hello"), 1, ""},
-		{"an encoding of somebody's own", "text/event-stream", "br", streamOf("hello"), 1, `Content-Encoding "br"`},
+		{"an encoding of somebody's own", "text/event-stream", "br", "\x0b\x02\x80" + streamOf("hello"), 1, `Content-Encoding "br"`},
+
+		// Labels that are not true (cases K8): the body is believed.
+		{"a stream called br", "text/event-stream", "br", streamOf("hello"), 1, ""},
+		{"a stream called gzip", "text/event-stream", "plain gzip", streamOf("hello"), 1, ""},
+		{"a message called gzip", "application/json", "plain gzip", whole, 1, ""},
+		{"a stream called deflate", "text/event-stream", "plain deflate", streamOf("hello"), 1, ""},
+		{"gzip called nothing", "text/event-stream", "unlabelled gzip", streamOf("hello"), 1, ""},
+		{"gzip called deflate", "text/event-stream", "deflate gzip", streamOf("hello"), 1, ""},
+		{"a stream called JSON", "application/json", "", streamOf("hello"), 1, ""},
+		{"a stream called a page", "text/html", "", streamOf("hello"), 1, ""},
+		{"a stream with comments called JSON", "application/json", "", ": hello\n\n" + streamOf("hello"), 1, ""},
+		{"a message called a stream", "text/event-stream", "", whole, 1, ""},
+		{"a message called a page", "text/html", "", whole, 1, ""},
+		{"a message behind a byte order mark", "application/json", "", "\ufeff" + whole, 1, ""},
+		{"a stream behind a byte order mark", "text/event-stream", "", "\ufeff" + streamOf("hello"), 1, ""},
+		{"JSON that is no message", "application/json", "", `[1,2]`, 1, "something else than a message"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var sent atomic.Int32
@@ -58,8 +74,17 @@ func TestOddAnswers(t *testing.T) {
 					w.Header().Set("Content-Type", tt.contentType)
 				}
 				encoding, raw, _ := strings.Cut(tt.encoding, ", ")
-				if encoding != "" {
-					w.Header().Set("Content-Encoding", encoding)
+				label, written, differs := strings.Cut(encoding, " ")
+				switch {
+				case !differs:
+					label, written = encoding, encoding
+				case label == "plain":
+					label, written = written, ""
+				case label == "unlabelled":
+					label = ""
+				}
+				if encoding = written; label != "" {
+					w.Header().Set("Content-Encoding", label)
 				}
 				body := io.WriteCloser(struct {
 					io.Writer

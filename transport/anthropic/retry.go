@@ -120,7 +120,8 @@ func perhapsDone(err error) bool {
 	var failed *connectionError
 	var dial *net.OpError
 	var badCertificate *tls.CertificateVerificationError
-	return errors.As(err, &failed) && !(errors.As(err, &dial) && dial.Op == "dial") &&
+	var proxy *proxyError
+	return errors.As(err, &failed) && !(errors.As(err, &dial) && dial.Op == "dial") && !errors.As(err, &proxy) &&
 		!errors.As(err, &badCertificate) && !errors.Is(err, http.ErrSchemeMismatch)
 }
 

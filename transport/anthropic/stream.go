@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -27,6 +28,7 @@ const (
 var (
 	errIdle   = errors.New("the service sent nothing for as long as Options.IdleTimeout allows")
 	errHeader = errors.New("the service took longer to begin its answer than Options.HeaderTimeout allows")
+	errSilent = errors.New("nothing came over a connection that had served before, so it was given up")
 )
 
 // Stream sends req and yields the events of the response. See [transport.Client].
@@ -50,6 +52,7 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			return
 		}
 		x := exchange{client: c, model: req.Model, call: messageCall(body, c.betaHeader(req)), yield: yield, began: time.Now()}
+		x.call.slow = req.MaxTokens == 0
 		for {
 			if err := x.pace(ctx); err != nil {
 				yield(transport.Event{}, err)
@@ -68,6 +71,7 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 				yield(transport.Event{}, x.withLost(withAttempts(err, x.attempts)))
 				return
 			}
+			c.abandon(err)
 			c.logRetry(ctx, err, x.attempts, wait)
 			if ctxErr := pause(ctx, wait); ctxErr != nil {
 				yield(transport.Event{}, x.withLost(withAttempts(stoppedWaiting(ctxErr, err), x.attempts)))
@@ -174,14 +178,13 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.meta.RequestID = a.header.Get("Request-Id")
 	x.meta.RateLimit = rateLimit(a.header)
 	x.client.pacer.learn(x.model, x.meta.RateLimit, nil)
-	form, body := formOf(a.header, a.body)
-	switch form {
+	switch formOf(a.body) {
 	case formJSON:
-		return x.whole(body)
+		return x.whole(a.body)
 	case formPage:
 		return fmt.Errorf("anthropic: %s answered with a web page: is the base URL right, and no proxy in the way?", x.client.base.Host)
 	}
-	if err := x.stream(body); err != nil || x.stopped {
+	if err := x.stream(a); err != nil || x.stopped {
 		return err
 	}
 	drain(a)
@@ -189,8 +192,9 @@ func (x *exchange) attempt(ctx context.Context) error {
 }
 
 // stream yields the events of a stream.
-func (x *exchange) stream(in io.Reader) error {
-	for ev, err := range transport.ReadStream(in) {
+func (x *exchange) stream(a *answer) error {
+	var pings pingWatch
+	for ev, err := range transport.ReadStream(a.body) {
 		if err != nil {
 			var broken *transport.StreamError
 			if errors.As(err, &broken) {
@@ -204,6 +208,9 @@ func (x *exchange) stream(in io.Reader) error {
 				}
 			}
 			return err
+		}
+		if limit := pings.see(ev.Type == transport.EventPing, time.Now()); limit > 0 {
+			a.raw.shorten(limit)
 		}
 		if !x.pass(ev) {
 			return nil
@@ -242,12 +249,17 @@ func (x *exchange) whole(in io.Reader) error {
 	if err != nil {
 		return &transport.StreamError{Err: err}
 	}
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
 	if err := x.client.errorIn(raw); err != nil {
 		return err
 	}
 	resp, err := transport.ParseResponse(raw)
 	if err != nil {
-		return &transport.StreamError{Err: err}
+		if !rawjson.Valid(raw) { // cut off, most likely
+			return &transport.StreamError{Err: err}
+		}
+		// It came whole, so that it would come so again, and be billed again.
+		return &permanentError{fmt.Errorf("anthropic: %s answered with something else than a message: %w: %s", x.client.base.Host, err, x.client.brief(raw))}
 	}
 	if rawjson.Get(raw, "content") == nil {
 		return fmt.Errorf("anthropic: %s answered with something else than a message: does the endpoint speak the Messages API? %s", x.client.base.Host, x.client.brief(raw))

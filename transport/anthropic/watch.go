@@ -2,7 +2,6 @@ package anthropic
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 )
@@ -18,7 +17,7 @@ func startWatch(cancel context.CancelCauseFunc, reason error, limit time.Duratio
 	if limit <= 0 {
 		return watch{}
 	}
-	return watch{timer: time.AfterFunc(limit, func() { cancel(fmt.Errorf("%w (%v)", reason, limit)) }), limit: limit}
+	return watch{timer: time.AfterFunc(limit, func() { cancel(limitError{reason, limit}) }), limit: limit}
 }
 
 func (w watch) putOff() {
@@ -50,6 +49,14 @@ func (r *watchedReader) Read(p []byte) (int, error) {
 		err = cause(r.ctx, err)
 	}
 	return n, err
+}
+
+// shorten makes the watch fire after limit, if that is sooner than it would.
+func (r *watchedReader) shorten(limit time.Duration) {
+	if r.watch.timer != nil && limit < r.watch.limit {
+		r.watch.limit = limit
+		r.watch.putOff()
+	}
 }
 
 // cause is why ctx ended, or err if it has not.
