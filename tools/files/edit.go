@@ -21,24 +21,23 @@ func (f *folder) edit(_ context.Context, in editIn) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lines := textfile.Occurrences(text, in.Old)
+	lines := textfile.Occurrences(text.String, in.Old)
 	switch {
 	case in.Old == in.New:
 		return "", errors.New("old and new are the same; nothing was changed")
 	case len(lines) == 0:
-		return "", fmt.Errorf("%s has no such passage%s; nothing was changed", in.Path, nearly(text, in.Old))
+		return "", fmt.Errorf("%s has no such passage%s; nothing was changed", in.Path, nearly(text.String, in.Old))
 	case len(lines) > 1 && !in.All:
 		return "", fmt.Errorf("%s has the passage at lines %s; give more of what is around it, or set all. Nothing was changed", in.Path, textfile.Join(lines))
 	}
-	count := strings.Count(text, in.Old)
-	text = strings.Replace(text, in.Old, in.New, -1)
+	text, count := textfile.ReplaceAll(text, in.Old, in.New)
 	if err := f.save(in.Path, name, text); err != nil {
 		return "", err
 	}
 	if count > 1 {
 		return fmt.Sprintf("replaced %d occurrences in %s", count, in.Path), nil
 	}
-	return fmt.Sprintf("edited %s:\n%s", in.Path, textfile.Around(text, lines[0], strings.Count(in.New, "\n"))), nil
+	return fmt.Sprintf("edited %s:\n%s", in.Path, textfile.Around(text.String, lines[0], strings.Count(in.New, "\n"))), nil
 }
 
 // nearly says where the passage would match but for white space, the usual
@@ -47,11 +46,12 @@ func nearly(text, old string) string {
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 	wanted := textfile.Lines(old)
 	lines := textfile.Lines(text)
-	if len(wanted)*len(lines) > 10_000_000 {
+	if len(wanted) == 0 || len(lines) > 0 && (len(old)+len(wanted)) > 20_000_000/len(lines) {
 		return ""
 	}
+	first, whole := squeeze(wanted[0]), squeeze(old)
 	for i := 0; i+len(wanted) <= len(lines); i++ {
-		if squeeze(lines[i]) == squeeze(wanted[0]) && squeeze(strings.Join(lines[i:i+len(wanted)], "\n")) == squeeze(old) {
+		if squeeze(lines[i]) == first && squeeze(strings.Join(lines[i:i+len(wanted)], "\n")) == whole {
 			return fmt.Sprintf(", but lines %d to %d differ from it in white space only", i+1, i+len(wanted))
 		}
 	}
@@ -71,8 +71,9 @@ func (f *folder) write(_ context.Context, in writeIn) (string, error) {
 	if name == "." {
 		return "", errors.New("the path names the folder itself")
 	}
-	if err := f.save(in.Path, name, in.Text); err != nil {
+	text, remark := f.rewrite(name, in.Text)
+	if err := f.save(in.Path, name, text); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("wrote %d lines to %s", len(textfile.Lines(in.Text)), in.Path), nil
+	return fmt.Sprintf("wrote %d lines to %s%s", len(textfile.Lines(text.String)), in.Path, remark), nil
 }

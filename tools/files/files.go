@@ -112,25 +112,56 @@ func (f *folder) shown(name string) string {
 }
 
 // text reads a text file.
-func (f *folder) text(p string) (name, text string, err error) {
+func (f *folder) text(p string) (name string, text textfile.Text, err error) {
 	if name, err = f.place(p); err != nil {
-		return "", "", err
+		return "", text, err
 	}
 	data, err := textfile.Read(f.root, name, f.MaxFileBytes)
 	if err != nil {
-		return "", "", f.explain(p, err)
+		return "", text, f.explain(p, err)
 	}
-	if !textfile.IsText(data) {
-		return "", "", fmt.Errorf("%s is not a text file", p)
+	if text, err = textfile.Decode(data); err != nil {
+		return "", text, fmt.Errorf("%s is %w", p, err)
 	}
-	return name, string(data), nil
+	return name, text, nil
 }
 
-func (f *folder) save(p, name, text string) error {
-	if int64(len(text)) > f.MaxFileBytes {
-		return fmt.Errorf("%s would have %d bytes; at most %d are allowed", p, len(text), f.MaxFileBytes)
+// rewrite is a whole new text for the file name, in the manner of what is there.
+// The remark says what was kept of it and what was not.
+func (f *folder) rewrite(name, text string) (rewritten textfile.Text, remark string) {
+	data, err := textfile.Read(f.root, name, f.MaxFileBytes)
+	if err != nil {
+		return textfile.Text{}.Rewrite(text), ""
 	}
-	if err := textfile.Write(f.root, name, []byte(text)); err != nil {
+	old, err := textfile.Decode(data)
+	if err != nil {
+		return textfile.Text{}.Rewrite(text), ""
+	}
+	rewritten = old.Rewrite(text)
+	switch {
+	case rewritten.Encoding() != old.Encoding():
+		remark = ", in UTF-8: " + old.Encoding() + ", which it was in, lacks a character"
+	case old.Encoding() != "":
+		remark = ", in " + old.Encoding() + " as before"
+	}
+	if rewritten.CRLF() {
+		remark += ", with CRLF line ends"
+		if !strings.Contains(text, "\r\n") {
+			remark += " as before"
+		}
+	}
+	return rewritten, remark
+}
+
+func (f *folder) save(p, name string, text textfile.Text) error {
+	data, err := text.Bytes()
+	if err != nil {
+		return fmt.Errorf("%s: %w; nothing was changed", p, err)
+	}
+	if int64(len(data)) > f.MaxFileBytes {
+		return fmt.Errorf("%s would have %d bytes; at most %d are allowed", p, len(data), f.MaxFileBytes)
+	}
+	if err := textfile.Write(f.root, name, data); err != nil {
 		return f.explain(p, err)
 	}
 	return nil

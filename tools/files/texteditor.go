@@ -38,9 +38,9 @@ func TextEditor(root *os.Root, o Options) *tools.FuncTool {
 	})
 }
 
-func (f *folder) editor(_ context.Context, c command) (tools.Result, error) {
+func (f *folder) editor(ctx context.Context, c command) (tools.Result, error) {
 	if c.Command == "view" {
-		return f.view(c)
+		return f.view(ctx, c)
 	}
 	if f.ReadOnly {
 		return tools.Result{}, textfile.Answerf("Error: These files are read-only")
@@ -58,7 +58,7 @@ func (f *folder) editor(_ context.Context, c command) (tools.Result, error) {
 	return f.insert(c)
 }
 
-func (f *folder) view(c command) (tools.Result, error) {
+func (f *folder) view(ctx context.Context, c command) (tools.Result, error) {
 	name, err := f.place(c.Path)
 	if err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
@@ -68,7 +68,7 @@ func (f *folder) view(c command) (tools.Result, error) {
 		return tools.Result{}, textfile.Answerf("Error: %v", f.explain(c.Path, err))
 	}
 	if info.IsDir() {
-		return f.viewFolder(c.Path, name)
+		return f.viewFolder(ctx, c.Path, name)
 	}
 	data, err := textfile.Read(f.root, name, f.MaxFileBytes)
 	if err != nil {
@@ -77,10 +77,10 @@ func (f *folder) view(c command) (tools.Result, error) {
 	return textfile.Show(c.Path, data, c.ViewRange, f.MaxResultBytes)
 }
 
-func (f *folder) viewFolder(shown, name string) (tools.Result, error) {
+func (f *folder) viewFolder(ctx context.Context, shown, name string) (tools.Result, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Here're the files and directories up to 2 levels deep in %s, excluding hidden items and node_modules:", shown)
-	err := f.walk(context.Background(), name, func(at string, d fs.DirEntry) error {
+	err := f.walk(ctx, name, func(at string, d fs.DirEntry) error {
 		if at == name {
 			return nil
 		}
@@ -117,10 +117,11 @@ func (f *folder) create(c command, name string) (tools.Result, error) {
 	if name == "." {
 		return tools.Result{}, textfile.Answerf("Error: %s is a directory", c.Path)
 	}
-	if err := f.save(c.Path, name, *c.FileText); err != nil {
+	text, remark := f.rewrite(name, *c.FileText)
+	if err := f.save(c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
-	return tools.Text("File created successfully at: " + c.Path), nil
+	return tools.Text("File created successfully at: " + c.Path + remark), nil
 }
 
 func (f *folder) strReplace(c command) (tools.Result, error) {
@@ -128,7 +129,7 @@ func (f *folder) strReplace(c command) (tools.Result, error) {
 	if err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
-	text, around, err := textfile.Replace(c.Path, text, c.OldStr, c.NewStr)
+	text, around, err := textfile.ReplaceOnce(c.Path, text, c.OldStr, c.NewStr)
 	if err != nil {
 		return tools.Result{}, err
 	}
@@ -152,5 +153,5 @@ func (f *folder) insert(c command) (tools.Result, error) {
 	if err := f.save(c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
-	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text, *c.InsertLine+1, strings.Count(*c.InsertText, "\n")))), nil
+	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text.String, *c.InsertLine+1, strings.Count(*c.InsertText, "\n")))), nil
 }

@@ -113,7 +113,7 @@ func (n *Notes) create(c command) (string, error) {
 	if _, err := n.root.Lstat(name); err == nil {
 		return "", textfile.Answerf("Error: File %s already exists", c.Path)
 	}
-	if err := n.write(name, *c.FileText); err != nil {
+	if err := n.write(name, []byte(*c.FileText)); err != nil {
 		return "", err
 	}
 	return "File created successfully at: " + c.Path, nil
@@ -124,11 +124,11 @@ func (n *Notes) replace(c command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text, around, err := textfile.Replace(c.Path, text, c.OldStr, c.NewStr)
+	text, around, err := textfile.ReplaceOnce(c.Path, text, c.OldStr, c.NewStr)
 	if err != nil {
 		return "", err
 	}
-	if err := n.write(name, text); err != nil {
+	if err := n.writeText(name, text); err != nil {
 		return "", err
 	}
 	return "The memory file has been edited.\n" + around, nil
@@ -145,7 +145,7 @@ func (n *Notes) insert(c command) (string, error) {
 	if text, err = textfile.Insert(text, *c.InsertLine, *c.InsertText); err != nil {
 		return "", err
 	}
-	if err := n.write(name, text); err != nil {
+	if err := n.writeText(name, text); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("The file %s has been edited.", c.Path), nil
@@ -192,6 +192,12 @@ func (n *Notes) rename(c command) (string, error) {
 	if strings.HasPrefix(to, from+"/") {
 		return "", textfile.Answerf("Error: %s can't be moved into itself", c.OldPath)
 	}
+	if made := n.missing(path.Dir(to)); made > 0 {
+		files, _ := n.usage("")
+		if err := n.room(files, made); err != nil {
+			return "", err
+		}
+	}
 	if dir := path.Dir(to); dir != "." {
 		if err := n.root.MkdirAll(dir, 0o755); err != nil {
 			return "", n.explain(err, c.NewPath, "Error: The path %s does not exist")
@@ -216,18 +222,18 @@ func place(p string) (string, error) {
 }
 
 // read reads a text file; missing is the answer if there is none.
-func (n *Notes) read(p, missing string) (text, name string, err error) {
+func (n *Notes) read(p, missing string) (text textfile.Text, name string, err error) {
 	if name, err = place(p); err != nil {
-		return "", "", err
+		return text, "", err
 	}
 	data, err := textfile.Read(n.root, name, n.options.MaxFileBytes)
 	if err != nil {
-		return "", "", n.explain(err, p, missing)
+		return text, "", n.explain(err, p, missing)
 	}
-	if !textfile.IsText(data) {
-		return "", "", textfile.Answerf("Error: %s is not a text file", p)
+	if text, err = textfile.Decode(data); err != nil {
+		return text, "", textfile.Answerf("Error: %s is %v", p, err)
 	}
-	return string(data), name, nil
+	return text, name, nil
 }
 
 // explain words an error of the file system without the place of the root.
@@ -249,25 +255,54 @@ func (n *Notes) explain(err error, p, missing string) error {
 	return textfile.Answerf("Error: %s: %v", p, err)
 }
 
+func (n *Notes) writeText(name string, text textfile.Text) error {
+	data, err := text.Bytes()
+	if err != nil {
+		return textfile.Answerf("Error: %v", err)
+	}
+	return n.write(name, data)
+}
+
 // write writes a file if it keeps the notes within their bounds.
-func (n *Notes) write(name, text string) error {
+func (n *Notes) write(name string, data []byte) error {
 	if name == "." {
 		return textfile.Answerf("Error: %s is a folder", prefix)
 	}
-	if int64(len(text)) > n.options.MaxFileBytes {
-		return textfile.Answerf("Error: The file would have %d bytes; at most %d are allowed. Split it, or leave out what is not needed", len(text), n.options.MaxFileBytes)
+	size := int64(len(data))
+	if size > n.options.MaxFileBytes {
+		return textfile.Answerf("Error: The file would have %d bytes; at most %d are allowed. Split it, or leave out what is not needed", size, n.options.MaxFileBytes)
 	}
 	files, total := n.usage(name)
-	if files+1+strings.Count(name, "/") > n.options.MaxFiles {
-		return textfile.Answerf("Error: There are %d files and folders already; at most %d are allowed. Delete or join some", files, n.options.MaxFiles)
+	if err := n.room(files, n.missing(path.Dir(name))+1); err != nil {
+		return err
 	}
-	if total+int64(len(text)) > n.options.MaxTotalBytes {
-		return textfile.Answerf("Error: The notes would have %d bytes in all; at most %d are allowed. Delete some", total+int64(len(text)), n.options.MaxTotalBytes)
+	if total+size > n.options.MaxTotalBytes {
+		return textfile.Answerf("Error: The notes would have %d bytes in all; at most %d are allowed. Delete some", total+size, n.options.MaxTotalBytes)
 	}
-	if err := textfile.Write(n.root, name, []byte(text)); err != nil {
+	if err := textfile.Write(n.root, name, data); err != nil {
 		return n.explain(err, path.Join(prefix, name), "Error: The path %s does not exist")
 	}
 	return nil
+}
+
+// room refuses what would make more files and folders than are allowed.
+func (n *Notes) room(there, more int) error {
+	if there+more > n.options.MaxFiles {
+		return textfile.Answerf("Error: There are %d files and folders already; at most %d are allowed. Delete or join some", there, n.options.MaxFiles)
+	}
+	return nil
+}
+
+// missing counts the folders on the way to dir, itself included, that would have
+// to be made.
+func (n *Notes) missing(dir string) int {
+	count := 0
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, err := n.root.Lstat(dir); err != nil {
+			count++
+		}
+	}
+	return count
 }
 
 // usage counts what there is, apart from the file called except.

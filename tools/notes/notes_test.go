@@ -226,6 +226,52 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Folders on the way of a new name count like any other.
+func TestRenameIsBounded(t *testing.T) {
+	tool, dir := open(t, notes.Options{MaxFiles: 4})
+	steps := []struct{ input, want string }{
+		{`{"command":"create","path":"/memories/a","file_text":"1"}`, "File created"},
+		{`{"command":"create","path":"/memories/b","file_text":"1"}`, "File created"},
+		{`{"command":"rename","old_path":"/memories/a","new_path":"/memories/x/y/z/a"}`, "!Error: There are 2 files and folders already; at most 4"},
+		{`{"command":"rename","old_path":"/memories/a","new_path":"/memories/x/a"}`, "Successfully renamed"},
+		{`{"command":"rename","old_path":"/memories/x","new_path":"/memories/p/q/x"}`, "!Error: There are 3 files and folders already"},
+		{`{"command":"create","path":"/memories/x/c","file_text":"1"}`, "File created"}, // its folder is there
+		{`{"command":"rename","old_path":"/memories/x/c","new_path":"/memories/y/c"}`, "!Error: There are 4 files and folders already"},
+		{`{"command":"rename","old_path":"/memories/x/c","new_path":"/memories/c"}`, "Successfully renamed"},
+		{`{"command":"create","path":"/memories/x/a","file_text":"1"}`, "!Error: File /memories/x/a already exists"},
+		{`{"command":"insert","path":"/memories/x/a","insert_line":0,"insert_text":"0"}`, "The file"},
+	}
+	for _, step := range steps {
+		if got := do(t, tool, step.input); !strings.HasPrefix(got, step.want) {
+			t.Errorf("%s\ngot  %q\nwant %q", step.input, got, step.want)
+		}
+		count := -1
+		_ = filepath.WalkDir(dir, func(string, fs.DirEntry, error) error { count++; return nil })
+		if count > 4 {
+			t.Fatalf("%s: there are %d files and folders", step.input, count)
+		}
+	}
+}
+
+func TestNotesKeepTheirLineEnds(t *testing.T) {
+	tool, dir := open(t, notes.Options{})
+	file := filepath.Join(dir, "n.txt")
+	if err := os.WriteFile(file, []byte("one\r\ntwo\r\nthree\r\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, input := range []string{
+		`{"command":"str_replace","path":"/memories/n.txt","old_str":"one\ntwo","new_str":"1\n2"}`,
+		`{"command":"insert","path":"/memories/n.txt","insert_line":1,"insert_text":"x"}`,
+	} {
+		if got := do(t, tool, input); strings.HasPrefix(got, "!") {
+			t.Errorf("%s: %s", input, got)
+		}
+	}
+	if data, _ := os.ReadFile(file); string(data) != "1\r\nx\r\n2\r\nthree\r\n" {
+		t.Errorf("the file is %q", data)
+	}
+}
+
 func TestConcurrentEdits(t *testing.T) {
 	tool, dir := open(t, notes.Options{})
 	do(t, tool, `{"command":"create","path":"/memories/log","file_text":""}`)

@@ -28,6 +28,18 @@ func Answerf(format string, args ...any) error { return Answer(fmt.Sprintf(forma
 // ErrNotRegular is returned for devices, sockets, pipes and directories.
 var ErrNotRegular = errors.New("not a regular file")
 
+// ErrTooLarge is returned for files that have more bytes than may be read.
+var ErrTooLarge = errors.New("the file is too large")
+
+// tooLarge is ErrTooLarge with the sizes.
+type tooLarge string
+
+// Error says the sizes.
+func (e tooLarge) Error() string { return string(e) }
+
+// Is makes it match ErrTooLarge.
+func (e tooLarge) Is(target error) bool { return target == ErrTooLarge }
+
 // Clean makes of a path as a model writes it the name inside a root that is
 // known to the model as prefix, such as "/memories". It refuses to climb, also
 // in disguise: a model has no need of "..", percent signs before hex digits that
@@ -76,11 +88,11 @@ func Read(root *os.Root, name string, limit int64) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, ErrNotRegular
 	case info.Size() > limit:
-		return nil, fmt.Errorf("the file has %d bytes; at most %d are read", info.Size(), limit)
+		return nil, tooLarge(fmt.Sprintf("the file has %d bytes; at most %d are read", info.Size(), limit))
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("the file grew past %d bytes while it was read", limit)
+		err = tooLarge(fmt.Sprintf("the file grew past %d bytes while it was read", limit))
 	}
 	return data, err
 }
@@ -158,11 +170,6 @@ func Range(r []int, lines int) (from, to int, err error) {
 		return 0, 0, Answerf("Error: Invalid `view_range`: [%d, %d]. The file has %d lines", r[0], r[1], lines)
 	}
 	return from, min(to, lines), nil
-}
-
-// IsText reports whether data looks like text: valid UTF-8 without a NUL.
-func IsText(data []byte) bool {
-	return utf8.Valid(data) && !strings.ContainsRune(string(data), 0)
 }
 
 // Cut shortens text to limit bytes at a line's end, and says so.

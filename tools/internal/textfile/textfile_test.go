@@ -148,7 +148,8 @@ func TestEdits(t *testing.T) {
 		{"a\n", -1, "x", "!"},
 	}
 	for _, test := range inserts {
-		got, err := Insert(test.old, test.line, test.text)
+		edited, err := Insert(Text{String: test.old}, test.line, test.text)
+		got := edited.String
 		if err != nil {
 			got = "!"
 		}
