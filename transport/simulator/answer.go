@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -144,8 +145,9 @@ func (a *answer) say(reply *Reply, last bool) bool {
 		}
 	}
 	a.stop, a.stopSeq, a.details = reply.StopReason, reply.StopSequence, reply.StopDetails
+	parts, thinks := a.manualThinking(reply.Content)
 	thinking, clientCalls := 0, false
-	for _, p := range reply.Content {
+	for _, p := range parts {
 		switch p.kind {
 		case partThinking, partRedacted:
 			thinking++
@@ -153,12 +155,12 @@ func (a *answer) say(reply *Reply, last bool) bool {
 			clientCalls = true
 		}
 	}
-	if !a.r.thinks() {
+	if !thinks {
 		thinking = 0
 	}
 	of := a.thoughts + thinking
 	again := false
-	for i, p := range reply.Content {
+	for i, p := range parts {
 		if a.stopped || a.ctx.Err() != nil {
 			return false
 		}
@@ -173,7 +175,7 @@ func (a *answer) say(reply *Reply, last bool) bool {
 			a.sendCall(p, reply)
 		case partServerCall:
 			call := a.sendCall(p, reply)
-			pause := last || reply.StopReason == transport.StopPauseTurn && i == len(reply.Content)-1
+			pause := last || reply.StopReason == transport.StopPauseTurn && i == len(parts)-1
 			if a.stopped || clientCalls {
 				continue // deferred: its result opens a later response
 			}
@@ -202,6 +204,40 @@ func (a *answer) say(reply *Reply, last bool) bool {
 		}
 	}
 	return false
+}
+
+// manualThinking makes a reply one that the service would give, and take back, in
+// manual mode: a turn starts with thinking, and a message that starts with
+// something else has none. In the other modes the reply stays as it is. It also
+// reports whether thinking is sent.
+func (a *answer) manualThinking(parts []Part) ([]Part, bool) {
+	if a.r.thinking.Type != "enabled" {
+		return parts, a.r.thinks()
+	}
+	last := len(a.r.messages) - 1
+	if a.r.messages[last].role == transport.RoleAssistant { // the response goes on with it
+		if b, _, _ := a.r.opening(a.r.messageStart(last), last); b != nil {
+			return parts, b.isThinking()
+		}
+	}
+	for _, b := range a.content {
+		switch b.Type() {
+		case transport.TypeThinking, transport.TypeRedactedThinking:
+			return parts, true
+		case transport.TypeCompaction, transport.TypeFallback:
+		default:
+			if !strings.HasSuffix(b.Type(), "_tool_result") {
+				return parts, false
+			}
+		}
+	}
+	if len(parts) == 0 || parts[0].kind == partThinking || parts[0].kind == partRedacted {
+		return parts, true
+	}
+	if a.r.turnStart(last) >= 0 {
+		return parts, false
+	}
+	return append([]Part{Thinking("I think about it first.")}, parts...), true
 }
 
 // room is how many bytes of output max_tokens leaves.
@@ -242,10 +278,8 @@ func (r *request) pendingAtEnd() []place {
 	if n := len(turns); n > 0 && turns[n-1].role == transport.RoleUser {
 		turns = turns[:n-1]
 		for i := len(r.messages) - 1; i >= 0 && r.messages[i].role == transport.RoleUser; i-- {
-			for j := range r.messages[i].blocks {
-				if r.messages[i].blocks[j].typ != transport.TypeToolResult {
-					return nil
-				}
+			if !r.messages[i].onlyResults() {
+				return nil
 			}
 		}
 	}

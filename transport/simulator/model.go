@@ -140,6 +140,10 @@ func Cited(text string, citations ...Citation) Part {
 
 // Thinking is a thinking block, which the simulator signs. Its text is left out
 // if the request's display says so. It is dropped if the request has thinking off.
+//
+// With thinking of type "enabled" the service starts every turn with thinking, and
+// so does the simulator: where a Reply lacks it, it is added. Thinking behind
+// something else in the same message is dropped.
 func Thinking(text string) Part { return Part{kind: partThinking, text: text} }
 
 // Redacted is a redacted_thinking block of the simulator's making.

@@ -54,14 +54,8 @@ func (r *request) stripsBefore() int {
 		return 0
 	}
 	for i := len(r.messages) - 1; i >= 0; i-- {
-		m := r.messages[i]
-		if m.role != transport.RoleUser {
-			continue
-		}
-		for j := range m.blocks {
-			if m.blocks[j].typ != transport.TypeToolResult {
-				return i
-			}
+		if m := r.messages[i]; m.role == transport.RoleUser && !m.onlyResults() {
+			return i
 		}
 	}
 	return 0

@@ -163,10 +163,7 @@ const betaBinding = "thinking-binding-controls-2026-08-01"
 
 // checkLatest applies the rules on thinking in the latest assistant turn.
 func (r *request) checkLatest(latest int) *Refusal {
-	first := latest
-	for first > 0 && r.messages[first-1].role == transport.RoleAssistant {
-		first--
-	}
+	first := r.messageStart(latest)
 	modified := func(i, j int) *Refusal {
 		return refuse("messages.%d.content.%d: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. "+
 			"These blocks must remain as they were in the original response.", i, j)
@@ -210,31 +207,99 @@ func (r *request) checkLatest(latest int) *Refusal {
 	return nil
 }
 
-// checkManual applies the rules of manual thinking (type "enabled"): in a tool
-// loop the assistant's turn starts with thinking.
+// checkManual applies the rules of manual thinking (type "enabled"): an assistant
+// message with thinking starts with it, and so does the turn of a tool loop. The
+// messages from first to latest are the latest assistant message.
 func (r *request) checkManual(first, latest int) *Refusal {
-	blocks := r.messages[first].blocks
-	if len(blocks) == 0 {
-		return nil
-	}
+	opening, m, at := r.opening(first, latest)
 	inLoop := false
 	for i := first; i <= latest; i++ {
 		for j := range r.messages[i].blocks {
 			b := &r.messages[i].blocks[j]
 			inLoop = inLoop || b.typ == transport.TypeToolUse
-			if b.isThinking() && !blocks[0].isThinking() {
-				return refuse("messages.%d.content.0: If an assistant message contains any thinking blocks, the first block must be `thinking` or `redacted_thinking`. Found `%s`.",
-					first, blocks[0].typ)
+			if b.isThinking() && !opening.isThinking() {
+				return refuse("messages.%d.content.%d: If an assistant message contains any thinking blocks, the first block must be `thinking` or `redacted_thinking`. Found `%s`.",
+					m, at, opening.typ)
 			}
 		}
 	}
-	if inLoop && !blocks[0].isThinking() && latest+1 < len(r.messages) {
-		return refuse("messages.%d.content.0.type: Expected `thinking` or `redacted_thinking`, but found `%s`. "+
-			"When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). "+
-			"We recommend you include thinking blocks from previous turns. To avoid this requirement, disable `thinking`. "+
-			"Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking", first, blocks[0].typ)
+	if !inLoop || latest+1 == len(r.messages) {
+		return nil
 	}
-	return nil
+	// That an earlier step has lost its thinking and a later one hasn't is taken: no
+	// source says what becomes of it.
+	start := r.turnStart(latest)
+	for i := start; i <= latest; i++ {
+		if b, _, _ := r.opening(i, i); b != nil && b.isThinking() {
+			return nil
+		}
+	}
+	opening, _, at = r.opening(start, start)
+	if opening == nil || r.compactedSince(start) {
+		return nil
+	}
+	return refuse("messages.%d.content.%d.type: Expected `thinking` or `redacted_thinking`, but found `%s`. "+
+		"When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks). "+
+		"We recommend you include thinking blocks from previous turns. To avoid this requirement, disable `thinking`. "+
+		"Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking", start, at, opening.typ)
+}
+
+// opening is the first block in the messages from first to last that the model
+// wrote itself: what the service lays in front of it doesn't count. It is nil if
+// there is none.
+func (r *request) opening(first, last int) (b *block, message, at int) {
+	for i := first; i <= last; i++ {
+		for j := range r.messages[i].blocks {
+			if b := &r.messages[i].blocks[j]; !b.result && b.typ != transport.TypeCompaction && b.typ != transport.TypeFallback {
+				return b, i, j
+			}
+		}
+	}
+	return nil, 0, 0
+}
+
+// messageStart is the index of the first of the assistant messages in a row that
+// end with message at: the service reads them as one.
+func (r *request) messageStart(at int) int {
+	for at > 0 && r.messages[at-1].role == transport.RoleAssistant {
+		at--
+	}
+	return at
+}
+
+// turnStart is the index of the first assistant message of the turn that message
+// at belongs to, or -1. A tool loop is one turn, whether or not its later steps
+// think: messages that hold only results go on with it. Of the recorded manual
+// answers to a result a quarter begin without thinking, those to a user's words
+// never do.
+func (r *request) turnStart(at int) int {
+	start := -1
+	for i := at; i >= 0; i-- {
+		switch m := r.messages[i]; {
+		case m.role == transport.RoleAssistant:
+			start = i
+		case m.role == transport.RoleUser && !m.onlyResults():
+			return start
+		}
+	}
+	return start
+}
+
+// compactedSince reports whether a compaction block stands in the messages from
+// the given one on: the thinking that the turn started with may be gone with it.
+func (r *request) compactedSince(message int) bool {
+	i, _ := r.lastCompaction()
+	return i > 0 && i >= message
+}
+
+// onlyResults reports whether m holds results of tools and nothing else.
+func (m *message) onlyResults() bool {
+	for j := range m.blocks {
+		if m.blocks[j].typ != transport.TypeToolResult {
+			return false
+		}
+	}
+	return true
 }
 
 // textOf decodes the "text" of a block.
