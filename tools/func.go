@@ -55,11 +55,10 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 func FuncWith[In, Out any](name, description string, fn func(context.Context, In) (Out, error), options Options) *FuncTool {
 	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
 	t := &FuncTool{name: name, options: options}
-	switch {
-	case fn == nil:
+	if fn == nil {
 		t.err = errors.New("the function is nil")
-	case unencodable(out):
-		t.err = fmt.Errorf("result Out: %s has no JSON form; return a string, a struct or a tools.Result", out)
+	} else if bad, at := unencodable(out, "Out", map[reflect.Type]bool{}); bad != nil {
+		t.err = fmt.Errorf("result %s: %s has no JSON form; return a string, a struct or a tools.Result", at, bad)
 	}
 	schema := t.options.Schema
 	if t.err == nil && schema == nil {
@@ -69,7 +68,11 @@ func FuncWith[In, Out any](name, description string, fn func(context.Context, In
 	}
 	open := holdsInterface(in, nil)
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
-		arguments, err := decode[In](input, open)
+		var arguments In
+		err := guard(fmt.Sprintf("a method of %s", in), func() (err error) {
+			arguments, err = decode[In](input, open)
+			return err
+		})
 		if err != nil {
 			return Result{}, decodeError(name, err)
 		}
@@ -191,7 +194,11 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 	}
 	var examples []json.RawMessage
 	for i, e := range o.InputExamples {
-		raw, err := rawjson.Marshal(e)
+		var raw []byte
+		err := guard(fmt.Sprintf("a method of %T", e), func() (err error) {
+			raw, err = rawjson.Marshal(e)
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("options: InputExamples[%d]: %w", i, err)
 		}
@@ -272,7 +279,7 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 	}
 	result, err := t.run(ctx, input)
 	if err != nil {
-		return Result{}, err
+		return Result{}, safeError(err)
 	}
 	return sendable(result), nil
 }

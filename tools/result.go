@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -15,19 +16,64 @@ type Content interface {
 	Block() (transport.Block, error)
 }
 
-// unencodable reports whether no value of type t can become a result.
-func unencodable(t reflect.Type) bool {
+// unencodable finds what keeps every value of type t from becoming a result: it
+// returns the type that has no JSON form and its place in t, or nil. seen are
+// the types that have been looked at.
+func unencodable(t reflect.Type, path string, seen map[reflect.Type]bool) (reflect.Type, string) {
 	switch t.Kind() {
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
-		return true
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return t.Name() == "" && unencodable(t.Elem())
+		if encodesItself(t) {
+			return nil, ""
+		}
+		return t, path
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map, reflect.Struct:
+	default:
+		return nil, ""
 	}
-	return false
+	if seen[t] || encodesItself(t) || t.Implements(contentType) {
+		return nil, ""
+	}
+	seen[t] = true
+	if t.Kind() != reflect.Struct {
+		return unencodable(t.Elem(), path, seen)
+	}
+	for _, f := range visibleFields(t) {
+		if f.optional {
+			continue
+		}
+		if found, at := unencodable(f.Type, path+"."+f.Name, seen); found != nil {
+			return found, at
+		}
+	}
+	return nil, ""
 }
 
-// resultOf makes a Result of what a function returned.
-func resultOf(value any) (Result, error) {
+var (
+	contentType       = reflect.TypeFor[Content]()
+	marshalerType     = reflect.TypeFor[json.Marshaler]()
+	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// encodesItself reports whether t, or a pointer to it, says how it is written.
+func encodesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(marshalerType) || p.Implements(textMarshalerType) || t.Implements(marshalerType) || t.Implements(textMarshalerType)
+}
+
+// resultOf makes a Result of what a function returned. A panic in a method of
+// the value is an error.
+func resultOf(value any) (r Result, err error) {
+	err = guard(fmt.Sprintf("the tool ran, but its result can't be encoded: a method of %T", value), func() (err error) {
+		r, err = makeResult(value)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return r, nil
+}
+
+func makeResult(value any) (Result, error) {
 	switch v := value.(type) {
 	case nil:
 		return Result{}, nil
@@ -37,8 +83,6 @@ func resultOf(value any) (Result, error) {
 		return Text(v), nil
 	case struct{}:
 		return Result{}, nil
-	case error:
-		return Result{}, v
 	case transport.Block:
 		return Result{Content: []transport.Block{v}}, nil
 	case []transport.Block:
@@ -55,6 +99,8 @@ func resultOf(value any) (Result, error) {
 	switch v := value.(type) {
 	case *Result:
 		return *v, nil
+	case error:
+		return Result{}, v
 	case Content:
 		b, err := v.Block()
 		if err != nil {
@@ -62,15 +108,16 @@ func resultOf(value any) (Result, error) {
 		}
 		return Result{Content: []transport.Block{b}}, nil
 	}
-	if rv.Kind() == reflect.Slice && rv.Type().Elem().Implements(reflect.TypeFor[Content]()) {
+	if rv.Kind() == reflect.Slice && rv.Type().Elem().Implements(contentType) {
 		return contentList(rv)
 	}
 	switch {
-	case rv.Kind() == reflect.String && !encodesItself(rv.Type()):
+	case encodesItself(rv.Type()):
+	case rv.Kind() == reflect.String:
 		return Text(rv.String()), nil
-	case rv.Kind() == reflect.Slice && rv.IsNil() && !encodesItself(rv.Type()):
+	case rv.Kind() == reflect.Slice && rv.IsNil():
 		return Text("[]"), nil
-	case rv.Kind() == reflect.Map && rv.IsNil() && !encodesItself(rv.Type()):
+	case rv.Kind() == reflect.Map && rv.IsNil():
 		return Text("{}"), nil
 	}
 	raw, err := rawjson.Marshal(value)
@@ -80,16 +127,17 @@ func resultOf(value any) (Result, error) {
 	return Text(string(raw)), nil
 }
 
-func encodesItself(t reflect.Type) bool { return t.Implements(reflect.TypeFor[json.Marshaler]()) }
-
 func contentList(list reflect.Value) (Result, error) {
 	var r Result
 	for i := range list.Len() {
-		c, _ := list.Index(i).Interface().(Content)
-		if c == nil {
+		v := list.Index(i)
+		if v.Kind() == reflect.Interface {
+			v = v.Elem()
+		}
+		if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			continue
 		}
-		b, err := c.Block()
+		b, err := v.Interface().(Content).Block()
 		if err != nil {
 			return Result{}, fmt.Errorf("content %d: %w", i, err)
 		}

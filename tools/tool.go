@@ -110,8 +110,13 @@ func Fatal(err error) error {
 	return fatalError{err}
 }
 
-// IsFatal reports whether err or an error that it wraps was made by [Fatal].
-func IsFatal(err error) bool {
-	var f fatalError
-	return errors.As(err, &f)
+// IsFatal reports whether err or an error that it wraps was made by [Fatal]. An
+// error whose methods panic is not, unless Fatal stands in front of it.
+func IsFatal(err error) (fatal bool) {
+	_ = guard("Unwrap", func() error {
+		var f fatalError
+		fatal = errors.As(err, &f)
+		return nil
+	})
+	return fatal
 }
