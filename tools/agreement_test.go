@@ -20,7 +20,7 @@ import (
 
 // A refusing type's decoder may refuse text that its schema can't tell from
 // right: an address, a word for a level.
-var refusing = []string{"maps", "types that decode text", "text types of our own"}
+var refusing = []string{"maps", "types that decode text", "text types of our own", "types with both methods"}
 
 // decodeLikeATool decodes strictly into a new value of typ.
 func decodeLikeATool(typ reflect.Type, input []byte) (reflect.Value, error) {

@@ -216,7 +216,7 @@ type corpusEntry struct {
 func entry[T any](name string) corpusEntry { return corpusEntry{name, reflect.TypeFor[T]()} }
 
 // corpus is all of it.
-var corpus = slices.Concat(common, rarer)
+var corpus = slices.Concat(common, rarer, shapes)
 
 var common = []corpusEntry{
 	entry[Plain]("plain"),

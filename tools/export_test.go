@@ -1,9 +1,12 @@
 package tools
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"reflect"
+)
 
 // ReflectSchema is reflectSchema, for the corpus in tools_test.
-var ReflectSchema = reflectSchema
+func ReflectSchema(t reflect.Type) (json.RawMessage, error) { return reflectSchema(t, nil, false) }
 
 // Checker compiles schema into the check of arguments.
 func Checker(schema json.RawMessage) (func(json.RawMessage) []Problem, error) {
@@ -16,3 +19,6 @@ func Checker(schema json.RawMessage) (func(json.RawMessage) []Problem, error) {
 
 // WholeNumbers is wholeNumbers.
 func WholeNumbers(input []byte) []byte { return wholeNumbers(input) }
+
+// TypesIn is typesIn.
+func TypesIn(t reflect.Type) []reflect.Type { return typesIn(t) }

@@ -181,7 +181,7 @@ func TestHoldsInterface(t *testing.T) {
 	for typ, want := range map[reflect.Type]bool{
 		reflect.TypeFor[closed](): false, reflect.TypeFor[tree](): true, reflect.TypeFor[map[string]any](): true, reflect.TypeFor[*struct{ N json.Number }](): false,
 	} {
-		if got := holdsInterface(typ, nil); got != want {
+		if got := holdsInterface(typ); got != want {
 			t.Errorf("%v: %v, want %v", typ, got, want)
 		}
 	}

@@ -62,11 +62,11 @@ func FuncWith[In, Out any](name, description string, fn func(context.Context, In
 	}
 	schema := t.options.Schema
 	if t.err == nil && schema == nil {
-		if schema, t.err = reflectSchema(in); t.err != nil {
+		if schema, t.err = reflectSchema(in, options.Types, options.OpenTypes); t.err != nil {
 			t.err = fmt.Errorf("argument %w", t.err)
 		}
 	}
-	open := holdsInterface(in, nil)
+	open := holdsInterface(in)
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
 		var arguments In
 		err := guard(fmt.Sprintf("a method of %s", in), func() (err error) {
@@ -112,25 +112,31 @@ func decode[In any](input json.RawMessage, open bool) (In, error) {
 }
 
 // holdsInterface reports whether a value of type t may hold one of an interface
-// type. seen are the types that are being looked at.
-func holdsInterface(t reflect.Type, seen []reflect.Type) bool {
-	if slices.Contains(seen, t) {
-		return false
+// type.
+func holdsInterface(t reflect.Type) bool {
+	return slices.ContainsFunc(typesIn(t), func(t reflect.Type) bool { return t.Kind() == reflect.Interface })
+}
+
+// typesIn lists the types that a value of type t is made of, each once.
+func typesIn(t reflect.Type) []reflect.Type {
+	list, seen := []reflect.Type{t}, map[reflect.Type]bool{t: true}
+	add := func(t reflect.Type) {
+		if !seen[t] {
+			seen[t] = true
+			list = append(list, t)
+		}
 	}
-	seen = append(seen, t)
-	switch t.Kind() {
-	case reflect.Interface:
-		return true
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return holdsInterface(t.Elem(), seen)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if holdsInterface(t.Field(i).Type, seen) {
-				return true
+	for i := 0; i < len(list); i++ {
+		switch t := list[i]; t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+			add(t.Elem())
+		case reflect.Struct:
+			for i := range t.NumField() {
+				add(t.Field(i).Type)
 			}
 		}
 	}
-	return false
+	return list
 }
 
 // Raw makes a tool of a JSON Schema and a function that takes the arguments as

@@ -17,6 +17,13 @@ type Options struct {
 	// Arguments are checked against it.
 	Schema json.RawMessage
 
+	// Types gives types that decode their own JSON their schemas.
+	Types Types
+	// OpenTypes lets the model write any JSON value for a type that decodes its own
+	// JSON and has no schema, in place of the mistake that it is otherwise. The
+	// type's decoder judges, and the model is told its error.
+	OpenTypes bool
+
 	// Strict asks the service to let the model write nothing but arguments that fit
 	// the schema. What such a schema may not say, such as bounds, is moved to its
 	// descriptions, and still checked here; a schema that can't be rewritten so, for

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -23,15 +24,16 @@ type wrapped[T any] struct {
 	Value T `json:"value"`
 }
 
-// NewOutput reflects T. It fails if T has no schema, or one that the service
-// can't compile (reference §11), and says which field it is.
-func NewOutput[T any]() (*Output[T], error) {
+// NewOutput reflects T; types gives types of other packages their schemas. It
+// fails if T has no schema, or one that the service can't compile (reference
+// §11), and says which field it is.
+func NewOutput[T any](types ...Types) (*Output[T], error) {
 	o := new(Output[T])
 	t := reflect.TypeFor[T]()
-	raw, err := reflectSchema(t)
-	if !isObject(t) {
+	raw, err := reflectSchema(t, merged(types), false)
+	if errors.Is(err, errNotObject) {
 		o.wrapped = true
-		raw, err = reflectSchema(reflect.TypeFor[wrapped[T]]())
+		raw, err = reflectSchema(reflect.TypeFor[wrapped[T]](), merged(types), false)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("answer of type %s: %w", t, err)
@@ -45,16 +47,6 @@ func NewOutput[T any]() (*Output[T], error) {
 	}
 	o.format = append(append(json.RawMessage(`{"type":"json_schema","schema":`), strict...), '}')
 	return o, nil
-}
-
-func isObject(t reflect.Type) bool {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if _, known, _ := wellKnown(t, ""); known {
-		return false
-	}
-	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
 }
 
 // Format is the request's output_config.format.

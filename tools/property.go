@@ -2,6 +2,7 @@ package tools
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -27,6 +28,10 @@ func (r *reflector) property(t reflect.Type, f field, path string) (property, er
 		typ = alias
 	}
 	s, err := r.schema(typ, path)
+	if errors.Is(err, errLeftOut) {
+		p.tags.ignored = true
+		return p, nil
+	}
 	if err != nil {
 		tags, tagErr := readTags(f.Tag, &jsonschema.Schema{})
 		switch {
@@ -65,7 +70,10 @@ func (p property) finish() *jsonschema.Schema {
 		s.Default = typedList(list, s.Items.Type)
 	}
 	if p.tags.nullable {
-		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, {Type: "null"}}}
+		either := &jsonschema.Schema{Default: s.Default}
+		s.Default = nil
+		either.AnyOf = []*jsonschema.Schema{s, {Type: "null"}}
+		return either
 	}
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/url"
@@ -21,7 +22,7 @@ import (
 // invopop/jsonschema holds the schema and reads the field tags. The walk over
 // the types is ours, because what it makes of embedded, recursive, repeated and
 // self-encoding types is not what encoding/json does with them.
-func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
+func reflectSchema(t reflect.Type, types Types, open bool) (raw json.RawMessage, err error) {
 	defer func() {
 		if v := recover(); v != nil { // in a method of the type, such as JSONSchema
 			err = fmt.Errorf("%s: a method of it panicked: %v", t, v)
@@ -31,6 +32,7 @@ func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 		t = t.Elem()
 	}
 	r := &reflector{
+		types: types, open: open,
 		names: map[reflect.Type]string{}, taken: map[string]bool{}, building: map[reflect.Type]bool{},
 		recursive: map[reflect.Type]bool{}, hoisted: map[reflect.Type]bool{},
 		refs: map[string][]*jsonschema.Schema{}, defs: jsonschema.Definitions{},
@@ -47,7 +49,7 @@ func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 		}
 	}
 	if root.Type != "object" {
-		return nil, fmt.Errorf("%s: a tool takes a JSON object, so it must be a struct or a map", t)
+		return nil, fmt.Errorf("%s: %w", t, errNotObject)
 	}
 	r.inline()
 	if len(r.defs) > 0 {
@@ -60,8 +62,13 @@ func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 	return unescapeHTML(raw), nil
 }
 
+var errNotObject = errors.New("a tool takes a JSON object, so it must be a struct or a map")
+
 // A reflector makes the schema of one tool.
 type reflector struct {
+	types     Types
+	open      bool                    // takes types that decode themselves for anything
+	parts     int                     // types walked through so far
 	names     map[reflect.Type]string // of types in defs
 	taken     map[string]bool
 	building  map[reflect.Type]bool // types whose schema is being made
@@ -90,15 +97,37 @@ var (
 // since invopop writes an altogether empty schema as "true".
 func anything() *jsonschema.Schema { return &jsonschema.Schema{Extras: map[string]any{}} }
 
+// maxParts bounds the size of one tool's schema.
+const maxParts = 20_000
+
 // schema makes the schema of t; path says where t stands, for errors.
 func (r *reflector) schema(t reflect.Type, path string) (*jsonschema.Schema, error) {
-	for t.Kind() == reflect.Pointer {
+	if r.parts++; r.parts > maxParts {
+		return nil, fmt.Errorf("%s: the type has more than %d parts; use a smaller one", path, maxParts)
+	}
+	named := reflect.Type(nil) // a pointer type with a name, through which encoding/json sees no methods
+	for {
+		if s, ok, err := r.types.schema(t); ok {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", path, err)
+			}
+			return s, err
+		}
+		if t.Kind() != reflect.Pointer {
+			break
+		}
+		if named = nil; t.Name() != "" {
+			named = t
+		}
 		t = t.Elem()
+	}
+	if named != nil && decodesItself(t) {
+		return nil, fmt.Errorf("%s: encoding/json doesn't call the methods of %s through the named pointer type %s; use *%[2]s", path, t, named)
 	}
 	if s, ok, err := r.ownSchema(t, path); ok || err != nil {
 		return s, err
 	}
-	if s, ok, err := wellKnown(t, path); ok || err != nil {
+	if s, ok, err := r.wellKnown(t, path); ok || err != nil {
 		return s, err
 	}
 	switch t.Kind() {
@@ -141,14 +170,21 @@ func integer(t reflect.Type) *jsonschema.Schema {
 	return s
 }
 
+// decodesItself reports whether a type has a method that decodes it.
+func decodesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return t.Kind() != reflect.Interface && (p.Implements(unmarshalerType) || p.Implements(textType))
+}
+
 // wellKnown knows the types that decode themselves, or that don't decode as
-// their kind says.
-func wellKnown(t reflect.Type, path string) (*jsonschema.Schema, bool, error) {
+// their kind says. encoding/json calls UnmarshalJSON where a type has both
+// methods.
+func (r *reflector) wellKnown(t reflect.Type, path string) (*jsonschema.Schema, bool, error) {
 	switch t {
 	case timeType:
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}, true, nil
 	case durationType:
-		return nil, false, fmt.Errorf("%s: time.Duration has no JSON schema; use an integer of seconds", path)
+		return nil, false, fmt.Errorf("%s: time.Duration has no JSON schema; use an integer of seconds%s", path, typesHint(t))
 	case urlType:
 		return nil, false, fmt.Errorf("%s: encoding/json doesn't decode a url.URL from a string; use a string and url.Parse", path)
 	case rawMessageType:
@@ -160,29 +196,90 @@ func wellKnown(t reflect.Type, path string) (*jsonschema.Schema, bool, error) {
 	}
 	pointer := reflect.PointerTo(t)
 	switch {
-	case t.Kind() == reflect.Interface:
-	case pointer.Implements(unmarshalerType) && !pointer.Implements(textType):
-		return nil, false, fmt.Errorf("%s: %s decodes its own JSON, so its schema can't be seen; "+
-			`give it a method JSONSchema() *jsonschema.Schema, or the field a tag jsonschema:"type=…"`, path, t)
-	case pointer.Implements(textType):
+	case !decodesItself(t):
+		return nil, false, nil
+	case holdsTime(t):
+		return extend(t, &jsonschema.Schema{Type: "string", Format: "date-time"}), true, nil
+	case !pointer.Implements(unmarshalerType), pointer.Implements(textType) && isWrittenAsText(t):
 		return extend(t, &jsonschema.Schema{Type: "string"}), true, nil
+	case r.open:
+		return anything(), true, nil
 	}
-	return nil, false, nil
+	return nil, false, fmt.Errorf("%s: %s decodes its own JSON, so its schema can't be seen; "+
+		`give it a method JSONSchema() *jsonschema.Schema, or the field a tag jsonschema:"type=…"%s`, path, t, typesHint(t))
+}
+
+// typesHint is what to do about a type of somebody else's.
+func typesHint(t reflect.Type) string {
+	return fmt.Sprintf("; if the type isn't yours, give its schema in tools.Options.Types: reflect.TypeFor[%s](): json.RawMessage(`{…}`), "+
+		"where {} takes anything and false leaves the field out, or give the whole schema in Options.Schema", t)
+}
+
+// probeTime is the time that holdsTime tries a type with.
+var probeTime = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// holdsTime reports whether a struct is a time.Time with more methods: one that
+// embeds it, and is written and read as it is.
+func holdsTime(t reflect.Type) (does bool) {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	at := -1
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous && f.Type == timeType {
+			at = i
+		}
+	}
+	if at < 0 {
+		return false
+	}
+	_ = guard("a method of "+t.String(), func() error {
+		v := reflect.New(t)
+		v.Elem().Field(at).Set(reflect.ValueOf(probeTime))
+		raw, err := json.Marshal(v.Interface())
+		if err != nil || string(raw) != `"2026-01-31T12:00:00Z"` {
+			return err
+		}
+		back := reflect.New(t)
+		err = json.Unmarshal(raw, back.Interface())
+		read, _ := back.Elem().Field(at).Interface().(time.Time)
+		does = err == nil && read.Equal(probeTime)
+		return err
+	})
+	return does
+}
+
+// isWrittenAsText reports whether the zero value of a type that decodes both JSON
+// and text is written as a JSON string which the type reads: then UnmarshalJSON
+// is there for the quotes.
+func isWrittenAsText(t reflect.Type) (is bool) {
+	_ = guard("a method of "+t.String(), func() error {
+		raw, err := json.Marshal(reflect.New(t).Interface())
+		if err != nil || len(raw) == 0 || raw[0] != '"' {
+			return err
+		}
+		err = json.Unmarshal(raw, reflect.New(t).Interface())
+		is = err == nil
+		return err
+	})
+	return is
 }
 
 // composite makes the schema of a struct, map, slice or array. Structs and
 // recursive types become definitions; [reflector.inline] takes out of $defs
 // what is used once.
 func (r *reflector) composite(t reflect.Type, path string) (*jsonschema.Schema, error) {
-	if r.building[t] {
-		r.recursive[t] = true
-		return r.refer(t), nil
+	if t.Name() != "" { // a type without a name is part of itself only through one that has a name
+		if r.building[t] {
+			r.recursive[t] = true
+			return r.refer(t), nil
+		}
+		if name, ok := r.names[t]; ok && r.defs[name] != nil {
+			return r.refer(t), nil
+		}
+		r.building[t] = true
+		defer delete(r.building, t)
 	}
-	if name, ok := r.names[t]; ok && r.defs[name] != nil {
-		return r.refer(t), nil
-	}
-	r.building[t] = true
-	defer delete(r.building, t)
 
 	var s *jsonschema.Schema
 	var err error
