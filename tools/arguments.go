@@ -57,7 +57,8 @@ type inputSchema struct {
 	raw      json.RawMessage
 	document any                               // raw, decoded
 	compiled func() (*validator.Schema, error) // at the first call of it
-	usual    fitter                            // spares most calls the rest
+	fast     fastChecker                       // spares most calls the rest
+	branches bool                              // several subschemas may apply to one place
 }
 
 const schemaURL = "https://tool.invalid/schema"
@@ -72,6 +73,9 @@ func (noLoader) Load(url string) (any, error) {
 // compileSchema checks what the service demands of an input_schema (reference
 // §4.1, §7.6) and prepares the checking of arguments.
 func compileSchema(raw json.RawMessage) (*inputSchema, error) {
+	if tooDeep(raw) {
+		return nil, fmt.Errorf("schema: nested deeper than %d", maxDepth)
+	}
 	doc, err := decodeExact(raw)
 	if err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
@@ -88,18 +92,19 @@ func compileSchema(raw json.RawMessage) (*inputSchema, error) {
 			return nil, fmt.Errorf("schema: the service takes no %s at the root; put it inside a property", union)
 		}
 	}
-	s := &inputSchema{raw: raw, document: doc, compiled: sync.OnceValues(func() (*validator.Schema, error) { return compile(doc) })}
-	if isPlain(doc) {
-		s.usual = newFitter(doc)
+	s := &inputSchema{raw: raw, document: doc, branches: hasBranches(doc), compiled: sync.OnceValues(func() (*validator.Schema, error) { return compile(doc, "") })}
+	if isSimple(doc) {
+		s.fast = newFastChecker(doc)
 		return s, nil // it can wait until the tool is called, which most tools are not
 	}
 	_, err = s.compiled()
 	return s, err
 }
 
-// compile makes the checker of a schema. It takes half a millisecond, most of
+// compile makes the checker of the schema at a pointer such as #/$defs/name, or
+// of all of it. It takes half a millisecond, most of
 // it for checking the schema itself.
-func compile(doc any) (*validator.Schema, error) {
+func compile(doc any, pointer string) (*validator.Schema, error) {
 	c := validator.NewCompiler()
 	c.DefaultDraft(validator.Draft2020)
 	c.UseLoader(noLoader{})
@@ -108,7 +113,7 @@ func compile(doc any) (*validator.Schema, error) {
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}
-	compiled, err := c.Compile(schemaURL)
+	compiled, err := c.Compile(schemaURL + pointer)
 	if err != nil {
 		return nil, fmt.Errorf("schema: not valid JSON Schema of draft 2020-12: %s", strings.ReplaceAll(err.Error(), schemaURL, ""))
 	}
@@ -126,18 +131,24 @@ func (s *inputSchema) validate(value any) error {
 
 // check validates input, and returns the problems.
 func (s *inputSchema) check(input json.RawMessage) []Problem {
-	if rawjson.Valid(input) && s.usual.fits(rawjson.Trim(input)) {
+	if tooDeep(input) {
+		return []Problem{{Message: fmt.Sprintf("nested deeper than %d", maxDepth)}}
+	}
+	if rawjson.Valid(input) && s.fast.accepts(rawjson.Trim(input)) {
 		return nil
 	}
 	value, err := decodeExact(input)
 	if err != nil {
 		return []Problem{{Message: "not valid JSON: " + err.Error()}}
 	}
-	if excessive(value, 0) {
-		return []Problem{excess(value, "", 0)}
+	if hasHugeNumber(value) {
+		return []Problem{hugeNumber(value, "")}
 	}
 	if path, ok := repeated(input); ok {
 		return []Problem{{Path: path, Message: "given more than once"}}
+	}
+	if s.tooMuchWork(value) {
+		return []Problem{{Message: fmt.Sprintf("too big for this tool's schema: checking it would take more than %d steps; send less at once", maxWork)}}
 	}
 	if err = s.validate(value); err == nil {
 		return nil
@@ -147,7 +158,7 @@ func (s *inputSchema) check(input json.RawMessage) []Problem {
 		return []Problem{{Message: err.Error()}}
 	}
 	var problems []Problem
-	for _, e := range leaves(invalid, nil) {
+	for _, e := range leaves(invalid) {
 		problems = append(problems, s.explain(e, value)...)
 	}
 	slices.SortStableFunc(problems, func(a, b Problem) int { // the validator goes through maps
@@ -204,31 +215,34 @@ func exact(raw []byte) any {
 
 // leaves collects the errors that say something. Of the branches of a union it
 // takes those of the one that fits best.
-func leaves(e *validator.ValidationError, found []*validator.ValidationError) []*validator.ValidationError {
+func leaves(e *validator.ValidationError) []*validator.ValidationError {
 	switch e.ErrorKind.(type) {
 	case *kind.PropertyNames: // its cause is about the name, and has no place
-		return append(found, e)
+		return []*validator.ValidationError{e}
 	case *kind.AnyOf, *kind.OneOf:
 		if best := bestBranch(e); best != nil {
-			return leaves(best, found)
+			return best
 		}
-		return append(found, e)
+		return []*validator.ValidationError{e}
 	}
 	if len(e.Causes) == 0 {
-		return append(found, e)
+		return []*validator.ValidationError{e}
 	}
+	var found []*validator.ValidationError
 	for _, cause := range e.Causes {
-		found = leaves(cause, found)
+		found = append(found, leaves(cause)...)
 	}
 	return found
 }
 
-// bestBranch is the only branch of a union that takes values of the type that
-// came, or nil.
-func bestBranch(union *validator.ValidationError) *validator.ValidationError {
-	var best *validator.ValidationError
+// bestBranch is the leaves of the only branch of a union that takes values of the
+// type that came, or nil. It looks at each branch once: unions may stand in each
+// other many deep.
+func bestBranch(union *validator.ValidationError) []*validator.ValidationError {
+	var best []*validator.ValidationError
 	for _, branch := range union.Causes {
-		wrongType := slices.ContainsFunc(leaves(branch, nil), func(e *validator.ValidationError) bool {
+		found := leaves(branch)
+		wrongType := slices.ContainsFunc(found, func(e *validator.ValidationError) bool {
 			_, isType := e.ErrorKind.(*kind.Type)
 			return isType && len(e.InstanceLocation) == len(union.InstanceLocation)
 		})
@@ -238,7 +252,7 @@ func bestBranch(union *validator.ValidationError) *validator.ValidationError {
 		if best != nil {
 			return nil
 		}
-		best = branch
+		best = found
 	}
 	return best
 }
@@ -382,18 +396,6 @@ func suggestValue(got any, want []any) string {
 		}
 	}
 	return suggest(text, names)
-}
-
-// decodeError tells of an error of encoding/json behind a successful check: a
-// number that doesn't fit its Go type, or a type that refuses its text.
-func decodeError(tool string, err error) error {
-	p := Problem{Message: err.Error()}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		p.Path = wrong.Field
-		p.Message = fmt.Sprintf("expected a value that fits %s, got %s", wrong.Type, wrong.Value)
-	}
-	return &ArgumentError{Tool: tool, Problems: []Problem{p}}
 }
 
 // describe tells what came, briefly.

@@ -44,21 +44,17 @@ func repeated(raw []byte) (path string, found bool) {
 // time with the depth.
 const maxDepth = 200
 
-// excessive finds a number that no Go number holds, such as 1e999999999, with
-// which exact arithmetic would take the machine's memory, or a value nested too
-// deep.
-func excessive(v any, depth int) bool {
+// hasHugeNumber finds a number that no Go number holds, such as 1e999999999, with
+// which exact arithmetic would take the machine's memory.
+func hasHugeNumber(v any) bool {
 	switch v := v.(type) {
 	case json.Number:
-		return outOfRange(string(v))
+		return isHuge(string(v))
 	case []any:
-		return depth > maxDepth || slices.ContainsFunc(v, func(e any) bool { return excessive(e, depth+1) })
+		return slices.ContainsFunc(v, hasHugeNumber)
 	case map[string]any:
-		if depth > maxDepth {
-			return true
-		}
 		for _, e := range v {
-			if excessive(e, depth+1) {
+			if hasHugeNumber(e) {
 				return true
 			}
 		}
@@ -66,7 +62,7 @@ func excessive(v any, depth int) bool {
 	return false
 }
 
-func outOfRange(number string) bool {
+func isHuge(number string) bool {
 	if len(number) > 400 {
 		return true
 	}
@@ -78,23 +74,21 @@ func outOfRange(number string) bool {
 	return err != nil || e > 400 || e < -400
 }
 
-// excess says where what excessive has found is.
-func excess(v any, path string, depth int) Problem {
+// hugeNumber says where the number is that hasHugeNumber has found.
+func hugeNumber(v any, path string) Problem {
 	switch v := v.(type) {
-	case json.Number:
-		return Problem{path, "the number " + shorten(string(v)) + " is out of range"}
 	case []any:
 		for i, e := range v {
-			if depth <= maxDepth && excessive(e, depth+1) {
-				return excess(e, joinPath(path, "["+strconv.Itoa(i)+"]"), depth+1)
+			if hasHugeNumber(e) {
+				return hugeNumber(e, joinPath(path, "["+strconv.Itoa(i)+"]"))
 			}
 		}
 	case map[string]any:
 		for _, key := range sortedKeys(v) {
-			if depth <= maxDepth && excessive(v[key], depth+1) {
-				return excess(v[key], joinPath(path, shorten(key)), depth+1)
+			if hasHugeNumber(v[key]) {
+				return hugeNumber(v[key], joinPath(path, shorten(key)))
 			}
 		}
 	}
-	return Problem{shorten(path), fmt.Sprintf("nested deeper than %d", maxDepth)}
+	return Problem{path, "the number " + shorten(fmt.Sprint(v)) + " is out of range"}
 }

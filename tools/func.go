@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,8 +20,10 @@ type FuncTool struct {
 	def     transport.ToolDefinition
 	traits  Traits
 	schema  *inputSchema
+	fills   *defaulter // writes defaults into arguments; nil for none
 	run     func(context.Context, json.RawMessage) (Result, error)
 	options Options
+	typed   bool // made by Func: the schema is our own, and its defaults are applied
 }
 
 // Func makes a tool of fn. Its input_schema is reflected from In, a struct (or a
@@ -36,8 +37,8 @@ type FuncTool struct {
 //		Limit int    `json:"limit,omitempty" jsonschema:"minimum=1,maximum=50,default=10"`
 //	}
 //
-// A call's arguments are checked against the schema before fn runs, and then
-// decoded by encoding/json, but numbers in an any become a [json.Number], so
+// A call's arguments are checked against the schema before fn runs, and a default
+// is put in place of what is left out. Then they are decoded by encoding/json, but numbers in an any become a [json.Number], so
 // that none is rounded. What doesn't fit is answered with an [ArgumentError].
 //
 // What fn returns becomes the result that the model reads: a string as it is;
@@ -54,7 +55,7 @@ func Func[In, Out any](name, description string, fn func(context.Context, In) (O
 // FuncWith is [Func] with options.
 func FuncWith[In, Out any](name, description string, fn func(context.Context, In) (Out, error), options Options) *FuncTool {
 	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
-	t := &FuncTool{name: name, options: options}
+	t := &FuncTool{name: name, options: options, typed: true}
 	if fn == nil {
 		t.err = errors.New("the function is nil")
 	} else if bad, at := unencodable(out, "Out", map[reflect.Type]bool{}); bad != nil {
@@ -68,13 +69,9 @@ func FuncWith[In, Out any](name, description string, fn func(context.Context, In
 	}
 	open := holdsInterface(in)
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
-		var arguments In
-		err := guard(fmt.Sprintf("a method of %s", in), func() (err error) {
-			arguments, err = decode[In](input, open)
-			return err
-		})
-		if err != nil {
-			return Result{}, decodeError(name, err)
+		arguments, problems := decode[In](input, open)
+		if problems != nil {
+			return Result{}, &ArgumentError{Tool: name, Problems: problems}
 		}
 		value, err := fn(ctx, arguments)
 		if err != nil {
@@ -84,31 +81,6 @@ func FuncWith[In, Out any](name, description string, fn func(context.Context, In
 	}
 	t.define(description, schema)
 	return t
-}
-
-// decode decodes checked arguments. Numbers that JSON Schema takes for integers
-// and encoding/json doesn't, such as 1.0, get a second chance. open says that In
-// may hold values of any type.
-func decode[In any](input json.RawMessage, open bool) (In, error) {
-	try := func(input []byte) (In, error) {
-		var in In
-		if !open {
-			err := json.Unmarshal(input, &in)
-			return in, err
-		}
-		dec := json.NewDecoder(bytes.NewReader(input))
-		dec.UseNumber()
-		err := dec.Decode(&in)
-		return in, err
-	}
-	in, err := try(input)
-	if err == nil {
-		return in, nil
-	}
-	if again, againErr := try(wholeNumbers(input)); againErr == nil {
-		return again, nil
-	}
-	return in, err
 }
 
 // holdsInterface reports whether a value of type t may hold one of an interface
@@ -192,6 +164,11 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 	}
 	if t.schema, err = compileSchema(schema); err != nil {
 		return err
+	}
+	if t.typed {
+		if t.fills, err = newDefaulter(t.schema); err != nil {
+			return err
+		}
 	}
 	for key := range rawjson.Members(rawjson.Get(schema, "properties")) {
 		if o.Type == "" && !keyPattern.MatchString(key) {
@@ -282,6 +259,9 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 		if problems := t.schema.check(input); len(problems) > 0 {
 			return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
 		}
+		if t.fills != nil {
+			input = t.fills.fill(input)
+		}
 	}
 	result, err := t.run(ctx, input)
 	if err != nil {
@@ -291,23 +271,25 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 }
 
 // Normalize implements [Normalizer]: it returns the arguments that the function
-// is given, which are input unless [Options].NoRepair allows them to be repaired.
-// The error for arguments that don't fit is an [*ArgumentError].
+// is given, which are input with the schema's defaults for what is left out, and
+// repaired unless [Options].NoRepair forbids it. The error for arguments that don't fit is an [*ArgumentError].
 func (t *FuncTool) Normalize(input json.RawMessage) (json.RawMessage, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
 	input = orEmpty(input)
-	problems := t.schema.check(input)
-	if len(problems) == 0 {
-		return input, nil
-	}
-	if !t.options.Strict && !t.options.NoRepair {
-		if repaired := t.schema.repair(input); repaired != nil {
-			return repaired, nil
+	if problems := t.schema.check(input); len(problems) > 0 {
+		if t.options.Strict || t.options.NoRepair {
+			return nil, &ArgumentError{Tool: t.name, Problems: problems}
+		}
+		if input = t.schema.repair(input); input == nil {
+			return nil, &ArgumentError{Tool: t.name, Problems: problems}
 		}
 	}
-	return nil, &ArgumentError{Tool: t.name, Problems: problems}
+	if t.fills != nil {
+		input = t.fills.fill(input)
+	}
+	return input, nil
 }
 
 // orEmpty is input, or an object without members in place of nothing.

@@ -113,7 +113,7 @@ func TestBadArguments(t *testing.T) {
 		{`{"query":"x","filter":{"since":[1e999999999]}}`, []string{"filter.since[0]: the number 1e999999999 is out of range"}},
 		{`{"query":"x","query":"y"}`, []string{"query: given more than once"}},
 		{`{"query":"x","filter":{"size":[{"a":1,"a":2}]}}`, []string{"filter.size[0].a: given more than once"}},
-		{`{"tags":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, []string{"tags" + strings.Repeat("[0]", 38) + "[0… (604 bytes): nested deeper than 200"}},
+		{`{"tags":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`, []string{": nested deeper than 200"}},
 		{`[1]`, []string{": expected object, got an array of 1"}},
 		{`"text"`, []string{`: expected object, got the string "text"`}},
 		{`null`, []string{": expected object, got null"}},

@@ -63,9 +63,9 @@ func (o *Output[T]) Parse(text string) (T, error) {
 	if o.wrapped {
 		raw = rawjson.Get(raw, "value")
 	}
-	v, err := decode[T](raw, true)
-	if err != nil {
-		return zero, &AnswerError{Text: text, Problems: []Problem{{Message: err.Error()}}}
+	v, problems := decode[T](raw, true)
+	if problems != nil {
+		return zero, &AnswerError{Text: text, Problems: problems}
 	}
 	return v, nil
 }

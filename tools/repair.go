@@ -21,7 +21,7 @@ const (
 	maxRepairs      = 20 // in a round
 )
 
-// repair mends arguments where it is sure what was meant, and leaves every other
+// repair puts arguments right where it is sure what was meant, and leaves every other
 // byte as it is. It returns nil if the result would still not fit the schema.
 func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 	if len(input) > maxRepairBytes {
@@ -31,11 +31,11 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 		input = []byte(rawjson.Unquote(text)) // the whole object, written as a string
 	}
 	for range maxRepairRounds {
-		value, err := decodeExact(input)
-		if err != nil {
+		if tooDeep(input) {
 			return nil
 		}
-		if excessive(value, 0) {
+		value, err := decodeExact(input)
+		if err != nil || hasHugeNumber(value) || s.tooMuchWork(value) {
 			return nil
 		}
 		err = s.validate(value)
@@ -49,13 +49,13 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 		if !errors.As(err, &invalid) {
 			return nil
 		}
-		found := leaves(invalid, nil)
+		found := leaves(invalid)
 		if len(found) > maxRepairs {
 			return nil
 		}
 		before := string(input)
 		for _, e := range found {
-			input = s.mend(input, e)
+			input = s.repairOne(input, e)
 		}
 		if string(input) == before {
 			return nil
@@ -64,8 +64,8 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 	return nil
 }
 
-// mend puts one error right if it can.
-func (s *inputSchema) mend(input []byte, e *validator.ValidationError) []byte {
+// repairOne puts one error right if it can.
+func (s *inputSchema) repairOne(input []byte, e *validator.ValidationError) []byte {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
 		if n := len(e.InstanceLocation); k.Got == "null" && n > 0 && s.optional(e.InstanceLocation) {

@@ -9,15 +9,15 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A fitter recognizes arguments that surely fit a plain schema, from their bytes
-// and in one pass. It is for the usual call, which has nothing wrong with it.
-// What it is not sure of, the checker proper has to judge. The zero fitter knows
+// A fastChecker recognizes arguments that surely fit a plain schema, from their bytes
+// and in one pass. It is for the fast call, which has nothing wrong with it.
+// What it is not sure of, the checker proper has to judge. The zero fastChecker knows
 // no value.
-type fitter struct {
+type fastChecker struct {
 	types      kinds
 	properties []member
-	required   int     // how many of the properties are
-	items      *fitter // nil: elements are not known
+	required   int          // how many of the properties are
+	items      *fastChecker // nil: elements are not known
 
 	enum                 [][]byte // strings as they are quoted; nil for no enum
 	minimum, maximum     *int64
@@ -27,7 +27,7 @@ type fitter struct {
 type member struct {
 	name     string
 	required bool
-	fitter
+	fastChecker
 }
 
 // kinds is a set of JSON types.
@@ -48,13 +48,13 @@ var kindOf = map[string]kinds{
 	"number": kindNumber | kindInteger, "boolean": kindBoolean, "null": kindNull,
 }
 
-// maxProperties is how many properties of an object a fitter keeps apart.
+// maxProperties is how many properties of an object a fastChecker keeps apart.
 const maxProperties = 64
 
-// newFitter makes the fitter of a plain schema. What is not in the schema
+// newFastChecker makes the fastChecker of a simple schema. What is not in the schema
 // language of Go types makes it one that is sure of less.
-func newFitter(schema any) fitter {
-	f := fitter{maxLength: -1}
+func newFastChecker(schema any) fastChecker {
+	f := fastChecker{maxLength: -1}
 	object, _ := schema.(map[string]any)
 	required, _ := object["required"].([]any)
 	for key, value := range object {
@@ -66,10 +66,10 @@ func newFitter(schema any) fitter {
 		case "properties":
 			properties, _ := value.(map[string]any)
 			for name, p := range properties {
-				f.properties = append(f.properties, member{name: name, fitter: newFitter(p)})
+				f.properties = append(f.properties, member{name: name, fastChecker: newFastChecker(p)})
 			}
 		case "items":
-			items := newFitter(value)
+			items := newFastChecker(value)
 			f.items = &items
 		case "enum":
 			list, _ := value.([]any)
@@ -90,18 +90,18 @@ func newFitter(schema any) fitter {
 				f.maxLength = n
 			}
 		default:
-			return fitter{}
+			return fastChecker{}
 		}
 	}
 	_, least := object["minimum"]
 	_, most := object["maximum"]
 	if least != (f.minimum != nil) || most != (f.maximum != nil) || len(f.properties) > maxProperties {
-		return fitter{}
+		return fastChecker{}
 	}
 	for _, name := range required {
 		i := slices.IndexFunc(f.properties, func(p member) bool { return p.name == name })
 		if i < 0 {
-			return fitter{}
+			return fastChecker{}
 		}
 		f.properties[i].required = true
 		f.required++
@@ -146,15 +146,15 @@ func length(value any) int {
 	return i
 }
 
-// fits reports whether valid JSON without space around it surely fits.
-func (f *fitter) fits(raw []byte) bool {
+// accepts reports whether valid JSON without space around it surely fits.
+func (f *fastChecker) accepts(raw []byte) bool {
 	switch raw[0] {
 	case '{':
-		return f.types&kindObject != 0 && f.enum == nil && f.fitsObject(raw)
+		return f.types&kindObject != 0 && f.enum == nil && f.acceptsObject(raw)
 	case '[':
-		return f.types&kindArray != 0 && f.enum == nil && f.items != nil && f.fitsArray(raw)
+		return f.types&kindArray != 0 && f.enum == nil && f.items != nil && f.acceptsArray(raw)
 	case '"':
-		return f.types&kindString != 0 && f.fitsString(raw)
+		return f.types&kindString != 0 && f.acceptsString(raw)
 	case 't', 'f':
 		return f.types&kindBoolean != 0 && f.enum == nil
 	case 'n':
@@ -170,13 +170,13 @@ func (f *fitter) fits(raw []byte) bool {
 	return err == nil && (f.minimum == nil || n >= *f.minimum) && (f.maximum == nil || n <= *f.maximum)
 }
 
-// fitsObject demands that each member is a property, there once.
-func (f *fitter) fitsObject(raw []byte) bool {
+// acceptsObject demands that each member is a property, there once.
+func (f *fastChecker) acceptsObject(raw []byte) bool {
 	var seen uint64
 	required := 0
 	for key, value := range rawjson.Fields(raw) {
 		i := slices.IndexFunc(f.properties, func(p member) bool { return p.name == string(key) })
-		if i < 0 || seen&(1<<i) != 0 || !f.properties[i].fits(value) {
+		if i < 0 || seen&(1<<i) != 0 || !f.properties[i].accepts(value) {
 			return false
 		}
 		seen |= 1 << i
@@ -187,18 +187,18 @@ func (f *fitter) fitsObject(raw []byte) bool {
 	return required == f.required
 }
 
-func (f *fitter) fitsArray(raw []byte) bool {
+func (f *fastChecker) acceptsArray(raw []byte) bool {
 	n := 0
 	for value := range rawjson.Elements(raw) {
-		if n++; !f.items.fits(value) {
+		if n++; !f.items.accepts(value) {
 			return false
 		}
 	}
 	return n >= f.minLength && (f.maxLength < 0 || n <= f.maxLength)
 }
 
-// fitsString counts the characters of no string but one of plain ASCII.
-func (f *fitter) fitsString(raw []byte) bool {
+// acceptsString counts the characters of no string but one of plain ASCII.
+func (f *fastChecker) acceptsString(raw []byte) bool {
 	if f.enum != nil {
 		return slices.ContainsFunc(f.enum, func(e []byte) bool { return bytes.Equal(e, raw) })
 	}
