@@ -9,4 +9,6 @@
 //
 // The page needs no network and no build step. It shows conversations to
 // whoever can open it, so it answers to this machine only, unless a token is set.
+// What a reverse proxy on this machine passes on comes from this machine, too: set
+// a token in front of one.
 package inspect
