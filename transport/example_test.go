@@ -34,5 +34,5 @@ func ExampleModel_Cost() {
 	m, _ := transport.LookupModel("claude-sonnet-5-5")
 	usd, known := m.Cost(transport.Usage{InputTokens: 1_000, CacheReadInputTokens: 50_000, OutputTokens: 2_000})
 	fmt.Printf("$%.3f %v\n", usd, known)
-	// Output: $0.032 true
+	// Output: $0.027 true
 }

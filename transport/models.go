@@ -46,7 +46,7 @@ type Model struct {
 	Prefill          Support // a last message of role assistant that the model goes on with
 	SystemMessages   Support // messages of role system inside the conversation
 	TaskBudgets      Support // output_config.task_budget
-	ComputerTools    Support // computer_20251124 and older; computer_toolset_20260801 is apart from them
+	ComputerTools    Support // computer_20251124 or an older one; computer_toolset_20260801 is apart from them
 	Compaction       Support // both forms of compaction on the service's side
 
 	KeepsThinking Support // thinking of earlier turns stays in the prompt
@@ -88,22 +88,40 @@ var (
 	threeEfforts = []string{"low", "medium", "high"}
 )
 
-// models is the table, as of 20 October 2026. Sources: the service's
-// documentation of August to October 2026 (models, pricing, prompt caching,
+// models is the table, as of 28 November 2026. Sources: the service's
+// documentation of August to November 2026 (models, pricing, prompt caching,
 // adaptive thinking, preserved thinking, task budgets, the what's-new pages of
-// the 5.1 and 5.5 models) as gathered in reference §13 and late 2026 §1 to §6.
-// Less sure are the prices and the default effort of Haiku 5.5, its cache
-// writes, the cache reads of the 5.1 models (other people's notes), the cache
-// writes of Opus 5.5 (derived from the input price), and that Fable 5 and Mythos
-// 5 refuse a forced tool choice (measured by others; the documentation is silent).
+// the 5.1, 5.2 and 5.5 models) as gathered in reference §13, late 2026 §1 to §6
+// and November 2026 §4. Less sure are the cache writes of Haiku 5.5, the cache
+// reads of the 5.1 models (other people's notes) and the cache writes of Opus 5.5
+// (derived from the input price). Whether Fable 5 and Mythos 5 take a forced tool
+// choice isn't known: the documentation says so, clients were refused in June.
+// Computer tools of the 5.1 models are computer_20251124; of older ones nothing is
+// known there.
 var models = []Model{
+	{
+		ID: "claude-fable-5-2", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
+		Prices: price(8, 10, 16, 0.20, 40), FastPrices: price(16, 20, 32, 0.40, 80),
+		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
+		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
+		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
+		ComputerTools: Unsupported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
+	},
+	{
+		ID: "claude-mythos-5-2", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
+		Prices: price(8, 10, 16, 0.20, 40), FastPrices: price(16, 20, 32, 0.40, 80),
+		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
+		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
+		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
+		ComputerTools: Unsupported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
+	},
 	{
 		ID: "claude-fable-5-1", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
 		Prices:   price(10, 12.5, 20, 0.25, 50),
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
 		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
-		ComputerTools: Unsupported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
+		ComputerTools: Supported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
 	},
 	{
 		ID: "claude-mythos-5-1", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
@@ -111,14 +129,14 @@ var models = []Model{
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
 		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
-		ComputerTools: Unsupported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Unsupported,
+		ComputerTools: Supported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
 	},
 	{
 		ID: "claude-fable-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
 		Prices:   price(10, 12.5, 20, 1, 50),
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
-		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
+		Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
 		Compaction: Supported, KeepsThinking: Supported, BindsThinking: Unsupported,
 	},
 	{
@@ -126,12 +144,12 @@ var models = []Model{
 		Prices:   price(10, 12.5, 20, 1, 50),
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
-		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
+		Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
 		Compaction: Supported, KeepsThinking: Supported, BindsThinking: Unsupported,
 	},
 	{
 		ID: "claude-opus-5-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
-		Prices:   price(4, 5, 8, 0.20, 20),
+		Prices: price(4, 5, 8, 0.20, 20), FastPrices: price(8, 10, 16, 0.40, 40),
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Unsupported, ThinkingDefault: "always",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "medium",
 		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
@@ -139,7 +157,7 @@ var models = []Model{
 	},
 	{
 		ID: "claude-opus-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
-		Prices: price(5, 6.25, 10, 0.5, 25), FastPrices: []Price{{Input: 10, CacheWrite5m: 12.5, CacheWrite1h: 20, CacheRead: 1, Output: 50}},
+		Prices: price(5, 6.25, 10, 0.5, 25), FastPrices: price(10, 12.5, 20, 1, 50),
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Supported, BetweenTools: Unsupported, ThinkingDefault: "on", QuietEffort: "high",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
 		ForcedToolChoice: Supported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
@@ -147,7 +165,7 @@ var models = []Model{
 	},
 	{
 		ID: "claude-opus-4-8", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 1024,
-		Prices: price(5, 6.25, 10, 0.5, 25), FastPrices: []Price{{Input: 10, CacheWrite5m: 12.5, CacheWrite1h: 20, CacheRead: 1, Output: 50}},
+		Prices: price(5, 6.25, 10, 0.5, 25), FastPrices: price(10, 12.5, 20, 1, 50), // fast until 30 November 2026
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Supported, BetweenTools: Unsupported, ThinkingDefault: "off",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
 		ForcedToolChoice: Supported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
@@ -179,11 +197,11 @@ var models = []Model{
 	},
 	{
 		ID: "claude-sonnet-5-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
-		Prices:   price(2, 2.5, 4, 0.20, 10),
+		Prices:   price(2, 2.5, 4, 0.10, 10),
 		Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Supported, ThinkingDefault: "on", QuietEffort: "high",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "high",
-		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported,
-		ComputerTools: Unsupported, KeepsThinking: Supported, BindsThinking: Supported,
+		ForcedToolChoice: Unsupported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
+		ComputerTools: Unsupported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
 	},
 	{
 		ID: "claude-sonnet-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 1024,
@@ -210,15 +228,15 @@ var models = []Model{
 		ComputerTools: Supported, Compaction: Unsupported, KeepsThinking: Unsupported, BindsThinking: Unsupported,
 	},
 	{
-		ID: "claude-haiku-5-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000,
+		ID: "claude-haiku-5-5", ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512,
 		Prices: []Price{
 			{UpToTokens: 100_000, Input: 0.10, CacheWrite5m: 0.125, CacheWrite1h: 0.20, CacheRead: 0.01, Output: 0.50},
 			{Input: 0.50, CacheWrite5m: 0.625, CacheWrite1h: 1, CacheRead: 0.05, Output: 2.50},
 		},
-		Adaptive: Supported, Enabled: Unsupported, ThinkingDefault: "on",
+		Adaptive: Supported, Enabled: Unsupported, Disabled: Supported, BetweenTools: Unsupported, ThinkingDefault: "on", QuietEffort: "high",
 		Effort: Supported, Efforts: allEfforts, DefaultEffort: "medium",
-		Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported,
-		ComputerTools: Unsupported, BindsThinking: Supported,
+		ForcedToolChoice: Supported, Sampling: Unsupported, Prefill: Unsupported, SystemMessages: Supported, TaskBudgets: Supported,
+		ComputerTools: Unsupported, Compaction: Supported, KeepsThinking: Supported, BindsThinking: Supported,
 	},
 	{
 		ID: "claude-haiku-4-5", Aliases: []string{"claude-haiku-4-5-20251001"}, ContextTokens: 200_000, MaxOutputTokens: 64_000, MinCacheTokens: 4096,

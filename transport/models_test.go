@@ -46,6 +46,128 @@ func TestModelTable(t *testing.T) {
 	}
 }
 
+// What November 2026 §4 says of prices, and of what a request may hold.
+func TestModelsOfNovember2026(t *testing.T) {
+	get := func(id string) Model {
+		t.Helper()
+		m, ok := LookupModel(id)
+		if !ok {
+			t.Fatalf("%s is not in the table", id)
+		}
+		return m
+	}
+	for _, tt := range []struct {
+		model    string
+		speed    string
+		usd      [5]float64 // a million of input, write 5m, write 1h, read, output
+		minCache int
+	}{
+		{"claude-fable-5-2", "", [5]float64{8, 10, 16, 0.20, 40}, 512},
+		{"claude-fable-5-2", "fast", [5]float64{16, 20, 32, 0.40, 80}, 512},
+		{"claude-mythos-5-2", "", [5]float64{8, 10, 16, 0.20, 40}, 512},
+		{"claude-mythos-5-2", "fast", [5]float64{16, 20, 32, 0.40, 80}, 512},
+		{"claude-sonnet-5-5", "", [5]float64{2, 2.5, 4, 0.10, 10}, 512},
+		{"claude-opus-5-5", "", [5]float64{4, 5, 8, 0.20, 20}, 512},
+		{"claude-opus-5-5", "fast", [5]float64{8, 10, 16, 0.40, 40}, 512},
+		{"claude-opus-4-8", "fast", [5]float64{10, 12.5, 20, 1, 50}, 1024},
+		{"claude-haiku-5-5", "", [5]float64{0.50, 0.625, 1, 0.05, 2.50}, 512}, // over 100,000 tokens
+	} {
+		m := get(tt.model)
+		if m.MinCacheTokens != tt.minCache {
+			t.Errorf("%s: least to cache is %d, want %d", tt.model, m.MinCacheTokens, tt.minCache)
+		}
+		for i, u := range []Usage{
+			{InputTokens: 1e6},
+			{CacheCreationInputTokens: 1e6},
+			{CacheCreationInputTokens: 1e6, CacheCreation: CacheCreation{Ephemeral1hInputTokens: 1e6}},
+			{CacheReadInputTokens: 1e6},
+			{InputTokens: 1e6, OutputTokens: 1e6},
+		} {
+			u.Speed = tt.speed
+			want := tt.usd[i]
+			if i == 4 {
+				want += tt.usd[0]
+			}
+			if usd, known := m.Cost(u); math.Abs(usd-want) > 1e-9 || !known {
+				t.Errorf("%s %s, price %d: got %v, %v; want %v", tt.model, tt.speed, i, usd, known, want)
+			}
+		}
+	}
+	// Cache reads as a part of the input price.
+	for id, factor := range map[string]float64{"claude-fable-5-1": 0.025, "claude-mythos-5-1": 0.025, "claude-fable-5-2": 0.025, "claude-mythos-5-2": 0.025,
+		"claude-opus-5-5": 0.05, "claude-sonnet-5-5": 0.05} {
+		if p := get(id).Prices[0]; math.Abs(p.CacheRead-factor*p.Input) > 1e-9 {
+			t.Errorf("%s: a cache read is %v of %v", id, p.CacheRead, p.Input)
+		}
+	}
+	for _, m := range KnownModels() {
+		switch m.ID {
+		case "claude-fable-5-1", "claude-mythos-5-1", "claude-fable-5-2", "claude-mythos-5-2", "claude-opus-5-5", "claude-sonnet-5-5":
+			continue
+		}
+		for _, p := range append(m.Prices, m.FastPrices...) {
+			if math.Abs(p.CacheRead-0.1*p.Input) > 1e-9 {
+				t.Errorf("%s: a cache read is %v of %v", m.ID, p.CacheRead, p.Input)
+			}
+		}
+	}
+
+	definition := func(raw string) ToolDefinition {
+		t.Helper()
+		d, err := ParseToolDefinition([]byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	forced := func(r *Request) {
+		r.Tools, r.ToolChoice = []ToolDefinition{definition(`{"name":"f","input_schema":{"type":"object"}}`)}, &ToolChoice{Type: "any"}
+	}
+	thinks := func(typ, effort string) func(*Request) {
+		return func(r *Request) {
+			r.Thinking, r.OutputConfig = &Thinking{Type: typ}, &OutputConfig{Effort: effort}
+		}
+	}
+	computer := func(r *Request) {
+		r.Tools = []ToolDefinition{definition(`{"type":"computer_20251124","name":"computer","display_width_px":1,"display_height_px":1}`)}
+	}
+	budget := func(r *Request) {
+		r.OutputConfig = &OutputConfig{TaskBudget: []byte(`{"type":"tokens","total":20000}`)}
+	}
+	for _, tt := range []struct {
+		name, model string
+		change      func(*Request)
+		refused     bool
+	}{
+		{"forced tool choice", "claude-fable-5-2", forced, true},
+		{"forced tool choice", "claude-haiku-5-5", forced, false},
+		{"forced tool choice, open", "claude-fable-5", forced, false},
+		{"forced tool choice, open", "claude-mythos-5", forced, false},
+		{"thinking off", "claude-mythos-5-2", thinks("disabled", "high"), true},
+		{"thinking between tools", "claude-fable-5-2", thinks("between_tools", "high"), true},
+		{"thinking off", "claude-haiku-5-5", thinks("disabled", "high"), false},
+		{"thinking off, much effort", "claude-haiku-5-5", thinks("disabled", "xhigh"), true},
+		{"thinking between tools", "claude-haiku-5-5", thinks("between_tools", "high"), true},
+		{"computer", "claude-fable-5-1", computer, false},
+		{"computer", "claude-mythos-5-1", computer, false},
+		{"computer", "claude-fable-5-2", computer, true},
+		{"task budget", "claude-haiku-5-5", budget, false},
+		{"task budget", "claude-sonnet-5-5", budget, false},
+		{"task budget", "claude-sonnet-5", budget, true},
+	} {
+		r := &Request{Model: tt.model, MaxTokens: 100, Messages: []Message{UserText("hi")}}
+		tt.change(r)
+		if err := r.Check(get(tt.model)); (err != nil) != tt.refused {
+			t.Errorf("%s, %s: %v, want refused %v", tt.model, tt.name, err, tt.refused)
+		}
+	}
+	for _, id := range []string{"claude-mythos-5-1", "claude-fable-5-2", "claude-mythos-5-2", "claude-haiku-5-5"} {
+		if m := get(id); m.BindsThinking != Supported || m.KeepsThinking != Supported || m.Compaction != Supported {
+			t.Errorf("%s: binds %v, keeps %v, compaction %v", id, m.BindsThinking, m.KeepsThinking, m.Compaction)
+		}
+	}
+}
+
 func TestCost(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -62,7 +184,7 @@ func TestCost(t *testing.T) {
 		{"batch", "claude-opus-5-5", Usage{InputTokens: 1e6, ServiceTier: "batch"}, 2, true},
 		{"US", "claude-opus-5-5", Usage{InputTokens: 1e6, InferenceGeo: "us"}, 4.4, true},
 		{"fast", "claude-opus-5", Usage{InputTokens: 1e6, Speed: "fast"}, 10, true},
-		{"fast at an unknown price", "claude-opus-5-5", Usage{InputTokens: 1e6, Speed: "fast"}, 0, false},
+		{"fast at an unknown price", "claude-opus-4-7", Usage{InputTokens: 1e6, Speed: "fast"}, 0, false},
 		{"lower tier", "claude-haiku-5-5", Usage{InputTokens: 50_000, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.005 + 0.0005 + 0.5, true},
 		{"upper tier", "claude-haiku-5-5", Usage{InputTokens: 50_001, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.0250005 + 0.0025 + 2.5, true},
 		{"iterations", "claude-opus-5-5", Usage{InputTokens: 1e6, Iterations: []Iteration{

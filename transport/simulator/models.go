@@ -49,11 +49,10 @@ func (m *modelInfo) thinksByDefault() bool {
 	return m.ThinkingDefault == "on" || m.ThinkingDefault == "always"
 }
 
-// forcedAlone is true for models that call forced tool use incompatible with
-// themselves in words of their own (reference row 98).
-func (m *modelInfo) forcedAlone() bool {
-	return m.ID == "claude-fable-5" || m.ID == "claude-mythos-5" || m.ID == "claude-mythos-preview"
-}
+// forcedAlone is true for the model that calls forced tool use incompatible with
+// itself in words of its own (reference row 98). Fable 5 and Mythos 5 take it, by
+// the documentation.
+func (m *modelInfo) forcedAlone() bool { return m.ID == "claude-mythos-preview" }
 
 // supportedEfforts lists the levels as refusals do.
 func (m *modelInfo) supportedEfforts() string {
@@ -88,5 +87,5 @@ func retiredModel(id string) (transport.Model, bool) {
 // takesFast reports whether the model takes speed "fast". Opus 4.6 takes it, and
 // answers at its usual speed all the same (reference §2.2).
 func (m *modelInfo) takesFast() bool {
-	return slices.Contains([]string{"claude-opus-5-5", "claude-opus-5", "claude-opus-4-8", "claude-opus-4-6"}, m.ID)
+	return len(m.FastPrices) > 0 || m.ID == "claude-opus-4-6"
 }

@@ -147,7 +147,7 @@ var refusals = []refusalCase{
 	{row: 95, extra: `"tool_choice":{"type":"any"},`, want: "tool_choice.any may only be specified while providing tools"},
 	{row: 96, extra: `"tool_choice":{"type":"tool","name":"get_weather"},`, want: "Tool 'get_weather' not found in provided tools"},
 	{row: 97, model: "claude-opus-5-5", extra: lookupTool + `"tool_choice":{"type":"any"},`, want: `tool_choice: type "tool" and "any" are not supported for this model.`},
-	{row: 98, model: "claude-fable-5", extra: lookupTool + `"tool_choice":{"type":"any"},`, want: "tool_choice forces tool use is not compatible with this model."},
+	{row: 98, model: "claude-mythos-preview", extra: lookupTool + `"tool_choice":{"type":"any"},`, want: "tool_choice forces tool use is not compatible with this model."},
 	{row: 99, model: "claude-haiku-4-5", extra: lookupTool + `"tool_choice":{"type":"any"},"thinking":{"type":"enabled","budget_tokens":1024},`, want: "Thinking may not be enabled when tool_choice forces tool use."},
 	{row: 100, extra: `"tools":[{"name":"f","defer_loading":true,"input_schema":` + object + `}],`, want: "At least one tool must have defer_loading=false. All tools cannot be deferred."},
 	{row: 101, extra: `"tools":[{"name":"g","input_schema":` + object + `},{"name":"f","defer_loading":true,"cache_control":{"type":"ephemeral"},"input_schema":` + object + `}],`, want: "tools.1: Tools with defer_loading cannot use prompt caching"},
