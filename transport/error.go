@@ -62,7 +62,7 @@ type Error struct {
 	Status    int    // the HTTP status; for an error inside a stream, the one its type stands for
 	Type      string // "rate_limit_error" and so on; may be one that this package doesn't know
 	Message   string
-	Code      string // error.details.error_code, where there is one
+	Code      string // error.details.error_code, where there is one; of a gateway, its own code
 	RequestID string
 	InStream  bool // came as an event of a stream that had begun with status 200
 
@@ -114,11 +114,18 @@ func (e *Error) remedy() string {
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrPromptTooLong:
-		// The last one is Bedrock's, which stands behind some gateways.
-		m := strings.ToLower(e.Message)
-		return strings.Contains(m, "prompt is too long") || strings.Contains(m, "exceed context limit") || strings.Contains(m, "input is too long")
+		return e.Type == TypeRequestTooLarge || e.says(promptCodes, promptWords)
 	case ErrThinkingMismatch:
-		return strings.Contains(e.Message, "Invalid `signature` in `thinking` block")
+		return strings.Contains(e.Message, "Invalid `signature` in `thinking` block") || strings.Contains(e.Message, "thinking.signature: Field required")
+	case ErrBilling:
+		// The service itself reports a low balance with status 400.
+		if e.says(billingCodes, billingWords) {
+			return true
+		}
+	case ErrRateLimit:
+		if e.says(billingCodes, billingWords) {
+			return false // some report it with 429, but waiting doesn't help
+		}
 	}
 	t, ok := byType[e.Type]
 	if !ok { // another family of errors, or a type of next year

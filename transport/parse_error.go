@@ -19,8 +19,16 @@ func ParseError(status int, body []byte) *Error {
 	e := &Error{Status: status}
 	e.read(body)
 	if status == 0 {
+		if e.Status == 0 {
+			e.Status = e.statusOfCode()
+		}
+		// The code says more than a type that stands for whatever went wrong.
+		if known := knownStatus(e.Type); e.Status != 0 && (known == 0 || known == http.StatusInternalServerError) {
+			e.Type = typeOfStatus(e.Status)
+		}
 		e.Type = cmp.Or(e.Type, TypeAPI)
-		e.Status = statusOfType(e.Type)
+		e.Status = cmp.Or(knownStatus(e.Type), e.Status, http.StatusInternalServerError)
+		status = e.Status
 	}
 	if e.Type == "" {
 		e.Type = typeOfStatus(status)
@@ -74,7 +82,9 @@ func (e *Error) read(body []byte) {
 	if e.Message == "" {
 		e.Message = plainText(body)
 	}
+	e.refine(body, inner)
 	if !strings.HasSuffix(e.Type, "_error") && e.Type != TypeRequestTooLarge {
+		e.Code = cmp.Or(e.Code, e.Type)
 		e.Type = "" // another family of errors; the status says more
 	}
 }
@@ -124,11 +134,12 @@ func typeOfStatus(status int) string {
 	return ""
 }
 
-func statusOfType(typ string) int {
+// knownStatus is the status of one of the service's own types, or 0.
+func knownStatus(typ string) int {
 	for _, s := range statuses {
 		if s.typ == typ {
 			return s.status
 		}
 	}
-	return http.StatusInternalServerError
+	return 0
 }

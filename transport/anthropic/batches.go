@@ -73,7 +73,7 @@ func (c *Client) CreateBatch(ctx context.Context, items []BatchItem) (Batch, err
 		return Batch{}, fmt.Errorf("anthropic: batch: %w", err)
 	}
 	k := bytesCall(http.MethodPost, batchPath, body)
-	k.betas, k.creates = betas, true
+	k.betas, k.creates, k.needs = betas, true, batchMembers
 	var b Batch
 	err = c.fetch(ctx, k, &b)
 	return b, err
@@ -151,10 +151,18 @@ func (c *Client) batch(ctx context.Context, method, id, action string) (Batch, e
 	var b Batch
 	id, err := pathID("batch", id)
 	if err == nil {
-		err = c.fetch(ctx, &call{method: method, path: batchPath + "/" + id + action}, &b)
+		k := &call{method: method, path: batchPath + "/" + id + action, needs: batchMembers}
+		if method == http.MethodDelete {
+			k.needs = batchMembers[:1]
+		}
+		err = c.fetch(ctx, k, &b)
 	}
 	return b, err
 }
+
+// batchMembers are members that tell a batch from something else. The answer to a
+// deletion has the first one only.
+var batchMembers = []string{"id", "processing_status"}
 
 // Batches lists the batches, newest first.
 func (c *Client) Batches(ctx context.Context) iter.Seq2[Batch, error] {
@@ -167,8 +175,11 @@ func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) 
 	every = cmp.Or(every, time.Minute)
 	for {
 		b, err := c.Batch(ctx, id)
-		if err != nil || b.ProcessingStatus == "ended" {
+		switch {
+		case err != nil || b.ProcessingStatus == "ended":
 			return b, err
+		case b.ProcessingStatus != "in_progress" && b.ProcessingStatus != "canceling":
+			return b, fmt.Errorf("anthropic: batch %s has the processing_status %q, which is not known to end; ask for it again with Client.Batch", id, b.ProcessingStatus)
 		}
 		if err := pause(ctx, every); err != nil {
 			return b, err
@@ -251,6 +262,9 @@ func (c *Client) batchResult(line []byte) (BatchResult, error) {
 		return BatchResult{CustomID: w.CustomID}, fmt.Errorf("anthropic: a result can't be read: %w: %s", err, c.brief(line))
 	}
 	r := BatchResult{CustomID: w.CustomID, Type: w.Result.Type}
+	if r.CustomID == "" || r.Type == "" {
+		return r, &UnexpectedAnswerError{Path: batchPath, Why: "a result needs a custom_id and a type", Body: c.brief(line), host: c.base.Host}
+	}
 	switch r.Type {
 	case "succeeded":
 		resp, err := transport.ParseResponse(w.Result.Message)

@@ -29,6 +29,7 @@ type call struct {
 	body         func() (io.ReadCloser, error) // nil: no body
 	once         bool                          // the body can't be read again
 	creates      bool                          // sent twice it would do its work twice, at the caller's cost
+	needs        []string                      // members that the answer must have
 	slow         bool                          // the answer begins when the work is done, however long that takes
 }
 
@@ -156,10 +157,36 @@ func (c *Client) fetch(ctx context.Context, k *call, v any) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range k.needs {
+		if rawjson.IsNull(rawjson.Get(raw, name)) {
+			return c.unexpected(k, "it has no "+name, raw)
+		}
+	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return fmt.Errorf("anthropic: %s: the answer can't be read: %w: %s", k.path, err, c.brief(raw))
+		return c.unexpected(k, err.Error(), raw)
 	}
 	return nil
+}
+
+// An UnexpectedAnswerError is an answer with a status of success that isn't what
+// was asked for, as gateways give it that don't have the endpoint. Asking again
+// doesn't help, so it is not retried.
+type UnexpectedAnswerError struct {
+	Path string // of the endpoint, such as "/v1/files"
+	Why  string // what is wrong with the answer
+	Body string // its beginning, without the client's keys
+	host string
+}
+
+func (e *UnexpectedAnswerError) Error() string {
+	return fmt.Sprintf("anthropic: %s%s: the answer is not what was asked for: %s; does the endpoint have this part of the API? %s", e.host, e.Path, e.Why, e.Body)
+}
+
+// Permanent tells that the same request would fail again.
+func (e *UnexpectedAnswerError) Permanent() bool { return true }
+
+func (c *Client) unexpected(k *call, why string, body []byte) error {
+	return &UnexpectedAnswerError{Path: k.path, Why: why, Body: c.brief(body), host: c.base.Host}
 }
 
 // retrying calls try, which sends k, again after failures that may pass.
@@ -169,7 +196,7 @@ func (c *Client) retrying(ctx context.Context, k *call, try func() error) error 
 		if err == nil {
 			return nil
 		}
-		if k.creates && perhapsDone(err) {
+		if k.creates && perhapsCreated(err) {
 			return withAttempts(fmt.Errorf("%w; it may have been created all the same, so it was not sent again", err), attempt)
 		}
 		wait, again := c.retry(ctx, err, attempt)

@@ -19,7 +19,7 @@ func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, 
 	}
 	k := &call{method: http.MethodPost, path: "/v1/messages/count_tokens", betas: c.betaHeader(req), length: body.Len(), body: func() (io.ReadCloser, error) {
 		return body.NewReader(), nil
-	}}
+	}, needs: []string{"input_tokens"}}
 	var counted struct {
 		InputTokens int `json:"input_tokens"`
 	}

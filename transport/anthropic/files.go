@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A File is a file that the service keeps. Requests name it by its ID.
@@ -55,7 +57,7 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (File, error) {
 	_, _ = w.CreatePart(part)
 	tail := "\r\n--" + w.Boundary() + "--\r\n"
 
-	k := &call{method: http.MethodPost, path: filesPath, contentType: w.FormDataContentType(), length: -1}
+	k := &call{method: http.MethodPost, path: filesPath, contentType: w.FormDataContentType(), length: -1, needs: []string{"id"}}
 	seeker, ok := u.Content.(io.Seeker)
 	k.once = !ok
 	var start int64
@@ -98,7 +100,7 @@ func (c *Client) file(ctx context.Context, method, id string, v any) error {
 	if err != nil {
 		return err
 	}
-	return c.fetch(ctx, &call{method: method, path: filesPath + "/" + id}, v)
+	return c.fetch(ctx, &call{method: method, path: filesPath + "/" + id, needs: []string{"id"}}, v)
 }
 
 // Files lists the files, newest first.
@@ -113,11 +115,45 @@ func (c *Client) DownloadFile(ctx context.Context, id string) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.open(ctx, &call{method: http.MethodGet, path: filesPath + "/" + id + "/content"})
+	k := &call{method: http.MethodGet, path: filesPath + "/" + id + "/content"}
+	a, err := c.open(ctx, k)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkDownload(k, a); err != nil {
+		a.close()
+		return nil, err
+	}
 	return &download{a}, nil
+}
+
+// checkDownload tells the answer of something that doesn't have the endpoint from
+// a file: a web page or a short JSON object that reports a failure, from a server
+// that names no file. A file may be either, so that in doubt it is one.
+func (c *Client) checkDownload(k *call, a *answer) error {
+	if a.header.Get("Content-Disposition") != "" || a.header.Get("Request-Id") != "" {
+		return nil
+	}
+	switch formOf(a.body) {
+	case formPage:
+		if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+			return c.unexpected(k, "it is a web page", a.body.head)
+		}
+	case formJSON:
+		const short = 4 << 10
+		raw, err := io.ReadAll(io.LimitReader(a.body, short))
+		a.body = &headReader{head: raw, src: a.body.src}
+		if err != nil || len(raw) == short {
+			return err
+		}
+		if err := c.errorIn(raw); err != nil {
+			return err
+		}
+		if string(rawjson.Get(raw, "success")) == "false" || !rawjson.IsNull(rawjson.Get(rawjson.Get(raw, "Output"), "__type")) {
+			return c.unexpected(k, "it reports a failure", raw)
+		}
+	}
+	return nil
 }
 
 type download struct{ a *answer }

@@ -259,13 +259,13 @@ func TestBatchIsCreatedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		status int // of the first answer; 0 for a connection that breaks
 		sent   int32
-	}{{0, 1}, {500, 1}, {502, 1}, {504, 1}, {429, 2}, {503, 2}, {529, 2}} {
+	}{{0, 1}, {500, 1}, {502, 1}, {504, 1}, {429, 2}, {503, 1}, {529, 1}} {
 		var sent atomic.Int32
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			switch {
 			case sent.Add(1) > 1:
-				io.WriteString(w, `{"id":"msgbatch_1"}`)
+				io.WriteString(w, `{"id":"msgbatch_1","processing_status":"in_progress"}`)
 			case tt.status == 0:
 				drop(t, w)
 			default:

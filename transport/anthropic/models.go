@@ -88,7 +88,7 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 	var m ModelInfo
 	id, err := pathID("model", id)
 	if err == nil {
-		err = c.fetch(ctx, &call{method: http.MethodGet, path: "/v1/models/" + id}, &m)
+		err = c.fetch(ctx, &call{method: http.MethodGet, path: "/v1/models/" + id, needs: []string{"id"}}, &m)
 	}
 	return m, err
 }
@@ -105,7 +105,7 @@ func list[T any](ctx context.Context, c *Client, path, limit string) iter.Seq2[T
 				LastID   string `json:"last_id"`
 				NextPage string `json:"next_page"`
 			}
-			if err := c.fetch(ctx, &call{method: http.MethodGet, path: path, query: query}, &page); err != nil {
+			if err := c.fetch(ctx, &call{method: http.MethodGet, path: path, query: query, needs: []string{"data"}}, &page); err != nil {
 				var zero T
 				yield(zero, err)
 				return

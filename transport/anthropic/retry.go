@@ -90,8 +90,8 @@ func passes(err error) bool {
 		switch {
 		case refused.ShouldRetry != nil:
 			return *refused.ShouldRetry
-		case refused.Code == "enforced_spend_limit_reached":
-			return false // never clears by itself
+		case refused.Code == "enforced_spend_limit_reached", refused.Code == "contract_spend_limit_reached", refused.Is(transport.ErrBilling):
+			return false // doesn't clear by itself
 		}
 		switch s := refused.Status; s {
 		case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
@@ -107,6 +107,17 @@ func passes(err error) bool {
 	}
 	var failed *connectionError
 	return inStream || errors.As(err, &failed)
+}
+
+// perhapsCreated reports whether a request that creates something may have done
+// so. The official clients send one again after a 429 only, or if no connection
+// was had.
+func perhapsCreated(err error) bool {
+	var refused *transport.Error
+	if errors.As(err, &refused) {
+		return refused.Status >= 500
+	}
+	return perhapsDone(err)
 }
 
 // perhapsDone reports whether the service may have done what a failed request
