@@ -16,6 +16,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/whorl-go/whorl/tools/internal/dialect"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -87,29 +88,74 @@ func compileSchema(raw json.RawMessage) (*inputSchema, error) {
 	if object["type"] != "object" {
 		return nil, errors.New(`schema: the root must have "type":"object"`)
 	}
+	if err := noUnion(raw); err != nil {
+		return nil, err
+	}
+	s := &inputSchema{raw: raw, document: doc, branches: hasBranches(doc)}
+	return s, s.prepare(true)
+}
+
+// compileGiven is compileSchema for a schema that was not reflected. It may be of
+// an older draft, and have patterns that Go doesn't know; its formats are
+// annotations, as draft 2020-12 has it.
+func compileGiven(raw json.RawMessage) (*inputSchema, error) {
+	if err := noUnion(raw); err != nil {
+		return nil, err
+	}
+	if typ := rawjson.Get(raw, "type"); typ != nil && string(typ) != `"object"` {
+		return nil, errors.New(`schema: the root must have "type":"object"`)
+	}
+	given, err := dialect.Translate(raw)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	if wrong := given.Mistakes(); len(wrong) > 0 {
+		var all []string
+		for _, c := range wrong {
+			all = append(all, c.String())
+		}
+		return nil, fmt.Errorf("schema: not valid JSON Schema: %s", strings.Join(all, "; "))
+	}
+	doc, err := decodeExact(given.Checked)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	s := &inputSchema{raw: given.Sent, document: doc, branches: hasBranches(doc)}
+	return s, s.prepare(false)
+}
+
+func noUnion(raw []byte) error {
 	for _, union := range []string{"oneOf", "anyOf", "allOf"} {
-		if _, ok := object[union]; ok {
-			return nil, fmt.Errorf("schema: the service takes no %s at the root; put it inside a property", union)
+		if rawjson.Get(raw, union) != nil {
+			return fmt.Errorf("schema: the service takes no %s at the root; put it inside a property", union)
 		}
 	}
-	s := &inputSchema{raw: raw, document: doc, branches: hasBranches(doc), compiled: sync.OnceValues(func() (*validator.Schema, error) { return compile(doc, "") })}
-	if isSimple(doc) {
-		s.fast = newFastChecker(doc)
-		return s, nil // it can wait until the tool is called, which most tools are not
+	return nil
+}
+
+// prepare gets the checker ready; that of a simple schema can wait until the tool
+// is called, which most tools are not.
+func (s *inputSchema) prepare(formats bool) error {
+	s.compiled = sync.OnceValues(func() (*validator.Schema, error) { return compile(s.document, "", formats) })
+	if isSimple(s.document) {
+		s.fast = newFastChecker(s.document)
+		return nil
 	}
-	_, err = s.compiled()
-	return s, err
+	_, err := s.compiled()
+	return err
 }
 
 // compile makes the checker of the schema at a pointer such as #/$defs/name, or
-// of all of it. It takes half a millisecond, most of
-// it for checking the schema itself.
-func compile(doc any, pointer string) (*validator.Schema, error) {
+// of all of it. formats says that the formats of text are checked, too. It takes
+// half a millisecond, most of it for checking the schema itself.
+func compile(doc any, pointer string, formats bool) (*validator.Schema, error) {
 	c := validator.NewCompiler()
 	c.DefaultDraft(validator.Draft2020)
 	c.UseLoader(noLoader{})
-	c.AssertFormat()
-	c.AssertContent()
+	if formats {
+		c.AssertFormat()
+		c.AssertContent()
+	}
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, fmt.Errorf("schema: %w", err)
 	}

@@ -94,7 +94,7 @@ func (b *defaultBuilder) check(name string, property, value []byte, pointer stri
 	if fast.accepts(rawjson.Trim(value)) {
 		return
 	}
-	checker, err := compile(b.schema.document, "#"+pointer)
+	checker, err := compile(b.schema.document, "#"+pointer, false)
 	if err != nil {
 		b.err = err
 		return

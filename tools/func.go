@@ -15,15 +15,16 @@ import (
 
 // A FuncTool is a Go function that the model can call. [Func] and [Raw] make it.
 type FuncTool struct {
-	name    string
-	err     error // what is wrong with the tool
-	def     transport.ToolDefinition
-	traits  Traits
-	schema  *inputSchema
-	fills   *defaulter // writes defaults into arguments; nil for none
-	run     func(context.Context, json.RawMessage) (Result, error)
-	options Options
-	typed   bool // made by Func: the schema is our own, and its defaults are applied
+	name      string
+	err       error // what is wrong with the tool
+	def       transport.ToolDefinition
+	traits    Traits
+	schema    *inputSchema
+	fills     *defaulter // writes defaults into arguments; nil for none
+	run       func(context.Context, json.RawMessage) (Result, error)
+	options   Options
+	typed     bool // made by Func: defaults are applied
+	reflected bool // the schema is our own
 }
 
 // Func makes a tool of fn. Its input_schema is reflected from In, a struct (or a
@@ -63,6 +64,7 @@ func FuncWith[In, Out any](name, description string, fn func(context.Context, In
 	}
 	schema := t.options.Schema
 	if t.err == nil && schema == nil {
+		t.reflected = true
 		if schema, t.err = reflectSchema(in, options.Types, options.OpenTypes); t.err != nil {
 			t.err = fmt.Errorf("argument %w", t.err)
 		}
@@ -162,9 +164,14 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 	if o.DeferLoading && o.CacheControl != nil {
 		return errors.New("options: DeferLoading and CacheControl exclude each other: what is deferred is not in the cached prefix")
 	}
-	if t.schema, err = compileSchema(schema); err != nil {
+	compile := compileSchema
+	if !t.reflected {
+		compile = compileGiven
+	}
+	if t.schema, err = compile(schema); err != nil {
 		return err
 	}
+	schema = t.schema.raw
 	if t.typed {
 		if t.fills, err = newDefaulter(t.schema); err != nil {
 			return err

@@ -74,6 +74,9 @@ func (s *inputSchema) repairOne(input []byte, e *validator.ValidationError) []by
 			})
 		}
 		return edit(input, e.InstanceLocation, func(v []byte) []byte { return convert(v, k.Want) })
+	case *kind.AnyOf, *kind.OneOf:
+		want := s.unionTypes(e.SchemaURL)
+		return edit(input, e.InstanceLocation, func(v []byte) []byte { return convert(v, want) })
 	case *kind.Enum:
 		return edit(input, e.InstanceLocation, func(v []byte) []byte { return recase(v, k.Want) })
 	case *kind.AdditionalProperties:
@@ -83,6 +86,34 @@ func (s *inputSchema) repairOne(input []byte, e *validator.ValidationError) []by
 		})
 	}
 	return input
+}
+
+// unionTypes are the types that the branches of a union take.
+func (s *inputSchema) unionTypes(url string) (want []string) {
+	union := s.at(url)
+	for _, keyword := range []string{"anyOf", "oneOf"} {
+		branches, _ := union[keyword].([]any)
+		for _, b := range branches {
+			branch, _ := b.(map[string]any)
+			for range 8 {
+				ref, ok := branch["$ref"].(string)
+				if !ok {
+					break
+				}
+				branch = s.at(ref)
+			}
+			switch t := branch["type"].(type) {
+			case string:
+				want = append(want, t)
+			case []any:
+				for _, e := range t {
+					word, _ := e.(string)
+					want = append(want, word)
+				}
+			}
+		}
+	}
+	return want
 }
 
 // optional reports whether the member at location is one that its object's

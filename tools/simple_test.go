@@ -18,7 +18,7 @@ func FuzzSimpleSchemasCompile(f *testing.F) {
 		if err != nil || hasHugeNumber(doc) || !isSimple(doc) {
 			return
 		}
-		if _, err := compile(doc, ""); err != nil {
+		if _, err := compile(doc, "", true); err != nil {
 			t.Fatalf("%s is taken for simple: %v", raw, err)
 		}
 	})
