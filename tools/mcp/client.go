@@ -15,6 +15,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/internal/dialect"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -172,7 +173,7 @@ func cleanName(name string) string {
 }
 
 // tool makes a tool of the server's. A schema that the Messages API doesn't take
-// is loosened until it does; the server checks the arguments in any case.
+// is translated, keyword by keyword; the server checks the arguments in any case.
 func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
 	raw, err := rawjson.Marshal(t.InputSchema)
 	if err != nil {
@@ -182,35 +183,23 @@ func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
 	if c.options.Traits != nil {
 		o.Traits = c.options.Traits(t)
 	}
-	raw, servers := safeKeys(raw)
-	call := func(ctx context.Context, input json.RawMessage) (tools.Result, error) {
-		return c.call(ctx, t.Name, serversArguments(input, servers))
+	anything := dialect.Schema{Sent: json.RawMessage(`{"type":"object"}`)}
+	given, err := dialect.Translate(raw)
+	if err != nil {
+		given = anything
 	}
 	var tool *tools.FuncTool
-	for _, schema := range []json.RawMessage{raw, loosen(raw), json.RawMessage(`{"type":"object"}`)} {
-		tool = tools.RawWith(name, t.Description, schema, call, o)
+	for _, schema := range []dialect.Schema{given, anything} {
+		sent, servers := safeKeys(schema.Sent)
+		call := func(ctx context.Context, input json.RawMessage) (tools.Result, error) {
+			return c.call(ctx, t.Name, serversArguments(input, servers))
+		}
+		tool = tools.RawWith(name, t.Description, sent, call, o)
 		if _, err = tool.Definition(); err == nil {
 			return tool, nil
 		}
 	}
 	return nil, fmt.Errorf("mcp: %w", err)
-}
-
-// loosen drops from the root of a schema what the service refuses there.
-func loosen(raw json.RawMessage) json.RawMessage {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil {
-		return raw
-	}
-	for _, name := range []string{"$schema", "$id", "oneOf", "anyOf", "allOf"} {
-		delete(members, name)
-	}
-	members["type"] = json.RawMessage(`"object"`)
-	out, err := rawjson.Marshal(members)
-	if err != nil {
-		return raw
-	}
-	return out
 }
 
 // call calls a tool with the arguments as the model wrote them.

@@ -237,6 +237,13 @@ func TestForeignSchemas(t *testing.T) {
 		if got := call(t, tool, `{"a":"text"}`); got != `{"a":"text"}` {
 			t.Errorf("%s: %s", name, got)
 		}
+		def, err := tool.Definition()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if schema := string(def.Raw()); name[0] != 'n' && !strings.Contains(schema, `"properties":{"a":{`) || name == "lookahead" && !strings.Contains(schema, "(?!x)") {
+			t.Errorf("%s: the schema lost something: %s", name, schema)
+		}
 	}
 }
 
