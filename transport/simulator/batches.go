@@ -114,13 +114,13 @@ func (s *Server) createBatch(w http.ResponseWriter, req *http.Request, account u
 	if err != nil {
 		return &Refusal{Status: http.StatusRequestEntityTooLarge, Type: "request_too_large", Message: "Request exceeds the maximum size"}
 	}
-	if req.Header.Get("Anthropic-Version") == "" {
-		return refuse("anthropic-version: header is required")
+	if _, why := readVersion(req.Header); why != nil {
+		return why
 	}
 	if _, why := readBetas(req.Header); why != nil {
 		return why
 	}
-	if !rawjson.Valid(body) {
+	if !wellFormed(body) {
 		return notJSON(body)
 	}
 	for key := range rawjson.Members(body) {

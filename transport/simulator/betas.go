@@ -8,7 +8,7 @@ import (
 // betas are the values of a request's anthropic-beta header.
 type betas struct {
 	list []string
-	hash uint64 // of those that change what a request may hold
+	hash uint64 // of the set of them
 }
 
 func (b betas) has(name string) bool {
@@ -35,8 +35,10 @@ func readBetas(h http.Header) (betas, *Refusal) {
 				unknown = append(unknown, "`"+v+"`")
 				continue
 			}
-			b.list = append(b.list, v)
-			b.hash ^= hashString(seedKey, v)
+			if !b.has(v) {
+				b.list = append(b.list, v)
+				b.hash ^= hashString(seedKey, v)
+			}
 		}
 	}
 	if unknown != nil {

@@ -18,10 +18,10 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	if req.ContentLength > maxBody {
 		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
 	}
-	if req.Header.Get("Anthropic-Version") == "" {
-		return nil, refuse("anthropic-version: header is required")
-	}
 	var why *Refusal
+	if r.version, why = readVersion(req.Header); why != nil {
+		return nil, why
+	}
 	if r.betas, why = readBetas(req.Header); why != nil {
 		return nil, why
 	}

@@ -44,7 +44,8 @@ type block struct {
 	result   bool      // answers a server tool's call
 	pictures []picture // images and PDFs in it
 	claim    claim
-	cited    bool // a document or search result with citations on
+	cited    bool     // a document or search result with citations on
+	citing   []string // texts in it that cite; see citingTexts
 	// problem is a refusal's message with %s for the block's path; innerEmpty is
 	// one of its own: a result with an empty text inside.
 	problem    string
@@ -175,6 +176,9 @@ func (s *Server) readBlock(raw []byte) block {
 		b.result = b.typ != transport.TypeToolResult && strings.HasSuffix(b.typ, "_tool_result")
 	}
 	s.readClaims(&b)
+	if bytes.Contains(raw, []byte(`"citations"`)) {
+		b.citing = citingTexts(&b)
+	}
 	b.cited = bytes.Contains(raw, []byte(`"enabled":true`)) || bytes.Contains(raw, []byte(`"enabled": true`))
 	if b.signed != nil {
 		b.tokens = b.signed.Tokens

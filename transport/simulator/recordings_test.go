@@ -83,7 +83,7 @@ func judge(r recorded, verdict func(*Refusal) bool) *Refusal {
 	var first *Refusal
 	for i, way := range []struct{ retired, betas bool }{{true, true}, {true, false}, {false, true}} {
 		path, _, _ := strings.Cut(r.Request.Path, "?")
-		req := &request{counting: strings.HasSuffix(path, "count_tokens")}
+		req := &request{counting: strings.HasSuffix(path, "count_tokens"), version: version2023}
 		h := http.Header{}
 		for k, v := range r.Request.Headers {
 			h.Set(k, v)

@@ -14,6 +14,7 @@ import (
 // A request is a parsed body of POST /v1/messages or of count_tokens.
 type request struct {
 	account  uint64 // whose key it came with
+	version  string // of the API
 	betas    betas
 	counting bool // count_tokens: no max_tokens, no answer
 	batch    bool // an item of a batch
@@ -37,6 +38,13 @@ type request struct {
 	applied []applied        // edits; nil if the request has none
 	changes []transformation // what was made of thinking that doesn't fit
 }
+
+// terms are what the request's headers say of its body, and salt tells them apart.
+func (r *request) terms() shape.Terms {
+	return shape.Terms{Version: r.version, Beta: r.betas.has}
+}
+
+func (r *request) salt() uint64 { return mix(r.betas.hash, hashString(seedKey, r.version)) }
 
 // thinking is the request's thinking configuration.
 type thinking struct {
@@ -111,7 +119,7 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 	}
 	r.fields = make(map[string][]byte, len(members))
 	for _, m := range members {
-		if !isLarge(m.key) && !rawjson.Valid(m.value) {
+		if !isLarge(m.key) && !wellFormed(m.value) {
 			return notJSON(body)
 		}
 		r.fields[m.key] = m.value
@@ -122,7 +130,7 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 	}
 	var why *Refusal
 	known := 0
-	shape.Fields(object, r.betas.has, func(name string, required bool) {
+	shape.Fields(object, r.terms(), func(name string, required bool) {
 		raw, ok := r.fields[name]
 		if ok {
 			known++
@@ -141,7 +149,7 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 		case name == "system":
 			why = s.readSystem(r, body, raw)
 		default:
-			if text := shape.CheckMember(object, name, name, raw, r.betas.has); text != "" {
+			if text := shape.CheckMember(object, name, name, raw, r.terms()); text != "" {
 				why = refuse("%s", text)
 			}
 		}
@@ -151,7 +159,7 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 	}
 	for _, m := range members {
 		known := false
-		shape.Fields(object, r.betas.has, func(name string, _ bool) { known = known || name == m.key })
+		shape.Fields(object, r.terms(), func(name string, _ bool) { known = known || name == m.key })
 		if !known {
 			if name := betaOfField[m.key]; name != "" {
 				return refuse("%s: %s requires anthropic-beta: %s", m.key, m.key, name)
@@ -167,10 +175,6 @@ var betaOfField = map[string]string{"compaction": "compact-2026-09-04"}
 
 // isLarge names the members that are read with the help of what was read before.
 func isLarge(key string) bool { return key == "messages" || key == "tools" || key == "system" }
-
-func notJSON(body []byte) *Refusal {
-	return refuse("The request body is not valid JSON: %s", syntaxError(body))
-}
 
 // A messageReader reads the messages of a request, those that are not known
 // already. A conversation sends its history again with every step; so the
@@ -189,7 +193,7 @@ func (mr *messageReader) read(text []byte, i int) int {
 	if i >= len(text) || text[i] != '[' {
 		mr.refusal = refuse("messages: Input should be a valid list")
 		end := rawjson.Skip(text, i)
-		if end < 0 || !rawjson.Valid(text[i:end]) {
+		if end < 0 || !wellFormed(text[i:end]) {
 			return -1
 		}
 		return end
@@ -227,7 +231,7 @@ func (mr *messageReader) read(text []byte, i int) int {
 // one reads the message that starts at text[i]. It returns nil for one that is
 // refused.
 func (mr *messageReader) one(text []byte, i int, prev *message) (*message, int) {
-	salt := mr.r.betas.hash
+	salt := mr.r.salt()
 	if prev != nil {
 		if m := prev.next.Load(); m != nil && m.salt == salt && bytes.HasPrefix(text[i:], m.raw) {
 			return m, i + len(m.raw)
@@ -242,12 +246,12 @@ func (mr *messageReader) one(text []byte, i int, prev *message) (*message, int) 
 	if m, ok := mr.s.messages.get(key); ok && bytes.Equal(m.raw, raw) {
 		return m, end
 	}
-	if !rawjson.Valid(raw) {
+	if !wellFormed(raw) {
 		return nil, -1
 	}
 	if mr.refusal == nil {
 		path := fmt.Sprintf("messages.%d", len(mr.r.messages))
-		if why := shape.Check("InputMessage", path, raw, mr.r.betas.has); why != "" {
+		if why := shape.CheckElement("CreateMessageParams", "messages", path, raw, mr.r.terms()); why != "" {
 			mr.refusal = refuse("%s", why)
 		}
 	}
@@ -262,15 +266,15 @@ func (mr *messageReader) one(text []byte, i int, prev *message) (*message, int) 
 
 // readTools reads the tools, or takes them as they were read before.
 func (s *Server) readTools(r *request, body, raw []byte) *Refusal {
-	key := s.toolLists.key(raw, r.betas.hash)
+	key := s.toolLists.key(raw, r.salt())
 	if l, ok := s.toolLists.get(key); ok && bytes.Equal(l.raw, raw) {
 		r.tools = l
 		return nil
 	}
-	if !rawjson.Valid(raw) {
+	if !wellFormed(raw) {
 		return notJSON(body)
 	}
-	if text := shape.CheckMember("CreateMessageParams", "tools", "tools", raw, r.betas.has); text != "" {
+	if text := shape.CheckMember("CreateMessageParams", "tools", "tools", raw, r.terms()); text != "" {
 		return refuse("%s", text)
 	}
 	l := &toolList{raw: bytes.Clone(raw)}
@@ -291,15 +295,15 @@ func (s *Server) readTools(r *request, body, raw []byte) *Refusal {
 
 // readSystem reads the system prompt, or takes it as it was read before.
 func (s *Server) readSystem(r *request, body, raw []byte) *Refusal {
-	key := s.systems.key(raw, r.betas.hash)
+	key := s.systems.key(raw, r.salt())
 	if sys, ok := s.systems.get(key); ok && bytes.Equal(sys.raw, raw) {
 		r.system = sys.blocks
 		return nil
 	}
-	if !rawjson.Valid(raw) {
+	if !wellFormed(raw) {
 		return notJSON(body)
 	}
-	if text := shape.CheckMember("CreateMessageParams", "system", "system", raw, r.betas.has); text != "" {
+	if text := shape.CheckMember("CreateMessageParams", "system", "system", raw, r.terms()); text != "" {
 		return refuse("%s", text)
 	}
 	sys := systemPrompt{raw: bytes.Clone(raw)}
@@ -357,7 +361,7 @@ func splitObject(text []byte, skip func(key string, i int) int) ([]member, bool)
 	}
 	for i < len(text) && text[i] == '"' {
 		end := rawjson.Skip(text, i)
-		if end < 0 || !rawjson.Valid(text[i:end]) {
+		if end < 0 || !wellFormed(text[i:end]) {
 			return nil, false
 		}
 		m := member{key: rawjson.Unquote(text[i:end])}
@@ -389,12 +393,4 @@ func skipSpace(text []byte, i int) int {
 		i++
 	}
 	return i
-}
-
-func syntaxError(body []byte) string {
-	var v json.RawMessage
-	if err := json.Unmarshal(body, &v); err != nil {
-		return err.Error()
-	}
-	return "expected an object"
 }

@@ -19,21 +19,24 @@ import (
 
 //go:generate go run ./generate
 
-// Betas tells whether a request carries a value of the anthropic-beta header.
-type Betas func(value string) bool
+// Terms are what the headers of a request say of its body.
+type Terms struct {
+	Version string                  // anthropic-version
+	Beta    func(value string) bool // whether anthropic-beta has the value
+}
 
 // Check checks raw, a valid JSON value, against the named object of the tables.
 // path is where it stands in the body: "" for the body itself. It returns ""
 // or the message of the first thing that is wrong.
-func Check(object, path string, raw []byte, betas Betas) string {
-	c := checker{betas: betas}
+func Check(object, path string, raw []byte, terms Terms) string {
+	c := checker{terms: terms}
 	ref(object).check(&c, path, raw)
 	return c.message
 }
 
 // CheckMember checks one member of the named object.
-func CheckMember(object, name, path string, raw []byte, betas Betas) string {
-	c := checker{betas: betas}
+func CheckMember(object, name, path string, raw []byte, terms Terms) string {
+	c := checker{terms: terms}
 	for _, f := range objects[object].fields {
 		if f.name == name {
 			f.is.check(&c, path, raw)
@@ -42,15 +45,47 @@ func CheckMember(object, name, path string, raw []byte, betas Betas) string {
 	return c.message
 }
 
-// Fields calls see for every member of the named object that the betas admit,
-// in the order in which the service checks them.
-func Fields(object string, betas Betas, see func(name string, required bool)) {
+// CheckElement checks one element of a member of the named object that is a list.
+func CheckElement(object, name, path string, raw []byte, terms Terms) string {
+	c := checker{terms: terms}
 	for _, f := range objects[object].fields {
-		if b, ok := f.is.(beta); ok && !b.unlocked(betas) {
-			continue
+		if l, ok := terms.of(f.is).(list); ok && f.name == name {
+			l.of.check(&c, path, raw)
 		}
-		see(f.name, f.required)
 	}
+	return c.message
+}
+
+// Fields calls see for every member of the named object that the terms admit,
+// in the order in which the service checks them.
+func Fields(object string, terms Terms, see func(name string, required bool)) {
+	for _, f := range objects[object].fields {
+		if terms.of(f.is) != nil {
+			see(f.name, f.required)
+		}
+	}
+}
+
+// of finds what a shape is for a request of these terms: nil if it has none.
+func (t Terms) of(s shape) shape {
+	switch s := s.(type) {
+	case beta:
+		if !s.unlocked(t) {
+			return nil
+		}
+		return t.of(s.is)
+	case until:
+		if t.Version >= s.version {
+			return nil
+		}
+		return t.of(s.is)
+	case changed:
+		if t.Version >= s.version {
+			return t.of(s.after)
+		}
+		return t.of(s.before)
+	}
+	return s
 }
 
 // A shape is what a value may look like.
@@ -62,7 +97,7 @@ type shape interface {
 }
 
 type checker struct {
-	betas   Betas
+	terms   Terms
 	message string // of the first error
 }
 
@@ -124,7 +159,8 @@ func (r ref) check(c *checker, path string, v []byte) {
 	// Members are checked in the table's order, unknown ones last.
 	for _, f := range o.fields {
 		value := rawjson.Get(v, f.name)
-		if b, ok := f.is.(beta); ok && !b.unlocked(c.betas) {
+		is := c.terms.of(f.is)
+		if is == nil {
 			continue // reported as unknown below
 		}
 		if value == nil {
@@ -132,7 +168,7 @@ func (r ref) check(c *checker, path string, v []byte) {
 				c.fail(join(path, f.name), "Field required")
 			}
 		} else {
-			f.is.check(c, join(path, f.name), value)
+			is.check(c, join(path, f.name), value)
 		}
 		if c.message != "" {
 			return
@@ -142,18 +178,17 @@ func (r ref) check(c *checker, path string, v []byte) {
 		return
 	}
 	for key := range rawjson.Members(v) {
-		if !o.knows(key, c.betas) {
+		if !o.knows(key, c.terms) {
 			c.fail(join(path, key), "Extra inputs are not permitted")
 			return
 		}
 	}
 }
 
-func (o object) knows(key string, betas Betas) bool {
+func (o object) knows(key string, terms Terms) bool {
 	for _, f := range o.fields {
 		if f.name == key {
-			b, ok := f.is.(beta)
-			return !ok || b.unlocked(betas)
+			return terms.of(f.is) != nil
 		}
 	}
 	return false
@@ -165,9 +200,9 @@ type beta struct {
 	is     shape
 }
 
-func (b beta) unlocked(betas Betas) bool {
+func (b beta) unlocked(terms Terms) bool {
 	for v := range strings.FieldsSeq(b.values) {
-		if betas(v) {
+		if terms.Beta(v) {
 			return true
 		}
 	}
@@ -176,6 +211,51 @@ func (b beta) unlocked(betas Betas) bool {
 
 func (b beta) takes(v []byte) bool                     { return b.is.takes(v) }
 func (b beta) check(c *checker, path string, v []byte) { b.is.check(c, path, v) }
+
+// until is a shape that exists only before a version of the API.
+type until struct {
+	version string
+	is      shape
+}
+
+func (s until) takes(v []byte) bool                     { return s.is.takes(v) }
+func (s until) check(c *checker, path string, v []byte) { s.is.check(c, path, v) }
+
+// changed is a shape that a version of the API has changed.
+type changed struct {
+	version       string
+	before, after shape
+}
+
+func (s changed) takes(v []byte) bool                     { return s.before.takes(v) || s.after.takes(v) }
+func (s changed) check(c *checker, path string, v []byte) { c.terms.of(s).check(c, path, v) }
+
+// byRole is a union of messages that their "role" tells apart. The role is no
+// part of the paths in refusals, as details.paths shows (november 2026 §6).
+type byRole []tag
+
+func (s byRole) takes(v []byte) bool { return kind(v) == '{' }
+
+func (s byRole) check(c *checker, path string, v []byte) {
+	if kind(v) != '{' {
+		c.fail(path, mismatch)
+		return
+	}
+	var roles enum
+	role := rawjson.Get(v, "role")
+	for _, t := range s {
+		if kind(role) == '"' && rawjson.Unquote(role) == t.name {
+			t.is.check(c, path, v)
+			return
+		}
+		roles = append(roles, t.name)
+	}
+	if role == nil {
+		c.fail(join(path, "role"), "Field required")
+		return
+	}
+	roles.check(c, join(path, "role"), role)
+}
 
 // orNull takes null as well.
 type orNull struct{ is shape }
@@ -319,7 +399,7 @@ func (s enum) check(c *checker, path string, v []byte) {
 	var names []string
 	for _, value := range s {
 		name, needs, locked := strings.Cut(value, "@")
-		if locked && !c.betas(needs) {
+		if locked && !c.terms.Beta(needs) {
 			continue
 		}
 		if kind(v) == '"' && name == text {
@@ -407,11 +487,12 @@ func (s tagged) check(c *checker, path string, v []byte) {
 	}
 	var expected []string
 	for _, t := range s {
-		if b, ok := t.is.(beta); ok && !b.unlocked(c.betas) {
+		is := c.terms.of(t.is)
+		if is == nil {
 			continue
 		}
 		if t.name == name {
-			t.is.check(c, join(path, name), v)
+			is.check(c, join(path, name), v)
 			return
 		}
 		if !strings.HasPrefix(t.name, "simulator_") {

@@ -12,6 +12,12 @@ func refsIn(s shape) []string {
 		return []string{string(s)}
 	case beta:
 		return refsIn(s.is)
+	case until:
+		return refsIn(s.is)
+	case changed:
+		return append(refsIn(s.before), refsIn(s.after)...)
+	case byRole:
+		return refsIn(tagged(s))
 	case orNull:
 		return refsIn(s.is)
 	case list:
@@ -65,7 +71,7 @@ func TestWords(t *testing.T) {
 	all := func(string) bool { return true }
 	for _, c := range []struct {
 		object, raw string
-		betas       Betas
+		betas       func(string) bool
 		want        string
 	}{
 		{"InputMessage", `{"role":"user","content":"hi"}`, none, ""},
@@ -83,7 +89,7 @@ func TestWords(t *testing.T) {
 		{"ContainerParams", `{"skills":[` + strings.Repeat(`{"type":"custom","skill_id":"s"},`, 20) + `{"type":"custom","skill_id":"s"}]}`, none, "m.skills: List should have at most 20 items after validation, not 21"},
 		{"RequestWebFetchToolResultBlock", `{"type":"web_fetch_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"web_fetch_tool_result_error","error_code":"unavailable"}}`, none, ""},
 	} {
-		if got := Check(c.object, "m", []byte(c.raw), c.betas); got != c.want {
+		if got := Check(c.object, "m", []byte(c.raw), Terms{Version: "2023-06-01", Beta: c.betas}); got != c.want {
 			t.Errorf("%s %s:\n got %q\nwant %q", c.object, c.raw, got, c.want)
 		}
 	}
