@@ -103,7 +103,7 @@ func serve(ctx context.Context, dir string, transport sdk.Transport) error {
 	if err != nil {
 		return err
 	}
-	return server.NewRun(agent.Input{Prompt: transport})
+	return server.Run(ctx, transport)
 }
 
 // connect reaches the server that the flags name. Calls of a server that isn't
