@@ -72,8 +72,9 @@ func TestStopReasons(t *testing.T) {
 	}{
 		{"end_turn", []any{reply(t, "end_turn", text("ok"))}, 1, "ok", ""},
 		{"stop_sequence", []any{reply(t, "stop_sequence", text("ok"))}, 1, "ok", ""},
-		{"calls at an end_turn are no success", []any{reply(t, "end_turn", text("half"), use("1", "echo", "{}"))}, 1, "half", "they were not run"},
-		{"nor at a stop sequence", []any{reply(t, "stop_sequence", text("half"), use("1", "echo", "{}"))}, 1, "half", "they were not run"},
+		{"calls at an end_turn are run", []any{reply(t, "end_turn", text("half"), use("1", "echo", "{}")), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
+		{"and at a stop sequence", []any{reply(t, "stop_sequence", text("half"), use("1", "echo", "{}")), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
+		{"and at a reason of other APIs", []any{reply(t, "tool_calls", text("half"), use("1", "echo", "{}")), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
 		{"an empty end_turn is an end", []any{reply(t, "end_turn")}, 1, "", ""},
 		{"max_tokens in text", []any{reply(t, "max_tokens", text("half"))}, 1, "half", "raise Options.MaxTokens"},
 		{"refusal", []any{reply(t, "refusal", text("no"))}, 1, "no", "refused"},
@@ -103,8 +104,8 @@ func TestStopReasons(t *testing.T) {
 			if res.Steps != tt.steps || res.Text != tt.text {
 				t.Errorf("%d steps, text %q; want %d, %q", res.Steps, res.Text, tt.steps, tt.text)
 			}
-			if ran > 0 {
-				t.Errorf("a call that was cut off was run")
+			if want := strings.Contains(tt.name, " at a"); ran > 0 != want {
+				t.Errorf("%d calls were run", ran)
 			}
 			checkValid(t, res.Log)
 		})

@@ -56,7 +56,7 @@ func next(s memory.State) Action {
 		if s.Counts.Empty > 1 && !s.Input {
 			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model asked for tools and named none, twice"}}
 		}
-		return call(s)
+		return afterCalls(s)
 
 	case transport.StopPauseTurn:
 		if l := limits(s).Pauses; l >= 0 && s.Counts.Pauses > l {
@@ -83,8 +83,8 @@ func next(s memory.State) Action {
 		if s.Input {
 			return call(s)
 		}
-		if s.Counts.Cuts > 0 { // a stop sequence inside of a call, or a gateway that doesn't say tool_use
-			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the response calls tools but does not stop for them, so they were not run; continue the log to go on"}}
+		if s.Response.HasToolCalls() {
+			return afterCalls(s) // some gateways always say end_turn
 		}
 		return Done{Reason: reason}
 
@@ -104,12 +104,24 @@ func next(s memory.State) Action {
 		if s.Input {
 			return call(s)
 		}
+		if s.Response.HasToolCalls() {
+			return afterCalls(s)
+		}
 		why := "the model stopped for a reason that this library doesn't know; what it said is in the log"
 		if reason == "" {
 			why = "the response has no stop_reason; is this endpoint one of the Messages API?"
 		}
 		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: why}}
 	}
+}
+
+// afterCalls goes on behind calls, which are answered by now, unless too many
+// responses in a row held one that did not arrive whole.
+func afterCalls(s memory.State) Action {
+	if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
+		return Done{Reason: s.Response.StopReason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
+	}
+	return call(s)
 }
 
 // answer chooses among the open calls: those that can be dealt with now, or, if

@@ -58,7 +58,7 @@ const (
 	server  = `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`
 	served  = `{"type":"web_search_tool_result","tool_use_id":"s","content":[]}`
 	text    = `{"type":"text","text":"hm"}`
-	empty   = `{"type":"text","text":" \n"}`
+	empty   = `{"type":"text","text":""}`
 	thought = `{"type":"thinking","thinking":"","signature":"x"}`
 	strange = `{ "type" : "from_next_year", "n": 9007199254740993 }`
 )

@@ -95,7 +95,7 @@ func (n *Counts) add(r *transport.Response) {
 	n.Steps++
 	calls := r.HasToolCalls()
 	count(&n.Pauses, r.StopReason == transport.StopPauseTurn)
-	count(&n.Cuts, calls && r.StopReason != transport.StopToolUse && r.StopReason != transport.StopPauseTurn)
+	count(&n.Cuts, r.HasCutCalls())
 	count(&n.Empty, !calls && r.StopReason == transport.StopToolUse)
 }
 

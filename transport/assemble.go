@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -20,20 +19,24 @@ type assembler struct {
 	done    []doneBlock
 	open    []openBlock // in use are those with a start; the others keep their buffers
 	cut     []string
-	again   bool // the message began anew
+	again   bool    // the message began anew
+	next    int     // the position behind all blocks that have begun
+	extra   []Event // that follow on the one that was returned
 }
 
 type doneBlock struct {
-	index int
+	place int
 	block Block
 	cut   bool
 }
 
 // An openBlock gathers what came for a block between its start and its stop.
 type openBlock struct {
-	index int
+	index int    // as its events name it
+	place int    // where it stands in the content
 	start []byte // the start object; nil if this openBlock is free
 	typ   string
+	stray bool // made here, for text that came for a block of another type
 
 	text      []byte // what text or thinking deltas add, still escaped
 	input     []byte // what input_json deltas add, decoded: it is JSON text itself
@@ -48,7 +51,8 @@ type openBlock struct {
 // reset prepares the assembler for another stream and keeps small buffers.
 func (a *assembler) reset() {
 	clear(a.done)
-	a.message, a.done, a.cut, a.again = nil, a.done[:0], nil, false
+	clear(a.extra)
+	a.message, a.done, a.cut, a.again, a.next, a.extra = nil, a.done[:0], nil, false, 0, a.extra[:0]
 	for i := range a.open {
 		a.open[i].release()
 	}
@@ -73,13 +77,15 @@ func (o *openBlock) release() {
 func (a *assembler) apply(name, data []byte) (Event, error) {
 	ev := Event{Raw: data}
 	var message, start, delta, usage []byte
+	var at index
 	var failed bool
 	for key, v := range rawjson.Fields(data) {
 		switch string(key) {
 		case "type":
 			ev.Type = eventType(rawjson.Inner(v))
 		case "index":
-			ev.Index, _ = strconv.Atoi(string(v))
+			at = parseIndex(v)
+			ev.Index = at.n
 		case "message":
 			message = v
 		case "content_block":
@@ -100,11 +106,11 @@ func (a *assembler) apply(name, data []byte) (Event, error) {
 	case EventMessageStart:
 		ev.Response, err = a.begin(message)
 	case EventContentBlockStart:
-		ev.Block, err = a.blockStart(ev.Index, start)
+		err = a.blockStart(&ev, at, start)
 	case EventContentBlockDelta:
-		ev.Delta, err = a.blockDelta(ev.Index, delta)
+		err = a.blockDelta(&ev, at, delta)
 	case EventContentBlockStop:
-		ev.Block, ev.Cut, err = a.blockStop(ev.Index)
+		err = a.blockStop(&ev, at)
 	case EventMessageDelta:
 		err = a.messageDelta(data, delta, usage)
 	case EventMessageStop:
@@ -131,46 +137,48 @@ func (a *assembler) begin(message []byte) (*Response, error) {
 	return parseResponse(a.message)
 }
 
-func (a *assembler) find(index int) *openBlock {
-	for i := range a.open {
-		if o := &a.open[i]; o.start != nil && o.index == index {
-			return o
-		}
-	}
-	return nil
-}
-
-func (a *assembler) blockStart(index int, start []byte) (Block, error) {
+// blockStart opens a block. An open block that the new one has the index of, or
+// that came without a stop, has ended.
+func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 	if a.message == nil {
-		return Block{}, errors.New("content_block_start before message_start")
-	}
-	if a.find(index) != nil || a.isDone(index) {
-		return Block{}, fmt.Errorf("content_block_start: index %d came before", index)
+		return errors.New("content_block_start before message_start")
 	}
 	if len(start) == 0 || start[0] != '{' {
-		return Block{}, fmt.Errorf("content_block_start %d without a content block", index)
+		return fmt.Errorf("content_block_start %d without a content block", at.n)
 	}
 	b := newBlock(bytes.Clone(start))
 	if b.typ == "" {
-		return Block{}, fmt.Errorf(`content_block_start %d: no "type": %s`, index, brief(start))
+		return fmt.Errorf(`content_block_start %d: no "type": %s`, at.n, brief(start))
+	}
+	if o := a.find(at); o != nil && !at.wrong && (at.told || o.typ != "") {
+		a.end(o)
+	}
+	place, err := a.placeOf(at)
+	if err != nil {
+		return fmt.Errorf("content_block_start: %w", err)
+	}
+	if b.typ == TypeToolUse {
+		b = a.withID(b, place)
 	}
 	o := a.freeSlot()
-	o.index, o.start, o.typ = index, b.raw, b.typ
+	o.index, o.place, o.start, o.typ = at.n, place, b.raw, b.typ
+	a.next = max(a.next, place+1)
 	if b.typ == TypeFallback {
 		if to := rawjson.Get(rawjson.Get(b.raw, "to"), "model"); len(to) > 0 {
 			a.message = rawjson.MergeValues(a.message, object("model", to))
 		}
 	}
-	return b, nil
+	ev.Index, ev.Block = place, b
+	return nil
 }
 
-func (a *assembler) isDone(index int) bool {
-	for i := len(a.done) - 1; i >= 0; i-- {
-		if a.done[i].index == index {
-			return true
-		}
+// withID gives a call that came without a usable id one: without it no result
+// could answer the call.
+func (a *assembler) withID(b Block, place int) Block {
+	if v := rawjson.Get(b.raw, "id"); len(v) > 2 && v[0] == '"' {
+		return b
 	}
-	return false
+	return b.with("id", madeID(rawjson.GetString(a.message, "id"), place))
 }
 
 func (a *assembler) freeSlot() *openBlock {
@@ -183,12 +191,12 @@ func (a *assembler) freeSlot() *openBlock {
 	return &a.open[len(a.open)-1]
 }
 
-func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
-	o := a.find(index)
-	if o == nil {
-		return Delta{}, fmt.Errorf("content_block_delta: no block %d is open", index)
-	}
-	d := Delta{Raw: delta}
+// blockDelta adds to a block. What doesn't belong into a block of its type goes
+// where it does, or is left out: no block gets a member that its type doesn't
+// have, and what was thought is never shown as the answer.
+func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
+	d := &ev.Delta
+	d.Raw = delta
 	var citation []byte
 	for key, v := range rawjson.Fields(delta) {
 		switch string(key) {
@@ -200,6 +208,24 @@ func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
 			}
 		case "citation":
 			citation = v
+		}
+	}
+	empty := len(d.value) <= len(`""`) && citation == nil && d.Type != DeltaCompaction
+	o := a.find(at)
+	if o == nil || at.wrong {
+		if d.value = nil; empty && !at.wrong {
+			return nil
+		}
+		return unplaced(EventContentBlockDelta, at)
+	}
+	if ev.Index = o.place; !takes(o.typ, d.Type) {
+		if empty {
+			d.value = nil
+			return nil
+		}
+		var err error
+		if o, err = a.misplaced(ev, o); o == nil {
+			return err
 		}
 	}
 	switch d.Type {
@@ -222,7 +248,74 @@ func (a *assembler) blockDelta(index int, delta []byte) (Delta, error) {
 	default:
 		d.value = nil
 	}
-	return d, nil
+	return nil
+}
+
+// takes reports whether a block of a type has a place for what a delta adds. A
+// type that isn't known may have one for all.
+func takes(block, delta string) bool {
+	switch delta {
+	case DeltaText, DeltaCitations:
+		return block == TypeText || !isStreamed(block)
+	case DeltaThinking, DeltaSignature:
+		return block == TypeThinking || !isStreamed(block)
+	case DeltaInputJSON:
+		return block == TypeToolUse || block == TypeServerToolUse || block == TypeMCPToolUse || !isStreamed(block)
+	}
+	return true
+}
+
+// isStreamed reports whether it is known what the deltas of a type are.
+func isStreamed(block string) bool {
+	switch block {
+	case TypeText, TypeThinking, TypeRedactedThinking, TypeToolUse, TypeServerToolUse, TypeMCPToolUse:
+		return true
+	}
+	return false
+}
+
+// misplaced finds the block for a delta that o doesn't take: the only open one
+// that does, or, for text, one of its own behind o. It is nil, and the delta adds
+// nothing, where there is none: thinking without a signature can't be sent back,
+// and a signature belongs to the thinking that it came with. A piece of a call's
+// input that belongs to no call is an error: the call would be run without it.
+func (a *assembler) misplaced(ev *Event, o *openBlock) (*openBlock, error) {
+	d := &ev.Delta
+	var only *openBlock
+	for i := range a.open {
+		if p := &a.open[i]; p.start != nil && !p.stray && isStreamed(p.typ) && takes(p.typ, d.Type) {
+			if only != nil {
+				only = nil
+				break
+			}
+			only = p
+		}
+	}
+	switch {
+	case only != nil:
+		ev.Index = only.place
+		return only, nil
+	case d.Type == DeltaInputJSON:
+		return nil, fmt.Errorf("content_block_delta %d: an input_json_delta for a block of type %s", o.index, o.typ)
+	case d.Type != DeltaText:
+		d.value = nil // thinking, a signature or citations of nothing
+		return nil, nil
+	}
+	s := a.strayOf(o)
+	if s == nil {
+		base := o.index
+		start := newBlock([]byte(`{"type":"text","text":""}`))
+		s = a.freeSlot() // o may have moved
+		s.index, s.place, s.start, s.typ, s.stray = base, a.next, start.raw, start.typ, true
+		a.next++
+		// The delta follows on the start of its block.
+		a.extra = append(a.extra, Event{Type: EventContentBlockDelta, Index: s.place, Delta: Delta{Type: d.Type, Raw: bytes.Clone(d.Raw), value: bytes.Clone(d.value)}})
+		s.text = append(s.text, rawjson.Inner(d.value)...)
+		*ev = Event{Type: EventContentBlockStart, Index: s.place, Block: start}
+		return nil, nil
+	}
+	ev.Index = s.place
+	return s, nil
 }
 
 // addInput adds a quoted piece of a call's input. Proxies that count in UTF-16
@@ -248,26 +341,48 @@ func roomFor(b []byte, n int) []byte {
 	return b
 }
 
-func (a *assembler) blockStop(index int) (Block, bool, error) {
-	o := a.find(index)
-	if o == nil {
-		return Block{}, false, fmt.Errorf("content_block_stop: no block %d is open", index)
+// blockStop ends a block. A stop of a block that has ended, or never began, says
+// nothing: some gateways send one twice, or one for each index up to the last.
+func (a *assembler) blockStop(ev *Event, at index) error {
+	o := a.find(at)
+	switch {
+	case at.wrong || o == nil && !at.told && a.anyOpen():
+		return unplaced(EventContentBlockStop, at)
+	case o == nil:
+		return nil
 	}
+	s := a.strayOf(o)
+	ev.Index = o.place
+	ev.Block, ev.Cut = a.end(o)
+	if s != nil {
+		stop := Event{Type: EventContentBlockStop, Index: s.place}
+		stop.Block, stop.Cut = a.end(s)
+		a.extra = append(a.extra, stop)
+	}
+	return nil
+}
+
+func (a *assembler) anyOpen() bool {
+	return slices.ContainsFunc(a.open, func(o openBlock) bool { return o.start != nil })
+}
+
+// end puts an open block together and in its place.
+func (a *assembler) end(o *openBlock) (Block, bool) {
 	b, cut := o.close()
-	a.keep(index, b, cut)
+	a.keep(o.place, b, cut)
 	o.release()
-	return b, cut, nil
+	return b, cut
 }
 
 // keep puts a finished block in its place. Blocks mostly finish in order.
-func (a *assembler) keep(index int, b Block, cut bool) {
+func (a *assembler) keep(place int, b Block, cut bool) {
 	i := len(a.done)
-	for i > 0 && a.done[i-1].index > index {
+	for i > 0 && a.done[i-1].place > place {
 		i--
 	}
 	a.done = append(a.done, doneBlock{})
 	copy(a.done[i+1:], a.done[i:])
-	a.done[i] = doneBlock{index, b, cut}
+	a.done[i] = doneBlock{place, b, cut}
 	if cut {
 		a.cut = append(a.cut, b.field("id"))
 	}
@@ -282,8 +397,11 @@ func (o *openBlock) close() (b Block, cut bool) {
 	}
 	if len(input) > 0 {
 		var whole bool
-		input, whole = rawjson.CloseUp(input)
-		cut = !whole
+		if input, whole = rawjson.CloseUp(o.input); !whole {
+			if cut = isCut(o.input); !cut {
+				input = invalidInput(o.input)
+			}
+		}
 	}
 	if len(o.text) == 0 && len(input) == 0 && len(o.signature) == 0 && len(o.citations) == 0 && o.over == nil {
 		return newBlock(o.start), false
@@ -379,7 +497,7 @@ func (a *assembler) messageDelta(data, delta, usage []byte) error {
 	}
 	if len(usage) > 0 && usage[0] == '{' {
 		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
-			usage = rawjson.MergeValues(base, usage)
+			usage = mergeUsage(base, usage)
 		}
 		over = append(appendKey(over, "usage"), usage...)
 	}
@@ -404,9 +522,7 @@ func (a *assembler) finish() (*Response, error) {
 	}
 	for i := range a.open {
 		if o := &a.open[i]; o.start != nil {
-			b, cut := o.close()
-			a.keep(o.index, b, cut)
-			o.release()
+			a.end(o)
 		}
 	}
 	content := make([]Block, len(a.done))

@@ -295,7 +295,8 @@ func (b Block) ToolCall() (ToolCall, bool) {
 }
 
 // arguments mends the input of a call as some gateways write it: none, null or ""
-// for no arguments, or an object inside a string. Any other input stays.
+// for no arguments, or an object inside a string. What is no object stands as text
+// in one; see [InvalidJSON].
 func arguments(input []byte) []byte {
 	switch {
 	case rawjson.IsNull(input) || string(input) == `""`:
@@ -304,6 +305,9 @@ func arguments(input []byte) []byte {
 		if inner := rawjson.Trim([]byte(rawjson.Unquote(input))); len(inner) > 0 && inner[0] == '{' && rawjson.Valid(inner) {
 			return inner
 		}
+		return invalidInput([]byte(rawjson.Unquote(input)))
+	case input[0] != '{':
+		return invalidInput(input)
 	}
 	return input
 }

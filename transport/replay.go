@@ -30,10 +30,26 @@ func (r *Response) ToolCalls() []ToolCall {
 		if calls == nil {
 			calls = make([]ToolCall, 0, 4)
 		}
-		c.Cut = r.StopReason != StopToolUse && r.StopReason != StopPauseTurn || slices.Contains(r.Cut, c.ID)
+		c.Cut = r.endsEarly() || slices.Contains(r.Cut, c.ID)
 		calls = append(calls, c)
 	}
 	return calls
+}
+
+// endsEarly reports whether the response ended before the model had said what it
+// would, so that its last call, or more, is missing.
+func (r *Response) endsEarly() bool {
+	switch r.StopReason {
+	case StopMaxTokens, StopContextWindowExceeded, StopRefusal, StopCompaction:
+		return true
+	}
+	return false
+}
+
+// HasCutCalls reports whether there is a call that the caller has to answer and
+// that did not arrive whole.
+func (r *Response) HasCutCalls() bool {
+	return r.HasToolCalls() && (r.endsEarly() || len(r.Cut) > 0)
 }
 
 // HasToolCalls reports whether there is a call that the caller has to answer.
@@ -67,17 +83,21 @@ func (r *Response) PendingServerCalls() []string {
 // back although it sent them. These are left out, and nothing else:
 //
 //   - a refused response, whole (reference §6.1);
-//   - text blocks that are empty or only white space (§3.2);
+//   - text blocks that are empty; those that are only white space if nothing else
+//     is left of the response, or if they end a paused one (§3.2);
 //   - in front of the last fallback block: thinking, redacted thinking, calls of
 //     client tools, and calls of server tools without a result (§3.6);
 //   - thinking at the very end of a paused response, which would end the next
 //     request (§2.5);
 //   - in a response that was cut off by a limit, thinking without a signature: its
 //     end never came (§5.6);
-//   - in text blocks, the file_id of citations, which only responses have (§3.4).
+//   - in text blocks, the file_id of citations, which only responses have (§3.4);
+//   - thinking that holds half a surrogate pair or bytes that are no UTF-8: it is
+//     signed, so that it can't be mended, and the service refuses such a request.
 //
 // The input of a call that is no object becomes one (§3.2): some gateways send
-// null for no arguments, or the object inside a string.
+// null for no arguments, or the object inside a string. In other blocks half a
+// surrogate pair, and a byte that is no UTF-8, become U+FFFD.
 //
 // The second result is false if nothing is left.
 func (r *Response) Replay() (Message, bool) {
@@ -95,9 +115,12 @@ func (r *Response) Replay() (Message, bool) {
 		}
 	}
 	if r.StopReason == StopPauseTurn {
-		for len(kept) > 0 && isThinking(kept[len(kept)-1].typ) {
+		for len(kept) > 0 && (isThinking(kept[len(kept)-1].typ) || isBlank(kept[len(kept)-1])) {
 			kept = kept[:len(kept)-1]
 		}
+	}
+	if !slices.ContainsFunc(kept, func(b Block) bool { return !isBlank(b) }) {
+		kept = nil
 	}
 	return Message{Role: RoleAssistant, Content: acceptable(kept)}, len(kept) > 0
 }
@@ -113,6 +136,12 @@ func acceptable(content []Block) []Block {
 			mended = withoutFileIDs(b)
 		case TypeToolUse:
 			mended = withInput(b)
+		}
+		if isMalformed(b.raw) {
+			if mended.IsZero() {
+				mended = b
+			}
+			mended = newBlock(wellFormed(mended.raw))
 		}
 		if mended.IsZero() {
 			continue
@@ -152,10 +181,7 @@ func withInput(b Block) Block {
 	if len(input) > 0 && input[0] == '{' {
 		return Block{}
 	}
-	if input = arguments(input); input[0] != '{' {
-		input = []byte("{}")
-	}
-	return b.with("input", input)
+	return b.with("input", arguments(input))
 }
 
 // with returns the block with another value of a member, which is added if it
@@ -183,7 +209,9 @@ func (r *Response) dropped(i, after int) bool {
 	b := r.Content[i]
 	switch {
 	case b.typ == TypeText:
-		return isBlank(b)
+		return isBlank(b) && b.field("text") == ""
+	case isThinking(b.typ) && isMalformed(b.raw):
+		return true
 	case b.typ == TypeThinking && (r.StopReason == StopMaxTokens || r.StopReason == StopContextWindowExceeded):
 		return i < after || b.field("signature") == ""
 	case i >= after:
@@ -220,6 +248,9 @@ func isThinking(typ string) bool { return typ == TypeThinking || typ == TypeReda
 // first, which nearly always tells: that of a block as it is mostly written, or
 // of a long one.
 func isBlank(b Block) bool {
+	if b.typ != TypeText {
+		return false
+	}
 	text, ok := bytes.CutPrefix(b.raw, textOpening)
 	if !ok && len(b.raw) >= 4096 {
 		_, text, ok = bytes.Cut(b.raw[:256], []byte(`"text":"`))

@@ -14,9 +14,17 @@ func TestReplay(t *testing.T) {
 	}{
 		{"all of it", StopToolUse, `{"type":"thinking","thinking":"","signature":"s"},{"type":"new_thing","n":1.0},{"type":"tool_use","id":"t","name":"f","input":{"b":9007199254740993,"a":1}}`,
 			`{"type":"thinking","thinking":"","signature":"s"},{"type":"new_thing","n":1.0},{"type":"tool_use","id":"t","name":"f","input":{"b":9007199254740993,"a":1}}`},
-		{"blank text", StopEndTurn, `{"type":"text","text":""},{"type":"text","text":" \n"},{"type":"text","text":"a"}`, `{"type":"text","text":"a"}`},
-		{"much blank text", StopMaxTokens, `{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `"},{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `a"}`,
+		{"blank text", StopEndTurn, `{"type":"text","text":""},{"type":"text","text":" \n"},{"type":"text","text":"a"}`, `{"type":"text","text":" \n"},{"type":"text","text":"a"}`},
+		{"blank text in front of calls, as recorded", StopToolUse, `{"type":"text","text":" "},{"type":"tool_use","id":"t","name":"f","input":{}}`, `{"type":"text","text":" "},{"type":"tool_use","id":"t","name":"f","input":{}}`},
+		{"blank text at the end of a pause", StopPauseTurn, `{"type":"text","text":"a"},{"type":"text","text":" "}`, `{"type":"text","text":"a"}`},
+		{"half a pair in a text", StopEndTurn, `{"type":"text","text":"a\ud92cb \\ud92c \ud83d\ude00 \ude00"}`, `{"type":"text","text":"a\ufffdb \\ud92c \ud83d\ude00 \ufffd"}`},
+		{"half a pair in arguments", StopToolUse, `{"type":"tool_use","id":"t","name":"f","input":{"q":"\ud92c"}}`, `{"type":"tool_use","id":"t","name":"f","input":{"q":"\ufffd"}}`},
+		{"half a pair in thinking", StopEndTurn, `{"type":"thinking","thinking":"\ud92c","signature":"s"},{"type":"text","text":"a"}`, `{"type":"text","text":"a"}`},
+		{"bytes that are no UTF-8", StopEndTurn, "{\"type\":\"text\",\"text\":\"a\xffb\"}", "{\"type\":\"text\",\"text\":\"a\uFFFDb\"}"},
+		{"much blank text", StopMaxTokens, `{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `"}`, ``},
+		{"text behind much blank", StopMaxTokens, `{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `a"}`,
 			`{"type":"text","text":"` + strings.Repeat(`\n `, 9000) + `a"}`},
+		{"only blank text and white space", StopEndTurn, `{"type":"text","text":" "},{"type":"text","text":"\n"}`, ``},
 		{"nothing but blank text", StopEndTurn, `{"type":"text","text":""}`, ``},
 		{"an empty turn", StopEndTurn, ``, ``},
 		{"nothing but thinking", StopEndTurn, `{"type":"thinking","thinking":"","signature":"s"},{"type":"thinking","thinking":"","signature":"t"},{"type":"redacted_thinking","data":"d"}`,
@@ -35,7 +43,7 @@ func TestReplay(t *testing.T) {
 			`{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"}`},
 		{"unsigned thinking of a gateway", StopEndTurn, `{"type":"thinking","thinking":"a"},{"type":"text","text":"a"}`, `{"type":"thinking","thinking":"a"},{"type":"text","text":"a"}`},
 		{"calls without arguments", StopToolUse, `{"type":"tool_use","id":"t","name":"f","input":null},{"type":"tool_use","id":"u","input":"","name":"f"},{"type":"tool_use","id":"v","name":"f"},{"type":"tool_use","id":"w","name":"f","input":"{\"a\": [9007199254740993]}"},{"type":"tool_use","id":"x","name":"f","input":[1]}`,
-			`{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"tool_use","id":"u","input":{},"name":"f"},{"type":"tool_use","id":"v","name":"f","input":{}},{"type":"tool_use","id":"w","name":"f","input":{"a": [9007199254740993]}},{"type":"tool_use","id":"x","name":"f","input":{}}`},
+			`{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"tool_use","id":"u","input":{},"name":"f"},{"type":"tool_use","id":"v","name":"f","input":{}},{"type":"tool_use","id":"w","name":"f","input":{"a": [9007199254740993]}},{"type":"tool_use","id":"x","name":"f","input":{"INVALID_JSON":"[1]"}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

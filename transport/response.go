@@ -98,6 +98,14 @@ func parseResponse(raw []byte) (*Response, error) {
 			}
 		}
 	}
+	for i, b := range r.Content {
+		if b.typ != TypeToolUse {
+			continue
+		}
+		if v := rawjson.Get(b.raw, "id"); len(v) <= 2 || v[0] != '"' {
+			r.Content[i] = b.with("id", madeID(r.ID, i)) // without one no result could answer it
+		}
+	}
 	return r, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 
@@ -67,8 +68,16 @@ func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 
 func (d *decoder) next() (Event, error) {
 	for {
+		if extra := d.asm.extra; len(extra) > 0 {
+			ev := extra[0]
+			d.asm.extra = slices.Delete(extra, 0, 1)
+			return ev, nil
+		}
 		name, data, err := d.sse.next()
 		if err == io.EOF {
+			if d.asm.complete() {
+				return d.asm.stopped()
+			}
 			return Event{}, d.ended()
 		}
 		if err != nil {
@@ -81,6 +90,8 @@ func (d *decoder) next() (Event, error) {
 				return Event{}, errForeign
 			}
 			return d.asm.apply(name, data)
+		case d.asm.complete() && (string(name) == EventMessageStop || string(data) == "[DONE]"):
+			return d.asm.stopped()
 		case string(name) == EventPing || string(data) == "[DONE]":
 			// Proxies send these, which say nothing (late 2026 §9.2).
 		case d.sse.err != nil:
@@ -89,6 +100,21 @@ func (d *decoder) next() (Event, error) {
 			return Event{}, errors.New("an event is not a JSON object: " + brief(data))
 		}
 	}
+}
+
+// complete reports whether nothing can be missing but the last event: the message
+// has its stop reason, and each block its stop. Some gateways leave message_stop
+// out.
+func (a *assembler) complete() bool {
+	return a.message != nil && rawjson.GetString(a.message, "stop_reason") != "" && !a.anyOpen()
+}
+
+// stopped is the event that the stream should have ended with.
+func (a *assembler) stopped() (Event, error) {
+	ev := Event{Type: EventMessageStop}
+	var err error
+	ev.Response, err = a.finish()
+	return ev, err
 }
 
 // ended is the error of a stream that ended before its time. Some gateways call
@@ -123,7 +149,7 @@ func (ev *Event) delivers() bool {
 	case EventContentBlockDelta:
 		return len(ev.Delta.value) != len(`""`)
 	case EventContentBlockStop:
-		return true
+		return !ev.Block.IsZero()
 	}
 	return false
 }
@@ -141,7 +167,7 @@ func (a *assembler) partial() *Response {
 			o.text = trimHalfEscape(o.text)
 			b, _ := o.close()
 			if b.field("text") != "" {
-				a.keep(o.index, b, false)
+				a.keep(o.place, b, false)
 			}
 		}
 	}

@@ -249,7 +249,7 @@ func TestStreamBreaks(t *testing.T) {
 		{"chunks of another API", "data: {\"object\":\"chat.completion.chunk\",\"choices\":[]}\n\ndata: [DONE]\n\n", "none", false, "does the endpoint speak the Messages API"},
 		{"not JSON", frames(startEvent) + "data: {\"type\":}\n\n", "", false, "not a JSON object"},
 		{"a delta of no block", frames(startEvent, `{"type":"content_block_delta","index":3,"delta":{"type":"text_delta","text":"x"}}`), "", false, "no block 3 is open"},
-		{"an index twice", frames(append(slices.Clone(open), `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`)...), `{"type":"thinking","thinking":"x","signature":"c2ln"}`, true, "index 0 came before"},
+		{"behind a block of an index that was used", frames(append(slices.Clone(open), `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`)...), `{"type":"thinking","thinking":"x","signature":"c2ln"}`, true, "without message_stop"},
 		{"overloaded", frames(startEvent, `{"type":"error","error":{"details":null,"type":"overloaded_error","message":"Overloaded"},"request_id":"req_1"}`), "", false, "overloaded_error (HTTP 529): Overloaded (request req_1)"},
 	}
 	for _, tt := range tests {

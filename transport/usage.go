@@ -155,10 +155,13 @@ func parseIteration(raw []byte) Iteration {
 	return it
 }
 
-// readInt reads a count. It leaves n as it is if v is none.
+// readInt reads a count. It leaves n as it is if v is none: nothing was ever
+// counted less than 0.
 func readInt(n *int64, v []byte) {
 	if i, err := strconv.ParseInt(string(v), 10, 64); err == nil {
-		*n = i
+		if i >= 0 {
+			*n = i
+		}
 		return
 	}
 	if len(v) == 0 || v[0] == 'n' {
@@ -167,7 +170,7 @@ func readInt(n *int64, v []byte) {
 	if inner := rawjson.Inner(v); inner != nil {
 		v = inner
 	}
-	if f, err := strconv.ParseFloat(string(v), 64); err == nil && math.Abs(f) < 1<<63 {
+	if f, err := strconv.ParseFloat(string(v), 64); err == nil && f >= 0 && f < math.MaxInt64 {
 		*n = int64(f)
 	}
 }

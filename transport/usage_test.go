@@ -10,7 +10,7 @@ func TestUsageAgreesWithEncodingJSON(t *testing.T) {
 	for _, raw := range []string{
 		`{}`,
 		`{"input_tokens":3,"cache_creation_input_tokens":1000,"cache_read_input_tokens":9000,"cache_creation":{"ephemeral_5m_input_tokens":1000,"ephemeral_1h_input_tokens":7},"output_tokens":1,"service_tier":"standard"}`,
-		` { "input_tokens" : 9223372036854775807 , "output_tokens":-1, "unknown":{"a":[1]}, "cache_creation":null, "service_tier":null } `,
+		` { "input_tokens" : 9223372036854775807 , "output_tokens":1, "unknown":{"a":[1]}, "cache_creation":null, "service_tier":null } `,
 		`{"output_tokens_details":{"thinking_tokens":5},"server_tool_use":{"web_search_requests":2,"web_fetch_requests":1},"inference_geo":"us\u002deast","speed":"fast"}`,
 		`{"iterations":[{"type":"message","model":"m","input_tokens":1,"output_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":3}},{"type":"compaction"}]}`,
 	} {
@@ -59,7 +59,7 @@ func TestResponsesOfGateways(t *testing.T) {
 func TestArgumentsOfGateways(t *testing.T) {
 	for input, want := range map[string]string{
 		``: `{}`, `,"input":null`: `{}`, `,"input":""`: `{}`, `,"input":{"a":1}`: `{"a":1}`,
-		`,"input":" {\"a\":\"\\u00e9\"}"`: `{"a":"\u00e9"}`, `,"input":"{"`: `"{"`, `,"input":[1]`: `[1]`,
+		`,"input":" {\"a\":\"\\u00e9\"}"`: `{"a":"\u00e9"}`, `,"input":"{"`: `{"INVALID_JSON":"{"}`, `,"input":[1]`: `{"INVALID_JSON":"[1]"}`,
 	} {
 		b, err := ParseBlock([]byte(`{"type":"tool_use","id":"t","name":"f"` + input + `}`))
 		if err != nil {
