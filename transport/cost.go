@@ -12,7 +12,8 @@ const (
 // writes by how long they live, web searches, and each of the service's own
 // iterations at the price of its model; batches, fast mode and US inference
 // change the price of tokens. known is false if a price is missing; usd then
-// leaves out what it belongs to. Time in code execution containers is not in the
+// leaves out what it belongs to. It is false, too, for a usage without a prompt:
+// some gateways count nothing. Time in code execution containers is not in the
 // usage and so never counted. own corrects and extends the table of models, in
 // which the models of iterations are looked up.
 func (m Model) Cost(u Usage, own ...Model) (usd float64, known bool) {
@@ -26,6 +27,7 @@ func (m Model) Cost(u Usage, own ...Model) (usd float64, known bool) {
 	}
 	iterations := u.Iterations
 	if len(iterations) == 0 {
+		known = u.PromptTokens() > 0 // a prompt has at least one token: nothing was told
 		iterations = []Iteration{{
 			InputTokens:              u.InputTokens,
 			CacheCreationInputTokens: u.CacheCreationInputTokens,
