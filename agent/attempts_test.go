@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -50,7 +51,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			log := memory.NewLog()
-			res, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "go"})
+			res, err := a.Continue(context.Background(), log, transport.UserText("go")).Result()
 			if tt.fails != (err != nil) {
 				t.Fatal(err)
 			}

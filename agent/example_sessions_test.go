@@ -15,11 +15,12 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 // A session is begun, left, and continued by its id.
-func ExampleInput_session() {
+func ExampleAgent_ContinueSession() {
 	ctx := context.Background()
 	client, done := offline(simulator.Say("Noted."), simulator.Say("You like tea."))
 	defer done()
@@ -39,14 +40,20 @@ func ExampleInput_session() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "I like tea."})
+	run, err := a.ContinueSession(ctx, store, "ann-1", transport.UserText("I like tea."))
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := run.Result()
 	// endregion
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(res.Text)
-	res, err = a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "What do I like?"})
-	if err != nil {
+	if run, err = a.ContinueSession(ctx, store, "ann-1", transport.UserText("What do I like?")); err != nil {
+		log.Fatal(err)
+	}
+	if res, err = run.Result(); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(res.Text, len(res.Log.Messages()), "messages")
@@ -73,7 +80,11 @@ func ExamplePendingCall() {
 		log.Fatal(err)
 	}
 
-	if _, err = a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "Pay the rent."}); !errors.Is(err, agent.ErrAwaitingApproval) {
+	run, err := a.ContinueSession(ctx, store, "ann-1", transport.UserText("Pay the rent."))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err = run.Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
 		log.Fatal(err)
 	}
 
@@ -88,8 +99,12 @@ func ExamplePendingCall() {
 			log.Fatal(err)
 		}
 	}
-	res, err := a.Run(ctx, agent.Input{Store: store, Session: "ann-1"})
+	run, err = a.ResumeSession(ctx, store, "ann-1")
 	// endregion
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := run.Result()
 	fmt.Println(res.Text, err)
 	// Output:
 	// pay {"usd":500}
@@ -115,7 +130,11 @@ func Example_encrypted() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err = a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "My code is 4711."}); err != nil {
+	run, err := a.ContinueSession(ctx, store, "ann-1", transport.UserText("My code is 4711."))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err = run.Result(); err != nil {
 		log.Fatal(err)
 	}
 	var stored, clear bytes.Buffer

@@ -22,7 +22,7 @@ type faulty struct {
 	after bool
 }
 
-func (f *faulty) Append(ctx context.Context, id string, n int, records ...memory.Record) error {
+func (f *faulty) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
 	f.mu.Lock()
 	f.left--
 	fail, after := f.left == 0, f.after
@@ -31,9 +31,9 @@ func (f *faulty) Append(ctx context.Context, id string, n int, records ...memory
 	case fail && !after:
 		return fmt.Errorf("session %q: %w", id, memory.ErrFull)
 	case fail:
-		return errors.Join(f.Store.Append(ctx, id, n, records...), memory.ErrUnavailable)
+		return errors.Join(f.Store.Append(ctx, id, at, records...), memory.ErrUnavailable)
 	}
-	return f.Store.Append(ctx, id, n, records...)
+	return f.Store.Append(ctx, id, at, records...)
 }
 
 // Each append of a run fails in turn: the run ends with that error, nothing is
@@ -52,11 +52,11 @@ func TestAStoreThatFailsOnce(t *testing.T) {
 				})
 				a, _ := live(t, simulator.Loop{Turns: 3, Parallel: 3, Think: true}, agent.Options{Tools: []tools.Tool{tool}})
 				store := &faulty{Store: new(memory.RAM), left: at, after: after}
-				log, err := memory.Create(store, "s")
+				log, err := memory.Create(store, "s", nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				res, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "go"})
+				res, err := a.Continue(t.Context(), log, transport.UserText("go")).Result()
 				if failed := store.left <= 0; failed != (errors.Is(err, memory.ErrFull) || errors.Is(err, memory.ErrUnavailable)) || res.Log != log {
 					t.Fatalf("append %d, after %v: %v", at, after, err)
 				}
@@ -67,11 +67,11 @@ func TestAStoreThatFailsOnce(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				run := a.NewRun(agent.Input{Log: log})
+				run := a.Resume(t.Context(), log)
 				if at == 1 && !after {
-					run = a.NewRun(agent.Input{Log: log, Prompt: "go"}) // nothing of the first was stored
+					run = a.Continue(t.Context(), log, transport.UserText("go")) // nothing of the first was stored
 				}
-				if res, err = finish(t.Context(), run); err != nil || res.StopReason != transport.StopEndTurn {
+				if res, err = run.Result(); err != nil || res.StopReason != transport.StopEndTurn {
 					t.Errorf("append %d, after %v, reload %v: resumed to %q, %v", at, after, reload, res.StopReason, err)
 				}
 				checkValid(t, res.Log)
@@ -102,14 +102,21 @@ func TestRunsOnOneSessionWithoutLeases(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
-				_, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: fmt.Sprint("go ", i)})
+				run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText(fmt.Sprint("go ", i)))
+				if err == nil {
+					_, err = run.Result()
+				}
 				if err != nil && !errors.Is(err, memory.ErrConflict) {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 			})
 		}
 		wg.Wait()
-		res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go on"})
+		run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText("go on"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := run.Result()
 		if err != nil {
 			t.Errorf("seed %d: afterwards: %v", seed, err)
 		}
@@ -126,9 +133,9 @@ func TestRunsOnOneSessionWithoutLeases(t *testing.T) {
 // conversation of its own that the service takes.
 func TestForksOfForksWhileTheParentRuns(t *testing.T) {
 	a, _ := live(t, simulator.Loop{Turns: 6, Parallel: 2, Think: true}, agent.Options{Tools: []tools.Tool{lookup(20)}})
-	parent := a.NewRun(agent.Input{Prompt: "go"})
+	parent := a.Run(t.Context(), "go")
 	var wg sync.WaitGroup
-	for ev, err := range parent.Events(t.Context()) {
+	for ev, err := range parent.Events() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +146,7 @@ func TestForksOfForksWhileTheParentRuns(t *testing.T) {
 			fork := parent.Log().Fork()
 			second := fork.Fork()
 			for i, log := range []*memory.Log{fork, second} {
-				res, err := a.Run(t.Context(), agent.Input{Log: log, Messages: []transport.Message{transport.SystemText("be brief", false), transport.UserText(fmt.Sprint("branch ", i))}})
+				res, err := a.Continue(t.Context(), log, transport.SystemText("be brief", false), transport.UserText(fmt.Sprint("branch ", i))).Result()
 				if err != nil {
 					t.Errorf("fork at step %d: %v", ev.Step, err)
 				}

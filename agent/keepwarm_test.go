@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -27,7 +28,7 @@ func TestKeepWarm(t *testing.T) {
 				spans := tracetest.NewInMemoryExporter()
 				a.telemetry.tracer = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("")
 				log := memory.NewLog()
-				res, err := a.Run(t.Context(), Input{Log: log, Prompt: "go"})
+				res, err := a.Continue(t.Context(), log, transport.UserText("go")).Result()
 				if err != nil || res.Steps != 2 {
 					t.Fatalf("%+v, %v", res, err)
 				}

@@ -51,7 +51,7 @@ func TestResumeFromEveryRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := begin(t, a, new(memory.RAM))
+	whole, err := begin(t, a, new(memory.RAM)).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestResumeFromEveryRecord(t *testing.T) {
 	}
 	for n := 2; n <= len(records); n++ { // the first two are laid at once
 		store := new(memory.RAM)
-		if err := store.Append(t.Context(), "s", 0, records[:n]...); err != nil {
+		if err := store.Append(t.Context(), "s", memory.Position{}, records[:n]...); err != nil {
 			t.Fatal(err)
 		}
 		answered, started := map[string]bool{}, map[string]bool{}
@@ -74,7 +74,11 @@ func TestResumeFromEveryRecord(t *testing.T) {
 			}
 		}
 		clear(ran)
-		res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
+		run, err := a.ResumeSession(t.Context(), store, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := run.Result()
 		if err != nil || res.Text != "Done." || res.Steps != whole.Steps || res.Usage.OutputTokens != whole.Usage.OutputTokens {
 			t.Errorf("killed after record %d: %q, %d steps, %v", n, res.Text, res.Steps, err)
 		}

@@ -10,7 +10,32 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 )
+
+// ResumeSession loads a session and resumes it as [Agent.Resume] does, in this
+// process or another. The run fails with a [*memory.LeaseError] while another
+// process works on the session.
+func (a *Agent) ResumeSession(ctx context.Context, store memory.Store, id string) (*Run, error) {
+	log, err := memory.Open(ctx, store, id)
+	if err != nil {
+		return nil, fmt.Errorf("resume: %w", err)
+	}
+	return a.Resume(ctx, log), nil
+}
+
+// ContinueSession loads a session, or begins one if there is none of that id,
+// and goes on with it as [Agent.Continue] does.
+func (a *Agent) ContinueSession(ctx context.Context, store memory.Store, id string, inputs ...transport.Message) (*Run, error) {
+	log, err := memory.Open(ctx, store, id)
+	if errors.Is(err, memory.ErrNoSession) {
+		log, err = memory.Create(store, id, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("continue: %w", err)
+	}
+	return a.Continue(ctx, log, inputs...), nil
+}
 
 // defaultLease is how long a session stays taken after its process has died.
 const defaultLease = 15 * time.Second
@@ -32,14 +57,15 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 	if d == 0 {
 		d = defaultLease
 	}
-	if d > 0 && !r.ofCaller(ctx) {
+	leaser, ok := memory.As[memory.Leaser](store)
+	if ok && d > 0 && !r.ofCaller(ctx) {
 		owner := newOwner()
-		if err := store.Lease(ctx, r.log.ID(), owner, d); err != nil {
+		if err := leaser.Lease(ctx, r.log.ID(), owner, d); err != nil {
 			release()
 			return ctx, nil, fmt.Errorf("take the session: %w", err)
 		}
 		var giveBack func()
-		ctx, giveBack = r.keepLease(ctx, owner, d)
+		ctx, giveBack = r.keepLease(ctx, leaser, owner, d)
 		release = func() {
 			giveBack()
 			r.log.Unlock()
@@ -55,8 +81,8 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 // ofCaller reports whether the run is that of a sub-agent, whose session is held
 // by the run that called it.
 func (r *Run) ofCaller(ctx context.Context) bool {
-	caller := runOf(ctx)
-	return caller != nil && caller.log.Store() != nil && strings.HasPrefix(r.log.ID(), caller.log.ID()+"/")
+	caller, _ := ctx.Value(logKey{}).(*memory.Log)
+	return caller != nil && caller.Store() != nil && strings.HasPrefix(r.log.ID(), caller.ID()+"/")
 }
 
 // newOwner is a name for this run that tells people where it is.
@@ -70,8 +96,8 @@ func newOwner() string {
 
 // keepLease renews a lease from a goroutine of its own, which ends before
 // release returns.
-func (r *Run) keepLease(ctx context.Context, owner string, d time.Duration) (_ context.Context, release func()) {
-	store, id := r.log.Store(), r.log.ID()
+func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string, d time.Duration) (_ context.Context, release func()) {
+	id := r.log.ID()
 	run, lost := context.WithCancelCause(ctx)
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -85,7 +111,7 @@ func (r *Run) keepLease(ctx context.Context, owner string, d time.Duration) (_ c
 			case <-tick.C:
 			}
 			renew, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
-			err := store.Lease(renew, id, owner, d)
+			err := leaser.Lease(renew, id, owner, d)
 			cancel()
 			if errors.Is(err, memory.ErrLeased) {
 				lost(err)
@@ -99,7 +125,7 @@ func (r *Run) keepLease(ctx context.Context, owner string, d time.Duration) (_ c
 		<-ended
 		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
 		defer cancel()
-		if err := store.Lease(free, id, owner, 0); err != nil && r.agent.opts.Logger != nil {
+		if err := leaser.Lease(free, id, owner, 0); err != nil && r.agent.opts.Logger != nil {
 			r.agent.opts.Logger.WarnContext(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error", err)
 		}
 		lost(nil)
@@ -108,12 +134,12 @@ func (r *Run) keepLease(ctx context.Context, owner string, d time.Duration) (_ c
 
 // appendQueued lays the messages of the session's inbox into the log.
 func (r *Run) appendQueued(ctx context.Context) error {
-	store := r.log.Store()
-	if store == nil || r.log.Len() == 0 {
+	inbox, ok := memory.As[memory.Inbox](r.log.Store())
+	if !ok || r.log.Len() == 0 {
 		return nil
 	}
 	var queued []memory.Record
-	for rec, err := range store.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
+	for rec, err := range inbox.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
 		if err != nil && ctx.Err() != nil {
 			return nil // the loop is about to end
 		}

@@ -80,15 +80,11 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 	if err != nil {
 		return tools.Result{}, fmt.Errorf("sub-agent %q: %w", s.Name, err)
 	}
-	task := Input{Log: log}
+	run := s.Agent.Resume(ctx, log)
 	if log.Len() == shared {
-		task.Prompt = in.Task
+		run = s.Agent.Continue(ctx, log, transport.UserText(in.Task))
 	}
-	if caller := runOf(ctx); caller != nil {
-		task.Meta, task.User = caller.meta, caller.input.User
-	}
-	run := s.Agent.NewRun(task)
-	for ev, err := range run.Events(ctx) {
+	for ev, err := range run.Events() {
 		if err == nil && ev.Type == EventToolStart {
 			tools.Progress(ctx, ev.Call.Name)
 		}
@@ -103,11 +99,10 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 // log is the sub-agent's conversation for this call, and how many of its
 // records come from the caller's. If there are more, the call was begun before.
 func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
-	caller := runOf(ctx)
-	if caller == nil {
+	parent, _ := ctx.Value(logKey{}).(*memory.Log)
+	if parent == nil {
 		return memory.NewLog(), 0, nil
 	}
-	parent := caller.log
 	if s.Fork {
 		for i, r := range parent.Records(0) {
 			if r.Kind == memory.KindResponse {
@@ -123,23 +118,17 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 	log, err = memory.Open(ctx, store, id)
 	if errors.Is(err, memory.ErrNoSession) {
 		if s.Fork {
-			log, err = memory.ForkSession(ctx, store, parent.ID(), shared, id)
+			log, err = memory.ForkSession(ctx, store, parent.ID(), shared, id, nil)
 		} else {
-			log, err = memory.Create(store, id)
+			log, err = memory.Create(store, id, nil)
 		}
 	}
 	return log, shared, err
 }
 
-type runKey struct{}
+type logKey struct{}
 
-// withRun tells tools which run they are called from.
-func withRun(ctx context.Context, r *Run) context.Context {
-	return context.WithValue(ctx, runKey{}, r)
-}
-
-// runOf is the run that calls a tool with ctx, or nil.
-func runOf(ctx context.Context) *Run {
-	r, _ := ctx.Value(runKey{}).(*Run)
-	return r
+// withLog tells tools which conversation they are called from.
+func withLog(ctx context.Context, log *memory.Log) context.Context {
+	return context.WithValue(ctx, logKey{}, log)
 }

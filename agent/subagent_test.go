@@ -22,13 +22,13 @@ func TestSubAgent(t *testing.T) {
 	}}
 	sub := agent.Sub{Agent: newAgent(t, child, agent.Options{}, echo("echo")), Name: "finder", Description: "Finds things.", Fork: true}
 	store := new(memory.RAM)
-	log, err := memory.Create(store, "main")
+	log, err := memory.Create(store, "main", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := newAgent(t, parent, agent.Options{}, sub).NewRun(agent.Input{Log: log, Prompt: "where is it?"})
+	run := newAgent(t, parent, agent.Options{}, sub).Continue(context.Background(), log, transport.UserText("where is it?"))
 	progress := 0
-	for ev, err := range run.Events(context.Background()) {
+	for ev, err := range run.Events() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestSubAgentGoesOnAfterACrash(t *testing.T) {
 	}}
 	sub := agent.Sub{Agent: newAgent(t, child, agent.Options{}, echo("echo")), Name: "finder"}
 	// What a crash leaves: the caller's call started, the sub-agent one step in.
-	log, err := memory.Create(store, "main")
+	log, err := memory.Create(store, "main", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,18 +70,18 @@ func TestSubAgentGoesOnAfterACrash(t *testing.T) {
 	if err := log.Append(ctx, before...); err != nil {
 		t.Fatal(err)
 	}
-	half, err := memory.Create(store, "main/a")
+	half, err := memory.Create(store, "main/a", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sub.Agent.Run(ctx, agent.Input{Log: half, Prompt: "find it"}); err == nil {
+	if _, err := sub.Agent.Continue(ctx, half, transport.UserText("find it")).Result(); err == nil {
 		t.Fatal("the first try should die")
 	}
 	parent := &script{replies: []any{reply(t, "end_turn", text("ok"))}}
 	if log, err = memory.Open(ctx, store, "main"); err != nil {
 		t.Fatal(err)
 	}
-	res, err := newAgent(t, parent, agent.Options{}, sub).Run(ctx, agent.Input{Log: log})
+	res, err := newAgent(t, parent, agent.Options{}, sub).Resume(ctx, log).Result()
 	if err != nil || res.Steps != 2 || res.Usage.InputTokens != 20 {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -96,11 +96,11 @@ func TestSubAgentGoesOnAfterACrash(t *testing.T) {
 func TestResumeOfWhatIsDoneTellsTheAnswer(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text("the answer"))}}
 	a := newAgent(t, s, agent.Options{})
-	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
+	res, err := a.Run(context.Background(), "go").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := a.Run(context.Background(), agent.Input{Log: res.Log})
+	again, err := a.Resume(context.Background(), res.Log).Result()
 	if err != nil || again.Text != "the answer" || again.Steps != 1 || len(s.requests) != 1 {
 		t.Errorf("%+v, %v", again, err)
 	}

@@ -249,14 +249,15 @@ func FuzzReadExport(f *testing.F) {
 		if n != info.Records {
 			t.Fatalf("%d records, the header says %d", n, info.Records)
 		}
-		memory.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s")
+		memory.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s", nil)
+		memory.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s", &memory.ImportOptions{Trusted: true})
 	})
 }
 
 func TestExportImport(t *testing.T) {
 	ctx := context.Background()
 	store := new(memory.RAM)
-	log, err := memory.Create(store, "s")
+	log, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +271,7 @@ func TestExportImport(t *testing.T) {
 	}
 	whole := out.String()
 
-	info, err := memory.Import(ctx, store, strings.NewReader(whole), "copy")
+	info, err := memory.Import(ctx, store, strings.NewReader(whole), "copy", &memory.ImportOptions{Trusted: true})
 	if err != nil || info.ID != "copy" || info.Records != 4 || info.Meta["user"] != "ann" {
 		t.Fatalf("imported %+v, %v", info, err)
 	}
@@ -281,7 +282,7 @@ func TestExportImport(t *testing.T) {
 	if got, want := requestBytes(back), requestBytes(log); got != want {
 		t.Errorf("the copy sends\n%.300s, want\n%.300s", got, want)
 	}
-	if _, err := memory.Import(ctx, store, strings.NewReader(whole), "copy"); !errors.Is(err, memory.ErrConflict) {
+	if _, err := memory.Import(ctx, store, strings.NewReader(whole), "copy", &memory.ImportOptions{Trusted: true}); !errors.Is(err, memory.ErrConflict) {
 		t.Errorf("imported over a session: %v", err)
 	}
 
@@ -310,7 +311,7 @@ func TestExportImport(t *testing.T) {
 		if n != tt.readable || !errors.Is(last, memory.ErrCorrupt) || !strings.Contains(last.Error(), tt.want) {
 			t.Errorf("%s: %d records, then %v; want %d, then %q", name, n, last, tt.readable, tt.want)
 		}
-		if _, err := memory.Import(ctx, store, strings.NewReader(tt.text), "bad"); !errors.Is(err, memory.ErrCorrupt) {
+		if _, err := memory.Import(ctx, store, strings.NewReader(tt.text), "bad", nil); !errors.Is(err, memory.ErrCorrupt) {
 			t.Errorf("%s: import: %v", name, err)
 		}
 		if _, err := store.Info(ctx, "bad"); !errors.Is(err, memory.ErrNoSession) {

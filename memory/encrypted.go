@@ -1,165 +1,185 @@
 package memory
 
 import (
+	"cmp"
 	"context"
-	"crypto/cipher"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 )
 
-// Encrypted returns store with all records encrypted. Each session has a key of
-// its own (AES-256-GCM), which is stored with it, wrapped by the keyring's. A
-// record is bound to its position: one that is changed or moved is not read.
+// Encrypted returns store with all records, messages and blobs encrypted. Each
+// session has a key of its own (AES-256-GCM), which is stored in its metadata,
+// wrapped by the keyring's. A record is bound to its session, by id and
+// incarnation, and to its position; a message to its number in the inbox: what is
+// changed, or moved or copied to another place or session, is not read.
 //
-// Not hidden are ids, metadata, times, and the number and sizes of records. A
-// fork shares its parent's key. That the newest records of a session were cut
-// off can't be noticed.
+// Not hidden are ids, metadata, times, and the number and sizes of records and
+// blobs. A fork shares its origin's key. That the newest records of a session were
+// cut off, or that a whole session was put back to an older copy of itself, can't
+// be noticed. Sessions written by v0.1 are bound to their positions only, until
+// [EncryptedStore.Rewrap] binds them; see [EncryptedStore.RefuseUnbound].
 func Encrypted(store Store, keys Keyring) *EncryptedStore {
-	return &EncryptedStore{Store: store, keys: keys, sealers: make(map[string]cipher.AEAD)}
+	return &EncryptedStore{Store: store, keys: keys, sealers: make(map[[2]string]*sealer)}
 }
 
 // An EncryptedStore is a [Store] made by [Encrypted].
 type EncryptedStore struct {
 	Store // the one inside, which has the encrypted records
-	keys  Keyring
+
+	// RefuseUnbound refuses sessions written by v0.1 that have not been rewrapped
+	// since. Set it once all are: until then whoever can write to the database may put
+	// the records of such a session in the place of another.
+	RefuseUnbound bool
+
+	keys Keyring
 
 	mu      sync.Mutex
-	sealers map[string]cipher.AEAD // of sessions in use, by id
+	sealers map[[2]string]*sealer // of sessions in use, by id and incarnation
 }
 
 // maxSealers is how many sessions' keys are remembered.
 const maxSealers = 4096
 
-// A box is the Data of a sealed record.
-type box struct {
-	Key    *wrappedKey `json:"key,omitempty"` // on the first record: the session's key
-	Nonce  []byte      `json:"nonce"`
-	Sealed []byte      `json:"sealed"`
-}
-
-type wrappedKey struct {
-	Name    string `json:"name"`
-	Wrapped []byte `json:"wrapped"`
-}
-
-// metaKey is the name of the metadata value that holds a session's key once it
-// has been wrapped anew.
+// metaKey is the name of the metadata value that holds a session's key.
 const metaKey = "whorl.key"
 
-// Redact implements [Redactor] for a store inside that is one.
-func (s *EncryptedStore) Redact(r *Record) error {
-	if inner, ok := s.Store.(Redactor); ok {
-		return inner.Redact(r)
+// Unwrap returns the store inside.
+func (s *EncryptedStore) Unwrap() Store { return s.Store }
+
+// check fails for records that a redaction hook inside would still change: it
+// can't see them there.
+func (s *EncryptedStore) check(records ...Record) error {
+	redactor, ok := As[Redactor](s.Store)
+	if !ok {
+		return nil
+	}
+	for i, r := range records {
+		if err := checkRedacted(redactor, r); err != nil {
+			return fmt.Errorf("record %d of %d (%s): %w", i+1, len(records), r.Kind, err)
+		}
 	}
 	return nil
 }
 
 // Append implements [Store].
-func (s *EncryptedStore) Append(ctx context.Context, id string, n int, records ...Record) error {
-	if len(records) == 0 {
-		return s.Store.Append(ctx, id, n)
-	}
-	var key *wrappedKey
-	var aead cipher.AEAD
-	var err error
-	if n > 0 || s.hasKey(ctx, id) {
-		aead, err = s.sealer(ctx, id)
-	} else {
-		key, aead, err = s.newKey(ctx)
-	}
+func (s *EncryptedStore) Append(ctx context.Context, id string, at Position, records ...Record) error {
+	sealed, at, made, err := s.prepare(ctx, id, at, records)
 	if err != nil {
 		return fmt.Errorf("session %q: %w", id, err)
 	}
-	sealed := make([]Record, len(records))
-	for i := range records {
-		if sealed[i], err = seal(aead, key, int64(n+i), &records[i]); err != nil {
-			return fmt.Errorf("session %q, record %d: %w", id, n+i, err)
-		}
-		key = nil
-	}
-	if err := s.Store.Append(ctx, id, n, sealed...); err != nil {
+	if err := s.Store.Append(ctx, id, at, sealed...); err != nil {
 		return err
 	}
-	s.remember(id, aead)
+	if made != nil {
+		s.remember(made)
+	}
 	return nil
 }
 
-// hasKey reports whether an empty session has a key: that of the one it was
-// forked from.
-func (s *EncryptedStore) hasKey(ctx context.Context, id string) bool {
-	info, err := s.Info(ctx, id)
-	return err == nil && info.Records == 0 && info.Meta[metaKey] != ""
+// prepare seals records for a position. For a new session it makes the sealer.
+func (s *EncryptedStore) prepare(ctx context.Context, id string, at Position, records []Record) (_ []Record, _ Position, made *sealer, err error) {
+	if err := s.check(records...); err != nil {
+		return nil, at, nil, err
+	}
+	var box *sealer
+	var first *wrappedKey // the key of a session that is empty and has none
+	if at.Start == nil {
+		box, err = s.sealer(ctx, id, at.Incarnation)
+		if errors.Is(err, errNoKey) && at.Records == 0 {
+			box, first, err = s.lateKey(ctx, id, at.Incarnation)
+			made = box
+		}
+		if errors.Is(err, ErrNoSession) && at.Records == 0 && at.Incarnation == "" {
+			at.Start, err = &Start{}, nil
+		}
+		if err != nil {
+			return nil, at, nil, err
+		}
+	}
+	if at.Start != nil {
+		start := *at.Start
+		start.Incarnation = cmp.Or(start.Incarnation, rand.Text())
+		var value string
+		if box, value, err = s.newSealer(ctx, id, start.Incarnation); err != nil {
+			return nil, at, nil, err
+		}
+		start.Meta = withMeta(start.Meta, metaKey, value)
+		at.Start, made = &start, box
+	} else {
+		at.Incarnation = box.incarnation
+	}
+	sealed, err := box.sealAll(at.Records, records)
+	if err == nil && first != nil && len(sealed) > 0 {
+		err = sealed[0].setKey(first)
+	}
+	return sealed, at, made, err
 }
 
-// seal encrypts a record for position at.
-func seal(aead cipher.AEAD, key *wrappedKey, at int64, r *Record) (Record, error) {
-	plain, err := r.AppendJSON(nil)
+// errNoKey is the error of [EncryptedStore.unwrap] for a session without records
+// and without a key, as v0.1 and the store inside can make them.
+var errNoKey = fmt.Errorf("%w: the session is empty, and has no key", ErrKey)
+
+// lateKey makes the key of such a session. It is stored with its first record, so
+// that of two writers one is refused with its key.
+func (s *EncryptedStore) lateKey(ctx context.Context, id, incarnation string) (*sealer, *wrappedKey, error) {
+	if incarnation == "" {
+		info, err := s.Store.Info(ctx, id)
+		if err != nil {
+			return nil, nil, err
+		}
+		incarnation = info.Incarnation
+	}
+	box, value, err := s.newSealer(ctx, id, incarnation)
 	if err != nil {
-		return Record{}, err
+		return nil, nil, err
 	}
-	b := box{Key: key, Nonce: make([]byte, aead.NonceSize())}
-	rand.Read(b.Nonce) // never fails
-	b.Sealed = aead.Seal(nil, b.Nonce, plain, position(at))
-	data, err := json.Marshal(b)
-	return Record{Kind: KindSealed, Time: r.Time, Data: data}, err
+	w := new(wrappedKey)
+	return box, w, json.Unmarshal([]byte(value), w)
 }
 
-// position is what a sealed record is bound to. Positions in an inbox are negative.
-func position(at int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(at)) }
-
-func open(aead cipher.AEAD, at int64, b box) (Record, error) {
-	if len(b.Nonce) != aead.NonceSize() {
-		return Record{}, ErrKey
+// setKey puts a session's key into a sealed record.
+func (r *Record) setKey(w *wrappedKey) error {
+	b, err := unbox(*r)
+	if err == nil {
+		b.Key = w
+		r.Data, err = json.Marshal(b)
 	}
-	plain, err := aead.Open(nil, b.Nonce, b.Sealed, position(at))
-	if err != nil {
-		return Record{}, fmt.Errorf("%w: it was changed, or moved from another place", ErrKey)
-	}
-	return ParseRecord(plain)
+	return err
 }
 
-func unbox(r Record) (box, error) {
-	var b box
-	if r.Kind != KindSealed {
-		return b, errors.New("it is not encrypted: it was not written by this store")
+func (s *sealer) sealAll(n int, records []Record) (sealed []Record, err error) {
+	sealed = make([]Record, len(records))
+	for i := range records {
+		if sealed[i], err = s.seal(sealedRecord, int64(n+i), &records[i]); err != nil {
+			return nil, fmt.Errorf("record %d: %w", n+i, err)
+		}
 	}
-	return b, json.Unmarshal(r.Data, &b)
+	return sealed, nil
 }
 
 // Load implements [Store].
-func (s *EncryptedStore) Load(ctx context.Context, id string, from int) iter.Seq2[Record, error] {
+func (s *EncryptedStore) Load(ctx context.Context, id string, from Position) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		var aead cipher.AEAD
-		n := max(0, from)
+		var box *sealer
+		n := max(0, from.Records)
 		for r, err := range s.Store.Load(ctx, id, from) {
-			var b box
+			if err == nil && box == nil {
+				if box, err = s.sealer(ctx, id, from.Incarnation); errors.Is(err, ErrKey) {
+					err = fmt.Errorf("session %q: %w", id, &RecordError{Record: n, Err: err})
+				}
+			}
 			if err == nil {
-				if b, err = unbox(r); err == nil && aead == nil {
-					aead, err = s.sealer(ctx, id)
-				}
-				if err == nil {
-					r, err = open(aead, int64(n), b)
-				}
-				if err != nil && n == max(0, from) && s.forget(id) {
-					// Another process may have made a new session of that id.
-					if aead, err = s.sealer(ctx, id); err == nil {
-						r, err = open(aead, int64(n), b)
-					}
-				}
+				r, err = s.openRecord(box, n, r)
 				if err != nil && ctx.Err() == nil {
 					err = fmt.Errorf("session %q: %w", id, &RecordError{Record: n, Err: err})
 				}
 			}
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			if !yield(r, nil) {
+			if !yield(r, err) || err != nil {
 				return
 			}
 			n++
@@ -167,153 +187,170 @@ func (s *EncryptedStore) Load(ctx context.Context, id string, from int) iter.Seq
 	}
 }
 
-// Send implements [Store].
-func (s *EncryptedStore) Send(ctx context.Context, id string, input Record) error {
-	aead, err := s.sealer(ctx, id)
+func (s *EncryptedStore) openRecord(box *sealer, n int, r Record) (Record, error) {
+	b, err := unbox(r)
 	if err != nil {
-		return fmt.Errorf("session %q: %w", id, err)
+		return Record{}, err
 	}
-	sealed, err := seal(aead, nil, -1, &input)
-	if err != nil {
-		return fmt.Errorf("session %q: %w", id, err)
-	}
-	return s.Store.Send(ctx, id, sealed)
+	return box.open(n, b)
 }
 
-// Inbox implements [Store].
-func (s *EncryptedStore) Inbox(ctx context.Context, id string, after int64) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		for sealed, err := range s.Store.Inbox(ctx, id, after) {
-			var r Record
-			if err == nil {
-				if r, err = s.openInput(ctx, id, sealed); err != nil {
-					err = fmt.Errorf("session %q, inbox: %w", id, err)
-				}
-			}
-			if !yield(r, err) || err != nil {
+// Info implements [Store].
+func (s *EncryptedStore) Info(ctx context.Context, id string) (Info, error) {
+	info, err := s.Store.Info(ctx, id)
+	return withoutKey(info), err
+}
+
+func withoutKey(info Info) Info {
+	if _, ok := info.Meta[metaKey]; ok {
+		info.Meta = withMeta(info.Meta, metaKey, "")
+	}
+	return info
+}
+
+func withoutKeys(infos iter.Seq2[Info, error]) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		for info, err := range infos {
+			if !yield(withoutKey(info), err) {
 				return
 			}
 		}
 	}
 }
 
-func (s *EncryptedStore) openInput(ctx context.Context, id string, sealed Record) (Record, error) {
-	b, err := unbox(sealed)
-	if err != nil {
-		return Record{}, err
-	}
-	aead, err := s.sealer(ctx, id)
-	if err != nil {
-		return Record{}, err
-	}
-	r, err := open(aead, -1, b)
-	r.Queued = sealed.Queued
-	return r, err
+// List implements [Store].
+func (s *EncryptedStore) List(ctx context.Context, q Query) iter.Seq2[Info, error] {
+	return withoutKeys(s.Store.List(ctx, q))
 }
 
-// Fork implements [Store].
-func (s *EncryptedStore) Fork(ctx context.Context, from string, n int, to string) error {
-	s.forget(to)
-	return s.Store.Fork(ctx, from, n, to)
-}
-
-// Delete implements [Store].
-func (s *EncryptedStore) Delete(ctx context.Context, id string) error {
-	s.forget(id)
-	return s.Store.Delete(ctx, id)
-}
-
-// Rewrap wraps a session's key with the keyring's present key, so that the one
-// before it can be thrown away once all sessions are rewrapped. The records stay
-// as they are: whoever has an old key and an old copy of the session can read it.
-func (s *EncryptedStore) Rewrap(ctx context.Context, id string) error {
-	key, err := s.unwrap(ctx, id)
+// Due implements [Waker].
+func (s *EncryptedStore) Due(ctx context.Context, q Query) iter.Seq2[Info, error] {
+	waker, err := Need[Waker](s.Store)
 	if err != nil {
-		return fmt.Errorf("session %q: %w", id, err)
+		return failed[Info](err)
 	}
-	w := wrappedKey{}
-	if w.Name, w.Wrapped, err = s.keys.Wrap(ctx, key); err != nil {
-		return fmt.Errorf("session %q: %w", id, err)
-	}
-	value, err := json.Marshal(w)
+	return withoutKeys(waker.Due(ctx, q))
+}
+
+// Wake implements [Waker].
+func (s *EncryptedStore) Wake(ctx context.Context, id string, at time.Time) error {
+	waker, err := Need[Waker](s.Store)
 	if err != nil {
 		return err
 	}
-	return s.SetMeta(ctx, id, metaKey, string(value))
+	return waker.Wake(ctx, id, at)
 }
 
-func (s *EncryptedStore) newKey(ctx context.Context) (*wrappedKey, cipher.AEAD, error) {
+// SetMeta implements [MetaSetter].
+func (s *EncryptedStore) SetMeta(ctx context.Context, id, key, value string) error {
+	setter, err := Need[MetaSetter](s.Store)
+	if err == nil && key == metaKey {
+		err = fmt.Errorf("session %q: the metadata value %s is the session's key", id, metaKey)
+	}
+	if err != nil {
+		return err
+	}
+	return setter.SetMeta(ctx, id, key, value)
+}
+
+// Search fails: what is encrypted can't be searched.
+func (s *EncryptedStore) Search(ctx context.Context, q Search) ([]Match, error) {
+	return nil, &AbilityError{Ability: "memory.Searcher", Store: "*memory.EncryptedStore"}
+}
+
+// newSealer makes a session's key, and the metadata value that holds it.
+func (s *EncryptedStore) newSealer(ctx context.Context, id, incarnation string) (*sealer, string, error) {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails
 	name, wrapped, err := s.keys.Wrap(ctx, key)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
 	}
-	aead, err := newAEAD(key)
-	return &wrappedKey{name, wrapped}, aead, err
+	box, err := newSealer(key, id, incarnation, &head{})
+	if err != nil {
+		return nil, "", err
+	}
+	value, err := box.sealHead(name, wrapped)
+	return box, value, err
 }
 
-// sealer is what a session's records are encrypted with.
-func (s *EncryptedStore) sealer(ctx context.Context, id string) (cipher.AEAD, error) {
-	s.mu.Lock()
-	aead := s.sealers[id]
-	s.mu.Unlock()
-	if aead != nil {
-		return aead, nil
+// sealer is that of a session; an empty incarnation is the present one.
+func (s *EncryptedStore) sealer(ctx context.Context, id, incarnation string) (*sealer, error) {
+	if incarnation != "" {
+		s.mu.Lock()
+		box := s.sealers[[2]string{id, incarnation}]
+		s.mu.Unlock()
+		if box != nil {
+			return box, nil
+		}
 	}
-	key, err := s.unwrap(ctx, id)
+	info, err := s.Store.Info(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if aead, err = newAEAD(key); err == nil {
-		s.remember(id, aead)
+	if incarnation != "" && info.Incarnation != incarnation {
+		return nil, ErrReplaced
 	}
-	return aead, err
+	box, _, err := s.unwrap(ctx, info)
+	if err == nil {
+		s.remember(box)
+	}
+	return box, err
 }
 
-func (s *EncryptedStore) remember(id string, aead cipher.AEAD) {
+func (s *EncryptedStore) remember(box *sealer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.sealers) >= maxSealers {
 		clear(s.sealers)
 	}
-	s.sealers[id] = aead
+	s.sealers[[2]string{box.id, box.incarnation}] = box
 }
 
-// forget reports whether there was anything to forget.
-func (s *EncryptedStore) forget(id string) bool {
+func (s *EncryptedStore) forget(id, incarnation string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, known := s.sealers[id]
-	delete(s.sealers, id)
-	return known
+	delete(s.sealers, [2]string{id, incarnation})
 }
 
-// unwrap finds a session's key: in its metadata, or with its first record.
-func (s *EncryptedStore) unwrap(ctx context.Context, id string) ([]byte, error) {
-	info, err := s.Info(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+// unwrap reads a session's key: from its metadata, or in old sessions from its
+// first record.
+func (s *EncryptedStore) unwrap(ctx context.Context, info Info) (*sealer, wrappedKey, error) {
 	var w wrappedKey
 	if value := info.Meta[metaKey]; value != "" {
 		if err := json.Unmarshal([]byte(value), &w); err != nil {
-			return nil, fmt.Errorf("metadata %s: %w", metaKey, err)
+			return nil, w, fmt.Errorf("metadata %s: %w", metaKey, err)
 		}
-		return s.keys.Unwrap(ctx, w.Name, w.Wrapped)
-	}
-	for r, err := range s.Store.Load(ctx, id, 0) {
-		if err != nil {
-			return nil, err
-		}
-		b, err := unbox(r)
-		if err == nil && b.Key == nil {
-			err = errors.New("its first record lacks the session's key")
+	} else {
+		first, err := s.firstBox(ctx, info)
+		if err == nil && first.Key == nil {
+			err = fmt.Errorf("%w: the session's key is missing", ErrKey)
 		}
 		if err != nil {
-			return nil, err
+			return nil, w, err
 		}
-		return s.keys.Unwrap(ctx, b.Key.Name, b.Key.Wrapped)
+		w = *first.Key
 	}
-	return nil, errors.New("the session is empty, and has no key yet")
+	if w.Head == nil && s.RefuseUnbound {
+		return nil, w, fmt.Errorf("%w: the session was written by an older version, and has not been rewrapped since", ErrKey)
+	}
+	key, err := s.keys.Unwrap(ctx, w.Name, w.Wrapped)
+	if err != nil {
+		return nil, w, err
+	}
+	box, err := newSealer(key, info.ID, info.Incarnation, nil)
+	if err == nil && w.Head != nil {
+		err = box.openHead(w)
+	}
+	return box, w, err
+}
+
+func (s *EncryptedStore) firstBox(ctx context.Context, info Info) (box, error) {
+	for r, err := range s.Store.Load(ctx, info.ID, Position{Incarnation: info.Incarnation}) {
+		if err != nil {
+			return box{}, err
+		}
+		return unbox(r)
+	}
+	return box{}, errNoKey
 }

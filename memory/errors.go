@@ -13,6 +13,21 @@ var (
 	ErrConflict = errors.New("another writer was faster: load the session again")
 	// ErrNoSession means that the store has no session of that id.
 	ErrNoSession = errors.New("no such session")
+	// ErrReplaced means that the session was deleted and another was begun under its
+	// id. What was to be appended belongs to the old one: open the new one, and begin
+	// anew.
+	ErrReplaced = errors.New("the session was deleted, and another was begun under its id: open it again")
+	// ErrUnredacted means that a record was not stored because the hook of a
+	// [Redacted] store would still change it. Append to the session's [Log], or call
+	// the hook first.
+	ErrUnredacted = errors.New("the redaction hook would still change it")
+	// ErrOverBudget means that a budget has too little left. The error is an
+	// [*OverBudgetError].
+	ErrOverBudget = errors.New("the budget is used up")
+	// ErrNoReservation means that the store has no open reservation of that id.
+	ErrNoReservation = errors.New("no such reservation")
+	// ErrNoBlob means that the session has no blob of that name.
+	ErrNoBlob = errors.New("no such blob")
 	// ErrLeased means that another process works on the session. The error is a
 	// [*LeaseError].
 	ErrLeased = errors.New("another process works on the session")

@@ -35,7 +35,7 @@ func Example() {
 func ExampleExport() {
 	ctx := context.Background()
 	store := new(memory.RAM)
-	session, err := memory.Create(store, "ann-1")
+	session, err := memory.Create(store, "ann-1", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,11 +46,11 @@ func ExampleExport() {
 	if err := memory.Export(ctx, store, "ann-1", &out); err != nil {
 		log.Fatal(err)
 	}
-	info, err := memory.Import(ctx, store, &out, "copy")
+	info, err := memory.Import(ctx, store, &out, "copy", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for r, err := range store.Load(ctx, info.ID, 0) {
+	for r, err := range store.Load(ctx, info.ID, memory.Position{}) {
 		if err != nil {
 			log.Fatal(err)
 		}

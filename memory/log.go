@@ -32,8 +32,17 @@ type Log struct {
 	n       int
 	conv    conversation
 
-	id    string
-	store Store
+	id       string
+	store    Store
+	redactor Redactor // of the store, or nil
+	identity
+}
+
+// An identity is which session a log is of. It is guarded by Log.mu.
+type identity struct {
+	incarnation string
+	meta        map[string]string
+	start       *Start // what its first record begins the session with; nil once it is there
 }
 
 // NewLog makes an empty log that is kept in memory only.
@@ -73,11 +82,14 @@ func (l *Log) Append(ctx context.Context, records ...Record) error {
 	}
 }
 
-// catchUp takes what other processes have laid into the session if it is only
+// catchUp loads what other processes have appended to the session if it is only
 // decisions and notes, which can stand before or behind other records alike. It
-// reports whether there was such.
+// reports whether there were any.
 func (l *Log) catchUp(ctx context.Context) bool {
 	n := l.n
+	if l.start != nil {
+		return false // somebody else has made the session
+	}
 	err := l.load(ctx, func(k Kind) bool { return k == KindDecision || k == KindNote })
 	return err == nil && l.n > n
 }
@@ -86,10 +98,9 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 	next := l.conv
 	next.owned = false // the calls are l.conv's too
 	now := time.Time{}
-	redactor, _ := l.store.(Redactor)
 	for i := range records {
-		if redactor != nil {
-			if err := redactor.Redact(&records[i]); err != nil {
+		if l.redactor != nil {
+			if err := l.redactor.Redact(&records[i]); err != nil {
 				return fmt.Errorf("log record %d (%s): redact: %w", l.n+i, records[i].Kind, err)
 			}
 		}
@@ -108,12 +119,14 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 		}
 	}
 	if l.store != nil {
-		if err := l.store.Append(ctx, l.id, l.n, records...); err != nil {
+		at := Position{Incarnation: l.incarnation, Records: l.n, Start: l.start}
+		if err := l.store.Append(ctx, l.id, at, records...); err != nil {
 			return fmt.Errorf("append to the log: %w", err)
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.start = nil
 	l.conv = next
 	for i := range records {
 		l.records = append(l.records, pack(&records[i]))

@@ -205,7 +205,7 @@ func TestForkSharesThePrefix(t *testing.T) {
 func TestStoreConflict(t *testing.T) {
 	ctx := context.Background()
 	store := new(memory.RAM)
-	a, err := memory.Create(store, "s")
+	a, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

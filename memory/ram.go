@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"iter"
 	"maps"
@@ -11,19 +12,22 @@ import (
 	"time"
 )
 
-// RAM is a [Store] in the memory of the process, for tests and for programs
-// whose sessions need not outlive them. The zero RAM is empty and ready to use.
+// RAM is a [Store] in the memory of the process, with all abilities but
+// [Searcher], for tests and for programs whose sessions need not outlive them.
+// The zero RAM is empty and ready to use.
 type RAM struct {
 	mu       sync.Mutex
 	sessions map[string]*ramSession
 	leases   map[string]ramLease
+	ledger   ramLedger
+	blobs    map[string][]byte // by name
 }
 
 type ramSession struct {
-	info    Info
+	info    Info // without Due
 	records []Record
 	inbox   []Record
-	queued  int64 // the newest number of the inbox
+	blobs   map[string]string // media types, by name
 }
 
 type ramLease struct {
@@ -31,61 +35,115 @@ type ramLease struct {
 	until time.Time
 }
 
-func (s *RAM) get(id string) (*ramSession, error) {
-	if ses := s.sessions[id]; ses != nil {
-		return ses, nil
+// get returns the session at a position, whose number of records it leaves alone.
+func (s *RAM) get(id string, at Position) (*ramSession, error) {
+	ses := s.sessions[id]
+	switch {
+	case ses == nil:
+		return nil, fmt.Errorf("session %q: %w", id, ErrNoSession)
+	case at.Incarnation != "" && at.Incarnation != ses.info.Incarnation:
+		return nil, fmt.Errorf("session %q: %w", id, ErrReplaced)
 	}
-	return nil, fmt.Errorf("session %q: %w", id, ErrNoSession)
+	return ses, nil
 }
 
-func (s *RAM) put(ses *ramSession) {
+// create makes a session.
+func (s *RAM) create(info Info, start *Start) (*ramSession, error) {
+	if start == nil {
+		start = &Start{}
+	}
+	if s.sessions[info.ID] != nil {
+		return nil, fmt.Errorf("session %q is there already: %w", info.ID, ErrConflict)
+	}
+	if start.Parent != "" {
+		if _, err := s.get(start.Parent, Position{Incarnation: start.ParentIncarnation}); err != nil {
+			return nil, fmt.Errorf("session %q: its parent: %w", info.ID, err)
+		}
+	}
+	info.Incarnation, info.Parent = cmp.Or(start.Incarnation, info.Incarnation), start.Parent
+	if info.Incarnation == "" {
+		info.Incarnation = rand.Text()
+	}
+	for k, v := range start.Meta {
+		info.Meta = withMeta(info.Meta, k, v)
+	}
+	ses := &ramSession{info: info}
 	if s.sessions == nil {
 		s.sessions = make(map[string]*ramSession)
 	}
-	s.sessions[ses.info.ID] = ses
+	s.sessions[info.ID] = ses
+	return ses, nil
+}
+
+// withMeta is a copy of meta with one value more, or less if it is "".
+func withMeta(meta map[string]string, key, value string) map[string]string {
+	meta = maps.Clone(meta)
+	if meta == nil {
+		meta = make(map[string]string)
+	}
+	meta[key] = value
+	if value == "" {
+		delete(meta, key)
+	}
+	return meta
 }
 
 // Append implements [Store].
-func (s *RAM) Append(ctx context.Context, id string, n int, records ...Record) error {
+func (s *RAM) Append(ctx context.Context, id string, at Position, records ...Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	ses := s.sessions[id]
-	if ses == nil && n == 0 {
-		ses = &ramSession{info: Info{ID: id, Created: now}}
-		s.put(ses)
+	var ses *ramSession
+	var err error
+	if at.Start != nil || at.Records == 0 && at.Incarnation == "" && s.sessions[id] == nil {
+		if at.Records != 0 {
+			return fmt.Errorf("session %q: a new session holds no records, not %d: %w", id, at.Records, ErrConflict)
+		}
+		ses, err = s.create(Info{ID: id, Created: now, Changed: now}, at.Start)
+	} else {
+		ses, err = s.get(id, at)
 	}
-	if ses == nil {
-		_, err := s.get(id)
+	if err != nil {
 		return err
 	}
-	if len(ses.records) != n {
-		return fmt.Errorf("session %q holds %d records, not %d: %w", id, len(ses.records), n, ErrConflict)
+	if len(ses.records) != at.Records {
+		return fmt.Errorf("session %q holds %d records, not %d: %w", id, len(ses.records), at.Records, ErrConflict)
 	}
 	ses.records = append(ses.records, records...)
 	ses.info.Records, ses.info.Changed = len(ses.records), now
+	for i := range records {
+		if q := records[i].Queued; q > 0 {
+			ses.info.Queued = max(ses.info.Queued, q)
+			ses.forget(q)
+		}
+	}
 	return nil
+}
+
+// forget removes the inbox's messages with numbers up to n.
+func (ses *ramSession) forget(n int64) {
+	ses.inbox = slices.DeleteFunc(slices.Clone(ses.inbox), func(r Record) bool { return r.Queued <= n })
 }
 
 // Info implements [Store].
 func (s *RAM) Info(ctx context.Context, id string) (Info, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, err := s.get(id)
+	ses, err := s.get(id, Position{})
 	if err != nil {
 		return Info{}, err
 	}
-	return ses.info, nil
+	return s.describe(ses), nil
 }
 
 // Load implements [Store].
-func (s *RAM) Load(ctx context.Context, id string, from int) iter.Seq2[Record, error] {
+func (s *RAM) Load(ctx context.Context, id string, from Position) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		s.mu.Lock()
-		ses, err := s.get(id)
+		ses, err := s.get(id, from)
 		var records []Record
 		if err == nil {
 			records = ses.records
@@ -95,7 +153,7 @@ func (s *RAM) Load(ctx context.Context, id string, from int) iter.Seq2[Record, e
 			yield(Record{}, err)
 			return
 		}
-		for _, r := range records[min(max(from, 0), len(records)):] {
+		for _, r := range records[min(max(from.Records, 0), len(records)):] {
 			if err := ctx.Err(); err != nil {
 				yield(Record{}, err)
 				return
@@ -107,92 +165,118 @@ func (s *RAM) Load(ctx context.Context, id string, from int) iter.Seq2[Record, e
 	}
 }
 
-// Fork implements [Store].
-func (s *RAM) Fork(ctx context.Context, from string, n int, to string) error {
+// Fork implements [Forker].
+func (s *RAM) Fork(ctx context.Context, from string, at Position, to string, start *Start) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, err := s.get(from)
+	ses, err := s.get(from, at)
 	if err != nil {
 		return err
 	}
+	n := at.Records
 	if n < 0 || n > len(ses.records) {
 		return fmt.Errorf("session %q holds %d records: can't fork at %d", from, len(ses.records), n)
 	}
-	if s.sessions[to] != nil {
-		return fmt.Errorf("session %q is there already: %w", to, ErrConflict)
-	}
 	now := time.Now()
-	s.put(&ramSession{
-		info:    Info{ID: to, Records: n, Created: now, Changed: now, Meta: maps.Clone(ses.info.Meta), Parent: from},
-		records: ses.records[:n:n],
-	})
+	fork, err := s.create(Info{
+		ID: to, Records: n, Created: now, Changed: now, Meta: ses.info.Meta, Origin: from, Queued: ses.info.Queued,
+	}, start)
+	if err != nil {
+		return fmt.Errorf("fork: %w", err)
+	}
+	fork.records, fork.blobs = ses.records[:n:n], maps.Clone(ses.blobs)
 	return nil
 }
 
-// SetMeta implements [Store].
-func (s *RAM) SetMeta(ctx context.Context, id, key, value string) error {
+// Import implements [Importer].
+func (s *RAM) Import(ctx context.Context, in Session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, err := s.get(id)
+	info := in.Info
+	for _, b := range in.Blobs {
+		if err := b.Check(); err != nil {
+			return fmt.Errorf("session %q: %w", info.ID, err)
+		}
+	}
+	for _, r := range slices.Concat(in.Records, in.Inbox) {
+		info.Queued = max(info.Queued, r.Queued)
+	}
+	info.Records, info.Cursor, info.Due = len(in.Records), "", time.Time{}
+	ses, err := s.create(info, &Start{Parent: info.Parent})
 	if err != nil {
 		return err
 	}
-	meta := maps.Clone(ses.info.Meta)
-	if meta == nil {
-		meta = make(map[string]string)
+	ses.records, ses.inbox = slices.Clip(in.Records), slices.Clone(in.Inbox)
+	for _, b := range in.Blobs {
+		s.putBlob(ses, b)
 	}
-	meta[key] = value
-	if value == "" {
-		delete(meta, key)
-	}
-	ses.info.Meta = meta
 	return nil
 }
 
-// List implements [Store].
-func (s *RAM) List(ctx context.Context, q Query) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
-		s.mu.Lock()
-		var infos []Info
-		for _, ses := range s.sessions {
-			if q.matches(ses.info) {
-				infos = append(infos, ses.info)
-			}
-		}
-		s.mu.Unlock()
-		slices.SortFunc(infos, func(a, b Info) int {
-			return cmp.Or(b.Changed.Compare(a.Changed), cmp.Compare(a.ID, b.ID))
-		})
-		for i, info := range infos {
-			if q.Limit > 0 && i == q.Limit || !yield(info, nil) {
-				return
-			}
-		}
+// SetMeta implements [MetaSetter].
+func (s *RAM) SetMeta(ctx context.Context, id, key, value string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, err := s.get(id, Position{})
+	if err == nil {
+		ses.info.Meta = withMeta(ses.info.Meta, key, value)
 	}
-}
-
-func (q Query) matches(info Info) bool {
-	for k, v := range q.Meta {
-		if info.Meta[k] != v {
-			return false
-		}
-	}
-	return !info.Changed.Before(q.Since)
+	return err
 }
 
 // Delete implements [Store].
 func (s *RAM) Delete(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := s.get(id); err != nil {
+	if _, err := s.get(id, Position{}); err != nil {
 		return err
 	}
-	delete(s.sessions, id)
-	delete(s.leases, id)
+	tree := s.tree(id)
+	for id := range tree {
+		if l := s.leases[id]; time.Now().Before(l.until) {
+			return &LeaseError{ID: id, Owner: l.owner, Until: l.until}
+		}
+	}
+	for id := range tree {
+		delete(s.sessions, id)
+		delete(s.leases, id)
+	}
+	s.dropBlobs()
 	return nil
 }
 
-// Lease implements [Store].
+// ReplaceSealed is for [EncryptedStore.Rewrap]: it replaces what an encrypted
+// session's record is wrapped in.
+func (s *RAM) ReplaceSealed(ctx context.Context, id string, n int, r Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, err := s.get(id, Position{})
+	if err != nil {
+		return err
+	}
+	if n >= len(ses.records) || ses.records[n].Kind != KindSealed || r.Kind != KindSealed {
+		return fmt.Errorf("session %q: record %d is not encrypted: %w", id, n, ErrConflict)
+	}
+	ses.records = slices.Clone(ses.records) // forks have the old one
+	ses.records[n] = r
+	return nil
+}
+
+// tree are the ids of a session and of all below it.
+func (s *RAM) tree(root string) map[string]bool {
+	in := map[string]bool{root: true}
+	for grown := true; grown; {
+		grown = false
+		for id, ses := range s.sessions {
+			if !in[id] && in[ses.info.Parent] {
+				in[id], grown = true, true
+			}
+		}
+	}
+	return in
+}
+
+// Lease implements [Leaser].
 func (s *RAM) Lease(ctx context.Context, id, owner string, d time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,6 +289,9 @@ func (s *RAM) Lease(ctx context.Context, id, owner string, d time.Duration) erro
 		delete(s.leases, id)
 		return nil
 	}
+	if ses := s.sessions[id]; ses != nil && !now.Before(l.until) && !ses.info.Wake.After(now) {
+		ses.info.Wake = time.Time{}
+	}
 	if s.leases == nil {
 		s.leases = make(map[string]ramLease)
 	}
@@ -212,28 +299,32 @@ func (s *RAM) Lease(ctx context.Context, id, owner string, d time.Duration) erro
 	return nil
 }
 
-// Send implements [Store].
-func (s *RAM) Send(ctx context.Context, id string, input Record) error {
+// Enqueue implements [Inbox].
+func (s *RAM) Enqueue(ctx context.Context, id string, input Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, err := s.get(id)
+	ses, err := s.get(id, Position{})
 	if err != nil {
 		return err
 	}
-	ses.queued = max(ses.queued+1, time.Now().UnixNano())
-	input.Queued = ses.queued
+	if input.Queued == 0 {
+		input.Queued = max(ses.info.Queued+1, time.Now().UnixNano())
+	} else if input.Queued <= ses.info.Queued {
+		return fmt.Errorf("session %q: the number %d of a message is not above %d: %w", id, input.Queued, ses.info.Queued, ErrConflict)
+	}
+	ses.info.Queued = input.Queued
 	ses.inbox = append(ses.inbox, input)
 	return nil
 }
 
-// Inbox implements [Store].
+// Inbox implements [Inbox].
 func (s *RAM) Inbox(ctx context.Context, id string, after int64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		s.mu.Lock()
 		var inbox []Record
-		ses, err := s.get(id)
+		ses, err := s.get(id, Position{})
 		if err == nil {
-			ses.inbox = slices.DeleteFunc(slices.Clone(ses.inbox), func(r Record) bool { return r.Queued <= after })
+			ses.forget(after)
 			inbox = ses.inbox
 		}
 		s.mu.Unlock()

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -19,7 +20,8 @@ type Searcher interface {
 // A Search says what to look for.
 type Search struct {
 	// Words to look for. A record with more of them, and with rarer ones, is better;
-	// none of them has to be there but one. Case and accents don't matter.
+	// none of them has to be there but one. Case and accents don't matter. A store may
+	// leave out words beyond the first 64.
 	Words string
 	// Meta chooses the sessions to search, as in [Query].
 	Meta map[string]string
@@ -50,8 +52,11 @@ func SearchText(r Record) (role, text string) {
 
 // SearchWords splits a search into words, of letters and digits only.
 func SearchWords(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	return slices.DeleteFunc(words, func(w string) bool { return !strings.ContainsFunc(w, notMark) })
 }
+
+func notMark(r rune) bool { return !unicode.IsMark(r) }
 
 // Excerpt is a part of the match's text of about n bytes, with the first of the
 // words in it where one is found as it stands.

@@ -15,15 +15,15 @@ type slow struct {
 	begun, goOn chan bool
 }
 
-func (s *slow) Append(ctx context.Context, id string, n int, records ...memory.Record) error {
+func (s *slow) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
 	s.begun <- true
 	<-s.goOn
-	return s.Store.Append(ctx, id, n, records...)
+	return s.Store.Append(ctx, id, at, records...)
 }
 
 func TestReadersDontWaitForTheStore(t *testing.T) {
 	store := &slow{new(memory.RAM), make(chan bool), make(chan bool)}
-	log, err := memory.Create(store, "s")
+	log, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestReadersDontWaitForTheStore(t *testing.T) {
 // Goroutines that append to one log, read and fork it don't hurt each other.
 func TestConcurrentUse(t *testing.T) {
 	store := new(memory.RAM)
-	log, err := memory.Create(store, "s")
+	log, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestConcurrentUse(t *testing.T) {
 // a conflict if it is anything else.
 func TestAppendCatchesUp(t *testing.T) {
 	store := new(memory.RAM)
-	one, err := memory.Create(store, "s")
+	one, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

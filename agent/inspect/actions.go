@@ -86,7 +86,11 @@ func (h *handler) fork(w http.ResponseWriter, r *http.Request) {
 	if to == "" {
 		to = h.freeName(r, fmt.Sprintf("%s-fork-%d", from, form.At))
 	}
-	if err := h.store.Fork(r.Context(), from, form.At, to); err != nil {
+	forker, err := memory.Need[memory.Forker](h.store)
+	if err == nil {
+		err = forker.Fork(r.Context(), from, memory.Position{Records: form.At}, to, nil)
+	}
+	if err != nil {
 		h.fail(w, err)
 		return
 	}

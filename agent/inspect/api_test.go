@@ -97,7 +97,7 @@ func TestRequestIsServedAsItWasSent(t *testing.T) {
 func TestBlocksAreServedWhole(t *testing.T) {
 	store := new(memory.RAM)
 	long := strings.Repeat("é", 9000)
-	if err := store.Append(t.Context(), "s", 0, memory.Record{Kind: memory.KindInput, Message: transport.UserText(long)}); err != nil {
+	if err := store.Append(t.Context(), "s", memory.Position{}, memory.Record{Kind: memory.KindInput, Message: transport.UserText(long)}); err != nil {
 		t.Fatal(err)
 	}
 	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
@@ -181,8 +181,8 @@ func TestForks(t *testing.T) {
 		}
 	}
 	info, err := store.Info(context.Background(), "s-fork-2")
-	if err != nil || info.Records != 2 || info.Parent != "s" {
-		t.Errorf("the fork has %d records, parent %q: %v", info.Records, info.Parent, err)
+	if err != nil || info.Records != 2 || info.Origin != "s" {
+		t.Errorf("the fork has %d records, origin %q: %v", info.Records, info.Origin, err)
 	}
 	for body, want := range map[string]int{`{"at":2,"id":"s"}`: 409, `{"at":99}`: 500, `{`: 400} {
 		if status, text, _ := do(t, "POST", server.URL+api+"/s/fork", body); status != want {
@@ -246,7 +246,7 @@ func TestMisses(t *testing.T) {
 					memory.Record{Kind: memory.KindInput, Time: at, Message: transport.UserText("hi")},
 					memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: []byte(`{"breakpoints":["messages.0.content.0` + c.ttl + `"]}`)})
 			}
-			if err := store.Append(t.Context(), "s", 0, records...); err != nil {
+			if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
 				t.Fatal(err)
 			}
 			server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
@@ -317,7 +317,7 @@ func TestSummariesAndAsides(t *testing.T) {
 		{Kind: memory.KindSummary, Message: transport.UserText("what was said"), Replaces: 4},
 		input("three"), {Kind: memory.KindResponse, Response: answer("msg_4", 0, 70), Data: marked("messages.1.content.0")},
 	}
-	if err := store.Append(t.Context(), "s", 0, records...); err != nil {
+	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
 		t.Fatal(err)
 	}
 	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
@@ -349,17 +349,17 @@ func TestStreamIsLive(t *testing.T) {
 	a := newAgent(t, simulator.Script(simulator.Do(simulator.Call("lookup", query{"rain", 1})), slow, simulator.Say("ok")), false, "")
 	live := new(inspect.Live)
 	server := serve(t, store, inspect.Options{Live: live, Poll: 5 * time.Millisecond})
-	log, err := memory.Create(store, "s")
+	log, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindRun}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
 		t.Fatal(err)
 	}
-	const all = 9 // records: input, run, three responses, two times started and result
+	const all = 9 // records: run, input, three responses, two times started and result
 	seen, late := make(chan []event, 1), make(chan []event, 1)
 	go func() { seen <- events(t, server.URL+api+"/s/stream", "", all) }()
-	for ev, err := range live.Events(t.Context(), a.NewRun(agent.Input{Log: log})) {
+	for ev, err := range live.Events(a.Resume(t.Context(), log)) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -184,7 +183,7 @@ func TestBrowserLive(t *testing.T) {
 	live := new(inspect.Live)
 	server := serve(t, store, inspect.Options{Live: live})
 	b.look(1280, 860, false)
-	session, err := memory.Create(store, "wet")
+	session, err := memory.Create(store, "wet", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +194,7 @@ func TestBrowserLive(t *testing.T) {
 	b.until("the session", `document.body.dataset.ready === "wet"`)
 	var running sync.WaitGroup
 	running.Go(func() {
-		for _, err := range live.Events(context.Background(), a.NewRun(agent.Input{Log: session})) {
+		for _, err := range live.Events(a.Resume(context.Background(), session)) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -263,7 +262,7 @@ func longRun(t testing.TB, steps int) []memory.Record {
 func TestBrowserLongRun(t *testing.T) {
 	b := newBrowser(t)
 	store := new(memory.RAM)
-	if err := store.Append(context.Background(), "long", 0, longRun(t, 2000)...); err != nil {
+	if err := store.Append(context.Background(), "long", memory.Position{}, longRun(t, 2000)...); err != nil {
 		t.Fatal(err)
 	}
 	server := serve(t, store, inspect.Options{})

@@ -9,6 +9,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -42,12 +43,12 @@ func ExampleLive() {
 	// region live
 	live := new(inspect.Live)
 	page := inspect.Handler(store, inspect.Options{Live: live})
-	session, err := memory.Create(store, "session-1")
+	session, err := memory.Create(store, "session-1", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	run := a.NewRun(agent.Input{Log: session, Prompt: "Is it seen?"})
-	for ev, err := range live.Events(context.Background(), run) { // in the place of run.Events(ctx)
+	run := a.Continue(context.Background(), session, transport.UserText("Is it seen?"))
+	for ev, err := range live.Events(run) { // in the place of run.Events()
 		if err == nil {
 			fmt.Print(ev.Text())
 		}

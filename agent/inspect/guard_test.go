@@ -48,7 +48,7 @@ func TestGuard(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			store := new(memory.RAM)
-			if err := store.Append(t.Context(), "s", 0, memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); err != nil {
+			if err := store.Append(t.Context(), "s", memory.Position{}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); err != nil {
 				t.Fatal(err)
 			}
 			mux := http.NewServeMux()

@@ -115,14 +115,14 @@ func (h *handler) sessions(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		list = append(list, sessionView{
-			ID: info.ID, Title: h.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Parent, Meta: info.Meta,
+			ID: info.ID, Title: h.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Origin, Meta: info.Meta,
 		})
 	}
 	writeJSON(w, map[string]any{"sessions": list, "readOnly": h.opts.ReadOnly, "canResume": h.opts.Resume != nil && !h.opts.ReadOnly})
 }
 
 func (h *handler) title(r *http.Request, id string) string {
-	for rec, err := range h.store.Load(r.Context(), id, 0) {
+	for rec, err := range h.store.Load(r.Context(), id, memory.Position{}) {
 		if err != nil {
 			return ""
 		}
@@ -142,7 +142,7 @@ func (h *handler) block(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such block", http.StatusNotFound)
 		return
 	}
-	for rec, err := range h.store.Load(r.Context(), r.PathValue("id"), n) {
+	for rec, err := range h.store.Load(r.Context(), r.PathValue("id"), memory.Position{Records: n}) {
 		if err != nil {
 			h.fail(w, err)
 			return

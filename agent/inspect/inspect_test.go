@@ -60,12 +60,16 @@ func run(t testing.TB, a *agent.Agent, store memory.Store, id string, inputs ...
 	t.Helper()
 	log, err := memory.Open(context.Background(), store, id)
 	if err != nil {
-		log, err = memory.Create(store, id)
+		log, err = memory.Create(store, id, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Run(context.Background(), agent.Input{Log: log, Messages: inputs}); err != nil && !strings.Contains(err.Error(), "approval") {
+	r := a.Resume(context.Background(), log)
+	if len(inputs) > 0 {
+		r = a.Continue(context.Background(), log, inputs...)
+	}
+	if _, err := r.Result(); err != nil && !strings.Contains(err.Error(), "approval") {
 		t.Fatal(err)
 	}
 }

@@ -70,11 +70,12 @@ type miss struct {
 // A reader reads a session's records in order, and keeps what it needs to
 // explain the next.
 type reader struct {
-	log    *memory.Log
-	n      int
-	config *transport.Request // of the newest run that told
-	step   int
-	last   *lastStep
+	log         *memory.Log
+	incarnation string // of the session
+	n           int
+	config      *transport.Request // of the newest run that told
+	step        int
+	last        *lastStep
 
 	pending []*stepView    // whose marks are not located yet
 	where   map[*byte]mark // of each block, by its bytes

@@ -144,7 +144,10 @@ func (h *handler) advance(ctx context.Context, id string, rd *reader, from int, 
 		return false, err
 	}
 	first := rd.n == 0
-	if info.Records < rd.n {
+	if first {
+		rd.incarnation = info.Incarnation
+	}
+	if info.Records < rd.n || info.Incarnation != rd.incarnation {
 		return false, errors.New("the session was deleted, and made anew; reload the page")
 	}
 	if info.Records == rd.n && !first {
@@ -158,7 +161,7 @@ func (h *handler) advance(ctx context.Context, id string, rd *reader, from int, 
 		}
 		entries = entries[:0]
 	}
-	for rec, err := range h.store.Load(ctx, id, rd.n) {
+	for rec, err := range h.store.Load(ctx, id, memory.Position{Incarnation: rd.incarnation, Records: rd.n}) {
 		if err != nil {
 			flush()
 			return false, err

@@ -37,7 +37,7 @@ func TestSearch(t *testing.T) {
 		"ann": strings.Repeat("höchst ", 300) + "the locker's code is 4711" + strings.Repeat(" übel", 300),
 		"bob": "my locker is blue",
 	} {
-		log, err := memory.Create(store, user+"'s")
+		log, err := memory.Create(store, user+"'s", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

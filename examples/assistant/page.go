@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 )
 
@@ -71,12 +70,14 @@ func (p *page) close() {
 // resume goes on with a session for the user of the page. The one that is open
 // in the terminal goes on there.
 func (p *page) resume(session string) {
-	using, open := p.current()
+	agent, open := p.current()
 	if session == open {
 		return
 	}
 	p.runs.Go(func() {
-		for range p.live.Events(p.ctx, using.NewRun(agent.Input{Store: p.store, Session: session})) { // the page shows how it goes
+		if run, err := agent.ResumeSession(p.ctx, p.store, session); err == nil {
+			for range p.live.Events(run) { // the page shows how it goes
+			}
 		}
 	})
 }

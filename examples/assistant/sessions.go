@@ -21,7 +21,7 @@ func (a *assistant) begin(ctx context.Context) error {
 	case a.opts.resume != "":
 		return a.open(ctx, a.opts.resume)
 	case a.opts.last:
-		for info, err := range a.store.List(ctx, memory.Query{Limit: 1}) {
+		for info, err := range a.store.List(ctx, memory.Query{Roots: true, Limit: 1}) {
 			if err != nil {
 				return err
 			}
@@ -37,7 +37,7 @@ func newID() string { return strings.ToLower(rand.Text()[:6]) }
 
 // fresh begins a session. It is in the store once something is said in it.
 func (a *assistant) fresh() error {
-	log, err := memory.Create(a.store, newID())
+	log, err := memory.Create(a.store, newID(), nil)
 	if err == nil {
 		a.use(log)
 		a.show.Note("session %s · %s · policy %s · /help shows the commands", log.ID(), a.opts.model, a.opts.mode)
@@ -101,7 +101,7 @@ func (a *assistant) fork(ctx context.Context, turns int) error {
 	if n == 0 {
 		return a.fresh()
 	}
-	log, err := memory.ForkSession(ctx, a.store, a.log.ID(), n, newID())
+	log, err := memory.ForkSession(ctx, a.store, a.log.ID(), n, newID(), nil)
 	if err != nil {
 		return err
 	}
@@ -112,11 +112,10 @@ func (a *assistant) fork(ctx context.Context, turns int) error {
 
 // name gives a session without a title one.
 func (a *assistant) name(ctx context.Context, text string) {
-	info, err := a.store.Info(ctx, a.log.ID())
-	if err != nil || info.Meta[titleKey] != "" {
+	if a.log.Meta()[titleKey] != "" {
 		return
 	}
-	if err := a.store.SetMeta(ctx, a.log.ID(), titleKey, brief(text, 60)); err != nil {
+	if err := a.log.SetMeta(ctx, map[string]string{titleKey: brief(text, 60)}); err != nil {
 		a.show.Fail(err)
 	}
 }
@@ -125,7 +124,7 @@ const mostListed = 20
 
 func (a *assistant) list(ctx context.Context) error {
 	n := 0
-	for info, err := range a.store.List(ctx, memory.Query{Limit: mostListed}) {
+	for info, err := range a.store.List(ctx, memory.Query{Roots: true, Limit: mostListed}) {
 		if err != nil {
 			return err
 		}
@@ -134,8 +133,8 @@ func (a *assistant) list(ctx context.Context) error {
 		if info.ID == a.log.ID() {
 			mark = "*"
 		}
-		if info.Parent != "" {
-			forked = " (forked from " + info.Parent + ")"
+		if info.Origin != "" {
+			forked = " (forked from " + info.Origin + ")"
 		}
 		a.show.Line("%s %s  %s  %s%s", mark, info.ID, info.Changed.Local().Format(time.DateTime), info.Meta[titleKey], forked)
 	}

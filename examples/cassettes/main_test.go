@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/transport/cassette"
 )
 
@@ -14,7 +13,7 @@ func TestSupport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := a.Run(t.Context(), agent.Input{Prompt: question})
+	result, err := a.Run(t.Context(), question).Result()
 	if err != nil {
 		t.Fatal(err)
 	}

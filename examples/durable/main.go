@@ -125,18 +125,17 @@ func durable(ctx context.Context, o options, out io.Writer) error {
 
 // drive begins the session, or goes on with it.
 func drive(ctx context.Context, a *agent.Agent, store memory.Store, out io.Writer) error {
-	in := agent.Input{Store: store, Session: sessionID}
-	switch session, err := memory.Open(ctx, store, sessionID); {
-	case errors.Is(err, memory.ErrNoSession):
+	run, err := a.ResumeSession(ctx, store, sessionID)
+	if errors.Is(err, memory.ErrNoSession) {
 		fmt.Fprintln(out, "a new session")
-		in.Prompt = task
-	case err != nil:
-		return err
-	default:
-		fmt.Fprintf(out, "going on behind %d records; %d calls are open\n", session.Len(), len(session.State().Open))
+		run, err = a.ContinueSession(ctx, store, sessionID, transport.UserText(task))
+	} else if err == nil {
+		fmt.Fprintf(out, "going on behind %d records; %d calls are open\n", run.Log().Len(), len(run.Log().State().Open))
 	}
-	run := a.NewRun(in)
-	for ev, err := range run.Events(ctx) {
+	if err != nil {
+		return err
+	}
+	for ev, err := range run.Events() {
 		switch {
 		case err != nil: // run.Result has it too
 		case ev.Type == agent.EventToolStart:

@@ -69,10 +69,10 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 	if err != nil {
 		return err
 	}
-	run := a.NewRun(agent.Input{Prompt: opts.question})
+	run := a.Run(ctx, opts.question)
 	encode := json.NewEncoder(out)
 	encode.SetEscapeHTML(false)
-	for ev, err := range run.Events(ctx) {
+	for ev, err := range run.Events() {
 		switch {
 		case err != nil: // run.Result has it too
 		case opts.json:

@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"slices"
 	"time"
 
@@ -12,42 +14,39 @@ import (
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
 )
 
-// Each is one statement, so that an append is one round trip and needs no
-// transaction of its own.
-const (
-	insertRecords = `
-		INSERT INTO records (id, sum, data)
+// extendSession is one statement, so that an append is one round trip and needs
+// no transaction of its own.
+const extendSession = `
+	WITH s AS (
+		UPDATE ~sessions SET n = n + $3::bigint, changed = $4
+		WHERE id = $1 AND n = $2::bigint AND ($7::text = '' OR COALESCE(incarnation, 'k' || key) = $7) RETURNING key
+	), r AS (
+		INSERT INTO ~records (id, sum, data)
 		SELECT s.key << 32 | ($2::bigint + x.i - 1), x.sum, x.data
-		FROM s, unnest($5::bigint[], $6::bytea[]) WITH ORDINALITY AS x (sum, data, i)`
-
-	extendSession = `
-		WITH s AS (
-			UPDATE sessions SET n = n + $3::bigint, changed = $4 WHERE id = $1 AND n = $2::bigint RETURNING key
-		), r AS (` + insertRecords + `)
-		SELECT key FROM s`
-
-	makeSession = `
-		WITH s AS (
-			INSERT INTO sessions (id, n, created, changed) VALUES ($1, $2::bigint + $3::bigint, $4, $4)
-			ON CONFLICT (id) DO NOTHING RETURNING key
-		), r AS (` + insertRecords + `)
-		SELECT key FROM s`
-)
+		FROM s, unnest($5::bigint[], $6::bytea[]) WITH ORDINALITY AS x (sum, data, i)
+	)
+	SELECT key FROM s`
 
 // Append implements [memory.Store]. If the connection is lost it connects again
 // and finds out whether the append has happened; see Options.Wait.
-func (s *Store) Append(ctx context.Context, id string, n int, records ...memory.Record) error {
-	rows, err := sqlstore.Encode(id, n, records)
+func (s *Store) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	rows, err := sqlstore.Encode(id, at.Records, records)
 	if err != nil {
 		return err
 	}
+	if at.Start != nil && at.Start.Incarnation == "" { // so that it is known again
+		start := *at.Start
+		start.Incarnation = rand.Text()
+		at.Start = &start
+	}
+	queued := sqlstore.Queued(records)
 	uncertain := false
-	err = s.retry(ctx, func() error {
-		err := s.append(ctx, id, n, rows)
-		if uncertain && errors.Is(err, memory.ErrConflict) && s.happened(ctx, id, n, rows) {
+	err = s.retry(ctx, true, func() error {
+		err := s.append(ctx, id, at, rows, queued)
+		if uncertain && errors.Is(err, memory.ErrConflict) && s.happened(ctx, id, at, rows) {
 			return nil
 		}
-		uncertain = true
+		uncertain = uncertain || kindOf(err) == memory.ErrUnavailable
 		return err
 	})
 	if err != nil {
@@ -56,47 +55,84 @@ func (s *Store) Append(ctx context.Context, id string, n int, records ...memory.
 	return nil
 }
 
-// retry calls f until it succeeds, or fails for another reason than that the
-// server can't be reached, or Options.Wait is over.
-func (s *Store) retry(ctx context.Context, f func() error) error {
-	deadline := time.Now().Add(s.wait)
+// retry calls f until it succeeds, or fails for a reason that will not pass, or
+// Options.Wait is over. What can't be done twice it calls again only after a
+// failure that has certainly changed nothing.
+func (s *Store) retry(ctx context.Context, twice bool, f func() error) error {
+	begun := time.Now()
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		err := f()
-		if kindOf(err) != memory.ErrUnavailable || time.Now().Add(pause).After(deadline) {
+		again, wait := false, s.wait
+		switch kindOf(err) {
+		case memory.ErrUnavailable:
+			again = twice || neverSent(err)
+		case memory.ErrLocked:
+			again, wait = true, max(wait, leastWait)
+		}
+		if pause = min(pause, time.Second); !again || time.Since(begun)+pause > wait {
 			return err
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(pause/2 + mathrand.N(pause)):
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
 		}
 	}
 }
 
-func (s *Store) append(ctx context.Context, id string, n int, rows []sqlstore.Row) error {
-	sums := make([]int64, len(rows))
-	data := make([][]byte, len(rows))
-	for i, r := range rows {
-		sums[i], data[i] = int64(r.Sum), r.Data
+// leastWait is how long transactions that got in each other's way are tried again.
+const leastWait = 2 * time.Second
+
+func (s *Store) append(ctx context.Context, id string, at memory.Position, rows []sqlstore.Row, queued int64) error {
+	if at.Start != nil || queued != 0 {
+		return s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued) })
 	}
-	args := []any{id, n, len(rows), time.Now().UnixNano(), sums, data}
+	sums, data := columns(rows)
+	args := []any{id, at.Records, len(rows), time.Now().UnixNano(), sums, data, at.Incarnation}
+	var err error
 	var key int64
-	err := s.db.Write.QueryRowContext(ctx, extendSession, args...).Scan(&key)
-	if errors.Is(err, sql.ErrNoRows) && n == 0 {
-		err = s.db.Write.QueryRowContext(ctx, makeSession, args...).Scan(&key)
+	if s.pooled { // where the isolation of a statement of its own is not ours
+		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, s.db.Q(extendSession), args...).Scan(&key) })
+	} else {
+		err = s.db.Write.QueryRowContext(ctx, s.db.Q(extendSession), args...).Scan(&key)
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return s.db.Refused(ctx, s.db.Write, id, n)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if err = s.db.Refused(ctx, s.db.Write, id, at); errors.Is(err, memory.ErrNoSession) && sqlstore.Makes(at) {
+		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued) })
 	}
 	return err
 }
 
-// happened reports whether the session holds exactly these rows from position n on.
-func (s *Store) happened(ctx context.Context, id string, n int, rows []sqlstore.Row) bool {
+func columns(rows []sqlstore.Row) (sums []int64, data [][]byte) {
+	sums, data = make([]int64, len(rows)), make([][]byte, len(rows))
+	for i, r := range rows {
+		sums[i], data[i] = int64(r.Sum), r.Data
+	}
+	return sums, data
+}
+
+// insert inserts rows of a session at once.
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, session int64, n int, rows []sqlstore.Row) error {
+	sums, data := columns(rows)
+	_, err := tx.ExecContext(ctx, s.db.Q(`
+		INSERT INTO ~records (id, sum, data)
+		SELECT $1::bigint + x.i - 1, x.sum, x.data FROM unnest($2::bigint[], $3::bytea[]) WITH ORDINALITY AS x (sum, data, i)`),
+		sqlstore.Key(session, n), sums, data)
+	return err
+}
+
+// happened reports whether the session holds exactly these rows from the position on.
+func (s *Store) happened(ctx context.Context, id string, at memory.Position, rows []sqlstore.Row) bool {
+	incarnation := at.Incarnation
+	if at.Start != nil {
+		incarnation = at.Start.Incarnation
+	}
 	var sums []int64
-	found, err := s.db.Read.QueryContext(ctx, `
-		SELECT r.sum FROM sessions s JOIN records r ON r.id >= s.key << 32 | $2::bigint AND r.id < (s.key + 1) << 32
-		WHERE s.id = $1 ORDER BY r.id`, id, n)
+	found, err := s.db.Read.QueryContext(ctx, s.db.Q(`
+		SELECT r.sum FROM ~sessions s JOIN ~records r ON r.id >= s.key << 32 | $2::bigint AND r.id < (s.key + 1) << 32
+		WHERE s.id = $1 AND ($3::text = '' OR COALESCE(s.incarnation, 'k' || s.key) = $3) ORDER BY r.id`), id, at.Records, incarnation)
 	if err != nil {
 		return false
 	}

@@ -36,13 +36,18 @@ type Options struct {
 // machines may use it.
 type Store struct {
 	sqlstore.Sessions
-	db   *sqlstore.DB
-	wait time.Duration
+	db     *sqlstore.DB
+	wait   time.Duration
+	pooled bool // behind a pooler that shares connections between transactions
 }
 
 // Open connects to the database at url, for instance
 // "postgres://user@host:5432/name", or to the one that the PG… variables of the
 // environment name if url is empty.
+//
+// A pooler such as PgBouncer may stand in between, in transaction mode too: Open
+// notices it, and then neither prepares statements nor sets anything of the
+// connection.
 func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -61,17 +66,50 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err) // its text leaves the password out
 	}
-	config.RuntimeParams["search_path"] = quoteIdent(o.Schema)
+	pooled, err := isPooled(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", translate(err))
+	}
+	if pooled {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	} else {
+		config.RuntimeParams["default_transaction_isolation"] = "read committed"
+	}
 	conns := stdlib.OpenDB(*config)
 	conns.SetMaxOpenConns(o.MaxConns)
 	conns.SetMaxIdleConns(o.MaxConns)
-	db := &sqlstore.DB{Write: conns, Read: conns, Numbered: true, ForUpdate: " FOR UPDATE", Translate: translate, Index: index}
-	if err := db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) }); err != nil {
+	conns.SetConnMaxIdleTime(idleTime)
+	s := &Store{wait: o.Wait, pooled: pooled}
+	s.db = &sqlstore.DB{
+		Write: conns, Read: conns, Numbered: true, Prefix: quoteIdent(o.Schema) + ".",
+		ForUpdate: " FOR UPDATE", ForShare: " FOR KEY SHARE", Bytewise: ` COLLATE "C"`, Isolation: sql.LevelReadCommitted,
+		Insert: s.insert, Clock: clock, Retry: s.retry, Translate: translate,
+	}
+	s.db.Index = s.index()
+	s.Sessions = s.db.Sessions()
+	err = s.retry(ctx, true, func() error {
+		return s.db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) })
+	})
+	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), conns.Close()))
 	}
-	s := &Store{Sessions: db.Sessions(), db: db, wait: o.Wait}
-	db.Retry, db.Clock = s.retry, clock
 	return s, nil
+}
+
+// idleTime is how long a connection is kept that nobody uses.
+const idleTime = 30 * time.Second
+
+// isPooled reports whether the server at the other end of a connection is another
+// than the one that it was made with.
+func isPooled(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var pid uint32
+	err = conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
+	return pid != conn.PgConn().PID(), err
 }
 
 // clock is the server's time: the machines that share it may disagree.
@@ -103,7 +141,7 @@ func kindOf(err error) error {
 			return memory.ErrFull
 		case e.Code == "25006": // read_only_sql_transaction
 			return memory.ErrReadOnly
-		case e.Code == "55P03", e.Code == "40P01": // lock_not_available, deadlock_detected
+		case e.Code == "55P03", e.Code == "40P01", e.Code == "40001", e.Code == "57014": // lock_not_available, deadlock_detected, serialization_failure, query_canceled (by a time-out)
 			return memory.ErrLocked
 		case e.Code == "XX001", e.Code == "XX002": // data_corrupted, index_corrupted
 			return memory.ErrCorrupt
@@ -122,4 +160,10 @@ func kindOf(err error) error {
 		return memory.ErrUnavailable
 	}
 	return nil
+}
+
+// neverSent reports whether a failure came before the server got anything.
+func neverSent(err error) bool {
+	var dial *pgconn.ConnectError
+	return errors.As(err, &dial) || pgconn.SafeToRetry(err)
 }

@@ -63,10 +63,6 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) memory.Store { return open(t, postgres.Options{}) })
 }
 
-func TestSearch(t *testing.T) {
-	storetest.RunSearch(t, open(t, postgres.Options{}))
-}
-
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) memory.Store { return open(b, postgres.Options{}) })
 }
@@ -97,7 +93,7 @@ func TestConnectionsCut(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for n := range appends {
-				if err := s.Append(context.Background(), fmt.Sprint(i), n, input(fmt.Sprint(n))); err != nil {
+				if err := s.Append(context.Background(), fmt.Sprint(i), memory.Position{Records: n}, input(fmt.Sprint(n))); err != nil {
 					t.Errorf("session %d, record %d: %v", i, n, err)
 					return
 				}
@@ -109,7 +105,7 @@ func TestConnectionsCut(t *testing.T) {
 	<-cutter
 	for i := range 4 {
 		n := 0
-		for r, err := range s.Load(t.Context(), fmt.Sprint(i), 0) {
+		for r, err := range s.Load(t.Context(), fmt.Sprint(i), memory.Position{}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +126,7 @@ func TestServerRestarts(t *testing.T) {
 	patient := open(t, postgres.Options{})
 	srv, _ := server()
 	for _, store := range []*postgres.Store{s, patient} {
-		log, err := memory.Create(store, "s")
+		log, err := memory.Create(store, "s", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,22 +161,22 @@ func TestReadOnly(t *testing.T) {
 	if _, err := s.DB().Exec("SET default_transaction_read_only = on"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Append(t.Context(), "s", 0, input("x")); !errors.Is(err, memory.ErrReadOnly) {
+	if err := s.Append(t.Context(), "s", memory.Position{}, input("x")); !errors.Is(err, memory.ErrReadOnly) {
 		t.Errorf("append: %v", err)
 	}
 }
 
 func TestDamagedRecord(t *testing.T) {
-	s := open(t, postgres.Options{})
-	if err := s.Append(t.Context(), "s", 0, input("a"), input("b"), input("c")); err != nil {
+	s := open(t, postgres.Options{Schema: "damaged"})
+	if err := s.Append(t.Context(), "s", memory.Position{}, input("a"), input("b"), input("c")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.DB().Exec("UPDATE records SET data = set_byte(data, 20, 0) WHERE id & 1 = 1"); err != nil {
+	if _, err := s.DB().Exec("UPDATE damaged.records SET data = set_byte(data, 20, 0) WHERE id & 1 = 1"); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
 	var last error
-	for _, err := range s.Load(t.Context(), "s", 0) {
+	for _, err := range s.Load(t.Context(), "s", memory.Position{}) {
 		if last = err; err == nil {
 			n++
 		}

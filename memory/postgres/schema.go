@@ -4,13 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // migrations make the tables. The table version tells how many of them the
 // schema has had. One that has been released is never changed; a new one is
 // added.
 var migrations = []string{`
-	CREATE TABLE sessions (
+	CREATE TABLE ~sessions (
 		key     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		id      text UNIQUE,               -- NULL once deleted, while forks still need it
 		parent  bigint,                    -- the session that the first base records are rows of
@@ -21,24 +24,55 @@ var migrations = []string{`
 		origin  text,                      -- the id of the session that it was forked from
 		queued  bigint NOT NULL DEFAULT 0  -- the newest number of its inbox
 	) WITH (fillfactor = 70);
-	CREATE INDEX sessions_parent ON sessions (parent) WHERE parent IS NOT NULL;
-	CREATE TABLE records (
+	CREATE INDEX sessions_parent ON ~sessions (parent) WHERE parent IS NOT NULL;
+	CREATE TABLE ~records (
 		id   bigint PRIMARY KEY,           -- session's key << 32 | position
 		sum  bigint NOT NULL,              -- CRC-32C of data
 		data bytea NOT NULL
 	);
-	CREATE TABLE meta (
+	CREATE TABLE ~meta (
 		session bigint NOT NULL,
 		name    text NOT NULL,
 		value   text NOT NULL,
 		PRIMARY KEY (session, name)
 	);
-	CREATE TABLE leases (id text PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL);
-	CREATE TABLE inbox (session bigint NOT NULL, n bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY (session, n));
+	CREATE TABLE ~leases (id text PRIMARY KEY, owner text NOT NULL, until bigint NOT NULL);
+	CREATE TABLE ~inbox (session bigint NOT NULL, n bigint NOT NULL, data bytea NOT NULL, PRIMARY KEY (session, n));
 	`, `
-	ALTER TABLE sessions ADD COLUMN indexed bigint NOT NULL DEFAULT 0; -- records whose words are in search
-	CREATE TABLE search (id bigint PRIMARY KEY, words tsvector NOT NULL);
-	CREATE INDEX search_words ON search USING gin (words);
+	ALTER TABLE ~sessions ADD COLUMN indexed bigint NOT NULL DEFAULT 0; -- records whose words are in search
+	CREATE TABLE ~search (id bigint PRIMARY KEY, words tsvector NOT NULL);
+	CREATE INDEX search_words ON ~search USING gin (words);
+	`, `
+	ALTER TABLE ~sessions ADD COLUMN incarnation text; -- NULL in rows of v0.1: their key stands for it
+	ALTER TABLE ~sessions ADD COLUMN caller bigint;    -- the session whose run began it
+	ALTER TABLE ~sessions ADD COLUMN wake bigint;      -- when it is to be woken
+	ALTER TABLE ~sessions ADD COLUMN due bigint;       -- when it can go on; see sqlstore's plan
+	CREATE INDEX sessions_caller ON ~sessions (caller) WHERE caller IS NOT NULL;
+	CREATE INDEX sessions_due ON ~sessions (due) WHERE due IS NOT NULL;
+	CREATE INDEX meta_value ON ~meta (name, substr(value, 1, 200));
+	CREATE TABLE ~budgets (
+		name     text NOT NULL,
+		period   text NOT NULL,
+		spent    bigint NOT NULL,          -- billionths of a dollar, as all money here
+		reserved bigint NOT NULL,
+		PRIMARY KEY (name, period)
+	);
+	CREATE TABLE ~charges (
+		id      text PRIMARY KEY,
+		name    text NOT NULL,
+		period  text NOT NULL,
+		usd     bigint NOT NULL,           -- what was reserved
+		made    bigint NOT NULL,
+		settled bigint NOT NULL            -- when it was charged; 0 while it is open
+	);
+	CREATE INDEX charges_open ON ~charges (name, period) WHERE settled = 0;
+	CREATE INDEX charges_settled ON ~charges (settled) WHERE settled > 0;
+	CREATE TABLE ~blobs (name text PRIMARY KEY, data bytea NOT NULL);
+	CREATE TABLE ~blob_refs (session bigint NOT NULL, name text NOT NULL, media_type text NOT NULL, PRIMARY KEY (session, name));
+	CREATE INDEX blob_refs_name ON ~blob_refs (name);
+	DELETE FROM ~leases WHERE until = 0;
+	UPDATE ~sessions AS s SET due = COALESCE((SELECT until FROM ~leases l WHERE l.id = s.id), (SELECT min(n) FROM ~inbox WHERE session = key))
+		WHERE id IN (SELECT id FROM ~leases) OR key IN (SELECT session FROM ~inbox);
 	`,
 }
 
@@ -48,31 +82,33 @@ const migrationLock = 0x77686f726c
 
 // migrate brings the schema up to date, and makes it if it isn't there.
 func migrate(ctx context.Context, tx *sql.Tx, schema string) error {
+	prefix := quoteIdent(schema) + "."
+	named := func(stmts string) string { return strings.ReplaceAll(stmts, "~", prefix) }
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return err
 	}
 	var there bool
-	if err := tx.QueryRowContext(ctx, "SELECT to_regclass(quote_ident($1) || '.version') IS NOT NULL", schema).Scan(&there); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT to_regclass(quote_ident($1::text) || '.version') IS NOT NULL", schema).Scan(&there); err != nil {
 		return err
 	}
 	version := 0
 	if there {
-		if err := tx.QueryRowContext(ctx, "SELECT max(n) FROM version").Scan(&version); err != nil {
+		if err := tx.QueryRowContext(ctx, named("SELECT max(n) FROM ~version")).Scan(&version); err != nil {
 			return err
 		}
 	} else if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quoteIdent(schema)); err != nil {
 		return err
-	} else if _, err := tx.ExecContext(ctx, "CREATE TABLE version (n integer PRIMARY KEY)"); err != nil {
+	} else if _, err := tx.ExecContext(ctx, named("CREATE TABLE ~version (n integer PRIMARY KEY)")); err != nil {
 		return err
 	}
 	if version > len(migrations) {
 		return fmt.Errorf("the schema %s is version %d, this library knows up to %d: use a newer version of the library", schema, version, len(migrations))
 	}
 	for i, m := range migrations[version:] {
-		if _, err := tx.ExecContext(ctx, m); err != nil {
+		if _, err := tx.ExecContext(ctx, named(m), pgx.QueryExecModeSimpleProtocol); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO version (n) VALUES ($1)", version+i+1); err != nil {
+		if _, err := tx.ExecContext(ctx, named("INSERT INTO ~version (n) VALUES ($1)"), version+i+1); err != nil {
 			return err
 		}
 	}

@@ -16,20 +16,27 @@ import (
 // index keeps the words of records in a table of their own. They are told apart
 // here, not by the server, whose locale may know nothing of letters beyond
 // ASCII; and they are not reduced to stems, as nobody knows the language.
-var index = sqlstore.Index{
-	Add: func(ctx context.Context, tx *sql.Tx, id int64, text string) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO search (id, words) VALUES ($1, CAST($2::text AS tsvector)) ON CONFLICT (id) DO NOTHING", id, vector(text))
-		return err
-	},
-	Remove: func(ctx context.Context, tx *sql.Tx, first, before int64) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM search WHERE id >= $1 AND id < $2", first, before)
-		return err
-	},
-	Query: func(words []string) string { return "'" + strings.Join(fold(strings.Join(words, " ")), "' | '") + "'" },
-	Find: `
+func (s *Store) index() sqlstore.Index {
+	return sqlstore.Index{
+		Add: func(ctx context.Context, tx *sql.Tx, id int64, text string) error {
+			_, err := tx.ExecContext(ctx, s.db.Q("INSERT INTO ~search (id, words) VALUES ($1, CAST($2::text AS tsvector)) ON CONFLICT (id) DO NOTHING"), id, vector(text))
+			return err
+		},
+		Remove: func(ctx context.Context, tx *sql.Tx, first, before int64) error {
+			_, err := tx.ExecContext(ctx, s.db.Q("DELETE FROM ~search WHERE id >= $1 AND id < $2"), first, before)
+			return err
+		},
+		Query: func(words []string) string {
+			if words = fold(strings.Join(words, " ")); len(words) == 0 {
+				return ""
+			}
+			return "'" + strings.Join(words, "' | '") + "'"
+		},
+		Find: `
 		SELECT r.id, r.sum, r.data, s.id
-		FROM CAST(?::text AS tsquery) q, search JOIN records r ON r.id = search.id JOIN sessions s ON s.key = r.id >> 32
+		FROM CAST(?::text AS tsquery) q, ~search search JOIN ~records r ON r.id = search.id JOIN ~sessions s ON s.key = r.id >> 32
 		WHERE search.words @@ q AND s.id IS NOT NULL%s ORDER BY ts_rank(search.words, q) DESC, r.id DESC LIMIT ?`,
+	}
 }
 
 // Limits of a tsvector

@@ -26,21 +26,21 @@ func Example() {
 	}
 	defer store.Close()
 
-	session, err := memory.Create(store, "ann-1")
+	session, err := memory.Create(store, "ann-1", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	if err := session.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Hello.")}); err != nil {
 		log.Fatal(err)
 	}
-	if _, err := memory.ForkSession(ctx, store, "ann-1", 1, "ann-2"); err != nil {
+	if _, err := memory.ForkSession(ctx, store, "ann-1", 1, "ann-2", nil); err != nil {
 		log.Fatal(err)
 	}
 	for info, err := range store.List(ctx, memory.Query{}) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(info.ID, info.Records, info.Parent)
+		fmt.Println(info.ID, info.Records, info.Origin)
 	}
 	// Output:
 	// ann-2 1 ann-1

@@ -22,7 +22,7 @@ func input(text string) memory.Record {
 
 func load(t *testing.T, s memory.Store, id string) (texts []string, err error) {
 	t.Helper()
-	for r, err := range s.Load(context.Background(), id, 0) {
+	for r, err := range s.Load(context.Background(), id, memory.Position{}) {
 		if err != nil {
 			return texts, err
 		}
@@ -58,7 +58,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s.db")
 			s := open(t, path, &sqlite.Options{Wait: 50 * time.Millisecond})
-			log, err := memory.Create(s, "s")
+			log, err := memory.Create(s, "s", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,14 +96,14 @@ func TestReadOnlyFile(t *testing.T) {
 	if _, err := sqlite.Open(path, &sqlite.Options{ReadOnly: true}); !errors.Is(err, memory.ErrUnavailable) {
 		t.Errorf("a file that isn't there: %v", err)
 	}
-	if err := open(t, path, nil).Append(t.Context(), "s", 0, input("one")); err != nil {
+	if err := open(t, path, nil).Append(t.Context(), "s", memory.Position{}, input("one")); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, path, &sqlite.Options{ReadOnly: true})
 	if texts, err := load(t, s, "s"); err != nil || len(texts) != 1 {
 		t.Errorf("%q, %v", texts, err)
 	}
-	if err := s.Append(t.Context(), "s", 1, input("two")); !errors.Is(err, memory.ErrReadOnly) {
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("two")); !errors.Is(err, memory.ErrReadOnly) {
 		t.Errorf("append: %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestDamagedRecords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
-			if err := s.Append(t.Context(), "s", 0, input("one"), input("two"), input("three"), input("four")); err != nil {
+			if err := s.Append(t.Context(), "s", memory.Position{}, input("one"), input("two"), input("three"), input("four")); err != nil {
 				t.Fatal(err)
 			}
 			exec(t, s, stmt)
@@ -159,7 +159,7 @@ func TestDamagedRecords(t *testing.T) {
 				t.Errorf("open: %v", err)
 			}
 			// As the error says, those before it make a session.
-			log, err := memory.ForkSession(t.Context(), s, "s", re.Record, "saved")
+			log, err := memory.ForkSession(t.Context(), s, "s", re.Record, "saved", nil)
 			if err != nil || log.Len() != 2 {
 				t.Errorf("saved: %v", err)
 			}
@@ -217,7 +217,7 @@ func TestTwoProcesses(t *testing.T) {
 					t.Error(err)
 					break
 				}
-				err = s.Append(context.Background(), "s", info.Records, input(fmt.Sprint(info.Records)))
+				err = s.Append(context.Background(), "s", memory.Position{Records: info.Records}, input(fmt.Sprint(info.Records)))
 				if err == nil {
 					won++
 				} else if !errors.Is(err, memory.ErrConflict) {
@@ -255,7 +255,7 @@ func TestDamagedPages(t *testing.T) {
 		for i := range 20 {
 			list = append(list, input(fmt.Sprintf("%d %s", n+i, strings.Repeat("x", (n+i)*17%3000))))
 		}
-		if err := s.Append(t.Context(), "s", n, list...); err != nil {
+		if err := s.Append(t.Context(), "s", memory.Position{Records: n}, list...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -39,6 +39,42 @@ var migrations = []string{`
 	`, `
 	ALTER TABLE sessions ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0; -- records whose words are in search
 	CREATE VIRTUAL TABLE search USING fts5 (text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+	`, `
+	ALTER TABLE sessions ADD COLUMN incarnation TEXT;  -- NULL in rows of v0.1: their key stands for it
+	ALTER TABLE sessions ADD COLUMN caller INTEGER;    -- the session whose run began it
+	ALTER TABLE sessions ADD COLUMN wake INTEGER;      -- when it is to be woken
+	ALTER TABLE sessions ADD COLUMN due INTEGER;       -- when it can go on; see sqlstore's plan
+	CREATE INDEX sessions_caller ON sessions (caller) WHERE caller IS NOT NULL;
+	CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL;
+	CREATE INDEX meta_value ON meta (name, substr(value, 1, 200));
+	CREATE TABLE budgets (
+		name     TEXT NOT NULL,
+		period   TEXT NOT NULL,
+		spent    INTEGER NOT NULL,           -- billionths of a dollar, as all money here
+		reserved INTEGER NOT NULL,
+		PRIMARY KEY (name, period)
+	) WITHOUT ROWID;
+	CREATE TABLE charges (
+		id      TEXT PRIMARY KEY,
+		name    TEXT NOT NULL,
+		period  TEXT NOT NULL,
+		usd     INTEGER NOT NULL,            -- what was reserved
+		made    INTEGER NOT NULL,
+		settled INTEGER NOT NULL             -- when it was charged; 0 while it is open
+	) WITHOUT ROWID;
+	CREATE INDEX charges_open ON charges (name, period) WHERE settled = 0;
+	CREATE INDEX charges_settled ON charges (settled) WHERE settled > 0;
+	CREATE TABLE blobs (name TEXT PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE blob_refs (
+		session    INTEGER NOT NULL,
+		name       TEXT NOT NULL,
+		media_type TEXT NOT NULL,
+		PRIMARY KEY (session, name)
+	) WITHOUT ROWID;
+	CREATE INDEX blob_refs_name ON blob_refs (name);
+	DELETE FROM leases WHERE until = 0;
+	UPDATE sessions SET due = COALESCE((SELECT until FROM leases l WHERE l.id = sessions.id), (SELECT min(n) FROM inbox WHERE session = key))
+		WHERE id IS NOT NULL;
 	`,
 }
 

@@ -59,13 +59,16 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w: there is no folder %s; make it first", path, memory.ErrUnavailable, filepath.Dir(path))
 	}
 	query := url.Values{
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", o.Wait.Milliseconds()), "synchronous(FULL)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", o.Wait.Milliseconds()), "synchronous(FULL)", "secure_delete(ON)"},
 		"_txlock": {"immediate"},
 	}
 	if o.ReadOnly {
 		query.Set("mode", "ro")
 	} else {
 		query.Add("_pragma", "journal_mode(WAL)")
+	}
+	if err := private(path, o.ReadOnly); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
 	db := &sqlstore.DB{Translate: translate, Index: index}
@@ -90,6 +93,37 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(translate(err), s.Close()))
 	}
 	return s, nil
+}
+
+// private makes the file, if it isn't there, for its owner alone. The files of the
+// journal get its mode.
+func private(path string, readOnly bool) error {
+	if readOnly {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", memory.ErrUnavailable, err)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Delete implements [memory.Store]. What is deleted is written over with zeros, in
+// the journal too unless somebody else is reading it; words in the search index go
+// when SQLite next merges the parts of the index that have them.
+func (s *Store) Delete(ctx context.Context, id string) error {
+	if err := s.Sessions.Delete(ctx, id); err != nil {
+		return err
+	}
+	// It fails, or does a part, while somebody reads. The next one does it then.
+	s.db.Write.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
+	return nil
 }
 
 // Close closes the file. Calls that are under way fail or finish first.

@@ -29,10 +29,6 @@ func TestStore(t *testing.T) {
 	})
 }
 
-func TestSearch(t *testing.T) {
-	storetest.RunSearch(t, open(t, filepath.Join(t.TempDir(), "s.db"), nil))
-}
-
 func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) memory.Store { return open(b, filepath.Join(b.TempDir(), "s.db"), nil) })
 }
@@ -43,7 +39,7 @@ func TestLoadStoppedEarly(t *testing.T) {
 	storetest.Fill(t, s, "s", 1000)
 	for stop := range 200 {
 		n := 0
-		for _, err := range s.Load(t.Context(), "s", 0) {
+		for _, err := range s.Load(t.Context(), "s", memory.Position{}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +48,7 @@ func TestLoadStoppedEarly(t *testing.T) {
 			}
 		}
 	}
-	if err := s.Append(t.Context(), "s", 1000*storetest.RecordsPerStep+1, input("more")); err != nil {
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1000*storetest.RecordsPerStep + 1}, input("more")); err != nil {
 		t.Error(err)
 	}
 }

@@ -23,7 +23,7 @@ func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
 				id := fmt.Sprintf("s%d", i/20)
 				if i%20 == 0 {
 					b.StopTimer()
-					if err := s.Fork(b.Context(), "s", n, id); err != nil {
+					if _, err := memory.ForkSession(b.Context(), s, "s", n, id, nil); err != nil {
 						b.Fatal(err)
 					}
 					b.StartTimer()
@@ -61,12 +61,12 @@ const RecordsPerStep = 3
 func AppendStep(tb testing.TB, s memory.Store, id string, n int) {
 	at := n*RecordsPerStep + 1
 	if n == 0 {
-		if err := s.Append(tb.Context(), id, 0, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Find it.")}); err != nil {
+		if err := s.Append(tb.Context(), id, memory.Position{}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Find it.")}); err != nil {
 			tb.Fatal(err)
 		}
 	}
 	for i, r := range step(tb, n) {
-		if err := s.Append(tb.Context(), id, at+i, r); err != nil {
+		if err := s.Append(tb.Context(), id, memory.Position{Records: at + i}, r); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -94,7 +94,7 @@ func Fill(tb testing.TB, s memory.Store, id string, steps int) {
 	for n := range steps {
 		records = append(records, step(tb, n)...)
 	}
-	if err := s.Append(tb.Context(), id, 0, records...); err != nil {
+	if err := s.Append(tb.Context(), id, memory.Position{}, records...); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,21 +10,23 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A SearchStore is a store that can be searched.
-type SearchStore interface {
-	memory.Store
-	memory.Searcher
+// RunSearcher runs the tests of [memory.Searcher].
+func RunSearcher(t *testing.T, open func(t *testing.T) memory.Store) {
+	_, err := skipWithout[memory.Searcher](t, open).Search(ctx, memory.Search{Words: "x"})
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err) // a wrapper that can't, whatever is inside
+	}
+	run(t, open, test{"search", testSearch})
 }
 
-// RunSearch runs the tests for a [memory.Searcher] on an empty store.
-func RunSearch(t *testing.T, s SearchStore) {
+func testSearch(t *testing.T, s under) {
 	says := func(id string, n int, text string) {
 		t.Helper()
 		must(t, s.Append(ctx, id, n, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}))
 	}
 	find := func(q memory.Search) string {
 		t.Helper()
-		matches, err := s.Search(ctx, q)
+		matches, err := need[memory.Searcher](s).Search(ctx, q)
 		must(t, err)
 		var list []string
 		for _, m := range matches {
@@ -55,6 +58,10 @@ func RunSearch(t *testing.T, s SearchStore) {
 	expect("nothing of it", "")
 	expect(`"; ' OR * NEAR( - --`, "")
 	expect("", "")
+	expect("\u0301 \u0308", "")
+	if got := strings.Fields(find(memory.Search{Words: "apples " + strings.Repeat("zzz ", 20_000)})); len(got) != 2 {
+		t.Errorf("among 20,000 words: %q", got)
+	}
 	if got := find(memory.Search{Words: "apples", Meta: map[string]string{"user": "bob"}}); got != "bob/0" {
 		t.Errorf("bob's apples: %q", got)
 	}
@@ -64,7 +71,7 @@ func RunSearch(t *testing.T, s SearchStore) {
 	if got := strings.Fields(find(memory.Search{Words: "apples", Limit: 1})); len(got) != 1 {
 		t.Errorf("at most one: %q", got)
 	}
-	matches, err := s.Search(ctx, memory.Search{Words: "main"})
+	matches, err := need[memory.Searcher](s).Search(ctx, memory.Search{Words: "main"})
 	must(t, err)
 	if len(matches) != 1 || matches[0].Role != "assistant" || matches[0].Text != "Try the Äpfel at Main Street." {
 		t.Errorf("matches %+v", matches)

@@ -22,15 +22,15 @@ func parallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-func testFork(t *testing.T, s memory.Store) {
+func testFork(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, notes("a", "b", "c")...))
 	must(t, s.SetMeta(ctx, "s", "user", "ann"))
 	must(t, s.Fork(ctx, "s", 2, "f"))
 	want(t, s, "f", "a b")
 	info, err := s.Info(ctx, "f")
 	must(t, err)
-	if info.Parent != "s" || info.Meta["user"] != "ann" {
-		t.Errorf("info %+v; want the parent s and its metadata", info)
+	if info.Origin != "s" || info.Parent != "" || info.Meta["user"] != "ann" {
+		t.Errorf("info %+v; want the origin s and its metadata", info)
 	}
 	must(t, s.Append(ctx, "f", 2, note("x")))
 	must(t, s.Append(ctx, "s", 3, note("d")))
@@ -60,7 +60,7 @@ func testFork(t *testing.T, s memory.Store) {
 	want(t, s, "whole", "a b c d")
 }
 
-func testForkChain(t *testing.T, s memory.Store) {
+func testForkChain(t *testing.T, s under) {
 	must(t, s.Append(ctx, "0", 0, notes("a", "b")...))
 	texts := []string{"a", "b"}
 	for i := 1; i < 12; i++ {
@@ -81,32 +81,37 @@ func testForkChain(t *testing.T, s memory.Store) {
 	}
 }
 
-func testDelete(t *testing.T, s memory.Store) {
+func testDelete(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, notes("a", "b", "c")...))
-	must(t, s.SetMeta(ctx, "s", "user", "ann"))
-	must(t, s.Send(ctx, "s", note("m")))
-	must(t, s.Fork(ctx, "s", 2, "f"))
-	must(t, s.Fork(ctx, "f", 1, "g"))
+	must(t, s.Append(ctx, "other", 0, note("o")))
 	must(t, s.Delete(ctx, "s"))
 	_, err := s.Info(ctx, "s")
 	wantError(t, err, memory.ErrNoSession, "s")
+	wantError(t, s.Append(ctx, "s", 3, note("d")), memory.ErrNoSession, "s")
+
+	// The id is free again.
+	must(t, s.Append(ctx, "s", 0, note("new")))
+	want(t, s, "s", "new")
+	want(t, s, "other", "o")
+	must(t, s.Delete(ctx, "s"))
+	must(t, s.Delete(ctx, "other"))
+	for info := range s.List(ctx, memory.Query{}) {
+		t.Errorf("%q is listed", info.ID)
+	}
+}
+
+func testDeleteForked(t *testing.T, s under) {
+	must(t, s.Append(ctx, "s", 0, notes("a", "b", "c")...))
+	must(t, s.Fork(ctx, "s", 2, "f"))
+	must(t, s.Fork(ctx, "f", 1, "g"))
+	must(t, s.Delete(ctx, "s"))
 	want(t, s, "f", "a b")
 	must(t, s.Delete(ctx, "f"))
 	want(t, s, "g", "a")
 	must(t, s.Append(ctx, "g", 1, note("x")))
 	want(t, s, "g", "a x")
-
-	// The id is free again, and nothing of the old session is left.
 	must(t, s.Append(ctx, "s", 0, note("new")))
 	want(t, s, "s", "new")
-	info, err := s.Info(ctx, "s")
-	must(t, err)
-	if len(info.Meta) != 0 {
-		t.Errorf("metadata of the deleted session: %v", info.Meta)
-	}
-	for r, err := range s.Inbox(ctx, "s", 0) {
-		t.Errorf("the deleted session's inbox: %v, %v", r.Note, err)
-	}
 	want(t, s, "g", "a x")
 	must(t, s.Delete(ctx, "g"))
 	must(t, s.Delete(ctx, "s"))
@@ -115,7 +120,7 @@ func testDelete(t *testing.T, s memory.Store) {
 	}
 }
 
-func list(t *testing.T, s memory.Store, q memory.Query) string {
+func list(t *testing.T, s under, q memory.Query) string {
 	t.Helper()
 	var ids []string
 	for info, err := range s.List(ctx, q) {
@@ -125,15 +130,14 @@ func list(t *testing.T, s memory.Store, q memory.Query) string {
 	return strings.Join(ids, " ")
 }
 
-func testList(t *testing.T, s memory.Store) {
-	tick := func() { time.Sleep(3 * time.Millisecond) } // a store may keep milliseconds
+// tick lets some time pass, as a store may keep milliseconds.
+func tick() { time.Sleep(3 * time.Millisecond) }
+
+func testList(t *testing.T, s under) {
 	for _, id := range []string{"a", "b", "c"} {
 		must(t, s.Append(ctx, id, 0, note("x")))
 		tick()
 	}
-	must(t, s.SetMeta(ctx, "a", "user", "ann"))
-	must(t, s.SetMeta(ctx, "a", "kind", "chat"))
-	must(t, s.SetMeta(ctx, "b", "user", "ann"))
 	since := time.Now()
 	tick()
 	must(t, s.Append(ctx, "a", 1, note("y")))
@@ -143,12 +147,14 @@ func testList(t *testing.T, s memory.Store) {
 	}{
 		{memory.Query{}, "a c b"},
 		{memory.Query{Limit: 2}, "a c"},
-		{memory.Query{Meta: map[string]string{"user": "ann"}}, "a b"},
-		{memory.Query{Meta: map[string]string{"user": "ann"}, Limit: 1}, "a"},
-		{memory.Query{Meta: map[string]string{"user": "ann", "kind": "chat"}}, "a"},
-		{memory.Query{Meta: map[string]string{"user": "nobody"}}, ""},
 		{memory.Query{Since: since}, "a"},
+		{memory.Query{Before: since}, "c b"},
 		{memory.Query{Since: time.Now().Add(time.Hour)}, ""},
+		{memory.Query{Reverse: true}, "b c a"},
+		{memory.Query{Sort: memory.SortCreated}, "c b a"},
+		{memory.Query{Sort: memory.SortCreated, Reverse: true, Limit: 1}, "a"},
+		{memory.Query{Sort: memory.SortID}, "a b c"},
+		{memory.Query{Sort: memory.SortID, Reverse: true}, "c b a"},
 	} {
 		if got := list(t, s, tt.q); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.q, got, tt.want)
@@ -158,21 +164,49 @@ func testList(t *testing.T, s memory.Store) {
 		must(t, err)
 		one, err := s.Info(ctx, "a")
 		must(t, err)
-		if !info.Changed.Equal(one.Changed) || info.Records != 2 || info.Meta["kind"] != "chat" {
+		if !info.Changed.Equal(one.Changed) || info.Records != 2 || info.Incarnation != one.Incarnation {
 			t.Errorf("list says %+v, info %+v", info, one)
 		}
 		// A store must bear to be used while it is read.
-		must(t, s.SetMeta(ctx, "a", "k", "v"))
+		must(t, s.Append(ctx, "b", 1, note("z")))
 	}
 }
 
-func testMeta(t *testing.T, s memory.Store) {
+func testListMeta(t *testing.T, s under) {
+	for _, id := range []string{"a", "b", "c"} {
+		must(t, s.Append(ctx, id, 0, note("x")))
+		tick()
+	}
+	must(t, s.SetMeta(ctx, "a", "user", "ann"))
+	must(t, s.SetMeta(ctx, "a", "kind", "chat"))
+	must(t, s.SetMeta(ctx, "b", "user", "ann"))
+	long := strings.Repeat("long", 5000)
+	must(t, s.SetMeta(ctx, "c", "user", long))
+	for _, tt := range []struct {
+		q    memory.Query
+		want string
+	}{
+		{memory.Query{Meta: map[string]string{"user": "ann"}}, "b a"},
+		{memory.Query{Meta: map[string]string{"user": "ann"}, Limit: 1}, "b"},
+		{memory.Query{Meta: map[string]string{"user": "ann", "kind": "chat"}}, "a"},
+		{memory.Query{Meta: map[string]string{"user": "nobody"}}, ""},
+		{memory.Query{Meta: map[string]string{"user": long}}, "c"},
+		{memory.Query{Meta: map[string]string{"user": long + "er"}}, ""},
+	} {
+		if got := list(t, s, tt.q); got != tt.want {
+			t.Errorf("%.100v: %q, want %q", tt.q, got, tt.want)
+		}
+	}
+}
+
+func testMeta(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0))
 	meta := func() map[string]string {
 		info, err := s.Info(ctx, "s")
 		must(t, err)
 		return info.Meta
 	}
+	wantError(t, s.SetMeta(ctx, "none", "k", "v"), memory.ErrNoSession, "none")
 	must(t, s.SetMeta(ctx, "s", "a", "1"))
 	must(t, s.SetMeta(ctx, "s", "odd \"key'", "ü\n<"))
 	must(t, s.SetMeta(ctx, "s", "a", "2"))
@@ -190,7 +224,7 @@ func testMeta(t *testing.T, s memory.Store) {
 	}
 }
 
-func testManySessions(t *testing.T, s memory.Store) {
+func testManySessions(t *testing.T, s under) {
 	const sessions, steps = 200, 5
 	parallel(sessions, func(i int) {
 		id := fmt.Sprintf("s%d", i)
@@ -218,7 +252,7 @@ func testManySessions(t *testing.T, s memory.Store) {
 
 // testReadWhileGrowing loads a session again and again while it is appended to.
 // What a reader sees is always a whole beginning of it.
-func testReadWhileGrowing(t *testing.T, s memory.Store) {
+func testReadWhileGrowing(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, notes("0", "1")...))
 	done := make(chan bool)
 	go func() {
@@ -247,7 +281,7 @@ func testReadWhileGrowing(t *testing.T, s memory.Store) {
 	}
 }
 
-func testLease(t *testing.T, s memory.Store) {
+func testLease(t *testing.T, s under) {
 	must(t, s.Lease(ctx, "s", "one", time.Minute)) // before the session is there
 	must(t, s.Append(ctx, "s", 0, note("a")))
 	must(t, s.Lease(ctx, "s", "one", time.Minute))
@@ -278,7 +312,7 @@ func testLease(t *testing.T, s memory.Store) {
 	}
 }
 
-func testLeaseEnds(t *testing.T, s memory.Store) {
+func testLeaseEnds(t *testing.T, s under) {
 	must(t, s.Lease(ctx, "s", "one", 20*time.Millisecond))
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -294,9 +328,9 @@ func testLeaseEnds(t *testing.T, s memory.Store) {
 	wantError(t, s.Lease(ctx, "s", "one", time.Minute), memory.ErrLeased, "s")
 }
 
-func testInbox(t *testing.T, s memory.Store) {
+func testInbox(t *testing.T, s under) {
 	say := func(id, text string) {
-		must(t, s.Send(ctx, id, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}))
+		must(t, s.Enqueue(ctx, id, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}))
 	}
 	inbox := func(id string, after int64) (texts []string, last int64) {
 		for r, err := range s.Inbox(ctx, id, after) {
@@ -310,6 +344,10 @@ func testInbox(t *testing.T, s memory.Store) {
 	}
 	must(t, s.Append(ctx, "s", 0, note("a")))
 	must(t, s.Append(ctx, "other", 0, note("a")))
+	wantError(t, s.Enqueue(ctx, "none", input("x")), memory.ErrNoSession, "none")
+	for _, err := range s.Inbox(ctx, "none", 0) {
+		wantError(t, err, memory.ErrNoSession, "none")
+	}
 	if texts, _ := inbox("s", 0); len(texts) != 0 {
 		t.Errorf("an inbox that nobody sent to holds %q", texts)
 	}
@@ -339,34 +377,47 @@ func testInbox(t *testing.T, s memory.Store) {
 	}
 }
 
-// testLog drives a session as a run does.
-func testLog(t *testing.T, s memory.Store) {
-	resp := func(stop, content string) memory.Record {
-		r, err := transport.ParseResponse([]byte(`{"id":"m","content":[` + content + `],"stop_reason":"` + stop + `","usage":{}}`))
-		must(t, err)
-		return memory.Record{Kind: memory.KindResponse, Response: r}
+func response(t *testing.T, stop, content string) memory.Record {
+	t.Helper()
+	r, err := transport.ParseResponse([]byte(`{"id":"m","content":[` + content + `],"stop_reason":"` + stop + `","usage":{}}`))
+	must(t, err)
+	return memory.Record{Kind: memory.KindResponse, Response: r}
+}
+
+func testLogFork(t *testing.T, s under) {
+	log, err := memory.Create(s.Store, "s", nil)
+	must(t, err)
+	must(t, log.Append(ctx, input("hi")))
+	must(t, log.Append(ctx, response(t, "end_turn", `{"type":"text","text":"yes"}`)))
+	fork, err := memory.ForkSession(ctx, s.Store, "s", 1, "f", nil)
+	must(t, err)
+	must(t, fork.Append(ctx, response(t, "end_turn", `{"type":"text","text":"no"}`)))
+	if got := bytesOf(log); log.Len() != 2 || got == bytesOf(fork) {
+		t.Errorf("%d records, %s", log.Len(), got)
 	}
-	log, err := memory.Create(s, "s")
+}
+
+// testLog drives a session as a run does.
+func testLog(t *testing.T, s under) {
+	resp := func(stop, content string) memory.Record { return response(t, stop, content) }
+	log, err := memory.Create(s.Store, "s", nil)
 	must(t, err)
 	must(t, log.Refresh(ctx)) // not there yet
 	must(t, log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}))
 	must(t, log.Append(ctx, resp("tool_use", `{"type":"tool_use","id":"a","name":"f","input":{}}`)))
 	must(t, log.Append(ctx, memory.Record{Kind: memory.KindStarted, Calls: []string{"a"}}))
-	loaded, err := memory.Open(ctx, s, "s")
+	loaded, err := memory.Open(ctx, s.Store, "s")
 	must(t, err)
 	if open := loaded.State().Open; len(open) != 1 || !open[0].Started || open[0].ID != "a" {
 		t.Errorf("the loaded log's open calls: %+v", open)
 	}
-	fork, err := memory.ForkSession(ctx, s, "s", 1, "f")
-	must(t, err)
-	must(t, fork.Append(ctx, resp("end_turn", `{"type":"text","text":"no"}`)))
 	must(t, loaded.Append(ctx, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("a", false)}))
 	err = log.Append(ctx, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("a", false)})
 	wantError(t, err, memory.ErrConflict, "s")
 	if log.Len() != 3 {
 		t.Errorf("a refused append left %d records, want 3", log.Len())
 	}
-	again, err := memory.Open(ctx, s, "s")
+	again, err := memory.Open(ctx, s.Store, "s")
 	must(t, err)
 	if got, want := bytesOf(again), bytesOf(loaded); got != want || len(again.Messages()) != 3 {
 		t.Errorf("loaded again:\n%s, want\n%s", got, want)
@@ -381,11 +432,11 @@ func bytesOf(l *memory.Log) string {
 	return string(out)
 }
 
-func testRefresh(t *testing.T, s memory.Store) {
-	one, err := memory.Create(s, "s")
+func testRefresh(t *testing.T, s under) {
+	one, err := memory.Create(s.Store, "s", nil)
 	must(t, err)
 	must(t, one.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}))
-	two, err := memory.Open(ctx, s, "s")
+	two, err := memory.Open(ctx, s.Store, "s")
 	must(t, err)
 	must(t, one.Append(ctx, note("x"), memory.Record{Kind: memory.KindInput, Message: transport.UserText("you")}))
 	must(t, two.Refresh(ctx))

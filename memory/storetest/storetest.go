@@ -1,14 +1,19 @@
-// Package storetest has the tests that every [memory.Store] must pass.
+// Package storetest has the tests that every [memory.Store] must pass, and those
+// for what it can do besides.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) memory.Store { return mystore.New(t.TempDir()) })
 //	}
+//
+// Run runs all; the tests of an ability that the store lacks are skipped. RunCore,
+// RunForker and so on run some alone.
 package storetest
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"strings"
 	"testing"
@@ -18,37 +23,200 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Run runs the tests, each on a store that open makes empty. Use t.Cleanup in
-// open to close it.
+// Run runs all tests, each on a store that open makes empty. Use t.Cleanup in open
+// to close it. What the store can't do is skipped.
 func Run(t *testing.T, open func(t *testing.T) memory.Store) {
-	for _, tt := range []struct {
+	for _, suite := range []struct {
 		name string
-		test func(*testing.T, memory.Store)
+		run  func(*testing.T, func(*testing.T) memory.Store)
 	}{
-		{"append and load", testAppend},
-		{"exact bytes", testBytes},
-		{"atomic", testAtomic},
-		{"conflict", testConflict},
-		{"one of many writers wins", testRace},
-		{"no session", testNoSession},
-		{"cancelled", testCancelled},
-		{"fork", testFork},
-		{"forks of forks", testForkChain},
-		{"delete", testDelete},
-		{"list", testList},
-		{"metadata", testMeta},
-		{"large records", testLarge},
-		{"many sessions at once", testManySessions},
-		{"a session while it grows", testReadWhileGrowing},
-		{"lease", testLease},
-		{"lease that ends", testLeaseEnds},
-		{"inbox", testInbox},
-		{"logs", testLog},
-		{"refresh", testRefresh},
-		{"odd ids", testOddIDs},
+		{"core", RunCore},
+		{"forker", RunForker},
+		{"leaser", RunLeaser},
+		{"inbox", RunInbox},
+		{"metadata", RunMetaSetter},
+		{"waker", RunWaker},
+		{"budgets", RunBudgets},
+		{"blobs", RunBlobs},
+		{"importer", RunImporter},
+		{"searcher", RunSearcher},
 	} {
-		t.Run(tt.name, func(t *testing.T) { tt.test(t, open(t)) })
+		t.Run(suite.name, func(t *testing.T) { suite.run(t, open) })
 	}
+}
+
+type test struct {
+	name string
+	test func(*testing.T, under)
+}
+
+func run(t *testing.T, open func(t *testing.T) memory.Store, tests ...test) {
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, under{open(t), t}) })
+	}
+}
+
+// RunCore runs the tests of [memory.Store].
+func RunCore(t *testing.T, open func(t *testing.T) memory.Store) {
+	run(t, open,
+		test{"append and load", testAppend},
+		test{"exact bytes", testBytes},
+		test{"atomic", testAtomic},
+		test{"conflict", testConflict},
+		test{"one of many writers wins", testRace},
+		test{"no session", testNoSession},
+		test{"cancelled", testCancelled},
+		test{"delete", testDelete},
+		test{"list", testList},
+		test{"large records", testLarge},
+		test{"many sessions at once", testManySessions},
+		test{"a session while it grows", testReadWhileGrowing},
+		test{"logs", testLog},
+		test{"refresh", testRefresh},
+		test{"odd ids", testOddIDs},
+		test{"incarnations", testIncarnations},
+		test{"logs of a session that was replaced", testReplaced},
+		test{"begun with metadata and parent", testStart},
+		test{"tree", testTree},
+		test{"cursor", testCursor},
+		test{"copied into RAM", testCopyOut},
+	)
+}
+
+// RunForker runs the tests of [memory.Forker].
+func RunForker(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Forker](t, open)
+	run(t, open,
+		test{"fork", testFork},
+		test{"forks of forks", testForkChain},
+		test{"delete what forks share", testDeleteForked},
+		test{"log", testLogFork},
+		test{"incarnation and start", testForkStart},
+	)
+}
+
+// RunLeaser runs the tests of [memory.Leaser].
+func RunLeaser(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Leaser](t, open)
+	run(t, open,
+		test{"lease", testLease},
+		test{"lease that ends", testLeaseEnds},
+		test{"delete while leased", testDeleteLeased},
+	)
+}
+
+// RunInbox runs the tests of [memory.Inbox].
+func RunInbox(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Inbox](t, open)
+	run(t, open,
+		test{"inbox", testInbox},
+		test{"clocks that disagree", testInboxClocks},
+		test{"once in the log", testInboxOnce},
+		test{"chosen numbers", testInboxNumbers},
+	)
+}
+
+// RunMetaSetter runs the tests of [memory.MetaSetter].
+func RunMetaSetter(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.MetaSetter](t, open)
+	run(t, open,
+		test{"metadata", testMeta},
+		test{"list", testListMeta},
+		test{"log", testLogMeta},
+	)
+}
+
+// RunWaker runs the tests of [memory.Waker].
+func RunWaker(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Waker](t, open)
+	run(t, open,
+		test{"wake", testWake},
+		test{"due by message", testDueMessage},
+		test{"due by a lease that ran out", testDueLease},
+	)
+}
+
+// RunBudgets runs the tests of [memory.Budgets].
+func RunBudgets(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Budgets](t, open)
+	run(t, open,
+		test{"reserve and charge", testBudget},
+		test{"at once", testBudgetRace},
+		test{"bad amounts", testBudgetBad},
+	)
+}
+
+// RunBlobs runs the tests of [memory.Blobs].
+func RunBlobs(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Blobs](t, open)
+	run(t, open,
+		test{"blobs", testBlobs},
+		test{"shared", testBlobsShared},
+	)
+}
+
+// RunImporter runs the tests of [memory.Importer].
+func RunImporter(t *testing.T, open func(t *testing.T) memory.Store) {
+	skipWithout[memory.Importer](t, open)
+	run(t, open,
+		test{"copy loses nothing", testCopy},
+		test{"export and import", testExport},
+		test{"refused", testImportRefused},
+	)
+}
+
+// skipWithout skips the test if the store lacks the ability T, or says so when it
+// is asked for it.
+func skipWithout[T any](t *testing.T, open func(t *testing.T) memory.Store) T {
+	t.Helper()
+	s, err := memory.Need[T](open(t))
+	if err != nil {
+		t.Skip(err)
+	}
+	return s
+}
+
+// under is the store under test, with short forms of what it may be able to do.
+type under struct {
+	memory.Store
+	t *testing.T
+}
+
+func need[T any](s under) T {
+	s.t.Helper()
+	a, err := memory.Need[T](s.Store)
+	if err != nil {
+		s.t.Skip(err)
+	}
+	return a
+}
+
+func (s under) Append(ctx context.Context, id string, n int, records ...memory.Record) error {
+	return s.Store.Append(ctx, id, memory.Position{Records: n}, records...)
+}
+
+func (s under) Load(ctx context.Context, id string, n int) iter.Seq2[memory.Record, error] {
+	return s.Store.Load(ctx, id, memory.Position{Records: n})
+}
+
+func (s under) Fork(ctx context.Context, from string, n int, to string) error {
+	return need[memory.Forker](s).Fork(ctx, from, memory.Position{Records: n}, to, nil)
+}
+
+func (s under) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	return need[memory.Leaser](s).Lease(ctx, id, owner, d)
+}
+
+func (s under) SetMeta(ctx context.Context, id, key, value string) error {
+	return need[memory.MetaSetter](s).SetMeta(ctx, id, key, value)
+}
+
+func (s under) Enqueue(ctx context.Context, id string, r memory.Record) error {
+	return need[memory.Inbox](s).Enqueue(ctx, id, r)
+}
+
+func (s under) Inbox(ctx context.Context, id string, after int64) iter.Seq2[memory.Record, error] {
+	return need[memory.Inbox](s).Inbox(ctx, id, after)
 }
 
 var ctx = context.Background()
@@ -82,7 +250,7 @@ func wantError(t *testing.T, err, want error, id string) {
 }
 
 // load gives the notes of a session's records, joined.
-func load(t *testing.T, s memory.Store, id string, from int) string {
+func load(t *testing.T, s under, id string, from int) string {
 	t.Helper()
 	var texts []string
 	for r, err := range s.Load(ctx, id, from) {
@@ -94,7 +262,7 @@ func load(t *testing.T, s memory.Store, id string, from int) string {
 	return strings.Join(texts, " ")
 }
 
-func want(t *testing.T, s memory.Store, id, records string) {
+func want(t *testing.T, s under, id, records string) {
 	t.Helper()
 	if got := load(t, s, id, 0); got != records {
 		t.Errorf("session %q holds %q, want %q", id, got, records)
@@ -106,7 +274,7 @@ func want(t *testing.T, s memory.Store, id, records string) {
 	}
 }
 
-func testAppend(t *testing.T, s memory.Store) {
+func testAppend(t *testing.T, s under) {
 	before := time.Now().Add(-time.Minute)
 	must(t, s.Append(ctx, "s", 0, notes("a", "b")...))
 	must(t, s.Append(ctx, "s", 2, note("c")))
@@ -124,12 +292,12 @@ func testAppend(t *testing.T, s memory.Store) {
 	must(t, s.Append(ctx, "s", 3, note("d")))
 	info, err := s.Info(ctx, "s")
 	must(t, err)
-	if info.Created.Before(before) || info.Changed.Before(info.Created) || info.Changed.After(time.Now().Add(time.Minute)) || info.Parent != "" {
+	if info.Created.Before(before) || info.Changed.Before(info.Created) || info.Changed.After(time.Now().Add(time.Minute)) || info.Parent != "" || info.Origin != "" || info.Incarnation == "" {
 		t.Errorf("info %+v", info)
 	}
 }
 
-func testBytes(t *testing.T, s memory.Store) {
+func testBytes(t *testing.T, s under) {
 	raw := "{\"type\":\"message\",\"id\":\"m\",\n \"content\":[{\"type\":\"new\",\"n\":9007199254740993,\"z\":null,\"a\":\"<&>\\u00e9\u2028\"}],\"stop_reason\":\"end_turn\",\"usage\":{}}"
 	resp, err := transport.ParseResponse([]byte(raw))
 	must(t, err)
@@ -168,7 +336,7 @@ func testBytes(t *testing.T, s memory.Store) {
 	}
 }
 
-func testAtomic(t *testing.T, s memory.Store) {
+func testAtomic(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, note("a")))
 	// The year has no JSON form. A store that keeps no JSON may take it.
 	bad := note("bad")
@@ -180,7 +348,7 @@ func testAtomic(t *testing.T, s memory.Store) {
 	}
 }
 
-func testConflict(t *testing.T, s memory.Store) {
+func testConflict(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, notes("a", "b")...))
 	for _, n := range []int{0, 1, 3} {
 		wantError(t, s.Append(ctx, "s", n, note("x")), memory.ErrConflict, "s")
@@ -189,7 +357,7 @@ func testConflict(t *testing.T, s memory.Store) {
 }
 
 // testRace has writers that each try to be the one that appends record n.
-func testRace(t *testing.T, s memory.Store) {
+func testRace(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0))
 	const writers, rounds = 8, 10
 	won := make(chan string, writers*rounds)
@@ -225,21 +393,15 @@ func testRace(t *testing.T, s memory.Store) {
 	}
 }
 
-func testNoSession(t *testing.T, s memory.Store) {
+func testNoSession(t *testing.T, s under) {
 	_, err := s.Info(ctx, "none")
 	wantError(t, err, memory.ErrNoSession, "none")
 	wantError(t, s.Append(ctx, "none", 1, note("x")), memory.ErrNoSession, "none")
-	wantError(t, s.SetMeta(ctx, "none", "k", "v"), memory.ErrNoSession, "none")
-	wantError(t, s.Fork(ctx, "none", 0, "to"), memory.ErrNoSession, "none")
 	wantError(t, s.Delete(ctx, "none"), memory.ErrNoSession, "none")
-	wantError(t, s.Send(ctx, "none", note("x")), memory.ErrNoSession, "none")
 	for _, err := range s.Load(ctx, "none", 0) {
 		wantError(t, err, memory.ErrNoSession, "none")
 	}
-	for _, err := range s.Inbox(ctx, "none", 0) {
-		wantError(t, err, memory.ErrNoSession, "none")
-	}
-	if _, err := memory.Open(ctx, s, "none"); !errors.Is(err, memory.ErrNoSession) {
+	if _, err := memory.Open(ctx, s.Store, "none"); !errors.Is(err, memory.ErrNoSession) {
 		t.Errorf("opened: %v", err)
 	}
 	for range s.List(ctx, memory.Query{}) {
@@ -247,7 +409,7 @@ func testNoSession(t *testing.T, s memory.Store) {
 	}
 }
 
-func testCancelled(t *testing.T, s memory.Store) {
+func testCancelled(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, note("a")))
 	over, cancel := context.WithCancel(ctx)
 	cancel()
@@ -262,7 +424,7 @@ func testCancelled(t *testing.T, s memory.Store) {
 	want(t, s, "s", "a")
 }
 
-func testLarge(t *testing.T, s memory.Store) {
+func testLarge(t *testing.T, s under) {
 	big := strings.Repeat("0123456789abcdef", 1<<19) // 8 MB
 	must(t, s.Append(ctx, "s", 0, note("a"), note(big), note("b")))
 	var got []string
@@ -275,7 +437,7 @@ func testLarge(t *testing.T, s memory.Store) {
 	}
 }
 
-func testOddIDs(t *testing.T, s memory.Store) {
+func testOddIDs(t *testing.T, s under) {
 	ids := []string{"a/../b", "'; DROP TABLE sessions; --", "ä\u2028", " ", "a", "A", "%", strings.Repeat("x", 500)}
 	for i, id := range ids {
 		must(t, s.Append(ctx, id, 0, note(fmt.Sprint(i))))

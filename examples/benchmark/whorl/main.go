@@ -28,17 +28,16 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		in := agent.Input{Prompt: harness.Prompt}
+		run := a.Run(ctx, harness.Prompt)
 		if c.Stream {
-			for _, err := range a.NewRun(in).Events(ctx) {
+			for _, err := range run.Events() {
 				if err != nil {
 					return err
 				}
 			}
-			return nil
 		}
 		// Without a listener the same stream is drained: Whorl has one path.
-		_, err := a.Run(ctx, in)
+		_, err := run.Result()
 		return err
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/memory/postgres"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
@@ -83,12 +84,14 @@ func (t task) work(ctx context.Context) error {
 }
 
 func (t task) drive(ctx context.Context, a *agent.Agent, store memory.Store) error {
-	in := agent.Input{Store: store, Session: t.Session}
-	if _, err := store.Info(ctx, t.Session); errors.Is(err, memory.ErrNoSession) {
-		in.Prompt = "Do all the steps."
+	run, err := a.ResumeSession(ctx, store, t.Session)
+	if errors.Is(err, memory.ErrNoSession) {
+		run, err = a.ContinueSession(ctx, store, t.Session, transport.UserText("Do all the steps."))
 	}
-	run := a.NewRun(in)
-	for ev, err := range run.Events(ctx) {
+	if err != nil {
+		return err
+	}
+	for ev, err := range run.Events() {
 		if err != nil {
 			return err
 		}

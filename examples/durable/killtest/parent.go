@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/transport"
@@ -253,7 +252,7 @@ type snapshot [][sha256.Size]byte
 func take(ctx context.Context, store memory.Store, id string) (snapshot, error) {
 	var s snapshot
 	h := sha256.New()
-	for r, err := range store.Load(ctx, id, 0) {
+	for r, err := range store.Load(ctx, id, memory.Position{}) {
 		if errors.Is(err, memory.ErrNoSession) {
 			return nil, nil // killed before it began
 		}
@@ -330,7 +329,7 @@ func (h *harness) check(ctx context.Context, t task, now snapshot) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.Run(ctx, agent.Input{Log: log, Prompt: "Is all well?"})
+	_, err = a.Continue(ctx, log, transport.UserText("Is all well?")).Result()
 	return err
 }
 

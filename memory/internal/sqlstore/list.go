@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -13,15 +14,19 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// infoColumns are what scanInfo reads.
-const infoColumns = "s.key, s.id, s.n, s.created, s.changed, COALESCE(s.origin, '')"
+// selectInfo is what scanInfo reads.
+const selectInfo = `
+	SELECT s.key, s.id, COALESCE(s.incarnation, 'k' || s.key), s.n, s.created, s.changed, COALESCE(s.origin, ''), COALESCE(p.id, ''),
+		COALESCE(s.wake, 0), COALESCE(s.due, 0), s.queued
+	FROM ~sessions s LEFT JOIN ~sessions p ON p.key = s.caller `
 
 type scanner interface{ Scan(...any) error }
 
 func scanInfo(row scanner) (key int64, info memory.Info, err error) {
-	var created, changed int64
-	err = row.Scan(&key, &info.ID, &info.Records, &created, &changed, &info.Parent)
+	var created, changed, wake, due int64
+	err = row.Scan(&key, &info.ID, &info.Incarnation, &info.Records, &created, &changed, &info.Origin, &info.Parent, &wake, &due, &info.Queued)
 	info.Created, info.Changed = time.Unix(0, created), time.Unix(0, changed)
+	info.Wake, info.Due = timeOf(wake), timeOf(due)
 	return key, info, err
 }
 
@@ -38,28 +43,99 @@ func (ss Sessions) Info(ctx context.Context, id string) (memory.Info, error) {
 	return infos[0], nil
 }
 
+// conditions are a query's as SQL, without its times.
+func conditions(q memory.Query) (where string, args []any) {
+	where = "WHERE s.id IS NOT NULL"
+	if q.Parent != "" {
+		where += " AND s.caller = (SELECT key FROM ~sessions WHERE id = ?)"
+		args = append(args, q.Parent)
+	}
+	if q.Roots {
+		where += " AND s.caller IS NULL"
+	}
+	for name, value := range q.Meta {
+		where += metaCondition
+		args = append(args, name, value, value)
+	}
+	return where, args
+}
+
 // List implements [memory.Store].
 func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
 	d := ss.db
 	return func(yield func(memory.Info, error) bool) {
-		where := "WHERE s.id IS NOT NULL"
-		var args []any
-		if !q.Since.IsZero() {
-			where += " AND s.changed >= ?"
-			args = append(args, q.Since.UnixNano())
+		order, err := q.Compile()
+		var infos []memory.Info
+		if err == nil {
+			infos, err = d.list(ctx, q, order)
 		}
-		for name, value := range q.Meta {
-			where += metaCondition
-			args = append(args, name, value)
-		}
-		limit := math.MaxInt32
-		if q.Limit > 0 {
-			limit = q.Limit
-		}
-		rest := fmt.Sprintf("%s ORDER BY s.changed DESC, s.id LIMIT %d", where, limit)
-		infos, err := d.infos(ctx, rest, args...)
 		if err != nil {
 			yield(memory.Info{}, fmt.Errorf("list sessions: %w", d.Translate(err)))
+			return
+		}
+		for _, info := range infos {
+			info.Cursor = order.At(info)
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (d *DB) list(ctx context.Context, q memory.Query, order memory.Order) ([]memory.Info, error) {
+	where, args := conditions(q)
+	if q.Tree != "" {
+		if infos, err := d.infos(ctx, "WHERE s.id = ?", q.Tree); err != nil {
+			return nil, err
+		} else if len(infos) == 0 {
+			return nil, fmt.Errorf("session %q: %w", q.Tree, memory.ErrNoSession)
+		}
+		where += ` AND s.key IN (WITH RECURSIVE tree (key) AS (
+			SELECT key FROM ~sessions WHERE id = ? UNION ALL SELECT c.key FROM ~sessions c JOIN tree ON c.caller = tree.key
+		) SELECT key FROM tree)`
+		args = append(args, q.Tree)
+	}
+	if !q.Since.IsZero() {
+		where += " AND s.changed >= ?"
+		args = append(args, q.Since.UnixNano())
+	}
+	if !q.Before.IsZero() {
+		where += " AND s.changed < ?"
+		args = append(args, q.Before.UnixNano())
+	}
+	column, id, before, after := "s.changed", "s.id"+d.Bytewise, ">", "<" // ids rise where times fall
+	down, up := "DESC", "ASC"
+	if order.Sort == memory.SortCreated {
+		column = "s.created"
+	}
+	if q.Reverse {
+		before, after, down, up = after, before, up, down
+	}
+	by := fmt.Sprintf("%s %s, %s %s", column, down, id, up)
+	if order.Sort == memory.SortID {
+		by = id + " " + up
+	}
+	if order.Behind && order.Sort == memory.SortID {
+		where += " AND " + id + " " + before + " ?"
+		args = append(args, order.ID)
+	} else if order.Behind {
+		where += fmt.Sprintf(" AND (%s %s ? OR %s = ? AND %s %s ?)", column, after, column, id, before)
+		args = append(args, order.Time.UnixNano(), order.Time.UnixNano(), order.ID)
+	}
+	limit := math.MaxInt32
+	if q.Limit > 0 {
+		limit = q.Limit
+	}
+	return d.infos(ctx, fmt.Sprintf("%s ORDER BY %s LIMIT %d", where, by, limit), args...)
+}
+
+// Due implements [memory.Waker].
+func (ss Sessions) Due(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
+	d := ss.db
+	return func(yield func(memory.Info, error) bool) {
+		infos, err := d.due(ctx, q)
+		if err != nil {
+			yield(memory.Info{}, fmt.Errorf("find sessions that are due: %w", d.Translate(err)))
 			return
 		}
 		for _, info := range infos {
@@ -68,6 +144,33 @@ func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.In
 			}
 		}
 	}
+}
+
+func (d *DB) due(ctx context.Context, q memory.Query) ([]memory.Info, error) {
+	now, err := d.readClock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	where, args := conditions(q)
+	limit := math.MaxInt32
+	if q.Limit > 0 {
+		limit = q.Limit
+	}
+	return d.infos(ctx, fmt.Sprintf("%s AND s.due <= ? ORDER BY s.due LIMIT %d", where, limit), append(args, now.UnixNano())...)
+}
+
+// readClock is the time by which leases end, without a transaction that writes.
+func (d *DB) readClock(ctx context.Context) (now time.Time, err error) {
+	if d.Clock == nil {
+		return time.Now(), nil
+	}
+	err = d.retry(ctx, func() error {
+		return d.Tx(ctx, func(tx *sql.Tx) error {
+			now, err = d.Clock(ctx, tx)
+			return err
+		})
+	})
+	return now, err
 }
 
 // infos reads sessions and their metadata.
@@ -80,7 +183,7 @@ func (d *DB) infos(ctx context.Context, rest string, args ...any) (infos []memor
 }
 
 func (d *DB) readInfos(ctx context.Context, rest string, args ...any) ([]memory.Info, error) {
-	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT "+infoColumns+" FROM sessions s "+rest), args...)
+	rows, err := d.Read.QueryContext(ctx, d.Q(selectInfo+rest), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +222,7 @@ func (d *DB) meta(ctx context.Context, keys []int64, each func(key int64, name, 
 		return err
 	}
 	in := strings.Trim(string(list), "[]") // numbers of ours
-	rows, err := d.Read.QueryContext(ctx, "SELECT session, name, value FROM meta WHERE session IN ("+in+")")
+	rows, err := d.Read.QueryContext(ctx, d.translateQuery("SELECT session, name, value FROM ~meta WHERE session IN ("+in+")"))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"hash/crc32"
 	"iter"
@@ -16,14 +17,14 @@ type part struct {
 	first, upto int
 }
 
-// parts are where a session's records from position from on are, in order.
-func (d *DB) parts(ctx context.Context, id string, from int) ([]part, error) {
+// parts are where a session's records from a position on are, in order.
+func (d *DB) parts(ctx context.Context, id string, from memory.Position) ([]part, error) {
 	rows, err := d.Read.QueryContext(ctx, d.Q(`
-		WITH RECURSIVE chain (key, parent, base, upto) AS (
-			SELECT key, parent, base, n FROM sessions WHERE id = ?
+		WITH RECURSIVE chain (key, parent, base, upto, incarnation) AS (
+			SELECT key, parent, base, n, `+Incarnation+` FROM ~sessions WHERE id = ?
 			UNION ALL
-			SELECT s.key, s.parent, s.base, chain.base FROM sessions s JOIN chain ON s.key = chain.parent
-		) SELECT key, base, upto FROM chain ORDER BY upto, base`), id)
+			SELECT s.key, s.parent, s.base, chain.base, chain.incarnation FROM ~sessions s JOIN chain ON s.key = chain.parent
+		) SELECT key, base, upto, incarnation FROM chain ORDER BY upto, base`), id)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +34,14 @@ func (d *DB) parts(ctx context.Context, id string, from int) ([]part, error) {
 	for rows.Next() {
 		found = true
 		var p part
-		if err := rows.Scan(&p.key, &p.first, &p.upto); err != nil {
+		var s session
+		if err := rows.Scan(&p.key, &p.first, &p.upto, &s.incarnation); err != nil {
 			return nil, err
 		}
-		if p.first = max(p.first, from); p.first < p.upto {
+		if err := s.is(from.Incarnation); err != nil {
+			return nil, err
+		}
+		if p.first = max(p.first, from.Records); p.first < p.upto {
 			parts = append(parts, p)
 		}
 	}
@@ -51,12 +56,12 @@ func (d *DB) parts(ctx context.Context, id string, from int) ([]part, error) {
 
 // Load implements [memory.Store]. The rows are read in batches, the next one
 // while one is decoded. No connection is held by a caller that is slow.
-func (ss Sessions) Load(ctx context.Context, id string, from int) iter.Seq2[memory.Record, error] {
+func (ss Sessions) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
 	d := ss.db
 	return func(yield func(memory.Record, error) bool) {
 		var parts []part
 		err := d.retry(ctx, func() (err error) {
-			parts, err = d.parts(ctx, id, max(0, from))
+			parts, err = d.parts(ctx, id, from)
 			return err
 		})
 		if err != nil {
@@ -82,6 +87,12 @@ func (ss Sessions) Load(ctx context.Context, id string, from int) iter.Seq2[memo
 					return
 				}
 			}
+			if errors.Is(b.err, errMissing) {
+				// It may be gone because the session was deleted meanwhile.
+				if _, err := d.parts(ctx, id, from); errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced) {
+					b.err = err
+				}
+			}
 			if b.err != nil {
 				yield(memory.Record{}, d.fail(id, b.err))
 			}
@@ -91,6 +102,8 @@ func (ss Sessions) Load(ctx context.Context, id string, from int) iter.Seq2[memo
 		}
 	}
 }
+
+var errMissing = errors.New("it is missing")
 
 // A batch is some rows of a session, and where the others are.
 type batch struct {
@@ -114,11 +127,11 @@ func (d *DB) fetch(ctx context.Context, parts []part, limit int) <-chan batch {
 		p := parts[0]
 		b := batch{first: p.first}
 		b.err = d.retry(ctx, func() (err error) {
-			b.rows, err = d.rows(ctx, p, limit)
+			b.rows, err = d.rows(ctx, d.Read, p, limit)
 			return err
 		})
 		if b.err == nil && len(b.rows) == 0 {
-			b.err = &memory.RecordError{Record: p.first, Err: errors.New("it is missing")}
+			b.err = &memory.RecordError{Record: p.first, Err: errMissing}
 		}
 		b.limit = limit
 		if len(b.rows) == limit {
@@ -151,10 +164,15 @@ const (
 	maxBatch   = 1024 // rows
 )
 
+// A querier is a database or a transaction.
+type querier interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}
+
 // rows reads rows from the beginning of a part. With an error it returns those
 // that come before it.
-func (d *DB) rows(ctx context.Context, p part, limit int) ([]Row, error) {
-	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT id, sum, data FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"),
+func (d *DB) rows(ctx context.Context, q querier, p part, limit int) ([]Row, error) {
+	rows, err := q.QueryContext(ctx, d.Q("SELECT id, sum, data FROM ~records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"),
 		Key(p.key, p.first), Key(p.key, p.upto), limit)
 	if err != nil {
 		return nil, err

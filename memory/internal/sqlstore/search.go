@@ -14,18 +14,24 @@ type Index struct {
 	// first to before.
 	Add    func(ctx context.Context, tx *sql.Tx, id int64, text string) error
 	Remove func(ctx context.Context, tx *sql.Tx, first, before int64) error
-	// Query makes of words the one argument of Find.
+	// Query makes of words the one argument of Find, or "" if nothing can be found.
 	Query func(words []string) string
 	// Find selects r.id, r.sum, r.data, s.id of records that match, the best first,
 	// with %s for more conditions on the session s.
 	Find string
 }
 
+// maxWords is how many words of a search are looked for.
+const maxWords = 64
+
 // Search implements [memory.Searcher].
 func (ss Sessions) Search(ctx context.Context, q memory.Search) ([]memory.Match, error) {
 	d := ss.db
 	words := memory.SearchWords(q.Words)
-	if len(words) == 0 {
+	if len(words) > maxWords {
+		words = words[:maxWords]
+	}
+	if len(words) == 0 || d.Index.Query(words) == "" {
 		return nil, nil
 	}
 	if q.Limit <= 0 {
@@ -49,7 +55,7 @@ func (d *DB) search(ctx context.Context, words []string, q memory.Search) ([]mem
 	where := ""
 	for name, value := range q.Meta {
 		where += metaCondition
-		args = append(args, name, value)
+		args = append(args, name, value, value)
 	}
 	rows, err := d.Read.QueryContext(ctx, d.Q(fmt.Sprintf(d.Index.Find, where)), append(args, q.Limit)...)
 	if err != nil {
@@ -77,8 +83,9 @@ func (d *DB) search(ctx context.Context, words []string, q memory.Search) ([]mem
 	return matches, rows.Err()
 }
 
-// metaCondition chooses sessions by a metadata value.
-const metaCondition = " AND EXISTS (SELECT 1 FROM meta m WHERE m.session = s.key AND m.name = ? AND m.value = ?)"
+// metaCondition chooses sessions by a metadata value: the name, and twice the
+// value. The index has the beginning of values only: they may be long.
+const metaCondition = " AND s.key IN (SELECT m.session FROM ~meta m WHERE m.name = ? AND substr(m.value, 1, 200) = substr(CAST(? AS TEXT), 1, 200) AND m.value = ?)"
 
 // indexAtOnce is how many records one transaction adds to the index, so that
 // those who append need not wait long.
@@ -88,15 +95,15 @@ const indexAtOnce = 256
 // yet, and reports whether there may be more.
 func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 	var key int64
-	row := d.Read.QueryRowContext(ctx, "SELECT key FROM sessions WHERE indexed < n AND id IS NOT NULL LIMIT 1")
+	row := d.Read.QueryRowContext(ctx, d.Q("SELECT key FROM ~sessions WHERE indexed < n AND id IS NOT NULL LIMIT 1"))
 	if err := row.Scan(&key); err == sql.ErrNoRows {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	return true, d.Tx(ctx, func(tx *sql.Tx) error {
+	return true, d.once(ctx, func(tx *sql.Tx) error {
 		var base, n, indexed int
-		row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM sessions WHERE key = ?"+d.ForUpdate), key)
+		row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM ~sessions WHERE key = ?"+d.ForUpdate), key)
 		if err := row.Scan(&base, &n, &indexed); err == sql.ErrNoRows {
 			return nil // deleted meanwhile
 		} else if err != nil {
@@ -104,7 +111,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 		}
 		p := part{key: key, first: max(base, indexed)}
 		p.upto = min(n, p.first+indexAtOnce)
-		rows, err := d.rows(ctx, p, indexAtOnce)
+		rows, err := d.rows(ctx, d.Read, p, indexAtOnce)
 		if err != nil {
 			return err
 		}
@@ -123,7 +130,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 		if len(rows) == 0 {
 			upto = p.upto // they are missing
 		}
-		_, err = tx.ExecContext(ctx, d.Q("UPDATE sessions SET indexed = ? WHERE key = ?"), upto, key)
+		_, err = tx.ExecContext(ctx, d.Q("UPDATE ~sessions SET indexed = ? WHERE key = ?"), upto, key)
 		return err
 	})
 }

@@ -5,6 +5,9 @@
 // position. A fork has a row in sessions that names the session it continues and
 // from where; the records in front of that place stay rows of that one, and are
 // copied nowhere. What is appended is therefore the new rows and one counter.
+//
+// In the queries of this package a table's name has a ~ before it, which stands
+// for the dialect's prefix.
 package sqlstore
 
 import (
@@ -15,6 +18,7 @@ import (
 	"hash/crc32"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -24,7 +28,7 @@ import (
 // dialect's.
 type Sessions struct{ db *DB }
 
-// Sessions gives what is stored in d.
+// Sessions returns what is stored in d.
 func (d *DB) Sessions() Sessions { return Sessions{d} }
 
 // A DB is a database and its dialect.
@@ -34,17 +38,30 @@ type DB struct {
 
 	// Numbered says that placeholders are $1, $2 and so on, instead of ?.
 	Numbered bool
+	// Prefix stands before the names of tables, such as a schema's name and a dot.
+	Prefix string
 	// ForUpdate locks the rows that a SELECT finds until the transaction ends, where
-	// transactions that write run side by side.
-	ForUpdate string
+	// transactions that write run side by side; ForShare only keeps others from
+	// deleting them.
+	ForUpdate, ForShare string
+	// Bytewise, behind a text column, compares it byte by byte.
+	Bytewise string
+	// Isolation is that of transactions that write.
+	Isolation sql.IsolationLevel
 	Index     Index
+	// Insert inserts rows of a session from position n on at once; nil means one by
+	// one.
+	Insert func(ctx context.Context, tx *sql.Tx, session int64, n int, rows []Row) error
 	// Clock is the time by which leases end; nil means that of this process.
 	Clock func(context.Context, *sql.Tx) (time.Time, error)
-	// Retry calls again what has failed for a reason that may pass, and that can be
-	// done twice without harm; nil never does.
-	Retry func(ctx context.Context, f func() error) error
+	// Retry calls again what has failed for a reason that may pass. If it can't be done
+	// twice, it does so only where the failed try has certainly changed nothing. Nil
+	// never does.
+	Retry func(ctx context.Context, twice bool, f func() error) error
 	// Translate wraps a driver's error in the one of package memory that it means.
 	Translate func(error) error
+
+	queries sync.Map // Q's results, by query
 }
 
 // Row is a record as it is stored.
@@ -68,11 +85,34 @@ func Encode(id string, n int, records []memory.Record) ([]Row, error) {
 	return rows, nil
 }
 
+// Queued is the newest number of the inbox that records have; 0 if they have none.
+func Queued(records []memory.Record) (q int64) {
+	for i := range records {
+		q = max(q, records[i].Queued)
+	}
+	return q
+}
+
 // Key is the key of a record's row.
 func Key(session int64, n int) int64 { return session<<32 | int64(n) }
 
-// Q is the query with the dialect's placeholders.
+// Q is the query with the dialect's placeholders and names.
 func (d *DB) Q(query string) string {
+	if !d.Numbered && d.Prefix == "" {
+		return strings.ReplaceAll(query, "~", "") // most have few, and nothing is allocated for none
+	}
+	if q, ok := d.queries.Load(query); ok {
+		return q.(string)
+	}
+	q := d.translateQuery(query)
+	if len(query) < 2000 { // those that are made at run time are few, or long
+		d.queries.Store(query, q)
+	}
+	return q
+}
+
+func (d *DB) translateQuery(query string) string {
+	query = strings.ReplaceAll(query, "~", d.Prefix)
 	if !d.Numbered {
 		return query
 	}
@@ -96,11 +136,20 @@ func (d *DB) fail(id string, err error) error {
 	return fmt.Errorf("session %q: %w", id, d.Translate(err))
 }
 
+// retry is for what can be done twice without harm.
 func (d *DB) retry(ctx context.Context, f func() error) error {
 	if d.Retry == nil {
 		return f()
 	}
-	return d.Retry(ctx, f)
+	return d.Retry(ctx, true, f)
+}
+
+// once is for what can't be done twice: f is a transaction.
+func (d *DB) once(ctx context.Context, f func(*sql.Tx) error) error {
+	if d.Retry == nil {
+		return d.Tx(ctx, f)
+	}
+	return d.Retry(ctx, false, func() error { return d.Tx(ctx, f) })
 }
 
 func (d *DB) now(ctx context.Context, tx *sql.Tx) (time.Time, error) {
@@ -112,7 +161,11 @@ func (d *DB) now(ctx context.Context, tx *sql.Tx) (time.Time, error) {
 
 // Tx runs f in a transaction.
 func (d *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := d.Write.BeginTx(ctx, nil)
+	var opts *sql.TxOptions
+	if d.Isolation != sql.LevelDefault {
+		opts = &sql.TxOptions{Isolation: d.Isolation}
+	}
+	tx, err := d.Write.BeginTx(ctx, opts)
 	if err != nil {
 		return err
 	}
@@ -129,139 +182,8 @@ func rollback(tx *sql.Tx) error {
 	return nil
 }
 
-// A session is a row of sessions.
-type session struct {
-	key    int64
-	parent sql.NullInt64
-	base   int // records that are the parent's
-	n      int
-}
-
-// find reads a session's row, and locks it.
-func (d *DB) find(ctx context.Context, tx *sql.Tx, id string) (session, error) {
-	var s session
-	row := tx.QueryRowContext(ctx, d.Q("SELECT key, parent, base, n FROM sessions WHERE id = ?"+d.ForUpdate), id)
-	return s, noSession(row.Scan(&s.key, &s.parent, &s.base, &s.n))
-}
-
-func noSession(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return memory.ErrNoSession
-	}
+// exec runs a statement.
+func (d *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
+	_, err := tx.ExecContext(ctx, d.Q(query), args...)
 	return err
-}
-
-// Refused finds out why a session did not take an append at n.
-func (d *DB) Refused(ctx context.Context, q interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, id string, n int) error {
-	var has int
-	if err := q.QueryRowContext(ctx, d.Q("SELECT n FROM sessions WHERE id = ?"), id).Scan(&has); err != nil {
-		return noSession(err)
-	}
-	return fmt.Errorf("it holds %d records, not %d: %w", has, n, memory.ErrConflict)
-}
-
-// Fork implements [memory.Store].
-func (ss Sessions) Fork(ctx context.Context, from string, n int, to string) error {
-	d := ss.db
-	return d.fail(from, d.Tx(ctx, func(tx *sql.Tx) error {
-		s, err := d.find(ctx, tx, from)
-		if err != nil {
-			return err
-		}
-		if n < 0 || n > s.n {
-			return fmt.Errorf("it holds %d records: can't fork at %d", s.n, n)
-		}
-		// Leave out ancestors that nothing is shared with.
-		parent := sql.NullInt64{Int64: s.key, Valid: n > 0}
-		for base, up := s.base, s.parent; n > 0 && n <= base; {
-			parent = up
-			row := tx.QueryRowContext(ctx, d.Q("SELECT parent, base FROM sessions WHERE key = ?"), up)
-			if err := row.Scan(&up, &base); err != nil {
-				return err
-			}
-		}
-		now := time.Now().UnixNano()
-		var key int64
-		row := tx.QueryRowContext(ctx, d.Q("INSERT INTO sessions (id, parent, base, n, created, changed, origin) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key"),
-			to, parent, n, n, now, now, from)
-		if err := row.Scan(&key); errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("fork to %q: there is a session of that id: %w", to, memory.ErrConflict)
-		} else if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, d.Q("INSERT INTO meta (session, name, value) SELECT CAST(? AS BIGINT), name, value FROM meta WHERE session = ?"), key, s.key)
-		return err
-	}))
-}
-
-// Delete implements [memory.Store].
-func (ss Sessions) Delete(ctx context.Context, id string) error {
-	d := ss.db
-	return d.fail(id, d.Tx(ctx, func(tx *sql.Tx) error {
-		s, err := d.find(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		for _, stmt := range []string{"DELETE FROM meta WHERE session = ?", "DELETE FROM inbox WHERE session = ?", "UPDATE sessions SET id = NULL WHERE key = ?"} {
-			if _, err := tx.ExecContext(ctx, d.Q(stmt), s.key); err != nil {
-				return err
-			}
-		}
-		if _, err := tx.ExecContext(ctx, d.Q("DELETE FROM leases WHERE id = ?"), id); err != nil {
-			return err
-		}
-		return d.prune(ctx, tx, s.key)
-	}))
-}
-
-// prune removes what no session needs any more of one that has lost its id, and
-// of those it continued.
-func (d *DB) prune(ctx context.Context, tx *sql.Tx, key int64) error {
-	for {
-		var parent sql.NullInt64
-		var id sql.NullString
-		if err := tx.QueryRowContext(ctx, d.Q("SELECT parent, id FROM sessions WHERE key = ?"+d.ForUpdate), key).Scan(&parent, &id); err != nil {
-			return err
-		}
-		if id.Valid {
-			return nil
-		}
-		var shared sql.NullInt64
-		if err := tx.QueryRowContext(ctx, d.Q("SELECT max(base) FROM sessions WHERE parent = ?"), key).Scan(&shared); err != nil {
-			return err
-		}
-		if err := d.Index.Remove(ctx, tx, Key(key, 0), Key(key+1, 0)); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, d.Q("DELETE FROM records WHERE id >= ? AND id < ?"), Key(key, int(shared.Int64)), Key(key+1, 0)); err != nil {
-			return err
-		}
-		if shared.Valid {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, d.Q("DELETE FROM sessions WHERE key = ?"), key); err != nil || !parent.Valid {
-			return err
-		}
-		key = parent.Int64
-	}
-}
-
-// SetMeta implements [memory.Store].
-func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
-	d := ss.db
-	set := func(tx *sql.Tx) error {
-		s, err := d.find(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if value == "" {
-			_, err = tx.ExecContext(ctx, d.Q("DELETE FROM meta WHERE session = ? AND name = ?"), s.key, key)
-			return err
-		}
-		_, err = tx.ExecContext(ctx, d.Q("INSERT INTO meta (session, name, value) VALUES (?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET value = excluded.value"), s.key, key, value)
-		return err
-	}
-	return d.fail(id, d.retry(ctx, func() error { return d.Tx(ctx, set) }))
 }

@@ -1,0 +1,399 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+)
+
+// Enqueue implements [Inbox].
+func (s *EncryptedStore) Enqueue(ctx context.Context, id string, input Record) error {
+	inbox, err := Need[Inbox](s.Store)
+	if err == nil {
+		err = s.check(input)
+	}
+	if err != nil {
+		return fmt.Errorf("session %q: %w", id, err)
+	}
+	const tries = 1000 // of those that send at the same time one is faster
+	chosen := input.Queued != 0
+	for try := 0; ; try++ {
+		info, err := s.Store.Info(ctx, id)
+		if err != nil {
+			return err
+		}
+		box, err := s.sealer(ctx, id, info.Incarnation)
+		if err != nil {
+			return fmt.Errorf("session %q: %w", id, err)
+		}
+		if !chosen { // the message is bound to its number
+			input.Queued = max(info.Queued+1, time.Now().UnixNano())
+		}
+		sealed, err := box.seal(sealedInput, input.Queued, &input)
+		if err != nil {
+			return fmt.Errorf("session %q: %w", id, err)
+		}
+		if err = inbox.Enqueue(ctx, id, sealed); chosen || try == tries || !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+}
+
+// Inbox implements [Inbox].
+func (s *EncryptedStore) Inbox(ctx context.Context, id string, after int64) iter.Seq2[Record, error] {
+	inbox, err := Need[Inbox](s.Store)
+	if err != nil {
+		return failed[Record](err)
+	}
+	return func(yield func(Record, error) bool) {
+		for sealed, err := range inbox.Inbox(ctx, id, after) {
+			var r Record
+			if err == nil {
+				if r, err = s.openInput(ctx, id, sealed); err != nil {
+					err = fmt.Errorf("session %q, message %d of its inbox: %w", id, sealed.Queued, err)
+				}
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *EncryptedStore) openInput(ctx context.Context, id string, sealed Record) (Record, error) {
+	b, err := unbox(sealed)
+	if err != nil {
+		return Record{}, err
+	}
+	box, err := s.sealer(ctx, id, "")
+	if err != nil {
+		return Record{}, err
+	}
+	return box.openInput(sealed.Queued, b)
+}
+
+// Fork implements [Forker].
+func (s *EncryptedStore) Fork(ctx context.Context, from string, at Position, to string, start *Start) error {
+	forker, err := Need[Forker](s.Store)
+	if err != nil {
+		return err
+	}
+	info, err := s.Store.Info(ctx, from)
+	if err != nil {
+		return err
+	}
+	if at.Incarnation != "" && at.Incarnation != info.Incarnation {
+		return fmt.Errorf("session %q: %w", from, ErrReplaced)
+	}
+	at.Incarnation = info.Incarnation
+	if err := s.checkLoaded(ctx, from, at); err != nil {
+		return err
+	}
+	box, w, err := s.unwrap(ctx, info)
+	if err != nil {
+		return fmt.Errorf("session %q: %w", from, err)
+	}
+	var begin Start
+	if start != nil {
+		begin = *start
+	}
+	begin.Incarnation = cmp.Or(begin.Incarnation, rand.Text())
+	lineage, err := s.lineage(ctx, box, at.Records)
+	if err != nil {
+		return fmt.Errorf("session %q: %w", from, err)
+	}
+	fork, err := newSealer(box.key, to, begin.Incarnation, &head{Lineage: lineage})
+	if err != nil {
+		return fmt.Errorf("session %q: %w", to, err)
+	}
+	value, err := fork.sealHead(w.Name, w.Wrapped)
+	if err != nil {
+		return fmt.Errorf("session %q: %w", to, err)
+	}
+	begin.Meta = withMeta(begin.Meta, metaKey, value)
+	return forker.Fork(ctx, from, at, to, &begin)
+}
+
+// checkLoaded is check for what is stored already.
+func (s *EncryptedStore) checkLoaded(ctx context.Context, id string, upto Position) error {
+	if _, ok := As[Redactor](s.Store); !ok {
+		return nil
+	}
+	n := 0
+	for r, err := range s.Load(ctx, id, Position{Incarnation: upto.Incarnation}) {
+		if n >= upto.Records {
+			break
+		}
+		if err == nil {
+			err = s.check(r)
+		}
+		if err != nil {
+			return fmt.Errorf("session %q, record %d: %w", id, n, err)
+		}
+		n++
+	}
+	return nil
+}
+
+// lineage says where the first n records of a session come from.
+func (s *EncryptedStore) lineage(ctx context.Context, box *sealer, n int) ([]ancestor, error) {
+	var list []ancestor
+	own := ancestor{ID: box.id, Incarnation: box.incarnation, Upto: n}
+	if box.head != nil {
+		for _, a := range box.head.Lineage {
+			if a.Upto = min(a.Upto, n); a.Upto > 0 {
+				list = append(list, a)
+			}
+		}
+	} else if old, err := s.unbound(ctx, box, n); err != nil {
+		return nil, err
+	} else if old > 0 {
+		list = []ancestor{{Upto: old, Old: true}}
+	}
+	if n > 0 && (len(list) == 0 || list[len(list)-1].Upto < n) {
+		list = append(list, own)
+	}
+	return list, nil
+}
+
+// unbound is how many of the first n records of an old session are bound to their
+// position only.
+func (s *EncryptedStore) unbound(ctx context.Context, b *sealer, n int) (int, error) {
+	i := 0
+	for r, err := range s.Store.Load(ctx, b.id, Position{Incarnation: b.incarnation}) {
+		if err != nil {
+			return 0, err
+		}
+		box, err := unbox(r)
+		if i == n || err == nil && box.V != 0 {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		i++
+	}
+	return i, nil
+}
+
+// Import implements [Importer].
+func (s *EncryptedStore) Import(ctx context.Context, in Session) error {
+	importer, err := Need[Importer](s.Store)
+	if err == nil {
+		err = s.check(slices.Concat(in.Records, in.Inbox)...)
+	}
+	for _, b := range in.Blobs {
+		if err == nil {
+			err = b.Check()
+		}
+		if err == nil {
+			err = s.checkBlob(b)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("session %q: %w", in.Info.ID, err)
+	}
+	in.Info.Incarnation = cmp.Or(in.Info.Incarnation, rand.Text())
+	box, value, err := s.newSealer(ctx, in.Info.ID, in.Info.Incarnation)
+	if err != nil {
+		return fmt.Errorf("session %q: %w", in.Info.ID, err)
+	}
+	in.Info.Meta = withMeta(in.Info.Meta, metaKey, value)
+	if in.Records, err = box.sealAll(0, in.Records); err != nil {
+		return fmt.Errorf("session %q: %w", in.Info.ID, err)
+	}
+	in.Inbox, in.Blobs = slices.Clone(in.Inbox), slices.Clone(in.Blobs)
+	for i, r := range in.Inbox {
+		if in.Inbox[i], err = box.seal(sealedInput, r.Queued, &r); err != nil {
+			return fmt.Errorf("session %q: %w", in.Info.ID, err)
+		}
+	}
+	for i, b := range in.Blobs {
+		if in.Blobs[i], err = box.sealBlob(b); err != nil {
+			return fmt.Errorf("session %q: %w", in.Info.ID, err)
+		}
+	}
+	return importer.Import(ctx, in)
+}
+
+func (s *EncryptedStore) checkBlob(b Blob) error {
+	if inner, ok := As[*redacted](s.Store); ok {
+		return inner.checkBlob(b)
+	}
+	return nil
+}
+
+// PutBlob implements [Blobs].
+func (s *EncryptedStore) PutBlob(ctx context.Context, id string, b Blob) (string, error) {
+	blobs, err := Need[Blobs](s.Store)
+	if err == nil && b.Name != "" {
+		err = b.Check()
+	}
+	if err == nil {
+		err = s.checkBlob(b)
+	}
+	var box *sealer
+	if err == nil {
+		box, err = s.sealer(ctx, id, "")
+	}
+	var sealed Blob
+	if err == nil {
+		sealed, err = box.sealBlob(b)
+	}
+	if err != nil {
+		return "", fmt.Errorf("session %q: %w", id, err)
+	}
+	if _, err := blobs.PutBlob(ctx, id, sealed); err != nil {
+		return "", err
+	}
+	return b.Sum(), nil
+}
+
+// Blob implements [Blobs].
+func (s *EncryptedStore) Blob(ctx context.Context, id, name string) (Blob, error) {
+	blobs, err := Need[Blobs](s.Store)
+	if err != nil {
+		return Blob{}, err
+	}
+	for up := id; up != ""; {
+		info, err := s.Store.Info(ctx, up)
+		if err != nil {
+			return Blob{}, err
+		}
+		box, err := s.sealer(ctx, up, info.Incarnation)
+		if err != nil {
+			return Blob{}, fmt.Errorf("session %q: %w", up, err)
+		}
+		sealed, err := blobs.Blob(ctx, up, box.blobName(name))
+		if err == nil {
+			return box.openBlob(sealed)
+		}
+		if !errors.Is(err, ErrNoBlob) {
+			return Blob{}, err
+		}
+		up = info.Parent // it has another key
+	}
+	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, ErrNoBlob)
+}
+
+// Blobs implements [Blobs].
+func (s *EncryptedStore) Blobs(ctx context.Context, id string) iter.Seq2[Blob, error] {
+	blobs, err := Need[Blobs](s.Store)
+	if err != nil {
+		return failed[Blob](err)
+	}
+	return func(yield func(Blob, error) bool) {
+		box, err := s.sealer(ctx, id, "")
+		if err != nil {
+			yield(Blob{}, fmt.Errorf("session %q: %w", id, err))
+			return
+		}
+		for b, err := range blobs.Blobs(ctx, id) {
+			if err == nil {
+				b, err = box.openBlob(b)
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// A replacer can replace what an encrypted record is wrapped in.
+type replacer interface {
+	ReplaceSealed(ctx context.Context, id string, n int, r Record) error
+}
+
+// Rewrap wraps a session's key with the keyring's present key, so that the one
+// before it can be thrown away once all sessions are rewrapped: no copy of the
+// session's key that it wrapped is left in the session. A session written by v0.1
+// is bound to its id by that as well.
+//
+// The records stay as they are: who has an old key and an old copy of the
+// database, or of a page that the database has not written over yet, can read the
+// session, and what is appended to it later. Where that matters, [Copy] the session
+// to a new one.
+func (s *EncryptedStore) Rewrap(ctx context.Context, id string) error {
+	if err := s.rewrap(ctx, id); err != nil {
+		return fmt.Errorf("session %q: %w", id, err)
+	}
+	return nil
+}
+
+func (s *EncryptedStore) rewrap(ctx context.Context, id string) error {
+	setter, err := Need[MetaSetter](s.Store)
+	if err != nil {
+		return err
+	}
+	info, err := s.Store.Info(ctx, id)
+	if err != nil {
+		return err
+	}
+	open := Encrypted(s.Store, s.keys) // that refuses nothing
+	box, _, err := open.unwrap(ctx, info)
+	if err != nil {
+		return err
+	}
+	if box.head == nil {
+		old, err := s.unbound(ctx, box, info.Records)
+		if err != nil {
+			return err
+		}
+		box.head = &head{OldInbox: info.Queued}
+		if old > 0 {
+			box.head.Lineage = []ancestor{{Upto: old, Old: true}}
+		}
+	}
+	name, wrapped, err := s.keys.Wrap(ctx, box.key)
+	if err != nil {
+		return err
+	}
+	value, err := box.sealHead(name, wrapped)
+	if err != nil {
+		return err
+	}
+	if err := setter.SetMeta(ctx, id, metaKey, value); err != nil {
+		return err
+	}
+	s.forget(id, info.Incarnation)
+	if info.Records == 0 {
+		return nil
+	}
+	var w wrappedKey
+	if err := json.Unmarshal([]byte(value), &w); err != nil {
+		return err
+	}
+	return s.rewrapFirst(ctx, info, w)
+}
+
+// rewrapFirst replaces the key that old sessions have in their first record, which
+// forks that were not rewrapped yet need.
+func (s *EncryptedStore) rewrapFirst(ctx context.Context, info Info, w wrappedKey) error {
+	for r, err := range s.Store.Load(ctx, info.ID, Position{Incarnation: info.Incarnation}) {
+		if err != nil {
+			return err
+		}
+		b, err := unbox(r)
+		if err != nil || b.Key == nil {
+			return err
+		}
+		replacer, err := Need[replacer](s.Store)
+		if err != nil {
+			return fmt.Errorf("its first record still has the key as %q wrapped it: %w", b.Key.Name, err)
+		}
+		if b.Key.Head == nil {
+			w.Nonce, w.Head = nil, nil // forks that were not rewrapped have other heads
+		}
+		if err := r.setKey(&w); err != nil {
+			return err
+		}
+		return replacer.ReplaceSealed(ctx, info.ID, 0, r)
+	}
+	return nil
+}

@@ -1,0 +1,350 @@
+package memory
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// ImportOptions say how far an export is trusted. Nil and the zero ImportOptions
+// are for a file from anybody: it brings words, not permissions.
+type ImportOptions struct {
+	// Trusted takes all that the file says, as is right for a backup of one's own.
+	// Otherwise
+	//
+	//   - approval requests and decisions on calls without a result become notes
+	//     ("imported"): the calls are judged anew by this program's rules;
+	//   - a run that was going on is at its limits, so that it is not resumed;
+	//   - metadata, parent and time to be woken are left out;
+	//   - a file with system messages or encrypted records is refused.
+	Trusted bool
+	// Start is what the session begins with besides. A parent of the file's that isn't
+	// in the store makes Import fail, unless Start has another or none.
+	Start *Start
+	// MaxLine is the most bytes of a line; 0 means 64 MB.
+	MaxLine int
+}
+
+const defaultMaxLine = 64 << 20
+
+// Import makes sessions of what [Export] has written: the first with the id given,
+// those of its tree with ids derived from it. It makes all or none: where a record
+// can't be read it fails with a [*RecordError]; [ReadExport] gives those before it.
+// It fails with an [*AbilityError] if the store is no [Importer].
+func Import(ctx context.Context, store Store, r io.Reader, id string, opts *ImportOptions) (Info, error) {
+	var o ImportOptions
+	if opts != nil {
+		o = *opts
+	}
+	info, err := transfer(ctx, store, readExport(r, o.MaxLine), id, o)
+	if err != nil {
+		return Info{}, fmt.Errorf("import session %q: %w", id, err)
+	}
+	return info, nil
+}
+
+// begin makes s the root of the import.
+func (o ImportOptions) begin(s *Session, id string) {
+	s.Info.ID = id
+	if !o.Trusted {
+		s.Info.Meta, s.Info.Parent = nil, ""
+	}
+	if o.Start == nil {
+		return
+	}
+	s.Info.Parent = o.Start.Parent
+	s.Info.Incarnation = o.Start.Incarnation
+	if s.Info.Meta = maps.Clone(s.Info.Meta); s.Info.Meta == nil {
+		s.Info.Meta = map[string]string{}
+	}
+	maps.Copy(s.Info.Meta, o.Start.Meta)
+}
+
+// check looks whether a session's records fit, and takes its permissions away if
+// it isn't trusted. It had the id old.
+func (o ImportOptions) check(s *Session, old string) error {
+	if o.Start != nil && o.Start.ParentIncarnation != "" && s.Info.Parent == o.Start.Parent {
+		return errors.New("an import can't be bound to an incarnation of its parent")
+	}
+	if s.Info.ID != old {
+		s.Info.Incarnation = ""
+	}
+	if !o.Trusted {
+		s.Info.Incarnation, s.Info.Wake = "", time.Time{}
+	}
+	for _, b := range s.Blobs {
+		if err := b.Check(); err != nil {
+			return err
+		}
+	}
+	for n, r := range slices.Concat(s.Records, s.Inbox) {
+		var err error
+		switch {
+		case r.Kind == KindSealed && !o.Trusted:
+			err = errors.New("it is encrypted, and can't be looked at: import it with Trusted, or export it through memory.Encrypted")
+		case r.Kind == KindSealed && s.Info.ID != old:
+			err = fmt.Errorf("it is encrypted for the session %q: import it under that id, or export it through memory.Encrypted", old)
+		case !o.Trusted && r.Kind == KindInput && r.Message.Role == transport.RoleSystem:
+			err = errors.New("it is a system message, which has authority over the model: import it with Trusted if the file is yours")
+		}
+		if err != nil {
+			return fmt.Errorf("record %d: %w", n, err)
+		}
+	}
+	if !o.Trusted {
+		if err := distrust(s.Records); err != nil {
+			return err
+		}
+	}
+	var conv conversation
+	for n, r := range s.Records {
+		if r.Kind == KindSealed {
+			continue
+		}
+		if err := conv.add(&r); err != nil {
+			return &RecordError{Record: n, Err: err}
+		}
+	}
+	return nil
+}
+
+// NoteImported is the Note of what was an approval request or a decision in an
+// imported file. Data is the record.
+const NoteImported = "imported"
+
+// distrust takes the permissions out of records: what approves calls that have no
+// result yet, and the limits of a run that was going on.
+func distrust(records []Record) error {
+	newest := 0 // the newest response; what stands before it is history
+	run := -1
+	for i, r := range records {
+		switch r.Kind {
+		case KindResponse:
+			newest = i
+		case KindRun:
+			run = i
+		}
+	}
+	if run >= 0 {
+		records[run].Limits = &Limits{}
+	}
+	for i := newest; i < len(records); i++ {
+		r := &records[i]
+		if r.Kind != KindApprovalRequest && r.Kind != KindDecision {
+			continue
+		}
+		data, err := r.AppendJSON(nil)
+		if err != nil {
+			return &RecordError{Record: i, Err: err}
+		}
+		*r = Record{Kind: KindNote, Time: r.Time, Note: NoteImported, Data: data}
+	}
+	return nil
+}
+
+// ReadExport reads what [Export] has written of the first session: the header, and
+// the records one by one. A record that can't be read, or is missing, ends the
+// records with a [*RecordError]. A line may have 64 MB.
+func ReadExport(r io.Reader) (Info, iter.Seq2[Record, error], error) {
+	x := newExportReader(r, 0)
+	h, err := x.header()
+	if err != nil {
+		return Info{}, nil, fmt.Errorf("read export: %w", err)
+	}
+	return h.info(), func(yield func(Record, error) bool) {
+		for n := range h.Records {
+			rec, err := x.record(n)
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+		if line, err := x.line(); err == nil && rawjson.Valid(line) && rawjson.GetString(line, "kind") != "" {
+			err := fmt.Errorf("the header promises %d records only", h.Records)
+			yield(Record{}, &RecordError{Record: h.Records, Err: err})
+		}
+	}, nil
+}
+
+// readExport yields all sessions of an export.
+func readExport(r io.Reader, maxLine int) iter.Seq2[Session, error] {
+	return func(yield func(Session, error) bool) {
+		x := newExportReader(r, maxLine)
+		for first := true; ; first = false {
+			h, err := x.header()
+			if err == io.EOF && !first {
+				return
+			}
+			var s Session
+			if err == nil {
+				s, err = x.session(h)
+			}
+			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+type exportReader struct {
+	lines *bufio.Reader
+	most  int
+}
+
+func newExportReader(r io.Reader, most int) *exportReader {
+	if most <= 0 {
+		most = defaultMaxLine
+	}
+	return &exportReader{bufio.NewReaderSize(r, 64<<10), most}
+}
+
+// line reads a line, without holding more of it than is allowed. At the end it
+// fails with io.EOF.
+func (x *exportReader) line() ([]byte, error) {
+	var line []byte
+	for {
+		part, err := x.lines.ReadSlice('\n')
+		if len(line)+len(part) > x.most {
+			return nil, fmt.Errorf("a line has more than %d bytes", x.most)
+		}
+		line = append(line, part...)
+		if err == bufio.ErrBufferFull {
+			continue
+		}
+		if err == io.EOF && len(line) > 0 {
+			err = nil
+		}
+		return line, err
+	}
+}
+
+// A header is the first line of a session in an export.
+type header struct {
+	V           int               `json:"v"`
+	Format      string            `json:"format"`
+	ID          string            `json:"id"`
+	Incarnation string            `json:"incarnation"`
+	Records     int               `json:"records"`
+	Inbox       int               `json:"inbox"`
+	Blobs       int               `json:"blobs"`
+	Created     time.Time         `json:"created"`
+	Changed     time.Time         `json:"changed"`
+	Parent      string            `json:"parent"`
+	Origin      string            `json:"origin"`
+	Wake        time.Time         `json:"wake"`
+	Queued      int64             `json:"queued"`
+	Meta        map[string]string `json:"meta"`
+}
+
+func (h header) info() Info {
+	if h.V == 1 { // where the parent was what a session was forked from
+		h.Origin, h.Parent = h.Parent, ""
+	}
+	return Info{
+		ID: h.ID, Incarnation: h.Incarnation, Records: h.Records, Created: h.Created, Changed: h.Changed,
+		Meta: h.Meta, Parent: h.Parent, Origin: h.Origin, Wake: h.Wake, Queued: h.Queued,
+	}
+}
+
+func (x *exportReader) header() (header, error) {
+	var h header
+	line, err := x.line()
+	if err != nil {
+		return h, err // io.EOF for a file that is at its end
+	}
+	line = rawjson.Trim(line)
+	if !rawjson.Valid(line) || len(line) == 0 || line[0] != '{' || rawjson.GetString(line, "format") != exportFormat {
+		return h, fmt.Errorf("header: not the export of a session: %s: %w", brief(line), ErrCorrupt)
+	}
+	if v := string(rawjson.Get(line, "v")); v != "1" && v != "2" {
+		return h, fmt.Errorf("header: unknown version %q, this library reads 1 and 2: %s", v, newer)
+	}
+	var d decoder
+	if d.strict(line, &h); d.err == nil && min(h.Records, h.Inbox, h.Blobs) < 0 {
+		d.fail(errors.New("a negative number of records"))
+	}
+	if d.err != nil {
+		return h, fmt.Errorf("header: %w", d.err)
+	}
+	return h, nil
+}
+
+func (x *exportReader) record(n int) (Record, error) {
+	line, err := x.line()
+	if err == io.EOF {
+		return Record{}, &RecordError{Record: n, Err: errors.New("the file is cut off: its header promises more records")}
+	}
+	var r Record
+	if err == nil {
+		r, err = ParseRecord(line)
+	}
+	if err != nil {
+		return Record{}, &RecordError{Record: n, Err: err}
+	}
+	return r, nil
+}
+
+func (x *exportReader) session(h header) (Session, error) {
+	s := Session{Info: h.info(), Records: make([]Record, 0, min(h.Records, 1<<16))}
+	for n := range h.Records {
+		r, err := x.record(n)
+		if err != nil {
+			return s, err
+		}
+		s.Records = append(s.Records, r)
+	}
+	for range h.Inbox {
+		var m struct {
+			Inbox  int64           `json:"inbox"`
+			Record json.RawMessage `json:"record"`
+		}
+		r := Record{}
+		err := x.strict(&m)
+		if err == nil {
+			r, err = ParseRecord(m.Record)
+		}
+		if err != nil {
+			return s, fmt.Errorf("message %d of the inbox: %w", len(s.Inbox), err)
+		}
+		r.Queued = m.Inbox
+		s.Inbox = append(s.Inbox, r)
+	}
+	for range h.Blobs {
+		var b struct {
+			Blob      string `json:"blob"`
+			MediaType string `json:"media_type"`
+			Data      []byte `json:"data"`
+		}
+		if err := x.strict(&b); err != nil {
+			return s, fmt.Errorf("blob %d: %w", len(s.Blobs), err)
+		}
+		s.Blobs = append(s.Blobs, Blob{b.Blob, b.MediaType, b.Data})
+	}
+	return s, nil
+}
+
+func (x *exportReader) strict(to any) error {
+	line, err := x.line()
+	if err == io.EOF {
+		return errors.New("the file is cut off")
+	}
+	if err != nil {
+		return err
+	}
+	var d decoder
+	if line = bytes.TrimSpace(line); !rawjson.Valid(line) || len(line) == 0 {
+		return fmt.Errorf("not JSON: %s", brief(line))
+	}
+	d.strict(line, to)
+	return d.err
+}

@@ -1,0 +1,148 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/whorl-go/whorl/memory"
+)
+
+// PutBlob implements [memory.Blobs].
+func (ss Sessions) PutBlob(ctx context.Context, id string, b memory.Blob) (string, error) {
+	d := ss.db
+	b.Name = cmp.Or(b.Name, b.Sum())
+	err := d.retry(ctx, func() error {
+		return d.Tx(ctx, func(tx *sql.Tx) error {
+			s, err := d.findFor(ctx, tx, id, d.ForShare)
+			if err != nil {
+				return err
+			}
+			return d.putBlob(ctx, tx, s.key, b)
+		})
+	})
+	if err != nil {
+		return "", d.fail(id, err)
+	}
+	return b.Name, nil
+}
+
+// putBlob adds a blob to a session. The blob's row is locked, so that no other
+// session's end takes it away meanwhile.
+func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) error {
+	if err := b.Check(); err != nil {
+		return err
+	}
+	if b.Data == nil {
+		b.Data = []byte{}
+	}
+	if err := d.exec(ctx, tx, "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET name = excluded.name", b.Name, b.Data); err != nil {
+		return err
+	}
+	return d.exec(ctx, tx, "INSERT INTO ~blob_refs (session, name, media_type) VALUES (?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET media_type = excluded.media_type", key, b.Name, b.MediaType)
+}
+
+// dropBlobs takes a session's blobs from it, and removes those that no other
+// session has.
+func (d *DB) dropBlobs(ctx context.Context, tx *sql.Tx, key int64) error {
+	rows, err := tx.QueryContext(ctx, d.Q("SELECT name FROM ~blobs WHERE name IN (SELECT name FROM ~blob_refs WHERE session = ?) ORDER BY name"+d.ForUpdate), key)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			rows.Close()
+			return err
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil || len(names) == 0 {
+		return err
+	}
+	if err := d.exec(ctx, tx, "DELETE FROM ~blob_refs WHERE session = ?", key); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := d.exec(ctx, tx, "DELETE FROM ~blobs WHERE name = ? AND NOT EXISTS (SELECT 1 FROM ~blob_refs r WHERE r.name = ?)", name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Blob implements [memory.Blobs].
+func (ss Sessions) Blob(ctx context.Context, id, name string) (memory.Blob, error) {
+	d := ss.db
+	b := memory.Blob{Name: name}
+	err := d.retry(ctx, func() error {
+		err := d.Read.QueryRowContext(ctx, d.Q(`
+			WITH RECURSIVE up (key, caller, depth) AS (
+				SELECT key, caller, 0 FROM ~sessions WHERE id = ?
+				UNION ALL
+				SELECT s.key, s.caller, up.depth + 1 FROM ~sessions s JOIN up ON s.key = up.caller
+			) SELECT r.media_type, b.data FROM up JOIN ~blob_refs r ON r.session = up.key AND r.name = ? JOIN ~blobs b ON b.name = r.name
+			ORDER BY up.depth LIMIT 1`), id, name).Scan(&b.MediaType, &b.Data)
+		if errors.Is(err, sql.ErrNoRows) {
+			if _, err := ss.Info(ctx, id); err != nil {
+				return memory.ErrNoSession
+			}
+			return fmt.Errorf("blob %q: %w", name, memory.ErrNoBlob)
+		}
+		return err
+	})
+	if err == nil {
+		err = b.Check()
+	}
+	if err != nil {
+		return memory.Blob{}, d.fail(id, err)
+	}
+	return b, nil
+}
+
+// Blobs implements [memory.Blobs].
+func (ss Sessions) Blobs(ctx context.Context, id string) iter.Seq2[memory.Blob, error] {
+	d := ss.db
+	return func(yield func(memory.Blob, error) bool) {
+		names, err := d.blobNames(ctx, id)
+		if err != nil {
+			yield(memory.Blob{}, d.fail(id, err))
+			return
+		}
+		for _, name := range names { // one at a time: they are big
+			b, err := ss.Blob(ctx, id, name)
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (d *DB) blobNames(ctx context.Context, id string) (names []string, err error) {
+	err = d.retry(ctx, func() error {
+		rows, err := d.Read.QueryContext(ctx, d.Q("SELECT COALESCE(r.name, '') FROM ~sessions s LEFT JOIN ~blob_refs r ON r.session = s.key WHERE s.id = ? ORDER BY 1"), id)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		found := false
+		for names = nil; rows.Next(); found = true {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return err
+			}
+			if name != "" {
+				names = append(names, name)
+			}
+		}
+		if err := rows.Err(); err != nil || found {
+			return err
+		}
+		return memory.ErrNoSession
+	})
+	return names, err
+}

@@ -1,0 +1,89 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// PutBlob implements [Blobs].
+func (s *RAM) PutBlob(ctx context.Context, id string, b Blob) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, err := s.get(id, Position{})
+	if err != nil {
+		return "", err
+	}
+	b.Data, b.Name = slices.Clone(b.Data), cmp.Or(b.Name, b.Sum())
+	if err := b.Check(); err != nil {
+		return "", fmt.Errorf("session %q: %w", id, err)
+	}
+	s.putBlob(ses, b)
+	return b.Name, nil
+}
+
+func (s *RAM) putBlob(ses *ramSession, b Blob) {
+	if s.blobs == nil {
+		s.blobs = make(map[string][]byte)
+	}
+	if _, ok := s.blobs[b.Name]; !ok {
+		s.blobs[b.Name] = b.Data
+	}
+	if ses.blobs == nil {
+		ses.blobs = make(map[string]string)
+	}
+	ses.blobs[b.Name] = b.MediaType
+}
+
+// Blob implements [Blobs].
+func (s *RAM) Blob(ctx context.Context, id, name string) (Blob, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.get(id, Position{}); err != nil {
+		return Blob{}, err
+	}
+	for ses := s.sessions[id]; ses != nil; ses = s.sessions[ses.info.Parent] {
+		if typ, ok := ses.blobs[name]; ok {
+			return Blob{name, typ, slices.Clone(s.blobs[name])}, nil
+		}
+	}
+	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, ErrNoBlob)
+}
+
+// Blobs implements [Blobs].
+func (s *RAM) Blobs(ctx context.Context, id string) iter.Seq2[Blob, error] {
+	return func(yield func(Blob, error) bool) {
+		s.mu.Lock()
+		ses, err := s.get(id, Position{})
+		var blobs []Blob
+		if err == nil {
+			for _, name := range slices.Sorted(maps.Keys(ses.blobs)) {
+				blobs = append(blobs, Blob{name, ses.blobs[name], slices.Clone(s.blobs[name])})
+			}
+		}
+		s.mu.Unlock()
+		if err != nil {
+			yield(Blob{}, err)
+			return
+		}
+		for _, b := range blobs {
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// dropBlobs forgets the blobs that no session has.
+func (s *RAM) dropBlobs() {
+	used := make(map[string]bool)
+	for _, ses := range s.sessions {
+		for name := range ses.blobs {
+			used[name] = true
+		}
+	}
+	maps.DeleteFunc(s.blobs, func(name string, _ []byte) bool { return !used[name] })
+}

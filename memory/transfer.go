@@ -1,0 +1,157 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// sessionTree yields a session and those below it, parents before their children,
+// with all that the store holds of them.
+func sessionTree(ctx context.Context, store Store, id string) iter.Seq2[Session, error] {
+	return func(yield func(Session, error) bool) {
+		var infos []Info
+		for info, err := range store.List(ctx, Query{Tree: id, Sort: SortCreated, Reverse: true}) {
+			if err != nil {
+				yield(Session{}, err)
+				return
+			}
+			infos = append(infos, info)
+		}
+		done := map[string]bool{}
+		for len(infos) > 0 {
+			i := slices.IndexFunc(infos, func(i Info) bool { return i.ID == id || done[i.Parent] })
+			if i < 0 {
+				break // deleted meanwhile
+			}
+			s, err := readSession(ctx, store, infos[i])
+			if !yield(s, err) || err != nil {
+				return
+			}
+			done[infos[i].ID] = true
+			infos = slices.Delete(infos, i, i+1)
+		}
+		if !done[id] {
+			yield(Session{}, fmt.Errorf("session %q: %w", id, ErrNoSession))
+		}
+	}
+}
+
+func readSession(ctx context.Context, store Store, info Info) (Session, error) {
+	s := Session{Info: info}
+	var queued int64
+	for r, err := range store.Load(ctx, info.ID, Position{Incarnation: info.Incarnation}) {
+		if err != nil {
+			return s, err
+		}
+		if len(s.Records) == info.Records {
+			break // it was appended meanwhile
+		}
+		s.Records = append(s.Records, r)
+		queued = max(queued, r.Queued)
+	}
+	if inbox, ok := As[Inbox](store); ok {
+		for r, err := range inbox.Inbox(ctx, info.ID, queued) {
+			if ability := (*AbilityError)(nil); errors.As(err, &ability) {
+				break
+			}
+			if err != nil {
+				return s, err
+			}
+			s.Inbox = append(s.Inbox, r)
+		}
+	}
+	if blobs, ok := As[Blobs](store); ok {
+		for b, err := range blobs.Blobs(ctx, info.ID) {
+			if ability := (*AbilityError)(nil); errors.As(err, &ability) {
+				break
+			}
+			if err != nil {
+				return s, err
+			}
+			s.Blobs = append(s.Blobs, b)
+		}
+	}
+	return s, nil
+}
+
+// Copy stores a session and its tree in another store, or in the same one, under
+// the id newID or, if that is empty, its own. Nothing is lost: neither times nor
+// metadata, inbox and blobs; the copy is a session of its own, however, and shares
+// nothing. What it says is trusted; see [ImportOptions]. Its parent is the one that
+// start names or, if start is nil, that of the original. It fails with an
+// [*AbilityError] if the store to copy to is no [Importer].
+func Copy(ctx context.Context, from Store, id string, to Store, newID string, start *Start) (Info, error) {
+	info, err := transfer(ctx, to, sessionTree(ctx, from, id), cmp.Or(newID, id), ImportOptions{Trusted: true, Start: start})
+	if err != nil {
+		return Info{}, fmt.Errorf("copy session %q: %w", id, err)
+	}
+	return info, nil
+}
+
+// transfer imports a tree of sessions, whose root gets the id newID. It makes all
+// of them or none.
+func transfer(ctx context.Context, to Store, tree iter.Seq2[Session, error], newID string, o ImportOptions) (Info, error) {
+	importer, err := Need[Importer](to)
+	if err != nil {
+		return Info{}, err
+	}
+	if newID == "" {
+		return Info{}, errors.New("an id is needed for the session: whoever made the file doesn't choose it")
+	}
+	root := "" // its old id
+	made := false
+	undo := func(err error) (Info, error) {
+		if made {
+			err = errors.Join(err, to.Delete(context.WithoutCancel(ctx), newID))
+		}
+		return Info{}, err
+	}
+	names := map[string]string{}
+	for s, err := range tree {
+		if err != nil {
+			return undo(err)
+		}
+		old := s.Info.ID
+		if len(names) == 0 {
+			root = old
+			o.begin(&s, newID)
+		} else if s.Info.Parent, err = moved(names, s.Info.Parent); err == nil {
+			s.Info.ID = newID + "/" + old
+			if rest, below := strings.CutPrefix(old, root); below || newID == root {
+				s.Info.ID = newID + rest
+			}
+			if newID == root {
+				s.Info.ID = old
+			}
+			if !o.Trusted {
+				s.Info.Meta = nil
+			}
+		}
+		if err == nil {
+			err = o.check(&s, old)
+		}
+		if err == nil {
+			err = importer.Import(ctx, s)
+		}
+		if err != nil {
+			return undo(err)
+		}
+		names[old], made = s.Info.ID, true
+	}
+	if !made {
+		return Info{}, errors.New("there is no session in it")
+	}
+	return to.Info(ctx, newID)
+}
+
+func moved(names map[string]string, parent string) (string, error) {
+	if name, ok := names[parent]; ok {
+		return name, nil
+	}
+	return "", fmt.Errorf("the parent %q of a session is not before it: %w", parent, ErrCorrupt)
+}
