@@ -9,26 +9,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// script restores the session ($4, $5), sets limits ($2, $3), and runs the
-// command ($1). A trap tells the new state of the session on file descriptor 3,
-// so that exit doesn't lose it: the directory, a NUL, and a script that restores
-// exported variables and functions. The command itself doesn't have the
-// descriptor.
-const script = `
-__state() { ( printf '%s\0' "$PWD"; unset PWD OLDPWD SHLVL; declare -x; declare -f ) >&3; } 2>/dev/null
-trap __state EXIT
-ulimit -c 0
-ulimit -f "$2"
-[ "$3" = 0 ] || ulimit -u "$3"
-eval "$4"
-cd -- "$5" 2>/dev/null || echo "[the folder $5 is gone; this is $PWD]"
-eval "$1" 3>&-
-`
 
 // Run runs one command of the session and waits until it has ended. The error
 // is for what went wrong before or around it; a command that fails is an
@@ -39,8 +25,14 @@ func (s *Shell) Run(ctx context.Context, command string) (Output, error) {
 
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	args := append(s.wrap[:len(s.wrap):len(s.wrap)], s.bash, "--noprofile", "--norc", "-c", script, "whorl",
-		command, fmt.Sprint(s.options.MaxFileBytes/1024), fmt.Sprint(s.options.MaxProcesses), s.state, s.dir)
+	own := 0 // whether the processes in /proc are the command's own
+	if s.options.Confinement == Sandboxed {
+		own = 1
+	}
+	args := []string{s.bash, "--noprofile", "--norc", "-c", launcher, "whorl", ""}
+	args = append(args, s.wrap...)
+	args = append(args, s.bash, "--noprofile", "--norc", "-c", script, "whorl",
+		command, fmt.Sprint(s.options.MaxFileBytes/1024), fmt.Sprint(s.options.MaxProcesses), fmt.Sprint(s.options.MaxMemoryBytes/1024), fmt.Sprint(own), s.state, s.dir)
 	cmd := exec.CommandContext(limited, args[0], args[1:]...)
 	cmd.Dir = s.options.Dir
 	cmd.Env = s.environment()
@@ -56,17 +48,18 @@ func (s *Shell) Run(ctx context.Context, command string) (Output, error) {
 	}
 	defer reader.Close()
 	cmd.ExtraFiles = []*os.File{writer}
-	err = cmd.Start()
+	ended, err := start(cmd, s.restricted, s.options.Confinement == Sandboxed)
 	writer.Close()
 	if err != nil {
 		return Output{}, fmt.Errorf("shell: %w", err)
 	}
 	states := make(chan string, 1)
 	go func() {
-		state, _ := io.ReadAll(io.LimitReader(reader, maxState+1))
+		state, _ := io.ReadAll(io.LimitReader(reader, 2*maxState))
 		states <- string(state)
 	}()
-	err = cmd.Wait()
+	err = <-ended
+	background := groupOf(cmd.Process.Pid)
 	_ = killGroup(cmd.Process.Pid)                          // what it left behind
 	_ = reader.SetReadDeadline(time.Now().Add(time.Second)) // whoever else may hold the pipe
 	state := <-states
@@ -87,10 +80,66 @@ func (s *Shell) Run(ctx context.Context, command string) (Output, error) {
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return Output{}, fmt.Errorf("shell: %w", err)
 	}
-	if dir, restore, ok := strings.Cut(state, "\x00"); ok && len(state) <= maxState {
-		s.dir, s.state = dir, restore
+	if parts := strings.SplitN(state, "\x00", 3); len(parts) == 3 {
+		if len(parts[1]) <= maxState {
+			s.dir, s.state = parts[0], parts[1]
+		} else {
+			out.Forgot = true
+		}
+		for name := range strings.SplitSeq(strings.TrimSuffix(parts[2], "\x00"), "\x00") {
+			background = append(background, name)
+		}
 	}
+	out.Ended = tidy(background)
 	return out, nil
+}
+
+// startPlainly starts a command. The channel gives what cmd.Wait returns.
+func startPlainly(cmd *exec.Cmd) (<-chan error, error) {
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return ended, nil
+}
+
+// groupOf names the processes of a group, zombies aside.
+func groupOf(group int) []string {
+	if err := syscall.Kill(-group, 0); err != nil {
+		return nil
+	}
+	time.Sleep(50 * time.Millisecond) // what was just started has its name soon, and what is ending has ended
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	if len(files) == 0 {
+		return []string{"a process"}
+	}
+	var names []string
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		_, rest, _ := strings.Cut(string(data), "(")
+		at := strings.LastIndex(rest, ") ")
+		if at < 0 {
+			continue // it has ended
+		}
+		fields := strings.Fields(rest[at+2:]) // state, parent, group
+		if len(fields) > 2 && fields[2] == fmt.Sprint(group) && !strings.Contains("ZX", fields[0]) {
+			names = append(names, rest[:at])
+		}
+	}
+	return names
+}
+
+// tidy is a short list of the names, each once.
+func tidy(names []string) []string {
+	var list []string
+	for _, name := range names {
+		if name = strings.ToValidUTF8(name, "\uFFFD"); name != "" && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list[:min(len(list), 10)]
 }
 
 func killGroup(pid int) error {

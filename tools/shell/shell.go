@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,22 +37,31 @@ type Options struct {
 	Env []string
 
 	Confinement Confinement
-	// Network lets sandboxed commands reach the network.
+	// Network lets sandboxed commands reach the network: the machine's own, with all
+	// that listens on its loopback addresses, such as databases and this program's
+	// pages, with its neighbours and with a cloud's metadata service.
 	Network bool
-	// ReadOnly are more folders that sandboxed commands may read.
+	// ReadOnly are more files and folders that sandboxed commands may read. What of
+	// them is in Dir can't be changed, moved or removed: .git, say. They have to
+	// exist.
 	ReadOnly []string
+	// GainPrivileges lets commands outside of the sandbox gain privileges, as sudo
+	// does. They can then also read the program's own environment and memory.
+	GainPrivileges bool
 
 	Timeout        time.Duration // of one command; 0 means 2 minutes
 	MaxOutputBytes int           // of a command's output that is kept; 0 means 30,000
 	MaxFileBytes   int64         // of a file that a command writes; 0 means 1 GiB
 	MaxProcesses   int           // at a time, of an ordinary user; 0 means 256 in the sandbox, and no limit outside
+	MaxMemoryBytes int64         // of each process, and of each of /tmp and /dev/shm in the sandbox; 0 means 4 GiB in the sandbox, and no limit outside
 }
 
 // A Shell is a session. Commands run one at a time.
 type Shell struct {
-	options Options
-	bash    string
-	wrap    []string // the sandbox's command line, up to the program
+	options    Options
+	bash       string
+	wrap       []string // the sandbox's command line, up to the program
+	restricted bool     // commands start from a restricted thread
 
 	mu    sync.Mutex
 	dir   string // where the next command starts
@@ -73,6 +83,10 @@ func New(o Options) (*Shell, error) {
 	if o.MaxProcesses <= 0 && o.Confinement == Sandboxed {
 		o.MaxProcesses = 256
 	}
+	if o.MaxMemoryBytes <= 0 && o.Confinement == Sandboxed {
+		o.MaxMemoryBytes = 4 << 30
+	}
+	o.MaxProcesses, o.MaxMemoryBytes = max(o.MaxProcesses, 0), max(o.MaxMemoryBytes, 0)
 	if o.Dir == "" {
 		return nil, errors.New("shell: Options.Dir is empty; name the working folder")
 	}
@@ -87,12 +101,22 @@ func New(o Options) (*Shell, error) {
 		return nil, fmt.Errorf("shell: working folder %s is not a folder", dir)
 	}
 	o.Dir = dir
-	s := &Shell{options: o, dir: dir}
+	o.ReadOnly = slices.Clone(o.ReadOnly)
+	for i, name := range o.ReadOnly {
+		if name, err = filepath.Abs(name); err == nil {
+			name, err = filepath.EvalSymlinks(name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shell: Options.ReadOnly: %w", err)
+		}
+		o.ReadOnly[i] = name
+	}
+	s := &Shell{options: o, dir: dir, restricted: !o.GainPrivileges}
 	if s.bash, err = find("bash"); err != nil {
 		return nil, fmt.Errorf("shell: %w", err)
 	}
 	if o.Confinement == Sandboxed {
-		if s.wrap, err = sandbox(o); err != nil {
+		if s.wrap, s.restricted, err = sandbox(o); err != nil {
 			return nil, fmt.Errorf("shell: no sandbox: %w; install bubblewrap, or choose AskFirst or Unconfined", err)
 		}
 	}
@@ -151,6 +175,13 @@ type Output struct {
 	Text     string // standard output and error as they came, the middle left out if it was too much
 	Status   int    // exit status; 128 + n if signal n killed it
 	TimedOut bool   // killed at the time limit
+
+	// Ended names programs that still ran in the background at the command's end, and
+	// were ended with it; at most ten.
+	Ended []string
+	// Forgot says that what the session was to carry on was too much: the directory,
+	// variables and functions are as they were before the command.
+	Forgot bool
 }
 
 func (o Output) result() tools.Result {
@@ -164,6 +195,12 @@ func (o Output) result() tools.Result {
 	case strings.TrimSpace(text) == "":
 		note = "[no output]"
 	}
+	if len(o.Ended) > 0 {
+		note = join(note, fmt.Sprintf("[still running in the background and ended with this command: %s; start and use such a program in one and the same command]", strings.Join(o.Ended, ", ")))
+	}
+	if o.Forgot {
+		note = join(note, "[the exported variables and functions are too many to be kept; the session is as it was before this command]")
+	}
 	if note != "" && text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
@@ -171,6 +208,9 @@ func (o Output) result() tools.Result {
 	r.IsError = o.TimedOut
 	return r
 }
+
+// join joins two lines, of which the first may be empty.
+func join(line, next string) string { return strings.TrimPrefix(line+"\n"+next, "\n") }
 
 // keeper keeps the first and the last part of what is written to it.
 type keeper struct {
