@@ -123,7 +123,7 @@ func (c *Compaction) pays(o outlook) bool {
 // that takes the place of. It is nil if there is no way.
 func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (*transport.Request, int) {
 	c := r.agent.opts.Compaction
-	own := r.agent.features.Latest && r.agent.model.Compaction == transport.Supported
+	own := r.agent.features.Compaction && r.agent.model.Compaction == transport.Supported
 	n := s.Requests[len(s.Requests)-1].Messages
 	switch {
 	case own:

@@ -39,5 +39,5 @@ func (a *Agent) behind(messages []transport.Message, text string, passing bool) 
 // takesSystemMessages reports whether a system message may stand inside a
 // conversation (reference §2.6).
 func (a *Agent) takesSystemMessages() bool {
-	return a.features.Latest && a.model.SystemMessages == transport.Supported
+	return a.features.SystemMessages && a.model.SystemMessages == transport.Supported
 }

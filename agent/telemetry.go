@@ -97,7 +97,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 
 // serverOf names the service that a client reaches, if the client tells.
 func serverOf(c transport.Client) []attribute.KeyValue {
-	b, ok := c.(interface{ BaseURL() string })
+	b, ok := transport.As[interface{ BaseURL() string }](c)
 	if !ok {
 		return nil
 	}

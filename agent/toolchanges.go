@@ -126,7 +126,7 @@ func (a *Agent) define(t tools.Tool) (*tool, transport.ToolDefinition, error) {
 // are not in it.
 func (a *Agent) toolChange(c ToolChange, known map[toolKey]*tool) (transport.Message, error) {
 	m := transport.Message{Role: transport.RoleSystem}
-	if !a.takesSystemMessages() {
+	if !a.features.InlineTools || !a.takesSystemMessages() {
 		return m, fmt.Errorf("change tools: model %q at this endpoint doesn't take tool changes inside a conversation; make another agent with other tools", a.request.Model)
 	}
 	for _, name := range c.Add {

@@ -39,21 +39,3 @@ func Create(ctx context.Context, c Client, req *Request) (*Response, error) {
 	}
 	return resp, nil
 }
-
-// Features are what an endpoint takes beyond what every one that speaks the
-// Messages API takes. Gateways refuse what they don't know, so that false means:
-// leave it out.
-type Features struct {
-	LongCache   bool // cache_control with a ttl of "1h"
-	Diagnostics bool // diagnostics.previous_message_id (late 2026 §5.3)
-	Latest      bool // what came in 2026: system messages inside a conversation, betas
-}
-
-// FeaturesOf asks a client for its endpoint's features. A client that doesn't
-// say has none.
-func FeaturesOf(c Client) Features {
-	if f, ok := c.(interface{ Features() Features }); ok {
-		return f.Features()
-	}
-	return Features{}
-}

@@ -52,8 +52,8 @@ func (r *Recorder) Stream(ctx context.Context, req *transport.Request) iter.Seq2
 	}
 }
 
-// Features are those of the client that is recorded.
-func (r *Recorder) Features() transport.Features { return transport.FeaturesOf(r.Client) }
+// Unwrap returns the client that is recorded.
+func (r *Recorder) Unwrap() transport.Client { return r.Client }
 
 // Exchanges are those so far, in the order in which they were completed.
 func (r *Recorder) Exchanges() []Exchange {

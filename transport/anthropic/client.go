@@ -219,7 +219,9 @@ func (c *Client) Features() transport.Features { return c.features }
 // featuresOf are an endpoint's features, as far as its host tells.
 func featuresOf(base *url.URL) transport.Features {
 	own := base.Hostname() == "api.anthropic.com" || isLoopback(base.Hostname())
-	return transport.Features{LongCache: own, Diagnostics: own, Latest: own}
+	return transport.Features{
+		LongCache: own, Diagnostics: own, SystemMessages: own, Compaction: own, InlineTools: own, Threads: own,
+	}
 }
 
 // CloseIdleConnections closes the connections that no request is using.
