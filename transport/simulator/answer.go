@@ -286,5 +286,5 @@ func (r *request) pendingAtEnd() []place {
 	if len(turns) == 0 {
 		return nil
 	}
-	return turns[len(turns)-1].pendingCalls()
+	return r.open(len(turns) - 1)
 }

@@ -110,6 +110,15 @@ func (s *Server) serveBatches(w http.ResponseWriter, req *http.Request, account 
 }
 
 func (s *Server) createBatch(w http.ResponseWriter, req *http.Request, account uint64) *Refusal {
+	if req.Header.Get(FaultHeader) != "" {
+		fault, why := s.fault(req)
+		if why != nil {
+			return why
+		}
+		if done, why := fault.before(w, req, ""); done {
+			return why
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBatch))
 	if err != nil {
 		return &Refusal{Status: http.StatusRequestEntityTooLarge, Type: "request_too_large", Message: "Request exceeds the maximum size"}
@@ -117,7 +126,7 @@ func (s *Server) createBatch(w http.ResponseWriter, req *http.Request, account u
 	if _, why := readVersion(req.Header); why != nil {
 		return why
 	}
-	if _, why := readBetas(req.Header); why != nil {
+	if _, why := readBetas(req.Header, s.opts.UnknownBetas); why != nil {
 		return why
 	}
 	if !wellFormed(body) {
@@ -224,7 +233,7 @@ func (s *Server) answerItem(b *batch, params []byte) (int, []byte) {
 	req.Header = b.header.Clone()
 	ex := Exchange{}
 	id := s.newID("req_")
-	for _, name := range []string{"stream", "speed", "fallbacks"} {
+	for _, name := range []string{"stream", "speed", "fallbacks", "thread"} { // threads: november 2026 §3
 		if v := rawjson.Get(params, name); !rawjson.IsNull(v) && string(v) != "false" {
 			refuse("%s: not supported in a batch", name).write(w, id)
 			return w.status, w.body.Bytes()

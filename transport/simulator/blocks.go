@@ -125,13 +125,8 @@ func (r *request) checkCombinations() *Refusal {
 	on, off := 0, 0
 	for _, m := range r.messages {
 		for j := range m.blocks {
-			if b := &m.blocks[j]; b.typ == transport.TypeDocument || b.typ == transport.TypeSearchResult {
-				if b.cited {
-					on++
-				} else {
-					off++
-				}
-			}
+			on += m.blocks[j].cited
+			off += m.blocks[j].sources - m.blocks[j].cited
 		}
 	}
 	switch {
@@ -153,6 +148,26 @@ func (r *request) checkCombinations() *Refusal {
 		}
 	}
 	return nil
+}
+
+// citedSources counts the documents and search results that the user brings in a
+// block, itself or in a tool's result, and those of them with citations on.
+func citedSources(b *block) (sources, cited int) {
+	see := func(typ string, raw []byte) {
+		if typ == transport.TypeDocument || typ == transport.TypeSearchResult {
+			sources++
+			if string(rawjson.Get(rawjson.Get(raw, "citations"), "enabled")) == "true" {
+				cited++
+			}
+		}
+	}
+	see(b.typ, b.raw)
+	if b.typ == transport.TypeToolResult {
+		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
+			see(rawjson.GetString(e, "type"), e)
+		}
+	}
+	return sources, cited
 }
 
 // coded yields the places of the client tools that code may call.

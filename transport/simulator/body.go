@@ -22,9 +22,10 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	if r.version, why = readVersion(req.Header); why != nil {
 		return nil, why
 	}
-	if r.betas, why = readBetas(req.Header); why != nil {
+	if r.betas, why = readBetas(req.Header, s.opts.UnknownBetas); why != nil {
 		return nil, why
 	}
+	r.userProfile = req.Header.Get("Anthropic-User-Profile-Id")
 	var body []byte
 	var err error
 	if n := int(req.ContentLength); n >= 0 {

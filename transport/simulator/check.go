@@ -21,7 +21,7 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 	if why := r.checkConversation(); why != nil {
 		return p, nil, why
 	}
-	for _, check := range []func() *Refusal{r.checkVersion, r.checkBlocks, r.checkToolChanges, r.checkCombinations, func() *Refusal { return s.checkFiles(r) }} {
+	for _, check := range []func() *Refusal{r.checkVersion, r.checkBilling, r.checkBlocks, r.checkToolChanges, r.checkCombinations, func() *Refusal { return s.checkFiles(r) }} {
 		if why := check(); why != nil {
 			return p, nil, why
 		}

@@ -30,11 +30,6 @@ func (b *block) isSummary() bool {
 
 // checkCompaction applies rows 127 to 131 of the reference's table.
 func (s *Server) checkCompaction(r *request) *Refusal {
-	coded := func(code, format string, args ...any) *Refusal {
-		why := refuse(format, args...)
-		why.Code = code
-		return why
-	}
 	found := 0
 	for i, m := range r.messages {
 		for j := range m.blocks {
@@ -84,7 +79,7 @@ func (s *Server) checkCompaction(r *request) *Refusal {
 	if blocks == found {
 		return coded("compaction_nothing_to_summarize", "compaction: there is nothing to summarize")
 	}
-	if t := &turns[len(turns)-1]; t.role == transport.RoleAssistant && (len(t.calls()) > 0 || len(t.pendingCalls()) > 0) {
+	if t := &turns[len(turns)-1]; t.role == transport.RoleAssistant && (len(t.calls()) > 0 || len(r.open(len(turns)-1)) > 0) {
 		return coded("compaction_incomplete_turn", "messages.%d: the last assistant turn is not complete", t.last)
 	}
 	return nil

@@ -24,6 +24,30 @@ type place struct {
 	message, index int
 }
 
+// open lists the server calls that have no result yet when turn i, one of the
+// assistant's, is over: those that were open before it and its own, less those
+// that it has the results of.
+func (r *request) open(i int) []place {
+	turns := r.turns()
+	if i < 0 || i >= len(turns) {
+		return nil
+	}
+	if r.waiting == nil {
+		r.waiting = make([][]place, len(turns))
+		for k := range turns {
+			if turns[k].role != transport.RoleAssistant {
+				continue
+			}
+			var before []place
+			if k >= 2 {
+				before = r.waiting[k-2]
+			}
+			r.waiting[k] = turns[k].pendingCalls(before)
+		}
+	}
+	return r.waiting[i]
+}
+
 // turns merges consecutive messages of one role. System messages stand apart
 // and don't separate the turns around them.
 func (r *request) turns() []turn {
@@ -236,9 +260,10 @@ func checkResults(t, prev *turn) *Refusal {
 	return nil
 }
 
-// pendingCalls lists the server calls of a turn that have no result in it.
-func (t *turn) pendingCalls() []place {
-	var pending []place
+// pendingCalls lists the server calls that have no result in the turn: of those
+// that were pending before it, and of its own.
+func (t *turn) pendingCalls(before []place) []place {
+	pending := before[:len(before):len(before)]
 	for _, b := range t.blocks {
 		switch {
 		case b.isServerCall():
@@ -257,25 +282,20 @@ func (t *turn) pendingCalls() []place {
 
 // checkServerCalls refuses server calls that have lost their results, and
 // results that have lost their calls. A call may wait for its result while the
-// turn goes on: at the end of the conversation (a paused turn), or while client
-// calls of the same turn are being answered (reference §6.4).
+// turn goes on: at the end of the conversation (a paused turn), while client
+// calls of the same turn are being answered (reference §6.4), and for as many
+// turns as its code goes on to call tools (reference §4.4).
 func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
 	t := &turns[i]
-	if !slices.ContainsFunc(t.blocks, func(b place) bool { return b.isServerCall() || b.result }) && len(carried(turns, i)) == 0 {
-		return nil
-	}
-	open := map[string]string{}
-	if i >= 2 {
-		for _, p := range turns[i-2].pendingCalls() {
-			open[p.id] = p.name
-		}
-	}
+	before := r.open(i - 2)
+	known := before[:len(before):len(before)]
 	for _, b := range t.blocks {
 		switch {
 		case b.isServerCall():
-			open[b.id] = b.name
+			known = append(known, b)
 		case b.result:
-			if _, ok := open[b.id]; !ok {
+			at := slices.IndexFunc(known, func(p place) bool { return p.id == b.id })
+			if at < 0 {
 				call := transport.TypeServerToolUse
 				if b.typ == transport.TypeMCPToolResult {
 					call = transport.TypeMCPToolUse
@@ -283,43 +303,34 @@ func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
 				return refuse("messages.%d.content.%d: unexpected `tool_use_id` found in `%s` blocks: %s. "+
 					"Each `%s` block must have a corresponding `%s` block before it.", b.message, b.index, b.typ, b.id, b.typ, call)
 			}
-			delete(open, b.id)
+			known = append(known[:at:at], known[at+1:]...)
 		}
 	}
+	open := r.open(i)
 	if len(open) == 0 || i == len(turns)-1 {
 		return nil
 	}
-	// The turn is open still if nothing but results has followed; they must be the
-	// last, or be followed by the turn that brings the results of the server calls.
-	stillOpen := len(t.calls()) > 0
-	for _, b := range turns[i+1].blocks {
-		stillOpen = stillOpen && b.typ == transport.TypeToolResult
-	}
-	if stillOpen && i+2 < len(turns) {
-		for _, b := range turns[i+2].blocks {
-			if b.result {
-				delete(open, b.id)
-			}
-		}
-		stillOpen = len(open) == 0
-	}
-	if stillOpen {
-		return nil
-	}
-	for _, p := range append(t.pendingCalls(), carried(turns, i)...) {
-		if _, ok := open[p.id]; ok {
+	for _, p := range open {
+		// What was open before this turn has its result at its start, unless its code
+		// goes on; what is left waits for the results of client calls, and for nothing else.
+		late := slices.ContainsFunc(before, func(q place) bool { return q.id == p.id }) && !t.calledBy(p.id)
+		if late || !turns[i+1].answersOnly(t) {
 			return unpaired(p)
 		}
 	}
 	return nil
 }
 
-// carried lists the calls that the turn two before i left to it.
-func carried(turns []turn, i int) []place {
-	if i < 2 {
-		return nil
-	}
-	return turns[i-2].pendingCalls()
+// calledBy reports whether the turn has a client call that was made by the code of
+// the server call with that id.
+func (t *turn) calledBy(id string) bool {
+	return slices.ContainsFunc(t.calls(), func(c place) bool { return c.claim.caller == id })
+}
+
+// answersOnly reports whether t does nothing but answer client calls of the turn
+// before it.
+func (t *turn) answersOnly(before *turn) bool {
+	return len(before.calls()) > 0 && !slices.ContainsFunc(t.blocks, func(b place) bool { return b.typ != transport.TypeToolResult })
 }
 
 // unpaired is the refusal of a server call that has lost its result (rows 60, 61).
@@ -351,14 +362,15 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].isThinking() {
 		return refuse("messages.%d: The final block in an assistant message cannot be `thinking`.", t.last)
 	}
-	for _, p := range t.pendingCalls() {
+	pending := r.open(len(turns) - 1)
+	for _, p := range pending {
 		if p.typ == transport.TypeServerToolUse && r.serverTool(p.name) == nil {
 			why := unpaired(p)
 			why.Message += ", but no `" + p.name + "` tool was provided"
 			return why
 		}
 	}
-	if len(t.pendingCalls()) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
+	if len(pending) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
 		return nil
 	}
 	if r.compacts() || t.blocks != nil && t.blocks[len(t.blocks)-1].typ == transport.TypeCompaction {

@@ -3,8 +3,10 @@ package simulator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,10 @@ type Fault struct {
 	Status int
 	// AfterEvents is how many events come before the error of Status, or before Stall.
 	AfterEvents int
+	// Code answers with the error of that error_code, such as "ramp_limit_exceeded",
+	// and its status; it is for those that the simulator has no reason of its own for
+	// (november 2026 §6).
+	Code string
 	// RetryAfter is sent with Status, in seconds.
 	RetryAfter time.Duration
 
@@ -47,8 +53,8 @@ type Fault struct {
 }
 
 // ParseFault reads a fault as the header and the command line spell it: parts
-// joined by ";", each a name or a name=value. The names: status=529, after=3
-// (events), retry-after=2s, reset, cut=1200 (bytes), stall=5s, drip=10ms, empty,
+// joined by ";", each a name or a name=value. The names: status=529,
+// code=ramp_limit_exceeded, after=3 (events), retry-after=2s, reset, cut=1200 (bytes), stall=5s, drip=10ms, empty,
 // truncate, duplicate, no-stop, strange, content-type=text/html. "none" is no fault.
 func ParseFault(text string) (Fault, error) {
 	var f Fault
@@ -59,6 +65,11 @@ func ParseFault(text string) (Fault, error) {
 		case "", "none":
 		case "status":
 			f.Status, err = strconv.Atoi(value)
+		case "code":
+			known, ok := codedErrors[value]
+			if f.Code, f.Status = value, known.Status; !ok {
+				return f, fmt.Errorf("fault %q: no error of the code %q; those there are: %s", text, value, strings.Join(slices.Sorted(maps.Keys(codedErrors)), ", "))
+			}
 		case "after":
 			f.AfterEvents, err = strconv.Atoi(value)
 		case "cut":
@@ -101,7 +112,8 @@ func (f Fault) String() string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	add(f.Status != 0, "status=%d", f.Status)
+	add(f.Status != 0 && f.Code == "", "status=%d", f.Status)
+	add(f.Code != "", "code=%s", f.Code)
 	add(f.AfterEvents != 0, "after=%d", f.AfterEvents)
 	add(f.RetryAfter != 0, "retry-after=%s", f.RetryAfter)
 	add(f.Reset, "reset")
@@ -122,6 +134,10 @@ func (f Fault) String() string {
 
 // refusal is the error that goes with the fault's status.
 func (f Fault) refusal() *Refusal {
+	if why, ok := codedErrors[f.Code]; ok {
+		why.Code, why.RetryAfter = f.Code, f.RetryAfter
+		return &why
+	}
 	switch f.Status {
 	case http.StatusTooManyRequests:
 		return RateLimited(f.RetryAfter)
@@ -218,7 +234,7 @@ func (f Fault) before(w http.ResponseWriter, req *http.Request, requestID string
 		w.WriteHeader(status)
 		w.Write([]byte("<html><body><h1>upstream connect error or disconnect/reset before headers</h1></body></html>"))
 		return true, nil
-	case f.Status != 0 && f.AfterEvents == 0:
+	case (f.Status != 0 || f.Code != "") && f.AfterEvents == 0:
 		return true, f.refusal()
 	}
 	return false, nil

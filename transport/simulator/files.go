@@ -72,6 +72,7 @@ func (s *Server) upload(w http.ResponseWriter, req *http.Request, account uint64
 	if err != nil {
 		return refuse("file: Field required")
 	}
+	found := false
 	f := &file{Type: "file", CreatedAt: s.now().UTC().Truncate(time.Second), account: account}
 	for {
 		part, err := reader.NextPart()
@@ -83,7 +84,7 @@ func (s *Server) upload(w http.ResponseWriter, req *http.Request, account uint64
 		}
 		switch part.FormName() {
 		case "file":
-			f.Filename = part.FileName()
+			found, f.Filename = true, part.FileName()
 			f.MimeType, _, _ = mime.ParseMediaType(part.Header.Get("Content-Type"))
 			if f.MimeType == "" {
 				f.MimeType = "application/octet-stream"
@@ -101,8 +102,10 @@ func (s *Server) upload(w http.ResponseWriter, req *http.Request, account uint64
 		}
 	}
 	switch {
-	case f.Filename == "":
+	case !found:
 		return refuse("file: Field required")
+	case f.Filename == "": // the words are a guess
+		return refuse("file: filename should have at least 1 character")
 	case len(f.Filename) > 500:
 		return refuse("file: filename should have at most 500 characters")
 	case f.SizeBytes > maxFile:

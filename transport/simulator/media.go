@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"image"
 	_ "image/gif" // the formats that the service takes
 	_ "image/jpeg"
@@ -17,6 +18,7 @@ import (
 // A picture is what the checks need to know of an image or a PDF in a block.
 type picture struct {
 	path          string // of the source inside the block: "image.source.base64"
+	inner         string // of the picture's own block inside the block: ".content.0"
 	width, height int
 	pages         int    // of a PDF
 	problem       string // message of a refusal; %s is the block's path
@@ -35,7 +37,8 @@ func readPictures(b *block) []picture {
 		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
 			if typ := rawjson.GetString(e, "type"); typ == transport.TypeImage || typ == transport.TypeDocument {
 				if p, ok := readPicture(typ, rawjson.Get(e, "source")); ok {
-					p.path = "tool_result.content." + strconv.Itoa(i) + "." + p.path
+					p.inner = ".content." + strconv.Itoa(i)
+					p.path = "tool_result" + p.inner + "." + p.path
 					list = append(list, p)
 				}
 			}
@@ -56,11 +59,14 @@ func readPicture(typ string, source []byte) (picture, bool) {
 	if typ == transport.TypeDocument {
 		p.path = "pdf.source.base64"
 		raw, err := base64.StdEncoding.DecodeString(data)
-		if err != nil || !bytes.HasPrefix(raw, []byte("%PDF")) {
+		read := readPDF(raw)
+		switch {
+		case err != nil || !read.valid:
 			p.problem = "messages.%s.data: The PDF specified was not valid."
+		case read.locked: // github.com/anthropics/claude-code#19013
+			p.problem = "messages.%s.data: The PDF specified is password protected."
 		}
-		p.pages = max(1, bytes.Count(raw, []byte("/Type /Page"))-bytes.Count(raw, []byte("/Type /Pages"))+
-			bytes.Count(raw, []byte("/Type/Page"))-bytes.Count(raw, []byte("/Type/Pages")))
+		p.pages = read.pages
 		return p, true
 	}
 	if len(data) > maxImage {
@@ -107,6 +113,9 @@ func (p *picture) tokens() int {
 // checkMedia applies rows 119 to 125 of the reference's table.
 func (r *request) checkMedia() *Refusal {
 	images, pages := 0, 0
+	if why := r.tooLarge(8000, ""); why != nil {
+		return why
+	}
 	var last string
 	for i, m := range r.messages {
 		for j := range m.blocks {
@@ -121,9 +130,6 @@ func (r *request) checkMedia() *Refusal {
 					last = path
 				} else {
 					images++
-				}
-				if max(p.width, p.height) > 8000 {
-					return refuse("messages.%s.data: At least one of the image dimensions exceed max allowed size: 8000 pixels", path)
 				}
 			}
 		}
@@ -141,14 +147,34 @@ func (r *request) checkMedia() *Refusal {
 	if images <= 20 {
 		return nil
 	}
+	return r.tooLarge(2000, " for many-image requests")
+}
+
+// tooLarge refuses pictures with a side of more than so many pixels. The details
+// have the paths of the blocks of all of them (november 2026 §6), the message that
+// of the first.
+func (r *request) tooLarge(most int, when string) *Refusal {
+	var paths []string
+	first := ""
 	for i, m := range r.messages {
 		for j := range m.blocks {
 			for k := range m.blocks[j].pictures {
-				if p := &m.blocks[j].pictures[k]; max(p.width, p.height) > 2000 {
-					return refuse("messages.%d.content.%d.%s.data: At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels", i, j, p.path)
+				p := &m.blocks[j].pictures[k]
+				if max(p.width, p.height) <= most {
+					continue
 				}
+				block := fmt.Sprintf("messages.%d.content.%d", i, j)
+				if paths == nil {
+					first = block + "." + p.path
+				}
+				paths = append(paths, block+p.inner)
 			}
 		}
 	}
-	return nil
+	if paths == nil {
+		return nil
+	}
+	why := coded("image_dimensions_too_large", "%s.data: At least one of the image dimensions exceed max allowed size%s: %d pixels", first, when, most)
+	why.Details = map[string]any{"max_side_length_pixels": most, "paths": paths}
+	return why
 }

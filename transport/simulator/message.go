@@ -44,7 +44,8 @@ type block struct {
 	result   bool      // answers a server tool's call
 	pictures []picture // images and PDFs in it
 	claim    claim
-	cited    bool     // a document or search result with citations on
+	sources  int      // documents and search results in it, itself among them
+	cited    int      // those with citations on
 	citing   []string // texts in it that cite; see citingTexts
 	// problem is a refusal's message with %s for the block's path; innerEmpty is
 	// one of its own: a result with an empty text inside.
@@ -179,7 +180,7 @@ func (s *Server) readBlock(raw []byte) block {
 	if bytes.Contains(raw, []byte(`"citations"`)) {
 		b.citing = citingTexts(&b)
 	}
-	b.cited = bytes.Contains(raw, []byte(`"enabled":true`)) || bytes.Contains(raw, []byte(`"enabled": true`))
+	b.sources, b.cited = citedSources(&b)
 	if b.signed != nil {
 		b.tokens = b.signed.Tokens
 	}

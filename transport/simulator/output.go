@@ -269,7 +269,7 @@ func (s *stream) event(name string, parts ...[]byte) {
 	if s.events++; s.fault.AfterEvents > 0 && s.events == s.fault.AfterEvents+1 {
 		s.flush()
 		sleep(s.ctx, s.fault.Stall)
-		if s.fault.Status != 0 {
+		if s.fault.Status != 0 || s.fault.Code != "" {
 			s.fail(s.fault.refusal())
 			s.broken = true
 			return

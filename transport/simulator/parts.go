@@ -109,9 +109,10 @@ func (a *answer) sendThinking(p Part, of int, reply *Reply) {
 	if omitted {
 		text = ""
 	}
+	system, tools := a.r.prefixParts()
 	t := thought{
 		ID: mix(a.number, uint64(a.thoughts)+1), Response: a.number, Index: a.thoughts, Of: of,
-		Before: a.prefix.thought, Prefix: a.prefix.hash, Model: a.r.model.ID, Account: a.r.account,
+		Before: a.prefix.thought, Prefix: a.prefix.hash, Model: a.r.model.ID, Account: a.r.account, System: system, Tools: tools,
 		Text: hashString(seedString, text), Tokens: tokens, Omitted: omitted,
 	}
 	// The prefix of a block that opens the assistant's words counts the change of role.

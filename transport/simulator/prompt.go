@@ -141,7 +141,7 @@ func (r *request) effort() string {
 // cites reports whether citations are on for any document or search result.
 func (r *request) cites() bool {
 	return r.anyBlock(func(b *block) bool {
-		return (b.typ == transport.TypeDocument || b.typ == transport.TypeSearchResult) && b.cited
+		return b.cited > 0
 	})
 }
 

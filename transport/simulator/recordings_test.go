@@ -89,7 +89,7 @@ func judge(r recorded, verdict func(*Refusal) bool) *Refusal {
 			h.Set(k, v)
 		}
 		var why *Refusal
-		req.betas, why = readBetas(h)
+		req.betas, why = readBetas(h, false)
 		if r.Fidelity["headers"] != "full" && way.betas {
 			for v := range knownBetas {
 				req.betas.list = append(req.betas.list, v)

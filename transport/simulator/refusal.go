@@ -2,7 +2,9 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +19,8 @@ type Refusal struct {
 	Type    string // error.type
 	Message string
 	Code    string // error.details.error_code; empty for none
+	// Details are further members of error.details, by name.
+	Details map[string]any
 	// RetryAfter is sent if above 0: as retry-after in seconds, or, below one second,
 	// as retry-after-ms.
 	RetryAfter time.Duration
@@ -52,13 +56,30 @@ func InternalError() *Refusal {
 	return &Refusal{Status: http.StatusInternalServerError, Type: transport.TypeAPI, Message: "Internal server error"}
 }
 
+// details is the JSON of error.details, with the code in front.
+func (r *Refusal) details() []byte {
+	b := []byte{'{'}
+	if r.Code != "" {
+		b = append(b, `"error_code":`+quote(r.Code)...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Details)) {
+		value, err := rawjson.Marshal(r.Details[name])
+		if err != nil {
+			value = []byte("null") // not a value of JSON
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, quote(name)...), ':'), value...)
+	}
+	return append(b, '}')
+}
+
 // body is the error envelope (reference §1.6).
 func (r *Refusal) body(requestID string) []byte {
 	b := []byte(`{"type":"error","error":{`)
-	if r.Code != "" {
-		b = append(b, `"details":{"error_code":`...)
-		b = rawjson.AppendString(b, r.Code)
-		b = append(b, `},`...)
+	if r.Code != "" || r.Details != nil {
+		b = append(append(append(b, `"details":`...), r.details()...), ',')
 	}
 	b = append(b, `"type":`...)
 	b = rawjson.AppendString(b, r.Type)

@@ -53,7 +53,7 @@ func picture(w, h int) string {
 }
 
 func pdf(pages int) string {
-	data := base64.StdEncoding.EncodeToString([]byte("%PDF-1.4\n" + strings.Repeat("/Type /Page\n", pages)))
+	data := base64.StdEncoding.EncodeToString([]byte("%PDF-1.4\n" + strings.Repeat("/Type /Page\n", pages) + "startxref\n0\n%%EOF\n"))
 	return fmt.Sprintf(`{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":%q}}`, data)
 }
 

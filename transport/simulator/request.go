@@ -13,11 +13,13 @@ import (
 
 // A request is a parsed body of POST /v1/messages or of count_tokens.
 type request struct {
-	account  uint64 // whose key it came with
-	version  string // of the API
-	betas    betas
-	counting bool // count_tokens: no max_tokens, no answer
-	batch    bool // an item of a batch
+	account uint64 // whose key it came with
+	version string // of the API
+	betas   betas
+	// userProfile is the anthropic-user-profile-id header.
+	userProfile string
+	counting    bool // count_tokens: no max_tokens, no answer
+	batch       bool // an item of a batch
 
 	model        *modelInfo
 	modelName    string // as the request spells it
@@ -34,6 +36,7 @@ type request struct {
 	fields       map[string][]byte // the members, as they came
 
 	merged  []turn           // see turns
+	waiting [][]place        // see open
 	cleared map[*block]bool  // by context editing
 	applied []applied        // edits; nil if the request has none
 	changes []transformation // what was made of thinking that doesn't fit

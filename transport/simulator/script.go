@@ -31,26 +31,6 @@ func (s *script) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 	return &s.replies[s.next-1], nil
 }
 
-// Dialogue is a Model that gives its n-th reply to the n-th step of every
-// conversation, so that many conversations may use it and any may be sent
-// again. Past the last reply it ends the turn with no words.
-func Dialogue(replies ...Reply) Model { return dialogue(replies) }
-
-type dialogue []Reply
-
-func (d dialogue) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
-	n := 0
-	for _, m := range turn.Messages {
-		if m.Role == transport.RoleAssistant {
-			n++
-		}
-	}
-	if n >= len(d) {
-		return &Reply{}, nil
-	}
-	return &d[n], nil
-}
-
 // Say makes a Reply of one text.
 func Say(text string) Reply { return Reply{Content: []Part{Text(text)}} }
 

@@ -68,6 +68,8 @@ type thought struct {
 	Of       int    `json:"o"` // how many those are
 	Before   uint64 `json:"b"` // ID of the thinking block before it in the conversation, or 0
 	Prefix   uint64 `json:"p"` // hash of everything before it but thinking
+	System   uint64 `json:"s"` // of the system prompt alone
+	Tools    uint64 `json:"l"` // of the tools alone
 	Model    string `json:"m"`
 	Account  uint64 `json:"a"`
 	Text     uint64 `json:"t"` // hash of the visible text

@@ -61,6 +61,10 @@ type Options struct {
 	// doesn't know.
 	RetiredModels bool
 
+	// UnknownBetas takes values of the anthropic-beta header that the simulator
+	// doesn't know. The service refuses those that it doesn't know.
+	UnknownBetas bool
+
 	// Limits are the account's rate limits; the zero value has none, and headers as
 	// if nothing had been used.
 	Limits RateLimits
@@ -218,21 +222,30 @@ func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *
 	return notFound("Not found")
 }
 
-// authenticate finds the account of a request: a hash of its key.
+// authenticate finds the account of a request: a hash of its key, which may come
+// in either header (november 2026 §2).
 func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
+	refuse := func(message string) (uint64, *Refusal) {
+		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: message}
+	}
 	key := h.Get("X-Api-Key")
-	token, _ := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
-	if key != "" && token != "" { // refused (reference §1.2); the wording is a guess
-		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "Both an x-api-key and an authorization header were sent; send one of them"}
+	token, bearer := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
+	if !bearer {
+		token = ""
 	}
-	key = cmp.Or(key, token)
-	if key == "" {
-		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "x-api-key header is required"}
+	switch {
+	case key != "" && token != "" && key != token:
+		// That two credentials are refused is documented, for one and the same twice
+		// nothing is; the words are a guess (reference §1.2).
+		return refuse("Both an x-api-key and an authorization header were sent; send one of them")
+	case key == "" && token == "":
+		return refuse("x-api-key header is required")
+	case s.opts.APIKey != "" && key != "" && key != s.opts.APIKey:
+		return refuse("invalid x-api-key")
+	case s.opts.APIKey != "" && key == "" && token != s.opts.APIKey:
+		return refuse("Invalid bearer token")
 	}
-	if s.opts.APIKey != "" && key != s.opts.APIKey {
-		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: "invalid x-api-key"}
-	}
-	return hashString(seedKey, key), nil
+	return hashString(seedKey, cmp.Or(key, token)), nil
 }
 
 // answerMessages answers a request to /v1/messages, of which r knows the account.

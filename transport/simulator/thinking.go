@@ -20,7 +20,12 @@ type prefix struct {
 
 // startPrefix hashes the system prompt and the set of tools.
 func (r *request) startPrefix() prefix {
-	var tools uint64
+	system, tools := r.prefixParts()
+	return prefix{hash: mix(tools, system)}
+}
+
+// prefixParts hashes the system prompt and the set of tools apart.
+func (r *request) prefixParts() (system, tools uint64) {
 	if r.tools != nil {
 		for i := range r.tools.tools {
 			if t := &r.tools.tools[i]; !t.deferred {
@@ -28,11 +33,11 @@ func (r *request) startPrefix() prefix {
 			}
 		}
 	}
-	h := mix(seedObject, tools)
+	system = seedArray
 	for i := range r.system {
-		h = mix(h, r.system[i].digest.value)
+		system = mix(system, r.system[i].digest.value)
 	}
-	return prefix{hash: h}
+	return system, mix(seedObject, tools)
 }
 
 func (p *prefix) add(role transport.Role, b *block) {
@@ -46,8 +51,8 @@ func (p *prefix) add(role transport.Role, b *block) {
 		}
 		return
 	}
-	if b.text != textFull {
-		return // a client may leave it out
+	if b.text == textEmpty {
+		return // it can't be sent back; blank text can, beside other blocks (recorded)
 	}
 	if role != p.role {
 		p.hash = mix(p.hash, hashString(seedKey, string(role)))
@@ -137,7 +142,7 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 						if !r.betas.has(betaBinding) {
 							msg += " That setting requires the `" + betaBinding + "` value in the `anthropic-beta` header."
 						}
-						return p, nil, refuse("%s", msg)
+						return p, nil, refuse("%s%s", msg, r.differs(t))
 					}
 					broken = true
 					changes = append(changes, transformation{"thinking_dropped",
@@ -156,6 +161,18 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 		}
 	}
 	return p, changes, nil
+}
+
+// differs is the sentence that says what has changed since a thinking block was
+// made: recorded of the system prompt, a guess of the tools, and none otherwise.
+func (r *request) differs(t *thought) string {
+	switch system, tools := r.prefixParts(); {
+	case t.System != system:
+		return " The `system` prompt differs from the one this block was created with."
+	case t.Tools != tools:
+		return " The `tools` differ from those this block was created with."
+	}
+	return ""
 }
 
 // betaBinding unlocks thinking.block_binding.

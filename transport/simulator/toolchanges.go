@@ -64,9 +64,7 @@ func checkInlineTool(path string, b *block, definition []byte, kinds map[string]
 	path += ".tool_addition.tool.tool_definition.definition"
 	switch was, ok := kinds[name]; {
 	case name != "" && ok && was != kind:
-		why := refuse("%s: a tool named '%s' of another kind is there already", path, name)
-		why.Code = "tool_name_conflict"
-		return why
+		return coded("tool_name_conflict", "%s: a tool named '%s' of another kind is there already", path, name)
 	case mark != "" && b.mark != "":
 		return refuse("%s: cache_control may be set on the block or on the definition, not on both", path)
 	case mark != "" && string(rawjson.Get(definition, "defer_loading")) == "true":
@@ -85,9 +83,7 @@ func checkInlineTool(path string, b *block, definition []byte, kinds map[string]
 
 // unresolved is the refusal of a reference to what isn't there.
 func unresolved(format string, args ...any) *Refusal {
-	why := refuse(format, args...)
-	why.Code = "tool_reference_unresolved"
-	return why
+	return coded("tool_reference_unresolved", format, args...)
 }
 
 // toolKinds lists the tools of the request by name.

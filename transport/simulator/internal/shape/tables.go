@@ -1115,14 +1115,14 @@ var objects = map[string]object{
 		need("stderr", str{}),
 		need("stdout", str{}),
 		need("type", is("code_execution_result")),
-	),
+		may("abort_reason", orNull{str{}})),
 	"RequestEncryptedCodeExecutionResultBlock": closed(
 		need("content", list{of: ref("RequestCodeExecutionOutputBlock")}),
 		need("encrypted_stdout", str{}),
 		need("return_code", integer("")),
 		need("stderr", str{}),
 		need("type", is("encrypted_code_execution_result")),
-	),
+		may("abort_reason", orNull{str{}})),
 	"RequestBashCodeExecutionToolResultError": closed(
 		need("error_code", is("invalid_tool_input", "unavailable", "too_many_requests", "execution_time_exceeded", "output_file_too_large")),
 		need("type", is("bash_code_execution_tool_result_error")),
