@@ -17,6 +17,17 @@ type library struct {
 type text struct {
 	title, url string
 	blocks     []string // nil if its text is not here
+
+	runes []rune // the whole text, made once for all citations of it
+	even  string // the same as plain has it
+}
+
+// prepare makes what looking up takes.
+func (t *text) prepare() {
+	if t.runes == nil {
+		whole := strings.Join(t.blocks, "\n")
+		t.runes, t.even = []rune(whole), plain(whole)
+	}
 }
 
 // add takes the sources out of blocks, and out of the tool results among them.
@@ -81,13 +92,13 @@ func (l *library) look(w transport.Citation) Status {
 	if source == nil || source.blocks == nil || w.CitedText == "" {
 		return Unavailable
 	}
-	whole := strings.Join(source.blocks, "\n")
+	source.prepare()
 	if start, end := w.StartCharIndex, w.EndCharIndex; w.Type == "char_location" {
-		if runes := []rune(whole); 0 <= start && start <= end && end <= len(runes) && string(runes[start:end]) == w.CitedText {
+		if 0 <= start && start <= end && end <= len(source.runes) && string(source.runes[start:end]) == w.CitedText {
 			return Verified
 		}
 	}
-	if Contains(whole, w.CitedText) {
+	if contains(source.even, w.CitedText) {
 		return Verified
 	}
 	return NotFound
@@ -96,9 +107,12 @@ func (l *library) look(w transport.Citation) Status {
 // Contains reports whether quote stands in text, word for word. White space,
 // the shape of quotation marks and dashes, invisible characters and a dot or dots
 // at the quote's ends make no difference; case and all else do.
-func Contains(text, quote string) bool {
+func Contains(text, quote string) bool { return contains(plain(text), quote) }
+
+// contains is Contains of a text that is plain already.
+func contains(even, quote string) bool {
 	quote = strings.TrimSpace(strings.Trim(plain(quote), ".…"))
-	return quote != "" && strings.Contains(plain(text), quote)
+	return quote != "" && strings.Contains(even, quote)
 }
 
 // plain evens out what typesetting changes.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/tools"
@@ -142,9 +143,27 @@ func (h Hit) title() string {
 	return oneLine(h.Source)
 }
 
-// unmarked is s on one line and without marks. A mark leaves a space, so that
-// nothing around it can come together as another.
-func unmarked(s string) string { return oneLine(mark.ReplaceAllString(s, " ")) }
+// unmarked is s on one line and without marks, also those with invisible
+// characters in them. A mark leaves a space, so that nothing around it can come
+// together as another.
+func unmarked(s string) string {
+	visible := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) {
+			return -1 // zero width, direction, tags
+		}
+		return r
+	}, s)
+	if len(visible) != len(s) && (mark.MatchString(visible) || strings.ContainsFunc(s, hides)) {
+		s = visible
+	}
+	return oneLine(mark.ReplaceAllString(s, " "))
+}
+
+// hides reports whether a character hides text or turns it about: emoji and some
+// scripts have no need of it.
+func hides(r rune) bool {
+	return unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d'
+}
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
