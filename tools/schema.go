@@ -121,6 +121,9 @@ func (r *reflector) schema(t reflect.Type, path string) (*jsonschema.Schema, err
 		}
 		t = t.Elem()
 	}
+	if r.types.byFields(t) {
+		return r.composite(t, path)
+	}
 	if named != nil && decodesItself(t) {
 		return nil, fmt.Errorf("%s: encoding/json doesn't call the methods of %s through the named pointer type %s; use *%[2]s", path, t, named)
 	}
@@ -212,7 +215,7 @@ func (r *reflector) wellKnown(t reflect.Type, path string) (*jsonschema.Schema, 
 // typesHint is what to do about a type of somebody else's.
 func typesHint(t reflect.Type) string {
 	return fmt.Sprintf("; if the type isn't yours, give its schema in tools.Options.Types: reflect.TypeFor[%s](): json.RawMessage(`{…}`), "+
-		"where {} takes anything and false leaves the field out, or give the whole schema in Options.Schema", t)
+		"where {} takes anything, \"fields\" goes by its exported fields and false leaves it out, or give the whole schema in Options.Schema", t)
 }
 
 // probeTime is the time that holdsTime tries a type with.

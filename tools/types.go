@@ -23,10 +23,12 @@ import (
 //	}
 //
 // The schema is also that of pointers to the type. It must not contain "$ref".
-// Two schemas are special: {} lets the model write anything and leaves the
-// judgement to the type's own decoder, whose error the model is told; and false
+// Three values are special: {} lets the model write anything and leaves the
+// judgement to the type's own decoder, whose error the model is told; false
 // leaves the fields that hold the type out of the schema, so that the model
-// can't set them.
+// can't set them; and the string "fields" says that the type's decoder takes what
+// its exported fields say, as that of many API clients does, which only looks for
+// one more form.
 type Types map[reflect.Type]json.RawMessage
 
 // errLeftOut says that a type's schema is false.
@@ -39,7 +41,7 @@ var scalarKeywords = []string{"title", "description", "default", "format", "patt
 // schema is the schema of t that the user has given; ok says if there is one.
 func (types Types) schema(t reflect.Type) (s *jsonschema.Schema, ok bool, err error) {
 	raw, ok := types[t]
-	if !ok {
+	if !ok || types.byFields(t) {
 		return nil, false, nil
 	}
 	raw = rawjson.Trim(raw)
@@ -70,6 +72,11 @@ func (types Types) schema(t reflect.Type) (s *jsonschema.Schema, ok bool, err er
 		}
 	}
 	return s, true, nil
+}
+
+// byFields reports whether the user says that t is decoded by its fields.
+func (types Types) byFields(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && string(rawjson.Trim(types[t])) == `"fields"`
 }
 
 // merged are all of several; later ones win.
