@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // asUser runs the test anew as an ordinary user if this is root, who may read what
@@ -139,5 +141,43 @@ func TestAbstractSocketsOfTheMachine(t *testing.T) {
 	out, err := s.Run(t.Context(), fmt.Sprintf(`python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("\0whorl-shell-%d"); print("GOT")'`, os.Getpid()))
 	if err != nil || strings.Contains(out.Text, "GOT") || !strings.Contains(out.Text, "PermissionError") {
 		t.Errorf("%q, %v", out.Text, err)
+	}
+}
+
+// A command begins after the thread that it was started from has ended, and this
+// is not the program's first thread, which doesn't end.
+func TestCommandsOutwaitTheirThread(t *testing.T) {
+	if landlockVersion() < versionOfRefer {
+		t.Skip("no Landlock here")
+	}
+	for range 3 {
+		cmd := exec.Command("/bin/bash", "--noprofile", "--norc", "-c", `echo "$1"`, "whorl", "")
+		var out strings.Builder
+		cmd.Stdout = &out
+		ended, err := start(cmd, true, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil || out.Len() < 2 || out.String() == fmt.Sprintln(os.Getpid()) {
+			t.Errorf("the command is told to wait for the thread %q (%v)", out.String(), err)
+		}
+	}
+
+	const many = 64
+	threads, release := make(chan int), make(chan struct{})
+	for range many {
+		onOwnThread(func() { threads <- syscall.Gettid(); <-release })
+	}
+	one := 0
+	for range many {
+		if one = <-threads; one == os.Getpid() {
+			t.Error("the program's first thread is restricted")
+		}
+	}
+	var released atomic.Bool
+	time.AfterFunc(50*time.Millisecond, func() { released.Store(true); close(release) })
+	cmd := exec.Command("/bin/bash", "--noprofile", "--norc", "-c", launcher, "whorl", fmt.Sprint(one), "/bin/echo", "begun")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "begun\n" || !released.Load() {
+		t.Errorf("%q, %v; the thread had ended: %v", out, err, released.Load())
 	}
 }

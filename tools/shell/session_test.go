@@ -143,6 +143,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		if o.Confinement != shell.Sandboxed {
 			return
 		}
+		if got := run(t, newShell(t, shell.Options{}), "ulimit -d; ulimit -u; ulimit -f"); got != "4194304\n256\n1048576\n" {
+			t.Errorf("the bounds by default are %q", got)
+		}
 		for _, command := range []string{"head -c 100000000 /dev/zero >/tmp/x && echo GOT", "head -c 100000000 /dev/zero >/dev/shm/x && echo GOT", "head -c 1000 /dev/zero >/dev/x && echo GOT"} {
 			if got := run(t, s, command); strings.Contains(got, "GOT") {
 				t.Errorf("%s: %q", command, got)
