@@ -18,6 +18,9 @@ type cache struct {
 	size    int
 }
 
+// entryBytes is about what an entry takes besides its key and its value.
+const entryBytes = 256
+
 type cached struct {
 	key   string
 	value any
@@ -42,7 +45,7 @@ func (c *cache) get(key string) any {
 }
 
 func (c *cache) put(key string, value any, size int) {
-	if c.time <= 0 || size > c.most {
+	if size += len(key) + entryBytes; c.time <= 0 || size > c.most {
 		return
 	}
 	c.mu.Lock()

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"unsafe"
 )
 
 // maxRobots is how much of a robots.txt is read (RFC 9309 §2.5).
@@ -29,12 +31,12 @@ func (f *Fetcher) obey(ctx context.Context, u *url.URL) error {
 		if rules, err = f.robotsRules(ctx, host); err != nil {
 			return err
 		}
-		f.robots.put(host, rules, 200+100*len(rules))
+		f.robots.put(host, rules, rulesSize(rules))
 	}
 	if allowed(rules, u.RequestURI()) {
 		return nil
 	}
-	return fmt.Errorf("the robots.txt of %s asks not to fetch %s", u.Host, clip(u.Path))
+	return fmt.Errorf("the robots.txt of %s asks not to fetch %s", u.Host, clip(u.EscapedPath()))
 }
 
 func (f *Fetcher) robotsRules(ctx context.Context, host string) ([]robotsRule, error) {
@@ -49,7 +51,7 @@ func (f *Fetcher) robotsRules(ctx context.Context, host string) ([]robotsRule, e
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return nil, fmt.Errorf("the robots.txt of %s can't be had now (%s), so its pages are not fetched", u.Host, clip(resp.Status))
+		return nil, fmt.Errorf("the robots.txt of %s can't be had now (%s), so its pages are not fetched", u.Host, statusOf(resp))
 	case resp.StatusCode != http.StatusOK:
 		return []robotsRule{}, nil
 	}
@@ -62,6 +64,7 @@ func parseRobots(r io.Reader, agent string) []robotsRule {
 	ours, all := []robotsRule{}, []robotsRule{}
 	found, forUs, forAll, inAgents := false, false, false, false
 	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxRobots+1)
 	for lines.Scan() {
 		line, _, _ := strings.Cut(lines.Text(), "#")
 		key, value, ok := strings.Cut(line, ":")
@@ -82,7 +85,7 @@ func parseRobots(r io.Reader, agent string) []robotsRule {
 			}
 		case "allow", "disallow":
 			inAgents = false
-			rule := robotsRule{strings.ToLower(strings.TrimSpace(key)) == "allow", value}
+			rule := robotsRule{strings.ToLower(strings.TrimSpace(key)) == "allow", strings.Clone(value)}
 			if forUs {
 				ours = append(ours, rule)
 			}
@@ -92,9 +95,18 @@ func parseRobots(r io.Reader, agent string) []robotsRule {
 		}
 	}
 	if found {
-		return ours
+		return slices.Clip(ours)
 	}
-	return all
+	return slices.Clip(all)
+}
+
+// rulesSize is the memory that rules take.
+func rulesSize(rules []robotsRule) int {
+	size := cap(rules) * int(unsafe.Sizeof(robotsRule{}))
+	for _, r := range rules {
+		size += len(r.pattern) + 16
+	}
+	return size
 }
 
 // allowed goes by the longest pattern that matches, and for Allow between equals.

@@ -1,0 +1,85 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What the service takes, by the pages "Errors", "Vision" and "PDF support" of its
+// documentation.
+const (
+	MaxRequestBytes = 32 << 20 // of a request's body, base64 included
+	MaxPictureBytes = 10 << 20 // of a picture in base64; half of it on Bedrock and Vertex
+	MaxPictureSide  = 8000     // pixels
+	MaxManySide     = 2000     // pixels, where a request has more than ManyPictures
+	ManyPictures    = 20
+	MaxPages        = 600 // of all PDFs of a request, for models with more than 200,000 tokens of context; as many pictures
+	MaxPagesSmall   = 100 // for the others
+)
+
+// Errors that the functions of this package wrap.
+var (
+	ErrDamaged   = errors.New("damaged")            // it can't be read, or ends early
+	ErrEncrypted = errors.New("encrypted")          // it is locked
+	ErrTooLarge  = errors.New("more than is taken") // it is over a limit
+	ErrFormat    = errors.New("of another format")  // it is not what it should be
+)
+
+// Limits are what is taken of one PDF or picture. Zero fields mean what every
+// model takes.
+type Limits struct {
+	Pages int // of a PDF; 0 means MaxPagesSmall
+	Side  int // of a picture, in pixels; 0 means MaxPictureSide
+	Bytes int // in base64; 0 means three quarters of MaxRequestBytes for a PDF, MaxPictureBytes for a picture
+}
+
+// LimitsFor are the limits for a model with a context of so many tokens; 0 means
+// that it isn't known.
+func LimitsFor(contextTokens int) Limits {
+	if contextTokens > 200_000 {
+		return Limits{Pages: MaxPages}
+	}
+	return Limits{}
+}
+
+// Check reports an error that wraps ErrTooLarge or ErrEncrypted if the service
+// would refuse the PDF.
+func (p PDF) Check(l Limits) error {
+	pages, size := l.Pages, l.Bytes
+	if pages <= 0 {
+		pages = MaxPagesSmall
+	}
+	if size <= 0 {
+		size = MaxRequestBytes / 4 * 3
+	}
+	switch {
+	case p.Encrypted:
+		return fmt.Errorf("the PDF is %w, and can't be read without its password", ErrEncrypted)
+	case p.Pages > pages:
+		return fmt.Errorf("the PDF has %d pages, %w: at most %d", p.Pages, ErrTooLarge, pages)
+	case base64Size(p.Bytes) > size:
+		return fmt.Errorf("the PDF has %d bytes in base64, %w: at most %d", base64Size(p.Bytes), ErrTooLarge, size)
+	}
+	return nil
+}
+
+// Check reports an error that wraps ErrTooLarge if the service would refuse the
+// picture.
+func (p Picture) Check(l Limits) error {
+	side, size := l.Side, l.Bytes
+	if side <= 0 {
+		side = MaxPictureSide
+	}
+	if size <= 0 {
+		size = MaxPictureBytes
+	}
+	switch {
+	case max(p.Width, p.Height) > side:
+		return fmt.Errorf("the picture has %d × %d pixels, %w: at most %d on a side", p.Width, p.Height, ErrTooLarge, side)
+	case base64Size(p.Bytes) > size:
+		return fmt.Errorf("the picture has %d bytes in base64, %w: at most %d", base64Size(p.Bytes), ErrTooLarge, size)
+	}
+	return nil
+}
+
+func base64Size(n int) int { return (n + 2) / 3 * 4 }

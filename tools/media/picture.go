@@ -1,0 +1,81 @@
+package media
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	_ "image/gif" // the formats that the service takes
+	_ "image/jpeg"
+	_ "image/png"
+	"net/http"
+	"slices"
+)
+
+// A Picture is what can be told of one without showing it.
+type Picture struct {
+	MediaType     string // by its bytes: image/png, image/jpeg, image/gif or image/webp
+	Width, Height int    // pixels
+	Bytes         int
+}
+
+// maxDecoded is the most pixels that are decoded to see whether a picture is
+// whole; of larger ones only the beginning is looked at.
+const maxDecoded = 16 << 20
+
+// ReadPicture tells what kind of picture data is, and how large. It fails with
+// an error that wraps ErrFormat for what isn't a picture that the service takes,
+// and one that wraps ErrDamaged for one that can't be decoded. A JPEG, PNG or GIF
+// of up to 16 million pixels is decoded whole; of a GIF, the first frame.
+func ReadPicture(data []byte) (Picture, error) {
+	p := Picture{MediaType: http.DetectContentType(data), Bytes: len(data)}
+	switch {
+	case p.MediaType == "image/webp":
+		return p, p.readWebP(data)
+	case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, p.MediaType):
+		return Picture{}, fmt.Errorf("the picture is %w: PNG, JPEG, GIF and WebP are taken", ErrFormat)
+	}
+	config, format, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil || "image/"+format != p.MediaType {
+		return p, fmt.Errorf("the picture is %w: its beginning can't be read", ErrDamaged)
+	}
+	p.Width, p.Height = config.Width, config.Height
+	if p.Width <= 0 || p.Height <= 0 {
+		return p, fmt.Errorf("the picture is %w: it has no pixels", ErrDamaged)
+	}
+	if p.Width > maxDecoded || p.Height > maxDecoded || p.Width*p.Height > maxDecoded {
+		return p, nil
+	}
+	if _, _, err := image.Decode(bytes.NewReader(data)); err != nil {
+		return p, fmt.Errorf("the picture is %w: it breaks off or can't be decoded", ErrDamaged)
+	}
+	return p, nil
+}
+
+// readWebP reads the header of a WebP file (RFC 9649), for which the standard
+// library has no decoder.
+func (p *Picture) readWebP(data []byte) error {
+	damaged := fmt.Errorf("the picture is %w: it breaks off or can't be decoded", ErrDamaged)
+	if len(data) < 30 || int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data))+1 {
+		return damaged
+	}
+	b := data[20:]
+	switch string(data[12:16]) {
+	case "VP8 ":
+		if !bytes.Equal(b[3:6], []byte{0x9d, 0x01, 0x2a}) {
+			return damaged
+		}
+		p.Width, p.Height = int(binary.LittleEndian.Uint16(b[6:]))&0x3fff, int(binary.LittleEndian.Uint16(b[8:]))&0x3fff
+	case "VP8L":
+		if b[0] != 0x2f {
+			return damaged
+		}
+		bits := binary.LittleEndian.Uint32(b[1:])
+		p.Width, p.Height = int(bits&0x3fff)+1, int(bits>>14&0x3fff)+1
+	case "VP8X":
+		p.Width, p.Height = (int(b[4])|int(b[5])<<8|int(b[6])<<16)+1, (int(b[7])|int(b[8])<<8|int(b[9])<<16)+1
+	default:
+		return damaged
+	}
+	return nil
+}

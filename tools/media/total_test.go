@@ -1,0 +1,53 @@
+package media_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/whorl-go/whorl/tools/media"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// TestTotal sums over several results what no single one is over.
+func TestTotal(t *testing.T) {
+	pdf, err := transport.Document{Data: []byte(classic(tree(3, 20, 60), ""))}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := transport.Image{Data: pictures(t)["image/png"]}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := transport.Document{Blocks: []transport.Block{transport.Text("x"), picture}}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside := transport.ToolResult("toolu_1", false, pdf, picture, transport.Text("x"), held)
+	var total media.Total
+	for _, b := range []transport.Block{pdf, inside} {
+		if err := total.Add(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if total.Pages != 120 || total.Pictures != 2 || total.LongSide != 60 || total.Bytes == 0 {
+		t.Errorf("%+v", total)
+	}
+	if err := total.Check(200_000); !errors.Is(err, media.ErrTooLarge) {
+		t.Errorf("120 pages for a small model: %v", err)
+	}
+	if err := total.Check(1_000_000); err != nil {
+		t.Errorf("120 pages for a large model: %v", err)
+	}
+	for name, over := range map[string]media.Total{"pages": {Pages: 601}, "pictures": {Pictures: 601}, "many and large": {Pictures: 21, LongSide: 2001}, "large": {Pictures: 1, LongSide: 8001}, "heavy": {Bytes: 33 << 20}} {
+		if err := over.Check(1_000_000); !errors.Is(err, media.ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	locked, err := transport.Document{Data: []byte(classic(tree(1, 1, 1), "/Encrypt 9 0 R"))}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := total.Add(locked); !errors.Is(err, media.ErrEncrypted) {
+		t.Errorf("an encrypted PDF: %v", err)
+	}
+}
