@@ -49,14 +49,23 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 		if !errors.As(err, &invalid) {
 			return nil
 		}
-		found := leaves(invalid)
-		if len(found) > maxRepairs {
+		before := string(input)
+		var slips []*validator.ValidationError
+		var nulls [][]string
+		for _, e := range leaves(invalid) {
+			if k, ok := e.ErrorKind.(*kind.Type); ok && k.Got == "null" && len(e.InstanceLocation) > 0 && s.optional(e.InstanceLocation) {
+				nulls = append(nulls, e.InstanceLocation) // many models write all that they leave out
+			} else {
+				slips = append(slips, e)
+			}
+		}
+		if len(slips) > maxRepairs {
 			return nil
 		}
-		before := string(input)
-		for _, e := range found {
+		for _, e := range slips {
 			input = s.repairOne(input, e)
 		}
+		input = without(input, nulls)
 		if string(input) == before {
 			return nil
 		}
@@ -68,11 +77,6 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 func (s *inputSchema) repairOne(input []byte, e *validator.ValidationError) []byte {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
-		if n := len(e.InstanceLocation); k.Got == "null" && n > 0 && s.optional(e.InstanceLocation) {
-			return edit(input, e.InstanceLocation[:n-1], func(object []byte) []byte {
-				return without(object, e.InstanceLocation[n-1])
-			})
-		}
 		return edit(input, e.InstanceLocation, func(v []byte) []byte { return convert(v, k.Want) })
 	case *kind.AnyOf, *kind.OneOf:
 		want := s.unionTypes(e.SchemaURL)
@@ -223,12 +227,39 @@ func rename(object []byte, unknown, known []string) []byte {
 	return object
 }
 
-func without(object []byte, name string) []byte {
-	var w objectWriter
-	for key, value := range rawjson.Members(object) {
-		if key != name {
-			w.raw(key, value)
+// without drops the members at some locations.
+func without(raw []byte, locations [][]string) []byte {
+	if len(locations) == 0 {
+		return raw
+	}
+	below := map[string][][]string{} // by the first token
+	for _, l := range locations {
+		if len(l) > 0 {
+			below[l[0]] = append(below[l[0]], l[1:])
 		}
+	}
+	raw = rawjson.Trim(raw)
+	if len(raw) == 0 || raw[0] != '[' && raw[0] != '{' {
+		return raw
+	}
+	if raw[0] == '[' {
+		out, i := []byte{'['}, 0
+		for value := range rawjson.Elements(raw) {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = append(out, without(value, below[strconv.Itoa(i)])...)
+			i++
+		}
+		return append(out, ']')
+	}
+	var w objectWriter
+	for key, value := range rawjson.Members(raw) {
+		inner := below[key]
+		if slices.ContainsFunc(inner, func(l []string) bool { return len(l) == 0 }) {
+			continue
+		}
+		w.raw(key, without(value, inner))
 	}
 	if len(w.out) == 0 {
 		return []byte("{}")

@@ -91,3 +91,22 @@ func FuzzRepair(f *testing.F) {
 		}
 	})
 }
+
+// TestManyNulls: a model that writes null for all that it leaves out is
+// understood, however much that is.
+func TestManyNulls(t *testing.T) {
+	type sub struct{ A, B, C, D, E, F, G, H *int }
+	type in struct {
+		S [4]sub
+		M map[string]sub
+	}
+	null := `{"A":null,"B":null,"C":null,"D":null,"E":null,"F":null,"G":null,"H":7}`
+	var got in
+	tool := tools.Func("t", "", func(_ context.Context, v in) (string, error) { got = v; return "", nil })
+	if _, err := call(t.Context(), tool, `{"S":[`+null+`,`+null+`,`+null+`,`+null+`],"M":{"k":`+null+`}}`); err != nil {
+		t.Fatal(err)
+	}
+	if *got.S[3].H != 7 || *got.M["k"].H != 7 || got.S[0].A != nil {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // Limits of the service on the strict tools of a request together (reference
-// §11). One schema that uses them up alone is refused as too complex.
+// §11). One schema that reaches them alone is refused as too complex.
 const (
 	maxStrictOptional = 24
 	maxStrictUnions   = 16
@@ -34,10 +34,10 @@ func strictSchema(raw json.RawMessage, orElse string) (json.RawMessage, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case s.optional > maxStrictOptional:
-		return nil, fmt.Errorf("%d optional fields, and the service takes at most %d; make some required%s", s.optional, maxStrictOptional, orElse)
-	case s.unions > maxStrictUnions:
-		return nil, fmt.Errorf("%d fields of more than one type, and the service takes at most %d; give some one type%s", s.unions, maxStrictUnions, orElse)
+	case s.optional >= maxStrictOptional:
+		return nil, fmt.Errorf("%d optional fields, and the service takes at most %d in one schema; make some required%s", s.optional, maxStrictOptional-1, orElse)
+	case s.unions >= maxStrictUnions:
+		return nil, fmt.Errorf("%d fields of more than one type, and the service takes at most %d in one schema; give some one type%s", s.unions, maxStrictUnions-1, orElse)
 	}
 	return out, nil
 }

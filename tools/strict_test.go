@@ -106,3 +106,28 @@ func TestStrictRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestStrictLimits: what the service refuses as one schema is refused when the
+// tool is made.
+func TestStrictLimits(t *testing.T) {
+	schema := func(optional, unions int) json.RawMessage {
+		var properties, required []string
+		for i := range optional {
+			properties = append(properties, fmt.Sprintf(`"o%d":{"type":"string"}`, i))
+		}
+		for i := range unions {
+			properties = append(properties, fmt.Sprintf(`"u%d":{"type":["string","null"]}`, i))
+			required = append(required, fmt.Sprintf(`"u%d"`, i))
+		}
+		return json.RawMessage(`{"type":"object","properties":{` + strings.Join(properties, ",") + `},"required":[` + strings.Join(required, ",") + `],"additionalProperties":false}`)
+	}
+	for _, test := range []struct {
+		optional, unions int
+		ok               bool
+	}{{23, 0, true}, {24, 0, false}, {0, 15, true}, {0, 16, false}} {
+		_, err := tools.RawWith("t", "", schema(test.optional, test.unions), nothing, tools.Options{Strict: true}).Definition()
+		if (err == nil) != test.ok {
+			t.Errorf("%d optional, %d unions: %v", test.optional, test.unions, err)
+		}
+	}
+}

@@ -5,7 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"reflect"
+
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // As finds an ability of a tool: an optional interface, such as [Normalizer], or
@@ -13,48 +14,7 @@ import (
 // and Unwrap() Callable, and the embedded interface of a struct such as
 // struct{ tools.Callable }, so that a wrapper loses no ability that it doesn't
 // have itself.
-func As[T any](t Tool) (T, bool) {
-	for range maxWrapped {
-		if t == nil {
-			break
-		}
-		if found, ok := t.(T); ok {
-			return found, true
-		}
-		t = unwrap(t)
-	}
-	var none T
-	return none, false
-}
-
-// maxWrapped bounds the walk through wrappers, which may go in a circle.
-const maxWrapped = 100
-
-// unwrap returns the tool inside t, or nil.
-func unwrap(t Tool) Tool {
-	switch u := t.(type) {
-	case interface{ Unwrap() Tool }:
-		return u.Unwrap()
-	case interface{ Unwrap() Callable }:
-		return u.Unwrap()
-	}
-	v := reflect.ValueOf(t)
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Interface {
-			if inner, ok := v.Field(i).Interface().(Tool); ok {
-				return inner
-			}
-		}
-	}
-	return nil
-}
+func As[T any](t Tool) (T, bool) { return wire.As[T](t) }
 
 // A CallFunc runs a tool. See [Callable] for its parameters and results.
 type CallFunc func(ctx context.Context, input json.RawMessage) (Result, error)
