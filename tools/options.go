@@ -7,7 +7,8 @@ import (
 )
 
 // Options are what a tool may say of itself beyond its name, description and
-// function. The zero value suits most tools.
+// function, for [FuncWith], [RawWith] and [StreamWith]. The zero value suits most
+// tools.
 type Options struct {
 	// Traits tell the agent how the tool may be run.
 	Traits
