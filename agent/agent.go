@@ -52,14 +52,11 @@ type Options struct {
 	Gate Gate
 	// Approver decides on calls that wait for approval. Without one the run ends
 	// with an [*ApprovalError], and can be resumed once the log has the decisions.
-	Approver func(context.Context, memory.OpenCall) (memory.Decision, error)
+	Approver Approver
 
 	// StopWhen is asked before each model call but the first; a reason ends the run
 	// with a [*ConditionError].
 	StopWhen func(context.Context, Status) (reason string)
-	// Metadata is what a Gate and StopWhen may know of the run, such as its user.
-	Metadata map[string]string
-
 	// Lease is how long a session stays taken after the process that works on it has
 	// died: another one can't resume it before that. 0 means 15 seconds, negative no
 	// lease. It does not matter for logs without a store.
@@ -234,9 +231,15 @@ func (a *Agent) find(c transport.ToolCall) *tool {
 // Request is what the agent sends for a log now: a function of the two and of
 // the time, by which the lifetimes in the prompt cache are chosen. It can be
 // looked at before it is sent. The caller must not modify what it points to.
-func (a *Agent) Request(log *memory.Log) *transport.Request {
+func (a *Agent) Request(log *memory.Log) *transport.Request { return a.next(&a.request, log) }
+
+// nextRequest is [Agent.Request] with what the run's input says.
+func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, r.log) }
+
+// next makes the next request of base, which has no messages.
+func (a *Agent) next(base *transport.Request, log *memory.Log) *transport.Request {
 	s := log.State()
-	r := a.request
+	r := *base
 	r.Messages = log.Messages()
 	if c := containerOf(s.Response); c != nil {
 		r.Container = c

@@ -9,7 +9,6 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -51,7 +50,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			log := memory.NewLog()
-			res, err := a.Continue(context.Background(), log, transport.UserText("go")).Result()
+			res, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "go"})
 			if tt.fails != (err != nil) {
 				t.Fatal(err)
 			}

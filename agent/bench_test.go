@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/whorl-go/whorl/agent"
 )
 
 // A canned server answers each request with a prepared stream, in the client's
@@ -85,15 +87,17 @@ func usual(turns int) shape { return shape{turns: turns, parallel: 1, result: 40
 func (s shape) converse(tb testing.TB) *canned {
 	tb.Helper()
 	server := &canned{turns: s.turns, parallel: s.parallel}
-	run := agentOver(tb, server, lookup(s.result)).Run(context.Background(), "go")
+	a := agentOver(tb, server, lookup(s.result))
 	if s.events {
-		for _, err := range run.Events() {
+		run := a.NewRun(agent.Input{Prompt: "go"})
+		for _, err := range run.Events(context.Background()) {
 			if err != nil {
 				tb.Fatal(err)
 			}
 		}
+		return server
 	}
-	res, err := run.Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil || res.Steps != s.turns+1 {
 		tb.Fatalf("%d steps: %v", res.Steps, err)
 	}

@@ -154,7 +154,7 @@ type hold struct {
 // be enough. If there is too little left it makes the last request that a budget
 // allows, or fails with a [*BudgetError].
 func (r *Run) afford(ctx context.Context) (*transport.Request, *hold, error) {
-	req := r.agent.Request(r.log)
+	req := r.nextRequest()
 	budgets := budgetsOf(ctx)
 	if len(budgets) == 0 {
 		return req, nil, nil
@@ -182,7 +182,7 @@ func (r *Run) afford(ctx context.Context) (*transport.Request, *hold, error) {
 			if err := r.append(ctx, words); err != nil {
 				return nil, nil, err
 			}
-			req = r.agent.Request(r.log)
+			req = r.nextRequest()
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestBudgetEndsARun(t *testing.T) {
 	}
 	b := &agent.Budget{USD: 0.20}
 	a := newAgent(t, s, agent.Options{Budget: b}, echo("echo"))
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	var short *agent.BudgetError
 	if !errors.As(err, &short) || short.Limit != "usd" || short.WrittenUp {
 		t.Fatalf("%v", err)
@@ -55,7 +55,7 @@ func TestBudgetEndsARun(t *testing.T) {
 	// With more money the same log goes on.
 	s.replies = []any{reply(t, "end_turn", text("done"))}
 	a = newAgent(t, s, agent.Options{Budget: &agent.Budget{USD: 1}}, echo("echo"))
-	if res, err = a.Resume(context.Background(), res.Log).Result(); err != nil || res.Text != "done" || res.Steps != 4 {
+	if res, err = a.Run(context.Background(), agent.Input{Log: res.Log}); err != nil || res.Text != "done" || res.Steps != 4 {
 		t.Errorf("%+v, %v", res, err)
 	}
 }
@@ -66,7 +66,7 @@ func TestBudgetOfTokens(t *testing.T) {
 		s.replies = append(s.replies, priced(t, "tool_use", 1000, 100, use("a", "echo", `{}`)))
 	}
 	a := newAgent(t, s, agent.Options{Budget: &agent.Budget{Tokens: 4000}}, echo("echo"))
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	var short *agent.BudgetError
 	if !errors.As(err, &short) || short.Limit != "tokens" || res.Steps != 2 || short.Spent.Tokens != 2200 {
 		t.Errorf("%d steps, %v", res.Steps, err)
@@ -84,7 +84,7 @@ func TestBudgetHasTheAnswerWrittenUp(t *testing.T) {
 	s.replies = append(s.replies, priced(t, "end_turn", 10_000, 200, text("what I know")))
 	b := &agent.Budget{USD: 0.23, WriteUp: "The budget is used up. Answer now."}
 	a := newAgent(t, s, agent.Options{Budget: b}, echo("echo"))
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	var short *agent.BudgetError
 	if !errors.As(err, &short) || !short.WrittenUp || res.Text != "what I know" || res.Steps != 3 {
 		t.Fatalf("%+v, %v", res, err)
@@ -104,7 +104,7 @@ func TestBudgetHasTheAnswerWrittenUp(t *testing.T) {
 	s = steps()
 	s.replies = append(s.replies, priced(t, "tool_use", 10_000, 200, text("just one more"), use("c", "echo", `{}`)))
 	b = &agent.Budget{USD: 0.23, WriteUp: "The budget is used up. Answer now."}
-	res, err = newAgent(t, s, agent.Options{Budget: b}, echo("echo")).Run(context.Background(), "go").Result()
+	res, err = newAgent(t, s, agent.Options{Budget: b}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"})
 	if !errors.As(err, &short) || !short.WrittenUp || res.Text != "just one more" || res.Steps != 3 {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -118,7 +118,7 @@ func TestBudgetWantsAPrice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.Run(context.Background(), "go").Result()
+	_, err = a.Run(context.Background(), agent.Input{Prompt: "go"})
 	var short *agent.BudgetError
 	if !errors.As(err, &short) || short.Limit != "price" || !strings.Contains(err.Error(), "Options.Models") {
 		t.Errorf("%v", err)
@@ -127,7 +127,7 @@ func TestBudgetWantsAPrice(t *testing.T) {
 	if a, err = agent.New(opts); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = a.Run(context.Background(), "go").Result(); err != nil {
+	if _, err = a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -140,7 +140,7 @@ func TestNothingSpentIsLost(t *testing.T) {
 		&transport.StreamError{Err: errors.New("cut"), Partial: partial},
 	}}
 	b := &agent.Budget{}
-	res, err := newAgent(t, s, agent.Options{Budget: b}, echo("echo")).Run(context.Background(), "go").Result()
+	res, err := newAgent(t, s, agent.Options{Budget: b}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -159,8 +159,8 @@ func TestNothingSpentIsLost(t *testing.T) {
 func TestAStoppedResponseIsBilled(t *testing.T) {
 	b := &agent.Budget{}
 	a, _ := live(t, simulator.Echo{}, agent.Options{Budget: b, System: strings.Repeat("Be thorough. ", 400)})
-	run := a.Run(context.Background(), "go")
-	for ev, err := range run.Events() {
+	run := a.NewRun(agent.Input{Prompt: "go"})
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestBudgetIsShared(t *testing.T) {
 	var bills agent.Bill
 	for range 6 {
 		wg.Go(func() {
-			res, err := a.Run(context.Background(), "go").Result()
+			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			var short *agent.BudgetError
 			if !errors.As(err, &short) {
 				t.Errorf("%v", err)
@@ -212,7 +212,7 @@ func TestRemindersStandBehind(t *testing.T) {
 	}
 	// A model and an endpoint that know passing system messages.
 	a, wire := live(t, simulator.Loop{Turns: 4, Parallel: 2, Think: true}, agent.Options{Reminder: remind, Tools: []tools.Tool{lookup(500)}, System: strings.Repeat("Be thorough. ", 300)})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestRemindersStandBehind(t *testing.T) {
 
 	// Others get a user's text.
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("ok"))}}
-	if _, err := newAgent(t, s, agent.Options{Reminder: remind}, echo("echo")).Run(context.Background(), "go").Result(); err != nil {
+	if _, err := newAgent(t, s, agent.Options{Reminder: remind}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	if m := s.requests[1].Messages; m[len(m)-1].Role != transport.RoleUser || m[len(m)-1].Text() != "step 2" || m[len(m)-2].Content[0].Type() != "tool_result" {
@@ -251,7 +251,7 @@ func TestRemindersStandBehind(t *testing.T) {
 		reply(t, "tool_use", `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`, use("a", "echo", `{}`)),
 		reply(t, "end_turn", `{"type":"web_search_tool_result","tool_use_id":"s","content":[]}`, text("ok")),
 	}}
-	if _, err := newAgent(t, s, agent.Options{Reminder: remind}, echo("echo")).Run(context.Background(), "go").Result(); err != nil {
+	if _, err := newAgent(t, s, agent.Options{Reminder: remind}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	if m := s.requests[1].Messages; m[len(m)-1].Content[0].Type() != "tool_result" {

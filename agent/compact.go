@@ -52,7 +52,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	if r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
 		return nil
 	}
-	req := r.agent.Request(r.log)
+	req := r.nextRequest()
 	p := r.agent.prompt(req, s)
 	h := recall(p)
 	if !c.pays(h.outlook(p, c.Steps, p.newTokens(s.Sent))) && !h.full(r.agent.model, req, h.size(p)) {

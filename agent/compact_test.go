@@ -49,10 +49,10 @@ func TestCompactionSaves(t *testing.T) {
 			opts.Compaction = &agent.Compaction{Over: 60_000, Instructions: "Keep the open questions."}
 		}
 		a, wire := live(t, steps(80), opts)
-		run := a.Run(context.Background(), "go")
+		run := a.NewRun(agent.Input{Prompt: "go"})
 		summaries := 0
 		var largest int64
-		for ev, err := range run.Events() {
+		for ev, err := range run.Events(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +94,7 @@ func TestCompactionSaves(t *testing.T) {
 
 func TestCompactionDoesNotPayForFewSteps(t *testing.T) {
 	a, _ := live(t, steps(20), agent.Options{Tools: []tools.Tool{lookup(16_000)}, Compaction: &agent.Compaction{Over: 20_000, Steps: 1}})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestCompactionByTheModel(t *testing.T) {
 		Compaction: &agent.Compaction{Over: 40_000, Ask: "Sum up all of the above."},
 	})
 	log := memory.NewLog()
-	res, err := a.Continue(context.Background(), log, transport.UserText("go")).Result()
+	res, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "go"})
 	if err != nil || res.Text != "done" {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -128,7 +128,7 @@ func TestCompactionByTheModel(t *testing.T) {
 		t.Errorf("the request after the summary has %.200s", after)
 	}
 	// A new input is kept behind the summary.
-	if _, err := a.Continue(context.Background(), log, transport.UserText("and now?")).Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "and now?"}); err != nil {
 		t.Fatal(err)
 	}
 	checkValid(t, log)
@@ -148,7 +148,7 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{replies: []any{call("a"), bad, call("b"), call("c"), reply(t, "end_turn", text("done"))}}
 			a := newAgent(t, s, agent.Options{Compaction: &agent.Compaction{Ask: "Sum up.", Steps: 100}}, lookup(10))
-			res, err := a.Run(context.Background(), "go").Result()
+			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			if err != nil || res.Text != "done" || len(s.requests) != 5 || len(res.Log.Messages()) != 8 {
 				t.Errorf("%+v, %v, %d requests", res, err, len(s.requests))
 			}

@@ -2,7 +2,7 @@
 //
 //	client, err := anthropic.FromEnv()
 //	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: list})
-//	res, err := a.Run(ctx, "Do I need an umbrella in Lisbon?").Result()
+//	res, err := a.Run(ctx, agent.Input{Prompt: "Do I need an umbrella in Lisbon?"})
 //	fmt.Println(res.Text)
 //
 // An [Agent] is made of [Options]: a client, a model, a system prompt, tools. Only
@@ -12,16 +12,15 @@
 //
 // # Runs
 //
-// A [Run] is one execution of the loop. It does nothing until its [Run.Events] or
-// its [Run.Result] are asked for. The Result is never nil: with an error comes what
-// there is, with a log that can be run on. docs/errors.md lists the errors.
+// [Agent.Run] does the work of a run: one execution of the loop. What belongs to the
+// run is its [Input]: what to say, in which conversation or session, for which user,
+// within which bounds. The [Result] is never nil: with an error comes what there is,
+// with a log that can be run on. docs/errors.md lists the errors.
 //
-//	Run               a prompt, in a new log
-//	Continue          new input for a log
-//	Resume            what a log was in the middle of: a cancel, a kill, an approval
-//	ContinueSession, ResumeSession    the same with a session in a store
-//	Ask, AskLog       an answer of a Go type
-//	FanOut            several inputs for one log, side by side
+//	Run         do the work, and return what it came to
+//	NewRun      the same, to watch by Run.Events and to steer by Run.Steer
+//	Generate    an answer of a Go type
+//	FanOut      several inputs for one conversation, side by side
 //
 // # The loop
 //

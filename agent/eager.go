@@ -30,7 +30,7 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	if t := r.agent.find(c); t == nil || !t.startsEarly() {
 		return nil
 	}
-	if l := r.agent.opts.Limits.Parallel; l > 0 && e.running() >= l {
+	if l := r.limits.Parallel; l > 0 && e.running() >= l {
 		return nil
 	}
 	j := &job{call: memory.OpenCall{ToolCall: c}, run: r}

@@ -69,9 +69,9 @@ func TestReadOnlyToolsStartEarly(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			run := a.Run(context.Background(), "go")
+			run := a.NewRun(agent.Input{Prompt: "go"})
 			starts := 0
-			for ev, err := range run.Events() {
+			for ev, err := range run.Events(context.Background()) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -101,7 +101,7 @@ func TestEarlyStartsAreThrownAwayWithTheResponse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res, _ := a.Run(context.Background(), "go").Result()
+			res, _ := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			checkValid(t, res.Log)
 			for _, m := range res.Log.Messages() {
 				for _, b := range m.Content {

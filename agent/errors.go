@@ -12,12 +12,14 @@ import (
 // Errors to compare with by [errors.Is].
 var (
 	// ErrNoInput means that a run was started on a log that asks the model nothing.
-	ErrNoInput = errors.New("nothing to do: the log has no input for the model; append one, or call Continue")
+	ErrNoInput = errors.New("nothing to do: the log has no input for the model; give one in Input.Prompt or Input.Messages")
 	// ErrAwaitingApproval means that the run ended because tool calls wait for a
 	// decision. The error is an [*ApprovalError], which names them.
 	ErrAwaitingApproval = errors.New("tool calls wait for approval")
 	// ErrStopped means that the consumer of a run's events stopped early.
 	ErrStopped = errors.New("the run was stopped by its consumer")
+	// ErrNotEnded means that a run's result was asked for before its events had ended.
+	ErrNotEnded = errors.New("the run has not ended; read its Events to the end, or use Agent.Run")
 	// ErrConsumed means that a run's events were asked for twice.
 	ErrConsumed = errors.New("a run's events can be read once")
 )
@@ -67,7 +69,7 @@ func (e *ApprovalError) Error() string {
 	for i, c := range e.Calls {
 		names[i] = fmt.Sprintf("%s (%s)", c.Name, c.ID)
 	}
-	return fmt.Sprintf("%d %v: %s; decide on what Pending lists, then resume the log", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
+	return fmt.Sprintf("%d %v: %s; decide on what Pending lists, then run the log on", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
 }
 
 // Is makes errors.Is(err, ErrAwaitingApproval) true.

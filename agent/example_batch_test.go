@@ -48,7 +48,7 @@ func Example_batches() {
 	var wg sync.WaitGroup
 	for i, w := range words {
 		wg.Go(func() {
-			res, err := a.Run(context.Background(), "How many letters has "+w+"?").Result()
+			res, err := a.Run(context.Background(), agent.Input{Prompt: "How many letters has " + w + "?"})
 			if err != nil {
 				log.Fatal(err)
 			}

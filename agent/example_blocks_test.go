@@ -29,7 +29,7 @@ func ExampleOptions_thinking() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for ev, err := range a.Run(context.Background(), "What is 7 + 8?").Events() {
+	for ev, err := range a.NewRun(agent.Input{Prompt: "What is 7 + 8?"}).Events(context.Background()) {
 		switch {
 		case err != nil:
 			log.Fatal(err)
@@ -56,7 +56,7 @@ func ExampleOptions_droppedThinking() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	old, err := before.Run(ctx, "What is 3 + 4?").Result()
+	old, err := before.Run(ctx, agent.Input{Prompt: "What is 3 + 4?"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func ExampleOptions_droppedThinking() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Continue(ctx, old.Log, transport.UserText("Are you sure?")).Result()
+	res, err := a.Run(ctx, agent.Input{Log: old.Log, Prompt: "Are you sure?"})
 	// endregion
 	fmt.Println(res.Text, err)
 
@@ -105,7 +105,7 @@ func ExampleOptions_serverTools() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "What does a goroutine cost?").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "What does a goroutine cost?"})
 	if err != nil {
 		log.Fatal(err)
 	}

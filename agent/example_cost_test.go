@@ -30,7 +30,7 @@ func ExampleBudget() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "Find it out.").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "Find it out."})
 	if short := new(agent.BudgetError); errors.As(err, &short) {
 		fmt.Println("stopped:", short) // res.Text is what the model wrote up
 	} else if err != nil {
@@ -60,7 +60,7 @@ func ExampleOptions_reminder() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(ctx, "Hello!").Result()
+	res, err := a.Run(ctx, agent.Input{Prompt: "Hello!"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,11 +79,11 @@ func ExampleAgent_FanOut() {
 	}
 
 	// region fanout
-	read, err := a.Run(ctx, "Read this contract: …").Result()
+	read, err := a.Run(ctx, agent.Input{Prompt: "Read this contract: …"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	branches := a.FanOut(ctx, read.Log,
+	branches := a.FanOut(ctx, agent.Input{Log: read.Log},
 		transport.UserText("Can it be ended early?"),
 		transport.UserText("Who is liable?"),
 	)
@@ -116,7 +116,7 @@ func ExampleCompaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "Go.").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "Go."})
 	fmt.Println(res.Text, err)
 	// Output: Done. <nil>
 }
@@ -136,7 +136,7 @@ func TestSupport(t *testing.T) {
 	}
 	log := memory.NewLog()
 	for _, said := range []string{"Hello!", "Goodbye!"} {
-		if _, err := a.Continue(t.Context(), log, transport.UserText(said)).Result(); err != nil {
+		if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: said}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -85,10 +85,10 @@ func ExampleLimits() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "Look around.").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "Look around."})
 	if limit := new(agent.LimitError); errors.As(err, &limit) {
 		fmt.Println("reached:", limit.Limit)
-		res, err = a.Continue(context.Background(), res.Log).Result()
+		res, err = a.Run(context.Background(), agent.Input{Log: res.Log, Limits: agent.Limits{Steps: 10}})
 	}
 	fmt.Println(res.Text, err)
 	// endregion
@@ -99,19 +99,19 @@ func ExampleLimits() {
 }
 
 // The answer as a Go value.
-func ExampleAsk() {
+func ExampleGenerate() {
 	client, done := offline(simulator.Say(`{"city":"Lisbon","umbrella":true}`))
 	defer done()
 	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// region ask
+	// region generate
 	type advice struct {
 		City     string `json:"city"`
 		Umbrella bool   `json:"umbrella" jsonschema_description:"Whether to take one"`
 	}
-	v, _, err := agent.Ask[advice](context.Background(), a, "Do I need an umbrella in Lisbon?")
+	v, _, err := agent.Generate[advice](context.Background(), a, agent.Input{Prompt: "Do I need an umbrella in Lisbon?"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func ExampleOptions_approver() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "Pay the bill.").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "Pay the bill."})
 	fmt.Println(res.Text, err)
 	// Output:
 	// pay {"usd":500}? no
@@ -170,8 +170,8 @@ func ExampleRun_Steer() {
 		log.Fatal(err)
 	}
 	// region steer
-	run := a.Run(context.Background(), "What do you see?")
-	for ev, err := range run.Events() {
+	run := a.NewRun(agent.Input{Prompt: "What do you see?"})
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func ExampleStopError() {
 	}
 
 	// region errors
-	res, err := a.Run(ctx, "Tell me about Lisbon.").Result()
+	res, err := a.Run(ctx, agent.Input{Prompt: "Tell me about Lisbon."})
 	var refused *transport.Error
 	var stopped *agent.StopError
 	switch {

@@ -15,12 +15,11 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 // A session is begun, left, and continued by its id.
-func ExampleAgent_ContinueSession() {
+func ExampleInput_session() {
 	ctx := context.Background()
 	client, done := offline(simulator.Say("Noted."), simulator.Say("You like tea."))
 	defer done()
@@ -40,20 +39,14 @@ func ExampleAgent_ContinueSession() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	run, err := a.ContinueSession(ctx, store, "ann-1", transport.UserText("I like tea."))
-	if err != nil {
-		log.Fatal(err)
-	}
-	res, err := run.Result()
+	res, err := a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "I like tea."})
 	// endregion
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(res.Text)
-	if run, err = a.ContinueSession(ctx, store, "ann-1", transport.UserText("What do I like?")); err != nil {
-		log.Fatal(err)
-	}
-	if res, err = run.Result(); err != nil {
+	res, err = a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "What do I like?"})
+	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(res.Text, len(res.Log.Messages()), "messages")
@@ -80,11 +73,7 @@ func ExamplePendingCall() {
 		log.Fatal(err)
 	}
 
-	run, err := a.ContinueSession(ctx, store, "ann-1", transport.UserText("Pay the rent."))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err = run.Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
+	if _, err = a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "Pay the rent."}); !errors.Is(err, agent.ErrAwaitingApproval) {
 		log.Fatal(err)
 	}
 
@@ -99,12 +88,8 @@ func ExamplePendingCall() {
 			log.Fatal(err)
 		}
 	}
-	run, err = a.ResumeSession(ctx, store, "ann-1")
+	res, err := a.Run(ctx, agent.Input{Store: store, Session: "ann-1"})
 	// endregion
-	if err != nil {
-		log.Fatal(err)
-	}
-	res, err := run.Result()
 	fmt.Println(res.Text, err)
 	// Output:
 	// pay {"usd":500}
@@ -130,11 +115,7 @@ func Example_encrypted() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	run, err := a.ContinueSession(ctx, store, "ann-1", transport.UserText("My code is 4711."))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err = run.Result(); err != nil {
+	if _, err = a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "My code is 4711."}); err != nil {
 		log.Fatal(err)
 	}
 	var stored, clear bytes.Buffer

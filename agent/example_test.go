@@ -40,8 +40,8 @@ func Example() {
 	}
 
 	// region events
-	run := a.Run(context.Background(), "Do I need an umbrella in Lisbon?")
-	for ev, err := range run.Events() {
+	run := a.NewRun(agent.Input{Prompt: "Do I need an umbrella in Lisbon?"})
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			log.Fatal(err)
 		}

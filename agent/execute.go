@@ -113,10 +113,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 		}
 		return t, "", nil
 	}
-	var v Verdict
-	if r.agent.opts.Gate != nil {
-		v = r.agent.opts.Gate(ctx, Question{Call: t.asRun(c.ToolCall), Traits: t.traits, Status: r.status()})
-	}
+	v := r.askGates(ctx, t, c.ToolCall)
 	switch {
 	case v.Deny:
 		j.ruling = ruling{word: ruledDenied, rule: v.Rule}
@@ -238,7 +235,7 @@ func (x *execution) makeLanes() {
 
 // launch begins lanes, in the order of the calls, while the limit allows.
 func (x *execution) launch(ctx context.Context) {
-	limit := x.run.agent.opts.Limits.Parallel
+	limit := x.run.limits.Parallel
 	for len(x.lanes) > 0 && (limit < 0 || x.running < limit) {
 		lane := x.lanes[0]
 		x.lanes = x.lanes[1:]

@@ -99,6 +99,13 @@ func newAgent(t testing.TB, s *script, opts agent.Options, ts ...tools.Tool) *ag
 	return a
 }
 
+// finish reads a run's events to their end.
+func finish(ctx context.Context, run *agent.Run) (*agent.Result, error) {
+	for range run.Events(ctx) {
+	}
+	return run.Result()
+}
+
 // checkValid fails the test unless the service would take the log's messages:
 // each call answered, once, in order, directly behind it.
 func checkValid(t testing.TB, log *memory.Log) {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/whorl-go/whorl/memory"
@@ -14,28 +15,38 @@ type Branch struct {
 	Err    error
 }
 
-// FanOut continues a log several times side by side, once with each input, at
-// most Limits.Parallel at once. The branches are forks: log stays as it is. They
-// begin with all that it holds, or, if tool calls are open in it, with what the
-// model had been sent when it made them.
+// FanOut continues a conversation several times side by side, once with each of
+// the messages behind those of the input, at most Limits.Parallel at once. The
+// branches are forks in memory: the conversation stays as it is. They begin with all
+// that it holds, or, if tool calls are open in it, with what the model had been sent
+// when it made them.
 //
 // The service can read a prefix from its cache once the first response to it has
 // begun (reference §8.7). So the other branches wait for the first one's first
 // event, and then all but the first read what they share.
-func (a *Agent) FanOut(ctx context.Context, log *memory.Log, inputs ...transport.Message) []Branch {
-	branches := make([]Branch, len(inputs))
-	if len(inputs) == 0 {
+func (a *Agent) FanOut(ctx context.Context, in Input, messages ...transport.Message) []Branch {
+	branches := make([]Branch, len(messages))
+	if len(messages) == 0 {
 		return branches
 	}
+	log, err := in.open(ctx)
+	if err != nil {
+		for i := range branches {
+			branches[i] = Branch{Result: &Result{Log: log}, Err: err}
+		}
+		return branches
+	}
+	in.Messages, in.Prompt = in.messages(), ""
+	in.Store, in.Session = nil, ""
 	begun := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(begun) })
-	next := make(chan int, len(inputs))
-	for i := range inputs {
+	next := make(chan int, len(messages))
+	for i := range messages {
 		next <- i
 	}
 	close(next)
-	workers := len(inputs)
-	if l := a.opts.Limits.Parallel; l > 0 {
+	workers := len(messages)
+	if l := in.Limits.or(a.opts.Limits).Parallel; l > 0 {
 		workers = min(workers, l)
 	}
 	var wg sync.WaitGroup
@@ -45,7 +56,9 @@ func (a *Agent) FanOut(ctx context.Context, log *memory.Log, inputs ...transport
 				if i > 0 {
 					<-begun
 				}
-				branches[i] = a.branch(ctx, log, inputs[i], begin)
+				one := in
+				one.Messages = append(slices.Clip(in.Messages), messages[i])
+				branches[i] = a.branch(ctx, log, one, begin)
 			}
 		})
 	}
@@ -55,14 +68,15 @@ func (a *Agent) FanOut(ctx context.Context, log *memory.Log, inputs ...transport
 
 // branch runs one continuation. It calls begin at the response's first event, or
 // when none can come any more.
-func (a *Agent) branch(ctx context.Context, log *memory.Log, input transport.Message, begin func()) Branch {
+func (a *Agent) branch(ctx context.Context, log *memory.Log, in Input, begin func()) Branch {
 	defer begin()
 	fork, err := forkSent(log)
 	if err != nil {
 		return Branch{Result: &Result{Log: log}, Err: err}
 	}
-	run := a.Continue(ctx, fork, input)
-	for ev := range run.Events() {
+	in.Log = fork
+	run := a.NewRun(in)
+	for ev := range run.Events(ctx) {
 		if ev.Type == EventStream {
 			begin()
 		}

@@ -24,7 +24,7 @@ func TestFanOutReadsWhatIsShared(t *testing.T) {
 			document := transport.UserText(strings.Repeat("All of this is to be read. ", 2000))
 			var shared int64 // tokens
 			if sentBefore {
-				res, err := a.Continue(ctx, log, document).Result()
+				res, err := a.Run(ctx, agent.Input{Log: log, Messages: []transport.Message{document}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -41,7 +41,7 @@ func TestFanOutReadsWhatIsShared(t *testing.T) {
 				inputs = append(inputs, transport.UserText(fmt.Sprintf("question %d", i)))
 			}
 			records := log.Len()
-			branches := a.FanOut(ctx, log, inputs...)
+			branches := a.FanOut(ctx, agent.Input{Log: log}, inputs...)
 			if len(branches) != 8 || log.Len() != records || len(wire.bodies) != before+8*4 {
 				t.Fatalf("%d branches, %d records more, %d requests", len(branches), log.Len()-records, len(wire.bodies)-before)
 			}
@@ -85,7 +85,7 @@ func TestFanOutFromATool(t *testing.T) {
 		}
 	}
 	s.replies = []any{reply(t, "end_turn", text("x")), reply(t, "end_turn", text("y"))}
-	branches := a.FanOut(ctx, log, transport.UserText("one"), transport.UserText("two"))
+	branches := a.FanOut(ctx, agent.Input{Log: log}, transport.UserText("one"), transport.UserText("two"))
 	for i, b := range branches {
 		if b.Err != nil || len(b.Result.Log.Messages()) != 3 {
 			t.Errorf("branch %d: %+v, %v", i, b.Result, b.Err)
@@ -96,7 +96,7 @@ func TestFanOutFromATool(t *testing.T) {
 // What fails in the first branch doesn't hold up the others.
 func TestFanOutGoesOnWithoutTheFirst(t *testing.T) {
 	a, _ := live(t, simulator.Echo{}, agent.Options{})
-	branches := a.FanOut(context.Background(), memory.NewLog(), transport.Message{Role: "assistant"}, transport.UserText("two"))
+	branches := a.FanOut(context.Background(), agent.Input{}, transport.Message{Role: "assistant"}, transport.UserText("two"))
 	if branches[0].Err == nil || branches[0].Result == nil || branches[1].Err != nil {
 		t.Errorf("%+v", branches)
 	}

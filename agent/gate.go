@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -22,11 +23,12 @@ type Question struct {
 
 // Status is how far a run has come.
 type Status struct {
-	Session  string            // the log's id; empty for a log without a store
-	Metadata map[string]string // Options.Metadata
-	Steps    int               // model calls that brought a response
-	Usage    transport.Usage   // their sum
-	Cost     Cost
+	Session string            // the log's id; empty for a log without a store
+	Meta    map[string]string // Input.Meta
+	User    string            // Input.User
+	Steps   int               // model calls that brought a response
+	Usage   transport.Usage   // their sum
+	Cost    Cost
 }
 
 // A Verdict is a [Gate]'s answer. The zero Verdict leaves it to the tool: it
@@ -41,9 +43,40 @@ type Verdict struct {
 	Rule string
 }
 
+// An Approver decides on a call that waits for approval.
+type Approver func(context.Context, memory.OpenCall) (memory.Decision, error)
+
+// askGates asks the gates of the agent and of the input; the stricter decides.
+func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall) Verdict {
+	var strictest Verdict
+	asked := false
+	for _, gate := range []Gate{r.agent.opts.Gate, r.input.Gate} {
+		if gate == nil {
+			continue
+		}
+		v := gate(ctx, Question{Call: t.asRun(c), Traits: t.traits, Status: r.status()})
+		if !asked || v.strictness() > strictest.strictness() {
+			strictest, asked = v, true
+		}
+	}
+	return strictest
+}
+
+func (v Verdict) strictness() int {
+	switch {
+	case v.Deny:
+		return 3
+	case v.Ask:
+		return 2
+	case v.Allow:
+		return 0
+	}
+	return 1 // left to the tool
+}
+
 func (r *Run) status() Status {
 	return Status{
-		Session: r.log.ID(), Metadata: r.agent.opts.Metadata,
+		Session: r.log.ID(), Meta: r.meta, User: r.input.User,
 		Steps: r.result.Steps, Usage: r.result.Usage, Cost: r.result.Cost,
 	}
 }

@@ -69,7 +69,7 @@ func TestMemoryHeldByLogsAndForks(t *testing.T) {
 func conversation(tb testing.TB, turns, result int) *memory.Log {
 	tb.Helper()
 	a := agentOver(tb, &canned{turns: turns}, lookup(result))
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func BenchmarkTurnaround(b *testing.B) {
 	a := agentOver(b, watch, lookup(4096))
 	for b.Loop() {
 		watch.ended = time.Time{}
-		if _, err := a.Run(context.Background(), "go").Result(); err != nil {
+		if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -155,7 +155,7 @@ func BenchmarkColdStart(b *testing.B) {
 	}
 	start := func(b *testing.B, list []tools.Tool) {
 		a := agentOver(b, &canned{}, list...)
-		if _, err := a.Run(context.Background(), "go").Result(); err != nil {
+		if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -61,22 +61,18 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 		for round := range 6 {
 			ctx, cancel := context.WithCancel(t.Context())
 			var run *agent.Run
-			var err error
 			if round > 0 && rng.IntN(2) == 0 {
-				run, err = a.ResumeSession(ctx, store, "s")
+				run = a.NewRun(agent.Input{Store: store, Session: "s"})
 			} else {
 				inputs := []transport.Message{transport.UserText(fmt.Sprint("go ", seed, round))}
 				if rng.IntN(4) == 0 {
 					inputs = append([]transport.Message{transport.SystemText("be brief", rng.IntN(2) == 0)}, inputs...)
 				}
-				run, err = a.ContinueSession(ctx, store, "s", inputs...)
-			}
-			if err != nil {
-				t.Fatal(err)
+				run = a.NewRun(agent.Input{Store: store, Session: "s", Messages: inputs})
 			}
 			stop, how := rng.IntN(60), rng.IntN(4)
 			n := 0
-			for _, err := range run.Events() {
+			for _, err := range run.Events(ctx) {
 				if refused(err) {
 					t.Fatalf("seed %d, round %d: %v\n%s", seed, round, err, wire.bodies[len(wire.bodies)-1])
 				}
@@ -147,7 +143,7 @@ func TestProgressComesBeforeTheEnd(t *testing.T) {
 				reply(t, "tool_use", use("4", "slow", "{}")), reply(t, "end_turn", text("ok")),
 			}}
 			ended, progressed := map[string]bool{}, 0
-			for ev, err := range newAgent(t, s, agent.Options{}, quick, deaf, slow).Run(t.Context(), "go").Events() {
+			for ev, err := range newAgent(t, s, agent.Options{}, quick, deaf, slow).NewRun(agent.Input{Prompt: "go"}).Events(t.Context()) {
 				switch {
 				case err != nil:
 					t.Fatal(err)

@@ -56,7 +56,7 @@ func TestAStoreThatFailsOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				res, err := a.Continue(t.Context(), log, transport.UserText("go")).Result()
+				res, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "go"})
 				if failed := store.left <= 0; failed != (errors.Is(err, memory.ErrFull) || errors.Is(err, memory.ErrUnavailable)) || res.Log != log {
 					t.Fatalf("append %d, after %v: %v", at, after, err)
 				}
@@ -67,11 +67,11 @@ func TestAStoreThatFailsOnce(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				run := a.Resume(t.Context(), log)
+				run := a.NewRun(agent.Input{Log: log})
 				if at == 1 && !after {
-					run = a.Continue(t.Context(), log, transport.UserText("go")) // nothing of the first was stored
+					run = a.NewRun(agent.Input{Log: log, Prompt: "go"}) // nothing of the first was stored
 				}
-				if res, err = run.Result(); err != nil || res.StopReason != transport.StopEndTurn {
+				if res, err = finish(t.Context(), run); err != nil || res.StopReason != transport.StopEndTurn {
 					t.Errorf("append %d, after %v, reload %v: resumed to %q, %v", at, after, reload, res.StopReason, err)
 				}
 				checkValid(t, res.Log)
@@ -102,21 +102,14 @@ func TestRunsOnOneSessionWithoutLeases(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
-				run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText(fmt.Sprint("go ", i)))
-				if err == nil {
-					_, err = run.Result()
-				}
+				_, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: fmt.Sprint("go ", i)})
 				if err != nil && !errors.Is(err, memory.ErrConflict) {
 					t.Errorf("seed %d: %v", seed, err)
 				}
 			})
 		}
 		wg.Wait()
-		run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText("go on"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := run.Result()
+		res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go on"})
 		if err != nil {
 			t.Errorf("seed %d: afterwards: %v", seed, err)
 		}
@@ -133,9 +126,9 @@ func TestRunsOnOneSessionWithoutLeases(t *testing.T) {
 // conversation of its own that the service takes.
 func TestForksOfForksWhileTheParentRuns(t *testing.T) {
 	a, _ := live(t, simulator.Loop{Turns: 6, Parallel: 2, Think: true}, agent.Options{Tools: []tools.Tool{lookup(20)}})
-	parent := a.Run(t.Context(), "go")
+	parent := a.NewRun(agent.Input{Prompt: "go"})
 	var wg sync.WaitGroup
-	for ev, err := range parent.Events() {
+	for ev, err := range parent.Events(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +139,7 @@ func TestForksOfForksWhileTheParentRuns(t *testing.T) {
 			fork := parent.Log().Fork()
 			second := fork.Fork()
 			for i, log := range []*memory.Log{fork, second} {
-				res, err := a.Continue(t.Context(), log, transport.SystemText("be brief", false), transport.UserText(fmt.Sprint("branch ", i))).Result()
+				res, err := a.Run(t.Context(), agent.Input{Log: log, Messages: []transport.Message{transport.SystemText("be brief", false), transport.UserText(fmt.Sprint("branch ", i))}})
 				if err != nil {
 					t.Errorf("fork at step %d: %v", ev.Step, err)
 				}

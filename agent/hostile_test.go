@@ -51,14 +51,14 @@ func TestRefusedInputsStayOutOfTheLog(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a, _ := live(t, simulator.Script(simulator.Say("hello"), simulator.Say("hello")), agent.Options{})
 			log := memory.NewLog()
-			if _, err := a.Continue(t.Context(), log, tt.input).Result(); err == nil || !strings.Contains(err.Error(), tt.says) {
+			if _, err := a.Run(t.Context(), agent.Input{Log: log, Messages: []transport.Message{tt.input}}); err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("input: %v, want %q", err, tt.says)
 			}
-			run := a.Continue(t.Context(), log, transport.UserText("x"))
+			run := a.NewRun(agent.Input{Log: log, Prompt: "x"})
 			if err := run.Steer(tt.input); err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("steer: %v, want %q", err, tt.says)
 			}
-			if res, err := run.Result(); err != nil || res.Text != "hello" {
+			if res, err := finish(t.Context(), run); err != nil || res.Text != "hello" {
 				t.Errorf("afterwards: %q, %v", res.Text, err)
 			}
 			if err := memory.Enqueue(t.Context(), new(memory.RAM), "s", tt.input); err == nil || !strings.Contains(err.Error(), tt.says) {
@@ -84,21 +84,21 @@ func TestSystemMessagesAreLaidWhereTheyMayStand(t *testing.T) {
 	log := memory.NewLog()
 	turn := func(want string, inputs ...transport.Message) {
 		t.Helper()
-		run := a.Continue(t.Context(), log, inputs...)
+		run := a.NewRun(agent.Input{Log: log, Messages: inputs})
 		if err := run.Steer(transport.SystemText("steered", true)); err != nil {
 			t.Error(err)
 		}
 		if err := run.Steer(transport.UserText("and this")); err != nil {
 			t.Error(err)
 		}
-		if res, err := run.Result(); want == "" && err == nil || want != "" && (err != nil || res.Text != want) {
+		if res, err := finish(t.Context(), run); want == "" && err == nil || want != "" && (err != nil || res.Text != want) {
 			t.Errorf("%q, %v; want %q", res.Text, err, want)
 		}
 	}
 	turn("fine", sys, transport.UserText("first"))
 	turn("fine", sys, sys, transport.UserText("a"), sys, transport.UserText("b"))
 	fail = true
-	if _, err := a.Continue(t.Context(), log, transport.UserText("fail")).Result(); err == nil {
+	if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "fail"}); err == nil {
 		t.Error("the failure did not fail")
 	}
 	turn("fine", transport.UserText("behind a request that failed"), sys)
@@ -131,7 +131,7 @@ func TestHostileResults(t *testing.T) {
 					return tools.Result{Content: []transport.Block{b}, IsError: failed}, nil
 				}}},
 			})
-			if res, err := a.Run(t.Context(), "go").Result(); err != nil || res.Text != "fine" {
+			if res, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil || res.Text != "fine" {
 				t.Errorf("%s, failed %v: %q, %v", name, failed, res.Text, err)
 			}
 		}
@@ -141,8 +141,8 @@ func TestHostileResults(t *testing.T) {
 // What Steer has taken is not lost with the run.
 func TestSteersOutliveAFailedRun(t *testing.T) {
 	s := &script{replies: []any{reply(t, "tool_use", use("1", "echo", "{}")), errors.New("boom")}}
-	run := newAgent(t, s, agent.Options{}, echo("echo")).Run(t.Context(), "go")
-	for ev := range run.Events() {
+	run := newAgent(t, s, agent.Options{}, echo("echo")).NewRun(agent.Input{Prompt: "go"})
+	for ev := range run.Events(t.Context()) {
 		if ev.Type == agent.EventStep && ev.Step == 2 {
 			if err := run.Steer(transport.UserText("stop it")); err != nil {
 				t.Error(err)
@@ -179,11 +179,7 @@ func TestADecisionThatComesSecond(t *testing.T) {
 		}
 		return memory.Decision{Approve: true}, nil
 	}}, e)
-	run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText("go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := run.Result()
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
 	if err != nil || res.Text != "done" || asked != 1 {
 		t.Fatalf("%q after %d questions, %v", res.Text, asked, err)
 	}
@@ -200,7 +196,7 @@ func TestAnApproversArgumentsAreAnObject(t *testing.T) {
 		a := newAgent(t, s, agent.Options{Approver: func(context.Context, memory.OpenCall) (memory.Decision, error) {
 			return memory.Decision{Approve: true, Input: []byte(in)}, nil
 		}}, e)
-		res, err := a.Run(t.Context(), "go").Result()
+		res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 		if ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "not a JSON object") {
 			t.Errorf("%q: %v", in, err)
 		}
@@ -220,13 +216,13 @@ func TestTwoCallsOfOneID(t *testing.T) {
 			return tools.Text("x"), nil
 		}}
 		a := newAgent(t, s, agent.Options{}, e)
-		res, err := a.Run(t.Context(), "go").Result()
+		res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 		var bad *transport.StreamError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), `"1"`) || ran != 0 || res.Usage.OutputTokens != 5 {
 			t.Fatalf("%v, %d calls run, usage %+v", err, ran, res.Usage)
 		}
 		checkValid(t, res.Log)
-		if res, err = a.Resume(t.Context(), res.Log).Result(); err != nil || res.Text != "done" {
+		if res, err = a.Run(t.Context(), agent.Input{Log: res.Log}); err != nil || res.Text != "done" {
 			t.Errorf("resumed: %q, %v", res.Text, err)
 		}
 	}
@@ -237,13 +233,13 @@ func TestOneRunWorksOnALog(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text("one")), reply(t, "end_turn", text("two"))}}
 	a := newAgent(t, s, agent.Options{})
 	log := memory.NewLog()
-	first := a.Continue(t.Context(), log, transport.UserText("a"))
-	for range first.Events() {
-		if _, err := a.Continue(t.Context(), log, transport.UserText("b")).Result(); !errors.Is(err, memory.ErrLeased) {
+	first := a.NewRun(agent.Input{Log: log, Prompt: "a"})
+	for range first.Events(t.Context()) {
+		if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "b"}); !errors.Is(err, memory.ErrLeased) {
 			t.Errorf("a second run: %v", err)
 		}
 	}
-	if res, err := a.Continue(t.Context(), log, transport.UserText("b")).Result(); err != nil || res.Text != "two" || len(log.Messages()) != 4 {
+	if res, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "b"}); err != nil || res.Text != "two" || len(log.Messages()) != 4 {
 		t.Errorf("%q, %d messages, %v", res.Text, len(log.Messages()), err)
 	}
 }
@@ -274,7 +270,7 @@ func TestGateSeesMendedArguments(t *testing.T) {
 			seen = string(q.Call.Input)
 			return agent.Verdict{}
 		}}, tool)
-		if _, err := a.Run(t.Context(), "go").Result(); err != nil {
+		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil {
 			t.Fatal(err)
 		}
 		if want == "" {
@@ -291,7 +287,7 @@ func TestGateSeesMendedArguments(t *testing.T) {
 
 func TestNoReminderOfWhiteSpace(t *testing.T) {
 	a, _ := live(t, simulator.Script(simulator.Say("fine")), agent.Options{Reminder: func(context.Context, agent.Status) string { return " \n" }})
-	if res, err := a.Run(t.Context(), "go").Result(); err != nil || len(res.Log.Messages()) != 2 {
+	if res, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil || len(res.Log.Messages()) != 2 {
 		t.Errorf("%d messages, %v", len(res.Log.Messages()), err)
 	}
 }
@@ -326,23 +322,17 @@ func TestReasonsThatAreNotUTF8(t *testing.T) {
 	opts := agent.Options{Gate: func(context.Context, agent.Question) agent.Verdict {
 		return agent.Verdict{Ask: true, Reason: "h\xf6chst"}
 	}}
-	run, err := newAgent(t, s, opts, echo("echo")).ContinueSession(t.Context(), store, "s", transport.UserText("go"))
-	if err != nil {
+	res, err := newAgent(t, s, opts, echo("echo")).Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
+	if !errors.Is(err, agent.ErrAwaitingApproval) {
 		t.Fatal(err)
 	}
-	if _, err := run.Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
-		t.Fatal(err)
-	}
-	if err := agent.Pending(run.Log())[0].Deny(t.Context(), run.Log(), "no\xff way"); err != nil {
+	if err := agent.Pending(res.Log)[0].Deny(t.Context(), res.Log, "no\xff way"); err != nil {
 		t.Error(err)
 	}
 	opts.Approver = func(context.Context, memory.OpenCall) (memory.Decision, error) {
 		return memory.Decision{Reason: "n\xf6"}, nil
 	}
-	if run, err = newAgent(t, s, opts, echo("echo")).ResumeSession(t.Context(), store, "s"); err != nil {
-		t.Fatal(err)
-	}
-	res, err := run.Result()
+	res, err = newAgent(t, s, opts, echo("echo")).Run(t.Context(), agent.Input{Store: store, Session: "s"})
 	if err != nil || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "no\uFFFD way") {
 		t.Errorf("%v: %s", err, res.Log.Messages()[2].AppendJSON(nil))
 	}
@@ -357,7 +347,7 @@ func TestGateSeesTheTask(t *testing.T) {
 		seen = string(q.Call.Input)
 		return agent.Verdict{}
 	}}, sub)
-	res, err := a.Run(t.Context(), "go").Result()
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 	if err != nil || seen != `{"task":"find"}` || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "found") {
 		t.Errorf("the gate saw %s, %v: %s", seen, err, res.Log.Messages()[2].AppendJSON(nil))
 	}
@@ -367,7 +357,7 @@ func TestAskForATypeThatTheServiceCannotCompile(t *testing.T) {
 	type answer struct {
 		ByName map[string]int `json:"by_name"`
 	}
-	_, res, err := agent.Ask[answer](t.Context(), newAgent(t, &script{}, agent.Options{}), "go")
+	_, res, err := agent.Generate[answer](t.Context(), newAgent(t, &script{}, agent.Options{}), agent.Input{Prompt: "go"})
 	if err == nil || !strings.Contains(err.Error(), "by_name is a map") || strings.Contains(err.Error(), "Strict") || res == nil {
 		t.Errorf("%v", err)
 	}

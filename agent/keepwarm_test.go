@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -28,7 +27,7 @@ func TestKeepWarm(t *testing.T) {
 				spans := tracetest.NewInMemoryExporter()
 				a.telemetry.tracer = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("")
 				log := memory.NewLog()
-				res, err := a.Continue(t.Context(), log, transport.UserText("go")).Result()
+				res, err := a.Run(t.Context(), Input{Log: log, Prompt: "go"})
 				if err != nil || res.Steps != 2 {
 					t.Fatalf("%+v, %v", res, err)
 				}

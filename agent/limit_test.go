@@ -24,7 +24,7 @@ func TestResultLimitCountsOverBlocks(t *testing.T) {
 				}
 				return res, nil
 			}}
-			res, err := newAgent(t, s, agent.Options{Limits: agent.Limits{ResultBytes: tt.limit}}, tool).Run(context.Background(), "go").Result()
+			res, err := newAgent(t, s, agent.Options{Limits: agent.Limits{ResultBytes: tt.limit}}, tool).Run(context.Background(), agent.Input{Prompt: "go"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,15 +19,28 @@ type Limits struct {
 	ResultBytes int           // text of one tool result; default 262,144, about 65,000 tokens
 }
 
-func (l Limits) withDefaults() Limits {
-	def(&l.Steps, 100)
-	def(&l.Pauses, 10)
-	def(&l.Cuts, 3)
-	def(&l.Time, time.Hour)
-	def(&l.ToolTime, 2*time.Minute)
-	def(&l.Parallel, 8)
-	def(&l.ResultBytes, 256<<10)
+// or is l with the fields of d where its own are 0.
+func (l Limits) or(d Limits) Limits {
+	def(&l.Steps, d.Steps)
+	def(&l.Pauses, d.Pauses)
+	def(&l.Cuts, d.Cuts)
+	def(&l.Time, d.Time)
+	def(&l.ToolTime, d.ToolTime)
+	def(&l.Parallel, d.Parallel)
+	def(&l.ResultBytes, d.ResultBytes)
 	return l
+}
+
+// allowMoreThan reports whether l is higher than a limit that was reached.
+func (l Limits) allowMoreThan(reached *LimitError) bool {
+	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts}[reached.Limit]
+	return n < 0 || int64(n) > reached.Max
+}
+
+func (l Limits) withDefaults() Limits {
+	return l.or(Limits{
+		Steps: 100, Pauses: 10, Cuts: 3, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, ResultBytes: 256 << 10,
+	})
 }
 
 func def[T int | time.Duration](v *T, d T) {

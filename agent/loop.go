@@ -15,14 +15,6 @@ import (
 // again. emit reports events, and says false once nobody listens any more.
 func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 	defer r.eager.drop()
-	for _, m := range r.inputs {
-		if err := r.agent.checkInput(m); err != nil {
-			return fmt.Errorf("input: %w", err)
-		}
-	}
-	if err := r.append(ctx, r.begin()...); err != nil {
-		return err
-	}
 	for {
 		if err := r.appendSteers(ctx); err != nil {
 			return err
@@ -231,11 +223,15 @@ func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
 	if err := r.log.Refresh(ctx); err != nil || r.log.Len() > n {
 		return err // somebody has decided meanwhile, in another process
 	}
-	if r.agent.opts.Approver == nil {
+	approver := r.input.Approver
+	if approver == nil {
+		approver = r.agent.opts.Approver
+	}
+	if approver == nil {
 		return &ApprovalError{Calls: calls}
 	}
 	stop := r.keepWarm(ctx)
-	err := r.decide(ctx, calls)
+	err := r.decide(ctx, approver, calls)
 	if e := stop(); err == nil {
 		err = e
 	}
@@ -243,12 +239,12 @@ func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
 }
 
 // decide asks the Approver about each call.
-func (r *Run) decide(ctx context.Context, calls []memory.OpenCall) error {
+func (r *Run) decide(ctx context.Context, approver Approver, calls []memory.OpenCall) error {
 	for _, c := range calls {
 		if !r.waits(c.ID) {
 			continue
 		}
-		d, err := r.agent.opts.Approver(ctx, c)
+		d, err := approver(ctx, c)
 		if err != nil {
 			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
 		}

@@ -22,9 +22,9 @@ func TestRun(t *testing.T) {
 		reply(t, "tool_use", text("Looking."), use("a", "echo", `{"n":9007199254740993,"z":1,"b":"<"}`), use("b", "echo", `{}`)),
 		reply(t, "end_turn", text("Done.")),
 	}}
-	run := newAgent(t, s, agent.Options{System: "Be brief."}, echo("echo")).Run(context.Background(), "go")
+	run := newAgent(t, s, agent.Options{System: "Be brief."}, echo("echo")).NewRun(agent.Input{Prompt: "go"})
 	var got []string
-	for ev, err := range run.Events() {
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestRun(t *testing.T) {
 	if _, err := run.Result(); err != nil {
 		t.Errorf("Result asked for twice: %v", err)
 	}
-	for _, err := range run.Events() {
+	for _, err := range run.Events(context.Background()) {
 		if !errors.Is(err, agent.ErrConsumed) {
 			t.Errorf("Events asked for twice: %v", err)
 		}
@@ -94,7 +94,7 @@ func TestStopReasons(t *testing.T) {
 			ran := 0
 			tool := fake{name: "echo", call: func(context.Context, json.RawMessage) (tools.Result, error) { ran++; return tools.Result{}, nil }}
 			a := newAgent(t, s, agent.Options{Limits: agent.Limits{Pauses: 2, Cuts: 2}}, tool)
-			res, err := a.Run(context.Background(), "go").Result()
+			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			switch {
 			case tt.err == "" && err != nil:
 				t.Fatal(err)
@@ -119,14 +119,14 @@ func TestStepLimitLeavesAValidLog(t *testing.T) {
 	}
 	s := &script{replies: replies}
 	a := newAgent(t, s, agent.Options{Limits: agent.Limits{Steps: 3}}, echo("echo"))
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	var limit *agent.LimitError
 	if !errors.As(err, &limit) || limit.Limit != "steps" || res.Steps != 3 {
 		t.Fatalf("%d steps, %v", res.Steps, err)
 	}
 	checkValid(t, res.Log)
 	// A new run on the log has its steps again.
-	res, err = a.Continue(context.Background(), res.Log).Result()
+	res, err = a.Run(context.Background(), agent.Input{Log: res.Log})
 	if !errors.As(err, &limit) || res.Steps != 3 {
 		t.Fatalf("going on: %d steps, %v", res.Steps, err)
 	}
@@ -169,7 +169,7 @@ func TestToolsThatFail(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tt.tool.name = "t"
 				s := &script{replies: []any{reply(t, "tool_use", tt.use, use("b", "t2", `{}`)), reply(t, "end_turn", text("ok"))}}
-				res, err := newAgent(t, s, agent.Options{}, tt.tool, echo("t2")).Run(context.Background(), "go").Result()
+				res, err := newAgent(t, s, agent.Options{}, tt.tool, echo("t2")).Run(context.Background(), agent.Input{Prompt: "go"})
 				if !errors.Is(err, tt.err) {
 					t.Fatal(err)
 				}
@@ -192,7 +192,7 @@ func TestHugeResultIsCut(t *testing.T) {
 	tool := fake{name: "t", call: func(context.Context, json.RawMessage) (tools.Result, error) {
 		return tools.Text(strings.Repeat("é", 25<<20)), nil
 	}}
-	res, err := newAgent(t, s, agent.Options{}, tool).Run(context.Background(), "go").Result()
+	res, err := newAgent(t, s, agent.Options{}, tool).Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,9 +222,9 @@ func TestParallelHasALimitAndKeepsOrder(t *testing.T) {
 			time.Sleep(time.Duration(100-v.I) * time.Millisecond)
 			return tools.Text(fmt.Sprint(v.I)), nil
 		}}
-		run := newAgent(t, s, agent.Options{Limits: agent.Limits{Parallel: 4}}, tool).Run(context.Background(), "go")
+		run := newAgent(t, s, agent.Options{Limits: agent.Limits{Parallel: 4}}, tool).NewRun(agent.Input{Prompt: "go"})
 		var ends []string
-		for ev, err := range run.Events() {
+		for ev, err := range run.Events(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -261,7 +261,7 @@ func TestGroupsExcludeEachOther(t *testing.T) {
 			inside.Add(-1)
 			return tools.Text("ok"), nil
 		}}
-		res, err := newAgent(t, s, agent.Options{}, w, echo("r")).Run(context.Background(), "go").Result()
+		res, err := newAgent(t, s, agent.Options{}, w, echo("r")).Run(context.Background(), agent.Input{Prompt: "go"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,9 +295,9 @@ func TestCancelAndBreakLeaveAValidLog(t *testing.T) {
 					ctx, cancel := context.WithCancel(context.Background())
 					defer cancel()
 					a := newAgent(t, s, agent.Options{}, slow, echo("echo"))
-					run := a.Run(ctx, "go")
+					run := a.NewRun(agent.Input{Prompt: "go"})
 					n := 0
-					for range run.Events() {
+					for range run.Events(ctx) {
 						if n == at {
 							if how == "break" {
 								break
@@ -314,7 +314,7 @@ func TestCancelAndBreakLeaveAValidLog(t *testing.T) {
 					}
 					synctest.Wait()
 					ctx, before := context.Background(), slept.Load()
-					res, err := a.Continue(ctx, run.Log(), transport.UserText("again")).Result()
+					res, err := a.Run(ctx, agent.Input{Log: run.Log(), Prompt: "again"})
 					if err != nil || res.Text == "" {
 						t.Errorf("going on: %q, %v", res.Text, err)
 					}
@@ -331,7 +331,7 @@ func TestCancelAndBreakLeaveAValidLog(t *testing.T) {
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{replies: []any{func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}}
-		res, err := newAgent(t, s, agent.Options{Limits: agent.Limits{Time: time.Minute}}).Run(context.Background(), "go").Result()
+		res, err := newAgent(t, s, agent.Options{Limits: agent.Limits{Time: time.Minute}}).Run(context.Background(), agent.Input{Prompt: "go"})
 		var limit *agent.LimitError
 		if !errors.As(err, &limit) || limit.Limit != "time" || res.Took != time.Minute {
 			t.Errorf("after %v: %v", res.Took, err)
@@ -343,19 +343,19 @@ func TestCutStreamKeepsWhatCame(t *testing.T) {
 	partial := reply(t, "", text("half an ans"))
 	s := &script{replies: []any{&transport.StreamError{Err: errors.New("connection reset"), Partial: partial}, reply(t, "end_turn", text("whole"))}}
 	a := newAgent(t, s, agent.Options{})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err == nil || res.Text != "half an ans" || len(res.Log.Messages()) != 1 {
 		t.Fatalf("%q, %d messages, %v", res.Text, len(res.Log.Messages()), err)
 	}
-	if res, err = a.Resume(context.Background(), res.Log).Result(); err != nil || res.Text != "whole" {
+	if res, err = a.Run(context.Background(), agent.Input{Log: res.Log}); err != nil || res.Text != "whole" {
 		t.Fatalf("resumed: %q, %v", res.Text, err)
 	}
 }
 
 func TestSteerLandsBehindTheResults(t *testing.T) {
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("ok")), reply(t, "end_turn", text("better"))}}
-	run := newAgent(t, s, agent.Options{}, echo("echo")).Run(context.Background(), "go")
-	for ev, err := range run.Events() {
+	run := newAgent(t, s, agent.Options{}, echo("echo")).NewRun(agent.Input{Prompt: "go"})
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -397,7 +397,7 @@ func TestApprovalInAnotherProcess(t *testing.T) {
 		return tools.Text("paid " + string(in)), nil
 	}}
 	a := newAgent(t, s, agent.Options{}, pay, echo("echo"))
-	_, err = a.Continue(ctx, log, transport.UserText("go")).Result()
+	_, err = a.Run(ctx, agent.Input{Log: log, Prompt: "go"})
 	var wait *agent.ApprovalError
 	if !errors.As(err, &wait) || !errors.Is(err, agent.ErrAwaitingApproval) || len(wait.Calls) != 1 || paid != 0 {
 		t.Fatalf("paid %d: %v", paid, err)
@@ -419,7 +419,7 @@ func TestApprovalInAnotherProcess(t *testing.T) {
 	if err := log.Append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &ok}); err != nil {
 		t.Fatal(err)
 	}
-	res, err := a.Resume(ctx, log).Result()
+	res, err := a.Run(ctx, agent.Input{Log: log})
 	if err != nil || paid != 1 || res.Text != "ok" {
 		t.Fatalf("paid %d, %q, %v", paid, res.Text, err)
 	}
@@ -446,7 +446,7 @@ func TestResumeAfterACrash(t *testing.T) {
 			return tools.Text("again"), nil
 		}}
 		s := &script{replies: []any{reply(t, "end_turn", text("ok"))}}
-		res, err := newAgent(t, s, agent.Options{}, tool).Resume(ctx, log).Result()
+		res, err := newAgent(t, s, agent.Options{}, tool).Run(ctx, agent.Input{Log: log})
 		if err != nil {
 			t.Fatal(err)
 		}

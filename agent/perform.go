@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 		return true
 	}
 	if j.limit = j.tool.traits.Timeout; j.limit == 0 {
-		j.limit = a.opts.Limits.ToolTime
+		j.limit = j.run.limits.ToolTime
 	}
 	if j.limit > 0 {
 		var cancel context.CancelFunc
@@ -75,7 +76,7 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	}
 	j.limited = ctx
 	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
-	o := a.protect(withLog(ctx, j.run.log), j)
+	o := a.protect(withRun(ctx, j.run), j)
 	unwatch()
 	if j.settling.Swap(true) {
 		return false
@@ -100,7 +101,7 @@ func (j *job) settle(o outcome) {
 		j.fatal = o.err
 	}
 	o, j.spilled = a.spill(j, o)
-	j.answer(a.limit(o, j.tool.traits.MaxResultBytes))
+	j.answer(limit(o, cmp.Or(j.tool.traits.MaxResultBytes, j.run.limits.ResultBytes)))
 	j.run.endTool(j.ctx, j.span, j, o.err)
 }
 
@@ -147,16 +148,13 @@ func (j *job) explain(o outcome) outcome {
 // limit makes of an outcome what the model may be sent: no more text than the
 // limit, no block that a result can't hold, and nothing but text in a failure
 // (reference §3.2, §3.5).
-func (a *Agent) limit(o outcome, most int) tools.Result {
+func limit(o outcome, most int) tools.Result {
 	if o.err != nil {
 		text := o.err.Error()
 		if strings.TrimSpace(text) == "" {
 			text = "the tool failed and did not say why"
 		}
 		o.result = tools.ErrorText(text)
-	}
-	if most == 0 {
-		most = a.opts.Limits.ResultBytes
 	}
 	res := tools.Result{IsError: o.result.IsError}
 	left, told := max(most, -1), false // bytes of text, -1 for no limit; whether a cut has been told

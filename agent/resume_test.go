@@ -51,7 +51,7 @@ func TestResumeFromEveryRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := begin(t, a, new(memory.RAM)).Result()
+	whole, err := begin(t, a, new(memory.RAM))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,11 +74,7 @@ func TestResumeFromEveryRecord(t *testing.T) {
 			}
 		}
 		clear(ran)
-		run, err := a.ResumeSession(t.Context(), store, "s")
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := run.Result()
+		res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
 		if err != nil || res.Text != "Done." || res.Steps != whole.Steps || res.Usage.OutputTokens != whole.Usage.OutputTokens {
 			t.Errorf("killed after record %d: %q, %d steps, %v", n, res.Text, res.Steps, err)
 		}

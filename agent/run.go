@@ -14,15 +14,21 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Run is one execution of the loop over a log. It does nothing until its
-// events or its result are asked for, and then works in the caller's goroutine,
-// so that a slow consumer slows it and a consumer that stops ends it.
+// A Run is one execution of the loop over a log, to watch and to steer; see
+// [Agent.NewRun]. It does nothing until its events are asked for, and then works in
+// the caller's goroutine, so that a slow consumer slows it and a consumer that
+// stops ends it.
 type Run struct {
-	agent  *Agent
-	ctx    context.Context
-	log    *memory.Log
-	fresh  bool // begins a run, with these inputs; else it resumes one
-	inputs []transport.Message
+	agent *Agent
+	input Input
+	log   *memory.Log
+	err   error // of the input at first, then of the run
+
+	// What the input and the agent amount to. request is without messages.
+	request *transport.Request
+	config  []byte // the request as the log records it
+	limits  Limits
+	meta    map[string]string
 
 	mu     sync.Mutex
 	state  runState
@@ -31,7 +37,6 @@ type Run struct {
 	defined map[toolKey]*tool
 
 	result   Result
-	err      error
 	observed runObservation
 	eager    eager
 	news     chan progress // from running tools
@@ -47,7 +52,8 @@ type runState int
 const (
 	runNew runState = iota
 	runRunning
-	runEnded
+	runEnded // takes no messages any more
+	runOver  // has its result
 )
 
 // A Result is what a run came to. It is never nil, and holds what there is even
@@ -75,42 +81,63 @@ type Result struct {
 	Log *memory.Log
 }
 
-// Run begins a new conversation with a user's prompt.
-func (a *Agent) Run(ctx context.Context, prompt string) *Run {
-	return a.Continue(ctx, memory.NewLog(), transport.UserText(prompt))
+// Run does the work of a run and returns what it came to. The result is never
+// nil: with an error comes what there is, with a log that can be run on. To watch
+// the run, or to steer it, use [Agent.NewRun].
+func (a *Agent) Run(ctx context.Context, in Input) (*Result, error) {
+	r := a.NewRun(in)
+	r.start()
+	r.run(ctx, func(Event) bool { return true })
+	return &r.result, r.err
 }
 
-// Continue goes on with a conversation: it appends the inputs and runs. The
-// limits count from here. Tool calls that an earlier run left open are not run
-// any more; the model is told so. Without inputs they are run, as by Resume.
-func (a *Agent) Continue(ctx context.Context, log *memory.Log, inputs ...transport.Message) *Run {
-	return &Run{agent: a, ctx: ctx, log: log, fresh: true, inputs: inputs, news: make(chan progress, 16)}
+// NewRun makes a run whose events are read by [Run.Events]. What is wrong with
+// the input is told there.
+func (a *Agent) NewRun(in Input) *Run {
+	r := &Run{
+		agent: a, input: in, request: &a.request, config: a.config,
+		limits: in.Limits.or(a.opts.Limits), meta: in.meta(), news: make(chan progress, 16),
+	}
+	r.input.Messages = in.messages()
+	r.log, r.err = in.log()
+	r.result.Log = r.log
+	return r
 }
 
-// Resume goes on with the run that the log was in when it was left: after a
-// kill, a cancel, or a wait for approval. What was done is not done again.
-func (a *Agent) Resume(ctx context.Context, log *memory.Log) *Run {
-	return &Run{agent: a, ctx: ctx, log: log, news: make(chan progress, 16)}
-}
-
-// begin are the records that a run begins with.
+// begin are the records that a run begins with: none, if it goes on with the
+// one that the log is in the middle of.
 func (r *Run) begin() []memory.Record {
-	if !r.fresh {
+	if !r.begins() {
 		return nil
 	}
-	begin := []memory.Record{{Kind: memory.KindRun, Limits: r.agent.opts.Limits.recorded()}}
-	if !bytes.Equal(r.agent.config, newestConfig(r.log, r.log.Len())) {
-		begin[0].Data = r.agent.config
+	begin := []memory.Record{{Kind: memory.KindRun, Limits: r.limits.recorded()}}
+	if !bytes.Equal(r.config, newestConfig(r.log, r.log.Len())) {
+		begin[0].Data = r.config
 	}
-	if len(r.inputs) > 0 {
+	if len(r.input.Messages) > 0 {
 		for _, c := range r.log.State().Open {
 			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text(abandoned(c)))})
 		}
 	}
-	for _, m := range r.inputs {
+	for _, m := range r.input.Messages {
 		begin = append(begin, memory.Record{Kind: memory.KindInput, Message: m})
 	}
 	return begin
+}
+
+// begins reports whether this is not the run that the log is in the middle of:
+// there is something to say, or no run was begun, or a limit has ended it that is
+// higher now.
+func (r *Run) begins() bool {
+	if len(r.input.Messages) > 0 {
+		return true
+	}
+	done, _ := Next(r.log).(Done)
+	var limit *LimitError
+	if errors.As(done.Err, &limit) {
+		return r.limits.allowMoreThan(limit)
+	}
+	return r.log.State().Limits == nil && !errors.Is(done.Err, ErrNoInput)
 }
 
 // recall sums up what the run had come to before it was resumed.
@@ -168,26 +195,26 @@ func (r *Run) Log() *memory.Log { return r.log }
 // Steer gives the model a message while the run goes on. It lands at the next
 // place where a message may stand, before the next model call; if the run fails
 // before that, it is in the log for the next one. Steer fails for a message that
-// [memory.CheckInput] refuses, and once the run has ended: then [Agent.Continue]
-// is what you want.
+// [memory.CheckInput] refuses, and once the run has ended: then make a new run with
+// the same log.
 func (r *Run) Steer(m transport.Message) error {
 	if err := r.agent.checkInput(m); err != nil {
 		return fmt.Errorf("steer: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state == runEnded {
-		return errors.New("steer: the run has ended; continue its log with a new run")
+	if r.state >= runEnded {
+		return errors.New("steer: the run has ended; give the message to a new run with its log")
 	}
 	r.steers = append(r.steers, m)
 	return nil
 }
 
-// Events runs the agent and yields what happens. If the run fails, the last
+// Events does the work of the run and yields what happens. If the run fails, the last
 // pair holds the error, which [Run.Result] returns too. Stopping early cancels
 // the run: the model's stream is closed, running tools are told to stop, and
 // the log is left valid.
-func (r *Run) Events() iter.Seq2[Event, error] {
+func (r *Run) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if !r.start() {
 			yield(Event{}, ErrConsumed)
@@ -198,17 +225,19 @@ func (r *Run) Events() iter.Seq2[Event, error] {
 			stopped = stopped || !yield(ev, nil)
 			return !stopped
 		}
-		if r.run(emit); r.err != nil && !stopped {
+		if r.run(ctx, emit); r.err != nil && !stopped {
 			yield(Event{}, r.err)
 		}
 	}
 }
 
-// Result returns what the run came to. If nobody has asked for the run's events
-// it runs it first; else call it when they have ended. The result is never nil.
+// Result returns what the run came to. It fails with [ErrNotEnded] before its
+// events have ended. The result is never nil.
 func (r *Run) Result() (*Result, error) {
-	if r.start() {
-		r.run(func(Event) bool { return true })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != runOver {
+		return &Result{Log: r.log}, ErrNotEnded
 	}
 	return &r.result, r.err
 }
@@ -225,34 +254,34 @@ func (r *Run) start() bool {
 }
 
 // run is the loop with its beginning and its end.
-func (r *Run) run(emit func(Event) bool) {
+func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 	started := time.Now()
-	ctx, cancel := r.ctx, context.CancelFunc(func() {})
-	if l := r.agent.opts.Limits.Time; l > 0 {
+	if l := r.limits.Time; l > 0 {
+		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
+		defer cancel()
 	}
-	defer cancel()
-	ctx = WithBudget(r.startRun(ctx), r.agent.opts.Budget)
+	ctx = WithBudget(WithBudget(r.startRun(ctx), r.agent.opts.Budget), r.input.Budget)
 	r.result.Log = r.log
 	defer func() {
 		// A panic is a bug of this package or of the consumer: it goes on its way, but
 		// the run is over.
-		r.mu.Lock()
-		r.state = runEnded
-		r.mu.Unlock()
 		r.result.Took = time.Since(started)
 		r.endRun(ctx)
+		r.mu.Lock()
+		r.state = runOver
+		r.mu.Unlock()
 	}()
-
+	if r.err != nil {
+		return
+	}
 	var release func()
 	if ctx, release, r.err = r.hold(ctx); r.err != nil {
 		return
 	}
 	defer release()
-	if !r.fresh {
-		r.recall()
-	}
-	r.err = r.loop(ctx, emit)
+	r.err = ErrStopped // unless work comes back to say otherwise
+	r.err = r.work(ctx, emit)
 	r.keepSteers(ctx)
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {
 		var limit *LimitError
@@ -265,6 +294,32 @@ func (r *Run) run(emit func(Event) bool) {
 	if len(r.text) > 0 {
 		r.result.Text = strings.Join(r.text, "")
 	}
+}
+
+// work begins the run in the log, or finds what it had come to, and goes on.
+func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
+	for _, m := range r.input.Messages {
+		if err := r.agent.checkInput(m); err != nil {
+			return fmt.Errorf("input: %w", err)
+		}
+	}
+	if r.log.Len() == 0 && len(r.input.Messages) == 0 && r.log.Store() != nil {
+		return fmt.Errorf("session %q: %w; give the run a Prompt to begin one", r.log.ID(), memory.ErrNoSession)
+	}
+	var recorded []byte
+	goesOn := !r.begins()
+	if goesOn {
+		recorded = newestConfig(r.log, r.log.Len())
+	}
+	if err := r.configure(&r.input, recorded); err != nil {
+		return err
+	}
+	if goesOn {
+		r.recall()
+	} else if err := r.append(ctx, r.begin()...); err != nil {
+		return err
+	}
+	return r.loop(ctx, emit)
 }
 
 // keepSteers ends the run for [Run.Steer], and lays into the log what a run that

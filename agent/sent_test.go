@@ -26,7 +26,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"go", "again"} {
-		if _, err := a.Continue(context.Background(), log, transport.UserText(text)).Result(); err != nil {
+		if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: text}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +75,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 func TestSecretsStayOutOfTheRecordedRequest(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text("ok"))}}
 	a := newAgent(t, s, agent.Options{Template: transport.Request{MCPServers: json.RawMessage(`[{"type":"url","name":"n","url":"https://example.com","authorization_token":"secret"}]`)}})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,32 +10,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/transport"
 )
-
-// ResumeSession loads a session and resumes it as [Agent.Resume] does, in this
-// process or another. The run fails with a [*memory.LeaseError] while another
-// process works on the session.
-func (a *Agent) ResumeSession(ctx context.Context, store memory.Store, id string) (*Run, error) {
-	log, err := memory.Open(ctx, store, id)
-	if err != nil {
-		return nil, fmt.Errorf("resume: %w", err)
-	}
-	return a.Resume(ctx, log), nil
-}
-
-// ContinueSession loads a session, or begins one if there is none of that id,
-// and goes on with it as [Agent.Continue] does.
-func (a *Agent) ContinueSession(ctx context.Context, store memory.Store, id string, inputs ...transport.Message) (*Run, error) {
-	log, err := memory.Open(ctx, store, id)
-	if errors.Is(err, memory.ErrNoSession) {
-		log, err = memory.Create(store, id, nil)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("continue: %w", err)
-	}
-	return a.Continue(ctx, log, inputs...), nil
-}
 
 // defaultLease is how long a session stays taken after its process has died.
 const defaultLease = 15 * time.Second
@@ -81,8 +56,8 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 // ofCaller reports whether the run is that of a sub-agent, whose session is held
 // by the run that called it.
 func (r *Run) ofCaller(ctx context.Context) bool {
-	caller, _ := ctx.Value(logKey{}).(*memory.Log)
-	return caller != nil && caller.Store() != nil && strings.HasPrefix(r.log.ID(), caller.ID()+"/")
+	caller := runOf(ctx)
+	return caller != nil && caller.log.Store() != nil && strings.HasPrefix(r.log.ID(), caller.log.ID()+"/")
 }
 
 // newOwner is a name for this run that tells people where it is.

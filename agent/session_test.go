@@ -23,13 +23,9 @@ func during(name string, f func(ctx context.Context)) fake {
 	}}
 }
 
-func begin(t *testing.T, a *agent.Agent, store memory.Store) *agent.Run {
+func begin(t *testing.T, a *agent.Agent, store memory.Store) (*agent.Result, error) {
 	t.Helper()
-	run, err := a.ContinueSession(t.Context(), store, "s", transport.UserText("go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run
+	return a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
 }
 
 func TestOneProcessWorksOnASession(t *testing.T) {
@@ -37,24 +33,20 @@ func TestOneProcessWorksOnASession(t *testing.T) {
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`)), reply(t, "end_turn", text("done")), reply(t, "end_turn", text("more"))}}
 	var a *agent.Agent
 	tool := during("t", func(ctx context.Context) {
-		other, err := a.ResumeSession(context.Background(), store, "s")
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := other.Result()
+		res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
 		var le *memory.LeaseError
 		if !errors.As(err, &le) || !strings.Contains(le.Owner, "process") || res == nil || res.Log == nil {
 			t.Errorf("a second run beside the first: %v", err)
 		}
 	})
 	a = newAgent(t, s, agent.Options{}, tool)
-	if res, err := begin(t, a, store).Result(); err != nil || res.Text != "done" {
+	if res, err := begin(t, a, store); err != nil || res.Text != "done" {
 		t.Fatalf("%q, %v", res.Text, err)
 	}
-	if res, err := begin(t, a, store).Result(); err != nil || res.Text != "more" {
+	if res, err := begin(t, a, store); err != nil || res.Text != "more" {
 		t.Fatalf("the lease was not given back: %q, %v", res.Text, err)
 	}
-	if _, err := a.ResumeSession(t.Context(), store, "none"); !errors.Is(err, memory.ErrNoSession) {
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "none"}); !errors.Is(err, memory.ErrNoSession) {
 		t.Errorf("resumed a session that is not there: %v", err)
 	}
 }
@@ -86,7 +78,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 			<-ctx.Done()
 			ended = time.Since(began)
 		}))
-		res, err := begin(t, a, store).Result()
+		res, err := begin(t, a, store)
 		if !errors.Is(err, memory.ErrLeased) {
 			t.Errorf("the run ended with %v", err)
 		}
@@ -108,7 +100,7 @@ func TestSendFromOutside(t *testing.T) {
 		}
 	})
 	a := newAgent(t, s, agent.Options{}, tool)
-	res, err := begin(t, a, store).Result()
+	res, err := begin(t, a, store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +113,7 @@ func TestSendFromOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		run, err := a.ResumeSession(t.Context(), store, "s")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if res, err = run.Result(); err != nil || res.Text != "two" {
+		if res, err = a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil || res.Text != "two" {
 			t.Fatalf("%q, %v", res.Text, err)
 		}
 	}
@@ -151,7 +139,7 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 	pay := echo("pay")
 	pay.traits.NeedsApproval = true
 	a := newAgent(t, s, agent.Options{}, pay, echo("echo"))
-	if _, err := begin(t, a, store).Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
+	if _, err := begin(t, a, store); !errors.Is(err, agent.ErrAwaitingApproval) {
 		t.Fatal(err)
 	}
 	log := openLog(t, store)
@@ -193,11 +181,7 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 	if err := pending[0].Deny(t.Context(), log, ""); err == nil || !strings.Contains(err.Error(), "decided already") {
 		t.Errorf("decided twice: %v", err)
 	}
-	run, err := a.ResumeSession(t.Context(), store, "s")
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := run.Result()
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +207,7 @@ func TestDecisionWhileTheRunGoesOn(t *testing.T) {
 			t.Error(err)
 		}
 	}))
-	res, err := begin(t, a, store).Result()
+	res, err := begin(t, a, store)
 	if err != nil || res.Text != "ok" {
 		t.Fatalf("%q, %v", res.Text, err)
 	}

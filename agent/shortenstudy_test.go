@@ -49,7 +49,7 @@ func (l longTalk) play(t *testing.T, change func(*Options)) (out shortening) {
 		log := memory.NewLog()
 		for i := range l.turns {
 			left = l.steps
-			if _, err := a.Continue(t.Context(), log, transport.UserText(fmt.Sprint("go on ", i))).Result(); err != nil {
+			if _, err := a.Run(t.Context(), Input{Log: log, Prompt: fmt.Sprint("go on ", i)}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(l.between)

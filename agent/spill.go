@@ -105,8 +105,7 @@ type readResultInput struct {
 func readResult() tools.Tool {
 	return tools.FuncWith(readResultName, "Reads on in a tool result that was too big to be shown whole: length bytes from offset, or from where a text is found.",
 		func(ctx context.Context, in readResultInput) (string, error) {
-			log, _ := ctx.Value(logKey{}).(*memory.Log)
-			text, ok := findSpilled(log, in.ID)
+			text, ok := findSpilled(runOf(ctx), in.ID)
 			if !ok {
 				return "", fmt.Errorf("no shortened result has the id %q; it stands in the result's first line", in.ID)
 			}
@@ -126,12 +125,12 @@ func readResult() tools.Tool {
 		}, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
-func findSpilled(log *memory.Log, id string) (string, bool) {
-	if log == nil {
+func findSpilled(run *Run, id string) (string, bool) {
+	if run == nil {
 		return "", false
 	}
 	var found []byte
-	for _, r := range log.Records(0) {
+	for _, r := range run.log.Records(0) {
 		if r.Kind == memory.KindNote && r.Note == noteSpilled && rawjson.GetString(r.Data, "call_id") == id {
 			found = r.Data
 		}

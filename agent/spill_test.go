@@ -34,7 +34,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 		reply(t, "end_turn", text("done")),
 	}}
 	opts := agent.Options{Spill: &agent.Spill{Over: 10_000, Preview: 400}}
-	if _, err := newAgent(t, s, opts, dump, small).Continue(t.Context(), log, transport.UserText("go")).Result(); err != nil {
+	if _, err := newAgent(t, s, opts, dump, small).Run(t.Context(), agent.Input{Log: log, Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(s.requests[0].Tools); n != 3 || s.requests[0].Tools[2].Name() != "read_result" {
@@ -65,7 +65,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.replies = []any{reply(t, "tool_use", use("f", "read_result", `{"id":"a","offset":20}`)), reply(t, "end_turn", text("ok"))}
-	res, err := newAgent(t, s, opts, dump, small).Continue(t.Context(), again.Fork(), transport.UserText("more")).Result()
+	res, err := newAgent(t, s, opts, dump, small).Run(t.Context(), agent.Input{Log: again.Fork(), Prompt: "more"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func TestStudyAgreesWithSimulator(t *testing.T) {
 					a, w := simulated(t, tt.model, simulator.LookbackRule(rule), 4000, tt.took...)
 					log := memory.NewLog()
 					for i := range tt.turns {
-						if _, err := a.Continue(t.Context(), log, transport.UserText(fmt.Sprintf("go on %d", i))).Result(); err != nil {
+						if _, err := a.Run(t.Context(), Input{Log: log, Prompt: fmt.Sprintf("go on %d", i)}); err != nil {
 							t.Fatal(err)
 						}
 						time.Sleep(tt.between)
@@ -182,7 +182,7 @@ func TestTurnsOfModelsThatDropThinking(t *testing.T) {
 		first := []int{} // the first request of each turn
 		for i := range 4 {
 			first = append(first, len(w.exchanges))
-			if _, err := a.Continue(t.Context(), log, transport.UserText(fmt.Sprint("turn ", i))).Result(); err != nil {
+			if _, err := a.Run(t.Context(), Input{Log: log, Prompt: fmt.Sprint("turn ", i)}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -80,11 +80,15 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 	if err != nil {
 		return tools.Result{}, fmt.Errorf("sub-agent %q: %w", s.Name, err)
 	}
-	run := s.Agent.Resume(ctx, log)
+	task := Input{Log: log}
 	if log.Len() == shared {
-		run = s.Agent.Continue(ctx, log, transport.UserText(in.Task))
+		task.Prompt = in.Task
 	}
-	for ev, err := range run.Events() {
+	if caller := runOf(ctx); caller != nil {
+		task.Meta, task.User = caller.meta, caller.input.User
+	}
+	run := s.Agent.NewRun(task)
+	for ev, err := range run.Events(ctx) {
 		if err == nil && ev.Type == EventToolStart {
 			tools.Progress(ctx, ev.Call.Name)
 		}
@@ -99,10 +103,11 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 // log is the sub-agent's conversation for this call, and how many of its
 // records come from the caller's. If there are more, the call was begun before.
 func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
-	parent, _ := ctx.Value(logKey{}).(*memory.Log)
-	if parent == nil {
+	caller := runOf(ctx)
+	if caller == nil {
 		return memory.NewLog(), 0, nil
 	}
+	parent := caller.log
 	if s.Fork {
 		for i, r := range parent.Records(0) {
 			if r.Kind == memory.KindResponse {
@@ -126,9 +131,15 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 	return log, shared, err
 }
 
-type logKey struct{}
+type runKey struct{}
 
-// withLog tells tools which conversation they are called from.
-func withLog(ctx context.Context, log *memory.Log) context.Context {
-	return context.WithValue(ctx, logKey{}, log)
+// withRun tells tools which run they are called from.
+func withRun(ctx context.Context, r *Run) context.Context {
+	return context.WithValue(ctx, runKey{}, r)
+}
+
+// runOf is the run that calls a tool with ctx, or nil.
+func runOf(ctx context.Context) *Run {
+	r, _ := ctx.Value(runKey{}).(*Run)
+	return r
 }

@@ -26,9 +26,9 @@ func TestSubAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := newAgent(t, parent, agent.Options{}, sub).Continue(context.Background(), log, transport.UserText("where is it?"))
+	run := newAgent(t, parent, agent.Options{}, sub).NewRun(agent.Input{Log: log, Prompt: "where is it?"})
 	progress := 0
-	for ev, err := range run.Events() {
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,14 +74,14 @@ func TestSubAgentGoesOnAfterACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sub.Agent.Continue(ctx, half, transport.UserText("find it")).Result(); err == nil {
+	if _, err := sub.Agent.Run(ctx, agent.Input{Log: half, Prompt: "find it"}); err == nil {
 		t.Fatal("the first try should die")
 	}
 	parent := &script{replies: []any{reply(t, "end_turn", text("ok"))}}
 	if log, err = memory.Open(ctx, store, "main"); err != nil {
 		t.Fatal(err)
 	}
-	res, err := newAgent(t, parent, agent.Options{}, sub).Resume(ctx, log).Result()
+	res, err := newAgent(t, parent, agent.Options{}, sub).Run(ctx, agent.Input{Log: log})
 	if err != nil || res.Steps != 2 || res.Usage.InputTokens != 20 {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -96,11 +96,11 @@ func TestSubAgentGoesOnAfterACrash(t *testing.T) {
 func TestResumeOfWhatIsDoneTellsTheAnswer(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text("the answer"))}}
 	a := newAgent(t, s, agent.Options{})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := a.Resume(context.Background(), res.Log).Result()
+	again, err := a.Run(context.Background(), agent.Input{Log: res.Log})
 	if err != nil || again.Text != "the answer" || again.Steps != 1 || len(s.requests) != 1 {
 		t.Errorf("%+v, %v", again, err)
 	}

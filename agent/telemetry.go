@@ -85,9 +85,6 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 	if req.TopK != nil {
 		chat = append(chat, attribute.Int(keyRequestTopK, *req.TopK))
 	}
-	if o := req.OutputConfig; o != nil && o.Format != nil {
-		chat = append(chat, attribute.String(keyOutputType, "json"))
-	}
 	if o := req.OutputConfig; o != nil && o.Effort != "" {
 		chat = append(chat, attribute.String(keyRequestReasoning, o.Effort))
 	}
@@ -164,8 +161,8 @@ func (r *Run) startRun(ctx context.Context) context.Context {
 			if d := r.agent.request.Tools; len(d) > 0 {
 				span.SetAttributes(attribute.String(keyToolDefinitions, toolDefinitions(d)))
 			}
-			if len(r.inputs) > 0 {
-				span.SetAttributes(attribute.String(keyInputMessages, t.content.input(r.inputs, nil)))
+			if in := r.input.Messages; len(in) > 0 {
+				span.SetAttributes(attribute.String(keyInputMessages, t.content.input(in, nil)))
 			}
 		}
 	}
@@ -230,6 +227,9 @@ func (r *Run) openChat(ctx context.Context, o *chatObservation, req *transport.R
 	}
 	o.attrs = append(slices.Grow(o.attrs, 24), attribute.Int(keyRequestMaxTokens, req.MaxTokens), attribute.Bool(keyRequestStream, req.MaxTokens > 0))
 	o.attrs = append(o.attrs, t.chatRequest...)
+	if oc := req.OutputConfig; oc != nil && oc.Format != nil {
+		o.attrs = append(o.attrs, attribute.String(keyOutputType, "json"))
+	}
 	if id := r.log.ID(); id != "" {
 		o.attrs = append(o.attrs, attribute.String(keyConversationID, id))
 	}

@@ -35,8 +35,8 @@ func BenchmarkStepTelemetry(b *testing.B) {
 			if err := log.Append(b.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
 				b.Fatal(err)
 			}
-			r := a.Resume(context.Background(), log)
-			ctx := r.startRun(r.ctx)
+			r := a.NewRun(Input{Log: log})
+			ctx := r.startRun(context.Background())
 			req := a.Request(log)
 			resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","model":"claude-opus-5-5","content":[{"type":"tool_use","id":"a","name":"f","input":{"query":"x"}}],"stop_reason":"tool_use",` +
 				`"usage":{"input_tokens":3,"cache_creation_input_tokens":1000,"cache_read_input_tokens":9000,"output_tokens":80}}`))

@@ -82,7 +82,7 @@ func TestMetrics(t *testing.T) {
 	}}
 	s.replies[0].(*transport.Response).Meta.Attempts = 3
 	a := newAgent(t, s, agent.Options{Name: "helper", MeterProvider: provider, Limits: agent.Limits{Steps: 2}}, echo("echo"))
-	if _, err := a.Run(context.Background(), "go").Result(); err == nil {
+	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err == nil {
 		t.Fatal("no limit")
 	}
 	got := points(t, reader)
@@ -112,7 +112,7 @@ func TestMetricsOfChunks(t *testing.T) {
 	a, _ := live(t, simulator.Loop{Turns: 1}, agent.Options{
 		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), Tools: []tools.Tool{lookup(10)},
 	})
-	if _, err := a.Run(context.Background(), "go").Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	got := points(t, reader)

@@ -74,7 +74,7 @@ func record(t *testing.T, content *agent.TraceContent) spanLog {
 		t.Fatal(err)
 	}
 	a := newAgent(t, s, agent.Options{Name: "helper", System: "secret system", TracerProvider: spans.provider, TraceContent: content}, echo("echo"))
-	if _, err := a.Continue(context.Background(), log, transport.UserText("secret prompt")).Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "secret prompt"}); err != nil {
 		t.Fatal(err)
 	}
 	return spans
@@ -189,7 +189,7 @@ func TestSpanContentOfEveryBlock(t *testing.T) {
 	doc, _ := transport.ParseBlock([]byte(`{"type":"document","source":{"type":"url","url":"https://example.com/a.pdf"}}`))
 	file, _ := transport.ParseBlock([]byte(`{"type":"document","source":{"type":"file","file_id":"file_1"}}`))
 	in := transport.Message{Role: transport.RoleUser, Content: []transport.Block{image, doc, file}}
-	if _, err := a.Continue(context.Background(), memory.NewLog(), in).Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Messages: []transport.Message{in}}); err != nil {
 		t.Fatal(err)
 	}
 	chat := spans.named("chat")[0]
@@ -237,7 +237,7 @@ func TestSpansOfAPausedTurn(t *testing.T) {
 	spans := newSpanLog()
 	s := &script{replies: []any{reply(t, "pause_turn", text("first")), reply(t, "pause_turn", text("second")), reply(t, "end_turn", text("third"))}}
 	a := newAgent(t, s, agent.Options{TracerProvider: spans.provider})
-	if _, err := a.Run(context.Background(), "go").Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -281,7 +281,7 @@ func TestSpansOfFailures(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, content %v", tt.name, content != nil), func(t *testing.T) {
 				spans := newSpanLog()
 				a := newAgent(t, &script{replies: tt.replies}, agent.Options{TracerProvider: spans.provider, TraceContent: content, Limits: tt.limits}, tt.tool)
-				_, _ = a.Run(context.Background(), "go").Result()
+				_, _ = a.Run(context.Background(), agent.Input{Prompt: "go"})
 				s := spans.named(tt.span)[0]
 				for key, want := range tt.want {
 					if got := attr(s, key).String(); got != want {
@@ -305,7 +305,7 @@ func TestSpanOfAnApproval(t *testing.T) {
 	f := echo("f")
 	f.traits.NeedsApproval = true
 	a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "f", `{}`))}}, agent.Options{TracerProvider: spans.provider}, f)
-	_, err := a.Run(context.Background(), "go").Result()
+	_, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	root := spans.named("invoke_agent")[0]
 	if !errors.Is(err, agent.ErrAwaitingApproval) || root.Status.Code == codes.Error {
 		t.Errorf("error %v, status %v", err, root.Status)
@@ -331,7 +331,7 @@ func TestSpansOfRulings(t *testing.T) {
 		Gate: func(_ context.Context, q agent.Question) agent.Verdict { return verdicts[q.Call.ID] },
 	}, echo("f"))
 	log := memory.NewLog()
-	if _, err := a.Continue(t.Context(), log, transport.UserText("go")).Result(); !errors.Is(err, agent.ErrAwaitingApproval) {
+	if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
 		t.Fatal(err)
 	}
 	for _, p := range agent.Pending(log) {
@@ -343,7 +343,7 @@ func TestSpansOfRulings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := a.Resume(t.Context(), log).Result(); err != nil {
+	if _, err := a.Run(t.Context(), agent.Input{Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
@@ -376,7 +376,7 @@ func traceSize(t *testing.T, steps, result int, content *agent.TraceContent) (at
 	a, _ := live(t, simulator.Loop{Turns: steps, Think: true}, agent.Options{
 		Name: "helper", System: "Be thorough.", Tools: []tools.Tool{lookup(result)}, TracerProvider: spans.provider, TraceContent: content, Limits: agent.Limits{Steps: -1},
 	})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,7 +435,7 @@ func TestTraceContextIsPropagated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Run(context.Background(), "go").Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	chats := spans.named("chat")
@@ -463,7 +463,7 @@ func TestLogsHaveTraceIDsAndNoContent(t *testing.T) {
 	var out bytes.Buffer
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{"x":"secret"}`)), reply(t, "end_turn", text("secret"))}}
 	a := newAgent(t, s, agent.Options{TracerProvider: spans.provider, Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}, echo("echo"))
-	if _, err := a.Run(context.Background(), "secret").Result(); err != nil {
+	if _, err := a.Run(context.Background(), agent.Input{Prompt: "secret"}); err != nil {
 		t.Fatal(err)
 	}
 	spanOf := map[string]string{}

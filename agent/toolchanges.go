@@ -27,7 +27,7 @@ type ToolChange struct {
 }
 
 // ChangeTools makes the message that turns tools on and off, for [Run.Steer] or
-// [Agent.Continue]. From there on a call of a tool that is off is answered
+// [Input].Messages. From there on a call of a tool that is off is answered
 // with an error. It fails for a name that the agent has no tool of, and where
 // the model or the endpoint can't do it: then every change of the tools is a cache
 // miss, and takes another agent.
@@ -51,8 +51,8 @@ func (a *Agent) ChangeTools(c ToolChange) (transport.Message, error) {
 func (r *Run) ChangeTools(c ToolChange) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state == runEnded {
-		return errors.New("change tools: the run has ended; continue its log with a new run")
+	if r.state >= runEnded {
+		return errors.New("change tools: the run has ended; make a new run with its log")
 	}
 	defined := make(map[toolKey]*tool, len(r.defined)+len(c.Define))
 	maps.Copy(defined, r.defined)

@@ -44,7 +44,7 @@ func TestChangeTools(t *testing.T) {
 		{agent.ToolChange{Add: []string{"deploy"}}, "deployed"},
 	}
 	for i, turn := range turns {
-		res, err := a.Continue(ctx, log, transport.UserText(fmt.Sprint("turn ", i)), change(turn.change)).Result()
+		res, err := a.Run(ctx, agent.Input{Log: log, Messages: []transport.Message{transport.UserText(fmt.Sprint("turn ", i)), change(turn.change)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,8 +95,8 @@ func TestDefineTools(t *testing.T) {
 	log := memory.NewLog()
 	run := func(changes ...agent.ToolChange) (results string) {
 		t.Helper()
-		r := a.Continue(ctx, log, transport.UserText("go"))
-		for ev, err := range r.Events() {
+		r := a.NewRun(agent.Input{Log: log, Prompt: "go"})
+		for ev, err := range r.Events(ctx) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +168,7 @@ func TestDefineToolsRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, _ := live(t, simulator.Loop{Turns: 1}, agent.Options{Model: tt.model, Tools: tt.has})
-			r := a.Run(context.Background(), "go")
+			r := a.NewRun(agent.Input{Prompt: "go"})
 			if err := r.ChangeTools(tt.change); err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("%v", err)
 			}

@@ -108,9 +108,9 @@ func TestPrefixIsStableAndRead(t *testing.T) {
 	a, wire := live(t, simulator.Loop{Turns: 12, Parallel: 15, Think: true}, agent.Options{
 		System: strings.Repeat("Be thorough. ", 400), Tools: []tools.Tool{lookup(300)},
 	})
-	run := a.Run(context.Background(), "go")
+	run := a.NewRun(agent.Input{Prompt: "go"})
 	var written, read int64
-	for ev, err := range run.Events() {
+	for ev, err := range run.Events(context.Background()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestNoHiddenWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Resume(t.Context(), log).Result(); err != nil {
+	if _, err := a.Run(t.Context(), agent.Input{Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"model":"claude-opus-5-5","max_tokens":100,"stream":true,"diagnostics":{"previous_message_id":null},"messages":[{"role":"user","content":[{"type":"text","text":"go"}]}]}`
@@ -190,7 +190,7 @@ func chatter(seed uint64) simulator.Model {
 func TestRandomConversationsKeepEveryByte(t *testing.T) {
 	for seed := range uint64(40) {
 		a, wire := live(t, chatter(seed), agent.Options{Tools: []tools.Tool{lookup(10)}})
-		res, err := a.Run(context.Background(), "go").Result()
+		res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -216,15 +216,13 @@ func TestOnePath(t *testing.T) {
 		talk := func(whole, listen bool) []string {
 			a, wire := live(t, chatter(seed), agent.Options{Tools: []tools.Tool{lookup(10)}})
 			wire.whole = whole
-			run := a.Run(context.Background(), "go")
 			if listen {
-				for _, err := range run.Events() {
+				for _, err := range a.NewRun(agent.Input{Prompt: "go"}).Events(context.Background()) {
 					if err != nil {
 						t.Fatalf("seed %d: %v", seed, err)
 					}
 				}
-			}
-			if _, err := run.Result(); err != nil {
+			} else if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 			var sent []string
@@ -250,9 +248,9 @@ func TestSimulatorTakesTheNextRequestAfterAnything(t *testing.T) {
 	// A run that is cut at each place in turn goes on without a refusal.
 	for stop := range 12 {
 		a, _ := live(t, simulator.Loop{Turns: 2, Parallel: 3, Think: true}, agent.Options{Tools: []tools.Tool{lookup(10)}})
-		run := a.Run(context.Background(), "go")
+		run := a.NewRun(agent.Input{Prompt: "go"})
 		n := 0
-		for ev, err := range run.Events() {
+		for ev, err := range run.Events(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -263,7 +261,7 @@ func TestSimulatorTakesTheNextRequestAfterAnything(t *testing.T) {
 				break
 			}
 		}
-		res, err := a.Continue(context.Background(), run.Log(), transport.UserText("again")).Result()
+		res, err := a.Run(context.Background(), agent.Input{Log: run.Log(), Prompt: "again"})
 		if err != nil {
 			t.Fatalf("stopped at event %d: %v", stop, err)
 		}
@@ -286,7 +284,7 @@ func TestMarksInsideResults(t *testing.T) {
 			return tools.Result{Content: []transport.Block{marked, marked}}, nil
 		})
 		a, _ := live(t, simulator.Loop{Turns: 4, Parallel: 1}, agent.Options{System: strings.Repeat("Be thorough. ", 300), Tools: []tools.Tool{lookup}})
-		if res, err := a.Run(context.Background(), "go").Result(); err != nil || res.Steps != 5 {
+		if res, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil || res.Steps != 5 {
 			t.Errorf("%v", err)
 		}
 	}

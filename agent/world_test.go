@@ -60,7 +60,7 @@ func TestTheWorld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res, err := a.Run(context.Background(), "go").Result()
+			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("error %v, want %v with %q", err, tt.is, tt.says)
 			}
@@ -100,12 +100,12 @@ func TestCutStreamOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	var broken *transport.StreamError
 	if !errors.As(err, &broken) || !strings.HasPrefix(res.Text, "words words") || len(res.Log.Messages()) != 1 {
 		t.Fatalf("%d bytes of text, %d messages, %v", len(res.Text), len(res.Log.Messages()), err)
 	}
-	if res, err = a.Resume(context.Background(), res.Log).Result(); err != nil || len(res.Text) != 12000 {
+	if res, err = a.Run(context.Background(), agent.Input{Log: res.Log}); err != nil || len(res.Text) != 12000 {
 		t.Fatalf("resumed: %d bytes, %v", len(res.Text), err)
 	}
 }
@@ -132,7 +132,7 @@ func TestWrongArgumentsAreExplainedToTheModel(t *testing.T) {
 		simulator.Do(simulator.Call("lookup", map[string]any{"query": "x"})),
 		simulator.Say("done"),
 	), agent.Options{Tools: []tools.Tool{lookup(10)}})
-	res, err := a.Run(context.Background(), "go").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil || res.Steps != 3 {
 		t.Fatalf("%d steps, %v", res.Steps, err)
 	}

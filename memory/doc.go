@@ -7,7 +7,7 @@
 // [NewLog] makes a log that lives in memory only. [Create] begins a session in a
 // store, [Open] loads one; what is appended to its log is in the store when
 // [Log.Append] returns, or an error says that it is not. Most programs call
-// neither: agent.Agent.ContinueSession does.
+// neither: agent.Input names a session.
 //
 //	l := memory.NewLog()
 //	err := l.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Hello.")})

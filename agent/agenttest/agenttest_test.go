@@ -10,7 +10,6 @@ import (
 	"github.com/whorl-go/whorl/agent/agenttest"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -48,7 +47,7 @@ func run(t *testing.T, opts agent.Options, log *memory.Log, input string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Continue(t.Context(), log, transport.UserText(input)).Result(); err != nil {
+	if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: input}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -353,13 +353,13 @@ func TestStreamIsLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindRun}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
 		t.Fatal(err)
 	}
-	const all = 9 // records: run, input, three responses, two times started and result
+	const all = 9 // records: input, run, three responses, two times started and result
 	seen, late := make(chan []event, 1), make(chan []event, 1)
 	go func() { seen <- events(t, server.URL+api+"/s/stream", "", all) }()
-	for ev, err := range live.Events(a.Resume(t.Context(), log)) {
+	for ev, err := range live.Events(t.Context(), a.NewRun(agent.Input{Log: log})) {
 		if err != nil {
 			t.Fatal(err)
 		}

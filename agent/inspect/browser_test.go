@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -194,7 +195,7 @@ func TestBrowserLive(t *testing.T) {
 	b.until("the session", `document.body.dataset.ready === "wet"`)
 	var running sync.WaitGroup
 	running.Go(func() {
-		for _, err := range live.Events(a.Resume(context.Background(), session)) {
+		for _, err := range live.Events(context.Background(), a.NewRun(agent.Input{Log: session})) {
 			if err != nil {
 				t.Error(err)
 			}

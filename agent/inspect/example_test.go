@@ -9,7 +9,6 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -47,8 +46,8 @@ func ExampleLive() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	run := a.Continue(context.Background(), session, transport.UserText("Is it seen?"))
-	for ev, err := range live.Events(run) { // in the place of run.Events()
+	run := a.NewRun(agent.Input{Log: session, Prompt: "Is it seen?"})
+	for ev, err := range live.Events(context.Background(), run) { // in the place of run.Events(ctx)
 		if err == nil {
 			fmt.Print(ev.Text())
 		}

@@ -65,11 +65,7 @@ func run(t testing.TB, a *agent.Agent, store memory.Store, id string, inputs ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := a.Resume(context.Background(), log)
-	if len(inputs) > 0 {
-		r = a.Continue(context.Background(), log, inputs...)
-	}
-	if _, err := r.Result(); err != nil && !strings.Contains(err.Error(), "approval") {
+	if _, err := a.Run(context.Background(), agent.Input{Log: log, Messages: inputs}); err != nil && !strings.Contains(err.Error(), "approval") {
 		t.Fatal(err)
 	}
 }

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"iter"
 	"maps"
 	"sync"
@@ -21,11 +22,11 @@ type Live struct {
 
 // Events are the events of a run: those of run.Events, to be used in its place. A
 // run whose log is no session is not shown.
-func (l *Live) Events(run *agent.Run) iter.Seq2[agent.Event, error] {
+func (l *Live) Events(ctx context.Context, run *agent.Run) iter.Seq2[agent.Event, error] {
 	return func(yield func(agent.Event, error) bool) {
 		f := l.open(run.Log().ID())
 		defer l.close(run.Log().ID(), f)
-		for ev, err := range run.Events() {
+		for ev, err := range run.Events(ctx) {
 			if err == nil {
 				f.see(ev, run.Log().Len)
 			}

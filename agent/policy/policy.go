@@ -182,7 +182,7 @@ func newEnvironment(q agent.Question) (environment, error) {
 	return environment{
 		Tool: q.Call.Name, Toolset: q.Call.Toolset, Args: args, ReadOnly: q.Traits.ReadOnly,
 		Step: q.Status.Steps, CostUSD: q.Status.Cost.USD, Tokens: u.PromptTokens() + u.OutputTokens,
-		Session: q.Status.Session, Meta: q.Status.Metadata,
+		Session: q.Status.Session, Meta: q.Status.Meta,
 	}, nil
 }
 

@@ -16,7 +16,7 @@ func question(tool, args string) agent.Question {
 	return agent.Question{
 		Call:   transport.ToolCall{ID: "a", Name: tool, Input: []byte(args)},
 		Traits: tools.Traits{ReadOnly: tool == "read"},
-		Status: agent.Status{Steps: 3, Cost: agent.Cost{USD: 0.5}, Metadata: map[string]string{"user": "ann"}},
+		Status: agent.Status{Steps: 3, Cost: agent.Cost{USD: 0.5}, Meta: map[string]string{"user": "ann"}},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 )
 
@@ -70,14 +71,12 @@ func (p *page) close() {
 // resume goes on with a session for the user of the page. The one that is open
 // in the terminal goes on there.
 func (p *page) resume(session string) {
-	agent, open := p.current()
+	using, open := p.current()
 	if session == open {
 		return
 	}
 	p.runs.Go(func() {
-		if run, err := agent.ResumeSession(p.ctx, p.store, session); err == nil {
-			for range p.live.Events(run) { // the page shows how it goes
-			}
+		for range p.live.Events(p.ctx, using.NewRun(agent.Input{Store: p.store, Session: session})) { // the page shows how it goes
 		}
 	})
 }

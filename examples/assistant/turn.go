@@ -10,7 +10,6 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
-	"github.com/whorl-go/whorl/transport"
 )
 
 // talk takes what the user types, turn by turn.
@@ -25,9 +24,7 @@ func (a *assistant) talk(ctx context.Context) error {
 				return nil
 			}
 		default:
-			a.turn(ctx, func(ctx context.Context) *agent.Run {
-				return a.agent.Continue(ctx, a.log, transport.UserText(text))
-			})
+			a.turn(ctx, agent.Input{Log: a.log, Prompt: text})
 			a.name(ctx, text)
 		}
 		var err error
@@ -53,22 +50,19 @@ func (a *assistant) goOn(ctx context.Context) {
 		return
 	}
 	if _, done := agent.Next(a.log).(agent.Done); !done {
-		a.turn(ctx, a.resume)
+		a.turn(ctx, agent.Input{Log: a.log})
 	}
 }
-
-// A starter begins a run.
-type starter func(context.Context) *agent.Run
 
 // turn watches runs until the turn is over. Where calls wait for approval the run
 // ends, and once the user has decided another one goes on from the log. If the
 // program dies in between nothing is lost: the calls wait in the session.
-func (a *assistant) turn(ctx context.Context, start starter) {
+func (a *assistant) turn(ctx context.Context, in agent.Input) {
 	for {
-		result, err := a.watch(ctx, start)
+		result, err := a.watch(ctx, in)
 		if errors.Is(err, agent.ErrAwaitingApproval) {
 			if err = a.decide(ctx); err == nil {
-				start = a.resume
+				in = agent.Input{Log: a.log}
 				continue
 			}
 		}
@@ -85,14 +79,12 @@ func (a *assistant) turn(ctx context.Context, start starter) {
 	}
 }
 
-func (a *assistant) resume(ctx context.Context) *agent.Run { return a.agent.Resume(ctx, a.log) }
-
 // watch shows a run to its end. Ctrl-C cancels the run, not the program.
-func (a *assistant) watch(ctx context.Context, start starter) (*agent.Result, error) {
+func (a *assistant) watch(ctx context.Context, in agent.Input) (*agent.Result, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	run := start(ctx)
-	for ev, err := range a.live.Events(run) {
+	run := a.agent.NewRun(in)
+	for ev, err := range a.live.Events(ctx, run) {
 		if err == nil && ev.Type != agent.EventStep { // run.Result has the error too
 			a.show.Event(ev)
 		}

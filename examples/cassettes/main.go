@@ -90,8 +90,8 @@ func replay(ctx context.Context, path string, show *terminal.Printer) error {
 		return err
 	}
 	show.Heading("> %s", question)
-	run := a.Run(ctx, question)
-	for ev, err := range run.Events() {
+	run := a.NewRun(agent.Input{Prompt: question})
+	for ev, err := range run.Events(ctx) {
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/transport/cassette"
 )
 
@@ -13,7 +14,7 @@ func TestSupport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := a.Run(t.Context(), question).Result()
+	result, err := a.Run(t.Context(), agent.Input{Prompt: question})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/transport/cassette"
 )
@@ -32,7 +33,7 @@ func TestAnotherQuestionIsNotOnTheCassette(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := a.Run(t.Context(), "Where is my cat?").Result()
+	result, err := a.Run(t.Context(), agent.Input{Prompt: "Where is my cat?"})
 	var mismatch *cassette.MismatchError
 	if !errors.As(err, &mismatch) || mismatch.Difference == nil || !strings.Contains(mismatch.Difference.Sent, "cat") {
 		t.Errorf("error: %v", err)

@@ -125,17 +125,18 @@ func durable(ctx context.Context, o options, out io.Writer) error {
 
 // drive begins the session, or goes on with it.
 func drive(ctx context.Context, a *agent.Agent, store memory.Store, out io.Writer) error {
-	run, err := a.ResumeSession(ctx, store, sessionID)
-	if errors.Is(err, memory.ErrNoSession) {
+	in := agent.Input{Store: store, Session: sessionID}
+	switch session, err := memory.Open(ctx, store, sessionID); {
+	case errors.Is(err, memory.ErrNoSession):
 		fmt.Fprintln(out, "a new session")
-		run, err = a.ContinueSession(ctx, store, sessionID, transport.UserText(task))
-	} else if err == nil {
-		fmt.Fprintf(out, "going on behind %d records; %d calls are open\n", run.Log().Len(), len(run.Log().State().Open))
-	}
-	if err != nil {
+		in.Prompt = task
+	case err != nil:
 		return err
+	default:
+		fmt.Fprintf(out, "going on behind %d records; %d calls are open\n", session.Len(), len(session.State().Open))
 	}
-	for ev, err := range run.Events() {
+	run := a.NewRun(in)
+	for ev, err := range run.Events(ctx) {
 		switch {
 		case err != nil: // run.Result has it too
 		case ev.Type == agent.EventToolStart:

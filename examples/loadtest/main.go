@@ -152,7 +152,7 @@ func (l load) converse(ctx context.Context, client transport.Client) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.Run(ctx, "Look things up until you are done.").Result(); err != nil {
+	if _, err := a.Run(ctx, agent.Input{Prompt: "Look things up until you are done."}); err != nil {
 		return fmt.Errorf("after %d tool calls: %w", calls.Load(), err)
 	}
 	if want := int64(l.turns) * int64(l.parallel); calls.Load() != want {

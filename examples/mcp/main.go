@@ -170,8 +170,8 @@ func ask(ctx context.Context, opts options, in *terminal.Input, show *terminal.P
 	if err != nil {
 		return err
 	}
-	run := a.Run(ctx, opts.question)
-	for ev, err := range run.Events() {
+	run := a.NewRun(agent.Input{Prompt: opts.question})
+	for ev, err := range run.Events(ctx) {
 		if err == nil { // run.Result has the error too
 			show.Event(ev)
 		}

@@ -38,7 +38,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	res, err := a.Run(context.Background(), "Do I need an umbrella in Lisbon?").Result()
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "Do I need an umbrella in Lisbon?"})
 	if err != nil {
 		log.Fatal(err)
 	}

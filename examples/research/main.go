@@ -69,10 +69,10 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 	if err != nil {
 		return err
 	}
-	run := a.Run(ctx, opts.question)
+	run := a.NewRun(agent.Input{Prompt: opts.question})
 	encode := json.NewEncoder(out)
 	encode.SetEscapeHTML(false)
-	for ev, err := range run.Events() {
+	for ev, err := range run.Events(ctx) {
 		switch {
 		case err != nil: // run.Result has it too
 		case opts.json:

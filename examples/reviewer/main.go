@@ -10,7 +10,7 @@
 // ANTHROPIC_BASE_URL or COMETAPI_KEY set, the same program runs on the real
 // service.
 //
-// What to look at: agent.Ask with a type, and that what a model says of places in
+// What to look at: agent.Generate with a type, and that what a model says of places in
 // files is checked before it is shown.
 package main
 
@@ -112,7 +112,7 @@ func review(ctx context.Context, opts options, out io.Writer, show *terminal.Pri
 	if err != nil {
 		return err
 	}
-	findings, result, err := agent.Ask[[]finding](ctx, a, strings.TrimSpace("Review the Go files of this folder. "+opts.wish))
+	findings, result, err := agent.Generate[[]finding](ctx, a, agent.Input{Prompt: strings.TrimSpace("Review the Go files of this folder. " + opts.wish)})
 	if err != nil {
 		show.Summary(result)
 		return err

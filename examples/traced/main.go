@@ -157,7 +157,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 	if err != nil {
 		return err
 	}
-	res, err := a.Run(ctx, "Ada goes to Oslo and Bergen for the weekend. What should she pack?").Result()
+	res, err := a.Run(ctx, agent.Input{Prompt: "Ada goes to Oslo and Bergen for the weekend. What should she pack?"})
 	if err != nil {
 		return err
 	}

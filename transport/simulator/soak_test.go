@@ -201,10 +201,10 @@ func converse(t *testing.T, client transport.Client, lookup tools.Tool, n int64)
 	}
 	for turn := range 3 {
 		text := fmt.Sprintf("Conversation %d, turn %d: what about https://pages.example/index.html?", n, turn)
-		result, err := a.Continue(context.Background(), log, transport.UserText(text)).Result()
+		result, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: text})
 		for try := 0; try < 5 && errors.As(err, new(*transport.StreamError)); try++ {
 			// A turn that a fault has cut off is gone on with before the user speaks again.
-			result, err = a.Resume(context.Background(), result.Log).Result()
+			result, err = a.Run(context.Background(), agent.Input{Log: result.Log})
 		}
 		var api *transport.Error
 		switch {

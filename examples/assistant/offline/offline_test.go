@@ -62,14 +62,14 @@ func TestOrders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := a.Run(t.Context(), "read a.txt\nread b.txt 2-3").Result()
+	result, err := a.Run(t.Context(), agent.Input{Prompt: "read a.txt\nread b.txt 2-3"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if result.Steps != 3 || strings.Join(read, " ") != "a.txt b.txt" || result.Text != "text of a.txt\ntext of b.txt" {
 		t.Errorf("%d steps, read %v: %q", result.Steps, read, result.Text)
 	}
-	result, err = a.Run(t.Context(), "run ls").Result()
+	result, err = a.Run(t.Context(), agent.Input{Prompt: "run ls"})
 	if err != nil || result.Text != "I have no tool bash to do that with." {
 		t.Errorf("%q, %v", result.Text, err)
 	}

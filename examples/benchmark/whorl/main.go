@@ -28,16 +28,17 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		run := a.Run(ctx, harness.Prompt)
+		in := agent.Input{Prompt: harness.Prompt}
 		if c.Stream {
-			for _, err := range run.Events() {
+			for _, err := range a.NewRun(in).Events(ctx) {
 				if err != nil {
 					return err
 				}
 			}
+			return nil
 		}
 		// Without a listener the same stream is drained: Whorl has one path.
-		_, err := run.Result()
+		_, err := a.Run(ctx, in)
 		return err
 	}, nil
 }

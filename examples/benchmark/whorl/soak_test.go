@@ -172,7 +172,7 @@ func (s *soak) converse(t *testing.T) {
 	n := s.conversations.Add(1)
 	log := memory.NewLog()
 	for turn := range 2 {
-		res, err := s.agent.Continue(context.Background(), log, transport.UserText(fmt.Sprintf("Conversation %d, turn %d: what about it?", n, turn))).Result()
+		res, err := s.agent.Run(context.Background(), agent.Input{Log: log, Prompt: fmt.Sprintf("Conversation %d, turn %d: what about it?", n, turn)})
 		s.steps.Add(int64(res.Steps))
 		if err == nil {
 			continue

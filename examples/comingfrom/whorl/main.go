@@ -10,7 +10,6 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
@@ -56,11 +55,7 @@ func answer(ctx context.Context, guide, file, question string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	run, err := a.ContinueSession(ctx, store, "ann", transport.UserText(question))
-	if err != nil {
-		return "", err
-	}
-	res, err := run.Result()
+	res, err := a.Run(ctx, agent.Input{Store: store, Session: "ann", Prompt: question})
 	return res.Text, err
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/whorl-go/whorl/memory/postgres"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
@@ -84,14 +83,12 @@ func (t task) work(ctx context.Context) error {
 }
 
 func (t task) drive(ctx context.Context, a *agent.Agent, store memory.Store) error {
-	run, err := a.ResumeSession(ctx, store, t.Session)
-	if errors.Is(err, memory.ErrNoSession) {
-		run, err = a.ContinueSession(ctx, store, t.Session, transport.UserText("Do all the steps."))
+	in := agent.Input{Store: store, Session: t.Session}
+	if _, err := store.Info(ctx, t.Session); errors.Is(err, memory.ErrNoSession) {
+		in.Prompt = "Do all the steps."
 	}
-	if err != nil {
-		return err
-	}
-	for ev, err := range run.Events() {
+	run := a.NewRun(in)
+	for ev, err := range run.Events(ctx) {
 		if err != nil {
 			return err
 		}

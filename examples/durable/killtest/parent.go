@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/transport"
@@ -329,7 +330,7 @@ func (h *harness) check(ctx context.Context, t task, now snapshot) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.Continue(ctx, log, transport.UserText("Is all well?")).Result()
+	_, err = a.Run(ctx, agent.Input{Log: log, Prompt: "Is all well?"})
 	return err
 }
 

@@ -41,8 +41,8 @@ func show(t *testing.T, colour bool) (answer, progress string) {
 	}
 	var out, log bytes.Buffer
 	p := &Printer{Answer: &out, Progress: &log, Colour: colour}
-	run := a.Run(t.Context(), "What is a whorl?")
-	for ev, err := range run.Events() {
+	run := a.NewRun(agent.Input{Prompt: "What is a whorl?"})
+	for ev, err := range run.Events(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

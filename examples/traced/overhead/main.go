@@ -154,7 +154,7 @@ func (l load) run(ctx context.Context, base string, k *kind) (float64, error) {
 	runtime.GC()
 	before, steps := cpuTime(), 0
 	for range l.conversations {
-		res, err := a.Run(ctx, "Look things up until you are done.").Result()
+		res, err := a.Run(ctx, agent.Input{Prompt: "Look things up until you are done."})
 		if err != nil {
 			return 0, err
 		}

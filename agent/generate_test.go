@@ -17,12 +17,12 @@ type verdict struct {
 	Tags  []string `json:"tags,omitempty"`
 }
 
-func TestAskWithTools(t *testing.T) {
+func TestGenerateWithTools(t *testing.T) {
 	s := &script{replies: []any{
 		reply(t, "tool_use", use("a", "echo", `{}`)),
 		reply(t, "end_turn", text(`{"bug":true,"lines":[9007199254740993],"why":"off by one"}`)),
 	}}
-	v, res, err := agent.Ask[verdict](context.Background(), newAgent(t, s, agent.Options{Effort: "low"}, echo("echo")), "is it?")
+	v, res, err := agent.Generate[verdict](context.Background(), newAgent(t, s, agent.Options{Effort: "low"}, echo("echo")), agent.Input{Prompt: "is it?"})
 	if err != nil || !v.Bug || len(v.Lines) != 1 || v.Lines[0] != 9007199254740993 || res.Steps != 2 {
 		t.Fatalf("%+v after %d steps: %v", v, res.Steps, err)
 	}
@@ -34,9 +34,9 @@ func TestAskWithTools(t *testing.T) {
 	}
 }
 
-func TestAskForWhatIsNoObject(t *testing.T) {
+func TestGenerateWhatIsNoObject(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text(`{"value":["a","b"]}`))}}
-	v, _, err := agent.Ask[[]string](context.Background(), newAgent(t, s, agent.Options{}), "list")
+	v, _, err := agent.Generate[[]string](context.Background(), newAgent(t, s, agent.Options{}), agent.Input{Prompt: "list"})
 	if err != nil || len(v) != 2 {
 		t.Fatalf("%v, %v", v, err)
 	}
@@ -50,13 +50,13 @@ func TestAnswersThatDoNotFit(t *testing.T) {
 		`{"bug":true,"lines":[1.5],"why":"frac"}`: "lines[0]",
 	} {
 		s := &script{replies: []any{reply(t, "end_turn", text(answer))}}
-		_, res, err := agent.Ask[verdict](context.Background(), newAgent(t, s, agent.Options{}), "is it?")
+		_, res, err := agent.Generate[verdict](context.Background(), newAgent(t, s, agent.Options{}), agent.Input{Prompt: "is it?"})
 		var bad *tools.AnswerError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), want) || res.Text != answer {
 			t.Errorf("%s: result %q, error %v, want %q", answer, res.Text, err, want)
 		}
 	}
-	if _, res, err := agent.Ask[chan int](context.Background(), newAgent(t, &script{}, agent.Options{}), "x"); err == nil || res == nil {
+	if _, res, err := agent.Generate[chan int](context.Background(), newAgent(t, &script{}, agent.Options{}), agent.Input{Prompt: "x"}); err == nil || res == nil {
 		t.Error("an answer of type chan was taken")
 	}
 }
