@@ -37,7 +37,7 @@ type Options struct {
 	// Thinking configures extended thinking; nil leaves it to the model's default.
 	Thinking *transport.Thinking
 	// Effort is "low", "medium", "high", "xhigh" or "max"; empty for the model's default.
-	Effort string
+	Effort transport.Effort
 
 	// Template holds the request fields that have no option above, such as
 	// StopSequences or Betas, and may hold System as blocks. The agent sets Tools,
@@ -186,8 +186,8 @@ func set[T comparable](v *T, to T) {
 const fallbackMaxTokens = 32_000
 
 func defaultMaxTokens(model string) int {
-	if m, ok := transport.LookupModel(model); ok && m.MaxOutputTokens > 0 {
-		return min(fallbackMaxTokens, m.MaxOutputTokens)
+	if m, ok := transport.LookupModel(model); ok && m.Limits.MaxOutputTokens > 0 {
+		return min(fallbackMaxTokens, m.Limits.MaxOutputTokens)
 	}
 	return fallbackMaxTokens
 }

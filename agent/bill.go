@@ -2,6 +2,7 @@ package agent
 
 import (
 	"slices"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -29,7 +30,7 @@ func BillOf(log *memory.Log, models ...transport.Model) Bill {
 	for _, r := range log.Records(0) {
 		switch r.Kind {
 		case memory.KindResponse:
-			b.Add(r.Response, models...)
+			b.add(r.Response, r.Time, models)
 		case memory.KindNote:
 			b.addNote(r, models)
 		}
@@ -47,7 +48,12 @@ const (
 
 // Add adds a response. One that was cut off is billed for more than is known.
 func (b *Bill) Add(resp *transport.Response, models ...transport.Model) {
-	cost, unpriced := priceResponse(resp, "", models)
+	b.add(resp, time.Time{}, models)
+}
+
+// add adds a response at the prices of the time when it came.
+func (b *Bill) add(resp *transport.Response, at time.Time, models []transport.Model) {
+	cost, unpriced := priceResponse(resp, "", at, models)
 	b.Cost = b.Cost.add(cost, b.Requests == 0)
 	b.Requests++
 	b.Usage = b.Usage.Add(resp.Usage)
@@ -74,8 +80,8 @@ func tokensOf(u transport.Usage) int64 {
 
 // priceResponse is what a response costs at the prices of the model that
 // answered, or else of the one that was asked. It names the models that have no
-// price.
-func priceResponse(resp *transport.Response, asked string, own []transport.Model) (cost Cost, unpriced []string) {
+// price. The prices are those of the time when it came; the zero time is now.
+func priceResponse(resp *transport.Response, asked string, at time.Time, own []transport.Model) (cost Cost, unpriced []string) {
 	m, ok := transport.LookupModel(resp.Model, own...)
 	if !ok && asked != "" {
 		m, ok = transport.LookupModel(asked, own...)
@@ -83,7 +89,7 @@ func priceResponse(resp *transport.Response, asked string, own []transport.Model
 	if !ok {
 		m = transport.Model{ID: resp.Model}
 	}
-	cost.USD, cost.Known = m.Cost(resp.Usage, own...)
+	cost.USD, cost.Known = m.Cost(resp.Usage, at, own...)
 	if cost.Known {
 		return cost, nil
 	}

@@ -182,7 +182,7 @@ func recall(p prompt) history {
 				h.lasting = 0 // gone, or the prompt was changed
 			}
 		}
-		if p.model.KeepsThinking == transport.Unsupported && isInput(p.messages, s.Messages) {
+		if p.model.Thinking.Kept == transport.Unsupported && isInput(p.messages, s.Messages) {
 			h.dropThinking(p.messages)
 			h.turn, h.turnTokens = s.Messages, s.Prompt
 		}

@@ -73,7 +73,7 @@ func TestBreakpoints(t *testing.T) {
 	hour := func(b transport.Breakpoint) transport.Breakpoint { b.TTL = transport.TTL1h; return b }
 	system := transport.Breakpoint{Part: transport.PartSystem, Index: 0}
 	loop := []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}
-	strips := transport.Model{KeepsThinking: transport.Unsupported}
+	strips := transport.Model{Thinking: transport.ModelThinking{Kept: transport.Unsupported}}
 	tests := []struct {
 		name string
 		p    prompt
@@ -87,9 +87,9 @@ func TestBreakpoints(t *testing.T) {
 			Cache{}, []transport.Breakpoint{on(2, 1), on(0, 0), on(1, 1), system}},
 		{"the last tool stands for a missing system prompt", prompt{tools: []transport.ToolDefinition{plain, deferred}, messages: []transport.Message{user(txt)}},
 			Cache{}, []transport.Breakpoint{on(0, 0), {Part: transport.PartTools, Index: 0}}},
-		{"a static part that is too short to be cached has none", prompt{model: transport.Model{MinCacheTokens: 4096}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
+		{"a static part that is too short to be cached has none", prompt{model: transport.Model{Limits: transport.ModelLimits{MinCacheTokens: 4096}}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
 			Cache{}, []transport.Breakpoint{on(0, 0)}},
-		{"a longer one has", prompt{model: transport.Model{MinCacheTokens: 1024}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
+		{"a longer one has", prompt{model: transport.Model{Limits: transport.ModelLimits{MinCacheTokens: 1024}}, system: []transport.Block{long}, messages: []transport.Message{user(txt)}},
 			Cache{}, []transport.Breakpoint{on(0, 0), system}},
 		{"never on thinking", prompt{messages: []transport.Message{user(txt), model(txt, thought)}}, Cache{}, []transport.Breakpoint{on(1, 0)}},
 		{"never on an unknown type", prompt{messages: []transport.Message{user(txt), model(block(t, `{"type":"new"}`))}}, Cache{}, []transport.Breakpoint{on(0, 0)}},
@@ -232,7 +232,7 @@ func TestBreakpointsHold(t *testing.T) {
 			p.now = when.Add([]time.Duration{time.Second, 7 * time.Minute, 2 * time.Hour}[rng.IntN(3)])
 		}
 		if rng.IntN(3) == 0 {
-			p.model.KeepsThinking = transport.Unsupported
+			p.model.Thinking.Kept = transport.Unsupported
 		}
 		c := Cache{TTL: []transport.TTL{"", "", transport.TTL5m, transport.TTL1h}[rng.IntN(4)]}
 		marks := breakpoints(p, c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -133,7 +134,7 @@ func (a *Agent) price(req *transport.Request, f Forecast, output int64) Cost {
 			u.CacheCreation.Ephemeral1hInputTokens = f.Prompt - f.Read
 		}
 	}
-	usd, known := a.model.Cost(u, a.opts.Models...)
+	usd, known := a.model.Cost(u, time.Time{}, a.opts.Models...)
 	return Cost{USD: usd, Known: known}
 }
 

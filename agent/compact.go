@@ -70,7 +70,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	chat := r.startChat(ctx, ask, purposeSummary)
 	var tries attempts
 	resp, err := r.stream(chat, ask, &tries, func(ev transport.Event) bool {
-		r.sawEvent(chat, ev.Type)
+		r.sawEvent(chat, string(ev.Type))
 		return true
 	})
 	r.endChat(chat, ask, resp, err)
@@ -107,7 +107,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 
 // full reports whether the prompt leaves too little of the context window.
 func (h *history) full(m transport.Model, req *transport.Request, size int64) bool {
-	return m.ContextTokens > 0 && size+int64(req.MaxTokens)+summaryMaxTokens > int64(m.ContextTokens)
+	return m.Limits.ContextTokens > 0 && size+int64(req.MaxTokens)+summaryMaxTokens > int64(m.Limits.ContextTokens)
 }
 
 // pays judges whether a summary is worth it now.
@@ -123,7 +123,7 @@ func (c *Compaction) pays(o outlook) bool {
 // that takes the place of. It is nil if there is no way.
 func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (*transport.Request, int) {
 	c := r.agent.opts.Compaction
-	own := r.agent.features.Compaction && r.agent.model.Compaction == transport.Supported
+	own := r.agent.features.Compaction && r.agent.model.Supports.Compaction == transport.Supported
 	n := s.Requests[len(s.Requests)-1].Messages
 	switch {
 	case own:

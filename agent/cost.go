@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -35,6 +36,6 @@ func (c Cost) add(d Cost, first bool) Cost {
 
 // costOf is what a response costs; own corrects and extends the table of prices.
 func costOf(req *transport.Request, resp *transport.Response, own ...transport.Model) Cost {
-	cost, _ := priceResponse(resp, req.Model, own)
+	cost, _ := priceResponse(resp, req.Model, time.Time{}, own)
 	return cost
 }

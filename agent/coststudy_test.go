@@ -94,7 +94,7 @@ type study struct {
 }
 
 func play(sh shape, place placement, model transport.Model, r reading) *study {
-	minimum := int64(model.MinCacheTokens)
+	minimum := int64(model.Limits.MinCacheTokens)
 	s := &study{
 		place: place, model: model, now: at,
 		cache: studyCache{reading: r, minimum: minimum, entries: map[uint64]studyEntry{}},

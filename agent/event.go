@@ -81,7 +81,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		Progress: e.Progress, Result: e.Result.Raw(), IsError: e.IsError, TookMS: float64(e.Took.Microseconds()) / 1000,
 	}
 	if e.Type == EventStream && w.Event == nil {
-		w.Event, _ = json.Marshal(map[string]string{"type": e.Stream.Type})
+		w.Event, _ = json.Marshal(map[string]string{"type": string(e.Stream.Type)})
 	}
 	if e.Response != nil {
 		w.Response = e.Response.Raw()

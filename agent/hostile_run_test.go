@@ -66,7 +66,11 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 			} else {
 				inputs := []transport.Message{transport.UserText(fmt.Sprint("go ", seed, round))}
 				if rng.IntN(4) == 0 {
-					inputs = append([]transport.Message{transport.SystemText("be brief", rng.IntN(2) == 0)}, inputs...)
+					system := transport.SystemText("be brief")
+					if rng.IntN(2) == 0 {
+						system.ClearAt = "next_user_message"
+					}
+					inputs = append([]transport.Message{system}, inputs...)
 				}
 				run = a.NewRun(agent.Input{Store: store, Session: "s", Messages: inputs})
 			}
@@ -88,7 +92,7 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 				case 2:
 					_ = run.Steer(transport.UserText("steered"))
 				case 3:
-					_ = run.Steer(transport.SystemText("steered", false))
+					_ = run.Steer(transport.SystemText("steered"))
 				}
 				how = 9
 			}

@@ -139,7 +139,7 @@ func TestForksOfForksWhileTheParentRuns(t *testing.T) {
 			fork := parent.Log().Fork()
 			second := fork.Fork()
 			for i, log := range []*memory.Log{fork, second} {
-				res, err := a.Run(t.Context(), agent.Input{Log: log, Messages: []transport.Message{transport.SystemText("be brief", false), transport.UserText(fmt.Sprint("branch ", i))}})
+				res, err := a.Run(t.Context(), agent.Input{Log: log, Messages: []transport.Message{transport.SystemText("be brief"), transport.UserText(fmt.Sprint("branch ", i))}})
 				if err != nil {
 					t.Errorf("fork at step %d: %v", ev.Step, err)
 				}

@@ -71,7 +71,7 @@ func TestRefusedInputsStayOutOfTheLog(t *testing.T) {
 // A system message may stand behind a user message only, and in front of no
 // other one: wherever it comes from, it is laid where the service takes it.
 func TestSystemMessagesAreLaidWhereTheyMayStand(t *testing.T) {
-	sys := transport.SystemText("be brief", false)
+	sys := transport.SystemText("be brief")
 	fail := true
 	a, _ := live(t, simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 		r := simulator.Say("fine")
@@ -85,7 +85,7 @@ func TestSystemMessagesAreLaidWhereTheyMayStand(t *testing.T) {
 	turn := func(want string, inputs ...transport.Message) {
 		t.Helper()
 		run := a.NewRun(agent.Input{Log: log, Messages: inputs})
-		if err := run.Steer(transport.SystemText("steered", true)); err != nil {
+		if err := run.Steer(transport.Message{Role: transport.RoleSystem, Content: []transport.Block{transport.Text("steered")}, ClearAt: "next_user_message"}); err != nil {
 			t.Error(err)
 		}
 		if err := run.Steer(transport.UserText("and this")); err != nil {

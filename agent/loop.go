@@ -114,7 +114,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	chat := r.startChat(ctx, req, purposeStep)
 	var tries attempts
 	resp, err := r.stream(chat, req, &tries, func(ev transport.Event) bool {
-		r.sawEvent(chat, ev.Type)
+		r.sawEvent(chat, string(ev.Type))
 		if ev.Type == transport.EventRestarted {
 			r.eager.drop() // what was written is void, and so are its calls
 		}

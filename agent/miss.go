@@ -57,8 +57,8 @@ func MissBetween(first, second *transport.Response, gap time.Duration, models ..
 	paid.CacheCreationInputTokens = min(m.Tokens, now.CacheCreationInputTokens)
 	paid.CacheCreation.Ephemeral1hInputTokens = min(paid.CacheCreationInputTokens, now.CacheCreation.Ephemeral1hInputTokens)
 	paid.InputTokens = m.Tokens - paid.CacheCreationInputTokens
-	much, known := model.Cost(paid, models...)
-	little, _ := model.Cost(read, models...)
+	much, known := model.Cost(paid, time.Time{}, models...)
+	little, _ := model.Cost(read, time.Time{}, models...)
 	m.Cost = Cost{USD: much - little, Known: known}
 	return m
 }

@@ -187,7 +187,7 @@ func inResult(b transport.Block) bool {
 		transport.TypeFallback, transport.TypeToolAddition, transport.TypeToolRemoval:
 		return false
 	}
-	return !strings.HasSuffix(b.Type(), "tool_result")
+	return !strings.HasSuffix(string(b.Type()), "tool_result")
 }
 
 // cut shortens a text block to left bytes, which are those that the limit leaves

@@ -28,11 +28,11 @@ func endOfStatic(p prompt) (transport.Breakpoint, bool) {
 	}
 	for i := range p.tools {
 		if p.tools[i].Type() != "" && p.tools[i].Type() != "custom" {
-			least = p.model.MinCacheTokens // the service adds a text of its own
+			least = p.model.Limits.MinCacheTokens // the service adds a text of its own
 		}
 		least += len(p.tools[i].Raw())
 	}
-	if least < p.model.MinCacheTokens {
+	if least < p.model.Limits.MinCacheTokens {
 		return transport.Breakpoint{}, false
 	}
 	for i := len(p.system) - 1; i >= 0; i-- {

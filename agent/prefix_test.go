@@ -47,7 +47,9 @@ func TestPrefixPropertyHolds(t *testing.T) {
 			if rng.IntN(4) == 0 { // steering, while calls are open or not
 				m := transport.UserText(fmt.Sprint("steer ", step))
 				if rng.IntN(2) == 0 {
-					m = transport.SystemText("from now on", rng.IntN(2) == 0)
+					if m = transport.SystemText("from now on"); rng.IntN(2) == 0 {
+						m.ClearAt = "next_user_message"
+					}
 				}
 				add(memory.Record{Kind: memory.KindInput, Message: m})
 			}

@@ -31,7 +31,11 @@ func (r *Run) remind(ctx context.Context) error {
 // among them, where the model knows such messages.
 func (a *Agent) behind(messages []transport.Message, text string, passing bool) transport.Message {
 	if n := len(messages); n > 0 && messages[n-1].Role != transport.RoleAssistant && a.takesSystemMessages() {
-		return transport.SystemText(text, passing)
+		m := transport.SystemText(text)
+		if passing {
+			m.ClearAt = "next_user_message"
+		}
+		return m
 	}
 	return transport.UserText(text)
 }
@@ -39,5 +43,5 @@ func (a *Agent) behind(messages []transport.Message, text string, passing bool) 
 // takesSystemMessages reports whether a system message may stand inside a
 // conversation (reference §2.6).
 func (a *Agent) takesSystemMessages() bool {
-	return a.features.SystemMessages && a.model.SystemMessages == transport.Supported
+	return a.features.SystemMessages && a.model.Supports.SystemMessages == transport.Supported
 }

@@ -335,7 +335,7 @@ func (r *Run) keepSteers(ctx context.Context) {
 
 // checkInput reports why neither the service nor the model would take m.
 func (a *Agent) checkInput(m transport.Message) error {
-	if m.Role == transport.RoleSystem && a.model.SystemMessages == transport.Unsupported {
+	if m.Role == transport.RoleSystem && a.model.Supports.SystemMessages == transport.Unsupported {
 		return fmt.Errorf("model %q takes no system messages inside a conversation; use transport.UserText", a.request.Model)
 	}
 	return memory.CheckInput(m)

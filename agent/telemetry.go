@@ -86,7 +86,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		chat = append(chat, attribute.Int(keyRequestTopK, *req.TopK))
 	}
 	if o := req.OutputConfig; o != nil && o.Effort != "" {
-		chat = append(chat, attribute.String(keyRequestReasoning, o.Effort))
+		chat = append(chat, attribute.String(keyRequestReasoning, string(o.Effort)))
 	}
 	t.chatRequest = chat
 	return t
@@ -268,7 +268,7 @@ func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose str
 // sawEvent notes when the model's output came.
 func (r *Run) sawEvent(ctx context.Context, typ string) {
 	t, o := &r.agent.telemetry, &r.observed.chat
-	if !o.timed || typ != transport.EventContentBlockDelta {
+	if !o.timed || typ != string(transport.EventContentBlockDelta) {
 		return
 	}
 	now := time.Now()

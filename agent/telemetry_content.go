@@ -188,7 +188,7 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 		out = c.response(out, raw)
 
 	case transport.TypeImage, transport.TypeDocument:
-		out = media(out, typ, rawjson.Get(raw, "source"))
+		out = media(out, string(typ), rawjson.Get(raw, "source"))
 
 	case transport.TypeServerToolUse, transport.TypeMCPToolUse:
 		name := rawjson.GetString(raw, "name")
@@ -206,16 +206,16 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 			out = append(out, `{"type":"server_tool_call_response"`...)
 			quoted("id", id)
 			out = append(out, `,"server_tool_call_response":{"type":`...)
-			out = rawjson.AppendString(out, typ)
+			out = rawjson.AppendString(out, string(typ))
 			out = append(out, `,"content":`...)
-			out = c.json(out, ContentPiece{Kind: typ, Text: string(rawjson.Get(raw, "content"))})
+			out = c.json(out, ContentPiece{Kind: string(typ), Text: string(rawjson.Get(raw, "content"))})
 			out = append(out, '}')
 			break
 		}
 		out = append(out, `{"type":`...)
-		out = rawjson.AppendString(out, typ)
+		out = rawjson.AppendString(out, string(typ))
 		out = append(out, `,"content":`...)
-		out = c.json(out, ContentPiece{Kind: typ, Text: string(raw)})
+		out = c.json(out, ContentPiece{Kind: string(typ), Text: string(raw)})
 	}
 	return append(out, '}')
 }

@@ -49,7 +49,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, purposeStep)
 				for range 10 {
-					r.sawEvent(chatCtx, transport.EventContentBlockDelta)
+					r.sawEvent(chatCtx, string(transport.EventContentBlockDelta))
 				}
 				r.endChat(chatCtx, req, resp, nil)
 				toolCtx, span := r.startTool(ctx, j)

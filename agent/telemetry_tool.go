@@ -225,7 +225,7 @@ func errorType(err error) string {
 	var cut *transport.StreamError
 	switch {
 	case errors.As(err, &api) && api.Type != "":
-		return api.Type
+		return string(api.Type)
 	case errors.As(err, &stop):
 		return string(stop.Response.StopReason)
 	case errors.As(err, &limit):

@@ -160,7 +160,7 @@ func definedBy(log *memory.Log, def transport.ToolDefinition) bool {
 
 // newestChange is the newest change of a tool in the log: its type and what it
 // says of the tool. A summary by the service tells of those before it.
-func newestChange(log *memory.Log, name string) (typ string, tool []byte) {
+func newestChange(log *memory.Log, name string) (typ transport.BlockType, tool []byte) {
 	for i, m := range slices.Backward(log.Messages()) {
 		if i > 0 && m.Role != transport.RoleSystem {
 			continue
@@ -170,7 +170,7 @@ func newestChange(log *memory.Log, name string) (typ string, tool []byte) {
 			case b.Type() == transport.TypeCompaction:
 				for change := range rawjson.Elements(rawjson.Get(b.Raw(), "tool_changes")) {
 					if t := rawjson.Get(change, "tool"); changes(t, name) {
-						typ, tool = rawjson.GetString(change, "type"), t
+						typ, tool = transport.BlockType(rawjson.GetString(change, "type")), t
 					}
 				}
 				return typ, tool

@@ -154,7 +154,7 @@ func (c *conversation) insert(m transport.Message) {
 // takesSystem reports whether a system message may stand behind m.
 func takesSystem(m transport.Message) bool {
 	if n := len(m.Content); m.Role == transport.RoleAssistant {
-		return n > 0 && strings.HasSuffix(m.Content[n-1].Type(), "_tool_result")
+		return n > 0 && strings.HasSuffix(string(m.Content[n-1].Type()), "_tool_result")
 	}
 	return true
 }

@@ -49,11 +49,11 @@ func (r *Record) check() error {
 }
 
 // modelsOwn reports whether only responses have blocks of the type.
-func modelsOwn(typ string) bool {
+func modelsOwn(typ transport.BlockType) bool {
 	switch typ {
 	case transport.TypeThinking, transport.TypeRedactedThinking, transport.TypeToolUse, transport.TypeServerToolUse,
 		transport.TypeMCPToolUse, transport.TypeFallback:
 		return true
 	}
-	return strings.HasSuffix(typ, "_tool_result")
+	return strings.HasSuffix(string(typ), "_tool_result")
 }

@@ -27,7 +27,11 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 				lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText(fmt.Sprint("u", given))})
 			case n < 6:
 				given++
-				lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.SystemText(fmt.Sprint("s", given), n == 3)})
+				m := transport.SystemText(fmt.Sprint("s", given))
+				if n == 3 {
+					m.ClearAt = "next_user_message"
+				}
+				lay(t, log, memory.Record{Kind: memory.KindInput, Message: m})
 			case len(s.Open) > 0:
 				lay(t, log, memory.Record{Kind: memory.KindResult, Block: s.Open[0].Answer(false, transport.Text("r"))})
 			case n == 6:

@@ -162,7 +162,7 @@ func sendable(r Result) Result {
 		switch {
 		case blank(b):
 		case r.IsError && b.Type() != transport.TypeText:
-			kept = append(kept, transport.Text("["+b.Type()+" left out: an error result holds text only]"))
+			kept = append(kept, transport.Text("["+string(b.Type())+" left out: an error result holds text only]"))
 		default:
 			kept = append(kept, b)
 		}

@@ -35,7 +35,7 @@ type openBlock struct {
 	index int    // as its events name it
 	place int    // where it stands in the content
 	start []byte // the start object; nil if this openBlock is free
-	typ   string
+	typ   BlockType
 	stray bool // made here, for text that came for a block of another type
 
 	text      []byte // what text or thinking deltas add, still escaped
@@ -99,7 +99,7 @@ func (a *assembler) apply(name, data []byte) (Event, error) {
 		}
 	}
 	if ev.Type == "" {
-		ev.Type = string(name)
+		ev.Type = EventType(name)
 	}
 	var err error
 	switch ev.Type {
@@ -253,7 +253,7 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 
 // takes reports whether a block of a type has a place for what a delta adds. A
 // type that isn't known may have one for all.
-func takes(block, delta string) bool {
+func takes(block BlockType, delta DeltaType) bool {
 	switch delta {
 	case DeltaText, DeltaCitations:
 		return block == TypeText || !isStreamed(block)
@@ -266,7 +266,7 @@ func takes(block, delta string) bool {
 }
 
 // isStreamed reports whether it is known what the deltas of a type are.
-func isStreamed(block string) bool {
+func isStreamed(block BlockType) bool {
 	switch block {
 	case TypeText, TypeThinking, TypeRedactedThinking, TypeToolUse, TypeServerToolUse, TypeMCPToolUse:
 		return true

@@ -113,7 +113,7 @@ func toolBetas(s *betaSet, raw []byte) {
 }
 
 // isUsual reports whether blocks of the type need no beta, as nearly all are.
-func isUsual(typ string) bool {
+func isUsual(typ BlockType) bool {
 	switch typ {
 	case TypeText, TypeToolUse, TypeToolResult, TypeThinking:
 		return true

@@ -18,7 +18,7 @@ import (
 // Blocks are immutable and may be shared between goroutines, logs and requests.
 type Block struct {
 	raw      []byte
-	typ      string
+	typ      BlockType
 	marked   bool
 	nullMark bool // it has a cache_control, which is null
 	answer   bool // made by Answer: no member is there twice
@@ -100,7 +100,7 @@ func (b Block) innerMarks() iter.Seq[TTL] {
 }
 
 // Type is the block's wire type, for instance "text" or "tool_use".
-func (b Block) Type() string { return b.typ }
+func (b Block) Type() BlockType { return b.typ }
 
 // Raw is the block's JSON. The caller must not modify it.
 func (b Block) Raw() json.RawMessage { return b.raw }
@@ -155,8 +155,8 @@ func (b Block) field(name string) string { return rawjson.GetString(b.raw, name)
 
 // internType keeps one string per known block type, so that parsing a block
 // allocates nothing for it.
-func internType(quoted []byte) string {
-	switch string(rawjson.Inner(quoted)) {
+func internType(quoted []byte) BlockType {
+	switch BlockType(rawjson.Inner(quoted)) {
 	case TypeText:
 		return TypeText
 	case TypeThinking:
@@ -177,7 +177,7 @@ func internType(quoted []byte) string {
 	if len(quoted) == 0 || quoted[0] != '"' {
 		return ""
 	}
-	return rawjson.Unquote(quoted)
+	return BlockType(rawjson.Unquote(quoted))
 }
 
 // brief shortens bytes for an error message.
@@ -189,36 +189,39 @@ func brief(raw []byte) string {
 	return fmt.Sprintf("%q", raw)
 }
 
+// A BlockType is the wire type of a content block.
+type BlockType string
+
 // Wire types of content blocks. The list is not closed: a block of another type
 // is kept and sent back like the others.
 const (
-	TypeText             = "text"
-	TypeThinking         = "thinking"
-	TypeRedactedThinking = "redacted_thinking"
-	TypeToolUse          = "tool_use"
-	TypeToolResult       = "tool_result"
-	TypeServerToolUse    = "server_tool_use"
-	TypeMCPToolUse       = "mcp_tool_use"
-	TypeMCPToolResult    = "mcp_tool_result"
-	TypeMCPToolListing   = "mcp_tool_listing"
-	TypeImage            = "image"
-	TypeDocument         = "document"
-	TypeSearchResult     = "search_result"
-	TypeContainerUpload  = "container_upload"
-	TypeCompaction       = "compaction"
-	TypeFallback         = "fallback"
-	TypeToolAddition     = "tool_addition"
-	TypeToolRemoval      = "tool_removal"
-	TypeToolReference    = "tool_reference" // inside a tool result
-	TypeBrowserState     = "browser_state"  // inside a tool result
+	TypeText             BlockType = "text"
+	TypeThinking         BlockType = "thinking"
+	TypeRedactedThinking BlockType = "redacted_thinking"
+	TypeToolUse          BlockType = "tool_use"
+	TypeToolResult       BlockType = "tool_result"
+	TypeServerToolUse    BlockType = "server_tool_use"
+	TypeMCPToolUse       BlockType = "mcp_tool_use"
+	TypeMCPToolResult    BlockType = "mcp_tool_result"
+	TypeMCPToolListing   BlockType = "mcp_tool_listing"
+	TypeImage            BlockType = "image"
+	TypeDocument         BlockType = "document"
+	TypeSearchResult     BlockType = "search_result"
+	TypeContainerUpload  BlockType = "container_upload"
+	TypeCompaction       BlockType = "compaction"
+	TypeFallback         BlockType = "fallback"
+	TypeToolAddition     BlockType = "tool_addition"
+	TypeToolRemoval      BlockType = "tool_removal"
+	TypeToolReference    BlockType = "tool_reference" // inside a tool result
+	TypeBrowserState     BlockType = "browser_state"  // inside a tool result
 
-	TypeWebSearchToolResult               = "web_search_tool_result"
-	TypeWebFetchToolResult                = "web_fetch_tool_result"
-	TypeCodeExecutionToolResult           = "code_execution_tool_result"
-	TypeBashCodeExecutionToolResult       = "bash_code_execution_tool_result"
-	TypeTextEditorCodeExecutionToolResult = "text_editor_code_execution_tool_result"
-	TypeToolSearchToolResult              = "tool_search_tool_result"
-	TypeAdvisorToolResult                 = "advisor_tool_result"
+	TypeWebSearchToolResult               BlockType = "web_search_tool_result"
+	TypeWebFetchToolResult                BlockType = "web_fetch_tool_result"
+	TypeCodeExecutionToolResult           BlockType = "code_execution_tool_result"
+	TypeBashCodeExecutionToolResult       BlockType = "bash_code_execution_tool_result"
+	TypeTextEditorCodeExecutionToolResult BlockType = "text_editor_code_execution_tool_result"
+	TypeToolSearchToolResult              BlockType = "tool_search_tool_result"
+	TypeAdvisorToolResult                 BlockType = "advisor_tool_result"
 )
 
 // Text makes a text block. The service refuses an empty one.

@@ -1,5 +1,7 @@
 package transport
 
+import "time"
+
 // Prices of what isn't a token of one model (reference §8.6 and §12; pricing
 // page, October 2026).
 const (
@@ -8,7 +10,8 @@ const (
 	usFactor    = 1.1 // inference_geo "us"
 )
 
-// Cost is what a response of this model was billed, in USD. It counts cache
+// Cost is what a response of this model was billed, in USD, at the prices of the
+// time when it came; the zero time stands for now. It counts cache
 // writes by how long they live, web searches, and each of the service's own
 // iterations at the price of its model; batches, fast mode and US inference
 // change the price of tokens. known is false if a price is missing; usd then
@@ -16,7 +19,7 @@ const (
 // some gateways count nothing. Time in code execution containers is not in the
 // usage and so never counted. own corrects and extends the table of models, in
 // which the models of iterations are looked up.
-func (m Model) Cost(u Usage, own ...Model) (usd float64, known bool) {
+func (m Model) Cost(u Usage, at time.Time, own ...Model) (usd float64, known bool) {
 	known = true
 	factor := 1.0
 	if u.ServiceTier == "batch" {
@@ -45,7 +48,7 @@ func (m Model) Cost(u Usage, own ...Model) (usd float64, known bool) {
 				model = Model{}
 			}
 		}
-		c, ok := model.iterationCost(it, u.Speed == "fast")
+		c, ok := model.iterationCost(it, at, u.Speed)
 		usd += factor * c
 		known = known && ok
 	}
@@ -53,29 +56,23 @@ func (m Model) Cost(u Usage, own ...Model) (usd float64, known bool) {
 }
 
 // iterationCost is the price of one sampling's tokens.
-func (m Model) iterationCost(it Iteration, fast bool) (usd float64, known bool) {
+func (m Model) iterationCost(it Iteration, at time.Time, speed string) (usd float64, known bool) {
 	prompt := it.InputTokens + it.CacheCreationInputTokens + it.CacheReadInputTokens
 	if prompt == 0 && it.OutputTokens == 0 {
 		return 0, true
 	}
-	prices := m.Prices
-	if fast {
-		prices = m.FastPrices
+	p, known := m.PriceAt(at, speed, prompt)
+	if !known {
+		return 0, false
 	}
-	for _, p := range prices {
-		if p.UpToTokens != 0 && prompt > p.UpToTokens {
-			continue
-		}
-		// A streamed response splits only what was written by its start; what came after
-		// that lives 5 minutes (reference §4.3 and §8.4).
-		write1h := min(it.CacheCreation.Ephemeral1hInputTokens, it.CacheCreationInputTokens)
-		write5m := it.CacheCreationInputTokens - write1h
-		const million = 1e6
-		return (p.Input*float64(it.InputTokens) +
-			p.CacheWrite5m*float64(write5m) +
-			p.CacheWrite1h*float64(write1h) +
-			p.CacheRead*float64(it.CacheReadInputTokens) +
-			p.Output*float64(it.OutputTokens)) / million, true
-	}
-	return 0, false
+	// A streamed response splits only what was written by its start; what came after
+	// that lives 5 minutes (reference §4.3 and §8.4).
+	write1h := min(it.CacheCreation.Ephemeral1hInputTokens, it.CacheCreationInputTokens)
+	write5m := it.CacheCreationInputTokens - write1h
+	const million = 1e6
+	return (p.Input*float64(it.InputTokens) +
+		p.CacheWrite5m*float64(write5m) +
+		p.CacheWrite1h*float64(write1h) +
+		p.CacheRead*float64(it.CacheReadInputTokens) +
+		p.Output*float64(it.OutputTokens)) / million, true
 }

@@ -8,35 +8,27 @@ import (
 	"time"
 )
 
-// Values of [Error.Type], as the service names them (reference §1.6).
+// An ErrorType is the type of an [Error], as the service names it (reference
+// §1.6). It is an error itself, to compare with by [errors.Is]: an *Error matches
+// its own type. The service may have types that are not listed here.
+type ErrorType string
+
+// The types of errors.
 const (
-	TypeInvalidRequest  = "invalid_request_error"
-	TypeAuthentication  = "authentication_error"
-	TypeBilling         = "billing_error"
-	TypePermission      = "permission_error"
-	TypeNotFound        = "not_found_error"
-	TypeConflict        = "conflict_error"
-	TypeRequestTooLarge = "request_too_large"
-	TypeRateLimit       = "rate_limit_error"
-	TypeAPI             = "api_error"
-	TypeTimeout         = "timeout_error"
-	TypeOverloaded      = "overloaded_error"
+	ErrInvalidRequest  ErrorType = "invalid_request_error"
+	ErrAuthentication  ErrorType = "authentication_error"
+	ErrBilling         ErrorType = "billing_error"
+	ErrPermission      ErrorType = "permission_error"
+	ErrNotFound        ErrorType = "not_found_error"
+	ErrConflict        ErrorType = "conflict_error"
+	ErrRequestTooLarge ErrorType = "request_too_large"
+	ErrRateLimit       ErrorType = "rate_limit_error"
+	ErrAPI             ErrorType = "api_error"
+	ErrTimeout         ErrorType = "timeout_error"
+	ErrOverloaded      ErrorType = "overloaded_error"
 )
 
-// Errors to compare with by [errors.Is]. An [*Error] matches the one of its type.
-var (
-	ErrInvalidRequest  = errors.New("invalid request")
-	ErrAuthentication  = errors.New("authentication failed")
-	ErrBilling         = errors.New("billing problem")
-	ErrPermission      = errors.New("permission denied")
-	ErrNotFound        = errors.New("not found")
-	ErrConflict        = errors.New("conflict")
-	ErrRequestTooLarge = errors.New("request too large")
-	ErrRateLimit       = errors.New("rate limited")
-	ErrAPI             = errors.New("internal error of the service")
-	ErrTimeout         = errors.New("the service timed out")
-	ErrOverloaded      = errors.New("the service is overloaded")
-)
+func (t ErrorType) Error() string { return string(t) }
 
 // What an [ErrInvalidRequest] is about, where a program can do something about it.
 var (
@@ -49,18 +41,11 @@ var (
 	ErrThinkingMismatch = errors.New("a thinking block doesn't fit its conversation")
 )
 
-var byType = map[string]error{
-	TypeInvalidRequest: ErrInvalidRequest, TypeAuthentication: ErrAuthentication, TypeBilling: ErrBilling,
-	TypePermission: ErrPermission, TypeNotFound: ErrNotFound, TypeConflict: ErrConflict,
-	TypeRequestTooLarge: ErrRequestTooLarge, TypeRateLimit: ErrRateLimit, TypeAPI: ErrAPI,
-	TypeTimeout: ErrTimeout, TypeOverloaded: ErrOverloaded,
-}
-
 // An Error is a refusal or a failure that the service reported, by a status or
 // by an error event inside a stream.
 type Error struct {
-	Status    int    // the HTTP status; for an error inside a stream, the one its type stands for
-	Type      string // "rate_limit_error" and so on; may be one that this package doesn't know
+	Status    int // the HTTP status; for an error inside a stream, the one its type stands for
+	Type      ErrorType
 	Message   string
 	Code      string // error.details.error_code, where there is one; of a gateway, its own code
 	RequestID string
@@ -114,7 +99,7 @@ func (e *Error) remedy() string {
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrPromptTooLong:
-		return e.Type == TypeRequestTooLarge || e.says(promptCodes, promptWords)
+		return e.Type == ErrRequestTooLarge || e.says(promptCodes, promptWords)
 	case ErrThinkingMismatch:
 		return strings.Contains(e.Message, "Invalid `signature` in `thinking` block") || strings.Contains(e.Message, "thinking.signature: Field required")
 	case ErrBilling:
@@ -127,11 +112,14 @@ func (e *Error) Is(target error) bool {
 			return false // some report it with 429, but waiting doesn't help
 		}
 	}
-	t, ok := byType[e.Type]
-	if !ok { // another family of errors, or a type of next year
-		t = byType[typeOfStatus(e.Status)]
+	t := e.Type
+	if knownStatus(t) == 0 && typeOfStatus(e.Status) != "" { // another family of errors, or a type of next year
+		if target == t {
+			return true
+		}
+		t = typeOfStatus(e.Status)
 	}
-	return t == target
+	return target == t
 }
 
 // A StreamError is a stream that broke after it had begun: the connection was

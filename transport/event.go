@@ -8,28 +8,31 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
+// An EventType is the wire type of a stream event.
+type EventType string
+
 // Types of stream events. The list is not closed: an event of another type is
 // yielded with its Raw data and otherwise ignored.
 const (
-	EventMessageStart      = "message_start"
-	EventContentBlockStart = "content_block_start"
-	EventContentBlockDelta = "content_block_delta"
-	EventContentBlockStop  = "content_block_stop"
-	EventMessageDelta      = "message_delta"
-	EventMessageStop       = "message_stop"
-	EventPing              = "ping"
+	EventMessageStart      EventType = "message_start"
+	EventContentBlockStart EventType = "content_block_start"
+	EventContentBlockDelta EventType = "content_block_delta"
+	EventContentBlockStop  EventType = "content_block_stop"
+	EventMessageDelta      EventType = "message_delta"
+	EventMessageStop       EventType = "message_stop"
+	EventPing              EventType = "ping"
 
 	// EventRestarted is not the service's: it is yielded where a stream broke after
 	// some of its events had been yielded and the whole request was sent again. What
 	// was shown of the response is void. Content is shown twice in this way only if
 	// the owner of the run had asked for it, or a proxy does it.
-	EventRestarted = "restarted"
+	EventRestarted EventType = "restarted"
 )
 
 // An Event is one event of a streamed response. It is valid until the next
 // event is asked for; blocks and responses in it may be kept.
 type Event struct {
-	Type string
+	Type EventType
 
 	// Index is the position of the block in the response's content, on
 	// content_block_start, _delta and _stop.
@@ -55,20 +58,23 @@ type Event struct {
 	Raw json.RawMessage
 }
 
+// A DeltaType is the wire type of a delta.
+type DeltaType string
+
 // Types of deltas, named as on the wire.
 const (
-	DeltaText       = "text_delta"
-	DeltaThinking   = "thinking_delta"
-	DeltaInputJSON  = "input_json_delta"
-	DeltaSignature  = "signature_delta"
-	DeltaCitations  = "citations_delta"
-	DeltaCompaction = "compaction_delta"
+	DeltaText       DeltaType = "text_delta"
+	DeltaThinking   DeltaType = "thinking_delta"
+	DeltaInputJSON  DeltaType = "input_json_delta"
+	DeltaSignature  DeltaType = "signature_delta"
+	DeltaCitations  DeltaType = "citations_delta"
+	DeltaCompaction DeltaType = "compaction_delta"
 )
 
 // A Delta is the addition that one event makes to a block.
 type Delta struct {
 	// Type is the wire type, for instance "text_delta".
-	Type string
+	Type DeltaType
 	// Raw is the delta's JSON.
 	Raw json.RawMessage
 
@@ -106,21 +112,21 @@ func (r *Response) Events() iter.Seq[Event] {
 }
 
 // withoutText parts a block into one whose text is empty and the delta that adds it.
-func (b Block) withoutText(member, deltaType string) (Block, Delta) {
+func (b Block) withoutText(member string, deltaType DeltaType) (Block, Delta) {
 	from, to, ok := rawjson.Span(b.raw, member)
 	if !ok || b.raw[from] != '"' || to-from == len(`""`) {
 		return b, Delta{}
 	}
 	start := append(append(bytes.Clone(b.raw[:from]), `""`...), b.raw[to:]...)
 	value := b.raw[from:to]
-	raw := append(appendKey([]byte(`{"type":"`+deltaType+`"`), member), value...)
+	raw := append(appendKey([]byte(`{"type":"`+string(deltaType)+`"`), member), value...)
 	return newBlock(start), Delta{Type: deltaType, Raw: append(raw, '}'), value: value}
 }
 
 // eventType and deltaType keep one string per known type, so that reading an
 // event allocates nothing for it.
-func eventType(inner []byte) string {
-	switch string(inner) {
+func eventType(inner []byte) EventType {
+	switch EventType(inner) {
 	case EventContentBlockDelta:
 		return EventContentBlockDelta
 	case EventContentBlockStart:
@@ -136,11 +142,11 @@ func eventType(inner []byte) string {
 	case EventPing:
 		return EventPing
 	}
-	return string(inner)
+	return EventType(inner)
 }
 
-func deltaType(inner []byte) string {
-	switch string(inner) {
+func deltaType(inner []byte) DeltaType {
+	switch DeltaType(inner) {
 	case DeltaText:
 		return DeltaText
 	case DeltaThinking:
@@ -150,5 +156,5 @@ func deltaType(inner []byte) string {
 	case DeltaSignature:
 		return DeltaSignature
 	}
-	return string(inner)
+	return DeltaType(inner)
 }

@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -32,7 +33,7 @@ func Example() {
 
 func ExampleModel_Cost() {
 	m, _ := transport.LookupModel("claude-sonnet-5-5")
-	usd, known := m.Cost(transport.Usage{InputTokens: 1_000, CacheReadInputTokens: 50_000, OutputTokens: 2_000})
+	usd, known := m.Cost(transport.Usage{InputTokens: 1_000, CacheReadInputTokens: 50_000, OutputTokens: 2_000}, time.Time{})
 	fmt.Printf("$%.3f %v\n", usd, known)
 	// Output: $0.027 true
 }

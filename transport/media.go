@@ -150,21 +150,17 @@ func DefineTool(t ToolDefinition) Block {
 	return b
 }
 
-func toolChange(typ, name string) Block {
-	w := blockWriter{raw: []byte(`{"type":"` + typ + `","tool":{"type":"tool_reference"`)}
+func toolChange(typ BlockType, name string) Block {
+	w := blockWriter{raw: []byte(`{"type":"` + string(typ) + `","tool":{"type":"tool_reference"`)}
 	w.text("name", name)
 	w.raw = append(w.raw, '}')
 	return w.block(typ)
 }
 
-// SystemText makes a message of role system for a place inside a conversation.
-// With passing the service forgets it once a later user message exists.
-func SystemText(text string, passing bool) Message {
-	m := Message{Role: RoleSystem, Content: []Block{Text(text)}}
-	if passing {
-		m.ClearAt = "next_user_message"
-	}
-	return m
+// SystemText makes a message of role system for a place inside a conversation. Set
+// its ClearAt to have the service forget it.
+func SystemText(text string) Message {
+	return Message{Role: RoleSystem, Content: []Block{Text(text)}}
 }
 
 // A blockWriter writes an object that has begun with its type.
@@ -222,4 +218,4 @@ func (w *blockWriter) source(mediaType string, data []byte, url, fileID string) 
 	return nil
 }
 
-func (w *blockWriter) block(typ string) Block { return Block{raw: append(w.raw, '}'), typ: typ} }
+func (w *blockWriter) block(typ BlockType) Block { return Block{raw: append(w.raw, '}'), typ: typ} }

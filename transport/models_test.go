@@ -3,17 +3,18 @@ package transport
 import (
 	"math"
 	"testing"
+	"time"
 )
 
 func TestLookupModel(t *testing.T) {
 	if m, ok := LookupModel("claude-haiku-4-5-20251001"); !ok || m.ID != "claude-haiku-4-5" {
 		t.Errorf("got %q, %v", m.ID, ok)
 	}
-	if m, ok := LookupModel("claude-nova-9"); ok || m.ForcedToolChoice != Unknown {
+	if m, ok := LookupModel("claude-nova-9"); ok || m.Supports.ForcedToolChoice != Unknown {
 		t.Errorf("an unknown model: %+v", m)
 	}
-	own := Model{ID: "claude-opus-5-5", MinCacheTokens: 7}
-	if m, _ := LookupModel("claude-opus-5-5", own); m.MinCacheTokens != 7 {
+	own := Model{ID: "claude-opus-5-5", Limits: ModelLimits{MinCacheTokens: 7}}
+	if m, _ := LookupModel("claude-opus-5-5", own); m.Limits.MinCacheTokens != 7 {
 		t.Errorf("the program's own entry was not used")
 	}
 }
@@ -27,13 +28,13 @@ func TestModelTable(t *testing.T) {
 			}
 			seen[id] = true
 		}
-		if m.ContextTokens == 0 || m.MaxOutputTokens == 0 {
+		if m.Limits.ContextTokens == 0 || m.Limits.MaxOutputTokens == 0 {
 			t.Errorf("%s: no limits", m.ID)
 		}
-		if (m.Effort == Supported) != (len(m.Efforts) > 0) {
-			t.Errorf("%s: effort is %v with levels %q", m.ID, m.Effort, m.Efforts)
+		if (m.Effort.Support == Supported) != (len(m.Effort.Levels) > 0) {
+			t.Errorf("%s: effort is %v with levels %q", m.ID, m.Effort.Support, m.Effort.Levels)
 		}
-		for _, prices := range [][]Price{m.Prices, m.FastPrices} {
+		for _, prices := range [][]Price{m.pricesOf(""), m.pricesOf("fast")} {
 			for i, p := range prices {
 				if p.Input <= 0 || p.CacheWrite5m <= 0 || p.CacheWrite1h <= 0 || p.CacheRead <= 0 || p.Output <= 0 {
 					t.Errorf("%s: a price of nothing: %+v", m.ID, p)
@@ -73,8 +74,8 @@ func TestModelsOfNovember2026(t *testing.T) {
 		{"claude-haiku-5-5", "", [5]float64{0.50, 0.625, 1, 0.05, 2.50}, 512}, // over 100,000 tokens
 	} {
 		m := get(tt.model)
-		if m.MinCacheTokens != tt.minCache {
-			t.Errorf("%s: least to cache is %d, want %d", tt.model, m.MinCacheTokens, tt.minCache)
+		if m.Limits.MinCacheTokens != tt.minCache {
+			t.Errorf("%s: least to cache is %d, want %d", tt.model, m.Limits.MinCacheTokens, tt.minCache)
 		}
 		for i, u := range []Usage{
 			{InputTokens: 1e6},
@@ -88,7 +89,7 @@ func TestModelsOfNovember2026(t *testing.T) {
 			if i == 4 {
 				want += tt.usd[0]
 			}
-			if usd, known := m.Cost(u); math.Abs(usd-want) > 1e-9 || !known {
+			if usd, known := m.Cost(u, time.Time{}); math.Abs(usd-want) > 1e-9 || !known {
 				t.Errorf("%s %s, price %d: got %v, %v; want %v", tt.model, tt.speed, i, usd, known, want)
 			}
 		}
@@ -105,7 +106,7 @@ func TestModelsOfNovember2026(t *testing.T) {
 		case "claude-fable-5-1", "claude-mythos-5-1", "claude-fable-5-2", "claude-mythos-5-2", "claude-opus-5-5", "claude-sonnet-5-5":
 			continue
 		}
-		for _, p := range append(m.Prices, m.FastPrices...) {
+		for _, p := range m.Prices {
 			if math.Abs(p.CacheRead-0.1*p.Input) > 1e-9 {
 				t.Errorf("%s: a cache read is %v of %v", m.ID, p.CacheRead, p.Input)
 			}
@@ -123,7 +124,7 @@ func TestModelsOfNovember2026(t *testing.T) {
 	forced := func(r *Request) {
 		r.Tools, r.ToolChoice = []ToolDefinition{definition(`{"name":"f","input_schema":{"type":"object"}}`)}, &ToolChoice{Type: "any"}
 	}
-	thinks := func(typ, effort string) func(*Request) {
+	thinks := func(typ string, effort Effort) func(*Request) {
 		return func(r *Request) {
 			r.Thinking, r.OutputConfig = &Thinking{Type: typ}, &OutputConfig{Effort: effort}
 		}
@@ -162,8 +163,50 @@ func TestModelsOfNovember2026(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"claude-mythos-5-1", "claude-fable-5-2", "claude-mythos-5-2", "claude-haiku-5-5"} {
-		if m := get(id); m.BindsThinking != Supported || m.KeepsThinking != Supported || m.Compaction != Supported {
-			t.Errorf("%s: binds %v, keeps %v, compaction %v", id, m.BindsThinking, m.KeepsThinking, m.Compaction)
+		if m := get(id); m.Thinking.Bound != Supported || m.Thinking.Kept != Supported || m.Supports.Compaction != Supported {
+			t.Errorf("%s: binds %v, keeps %v, compaction %v", id, m.Thinking.Bound, m.Thinking.Kept, m.Supports.Compaction)
+		}
+	}
+}
+
+// pricesOf are the prices of a speed.
+func (m Model) pricesOf(speed string) (of []Price) {
+	for _, p := range m.Prices {
+		if p.Speed == speed {
+			of = append(of, p)
+		}
+	}
+	return of
+}
+
+// TestPricesOfTheirTime: a response is priced by when it came.
+func TestPricesOfTheirTime(t *testing.T) {
+	change, end := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	m := Model{ID: "m", Prices: []Price{
+		{Input: 1, UpToTokens: 100, Until: change}, {Input: 2, Until: change},
+		{Input: 3, From: change},
+		{Input: 4, Speed: "fast", Until: end},
+	}}
+	for _, tt := range []struct {
+		at     time.Time
+		speed  string
+		tokens int64
+		want   float64 // 0 if it isn't known
+	}{
+		{change.Add(-1), "standard", 100, 1},
+		{change.Add(-1), "", 101, 2},
+		{change, "", 100, 3},
+		{end, "", 101, 3},
+		{change, "fast", 1, 4},
+		{end, "fast", 1, 0},
+	} {
+		p, known := m.PriceAt(tt.at, tt.speed, tt.tokens)
+		if p.Input != tt.want || known != (tt.want != 0) {
+			t.Errorf("at %v, %q, %d tokens: %v, %v; want %v", tt.at, tt.speed, tt.tokens, p.Input, known, tt.want)
+		}
+		usd, known := m.Cost(Usage{InputTokens: tt.tokens, Speed: tt.speed, OutputTokens: 1}, tt.at)
+		if want := tt.want * float64(tt.tokens) / 1e6; math.Abs(usd-want) > 1e-12 || known != (tt.want != 0) {
+			t.Errorf("at %v, %q, %d tokens: cost %v, %v; want %v", tt.at, tt.speed, tt.tokens, usd, known, want)
 		}
 	}
 }
@@ -197,7 +240,7 @@ func TestCost(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m, _ := LookupModel(tt.model)
-			usd, known := m.Cost(tt.usage)
+			usd, known := m.Cost(tt.usage, time.Time{})
 			if math.Abs(usd-tt.usd) > 1e-9 || known != tt.known {
 				t.Errorf("got %v, %v; want %v, %v", usd, known, tt.usd, tt.known)
 			}

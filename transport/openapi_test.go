@@ -169,8 +169,10 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		"credit": func(r *Request) {
 			r.Extra = map[string]json.RawMessage{"fallback_credit_token": raw(`{"token":"t","mode":"strict"}`)}
 		},
-		"system message":  func(r *Request) { r.Messages = append(r.Messages, SystemText("x", false)) },
-		"passing message": func(r *Request) { r.Messages = append(r.Messages, SystemText("x", true)) },
+		"system message": func(r *Request) { r.Messages = append(r.Messages, SystemText("x")) },
+		"passing message": func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{Text("x")}, ClearAt: "next_user_message"})
+		},
 		"effort of a message": func(r *Request) {
 			r.Messages = append(r.Messages, Message{Role: RoleSystem, OutputConfig: raw(`{"effort":"low"}`)})
 		},

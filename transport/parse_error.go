@@ -26,7 +26,7 @@ func ParseError(status int, body []byte) *Error {
 		if known := knownStatus(e.Type); e.Status != 0 && (known == 0 || known == http.StatusInternalServerError) {
 			e.Type = typeOfStatus(e.Status)
 		}
-		e.Type = cmp.Or(e.Type, TypeAPI)
+		e.Type = cmp.Or(e.Type, ErrAPI)
 		e.Status = cmp.Or(knownStatus(e.Type), e.Status, http.StatusInternalServerError)
 		status = e.Status
 	}
@@ -66,7 +66,7 @@ func (e *Error) read(body []byte) {
 	inner := rawjson.Get(body, "error")
 	switch {
 	case len(inner) > 0 && inner[0] == '{':
-		e.Type = rawjson.GetString(inner, "type")
+		e.Type = ErrorType(rawjson.GetString(inner, "type"))
 		e.Message = rawjson.GetString(inner, "message")
 		e.Code = rawjson.GetString(rawjson.Get(inner, "details"), "error_code")
 	case len(inner) > 0 && inner[0] == '"':
@@ -83,8 +83,8 @@ func (e *Error) read(body []byte) {
 		e.Message = plainText(body)
 	}
 	e.refine(body, inner)
-	if !strings.HasSuffix(e.Type, "_error") && e.Type != TypeRequestTooLarge {
-		e.Code = cmp.Or(e.Code, e.Type)
+	if !strings.HasSuffix(string(e.Type), "_error") && e.Type != ErrRequestTooLarge {
+		e.Code = cmp.Or(e.Code, string(e.Type))
 		e.Type = "" // another family of errors; the status says more
 	}
 }
@@ -110,14 +110,14 @@ func plainText(body []byte) string {
 
 var statuses = []struct {
 	status int
-	typ    string
+	typ    ErrorType
 }{
-	{400, TypeInvalidRequest}, {401, TypeAuthentication}, {402, TypeBilling}, {403, TypePermission},
-	{404, TypeNotFound}, {409, TypeConflict}, {413, TypeRequestTooLarge}, {429, TypeRateLimit},
-	{500, TypeAPI}, {504, TypeTimeout}, {529, TypeOverloaded},
+	{400, ErrInvalidRequest}, {401, ErrAuthentication}, {402, ErrBilling}, {403, ErrPermission},
+	{404, ErrNotFound}, {409, ErrConflict}, {413, ErrRequestTooLarge}, {429, ErrRateLimit},
+	{500, ErrAPI}, {504, ErrTimeout}, {529, ErrOverloaded},
 }
 
-func typeOfStatus(status int) string {
+func typeOfStatus(status int) ErrorType {
 	for _, s := range statuses {
 		if s.status == status {
 			return s.typ
@@ -125,17 +125,17 @@ func typeOfStatus(status int) string {
 	}
 	switch {
 	case status == http.StatusRequestTimeout:
-		return TypeTimeout
+		return ErrTimeout
 	case status >= 500:
-		return TypeAPI
+		return ErrAPI
 	case status >= 400:
-		return TypeInvalidRequest
+		return ErrInvalidRequest
 	}
 	return ""
 }
 
 // knownStatus is the status of one of the service's own types, or 0.
-func knownStatus(typ string) int {
+func knownStatus(typ ErrorType) int {
 	for _, s := range statuses {
 		if s.typ == typ {
 			return s.status

@@ -94,7 +94,7 @@ func (a *assembler) strayOf(o *openBlock) *openBlock {
 }
 
 // unplaced is the error of an event whose block isn't there.
-func unplaced(event string, i index) error {
+func unplaced(event EventType, i index) error {
 	switch {
 	case i.wrong:
 		return fmt.Errorf("%s: %w", event, errIndex)

@@ -37,8 +37,8 @@ func (r *Request) Check(m Model) error {
 }
 
 func (r *Request) checkLength(m Model) (feature, instead string) {
-	if m.MaxOutputTokens > 0 && r.MaxTokens > m.MaxOutputTokens {
-		return fmt.Sprintf("max_tokens %d", r.MaxTokens), fmt.Sprintf("its answers have at most %d tokens", m.MaxOutputTokens)
+	if m.Limits.MaxOutputTokens > 0 && r.MaxTokens > m.Limits.MaxOutputTokens {
+		return fmt.Sprintf("max_tokens %d", r.MaxTokens), fmt.Sprintf("its answers have at most %d tokens", m.Limits.MaxOutputTokens)
 	}
 	if r.MaxTokens == 0 {
 		switch {
@@ -59,7 +59,7 @@ func (m Model) thinkingTypes() string {
 	for _, t := range []struct {
 		name string
 		s    Support
-	}{{"adaptive", m.Adaptive}, {"enabled", m.Enabled}, {"disabled", m.Disabled}, {"between_tools", m.BetweenTools}} {
+	}{{"adaptive", m.Thinking.Adaptive}, {"enabled", m.Thinking.Enabled}, {"disabled", m.Thinking.Disabled}, {"between_tools", m.Thinking.BetweenTools}} {
 		if t.s == Supported {
 			types = append(types, fmt.Sprintf("%q", t.name))
 		}
@@ -73,11 +73,11 @@ func (r *Request) checkThinking(m Model) (feature, instead string) {
 		return "", ""
 	}
 	feature = fmt.Sprintf("thinking.type %q", t.Type)
-	support := map[string]Support{"adaptive": m.Adaptive, "enabled": m.Enabled, "disabled": m.Disabled, "between_tools": m.BetweenTools}
+	support := map[string]Support{"adaptive": m.Thinking.Adaptive, "enabled": m.Thinking.Enabled, "disabled": m.Thinking.Disabled, "between_tools": m.Thinking.BetweenTools}
 	switch {
-	case support[t.Type] == Unsupported && t.Type == "enabled" && m.Adaptive == Supported:
+	case support[t.Type] == Unsupported && t.Type == "enabled" && m.Thinking.Adaptive == Supported:
 		return feature, `use thinking.type "adaptive", and output_config.effort to say how much`
-	case support[t.Type] == Unsupported && t.Type == "disabled" && m.BetweenTools == Supported:
+	case support[t.Type] == Unsupported && t.Type == "disabled" && m.Thinking.BetweenTools == Supported:
 		return feature, `use "between_tools" for the least thinking, or a low output_config.effort`
 	case support[t.Type] == Unsupported && t.Type == "disabled":
 		return feature, `it always thinks; use "adaptive" with a low output_config.effort`
@@ -102,16 +102,16 @@ func (r *Request) checkEffort(m Model) (feature, instead string) {
 	if effort := r.OutputConfig.Effort; effort != "" {
 		feature = fmt.Sprintf("output_config.effort %q", effort)
 		switch {
-		case m.Effort == Unsupported:
+		case m.Effort.Support == Unsupported:
 			return feature, "leave the effort out"
-		case len(m.Efforts) > 0 && !slices.Contains(m.Efforts, effort):
-			return feature, "its levels are " + strings.Join(m.Efforts, ", ")
-		case m.QuietEffort != "" && r.Thinking != nil && (r.Thinking.Type == "disabled" || r.Thinking.Type == "between_tools") &&
-			slices.Index(allEfforts, effort) > slices.Index(allEfforts, m.QuietEffort):
-			return fmt.Sprintf("%s with thinking.type %q", feature, r.Thinking.Type), fmt.Sprintf("use effort %q or lower, or let it think", m.QuietEffort)
+		case len(m.Effort.Levels) > 0 && !slices.Contains(m.Effort.Levels, effort):
+			return feature, "its levels are " + joinLevels(m.Effort.Levels)
+		case m.Effort.MaxQuiet != "" && r.Thinking != nil && (r.Thinking.Type == "disabled" || r.Thinking.Type == "between_tools") &&
+			slices.Index(allEfforts, effort) > slices.Index(allEfforts, m.Effort.MaxQuiet):
+			return fmt.Sprintf("%s with thinking.type %q", feature, r.Thinking.Type), fmt.Sprintf("use effort %q or lower, or let it think", m.Effort.MaxQuiet)
 		}
 	}
-	if len(r.OutputConfig.TaskBudget) > 0 && m.TaskBudgets == Unsupported {
+	if len(r.OutputConfig.TaskBudget) > 0 && m.Supports.TaskBudgets == Unsupported {
 		return "output_config.task_budget", "leave it out, and limit the run by tokens yourself"
 	}
 	return "", ""
@@ -127,7 +127,7 @@ func (r *Request) checkToolChoice(m Model) (feature, instead string) {
 	}
 	feature = fmt.Sprintf("tool_choice %q", r.ToolChoice.Type)
 	switch {
-	case m.ForcedToolChoice == Unsupported:
+	case m.Supports.ForcedToolChoice == Unsupported:
 		return feature, `use "auto" and say in the prompt that the tool is to be called, or use output_config.format for a shaped answer`
 	case r.Thinking != nil && r.Thinking.Type == "enabled":
 		return feature + ` with thinking.type "enabled"`, `use tool_choice "auto", or adaptive thinking where the model has it`
@@ -145,13 +145,13 @@ func (r *Request) checkSampling(m Model) (feature, instead string) {
 	switch {
 	case r.Temperature != nil && (*r.Temperature < 0 || *r.Temperature > 1):
 		return fmt.Sprintf("temperature %v", *r.Temperature), "it lies between 0 and 1"
-	case r.Temperature != nil && *r.Temperature != 1 && m.Sampling == Unsupported:
+	case r.Temperature != nil && *r.Temperature != 1 && m.Supports.Sampling == Unsupported:
 		return "temperature", leaveOut
-	case r.TopP != nil && *r.TopP < 0.99 && m.Sampling == Unsupported:
+	case r.TopP != nil && *r.TopP < 0.99 && m.Supports.Sampling == Unsupported:
 		return "top_p", leaveOut
-	case r.TopK != nil && m.Sampling == Unsupported:
+	case r.TopK != nil && m.Supports.Sampling == Unsupported:
 		return "top_k", leaveOut
-	case r.Temperature != nil && r.TopP != nil && m.Sampling == Supported:
+	case r.Temperature != nil && r.TopP != nil && m.Supports.Sampling == Supported:
 		return "temperature together with top_p", "set one of them"
 	case thinks && r.Temperature != nil && *r.Temperature != 1:
 		return "temperature while thinking", "leave it out, or turn thinking off"
@@ -162,7 +162,7 @@ func (r *Request) checkSampling(m Model) (feature, instead string) {
 }
 
 func (r *Request) checkMessages(m Model) (feature, instead string) {
-	if m.SystemMessages == Unsupported {
+	if m.Supports.SystemMessages == Unsupported {
 		for i := range r.Messages {
 			if r.Messages[i].Role == RoleSystem {
 				return fmt.Sprintf("messages.%d of role system", i), "put the text into the system prompt, or into a user message"
@@ -173,7 +173,7 @@ func (r *Request) checkMessages(m Model) (feature, instead string) {
 		return "", "" // what compacts a conversation may end with any finished turn
 	}
 	switch {
-	case m.Prefill == Unsupported && len(r.Extra["fallback_credit_token"]) == 0:
+	case m.Supports.Prefill == Unsupported && len(r.Extra["fallback_credit_token"]) == 0:
 		return "a last message of role assistant", "end with a user message; for a shaped answer use output_config.format"
 	case r.OutputConfig != nil && len(r.OutputConfig.Format) > 0:
 		return "a last message of role assistant with output_config.format", "end with a user message"
@@ -193,7 +193,7 @@ func isPrefill(m Message) bool {
 }
 
 func (r *Request) checkTools(m Model) (feature, instead string) {
-	if m.ComputerTools != Unsupported {
+	if m.Supports.ComputerTools != Unsupported {
 		return "", ""
 	}
 	for i := range r.Tools {
@@ -214,7 +214,7 @@ func (r *Request) checkCompaction(m Model) (feature, instead string) {
 	}
 	format := r.OutputConfig != nil && len(r.OutputConfig.Format) > 0
 	switch {
-	case m.Compaction == Unsupported:
+	case m.Supports.Compaction == Unsupported:
 		return "compaction", "have the model write a summary, and go on from it in a new conversation"
 	case len(r.Compaction) == 0:
 		return "", ""
@@ -226,4 +226,12 @@ func (r *Request) checkCompaction(m Model) (feature, instead string) {
 		return "compaction with output_config.task_budget.remaining", "leave remaining out of the request that compacts"
 	}
 	return "", ""
+}
+
+func joinLevels(levels []Effort) string {
+	words := make([]string, len(levels))
+	for i, l := range levels {
+		words[i] = string(l)
+	}
+	return strings.Join(words, ", ")
 }

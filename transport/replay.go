@@ -65,7 +65,7 @@ func (r *Response) PendingServerCalls() []string {
 		switch {
 		case b.typ == TypeServerToolUse || b.typ == TypeMCPToolUse:
 			pending = append(pending, b.field("id"))
-		case strings.HasSuffix(b.typ, "_tool_result"):
+		case strings.HasSuffix(string(b.typ), "_tool_result"):
 			id := b.field("tool_use_id")
 			for i, p := range pending {
 				if p == id {
@@ -223,7 +223,7 @@ func (r *Response) dropped(i, after int) bool {
 	case TypeServerToolUse, TypeMCPToolUse:
 		id := b.field("id")
 		for _, c := range r.Content[i:] {
-			if strings.HasSuffix(c.typ, "_tool_result") && c.field("tool_use_id") == id {
+			if strings.HasSuffix(string(c.typ), "_tool_result") && c.field("tool_use_id") == id {
 				return false
 			}
 		}
@@ -242,7 +242,7 @@ func afterFallback(content []Block) int {
 	return 0
 }
 
-func isThinking(typ string) bool { return typ == TypeThinking || typ == TypeRedactedThinking }
+func isThinking(typ BlockType) bool { return typ == TypeThinking || typ == TypeRedactedThinking }
 
 // isBlank is true for a text block without text. It looks at the beginning
 // first, which nearly always tells: that of a block as it is mostly written, or

@@ -151,9 +151,14 @@ type BlockBinding struct {
 	PrefixMismatchBehavior string `json:"prefix_mismatch_behavior"` // "error" or "drop_block"
 }
 
+// An Effort says how much a model does for its answer: "low", "medium", "high",
+// "xhigh" or "max"; empty for the model's default. Which of them a model has
+// stands in its [Model].
+type Effort string
+
 // OutputConfig shapes the answer.
 type OutputConfig struct {
-	Effort     string          `json:"effort,omitempty"` // "low", "medium", "high", "xhigh" or "max"
+	Effort     Effort          `json:"effort,omitempty"`
 	Format     json.RawMessage `json:"format,omitempty"` // {"type":"json_schema","schema":{…}}
 	TaskBudget json.RawMessage `json:"task_budget,omitempty"`
 }

@@ -90,9 +90,9 @@ func (d *decoder) next() (Event, error) {
 				return Event{}, errForeign
 			}
 			return d.asm.apply(name, data)
-		case d.asm.complete() && (string(name) == EventMessageStop || string(data) == "[DONE]"):
+		case d.asm.complete() && (EventType(name) == EventMessageStop || string(data) == "[DONE]"):
 			return d.asm.stopped()
-		case string(name) == EventPing || string(data) == "[DONE]":
+		case EventType(name) == EventPing || string(data) == "[DONE]":
 			// Proxies send these, which say nothing (late 2026 §9.2).
 		case d.sse.err != nil:
 			return Event{}, errNoStop // the end of the stream cut the event

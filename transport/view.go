@@ -26,11 +26,11 @@ func (b Block) View() any {
 
 // An UnknownBlock is a block that this package can't read.
 type UnknownBlock struct {
-	Type string
+	Type BlockType
 	Raw  json.RawMessage
 }
 
-var views = map[string]func([]byte) (any, error){
+var views = map[BlockType]func([]byte) (any, error){
 	TypeText:             as[TextBlock],
 	TypeThinking:         as[ThinkingBlock],
 	TypeRedactedThinking: as[RedactedThinkingBlock],

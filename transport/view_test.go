@@ -64,7 +64,7 @@ func TestView(t *testing.T) {
 		{`{"type":"next_month","x":1}`, UnknownBlock{"next_month", json.RawMessage(`{"type":"next_month","x":1}`)}},
 		{`{"type":"text","text":7}`, UnknownBlock{"text", json.RawMessage(`{"type":"text","text":7}`)}},
 	}
-	seen := make(map[string]bool)
+	seen := make(map[BlockType]bool)
 	for _, tt := range tests {
 		b := mustBlock(t, tt.raw)
 		seen[b.Type()] = true
@@ -125,8 +125,8 @@ func TestConstructors(t *testing.T) {
 		{block(AddTool("f"), nil), `{"type":"tool_addition","tool":{"type":"tool_reference","name":"f"}}`},
 		{block(RemoveTool("f"), nil), `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`},
 		{block(DefineTool(mustTool(t, `{"name":"f","input_schema":{}}`)), nil), `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"f","input_schema":{}}}}`},
-		{string(SystemText("x", true).AppendJSON(nil)), `{"role":"system","content":[{"type":"text","text":"x"}],"clear_at":"next_user_message"}`},
-		{string(SystemText("x", false).AppendJSON(nil)), `{"role":"system","content":[{"type":"text","text":"x"}]}`},
+		{string(Message{Role: RoleSystem, Content: []Block{Text("x")}, ClearAt: "next_user_message"}.AppendJSON(nil)), `{"role":"system","content":[{"type":"text","text":"x"}],"clear_at":"next_user_message"}`},
+		{string(SystemText("x").AppendJSON(nil)), `{"role":"system","content":[{"type":"text","text":"x"}]}`},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got  %s\nwant %s", tt.got, tt.want)

@@ -64,14 +64,14 @@ func firstDifference(a, b *transport.Request) (where, what string, ok bool) {
 			where := fmt.Sprintf("%s.content[%d]", where, j)
 			switch {
 			case j >= len(cb):
-				return where, ca[j].Type() + " removed", false
+				return where, string(ca[j].Type()) + " removed", false
 			case j >= len(ca):
-				return where, cb[j].Type() + " added", false
+				return where, string(cb[j].Type()) + " added", false
 			case ca[j].Type() != cb[j].Type():
 				return where, fmt.Sprintf("%s, was %s", cb[j].Type(), ca[j].Type()), false
 			}
 			if what := changed(ca[j].Raw(), cb[j].Raw()); what != "" {
-				return where + " " + ca[j].Type(), what, false
+				return where + " " + string(ca[j].Type()), what, false
 			}
 		}
 	}

@@ -125,7 +125,7 @@ func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 func (rd *reader) addStep(r *memory.Record) *stepView {
 	resp := r.Response
 	rd.step++
-	s := viewResponse(resp)
+	s := viewResponse(resp, r.Time)
 	s.Number, s.Configured = rd.step, rd.config != nil
 	s.points, _ = agent.SentBreakpoints(*r) // a log by something else has none
 	now := &lastStep{config: rd.config, resp: resp, began: r.Time.Add(-resp.Meta.Duration), points: s.points}
@@ -136,12 +136,12 @@ func (rd *reader) addStep(r *memory.Record) *stepView {
 }
 
 // viewResponse shows what a response says of itself.
-func viewResponse(resp *transport.Response) *stepView {
+func viewResponse(resp *transport.Response, at time.Time) *stepView {
 	return &stepView{
 		Model: resp.Model, Stop: string(resp.StopReason), RequestID: resp.Meta.RequestID, Retries: max(0, resp.Meta.Attempts-1),
 		Read: resp.Usage.CacheReadInputTokens, Written: resp.Usage.CacheCreationInputTokens, New: resp.Usage.InputTokens,
 		Output: resp.Usage.OutputTokens, Thinking: resp.Usage.OutputTokensDetails.ThinkingTokens,
-		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), USD: priceOf(resp),
+		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), USD: priceOf(resp, at),
 	}
 }
 
@@ -182,30 +182,22 @@ func placeName(p transport.Breakpoint) string {
 
 // priceOf splits what a response cost. The whole is the model's own sum; the
 // parts are in proportion to their prices.
-func priceOf(resp *transport.Response) price {
+func priceOf(resp *transport.Response, at time.Time) price {
 	m, ok := transport.LookupModel(resp.Model)
 	if !ok {
 		return price{}
 	}
 	u := resp.Usage
-	total, known := m.Cost(u)
+	total, known := m.Cost(u, at)
 	p := price{Total: total, Known: known}
-	searches, _ := m.Cost(transport.Usage{ServerToolUse: u.ServerToolUse})
+	searches, _ := m.Cost(transport.Usage{ServerToolUse: u.ServerToolUse}, at)
 	p.Other = searches
-	prices := m.Prices
-	if u.Speed == "fast" {
-		prices = m.FastPrices
-	}
-	for _, t := range prices {
-		if t.UpToTokens != 0 && u.PromptTokens() > t.UpToTokens {
-			continue
-		}
+	if t, ok := m.PriceAt(at, u.Speed, u.PromptTokens()); ok {
 		long := min(u.CacheCreation.Ephemeral1hInputTokens, u.CacheCreationInputTokens)
 		p.Read = t.CacheRead * float64(u.CacheReadInputTokens)
 		p.Written = t.CacheWrite5m*float64(u.CacheCreationInputTokens-long) + t.CacheWrite1h*float64(long)
 		p.New = t.Input * float64(u.InputTokens)
 		p.Output = t.Output * float64(u.OutputTokens)
-		break
 	}
 	if sum := p.Read + p.Written + p.New + p.Output; sum > 0 {
 		f := (total - searches) / sum

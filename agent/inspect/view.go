@@ -82,12 +82,12 @@ func clip(text string, most int) (string, bool) {
 // viewBlock shows a block; limit is 0 for the usual limits.
 func viewBlock(b transport.Block, limit int) blockView {
 	raw := b.Raw()
-	v := blockView{Type: b.Type(), Bytes: len(raw)}
+	v := blockView{Type: string(b.Type()), Bytes: len(raw)}
 	texts, data := limit, limit
 	if limit == 0 {
 		texts, data = textLimit, dataLimit
 	}
-	switch v.Type {
+	switch transport.BlockType(v.Type) {
 	case transport.TypeText:
 		v.Text, v.Cut = clip(rawjson.GetString(raw, "text"), texts)
 		if c := rawjson.Get(raw, "citations"); len(c) > 2 {
@@ -123,7 +123,7 @@ func resultText(content []byte) (text, other string) {
 	}
 	var rest []byte
 	for e := range rawjson.Elements(content) {
-		if rawjson.GetString(e, "type") == transport.TypeText {
+		if rawjson.GetString(e, "type") == string(transport.TypeText) {
 			text += rawjson.GetString(e, "text")
 			continue
 		}
@@ -175,7 +175,7 @@ func viewRecord(n int, r *memory.Record) entry {
 	}
 	if r.Kind == memory.KindNote && len(r.Data) > 0 {
 		if resp, err := transport.ParseResponse(r.Data); err == nil && resp.Model != "" {
-			e.Aside = viewResponse(resp)
+			e.Aside = viewResponse(resp, r.Time)
 		}
 		text, cut := clip(string(r.Data), dataLimit)
 		e.Blocks = append(e.Blocks, blockView{Type: "note", JSON: text, Cut: cut, Bytes: len(r.Data)})

@@ -147,7 +147,7 @@ func (a *assistant) build() error {
 
 // thinking asks for thinking that can be read, where the model takes that.
 func thinking(model string) *transport.Thinking {
-	if m, ok := transport.LookupModel(model); ok && m.Adaptive == transport.Supported {
+	if m, ok := transport.LookupModel(model); ok && m.Thinking.Adaptive == transport.Supported {
 		return &transport.Thinking{Type: "adaptive", Display: "summarized"}
 	}
 	return nil

@@ -62,7 +62,7 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 	}
 	defer closeClient()
 	a, err := agent.New(agent.Options{
-		Name: "research", Client: client, Model: opts.model, Effort: opts.effort, System: system, Tools: kit,
+		Name: "research", Client: client, Model: opts.model, Effort: transport.Effort(opts.effort), System: system, Tools: kit,
 		Thinking: thinking(opts.model),
 		Limits:   agent.Limits{Steps: opts.maxSteps, Time: opts.timeout},
 	})
@@ -126,7 +126,7 @@ func connect(opts options, show *terminal.Printer) (transport.Client, func(), er
 
 // thinking asks for thinking that can be read, where the model takes that.
 func thinking(model string) *transport.Thinking {
-	if m, ok := transport.LookupModel(model); ok && m.Adaptive == transport.Supported {
+	if m, ok := transport.LookupModel(model); ok && m.Thinking.Adaptive == transport.Supported {
 		return &transport.Thinking{Type: "adaptive", Display: "summarized"}
 	}
 	return nil

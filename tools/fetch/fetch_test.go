@@ -119,7 +119,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %v", test.contentType, err)
 			continue
 		}
-		if got := r.Content[0]; got.Type() != test.wantType || !strings.Contains(string(got.Raw()), strings.Trim(string(rawjson.AppendString(nil, test.want)), `"`)) {
+		if got := r.Content[0]; string(got.Type()) != test.wantType || !strings.Contains(string(got.Raw()), strings.Trim(string(rawjson.AppendString(nil, test.want)), `"`)) {
 			t.Errorf("%s %q: %s", test.contentType, test.body, got.Raw())
 		}
 	}

@@ -58,8 +58,8 @@ func do(t testing.TB, tool tools.Callable, input string) string {
 	}
 	var b strings.Builder
 	for _, block := range r.Content {
-		if block.Type() != transport.TypeText {
-			b.WriteString("[" + block.Type() + "]")
+		if string(block.Type()) != string(transport.TypeText) {
+			b.WriteString("[" + string(block.Type()) + "]")
 			continue
 		}
 		b.WriteString(rawjson.GetString(block.Raw(), "text"))

@@ -34,10 +34,10 @@ func do(t testing.TB, tool *tools.FuncTool, input string) string {
 	}
 	var b strings.Builder
 	for _, block := range r.Content {
-		if block.Type() == transport.TypeText {
+		if string(block.Type()) == string(transport.TypeText) {
 			b.WriteString(rawjson.GetString(block.Raw(), "text"))
 		} else {
-			b.WriteString("[" + block.Type() + "]")
+			b.WriteString("[" + string(block.Type()) + "]")
 		}
 	}
 	return b.String()

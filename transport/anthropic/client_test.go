@@ -116,7 +116,7 @@ func TestWholeResponse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		types = append(types, ev.Type)
+		types = append(types, string(ev.Type))
 		if ev.Type == transport.EventMessageStop && string(ev.Response.Raw()) != whole {
 			t.Errorf("got %s", ev.Response.Raw())
 		}

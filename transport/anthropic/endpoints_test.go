@@ -58,7 +58,7 @@ func TestModel(t *testing.T) {
 		t.Errorf("enabled is %v", s)
 	}
 	m := info.Model()
-	if m.MaxOutputTokens != 64000 || m.ContextTokens != 500000 || m.Disabled != transport.Supported || m.Enabled != transport.Unsupported || !slices.Equal(m.Efforts, []string{"low", "medium"}) || m.Prices == nil {
+	if m.Limits.MaxOutputTokens != 64000 || m.Limits.ContextTokens != 500000 || m.Thinking.Disabled != transport.Supported || m.Thinking.Enabled != transport.Unsupported || !slices.Equal(m.Effort.Levels, []transport.Effort{"low", "medium"}) || m.Prices == nil {
 		t.Errorf("got %+v", m)
 	}
 	if _, err := c.Model(t.Context(), ".."); err == nil {

@@ -50,30 +50,30 @@ func (m ModelInfo) Model() transport.Model {
 	out, _ := transport.LookupModel(m.ID)
 	out.ID = m.ID
 	if m.MaxInputTokens > 0 {
-		out.ContextTokens = m.MaxInputTokens
+		out.Limits.ContextTokens = m.MaxInputTokens
 	}
 	if m.MaxTokens > 0 {
-		out.MaxOutputTokens = m.MaxTokens
+		out.Limits.MaxOutputTokens = m.MaxTokens
 	}
 	correct := func(field *transport.Support, path ...string) {
 		if s := m.Supports(path...); s != transport.Unknown {
 			*field = s
 		}
 	}
-	correct(&out.Adaptive, "thinking", "types", "adaptive")
-	correct(&out.Enabled, "thinking", "types", "enabled")
-	correct(&out.Disabled, "thinking", "types", "disabled")
-	correct(&out.BetweenTools, "thinking", "types", "between_tools")
-	correct(&out.Effort, "effort")
-	correct(&out.Compaction, "compaction")
-	var levels []string
-	for _, level := range []string{"low", "medium", "high", "xhigh", "max"} {
-		if m.Supports("effort", level) == transport.Supported {
+	correct(&out.Thinking.Adaptive, "thinking", "types", "adaptive")
+	correct(&out.Thinking.Enabled, "thinking", "types", "enabled")
+	correct(&out.Thinking.Disabled, "thinking", "types", "disabled")
+	correct(&out.Thinking.BetweenTools, "thinking", "types", "between_tools")
+	correct(&out.Effort.Support, "effort")
+	correct(&out.Supports.Compaction, "compaction")
+	var levels []transport.Effort
+	for _, level := range []transport.Effort{"low", "medium", "high", "xhigh", "max"} {
+		if m.Supports("effort", string(level)) == transport.Supported {
 			levels = append(levels, level)
 		}
 	}
 	if levels != nil {
-		out.Efforts = levels
+		out.Effort.Levels = levels
 	}
 	return out
 }

@@ -123,7 +123,7 @@ func checkReplay(resp *transport.Response, counts map[string]int, several bool) 
 		if _, unknown := b.View().(transport.UnknownBlock); unknown {
 			return fmt.Errorf("no view of %s", b.Raw())
 		}
-		counts["blocks viewed: "+b.Type()]++
+		counts[string("blocks viewed: "+b.Type())]++
 	}
 	turn, ok := resp.Replay()
 	if !ok {

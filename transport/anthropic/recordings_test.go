@@ -260,16 +260,16 @@ func (r *recording) checkError(ctx context.Context, c *Client) (string, error) {
 		return kind, fmt.Errorf("not an *Error: %v", err)
 	}
 	want := rawjson.GetString(rawjson.Get([]byte(r.Response.Body), "error"), "type")
-	if json.Valid([]byte(r.Response.Body)) && (e.Type != want || e.Message != rawjson.GetString(rawjson.Get([]byte(r.Response.Body), "error"), "message")) {
+	if json.Valid([]byte(r.Response.Body)) && (string(e.Type) != want || e.Message != rawjson.GetString(rawjson.Get([]byte(r.Response.Body), "error"), "message")) {
 		return kind, fmt.Errorf("got %q, %q", e.Type, e.Message)
 	}
-	kind += " " + e.Type
+	kind += " " + string(e.Type)
 	for typ, target := range map[string]error{
-		transport.TypeInvalidRequest: transport.ErrInvalidRequest, transport.TypeAuthentication: transport.ErrAuthentication,
-		transport.TypeNotFound: transport.ErrNotFound, transport.TypeRateLimit: transport.ErrRateLimit,
-		transport.TypeAPI: transport.ErrAPI, transport.TypeOverloaded: transport.ErrOverloaded,
+		string(transport.ErrInvalidRequest): transport.ErrInvalidRequest, string(transport.ErrAuthentication): transport.ErrAuthentication,
+		string(transport.ErrNotFound): transport.ErrNotFound, string(transport.ErrRateLimit): transport.ErrRateLimit,
+		string(transport.ErrAPI): transport.ErrAPI, string(transport.ErrOverloaded): transport.ErrOverloaded,
 	} {
-		if errors.Is(err, target) != (e.Type == typ) {
+		if errors.Is(err, target) != (string(e.Type) == typ) {
 			return kind, fmt.Errorf("errors.Is(err, %v) is %v", target, errors.Is(err, target))
 		}
 	}

@@ -126,7 +126,7 @@ func perhapsCreated(err error) bool {
 func perhapsDone(err error) bool {
 	var refused *transport.Error
 	if errors.As(err, &refused) {
-		return refused.Status >= 500 && refused.Status != http.StatusServiceUnavailable && refused.Type != transport.TypeOverloaded
+		return refused.Status >= 500 && refused.Status != http.StatusServiceUnavailable && refused.Type != transport.ErrOverloaded
 	}
 	var failed *connectionError
 	var dial *net.OpError

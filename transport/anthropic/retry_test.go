@@ -165,7 +165,7 @@ func TestRetries(t *testing.T) {
 				var last error
 				var text string
 				for ev, err := range r.client(tt.options).Stream(t.Context(), newRequest()) {
-					types = append(types, ev.Type)
+					types = append(types, string(ev.Type))
 					last = err
 					if ev.Type == transport.EventMessageStop {
 						text = ev.Response.Text()
@@ -188,7 +188,7 @@ func TestRetries(t *testing.T) {
 						t.Errorf("another body: %s", b)
 					}
 				}
-				if i := slices.Index(types, transport.EventContentBlockStop); tt.events != "" && strings.Join(types[:max(i, 0)], " ") != tt.events {
+				if i := slices.Index(types, string(transport.EventContentBlockStop)); tt.events != "" && strings.Join(types[:max(i, 0)], " ") != tt.events {
 					t.Errorf("events: %s", types)
 				}
 				if last != nil && strings.Contains(last.Error(), "sk-secret") {

@@ -226,7 +226,7 @@ func (a *answer) manualThinking(parts []Part) ([]Part, bool) {
 			return parts, true
 		case transport.TypeCompaction, transport.TypeFallback:
 		default:
-			if !strings.HasSuffix(b.Type(), "_tool_result") {
+			if !strings.HasSuffix(string(b.Type()), "_tool_result") {
 				return parts, false
 			}
 		}

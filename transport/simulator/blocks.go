@@ -30,11 +30,11 @@ func (s *Server) readClaims(b *block) {
 		for e := range rawjson.Elements(content) {
 			n++
 			switch typ := rawjson.GetString(e, "type"); {
-			case isError && typ != transport.TypeText:
+			case isError && typ != string(transport.TypeText):
 				b.problem = "%s.tool_result: all content must be type `text` if `is_error` is true"
 			case typ == "tool_reference":
 				b.claim.reference = rawjson.GetString(e, "tool_name")
-			case typ == transport.TypeText && string(rawjson.Inner(rawjson.Get(e, "text"))) == "":
+			case typ == string(transport.TypeText) && string(rawjson.Inner(rawjson.Get(e, "text"))) == "":
 				b.innerEmpty = true
 			}
 		}
@@ -154,14 +154,14 @@ func (r *request) checkCombinations() *Refusal {
 // block, itself or in a tool's result, and those of them with citations on.
 func citedSources(b *block) (sources, cited int) {
 	see := func(typ string, raw []byte) {
-		if typ == transport.TypeDocument || typ == transport.TypeSearchResult {
+		if typ == string(transport.TypeDocument) || typ == string(transport.TypeSearchResult) {
 			sources++
 			if string(rawjson.Get(rawjson.Get(raw, "citations"), "enabled")) == "true" {
 				cited++
 			}
 		}
 	}
-	see(b.typ, b.raw)
+	see(string(b.typ), b.raw)
 	if b.typ == transport.TypeToolResult {
 		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
 			see(rawjson.GetString(e, "type"), e)

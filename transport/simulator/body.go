@@ -16,7 +16,7 @@ const maxBody = 32 << 20
 // readBody reads a request's body and headers.
 func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) ([]byte, *Refusal) {
 	if req.ContentLength > maxBody {
-		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.ErrRequestTooLarge, Message: "Request exceeds the maximum size"}
 	}
 	var why *Refusal
 	if r.version, why = readVersion(req.Header); why != nil {
@@ -43,7 +43,7 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 		}
 	}
 	if len(body) > maxBody {
-		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.ErrRequestTooLarge, Message: "Request exceeds the maximum size"}
 	}
 	return body, nil
 }

@@ -49,12 +49,12 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 	positions := r.positions()
 	if n := len(positions); n > 0 {
 		tokens := positions[n-1].tokens
-		if tokens > m.ContextTokens {
-			return p, nil, refuse("prompt is too long: %d tokens > %d maximum", tokens, m.ContextTokens)
+		if tokens > m.Limits.ContextTokens {
+			return p, nil, refuse("prompt is too long: %d tokens > %d maximum", tokens, m.Limits.ContextTokens)
 		}
-		if m.retired && tokens+r.maxTokens > m.ContextTokens {
+		if m.retired && tokens+r.maxTokens > m.Limits.ContextTokens {
 			return p, nil, refuse("input length and `max_tokens` exceed context limit: %d + %d > %d, decrease input length or `max_tokens` and try again",
-				tokens, r.maxTokens, m.ContextTokens)
+				tokens, r.maxTokens, m.Limits.ContextTokens)
 		}
 	}
 	return p, positions, nil

@@ -343,9 +343,9 @@ func unpaired(p place) *Refusal {
 func resultTypeOf(b *block) string {
 	switch {
 	case b.typ == transport.TypeMCPToolUse:
-		return transport.TypeMCPToolResult
+		return string(transport.TypeMCPToolResult)
 	case strings.HasPrefix(b.name, "tool_search_tool"):
-		return transport.TypeToolSearchToolResult
+		return string(transport.TypeToolSearchToolResult)
 	}
 	return b.name + "_tool_result"
 }
@@ -376,7 +376,7 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if r.compacts() || t.blocks != nil && t.blocks[len(t.blocks)-1].typ == transport.TypeCompaction {
 		return nil
 	}
-	if !r.model.takes(r.model.Prefill) {
+	if !r.model.takes(r.model.Supports.Prefill) {
 		return refuse("This model does not support assistant message prefill. The conversation must end with a user message.")
 	}
 	if r.outputConfig.Format != nil { // the wording is a guess (reference §2.7)

@@ -45,7 +45,7 @@ func (d dialogue) behind(n int, content []transport.Block, unfinished bool) int 
 		case typ == transport.TypeServerToolUse || typ == transport.TypeMCPToolUse:
 			calls++
 			said++
-		case typ != transport.TypeToolResult && strings.HasSuffix(typ, "_tool_result") || typ == transport.TypeCompaction:
+		case typ != transport.TypeToolResult && strings.HasSuffix(string(typ), "_tool_result") || typ == transport.TypeCompaction:
 			// The service laid it in.
 		default:
 			said++

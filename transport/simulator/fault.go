@@ -144,24 +144,24 @@ func (f Fault) refusal() *Refusal {
 	case http.StatusInternalServerError:
 		return InternalError()
 	case http.StatusGatewayTimeout:
-		return &Refusal{Status: f.Status, Type: transport.TypeTimeout, Message: "Request timed out"}
+		return &Refusal{Status: f.Status, Type: transport.ErrTimeout, Message: "Request timed out"}
 	case 529:
 		why := Overloaded()
 		why.RetryAfter = f.RetryAfter
 		return why
 	case http.StatusUnauthorized:
-		return &Refusal{Status: f.Status, Type: transport.TypeAuthentication, Message: "invalid x-api-key"}
+		return &Refusal{Status: f.Status, Type: transport.ErrAuthentication, Message: "invalid x-api-key"}
 	case http.StatusForbidden:
-		return &Refusal{Status: f.Status, Type: transport.TypePermission, Message: "Your API key does not have permission to use the specified resource"}
+		return &Refusal{Status: f.Status, Type: transport.ErrPermission, Message: "Your API key does not have permission to use the specified resource"}
 	case http.StatusConflict:
-		return &Refusal{Status: f.Status, Type: transport.TypeConflict, Message: "Conflict"}
+		return &Refusal{Status: f.Status, Type: transport.ErrConflict, Message: "Conflict"}
 	}
 	if f.Status >= 500 {
 		why := InternalError()
 		why.Status, why.RetryAfter = f.Status, f.RetryAfter
 		return why
 	}
-	return &Refusal{Status: f.Status, Type: transport.TypeInvalidRequest, Message: "Invalid request data", RetryAfter: f.RetryAfter}
+	return &Refusal{Status: f.Status, Type: transport.ErrInvalidRequest, Message: "Invalid request data", RetryAfter: f.RetryAfter}
 }
 
 // someFault draws the fault for request n at the server's rate: faults that a

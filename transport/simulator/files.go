@@ -109,7 +109,7 @@ func (s *Server) upload(w http.ResponseWriter, req *http.Request, account uint64
 	case len(f.Filename) > 500:
 		return refuse("file: filename should have at most 500 characters")
 	case f.SizeBytes > maxFile:
-		return &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.TypeRequestTooLarge, Message: "Request exceeds the maximum size"}
+		return &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.ErrRequestTooLarge, Message: "Request exceeds the maximum size"}
 	}
 	f.ID = s.newID("file_")
 	s.mu.Lock()

@@ -13,8 +13,8 @@ import (
 // two parts of the request: rows 18 to 31 and 76 to 103 of the reference's table.
 func (r *request) checkModel() *Refusal {
 	m := r.model
-	if r.maxTokens > m.MaxOutputTokens {
-		return refuse("max_tokens: %d > %d, which is the maximum allowed number of output tokens for %s", r.maxTokens, m.MaxOutputTokens, r.modelName)
+	if r.maxTokens > m.Limits.MaxOutputTokens {
+		return refuse("max_tokens: %d > %d, which is the maximum allowed number of output tokens for %s", r.maxTokens, m.Limits.MaxOutputTokens, r.modelName)
 	}
 	for _, check := range []func() *Refusal{r.checkThinkingType, r.checkSampling, r.checkEffort, r.checkToolChoice, r.checkTools} {
 		if why := check(); why != nil {
@@ -42,7 +42,7 @@ func (r *request) checkThinkingType() *Refusal {
 	m := r.model
 	switch r.thinking.Type {
 	case "enabled":
-		if !m.takes(m.Enabled) {
+		if !m.takes(m.Thinking.Enabled) {
 			return refuse(`"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
 		}
 		interleaved := r.betas.has("interleaved-thinking-2025-05-14")
@@ -54,21 +54,21 @@ func (r *request) checkThinkingType() *Refusal {
 			return refuse("Thinking may not be enabled when tool_choice forces tool use.")
 		}
 	case "disabled":
-		if !m.takes(m.Disabled) {
+		if !m.takes(m.Thinking.Disabled) {
 			switch {
-			case m.BetweenTools == transport.Supported:
+			case m.Thinking.BetweenTools == transport.Supported:
 				return refuse(`"thinking.type.disabled" is not supported for this model. Use "thinking.type.between_tools" for the lowest thinking setting, or "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
-			case m.Enabled == transport.Supported:
+			case m.Thinking.Enabled == transport.Supported:
 				return refuse(`"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.`)
 			}
 			return refuse(`"thinking.type.disabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
 		}
 	case "between_tools":
-		if !m.takes(m.BetweenTools) {
+		if !m.takes(m.Thinking.BetweenTools) {
 			return refuse(`"thinking.type.between_tools" is not supported for this model.`)
 		}
 	case "adaptive":
-		if !m.takes(m.Adaptive) {
+		if !m.takes(m.Thinking.Adaptive) {
 			return refuse("adaptive thinking is not supported on this model")
 		}
 	}
@@ -95,7 +95,7 @@ func (r *request) checkSampling() *Refusal {
 	topP, hasP := number("top_p")
 	_, hasK := number("top_k")
 	m := r.model
-	if !m.takes(m.Sampling) {
+	if !m.takes(m.Supports.Sampling) {
 		switch {
 		case hasT && temperature != 1:
 			return refuse("`temperature` is deprecated for this model.")
@@ -124,21 +124,21 @@ func (r *request) checkSampling() *Refusal {
 }
 
 func (r *request) checkEffort() *Refusal {
-	if r.model.TaskBudgets == transport.Unsupported && !rawjson.IsNull(r.outputConfig.TaskBudget) {
+	if r.model.Supports.TaskBudgets == transport.Unsupported && !rawjson.IsNull(r.outputConfig.TaskBudget) {
 		return refuse("output_config.task_budget: not supported on this model") // a guess (reference §13)
 	}
 	e := r.outputConfig.Effort
 	if e == "" {
 		return nil
 	}
-	if !r.model.takes(r.model.Effort) {
+	if !r.model.takes(r.model.Effort.Support) {
 		return refuse("This model does not support the effort parameter.")
 	}
-	if len(r.model.Efforts) > 0 && !slices.Contains(r.model.Efforts, e) {
+	if len(r.model.Effort.Levels) > 0 && !slices.Contains(r.model.Effort.Levels, transport.Effort(e)) {
 		return refuse("This model does not support effort level '%s'. Supported levels: %s.", e, r.model.supportedEfforts())
 	}
 	quiet := r.thinking.Type == "disabled" || r.thinking.Type == "between_tools"
-	if quiet && r.model.QuietEffort != "" && (e == "xhigh" || e == "max") {
+	if quiet && r.model.Effort.MaxQuiet != "" && (e == "xhigh" || e == "max") {
 		return refuse("output_config.effort '%s' is not supported when thinking is disabled on this model. Use effort 'high' or below, or enable thinking.", e)
 	}
 	return nil
@@ -157,7 +157,7 @@ func (r *request) checkToolChoice() *Refusal {
 		return refuse("Tool '%s' not found in provided tools", c.Name)
 	case r.model.forcedAlone():
 		return refuse("tool_choice forces tool use is not compatible with this model.")
-	case !r.model.takes(r.model.ForcedToolChoice):
+	case !r.model.takes(r.model.Supports.ForcedToolChoice):
 		return refuse(`tool_choice: type "tool" and "any" are not supported for this model.`)
 	}
 	return nil
@@ -183,7 +183,7 @@ func (r *request) checkTools() *Refusal {
 				return refuse("tools.%d: Tools with defer_loading cannot use prompt caching", i)
 			}
 		}
-		if strings.HasPrefix(t.typ, "computer_20") && !r.model.takes(r.model.ComputerTools) {
+		if strings.HasPrefix(string(t.typ), "computer_20") && !r.model.takes(r.model.Supports.ComputerTools) {
 			return refuse("'%s' does not support tool types: %s. Did you mean one of computer_toolset_20260801?", r.modelName, t.typ)
 		}
 		if !rawjson.IsNull(rawjson.Get(t.raw, "allowed_domains")) && !rawjson.IsNull(rawjson.Get(t.raw, "blocked_domains")) {
@@ -215,7 +215,7 @@ func (r *request) checkSystemMessages() *Refusal {
 			}
 			continue
 		}
-		if !r.model.takes(r.model.SystemMessages) {
+		if !r.model.takes(r.model.Supports.SystemMessages) {
 			if r.model.retired || strings.HasSuffix(r.model.ID, "-4-5") {
 				return refuse("messages: Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" as an input message role.")
 			}

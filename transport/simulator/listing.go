@@ -39,21 +39,21 @@ func (m *modelInfo) object() modelObject {
 	if len(parts) > 2 {
 		name += " " + strings.Join(parts[2:], ".")
 	}
-	effort := map[string]any{"supported": m.takes(m.Effort)}
+	effort := map[string]any{"supported": m.takes(m.Effort.Support)}
 	for _, level := range []string{"low", "medium", "high", "xhigh", "max"} {
-		effort[level] = supported{slices.Contains(m.Efforts, level)}
+		effort[level] = supported{slices.Contains(m.Effort.Levels, transport.Effort(level))}
 	}
 	yes := func(s transport.Support) supported { return supported{s == transport.Supported} }
 	return modelObject{
 		Type: "model", ID: m.resolved, DisplayName: name, CreatedAt: "2026-01-01T00:00:00Z", Line: parts[1], Lifecycle: "active",
-		MaxInputTokens: m.ContextTokens, MaxTokens: m.MaxOutputTokens,
+		MaxInputTokens: m.Limits.ContextTokens, MaxTokens: m.Limits.MaxOutputTokens,
 		Capabilities: map[string]any{
 			"effort": effort,
 			"thinking": map[string]any{"supported": true, "types": map[string]any{
-				"adaptive": yes(m.Adaptive), "enabled": yes(m.Enabled), "disabled": yes(m.Disabled), "between_tools": yes(m.BetweenTools),
+				"adaptive": yes(m.Thinking.Adaptive), "enabled": yes(m.Thinking.Enabled), "disabled": yes(m.Thinking.Disabled), "between_tools": yes(m.Thinking.BetweenTools),
 			}},
 			"context_management": map[string]any{"supported": true, "clear_thinking_20251015": supported{true},
-				"clear_tool_uses_20250919": supported{true}, "compact_20260112": yes(m.Compaction)},
+				"clear_tool_uses_20250919": supported{true}, "compact_20260112": yes(m.Supports.Compaction)},
 			"server_tools": map[string]any{"supported": true, "web_search": supported{true}, "code_execution": supported{false}},
 			"image_input":  supported{true}, "pdf_input": supported{true}, "citations": supported{true},
 			"batch": supported{true}, "structured_outputs": supported{true}, "code_execution": supported{false},

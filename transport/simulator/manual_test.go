@@ -101,7 +101,7 @@ func TestModelsInManualThinking(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				thinks := len(resp.Content) > 0 && strings.Contains(resp.Content[0].Type(), "thinking")
+				thinks := len(resp.Content) > 0 && strings.Contains(string(resp.Content[0].Type()), "thinking")
 				if fresh && !thinks && len(resp.Content) > 0 {
 					t.Errorf("%s, seed %d: a turn starts with %s", name, seed, resp.Content[0].Type())
 				}

@@ -29,13 +29,13 @@ func readPictures(b *block) []picture {
 	var list []picture
 	switch b.typ {
 	case transport.TypeImage, transport.TypeDocument:
-		if p, ok := readPicture(b.typ, rawjson.Get(b.raw, "source")); ok {
+		if p, ok := readPicture(string(b.typ), rawjson.Get(b.raw, "source")); ok {
 			list = append(list, p)
 		}
 	case transport.TypeToolResult:
 		i := 0
 		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
-			if typ := rawjson.GetString(e, "type"); typ == transport.TypeImage || typ == transport.TypeDocument {
+			if typ := rawjson.GetString(e, "type"); typ == string(transport.TypeImage) || typ == string(transport.TypeDocument) {
 				if p, ok := readPicture(typ, rawjson.Get(e, "source")); ok {
 					p.inner = ".content." + strconv.Itoa(i)
 					p.path = "tool_result" + p.inner + "." + p.path
@@ -56,7 +56,7 @@ func readPicture(typ string, source []byte) (picture, bool) {
 	}
 	data := rawjson.GetString(source, "data")
 	p := picture{path: typ + ".source.base64"}
-	if typ == transport.TypeDocument {
+	if typ == string(transport.TypeDocument) {
 		p.path = "pdf.source.base64"
 		raw, err := base64.StdEncoding.DecodeString(data)
 		read := readPDF(raw)
@@ -135,7 +135,7 @@ func (r *request) checkMedia() *Refusal {
 		}
 	}
 	limit := 600
-	if r.model.ContextTokens <= 200_000 {
+	if r.model.Limits.ContextTokens <= 200_000 {
 		limit = 100
 	}
 	if pages > limit {

@@ -30,7 +30,7 @@ type message struct {
 // A block is a content block of a message, a system prompt, or a tool
 // definition, with what the checks and the cache need to know of it.
 type block struct {
-	typ      string
+	typ      transport.BlockType
 	raw      []byte
 	id       string // id, or tool_use_id of a result
 	name     string // name of a call
@@ -128,7 +128,7 @@ func (s *Server) readBlock(raw []byte) block {
 	for key, v := range rawjson.Members(raw) {
 		switch key {
 		case "type":
-			b.typ = rawjson.Unquote(v)
+			b.typ = transport.BlockType(rawjson.Unquote(v))
 		case "id", "tool_use_id":
 			b.id = rawjson.Unquote(v)
 		case "name":
@@ -174,7 +174,7 @@ func (s *Server) readBlock(raw []byte) block {
 			b.tokens += b.pictures[i].tokens()
 		}
 	default:
-		b.result = b.typ != transport.TypeToolResult && strings.HasSuffix(b.typ, "_tool_result")
+		b.result = b.typ != transport.TypeToolResult && strings.HasSuffix(string(b.typ), "_tool_result")
 	}
 	s.readClaims(&b)
 	if bytes.Contains(raw, []byte(`"citations"`)) {

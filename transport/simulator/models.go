@@ -3,6 +3,7 @@ package simulator
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -32,12 +33,12 @@ func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 	if len(m.Aliases) > 0 {
 		info.resolved = m.Aliases[0]
 	}
-	if m.MinCacheTokens == 0 {
-		info.MinCacheTokens = 1024
+	if m.Limits.MinCacheTokens == 0 {
+		info.Limits.MinCacheTokens = 1024
 	}
 	// Until the 4.6 generation thinking was summarized and sampling free (reference §2.3, §9.1).
 	old := strings.HasSuffix(m.ID, "-4-5") || strings.HasSuffix(m.ID, "-4-6")
-	info.omits = !old && m.Adaptive != transport.Unsupported
+	info.omits = !old && m.Thinking.Adaptive != transport.Unsupported
 	info.oneOf = old || strings.HasPrefix(m.ID, "claude-opus-4-1")
 	return info, true
 }
@@ -46,7 +47,7 @@ func (m *modelInfo) takes(s transport.Support) bool { return s != transport.Unsu
 
 // thinksByDefault reports whether the model may think if the request doesn't say.
 func (m *modelInfo) thinksByDefault() bool {
-	return m.ThinkingDefault == "on" || m.ThinkingDefault == "always"
+	return m.Thinking.Default == "on" || m.Thinking.Default == "always"
 }
 
 // forcedAlone is true for the model that calls forced tool use incompatible with
@@ -56,7 +57,11 @@ func (m *modelInfo) forcedAlone() bool { return m.ID == "claude-mythos-preview" 
 
 // supportedEfforts lists the levels as refusals do.
 func (m *modelInfo) supportedEfforts() string {
-	levels := slices.Sorted(slices.Values(m.Efforts))
+	levels := make([]string, len(m.Effort.Levels))
+	for i, l := range m.Effort.Levels {
+		levels[i] = string(l)
+	}
+	slices.Sort(levels)
 	return strings.Join(levels, ", ")
 }
 
@@ -75,10 +80,13 @@ func retiredModel(id string) (transport.Model, bool) {
 	const yes, no = transport.Supported, transport.Unsupported
 	for _, old := range retiredIDs {
 		if strings.HasPrefix(id, old.prefix) {
-			return transport.Model{ID: id, ContextTokens: 200_000, MaxOutputTokens: old.output, MinCacheTokens: 1024,
-				Adaptive: no, Enabled: yes, Disabled: yes, BetweenTools: no, ThinkingDefault: "off", Effort: no,
-				ForcedToolChoice: yes, Sampling: yes, Prefill: yes, SystemMessages: no, ComputerTools: yes,
-				KeepsThinking: no, BindsThinking: no}, true
+			return transport.Model{
+				ID:       id,
+				Limits:   transport.ModelLimits{ContextTokens: 200_000, MaxOutputTokens: old.output, MinCacheTokens: 1024},
+				Thinking: transport.ModelThinking{Adaptive: no, Enabled: yes, Disabled: yes, BetweenTools: no, Default: "off", Kept: no, Bound: no},
+				Effort:   transport.ModelEffort{Support: no},
+				Supports: transport.ModelSupports{ForcedToolChoice: yes, Sampling: yes, Prefill: yes, SystemMessages: no, ComputerTools: yes},
+			}, true
 		}
 	}
 	return transport.Model{}, false
@@ -87,5 +95,6 @@ func retiredModel(id string) (transport.Model, bool) {
 // takesFast reports whether the model takes speed "fast". Opus 4.6 takes it, and
 // answers at its usual speed all the same (reference §2.2).
 func (m *modelInfo) takesFast() bool {
-	return len(m.FastPrices) > 0 || m.ID == "claude-opus-4-6"
+	_, fast := m.PriceAt(time.Time{}, "fast", 0)
+	return fast || m.ID == "claude-opus-4-6"
 }

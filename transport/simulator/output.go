@@ -275,14 +275,14 @@ func (s *stream) event(name string, parts ...[]byte) {
 			return
 		}
 	}
-	if s.fault.NoStop && name == transport.EventMessageStop {
+	if s.fault.NoStop && name == string(transport.EventMessageStop) {
 		return
 	}
 	if s.fault.Strange {
 		s.strange(name)
 	}
 	s.append(name, parts...)
-	if s.fault.Duplicate && (name == transport.EventMessageStart || name == transport.EventPing) {
+	if s.fault.Duplicate && (name == string(transport.EventMessageStart) || name == string(transport.EventPing)) {
 		s.append(name, parts...)
 	}
 	for len(s.buf) >= s.next {
@@ -293,14 +293,14 @@ func (s *stream) event(name string, parts ...[]byte) {
 
 // strange sends what nobody knows in front of an event of that name.
 func (s *stream) strange(name string) {
-	switch name {
+	switch transport.EventType(name) {
 	case transport.EventContentBlockStart:
 		s.buf = append(s.buf, ": a comment\n\n"...)
 		s.append("simulator_event", []byte(`{"type":"simulator_event","content":{"index":0}}`))
 	case transport.EventContentBlockStop:
-		s.append(transport.EventContentBlockDelta, fmt.Appendf(nil, `{"type":"content_block_delta","index":%d,"delta":{"type":"simulator_delta","value":[1]}}`, s.index))
+		s.append(string(transport.EventContentBlockDelta), fmt.Appendf(nil, `{"type":"content_block_delta","index":%d,"delta":{"type":"simulator_delta","value":[1]}}`, s.index))
 	case transport.EventMessageDelta:
-		s.append(transport.EventMessageDelta, []byte(`{"type":"message_delta","delta":{},"usage":{"output_tokens":1}}`))
+		s.append(string(transport.EventMessageDelta), []byte(`{"type":"message_delta","delta":{},"usage":{"output_tokens":1}}`))
 	}
 }
 
@@ -341,21 +341,21 @@ func (s *stream) begin(a *answer) {
 	b = append(b, `],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":`...)
 	b = append(b, a.usageJSON(false)...)
 	b = append(a.appendExtras(b), "}}"...)
-	s.event(transport.EventMessageStart, b)
+	s.event(string(transport.EventMessageStart), b)
 }
 
 func (s *stream) start(start, _ []byte) {
 	s.index++
-	s.event(transport.EventContentBlockStart, []byte(`{"type":"content_block_start","index":`), strconv.AppendInt(nil, int64(s.index), 10),
+	s.event(string(transport.EventContentBlockStart), []byte(`{"type":"content_block_start","index":`), strconv.AppendInt(nil, int64(s.index), 10),
 		[]byte(`,"content_block":`), start, s.pad(), []byte("}"))
 	if !s.pinged {
 		s.pinged = true
-		s.event(transport.EventPing, []byte(`{"type":"ping"}`))
+		s.event(string(transport.EventPing), []byte(`{"type":"ping"}`))
 	}
 }
 
 func (s *stream) delta(delta []byte) {
-	s.event(transport.EventContentBlockDelta, []byte(`{"type":"content_block_delta","index":`), strconv.AppendInt(nil, int64(s.index), 10),
+	s.event(string(transport.EventContentBlockDelta), []byte(`{"type":"content_block_delta","index":`), strconv.AppendInt(nil, int64(s.index), 10),
 		[]byte(`,"delta":`), delta, s.pad(), []byte("}"))
 }
 
@@ -363,7 +363,7 @@ func (s *stream) delta(delta []byte) {
 func (s *stream) pad() []byte { return []byte(spaces[:s.rng.IntN(8)]) }
 
 func (s *stream) stop() {
-	s.event(transport.EventContentBlockStop, []byte(`{"type":"content_block_stop","index":`), strconv.AppendInt(nil, int64(s.index), 10), s.pad(), []byte("}"))
+	s.event(string(transport.EventContentBlockStop), []byte(`{"type":"content_block_stop","index":`), strconv.AppendInt(nil, int64(s.index), 10), s.pad(), []byte("}"))
 }
 
 func (s *stream) finish(a *answer) {
@@ -373,8 +373,8 @@ func (s *stream) finish(a *answer) {
 	if cm := a.r.contextJSON(); cm != nil {
 		b = append(append(b, `,"context_management":`...), cm...)
 	}
-	s.event(transport.EventMessageDelta, append(b, '}'))
-	s.event(transport.EventMessageStop, []byte(`{"type":"message_stop"}`))
+	s.event(string(transport.EventMessageDelta), append(b, '}'))
+	s.event(string(transport.EventMessageStop), []byte(`{"type":"message_stop"}`))
 	s.flush()
 }
 

@@ -133,7 +133,7 @@ func (r *request) messageSalt() uint64 {
 // effort is the effort in force: an explicit default is the default.
 func (r *request) effort() string {
 	if r.outputConfig.Effort == "" {
-		return r.model.DefaultEffort
+		return string(r.model.Effort.Default)
 	}
 	return r.outputConfig.Effort
 }

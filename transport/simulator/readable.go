@@ -50,7 +50,7 @@ func (r *request) unread(b *block) (reason string) {
 // prompt, on models that keep that of the last turn only (reference §9.5); 0 on
 // the others.
 func (r *request) stripsBefore() int {
-	if r.model.KeepsThinking != transport.Unsupported {
+	if r.model.Thinking.Kept != transport.Unsupported {
 		return 0
 	}
 	for i := len(r.messages) - 1; i >= 0; i-- {

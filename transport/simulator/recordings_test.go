@@ -182,7 +182,7 @@ func TestRecordings(t *testing.T) {
 		}
 		judged++
 		alike := func(why *Refusal) bool {
-			return why != nil && why.Status == status && why.Type == e.Error.Type && general(why.Message) == general(e.Error.Message)
+			return why != nil && why.Status == status && string(why.Type) == e.Error.Type && general(why.Message) == general(e.Error.Message)
 		}
 		if why := judge(r, alike); !alike(why) {
 			t.Errorf("%s\n  recorded  %d %s\n  simulated %v", r.Source, status, e.Error.Message, why)

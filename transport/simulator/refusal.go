@@ -15,8 +15,8 @@ import (
 // A Refusal is an answer of status 400 or above. A [Model] that returns one as
 // its error makes the simulator send it.
 type Refusal struct {
-	Status  int    // HTTP status; inside a stream that has begun it isn't sent
-	Type    string // error.type
+	Status  int                 // HTTP status; inside a stream that has begun it isn't sent
+	Type    transport.ErrorType // error.type
 	Message string
 	Code    string // error.details.error_code; empty for none
 	// Details are further members of error.details, by name.
@@ -32,28 +32,28 @@ func (r *Refusal) Error() string {
 
 // refuse makes the most common refusal: 400 invalid_request_error.
 func refuse(format string, args ...any) *Refusal {
-	return &Refusal{Status: http.StatusBadRequest, Type: transport.TypeInvalidRequest, Message: fmt.Sprintf(format, args...)}
+	return &Refusal{Status: http.StatusBadRequest, Type: transport.ErrInvalidRequest, Message: fmt.Sprintf(format, args...)}
 }
 
 // notFound is the refusal of an unknown model, path or object.
 func notFound(format string, args ...any) *Refusal {
-	return &Refusal{Status: http.StatusNotFound, Type: transport.TypeNotFound, Message: fmt.Sprintf(format, args...)}
+	return &Refusal{Status: http.StatusNotFound, Type: transport.ErrNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
 // Overloaded is the refusal by which the service sheds load (reference row 137).
 func Overloaded() *Refusal {
-	return &Refusal{Status: 529, Type: transport.TypeOverloaded, Message: "Overloaded"}
+	return &Refusal{Status: 529, Type: transport.ErrOverloaded, Message: "Overloaded"}
 }
 
 // RateLimited is the refusal of a request over the limit (reference row 135).
 func RateLimited(after time.Duration) *Refusal {
-	return &Refusal{Status: http.StatusTooManyRequests, Type: transport.TypeRateLimit, RetryAfter: after,
+	return &Refusal{Status: http.StatusTooManyRequests, Type: transport.ErrRateLimit, RetryAfter: after,
 		Message: "This request would exceed your account's rate limit. Please try again later."}
 }
 
 // InternalError is the service's own failure (reference row 138).
 func InternalError() *Refusal {
-	return &Refusal{Status: http.StatusInternalServerError, Type: transport.TypeAPI, Message: "Internal server error"}
+	return &Refusal{Status: http.StatusInternalServerError, Type: transport.ErrAPI, Message: "Internal server error"}
 }
 
 // details is the JSON of error.details, with the code in front.
@@ -82,7 +82,7 @@ func (r *Refusal) body(requestID string) []byte {
 		b = append(append(append(b, `"details":`...), r.details()...), ',')
 	}
 	b = append(b, `"type":`...)
-	b = rawjson.AppendString(b, r.Type)
+	b = rawjson.AppendString(b, string(r.Type))
 	b = append(b, `,"message":`...)
 	b = rawjson.AppendString(b, r.Message)
 	b = append(b, `},"request_id":`...)

@@ -91,7 +91,7 @@ type tool struct {
 
 // isWeb is true for the tools whose presence is no part of the tools level of
 // the cache (reference §8.5).
-func (t *tool) isWeb() bool { return serverToolOf(t.typ) == "web_search" }
+func (t *tool) isWeb() bool { return serverToolOf(string(t.typ)) == "web_search" }
 
 // find returns the tool of that name.
 func (l *toolList) find(name string) *tool {

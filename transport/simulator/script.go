@@ -83,7 +83,7 @@ func parsePart(raw json.RawMessage) (Part, error) {
 	if b.Input != nil {
 		input = b.Input
 	}
-	switch b.Type {
+	switch transport.BlockType(b.Type) {
 	case transport.TypeText:
 		if rawjson.IsNull(rawjson.Get(raw, "citations")) {
 			return Text(b.Text), nil

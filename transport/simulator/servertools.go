@@ -79,7 +79,7 @@ func (r *request) serverTool(name string) *tool {
 		name = "code_execution"
 	}
 	for i := range r.tools.tools {
-		if serverToolOf(r.tools.tools[i].typ) == name {
+		if serverToolOf(string(r.tools.tools[i].typ)) == name {
 			return &r.tools.tools[i]
 		}
 	}
@@ -177,7 +177,7 @@ func (l webLimits) allows(url string) bool {
 // webSearch makes the content of a web_search_tool_result (reference §3.3): a
 // list of results, or an error.
 func (s *Server) webSearch(a *answer, input []byte) []byte {
-	fail := func(code string) []byte { return toolError(transport.TypeWebSearchToolResult, code) }
+	fail := func(code string) []byte { return toolError(string(transport.TypeWebSearchToolResult), code) }
 	query := rawjson.GetString(input, "query")
 	limits := a.r.serverTool("web_search").limits()
 	switch {
@@ -215,7 +215,7 @@ func (s *Server) webSearch(a *answer, input []byte) []byte {
 
 // webFetch makes the content of a web_fetch_tool_result: a document, or an error.
 func (s *Server) webFetch(a *answer, input []byte) []byte {
-	fail := func(code string) []byte { return toolError(transport.TypeWebFetchToolResult, code) }
+	fail := func(code string) []byte { return toolError(string(transport.TypeWebFetchToolResult), code) }
 	url := rawjson.GetString(input, "url")
 	limits := a.r.serverTool("web_fetch").limits()
 	switch {
@@ -254,14 +254,14 @@ func (a *answer) mentions(url string) bool {
 	quoted := string(rawjson.Inner(rawjson.AppendString(nil, url)))
 	for _, m := range a.turn.Messages {
 		for _, b := range m.Content {
-			own := m.Role == transport.RoleAssistant && !strings.HasSuffix(b.Type(), "_tool_result")
+			own := m.Role == transport.RoleAssistant && !strings.HasSuffix(string(b.Type()), "_tool_result")
 			if !own && strings.Contains(string(b.Raw()), quoted) {
 				return true
 			}
 		}
 	}
 	for _, b := range a.content {
-		if strings.HasSuffix(b.Type(), "_tool_result") && strings.Contains(string(b.Raw()), quoted) {
+		if strings.HasSuffix(string(b.Type()), "_tool_result") && strings.Contains(string(b.Raw()), quoted) {
 			return true
 		}
 	}

@@ -226,7 +226,7 @@ func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *
 // in either header (november 2026 §2).
 func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
 	refuse := func(message string) (uint64, *Refusal) {
-		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.TypeAuthentication, Message: message}
+		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.ErrAuthentication, Message: message}
 	}
 	key := h.Get("X-Api-Key")
 	token, bearer := strings.CutPrefix(h.Get("Authorization"), "Bearer ")
@@ -275,7 +275,7 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 	a := &answer{
 		fault: fault,
 		s:     s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p, before: p,
-		charge: s.cache.price(positions, r.model.MinCacheTokens, start),
+		charge: s.cache.price(positions, r.model.Limits.MinCacheTokens, start),
 	}
 	a.number = hashString(seedKey, a.id)
 	a.turn = s.newTurn(r, positions)
@@ -304,6 +304,6 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 	if meter != nil {
 		meter.spend(a.outTokens)
 	}
-	ex.Cost, _ = r.model.Cost(ex.Usage)
+	ex.Cost, _ = r.model.Cost(ex.Usage, time.Time{})
 	return nil
 }

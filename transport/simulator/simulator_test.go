@@ -258,7 +258,7 @@ func TestWebToolsAndPause(t *testing.T) {
 	second := ask(t, sim.URL(), request("claude-opus-5-5", extra, user("How does it collect?"), assistant(first)))
 	var kinds []string
 	for _, b := range second.Content {
-		kinds = append(kinds, b.Type())
+		kinds = append(kinds, string(b.Type()))
 	}
 	want := "web_search_tool_result server_tool_use web_fetch_tool_result server_tool_use web_fetch_tool_result text"
 	if got := strings.Join(kinds, " "); got != want {

@@ -41,7 +41,7 @@ func (s *Server) joinThread(r *request) *Refusal {
 		return why
 	}
 	if t.continued {
-		return &Refusal{Status: http.StatusConflict, Type: transport.TypeConflict, Code: "thread_already_continued", Message: "thread: " + id + " has been continued already"}
+		return &Refusal{Status: http.StatusConflict, Type: transport.ErrConflict, Code: "thread_already_continued", Message: "thread: " + id + " has been continued already"}
 	}
 	r.messages = append(t.messages[:len(t.messages):len(t.messages)], r.messages...)
 	r.tools, r.system = t.tools, t.system

@@ -91,7 +91,7 @@ func (r *request) toolKinds() map[string]string {
 	kinds := map[string]string{}
 	if r.tools != nil {
 		for i := range r.tools.tools {
-			kinds[r.tools.tools[i].name] = toolKind(r.tools.tools[i].typ)
+			kinds[r.tools.tools[i].name] = toolKind(string(r.tools.tools[i].typ))
 		}
 	}
 	return kinds
@@ -119,9 +119,9 @@ func checkToolsetResult(b *block) string {
 	states := 0
 	for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
 		switch typ := rawjson.GetString(e, "type"); {
-		case typ == transport.TypeBrowserState && b.claim.toolset == "browser" && states == 0:
+		case typ == string(transport.TypeBrowserState) && b.claim.toolset == "browser" && states == 0:
 			states++
-		case typ != transport.TypeText && typ != transport.TypeImage:
+		case typ != string(transport.TypeText) && typ != string(transport.TypeImage):
 			return "%s.tool_result: the result of a member of a toolset may hold text and images, and in the browser one browser_state"
 		}
 	}

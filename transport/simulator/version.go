@@ -85,7 +85,7 @@ func citingTexts(b *block) []string {
 	case transport.TypeToolResult:
 		i := 0
 		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
-			if rawjson.GetString(e, "type") == transport.TypeSearchResult {
+			if rawjson.GetString(e, "type") == string(transport.TypeSearchResult) {
 				texts(fmt.Sprintf(".content.%d", i), rawjson.Get(e, "content"))
 			}
 			i++
