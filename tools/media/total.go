@@ -20,11 +20,11 @@ type Total struct {
 // Add adds what is in b and in the blocks inside of it. Sources that are a URL or
 // the id of a file count as one picture or no page: what is there isn't known. It
 // fails for a PDF or a picture that can't be read.
-func (t *Total) Add(b transport.Block) error { return t.add(b.Raw(), b.Type()) }
+func (t *Total) Add(b transport.Block) error { return t.add(b.Raw(), string(b.Type())) }
 
 func (t *Total) add(raw []byte, typ string) error {
 	source := rawjson.Get(raw, "source")
-	switch typ {
+	switch transport.BlockType(typ) {
 	case transport.TypeToolResult:
 		return t.addAll(rawjson.Get(raw, "content"))
 	case transport.TypeImage:
@@ -45,7 +45,7 @@ func (t *Total) add(raw []byte, typ string) error {
 	if err != nil {
 		return fmt.Errorf("the %s is %w: its base64 can't be read", typ, ErrDamaged)
 	}
-	if typ == transport.TypeImage {
+	if typ == string(transport.TypeImage) {
 		p, err := ReadPicture(data)
 		t.LongSide = max(t.LongSide, p.Width, p.Height)
 		return err
