@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,46 +39,52 @@ type Options struct {
 	Effort transport.Effort
 
 	// Template holds the request fields that have no option above, such as
-	// StopSequences or Betas, and may hold System as blocks. The agent sets Tools,
-	// Messages, Breakpoints and what the options above name.
+	// StopSequences, ToolChoice or Betas, and may hold System as blocks, if
+	// Options.System is empty. New refuses a field that an option names.
 	Template transport.Request
 
+	// Models correct and extend what is known of models, prices above all.
+	Models []transport.Model
 	Limits Limits
+	// Budget bounds what the agent's runs cost, and those of the sub-agents that they
+	// call; nil for no bound.
+	Budget *Budget
 	Cache  Cache
 
 	// Gate is asked before each tool call whether it may run; nil allows all but
 	// what a tool's own traits want approved.
 	Gate Gate
 	// Approver decides on calls that wait for approval. Without one the run ends
-	// with an [*ApprovalError], and can be resumed once the log has the decisions.
+	// with an [*ApprovalError], and can be run on once the log has the decisions.
 	Approver Approver
-
 	// StopWhen is asked before each model call but the first; a reason ends the run
 	// with a [*ConditionError].
 	StopWhen func(context.Context, Status) (reason string)
-	// Lease is how long a session stays taken after the process that works on it has
-	// died: another one can't resume it before that. 0 means 15 seconds, negative no
-	// lease. It does not matter for logs without a store.
-	Lease time.Duration
+	// Middleware stands around each call of a tool; the first is the outermost. It
+	// can't change what was judged: see [tools.ErrInputChanged].
+	Middleware []tools.Middleware
 
+	Context   ContextOptions
+	Telemetry Telemetry
+}
+
+// ContextOptions say what is in the conversation beside what was said, and how
+// long it gets.
+type ContextOptions struct {
 	// Reminder, if not nil, is asked before each model call for a text of the moment:
 	// the time, what is left to do, what was noted elsewhere. It goes behind all that
 	// was sent, so that it costs no cache miss: as a passing system message where the
 	// model takes one, else as a user's text. "" adds nothing.
 	Reminder func(context.Context, Status) string
-
 	// Spill keeps big tool results out of the conversation; nil cuts them at
 	// Limits.ResultBytes.
 	Spill *Spill
 	// Compaction says when a long conversation is replaced by a summary; nil for never.
 	Compaction *Compaction
+}
 
-	// Models correct and extend what is known of models, prices above all.
-	Models []transport.Model
-	// Budget bounds what the agent's runs cost, and those of the sub-agents that they
-	// call; nil for no bound.
-	Budget *Budget
-
+// Telemetry says where an agent reports its work.
+type Telemetry struct {
 	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
 	// end of each run, and at debug level each model call and tool call, with the ids
 	// of the trace that they belong to; nil for none.
@@ -88,9 +93,9 @@ type Options struct {
 	// global ones.
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
-	// TraceContent puts prompts, arguments, answers and results into spans; nil
-	// leaves them out.
-	TraceContent *TraceContent
+	// Content puts prompts, arguments, answers and results into spans; nil leaves
+	// them out.
+	Content *TraceContent
 }
 
 // An Agent runs conversations. It is immutable and may be used by many
@@ -125,24 +130,30 @@ func New(opts Options) (*Agent, error) {
 	if opts.Client == nil {
 		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv or simulator.Start")
 	}
+	if err := checkTemplate(&opts); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
 	opts.Limits = opts.Limits.withDefaults()
 	a := &Agent{opts: opts, request: opts.Template, tools: make(map[toolKey]*tool, len(opts.Tools))}
 	r := &a.request
-	set(&r.Model, opts.Model)
+	r.Model = opts.Model
 	if r.Model == "" {
 		return nil, errors.New("agent: Options.Model is empty; give a model's id such as claude-opus-5-5")
 	}
-	set(&r.MaxTokens, opts.MaxTokens)
+	r.MaxTokens = opts.MaxTokens
 	if r.MaxTokens < 0 {
 		return nil, fmt.Errorf("agent: Options.MaxTokens is %d; give at least 1, or 0 for the default", r.MaxTokens)
 	}
 	a.model, _ = transport.LookupModel(r.Model, opts.Models...)
 	a.features = transport.FeaturesOf(opts.Client)
 	if r.MaxTokens == 0 {
-		r.MaxTokens = defaultMaxTokens(r.Model)
+		r.MaxTokens = fallbackMaxTokens
+		if n := a.model.Limits.MaxOutputTokens; n > 0 {
+			r.MaxTokens = min(r.MaxTokens, n)
+		}
 	}
 	if opts.System != "" {
-		r.System = append([]transport.Block{transport.Text(opts.System)}, r.System...)
+		r.System = []transport.Block{transport.Text(opts.System)}
 	}
 	if opts.Thinking != nil {
 		r.Thinking = opts.Thinking
@@ -155,20 +166,14 @@ func New(opts Options) (*Agent, error) {
 		oc.Effort = opts.Effort
 		r.OutputConfig = &oc
 	}
-	r.Tools = slices.Clone(r.Tools)
-	for _, def := range r.Tools {
-		if name := def.Name(); name != "" {
-			a.tools[toolKey{name: name}] = &tool{name: name} // nobody here answers it
-		}
-	}
 	for i, t := range opts.Tools {
 		if err := a.register(t); err != nil {
 			return nil, fmt.Errorf("agent: Options.Tools[%d]: %w", i, err)
 		}
 	}
-	if opts.Spill != nil {
+	if opts.Context.Spill != nil {
 		if err := a.register(readResult()); err != nil {
-			return nil, fmt.Errorf("agent: Options.Spill: %w", err)
+			return nil, fmt.Errorf("agent: Options.Context.Spill: %w", err)
 		}
 	}
 	a.config = sentConfig(a.request)
@@ -176,35 +181,42 @@ func New(opts Options) (*Agent, error) {
 	return a, nil
 }
 
-func set[T comparable](v *T, to T) {
-	var zero T
-	if to != zero {
-		*v = to
-	}
-}
-
 const fallbackMaxTokens = 32_000
 
-func defaultMaxTokens(model string) int {
-	if m, ok := transport.LookupModel(model); ok && m.Limits.MaxOutputTokens > 0 {
-		return min(fallbackMaxTokens, m.Limits.MaxOutputTokens)
+// checkTemplate fails for what stands in the Template and has a place of its own.
+func checkTemplate(opts *Options) error {
+	t := &opts.Template
+	for _, f := range []struct {
+		given         bool
+		field, option string
+	}{
+		{t.Model != "", "Model", "Options.Model"},
+		{t.MaxTokens != 0, "MaxTokens", "Options.MaxTokens"},
+		{t.Tools != nil, "Tools", "Options.Tools, with tools.Server for a definition"},
+		{t.System != nil && opts.System != "", "System", "either that or Options.System"},
+		{t.Messages != nil, "Messages", "Input.Messages"},
+		{t.Thinking != nil, "Thinking", "Options.Thinking"},
+		{t.OutputConfig != nil && t.OutputConfig.Effort != "", "OutputConfig.Effort", "Options.Effort"},
+		{t.Breakpoints != nil, "Breakpoints", "Options.Cache; marks may stand in blocks"},
+		{t.UserID != "", "UserID", "Input.User"},
+	} {
+		if f.given {
+			return fmt.Errorf("Options.Template.%s is set; give %s", f.field, f.option)
+		}
 	}
-	return fallbackMaxTokens
+	return nil
 }
 
 func (a *Agent) register(t tools.Tool) error {
 	if t == nil {
 		return errors.New("the tool is nil; leave it out")
 	}
-	def, err := t.Definition()
+	def, traits, callable, err := describe(t)
 	if err != nil {
 		return err
 	}
 	a.request.Tools = append(a.request.Tools, def)
-	reg := &tool{name: def.Name()}
-	if c, ok := t.(tools.Callable); ok {
-		reg.callable, reg.traits = c, c.Traits()
-	}
+	reg := &tool{name: def.Name(), callable: a.wrap(callable), traits: traits}
 	key := toolKey{name: reg.name}
 	if family, _, ok := strings.Cut(def.Type(), "_toolset_"); ok && reg.name == "" {
 		key.toolset = family // its members share one Callable
@@ -220,8 +232,16 @@ func (a *Agent) register(t tools.Tool) error {
 	return nil
 }
 
-// find is the tool that a call is for, or nil.
-func (a *Agent) find(c transport.ToolCall) *tool {
+// wrap puts Options.Middleware around a tool.
+func (a *Agent) wrap(c tools.Callable) tools.Callable {
+	if c == nil || len(a.opts.Middleware) == 0 {
+		return c
+	}
+	return tools.Wrap(c, a.opts.Middleware...)
+}
+
+// lookup is the tool that a call is for, or nil.
+func (a *Agent) lookup(c transport.ToolCall) *tool {
 	if c.Toolset != "" {
 		return a.tools[toolKey{toolset: c.Toolset}]
 	}

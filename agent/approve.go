@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,9 @@ import (
 // can be sent as JSON to whoever decides, and come back to another process.
 type PendingCall struct {
 	Session string `json:"session,omitempty"`
+	// Record is the position of the response that has the call. Record and CallID
+	// together are unique in a session; some endpoints use an id more than once.
+	Record  int    `json:"record"`
 	CallID  string `json:"call_id"`
 	Name    string `json:"name"`
 	Toolset string `json:"toolset,omitempty"`
@@ -29,21 +33,41 @@ type PendingCall struct {
 }
 
 // Pending lists the tool calls of a log that wait for a decision.
-func Pending(log *memory.Log) []PendingCall {
+func Pending(log *memory.Log) []PendingCall { return pendingOf(log, log.State().Open) }
+
+// pendingOf is those of the open calls of a log that wait for a decision.
+func pendingOf(log *memory.Log, open []memory.OpenCall) []PendingCall {
 	var pending []PendingCall
-	for _, c := range log.State().Open {
-		if c.ApprovalRequest != nil && c.Decision == nil {
-			pending = append(pending, PendingCall{
-				Session: log.ID(), CallID: c.ID, Name: c.Name, Toolset: c.Toolset,
-				Input: string(c.Input), Reason: c.ApprovalRequest.Reason, Hash: c.ApprovalRequest.Hash,
-			})
+	record := -1
+	for _, c := range open {
+		if c.ApprovalRequest == nil || c.Decision != nil {
+			continue
 		}
+		if record < 0 {
+			record = newestResponse(log)
+		}
+		pending = append(pending, PendingCall{
+			Session: log.ID(), Record: record, CallID: c.ID, Name: c.Name, Toolset: c.Toolset,
+			Input: string(c.Input), Reason: c.ApprovalRequest.Reason, Hash: c.ApprovalRequest.Hash,
+		})
 	}
 	return pending
 }
 
-// Approve lets the call run with the arguments that p shows. It fails if they
-// are not those that the model wrote, and if the call does not wait any more.
+// newestResponse is the position of the newest response.
+func newestResponse(log *memory.Log) int {
+	n := 0
+	for i, r := range log.Records(0) {
+		if r.Kind == memory.KindResponse {
+			n = i
+		}
+	}
+	return n
+}
+
+// Approve lets the call run with the arguments that p shows. It fails with a
+// [*DecisionError] if they are not those that the model wrote, or if the call does not
+// wait any more.
 func (p PendingCall) Approve(ctx context.Context, log *memory.Log) error {
 	return p.decide(ctx, log, memory.Decision{Approve: true})
 }
@@ -53,34 +77,136 @@ func (p PendingCall) Deny(ctx context.Context, log *memory.Log, reason string) e
 	return p.decide(ctx, log, memory.Decision{Reason: strings.ToValidUTF8(reason, "\uFFFD")})
 }
 
-// Edit lets the call run with other arguments, a JSON object. The model is not
-// told; its call stays in the log as it was.
+// Edit lets the call run with other arguments, a JSON object, unless the gate
+// denies those. The model is not told; its call stays in the log as it was.
 func (p PendingCall) Edit(ctx context.Context, log *memory.Log, input json.RawMessage) error {
-	in := rawjson.Trim(input)
-	if !rawjson.Valid(in) || in[0] != '{' {
-		return fmt.Errorf("tool call %q: the new arguments are not a JSON object", p.CallID)
+	in, err := object(input)
+	if err != nil {
+		return fmt.Errorf("tool call %q: %w", p.CallID, err)
 	}
 	return p.decide(ctx, log, memory.Decision{Approve: true, Input: in})
 }
 
+func object(input json.RawMessage) (json.RawMessage, error) {
+	in := rawjson.Trim(input)
+	if !rawjson.Valid(in) || in[0] != '{' {
+		return nil, errors.New("the new arguments are not a JSON object")
+	}
+	return in, nil
+}
+
 // decide appends a decision. If others append to the session at the same time,
-// it tries again.
+// it tries again, as long as that brings something new.
 func (p PendingCall) decide(ctx context.Context, log *memory.Log, d memory.Decision) error {
 	seen := transport.ToolCall{ID: p.CallID, Name: p.Name, Toolset: p.Toolset, Input: []byte(p.Input)}
-	if memory.HashCall(seen) != p.Hash {
-		return fmt.Errorf("tool call %q: its arguments were changed on the way; ask Pending again", p.CallID)
-	}
-	if p.Session != log.ID() {
-		return fmt.Errorf("tool call %q is of session %q, not of %q", p.CallID, p.Session, log.ID())
+	if memory.HashCall(seen) != p.Hash || p.Session != log.ID() {
+		return &DecisionError{Call: p, Why: ErrCallChanged}
 	}
 	d.CallID, d.Hash = p.CallID, p.Hash
 	for {
+		if why := p.closed(log); why != nil {
+			return &DecisionError{Call: p, Why: why}
+		}
 		err := log.Append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d})
+		if err == nil {
+			return nil
+		}
+		if why := p.closed(log); why != nil { // somebody was faster
+			return &DecisionError{Call: p, Why: why}
+		}
+		n := log.Len()
 		if !errors.Is(err, memory.ErrConflict) {
 			return err
 		}
-		if err := log.Refresh(ctx); err != nil {
-			return err
+		if e := log.Refresh(ctx); e != nil || log.Len() == n {
+			return errors.Join(err, e)
 		}
 	}
+}
+
+// closed is why the call can't be decided on, or nil if it waits.
+func (p PendingCall) closed(log *memory.Log) error {
+	for _, c := range log.State().Open {
+		if c.ID != p.CallID || newestResponse(log) != p.Record {
+			continue
+		}
+		switch {
+		case memory.HashCall(c.ToolCall) != p.Hash:
+			return ErrCallChanged
+		case c.Decision != nil:
+			return ErrDecided
+		case c.ApprovalRequest == nil:
+			return ErrNotPending
+		}
+		return nil
+	}
+	for _, r := range log.Records(p.Record) {
+		if r.Kind == memory.KindDecision && r.Decision.CallID == p.CallID && r.Decision.Hash == p.Hash {
+			return ErrDecided
+		}
+	}
+	return ErrNotPending
+}
+
+// approve has the waiting calls decided, if there is somebody to decide.
+func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
+	n := r.log.Len()
+	if err := guard("Store", func() error { return r.log.Refresh(ctx) }); err != nil || r.log.Len() > n {
+		return err // somebody has decided meanwhile, in another process
+	}
+	approver := r.input.Approver
+	if approver == nil {
+		approver = r.agent.opts.Approver
+	}
+	pending := pendingOf(r.log, calls)
+	if approver == nil {
+		return &ApprovalError{Calls: pending}
+	}
+	stop := r.keepWarm(ctx)
+	err := r.decide(ctx, approver, pending)
+	if e := stop(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// decide asks the Approver about each call.
+func (r *Run) decide(ctx context.Context, approver Approver, calls []PendingCall) error {
+	var left []PendingCall
+	for _, c := range calls {
+		if c.closed(r.log) != nil {
+			continue // another process has decided; the first counts
+		}
+		d, err := guarded("Approver", func() (Decision, error) { return approver(ctx, c) })
+		if err == nil {
+			var undecided bool
+			if undecided, err = c.take(ctx, r.log, d); undecided {
+				left = append(left, c)
+			}
+		}
+		if err != nil && !errors.Is(err, ErrDecided) {
+			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
+		}
+	}
+	if len(left) > 0 {
+		return &ApprovalError{Calls: left}
+	}
+	return nil
+}
+
+// take records what an Approver said of the call. undecided says that it goes on
+// waiting.
+func (p PendingCall) take(ctx context.Context, log *memory.Log, d Decision) (undecided bool, err error) {
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case d.Permission == Allow && bytes.TrimSpace(d.Input) != nil:
+		return false, p.Edit(ctx, log, d.Input)
+	case d.Permission == Allow:
+		return false, p.Approve(ctx, log)
+	case d.Permission == Deny:
+		return false, p.Deny(ctx, log, d.Reason)
+	case d.Permission == Ask:
+		return true, nil
+	}
+	return false, fmt.Errorf("the Decision's Permission is %q; give agent.Allow, agent.Deny, or agent.Ask to leave the call waiting", d.Permission)
 }

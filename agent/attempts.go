@@ -6,7 +6,6 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A response may take several attempts, and those that broke off were billed
@@ -18,8 +17,8 @@ type attempts struct {
 	lost  int                   // attempts that told nothing, and may have been billed
 }
 
-// see follows the events of a stream.
-func (t *attempts) see(ev transport.Event) {
+// observe follows the events of a stream.
+func (t *attempts) observe(ev transport.Event) {
 	switch {
 	case ev.Type == transport.EventRestarted && t.begun != nil:
 		t.void, t.begun = append(t.void, t.begun), nil
@@ -55,55 +54,18 @@ func (t *attempts) notes() []memory.Record {
 	return notes
 }
 
-// bill is what the attempts that failed have cost, as far as it is known.
-func (t *attempts) bill(own []transport.Model) Bill {
-	var b Bill
-	for _, note := range t.notes() {
-		b.addNote(note, own)
-	}
-	return b
-}
-
-// addNote adds what a note tells of a request, if it tells of one.
-func (b *Bill) addNote(note memory.Record, own []transport.Model) {
-	switch note.Note {
-	case noteInterrupted, noteAside, memory.NoteWarm:
-		resp, err := transport.ParseResponse(note.Data)
-		if err != nil {
-			return
-		}
-		b.Add(resp, own...)
-		b.Cost.Known = b.Cost.Known && note.Note != noteInterrupted
-	case noteLost:
-		n := 0
-		if _, err := fmt.Sscan(string(rawjson.Get(note.Data, "attempts")), &n); err != nil || n < 1 {
-			return
-		}
-		b.Cost.Known = false
-		b.Requests += n
-	}
-}
-
-// settle bills the attempts that failed to the run and to its budgets, and gives
+// recordFailed bills the attempts that failed to the run and to its budgets, and gives
 // what the log is to keep of them.
-func (r *Run) settle(held *hold, t *attempts) []memory.Record {
+func (r *Run) recordFailed(held *reservation, t *attempts) []memory.Record {
 	notes := t.notes()
 	if len(notes) == 0 {
 		return nil
 	}
-	b := t.bill(r.agent.opts.Models)
-	held.charge(b)
-	r.addBill(b)
-	return notes
-}
-
-// addBill adds what was spent on no step: beside the conversation, or on
-// attempts that failed.
-func (r *Run) addBill(b Bill) {
-	if b.Requests == 0 {
-		return
+	var b Bill
+	for _, note := range notes {
+		b.Add(priceNote(note, r.request.Model, r.agent.opts.Models))
 	}
-	r.result.Usage = r.result.Usage.Add(b.Usage)
-	r.result.Cost = r.result.Cost.add(b.Cost, !r.billed)
-	r.billed = true
+	held.charge(b)
+	r.spend(b)
+	return notes
 }

@@ -32,7 +32,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 		{"reset", []simulator.Fault{{Reset: true}}, 1, 2, false, false},
 		{"one of each", []simulator.Fault{{Reset: true}, overloaded, {Status: 529}}, 2, 3, false, false},
 		{"reset each time", []simulator.Fault{{Reset: true}, {Reset: true}, {Reset: true}, {Reset: true}}, 0, 4, false, true},
-		{"refused each time", []simulator.Fault{{Status: 529}, {Status: 529}, {Status: 529}, {Status: 529}}, 0, 0, false, true},
+		{"refused each time", []simulator.Fault{{Status: 529}, {Status: 529}, {Status: 529}, {Status: 529}}, 0, 0, true, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 				t.Errorf("%d requests in the log's bill, %d in the budget's, want %d", bill.Requests, spent.Requests, tt.requests)
 			}
 			for what, c := range map[string]agent.Cost{"run": res.Cost, "log": bill.Cost, "budget": spent.Cost} {
-				if c.Known != tt.known || math.Abs(c.USD-bill.Cost.USD) > 1e-12 {
+				if !c.Incomplete != tt.known || math.Abs(c.USD-bill.Cost.USD) > 1e-12 {
 					t.Errorf("%s: %v, the log's %v; known should be %v", what, c, bill.Cost, tt.known)
 				}
 			}

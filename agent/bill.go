@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A Bill is what requests came to. The zero Bill is empty.
@@ -27,12 +29,17 @@ type Bill struct {
 // prices.
 func BillOf(log *memory.Log, models ...transport.Model) Bill {
 	var b Bill
+	asked := ""
 	for _, r := range log.Records(0) {
 		switch r.Kind {
+		case memory.KindRun:
+			if r.Data != nil {
+				asked = rawjson.GetString(r.Data, "model")
+			}
 		case memory.KindResponse:
-			b.add(r.Response, r.Time, models)
+			b.Add(price(r.Response, asked, r.Time, models))
 		case memory.KindNote:
-			b.addNote(r, models)
+			b.Add(priceNote(r, asked, models))
 		}
 	}
 	return b
@@ -46,21 +53,21 @@ const (
 	noteLost        = "lost"        // attempts of which nothing came back, though they may have been billed
 )
 
-// Add adds a response. One that was cut off is billed for more than is known.
-func (b *Bill) Add(resp *transport.Response, models ...transport.Model) {
-	b.add(resp, time.Time{}, models)
+// Price is the bill of one response, at the prices of now. models correct and extend the table of
+// prices.
+func Price(resp *transport.Response, models ...transport.Model) Bill {
+	return price(resp, "", time.Time{}, models)
 }
 
-// add adds a response at the prices of the time when it came.
-func (b *Bill) add(resp *transport.Response, at time.Time, models []transport.Model) {
-	cost, unpriced := priceResponse(resp, "", at, models)
-	b.Cost = b.Cost.add(cost, b.Requests == 0)
-	b.Requests++
-	b.Usage = b.Usage.Add(resp.Usage)
-	b.Tokens += tokensOf(resp.Usage)
-	for _, id := range unpriced {
+// Add adds another bill.
+func (b *Bill) Add(c Bill) {
+	b.Requests += c.Requests
+	b.Usage = b.Usage.Add(c.Usage)
+	b.Cost = b.Cost.Add(c.Cost)
+	b.Tokens += c.Tokens
+	for _, id := range c.Unpriced {
 		if !slices.Contains(b.Unpriced, id) {
-			b.Unpriced = append(b.Unpriced, id)
+			b.Unpriced = append(slices.Clip(b.Unpriced), id)
 		}
 	}
 }
@@ -78,10 +85,10 @@ func tokensOf(u transport.Usage) int64 {
 	return n
 }
 
-// priceResponse is what a response costs at the prices of the model that
-// answered, or else of the one that was asked. It names the models that have no
-// price. The prices are those of the time when it came; the zero time is now.
-func priceResponse(resp *transport.Response, asked string, at time.Time, own []transport.Model) (cost Cost, unpriced []string) {
+// price is the bill of a response at the prices of the model that answered, or
+// else of the one that was asked. The prices are those of the time when it came; the
+// zero time is now.
+func price(resp *transport.Response, asked string, at time.Time, own []transport.Model) Bill {
 	m, ok := transport.LookupModel(resp.Model, own...)
 	if !ok && asked != "" {
 		m, ok = transport.LookupModel(asked, own...)
@@ -89,17 +96,52 @@ func priceResponse(resp *transport.Response, asked string, at time.Time, own []t
 	if !ok {
 		m = transport.Model{ID: resp.Model}
 	}
-	cost.USD, cost.Known = m.Cost(resp.Usage, at, own...)
-	if cost.Known {
-		return cost, nil
+	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(resp.Usage)}
+	usd, known := m.Cost(resp.Usage, at, own...)
+	b.Cost = Cost{USD: usd, Incomplete: !known}
+	if known {
+		return b
 	}
 	for _, it := range resp.Usage.Iterations {
 		if o, ok := transport.LookupModel(it.Model, own...); it.Model != "" && (!ok || len(o.Prices) == 0) {
-			unpriced = append(unpriced, it.Model)
+			b.Unpriced = append(b.Unpriced, it.Model)
 		}
 	}
-	if len(unpriced) == 0 {
-		unpriced = append(unpriced, resp.Model)
+	if len(b.Unpriced) == 0 {
+		b.Unpriced = []string{resp.Model}
 	}
-	return cost, unpriced
+	return b
+}
+
+// priceNote is the bill of a request that a note tells of, if it tells of one. One
+// that was cut off is billed for more than is known.
+func priceNote(note memory.Record, asked string, own []transport.Model) Bill {
+	switch note.Note {
+	case noteInterrupted, noteAside, memory.NoteWarm:
+		resp, err := transport.ParseResponse(note.Data)
+		if err != nil {
+			return Bill{}
+		}
+		b := price(resp, asked, note.Time, own)
+		b.Cost.Incomplete = b.Cost.Incomplete || note.Note == noteInterrupted
+		return b
+	case noteLost:
+		n := 0
+		if _, err := fmt.Sscan(string(rawjson.Get(note.Data, "attempts")), &n); err != nil || n < 1 {
+			return Bill{}
+		}
+		return Bill{Requests: n, Cost: Cost{Incomplete: true}}
+	}
+	return Bill{}
+}
+
+// price is the bill of a response to a request of the run. It is made once.
+func (r *Run) price(resp *transport.Response) Bill {
+	return price(resp, r.request.Model, time.Time{}, r.agent.opts.Models)
+}
+
+// spend adds what was spent to the result.
+func (r *Run) spend(b Bill) {
+	r.spent.Add(b)
+	r.result.Usage, r.result.Cost = r.spent.Usage, r.spent.Cost
 }

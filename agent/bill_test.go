@@ -92,9 +92,9 @@ func TestRecordedConversationsToTheCent(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.Add(resp)
+				b.Add(Price(resp))
 			}
-			if !b.Cost.Known || math.Abs(b.Cost.USD-tt.usd) > 1e-9 || b.Requests != tt.answers {
+			if b.Cost.Incomplete || math.Abs(b.Cost.USD-tt.usd) > 1e-9 || b.Requests != tt.answers {
 				t.Errorf("%+v, want $%.6f", b, tt.usd)
 			}
 			t.Logf("%d answers: %v", b.Requests, b.Cost)
@@ -138,14 +138,14 @@ func TestBill(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b Bill
-			b.Add(tt.resp, tt.own...)
-			if math.Abs(b.Cost.USD-tt.usd) > 1e-9 || b.Cost.Known != tt.known || (len(b.Unpriced) > 0) == tt.known {
-				t.Errorf("%v known %v, unpriced %v; want $%.4f known %v", b.Cost.USD, b.Cost.Known, b.Unpriced, tt.usd, tt.known)
+			b.Add(Price(tt.resp, tt.own...))
+			if math.Abs(b.Cost.USD-tt.usd) > 1e-9 || !b.Cost.Incomplete != tt.known || (len(b.Unpriced) > 0) == tt.known {
+				t.Errorf("%v known %v, unpriced %v; want $%.4f known %v", b.Cost.USD, !b.Cost.Incomplete, b.Unpriced, tt.usd, tt.known)
 			}
-			all.Add(tt.resp)
+			all.Add(Price(tt.resp))
 		})
 	}
-	if all.Cost.Known || all.Requests != len(tests) || strings.Join(all.Unpriced, " ") != "claude-next" {
+	if !all.Cost.Incomplete || all.Requests != len(tests) || strings.Join(all.Unpriced, " ") != "claude-next" {
 		t.Errorf("%+v", all)
 	}
 	if s := all.Cost.String(); !strings.HasPrefix(s, "more than $") {
@@ -160,7 +160,7 @@ func TestBill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if b := BillOf(log); b.Requests != 3 || b.Cost != (Cost{USD: 6, Known: true}) || b.Tokens != 3_000_000 {
+	if b := BillOf(log); b.Requests != 3 || b.Cost != (Cost{USD: 6}) || b.Tokens != 3_000_000 {
 		t.Errorf("%+v", b)
 	}
 }

@@ -52,24 +52,7 @@ func (b *Budget) Spent() Bill {
 func (b *Budget) Charge(bill Bill) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.bill = b.bill.plus(bill)
-}
-
-// plus is the sum of two bills.
-func (b Bill) plus(c Bill) Bill {
-	if c.Requests == 0 {
-		return b
-	}
-	b.Cost = b.Cost.add(c.Cost, b.Requests == 0)
-	b.Requests += c.Requests
-	b.Usage = b.Usage.Add(c.Usage)
-	b.Tokens += c.Tokens
-	for _, id := range c.Unpriced {
-		if !slices.Contains(b.Unpriced, id) {
-			b.Unpriced = append(slices.Clip(b.Unpriced), id)
-		}
-	}
-	return b
+	b.bill.Add(bill)
 }
 
 // A BudgetError is a budget that doesn't allow the next model call. The log is
@@ -135,26 +118,25 @@ func (a *Agent) price(req *transport.Request, f Forecast, output int64) Cost {
 		}
 	}
 	usd, known := a.model.Cost(u, time.Time{}, a.opts.Models...)
-	return Cost{USD: usd, Known: known}
+	return Cost{USD: usd, Incomplete: !known}
 }
 
 // leastOutput is the room for an answer without which a call is not worth making.
 const leastOutput = 1024
 
-// A hold is what is set aside for one model call. A nil hold is of a run without
+// A reservation is what is set aside for one model call. A nil one is of a run without
 // a budget.
-type hold struct {
-	run     *Run
+type reservation struct {
 	budgets []*Budget
 	usd     float64
 	tokens  int64
 }
 
-// afford makes the next request, and sets aside what it may cost in all budgets
+// reserve makes the next request, and sets aside what it may cost in all budgets
 // that the run is under, waiting for calls under way if what they don't use may
 // be enough. If there is too little left it makes the last request that a budget
 // allows, or fails with a [*BudgetError].
-func (r *Run) afford(ctx context.Context) (*transport.Request, *hold, error) {
+func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, error) {
 	req := r.nextRequest()
 	budgets := budgetsOf(ctx)
 	if len(budgets) == 0 {
@@ -163,7 +145,7 @@ func (r *Run) afford(ctx context.Context) (*transport.Request, *hold, error) {
 	for {
 		s := r.log.State()
 		q := r.quote(req, s)
-		h, wait, short := r.setAside(budgets, q)
+		h, wait, short := r.reserveAll(budgets, q)
 		switch {
 		case h != nil:
 			req.MaxTokens = int(h.tokens - q.Prompt)
@@ -204,18 +186,18 @@ func (r *Run) quote(req *transport.Request, s memory.State) quote {
 	return q
 }
 
-// setAside takes from all budgets or from none. It returns a channel to wait for
+// reserveAll takes from all budgets or from none. It returns a channel to wait for
 // if that may help.
-func (r *Run) setAside(budgets []*Budget, q quote) (*hold, <-chan struct{}, *BudgetError) {
+func (r *Run) reserveAll(budgets []*Budget, q quote) (*reservation, <-chan struct{}, *BudgetError) {
 	output := q.Output
 	for _, b := range budgets {
-		n, wait, short := b.room(q)
+		n, wait, short := b.available(q)
 		if short != nil || wait != nil {
 			return nil, wait, short
 		}
 		output = min(output, n)
 	}
-	h := &hold{run: r, usd: q.bare + q.perToken*float64(output), tokens: q.Prompt + output}
+	h := &reservation{usd: q.bare + q.perToken*float64(output), tokens: q.Prompt + output}
 	for _, b := range budgets {
 		wait := b.take(q, output, h)
 		if wait != nil { // another call was faster
@@ -226,11 +208,11 @@ func (r *Run) setAside(budgets []*Budget, q quote) (*hold, <-chan struct{}, *Bud
 	return h, nil, nil
 }
 
-// room is how many tokens of answer the budget can pay.
-func (b *Budget) room(q quote) (int64, <-chan struct{}, *BudgetError) {
+// available is how many tokens of answer the budget can pay.
+func (b *Budget) available(q quote) (int64, <-chan struct{}, *BudgetError) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.USD > 0 && !q.Cost.Known {
+	if b.USD > 0 && q.Cost.Incomplete {
 		return 0, nil, b.short("price", q)
 	}
 	left, limit := b.left(q, 0, 0)
@@ -247,7 +229,7 @@ func (b *Budget) room(q quote) (int64, <-chan struct{}, *BudgetError) {
 
 // take sets aside what h holds, or returns a channel to wait for if that is not
 // there any more.
-func (b *Budget) take(q quote, output int64, h *hold) <-chan struct{} {
+func (b *Budget) take(q quote, output int64, h *reservation) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if free, _ := b.left(q, b.usd, b.tokens); free < output {
@@ -293,18 +275,16 @@ func (b *Budget) short(limit string, q quote) *BudgetError {
 }
 
 // spend charges the budgets with what came of the call.
-func (h *hold) spend(resp *transport.Response) {
+func (h *reservation) spend(bill Bill) {
 	if h == nil {
 		return
 	}
-	var bill Bill
-	bill.Add(resp, h.run.agent.opts.Models...)
 	h.charge(bill)
 	h.release()
 }
 
 // charge charges the budgets, and goes on to hold what is set aside.
-func (h *hold) charge(bill Bill) {
+func (h *reservation) charge(bill Bill) {
 	if h == nil {
 		return
 	}
@@ -314,7 +294,7 @@ func (h *hold) charge(bill Bill) {
 }
 
 // release gives back what is set aside. It does nothing the second time.
-func (h *hold) release() {
+func (h *reservation) release() {
 	if h == nil {
 		return
 	}

@@ -146,8 +146,8 @@ func TestNothingSpentIsLost(t *testing.T) {
 	}
 	want := agent.Cost{USD: (1000*4 + 1000*20 + 10_000*4 + 20) / 1e6}
 	for what, got := range map[string]agent.Cost{"run": res.Cost, "budget": b.Spent().Cost, "log": agent.BillOf(res.Log).Cost} {
-		if got.Known || got.USD-want.USD > 1e-12 || want.USD-got.USD > 1e-12 {
-			t.Errorf("%s: %v (%v), want %v", what, got, got.Known, want)
+		if !got.Incomplete || got.USD-want.USD > 1e-12 || want.USD-got.USD > 1e-12 {
+			t.Errorf("%s: %v (%v), want %v", what, got, !got.Incomplete, want)
 		}
 	}
 	if res.Usage.InputTokens != 11_000 {
@@ -169,7 +169,7 @@ func TestAStoppedResponseIsBilled(t *testing.T) {
 		}
 	}
 	res, err := run.Result()
-	if !errors.Is(err, agent.ErrStopped) || res.Cost.USD < 1300*5/1e6 || res.Cost.Known || b.Spent().Cost.USD != res.Cost.USD || agent.BillOf(run.Log()).Cost != res.Cost {
+	if !errors.Is(err, agent.ErrStopped) || res.Cost.USD < 1300*5/1e6 || !res.Cost.Incomplete || b.Spent().Cost.USD != res.Cost.USD || agent.BillOf(run.Log()).Cost != res.Cost {
 		t.Errorf("%v, run %+v, budget %+v, log %+v", err, res.Cost, b.Spent().Cost, agent.BillOf(run.Log()).Cost)
 	}
 }
@@ -211,7 +211,7 @@ func TestRemindersStandBehind(t *testing.T) {
 		return fmt.Sprintf("step %d", s.Steps+1)
 	}
 	// A model and an endpoint that know passing system messages.
-	a, wire := live(t, simulator.Loop{Turns: 4, Parallel: 2, Think: true}, agent.Options{Reminder: remind, Tools: []tools.Tool{lookup(500)}, System: strings.Repeat("Be thorough. ", 300)})
+	a, wire := live(t, simulator.Loop{Turns: 4, Parallel: 2, Think: true}, agent.Options{Context: agent.ContextOptions{Reminder: remind}, Tools: []tools.Tool{lookup(500)}, System: strings.Repeat("Be thorough. ", 300)})
 	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestRemindersStandBehind(t *testing.T) {
 
 	// Others get a user's text.
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("ok"))}}
-	if _, err := newAgent(t, s, agent.Options{Reminder: remind}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
+	if _, err := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Reminder: remind}}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	if m := s.requests[1].Messages; m[len(m)-1].Role != transport.RoleUser || m[len(m)-1].Text() != "step 2" || m[len(m)-2].Content[0].Type() != "tool_result" {
@@ -251,7 +251,7 @@ func TestRemindersStandBehind(t *testing.T) {
 		reply(t, "tool_use", `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`, use("a", "echo", `{}`)),
 		reply(t, "end_turn", `{"type":"web_search_tool_result","tool_use_id":"s","content":[]}`, text("ok")),
 	}}
-	if _, err := newAgent(t, s, agent.Options{Reminder: remind}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
+	if _, err := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Reminder: remind}}, echo("echo")).Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
 	if m := s.requests[1].Messages; m[len(m)-1].Content[0].Type() != "tool_result" {

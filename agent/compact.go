@@ -21,7 +21,7 @@ import (
 //
 // Where the model and the endpoint have it the service makes the summary
 // (compact-2026-09-04): thinking stays valid, and the request for it reads the
-// cache. The newest step is kept as it is. Elsewhere the model is asked with Ask, and
+// cache. The newest step is kept as it is. Elsewhere the model is asked with Prompt, and
 // all that was said gives way to the one message with its answer, the only shape that
 // keeps thinking valid (reference §10.4).
 //
@@ -34,10 +34,10 @@ type Compaction struct {
 	Steps int
 	// Instructions replace the service's own for the summary, at most 16,384 characters.
 	Instructions string
-	// Ask is what the model is told where the service makes no summaries, such as
+	// Prompt is what the model is told where the service makes no summaries, such as
 	// "Sum up all of the above, so that the work can go on from your summary alone."
 	// Empty means that nothing is summarized there.
-	Ask string
+	Prompt string
 }
 
 const (
@@ -46,9 +46,9 @@ const (
 	summaryTokens      = 3000 // that a summary is expected to have
 )
 
-// compact shortens the conversation if that pays, by Options.Compaction.
+// compact shortens the conversation if that pays, by Options.Context.Compaction.
 func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
-	c, s := r.agent.opts.Compaction, r.log.State()
+	c, s := r.agent.opts.Context.Compaction, r.log.State()
 	if r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
 		return nil
 	}
@@ -58,26 +58,30 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	if !c.pays(h.outlook(p, c.Steps, p.newTokens(s.Sent))) && !h.full(r.agent.model, req, h.size(p)) {
 		return nil
 	}
-	ask, n := r.summaryRequest(*req, s, h)
-	if ask == nil {
+	summary, n := r.summaryRequest(*req, s, h)
+	if summary == nil {
 		return nil
 	}
-	held, _, short := r.setAside(budgetsOf(ctx), r.quote(ask, s))
+	held, _, short := r.reserveAll(budgetsOf(ctx), r.quote(summary, s))
 	if held == nil || short != nil {
 		return nil
 	}
 	defer held.release()
-	chat := r.startChat(ctx, ask, purposeSummary)
+	chat := r.startChat(ctx, summary, purposeSummary)
 	var tries attempts
-	resp, err := r.stream(chat, ask, &tries, func(ev transport.Event) bool {
+	resp, err := r.stream(chat, summary, &tries, func(ev transport.Event) bool {
 		r.sawEvent(chat, string(ev.Type))
 		return true
 	})
-	r.endChat(chat, ask, resp, err)
+	var bill Bill
+	if resp != nil {
+		bill = r.price(resp)
+	}
+	r.endChat(chat, summary, resp, bill, err)
 	if err != nil {
 		r.uncompactable = true // not again in this run
 		tries.failed(err)
-		if e := r.append(ctx, r.settle(held, &tries)...); e != nil {
+		if e := r.append(ctx, r.recordFailed(held, &tries)...); e != nil {
 			return e
 		}
 		if ctx.Err() != nil {
@@ -86,9 +90,9 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		r.note(ctx, "the conversation was not summarized", slog.Any("error", err))
 		return nil
 	}
-	records := append(r.settle(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()})
-	held.spend(resp)
-	cost := r.bill(resp)
+	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()})
+	held.spend(bill)
+	r.spend(bill)
 	if m, ok := summaryOf(resp); ok {
 		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: n})
 		records = append(records, stillInForce(req.Messages, n, resp.StopReason == transport.StopCompaction)...)
@@ -99,7 +103,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	if err := r.append(ctx, records...); err != nil {
 		return err
 	}
-	if !emit(Event{Type: EventSummary, Step: r.result.Steps, Response: resp, Cost: cost, Took: resp.Meta.Duration}) {
+	if !emit(Event{Type: EventSummary, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Took: resp.Meta.Duration}) {
 		return ErrStopped
 	}
 	return nil
@@ -122,7 +126,7 @@ func (c *Compaction) pays(o outlook) bool {
 // summaryRequest makes the request for a summary, and tells how many messages
 // that takes the place of. It is nil if there is no way.
 func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (*transport.Request, int) {
-	c := r.agent.opts.Compaction
+	c := r.agent.opts.Context.Compaction
 	own := r.agent.features.Compaction && r.agent.model.Supports.Compaction == transport.Supported
 	n := s.Requests[len(s.Requests)-1].Messages
 	switch {
@@ -141,22 +145,27 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (
 		if err != nil {
 			return nil, 0
 		}
-		req.Compaction, req.ContextManagement, req.StopSequences = raw, nil, nil
-		if o := req.OutputConfig; o != nil && o.Format != nil {
-			plain := *o
-			plain.Format = nil
-			req.OutputConfig = &plain
-		}
-	case c.Ask != "":
+		req.Compaction, req.ContextManagement = raw, nil
+	case c.Prompt != "":
 		for n = len(req.Messages); n > 0 && isInput(req.Messages, n); {
 			n-- // new inputs are kept
 		}
 		if n < 2 {
 			return nil, 0
 		}
-		req.Messages = append(slices.Clip(req.Messages[:n]), transport.UserText(c.Ask))
+		req.Messages = append(slices.Clip(req.Messages[:n]), transport.UserText(c.Prompt))
 	default:
 		return nil, 0
+	}
+	// A summary has nothing of the answer's shape.
+	req.StopSequences = nil
+	if o := req.OutputConfig; o != nil && o.Format != nil {
+		plain := *o
+		plain.Format = nil
+		req.OutputConfig = &plain
+	}
+	if t := req.ToolChoice; t != nil && (t.Type == "any" || t.Type == "tool") {
+		req.ToolChoice = nil
 	}
 	req.MaxTokens = min(req.MaxTokens, summaryMaxTokens)
 	if req.Breakpoints = nil; h.readable > 0 && req.CacheControl == nil {

@@ -46,7 +46,7 @@ func TestCompactionSaves(t *testing.T) {
 	for _, compact := range []bool{false, true} {
 		opts := agent.Options{System: strings.Repeat("Be thorough. ", 200), Tools: []tools.Tool{lookup(16_000)}, Limits: agent.Limits{Steps: -1}}
 		if compact {
-			opts.Compaction = &agent.Compaction{Over: 60_000, Instructions: "Keep the open questions."}
+			opts.Context.Compaction = &agent.Compaction{Over: 60_000, Instructions: "Keep the open questions."}
 		}
 		a, wire := live(t, steps(80), opts)
 		run := a.NewRun(agent.Input{Prompt: "go"})
@@ -93,7 +93,7 @@ func TestCompactionSaves(t *testing.T) {
 }
 
 func TestCompactionDoesNotPayForFewSteps(t *testing.T) {
-	a, _ := live(t, steps(20), agent.Options{Tools: []tools.Tool{lookup(16_000)}, Compaction: &agent.Compaction{Over: 20_000, Steps: 1}})
+	a, _ := live(t, steps(20), agent.Options{Tools: []tools.Tool{lookup(16_000)}, Context: agent.ContextOptions{Compaction: &agent.Compaction{Over: 20_000, Steps: 1}}})
 	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestCompactionDoesNotPayForFewSteps(t *testing.T) {
 func TestCompactionByTheModel(t *testing.T) {
 	a, wire := live(t, steps(30), agent.Options{
 		Model: "claude-haiku-4-5", Tools: []tools.Tool{lookup(16_000)},
-		Compaction: &agent.Compaction{Over: 40_000, Ask: "Sum up all of the above."},
+		Context: agent.ContextOptions{Compaction: &agent.Compaction{Over: 40_000, Prompt: "Sum up all of the above."}},
 	})
 	log := memory.NewLog()
 	res, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "go"})
@@ -147,7 +147,7 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{replies: []any{call("a"), bad, call("b"), call("c"), reply(t, "end_turn", text("done"))}}
-			a := newAgent(t, s, agent.Options{Compaction: &agent.Compaction{Ask: "Sum up.", Steps: 100}}, lookup(10))
+			a := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}}}, lookup(10))
 			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			if err != nil || res.Text != "done" || len(s.requests) != 5 || len(res.Log.Messages()) != 8 {
 				t.Errorf("%+v, %v, %d requests", res, err, len(s.requests))

@@ -27,13 +27,13 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	if !ok || c.Toolset != "" || e.jobs[c.ID] != nil {
 		return nil
 	}
-	if t := r.agent.find(c); t == nil || !t.startsEarly() {
+	if t := r.agent.lookup(c); t == nil || !t.startsEarly() {
 		return nil
 	}
 	if l := r.limits.Parallel; l > 0 && e.running() >= l {
 		return nil
 	}
-	j := &job{call: memory.OpenCall{ToolCall: c}, run: r}
+	j := &job{call: memory.OpenCall{ToolCall: c}, owner: r}
 	t, refused, ask := r.judge(ctx, j)
 	if refused != "" || ask != nil {
 		return nil

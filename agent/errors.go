@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -16,6 +15,13 @@ var (
 	// ErrAwaitingApproval means that the run ended because tool calls wait for a
 	// decision. The error is an [*ApprovalError], which names them.
 	ErrAwaitingApproval = errors.New("tool calls wait for approval")
+	// ErrDecided means that a waiting call has been decided on already, ErrCallChanged
+	// that the call which was decided on is not the one in the log, and ErrNotPending
+	// that the call does not wait any more, or never did. The error is a
+	// [*DecisionError].
+	ErrDecided     = errors.New("it has been decided already")
+	ErrCallChanged = errors.New("its arguments, or its session, were changed on the way; ask Pending again")
+	ErrNotPending  = errors.New("it does not wait for a decision")
 	// ErrStopped means that the consumer of a run's events stopped early.
 	ErrStopped = errors.New("the run was stopped by its consumer")
 	// ErrNotEnded means that a run's result was asked for before its events had ended.
@@ -62,15 +68,29 @@ func (e *ConditionError) Error() string { return "stop condition met: " + e.Reas
 
 // An ApprovalError names the tool calls that a run waits for. It matches
 // [ErrAwaitingApproval].
-type ApprovalError struct{ Calls []memory.OpenCall }
+type ApprovalError struct{ Calls []PendingCall }
 
 func (e *ApprovalError) Error() string {
 	names := make([]string, len(e.Calls))
 	for i, c := range e.Calls {
-		names[i] = fmt.Sprintf("%s (%s)", c.Name, c.ID)
+		names[i] = fmt.Sprintf("%s (%s)", c.Name, c.CallID)
 	}
 	return fmt.Sprintf("%d %v: %s; decide on what Pending lists, then run the log on", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
 }
 
 // Is makes errors.Is(err, ErrAwaitingApproval) true.
 func (e *ApprovalError) Is(target error) bool { return target == ErrAwaitingApproval }
+
+// A DecisionError is a decision that was not taken. It matches its Why: [ErrDecided],
+// [ErrCallChanged] or [ErrNotPending].
+type DecisionError struct {
+	Call PendingCall
+	Why  error
+}
+
+func (e *DecisionError) Error() string {
+	return fmt.Sprintf("tool call %q (%s) was not decided: %v", e.Call.CallID, e.Call.Name, e.Why)
+}
+
+// Unwrap returns Why.
+func (e *DecisionError) Unwrap() error { return e.Why }

@@ -21,6 +21,10 @@ const (
 	// EventSummary: the conversation so far was summarized, or could not be; see
 	// [Compaction]. Response, Cost, Took.
 	EventSummary EventType = "summary"
+	// EventWait: a tool call begins to wait for a decision. Call, Pending.
+	EventWait EventType = "wait"
+	// EventDecided: a call that waited has been decided on. Call, Decision.
+	EventDecided EventType = "decided"
 	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
 	// tool may start while the model still writes, before EventResponse; if that
 	// response turns out not to stand, the call has no EventToolEnd.
@@ -45,6 +49,8 @@ type Event struct {
 	Miss     *Miss // of the cache; nil if there was none
 
 	Call     transport.ToolCall
+	Pending  *PendingCall // what waits; decide on it from anywhere
+	Decision *Decision    // Allow or Deny
 	Progress string
 	Result   transport.Block // the tool_result
 	IsError  bool
@@ -53,8 +59,14 @@ type Event struct {
 }
 
 // Text is what a stream event adds to the answer that a person reads, or "".
-func (e Event) Text() string {
-	if e.Type == EventStream && e.Stream.Delta.Type == transport.DeltaText {
+func (e Event) Text() string { return e.delta(transport.DeltaText) }
+
+// Thinking is what a stream event adds to the model's thinking, or "".
+func (e Event) Thinking() string { return e.delta(transport.DeltaThinking) }
+
+// delta is the text of a stream event's delta of a type, or "".
+func (e Event) delta(typ transport.DeltaType) string {
+	if e.Type == EventStream && e.Stream.Delta.Type == typ {
 		return e.Stream.Delta.Text()
 	}
 	return ""
@@ -70,6 +82,9 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		CostUSD  *float64        `json:"cost_usd,omitempty"`
 		Miss     *missJSON       `json:"cache_miss,omitempty"`
 		CallID   string          `json:"call_id,omitempty"`
+		Pending  *PendingCall    `json:"pending,omitempty"`
+		Decision Permission      `json:"decision,omitempty"`
+		Reason   string          `json:"reason,omitempty"`
 		Tool     string          `json:"tool,omitempty"`
 		Input    json.RawMessage `json:"input,omitempty"`
 		Progress string          `json:"progress,omitempty"`
@@ -80,18 +95,22 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		Type: e.Type, Step: e.Step, Event: e.Stream.Raw, CallID: e.Call.ID, Tool: e.Call.Name, Input: e.Call.Input,
 		Progress: e.Progress, Result: e.Result.Raw(), IsError: e.IsError, TookMS: float64(e.Took.Microseconds()) / 1000,
 	}
+	w.Pending = e.Pending
+	if e.Decision != nil {
+		w.Decision, w.Reason = e.Decision.Permission, e.Decision.Reason
+	}
 	if e.Type == EventStream && w.Event == nil {
 		w.Event, _ = json.Marshal(map[string]string{"type": string(e.Stream.Type)})
 	}
 	if e.Response != nil {
 		w.Response = e.Response.Raw()
-		if e.Cost.Known {
+		if !e.Cost.Incomplete {
 			w.CostUSD = &e.Cost.USD
 		}
 	}
 	if m := e.Miss; m != nil {
 		w.Miss = &missJSON{Reason: m.Reason, Tokens: m.Tokens}
-		if m.Cost.Known {
+		if !m.Cost.Incomplete {
 			w.Miss.CostUSD = &m.Cost.USD
 		}
 	}

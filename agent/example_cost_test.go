@@ -36,10 +36,10 @@ func ExampleBudget() {
 	} else if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(res.Text, budget.Spent().Cost.Known)
+	fmt.Println(res.Text, budget.Spent().Cost)
 	// endregion
 
-	// Output: The answer is long. true
+	// Output: The answer is long. $0.0001
 }
 
 // What changes from step to step goes behind all that was sent.
@@ -52,9 +52,9 @@ func ExampleOptions_reminder() {
 	a, err := agent.New(agent.Options{
 		Client: client, Model: "claude-opus-5-5",
 		System: "You are a concierge.", // the same for everybody, all day
-		Reminder: func(_ context.Context, s agent.Status) string {
+		Context: agent.ContextOptions{Reminder: func(_ context.Context, s agent.Status) string {
 			return "It is 18:04, and you have taken " + fmt.Sprint(s.Steps) + " steps."
-		},
+		}},
 	})
 	// endregion
 	if err != nil {
@@ -107,8 +107,7 @@ func ExampleCompaction() {
 	opus, _ := transport.LookupModel("claude-opus-5-5")
 	a, err := agent.New(agent.Options{
 		Client: client, Model: opus.ID, Tools: []tools.Tool{dump},
-		Spill:      &agent.Spill{},      // results over 16 KB: a preview, and read_result
-		Compaction: &agent.Compaction{}, // prompts over 150,000 tokens, if it pays
+		Context: agent.ContextOptions{Spill: &agent.Spill{}, Compaction: &agent.Compaction{}}, // prompts over 150,000 tokens, if it pays
 		// Or let the service clear old results:
 		// Template: transport.Request{ContextManagement: agent.Editing{}.For(opus)},
 	})

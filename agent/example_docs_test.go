@@ -140,9 +140,9 @@ func ExampleOptions_approver() {
 	a, err := agent.New(agent.Options{
 		Client: client, Model: "claude-opus-5-5",
 		Tools: []tools.Tool{pay},
-		Approver: func(_ context.Context, c memory.OpenCall) (memory.Decision, error) {
+		Approver: func(_ context.Context, c agent.PendingCall) (agent.Decision, error) {
 			fmt.Printf("%s %s? no\n", c.Name, c.Input)
-			return memory.Decision{Approve: false, Reason: "at most 100 USD"}, nil
+			return agent.Decision{Permission: agent.Deny, Reason: "at most 100 USD"}, nil
 		},
 	})
 	// endregion
@@ -218,7 +218,7 @@ func ExampleStopError() {
 		fmt.Printf("as far as it came: %q\n", res.Text)
 		fmt.Println(err)
 	default:
-		fmt.Println(err, "- Resume goes on:", res.Log.Len(), "records")
+		fmt.Println(err, "- the log can be run on:", res.Log.Len(), "records")
 	}
 	// endregion
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,10 +15,10 @@ import (
 
 // A job is a tool call on its way through one runTools.
 type job struct {
-	call memory.OpenCall
-	run  *Run
-	tool *tool // nil if the call is answered without being run
-	next *job  // in its lane
+	call  memory.OpenCall
+	owner *Run
+	tool  *tool // nil if the call is answered without being run
+	next  *job  // in its lane
 	attempt
 
 	result  tools.Result
@@ -28,21 +29,23 @@ type job struct {
 	early   chan struct{} // closed once a job that was started early has its result; else nil
 	settled bool          // in the log
 
-	ruling       ruling // that let it run, or refused it
-	resultInSpan bool   // the result is content of the call's span
+	prepared     tools.Prepared // the arguments that were judged, and run
+	unfit        error          // why they don't fit the tool; nil if they do
+	decided      decided        // that let it run, or refused it
+	resultInSpan bool           // the result is content of the call's span
 }
 
 // runTools answers calls: those that may run are run, at most Limits.Parallel
 // at once, the others are told why not. Every call has a result in the log when
 // it returns, but for those that wait for approval.
 func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(Event) bool) error {
-	jobs, records := r.admit(ctx, calls)
+	jobs, records, notices := r.admit(ctx, calls)
 	if err := r.append(ctx, records...); err != nil {
 		return err
 	}
 	defer r.eager.drop()
 	stop := r.keepWarm(ctx)
-	err := (&execution{run: r, jobs: jobs, emit: emit}).do(ctx)
+	err := (&execution{run: r, jobs: jobs, notices: notices, emit: emit}).do(ctx)
 	if e := stop(); err == nil {
 		err = e
 	}
@@ -51,21 +54,29 @@ func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(E
 
 // admit decides what becomes of each call, and what the log says of it before
 // anything is run.
-func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []memory.Record) {
+func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []memory.Record, []Event) {
+	var notices []Event
 	jobs := make([]*job, 0, len(calls))
 	fresh := make([]job, len(calls))
 	var asks []memory.ApprovalRequest
 	started := make([]string, 0, len(calls))
 	for i := range calls {
 		j := &fresh[i]
-		j.call, j.run = calls[i], r
+		j.call, j.owner = calls[i], r
 		t, refused, ask := r.judge(ctx, j)
+		if d := j.call.Decision; d != nil {
+			notices = append(notices, decidedEvent(j.call.ToolCall, d))
+		}
 		switch {
 		case refused != "":
 			j.answer(tools.ErrorText(refused))
 			r.traceDenial(ctx, j)
 		case ask != nil:
 			asks = append(asks, *ask)
+			waits := j.call
+			waits.ApprovalRequest = ask
+			p := pendingOf(r.log, []memory.OpenCall{waits})
+			notices = append(notices, Event{Type: EventWait, Call: j.call.ToolCall, Pending: &p[0]})
 			continue
 		default:
 			j.tool = t
@@ -83,17 +94,26 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	if len(started) > 0 {
 		records = append(records, memory.Record{Kind: memory.KindStarted, Calls: started})
 	}
-	return jobs, records
+	return jobs, records, notices
 }
 
-// judge says of a call which tool runs it, or why none does, or that somebody
-// has to be asked first.
+func decidedEvent(c transport.ToolCall, d *memory.Decision) Event {
+	said := Decision{Permission: Deny, Reason: d.Reason, Input: d.Input}
+	if d.Approve {
+		said.Permission = Allow
+	}
+	return Event{Type: EventDecided, Call: c, Decision: &said}
+}
+
+// judge says of a call which tool runs it, with which arguments, or why none does,
+// or that somebody has to be asked first. The arguments are normalized here, once:
+// the gates, the approval and the call see the same bytes.
 func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *memory.ApprovalRequest) {
 	c := &j.call
 	if c.Cut {
 		return nil, cutOff, nil
 	}
-	t = r.find(c.ToolCall)
+	t = r.lookup(c.ToolCall)
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}
@@ -103,33 +123,54 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly {
 		return nil, unknownOutcome, nil
 	}
+	var edited json.RawMessage
 	if d := c.Decision; d != nil {
-		if j.ruling = (ruling{word: ruledDenied, rule: c.ApprovalRequest.Rule}); !d.Approve {
+		if j.decided = (decided{word: decidedDenied, rule: c.ApprovalRequest.Rule}); !d.Approve {
 			return nil, denial(d.Reason), nil
 		}
-		j.ruling.word = ruledApproved
-		if len(d.Input) > 0 {
-			c.Input = d.Input
+		j.decided.word = decidedApproved
+		edited = d.Input
+		if edited == nil {
+			j.prepare(ctx, t, c.Input)
+			return t, "", nil
+		}
+	}
+	d := Decision{Permission: Allow, Input: edited}
+	if edited == nil {
+		d = r.askGates(ctx, t, j.prepare(ctx, t, c.Input))
+	}
+	if d.Input != nil && d.Permission != Deny && d.Permission != Ask {
+		again := r.askGates(ctx, t, j.prepare(ctx, t, d.Input))
+		if again.Permission == Deny || again.Permission == Ask && edited == nil {
+			d = again
+		}
+	}
+	switch d.Permission {
+	case Allow:
+		if edited == nil {
+			j.decided = decided{word: decidedAllowed, rule: d.Rule}
 		}
 		return t, "", nil
+	case Ask:
+	case "":
+		if !t.traits.NeedsApproval {
+			return t, "", nil
+		}
+	default:
+		j.decided = decided{word: decidedDenied, rule: d.Rule}
+		return nil, denial(d.Reason), nil
 	}
-	v := r.askGates(ctx, t, c.ToolCall)
-	switch {
-	case v.Deny:
-		j.ruling = ruling{word: ruledDenied, rule: v.Rule}
-		return nil, denial(v.Reason), nil
-	case v.Allow:
-		j.ruling = ruling{word: ruledAllowed, rule: v.Rule}
-	case v.Ask || t.traits.NeedsApproval:
-		return nil, "", &memory.ApprovalRequest{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(v.Reason, "\uFFFD"), Rule: v.Rule}
-	}
-	return t, "", nil
+	return nil, "", &memory.ApprovalRequest{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(d.Reason, "\uFFFD"), Rule: d.Rule}
 }
 
-// asRun is the call with the arguments that the tool's function would be given.
-func (t *tool) asRun(c transport.ToolCall) transport.ToolCall {
-	if p, err := tools.Prepare(t.callable, c.Input); err == nil {
-		c.Input = p.Input()
+// prepare normalizes the arguments that the call will run with, and returns the
+// call with them.
+func (j *job) prepare(ctx context.Context, t *tool, input json.RawMessage) transport.ToolCall {
+	j.prepared, j.unfit = j.owner.agent.prepare(ctx, t, input)
+	c := j.call.ToolCall
+	c.Input = input
+	if j.unfit == nil {
+		c.Input = j.prepared.Input()
 	}
 	return c
 }
@@ -157,10 +198,12 @@ func (j *job) answer(res tools.Result) {
 // run's goroutine, but for runLane: the tools run in goroutines of their own, and
 // report over channels that never block them.
 type execution struct {
-	run    *Run
-	jobs   []*job
-	emit   func(Event) bool
-	cancel context.CancelFunc // tells the tools to stop
+	run  *Run
+	jobs []*job
+	// notices are of calls that begin to wait, or have been decided on.
+	notices []Event
+	emit    func(Event) bool
+	cancel  context.CancelFunc // tells the tools to stop
 
 	lanes   []*job // the first of each lane that has not begun
 	running int    // lanes that have
@@ -181,6 +224,9 @@ func (x *execution) do(ctx context.Context) error {
 	ctx, x.cancel = context.WithCancel(ctx)
 	defer x.cancel()
 	x.done = make(chan *job, len(x.jobs))
+	for _, ev := range x.notices {
+		x.tell(ev)
+	}
 	x.makeLanes()
 	for x.launch(ctx); x.running > 0; x.launch(ctx) {
 		select {

@@ -53,7 +53,7 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 				asks, misbehave(rng), tools.WebSearch{},
 				tools.FuncWith("approved", "", func(context.Context, query) (string, error) { return "x", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
 			},
-			Reminder: func(context.Context, agent.Status) string { return []string{"", "it is noon"}[seed%2] },
+			Context: agent.ContextOptions{Reminder: func(context.Context, agent.Status) string { return []string{"", "it is noon"}[seed%2] }},
 		}
 		a, wire := live(t, simulator.Chatty{Steps: 5}, opts)
 		store := new(memory.RAM)

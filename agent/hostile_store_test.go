@@ -97,7 +97,7 @@ func TestRunsOnOneSessionWithoutLeases(t *testing.T) {
 			ran[tools.CallID(ctx)]++
 			return "x", nil
 		})
-		a, _ := live(t, simulator.Loop{Turns: 3, Parallel: 2}, agent.Options{Tools: []tools.Tool{tool}, Lease: -1})
+		a, _ := live(t, simulator.Loop{Turns: 3, Parallel: 2}, agent.Options{Tools: []tools.Tool{tool}, Limits: agent.Limits{Lease: -1}})
 		store := new(memory.RAM)
 		var wg sync.WaitGroup
 		for i := range 4 {

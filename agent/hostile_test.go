@@ -80,7 +80,7 @@ func TestSystemMessagesAreLaidWhereTheyMayStand(t *testing.T) {
 			return nil, &simulator.Refusal{Status: 413, Type: "request_too_large", Message: "no"}
 		}
 		return &r, nil
-	}), agent.Options{Reminder: func(context.Context, agent.Status) string { return "it is noon" }})
+	}), agent.Options{Context: agent.ContextOptions{Reminder: func(context.Context, agent.Status) string { return "it is noon" }}})
 	log := memory.NewLog()
 	turn := func(want string, inputs ...transport.Message) {
 		t.Helper()
@@ -166,18 +166,18 @@ func TestADecisionThatComesSecond(t *testing.T) {
 	e := echo("echo")
 	e.traits.NeedsApproval = true
 	asked := 0
-	a := newAgent(t, s, agent.Options{Approver: func(ctx context.Context, c memory.OpenCall) (memory.Decision, error) {
+	a := newAgent(t, s, agent.Options{Approver: func(ctx context.Context, c agent.PendingCall) (agent.Decision, error) {
 		asked++
 		other, err := memory.Open(ctx, store, "s")
 		if err != nil {
-			return memory.Decision{}, err
+			return agent.Decision{}, err
 		}
 		for _, p := range agent.Pending(other) {
 			if err := p.Deny(ctx, other, "not today"); err != nil {
-				return memory.Decision{}, err
+				return agent.Decision{}, err
 			}
 		}
-		return memory.Decision{Approve: true}, nil
+		return agent.Decision{Permission: agent.Allow}, nil
 	}}, e)
 	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
 	if err != nil || res.Text != "done" || asked != 1 {
@@ -193,8 +193,8 @@ func TestAnApproversArgumentsAreAnObject(t *testing.T) {
 		s := &script{replies: []any{reply(t, "tool_use", use("1", "echo", `{"a":1}`)), reply(t, "end_turn", text("done"))}}
 		e := echo("echo")
 		e.traits.NeedsApproval = true
-		a := newAgent(t, s, agent.Options{Approver: func(context.Context, memory.OpenCall) (memory.Decision, error) {
-			return memory.Decision{Approve: true, Input: []byte(in)}, nil
+		a := newAgent(t, s, agent.Options{Approver: func(context.Context, agent.PendingCall) (agent.Decision, error) {
+			return agent.Decision{Permission: agent.Allow, Input: []byte(in)}, nil
 		}}, e)
 		res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 		if ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "not a JSON object") {
@@ -266,9 +266,9 @@ func TestGateSeesMendedArguments(t *testing.T) {
 			return "x", err
 		})
 		s := &script{replies: []any{reply(t, "tool_use", use("1", "read", input)), reply(t, "end_turn", text("done"))}}
-		a := newAgent(t, s, agent.Options{Gate: func(_ context.Context, q agent.Question) agent.Verdict {
+		a := newAgent(t, s, agent.Options{Gate: func(_ context.Context, q agent.ToolRequest) agent.Decision {
 			seen = string(q.Call.Input)
-			return agent.Verdict{}
+			return agent.Decision{}
 		}}, tool)
 		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil {
 			t.Fatal(err)
@@ -286,22 +286,34 @@ func TestGateSeesMendedArguments(t *testing.T) {
 }
 
 func TestNoReminderOfWhiteSpace(t *testing.T) {
-	a, _ := live(t, simulator.Script(simulator.Say("fine")), agent.Options{Reminder: func(context.Context, agent.Status) string { return " \n" }})
+	a, _ := live(t, simulator.Script(simulator.Say("fine")), agent.Options{Context: agent.ContextOptions{Reminder: func(context.Context, agent.Status) string { return " \n" }}})
 	if res, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil || len(res.Log.Messages()) != 2 {
 		t.Errorf("%d messages, %v", len(res.Log.Messages()), err)
 	}
 }
 
-func TestNewRefusesToolsOfTheTemplateAndNil(t *testing.T) {
+func TestNewRefusesWhatStandsInTwoPlaces(t *testing.T) {
 	def, err := echo("echo").Definition()
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := agent.Options{Client: &script{}, Model: "claude-opus-5-5", Template: transport.Request{Tools: []transport.ToolDefinition{def}}}
-	if _, err := agent.New(opts); err != nil {
-		t.Errorf("a tool in the template: %v", err)
+	for field, request := range map[string]transport.Request{
+		"Tools":               {Tools: []transport.ToolDefinition{def}},
+		"Model":               {Model: "m"},
+		"MaxTokens":           {MaxTokens: 1},
+		"System":              {System: []transport.Block{transport.Text("x")}},
+		"Thinking":            {Thinking: &transport.Thinking{Type: "adaptive"}},
+		"OutputConfig.Effort": {OutputConfig: &transport.OutputConfig{Effort: "low"}},
+		"Breakpoints":         {Breakpoints: []transport.Breakpoint{{}}},
+		"Messages":            {Messages: []transport.Message{transport.UserText("x")}},
+		"UserID":              {UserID: "u"},
+	} {
+		_, err := agent.New(agent.Options{Client: &script{}, Model: "claude-opus-5-5", System: "y", Template: request})
+		if err == nil || !strings.Contains(err.Error(), "Template."+field+" is set") {
+			t.Errorf("%s: %v", field, err)
+		}
 	}
-	opts.Tools = []tools.Tool{echo("echo")}
+	opts := agent.Options{Client: &script{}, Model: "claude-opus-5-5", Tools: []tools.Tool{echo("echo"), echo("echo")}}
 	if _, err := agent.New(opts); err == nil || !strings.Contains(err.Error(), `"echo"`) {
 		t.Errorf("one name twice: %v", err)
 	}
@@ -319,8 +331,8 @@ func TestReasonsThatAreNotUTF8(t *testing.T) {
 	}
 	defer store.Close()
 	s := &script{replies: []any{reply(t, "tool_use", use("1", "echo", "{}"), use("2", "echo", "{}")), reply(t, "end_turn", text("done"))}}
-	opts := agent.Options{Gate: func(context.Context, agent.Question) agent.Verdict {
-		return agent.Verdict{Ask: true, Reason: "h\xf6chst"}
+	opts := agent.Options{Gate: func(context.Context, agent.ToolRequest) agent.Decision {
+		return agent.Decision{Permission: agent.Ask, Reason: "h\xf6chst"}
 	}}
 	res, err := newAgent(t, s, opts, echo("echo")).Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
 	if !errors.Is(err, agent.ErrAwaitingApproval) {
@@ -329,8 +341,8 @@ func TestReasonsThatAreNotUTF8(t *testing.T) {
 	if err := agent.Pending(res.Log)[0].Deny(t.Context(), res.Log, "no\xff way"); err != nil {
 		t.Error(err)
 	}
-	opts.Approver = func(context.Context, memory.OpenCall) (memory.Decision, error) {
-		return memory.Decision{Reason: "n\xf6"}, nil
+	opts.Approver = func(context.Context, agent.PendingCall) (agent.Decision, error) {
+		return agent.Decision{Permission: agent.Deny, Reason: "n\xf6"}, nil
 	}
 	res, err = newAgent(t, s, opts, echo("echo")).Run(t.Context(), agent.Input{Store: store, Session: "s"})
 	if err != nil || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "no\uFFFD way") {
@@ -343,9 +355,9 @@ func TestGateSeesTheTask(t *testing.T) {
 	seen := ""
 	sub := agent.Sub{Agent: newAgent(t, &script{replies: []any{reply(t, "end_turn", text("found"))}}, agent.Options{}), Name: "helper", Description: "helps"}
 	s := &script{replies: []any{reply(t, "tool_use", use("1", "helper", `{"TASK":"find"}`)), reply(t, "end_turn", text("done"))}}
-	a := newAgent(t, s, agent.Options{Gate: func(_ context.Context, q agent.Question) agent.Verdict {
+	a := newAgent(t, s, agent.Options{Gate: func(_ context.Context, q agent.ToolRequest) agent.Decision {
 		seen = string(q.Call.Input)
-		return agent.Verdict{}
+		return agent.Decision{}
 	}}, sub)
 	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 	if err != nil || seen != `{"task":"find"}` || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "found") {

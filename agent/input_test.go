@@ -145,9 +145,9 @@ func TestALogWithoutARunHasLimits(t *testing.T) {
 func TestOneAgentManyUsers(t *testing.T) {
 	inner := &script{replies: []any{reply(t, "tool_use", use("1", "echo", `{}`)), reply(t, "end_turn", text("found"))}}
 	var seen []string
-	gate := func(_ context.Context, q agent.Question) agent.Verdict {
+	gate := func(_ context.Context, q agent.ToolRequest) agent.Decision {
 		seen = append(seen, q.Call.Name+" for "+q.Status.User+" of "+q.Status.Meta["tenant"]+", "+q.Status.Meta["user"])
-		return agent.Verdict{}
+		return agent.Decision{}
 	}
 	sub := agent.Sub{Agent: newAgent(t, inner, agent.Options{Gate: gate}, echo("echo")), Name: "helper", Description: "helps"}
 	s := &script{replies: []any{reply(t, "tool_use", use("1", "helper", `{"task":"find"}`)), reply(t, "end_turn", text("done")), reply(t, "end_turn", text("done"))}}
@@ -168,13 +168,13 @@ func TestOneAgentManyUsers(t *testing.T) {
 
 // Of two gates the stricter decides, whichever it is.
 func TestTheStricterGateDecides(t *testing.T) {
-	word := map[string]agent.Verdict{"deny": {Deny: true}, "ask": {Ask: true}, "": {}, "allow": {Allow: true}}
+	word := map[string]agent.Decision{"deny": {Permission: agent.Deny}, "ask": {Permission: agent.Ask}, "": {}, "allow": {Permission: agent.Allow}}
 	order := []string{"allow", "", "ask", "deny"}
 	for i, one := range order {
 		for j, other := range order {
 			s := &script{replies: []any{reply(t, "tool_use", use("1", "echo", `{}`)), reply(t, "end_turn", text("done"))}}
 			gate := func(w string) agent.Gate {
-				return func(context.Context, agent.Question) agent.Verdict { return word[w] }
+				return func(context.Context, agent.ToolRequest) agent.Decision { return word[w] }
 			}
 			res, err := newAgent(t, s, agent.Options{Gate: gate(one)}, echo("echo")).Run(t.Context(), agent.Input{Prompt: "go", Gate: gate(other)})
 			denied := strings.Contains(string(res.Log.Messages()[len(res.Log.Messages())-1].AppendJSON(nil)), "not permitted") ||

@@ -48,9 +48,7 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 		cancel()
 		<-done
 		for _, n := range notes {
-			var b Bill
-			b.addNote(n, r.agent.opts.Models)
-			r.addBill(b)
+			r.spend(priceNote(n, r.request.Model, r.agent.opts.Models))
 		}
 		return r.append(ctx, notes...)
 	}
@@ -63,7 +61,7 @@ const warmEvery = shortLife - 30*time.Second
 func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) (memory.Record, bool) {
 	q := r.quote(req, s)
 	q.least, q.Output = 0, 0
-	held, _, _ := r.setAside(budgetsOf(ctx), q)
+	held, _, _ := r.reserveAll(budgetsOf(ctx), q)
 	if held == nil {
 		return memory.Record{}, false
 	}
@@ -71,15 +69,19 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	at := time.Now()
 	var chat chatObservation
 	ctx = r.openChat(ctx, &chat, req, purposeKeepWarm)
-	resp, err := transport.Create(ctx, r.agent.opts.Client, req)
-	r.closeChat(ctx, &chat, req, resp, err)
+	resp, err := guarded("Client", func() (*transport.Response, error) { return transport.Create(ctx, r.agent.opts.Client, req) })
+	var bill Bill
+	if resp != nil {
+		bill = r.price(resp)
+	}
+	r.closeChat(ctx, &chat, req, resp, bill, err)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			r.note(ctx, "the cache was not kept warm", slog.Any("error", err))
 		}
 		return memory.Record{}, false
 	}
-	held.spend(resp)
+	held.spend(bill)
 	return memory.Record{Kind: memory.KindNote, Note: memory.NoteWarm, Time: at, Data: resp.Raw()}, true
 }
 

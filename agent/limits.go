@@ -17,6 +17,11 @@ type Limits struct {
 	ToolTime    time.Duration // one tool call; default 2 minutes
 	Parallel    int           // tool calls at once; default 8
 	ResultBytes int           // text of one tool result; default 262,144, about 65,000 tokens
+
+	// Lease is how long a session stays taken after the process that works on it has
+	// died: another one can't go on with it before that. The default is 15 seconds,
+	// negative means no lease. It does not matter for logs without a store.
+	Lease time.Duration
 }
 
 // or is l with the fields of d where its own are 0.
@@ -28,6 +33,7 @@ func (l Limits) or(d Limits) Limits {
 	def(&l.ToolTime, d.ToolTime)
 	def(&l.Parallel, d.Parallel)
 	def(&l.ResultBytes, d.ResultBytes)
+	def(&l.Lease, d.Lease)
 	return l
 }
 
@@ -39,7 +45,7 @@ func (l Limits) allowMoreThan(reached *LimitError) bool {
 
 func (l Limits) withDefaults() Limits {
 	return l.or(Limits{
-		Steps: 100, Pauses: 10, Cuts: 3, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, ResultBytes: 256 << 10,
+		Steps: 100, Pauses: 10, Cuts: 3, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, ResultBytes: 256 << 10, Lease: 15 * time.Second,
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -44,7 +43,7 @@ func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	return r.log.Append(context.WithoutCancel(ctx), records...)
+	return store(context.WithoutCancel(ctx), r.log, records)
 }
 
 func (r *Run) appendSteers(ctx context.Context) error {
@@ -90,11 +89,15 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		return context.Cause(ctx)
 	}
 	if when := r.agent.opts.StopWhen; when != nil && r.result.Steps > 0 {
-		if reason := when(ctx, r.status()); reason != "" {
+		reason, err := guarded("StopWhen", func() (string, error) { return when(ctx, r.status()), nil })
+		if err != nil {
+			return err
+		}
+		if reason != "" {
 			return &ConditionError{Reason: reason}
 		}
 	}
-	if r.agent.opts.Compaction != nil {
+	if r.agent.opts.Context.Compaction != nil {
 		if err := r.compact(ctx, emit); err != nil {
 			return err
 		}
@@ -102,7 +105,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if err := r.remind(ctx); err != nil {
 		return err
 	}
-	req, held, err := r.afford(ctx)
+	req, held, err := r.reserve(ctx)
 	if err != nil {
 		return err
 	}
@@ -130,27 +133,30 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 			tries.begun = resp
 		}
 	}
-	r.endChat(chat, req, resp, err)
+	var bill Bill
+	if resp != nil {
+		bill = r.price(resp)
+	}
+	r.endChat(chat, req, resp, bill, err)
 	if err != nil {
 		return r.interrupted(ctx, held, &tries, err)
 	}
-	return r.answered(ctx, emit, req, resp, held, &tries)
+	return r.answered(ctx, emit, req, resp, bill, held, &tries)
 }
 
 // answered lays a response into the log and tells of it. It is apart from
 // callModel, which waits for the response, so that the stack is low meanwhile.
-func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, held *hold, tries *attempts) error {
-	failed := r.settle(held, tries)
-	cost := costOf(req, resp, r.agent.opts.Models...)
-	held.spend(resp)
+func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, bill Bill, held *reservation, tries *attempts) error {
+	failed := r.recordFailed(held, tries)
+	held.spend(bill)
 	before := r.log.State()
 	answered := memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req)}
 	if err := r.append(ctx, append([]memory.Record{answered}, failed...)...); err != nil {
 		return err
 	}
-	r.count(resp, cost)
+	r.count(resp, bill)
 	miss := r.missed(before, resp)
-	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: cost, Miss: miss, Took: resp.Meta.Duration}) {
+	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Miss: miss, Took: resp.Meta.Duration}) {
 		return ErrStopped
 	}
 	if r.lastStep != nil {
@@ -159,14 +165,20 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 	return nil
 }
 
-// stream passes the model's events on and returns the whole response.
-func (r *Run) stream(ctx context.Context, req *transport.Request, tries *attempts, emit func(transport.Event) bool) (*transport.Response, error) {
+// stream passes the model's events on and returns the whole response. A panic of
+// the client is an error; one of the consumer, in emit, goes on its way.
+func (r *Run) stream(ctx context.Context, req *transport.Request, tries *attempts, emit func(transport.Event) bool) (resp *transport.Response, err error) {
+	emitting := false
+	defer rescue("Client", &err, &emitting)
 	for ev, err := range r.agent.opts.Client.Stream(ctx, req) {
 		if err != nil {
-			return nil, err
+			return nil, safeError("Client", err)
 		}
-		tries.see(ev)
-		if !emit(ev) {
+		tries.observe(ev)
+		emitting = true
+		goOn := emit(ev)
+		emitting = false
+		if !goOn {
 			return nil, ErrStopped
 		}
 		if ev.Type == transport.EventMessageStop && ev.Response != nil {
@@ -196,68 +208,23 @@ func distinctCalls(resp *transport.Response) error {
 // interrupted keeps what had come of a response that will not be completed, or
 // at least how it began. It is no message: half a response can't be sent back.
 // What is known of its cost is counted.
-func (r *Run) interrupted(ctx context.Context, held *hold, tries *attempts, err error) error {
+func (r *Run) interrupted(ctx context.Context, held *reservation, tries *attempts, err error) error {
 	var cut *transport.StreamError
 	if errors.As(err, &cut) && cut.Partial != nil {
-		r.say(cut.Partial.Text(), false)
+		r.keepText(cut.Partial.Text(), false)
 	}
 	tries.failed(err)
-	if e := r.append(ctx, r.settle(held, tries)...); e != nil {
+	if e := r.append(ctx, r.recordFailed(held, tries)...); e != nil {
 		return errors.Join(err, e)
 	}
 	return err
 }
 
-// say keeps the text of the newest answer. A response that goes on after a
+// keepText keeps the text of the newest answer. A response that goes on after a
 // pause adds to it.
-func (r *Run) say(text string, goesOn bool) {
-	if !goesOn {
+func (r *Run) keepText(text string, continues bool) {
+	if !continues {
 		r.text = r.text[:0]
 	}
 	r.text = append(r.text, text)
-}
-
-// approve has the waiting calls decided, if there is somebody to decide.
-func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
-	n := r.log.Len()
-	if err := r.log.Refresh(ctx); err != nil || r.log.Len() > n {
-		return err // somebody has decided meanwhile, in another process
-	}
-	approver := r.input.Approver
-	if approver == nil {
-		approver = r.agent.opts.Approver
-	}
-	if approver == nil {
-		return &ApprovalError{Calls: calls}
-	}
-	stop := r.keepWarm(ctx)
-	err := r.decide(ctx, approver, calls)
-	if e := stop(); err == nil {
-		err = e
-	}
-	return err
-}
-
-// decide asks the Approver about each call.
-func (r *Run) decide(ctx context.Context, approver Approver, calls []memory.OpenCall) error {
-	for _, c := range calls {
-		if !r.waits(c.ID) {
-			continue
-		}
-		d, err := approver(ctx, c)
-		if err != nil {
-			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
-		}
-		d.CallID, d.Hash, d.Reason = c.ID, c.ApprovalRequest.Hash, strings.ToValidUTF8(d.Reason, "\uFFFD")
-		if err := r.append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d}); err != nil && r.waits(c.ID) {
-			return err
-		}
-	}
-	return nil
-}
-
-// waits reports whether a call still waits for a decision. Another process may
-// have made one meanwhile; the first counts.
-func (r *Run) waits(id string) bool {
-	return slices.ContainsFunc(r.log.State().Open, func(c memory.OpenCall) bool { return c.ID == id && c.Decision == nil })
 }

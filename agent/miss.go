@@ -49,6 +49,7 @@ func MissBetween(first, second *transport.Response, gap time.Duration, models ..
 	}
 	model, ok := transport.LookupModel(second.Model, models...)
 	if !ok {
+		m.Cost.Incomplete = true
 		return m
 	}
 	paid := transport.Usage{Speed: second.Usage.Speed, InferenceGeo: second.Usage.InferenceGeo}
@@ -59,7 +60,7 @@ func MissBetween(first, second *transport.Response, gap time.Duration, models ..
 	paid.InputTokens = m.Tokens - paid.CacheCreationInputTokens
 	much, known := model.Cost(paid, time.Time{}, models...)
 	little, _ := model.Cost(read, time.Time{}, models...)
-	m.Cost = Cost{USD: much - little, Known: known}
+	m.Cost = Cost{USD: much - little, Incomplete: !known}
 	return m
 }
 

@@ -47,7 +47,7 @@ func TestMissBetween(t *testing.T) {
 				}
 				return
 			}
-			if m == nil || m.Reason != tt.reason || m.Tokens != tt.tokens || !m.Cost.Known || math.Abs(m.Cost.USD-tt.usd) > 1e-9 {
+			if m == nil || m.Reason != tt.reason || m.Tokens != tt.tokens || m.Cost.Incomplete || math.Abs(m.Cost.USD-tt.usd) > 1e-9 {
 				t.Errorf("%+v, want %s, %d tokens, $%.6f", m, tt.reason, tt.tokens, tt.usd)
 			}
 		})

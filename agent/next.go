@@ -45,7 +45,7 @@ func next(s memory.State) Action {
 		if !s.Input {
 			return Done{Err: ErrNoInput}
 		}
-		return call(s)
+		return callModel(s)
 	}
 	if s.Final && !s.Input {
 		return Done{Reason: s.Response.StopReason}
@@ -62,14 +62,14 @@ func next(s memory.State) Action {
 		if l := limits(s).Pauses; l >= 0 && s.Counts.Pauses > l {
 			return Done{Reason: reason, Err: &LimitError{Limit: "pauses", Max: int64(l)}}
 		}
-		return call(s)
+		return callModel(s)
 
 	case transport.StopCompaction:
-		return call(s)
+		return callModel(s)
 
 	case transport.StopMaxTokens:
 		if s.Input {
-			return call(s)
+			return callModel(s)
 		}
 		if s.Counts.Cuts == 0 {
 			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the answer was cut off at max_tokens; raise Options.MaxTokens"}}
@@ -77,11 +77,11 @@ func next(s memory.State) Action {
 		if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
 			return Done{Reason: reason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
 		}
-		return call(s)
+		return callModel(s)
 
 	case transport.StopEndTurn, transport.StopStopSequence:
 		if s.Input {
-			return call(s)
+			return callModel(s)
 		}
 		if s.Response.HasToolCalls() {
 			return afterCalls(s) // some gateways always say end_turn
@@ -90,19 +90,19 @@ func next(s memory.State) Action {
 
 	case transport.StopRefusal:
 		if s.Input {
-			return call(s)
+			return callModel(s)
 		}
 		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model refused" + refusal(s.Response)}}
 
 	case transport.StopContextWindowExceeded:
 		if s.Input {
-			return call(s)
+			return callModel(s)
 		}
 		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the context window is full; begin a new log, or compact this one"}}
 
 	default:
 		if s.Input {
-			return call(s)
+			return callModel(s)
 		}
 		if s.Response.HasToolCalls() {
 			return afterCalls(s)
@@ -121,7 +121,7 @@ func afterCalls(s memory.State) Action {
 	if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
 		return Done{Reason: s.Response.StopReason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
 	}
-	return call(s)
+	return callModel(s)
 }
 
 // answer chooses among the open calls: those that can be dealt with now, or, if
@@ -139,8 +139,8 @@ func answer(open []memory.OpenCall) Action {
 	return RunTools{Calls: ready}
 }
 
-// call is CallModel, unless the run has had its steps.
-func call(s memory.State) Action {
+// callModel is CallModel, unless the run has had its steps.
+func callModel(s memory.State) Action {
 	if l := limits(s).Steps; l >= 0 && s.Counts.Steps >= l {
 		done := Done{Err: &LimitError{Limit: "steps", Max: int64(l)}}
 		if s.Response != nil {

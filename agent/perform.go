@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -20,9 +19,6 @@ import (
 // grace is how long a tool that was told to stop has to return. After that its
 // goroutine is left to itself: Go has no way to end it.
 const grace = 500 * time.Millisecond
-
-// errPanicked marks the error that stands for a tool's panic.
-var errPanicked = errors.New("the tool crashed")
 
 // outcome is what a tool returned.
 type outcome struct {
@@ -41,6 +37,8 @@ type attempt struct {
 	limit    time.Duration
 	settling atomic.Bool // set by the one that settles the job
 	goOn     func()      // what the timer calls then
+	settles  bool        // the goroutine that runs the tool settles the job
+	returned bool        // and has come to its end
 }
 
 // deep makes room on the stack of a new goroutine for what a tool needs at the
@@ -58,16 +56,19 @@ func deep(i int) byte {
 // perform, should it ever return, reports false, and the job is not the caller's
 // any more.
 func (j *job) perform(ctx context.Context, goOn func()) bool {
-	a := j.run.agent
 	j.began, j.goOn = time.Now(), goOn
-	ctx, j.span = j.run.startTool(ctx, j)
+	defer j.exit()
+	ctx, j.span = j.owner.startTool(ctx, j)
 	j.ctx, j.limited = ctx, ctx
 	if ctx.Err() != nil {
+		j.settles = true
+		j.settling.Store(true)
 		j.settle(outcome{err: errors.New("this call was not run: the run was cancelled")})
+		j.returned = true
 		return true
 	}
 	if j.limit = j.tool.traits.Timeout; j.limit == 0 {
-		j.limit = j.run.limits.ToolTime
+		j.limit = j.owner.limits.ToolTime
 	}
 	if j.limit > 0 {
 		var cancel context.CancelFunc
@@ -76,12 +77,15 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	}
 	j.limited = ctx
 	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
-	o := a.protect(withRun(ctx, j.run), j)
+	o := j.run(withRun(ctx, j.owner))
 	unwatch()
 	if j.settling.Swap(true) {
+		j.returned = true
 		return false
 	}
+	j.settles = true
 	j.settle(j.explain(o))
+	j.returned = true
 	return true
 }
 
@@ -95,42 +99,57 @@ func (j *job) leave() {
 
 // settle makes of what the tool returned what the model is sent.
 func (j *job) settle(o outcome) {
-	a := j.run.agent
+	a := j.owner.agent
 	j.took = time.Since(j.began)
 	if tools.IsFatal(o.err) {
 		j.fatal = o.err
 	}
 	o, j.spilled = a.spill(j, o)
-	j.answer(limit(o, cmp.Or(j.tool.traits.MaxResultBytes, j.run.limits.ResultBytes)))
-	j.run.endTool(j.ctx, j.span, j, o.err)
+	j.answer(limit(o, cmp.Or(j.tool.traits.MaxResultBytes, j.owner.limits.ResultBytes)))
+	j.owner.endTool(j.ctx, j.span, j, o.err)
 }
 
 // report passes on what the tool says of its progress.
 func (j *job) report(message string) {
 	select {
-	case j.run.news <- progress{j, message}:
+	case j.owner.news <- progress{j, message}:
 	default: // the consumer is slow: a report is worth less than the tool's time
 	}
 }
 
-// protect calls the tool and turns a panic into an error. The model is told the
-// panic's value; the stack goes to the log.
-func (a *Agent) protect(ctx context.Context, j *job) (o outcome) {
-	defer func() {
-		if v := recover(); v != nil {
-			o = outcome{err: fmt.Errorf("%w: %v", errPanicked, v)}
-			if a.telemetry.logger != nil {
-				a.telemetry.logger.ErrorContext(ctx, "tool panicked", "tool", j.call.Name, "call_id", j.call.ID, "panic", v, "stack", string(debug.Stack()))
-			}
-		}
-	}()
-	prepared, err := tools.Prepare(j.tool.callable, j.call.Input)
-	if err != nil {
-		return outcome{err: err}
+// run calls the tool with the arguments that were judged, and turns a panic into
+// an error. The model is told the panic's value; the stack goes to the log.
+func (j *job) run(ctx context.Context) (o outcome) {
+	if j.unfit != nil {
+		return outcome{err: j.unfit}
 	}
-	info := tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: j.report, Prepared: prepared}
-	o.result, o.err = j.tool.callable.Call(tools.WithCall(ctx, info), prepared.Input())
+	info := tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: j.report, Prepared: j.prepared}
+	ctx = tools.WithCall(ctx, info)
+	if o.result, o.err = call(ctx, j.tool.callable, j.prepared.Input()); o.err != nil {
+		j.owner.agent.logPanic(ctx, o.err, "tool", j.call.Name, "call_id", j.call.ID)
+	}
 	return o
+}
+
+// exit is deferred by what runs the job's tool. If the caller's code has ended the
+// goroutine, by runtime.Goexit, another one goes on.
+func (j *job) exit() {
+	switch {
+	case j.returned:
+	case !j.settling.Swap(true): // the tool did it
+		j.settles = true
+		go func() {
+			defer j.exit()
+			j.settle(outcome{err: &PanicError{What: "the tool"}})
+			j.returned = true
+			j.goOn()
+		}()
+	case j.settles: // a hook that is told of the call did it
+		if j.block.IsZero() {
+			j.answer(tools.ErrorText((&PanicError{What: "what was to watch this call"}).Error()))
+		}
+		go j.goOn()
+	}
 }
 
 // explain puts the reason in place of a tool's own words where it was stopped.

@@ -12,14 +12,17 @@ import (
 // to finish nothing may stand behind the results (reference §6.4), so the step
 // goes without.
 func (r *Run) remind(ctx context.Context) error {
-	remind := r.agent.opts.Reminder
+	remind := r.agent.opts.Context.Reminder
 	if remind == nil || r.lastStep != nil {
 		return nil
 	}
 	if r.log.State().Pending {
 		return nil
 	}
-	text := remind(ctx, r.status())
+	text, err := guarded("Reminder", func() (string, error) { return remind(ctx, r.status()), nil })
+	if err != nil {
+		return err
+	}
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}

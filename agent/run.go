@@ -42,7 +42,7 @@ type Run struct {
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer
 
-	billed        bool     // something is in result.Cost
+	spent         Bill     // of which result has the sums
 	uncompactable bool     // a summary has failed
 	text          []string // of the responses of the newest turn segment chain
 }
@@ -99,7 +99,10 @@ func (a *Agent) NewRun(in Input) *Run {
 		limits: in.Limits.or(a.opts.Limits), meta: in.meta(), news: make(chan progress, 16),
 	}
 	r.input.Messages = in.messages()
-	r.log, r.err = in.log()
+	var err error
+	if r.log, err = in.log(); err != nil {
+		r.err = fmt.Errorf("agent: %w", err)
+	}
 	r.result.Log = r.log
 	return r
 }
@@ -140,42 +143,27 @@ func (r *Run) begins() bool {
 	return r.log.State().Limits == nil && !errors.Is(done.Err, ErrNoInput)
 }
 
-// recall sums up what the run had come to before it was resumed.
-func (r *Run) recall() {
+// replay sums up what the run had come to before it was resumed.
+func (r *Run) replay() {
 	for _, rec := range r.log.Records(0) {
 		switch rec.Kind {
 		case memory.KindRun:
-			r.result, r.text, r.billed = Result{Log: r.log}, nil, false
+			r.result, r.text, r.spent = Result{Log: r.log}, nil, Bill{}
 		case memory.KindResponse:
-			r.count(rec.Response, costOf(&r.agent.request, rec.Response, r.agent.opts.Models...))
+			r.count(rec.Response, price(rec.Response, r.request.Model, rec.Time, r.agent.opts.Models))
 		case memory.KindNote:
-			var b Bill
-			b.addNote(rec, r.agent.opts.Models)
-			r.addBill(b)
+			r.spend(priceNote(rec, r.request.Model, r.agent.opts.Models))
 		}
 	}
 }
 
 // count adds a step to the result.
-func (r *Run) count(resp *transport.Response, cost Cost) {
-	goesOn := r.result.StopReason == transport.StopPauseTurn
+func (r *Run) count(resp *transport.Response, bill Bill) {
+	continues := r.result.StopReason == transport.StopPauseTurn
 	r.result.Steps++
 	r.result.Response, r.result.StopReason = resp, resp.StopReason
-	r.addCost(resp, cost)
-	r.say(resp.Text(), goesOn)
-}
-
-// bill adds what a response cost that is no step, but one beside the conversation.
-func (r *Run) bill(resp *transport.Response) Cost {
-	cost := costOf(&r.agent.request, resp, r.agent.opts.Models...)
-	r.addCost(resp, cost)
-	return cost
-}
-
-func (r *Run) addCost(resp *transport.Response, cost Cost) {
-	r.result.Usage = r.result.Usage.Add(resp.Usage)
-	r.result.Cost = r.result.Cost.add(cost, !r.billed)
-	r.billed = true
+	r.spend(bill)
+	r.keepText(resp.Text(), continues)
 }
 
 // abandoned is what the model is told of a call that was left open.
@@ -260,6 +248,10 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
 		defer cancel()
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel() // also if the consumer panics
 	}
 	ctx = WithBudget(WithBudget(r.startRun(ctx), r.agent.opts.Budget), r.input.Budget)
 	r.result.Log = r.log
@@ -287,6 +279,8 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 		var limit *LimitError
 		if errors.As(cause, &limit) {
 			r.err = limit
+		} else if panicked(cause) && !panicked(r.err) {
+			r.err = errors.Join(cause, r.err)
 		} else if errors.Is(cause, memory.ErrLeased) && !errors.Is(r.err, memory.ErrLeased) {
 			r.err = errors.Join(cause, r.err)
 		}
@@ -315,7 +309,7 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 		return err
 	}
 	if goesOn {
-		r.recall()
+		r.replay()
 	} else if err := r.append(ctx, r.begin()...); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ const (
 	keyLimit           = "whorl.limit"               // the limit that ended a run
 	keyLimitMax        = "whorl.limit.max"           // nanoseconds for "time"
 	keyWaiting         = "whorl.approval.tool_names" // what a run that ended waits for
-	keyRuling          = "whorl.approval.decision"   // "allowed", "approved" or "denied"
+	keyDecision        = "whorl.approval.decision"   // "allowed", "approved" or "denied"
 	keyRule            = "whorl.approval.rule"       // the policy's rule that decided, or asked
 
 	// Metrics.
@@ -84,7 +84,7 @@ const (
 	metricCost           = "whorl.client.cost"
 	metricRetries        = "whorl.client.retries"
 	metricLimits         = "whorl.run.limits"
-	metricRulings        = "whorl.approval.decisions"
+	metricDecisions      = "whorl.approval.decisions"
 
 	// Purposes of model calls.
 	purposeStep     = "" // of the conversation

@@ -18,7 +18,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 	a, wire := live(t, simulator.Loop{Turns: 6, Parallel: 2, Think: true}, agent.Options{
 		System: strings.Repeat("Be thorough <&>. ", 300), Tools: []tools.Tool{lookup(2000)}, Effort: "low",
 		Budget:   &agent.Budget{Tokens: 125_000}, // shortens max_tokens in the end
-		Template: transport.Request{StopSequences: []string{"\n\nstop"}, UserID: "u"},
+		Template: transport.Request{StopSequences: []string{"\n\nstop"}},
 	})
 	store := new(memory.RAM)
 	log, err := memory.Create(store, "s", nil)
@@ -26,7 +26,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"go", "again"} {
-		if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: text}); err != nil {
+		if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: text, User: "u"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// defaultLease is how long a session stays taken after its process has died.
-const defaultLease = 15 * time.Second
-
 // hold takes the log, and the lease of its session, brings the log up to date,
 // and keeps both until release is called, which is nil if it fails. If the lease
 // is lost to another process, the run's context ends with the reason.
@@ -25,17 +22,14 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 		return ctx, nil, fmt.Errorf("another run is going on with this log; steer that one, wait for its end, or fork the log: %w", memory.ErrLeased)
 	}
 	release = r.log.Unlock
-	store, d := r.log.Store(), r.agent.opts.Lease
+	store, d := r.log.Store(), r.limits.Lease
 	if store == nil {
 		return ctx, release, nil
-	}
-	if d == 0 {
-		d = defaultLease
 	}
 	leaser, ok := memory.As[memory.Leaser](store)
 	if ok && d > 0 && !r.ofCaller(ctx) {
 		owner := newOwner()
-		if err := leaser.Lease(ctx, r.log.ID(), owner, d); err != nil {
+		if err := lease(ctx, leaser, r.log.ID(), owner, d); err != nil {
 			release()
 			return ctx, nil, fmt.Errorf("take the session: %w", err)
 		}
@@ -46,7 +40,7 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 			r.log.Unlock()
 		}
 	}
-	if err := r.log.Refresh(ctx); err != nil {
+	if err := guard("Store", func() error { return safeError("Store", r.log.Refresh(ctx)) }); err != nil {
 		release()
 		return ctx, nil, fmt.Errorf("load the session: %w", err)
 	}
@@ -77,18 +71,27 @@ func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string,
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
+		returned := false
+		defer func() {
+			if !returned { // the store has ended this goroutine
+				lost(&PanicError{What: "Store"})
+			}
+		}()
 		tick := time.NewTicker(d / 3)
 		defer tick.Stop()
 		for {
 			select {
 			case <-stop:
+				returned = true
 				return
 			case <-tick.C:
 			}
 			renew, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
-			err := leaser.Lease(renew, id, owner, d)
+			err := lease(renew, leaser, id, owner, d)
 			cancel()
+			r.agent.logPanic(ctx, err)
 			if errors.Is(err, memory.ErrLeased) {
+				returned = true
 				lost(err)
 				return
 			}
@@ -100,11 +103,16 @@ func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string,
 		<-ended
 		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
 		defer cancel()
-		if err := leaser.Lease(free, id, owner, 0); err != nil && r.agent.opts.Logger != nil {
-			r.agent.opts.Logger.WarnContext(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error", err)
+		if err := lease(free, leaser, id, owner, 0); err != nil && r.agent.telemetry.logger != nil {
+			r.agent.telemetry.logger.WarnContext(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error", err)
 		}
 		lost(nil)
 	}
+}
+
+// lease takes, renews or gives back a lease.
+func lease(ctx context.Context, leaser memory.Leaser, id, owner string, d time.Duration) error {
+	return guard("Store", func() error { return safeError("Store", leaser.Lease(ctx, id, owner, d)) })
 }
 
 // appendQueued lays the messages of the session's inbox into the log.
@@ -113,15 +121,20 @@ func (r *Run) appendQueued(ctx context.Context) error {
 	if !ok || r.log.Len() == 0 {
 		return nil
 	}
-	var queued []memory.Record
-	for rec, err := range inbox.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
-		if err != nil && ctx.Err() != nil {
-			return nil // the loop is about to end
+	queued, err := guarded("Store", func() (queued []memory.Record, _ error) {
+		for rec, err := range inbox.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
+			if err != nil {
+				return nil, err
+			}
+			queued = append(queued, rec)
 		}
-		if err != nil {
-			return fmt.Errorf("steer: read the inbox: %w", err)
-		}
-		queued = append(queued, rec)
+		return queued, nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil // the loop is about to end
+	}
+	if err != nil {
+		return fmt.Errorf("steer: read the inbox: %w", err)
 	}
 	return r.append(ctx, queued...)
 }

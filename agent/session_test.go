@@ -74,7 +74,7 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 		s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`))}}
 		began := time.Now()
 		var ended time.Duration
-		a := newAgent(t, s, agent.Options{Lease: 30 * time.Second}, during("t", func(ctx context.Context) {
+		a := newAgent(t, s, agent.Options{Limits: agent.Limits{Lease: 30 * time.Second}}, during("t", func(ctx context.Context) {
 			<-ctx.Done()
 			ended = time.Since(began)
 		}))
@@ -157,7 +157,7 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 	}
 	changed := pending[0]
 	changed.Input = `{"usd":1}`
-	if err := changed.Approve(t.Context(), log); err == nil || !strings.Contains(err.Error(), "changed") {
+	if err := changed.Approve(t.Context(), log); !errors.Is(err, agent.ErrCallChanged) {
 		t.Errorf("changed arguments were approved: %v", err)
 	}
 	swapped := pending[0]
@@ -178,14 +178,20 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 	if err := pending[2].Edit(t.Context(), log, json.RawMessage(`{"usd":1}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := pending[0].Deny(t.Context(), log, ""); err == nil || !strings.Contains(err.Error(), "decided already") {
-		t.Errorf("decided twice: %v", err)
+	for _, l := range []*memory.Log{log, openLog(t, store)} {
+		var wrong *agent.DecisionError
+		if err := pending[0].Deny(t.Context(), l, ""); !errors.Is(err, agent.ErrDecided) || !errors.As(err, &wrong) || wrong.Call.CallID != "a" {
+			t.Errorf("decided twice: %v", err)
+		}
 	}
 	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkValid(t, res.Log)
+	if err := pending[0].Approve(t.Context(), res.Log); !errors.Is(err, agent.ErrDecided) {
+		t.Errorf("decided when it was over: %v", err)
+	}
 	results := res.Log.Messages()[2].Content
 	for i, want := range []string{`{\"usd\":9007199254740993, \"to\":\"<a>\"}`, "too dear", `{\"usd\":1}`, `{}`} {
 		if !strings.Contains(string(results[i].Raw()), want) {

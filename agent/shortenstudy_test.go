@@ -55,7 +55,7 @@ func (l longTalk) play(t *testing.T, change func(*Options)) (out shortening) {
 			time.Sleep(l.between)
 		}
 		bill := BillOf(log)
-		if out.cost = bill.Cost.USD; !bill.Cost.Known || bill.Requests != len(w.exchanges) {
+		if out.cost = bill.Cost.USD; bill.Cost.Incomplete || bill.Requests != len(w.exchanges) {
 			t.Errorf("%+v of %d requests", bill, len(w.exchanges))
 		}
 		for _, x := range w.exchanges {
@@ -87,8 +87,8 @@ func TestShortenStudy(t *testing.T) {
 		{"threshold", func(o *Options) {
 			o.Template.ContextManagement = json.RawMessage(`{"edits":[{"type":"compact_20260112","trigger":{"type":"input_tokens","value":150000}}]}`)
 		}},
-		{"judged", func(o *Options) { o.Compaction = &Compaction{} }},
-		{"judged, told of 2 more steps", func(o *Options) { o.Compaction = &Compaction{Steps: 2} }},
+		{"judged", func(o *Options) { o.Context.Compaction = &Compaction{} }},
+		{"judged, told of 2 more steps", func(o *Options) { o.Context.Compaction = &Compaction{Steps: 2} }},
 		{"clearing at 100,000 tokens", func(o *Options) {
 			o.Template.ContextManagement = json.RawMessage(`{"edits":[{"type":"clear_tool_uses_20250919"}]}`)
 		}},

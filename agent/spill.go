@@ -44,7 +44,7 @@ type spilled struct {
 
 // spill shortens a big result, and returns what the log is to keep of it.
 func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
-	s := a.opts.Spill
+	s := a.opts.Context.Spill
 	if s == nil || o.err != nil || o.result.IsError || j.call.Name == readResultName {
 		return o, nil
 	}

@@ -33,7 +33,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 		reply(t, "tool_use", use("c", "read_result", `{"id":"a","find":"LINE 4711:","length":300}`), use("d", "read_result", `{"id":"zz"}`), use("e", "read_result", `{"id":"a","offset":999999}`)),
 		reply(t, "end_turn", text("done")),
 	}}
-	opts := agent.Options{Spill: &agent.Spill{Over: 10_000, Preview: 400}}
+	opts := agent.Options{Context: agent.ContextOptions{Spill: &agent.Spill{Over: 10_000, Preview: 400}}}
 	if _, err := newAgent(t, s, opts, dump, small).Run(t.Context(), agent.Input{Log: log, Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 }
 
 func TestSpillNeedsItsName(t *testing.T) {
-	_, err := agent.New(agent.Options{Client: &script{}, Model: "m", Spill: &agent.Spill{}, Tools: []tools.Tool{echo("read_result")}})
+	_, err := agent.New(agent.Options{Client: &script{}, Model: "m", Context: agent.ContextOptions{Spill: &agent.Spill{}}, Tools: []tools.Tool{echo("read_result")}})
 	if err == nil || !strings.Contains(err.Error(), "read_result") {
 		t.Errorf("%v", err)
 	}

@@ -24,9 +24,8 @@ const scope = "github.com/whorl-go/whorl/agent"
 type telemetry struct {
 	tracer  trace.Tracer
 	metrics *metrics
-	content *TraceContent     // nil if content stays out of spans
-	logger  *slog.Logger      // nil for none
-	models  []transport.Model // prices of the user's own
+	content *TraceContent // nil if content stays out of spans
+	logger  *slog.Logger  // nil for none
 
 	// What is the same for all model calls of the agent.
 	requestModel string
@@ -36,26 +35,25 @@ type telemetry struct {
 	server       []attribute.KeyValue    // server.address and server.port, if known
 	chunkSet     metric.MeasurementOption
 	finish       map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
-	tools        map[string]toolKind                         // of the registered tools
+	tools        map[string]*lazyToolKind                    // of the registered tools
 }
 
 func newTelemetry(opts *Options, req *transport.Request) telemetry {
-	tp := opts.TracerProvider
+	tp := opts.Telemetry.TracerProvider
 	if tp == nil {
 		tp = otel.GetTracerProvider()
 	}
 	t := telemetry{
 		tracer:  tp.Tracer(scope, trace.WithSchemaURL(semconvSchemaURL)),
-		metrics: newMetrics(opts.MeterProvider),
-		content: opts.TraceContent,
-		models:  opts.Models,
+		metrics: newMetrics(opts.Telemetry.MeterProvider),
+		content: opts.Telemetry.Content,
 
 		requestModel: req.Model,
 		chatName:     opChat + " " + req.Model,
 		server:       serverOf(opts.Client),
 	}
-	if opts.Logger != nil {
-		t.logger = slog.New(LogTraceIDs(opts.Logger.Handler()))
+	if opts.Telemetry.Logger != nil {
+		t.logger = slog.New(LogTraceIDs(guardedHandler{opts.Telemetry.Logger.Handler()}))
 	}
 	t.chunkSet = t.model("")
 	sampled := append([]attribute.KeyValue{
@@ -64,9 +62,10 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		attribute.String(keyRequestModel, req.Model),
 	}, t.server...)
 	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(sampled...)}
-	t.tools = make(map[string]toolKind, len(req.Tools))
-	for _, def := range req.Tools {
-		t.tools[def.Name()] = newToolKind(def.Name())
+	t.tools = make(map[string]*lazyToolKind, len(req.Tools))
+	kinds := make([]lazyToolKind, len(req.Tools))
+	for i, def := range req.Tools {
+		t.tools[def.Name()] = &kinds[i]
 	}
 	t.finish = make(map[transport.StopReason]attribute.KeyValue)
 	for _, r := range []transport.StopReason{transport.StopToolUse, transport.StopEndTurn, transport.StopPauseTurn, transport.StopMaxTokens} {
@@ -279,28 +278,28 @@ func (r *Run) sawEvent(ctx context.Context, typ string) {
 }
 
 // endChat ends what startChat began.
-func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transport.Response, err error) {
-	r.closeChat(ctx, &r.observed.chat, req, resp, err)
+func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transport.Response, bill Bill, err error) {
+	r.closeChat(ctx, &r.observed.chat, req, resp, bill, err)
 }
 
 // closeChat ends the span of a model call, and counts it.
-func (r *Run) closeChat(ctx context.Context, o *chatObservation, req *transport.Request, resp *transport.Response, err error) {
+func (r *Run) closeChat(ctx context.Context, o *chatObservation, req *transport.Request, resp *transport.Response, bill Bill, err error) {
 	t := &r.agent.telemetry
 	if o.span != nil {
 		if o.span.IsRecording() {
 			setError(o.span, t.shown(err))
-			o.span.SetAttributes(t.describeChat(o.attrs, req, resp, err)...)
+			o.span.SetAttributes(t.describeChat(o.attrs, resp, bill.Cost, err)...)
 		}
 		o.span.End()
 	}
 	if o.timed {
-		t.metrics.chat(ctx, t, req, resp, time.Since(o.began), err)
+		t.metrics.chat(ctx, t, resp, bill.Cost, time.Since(o.began), err)
 	}
 	r.logChat(ctx, resp, err)
 }
 
 // describeChat adds to attrs what a model call came to.
-func (t *telemetry) describeChat(attrs []attribute.KeyValue, req *transport.Request, resp *transport.Response, err error) []attribute.KeyValue {
+func (t *telemetry) describeChat(attrs []attribute.KeyValue, resp *transport.Response, cost Cost, err error) []attribute.KeyValue {
 	if n := retries(resp, err); n > 0 {
 		attrs = append(attrs, attribute.Int(keyRetries, n))
 	}
@@ -325,7 +324,7 @@ func (t *telemetry) describeChat(attrs []attribute.KeyValue, req *transport.Requ
 	if rate := outputRate(resp); rate > 0 {
 		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
 	}
-	attrs = appendUsage(attrs, resp.Usage, costOf(req, resp, t.models...))
+	attrs = appendUsage(attrs, resp.Usage, cost)
 	if miss, err := resp.CacheMiss(); miss != nil && err == nil {
 		attrs = append(attrs, attribute.String(keyCacheMissReason, miss.Type))
 		if miss.MissedTokens > 0 {

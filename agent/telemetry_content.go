@@ -43,7 +43,10 @@ const defaultPieceBytes = 32 << 10
 // piece redacts and cuts.
 func (c *TraceContent) piece(p ContentPiece) string {
 	if c.Redact != nil {
-		p.Text = c.Redact(p)
+		text, err := guarded("TraceContent.Redact", func() (string, error) { return c.Redact(p), nil })
+		if p.Text = text; err != nil {
+			p.Text = "[left out: TraceContent.Redact crashed]"
+		}
 	}
 	most := c.MaxBytes
 	if most == 0 {

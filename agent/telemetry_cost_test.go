@@ -27,7 +27,7 @@ func BenchmarkStepTelemetry(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			tp := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
 			defer tp.Shutdown(context.Background())
-			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", TracerProvider: tp, TraceContent: content, Tools: []tools.Tool{tools.Func("f", "Does it.", func(context.Context, struct{}) (string, error) { return "", nil })}})
+			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", Telemetry: Telemetry{TracerProvider: tp, Content: content}, Tools: []tools.Tool{tools.Func("f", "Does it.", func(context.Context, struct{}) (string, error) { return "", nil })}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -48,7 +48,7 @@ func BenchmarkStepTelemetry(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				chat := r.startChat(ctx, req, purposeStep)
-				r.endChat(chat, req, resp, nil)
+				r.endChat(chat, req, resp, r.price(resp), nil)
 				j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)

@@ -85,7 +85,7 @@ func (r *Run) logEnd(ctx context.Context) {
 	if id := r.log.ID(); id != "" {
 		attrs = append(attrs, slog.String("session", id))
 	}
-	if res.Cost.Known {
+	if !res.Cost.Incomplete {
 		attrs = append(attrs, slog.Float64("usd", res.Cost.USD))
 	}
 	if r.err != nil {

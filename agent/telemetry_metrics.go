@@ -24,7 +24,7 @@ type metrics struct {
 
 	cost                             metric.Float64Counter
 	cacheRead, cacheWrite, reasoning metric.Int64Counter
-	retries, limits, rulings         metric.Int64Counter
+	retries, limits, decisions       metric.Int64Counter
 
 	newest atomic.Pointer[modelSets] // those used last: most agents hear from one model only
 }
@@ -76,7 +76,7 @@ func newMetrics(mp metric.MeterProvider) *metrics {
 		reasoning:      b.counter(metricReasoning, "Output tokens used for thinking.", "{token}"),
 		retries:        b.counter(metricRetries, "Requests that were sent again.", "{retry}"),
 		limits:         b.counter(metricLimits, "Runs that a limit ended.", "{run}"),
-		rulings:        b.counter(metricRulings, "Decisions on tool calls, by a policy or by a person.", "{call}"),
+		decisions:      b.counter(metricDecisions, "Decisions on tool calls, by a policy or by a person.", "{call}"),
 	}
 	var err error
 	m.cost, err = b.meter.Float64Counter(metricCost, metric.WithDescription("What model calls cost, where the price is known."), metric.WithUnit("{USD}"))
@@ -131,7 +131,7 @@ func (m *metrics) perOutputChunk(ctx context.Context, t *telemetry, d time.Durat
 }
 
 // chat counts a model call.
-func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request, resp *transport.Response, took time.Duration, err error) {
+func (m *metrics) chat(ctx context.Context, t *telemetry, resp *transport.Response, cost Cost, took time.Duration, err error) {
 	if n := retries(resp, err); n > 0 {
 		m.retries.Add(ctx, int64(n), t.model(""))
 	}
@@ -157,8 +157,8 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, req *transport.Request
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
 		m.reasoning.Add(ctx, n, plain)
 	}
-	if c := costOf(req, resp, t.models...); c.Known {
-		m.cost.Add(ctx, c.USD, plain)
+	if !cost.Incomplete {
+		m.cost.Add(ctx, cost.USD, plain)
 	}
 }
 
@@ -175,16 +175,16 @@ func (m *metrics) tool(ctx context.Context, t *telemetry, j *job, err error) {
 	m.toolDuration.Record(ctx, j.took.Seconds(), counted)
 }
 
-// ruling counts what was decided on a tool call.
-func (m *metrics) ruling(ctx context.Context, j *job) {
-	if j.ruling.word == "" || !m.rulings.Enabled(ctx) {
+// decision counts what was decided on a tool call.
+func (m *metrics) decision(ctx context.Context, j *job) {
+	if j.decided.word == "" || !m.decisions.Enabled(ctx) {
 		return
 	}
-	attrs := []attribute.KeyValue{attribute.String(keyToolName, j.call.Name), attribute.String(keyRuling, j.ruling.word)}
-	if j.ruling.rule != "" {
-		attrs = append(attrs, attribute.String(keyRule, j.ruling.rule))
+	attrs := []attribute.KeyValue{attribute.String(keyToolName, j.call.Name), attribute.String(keyDecision, j.decided.word)}
+	if j.decided.rule != "" {
+		attrs = append(attrs, attribute.String(keyRule, j.decided.rule))
 	}
-	m.rulings.Add(ctx, 1, metric.WithAttributes(attrs...))
+	m.decisions.Add(ctx, 1, metric.WithAttributes(attrs...))
 }
 
 // run counts a run, and the limit that ended it, if one did.

@@ -81,7 +81,7 @@ func TestMetrics(t *testing.T) {
 		reply(t, "tool_use", use("c", "echo", `{}`)),
 	}}
 	s.replies[0].(*transport.Response).Meta.Attempts = 3
-	a := newAgent(t, s, agent.Options{Name: "helper", MeterProvider: provider, Limits: agent.Limits{Steps: 2}}, echo("echo"))
+	a := newAgent(t, s, agent.Options{Name: "helper", Telemetry: agent.Telemetry{MeterProvider: provider}, Limits: agent.Limits{Steps: 2}}, echo("echo"))
 	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err == nil {
 		t.Fatal("no limit")
 	}
@@ -110,7 +110,7 @@ func TestMetrics(t *testing.T) {
 func TestMetricsOfChunks(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	a, _ := live(t, simulator.Loop{Turns: 1}, agent.Options{
-		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), Tools: []tools.Tool{lookup(10)},
+		Telemetry: agent.Telemetry{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}, Tools: []tools.Tool{lookup(10)},
 	})
 	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)

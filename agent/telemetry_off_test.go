@@ -29,7 +29,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 		{"no-op providers", tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", TracerProvider: tt.tracer, MeterProvider: tt.meter})
+			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", Telemetry: Telemetry{TracerProvider: tt.tracer, MeterProvider: tt.meter}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,14 +44,15 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), ruling: ruling{word: ruledAllowed, rule: "yes"}}
-			denied := &job{call: j.call, ruling: ruling{word: ruledDenied, rule: "no"}}
+			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: decidedAllowed, rule: "yes"}}
+			denied := &job{call: j.call, decided: decided{word: decidedDenied, rule: "no"}}
+			bill := r.price(resp)
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, purposeStep)
 				for range 10 {
 					r.sawEvent(chatCtx, string(transport.EventContentBlockDelta))
 				}
-				r.endChat(chatCtx, req, resp, nil)
+				r.endChat(chatCtx, req, resp, bill, nil)
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)
 				r.observed.toolSettled(j)

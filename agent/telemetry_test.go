@@ -73,7 +73,7 @@ func record(t *testing.T, content *agent.TraceContent) spanLog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAgent(t, s, agent.Options{Name: "helper", System: "secret system", TracerProvider: spans.provider, TraceContent: content}, echo("echo"))
+	a := newAgent(t, s, agent.Options{Name: "helper", System: "secret system", Telemetry: agent.Telemetry{TracerProvider: spans.provider, Content: content}}, echo("echo"))
 	if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: "secret prompt"}); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestSpanContentOfEveryBlock(t *testing.T) {
 		`{"type":"web_search_tool_result","tool_use_id":"s","content":[{"type":"web_search_result","url":"https://example.com"}]}`,
 		`{"type":"of_next_year","n":1}`,
 		text("ok"))}}
-	a := newAgent(t, s, agent.Options{TracerProvider: spans.provider, TraceContent: &agent.TraceContent{}})
+	a := newAgent(t, s, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider, Content: &agent.TraceContent{}}})
 	image, err := transport.ParseBlock([]byte(`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestSpanContentIsRedactedAndCut(t *testing.T) {
 func TestSpansOfAPausedTurn(t *testing.T) {
 	spans := newSpanLog()
 	s := &script{replies: []any{reply(t, "pause_turn", text("first")), reply(t, "pause_turn", text("second")), reply(t, "end_turn", text("third"))}}
-	a := newAgent(t, s, agent.Options{TracerProvider: spans.provider})
+	a := newAgent(t, s, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider}})
 	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestSpansOfFailures(t *testing.T) {
 		for _, content := range []*agent.TraceContent{nil, {}} {
 			t.Run(fmt.Sprintf("%s, content %v", tt.name, content != nil), func(t *testing.T) {
 				spans := newSpanLog()
-				a := newAgent(t, &script{replies: tt.replies}, agent.Options{TracerProvider: spans.provider, TraceContent: content, Limits: tt.limits}, tt.tool)
+				a := newAgent(t, &script{replies: tt.replies}, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider, Content: content}, Limits: tt.limits}, tt.tool)
 				_, _ = a.Run(context.Background(), agent.Input{Prompt: "go"})
 				s := spans.named(tt.span)[0]
 				for key, want := range tt.want {
@@ -304,7 +304,7 @@ func TestSpanOfAnApproval(t *testing.T) {
 	spans := newSpanLog()
 	f := echo("f")
 	f.traits.NeedsApproval = true
-	a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "f", `{}`))}}, agent.Options{TracerProvider: spans.provider}, f)
+	a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "f", `{}`))}}, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider}}, f)
 	_, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	root := spans.named("invoke_agent")[0]
 	if !errors.Is(err, agent.ErrAwaitingApproval) || root.Status.Code == codes.Error {
@@ -318,8 +318,8 @@ func TestSpanOfAnApproval(t *testing.T) {
 // The rule that decided on a call stands on its span: where it let the call run,
 // where it had somebody asked, and where it refused.
 func TestSpansOfRulings(t *testing.T) {
-	verdicts := map[string]agent.Verdict{
-		"a": {Allow: true, Rule: "reads"}, "b": {Deny: true, Rule: "no writing", Reason: "secret"}, "c": {Ask: true, Rule: "dear"}, "d": {Ask: true, Rule: "dear"}, "e": {},
+	verdicts := map[string]agent.Decision{
+		"a": {Permission: agent.Allow, Rule: "reads"}, "b": {Permission: agent.Deny, Rule: "no writing", Reason: "secret"}, "c": {Permission: agent.Ask, Rule: "dear"}, "d": {Permission: agent.Ask, Rule: "dear"}, "e": {},
 	}
 	spans, reader := newSpanLog(), sdkmetric.NewManualReader()
 	s := &script{replies: []any{
@@ -327,8 +327,7 @@ func TestSpansOfRulings(t *testing.T) {
 		reply(t, "end_turn"),
 	}}
 	a := newAgent(t, s, agent.Options{
-		TracerProvider: spans.provider, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
-		Gate: func(_ context.Context, q agent.Question) agent.Verdict { return verdicts[q.Call.ID] },
+		Telemetry: agent.Telemetry{TracerProvider: spans.provider, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}, Gate: func(_ context.Context, q agent.ToolRequest) agent.Decision { return verdicts[q.Call.ID] },
 	}, echo("f"))
 	log := memory.NewLog()
 	if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
@@ -374,7 +373,7 @@ func traceSize(t *testing.T, steps, result int, content *agent.TraceContent) (at
 	t.Helper()
 	spans := newSpanLog()
 	a, _ := live(t, simulator.Loop{Turns: steps, Think: true}, agent.Options{
-		Name: "helper", System: "Be thorough.", Tools: []tools.Tool{lookup(result)}, TracerProvider: spans.provider, TraceContent: content, Limits: agent.Limits{Steps: -1},
+		Name: "helper", System: "Be thorough.", Tools: []tools.Tool{lookup(result)}, Telemetry: agent.Telemetry{TracerProvider: spans.provider, Content: content}, Limits: agent.Limits{Steps: -1},
 	})
 	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 	if err != nil {
@@ -431,7 +430,7 @@ func TestTraceContextIsPropagated(t *testing.T) {
 		inTool = trace.SpanContextFromContext(ctx)
 		return tools.Text("ok"), nil
 	}}
-	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{tool}, TracerProvider: spans.provider})
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{tool}, Telemetry: agent.Telemetry{TracerProvider: spans.provider}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -462,7 +461,7 @@ func TestLogsHaveTraceIDsAndNoContent(t *testing.T) {
 	spans := newSpanLog()
 	var out bytes.Buffer
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{"x":"secret"}`)), reply(t, "end_turn", text("secret"))}}
-	a := newAgent(t, s, agent.Options{TracerProvider: spans.provider, Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}, echo("echo"))
+	a := newAgent(t, s, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider, Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}}, echo("echo"))
 	if _, err := a.Run(context.Background(), agent.Input{Prompt: "secret"}); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -27,11 +28,11 @@ func (r *Run) startTool(ctx context.Context, j *job) (context.Context, trace.Spa
 		if t.content != nil {
 			attrs = append(attrs, attribute.String(keyToolArguments, t.content.arguments(j.call.ToolCall)))
 		}
-		if j.ruling.word != "" {
-			attrs = append(attrs, attribute.String(keyRuling, j.ruling.word))
+		if j.decided.word != "" {
+			attrs = append(attrs, attribute.String(keyDecision, j.decided.word))
 		}
-		if j.ruling.rule != "" {
-			attrs = append(attrs, attribute.String(keyRule, j.ruling.rule))
+		if j.decided.rule != "" {
+			attrs = append(attrs, attribute.String(keyRule, j.decided.rule))
 		}
 		span.SetAttributes(attrs...)
 	}
@@ -46,6 +47,12 @@ type toolKind struct {
 	counted  metric.MeasurementOption // that did not fail
 }
 
+// A lazyToolKind is made when the tool is first told of: where nobody listens, never.
+type lazyToolKind struct {
+	once sync.Once
+	kind toolKind
+}
+
 func newToolKind(tool string) toolKind {
 	attrs := []attribute.KeyValue{
 		attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, tool), attribute.String(keyToolType, "function"),
@@ -56,32 +63,33 @@ func newToolKind(tool string) toolKind {
 // tool finds the kind of a tool, or makes it: the members of a toolset are not
 // registered by name.
 func (t *telemetry) tool(name string) toolKind {
-	if kind, ok := t.tools[name]; ok {
-		return kind
+	if lazy := t.tools[name]; lazy != nil {
+		lazy.once.Do(func() { lazy.kind = newToolKind(name) })
+		return lazy.kind
 	}
 	return newToolKind(name)
 }
 
-// A ruling is what was decided on a call, by a gate or by whoever was asked.
-type ruling struct {
+// A decided is what was decided on a call, by a gate or by whoever was asked.
+type decided struct {
 	word string // empty if nothing was decided
 	rule string // that decided, or asked for the decision; empty if it has no name
 }
 
-// Words of rulings.
+// Words for decisions.
 const (
-	ruledAllowed  = "allowed"  // by the gate
-	ruledApproved = "approved" // by whoever was asked
-	ruledDenied   = "denied"   // by either
+	decidedAllowed  = "allowed"  // by the gate
+	decidedApproved = "approved" // by whoever was asked
+	decidedDenied   = "denied"   // by either
 )
 
 // traceDenial gives a call that was not permitted a span all the same, so that a
 // trace shows what was tried. It has no duration, and counts as no tool call.
 func (r *Run) traceDenial(ctx context.Context, j *job) {
-	if j.ruling.word != ruledDenied {
+	if j.decided.word != decidedDenied {
 		return
 	}
-	r.agent.telemetry.metrics.ruling(ctx, j)
+	r.agent.telemetry.metrics.decision(ctx, j)
 	if _, span := r.startTool(ctx, j); span != nil {
 		setError(span, errDenied)
 		span.End()
@@ -107,7 +115,7 @@ func (r *Run) endTool(ctx context.Context, span trace.Span, j *job, err error) {
 		span.End()
 	}
 	t.metrics.tool(ctx, t, j, err)
-	t.metrics.ruling(ctx, j)
+	t.metrics.decision(ctx, j)
 	r.logTool(ctx, j, err)
 }
 
@@ -146,7 +154,7 @@ func kindOfTool(err error) error {
 		return nil
 	}
 	switch {
-	case errors.Is(err, errPanicked):
+	case panicked(err):
 		return errPanicked
 	case errors.Is(err, context.DeadlineExceeded):
 		return context.DeadlineExceeded
@@ -157,6 +165,8 @@ func kindOfTool(err error) error {
 	}
 	return errToolFailed
 }
+
+var errPanicked = errors.New("the tool crashed")
 
 var errFatalTool = errors.New("a tool ended the run")
 
@@ -178,7 +188,7 @@ func appendUsage(attrs []attribute.KeyValue, u transport.Usage, c Cost) []attrib
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
 		attrs = append(attrs, attribute.Int64(keyReasoningTokens, n))
 	}
-	if c.Known {
+	if !c.Incomplete {
 		attrs = append(attrs, attribute.Float64(keyCostUSD, c.USD))
 	}
 	return attrs
@@ -236,7 +246,7 @@ func errorType(err error) string {
 		return "timeout"
 	case errors.As(err, &cut):
 		return "stream_cut"
-	case errors.Is(err, errPanicked):
+	case panicked(err), errors.Is(err, errPanicked):
 		return "panic"
 	case errors.Is(err, errDenied):
 		return "denied"

@@ -84,9 +84,9 @@ func (r *Run) ChangeTools(c ToolChange) error {
 	return nil
 }
 
-// find is the tool that a call is for, or nil.
-func (r *Run) find(c transport.ToolCall) *tool {
-	if t := r.agent.find(c); t != nil || c.Toolset != "" {
+// lookup is the tool that a call is for, or nil.
+func (r *Run) lookup(c transport.ToolCall) *tool {
+	if t := r.agent.lookup(c); t != nil || c.Toolset != "" {
 		return t
 	}
 	r.mu.Lock()
@@ -100,7 +100,7 @@ func (a *Agent) define(t tools.Tool) (*tool, transport.ToolDefinition, error) {
 	if t == nil {
 		return nil, def, errors.New("the tool is nil")
 	}
-	def, err := t.Definition()
+	def, traits, callable, err := describe(t)
 	if err != nil {
 		return nil, def, err
 	}
@@ -115,11 +115,7 @@ func (a *Agent) define(t tools.Tool) (*tool, transport.ToolDefinition, error) {
 	case !slices.ContainsFunc(a.request.Tools, func(t transport.ToolDefinition) bool { return !t.Deferred() }):
 		return nil, def, fmt.Errorf("tool %q: the agent has no tool without defer_loading, so that the first one brought in later would cost a cache miss of everything; give one in Options.Tools", name)
 	}
-	reg := &tool{name: name}
-	if c, ok := t.(tools.Callable); ok {
-		reg.callable, reg.traits = c, c.Traits()
-	}
-	return reg, def, nil
+	return &tool{name: name, callable: a.wrap(callable), traits: traits}, def, nil
 }
 
 // toolChange makes the message that turns known tools on and off. Definitions

@@ -104,10 +104,10 @@ func CostUnder(t TB, exchanges []Exchange, usd float64, models ...transport.Mode
 	t.Helper()
 	var b agent.Bill
 	for _, x := range exchanges {
-		b.Add(x.Response, models...)
+		b.Add(agent.Price(x.Response, models...))
 	}
 	switch {
-	case !b.Cost.Known && b.Requests > 0:
+	case b.Cost.Incomplete:
 		t.Errorf("%d requests cost %v: the price of %v is not known", b.Requests, b.Cost, b.Unpriced)
 	case b.Cost.USD > usd:
 		u := b.Usage
@@ -167,7 +167,7 @@ func thousands(n int64) string {
 }
 
 func money(c agent.Cost) string {
-	if c.Known && c.USD >= 0.01 {
+	if !c.Incomplete && c.USD >= 0.01 {
 		return fmt.Sprintf("$%.2f", c.USD)
 	}
 	return c.String()

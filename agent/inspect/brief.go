@@ -75,7 +75,7 @@ func briefOf(log *memory.Log) briefView {
 	v := briefView{
 		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: len(log.State().Requests),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,
-		USD: bill.Cost.USD, Known: bill.Cost.Known,
+		USD: bill.Cost.USD, Known: !bill.Cost.Incomplete,
 	}
 	if last := log.State().Response; last != nil {
 		v.Model = last.Model

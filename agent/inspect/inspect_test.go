@@ -45,8 +45,8 @@ func newAgent(t testing.TB, model simulator.Model, approve bool, system string) 
 		Tools: []tools.Tool{tools.Func("lookup", "Looks something up.", func(_ context.Context, q query) (string, error) {
 			return evil + strings.Repeat(" found", 300), nil
 		})},
-		Gate: func(context.Context, agent.Question) agent.Verdict {
-			return agent.Verdict{Ask: approve, Reason: "it costs money"}
+		Gate: func(context.Context, agent.ToolRequest) agent.Decision {
+			return agent.Decision{Permission: map[bool]agent.Permission{true: agent.Ask}[approve], Reason: "it costs money"}
 		},
 	})
 	if err != nil {

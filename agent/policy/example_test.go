@@ -30,11 +30,11 @@ func Example() {
 		{"shell", `{"command":"make"}`},
 	} {
 		v := ask(context.Background(), question(q.tool, q.args))
-		fmt.Println(q.tool, q.args, v.Allow, v.Deny, v.Ask, v.Rule)
+		fmt.Println(q.tool, q.args, v.Permission, "by", v.Rule)
 	}
 	// Output:
-	// read {"path":"main.go"} true false false readers
-	// read {"path":"/srv/.env"} false true false no secrets
-	// shell {"command":"git status"} true false false git
-	// shell {"command":"make"} false false true default
+	// read {"path":"main.go"} allow by readers
+	// read {"path":"/srv/.env"} deny by no secrets
+	// shell {"command":"git status"} allow by git
+	// shell {"command":"make"} ask by default
 }

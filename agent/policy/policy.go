@@ -15,14 +15,11 @@ import (
 	"github.com/whorl-go/whorl/agent"
 )
 
-// A Decision is what a rule says of a tool call.
-type Decision string
-
-// The decisions. A rule that says nothing leaves the call to the next one.
+// The decisions of a rule. One that says nothing leaves the call to the next.
 const (
-	Allow Decision = "allow"
-	Deny  Decision = "deny"
-	Ask   Decision = "ask"
+	Allow = agent.Allow
+	Deny  = agent.Deny
+	Ask   = agent.Ask
 )
 
 // A Rule is an expression over a tool call.
@@ -34,7 +31,7 @@ type Rule struct {
 	// Then and to pass.
 	Expr string
 	// Then is the decision of an Expr that gives true. It is needed for those only.
-	Then Decision
+	Then agent.Permission
 	// Reason is what the model is told of a denial, and a person who is asked.
 	Reason string
 }
@@ -45,14 +42,14 @@ type Options struct {
 	Rules []Rule
 	// Default is for calls that no rule decides. Empty leaves them to the tool's own
 	// traits: allowed, unless the tool wants an approval.
-	Default Decision
+	Default agent.Permission
 }
 
 // A Policy is a list of compiled rules. It is immutable and may be used by many
 // goroutines.
 type Policy struct {
 	rules    []rule
-	fallback Decision
+	fallback agent.Permission
 }
 
 type rule struct {
@@ -66,7 +63,7 @@ const maxExprBytes = 16 << 10
 // New compiles and type-checks the rules. The error names the rule and the
 // place in it.
 func New(opts Options) (*Policy, error) {
-	if !opts.Default.valid() && opts.Default != "" {
+	if !valid(opts.Default) && opts.Default != "" {
 		return nil, fmt.Errorf("policy: Default is %q; use allow, deny, ask or nothing", opts.Default)
 	}
 	p := &Policy{fallback: opts.Default}
@@ -78,7 +75,7 @@ func New(opts Options) (*Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("policy: %s: %w", r.Name, err)
 		}
-		if r.Then != "" && !r.Then.valid() {
+		if r.Then != "" && !valid(r.Then) {
 			return nil, fmt.Errorf("policy: %s: Then is %q; use allow, deny or ask", r.Name, r.Then)
 		}
 		if kind := program.Node().Type(); r.Then == "" && kind != nil && kind.Kind().String() == "bool" {
@@ -89,7 +86,7 @@ func New(opts Options) (*Policy, error) {
 	return p, nil
 }
 
-func (d Decision) valid() bool { return d == Allow || d == Deny || d == Ask }
+func valid(p agent.Permission) bool { return p == Allow || p == Deny || p == Ask }
 
 // environment is what an expression may use.
 type environment struct {
@@ -120,31 +117,27 @@ func compile(code string) (*vm.Program, error) {
 // it compares with a number is missing, asks: what was not foreseen is not allowed.
 func (p *Policy) Gate() agent.Gate { return p.decide }
 
-func (p *Policy) decide(_ context.Context, q agent.Question) agent.Verdict {
+func (p *Policy) decide(_ context.Context, q agent.ToolRequest) agent.Decision {
 	env, err := newEnvironment(q)
 	if err != nil {
-		return verdict(Ask, "the arguments can't be read: "+err.Error(), "")
+		return agent.Decision{Permission: Ask, Reason: "the arguments can't be read: " + err.Error(), Rule: ""}
 	}
 	for _, r := range p.rules {
 		d, err := r.eval(env)
 		if err != nil {
-			return verdict(Ask, fmt.Sprintf("%s can't be evaluated for this call: %v", r.Name, err), r.Name)
+			return agent.Decision{Permission: Ask, Reason: fmt.Sprintf("%s can't be evaluated for this call: %v", r.Name, err), Rule: r.Name}
 		}
 		if d != "" {
-			return verdict(d, r.Reason, r.Name)
+			return agent.Decision{Permission: d, Reason: r.Reason, Rule: r.Name}
 		}
 	}
 	if p.fallback == "" {
-		return agent.Verdict{}
+		return agent.Decision{}
 	}
-	return verdict(p.fallback, "", "default")
+	return agent.Decision{Permission: p.fallback, Reason: "", Rule: "default"}
 }
 
-func verdict(d Decision, reason, rule string) agent.Verdict {
-	return agent.Verdict{Allow: d == Allow, Deny: d == Deny, Ask: d == Ask, Reason: reason, Rule: rule}
-}
-
-func (r rule) eval(env environment) (Decision, error) {
+func (r rule) eval(env environment) (agent.Permission, error) {
 	out, err := expr.Run(r.program, env)
 	if err != nil {
 		return "", firstLine(err)
@@ -159,7 +152,7 @@ func (r rule) eval(env environment) (Decision, error) {
 		}
 		return r.Then, nil
 	case string:
-		if d := Decision(out); d == "" || d.valid() {
+		if d := agent.Permission(out); d == "" || valid(d) {
 			return d, nil
 		}
 		return "", fmt.Errorf("it gives %q; it may give allow, deny, ask or an empty string", out)
@@ -173,7 +166,7 @@ func firstLine(err error) error {
 	return errors.New(string(text))
 }
 
-func newEnvironment(q agent.Question) (environment, error) {
+func newEnvironment(q agent.ToolRequest) (environment, error) {
 	args, err := decode(q.Call.Input)
 	if err != nil {
 		return environment{}, err
@@ -230,7 +223,7 @@ func StopWhen(code string) (func(context.Context, agent.Status) string, error) {
 		return nil, fmt.Errorf("stop condition: %w", err)
 	}
 	return func(_ context.Context, s agent.Status) string {
-		env, err := newEnvironment(agent.Question{Status: s})
+		env, err := newEnvironment(agent.ToolRequest{Status: s})
 		if err != nil {
 			return err.Error()
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-func question(tool, args string) agent.Question {
-	return agent.Question{
+func question(tool, args string) agent.ToolRequest {
+	return agent.ToolRequest{
 		Call:   transport.ToolCall{ID: "a", Name: tool, Input: []byte(args)},
 		Traits: tools.Traits{ReadOnly: tool == "read"},
 		Status: agent.Status{Steps: 3, Cost: agent.Cost{USD: 0.5}, Meta: map[string]string{"user": "ann"}},
@@ -23,7 +23,7 @@ func question(tool, args string) agent.Question {
 func TestRules(t *testing.T) {
 	tests := []struct {
 		expr string
-		then policy.Decision
+		then agent.Permission
 		tool string
 		args string
 		want string // decision and reason
@@ -51,7 +51,7 @@ func TestRules(t *testing.T) {
 			continue
 		}
 		v := p.Gate()(context.Background(), question(tt.tool, tt.args))
-		got := map[bool]string{v.Allow: "allow", v.Deny: "deny", v.Ask: "ask"}[true]
+		got := string(v.Permission)
 		if v.Reason != "" {
 			got += ": " + v.Reason
 		}
@@ -78,7 +78,7 @@ func TestTheFirstRuleThatDecidesCounts(t *testing.T) {
 		`{"command":"ls"}`:       "deny by default: ",
 	} {
 		v := p.Gate()(context.Background(), question("shell", args))
-		got := fmt.Sprintf("%s by %s: %s", map[bool]string{v.Allow: "allow", v.Deny: "deny"}[true], v.Rule, v.Reason)
+		got := fmt.Sprintf("%s by %s: %s", v.Permission, v.Rule, v.Reason)
 		if got != want {
 			t.Errorf("%s: %s, want %s", args, got, want)
 		}
@@ -139,7 +139,7 @@ func FuzzGate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, args string) {
 		v := p.Gate()(context.Background(), question("shell", args))
-		if !v.Allow && !v.Ask && !v.Deny {
+		if v.Permission == "" {
 			t.Errorf("no verdict on %q", args)
 		}
 	})

@@ -99,7 +99,7 @@ func durable(ctx context.Context, o options, out io.Writer) error {
 	defer closeClient()
 	w := warehouse{list: filepath.Join(o.dir, "shipped.txt"), pace: o.pace}
 	a, err := agent.New(agent.Options{
-		Name: "durable", Client: client, Model: o.model, System: system, Lease: o.lease, Gate: insured,
+		Name: "durable", Client: client, Model: o.model, System: system, Limits: agent.Limits{Lease: o.lease}, Gate: insured,
 		Tools: []tools.Tool{
 			tools.Func("ship", "Ships a parcel. It can't be undone.", w.ship),
 			tools.FuncWith("shipped", "Lists the parcels that were shipped.", w.shipped, tools.Options{Traits: tools.Traits{ReadOnly: true}}),

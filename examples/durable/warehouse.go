@@ -48,12 +48,12 @@ func (w warehouse) shipped(ctx context.Context, _ struct{}) (string, error) {
 }
 
 // insured asks before the insured parcel is shipped.
-func insured(_ context.Context, q agent.Question) agent.Verdict {
+func insured(_ context.Context, q agent.ToolRequest) agent.Decision {
 	var p parcel
 	if q.Call.Name != "ship" || json.Unmarshal(q.Call.Input, &p) != nil || p.Parcel != "D2" {
-		return agent.Verdict{}
+		return agent.Decision{}
 	}
-	return agent.Verdict{Ask: true, Reason: "the parcel is insured"}
+	return agent.Decision{Permission: agent.Ask, Reason: "the parcel is insured"}
 }
 
 // resultText is the text of a tool_result block.

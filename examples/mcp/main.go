@@ -35,7 +35,6 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
-	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/calc"
 	"github.com/whorl-go/whorl/tools/corpus"
@@ -161,10 +160,13 @@ func ask(ctx context.Context, opts options, in *terminal.Input, show *terminal.P
 	}
 	a, err := agent.New(agent.Options{
 		Name: "mcp", Client: client.Client, Model: opts.model, System: system, Tools: set,
-		Approver: func(_ context.Context, c memory.OpenCall) (memory.Decision, error) {
-			show.Heading("%s(%s)", c.Name, terminal.Brief(c.Input, 1000))
+		Approver: func(_ context.Context, c agent.PendingCall) (agent.Decision, error) {
+			show.Heading("%s(%s)", c.Name, terminal.Brief([]byte(c.Input), 1000))
 			answer, err := in.Answer("  run it, yes or no? ", "")
-			return memory.Decision{Approve: strings.HasPrefix(answer, "y"), Reason: "the user said no"}, err
+			if strings.HasPrefix(answer, "y") {
+				return agent.Decision{Permission: agent.Allow}, err
+			}
+			return agent.Decision{Permission: agent.Deny, Reason: "the user said no"}, err
 		},
 	})
 	if err != nil {

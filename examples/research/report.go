@@ -28,7 +28,7 @@ func newReport(r *agent.Result, err error) report {
 		Type: "result", Text: r.Text, StopReason: r.StopReason, Steps: r.Steps, Usage: r.Usage,
 		TookMS: float64(r.Took.Microseconds()) / 1000, Messages: r.Log.Messages(),
 	}
-	if r.Cost.Known {
+	if !r.Cost.Incomplete {
 		rep.CostUSD = &r.Cost.USD
 	}
 	if err != nil {

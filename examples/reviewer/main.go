@@ -105,7 +105,7 @@ func review(ctx context.Context, opts options, out io.Writer, show *terminal.Pri
 		logger = slog.New(slog.NewTextHandler(show.Progress, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	a, err := agent.New(agent.Options{
-		Name: "reviewer", Client: client.Client, Model: opts.model, System: system, Logger: logger,
+		Name: "reviewer", Client: client.Client, Model: opts.model, System: system, Telemetry: agent.Telemetry{Logger: logger},
 		Tools:  files.Tools(root, files.Options{ReadOnly: true, MaxResultBytes: 128 << 10}),
 		Limits: agent.Limits{Steps: opts.maxSteps},
 	})

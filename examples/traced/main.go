@@ -124,7 +124,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 	}
 	// region agent
 	opts.Propagator = propagation.TraceContext{} // send traceparent to the service
-	opts.Logger = slog.New(agent.LogTraceIDs(logger.Handler()))
+	opts.Telemetry.Logger = slog.New(agent.LogTraceIDs(logger.Handler()))
 	client, err := anthropic.New(opts)
 	if err != nil {
 		return err
@@ -132,11 +132,10 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 	defer client.CloseIdleConnections()
 	traced := agent.Options{
 		Name: "packer", Client: client, Model: "claude-opus-5-5",
-		System:         "You tell people what to pack. Look at the forecast first, and ask the guide what there is to see.",
-		TracerProvider: p.traces, MeterProvider: p.metrics, Logger: logger,
-	}
+		System:    "You tell people what to pack. Look at the forecast first, and ask the guide what there is to see.",
+		Telemetry: agent.Telemetry{TracerProvider: p.traces, MeterProvider: p.metrics, Logger: logger}}
 	if content {
-		traced.TraceContent = &agent.TraceContent{
+		traced.Telemetry.Content = &agent.TraceContent{
 			Redact: func(piece agent.ContentPiece) string { return strings.ReplaceAll(piece.Text, "Ada", "[name]") },
 		}
 	}

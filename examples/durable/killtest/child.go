@@ -110,7 +110,7 @@ func newAgent(service, ledger string) (*agent.Agent, error) {
 		return nil, err
 	}
 	return agent.New(agent.Options{
-		Client: client, Model: "claude-opus-5-5", Lease: lease, Limits: agent.Limits{Steps: -1},
+		Client: client, Model: "claude-opus-5-5", Limits: agent.Limits{Steps: -1, Lease: lease},
 		Tools: []tools.Tool{
 			tools.Func("charge", "Has an effect that must not be had twice.", func(ctx context.Context, e effect) (string, error) {
 				return write(ctx, ledger, "charge")

@@ -49,13 +49,13 @@ func newKinds(ctx context.Context, sink string) ([]kind, error) {
 }
 
 func (k *kind) set(opts *agent.Options) {
-	opts.TraceContent = k.content
-	opts.TracerProvider, opts.MeterProvider = tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()
+	opts.Telemetry.Content = k.content
+	opts.Telemetry.TracerProvider, opts.Telemetry.MeterProvider = tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()
 	if k.traces != nil {
-		opts.TracerProvider = k.traces
+		opts.Telemetry.TracerProvider = k.traces
 	}
 	if k.metrics != nil {
-		opts.MeterProvider = k.metrics
+		opts.Telemetry.MeterProvider = k.metrics
 	}
 }
 

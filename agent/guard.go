@@ -1,0 +1,183 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// The caller's code is called under rescue, wherever it is called: clients,
+// stores, tools, gates, approvers, hooks, log handlers, and the methods of the errors
+// that these return. What panics there ends one call, or one run, with a
+// [*PanicError], and never the process. Only what the consumer of a run's events
+// does in its own loop goes on its way.
+
+// A PanicError is a panic in code that a run was given, such as a tool, a Gate or
+// a Client; or a call of runtime.Goexit there, which ends a goroutine.
+type PanicError struct {
+	What  string // what was called, such as "Gate" or "tool \"weather\""
+	Value any    // what it panicked with; nil if it called runtime.Goexit
+	Stack []byte
+}
+
+// Error says what panicked, and with which value, without the stack.
+func (e *PanicError) Error() string {
+	if e.Value == nil {
+		return e.What + " crashed: it called runtime.Goexit, as testing.T.FailNow does"
+	}
+	return fmt.Sprintf("%s crashed: %v", e.What, e.Value)
+}
+
+// rescue is deferred where the caller's code is called: it makes an error of a
+// panic. It is the only place of this package that recovers. While except is true
+// the panic is the consumer's, and goes on its way; nil is never.
+//
+// A call of runtime.Goexit ends the goroutine all the same. If that is the caller's,
+// it is what the caller's code asked for; those of ours that call the caller's code
+// have an end for it: see [job.exit] and [Run.keepLease].
+func rescue(what string, err *error, except *bool) {
+	if except != nil && *except {
+		return
+	}
+	if v := recover(); v != nil {
+		*err = &PanicError{What: what, Value: v, Stack: debug.Stack()}
+	}
+}
+
+// guard calls f, and returns its panic as an error.
+func guard(what string, f func() error) (err error) {
+	defer rescue(what, &err, nil)
+	return f()
+}
+
+// guarded is guard for f that gives a value.
+func guarded[T any](what string, f func() (T, error)) (v T, err error) {
+	err = guard(what, func() (err error) {
+		v, err = f()
+		return safeError(what, err)
+	})
+	return v, err
+}
+
+// safeError is err, unless its methods can't be called: then it is an error that
+// says so. A nil pointer of an error's type is such a one, as a rule.
+func safeError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	broken := guard(what+": the error it returned", func() error {
+		_ = err.Error()
+		var none *PanicError
+		errors.Is(err, errProbe)
+		errors.As(err, &none)
+		return nil
+	})
+	if broken == nil {
+		return err
+	}
+	return fmt.Errorf("%w; return a plain nil where nothing went wrong (the error is a %T)", broken, err)
+}
+
+var errProbe = errors.New("no error is this one")
+
+// panicked reports whether an error tells of a panic.
+func panicked(err error) bool {
+	var p *PanicError
+	return errors.As(err, &p)
+}
+
+// askGate asks one gate. What it does wrong denies the call.
+func (r *Run) askGate(ctx context.Context, gate Gate, req ToolRequest) Decision {
+	d, err := guarded("Gate", func() (Decision, error) { return gate(ctx, req), nil })
+	if err != nil {
+		r.agent.logPanic(ctx, err)
+		return Decision{Permission: Deny, Reason: "the rules for calls could not be asked"}
+	}
+	if d.strictness() == 3 && d.Permission != Deny {
+		return Decision{Permission: Deny, Rule: d.Rule, Reason: fmt.Sprintf("the rules for calls gave %q, which is no permission", d.Permission)}
+	}
+	return d
+}
+
+// prepare normalizes the arguments of a call.
+func (a *Agent) prepare(ctx context.Context, t *tool, input []byte) (tools.Prepared, error) {
+	p, err := prepare(t.callable, input)
+	if err != nil {
+		a.logPanic(ctx, err)
+	}
+	return p, err
+}
+
+func prepare(c tools.Callable, input []byte) (p tools.Prepared, err error) {
+	defer rescue("the tool", &err, nil)
+	return tools.Prepare(c, input)
+}
+
+// call calls a tool.
+func call(ctx context.Context, c tools.Callable, input []byte) (res tools.Result, err error) {
+	defer rescue("the tool", &err, nil)
+	res, err = c.Call(ctx, input)
+	return res, safeError("the tool", err)
+}
+
+// store appends to a log, and so calls its store.
+func store(ctx context.Context, log *memory.Log, records []memory.Record) (err error) {
+	defer rescue("Store", &err, nil)
+	return safeError("Store", log.Append(ctx, records...))
+}
+
+// describe asks a tool what it is.
+func describe(t tools.Tool) (def transport.ToolDefinition, traits tools.Traits, callable tools.Callable, err error) {
+	def, err = guarded("the tool's Definition", t.Definition)
+	if err != nil {
+		return def, traits, nil, err
+	}
+	callable, _ = t.(tools.Callable)
+	if callable != nil {
+		traits, err = guarded("the tool's Traits", func() (tools.Traits, error) { return callable.Traits(), nil })
+	}
+	return def, traits, callable, err
+}
+
+// logPanic tells the logger of a panic, with its stack, which nobody else is shown.
+func (a *Agent) logPanic(ctx context.Context, err error, attrs ...any) {
+	var p *PanicError
+	if a.telemetry.logger == nil || !errors.As(err, &p) {
+		return
+	}
+	a.telemetry.logger.ErrorContext(ctx, "panicked", append([]any{"what", p.What, "panic", fmt.Sprint(p.Value), "stack", string(p.Stack)}, attrs...)...)
+}
+
+// A guardedHandler is the caller's slog handler. A line that it can't take is lost.
+type guardedHandler struct{ slog.Handler }
+
+func (h guardedHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
+	enabled, err := guarded("the log handler", func() (bool, error) { return h.Handler.Enabled(ctx, level), nil })
+	return enabled && err == nil
+}
+
+func (h guardedHandler) Handle(ctx context.Context, rec slog.Record) error {
+	return guard("the log handler", func() error { return h.Handler.Handle(ctx, rec) })
+}
+
+func (h guardedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with, err := guarded("the log handler", func() (slog.Handler, error) { return h.Handler.WithAttrs(attrs), nil })
+	if err != nil {
+		return h
+	}
+	return guardedHandler{with}
+}
+
+func (h guardedHandler) WithGroup(name string) slog.Handler {
+	with, err := guarded("the log handler", func() (slog.Handler, error) { return h.Handler.WithGroup(name), nil })
+	if err != nil {
+		return h
+	}
+	return guardedHandler{with}
+}
