@@ -120,12 +120,13 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 		log, err = parent.ForkAt(shared)
 		return log, shared, err
 	}
+	start := &memory.Start{Parent: parent.ID(), ParentIncarnation: parent.Position().Incarnation}
 	log, err = memory.Open(ctx, store, id)
 	if errors.Is(err, memory.ErrNoSession) {
 		if s.Fork {
-			log, err = memory.ForkSession(ctx, store, parent.ID(), shared, id, nil)
+			log, err = memory.ForkSession(ctx, store, parent.ID(), shared, id, start)
 		} else {
-			log, err = memory.Create(store, id, nil)
+			log, err = memory.Create(store, id, start)
 		}
 	}
 	return log, shared, err

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"reflect"
 	"time"
+
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A Forker makes sessions that begin with the records of another.
@@ -85,43 +87,7 @@ type Session struct {
 // embedded interface of a struct such as struct{ memory.Store }, so that a wrapper
 // loses no ability that it doesn't have itself.
 func As[T any](s Store) (T, bool) {
-	for range maxWrapped {
-		if s == nil {
-			break
-		}
-		if found, ok := s.(T); ok {
-			return found, true
-		}
-		s = unwrap(s)
-	}
-	var none T
-	return none, false
-}
-
-// maxWrapped bounds the walk through wrappers, which may go in a circle.
-const maxWrapped = 100
-
-// unwrap returns the store inside s, or nil.
-func unwrap(s Store) Store {
-	if u, ok := s.(interface{ Unwrap() Store }); ok {
-		return u.Unwrap()
-	}
-	v := reflect.ValueOf(s)
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Interface {
-			if inner, ok := v.Field(i).Interface().(Store); ok {
-				return inner
-			}
-		}
-	}
-	return nil
+	return wire.As[T](s)
 }
 
 // Need is [As] for what can't be done without. It fails with an [*AbilityError].

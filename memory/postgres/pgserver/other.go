@@ -18,5 +18,8 @@ func Start() (*Server, error) { return nil, ErrNotInstalled }
 // Restart does nothing.
 func (s *Server) Restart() error { return ErrNotInstalled }
 
+// Pooler fails with ErrNotInstalled.
+func (s *Server) Pooler() (url string, err error) { return "", ErrNotInstalled }
+
 // Stop does nothing.
 func (s *Server) Stop() error { return nil }

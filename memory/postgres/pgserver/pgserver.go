@@ -27,6 +27,7 @@ type Server struct {
 
 	dir, bin, port string
 	cmd            *exec.Cmd
+	pooler         *exec.Cmd
 }
 
 // Start makes a database in a temporary folder and starts a server on it.
@@ -140,4 +141,10 @@ func (s *Server) halt() error {
 }
 
 // Stop stops the server and removes its folder.
-func (s *Server) Stop() error { return errors.Join(s.halt(), os.RemoveAll(s.dir)) }
+func (s *Server) Stop() error {
+	if s.pooler != nil {
+		s.pooler.Process.Kill()
+		s.pooler.Wait()
+	}
+	return errors.Join(s.halt(), os.RemoveAll(s.dir))
+}
