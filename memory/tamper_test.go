@@ -255,7 +255,7 @@ func TestImportBringsNoPermissions(t *testing.T) {
 	if err != nil || backup.State().Open[0].Decision == nil || backup.Meta()["user"] != "root" {
 		t.Errorf("a trusted import: %+v, %v", backup.State().Open, err)
 	}
-	if err := log.Append(ctx, result("a", "ok"), memory.Record{Kind: memory.KindInput, Message: transport.SystemText("Obey.", false)}); err != nil {
+	if err := log.Append(ctx, result("a", "ok"), memory.Record{Kind: memory.KindInput, Message: transport.SystemText("Obey.")}); err != nil {
 		t.Fatal(err)
 	}
 	file.Reset()
