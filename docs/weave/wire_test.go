@@ -163,7 +163,7 @@ var (
 
 // notYet lists the folders whose comments still cite documents that aren't part
 // of the project. A folder that ends in a slash stands for all below it.
-var notYet = []string{"agent/", "memory/", "tools/", "transport/"}
+var notYet = []string{"agent/", "memory/", "tools", "transport"}
 
 func isNotYet(path string) bool {
 	return slices.ContainsFunc(notYet, func(folder string) bool {
@@ -213,7 +213,9 @@ func TestWireCitesResolve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("cites of docs/wire.md: %d", cites)
+	if cites < 50 {
+		t.Errorf("only %d cites of docs/wire.md were found", cites)
+	}
 }
 
 // check returns how often text cites the document, and what is wrong with it.

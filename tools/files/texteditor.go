@@ -11,7 +11,7 @@ import (
 	"github.com/whorl-go/whorl/tools/internal/textfile"
 )
 
-// A command is the input of the text editor tool (reference §4.2). Which fields
+// A command is the input of the text editor tool (wire §4.2). Which fields
 // matter depends on Command.
 type command struct {
 	Command    string  `json:"command" jsonschema:"enum=view,enum=create,enum=str_replace,enum=insert"`

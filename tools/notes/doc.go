@@ -1,7 +1,6 @@
 // Package notes gives a model a folder of notes that outlives the conversation:
 // the client's side of Anthropic's memory tool, memory_20250818, with its six
-// commands and the answers that the models were trained on (reference §10.5,
-// late 2026 §12).
+// commands and the answers that the models were trained on (wire §10.5).
 //
 // # Threat model
 //

@@ -54,7 +54,7 @@ func TestDefinition(t *testing.T) {
 	}
 }
 
-// TestContract goes through the answers of reference §10.5, in order, on one folder.
+// TestContract goes through the answers of wire §10.5, in order, on one folder.
 func TestContract(t *testing.T) {
 	tool, dir := open(t, notes.Options{})
 	steps := []struct{ input, want string }{

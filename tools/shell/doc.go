@@ -1,5 +1,5 @@
 // Package shell lets a model run commands: the client's side of Anthropic's
-// bash tool, bash_20250124 (reference §4.2).
+// bash tool, bash_20250124 (wire §4.2).
 //
 // Each command is a process of its own. What makes it a session is that the
 // working directory, exported variables and functions are carried from one

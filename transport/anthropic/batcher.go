@@ -25,7 +25,7 @@ type BatcherOptions struct {
 }
 
 // A Batcher is a [transport.Client] that answers at half the price: it gathers
-// what is asked of it at the same time into batches (reference §12). An agent
+// what is asked of it at the same time into batches (wire §12.2). An agent
 // that is given one runs as ever, but each of its steps takes minutes, up to a
 // day; it pays where many conversations run at once and nobody waits for them.
 // Such an agent needs a longer Limits.Time than the usual hour.

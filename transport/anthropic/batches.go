@@ -26,7 +26,7 @@ type BatchItem struct {
 }
 
 // A Batch is a set of requests that the service answers within 24 hours, at
-// half the price (reference §12).
+// half the price (wire §12.2).
 type Batch struct {
 	ID               string      `json:"id"`
 	ProcessingStatus string      `json:"processing_status"` // "in_progress", "canceling" or "ended"
@@ -57,7 +57,7 @@ var customID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
 const batchPath = "/v1/messages/batches"
 
-// The most that a batch may hold (reference §1.5 and §12).
+// The most that a batch may hold (wire §1.5 and §12.2).
 const (
 	maxBatchItems = 100_000
 	maxBatchBytes = 256 << 20

@@ -11,7 +11,7 @@ import (
 
 // CountTokens asks how many tokens the prompt of req has, without sending it to
 // a model. It is an estimate, costs nothing, and has a rate limit of its own
-// (reference §12). Parameters that don't bear on the prompt are left out.
+// (wire §12.1). Parameters that don't bear on the prompt are left out.
 func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, error) {
 	body, err := req.CountBody()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ModelInfo is what the service says of a model (late 2026 §1.2).
+// ModelInfo is what the service says of a model (wire §12.3).
 type ModelInfo struct {
 	ID          string    `json:"id"`
 	DisplayName string    `json:"display_name"`
@@ -94,7 +94,7 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 }
 
 // list yields the entries of all pages of a list, of either way of paging that
-// the service has (reference §12, late 2026 §14). A page may be empty and not the last.
+// the service has (wire §12.3, §12.4). A page may be empty and not the last.
 func list[T any](ctx context.Context, c *Client, path, limit string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		query := url.Values{"limit": {limit}}

@@ -9,7 +9,7 @@ import (
 
 // A pacer, unless it is nil, slows requests down before the service would refuse them. The service
 // tells with each response how much of its limits is left and when they will be
-// full again (reference §1.9); while less than a twentieth is left, requests wait
+// full again (wire §1.9); while less than a twentieth is left, requests wait
 // until it would be there again. Limits are by the model's class, so the pacer
 // goes by model.
 type pacer struct {

@@ -81,7 +81,7 @@ func delivered(err error) bool {
 	return errors.As(err, &broken) && broken.Delivered
 }
 
-// passes reports whether the failure may be gone next time (reference §1.7).
+// passes reports whether the failure may be gone next time (wire §1.7).
 func passes(err error) bool {
 	var broken *transport.StreamError
 	inStream := errors.As(err, &broken)
@@ -188,7 +188,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// rateLimit reads the anthropic-ratelimit-* headers (reference §1.4). It is nil if there are none.
+// rateLimit reads the anthropic-ratelimit-* headers (wire §1.4). It is nil if there are none.
 func rateLimit(h http.Header) *transport.RateLimit {
 	r := transport.RateLimit{
 		Requests:     allowance(h, "Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset"),

@@ -11,7 +11,7 @@ import (
 )
 
 // secretsIn lists what the headers of a request hold that is nobody's business:
-// the headers that the official SDKs redact (late 2026 §10.3).
+// the headers that the official SDKs redact (wire §1.2).
 func secretsIn(h http.Header) []string {
 	var secrets []string
 	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"} {

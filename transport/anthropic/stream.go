@@ -42,7 +42,7 @@ var (
 // A request that the service would surely refuse, going by [transport.Request.Check]
 // and [Options.Models], is not sent.
 //
-// A request with MaxTokens 0 can't be streamed (reference §2.2): its response
+// A request with MaxTokens 0 can't be streamed (wire §2.2): its response
 // comes whole, in the same events.
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {

@@ -19,7 +19,7 @@ func newScrubber() scrubber {
 }
 
 var (
-	// ids of the service (reference §3), which start with a number.
+	// ids of the service (wire §3.7), which start with a number.
 	idPattern = regexp.MustCompile(`\b(msg|req|toolu|srvtoolu|mcptoolu|container|file|msgbatch|wrkspc)_((?:bdrk_|vrtx_)?)01[A-Za-z0-9]{10,}`)
 	// keys, and members that hold secrets or name somebody.
 	keyPattern    = regexp.MustCompile(`sk-[A-Za-z0-9_-]{16,}`)

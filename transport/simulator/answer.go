@@ -10,7 +10,7 @@ import (
 )
 
 // mostIterations is how often the service samples in one request with server
-// tools before it pauses the turn (reference §6.1).
+// tools before it pauses the turn (wire §6.1).
 const mostIterations = 10
 
 // An answer is a response in the making.

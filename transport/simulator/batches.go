@@ -14,7 +14,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A batch is a set of requests that are answered later (late 2026 §14). The
+// A batch is a set of requests that are answered later (wire §12.2). The
 // simulator answers them when their time has come and somebody asks.
 type batch struct {
 	id              string
@@ -58,7 +58,7 @@ type batchObject struct {
 
 var customID = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,64}$`)
 
-// maxBatch is the most bytes of a batch (reference §1.5).
+// maxBatch is the most bytes of a batch (wire §1.5).
 const maxBatch = 256 << 20
 
 // serveBatches answers the paths under /v1/messages/batches.
@@ -233,7 +233,7 @@ func (s *Server) answerItem(b *batch, params []byte) (int, []byte) {
 	req.Header = b.header.Clone()
 	ex := Exchange{}
 	id := s.newID("req_")
-	for _, name := range []string{"stream", "speed", "fallbacks", "thread"} { // threads: november 2026 §3
+	for _, name := range []string{"stream", "speed", "fallbacks", "thread"} { // threads: wire §15
 		if v := rawjson.Get(params, name); !rawjson.IsNull(v) && string(v) != "false" {
 			refuse("%s: not supported in a batch", name).write(w, id)
 			return w.status, w.body.Bytes()

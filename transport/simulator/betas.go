@@ -21,7 +21,7 @@ func (b betas) has(name string) bool {
 }
 
 // readBetas reads the header and refuses values that the service doesn't know
-// (reference row 5), unless any is taken.
+// (wire row 5), unless any is taken.
 func readBetas(h http.Header, any bool) (betas, *Refusal) {
 	var b betas
 	var unknown []string
@@ -50,7 +50,7 @@ func readBetas(h http.Header, any bool) (betas, *Refusal) {
 
 // betaSources are the values that are taken, by where they are known from.
 var betaSources = []struct{ source, values string }{
-	{"the enums of the service's OpenAPI documents; of features without a header any more, too (november 2026 §5)", `
+	{"the enums of the service's OpenAPI documents; of features without a header any more, too (wire §1.3)", `
 		admin-user-sign-out-2026-10-08 advisor-tool-2026-03-01 agent-memory-2026-07-22
 		analytics-usage-cost-2026-08-24 cache-diagnosis-2026-04-07
 		ce-claude-code-managed-settings-2026-10-06 ce-plugins-2026-09-01
@@ -74,7 +74,7 @@ var betaSources = []struct{ source, values string }{
 		token-counting-2024-11-01 token-efficient-tools-2025-02-19 user-profiles-2026-03-24
 		user-profiles-2026-08-18 user-profiles-2026-09-04 user-profiles-billing-2026-10-01
 		webhooks-2026-10-07`},
-	{"documentation and recordings of reference §1.3 and late 2026 §0", `
+	{"documentation and recordings of wire §1.3", `
 		advanced-tool-use-2025-11-20 claude-code-20250219 code-execution-2025-08-25
 		effort-2025-11-24 fine-grained-tool-streaming-2025-05-14
 		max-tokens-3-5-sonnet-2024-07-15 oauth-2025-04-20 oidc-federation-2026-04-01

@@ -3,8 +3,8 @@ package simulator
 import "github.com/whorl-go/whorl/transport/rawjson"
 
 // checkBilling applies the rules on billing_policy, which says who pays for the
-// request (november 2026 §7). count_tokens costs nothing, and ignores it. The words
-// are guesses.
+// request (wire §2.10). count_tokens costs nothing, and ignores it. The words
+// are guesses (wire G93).
 func (r *request) checkBilling() *Refusal {
 	if r.counting || rawjson.GetString(r.fields["billing_policy"], "bill_to") != "user_profile" {
 		return nil

@@ -64,7 +64,7 @@ func (s *Server) readClaims(b *block) {
 }
 
 // checkBlocks refuses blocks that are wrong by themselves, and those that claim
-// what isn't so: rows 42 and 57 to 65 of the reference's table.
+// what isn't so: rows 42 and 57 to 65 of docs/wire.md §7.
 func (r *request) checkBlocks() *Refusal {
 	for i, m := range r.messages {
 		for j := range m.blocks {
@@ -117,7 +117,7 @@ func (r *request) declares(name string) bool {
 }
 
 // checkCombinations refuses parts of a request that exclude each other
-// (reference §2.7).
+// (wire §2.7).
 func (r *request) checkCombinations() *Refusal {
 	if why := r.checkServers(); why != nil {
 		return why
@@ -186,7 +186,7 @@ func (r *request) coded() func(func(int) bool) {
 }
 
 // checkServers holds mcp_servers against the toolsets that use them: each
-// server needs one, and each toolset a server (row 102).
+// server needs one, and each toolset a server (wire row 102).
 func (r *request) checkServers() *Refusal {
 	used := map[string]int{}
 	if r.tools != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// maxBody is the most bytes of a request body (reference §1.5).
+// maxBody is the most bytes of a request body (wire §1.5).
 const maxBody = 32 << 20
 
 // readBody reads a request's body and headers.
@@ -48,7 +48,7 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	return body, nil
 }
 
-// decompress reads a body that came compressed (late 2026 §1.3).
+// decompress reads a body that came compressed (wire §1.5).
 func decompress(encoding string, body []byte) ([]byte, *Refusal) {
 	if encoding != "gzip" {
 		why := refuse("Content-Encoding: %s is not supported", encoding)

@@ -8,7 +8,7 @@ import (
 )
 
 // A LookbackRule is a reading of the rule that the service looks for an earlier
-// cache entry at 20 positions back from a breakpoint (reference §8.1), which
+// cache entry at 20 positions back from a breakpoint (wire §8.1), which
 // doesn't say what a position is.
 type LookbackRule int
 
@@ -111,7 +111,7 @@ func (c *promptCache) price(positions []position, minimum int, now time.Time) ch
 		return ch
 	}
 	ch.input = total - lastMark
-	// What is new up to the last 1h mark is billed as 1h, the rest as 5m (reference §8.2).
+	// What is new up to the last 1h mark is billed as 1h, the rest as 5m (wire §8.2).
 	billed := ch.read
 	for _, p := range positions {
 		if p.mark == transport.TTL1h && p.tokens >= minimum && p.tokens > billed {

@@ -91,7 +91,7 @@ func TestLookbackReadings(t *testing.T) {
 	}
 }
 
-// TestWhatInvalidatesWhat is the table of reference §8.5: how far the cache is
+// TestWhatInvalidatesWhat is the table of wire §8.5: how far the cache is
 // read after a change.
 func TestWhatInvalidatesWhat(t *testing.T) {
 	const mark = `,"cache_control":{"type":"ephemeral"}`
@@ -152,7 +152,7 @@ func TestCacheIsApartForEachKey(t *testing.T) {
 }
 
 // Models that keep the thinking of the last turn only strip the rest, and lose
-// the cache behind it (reference §9.5).
+// the cache behind it (wire §9.5).
 func TestStrippedThinkingLosesTheCache(t *testing.T) {
 	const mark = `"cache_control":{"type":"ephemeral"},`
 	for model, keeps := range map[string]bool{"claude-opus-5": true, "claude-sonnet-4-5": false} {

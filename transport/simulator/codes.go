@@ -8,7 +8,7 @@ import (
 
 // codedErrors are the refusals that the service gives for reasons which the
 // simulator has no notion of, by error_code: a [Fault] asks for them. Statuses and
-// types are documented, words are guesses (november 2026 §6).
+// types are documented, words are guesses (wire §1.12; wire G93).
 var codedErrors = map[string]Refusal{
 	"linked_organization_billing_unavailable": {Status: http.StatusPaymentRequired, Type: transport.ErrBilling,
 		Message: "The organization linked to this user profile can't be billed."},

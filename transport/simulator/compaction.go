@@ -20,7 +20,7 @@ type summary struct {
 }
 
 // compacts reports whether the request asks for a summary and nothing else
-// (late 2026 §6.2).
+// (wire §10.4).
 func (r *request) compacts() bool { return r.has("compaction") && !r.counting }
 
 // isSummary is true for a compaction block that an on-demand compaction made.
@@ -28,7 +28,7 @@ func (b *block) isSummary() bool {
 	return b.typ == transport.TypeCompaction && !rawjson.IsNull(rawjson.Get(b.raw, "signature"))
 }
 
-// checkCompaction applies rows 127 to 131 of the reference's table.
+// checkCompaction applies rows 127 to 131 of docs/wire.md §7.
 func (s *Server) checkCompaction(r *request) *Refusal {
 	found := 0
 	for i, m := range r.messages {
@@ -55,7 +55,7 @@ func (s *Server) checkCompaction(r *request) *Refusal {
 	}
 	remaining := !rawjson.IsNull(rawjson.Get(r.outputConfig.TaskBudget, "remaining"))
 	if found > 0 && remaining {
-		return refuse("output_config.task_budget.remaining: not supported together with a `compaction` block") // late 2026 §3.1
+		return refuse("output_config.task_budget.remaining: not supported together with a `compaction` block") // wire §2.8
 	}
 	if !r.compacts() {
 		return nil
@@ -117,7 +117,7 @@ func (a *answer) sendSummary() {
 }
 
 // threshold reads the compact_20260112 edit of the request: the size of prompt
-// that sets it off, and whether the turn pauses behind it (late 2026 §6.1).
+// that sets it off, and whether the turn pauses behind it (wire §10.2).
 func (r *request) threshold() (tokens int, pause, set bool) {
 	for e := range rawjson.Elements(rawjson.Get(r.fields["context_management"], "edits")) {
 		if rawjson.GetString(e, "type") != "compact_20260112" {
@@ -171,7 +171,7 @@ func (r *request) summarize() string {
 	var names []string
 	for _, m := range r.messages {
 		if m.role == transport.RoleSystem {
-			continue // system messages are lost (late 2026 §6.2)
+			continue // system messages are lost (wire §10.4)
 		}
 		for j := range m.blocks {
 			switch blk := &m.blocks[j]; blk.typ {

@@ -8,7 +8,7 @@ import (
 )
 
 // A turn is a run of messages of one role: the service merges them before it
-// looks at the order of blocks (reference §2.5).
+// looks at the order of blocks (wire §2.5).
 type turn struct {
 	role   transport.Role
 	blocks []place
@@ -79,7 +79,7 @@ func (r *request) turns() []turn {
 }
 
 // checkConversation applies the rules on the order of messages and blocks:
-// rows 32 to 62 of the reference's table.
+// rows 32 to 62 of docs/wire.md §7.
 func (r *request) checkConversation() *Refusal {
 	if len(r.messages) == 0 {
 		return refuse("messages: at least one message is required")
@@ -120,7 +120,7 @@ func (r *request) checkConversation() *Refusal {
 			}
 			if why := checkAnswered(&turns[i], next); why != nil {
 				if next == nil && r.compacts() {
-					why.Code = "compaction_incomplete_turn" // late 2026 §6.2
+					why.Code = "compaction_incomplete_turn" // wire §10.4
 				}
 				return why
 			}
@@ -283,8 +283,8 @@ func (t *turn) pendingCalls(before []place) []place {
 // checkServerCalls refuses server calls that have lost their results, and
 // results that have lost their calls. A call may wait for its result while the
 // turn goes on: at the end of the conversation (a paused turn), while client
-// calls of the same turn are being answered (reference §6.4), and for as many
-// turns as its code goes on to call tools (reference §4.4).
+// calls of the same turn are being answered (wire §6.4), and for as many
+// turns as its code goes on to call tools (wire §4.4).
 func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
 	t := &turns[i]
 	before := r.open(i - 2)
@@ -333,7 +333,7 @@ func (t *turn) answersOnly(before *turn) bool {
 	return len(before.calls()) > 0 && !slices.ContainsFunc(t.blocks, func(b place) bool { return b.typ != transport.TypeToolResult })
 }
 
-// unpaired is the refusal of a server call that has lost its result (rows 60, 61).
+// unpaired is the refusal of a server call that has lost its result (wire rows 60, 61).
 func unpaired(p place) *Refusal {
 	return refuse("messages.%d: `%s` tool use with id `%s` was found without a corresponding `%s` block",
 		p.message, p.name, p.id, resultTypeOf(p.block))
@@ -379,7 +379,7 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if !r.model.takes(r.model.Supports.Prefill) {
 		return refuse("This model does not support assistant message prefill. The conversation must end with a user message.")
 	}
-	if r.outputConfig.Format != nil { // the wording is a guess (reference §2.7)
+	if r.outputConfig.Format != nil { // the wording is a guess (wire §2.7; wire G17)
 		return refuse("output_config.format: not supported together with an assistant message prefill. The conversation must end with a user message.")
 	}
 	if n := len(t.blocks); n > 0 && t.blocks[n-1].typ == transport.TypeText && t.blocks[n-1].endsInSpace() {

@@ -7,7 +7,7 @@ import (
 )
 
 // A fingerprint is what the service remembers of a request that asked for cache
-// diagnostics, to compare a later one with (late 2026 §5.3).
+// diagnostics, to compare a later one with (wire §8.8).
 type fingerprint struct {
 	account, model, tools, system, others uint64
 	messages                              []uint64 // hashes of the blocks

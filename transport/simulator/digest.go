@@ -13,10 +13,10 @@ import (
 // hold them.
 type digest struct {
 	// value is equal for values that are equal as JSON, whatever the order of keys
-	// and the spelling of strings. Thinking is bound to it (reference §9.4).
+	// and the spelling of strings. Thinking is bound to it (wire §9.4).
 	value uint64
 	// ordered also depends on the order of keys where the cache does: in tool input
-	// and in schemas (reference §8.1).
+	// and in schemas (wire §8.1).
 	ordered uint64
 	// size counts the bytes of what the model reads; see [EstimateTokens].
 	size int

@@ -2,7 +2,7 @@
 // service: to refuse what is refused there, with the same status, type and words,
 // and nothing else. It is held against recorded exchanges and the service's OpenAPI
 // document (go test ./transport/simulator/... -run Recordings -v); what it doesn't
-// know of the service is a guess, and its source says so. It needs no network and
+// know of the service is a guess (wire §17). It needs no network and
 // no key, and any client in any language can use it:
 //
 //	go run ./transport/simulator/serve -model chatty

@@ -8,7 +8,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An edit is an entry of context_management.edits (reference §10.1).
+// An edit is an entry of context_management.edits (wire §10.1).
 type edit struct {
 	Type    string `json:"type"`
 	Trigger struct {

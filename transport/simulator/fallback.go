@@ -6,7 +6,7 @@ import (
 )
 
 // fallbackModels lists the models that the request goes on with where one
-// refuses (late 2026 §8.3). "default" is the simulator's own chain: Opus 4.8.
+// refuses (wire §6.7). "default" is the simulator's own chain: Opus 4.8.
 func (r *request) fallbackModels() ([]*modelInfo, *Refusal) {
 	raw := r.fields["fallbacks"]
 	if rawjson.IsNull(raw) {
@@ -56,7 +56,7 @@ func (a *answer) fallBack(reply *Reply) bool {
 	declined.Model = a.r.model.resolved
 	a.iterationList = append(a.iterationList, declined)
 	// On replay the client leaves out thinking and client calls from before the
-	// block (reference §3.6): they are no part of the prefix any more.
+	// block (wire §3.6): they are no part of the prefix any more.
 	a.prefix = a.before
 	for _, b := range a.content {
 		if b.Type() != transport.TypeToolUse {

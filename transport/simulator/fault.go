@@ -27,7 +27,7 @@ type Fault struct {
 	AfterEvents int
 	// Code answers with the error of that error_code, such as "ramp_limit_exceeded",
 	// and its status; it is for those that the simulator has no reason of its own for
-	// (november 2026 §6).
+	// (wire §1.12).
 	Code string
 	// RetryAfter is sent with Status, in seconds.
 	RetryAfter time.Duration
@@ -46,7 +46,7 @@ type Fault struct {
 	NoStop    bool // leave out message_stop, and end the stream in good order
 	// Strange adds what a client must bear although it doesn't know it: events,
 	// deltas and comments of its own making, two message_deltas, and a retry-after
-	// on a 200 (reference §1.4, §5.7).
+	// on a 200 (wire §1.4, §5.7).
 	Strange bool
 	// ContentType is sent in place of the right one; the body is a page of HTML.
 	ContentType string

@@ -15,7 +15,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A file is an uploaded file's object (late 2026 §14).
+// A file is an uploaded file's object (wire §12.4).
 type file struct {
 	ID           string     `json:"id"`
 	Type         string     `json:"type"`
@@ -29,7 +29,7 @@ type file struct {
 	account uint64
 }
 
-// maxFile is the most bytes of a file (reference §1.5).
+// maxFile is the most bytes of a file (wire §1.5).
 const maxFile = 500 << 20
 
 // serveFiles answers the paths under /v1/files. The bytes are counted and
@@ -104,7 +104,7 @@ func (s *Server) upload(w http.ResponseWriter, req *http.Request, account uint64
 	switch {
 	case !found:
 		return refuse("file: Field required")
-	case f.Filename == "": // the words are a guess
+	case f.Filename == "": // the words are a guess (wire G78)
 		return refuse("file: filename should have at least 1 character")
 	case len(f.Filename) > 500:
 		return refuse("file: filename should have at most 500 characters")

@@ -10,7 +10,7 @@ import (
 )
 
 // checkModel applies the rules that depend on the model and those that join
-// two parts of the request: rows 18 to 31 and 76 to 103 of the reference's table.
+// two parts of the request: rows 18 to 31 and 76 to 103 of docs/wire.md §7.
 func (r *request) checkModel() *Refusal {
 	m := r.model
 	if r.maxTokens > m.Limits.MaxOutputTokens {
@@ -25,7 +25,7 @@ func (r *request) checkModel() *Refusal {
 		return refuse("container: Input should be a valid string")
 	}
 	for i, stop := range r.stops {
-		if strings.TrimSpace(stop) == "" { // the wording is a guess (reference §2.2)
+		if strings.TrimSpace(stop) == "" { // the wording is a guess (wire §2.2; wire G9)
 			return refuse("stop_sequences.%d: each stop sequence must contain non-whitespace", i)
 		}
 	}
@@ -125,7 +125,7 @@ func (r *request) checkSampling() *Refusal {
 
 func (r *request) checkEffort() *Refusal {
 	if r.model.Supports.TaskBudgets == transport.Unsupported && !rawjson.IsNull(r.outputConfig.TaskBudget) {
-		return refuse("output_config.task_budget: not supported on this model") // a guess (reference §13)
+		return refuse("output_config.task_budget: not supported on this model") // a guess (wire §2.8; wire G27)
 	}
 	e := r.outputConfig.Effort
 	if e == "" {
@@ -196,8 +196,8 @@ func (r *request) checkTools() *Refusal {
 	return nil
 }
 
-// checkSystemMessages applies the rules on messages of role system (reference
-// §2.6, late 2026 §3.2 and §4).
+// checkSystemMessages applies the rules on messages of role system (wire §2.6,
+// §2.9).
 func (r *request) checkSystemMessages() *Refusal {
 	effort := r.effort()
 	for i, m := range r.messages {
@@ -287,7 +287,7 @@ func (r *request) around(i int) (before, after *message) {
 	return before, after
 }
 
-// checkMarks applies the rules on cache_control: rows 112 to 118.
+// checkMarks applies the rules on cache_control: wire rows 112 to 118.
 func (r *request) checkMarks() *Refusal {
 	n, short := 0, false
 	var late *Refusal

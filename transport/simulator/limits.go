@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// RateLimits are what an account may use in a minute, of each model (reference
+// RateLimits are what an account may use in a minute, of each model (wire
 // §1.9). 0 means no limit.
 type RateLimits struct {
 	Requests     int
@@ -40,7 +40,7 @@ func (m *meter) fill(l RateLimits, now time.Time) {
 	}
 }
 
-// take takes a request with that many tokens of input, or refuses it (row 134).
+// take takes a request with that many tokens of input, or refuses it (wire row 134).
 func (m *meter) take(l RateLimits, input int, now time.Time) *Refusal {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -97,7 +97,7 @@ func (s *Server) meterOf(r *request) *meter {
 	return m
 }
 
-// setLimits sets the headers that tell what is left of the limits (reference §1.4).
+// setLimits sets the headers that tell what is left of the limits (wire §1.4).
 func (s *Server) setLimits(h http.Header, m *meter, now time.Time) {
 	l := s.opts.Limits
 	if l == (RateLimits{}) {

@@ -20,7 +20,7 @@ type supported struct {
 	Supported bool `json:"supported"`
 }
 
-// modelObject is an entry of GET /v1/models (late 2026 §1.2).
+// modelObject is an entry of GET /v1/models (wire §12.3).
 type modelObject struct {
 	Type           string         `json:"type"`
 	ID             string         `json:"id"`

@@ -48,7 +48,7 @@ func readPictures(b *block) []picture {
 	return list
 }
 
-const maxImage = 10 << 20 // bytes of base64 (reference §1.5)
+const maxImage = 10 << 20 // bytes of base64 (wire §1.5)
 
 func readPicture(typ string, source []byte) (picture, bool) {
 	if rawjson.GetString(source, "type") != "base64" {
@@ -110,7 +110,7 @@ func (p *picture) tokens() int {
 	return max(w*h/750, 1)
 }
 
-// checkMedia applies rows 119 to 125 of the reference's table.
+// checkMedia applies rows 119 to 125 of docs/wire.md §7.
 func (r *request) checkMedia() *Refusal {
 	images, pages := 0, 0
 	if why := r.tooLarge(8000, ""); why != nil {
@@ -151,7 +151,7 @@ func (r *request) checkMedia() *Refusal {
 }
 
 // tooLarge refuses pictures with a side of more than so many pixels. The details
-// have the paths of the blocks of all of them (november 2026 §6), the message that
+// have the paths of the blocks of all of them (wire §1.12), the message that
 // of the first.
 func (r *request) tooLarge(most int, when string) *Refusal {
 	var paths []string

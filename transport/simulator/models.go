@@ -36,7 +36,7 @@ func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 	if m.Limits.MinCacheTokens == 0 {
 		info.Limits.MinCacheTokens = 1024
 	}
-	// Until the 4.6 generation thinking was summarized and sampling free (reference §2.3, §9.1).
+	// Until the 4.6 generation thinking was summarized and sampling free (wire §2.3, §9.1).
 	old := strings.HasSuffix(m.ID, "-4-5") || strings.HasSuffix(m.ID, "-4-6")
 	info.omits = !old && m.Thinking.Adaptive != transport.Unsupported
 	info.oneOf = old || strings.HasPrefix(m.ID, "claude-opus-4-1")
@@ -51,7 +51,7 @@ func (m *modelInfo) thinksByDefault() bool {
 }
 
 // forcedAlone is true for the model that calls forced tool use incompatible with
-// itself in words of its own (reference row 98). Fable 5 and Mythos 5 take it, by
+// itself in words of its own (wire row 98). Fable 5 and Mythos 5 take it, by
 // the documentation.
 func (m *modelInfo) forcedAlone() bool { return m.ID == "claude-mythos-preview" }
 
@@ -93,7 +93,7 @@ func retiredModel(id string) (transport.Model, bool) {
 }
 
 // takesFast reports whether the model takes speed "fast". Opus 4.6 takes it, and
-// answers at its usual speed all the same (reference §2.2).
+// answers at its usual speed all the same (wire §2.2).
 func (m *modelInfo) takesFast() bool {
 	_, fast := m.PriceAt(time.Time{}, "fast", 0)
 	return fast || m.ID == "claude-opus-4-6"

@@ -95,7 +95,7 @@ func (a *answer) usageJSON(final bool) []byte {
 }
 
 // deltaUsageJSON is the usage of a message_delta: cumulative, and without the
-// members that message_start alone has (reference §5.5).
+// members that message_start alone has (wire §5.5).
 func (a *answer) deltaUsageJSON() []byte {
 	c := a.charge
 	b := append([]byte(`{"input_tokens":`), strconv.Itoa(max(a.input, c.input))...)

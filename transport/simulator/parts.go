@@ -201,7 +201,7 @@ func (a *answer) sendCall(p Part, reply *Reply) []byte {
 }
 
 // closeJSON makes a valid object of the start of one: the unfinished member is
-// dropped, as the service does in an answer that isn't streamed (reference §6.2).
+// dropped, as the service does in an answer that isn't streamed (wire §6.2).
 func closeJSON(start string) []byte {
 	for n := len(start); n > 0; n-- {
 		for _, end := range []string{"}", "]}", "}}"} {

@@ -6,7 +6,7 @@ import (
 
 // positions lays the request out as the service renders it (tools, system,
 // messages) and hashes it as a growing prefix. What isn't text but changes the
-// rendering enters at its level (reference §8.5).
+// rendering enters at its level (wire §8.5).
 func (r *request) positions() []position {
 	n := len(r.system)
 	if r.tools != nil {
@@ -105,7 +105,7 @@ func (r *request) lastCompaction() (message, block int) {
 }
 
 // hidden reports whether m is a turn-scoped system message whose turn is over
-// (reference §2.6).
+// (wire §2.6).
 func (m *message) hidden(r *request) bool {
 	if m.clearAt != "next_user_message" {
 		return false

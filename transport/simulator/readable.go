@@ -6,7 +6,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// generation orders the models by age; the reference (§9.4) says which read
+// generation orders the models by age; wire §9.6 says which read
 // whose thinking, and that nothing older reads newer.
 var generation = map[string]int{
 	"claude-haiku-4-5": 1, "claude-sonnet-4-5": 1, "claude-opus-4-5": 2, "claude-opus-4-6": 3, "claude-sonnet-4-6": 3,
@@ -47,7 +47,7 @@ func (r *request) unread(b *block) (reason string) {
 }
 
 // stripsBefore is the index of the message from which on thinking stays in the
-// prompt, on models that keep that of the last turn only (reference §9.5); 0 on
+// prompt, on models that keep that of the last turn only (wire §9.5); 0 on
 // the others.
 func (r *request) stripsBefore() int {
 	if r.model.Thinking.Kept != transport.Unsupported {

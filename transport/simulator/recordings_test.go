@@ -138,7 +138,7 @@ func notJudged(r recorded, message string) string {
 // refuses, by what it says, with the reason.
 var knownDifferences = map[string]string{
 	"top_k: Input should be greater than or equal to 0": "taken by a model that is retired now; the service's document of October 2026 has 0 as the least",
-	"Image does not match the provided media type":      "taken once with a JPEG called PNG; public reports have it refused (reference row 122)",
+	"Image does not match the provided media type":      "taken once with a JPEG called PNG; public reports have it refused (wire row 122)",
 }
 
 var numbersAndNames = regexp.MustCompile(`(req|toolu|srvtoolu|call)_[A-Za-z0-9_]+|\d+`)

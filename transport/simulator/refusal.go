@@ -40,18 +40,18 @@ func notFound(format string, args ...any) *Refusal {
 	return &Refusal{Status: http.StatusNotFound, Type: transport.ErrNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
-// Overloaded is the refusal by which the service sheds load (reference row 137).
+// Overloaded is the refusal by which the service sheds load (wire row 137).
 func Overloaded() *Refusal {
 	return &Refusal{Status: 529, Type: transport.ErrOverloaded, Message: "Overloaded"}
 }
 
-// RateLimited is the refusal of a request over the limit (reference row 135).
+// RateLimited is the refusal of a request over the limit (wire row 135).
 func RateLimited(after time.Duration) *Refusal {
 	return &Refusal{Status: http.StatusTooManyRequests, Type: transport.ErrRateLimit, RetryAfter: after,
 		Message: "This request would exceed your account's rate limit. Please try again later."}
 }
 
-// InternalError is the service's own failure (reference row 138).
+// InternalError is the service's own failure (wire row 138).
 func InternalError() *Refusal {
 	return &Refusal{Status: http.StatusInternalServerError, Type: transport.ErrAPI, Message: "Internal server error"}
 }
@@ -75,7 +75,7 @@ func (r *Refusal) details() []byte {
 	return append(b, '}')
 }
 
-// body is the error envelope (reference §1.6).
+// body is the error envelope (wire §1.6).
 func (r *Refusal) body(requestID string) []byte {
 	b := []byte(`{"type":"error","error":{`)
 	if r.Code != "" || r.Details != nil {
@@ -103,7 +103,7 @@ func (r *Refusal) write(w http.ResponseWriter, requestID string) {
 	}
 	w.WriteHeader(r.Status)
 	if r.Status == http.StatusRequestEntityTooLarge {
-		// The edge refuses it, with a bare body (reference §1.5).
+		// The edge refuses it, with a bare body (wire §1.5).
 		w.Write([]byte(`{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`))
 		return
 	}

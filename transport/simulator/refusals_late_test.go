@@ -9,9 +9,9 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
-// TestLateRefusals holds what the reference's table (§7) doesn't list: refusals of
-// features of late 2026, and combinations of §2.7. It tells for each the
-// error_code; of messages whose wording is a guess, only the path.
+// TestLateRefusals holds what the rows of docs/wire.md §7 don't list: refusals of
+// features of late 2026, and combinations of wire §2.7. It tells for each the
+// error_code; of messages whose wording is a guess (wire §17), only the path.
 func TestLateRefusals(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{})
 	const (

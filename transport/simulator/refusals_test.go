@@ -13,8 +13,8 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
-// A refusalCase is a request that is refused, by the row of the reference's
-// table (§7) that it comes from.
+// A refusalCase is a request that is refused, by the row of
+// docs/wire.md §7 that it comes from.
 type refusalCase struct {
 	row     int
 	model   string // "" means claude-opus-5
@@ -225,7 +225,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestMissingMembers is row 15.
+// TestMissingMembers is wire row 15.
 func TestMissingMembers(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{})
 	for body, want := range map[string]string{
@@ -240,7 +240,7 @@ func TestMissingMembers(t *testing.T) {
 }
 
 // TestAccepted holds shapes that home-made mocks refuse and the service takes
-// (reference, Appendix A).
+// (wire §16).
 func TestAccepted(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{})
 	assistantText := says("assistant", `{"type":"text","text":"x"}`)
@@ -291,7 +291,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfRareRequests are rows 29 and 65.
+// TestRefusalsOfRareRequests are wire rows 29 and 65.
 func TestRefusalsOfRareRequests(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{RetiredModels: true})
 	long := request("claude-3-7-sonnet-20250219", "", user(strings.Repeat("abcd", 199_000)))

@@ -90,7 +90,7 @@ type tool struct {
 }
 
 // isWeb is true for the tools whose presence is no part of the tools level of
-// the cache (reference §8.5).
+// the cache (wire §8.5).
 func (t *tool) isWeb() bool { return serverToolOf(string(t.typ)) == "web_search" }
 
 // find returns the tool of that name.
@@ -173,7 +173,7 @@ func (s *Server) readRequest(body []byte, r *request) *Refusal {
 	return nil
 }
 
-// betaOfField holds the one member that names the header it wants (reference row 131).
+// betaOfField holds the one member that names the header it wants (wire row 131).
 var betaOfField = map[string]string{"compaction": "compact-2026-09-04"}
 
 // isLarge names the members that are read with the help of what was read before.

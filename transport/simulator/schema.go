@@ -8,8 +8,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// checkSchemas applies the rules on schemas: rows 90, 91 and 104 to 111 of the
-// reference's table. Tools are checked once per list.
+// checkSchemas applies the rules on schemas: rows 90, 91 and 104 to 111 of
+// docs/wire.md §7. Tools are checked once per list.
 func (r *request) checkSchemas() *Refusal {
 	if l := r.tools; l != nil {
 		l.once.Do(func() { l.refusal = l.checkSchemas() })

@@ -94,7 +94,7 @@ func toolError(resultType, code string) []byte {
 
 // container finds or makes the code execution container of a request, as the
 // response tells of it; nil if the request has no tool that runs code. It is
-// kept for 30 days (reference §4.3).
+// kept for 30 days (wire §4.3).
 func (s *Server) container(r *request, now time.Time) ([]byte, *Refusal) {
 	id := rawjson.Unquote(r.fields["container"])
 	if c := r.fields["container"]; len(c) > 0 && c[0] == '{' {
@@ -123,7 +123,7 @@ func (s *Server) container(r *request, now time.Time) ([]byte, *Refusal) {
 }
 
 // pendingCode reports whether the newest calls were made by code, which waits
-// for their results (row 65).
+// for their results (wire row 65).
 func (r *request) pendingCode() bool {
 	turns := r.turns()
 	if len(turns) < 2 || turns[len(turns)-1].role != transport.RoleUser {
@@ -174,7 +174,7 @@ func (l webLimits) allows(url string) bool {
 	return !within(l.BlockedDomains)
 }
 
-// webSearch makes the content of a web_search_tool_result (reference §3.3): a
+// webSearch makes the content of a web_search_tool_result (wire §3.3): a
 // list of results, or an error.
 func (s *Server) webSearch(a *answer, input []byte) []byte {
 	fail := func(code string) []byte { return toolError(string(transport.TypeWebSearchToolResult), code) }

@@ -45,7 +45,7 @@ type Options struct {
 	// Lookback is the reading of the cache's rule on positions.
 	Lookback LookbackRule
 	// OldAccount makes the account one from before 31 August 2026, on which thinking
-	// is bound to its prefix only where a request asks for it (reference §9.4).
+	// is bound to its prefix only where a request asks for it (wire §9.4).
 	OldAccount bool
 
 	// Faults are what goes wrong with the first requests, one after the other.
@@ -76,7 +76,7 @@ type Options struct {
 }
 
 // A ServerToolCall is a call that [Options].ServerTool answers with the "content"
-// of its result block, in the service's form (reference §3.3): for
+// of its result block, in the service's form (wire §3.3): for
 // "bash_code_execution" an object such as
 //
 //	{"type":"bash_code_execution_result","stdout":"ok\n","stderr":"","return_code":0,"content":[]}
@@ -223,7 +223,7 @@ func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *
 }
 
 // authenticate finds the account of a request: a hash of its key, which may come
-// in either header (november 2026 §2).
+// in either header (wire §1.2).
 func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
 	refuse := func(message string) (uint64, *Refusal) {
 		return 0, &Refusal{Status: http.StatusUnauthorized, Type: transport.ErrAuthentication, Message: message}
@@ -236,7 +236,7 @@ func (s *Server) authenticate(h http.Header) (uint64, *Refusal) {
 	switch {
 	case key != "" && token != "" && key != token:
 		// That two credentials are refused is documented, for one and the same twice
-		// nothing is; the words are a guess (reference §1.2).
+		// nothing is; the words are a guess (wire §1.2; wire G1).
 		return refuse("Both an x-api-key and an authorization header were sent; send one of them")
 	case key == "" && token == "":
 		return refuse("x-api-key header is required")

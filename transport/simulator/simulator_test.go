@@ -318,6 +318,6 @@ func TestLoopFinishes(t *testing.T) {
 	}
 }
 
-// TestThinkingRules are rows 69 and 72 to 75 of the reference's table.
+// TestThinkingRules are rows 69 and 72 to 75 of docs/wire.md §7.
 // FuzzServer holds that no body makes the simulator panic or answer with
 // something that isn't a message or an error.

@@ -8,7 +8,7 @@ import (
 )
 
 // A prefix is the running hash of everything before a place in the
-// conversation, by value, as thinking is bound to it (reference §9.4). Thinking
+// conversation, by value, as thinking is bound to it (wire §9.4). Thinking
 // itself is no part of it but has a chain of its own, so that dropping thinking
 // from the start or the end keeps the rest valid, and dropping it from the
 // middle doesn't.
@@ -97,7 +97,7 @@ func (s *Server) binding(r *request) bindingRule {
 	return bindingError
 }
 
-// checkThinking verifies every thinking block: rows 68 to 75. It returns the
+// checkThinking verifies every thinking block: wire rows 68 to 75. It returns the
 // prefix behind the last message, and what was dropped in silence.
 func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) {
 	p := r.startPrefix()
@@ -164,7 +164,7 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 }
 
 // differs is the sentence that says what has changed since a thinking block was
-// made: recorded of the system prompt, a guess of the tools, and none otherwise.
+// made: recorded of the system prompt, a guess of the tools, and none otherwise (wire G94).
 func (r *request) differs(t *thought) string {
 	switch system, tools := r.prefixParts(); {
 	case t.System != system:

@@ -9,8 +9,9 @@ import (
 )
 
 // checkToolChanges follows what system messages do to the tools, and holds MCP
-// listings against the servers that there are (late 2026 §4.3 and §4.4). The
-// wording of all but the first refusal is a guess; the codes are the service's.
+// listings against the servers that there are (wire §4.6 and §4.7). The
+// wording of all but the first refusal is a guess (wire G29, G45, G46, G47, G49); the codes
+// are the service's.
 func (r *request) checkToolChanges() *Refusal {
 	var kinds map[string]string // of the tools that there are so far, by name
 	var servers map[string]bool
@@ -113,8 +114,8 @@ func (r *request) servers() map[string]bool {
 	return names
 }
 
-// checkToolsetResult checks the answer to a member of a toolset (late 2026
-// §7.4): text and images, and for the browser one browser_state.
+// checkToolsetResult checks the answer to a member of a toolset (wire
+// §4.5): text and images, and for the browser one browser_state.
 func checkToolsetResult(b *block) string {
 	states := 0
 	for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {

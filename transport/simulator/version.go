@@ -9,7 +9,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// The versions of the API that are served (november 2026 §1).
+// The versions of the API that are served (wire §1.11).
 const (
 	version2023 = "2023-06-01"
 	version2026 = "2026-10-21"
@@ -31,8 +31,8 @@ func readVersion(h http.Header) (string, *Refusal) {
 
 // checkVersion refuses what version 2026-10-21 has taken away and the tables of
 // shapes don't know of: documents in assistant messages, and citations in what the
-// user says (november 2026 §1). Both refusals name all places; their words are
-// guesses.
+// user says (wire §1.11). Both refusals name all places; their words are
+// guesses (wire G5, G6).
 func (r *request) checkVersion() *Refusal {
 	if r.version < version2026 {
 		return nil

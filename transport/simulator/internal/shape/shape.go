@@ -1,7 +1,7 @@
 // Package shape checks the shape of request bodies: types, ranges, patterns,
 // closed objects, and which beta header unlocks which member. Its tables are
 // made from the service's OpenAPI document by the generator next to it; what
-// they refuse is worded as the service words it (reference §7.2, §7.3).
+// they refuse is worded as the service words it (wire §7.2, §7.3).
 package shape
 
 import (
@@ -231,7 +231,7 @@ func (s changed) takes(v []byte) bool                     { return s.before.take
 func (s changed) check(c *checker, path string, v []byte) { c.terms.of(s).check(c, path, v) }
 
 // byRole is a union of messages that their "role" tells apart. The role is no
-// part of the paths in refusals, as details.paths shows (november 2026 §6).
+// part of the paths in refusals, as details.paths shows (wire §1.12).
 type byRole []tag
 
 func (s byRole) takes(v []byte) bool { return kind(v) == '{' }

@@ -22,9 +22,9 @@ var roots = []string{"BetaCreateMessageParams", "BetaCountMessageTokensParams"}
 // overrides replace shapes where the service is known to differ from its
 // document, or checks at another place in other words.
 var overrides = map[string]string{
-	// The threshold form of compaction carries it without task budgets (reference §3.2).
+	// The threshold form of compaction carries it without task budgets (wire §3.2).
 	"RequestCompactionBlock.encrypted_content": `beta{"task-budgets-2026-03-13 compact-2026-01-12", orNull{str{}}}`,
-	"RequestTextBlock.text":                    `str{}`, // empty text has a message of its own (rows 42 to 44)
+	"RequestTextBlock.text":                    `str{}`, // empty text has a message of its own (wire rows 42 to 44)
 }
 
 // own are tags of the simulator's: a block type that no client knows, for tests
@@ -39,7 +39,7 @@ type document struct {
 
 // documents are the versions, oldest first. A member that only the newer document
 // has came with time, and is taken with each version: what a version changes, it
-// takes away or forms anew (november 2026 §1).
+// takes away or forms anew (wire §1.11).
 var documents = []struct{ version, file string }{
 	{"2023-06-01", "messages-openapi.json"},
 	{"2026-10-21", "messages-openapi-2026-10-21.json"},
