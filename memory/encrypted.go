@@ -253,11 +253,6 @@ func (s *EncryptedStore) SetMeta(ctx context.Context, id, key, value string) err
 	return setter.SetMeta(ctx, id, key, value)
 }
 
-// Search fails: what is encrypted can't be searched.
-func (s *EncryptedStore) Search(ctx context.Context, q Search) ([]Match, error) {
-	return nil, &AbilityError{Ability: "memory.Searcher", Store: "*memory.EncryptedStore"}
-}
-
 // newSealer makes a session's key, and the metadata value that holds it.
 func (s *EncryptedStore) newSealer(ctx context.Context, id, incarnation string) (*sealer, string, error) {
 	key := make([]byte, 32)

@@ -21,11 +21,6 @@ var (
 	// [Redacted] store would still change it. Append to the session's [Log], or call
 	// the hook first.
 	ErrUnredacted = errors.New("the redaction hook would still change it")
-	// ErrOverBudget means that a budget has too little left. The error is an
-	// [*OverBudgetError].
-	ErrOverBudget = errors.New("the budget is used up")
-	// ErrNoReservation means that the store has no open reservation of that id.
-	ErrNoReservation = errors.New("no such reservation")
 	// ErrNoBlob means that the session has no blob of that name.
 	ErrNoBlob = errors.New("no such blob")
 	// ErrLeased means that another process works on the session. The error is a

@@ -13,7 +13,7 @@ import (
 )
 
 // RAM is a [Store] in the memory of the process, with all abilities but
-// [Searcher], for tests and for programs whose sessions need not outlive them.
+// [github.com/whorl-go/whorl/memory/search.Searcher], for tests and for programs whose sessions need not outlive them.
 // The zero RAM is empty and ready to use.
 type RAM struct {
 	mu       sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/memory/internal/amount"
 )
 
@@ -30,7 +31,7 @@ type ramReservation struct {
 	at      time.Time
 }
 
-func (l *ramLedger) account(b Budget) (*ramAccount, error) {
+func (l *ramLedger) account(b budget.Budget) (*ramAccount, error) {
 	if err := b.Check(); err != nil {
 		return nil, err
 	}
@@ -49,8 +50,8 @@ func (l *ramLedger) account(b Budget) (*ramAccount, error) {
 	return a, nil
 }
 
-func (l *ramLedger) spending(b Budget, a *ramAccount) Spending {
-	s := Spending{USD: b.USD, Spent: amount.USD(a.spent), Reserved: amount.USD(a.reserved)}
+func (l *ramLedger) spending(b budget.Budget, a *ramAccount) budget.Spending {
+	s := budget.Spending{USD: b.USD, Spent: amount.USD(a.spent), Reserved: amount.USD(a.reserved)}
 	for _, id := range a.open {
 		s.Open = append(s.Open, id)
 	}
@@ -60,8 +61,8 @@ func (l *ramLedger) spending(b Budget, a *ramAccount) Spending {
 	return s
 }
 
-// Reserve implements [Budgets].
-func (s *RAM) Reserve(ctx context.Context, b Budget, id string, usd float64) error {
+// Reserve implements [budget.Ledger].
+func (s *RAM) Reserve(ctx context.Context, b budget.Budget, id string, usd float64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	want, err := amount.Nano(usd)
@@ -80,7 +81,7 @@ func (s *RAM) Reserve(ctx context.Context, b Budget, id string, usd float64) err
 		return nil
 	}
 	if a.spent+a.reserved+want > most {
-		return &OverBudgetError{Budget: b, Wanted: usd, Spending: s.ledger.spending(b, a)}
+		return &budget.OverError{Budget: b, Wanted: usd, Spending: s.ledger.spending(b, a)}
 	}
 	a.reserved += want
 	a.open = append(a.open, id)
@@ -88,7 +89,7 @@ func (s *RAM) Reserve(ctx context.Context, b Budget, id string, usd float64) err
 	return nil
 }
 
-// Charge implements [Budgets].
+// Charge implements [budget.Ledger].
 func (s *RAM) Charge(ctx context.Context, id string, usd float64) error {
 	spent, err := amount.Nano(usd)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *RAM) Charge(ctx context.Context, id string, usd float64) error {
 	return nil
 }
 
-// Release implements [Budgets].
+// Release implements [budget.Ledger].
 func (s *RAM) Release(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +117,7 @@ func (s *RAM) Release(ctx context.Context, id string) error {
 func (l *ramLedger) end(id string, spent int64) error {
 	r, ok := l.open[id]
 	if !ok {
-		return fmt.Errorf("reservation %q: %w", id, ErrNoReservation)
+		return fmt.Errorf("reservation %q: %w", id, budget.ErrNoReservation)
 	}
 	delete(l.open, id)
 	r.account.spent += spent
@@ -138,13 +139,13 @@ func (l *ramLedger) remember(id string) {
 	}
 }
 
-// Spending implements [Budgets].
-func (s *RAM) Spending(ctx context.Context, b Budget) (Spending, error) {
+// Spending implements [budget.Ledger].
+func (s *RAM) Spending(ctx context.Context, b budget.Budget) (budget.Spending, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, err := s.ledger.account(b)
 	if err != nil {
-		return Spending{}, err
+		return budget.Spending{}, err
 	}
 	return s.ledger.spending(b, a), nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 	"iter"
 	"slices"
 	"time"
@@ -64,7 +65,7 @@ func (q Query) matches(info Info) bool {
 // List implements [Store].
 func (s *RAM) List(ctx context.Context, q Query) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
-		c, err := q.Compile()
+		c, err := cursor.Parse(q.Sort, q.After)
 		var infos []Info
 		if err == nil {
 			infos, err = s.choose(q)
@@ -76,9 +77,9 @@ func (s *RAM) List(ctx context.Context, q Query) iter.Seq2[Info, error] {
 		order := func(a, b Info) int {
 			n := 0
 			switch c.Sort {
-			case SortChanged:
+			case cursor.Changed:
 				n = b.Changed.Compare(a.Changed)
-			case SortCreated:
+			case cursor.Created:
 				n = b.Created.Compare(a.Created)
 			}
 			if n = cmp.Or(n, cmp.Compare(a.ID, b.ID)); q.Reverse {
@@ -90,10 +91,10 @@ func (s *RAM) List(ctx context.Context, q Query) iter.Seq2[Info, error] {
 		last := Info{ID: c.ID, Changed: c.Time, Created: c.Time}
 		n := 0
 		for _, info := range infos {
-			if c.Behind && order(info, last) <= 0 {
+			if c.Set && order(info, last) <= 0 {
 				continue
 			}
-			info.Cursor = c.At(info)
+			info.Cursor = c.Behind(info.ID, info.Changed, info.Created)
 			if !yield(info, nil) {
 				return
 			}

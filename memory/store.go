@@ -11,7 +11,7 @@ import (
 //
 // Store is the least that a store can do. What else it can do are interfaces of
 // their own, which [As] finds: [Forker], [Leaser], [Inbox], [MetaSetter], [Waker],
-// [Searcher], [Budgets], [Blobs] and [Importer]. Package storetest has tests for
+// [github.com/whorl-go/whorl/memory/search.Searcher], [github.com/whorl-go/whorl/memory/budget.Ledger], [Blobs] and [Importer]. Package storetest has tests for
 // Store and for each of them.
 //
 // An error names the session, and matches the one of [ErrConflict] and its like
@@ -102,18 +102,8 @@ type Query struct {
 	Since  time.Time         // changed at or after
 	Before time.Time         // changed before
 
-	Sort    Sort   // the order; "" means [SortChanged]
+	Sort    string // the order: "changed" (or ""), "created", each the last first, or "id", by its bytes
 	Reverse bool   // the other way round
 	After   string // Info.Cursor of the session to go on behind, in the same order
 	Limit   int    // at most so many; 0 means no limit
 }
-
-// Sort is an order of sessions.
-type Sort string
-
-// The orders.
-const (
-	SortChanged Sort = "changed" // changed last first
-	SortCreated Sort = "created" // created last first
-	SortID      Sort = "id"      // by id, in the order of its bytes
-)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 	"iter"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 func sessionTree(ctx context.Context, store Store, id string) iter.Seq2[Session, error] {
 	return func(yield func(Session, error) bool) {
 		var infos []Info
-		for info, err := range store.List(ctx, Query{Tree: id, Sort: SortCreated, Reverse: true}) {
+		for info, err := range store.List(ctx, Query{Tree: id, Sort: cursor.Created, Reverse: true}) {
 			if err != nil {
 				yield(Session{}, err)
 				return

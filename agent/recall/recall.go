@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Store has the sessions; the stores of packages sqlite and postgres can be
 	// searched.
-	Store memory.Searcher
+	Store search.Searcher
 	// Meta chooses the sessions that the model may see, as in [memory.Query]: for
 	// instance those of one user. Nil means all, which suits a store of one user's.
 	Meta map[string]string
@@ -36,7 +36,7 @@ type Options struct {
 	ExcerptBytes int
 }
 
-type search struct {
+type lookup struct {
 	Words string `json:"words" jsonschema_description:"Words to look for, the rarer the better. Messages with more of them come first; case and accents don't matter." jsonschema:"minLength=1"`
 	Limit int    `json:"limit,omitempty" jsonschema_description:"The most messages to give" jsonschema:"minimum=1"`
 }
@@ -58,7 +58,7 @@ func New(o Options) tools.Tool {
 	return tools.FuncWith(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
-func (o Options) search(ctx context.Context, in search) (string, error) {
+func (o Options) search(ctx context.Context, in lookup) (string, error) {
 	if o.Store == nil {
 		return "", tools.Fatal(errors.New("recall: Options.Store is nil; give a store of package sqlite or postgres"))
 	}
@@ -66,7 +66,7 @@ func (o Options) search(ctx context.Context, in search) (string, error) {
 	if in.Limit > 0 {
 		limit = min(in.Limit, limit)
 	}
-	matches, err := o.Store.Search(ctx, memory.Search{Words: in.Words, Meta: o.Meta, Limit: limit})
+	matches, err := o.Store.Search(ctx, search.Query{Words: in.Words, Meta: o.Meta, Limit: limit})
 	if err != nil {
 		return "", fmt.Errorf("the search failed: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/recall"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -91,7 +92,7 @@ func FuzzExcerpt(f *testing.F) {
 		if !utf8.ValidString(text) || n < 1 || n > 1000 {
 			return
 		}
-		if got := (memory.Match{Text: text}).Excerpt(words, n); !utf8.ValidString(got) || len(got) > n+16 {
+		if got := (search.Match{Text: text}).Excerpt(words, n); !utf8.ValidString(got) || len(got) > n+16 {
 			t.Errorf("%q has %d bytes for %d", got, len(got), n)
 		}
 	})

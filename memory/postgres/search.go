@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
+	"github.com/whorl-go/whorl/memory/search"
 )
 
 // index keeps the words of records in a table of their own. They are told apart
@@ -56,7 +56,7 @@ func fold(text string) []string {
 		}
 		return unicode.ToLower(r)
 	}, norm.NFD.String(text))
-	return memory.SearchWords(plain)
+	return search.Words(plain)
 }
 
 // vector writes the words of a text, with their places, as a tsvector.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -132,7 +133,7 @@ func testTree(t *testing.T, s under) {
 	}{
 		{memory.Query{Parent: "p"}, "d c"},
 		{memory.Query{Parent: "none"}, ""},
-		{memory.Query{Tree: "p", Sort: memory.SortID}, "c d e p"},
+		{memory.Query{Tree: "p", Sort: "id"}, "c d e p"},
 		{memory.Query{Tree: "c"}, "e c"},
 		{memory.Query{Roots: true}, "alone p"},
 	} {
@@ -159,7 +160,7 @@ func testCursor(t *testing.T, s under) {
 	for i := range sessions {
 		must(t, s.Append(ctx, fmt.Sprintf("s %d", i*7%sessions), 0, note("x")))
 	}
-	for _, q := range []memory.Query{{}, {Reverse: true}, {Sort: memory.SortCreated}, {Sort: memory.SortID}, {Sort: memory.SortID, Reverse: true}, {Sort: memory.SortCreated, Reverse: true}} {
+	for _, q := range []memory.Query{{}, {Reverse: true}, {Sort: "created"}, {Sort: "id"}, {Sort: "id", Reverse: true}, {Sort: "created", Reverse: true}} {
 		all := list(t, s, q)
 		q.Limit = 5
 		var pages []string
@@ -200,7 +201,7 @@ func testCopyOut(t *testing.T, s under) {
 	if had := info(t, s, "p"); !got.Created.Equal(had.Created) || !got.Changed.Equal(had.Changed) || got.Records != 1 {
 		t.Errorf("copied as %+v, was %+v", got, had)
 	}
-	if ids := list(t, under{to, t}, memory.Query{Sort: memory.SortID}); ids != "c d e p" {
+	if ids := list(t, under{to, t}, memory.Query{Sort: "id"}); ids != "c d e p" {
 		t.Errorf("copied: %q", ids)
 	}
 }
@@ -231,7 +232,7 @@ func testDeleteLeased(t *testing.T, s under) {
 		must(t, s.Lease(ctx, id, "me", time.Minute))
 		err := s.Delete(ctx, "p")
 		wantError(t, err, memory.ErrLeased, id)
-		if got := list(t, s, memory.Query{Tree: "p", Sort: memory.SortID}); got != "c d e p" {
+		if got := list(t, s, memory.Query{Tree: "p", Sort: "id"}); got != "c d e p" {
 			t.Errorf("left: %q", got)
 		}
 		must(t, s.Lease(ctx, id, "me", 0))
@@ -411,10 +412,10 @@ func testDueLease(t *testing.T, s under) {
 }
 
 func testBudget(t *testing.T, s under) {
-	bs := need[memory.Budgets](s)
-	day := memory.Budget{Name: "user/ann", USD: 1, Period: memory.PeriodDay}
-	month := memory.Budget{Name: "user/ann", USD: 2, Period: memory.PeriodMonth}
-	spending := func(b memory.Budget) memory.Spending {
+	bs := need[budget.Ledger](s)
+	day := budget.Budget{Name: "user/ann", USD: 1, Period: budget.Day}
+	month := budget.Budget{Name: "user/ann", USD: 2, Period: budget.Month}
+	spending := func(b budget.Budget) budget.Spending {
 		t.Helper()
 		sp, err := bs.Spending(ctx, b)
 		must(t, err)
@@ -429,8 +430,8 @@ func testBudget(t *testing.T, s under) {
 		t.Errorf("reserved: %+v", sp)
 	}
 	err := bs.Reserve(ctx, day, "r2", 0.5)
-	var over *memory.OverBudgetError
-	if !errors.Is(err, memory.ErrOverBudget) || !errors.As(err, &over) || over.Reserved != 0.6 || over.Wanted != 0.5 || !strings.Contains(err.Error(), "user/ann") {
+	var over *budget.OverError
+	if !errors.Is(err, budget.ErrOver) || !errors.As(err, &over) || over.Reserved != 0.6 || over.Wanted != 0.5 || !strings.Contains(err.Error(), "user/ann") {
 		t.Errorf("more than is left: %v", err)
 	}
 	must(t, bs.Charge(ctx, "r1", 0.25))
@@ -449,15 +450,15 @@ func testBudget(t *testing.T, s under) {
 		t.Errorf("another period: %+v", sp)
 	}
 	for _, err := range []error{bs.Charge(ctx, "none", 1), bs.Release(ctx, "none")} {
-		wantError(t, err, memory.ErrNoReservation, "none")
+		wantError(t, err, budget.ErrNoReservation, "none")
 	}
-	wantError(t, bs.Reserve(ctx, day, "r4", 0.01), memory.ErrOverBudget, "user/ann")
+	wantError(t, bs.Reserve(ctx, day, "r4", 0.01), budget.ErrOver, "user/ann")
 	must(t, bs.Reserve(ctx, month, "r4", 0.01))
 }
 
 func testBudgetRace(t *testing.T, s under) {
-	bs := need[memory.Budgets](s)
-	b := memory.Budget{Name: "b", USD: 1}
+	bs := need[budget.Ledger](s)
+	b := budget.Budget{Name: "b", USD: 1}
 	var got atomic.Int64
 	parallel(16, func(i int) {
 		for n := range 4 {
@@ -468,7 +469,7 @@ func testBudgetRace(t *testing.T, s under) {
 				if err := bs.Charge(ctx, id, 0.1); err != nil {
 					t.Error(err)
 				}
-			case !errors.Is(err, memory.ErrOverBudget):
+			case !errors.Is(err, budget.ErrOver):
 				t.Error(err)
 			}
 		}
@@ -481,18 +482,18 @@ func testBudgetRace(t *testing.T, s under) {
 }
 
 func testBudgetBad(t *testing.T, s under) {
-	bs := need[memory.Budgets](s)
+	bs := need[budget.Ledger](s)
 	nan := 0.0
 	nan /= nan
 	for _, err := range []error{
-		bs.Reserve(ctx, memory.Budget{Name: "b", USD: 1}, "r", -1),
-		bs.Reserve(ctx, memory.Budget{Name: "b", USD: 1}, "r", nan),
-		bs.Reserve(ctx, memory.Budget{Name: "b", USD: nan}, "r", 1),
-		bs.Reserve(ctx, memory.Budget{Name: "b", USD: 1, Period: "week"}, "r", 0.5),
-		bs.Reserve(ctx, memory.Budget{USD: 1}, "r", 0.5),
+		bs.Reserve(ctx, budget.Budget{Name: "b", USD: 1}, "r", -1),
+		bs.Reserve(ctx, budget.Budget{Name: "b", USD: 1}, "r", nan),
+		bs.Reserve(ctx, budget.Budget{Name: "b", USD: nan}, "r", 1),
+		bs.Reserve(ctx, budget.Budget{Name: "b", USD: 1, Period: "week"}, "r", 0.5),
+		bs.Reserve(ctx, budget.Budget{USD: 1}, "r", 0.5),
 		bs.Charge(ctx, "r", -1),
 	} {
-		if err == nil || errors.Is(err, memory.ErrOverBudget) {
+		if err == nil || errors.Is(err, budget.ErrOver) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -646,7 +647,7 @@ func testCopy(t *testing.T, s under) {
 	}
 	same(t, ram, "s", s, "back")
 	same(t, ram, "s/child", s, "back/child")
-	if got := list(t, s, memory.Query{Tree: "back", Sort: memory.SortID}); got != "back back/child" {
+	if got := list(t, s, memory.Query{Tree: "back", Sort: "id"}); got != "back back/child" {
 		t.Errorf("copied: %q", got)
 	}
 	// A copy is a session of its own.

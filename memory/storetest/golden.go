@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -27,7 +28,7 @@ func Golden() iter.Seq2[string, func(memory.Store) memory.Store] {
 // CheckGolden reads what a store of v0.1 has written, and goes on with it.
 func CheckGolden(t *testing.T, store memory.Store) {
 	s := under{store, t}
-	if got := list(t, s, memory.Query{Sort: memory.SortID}); got != "ann ann-fork orphan" {
+	if got := list(t, s, memory.Query{Sort: "id"}); got != "ann ann-fork orphan" {
 		t.Fatalf("it has %q", got)
 	}
 	i := info(t, s, "ann")
@@ -74,7 +75,7 @@ func CheckGolden(t *testing.T, store memory.Store) {
 		t.Errorf("the orphan says %s", got)
 	}
 	if _, ok := memory.As[*memory.EncryptedStore](store); !ok {
-		matches, err := need[memory.Searcher](s).Search(ctx, memory.Search{Words: "hundred"})
+		matches, err := need[search.Searcher](s).Search(ctx, search.Query{Words: "hundred"})
 		must(t, err)
 		if len(matches) != 1 || matches[0].Session != "ann" {
 			t.Errorf("found %+v", matches)

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/transport"
 )
 
-// RunSearcher runs the tests of [memory.Searcher].
+// RunSearcher runs the tests of [search.Searcher].
 func RunSearcher(t *testing.T, open func(t *testing.T) memory.Store) {
-	_, err := skipWithout[memory.Searcher](t, open).Search(ctx, memory.Search{Words: "x"})
+	_, err := skipWithout[search.Searcher](t, open).Search(ctx, search.Query{Words: "x"})
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err) // a wrapper that can't, whatever is inside
 	}
@@ -24,9 +25,9 @@ func testSearch(t *testing.T, s under) {
 		t.Helper()
 		must(t, s.Append(ctx, id, n, memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}))
 	}
-	find := func(q memory.Search) string {
+	find := func(q search.Query) string {
 		t.Helper()
-		matches, err := need[memory.Searcher](s).Search(ctx, q)
+		matches, err := need[search.Searcher](s).Search(ctx, q)
 		must(t, err)
 		var list []string
 		for _, m := range matches {
@@ -36,7 +37,7 @@ func testSearch(t *testing.T, s under) {
 	}
 	expect := func(words, want string) {
 		t.Helper()
-		if got := find(memory.Search{Words: words}); got != want {
+		if got := find(search.Query{Words: words}); got != want {
 			t.Errorf("%q: found %q, want %q", words, got, want)
 		}
 	}
@@ -52,26 +53,26 @@ func testSearch(t *testing.T, s under) {
 	expect("street", "ann/1")
 	expect("äpfel", "ann/1")
 	expect("apfel", "ann/1")
-	if got := strings.Fields(find(memory.Search{Words: "PEARS street"})); len(got) != 2 {
+	if got := strings.Fields(find(search.Query{Words: "PEARS street"})); len(got) != 2 {
 		t.Errorf("one word of each: %q", got)
 	}
 	expect("nothing of it", "")
 	expect(`"; ' OR * NEAR( - --`, "")
 	expect("", "")
 	expect("\u0301 \u0308", "")
-	if got := strings.Fields(find(memory.Search{Words: "apples " + strings.Repeat("zzz ", 20_000)})); len(got) != 2 {
+	if got := strings.Fields(find(search.Query{Words: "apples " + strings.Repeat("zzz ", 20_000)})); len(got) != 2 {
 		t.Errorf("among 20,000 words: %q", got)
 	}
-	if got := find(memory.Search{Words: "apples", Meta: map[string]string{"user": "bob"}}); got != "bob/0" {
+	if got := find(search.Query{Words: "apples", Meta: map[string]string{"user": "bob"}}); got != "bob/0" {
 		t.Errorf("bob's apples: %q", got)
 	}
-	if got := strings.Fields(find(memory.Search{Words: "apples"})); len(got) != 2 {
+	if got := strings.Fields(find(search.Query{Words: "apples"})); len(got) != 2 {
 		t.Errorf("apples: %q", got)
 	}
-	if got := strings.Fields(find(memory.Search{Words: "apples", Limit: 1})); len(got) != 1 {
+	if got := strings.Fields(find(search.Query{Words: "apples", Limit: 1})); len(got) != 1 {
 		t.Errorf("at most one: %q", got)
 	}
-	matches, err := need[memory.Searcher](s).Search(ctx, memory.Search{Words: "main"})
+	matches, err := need[search.Searcher](s).Search(ctx, search.Query{Words: "main"})
 	must(t, err)
 	if len(matches) != 1 || matches[0].Role != "assistant" || matches[0].Text != "Try the Äpfel at Main Street." {
 		t.Errorf("matches %+v", matches)
@@ -82,7 +83,7 @@ func testSearch(t *testing.T, s under) {
 	expect("zucchini", "bob/1")
 	must(t, s.Fork(ctx, "bob", 2, "fork"))
 	says("fork", 2, "and zucchini again")
-	if got := strings.Fields(find(memory.Search{Words: "zucchini"})); len(got) != 2 {
+	if got := strings.Fields(find(search.Query{Words: "zucchini"})); len(got) != 2 {
 		t.Errorf("zucchini: %q", got)
 	}
 	// What is deleted is not found, and the rest still is.

@@ -151,10 +151,10 @@ func testList(t *testing.T, s under) {
 		{memory.Query{Before: since}, "c b"},
 		{memory.Query{Since: time.Now().Add(time.Hour)}, ""},
 		{memory.Query{Reverse: true}, "b c a"},
-		{memory.Query{Sort: memory.SortCreated}, "c b a"},
-		{memory.Query{Sort: memory.SortCreated, Reverse: true, Limit: 1}, "a"},
-		{memory.Query{Sort: memory.SortID}, "a b c"},
-		{memory.Query{Sort: memory.SortID, Reverse: true}, "c b a"},
+		{memory.Query{Sort: "created"}, "c b a"},
+		{memory.Query{Sort: "created", Reverse: true, Limit: 1}, "a"},
+		{memory.Query{Sort: "id"}, "a b c"},
+		{memory.Query{Sort: "id", Reverse: true}, "c b a"},
 	} {
 		if got := list(t, s, tt.q); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.q, got, tt.want)

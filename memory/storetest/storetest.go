@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -136,9 +137,9 @@ func RunWaker(t *testing.T, open func(t *testing.T) memory.Store) {
 	)
 }
 
-// RunBudgets runs the tests of [memory.Budgets].
+// RunBudgets runs the tests of [budget.Ledger].
 func RunBudgets(t *testing.T, open func(t *testing.T) memory.Store) {
-	skipWithout[memory.Budgets](t, open)
+	skipWithout[budget.Ledger](t, open)
 	run(t, open,
 		test{"reserve and charge", testBudget},
 		test{"at once", testBudgetRace},

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/memory/internal/amount"
 )
 
@@ -19,8 +19,8 @@ import (
 // keepCharges is how long a charge is remembered.
 const keepCharges = 24 * time.Hour
 
-// Reserve implements [memory.Budgets].
-func (ss Sessions) Reserve(ctx context.Context, b memory.Budget, id string, usd float64) error {
+// Reserve implements [budget.Ledger].
+func (ss Sessions) Reserve(ctx context.Context, b budget.Budget, id string, usd float64) error {
 	d := ss.db
 	want, err := amount.Nano(usd)
 	most, err2 := amount.Nano(b.USD)
@@ -39,8 +39,8 @@ func (ss Sessions) Reserve(ctx context.Context, b memory.Budget, id string, usd 
 	return d.budgetError(b, usd, err)
 }
 
-func (d *DB) budgetError(b memory.Budget, usd float64, err error) error {
-	if over := (*memory.OverBudgetError)(nil); errors.As(err, &over) {
+func (d *DB) budgetError(b budget.Budget, usd float64, err error) error {
+	if over := (*budget.OverError)(nil); errors.As(err, &over) {
 		over.Wanted = usd
 		return over
 	}
@@ -50,7 +50,7 @@ func (d *DB) budgetError(b memory.Budget, usd float64, err error) error {
 	return nil
 }
 
-func (d *DB) reserve(ctx context.Context, tx *sql.Tx, b memory.Budget, id string, want, most int64) error {
+func (d *DB) reserve(ctx context.Context, tx *sql.Tx, b budget.Budget, id string, want, most int64) error {
 	now, err := d.now(ctx, tx)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (d *DB) reserve(ctx context.Context, tx *sql.Tx, b memory.Budget, id string
 	if n, err := res.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	over := &memory.OverBudgetError{Budget: b}
+	over := &budget.OverError{Budget: b}
 	if over.Spending, err = d.spending(ctx, tx, b, period); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (d *DB) reserve(ctx context.Context, tx *sql.Tx, b memory.Budget, id string
 	return over
 }
 
-// Charge implements [memory.Budgets].
+// Charge implements [budget.Ledger].
 func (ss Sessions) Charge(ctx context.Context, id string, usd float64) error {
 	spent, err := amount.Nano(usd)
 	if err == nil {
@@ -110,7 +110,7 @@ func (d *DB) settle(ctx context.Context, tx *sql.Tx, id string, spent int64) err
 	var reserved, settled int64
 	row := tx.QueryRowContext(ctx, d.Q("SELECT name, period, usd, settled FROM ~charges WHERE id = ?"+d.ForUpdate), id)
 	if err := row.Scan(&name, &period, &reserved, &settled); errors.Is(err, sql.ErrNoRows) {
-		return memory.ErrNoReservation
+		return budget.ErrNoReservation
 	} else if err != nil || settled > 0 {
 		return err
 	}
@@ -120,7 +120,7 @@ func (d *DB) settle(ctx context.Context, tx *sql.Tx, id string, spent int64) err
 	return d.exec(ctx, tx, "UPDATE ~charges SET settled = ? WHERE id = ?", now.UnixNano(), id)
 }
 
-// Release implements [memory.Budgets].
+// Release implements [budget.Ledger].
 func (ss Sessions) Release(ctx context.Context, id string) error {
 	d := ss.db
 	err := d.once(ctx, func(tx *sql.Tx) error {
@@ -128,7 +128,7 @@ func (ss Sessions) Release(ctx context.Context, id string) error {
 		var reserved int64
 		row := tx.QueryRowContext(ctx, d.Q("DELETE FROM ~charges WHERE id = ? AND settled = 0 RETURNING name, period, usd"), id)
 		if err := row.Scan(&name, &period, &reserved); errors.Is(err, sql.ErrNoRows) {
-			return memory.ErrNoReservation
+			return budget.ErrNoReservation
 		} else if err != nil {
 			return err
 		}
@@ -140,8 +140,8 @@ func (ss Sessions) Release(ctx context.Context, id string) error {
 	return nil
 }
 
-// Spending implements [memory.Budgets].
-func (ss Sessions) Spending(ctx context.Context, b memory.Budget) (s memory.Spending, err error) {
+// Spending implements [budget.Ledger].
+func (ss Sessions) Spending(ctx context.Context, b budget.Budget) (s budget.Spending, err error) {
 	d := ss.db
 	if err := b.Check(); err != nil {
 		return s, err
@@ -163,8 +163,8 @@ func (ss Sessions) Spending(ctx context.Context, b memory.Budget) (s memory.Spen
 	return s, d.budgetError(b, 0, err)
 }
 
-func (d *DB) spending(ctx context.Context, tx *sql.Tx, b memory.Budget, period string) (memory.Spending, error) {
-	s := memory.Spending{USD: b.USD}
+func (d *DB) spending(ctx context.Context, tx *sql.Tx, b budget.Budget, period string) (budget.Spending, error) {
+	s := budget.Spending{USD: b.USD}
 	var spent, reserved int64
 	row := tx.QueryRowContext(ctx, d.Q("SELECT spent, reserved FROM ~budgets WHERE name = ? AND period = ?"), b.Name, period)
 	if err := row.Scan(&spent, &reserved); errors.Is(err, sql.ErrNoRows) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 )
 
 // selectInfo is what scanInfo reads.
@@ -64,7 +65,7 @@ func conditions(q memory.Query) (where string, args []any) {
 func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
 	d := ss.db
 	return func(yield func(memory.Info, error) bool) {
-		order, err := q.Compile()
+		order, err := cursor.Parse(q.Sort, q.After)
 		var infos []memory.Info
 		if err == nil {
 			infos, err = d.list(ctx, q, order)
@@ -74,7 +75,7 @@ func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.In
 			return
 		}
 		for _, info := range infos {
-			info.Cursor = order.At(info)
+			info.Cursor = order.Behind(info.ID, info.Changed, info.Created)
 			if !yield(info, nil) {
 				return
 			}
@@ -82,7 +83,7 @@ func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.In
 	}
 }
 
-func (d *DB) list(ctx context.Context, q memory.Query, order memory.Order) ([]memory.Info, error) {
+func (d *DB) list(ctx context.Context, q memory.Query, order cursor.Cursor) ([]memory.Info, error) {
 	where, args := conditions(q)
 	if q.Tree != "" {
 		if infos, err := d.infos(ctx, "WHERE s.id = ?", q.Tree); err != nil {
@@ -105,20 +106,20 @@ func (d *DB) list(ctx context.Context, q memory.Query, order memory.Order) ([]me
 	}
 	column, id, before, after := "s.changed", "s.id"+d.Bytewise, ">", "<" // ids rise where times fall
 	down, up := "DESC", "ASC"
-	if order.Sort == memory.SortCreated {
+	if order.Sort == cursor.Created {
 		column = "s.created"
 	}
 	if q.Reverse {
 		before, after, down, up = after, before, up, down
 	}
 	by := fmt.Sprintf("%s %s, %s %s", column, down, id, up)
-	if order.Sort == memory.SortID {
+	if order.Sort == cursor.ID {
 		by = id + " " + up
 	}
-	if order.Behind && order.Sort == memory.SortID {
+	if order.Set && order.Sort == cursor.ID {
 		where += " AND " + id + " " + before + " ?"
 		args = append(args, order.ID)
-	} else if order.Behind {
+	} else if order.Set {
 		where += fmt.Sprintf(" AND (%s %s ? OR %s = ? AND %s %s ?)", column, after, column, id, before)
 		args = append(args, order.Time.UnixNano(), order.Time.UnixNano(), order.ID)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/search"
 )
 
 // An Index is a dialect's full-text index over records.
@@ -24,10 +25,10 @@ type Index struct {
 // maxWords is how many words of a search are looked for.
 const maxWords = 64
 
-// Search implements [memory.Searcher].
-func (ss Sessions) Search(ctx context.Context, q memory.Search) ([]memory.Match, error) {
+// Search implements [search.Searcher].
+func (ss Sessions) Search(ctx context.Context, q search.Query) ([]search.Match, error) {
 	d := ss.db
-	words := memory.SearchWords(q.Words)
+	words := search.Words(q.Words)
 	if len(words) > maxWords {
 		words = words[:maxWords]
 	}
@@ -44,7 +45,7 @@ func (ss Sessions) Search(ctx context.Context, q memory.Search) ([]memory.Match,
 	return matches, nil
 }
 
-func (d *DB) search(ctx context.Context, words []string, q memory.Search) ([]memory.Match, error) {
+func (d *DB) search(ctx context.Context, words []string, q search.Query) ([]search.Match, error) {
 	for more := true; more; {
 		var err error
 		if more, err = d.indexSome(ctx); err != nil {
@@ -62,11 +63,11 @@ func (d *DB) search(ctx context.Context, words []string, q memory.Search) ([]mem
 		return nil, err
 	}
 	defer rows.Close()
-	var matches []memory.Match
+	var matches []search.Match
 	for rows.Next() {
 		var id, sum int64
 		var r Row
-		var m memory.Match
+		var m search.Match
 		if err := rows.Scan(&id, &sum, &r.Data, &m.Session); err != nil {
 			return nil, err
 		}
@@ -77,7 +78,7 @@ func (d *DB) search(ctx context.Context, words []string, q memory.Search) ([]mem
 			return nil, fmt.Errorf("session %q: %w", m.Session, &memory.RecordError{Record: m.Record, Err: err})
 		}
 		m.Time = rec.Time
-		m.Role, m.Text = memory.SearchText(rec)
+		m.Role, m.Text = search.Text(rec)
 		matches = append(matches, m)
 	}
 	return matches, rows.Err()
@@ -120,7 +121,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 			if err != nil {
 				continue // loading the session tells of it
 			}
-			if _, text := memory.SearchText(rec); text != "" {
+			if _, text := search.Text(rec); text != "" {
 				if err := d.Index.Add(ctx, tx, Key(key, p.first+i), text); err != nil {
 					return err
 				}

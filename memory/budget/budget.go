@@ -1,4 +1,12 @@
-package memory
+// Package budget is about money of which a store of sessions keeps account, for
+// all processes that use the store: what a user may spend in a day or a month.
+//
+//	ledger, err := memory.Need[budget.Ledger](store)
+//	…
+//	err = ledger.Reserve(ctx, budget.Budget{Name: "user/ann", USD: 5, Period: budget.Month}, "s1/17", 0.02)
+//
+// The stores of packages memory, sqlite and postgres are Ledgers.
+package budget
 
 import (
 	"context"
@@ -7,13 +15,13 @@ import (
 	"time"
 )
 
-// Budgets keeps account of money, for all processes that use the store. A
+// A Ledger keeps account of money, for all processes that use the store. A
 // request's forecast is reserved before the request is made, and replaced by its
 // cost afterwards. After a crash in between the forecast stays reserved: nothing
 // more than that is lost, and [Spending] tells it, until Charge or Release ends it.
-type Budgets interface {
+type Ledger interface {
 	// Reserve sets usd aside in the budget's present period, under an id of the
-	// caller's, such as a session's and a record's. It fails with a [*OverBudgetError]
+	// caller's, such as a session's and a record's. It fails with a [*OverError]
 	// if that is more than is left. Done again with the same id it does nothing.
 	Reserve(ctx context.Context, b Budget, id string, usd float64) error
 
@@ -54,8 +62,8 @@ type Period string
 
 // Periods, in UTC by the store's clock.
 const (
-	PeriodDay   Period = "day"
-	PeriodMonth Period = "month"
+	Day   Period = "day"
+	Month Period = "month"
 )
 
 // Key names the period that t is in. It fails for an unknown Period.
@@ -63,12 +71,12 @@ func (p Period) Key(t time.Time) (string, error) {
 	switch p {
 	case "":
 		return "", nil
-	case PeriodDay:
+	case Day:
 		return t.UTC().Format(time.DateOnly), nil
-	case PeriodMonth:
+	case Month:
 		return t.UTC().Format("2006-01"), nil
 	}
-	return "", fmt.Errorf("unknown period %q: use PeriodDay, PeriodMonth or none", string(p))
+	return "", fmt.Errorf("unknown period %q: use Day, Month or none", string(p))
 }
 
 // Spending is how a budget stands.
@@ -85,24 +93,32 @@ type Spending struct {
 // Left is what can be reserved; never negative.
 func (s Spending) Left() float64 { return max(0, s.USD-s.Spent-s.Reserved) }
 
-// An OverBudgetError says that a budget has too little left. It matches
-// [ErrOverBudget].
-type OverBudgetError struct {
+// An OverError says that a budget has too little left. It matches
+// [ErrOver].
+type OverError struct {
 	Budget Budget
 	Wanted float64 // USD
 	Spending
 }
 
-func (e *OverBudgetError) Error() string {
+func (e *OverError) Error() string {
 	period := ""
 	if e.Budget.Period != "" {
 		period = " of this " + string(e.Budget.Period)
 	}
 	return fmt.Sprintf("budget %q: %v: $%s are wanted; of $%s%s, $%s are spent and $%s reserved",
-		e.Budget.Name, ErrOverBudget, money(e.Wanted), money(e.Budget.USD), period, money(e.Spent), money(e.Reserved))
+		e.Budget.Name, ErrOver, money(e.Wanted), money(e.Budget.USD), period, money(e.Spent), money(e.Reserved))
 }
 
 func money(usd float64) string { return fmt.Sprintf("%.4f", usd) }
 
-// Is makes errors.Is(err, ErrOverBudget) true.
-func (e *OverBudgetError) Is(target error) bool { return target == ErrOverBudget }
+// Is makes errors.Is(err, ErrOver) true.
+func (e *OverError) Is(target error) bool { return target == ErrOver }
+
+// Errors to compare with by [errors.Is].
+var (
+	// ErrOver means that a budget has too little left. The error is an [*OverError].
+	ErrOver = errors.New("the budget is used up")
+	// ErrNoReservation means that the store has no open reservation of that id.
+	ErrNoReservation = errors.New("no such reservation")
+)

@@ -1,7 +1,10 @@
-package memory
+// Package search finds what was said in past sessions. The stores of packages
+// sqlite and postgres are Searchers.
+package search
 
 import (
 	"context"
+	"github.com/whorl-go/whorl/memory"
 	"slices"
 	"strings"
 	"time"
@@ -9,21 +12,20 @@ import (
 	"unicode/utf8"
 )
 
-// A Searcher finds what was said in its sessions. The stores of packages sqlite
-// and postgres are Searchers.
+// A Searcher finds what was said in its sessions.
 type Searcher interface {
 	// Search finds records by their words, the best first. What was appended before
 	// the call is found; bringing the index up to date is part of it.
-	Search(ctx context.Context, s Search) ([]Match, error)
+	Search(ctx context.Context, q Query) ([]Match, error)
 }
 
-// A Search says what to look for.
-type Search struct {
+// A Query says what to look for.
+type Query struct {
 	// Words to look for. A record with more of them, and with rarer ones, is better;
 	// none of them has to be there but one. Case and accents don't matter. A store may
 	// leave out words beyond the first 64.
 	Words string
-	// Meta chooses the sessions to search, as in [Query].
+	// Meta chooses the sessions to search, as in [memory.Query].
 	Meta map[string]string
 	// Limit is the most matches; 0 means 10.
 	Limit int
@@ -38,20 +40,20 @@ type Match struct {
 	Text    string // all of the record's text
 }
 
-// SearchText is what of a record can be searched: the text of inputs and
+// Text is what of a record can be searched: the text of inputs and
 // responses. It is empty for other records.
-func SearchText(r Record) (role, text string) {
+func Text(r memory.Record) (role, text string) {
 	switch r.Kind {
-	case KindInput:
+	case memory.KindInput:
 		return string(r.Message.Role), r.Message.Text()
-	case KindResponse:
+	case memory.KindResponse:
 		return "assistant", r.Response.Text()
 	}
 	return "", ""
 }
 
-// SearchWords splits a search into words, of letters and digits only.
-func SearchWords(s string) []string {
+// Words splits a search into words, of letters and digits only.
+func Words(s string) []string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 	return slices.DeleteFunc(words, func(w string) bool { return !strings.ContainsFunc(w, notMark) })
 }
@@ -66,7 +68,7 @@ func (m Match) Excerpt(words string, n int) string {
 	}
 	at := len(m.Text)
 	lower := strings.ToLower(m.Text)
-	for _, w := range SearchWords(strings.ToLower(words)) {
+	for _, w := range Words(strings.ToLower(words)) {
 		if i := strings.Index(lower, w); i >= 0 {
 			at = min(at, i)
 		}

@@ -1,0 +1,62 @@
+// Package cursor reads and writes the cursors of lists of sessions.
+package cursor
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The orders of a list.
+const (
+	Changed = "changed"
+	Created = "created"
+	ID      = "id"
+)
+
+// A Cursor is a place in a list: behind a session.
+type Cursor struct {
+	Sort string // the order; never empty
+	Set  bool   // false at the beginning of the list, where there is no session
+	Time time.Time
+	ID   string
+}
+
+// Parse reads an order, of which "" is Changed, and a cursor, of which "" is the
+// beginning.
+func Parse(sort, after string) (Cursor, error) {
+	c := Cursor{Sort: sort}
+	switch sort {
+	case "":
+		c.Sort = Changed
+	case Changed, Created, ID:
+	default:
+		return c, fmt.Errorf("unknown order %q: there are %q, %q and %q", sort, Changed, Created, ID)
+	}
+	if after == "" {
+		return c, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(after)
+	of, rest, _ := strings.Cut(string(raw), " ")
+	at, id, ok := strings.Cut(rest, " ")
+	nanos, err2 := strconv.ParseInt(at, 10, 64)
+	if err != nil || err2 != nil || !ok || of != c.Sort {
+		return c, fmt.Errorf("the cursor %q is not one of a list in the order %q", after, c.Sort)
+	}
+	c.Set, c.Time, c.ID = true, time.Unix(0, nanos), id
+	return c, nil
+}
+
+// Behind is the cursor behind a session, in the same order.
+func (c Cursor) Behind(id string, changed, created time.Time) string {
+	at := changed
+	switch c.Sort {
+	case Created:
+		at = created
+	case ID:
+		at = time.Unix(0, 0)
+	}
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %s", c.Sort, at.UnixNano(), id))
+}
