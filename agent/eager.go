@@ -33,7 +33,7 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	if l := r.limits.Parallel; l > 0 && e.running() >= l {
 		return nil
 	}
-	j := &job{call: memory.OpenCall{ToolCall: c}, owner: r}
+	j := &job{call: memory.OpenCall{ToolCall: c}, owner: r, record: r.log.Len()}
 	t, refused, ask := r.judge(ctx, j)
 	if refused != "" || ask != nil {
 		return nil

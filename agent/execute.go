@@ -29,6 +29,7 @@ type job struct {
 	early   chan struct{} // closed once a job that was started early has its result; else nil
 	settled bool          // in the log
 
+	record       int            // the position of the response that has the call
 	prepared     tools.Prepared // the arguments that were judged, and run
 	unfit        error          // why they don't fit the tool; nil if they do
 	decided      decided        // that let it run, or refused it
@@ -60,9 +61,10 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	fresh := make([]job, len(calls))
 	var asks []memory.ApprovalRequest
 	started := make([]string, 0, len(calls))
+	record := r.responseAt()
 	for i := range calls {
 		j := &fresh[i]
-		j.call, j.owner = calls[i], r
+		j.call, j.owner, j.record = calls[i], r, record
 		t, refused, ask := r.judge(ctx, j)
 		if d := j.call.Decision; d != nil {
 			notices = append(notices, decidedEvent(j.call.ToolCall, d))

@@ -154,6 +154,7 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 	if err := r.append(ctx, append([]memory.Record{answered}, failed...)...); err != nil {
 		return err
 	}
+	r.record = r.log.Len() - 1 - len(failed)
 	r.count(resp, bill)
 	miss := r.missed(before, resp)
 	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Miss: miss, Took: resp.Meta.Duration}) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -123,12 +124,18 @@ func (j *job) run(ctx context.Context) (o outcome) {
 	if j.unfit != nil {
 		return outcome{err: j.unfit}
 	}
-	info := tools.CallInfo{ID: j.call.ID, Name: j.call.Name, Progress: j.report, Prepared: j.prepared}
+	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Progress: j.report, Prepared: j.prepared}
 	ctx = tools.WithCall(ctx, info)
 	if o.result, o.err = call(ctx, j.tool.callable, j.prepared.Input()); o.err != nil {
 		j.owner.agent.logPanic(ctx, o.err, "tool", j.call.Name, "call_id", j.call.ID)
 	}
 	return o
+}
+
+// key is unique to the call in its session, which its id alone is not at endpoints
+// that number calls anew in each response.
+func (j *job) key() string {
+	return strconv.Itoa(j.record) + "-" + j.call.ID
 }
 
 // exit is deferred by what runs the job's tool. If the caller's code has ended the

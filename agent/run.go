@@ -43,6 +43,7 @@ type Run struct {
 	lastStep *BudgetError  // the budget allows one step more, for the answer
 
 	spent         Bill     // of which result has the sums
+	record        int      // the position of the newest response; 0 if it is not known yet
 	uncompactable bool     // a summary has failed
 	text          []string // of the responses of the newest turn segment chain
 }
@@ -164,6 +165,14 @@ func (r *Run) count(resp *transport.Response, bill Bill) {
 	r.result.Response, r.result.StopReason = resp, resp.StopReason
 	r.spend(bill)
 	r.keepText(resp.Text(), continues)
+}
+
+// responseAt is the position of the newest response.
+func (r *Run) responseAt() int {
+	if r.record == 0 {
+		r.record = newestResponse(r.log)
+	}
+	return r.record
 }
 
 // abandoned is what the model is told of a call that was left open.

@@ -59,11 +59,11 @@ func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
 	}
 	text := transport.Message{Content: o.result.Content}.Text()
 	kept := text[:atRune(text, min(len(text), maxSpill))]
-	raw, err := json.Marshal(spilled{CallID: j.call.ID, Text: kept})
+	raw, err := json.Marshal(spilled{CallID: j.key(), Text: kept})
 	if err != nil {
 		return o, nil
 	}
-	res := tools.Text(preview(j.call.ID, text, len(kept), cmp.Or(s.Preview, defaultSpillPreview)))
+	res := tools.Text(preview(j.key(), text, len(kept), cmp.Or(s.Preview, defaultSpillPreview)))
 	for _, b := range o.result.Content {
 		if b.Type() != transport.TypeText {
 			res.Content = append(res.Content, b)

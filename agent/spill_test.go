@@ -30,7 +30,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 	}
 	s := &script{replies: []any{
 		reply(t, "tool_use", use("a", "dump", `{}`), use("b", "small", `{"x":1}`)),
-		reply(t, "tool_use", use("c", "read_result", `{"id":"a","find":"LINE 4711:","length":300}`), use("d", "read_result", `{"id":"zz"}`), use("e", "read_result", `{"id":"a","offset":999999}`)),
+		reply(t, "tool_use", use("c", "read_result", `{"id":"2-a","find":"LINE 4711:","length":300}`), use("d", "read_result", `{"id":"zz"}`), use("e", "read_result", `{"id":"2-a","offset":999999}`)),
 		reply(t, "end_turn", text("done")),
 	}}
 	opts := agent.Options{Context: agent.ContextOptions{Spill: &agent.Spill{Over: 10_000, Preview: 400}}}
@@ -42,7 +42,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 	}
 	shown := string(s.requests[1].Messages[2].AppendJSON(nil))
 	for _, want := range []string{
-		fmt.Sprintf("This result has %d bytes in 5000 lines. Bytes 0 to 300", len(big)), `read on with read_result, id \"a\"`,
+		fmt.Sprintf("This result has %d bytes in 5000 lines. Bytes 0 to 300", len(big)), `read on with read_result, id \"2-a\"`,
 		"line 0: größer", "line 4999: größer", `"type":"image"`, `{\"x\":1}`,
 	} {
 		if !strings.Contains(shown, want) {
@@ -64,7 +64,7 @@ func TestBigResultsAreSpilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.replies = []any{reply(t, "tool_use", use("f", "read_result", `{"id":"a","offset":20}`)), reply(t, "end_turn", text("ok"))}
+	s.replies = []any{reply(t, "tool_use", use("f", "read_result", `{"id":"2-a","offset":20}`)), reply(t, "end_turn", text("ok"))}
 	res, err := newAgent(t, s, opts, dump, small).Run(t.Context(), agent.Input{Log: again.Fork(), Prompt: "more"})
 	if err != nil {
 		t.Fatal(err)

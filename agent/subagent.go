@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -17,8 +19,9 @@ import (
 // traces inside the call.
 //
 // If the caller's log is a session, so is the sub-agent's, in the same store,
-// with the id of the caller's, a slash, and the call's id. A call that a crash
-// has cut off goes on where the sub-agent was.
+// as a child of the caller's, with the id of the caller's, a slash, the position of
+// the response that has the call, a dash, and the call's id. A call that a crash has
+// cut off goes on where the sub-agent was.
 //
 // The sub-agent's own calls that want an approval need an Approver in its own
 // Options: without one it stops there, and the caller's model is told so.
@@ -49,14 +52,23 @@ func (s Sub) Definition() (transport.ToolDefinition, error) {
 	return s.tool().Definition()
 }
 
-// tool is what the caller's model sees; it only checks arguments.
+// tool is what the caller's model sees.
 func (s Sub) tool() *tools.FuncTool {
 	return tools.Func(s.Name, s.Description, func(context.Context, subTask) (string, error) { return "", nil })
 }
 
+// subArguments checks the arguments of all sub-agents: their schema is reflected
+// once.
+var subArguments = sync.OnceValue(Sub{Name: "sub_agent"}.tool)
+
 // Normalize implements [tools.Normalizer].
 func (s Sub) Normalize(input json.RawMessage) (json.RawMessage, error) {
-	return s.tool().Normalize(input)
+	in, err := subArguments().Normalize(input)
+	var unfit *tools.ArgumentError
+	if errors.As(err, &unfit) {
+		err = &tools.ArgumentError{Tool: s.Name, Problems: unfit.Problems}
+	}
+	return in, err
 }
 
 // Traits implements [tools.Callable]. A sub-agent has the time that its own
@@ -68,9 +80,12 @@ func (s Sub) Traits() tools.Traits {
 // Call implements [tools.Callable]. What stopped the sub-agent short goes to
 // the model with what it had found out.
 func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
-	input, err := s.Normalize(input)
+	normal, err := s.Normalize(input)
 	if err != nil {
 		return tools.Result{}, err
+	}
+	if !bytes.Equal(normal, input) { // something hid Normalize, so nobody has judged what would run
+		return tools.Result{}, &tools.ArgumentError{Tool: s.Name, Problems: []tools.Problem{{Message: "they have to be written as the schema says"}}}
 	}
 	var in subTask
 	if err := json.Unmarshal(input, &in); err != nil || strings.TrimSpace(in.Task) == "" {
@@ -115,7 +130,7 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 			}
 		}
 	}
-	store, id := parent.Store(), parent.ID()+"/"+tools.CallID(ctx)
+	store, id := parent.Store(), parent.ID()+"/"+tools.CallKey(ctx)
 	if store == nil {
 		log, err = parent.ForkAt(shared)
 		return log, shared, err
@@ -123,6 +138,7 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 	start := &memory.Start{Parent: parent.ID(), ParentIncarnation: parent.Position().Incarnation}
 	log, err = memory.Open(ctx, store, id)
 	if errors.Is(err, memory.ErrNoSession) {
+		start := &memory.Start{Parent: parent.ID(), ParentIncarnation: parent.Position().Incarnation, Meta: caller.meta}
 		if s.Fork {
 			log, err = memory.ForkSession(ctx, store, parent.ID(), shared, id, start)
 		} else {

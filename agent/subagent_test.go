@@ -43,7 +43,7 @@ func TestSubAgent(t *testing.T) {
 	if m := child.requests[0].Messages; len(m) != 2 || m[0].Text() != "where is it?" || m[1].Text() != "find it" {
 		t.Errorf("the sub-agent was sent %d messages", len(m))
 	}
-	if _, err := memory.Open(context.Background(), store, "main/a"); err != nil {
+	if _, err := memory.Open(context.Background(), store, "main/2-a"); err != nil {
 		t.Error(err)
 	}
 }
@@ -70,7 +70,7 @@ func TestSubAgentGoesOnAfterACrash(t *testing.T) {
 	if err := log.Append(ctx, before...); err != nil {
 		t.Fatal(err)
 	}
-	half, err := memory.Create(store, "main/a", nil)
+	half, err := memory.Create(store, "main/2-a", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,5 +103,40 @@ func TestResumeOfWhatIsDoneTellsTheAnswer(t *testing.T) {
 	again, err := a.Run(context.Background(), agent.Input{Log: res.Log})
 	if err != nil || again.Text != "the answer" || again.Steps != 1 || len(s.requests) != 1 {
 		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+// Some endpoints number calls anew in each turn. A sub-agent's session goes by the
+// response too, is a child of its caller's, and knows its user.
+func TestSubAgentsOfCallsWithOneID(t *testing.T) {
+	store := new(memory.RAM)
+	inner := &script{replies: []any{reply(t, "end_turn", text("first")), reply(t, "end_turn", text("second"))}}
+	sub := agent.Sub{Agent: newAgent(t, inner, agent.Options{}), Name: "helper", Description: "helps"}
+	s := &script{replies: []any{
+		reply(t, "tool_use", use("call_0", "helper", `{"task":"one"}`)), reply(t, "end_turn", text("ok")),
+		reply(t, "tool_use", use("call_0", "helper", `{"task":"two"}`)), reply(t, "end_turn", text("ok")),
+	}}
+	a := newAgent(t, s, agent.Options{}, sub)
+	var res *agent.Result
+	for _, prompt := range []string{"go", "again"} {
+		var err error
+		if res, err = a.Run(t.Context(), agent.Input{Store: store, Session: "main", Prompt: prompt, User: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := string(res.Log.Messages()[6].AppendJSON(nil)); !strings.Contains(m, "second") {
+		t.Errorf("the second task was answered with %s", m)
+	}
+	children := 0
+	for info, err := range store.List(t.Context(), memory.Query{Parent: "main"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if children++; info.Meta["user"] != "ann" {
+			t.Errorf("%s is of %v", info.ID, info.Meta)
+		}
+	}
+	if info, err := store.Info(t.Context(), "main"); err != nil || children != 2 || info.Meta["user"] != "ann" {
+		t.Errorf("%d children, %v of %v", children, err, info.Meta)
 	}
 }

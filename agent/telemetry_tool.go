@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -233,6 +234,8 @@ func errorType(err error) string {
 	var stop *StopError
 	var limit *LimitError
 	var cut *transport.StreamError
+	var budget *BudgetError
+	var condition *ConditionError
 	switch {
 	case errors.As(err, &api) && api.Type != "":
 		return string(api.Type)
@@ -240,6 +243,14 @@ func errorType(err error) string {
 		return string(stop.Response.StopReason)
 	case errors.As(err, &limit):
 		return "limit_" + limit.Limit
+	case errors.As(err, &budget):
+		return "budget_" + budget.Limit
+	case errors.As(err, &condition):
+		return "condition"
+	case errors.Is(err, memory.ErrLeased):
+		return "leased"
+	case errors.Is(err, memory.ErrConflict):
+		return "conflict"
 	case errors.Is(err, context.Canceled):
 		return "cancelled"
 	case errors.Is(err, context.DeadlineExceeded):

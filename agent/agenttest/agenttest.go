@@ -65,8 +65,10 @@ func (r *Recorder) Exchanges() []Exchange {
 // FromLog makes the exchanges that a log tells of; see [agent.SentRequest].
 func FromLog(log *memory.Log) ([]Exchange, error) {
 	var out []Exchange
-	sends := log.State().Requests
+	var at time.Time // of the record before: the request was sent then
 	for n, rec := range log.Records(0) {
+		before := at
+		at = rec.Time
 		if rec.Kind != memory.KindResponse {
 			continue
 		}
@@ -74,7 +76,7 @@ func FromLog(log *memory.Log) ([]Exchange, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Exchange{sent.Request, rec.Response, sends[len(out)].At})
+		out = append(out, Exchange{sent.Request, rec.Response, before})
 	}
 	return out, nil
 }

@@ -73,7 +73,7 @@ func (h *handler) brief(w http.ResponseWriter, r *http.Request) {
 func briefOf(log *memory.Log) briefView {
 	state, bill := stateOf(log), agent.BillOf(log)
 	v := briefView{
-		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: len(log.State().Requests),
+		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: responses(log),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,
 		USD: bill.Cost.USD, Known: !bill.Cost.Incomplete,
 	}
@@ -81,4 +81,14 @@ func briefOf(log *memory.Log) briefView {
 		v.Model = last.Model
 	}
 	return v
+}
+
+func responses(log *memory.Log) int {
+	n := 0
+	for _, r := range log.Records(0) {
+		if r.Kind == memory.KindResponse {
+			n++
+		}
+	}
+	return n
 }

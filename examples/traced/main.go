@@ -124,7 +124,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 	}
 	// region agent
 	opts.Propagator = propagation.TraceContext{} // send traceparent to the service
-	opts.Telemetry.Logger = slog.New(agent.LogTraceIDs(logger.Handler()))
+	opts.Logger = slog.New(agent.LogTraceIDs(logger.Handler()))
 	client, err := anthropic.New(opts)
 	if err != nil {
 		return err
