@@ -135,7 +135,6 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 		log, err = parent.ForkAt(shared)
 		return log, shared, err
 	}
-	start := &memory.Start{Parent: parent.ID(), ParentIncarnation: parent.Position().Incarnation}
 	log, err = memory.Open(ctx, store, id)
 	if errors.Is(err, memory.ErrNoSession) {
 		start := &memory.Start{Parent: parent.ID(), ParentIncarnation: parent.Position().Incarnation, Meta: caller.meta}
