@@ -33,6 +33,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/tools"
@@ -40,7 +41,6 @@ import (
 	"github.com/whorl-go/whorl/tools/corpus"
 	"github.com/whorl-go/whorl/tools/files"
 	"github.com/whorl-go/whorl/tools/mcp"
-	"github.com/whorl-go/whorl/transport/simulator/reader"
 )
 
 const system = `Answer with what your tools tell. Support each statement with the place it rests on, as path:line.`

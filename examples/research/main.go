@@ -20,11 +20,11 @@ import (
 	"os/signal"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
-	"github.com/whorl-go/whorl/transport/simulator/reader"
 )
 
 const system = `You answer questions from the files that your tools search and read, or from the web if you have web tools. ` +

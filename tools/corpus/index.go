@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/whorl-go/whorl/transport/simulator/reader/terms"
+	"github.com/whorl-go/whorl/internal/terms"
 )
 
 // index is an inverted index of passages. It is cut into shards that are built

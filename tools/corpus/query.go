@@ -4,7 +4,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/whorl-go/whorl/transport/simulator/reader/terms"
+	"github.com/whorl-go/whorl/internal/terms"
 )
 
 // query is what is looked for: at most 64 terms.

@@ -14,8 +14,7 @@
 // # What is answered
 //
 // What the model says is up to a [Model]: a [Script], a [Dialogue], a
-// [ModelFunc], a [Loop] for load tests, [Chatty] for soak tests, or the reader
-// of package reader, which answers from what its tools find. The simulator
+// [ModelFunc], a [Loop] for load tests or [Chatty] for soak tests. The simulator
 // signs the thinking, splits the text into deltas at awkward places, cuts at
 // max_tokens and stop sequences, carries out web_search, web_fetch and tool
 // search, pauses the turn after ten samplings, and counts the tokens

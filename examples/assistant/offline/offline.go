@@ -9,10 +9,10 @@ import (
 	"context"
 	"strings"
 
+	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/simulator"
-	"github.com/whorl-go/whorl/transport/simulator/reader"
 )
 
 // A Model is a [simulator.Model]. The zero Model is ready for use. It keeps

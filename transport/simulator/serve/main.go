@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport/simulator"
-	"github.com/whorl-go/whorl/transport/simulator/reader"
 )
 
 func main() {
@@ -35,7 +34,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8090", "address to listen on")
-	model := flags.String("model", "chatty", "chatty, reader, echo, loop:TURNSxPARALLEL, or a JSON file of replies")
+	model := flags.String("model", "chatty", "chatty, echo, loop:TURNSxPARALLEL, or a JSON file of replies")
 	seed := flags.Uint64("seed", 1, "seed of ids and of all that is drawn by lot")
 	faults := flags.Float64("faults", 0, "share of requests, 0 to 1, that something goes wrong with")
 	key := flags.String("key", "", "the one API key that is taken; empty takes any")
@@ -113,8 +112,6 @@ func modelFor(name string) (simulator.Model, error) {
 	switch name {
 	case "chatty":
 		return simulator.Chatty{}, nil
-	case "reader":
-		return reader.Reader{}, nil
 	case "echo":
 		return simulator.Echo{}, nil
 	}
@@ -127,7 +124,7 @@ func modelFor(name string) (simulator.Model, error) {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("-model %s: not chatty, reader, echo or loop:NxP, and no file: %w", name, err)
+		return nil, fmt.Errorf("-model %s: not chatty, echo or loop:NxP, and no file: %w", name, err)
 	}
 	replies, err := simulator.ParseReplies(data)
 	if err != nil {

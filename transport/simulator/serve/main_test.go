@@ -20,7 +20,7 @@ func TestModelFor(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`[{"content":[{"type":"text","text":"hi"}]}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"chatty", "reader", "echo", "loop:3x2", file} {
+	for _, name := range []string{"chatty", "echo", "loop:3x2", file} {
 		if m, err := modelFor(name); err != nil || m == nil {
 			t.Errorf("%s: %v %v", name, m, err)
 		}

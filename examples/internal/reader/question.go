@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/whorl-go/whorl/transport/simulator/reader/terms"
+	"github.com/whorl-go/whorl/internal/terms"
 )
 
 // question is what is looked for: the words of a question that say what it is about.

@@ -9,11 +9,11 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/simulator"
-	"github.com/whorl-go/whorl/transport/simulator/reader"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
