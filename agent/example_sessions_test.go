@@ -13,6 +13,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -106,7 +107,7 @@ func Example_encrypted() {
 	rand.Read(key)
 
 	// region encrypted
-	store := memory.Encrypted(inside, memory.Keys{
+	store := protect.Encrypted(inside, protect.Keys{
 		Current: "2026-11",
 		Keys:    map[string][]byte{"2026-11": key}, // 32 bytes, from where you keep your secrets
 	})

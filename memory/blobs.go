@@ -30,7 +30,7 @@ type Blobs interface {
 // A Blob is bytes with a media type.
 type Blob struct {
 	// Name is "sha256:" and the sum of Data in hexadecimal, or "sealed:" and a name by
-	// which [Encrypted] knows what it has encrypted.
+	// which [github.com/whorl-go/whorl/memory/protect.Encrypted] knows what it has encrypted.
 	Name      string
 	MediaType string // such as "image/png"
 	Data      []byte

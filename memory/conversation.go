@@ -98,7 +98,7 @@ func (c *conversation) add(r *Record) error {
 		}
 		return nil
 	case KindSealed:
-		return errors.New("the session is encrypted: open it with memory.Encrypted and its keys")
+		return errors.New("the session is encrypted: open it with protect.Encrypted and its keys")
 	}
 	return fmt.Errorf("unknown kind %q: it was written by a newer version of this library", r.Kind)
 }

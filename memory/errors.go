@@ -17,10 +17,6 @@ var (
 	// id. What was to be appended belongs to the old one: open the new one, and begin
 	// anew.
 	ErrReplaced = errors.New("the session was deleted, and another was begun under its id: open it again")
-	// ErrUnredacted means that a record was not stored because the hook of a
-	// [Redacted] store would still change it. Append to the session's [Log], or call
-	// the hook first.
-	ErrUnredacted = errors.New("the redaction hook would still change it")
 	// ErrNoBlob means that the session has no blob of that name.
 	ErrNoBlob = errors.New("no such blob")
 	// ErrLeased means that another process works on the session. The error is a

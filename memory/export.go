@@ -15,7 +15,7 @@ const exportFormat = "whorl session"
 // with what [Info] says of it, then a record a line, as [Record.AppendJSON] writes
 // it, then the messages of its inbox and its blobs. docs/sessions.md describes the
 // form. An encrypted session is exported as it is stored if store is the one inside
-// of [Encrypted].
+// of [github.com/whorl-go/whorl/memory/protect.Encrypted].
 func Export(ctx context.Context, store Store, id string, w io.Writer) error {
 	for s, err := range sessionTree(ctx, store, id) {
 		if err == nil {

@@ -92,9 +92,9 @@ func (o ImportOptions) check(s *Session, old string) error {
 		var err error
 		switch {
 		case r.Kind == KindSealed && !o.Trusted:
-			err = errors.New("it is encrypted, and can't be looked at: import it with Trusted, or export it through memory.Encrypted")
+			err = errors.New("it is encrypted, and can't be looked at: import it with Trusted, or export it through protect.Encrypted")
 		case r.Kind == KindSealed && s.Info.ID != old:
-			err = fmt.Errorf("it is encrypted for the session %q: import it under that id, or export it through memory.Encrypted", old)
+			err = fmt.Errorf("it is encrypted for the session %q: import it under that id, or export it through protect.Encrypted", old)
 		case !o.Trusted && r.Kind == KindInput && r.Message.Role == transport.RoleSystem:
 			err = errors.New("it is a system message, which has authority over the model: import it with Trusted if the file is yours")
 		}

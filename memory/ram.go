@@ -245,7 +245,7 @@ func (s *RAM) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// ReplaceSealed is for [EncryptedStore.Rewrap]: it replaces what an encrypted
+// ReplaceSealed is for [github.com/whorl-go/whorl/memory/protect.EncryptedStore.Rewrap]: it replaces what an encrypted
 // session's record is wrapped in.
 func (s *RAM) ReplaceSealed(ctx context.Context, id string, n int, r Record) error {
 	s.mu.Lock()

@@ -36,7 +36,7 @@ const (
 	KindSummary Kind = "summary"
 	// KindNote is for people and programs that read the log. Note, Data.
 	KindNote Kind = "note"
-	// KindSealed is a record that [Encrypted] has encrypted. Data. It is found where
+	// KindSealed is a record that [github.com/whorl-go/whorl/memory/protect.Encrypted] has encrypted. Data. It is found where
 	// an encrypted session is read without its keys.
 	KindSealed Kind = "sealed"
 )

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -18,7 +19,7 @@ func Golden() iter.Seq2[string, func(memory.Store) memory.Store] {
 	return maps.All(map[string]func(memory.Store) memory.Store{
 		"plain": func(s memory.Store) memory.Store { return s },
 		"encrypted": func(s memory.Store) memory.Store {
-			return memory.Encrypted(s, memory.Keys{Current: "b", Keys: map[string][]byte{
+			return protect.Encrypted(s, protect.Keys{Current: "b", Keys: map[string][]byte{
 				"a": []byte(strings.Repeat("a", 32)), "b": []byte(strings.Repeat("b", 32)),
 			}})
 		},
@@ -74,14 +75,14 @@ func CheckGolden(t *testing.T, store memory.Store) {
 	if got := bytesOf(orphan); !strings.Contains(got, "shared") {
 		t.Errorf("the orphan says %s", got)
 	}
-	if _, ok := memory.As[*memory.EncryptedStore](store); !ok {
+	if _, ok := memory.As[*protect.EncryptedStore](store); !ok {
 		matches, err := need[search.Searcher](s).Search(ctx, search.Query{Words: "hundred"})
 		must(t, err)
 		if len(matches) != 1 || matches[0].Session != "ann" {
 			t.Errorf("found %+v", matches)
 		}
 	}
-	if e, ok := memory.As[*memory.EncryptedStore](store); ok {
+	if e, ok := memory.As[*protect.EncryptedStore](store); ok {
 		checkRewrap(t, e)
 	}
 	_, err = memory.Copy(ctx, store, "ann", new(memory.RAM), "", nil)
@@ -97,13 +98,13 @@ func CheckGolden(t *testing.T, store memory.Store) {
 
 // checkRewrap: once all sessions are rewrapped the old key opens nothing, and the
 // new one everything.
-func checkRewrap(t *testing.T, e *memory.EncryptedStore) {
+func checkRewrap(t *testing.T, e *protect.EncryptedStore) {
 	t.Helper()
-	b := memory.Keys{Current: "b", Keys: map[string][]byte{"b": []byte(strings.Repeat("b", 32))}}
-	a := memory.Keys{Current: "a", Keys: map[string][]byte{"a": []byte(strings.Repeat("a", 32))}}
-	strict := memory.Encrypted(e.Store, b)
+	b := protect.Keys{Current: "b", Keys: map[string][]byte{"b": []byte(strings.Repeat("b", 32))}}
+	a := protect.Keys{Current: "a", Keys: map[string][]byte{"a": []byte(strings.Repeat("a", 32))}}
+	strict := protect.Encrypted(e.Store, b)
 	strict.RefuseUnbound = true
-	if _, err := memory.Open(ctx, strict, "ann"); !errors.Is(err, memory.ErrKey) {
+	if _, err := memory.Open(ctx, strict, "ann"); !errors.Is(err, protect.ErrKey) {
 		t.Errorf("an unbound session, refused: %v", err)
 	}
 	for _, id := range []string{"ann", "ann-fork", "new-fork", "orphan"} {
@@ -113,7 +114,7 @@ func checkRewrap(t *testing.T, e *memory.EncryptedStore) {
 		if _, err := memory.Open(ctx, strict, id); err != nil {
 			t.Errorf("%s with the new key alone: %v", id, err)
 		}
-		if _, err := memory.Open(ctx, memory.Encrypted(e.Store, a), id); !errors.Is(err, memory.ErrKey) {
+		if _, err := memory.Open(ctx, protect.Encrypted(e.Store, a), id); !errors.Is(err, protect.ErrKey) {
 			t.Errorf("%s with the old key: %v", id, err)
 		}
 		for r, err := range e.Store.Load(ctx, id, memory.Position{}) {

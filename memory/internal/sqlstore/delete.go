@@ -126,7 +126,7 @@ func (d *DB) prune(ctx context.Context, tx *sql.Tx, key int64) error {
 	}
 }
 
-// ReplaceSealed is for [memory.EncryptedStore.Rewrap]: it replaces what an
+// ReplaceSealed is for [protect.EncryptedStore.Rewrap]: it replaces what an
 // encrypted session's record is wrapped in, for its forks too.
 func (ss Sessions) ReplaceSealed(ctx context.Context, id string, n int, r memory.Record) error {
 	d := ss.db

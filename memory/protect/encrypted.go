@@ -1,4 +1,4 @@
-package memory
+package protect
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/search"
 	"iter"
 	"sync"
 	"time"
@@ -23,13 +25,13 @@ import (
 // cut off, or that a whole session was put back to an older copy of itself, can't
 // be noticed. Sessions written by v0.1 are bound to their positions only, until
 // [EncryptedStore.Rewrap] binds them; see [EncryptedStore.RefuseUnbound].
-func Encrypted(store Store, keys Keyring) *EncryptedStore {
+func Encrypted(store memory.Store, keys Keyring) *EncryptedStore {
 	return &EncryptedStore{Store: store, keys: keys, sealers: make(map[[2]string]*sealer)}
 }
 
-// An EncryptedStore is a [Store] made by [Encrypted].
+// An EncryptedStore is a [memory.Store] made by [Encrypted].
 type EncryptedStore struct {
-	Store // the one inside, which has the encrypted records
+	memory.Store // the one inside, which has the encrypted records
 
 	// RefuseUnbound refuses sessions written by v0.1 that have not been rewrapped
 	// since. Set it once all are: until then whoever can write to the database may put
@@ -49,12 +51,12 @@ const maxSealers = 4096
 const metaKey = "whorl.key"
 
 // Unwrap returns the store inside.
-func (s *EncryptedStore) Unwrap() Store { return s.Store }
+func (s *EncryptedStore) Unwrap() memory.Store { return s.Store }
 
 // check fails for records that a redaction hook inside would still change: it
 // can't see them there.
-func (s *EncryptedStore) check(records ...Record) error {
-	redactor, ok := As[Redactor](s.Store)
+func (s *EncryptedStore) check(records ...memory.Record) error {
+	redactor, ok := memory.As[memory.Redactor](s.Store)
 	if !ok {
 		return nil
 	}
@@ -66,8 +68,8 @@ func (s *EncryptedStore) check(records ...Record) error {
 	return nil
 }
 
-// Append implements [Store].
-func (s *EncryptedStore) Append(ctx context.Context, id string, at Position, records ...Record) error {
+// Append implements [memory.Store].
+func (s *EncryptedStore) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
 	sealed, at, made, err := s.prepare(ctx, id, at, records)
 	if err != nil {
 		return fmt.Errorf("session %q: %w", id, err)
@@ -82,7 +84,7 @@ func (s *EncryptedStore) Append(ctx context.Context, id string, at Position, rec
 }
 
 // prepare seals records for a position. For a new session it makes the sealer.
-func (s *EncryptedStore) prepare(ctx context.Context, id string, at Position, records []Record) (_ []Record, _ Position, made *sealer, err error) {
+func (s *EncryptedStore) prepare(ctx context.Context, id string, at memory.Position, records []memory.Record) (_ []memory.Record, _ memory.Position, made *sealer, err error) {
 	if err := s.check(records...); err != nil {
 		return nil, at, nil, err
 	}
@@ -94,8 +96,8 @@ func (s *EncryptedStore) prepare(ctx context.Context, id string, at Position, re
 			box, first, err = s.lateKey(ctx, id, at.Incarnation)
 			made = box
 		}
-		if errors.Is(err, ErrNoSession) && at.Records == 0 && at.Incarnation == "" {
-			at.Start, err = &Start{}, nil
+		if errors.Is(err, memory.ErrNoSession) && at.Records == 0 && at.Incarnation == "" {
+			at.Start, err = &memory.Start{}, nil
 		}
 		if err != nil {
 			return nil, at, nil, err
@@ -108,14 +110,14 @@ func (s *EncryptedStore) prepare(ctx context.Context, id string, at Position, re
 		if box, value, err = s.newSealer(ctx, id, start.Incarnation); err != nil {
 			return nil, at, nil, err
 		}
-		start.Meta = withMeta(start.Meta, metaKey, value)
+		start.Meta = setMeta(start.Meta, metaKey, value)
 		at.Start, made = &start, box
 	} else {
 		at.Incarnation = box.incarnation
 	}
 	sealed, err := box.sealAll(at.Records, records)
 	if err == nil && first != nil && len(sealed) > 0 {
-		err = sealed[0].setKey(first)
+		err = setKey(&sealed[0], first)
 	}
 	return sealed, at, made, err
 }
@@ -143,7 +145,7 @@ func (s *EncryptedStore) lateKey(ctx context.Context, id, incarnation string) (*
 }
 
 // setKey puts a session's key into a sealed record.
-func (r *Record) setKey(w *wrappedKey) error {
+func setKey(r *memory.Record, w *wrappedKey) error {
 	b, err := unbox(*r)
 	if err == nil {
 		b.Key = w
@@ -152,8 +154,8 @@ func (r *Record) setKey(w *wrappedKey) error {
 	return err
 }
 
-func (s *sealer) sealAll(n int, records []Record) (sealed []Record, err error) {
-	sealed = make([]Record, len(records))
+func (s *sealer) sealAll(n int, records []memory.Record) (sealed []memory.Record, err error) {
+	sealed = make([]memory.Record, len(records))
 	for i := range records {
 		if sealed[i], err = s.seal(sealedRecord, int64(n+i), &records[i]); err != nil {
 			return nil, fmt.Errorf("record %d: %w", n+i, err)
@@ -162,21 +164,21 @@ func (s *sealer) sealAll(n int, records []Record) (sealed []Record, err error) {
 	return sealed, nil
 }
 
-// Load implements [Store].
-func (s *EncryptedStore) Load(ctx context.Context, id string, from Position) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+// Load implements [memory.Store].
+func (s *EncryptedStore) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
 		var box *sealer
 		n := max(0, from.Records)
 		for r, err := range s.Store.Load(ctx, id, from) {
 			if err == nil && box == nil {
 				if box, err = s.sealer(ctx, id, from.Incarnation); errors.Is(err, ErrKey) {
-					err = fmt.Errorf("session %q: %w", id, &RecordError{Record: n, Err: err})
+					err = fmt.Errorf("session %q: %w", id, &memory.RecordError{Record: n, Err: err})
 				}
 			}
 			if err == nil {
 				r, err = s.openRecord(box, n, r)
 				if err != nil && ctx.Err() == nil {
-					err = fmt.Errorf("session %q: %w", id, &RecordError{Record: n, Err: err})
+					err = fmt.Errorf("session %q: %w", id, &memory.RecordError{Record: n, Err: err})
 				}
 			}
 			if !yield(r, err) || err != nil {
@@ -187,29 +189,29 @@ func (s *EncryptedStore) Load(ctx context.Context, id string, from Position) ite
 	}
 }
 
-func (s *EncryptedStore) openRecord(box *sealer, n int, r Record) (Record, error) {
+func (s *EncryptedStore) openRecord(box *sealer, n int, r memory.Record) (memory.Record, error) {
 	b, err := unbox(r)
 	if err != nil {
-		return Record{}, err
+		return memory.Record{}, err
 	}
 	return box.open(n, b)
 }
 
-// Info implements [Store].
-func (s *EncryptedStore) Info(ctx context.Context, id string) (Info, error) {
+// Info implements [memory.Store].
+func (s *EncryptedStore) Info(ctx context.Context, id string) (memory.Info, error) {
 	info, err := s.Store.Info(ctx, id)
 	return withoutKey(info), err
 }
 
-func withoutKey(info Info) Info {
+func withoutKey(info memory.Info) memory.Info {
 	if _, ok := info.Meta[metaKey]; ok {
-		info.Meta = withMeta(info.Meta, metaKey, "")
+		info.Meta = setMeta(info.Meta, metaKey, "")
 	}
 	return info
 }
 
-func withoutKeys(infos iter.Seq2[Info, error]) iter.Seq2[Info, error] {
-	return func(yield func(Info, error) bool) {
+func withoutKeys(infos iter.Seq2[memory.Info, error]) iter.Seq2[memory.Info, error] {
+	return func(yield func(memory.Info, error) bool) {
 		for info, err := range infos {
 			if !yield(withoutKey(info), err) {
 				return
@@ -218,32 +220,32 @@ func withoutKeys(infos iter.Seq2[Info, error]) iter.Seq2[Info, error] {
 	}
 }
 
-// List implements [Store].
-func (s *EncryptedStore) List(ctx context.Context, q Query) iter.Seq2[Info, error] {
+// List implements [memory.Store].
+func (s *EncryptedStore) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
 	return withoutKeys(s.Store.List(ctx, q))
 }
 
-// Due implements [Waker].
-func (s *EncryptedStore) Due(ctx context.Context, q Query) iter.Seq2[Info, error] {
-	waker, err := Need[Waker](s.Store)
+// Due implements [memory.Waker].
+func (s *EncryptedStore) Due(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
+	waker, err := memory.Need[memory.Waker](s.Store)
 	if err != nil {
-		return failed[Info](err)
+		return failed[memory.Info](err)
 	}
 	return withoutKeys(waker.Due(ctx, q))
 }
 
-// Wake implements [Waker].
+// Wake implements [memory.Waker].
 func (s *EncryptedStore) Wake(ctx context.Context, id string, at time.Time) error {
-	waker, err := Need[Waker](s.Store)
+	waker, err := memory.Need[memory.Waker](s.Store)
 	if err != nil {
 		return err
 	}
 	return waker.Wake(ctx, id, at)
 }
 
-// SetMeta implements [MetaSetter].
+// SetMeta implements [memory.MetaSetter].
 func (s *EncryptedStore) SetMeta(ctx context.Context, id, key, value string) error {
-	setter, err := Need[MetaSetter](s.Store)
+	setter, err := memory.Need[memory.MetaSetter](s.Store)
 	if err == nil && key == metaKey {
 		err = fmt.Errorf("session %q: the metadata value %s is the session's key", id, metaKey)
 	}
@@ -251,6 +253,11 @@ func (s *EncryptedStore) SetMeta(ctx context.Context, id, key, value string) err
 		return err
 	}
 	return setter.SetMeta(ctx, id, key, value)
+}
+
+// Search fails: what is encrypted can't be searched.
+func (s *EncryptedStore) Search(ctx context.Context, q search.Query) ([]search.Match, error) {
+	return nil, &memory.AbilityError{Ability: "search.Searcher", Store: "*protect.EncryptedStore"}
 }
 
 // newSealer makes a session's key, and the metadata value that holds it.
@@ -284,7 +291,7 @@ func (s *EncryptedStore) sealer(ctx context.Context, id, incarnation string) (*s
 		return nil, err
 	}
 	if incarnation != "" && info.Incarnation != incarnation {
-		return nil, ErrReplaced
+		return nil, memory.ErrReplaced
 	}
 	box, _, err := s.unwrap(ctx, info)
 	if err == nil {
@@ -310,7 +317,7 @@ func (s *EncryptedStore) forget(id, incarnation string) {
 
 // unwrap reads a session's key: from its metadata, or in old sessions from its
 // first record.
-func (s *EncryptedStore) unwrap(ctx context.Context, info Info) (*sealer, wrappedKey, error) {
+func (s *EncryptedStore) unwrap(ctx context.Context, info memory.Info) (*sealer, wrappedKey, error) {
 	var w wrappedKey
 	if value := info.Meta[metaKey]; value != "" {
 		if err := json.Unmarshal([]byte(value), &w); err != nil {
@@ -340,8 +347,8 @@ func (s *EncryptedStore) unwrap(ctx context.Context, info Info) (*sealer, wrappe
 	return box, w, err
 }
 
-func (s *EncryptedStore) firstBox(ctx context.Context, info Info) (box, error) {
-	for r, err := range s.Store.Load(ctx, info.ID, Position{Incarnation: info.Incarnation}) {
+func (s *EncryptedStore) firstBox(ctx context.Context, info memory.Info) (box, error) {
+	for r, err := range s.Store.Load(ctx, info.ID, memory.Position{Incarnation: info.Incarnation}) {
 		if err != nil {
 			return box{}, err
 		}

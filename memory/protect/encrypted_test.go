@@ -1,4 +1,4 @@
-package memory_test
+package protect_test
 
 import (
 	"bytes"
@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/storetest"
 	"github.com/whorl-go/whorl/transport"
 )
 
-func keys(current string, names ...string) memory.Keys {
-	k := memory.Keys{Current: current, Keys: map[string][]byte{}}
+func keys(current string, names ...string) protect.Keys {
+	k := protect.Keys{Current: current, Keys: map[string][]byte{}}
 	for _, n := range names {
 		k.Keys[n] = []byte(strings.Repeat(n, 32)[:32])
 	}
@@ -22,7 +23,7 @@ func keys(current string, names ...string) memory.Keys {
 }
 
 func TestEncrypted(t *testing.T) {
-	storetest.Run(t, func(*testing.T) memory.Store { return memory.Encrypted(new(memory.RAM), keys("a", "a")) })
+	storetest.Run(t, func(*testing.T) memory.Store { return protect.Encrypted(new(memory.RAM), keys("a", "a")) })
 }
 
 // records reads a session until an error.
@@ -39,7 +40,7 @@ func records(s memory.Store, id string) (list []memory.Record, err error) {
 func TestEncryptedHidesAndKeeps(t *testing.T) {
 	ctx := t.Context()
 	inside := new(memory.RAM)
-	s := memory.Encrypted(inside, keys("a", "a"))
+	s := protect.Encrypted(inside, keys("a", "a"))
 	if err := s.Append(ctx, "s", memory.Position{}, input("the secret word"), input("once more the secret word")); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 	if _, err := memory.Import(ctx, moved, &out, "s", &memory.ImportOptions{Trusted: true}); err != nil {
 		t.Fatal(err)
 	}
-	list, err := records(memory.Encrypted(moved, keys("a", "a")), "s")
+	list, err := records(protect.Encrypted(moved, keys("a", "a")), "s")
 	if err != nil || len(list) != 2 || list[1].Message.Text() != "once more the secret word" {
 		t.Errorf("after moving: %v, %v", list, err)
 	}
@@ -79,7 +80,7 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 		if err := bad.Append(ctx, "s", memory.Position{}, raw...); err != nil {
 			t.Fatal(err)
 		}
-		list, err := records(memory.Encrypted(bad, keys("a", "a")), "s")
+		list, err := records(protect.Encrypted(bad, keys("a", "a")), "s")
 		if !errors.Is(err, memory.ErrCorrupt) || len(list) > 1 {
 			t.Errorf("%s: %d records, then %v", name, len(list), err)
 		}
@@ -89,19 +90,19 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 func TestKeyRotation(t *testing.T) {
 	ctx := t.Context()
 	inside := new(memory.RAM)
-	old := memory.Encrypted(inside, keys("a", "a"))
+	old := protect.Encrypted(inside, keys("a", "a"))
 	if err := old.Append(ctx, "s", memory.Position{}, input("one")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := records(memory.Encrypted(inside, keys("b", "b")), "s"); !errors.Is(err, memory.ErrKey) || !strings.Contains(err.Error(), `no key "a"`) {
+	if _, err := records(protect.Encrypted(inside, keys("b", "b")), "s"); !errors.Is(err, protect.ErrKey) || !strings.Contains(err.Error(), `no key "a"`) {
 		t.Errorf("read with another key: %v", err)
 	}
 	wrong := keys("a", "a")
 	wrong.Keys["a"] = bytes.Repeat([]byte("x"), 32)
-	if _, err := records(memory.Encrypted(inside, wrong), "s"); !errors.Is(err, memory.ErrKey) {
+	if _, err := records(protect.Encrypted(inside, wrong), "s"); !errors.Is(err, protect.ErrKey) {
 		t.Errorf("read with a wrong key of that name: %v", err)
 	}
-	both := memory.Encrypted(inside, keys("b", "a", "b"))
+	both := protect.Encrypted(inside, keys("b", "a", "b"))
 	if err := both.Append(ctx, "s", memory.Position{Records: 1}, input("two")); err != nil {
 		t.Fatal(err)
 	}
@@ -119,13 +120,13 @@ func TestKeyRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fresh := memory.Encrypted(inside, keys("b", "b"))
+	fresh := protect.Encrypted(inside, keys("b", "b"))
 	for id, want := range map[string]int{"s": 2, "late0": 1, "late1": 2} {
 		if list, err := records(fresh, id); err != nil || len(list) != want {
 			t.Errorf("%s with the new key alone: %d records, %v", id, len(list), err)
 		}
 	}
-	if _, err := records(fresh, "early"); !errors.Is(err, memory.ErrKey) {
+	if _, err := records(fresh, "early"); !errors.Is(err, protect.ErrKey) {
 		t.Errorf("a fork that was not rewrapped was read: %v", err)
 	}
 	if err := fresh.Append(ctx, "s", memory.Position{Records: 2}, input("three")); err != nil {
@@ -141,7 +142,7 @@ func FuzzKeysUnwrap(f *testing.F) {
 	}
 	f.Add(wrapped[:20])
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if key, err := k.Unwrap(t.Context(), "a", raw); err == nil || !errors.Is(err, memory.ErrKey) {
+		if key, err := k.Unwrap(t.Context(), "a", raw); err == nil || !errors.Is(err, protect.ErrKey) {
 			t.Errorf("unwrapped to %x, %v", key, err)
 		}
 	})
@@ -159,7 +160,7 @@ func TestRedacted(t *testing.T) {
 		}
 		return nil
 	}
-	for _, s := range []memory.Store{memory.Redacted(inside, hook), memory.Encrypted(memory.Redacted(inside, hook), keys("a", "a"))} {
+	for _, s := range []memory.Store{protect.Redacted(inside, hook), protect.Encrypted(protect.Redacted(inside, hook), keys("a", "a"))} {
 		log, err := memory.Create(s, fmt.Sprintf("%T", s), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -178,8 +179,8 @@ func TestRedacted(t *testing.T) {
 			t.Errorf("the hook's error: %v, %d records", err, log.Len())
 		}
 	}
-	s := memory.Redacted(inside, hook)
-	if err := s.Append(ctx, "direct", memory.Position{}, input("4111")); !errors.Is(err, memory.ErrUnredacted) {
+	s := protect.Redacted(inside, hook)
+	if err := s.Append(ctx, "direct", memory.Position{}, input("4111")); !errors.Is(err, protect.ErrUnredacted) {
 		t.Errorf("around the hook: %v", err)
 	}
 	if err := s.Append(ctx, "direct", memory.Position{}, input("nothing")); err != nil {
@@ -202,7 +203,7 @@ func TestRedacted(t *testing.T) {
 // Whatever is in the box, it is opened or refused.
 func FuzzSealed(f *testing.F) {
 	inside := new(memory.RAM)
-	if err := memory.Encrypted(inside, keys("a", "a")).Append(context.Background(), "s", memory.Position{}, input("x")); err != nil {
+	if err := protect.Encrypted(inside, keys("a", "a")).Append(context.Background(), "s", memory.Position{}, input("x")); err != nil {
 		f.Fatal(err)
 	}
 	good, err := records(inside, "s")
@@ -216,7 +217,7 @@ func FuzzSealed(f *testing.F) {
 		if err := inside.Append(t.Context(), "s", memory.Position{}, memory.Record{Kind: memory.KindSealed, Data: data}); err != nil {
 			t.Fatal(err)
 		}
-		list, err := records(memory.Encrypted(inside, keys("a", "a")), "s")
+		list, err := records(protect.Encrypted(inside, keys("a", "a")), "s")
 		if err == nil && (len(list) != 1 || list[0].Message.Text() != "x") {
 			t.Errorf("%q was opened as %+v", data, list)
 		}

@@ -1,4 +1,4 @@
-package memory_test
+package protect_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -34,7 +35,7 @@ func rewrite(t *testing.T, inside memory.Store, id string, change func(*memory.S
 	if err := out.Import(ctx, s); err != nil {
 		t.Fatal(err)
 	}
-	return memory.Encrypted(out, keys("a", "a"))
+	return protect.Encrypted(out, keys("a", "a"))
 }
 
 // Whoever can write to the database but has no key can't make a session say what
@@ -42,7 +43,7 @@ func rewrite(t *testing.T, inside memory.Store, id string, change func(*memory.S
 func TestEncryptedIsBoundToItsSession(t *testing.T) {
 	ctx := t.Context()
 	inside := new(memory.RAM)
-	s := memory.Encrypted(inside, keys("a", "a"))
+	s := protect.Encrypted(inside, keys("a", "a"))
 	for _, id := range []string{"ann", "bob"} {
 		if err := s.Append(ctx, id, memory.Position{}, input(id+" one"), input(id+" two")); err != nil {
 			t.Fatal(err)
@@ -92,7 +93,7 @@ func TestEncryptedIsBoundToItsSession(t *testing.T) {
 	}), "bob") {
 		if err == nil && r.Message.Text() == "pay 100" {
 			paid++
-		} else if !errors.Is(err, memory.ErrKey) {
+		} else if !errors.Is(err, protect.ErrKey) {
 			t.Errorf("a copied message: %v", err)
 		}
 	}
@@ -130,13 +131,13 @@ func TestRedactionFailsClosed(t *testing.T) {
 	}
 	type embedding struct{ memory.Store }
 	for name, wrap := range map[string]func(memory.Store) memory.Store{
-		"plain":           func(s memory.Store) memory.Store { return memory.Redacted(s, hook) },
-		"embedded":        func(s memory.Store) memory.Store { return embedding{memory.Redacted(s, hook)} },
-		"embedded twice":  func(s memory.Store) memory.Store { return &embedding{embedding{memory.Redacted(s, hook)}} },
-		"encrypted in it": func(s memory.Store) memory.Store { return memory.Redacted(memory.Encrypted(s, keys("a", "a")), hook) },
-		"in encrypted":    func(s memory.Store) memory.Store { return memory.Encrypted(memory.Redacted(s, hook), keys("a", "a")) },
+		"plain":           func(s memory.Store) memory.Store { return protect.Redacted(s, hook) },
+		"embedded":        func(s memory.Store) memory.Store { return embedding{protect.Redacted(s, hook)} },
+		"embedded twice":  func(s memory.Store) memory.Store { return &embedding{embedding{protect.Redacted(s, hook)}} },
+		"encrypted in it": func(s memory.Store) memory.Store { return protect.Redacted(protect.Encrypted(s, keys("a", "a")), hook) },
+		"in encrypted":    func(s memory.Store) memory.Store { return protect.Encrypted(protect.Redacted(s, hook), keys("a", "a")) },
 		"between": func(s memory.Store) memory.Store {
-			return embedding{memory.Encrypted(embedding{memory.Redacted(embedding{s}, hook)}, keys("a", "a"))}
+			return embedding{protect.Encrypted(embedding{protect.Redacted(embedding{s}, hook)}, keys("a", "a"))}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestRedactionFailsClosed(t *testing.T) {
 				"import":       importer.Import(ctx, memory.Session{Info: memory.Info{ID: "i"}, Records: []memory.Record{card}}),
 				"import inbox": importer.Import(ctx, memory.Session{Info: memory.Info{ID: "i"}, Inbox: []memory.Record{{Kind: memory.KindInput, Message: card.Message, Queued: 5}}}),
 			} {
-				if !errors.Is(err, memory.ErrUnredacted) {
+				if !errors.Is(err, protect.ErrUnredacted) {
 					t.Errorf("%s: %v", way, err)
 				}
 			}
@@ -197,8 +198,8 @@ func TestRedactionFailsClosed(t *testing.T) {
 	if err := inside.Append(ctx, "old", memory.Position{}, input("a"), input("4111")); err != nil {
 		t.Fatal(err)
 	}
-	s := memory.Redacted(inside, hook)
-	if _, err := memory.ForkSession(ctx, s, "old", 2, "f", nil); !errors.Is(err, memory.ErrUnredacted) {
+	s := protect.Redacted(inside, hook)
+	if _, err := memory.ForkSession(ctx, s, "old", 2, "f", nil); !errors.Is(err, protect.ErrUnredacted) {
 		t.Errorf("fork: %v", err)
 	}
 	if _, err := memory.ForkSession(ctx, s, "old", 1, "f", nil); err != nil {

@@ -1,4 +1,4 @@
-package memory
+package protect
 
 import (
 	"cmp"
@@ -7,14 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/whorl-go/whorl/memory"
 	"iter"
 	"slices"
 	"time"
 )
 
-// Enqueue implements [Inbox].
-func (s *EncryptedStore) Enqueue(ctx context.Context, id string, input Record) error {
-	inbox, err := Need[Inbox](s.Store)
+// Enqueue implements [memory.Inbox].
+func (s *EncryptedStore) Enqueue(ctx context.Context, id string, input memory.Record) error {
+	inbox, err := memory.Need[memory.Inbox](s.Store)
 	if err == nil {
 		err = s.check(input)
 	}
@@ -39,21 +40,21 @@ func (s *EncryptedStore) Enqueue(ctx context.Context, id string, input Record) e
 		if err != nil {
 			return fmt.Errorf("session %q: %w", id, err)
 		}
-		if err = inbox.Enqueue(ctx, id, sealed); chosen || try == tries || !errors.Is(err, ErrConflict) {
+		if err = inbox.Enqueue(ctx, id, sealed); chosen || try == tries || !errors.Is(err, memory.ErrConflict) {
 			return err
 		}
 	}
 }
 
-// Inbox implements [Inbox].
-func (s *EncryptedStore) Inbox(ctx context.Context, id string, after int64) iter.Seq2[Record, error] {
-	inbox, err := Need[Inbox](s.Store)
+// Inbox implements [memory.Inbox].
+func (s *EncryptedStore) Inbox(ctx context.Context, id string, after int64) iter.Seq2[memory.Record, error] {
+	inbox, err := memory.Need[memory.Inbox](s.Store)
 	if err != nil {
-		return failed[Record](err)
+		return failed[memory.Record](err)
 	}
-	return func(yield func(Record, error) bool) {
+	return func(yield func(memory.Record, error) bool) {
 		for sealed, err := range inbox.Inbox(ctx, id, after) {
-			var r Record
+			var r memory.Record
 			if err == nil {
 				if r, err = s.openInput(ctx, id, sealed); err != nil {
 					err = fmt.Errorf("session %q, message %d of its inbox: %w", id, sealed.Queued, err)
@@ -66,21 +67,21 @@ func (s *EncryptedStore) Inbox(ctx context.Context, id string, after int64) iter
 	}
 }
 
-func (s *EncryptedStore) openInput(ctx context.Context, id string, sealed Record) (Record, error) {
+func (s *EncryptedStore) openInput(ctx context.Context, id string, sealed memory.Record) (memory.Record, error) {
 	b, err := unbox(sealed)
 	if err != nil {
-		return Record{}, err
+		return memory.Record{}, err
 	}
 	box, err := s.sealer(ctx, id, "")
 	if err != nil {
-		return Record{}, err
+		return memory.Record{}, err
 	}
 	return box.openInput(sealed.Queued, b)
 }
 
-// Fork implements [Forker].
-func (s *EncryptedStore) Fork(ctx context.Context, from string, at Position, to string, start *Start) error {
-	forker, err := Need[Forker](s.Store)
+// Fork implements [memory.Forker].
+func (s *EncryptedStore) Fork(ctx context.Context, from string, at memory.Position, to string, start *memory.Start) error {
+	forker, err := memory.Need[memory.Forker](s.Store)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (s *EncryptedStore) Fork(ctx context.Context, from string, at Position, to 
 		return err
 	}
 	if at.Incarnation != "" && at.Incarnation != info.Incarnation {
-		return fmt.Errorf("session %q: %w", from, ErrReplaced)
+		return fmt.Errorf("session %q: %w", from, memory.ErrReplaced)
 	}
 	at.Incarnation = info.Incarnation
 	if err := s.checkLoaded(ctx, from, at); err != nil {
@@ -99,7 +100,7 @@ func (s *EncryptedStore) Fork(ctx context.Context, from string, at Position, to 
 	if err != nil {
 		return fmt.Errorf("session %q: %w", from, err)
 	}
-	var begin Start
+	var begin memory.Start
 	if start != nil {
 		begin = *start
 	}
@@ -116,17 +117,17 @@ func (s *EncryptedStore) Fork(ctx context.Context, from string, at Position, to 
 	if err != nil {
 		return fmt.Errorf("session %q: %w", to, err)
 	}
-	begin.Meta = withMeta(begin.Meta, metaKey, value)
+	begin.Meta = setMeta(begin.Meta, metaKey, value)
 	return forker.Fork(ctx, from, at, to, &begin)
 }
 
 // checkLoaded is check for what is stored already.
-func (s *EncryptedStore) checkLoaded(ctx context.Context, id string, upto Position) error {
-	if _, ok := As[Redactor](s.Store); !ok {
+func (s *EncryptedStore) checkLoaded(ctx context.Context, id string, upto memory.Position) error {
+	if _, ok := memory.As[memory.Redactor](s.Store); !ok {
 		return nil
 	}
 	n := 0
-	for r, err := range s.Load(ctx, id, Position{Incarnation: upto.Incarnation}) {
+	for r, err := range s.Load(ctx, id, memory.Position{Incarnation: upto.Incarnation}) {
 		if n >= upto.Records {
 			break
 		}
@@ -166,7 +167,7 @@ func (s *EncryptedStore) lineage(ctx context.Context, box *sealer, n int) ([]anc
 // position only.
 func (s *EncryptedStore) unbound(ctx context.Context, b *sealer, n int) (int, error) {
 	i := 0
-	for r, err := range s.Store.Load(ctx, b.id, Position{Incarnation: b.incarnation}) {
+	for r, err := range s.Store.Load(ctx, b.id, memory.Position{Incarnation: b.incarnation}) {
 		if err != nil {
 			return 0, err
 		}
@@ -182,9 +183,9 @@ func (s *EncryptedStore) unbound(ctx context.Context, b *sealer, n int) (int, er
 	return i, nil
 }
 
-// Import implements [Importer].
-func (s *EncryptedStore) Import(ctx context.Context, in Session) error {
-	importer, err := Need[Importer](s.Store)
+// Import implements [memory.Importer].
+func (s *EncryptedStore) Import(ctx context.Context, in memory.Session) error {
+	importer, err := memory.Need[memory.Importer](s.Store)
 	if err == nil {
 		err = s.check(slices.Concat(in.Records, in.Inbox)...)
 	}
@@ -204,7 +205,7 @@ func (s *EncryptedStore) Import(ctx context.Context, in Session) error {
 	if err != nil {
 		return fmt.Errorf("session %q: %w", in.Info.ID, err)
 	}
-	in.Info.Meta = withMeta(in.Info.Meta, metaKey, value)
+	in.Info.Meta = setMeta(in.Info.Meta, metaKey, value)
 	if in.Records, err = box.sealAll(0, in.Records); err != nil {
 		return fmt.Errorf("session %q: %w", in.Info.ID, err)
 	}
@@ -222,16 +223,16 @@ func (s *EncryptedStore) Import(ctx context.Context, in Session) error {
 	return importer.Import(ctx, in)
 }
 
-func (s *EncryptedStore) checkBlob(b Blob) error {
-	if inner, ok := As[*redacted](s.Store); ok {
+func (s *EncryptedStore) checkBlob(b memory.Blob) error {
+	if inner, ok := memory.As[*redacted](s.Store); ok {
 		return inner.checkBlob(b)
 	}
 	return nil
 }
 
-// PutBlob implements [Blobs].
-func (s *EncryptedStore) PutBlob(ctx context.Context, id string, b Blob) (string, error) {
-	blobs, err := Need[Blobs](s.Store)
+// PutBlob implements [memory.Blobs].
+func (s *EncryptedStore) PutBlob(ctx context.Context, id string, b memory.Blob) (string, error) {
+	blobs, err := memory.Need[memory.Blobs](s.Store)
 	if err == nil && b.Name != "" {
 		err = b.Check()
 	}
@@ -242,7 +243,7 @@ func (s *EncryptedStore) PutBlob(ctx context.Context, id string, b Blob) (string
 	if err == nil {
 		box, err = s.sealer(ctx, id, "")
 	}
-	var sealed Blob
+	var sealed memory.Blob
 	if err == nil {
 		sealed, err = box.sealBlob(b)
 	}
@@ -255,43 +256,43 @@ func (s *EncryptedStore) PutBlob(ctx context.Context, id string, b Blob) (string
 	return b.Sum(), nil
 }
 
-// Blob implements [Blobs].
-func (s *EncryptedStore) Blob(ctx context.Context, id, name string) (Blob, error) {
-	blobs, err := Need[Blobs](s.Store)
+// Blob implements [memory.Blobs].
+func (s *EncryptedStore) Blob(ctx context.Context, id, name string) (memory.Blob, error) {
+	blobs, err := memory.Need[memory.Blobs](s.Store)
 	if err != nil {
-		return Blob{}, err
+		return memory.Blob{}, err
 	}
 	for up := id; up != ""; {
 		info, err := s.Store.Info(ctx, up)
 		if err != nil {
-			return Blob{}, err
+			return memory.Blob{}, err
 		}
 		box, err := s.sealer(ctx, up, info.Incarnation)
 		if err != nil {
-			return Blob{}, fmt.Errorf("session %q: %w", up, err)
+			return memory.Blob{}, fmt.Errorf("session %q: %w", up, err)
 		}
 		sealed, err := blobs.Blob(ctx, up, box.blobName(name))
 		if err == nil {
 			return box.openBlob(sealed)
 		}
-		if !errors.Is(err, ErrNoBlob) {
-			return Blob{}, err
+		if !errors.Is(err, memory.ErrNoBlob) {
+			return memory.Blob{}, err
 		}
 		up = info.Parent // it has another key
 	}
-	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, ErrNoBlob)
+	return memory.Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, memory.ErrNoBlob)
 }
 
-// Blobs implements [Blobs].
-func (s *EncryptedStore) Blobs(ctx context.Context, id string) iter.Seq2[Blob, error] {
-	blobs, err := Need[Blobs](s.Store)
+// Blobs implements [memory.Blobs].
+func (s *EncryptedStore) Blobs(ctx context.Context, id string) iter.Seq2[memory.Blob, error] {
+	blobs, err := memory.Need[memory.Blobs](s.Store)
 	if err != nil {
-		return failed[Blob](err)
+		return failed[memory.Blob](err)
 	}
-	return func(yield func(Blob, error) bool) {
+	return func(yield func(memory.Blob, error) bool) {
 		box, err := s.sealer(ctx, id, "")
 		if err != nil {
-			yield(Blob{}, fmt.Errorf("session %q: %w", id, err))
+			yield(memory.Blob{}, fmt.Errorf("session %q: %w", id, err))
 			return
 		}
 		for b, err := range blobs.Blobs(ctx, id) {
@@ -307,7 +308,7 @@ func (s *EncryptedStore) Blobs(ctx context.Context, id string) iter.Seq2[Blob, e
 
 // A replacer can replace what an encrypted record is wrapped in.
 type replacer interface {
-	ReplaceSealed(ctx context.Context, id string, n int, r Record) error
+	ReplaceSealed(ctx context.Context, id string, n int, r memory.Record) error
 }
 
 // Rewrap wraps a session's key with the keyring's present key, so that the one
@@ -327,7 +328,7 @@ func (s *EncryptedStore) Rewrap(ctx context.Context, id string) error {
 }
 
 func (s *EncryptedStore) rewrap(ctx context.Context, id string) error {
-	setter, err := Need[MetaSetter](s.Store)
+	setter, err := memory.Need[memory.MetaSetter](s.Store)
 	if err != nil {
 		return err
 	}
@@ -374,8 +375,8 @@ func (s *EncryptedStore) rewrap(ctx context.Context, id string) error {
 
 // rewrapFirst replaces the key that old sessions have in their first record, which
 // forks that were not rewrapped yet need.
-func (s *EncryptedStore) rewrapFirst(ctx context.Context, info Info, w wrappedKey) error {
-	for r, err := range s.Store.Load(ctx, info.ID, Position{Incarnation: info.Incarnation}) {
+func (s *EncryptedStore) rewrapFirst(ctx context.Context, info memory.Info, w wrappedKey) error {
+	for r, err := range s.Store.Load(ctx, info.ID, memory.Position{Incarnation: info.Incarnation}) {
 		if err != nil {
 			return err
 		}
@@ -383,14 +384,14 @@ func (s *EncryptedStore) rewrapFirst(ctx context.Context, info Info, w wrappedKe
 		if err != nil || b.Key == nil {
 			return err
 		}
-		replacer, err := Need[replacer](s.Store)
+		replacer, err := memory.Need[replacer](s.Store)
 		if err != nil {
 			return fmt.Errorf("its first record still has the key as %q wrapped it: %w", b.Key.Name, err)
 		}
 		if b.Key.Head == nil {
 			w.Nonce, w.Head = nil, nil // forks that were not rewrapped have other heads
 		}
-		if err := r.setKey(&w); err != nil {
+		if err := setKey(&r, &w); err != nil {
 			return err
 		}
 		return replacer.ReplaceSealed(ctx, info.ID, 0, r)

@@ -1,17 +1,12 @@
-package memory
+package protect
 
 import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
-	"errors"
 	"fmt"
 )
-
-// ErrKey means that a record can't be decrypted: the keyring lacks its key, or
-// the record was changed or moved.
-var ErrKey = errors.New("can't be decrypted")
 
 // A Keyring wraps the keys of sessions with keys that are kept elsewhere. [Keys]
 // is one; another may ask a key management service.

@@ -1,4 +1,4 @@
-package memory
+package protect
 
 import (
 	"crypto/cipher"
@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/whorl-go/whorl/memory"
 )
 
 // A box is the Data of a sealed record.
@@ -89,15 +90,15 @@ func oldBound(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64
 const oldInput = -1
 
 // seal encrypts a record, for a position or a number in the inbox.
-func (s *sealer) seal(what byte, n int64, r *Record) (Record, error) {
+func (s *sealer) seal(what byte, n int64, r *memory.Record) (memory.Record, error) {
 	plain, err := r.AppendJSON(nil)
 	if err != nil {
-		return Record{}, err
+		return memory.Record{}, err
 	}
 	b := box{V: sealedVersion, Nonce: s.nonce()}
 	b.Sealed = s.aead.Seal(nil, b.Nonce, plain, bound(what, s.id, s.incarnation, n))
 	data, err := json.Marshal(b)
-	return Record{Kind: KindSealed, Time: r.Time, Queued: r.Queued, Data: data}, err
+	return memory.Record{Kind: memory.KindSealed, Time: r.Time, Queued: r.Queued, Data: data}, err
 }
 
 func (s *sealer) nonce() []byte {
@@ -107,7 +108,7 @@ func (s *sealer) nonce() []byte {
 }
 
 // open decrypts the record at position n.
-func (s *sealer) open(n int, b box) (Record, error) {
+func (s *sealer) open(n int, b box) (memory.Record, error) {
 	id, incarnation, old := s.id, s.incarnation, s.head == nil && b.V == 0
 	if s.head != nil {
 		for _, a := range s.head.Lineage {
@@ -124,7 +125,7 @@ func (s *sealer) open(n int, b box) (Record, error) {
 }
 
 // openInput decrypts the message of number n of the inbox.
-func (s *sealer) openInput(n int64, b box) (Record, error) {
+func (s *sealer) openInput(n int64, b box) (memory.Record, error) {
 	with := bound(sealedInput, s.id, s.incarnation, n)
 	if b.V == 0 && (s.head == nil || n <= s.head.OldInbox) {
 		with = oldBound(oldInput)
@@ -134,20 +135,20 @@ func (s *sealer) openInput(n int64, b box) (Record, error) {
 	return r, err
 }
 
-func (s *sealer) decrypt(b box, with []byte) (Record, error) {
+func (s *sealer) decrypt(b box, with []byte) (memory.Record, error) {
 	if len(b.Nonce) != s.aead.NonceSize() {
-		return Record{}, ErrKey
+		return memory.Record{}, ErrKey
 	}
 	plain, err := s.aead.Open(nil, b.Nonce, b.Sealed, with)
 	if err != nil {
-		return Record{}, fmt.Errorf("%w: it was changed, or moved from another place or session", ErrKey)
+		return memory.Record{}, fmt.Errorf("%w: it was changed, or moved from another place or session", ErrKey)
 	}
-	return ParseRecord(plain)
+	return memory.ParseRecord(plain)
 }
 
-func unbox(r Record) (box, error) {
+func unbox(r memory.Record) (box, error) {
 	var b box
-	if r.Kind != KindSealed {
+	if r.Kind != memory.KindSealed {
 		return b, errors.New("it is not encrypted: it was not written by this store")
 	}
 	return b, json.Unmarshal(r.Data, &b)
@@ -189,27 +190,27 @@ func (s *sealer) mac(name string) []byte {
 
 // sealBlob encrypts a blob. The same blob becomes the same bytes, so that a
 // session and its forks keep it once; the nonce is of its content.
-func (s *sealer) sealBlob(b Blob) (Blob, error) {
+func (s *sealer) sealBlob(b memory.Blob) (memory.Blob, error) {
 	plain, err := json.Marshal(b.MediaType)
 	if err != nil {
-		return Blob{}, err
+		return memory.Blob{}, err
 	}
 	plain = append(append(plain, 0), b.Data...)
 	nonce := s.mac(fmt.Sprintf("%x %s", sha256.Sum256(plain), b.Sum()))[:s.aead.NonceSize()]
 	name := s.blobName(b.Sum())
-	return Blob{Name: name, Data: s.aead.Seal(nonce, nonce, plain, []byte(name))}, nil
+	return memory.Blob{Name: name, Data: s.aead.Seal(nonce, nonce, plain, []byte(name))}, nil
 }
 
-func (s *sealer) openBlob(b Blob) (Blob, error) {
+func (s *sealer) openBlob(b memory.Blob) (memory.Blob, error) {
 	n := s.aead.NonceSize()
 	if len(b.Data) < n {
-		return Blob{}, ErrKey
+		return memory.Blob{}, ErrKey
 	}
 	plain, err := s.aead.Open(nil, b.Data[:n], b.Data[n:], []byte(b.Name))
 	if err != nil {
-		return Blob{}, fmt.Errorf("blob: %w: it was changed, or is another session's", ErrKey)
+		return memory.Blob{}, fmt.Errorf("blob: %w: it was changed, or is another session's", ErrKey)
 	}
-	out := Blob{}
+	out := memory.Blob{}
 	for i, c := range plain {
 		if c == 0 {
 			err = json.Unmarshal(plain[:i], &out.MediaType)
@@ -220,3 +221,6 @@ func (s *sealer) openBlob(b Blob) (Blob, error) {
 	out.Name = out.Sum()
 	return out, err
 }
+
+// sealedBlob begins the names of encrypted blobs.
+const sealedBlob = "sealed:"
