@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/sqlite"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -120,7 +121,7 @@ func Example_encrypted() {
 		log.Fatal(err)
 	}
 	var stored, clear bytes.Buffer
-	if err := errors.Join(memory.Export(ctx, inside, "ann-1", &stored), memory.Export(ctx, store, "ann-1", &clear)); err != nil {
+	if err := errors.Join(transfer.Export(ctx, inside, "ann-1", &stored), transfer.Export(ctx, store, "ann-1", &clear)); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(strings.Contains(stored.String(), "4711"), strings.Contains(clear.String(), "4711"))

@@ -19,7 +19,7 @@ type Blobs interface {
 	PutBlob(ctx context.Context, id string, b Blob) (name string, err error)
 
 	// Blob returns a blob of the session, of its parent or of a parent of that. It
-	// fails with [ErrNoBlob] if there is none of that name, and with [ErrCorrupt] if
+	// fails with [io/fs.ErrNotExist] if there is none of that name, and with [ErrCorrupt] if
 	// its bytes were changed.
 	Blob(ctx context.Context, id, name string) (Blob, error)
 

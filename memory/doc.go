@@ -18,7 +18,9 @@
 // another log with the records of one and copies none of them.
 //
 // A record has one JSON form, [Record.AppendJSON], which keeps the bytes that
-// came. [Export] and [Import] move sessions as JSON Lines; [github.com/whorl-go/whorl/memory/protect.Encrypted] and
-// [github.com/whorl-go/whorl/memory/protect.Redacted] wrap a store; [Enqueue] leaves a message for a session from outside.
-// docs/sessions.md has the whole, with the format.
+// came. [Enqueue] leaves a message for a session from outside. What a store can do
+// beyond [Store] are interfaces that [As] finds. Package transfer copies, exports
+// and imports sessions; package protect encrypts and redacts; packages budget and
+// search are about money and past words. docs/sessions.md has the whole, with the
+// format.
 package memory

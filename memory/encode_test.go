@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -235,7 +236,7 @@ func FuzzParseRecord(f *testing.F) {
 func FuzzReadExport(f *testing.F) {
 	f.Add([]byte(`{"v":1,"format":"whorl session","id":"s","records":1,"created":"2026-01-01T00:00:00Z","changed":"2026-01-01T00:00:00Z"}` + "\n" + `{"v":1,"kind":"note"}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		info, records, err := memory.ReadExport(bytes.NewReader(raw))
+		info, records, err := transfer.Read(bytes.NewReader(raw))
 		if err != nil {
 			return
 		}
@@ -249,8 +250,8 @@ func FuzzReadExport(f *testing.F) {
 		if n != info.Records {
 			t.Fatalf("%d records, the header says %d", n, info.Records)
 		}
-		memory.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s", nil)
-		memory.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s", &memory.ImportOptions{Trusted: true})
+		transfer.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s", nil)
+		transfer.Import(context.Background(), new(memory.RAM), bytes.NewReader(raw), "s", &transfer.Options{Trusted: true})
 	})
 }
 
@@ -266,12 +267,12 @@ func TestExportImport(t *testing.T) {
 	}
 	store.SetMeta(ctx, "s", "user", "ann")
 	var out bytes.Buffer
-	if err := memory.Export(ctx, store, "s", &out); err != nil {
+	if err := transfer.Export(ctx, store, "s", &out); err != nil {
 		t.Fatal(err)
 	}
 	whole := out.String()
 
-	info, err := memory.Import(ctx, store, strings.NewReader(whole), "copy", &memory.ImportOptions{Trusted: true})
+	info, err := transfer.Import(ctx, store, strings.NewReader(whole), "copy", &transfer.Options{Trusted: true})
 	if err != nil || info.ID != "copy" || info.Records != 4 || info.Meta["user"] != "ann" {
 		t.Fatalf("imported %+v, %v", info, err)
 	}
@@ -282,7 +283,7 @@ func TestExportImport(t *testing.T) {
 	if got, want := requestBytes(back), requestBytes(log); got != want {
 		t.Errorf("the copy sends\n%.300s, want\n%.300s", got, want)
 	}
-	if _, err := memory.Import(ctx, store, strings.NewReader(whole), "copy", &memory.ImportOptions{Trusted: true}); !errors.Is(err, memory.ErrConflict) {
+	if _, err := transfer.Import(ctx, store, strings.NewReader(whole), "copy", &transfer.Options{Trusted: true}); !errors.Is(err, memory.ErrConflict) {
 		t.Errorf("imported over a session: %v", err)
 	}
 
@@ -297,7 +298,7 @@ func TestExportImport(t *testing.T) {
 		"damaged":           {lines[0] + lines[1] + "\x00" + strings.Join(lines[2:], ""), 1, "record 1 can't be read"},
 		"a line too many":   {whole + lines[1], 4, "promises 4 records only"},
 	} {
-		_, records, err := memory.ReadExport(strings.NewReader(tt.text))
+		_, records, err := transfer.Read(strings.NewReader(tt.text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +312,7 @@ func TestExportImport(t *testing.T) {
 		if n != tt.readable || !errors.Is(last, memory.ErrCorrupt) || !strings.Contains(last.Error(), tt.want) {
 			t.Errorf("%s: %d records, then %v; want %d, then %q", name, n, last, tt.readable, tt.want)
 		}
-		if _, err := memory.Import(ctx, store, strings.NewReader(tt.text), "bad", nil); !errors.Is(err, memory.ErrCorrupt) {
+		if _, err := transfer.Import(ctx, store, strings.NewReader(tt.text), "bad", nil); !errors.Is(err, memory.ErrCorrupt) {
 			t.Errorf("%s: import: %v", name, err)
 		}
 		if _, err := store.Info(ctx, "bad"); !errors.Is(err, memory.ErrNoSession) {
@@ -319,7 +320,7 @@ func TestExportImport(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "{}\n", `{"v":9,"format":"whorl session"}`} {
-		if _, _, err := memory.ReadExport(strings.NewReader(text)); err == nil {
+		if _, _, err := transfer.Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%q was taken for an export", text)
 		}
 	}

@@ -17,8 +17,6 @@ var (
 	// id. What was to be appended belongs to the old one: open the new one, and begin
 	// anew.
 	ErrReplaced = errors.New("the session was deleted, and another was begun under its id: open it again")
-	// ErrNoBlob means that the session has no blob of that name.
-	ErrNoBlob = errors.New("no such blob")
 	// ErrLeased means that another process works on the session. The error is a
 	// [*LeaseError].
 	ErrLeased = errors.New("another process works on the session")

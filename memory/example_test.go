@@ -7,6 +7,7 @@ import (
 	"log"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -43,10 +44,10 @@ func ExampleExport() {
 		log.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := memory.Export(ctx, store, "ann-1", &out); err != nil {
+	if err := transfer.Export(ctx, store, "ann-1", &out); err != nil {
 		log.Fatal(err)
 	}
-	info, err := memory.Import(ctx, store, &out, "copy", nil)
+	info, err := transfer.Import(ctx, store, &out, "copy", nil)
 	if err != nil {
 		log.Fatal(err)
 	}

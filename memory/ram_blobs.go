@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"slices"
@@ -50,7 +51,7 @@ func (s *RAM) Blob(ctx context.Context, id, name string) (Blob, error) {
 			return Blob{name, typ, slices.Clone(s.blobs[name])}, nil
 		}
 	}
-	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, ErrNoBlob)
+	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, fs.ErrNotExist)
 }
 
 // Blobs implements [Blobs].

@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/transfer"
 )
 
 //go:embed assets
@@ -198,7 +199,7 @@ func (h *handler) download(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Content-Disposition", `attachment; filename="session.jsonl"`)
-	if err := memory.Export(r.Context(), h.store, id, w); err != nil {
+	if err := transfer.Export(r.Context(), h.store, id, w); err != nil {
 		h.opts.Logger.Error("inspect: export", "session", id, "error", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"github.com/whorl-go/whorl/memory"
+	"io/fs"
 	"iter"
 	"slices"
 	"time"
@@ -275,12 +276,12 @@ func (s *EncryptedStore) Blob(ctx context.Context, id, name string) (memory.Blob
 		if err == nil {
 			return box.openBlob(sealed)
 		}
-		if !errors.Is(err, memory.ErrNoBlob) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			return memory.Blob{}, err
 		}
 		up = info.Parent // it has another key
 	}
-	return memory.Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, memory.ErrNoBlob)
+	return memory.Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, fs.ErrNotExist)
 }
 
 // Blobs implements [memory.Blobs].

@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/storetest"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -48,7 +49,7 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := memory.Export(ctx, inside, "s", &out); err != nil {
+	if err := transfer.Export(ctx, inside, "s", &out); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); strings.Contains(text, "secret") || strings.Contains(text, `"input"`) || strings.Count(text, `"sealed"`) < 3 {
@@ -59,7 +60,7 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 	}
 	// It is exported as it is stored, and imported elsewhere, without the keys.
 	moved := new(memory.RAM)
-	if _, err := memory.Import(ctx, moved, &out, "s", &memory.ImportOptions{Trusted: true}); err != nil {
+	if _, err := transfer.Import(ctx, moved, &out, "s", &transfer.Options{Trusted: true}); err != nil {
 		t.Fatal(err)
 	}
 	list, err := records(protect.Encrypted(moved, keys("a", "a")), "s")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/protect"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -223,14 +224,14 @@ func TestImportBringsNoPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	var file strings.Builder
-	if err := memory.Export(ctx, from, "evil", &file); err != nil {
+	if err := transfer.Export(ctx, from, "evil", &file); err != nil {
 		t.Fatal(err)
 	}
 	to := new(memory.RAM)
-	if _, err := memory.Import(ctx, to, strings.NewReader(file.String()), "", nil); err == nil {
+	if _, err := transfer.Import(ctx, to, strings.NewReader(file.String()), "", nil); err == nil {
 		t.Error("the file chose its id")
 	}
-	info, err := memory.Import(ctx, to, strings.NewReader(file.String()), "mine", &memory.ImportOptions{Start: &memory.Start{Meta: map[string]string{"user": "ann"}}})
+	info, err := transfer.Import(ctx, to, strings.NewReader(file.String()), "mine", &transfer.Options{Start: &memory.Start{Meta: map[string]string{"user": "ann"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +250,7 @@ func TestImportBringsNoPermissions(t *testing.T) {
 		t.Errorf("limits %+v, %d records", s.Limits, got.Len())
 	}
 	// One's own backup brings all.
-	if _, err := memory.Import(ctx, to, strings.NewReader(file.String()), "backup", &memory.ImportOptions{Trusted: true}); err != nil {
+	if _, err := transfer.Import(ctx, to, strings.NewReader(file.String()), "backup", &transfer.Options{Trusted: true}); err != nil {
 		t.Fatal(err)
 	}
 	backup, err := memory.Open(ctx, to, "backup")
@@ -260,13 +261,13 @@ func TestImportBringsNoPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	file.Reset()
-	if err := memory.Export(ctx, from, "evil", &file); err != nil {
+	if err := transfer.Export(ctx, from, "evil", &file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := memory.Import(ctx, to, strings.NewReader(file.String()), "system", nil); err == nil || !strings.Contains(err.Error(), "system message") {
+	if _, err := transfer.Import(ctx, to, strings.NewReader(file.String()), "system", nil); err == nil || !strings.Contains(err.Error(), "system message") {
 		t.Errorf("with a system message: %v", err)
 	}
-	if _, err := memory.Import(ctx, to, strings.NewReader(file.String()), "long", &memory.ImportOptions{Trusted: true, MaxLine: 100}); err == nil || !strings.Contains(err.Error(), "100 bytes") {
+	if _, err := transfer.Import(ctx, to, strings.NewReader(file.String()), "long", &transfer.Options{Trusted: true, MaxLine: 100}); err == nil || !strings.Contains(err.Error(), "100 bytes") {
 		t.Errorf("a long line: %v", err)
 	}
 }

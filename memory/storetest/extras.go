@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -196,7 +198,7 @@ func testCursor(t *testing.T, s under) {
 func testCopyOut(t *testing.T, s under) {
 	tree(t, s)
 	to := new(memory.RAM)
-	got, err := memory.Copy(ctx, s.Store, "p", to, "", nil)
+	got, err := transfer.Copy(ctx, s.Store, "p", to, "", nil)
 	must(t, err)
 	if had := info(t, s, "p"); !got.Created.Equal(had.Created) || !got.Changed.Equal(had.Changed) || got.Records != 1 {
 		t.Errorf("copied as %+v, was %+v", got, had)
@@ -251,7 +253,7 @@ func testInboxClocks(t *testing.T, s under) {
 		sessions = append(sessions, "f")
 	}
 	if _, ok := memory.As[memory.Importer](s.Store); ok {
-		_, err := memory.Copy(ctx, s.Store, "s", s.Store, "i", nil)
+		_, err := transfer.Copy(ctx, s.Store, "s", s.Store, "i", nil)
 		must(t, err)
 		sessions = append(sessions, "i")
 	}
@@ -528,7 +530,7 @@ func testBlobs(t *testing.T, s under) {
 		t.Errorf("%d blobs", n)
 	}
 	_, err = bs.Blob(ctx, "s", "sha256:none")
-	wantError(t, err, memory.ErrNoBlob, "none")
+	wantError(t, err, fs.ErrNotExist, "none")
 	_, err = bs.Blob(ctx, "none", name)
 	wantError(t, err, memory.ErrNoSession, "none")
 	_, err = bs.PutBlob(ctx, "none", picture)
@@ -549,7 +551,7 @@ func testBlobsShared(t *testing.T, s under) {
 	has := func(id string, want bool) {
 		t.Helper()
 		got, err := bs.Blob(ctx, id, name)
-		if want && (err != nil || string(got.Data) != "shared") || !want && !errors.Is(err, memory.ErrNoBlob) {
+		if want && (err != nil || string(got.Data) != "shared") || !want && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q has it: %v, want %v", id, err, want)
 		}
 	}
@@ -633,14 +635,14 @@ func testCopy(t *testing.T, s under) {
 	full(t, s)
 	ram := under{new(memory.RAM), t}
 	must(t, ram.Append(ctx, "top", 0, note("top")))
-	_, err := memory.Copy(ctx, s.Store, "s", ram.Store, "", nil)
+	_, err := transfer.Copy(ctx, s.Store, "s", ram.Store, "", nil)
 	must(t, err)
 	if p := info(t, ram, "s").Parent; p != "top" {
 		t.Errorf("the copy's parent is %q", p)
 	}
 	same(t, s, "s", ram, "s")
 	same(t, s, "s/child", ram, "s/child")
-	got, err := memory.Copy(ctx, ram.Store, "s", s.Store, "back", &memory.Start{Parent: "top"})
+	got, err := transfer.Copy(ctx, ram.Store, "s", s.Store, "back", &memory.Start{Parent: "top"})
 	must(t, err)
 	if got.ID != "back" || got.Parent != "top" {
 		t.Errorf("copied as %+v", got)
@@ -663,16 +665,16 @@ func testCopy(t *testing.T, s under) {
 func testExport(t *testing.T, s under) {
 	full(t, s)
 	var out bytes.Buffer
-	must(t, memory.Export(ctx, s.Store, "s", &out))
+	must(t, transfer.Export(ctx, s.Store, "s", &out))
 	must(t, s.Append(ctx, "other", 0, note("x")))
-	got, err := memory.Import(ctx, s.Store, bytes.NewReader(out.Bytes()), "i", &memory.ImportOptions{Trusted: true})
+	got, err := transfer.Import(ctx, s.Store, bytes.NewReader(out.Bytes()), "i", &transfer.Options{Trusted: true})
 	must(t, err)
 	if got.Parent != "top" {
 		t.Errorf("imported as %+v", got)
 	}
 	same(t, s, "s", s, "i")
 	same(t, s, "s/child", s, "i/child")
-	_, err = memory.Import(ctx, s.Store, bytes.NewReader(out.Bytes()), "i", &memory.ImportOptions{Trusted: true})
+	_, err = transfer.Import(ctx, s.Store, bytes.NewReader(out.Bytes()), "i", &transfer.Options{Trusted: true})
 	wantError(t, err, memory.ErrConflict, "i")
 	want(t, s, "i/child", "c") // it was there, and is
 }

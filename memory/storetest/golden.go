@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/search"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -85,7 +86,7 @@ func CheckGolden(t *testing.T, store memory.Store) {
 	if e, ok := memory.As[*protect.EncryptedStore](store); ok {
 		checkRewrap(t, e)
 	}
-	_, err = memory.Copy(ctx, store, "ann", new(memory.RAM), "", nil)
+	_, err = transfer.Copy(ctx, store, "ann", new(memory.RAM), "", nil)
 	must(t, err)
 	must(t, s.Delete(ctx, "ann"))
 	for id, want := range map[string]int{"ann-fork": 5, "new-fork": 12, "orphan": 1} {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"github.com/whorl-go/whorl/memory"
@@ -91,7 +92,7 @@ func (ss Sessions) Blob(ctx context.Context, id, name string) (memory.Blob, erro
 			if _, err := ss.Info(ctx, id); err != nil {
 				return memory.ErrNoSession
 			}
-			return fmt.Errorf("blob %q: %w", name, memory.ErrNoBlob)
+			return fmt.Errorf("blob %q: %w", name, fs.ErrNotExist)
 		}
 		return err
 	})

@@ -1,10 +1,11 @@
-package memory
+package transfer
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/internal/cursor"
 	"iter"
 	"slices"
@@ -13,19 +14,19 @@ import (
 
 // sessionTree yields a session and those below it, parents before their children,
 // with all that the store holds of them.
-func sessionTree(ctx context.Context, store Store, id string) iter.Seq2[Session, error] {
-	return func(yield func(Session, error) bool) {
-		var infos []Info
-		for info, err := range store.List(ctx, Query{Tree: id, Sort: cursor.Created, Reverse: true}) {
+func sessionTree(ctx context.Context, store memory.Store, id string) iter.Seq2[memory.Session, error] {
+	return func(yield func(memory.Session, error) bool) {
+		var infos []memory.Info
+		for info, err := range store.List(ctx, memory.Query{Tree: id, Sort: cursor.Created, Reverse: true}) {
 			if err != nil {
-				yield(Session{}, err)
+				yield(memory.Session{}, err)
 				return
 			}
 			infos = append(infos, info)
 		}
 		done := map[string]bool{}
 		for len(infos) > 0 {
-			i := slices.IndexFunc(infos, func(i Info) bool { return i.ID == id || done[i.Parent] })
+			i := slices.IndexFunc(infos, func(i memory.Info) bool { return i.ID == id || done[i.Parent] })
 			if i < 0 {
 				break // deleted meanwhile
 			}
@@ -37,15 +38,15 @@ func sessionTree(ctx context.Context, store Store, id string) iter.Seq2[Session,
 			infos = slices.Delete(infos, i, i+1)
 		}
 		if !done[id] {
-			yield(Session{}, fmt.Errorf("session %q: %w", id, ErrNoSession))
+			yield(memory.Session{}, fmt.Errorf("session %q: %w", id, memory.ErrNoSession))
 		}
 	}
 }
 
-func readSession(ctx context.Context, store Store, info Info) (Session, error) {
-	s := Session{Info: info}
+func readSession(ctx context.Context, store memory.Store, info memory.Info) (memory.Session, error) {
+	s := memory.Session{Info: info}
 	var queued int64
-	for r, err := range store.Load(ctx, info.ID, Position{Incarnation: info.Incarnation}) {
+	for r, err := range store.Load(ctx, info.ID, memory.Position{Incarnation: info.Incarnation}) {
 		if err != nil {
 			return s, err
 		}
@@ -55,9 +56,9 @@ func readSession(ctx context.Context, store Store, info Info) (Session, error) {
 		s.Records = append(s.Records, r)
 		queued = max(queued, r.Queued)
 	}
-	if inbox, ok := As[Inbox](store); ok {
+	if inbox, ok := memory.As[memory.Inbox](store); ok {
 		for r, err := range inbox.Inbox(ctx, info.ID, queued) {
-			if ability := (*AbilityError)(nil); errors.As(err, &ability) {
+			if ability := (*memory.AbilityError)(nil); errors.As(err, &ability) {
 				break
 			}
 			if err != nil {
@@ -66,9 +67,9 @@ func readSession(ctx context.Context, store Store, info Info) (Session, error) {
 			s.Inbox = append(s.Inbox, r)
 		}
 	}
-	if blobs, ok := As[Blobs](store); ok {
+	if blobs, ok := memory.As[memory.Blobs](store); ok {
 		for b, err := range blobs.Blobs(ctx, info.ID) {
-			if ability := (*AbilityError)(nil); errors.As(err, &ability) {
+			if ability := (*memory.AbilityError)(nil); errors.As(err, &ability) {
 				break
 			}
 			if err != nil {
@@ -83,34 +84,34 @@ func readSession(ctx context.Context, store Store, info Info) (Session, error) {
 // Copy stores a session and its tree in another store, or in the same one, under
 // the id newID or, if that is empty, its own. Nothing is lost: neither times nor
 // metadata, inbox and blobs; the copy is a session of its own, however, and shares
-// nothing. What it says is trusted; see [ImportOptions]. Its parent is the one that
+// nothing. What it says is trusted; see [Options]. Its parent is the one that
 // start names or, if start is nil, that of the original. It fails with an
-// [*AbilityError] if the store to copy to is no [Importer].
-func Copy(ctx context.Context, from Store, id string, to Store, newID string, start *Start) (Info, error) {
-	info, err := transfer(ctx, to, sessionTree(ctx, from, id), cmp.Or(newID, id), ImportOptions{Trusted: true, Start: start})
+// [*memory.AbilityError] if the store to copy to is no [memory.Importer].
+func Copy(ctx context.Context, from memory.Store, id string, to memory.Store, newID string, start *memory.Start) (memory.Info, error) {
+	info, err := transfer(ctx, to, sessionTree(ctx, from, id), cmp.Or(newID, id), Options{Trusted: true, Start: start})
 	if err != nil {
-		return Info{}, fmt.Errorf("copy session %q: %w", id, err)
+		return memory.Info{}, fmt.Errorf("copy session %q: %w", id, err)
 	}
 	return info, nil
 }
 
 // transfer imports a tree of sessions, whose root gets the id newID. It makes all
 // of them or none.
-func transfer(ctx context.Context, to Store, tree iter.Seq2[Session, error], newID string, o ImportOptions) (Info, error) {
-	importer, err := Need[Importer](to)
+func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Session, error], newID string, o Options) (memory.Info, error) {
+	importer, err := memory.Need[memory.Importer](to)
 	if err != nil {
-		return Info{}, err
+		return memory.Info{}, err
 	}
 	if newID == "" {
-		return Info{}, errors.New("an id is needed for the session: whoever made the file doesn't choose it")
+		return memory.Info{}, errors.New("an id is needed for the session: whoever made the file doesn't choose it")
 	}
 	root := "" // its old id
 	made := false
-	undo := func(err error) (Info, error) {
+	undo := func(err error) (memory.Info, error) {
 		if made {
 			err = errors.Join(err, to.Delete(context.WithoutCancel(ctx), newID))
 		}
-		return Info{}, err
+		return memory.Info{}, err
 	}
 	names := map[string]string{}
 	for s, err := range tree {
@@ -145,7 +146,7 @@ func transfer(ctx context.Context, to Store, tree iter.Seq2[Session, error], new
 		names[old], made = s.Info.ID, true
 	}
 	if !made {
-		return Info{}, errors.New("there is no session in it")
+		return memory.Info{}, errors.New("there is no session in it")
 	}
 	return to.Info(ctx, newID)
 }
@@ -154,5 +155,5 @@ func moved(names map[string]string, parent string) (string, error) {
 	if name, ok := names[parent]; ok {
 		return name, nil
 	}
-	return "", fmt.Errorf("the parent %q of a session is not before it: %w", parent, ErrCorrupt)
+	return "", fmt.Errorf("the parent %q of a session is not before it: %w", parent, memory.ErrCorrupt)
 }

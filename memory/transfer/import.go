@@ -1,4 +1,4 @@
-package memory
+package transfer
 
 import (
 	"bufio"
@@ -13,13 +13,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ImportOptions say how far an export is trusted. Nil and the zero ImportOptions
+// Options say how far an export is trusted. Nil and the zero Options
 // are for a file from anybody: it brings words, not permissions.
-type ImportOptions struct {
+type Options struct {
 	// Trusted takes all that the file says, as is right for a backup of one's own.
 	// Otherwise
 	//
@@ -29,9 +30,9 @@ type ImportOptions struct {
 	//   - metadata, parent and time to be woken are left out;
 	//   - a file with system messages or encrypted records is refused.
 	Trusted bool
-	// Start is what the session begins with besides. A parent of the file's that isn't
-	// in the store makes Import fail, unless Start has another or none.
-	Start *Start
+	// memory.Start is what the session begins with besides. A parent of the file's that isn't
+	// in the store makes Import fail, unless memory.Start has another or none.
+	Start *memory.Start
 	// MaxLine is the most bytes of a line; 0 means 64 MB.
 	MaxLine int
 }
@@ -40,22 +41,22 @@ const defaultMaxLine = 64 << 20
 
 // Import makes sessions of what [Export] has written: the first with the id given,
 // those of its tree with ids derived from it. It makes all or none: where a record
-// can't be read it fails with a [*RecordError]; [ReadExport] gives those before it.
-// It fails with an [*AbilityError] if the store is no [Importer].
-func Import(ctx context.Context, store Store, r io.Reader, id string, opts *ImportOptions) (Info, error) {
-	var o ImportOptions
+// can't be read it fails with a [*memory.RecordError]; [Read] gives those before it.
+// It fails with an [*memory.AbilityError] if the store is no [memory.Importer].
+func Import(ctx context.Context, store memory.Store, r io.Reader, id string, opts *Options) (memory.Info, error) {
+	var o Options
 	if opts != nil {
 		o = *opts
 	}
 	info, err := transfer(ctx, store, readExport(r, o.MaxLine), id, o)
 	if err != nil {
-		return Info{}, fmt.Errorf("import session %q: %w", id, err)
+		return memory.Info{}, fmt.Errorf("import session %q: %w", id, err)
 	}
 	return info, nil
 }
 
 // begin makes s the root of the import.
-func (o ImportOptions) begin(s *Session, id string) {
+func (o Options) begin(s *memory.Session, id string) {
 	s.Info.ID = id
 	if !o.Trusted {
 		s.Info.Meta, s.Info.Parent = nil, ""
@@ -73,7 +74,7 @@ func (o ImportOptions) begin(s *Session, id string) {
 
 // check looks whether a session's records fit, and takes its permissions away if
 // it isn't trusted. It had the id old.
-func (o ImportOptions) check(s *Session, old string) error {
+func (o Options) check(s *memory.Session, old string) error {
 	if o.Start != nil && o.Start.ParentIncarnation != "" && s.Info.Parent == o.Start.Parent {
 		return errors.New("an import can't be bound to an incarnation of its parent")
 	}
@@ -91,11 +92,11 @@ func (o ImportOptions) check(s *Session, old string) error {
 	for n, r := range slices.Concat(s.Records, s.Inbox) {
 		var err error
 		switch {
-		case r.Kind == KindSealed && !o.Trusted:
+		case r.Kind == memory.KindSealed && !o.Trusted:
 			err = errors.New("it is encrypted, and can't be looked at: import it with Trusted, or export it through protect.Encrypted")
-		case r.Kind == KindSealed && s.Info.ID != old:
+		case r.Kind == memory.KindSealed && s.Info.ID != old:
 			err = fmt.Errorf("it is encrypted for the session %q: import it under that id, or export it through protect.Encrypted", old)
-		case !o.Trusted && r.Kind == KindInput && r.Message.Role == transport.RoleSystem:
+		case !o.Trusted && r.Kind == memory.KindInput && r.Message.Role == transport.RoleSystem:
 			err = errors.New("it is a system message, which has authority over the model: import it with Trusted if the file is yours")
 		}
 		if err != nil {
@@ -107,62 +108,66 @@ func (o ImportOptions) check(s *Session, old string) error {
 			return err
 		}
 	}
-	var conv conversation
-	for n, r := range s.Records {
-		if r.Kind == KindSealed {
-			continue
-		}
-		if err := conv.add(&r); err != nil {
-			return &RecordError{Record: n, Err: err}
-		}
-	}
-	return nil
+	return fits(*s)
 }
 
-// NoteImported is the Note of what was an approval request or a decision in an
+// fits fails if a session's records don't make a conversation.
+func fits(s memory.Session) error {
+	if slices.ContainsFunc(s.Records, func(r memory.Record) bool { return r.Kind == memory.KindSealed }) {
+		return nil // it can't be looked at
+	}
+	ctx, try := context.Background(), new(memory.RAM)
+	if err := try.Append(ctx, s.Info.ID, memory.Position{}, s.Records...); err != nil {
+		return err
+	}
+	_, err := memory.Open(ctx, try, s.Info.ID)
+	return err
+}
+
+// noteImported is the Note of what was an approval request or a decision in an
 // imported file. Data is the record.
-const NoteImported = "imported"
+const noteImported = "imported"
 
 // distrust takes the permissions out of records: what approves calls that have no
 // result yet, and the limits of a run that was going on.
-func distrust(records []Record) error {
+func distrust(records []memory.Record) error {
 	newest := 0 // the newest response; what stands before it is history
 	run := -1
 	for i, r := range records {
 		switch r.Kind {
-		case KindResponse:
+		case memory.KindResponse:
 			newest = i
-		case KindRun:
+		case memory.KindRun:
 			run = i
 		}
 	}
 	if run >= 0 {
-		records[run].Limits = &Limits{}
+		records[run].Limits = &memory.Limits{}
 	}
 	for i := newest; i < len(records); i++ {
 		r := &records[i]
-		if r.Kind != KindApprovalRequest && r.Kind != KindDecision {
+		if r.Kind != memory.KindApprovalRequest && r.Kind != memory.KindDecision {
 			continue
 		}
 		data, err := r.AppendJSON(nil)
 		if err != nil {
-			return &RecordError{Record: i, Err: err}
+			return &memory.RecordError{Record: i, Err: err}
 		}
-		*r = Record{Kind: KindNote, Time: r.Time, Note: NoteImported, Data: data}
+		*r = memory.Record{Kind: memory.KindNote, Time: r.Time, Note: noteImported, Data: data}
 	}
 	return nil
 }
 
-// ReadExport reads what [Export] has written of the first session: the header, and
+// Read reads what [Export] has written of the first session: the header, and
 // the records one by one. A record that can't be read, or is missing, ends the
-// records with a [*RecordError]. A line may have 64 MB.
-func ReadExport(r io.Reader) (Info, iter.Seq2[Record, error], error) {
+// records with a [*memory.RecordError]. A line may have 64 MB.
+func Read(r io.Reader) (memory.Info, iter.Seq2[memory.Record, error], error) {
 	x := newExportReader(r, 0)
 	h, err := x.header()
 	if err != nil {
-		return Info{}, nil, fmt.Errorf("read export: %w", err)
+		return memory.Info{}, nil, fmt.Errorf("read export: %w", err)
 	}
-	return h.info(), func(yield func(Record, error) bool) {
+	return h.info(), func(yield func(memory.Record, error) bool) {
 		for n := range h.Records {
 			rec, err := x.record(n)
 			if !yield(rec, err) || err != nil {
@@ -171,21 +176,21 @@ func ReadExport(r io.Reader) (Info, iter.Seq2[Record, error], error) {
 		}
 		if line, err := x.line(); err == nil && rawjson.Valid(line) && rawjson.GetString(line, "kind") != "" {
 			err := fmt.Errorf("the header promises %d records only", h.Records)
-			yield(Record{}, &RecordError{Record: h.Records, Err: err})
+			yield(memory.Record{}, &memory.RecordError{Record: h.Records, Err: err})
 		}
 	}, nil
 }
 
 // readExport yields all sessions of an export.
-func readExport(r io.Reader, maxLine int) iter.Seq2[Session, error] {
-	return func(yield func(Session, error) bool) {
+func readExport(r io.Reader, maxLine int) iter.Seq2[memory.Session, error] {
+	return func(yield func(memory.Session, error) bool) {
 		x := newExportReader(r, maxLine)
 		for first := true; ; first = false {
 			h, err := x.header()
 			if err == io.EOF && !first {
 				return
 			}
-			var s Session
+			var s memory.Session
 			if err == nil {
 				s, err = x.session(h)
 			}
@@ -233,24 +238,32 @@ type header struct {
 	V           int               `json:"v"`
 	Format      string            `json:"format"`
 	ID          string            `json:"id"`
-	Incarnation string            `json:"incarnation"`
+	Incarnation string            `json:"incarnation,omitempty"`
 	Records     int               `json:"records"`
 	Inbox       int               `json:"inbox"`
 	Blobs       int               `json:"blobs"`
 	Created     time.Time         `json:"created"`
 	Changed     time.Time         `json:"changed"`
-	Parent      string            `json:"parent"`
-	Origin      string            `json:"origin"`
-	Wake        time.Time         `json:"wake"`
-	Queued      int64             `json:"queued"`
-	Meta        map[string]string `json:"meta"`
+	Parent      string            `json:"parent,omitempty"`
+	Origin      string            `json:"origin,omitempty"`
+	Wake        time.Time         `json:"wake,omitzero"`
+	Queued      int64             `json:"queued,omitempty"`
+	Meta        map[string]string `json:"meta,omitempty"`
 }
 
-func (h header) info() Info {
+func newHeader(s memory.Session) header {
+	i := s.Info
+	return header{
+		V: 2, Format: exportFormat, ID: i.ID, Incarnation: i.Incarnation, Records: len(s.Records), Inbox: len(s.Inbox), Blobs: len(s.Blobs),
+		Created: i.Created.UTC(), Changed: i.Changed.UTC(), Parent: i.Parent, Origin: i.Origin, Wake: i.Wake.UTC(), Queued: i.Queued, Meta: i.Meta,
+	}
+}
+
+func (h header) info() memory.Info {
 	if h.V == 1 { // where the parent was what a session was forked from
 		h.Origin, h.Parent = h.Parent, ""
 	}
-	return Info{
+	return memory.Info{
 		ID: h.ID, Incarnation: h.Incarnation, Records: h.Records, Created: h.Created, Changed: h.Changed,
 		Meta: h.Meta, Parent: h.Parent, Origin: h.Origin, Wake: h.Wake, Queued: h.Queued,
 	}
@@ -264,38 +277,38 @@ func (x *exportReader) header() (header, error) {
 	}
 	line = rawjson.Trim(line)
 	if !rawjson.Valid(line) || len(line) == 0 || line[0] != '{' || rawjson.GetString(line, "format") != exportFormat {
-		return h, fmt.Errorf("header: not the export of a session: %s: %w", brief(line), ErrCorrupt)
+		return h, fmt.Errorf("header: not the export of a session: %.60q: %w", line, memory.ErrCorrupt)
 	}
 	if v := string(rawjson.Get(line, "v")); v != "1" && v != "2" {
 		return h, fmt.Errorf("header: unknown version %q, this library reads 1 and 2: %s", v, newer)
 	}
-	var d decoder
-	if d.strict(line, &h); d.err == nil && min(h.Records, h.Inbox, h.Blobs) < 0 {
-		d.fail(errors.New("a negative number of records"))
+	err = strict(line, &h)
+	if err == nil && min(h.Records, h.Inbox, h.Blobs) < 0 {
+		err = errors.New("a negative number of records")
 	}
-	if d.err != nil {
-		return h, fmt.Errorf("header: %w", d.err)
+	if err != nil {
+		return h, fmt.Errorf("header: %w", err)
 	}
 	return h, nil
 }
 
-func (x *exportReader) record(n int) (Record, error) {
+func (x *exportReader) record(n int) (memory.Record, error) {
 	line, err := x.line()
 	if err == io.EOF {
-		return Record{}, &RecordError{Record: n, Err: errors.New("the file is cut off: its header promises more records")}
+		return memory.Record{}, &memory.RecordError{Record: n, Err: errors.New("the file is cut off: its header promises more records")}
 	}
-	var r Record
+	var r memory.Record
 	if err == nil {
-		r, err = ParseRecord(line)
+		r, err = memory.ParseRecord(line)
 	}
 	if err != nil {
-		return Record{}, &RecordError{Record: n, Err: err}
+		return memory.Record{}, &memory.RecordError{Record: n, Err: err}
 	}
 	return r, nil
 }
 
-func (x *exportReader) session(h header) (Session, error) {
-	s := Session{Info: h.info(), Records: make([]Record, 0, min(h.Records, 1<<16))}
+func (x *exportReader) session(h header) (memory.Session, error) {
+	s := memory.Session{Info: h.info(), Records: make([]memory.Record, 0, min(h.Records, 1<<16))}
 	for n := range h.Records {
 		r, err := x.record(n)
 		if err != nil {
@@ -308,10 +321,10 @@ func (x *exportReader) session(h header) (Session, error) {
 			Inbox  int64           `json:"inbox"`
 			Record json.RawMessage `json:"record"`
 		}
-		r := Record{}
-		err := x.strict(&m)
+		r := memory.Record{}
+		err := x.read(&m)
 		if err == nil {
-			r, err = ParseRecord(m.Record)
+			r, err = memory.ParseRecord(m.Record)
 		}
 		if err != nil {
 			return s, fmt.Errorf("message %d of the inbox: %w", len(s.Inbox), err)
@@ -320,20 +333,16 @@ func (x *exportReader) session(h header) (Session, error) {
 		s.Inbox = append(s.Inbox, r)
 	}
 	for range h.Blobs {
-		var b struct {
-			Blob      string `json:"blob"`
-			MediaType string `json:"media_type"`
-			Data      []byte `json:"data"`
-		}
-		if err := x.strict(&b); err != nil {
+		var b blobLine
+		if err := x.read(&b); err != nil {
 			return s, fmt.Errorf("blob %d: %w", len(s.Blobs), err)
 		}
-		s.Blobs = append(s.Blobs, Blob{b.Blob, b.MediaType, b.Data})
+		s.Blobs = append(s.Blobs, memory.Blob{Name: b.Blob, MediaType: b.MediaType, Data: b.Data})
 	}
 	return s, nil
 }
 
-func (x *exportReader) strict(to any) error {
+func (x *exportReader) read(to any) error {
 	line, err := x.line()
 	if err == io.EOF {
 		return errors.New("the file is cut off")
@@ -341,10 +350,17 @@ func (x *exportReader) strict(to any) error {
 	if err != nil {
 		return err
 	}
-	var d decoder
 	if line = bytes.TrimSpace(line); !rawjson.Valid(line) || len(line) == 0 {
-		return fmt.Errorf("not JSON: %s", brief(line))
+		return fmt.Errorf("not JSON: %.60q", line)
 	}
-	d.strict(line, to)
-	return d.err
+	return strict(line, to)
+}
+
+const newer = "it was written by a newer version of this library, or by another program"
+
+// strict reads a value whose members are all known.
+func strict(line []byte, to any) error {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	return d.Decode(to)
 }
