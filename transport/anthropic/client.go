@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Base URLs that need no setting of their own.
@@ -82,7 +83,7 @@ type Options struct {
 	Betas []string
 	// Header is sent with all requests, for instance an anthropic-workspace-id.
 	Header http.Header
-	// UserAgent replaces "whorl".
+	// UserAgent replaces "whorl/" and the version of the module.
 	UserAgent string
 
 	// Propagator, if not nil, adds the context of the span that a request belongs to
@@ -197,7 +198,7 @@ func New(o Options) (*Client, error) {
 	c.header.Set("Content-Type", "application/json")
 	c.header.Set("Accept", "application/json")
 	c.header.Set("Anthropic-Version", cmp.Or(o.Version, APIVersion))
-	c.header.Set("User-Agent", cmp.Or(o.UserAgent, "whorl"))
+	c.header.Set("User-Agent", cmp.Or(o.UserAgent, "whorl/"+wire.Version))
 	maps.Copy(c.header, own)
 	c.header.Del("Anthropic-Beta") // they are among the betas
 	if o.APIKey != "" {

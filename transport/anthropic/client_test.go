@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // streamOf is a streamed response of one text.
@@ -55,6 +56,7 @@ func TestStream(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		for name, want := range map[string]string{
 			"X-Api-Key": "sk-test", "Anthropic-Version": "2023-06-01", "Content-Type": "application/json", "Anthropic-Beta": "b1,b2",
+			"User-Agent": "whorl/" + wire.Version,
 		} {
 			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
