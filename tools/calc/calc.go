@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 )
 
@@ -189,7 +189,7 @@ func (e *evaluator) truth(node ast.Node) (bool, error) {
 
 func brief(s string) string {
 	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
+		return runes.Cut(s, 60) + "…"
 	}
 	return s
 }

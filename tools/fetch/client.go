@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/whorl-go/whorl/internal/runes"
 )
 
 const maxURL = 2048
@@ -120,7 +122,7 @@ func statusOf(resp *http.Response) string {
 func clip(s string) string {
 	s = visibleOnly(s)
 	if len(s) > 100 {
-		return strings.ToValidUTF8(s[:100], "") + "…"
+		return runes.Cut(s, 100) + "…"
 	}
 	return s
 }

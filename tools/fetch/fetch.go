@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -198,10 +199,7 @@ func cut(text string, offset, n int) (part string, rest int, err error) {
 	}
 	end := strings.LastIndexByte(text[:n], '\n')
 	if end < n/2 {
-		end = n
-		for end > 0 && text[end]&0xC0 == 0x80 { // not inside of a character
-			end--
-		}
+		end = runes.Start(text, n)
 	}
 	return strings.ToValidUTF8(text[:end], ""), len(text) - end, nil
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools/internal/textfile"
 )
 
@@ -199,5 +200,5 @@ func clip(line string) string {
 	if len(line) <= most {
 		return line
 	}
-	return strings.ToValidUTF8(line[:most], "") + fmt.Sprintf(" … (%d bytes)", len(line))
+	return runes.Cut(line, most) + fmt.Sprintf(" … (%d bytes)", len(line))
 }

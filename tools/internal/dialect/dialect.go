@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -200,7 +201,7 @@ func at(path, key string) string {
 func short(raw []byte) string {
 	const most = 60
 	if len(raw) > most {
-		return strings.ToValidUTF8(string(raw[:most]), "") + "…"
+		return runes.Cut(string(raw), most) + "…"
 	}
 	return string(raw)
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/internal/runes"
 )
 
 // An Answer is an error in the very words that the models were trained on.
@@ -179,8 +181,7 @@ func Cut(text string, limit int) string {
 	}
 	cut := strings.LastIndexByte(text[:limit], '\n')
 	if cut <= 0 {
-		for cut = limit; cut > 0 && !utf8.RuneStart(text[cut]); cut-- {
-		}
+		cut = runes.Start(text, limit)
 	}
 	return fmt.Sprintf("%s\n[cut here: %d of %d bytes shown; ask for a range of lines to see the rest]", text[:cut], cut, len(text))
 }
