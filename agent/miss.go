@@ -5,6 +5,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A Miss is a part of a prompt that the request before had left in the cache,
@@ -26,7 +27,7 @@ func MissBetween(first, second *transport.Response, gap time.Duration, models ..
 	before, one := first.LastSampling()
 	now, alsoOne := second.LastSampling()
 	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
-	why, err := second.CacheMiss()
+	why, err := view.CacheMissOf(second)
 	if !one || !alsoOne {
 		if why == nil || err != nil {
 			return nil
@@ -36,7 +37,7 @@ func MissBetween(first, second *transport.Response, gap time.Duration, models ..
 	if m.Tokens <= 0 {
 		return nil
 	}
-	edits, _ := second.ContextManagement()
+	edits, _ := view.ContextManagementOf(second)
 	switch {
 	case why != nil && err == nil:
 		m.Reason = why.Type

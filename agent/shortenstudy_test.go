@@ -10,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -65,7 +66,7 @@ func (l longTalk) play(t *testing.T, change func(*Options)) (out shortening) {
 					out.cost += float64(summaryTokens-it.OutputTokens) * a.model.Prices[0].Output / 1e6
 				}
 			}
-			edits, _ := x.resp.ContextManagement()
+			edits, _ := view.ContextManagementOf(x.resp)
 			out.cleared = out.cleared || len(edits.AppliedEdits) > 0
 		}
 	})

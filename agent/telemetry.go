@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // scope is the instrumentation scope of the spans and the metrics.
@@ -325,7 +326,7 @@ func (t *telemetry) describeChat(attrs []attribute.KeyValue, resp *transport.Res
 		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
 	}
 	attrs = appendUsage(attrs, resp.Usage, cost)
-	if miss, err := resp.CacheMiss(); miss != nil && err == nil {
+	if miss, err := view.CacheMissOf(resp); miss != nil && err == nil {
 		attrs = append(attrs, attribute.String(keyCacheMissReason, miss.Type))
 		if miss.MissedTokens > 0 {
 			attrs = append(attrs, attribute.Int64(keyCacheMissTokens, miss.MissedTokens))

@@ -129,6 +129,15 @@ func (r *Response) Raw() json.RawMessage {
 	return append(out, r.after...)
 }
 
+// Member is the JSON of a member of the message object, also of one that has no
+// field here, or nil. It doesn't look at the content.
+func (r *Response) Member(name string) json.RawMessage {
+	if r.before == nil {
+		return rawjson.Get(r.raw, name)
+	}
+	return rawjson.Get(append(r.before[:len(r.before):len(r.before)], r.after...), name)
+}
+
 // Text joins the text of the response's text blocks.
 func (r *Response) Text() string { return joinText(r.Content) }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A stepView is a request and what its response says of it.
@@ -218,7 +219,7 @@ func missOf(last, now *lastStep) *miss {
 	if found == nil || found.Tokens <= 0 || float64(found.Tokens) < least*float64(there) {
 		return nil
 	}
-	told, _ := now.resp.CacheMiss()
+	told, _ := view.CacheMissOf(now.resp)
 	if told == nil && (blurred(last.resp.Usage) || blurred(now.resp.Usage)) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // Status says what became of looking a quote up.
@@ -31,7 +32,7 @@ type Citation struct {
 	Quote  string // the words that are cited
 	Source *Source
 	Status Status
-	Wire   transport.Citation // the citation as the service sent it
+	Wire   view.Citation // the citation as the service sent it
 }
 
 // An Answer is a text with its citations.
@@ -64,7 +65,7 @@ func Read(messages []transport.Message, answer []transport.Block) *Answer {
 		if b.Type() != transport.TypeText {
 			continue
 		}
-		block, ok := b.View().(transport.TextBlock)
+		block, ok := view.As[view.Text](b)
 		if !ok { // its citations are of a shape to come
 			block.Text = rawjson.GetString(b.Raw(), "text")
 		}
@@ -81,7 +82,7 @@ func Read(messages []transport.Message, answer []transport.Block) *Answer {
 }
 
 // source is the source of a citation, a new one if it is cited for the first time.
-func (a *Answer) source(byKey map[string]*Source, texts *library, w transport.Citation) *Source {
+func (a *Answer) source(byKey map[string]*Source, texts *library, w view.Citation) *Source {
 	title, url := w.Title, w.URL
 	switch w.Type {
 	case "search_result_location":

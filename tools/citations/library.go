@@ -5,6 +5,7 @@ import (
 	"unicode"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A library holds the texts that an answer may cite, in the order in which the
@@ -33,22 +34,22 @@ func (t *text) prepare() {
 // add takes the sources out of blocks, and out of the tool results among them.
 func (l *library) add(blocks []transport.Block) {
 	for _, b := range blocks {
-		switch v := b.View().(type) {
-		case transport.DocumentBlock:
+		switch v := view.Of(b).(type) {
+		case view.Document:
 			l.addDocument(v, "")
-		case transport.SearchResultBlock:
+		case view.SearchResult:
 			l.results = append(l.results, &text{title: v.Title, url: v.Source, blocks: texts(v.Content)})
-		case transport.ToolResultBlock:
+		case view.ToolResult:
 			l.add(v.Content)
-		case transport.WebFetchToolResultBlock:
-			if document, ok := v.Document.View().(transport.DocumentBlock); ok {
+		case view.WebFetchToolResult:
+			if document, ok := view.As[view.Document](v.Document); ok {
 				l.addDocument(document, v.URL)
 			}
 		}
 	}
 }
 
-func (l *library) addDocument(d transport.DocumentBlock, url string) {
+func (l *library) addDocument(d view.Document, url string) {
 	t := &text{title: d.Title, url: url}
 	switch d.Source.Type {
 	case "text":
@@ -62,7 +63,7 @@ func (l *library) addDocument(d transport.DocumentBlock, url string) {
 func texts(blocks []transport.Block) []string {
 	list := []string{}
 	for _, b := range blocks {
-		if t, ok := b.View().(transport.TextBlock); ok {
+		if t, ok := view.As[view.Text](b); ok {
 			list = append(list, t.Text)
 		}
 	}
@@ -70,7 +71,7 @@ func texts(blocks []transport.Block) []string {
 }
 
 // document is the document that w cites, or nil.
-func (l *library) document(w transport.Citation) *text {
+func (l *library) document(w view.Citation) *text {
 	if w.DocumentIndex < 0 || w.DocumentIndex >= len(l.documents) {
 		return nil
 	}
@@ -79,7 +80,7 @@ func (l *library) document(w transport.Citation) *text {
 
 // look looks a citation's words up where it says they are, and then anywhere in
 // the source: what is counted as a character or a block is the service's affair.
-func (l *library) look(w transport.Citation) Status {
+func (l *library) look(w view.Citation) Status {
 	var source *text
 	switch w.Type {
 	case "search_result_location":

@@ -3,14 +3,14 @@ package citations
 import (
 	"testing"
 
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A source's text is made ready once, however many citations it has.
 func TestSourcesAreReadOnce(t *testing.T) {
 	source := &text{blocks: []string{"The sky is blue."}}
 	l := &library{documents: []*text{source}}
-	w := transport.Citation{Type: "char_location", CitedText: "sky is", StartCharIndex: 4, EndCharIndex: 10}
+	w := view.Citation{Type: "char_location", CitedText: "sky is", StartCharIndex: 4, EndCharIndex: 10}
 	if got := l.look(w); got != Verified {
 		t.Fatalf("the citation is %s", got)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // checkMessage reads a response, streamed or whole.
@@ -120,7 +121,7 @@ var fileID = regexp.MustCompile(`,"file_id":(null|"[^"]*")`)
 // without, and demands the bytes that came.
 func checkReplay(resp *transport.Response, counts map[string]int, several bool) error {
 	for _, b := range resp.Content {
-		if _, unknown := b.View().(transport.UnknownBlock); unknown {
+		if _, unknown := view.As[view.Unknown](b); unknown {
 			return fmt.Errorf("no view of %s", b.Raw())
 		}
 		counts[string("blocks viewed: "+b.Type())]++

@@ -1,11 +1,11 @@
-package transport
+package view
 
 import (
 	"encoding/json"
 )
 
-// A TextBlock is text, with citations if documents or searches back it.
-type TextBlock struct {
+// A Text is text, with citations if documents or searches back it.
+type Text struct {
 	Text      string     `json:"text"`
 	Citations []Citation `json:"citations"`
 }
@@ -43,20 +43,20 @@ type Citation struct {
 	EncryptedIndex string `json:"encrypted_index"`
 }
 
-// A ThinkingBlock is the model's thinking, or a summary of it, or nothing where
+// A Thinking is the model's thinking, or a summary of it, or nothing where
 // the display is omitted. The signature carries the whole of it.
-type ThinkingBlock struct {
+type Thinking struct {
 	Thinking  string `json:"thinking"`
 	Signature string `json:"signature"`
 }
 
-// A RedactedThinkingBlock is thinking that only the service can read.
-type RedactedThinkingBlock struct {
+// A RedactedThinking is thinking that only the service can read.
+type RedactedThinking struct {
 	Data string `json:"data"`
 }
 
-// A ToolUseBlock is a call of a client tool.
-type ToolUseBlock struct {
+// A ToolUse is a call of a client tool.
+type ToolUse struct {
 	ID      string          `json:"id"`
 	Name    string          `json:"name"`
 	Toolset string          `json:"toolset_name"` // for a member of a toolset
@@ -64,39 +64,39 @@ type ToolUseBlock struct {
 	Caller  *Caller         `json:"caller"`       // nil if the service didn't say
 }
 
-// A ToolResultBlock answers a call of a client tool.
-type ToolResultBlock struct {
+// A ToolResult answers a call of a client tool.
+type ToolResult struct {
 	ToolUseID string    `json:"tool_use_id"`
 	Toolset   string    `json:"toolset_name"`
 	Content   BlockList `json:"content"`
 	IsError   bool      `json:"is_error"`
 }
 
-// A ServerToolUseBlock is a call of a tool that runs at the service.
-type ServerToolUseBlock struct {
+// A ServerToolUse is a call of a tool that runs at the service.
+type ServerToolUse struct {
 	ID     string          `json:"id"`
 	Name   string          `json:"name"` // "web_search", "bash_code_execution" and so on
 	Input  json.RawMessage `json:"input"`
 	Caller *Caller         `json:"caller"`
 }
 
-// An MCPToolUseBlock is a call of a tool of an MCP server that the service is connected to.
-type MCPToolUseBlock struct {
+// An MCPToolUse is a call of a tool of an MCP server that the service is connected to.
+type MCPToolUse struct {
 	ID         string          `json:"id"`
 	Name       string          `json:"name"`
 	ServerName string          `json:"server_name"`
 	Input      json.RawMessage `json:"input"`
 }
 
-// An MCPToolResultBlock is what came of an MCP call.
-type MCPToolResultBlock struct {
+// An MCPToolResult is what came of an MCP call.
+type MCPToolResult struct {
 	ToolUseID string    `json:"tool_use_id"`
 	IsError   bool      `json:"is_error"`
 	Content   BlockList `json:"content"`
 }
 
-// An MCPToolListingBlock pins the tools of an MCP server to what they were.
-type MCPToolListingBlock struct {
+// An MCPToolListing pins the tools of an MCP server to what they were.
+type MCPToolListing struct {
 	ServerName string    `json:"mcp_server_name"`
 	Tools      []MCPTool `json:"tools"`
 }
@@ -118,13 +118,13 @@ type Source struct {
 	Content   BlockList `json:"content"`
 }
 
-// An ImageBlock is a picture.
-type ImageBlock struct {
+// An Image is a picture.
+type Image struct {
 	Source Source `json:"source"`
 }
 
-// A DocumentBlock is a text or a PDF.
-type DocumentBlock struct {
+// A Document is a text or a PDF.
+type Document struct {
 	Source    Source   `json:"source"`
 	Title     string   `json:"title"`
 	Context   string   `json:"context"`
@@ -136,31 +136,31 @@ type Citeable struct {
 	Enabled bool `json:"enabled"`
 }
 
-// A SearchResultBlock is a passage with a source.
-type SearchResultBlock struct {
+// A SearchResult is a passage with a source.
+type SearchResult struct {
 	Source    string    `json:"source"`
 	Title     string    `json:"title"`
 	Content   BlockList `json:"content"`
 	Citations Citeable  `json:"citations"`
 }
 
-// A ContainerUploadBlock puts a file into the code execution container.
-type ContainerUploadBlock struct {
+// A ContainerUpload puts a file into the code execution container.
+type ContainerUpload struct {
 	FileID string `json:"file_id"`
 }
 
-// A CompactionBlock stands for the messages that it summarizes. Signature is
+// A Compaction stands for the messages that it summarizes. Signature is
 // set by a compaction that was asked for, EncryptedContent by one at a
 // threshold.
-type CompactionBlock struct {
+type Compaction struct {
 	Content          string    `json:"content"` // empty if there was nothing to say or the summary failed
 	Signature        string    `json:"signature"`
 	EncryptedContent string    `json:"encrypted_content"`
 	ToolChanges      BlockList `json:"tool_changes"`
 }
 
-// A FallbackBlock is the seam where another model took over after a refusal.
-type FallbackBlock struct {
+// A Fallback is the seam where another model took over after a refusal.
+type Fallback struct {
 	From    FallbackModel   `json:"from"`
 	To      FallbackModel   `json:"to"`
 	Trigger FallbackTrigger `json:"trigger"`
@@ -174,36 +174,36 @@ type FallbackModel struct {
 // A FallbackTrigger says why another model took over.
 type FallbackTrigger struct {
 	Type     string `json:"type"`     // "refusal"
-	Category string `json:"category"` // as in [StopDetails]
+	Category string `json:"category"` // as in [transport.StopDetails]
 }
 
-// A ToolAdditionBlock makes a tool available from its place in the conversation on.
-type ToolAdditionBlock struct {
-	Tool ToolReference `json:"tool"`
+// A ToolAddition makes a tool available from its place in the conversation on.
+type ToolAddition struct {
+	Tool ChangedTool `json:"tool"`
 }
 
-// A ToolRemovalBlock takes a tool away from its place in the conversation on.
-type ToolRemovalBlock struct {
-	Tool ToolReference `json:"tool"`
+// A ToolRemoval takes a tool away from its place in the conversation on.
+type ToolRemoval struct {
+	Tool ChangedTool `json:"tool"`
 }
 
-// A ToolReference names a tool, or a toolset of an MCP server, or defines a tool.
-type ToolReference struct {
+// A ChangedTool names a tool, or a toolset of an MCP server, or defines a tool.
+type ChangedTool struct {
 	Type       string          `json:"type"` // "tool_reference", "mcp_tool_reference", "mcp_toolset_reference" or "tool_definition"
 	Name       string          `json:"name"`
 	ServerName string          `json:"server_name"`
 	Definition json.RawMessage `json:"definition"`
 }
 
-// A ToolReferenceBlock, in the result of a tool that searches for tools, makes a
+// A ToolReference, in the result of a tool that searches for tools, makes a
 // tool with defer_loading available.
-type ToolReferenceBlock struct {
+type ToolReference struct {
 	ToolName string `json:"tool_name"`
 }
 
-// A BrowserStateBlock, in the result of a member of the browser toolset, tells
+// A BrowserState, in the result of a member of the browser toolset, tells
 // of the tabs and what happened in them (late 2026 §7.4).
-type BrowserStateBlock struct {
+type BrowserState struct {
 	Tabs         []BrowserTab      `json:"tabs"`
 	StateChanges []json.RawMessage `json:"state_changes"` // objects that tell their type
 }

@@ -1,0 +1,10 @@
+// Package view decodes content blocks and the rarer parts of responses into
+// structs, to read from. What is sent is always the block itself.
+//
+//	switch v := view.Of(block).(type) {
+//	case view.Text:
+//		fmt.Println(v.Text, len(v.Citations))
+//	case view.WebSearchToolResult:
+//		fmt.Println(len(v.Results), "pages found")
+//	}
+package view

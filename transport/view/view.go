@@ -1,0 +1,123 @@
+package view
+
+import (
+	"encoding/json"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// Of decodes a block into the struct for its type: a [Text], a [ToolUse] and so
+// on, never a pointer. A block of a type that this package doesn't know, or of a
+// shape that its type doesn't have, gives an [Unknown]. Members without a field in
+// the struct are in [transport.Block.Raw].
+func Of(b transport.Block) any {
+	decode, ok := views[b.Type()]
+	if !ok {
+		return Unknown{Type: b.Type(), Raw: b.Raw()}
+	}
+	v, err := decode(b.Raw())
+	if err != nil {
+		return Unknown{Type: b.Type(), Raw: b.Raw()}
+	}
+	return v
+}
+
+// As is [Of] for a block that ought to be a T. It is false for a block of another
+// type or of another shape.
+func As[T any](b transport.Block) (T, bool) {
+	v, ok := Of(b).(T)
+	return v, ok
+}
+
+// An Unknown is a block that this package can't read.
+type Unknown struct {
+	Type transport.BlockType
+	Raw  json.RawMessage
+}
+
+var views = map[transport.BlockType]func([]byte) (any, error){
+	transport.TypeText:             decodeAs[Text],
+	transport.TypeThinking:         decodeAs[Thinking],
+	transport.TypeRedactedThinking: decodeAs[RedactedThinking],
+	transport.TypeToolUse:          decodeAs[ToolUse],
+	transport.TypeToolResult:       decodeAs[ToolResult],
+	transport.TypeServerToolUse:    decodeAs[ServerToolUse],
+	transport.TypeMCPToolUse:       decodeAs[MCPToolUse],
+	transport.TypeMCPToolResult:    decodeAs[MCPToolResult],
+	transport.TypeMCPToolListing:   decodeAs[MCPToolListing],
+	transport.TypeImage:            decodeAs[Image],
+	transport.TypeDocument:         decodeAs[Document],
+	transport.TypeSearchResult:     decodeAs[SearchResult],
+	transport.TypeContainerUpload:  decodeAs[ContainerUpload],
+	transport.TypeCompaction:       decodeAs[Compaction],
+	transport.TypeFallback:         decodeAs[Fallback],
+	transport.TypeToolAddition:     decodeAs[ToolAddition],
+	transport.TypeToolRemoval:      decodeAs[ToolRemoval],
+	transport.TypeToolReference:    decodeAs[ToolReference],
+	transport.TypeBrowserState:     decodeAs[BrowserState],
+
+	transport.TypeWebSearchToolResult:               decodeAs[WebSearchToolResult],
+	transport.TypeWebFetchToolResult:                decodeAs[WebFetchToolResult],
+	transport.TypeCodeExecutionToolResult:           decodeAs[CodeExecutionToolResult],
+	transport.TypeBashCodeExecutionToolResult:       decodeAs[BashCodeExecutionToolResult],
+	transport.TypeTextEditorCodeExecutionToolResult: decodeAs[TextEditorCodeExecutionToolResult],
+	transport.TypeToolSearchToolResult:              decodeAs[ToolSearchToolResult],
+	transport.TypeAdvisorToolResult:                 decodeAs[AdvisorToolResult],
+}
+
+func decodeAs[T any](raw []byte) (any, error) {
+	var v T
+	err := json.Unmarshal(raw, &v)
+	return v, err
+}
+
+// A BlockList is content in the forms the API has: a string, which becomes one
+// text block, or a list of blocks.
+type BlockList []transport.Block
+
+// UnmarshalJSON takes either form.
+func (l *BlockList) UnmarshalJSON(data []byte) error {
+	data = rawjson.Trim(append([]byte(nil), data...))
+	*l = nil
+	if len(data) > 0 && data[0] == '"' {
+		if s := rawjson.Unquote(data); s != "" {
+			*l = BlockList{transport.Text(s)}
+		}
+		return nil
+	}
+	var blocks []transport.Block
+	err := json.Unmarshal(data, &blocks)
+	*l = blocks
+	return err
+}
+
+// A Caller says who made a tool call: the model, or code that it runs in a container.
+type Caller struct {
+	Type   string `json:"type"`    // "direct", or for instance "code_execution_20260120"
+	ToolID string `json:"tool_id"` // the id of the server tool call whose code called; empty for direct calls
+}
+
+// A ToolError is what went wrong in a server tool (reference §4.3).
+type ToolError struct {
+	Type    string `json:"type"`          // "web_search_tool_result_error" and so on
+	Code    string `json:"error_code"`    // "max_uses_exceeded" and so on
+	Message string `json:"error_message"` // mostly empty
+}
+
+// errorOf returns the ToolError that content is, or nil if it is none.
+func errorOf(content []byte) (*ToolError, error) {
+	if len(rawjson.Get(content, "error_code")) == 0 {
+		return nil, nil
+	}
+	e := new(ToolError)
+	return e, json.Unmarshal(content, e)
+}
+
+// orError decodes content into result, or returns the error that it is.
+func orError(content []byte, result any) (*ToolError, error) {
+	if e, err := errorOf(content); e != nil || err != nil {
+		return e, err
+	}
+	return nil, json.Unmarshal(content, result)
+}
