@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 func block(t testing.TB, raw string) transport.Block {
@@ -61,7 +62,7 @@ func TestBreakpoints(t *testing.T) {
 	thought := block(t, `{"type":"thinking","thinking":"","signature":"s"}`)
 	marked := block(t, `{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}`)
 	marked1h := block(t, `{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}`)
-	result := transport.ToolResult("a", false, txt)
+	result := transport.ToolResult("a", txt)
 	plain, deferred := definition(t, `{"name":"a","input_schema":{"type":"object"}}`), definition(t, `{"name":"b","defer_loading":true,"input_schema":{"type":"object"}}`)
 	user := func(b ...transport.Block) transport.Message { return transport.Message{Role: "user", Content: b} }
 	model := func(b ...transport.Block) transport.Message {
@@ -241,13 +242,13 @@ func TestBreakpointsHold(t *testing.T) {
 			t.Fatalf("the newest block %v is not marked first: %v", newest, marks)
 		}
 		for _, m := range marks {
-			if m.Part == transport.PartMessages && !p.messages[m.Index].Content[m.Block].Markable() {
+			if m.Part == transport.PartMessages && !wire.Markable(p.messages[m.Index].Content[m.Block]) {
 				t.Fatalf("mark on %s", p.messages[m.Index].Content[m.Block].Raw())
 			}
 		}
 		// The writer checks the number, the order, the places.
 		r := transport.Request{Model: "m", MaxTokens: 1, Tools: p.tools, System: p.system, Messages: p.messages, Breakpoints: marks}
-		if _, err := r.Body(true); err != nil {
+		if _, err := r.StreamBody(); err != nil {
 			t.Fatalf("%v: %v", marks, err)
 		}
 	}

@@ -315,7 +315,7 @@ func (h *reservation) release() {
 func (r *Run) endOfBudget(ctx context.Context) error {
 	var records []memory.Record
 	for _, c := range r.log.State().Open {
-		records = append(records, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text("This call was not run: the budget is used up."))})
+		records = append(records, memory.Record{Kind: memory.KindResult, Block: c.AnswerError(transport.Text("This call was not run: the budget is used up."))})
 	}
 	r.lastStep.WrittenUp = true
 	r.lastStep.Spent = r.lastStep.budget.Spent()

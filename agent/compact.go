@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // Compaction says when a long conversation is replaced by a summary of it. That
@@ -183,7 +184,7 @@ func summaryOf(resp *transport.Response) (transport.Message, bool) {
 	switch resp.StopReason {
 	case transport.StopCompaction:
 		for _, b := range resp.Content {
-			if b.Type() == transport.TypeCompaction && !rawjson.IsNull(rawjson.Get(b.Raw(), "content")) {
+			if b.Type() == view.TypeCompaction && !rawjson.IsNull(rawjson.Get(b.Raw(), "content")) {
 				return transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{b}}, true
 			}
 		}

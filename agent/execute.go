@@ -193,7 +193,9 @@ func denial(reason string) string {
 // answer settles a job.
 func (j *job) answer(res tools.Result) {
 	j.result = res
-	j.block = j.call.Answer(res.IsError, res.Content...)
+	if j.block = j.call.Answer(res.Content...); res.IsError {
+		j.block = j.call.AnswerError(res.Content...)
+	}
 }
 
 // An execution runs the jobs of one runTools. Its methods are called from the

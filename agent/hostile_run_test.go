@@ -37,7 +37,7 @@ func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 			case 3:
 				return tools.Text("\xff\x00 \u2028" + string(in)), nil
 			case 4:
-				return tools.Result{Content: []transport.Block{{}, transport.Text(" "), transport.ToolResult("x", true)}}, nil
+				return tools.Result{Content: []transport.Block{{}, transport.Text(" "), transport.ToolCall{ID: "x"}.AnswerError()}}, nil
 			case 5:
 				return tools.Result{}, errors.New("")
 			}

@@ -435,7 +435,7 @@ func TestResumeAfterACrash(t *testing.T) {
 			{Kind: memory.KindInput, Message: transport.UserText("go")},
 			{Kind: memory.KindResponse, Response: reply(t, "tool_use", use("a", "t", `{}`), use("b", "t", `{}`))},
 			{Kind: memory.KindStarted, Calls: []string{"a", "b"}},
-			{Kind: memory.KindResult, Block: transport.ToolResult("b", false, transport.Text("first time"))},
+			{Kind: memory.KindResult, Block: transport.ToolResult("b", transport.Text("first time"))},
 		}
 		if err := log.Append(ctx, before...); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/view"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A Miss is a part of a prompt that the request before had left in the cache,
@@ -24,8 +25,8 @@ type Miss struct {
 // cache was read, or if the usage of one of them tells only sums over several
 // samplings and the service gave no reason.
 func MissBetween(first, second *transport.Response, gap time.Duration, models ...transport.Model) *Miss {
-	before, one := first.LastSampling()
-	now, alsoOne := second.LastSampling()
+	before, one := wire.LastSampling(first)
+	now, alsoOne := wire.LastSampling(second)
 	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
 	why, err := view.CacheMissOf(second)
 	if !one || !alsoOne {

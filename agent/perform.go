@@ -15,6 +15,7 @@ import (
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // grace is how long a tool that was told to stop has to return. After that its
@@ -190,11 +191,11 @@ func limit(o outcome, most int) tools.Result {
 			continue
 		case res.IsError && b.Type() != transport.TypeText:
 			b = transport.Text(fmt.Sprintf("[%s left out: an error can hold text only]", b.Type()))
-		case !inResult(b):
+		case !wire.FitsInResult(b):
 			b = transport.Text(fmt.Sprintf("[%s left out: a tool result can't hold it]", b.Type()))
 		}
 		if b.Type() == transport.TypeText {
-			if !b.Markable() || told {
+			if !wire.Markable(b) || told {
 				continue // the service takes no blank text; and what is behind a cut is left out
 			}
 			b, left, told = cut(b, left)
@@ -202,18 +203,6 @@ func limit(o outcome, most int) tools.Result {
 		res.Content = append(res.Content, b)
 	}
 	return res
-}
-
-// inResult reports whether the service may take the block in a tool result. A
-// type that nobody knows yet passes.
-func inResult(b transport.Block) bool {
-	switch b.Type() {
-	case transport.TypeThinking, transport.TypeRedactedThinking, transport.TypeToolUse, transport.TypeServerToolUse,
-		transport.TypeMCPToolUse, transport.TypeMCPToolListing, transport.TypeContainerUpload, transport.TypeCompaction,
-		transport.TypeFallback, transport.TypeToolAddition, transport.TypeToolRemoval:
-		return false
-	}
-	return !strings.HasSuffix(string(b.Type()), "tool_result")
 }
 
 // cut shortens a text block to left bytes, which are those that the limit leaves

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // The places of a prompt where the planner may put a mark.
@@ -36,7 +37,7 @@ func endOfStatic(p prompt) (transport.Breakpoint, bool) {
 		return transport.Breakpoint{}, false
 	}
 	for i := len(p.system) - 1; i >= 0; i-- {
-		if p.system[i].Markable() {
+		if wire.Markable(p.system[i]) {
 			return transport.Breakpoint{Part: transport.PartSystem, Index: i}, !p.system[i].Marked()
 		}
 	}
@@ -57,7 +58,7 @@ func lastMarkable(messages []transport.Message) (transport.Breakpoint, bool) {
 			continue // a turn-scoped system message can't be marked (reference §2.6)
 		}
 		for j := len(content) - 1; j >= 0; j-- {
-			if content[j].Markable() {
+			if wire.Markable(content[j]) {
 				return transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}, !content[j].Marked()
 			}
 		}
@@ -80,7 +81,7 @@ func firstMarkable(messages []transport.Message, from int) (a markable, ok bool)
 		for j := range content {
 			a.blocks++
 			a.tokens += estimateTokens(len(content[j].Raw()))
-			if content[j].Markable() && messages[i].ClearAt == "" {
+			if wire.Markable(content[j]) && messages[i].ClearAt == "" {
 				a.at = transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}
 				return a, !content[j].Marked()
 			}

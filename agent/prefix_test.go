@@ -56,7 +56,11 @@ func TestPrefixPropertyHolds(t *testing.T) {
 			open := log.State().Open
 			rng.Shuffle(len(open), func(i, j int) { open[i], open[j] = open[j], open[i] })
 			for _, c := range open {
-				add(memory.Record{Kind: memory.KindResult, Block: c.Answer(rng.IntN(5) == 0, transport.Text(fmt.Sprint("result ", rng.Uint64())))})
+				answer := c.Answer
+				if rng.IntN(5) == 0 {
+					answer = c.AnswerError
+				}
+				add(memory.Record{Kind: memory.KindResult, Block: answer(transport.Text(fmt.Sprint("result ", rng.Uint64())))})
 			}
 			if !log.State().Pending && rng.IntN(3) == 0 {
 				add(memory.Record{Kind: memory.KindInput, Message: transport.UserText(fmt.Sprint("more ", step))})
@@ -109,7 +113,7 @@ func checkPrefix(t *testing.T, seed uint64, before, now *transport.Request) {
 	for i, r := range []*transport.Request{before, now} {
 		plain := *r
 		plain.Breakpoints = nil
-		b, err := plain.Body(true)
+		b, err := plain.StreamBody()
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

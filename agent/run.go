@@ -120,7 +120,7 @@ func (r *Run) begin() []memory.Record {
 	}
 	if len(r.input.Messages) > 0 {
 		for _, c := range r.log.State().Open {
-			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.Answer(true, transport.Text(abandoned(c)))})
+			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.AnswerError(transport.Text(abandoned(c)))})
 		}
 	}
 	for _, m := range r.input.Messages {

@@ -34,7 +34,7 @@ type sentData struct {
 func sentConfig(r transport.Request) []byte {
 	r.Messages, r.Breakpoints, r.Diagnostics, r.Container = nil, nil, nil, nil
 	r.MCPServers = withoutTokens(r.MCPServers)
-	body, err := r.Body(true)
+	body, err := r.StreamBody()
 	if err != nil {
 		return nil // the first request will fail, and say why
 	}

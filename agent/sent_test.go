@@ -46,7 +46,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, err := s.Request.Body(true)
+		body, err := s.Request.StreamBody()
 		if err != nil {
 			t.Fatal(err)
 		}

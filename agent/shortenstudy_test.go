@@ -10,8 +10,8 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/view"
 	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A longTalk is a conversation that grows long: turns of so many steps, with

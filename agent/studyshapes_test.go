@@ -7,6 +7,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A studyTalk is a conversation of a shape: what its next request holds, and a
@@ -46,7 +47,7 @@ func studyText(bytes int) transport.Block {
 }
 
 func studyResult(bytes int) transport.Block {
-	return transport.ToolResult("toolu_0123456789", false, studyText(bytes))
+	return transport.ToolResult("toolu_0123456789", studyText(bytes))
 }
 
 func (t *studyTalk) add(role transport.Role, blocks ...transport.Block) {
@@ -296,7 +297,7 @@ func layOut(tools []transport.ToolDefinition, system []transport.Block, messages
 		for j, b := range m.Content {
 			joins := j > 0 && b.Type() == m.Content[j-1].Type() && (b.Type() == transport.TypeToolUse || b.Type() == transport.TypeToolResult)
 			add(number(i, j)+1000, b.Raw(), studyPosition{
-				at: transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}, joins: joins, bare: !b.Markable(),
+				at: transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}, joins: joins, bare: !wire.Markable(b),
 			})
 		}
 	}

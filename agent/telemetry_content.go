@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // TraceContent puts content into spans: the system prompt, the names of the
@@ -193,7 +194,7 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 	case transport.TypeImage, transport.TypeDocument:
 		out = media(out, string(typ), rawjson.Get(raw, "source"))
 
-	case transport.TypeServerToolUse, transport.TypeMCPToolUse:
+	case transport.TypeServerToolUse, view.TypeMCPToolUse:
 		name := rawjson.GetString(raw, "name")
 		out = append(out, `{"type":"server_tool_call"`...)
 		quoted("id", rawjson.GetString(raw, "id"))

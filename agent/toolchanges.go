@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A ToolChange turns tools on and off in the middle of a conversation, without
@@ -64,7 +65,11 @@ func (r *Run) ChangeTools(c ToolChange) error {
 		}
 		defined[toolKey{name: reg.name}] = reg
 		if !definedBy(r.log, def) {
-			definitions = append(definitions, transport.DefineTool(def))
+			block, err := view.ToolAddition{Tool: view.ChangedTool{Definition: def.Raw()}}.Block()
+			if err != nil {
+				return fmt.Errorf("change tools: Define[%d]: %w", i, err)
+			}
+			definitions = append(definitions, block)
 		}
 	}
 	known := maps.Clone(r.agent.tools)
@@ -129,13 +134,21 @@ func (a *Agent) toolChange(c ToolChange, known map[toolKey]*tool) (transport.Mes
 		if known[toolKey{name: name}] == nil {
 			return m, fmt.Errorf("change tools: there is no tool %q; register it with defer_loading", name)
 		}
-		m.Content = append(m.Content, transport.AddTool(name))
+		b, err := view.ToolAddition{Tool: view.ChangedTool{Name: name}}.Block()
+		if err != nil {
+			return m, fmt.Errorf("change tools: %w", err)
+		}
+		m.Content = append(m.Content, b)
 	}
 	for _, name := range c.Remove {
 		if known[toolKey{name: name}] == nil {
 			return m, fmt.Errorf("change tools: there is no tool %q to remove", name)
 		}
-		m.Content = append(m.Content, transport.RemoveTool(name))
+		b, err := view.ToolRemoval{Tool: view.ChangedTool{Name: name}}.Block()
+		if err != nil {
+			return m, fmt.Errorf("change tools: %w", err)
+		}
+		m.Content = append(m.Content, b)
 	}
 	return m, nil
 }
@@ -144,7 +157,7 @@ func (a *Agent) toolChange(c ToolChange, known map[toolKey]*tool) (transport.Mes
 // The model may still call it: the removal is a hint (late 2026 §4.3).
 func turnedOff(log *memory.Log, name string) bool {
 	typ, _ := newestChange(log, name)
-	return typ == transport.TypeToolRemoval
+	return typ == view.TypeToolRemoval
 }
 
 // definedBy reports whether the newest change of a tool in the log is its
@@ -163,14 +176,14 @@ func newestChange(log *memory.Log, name string) (typ transport.BlockType, tool [
 		}
 		for _, b := range slices.Backward(m.Content) {
 			switch {
-			case b.Type() == transport.TypeCompaction:
+			case b.Type() == view.TypeCompaction:
 				for change := range rawjson.Elements(rawjson.Get(b.Raw(), "tool_changes")) {
 					if t := rawjson.Get(change, "tool"); changes(t, name) {
 						typ, tool = transport.BlockType(rawjson.GetString(change, "type")), t
 					}
 				}
 				return typ, tool
-			case b.Type() == transport.TypeToolAddition, b.Type() == transport.TypeToolRemoval:
+			case b.Type() == view.TypeToolAddition, b.Type() == view.TypeToolRemoval:
 				if t := rawjson.Get(b.Raw(), "tool"); changes(t, name) {
 					return b.Type(), t
 				}

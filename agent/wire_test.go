@@ -146,7 +146,7 @@ func TestNoHiddenWords(t *testing.T) {
 	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
 		t.Fatal(err)
 	}
-	shown, err := a.Request(log).Body(true)
+	shown, err := a.Request(log).StreamBody()
 	if err != nil {
 		t.Fatal(err)
 	}

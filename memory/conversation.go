@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A conversation is what a log's records amount to: the messages of the next
@@ -186,7 +187,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	} else if c.pending && !goesOn {
 		c.dropPending()
 	}
-	c.pending = r.StopReason == transport.StopPauseTurn || goesOn && len(r.PendingServerCalls()) > 0
+	c.pending = r.StopReason == transport.StopPauseTurn || goesOn && len(wire.PendingServerCalls(r)) > 0
 	c.calls, c.owned = calls, true
 	if c.open = len(c.calls); c.open == 0 && !c.pending {
 		c.addWaiting()

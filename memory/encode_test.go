@@ -51,7 +51,7 @@ func everyKind(t testing.TB) []memory.Record {
 		{Kind: memory.KindInput, Time: at, Message: system},
 		{Kind: memory.KindResponse, Time: at, Response: resp},
 		{Kind: memory.KindStarted, Time: at, Calls: []string{"toolu_1", "toolu_2"}},
-		{Kind: memory.KindResult, Time: at, Block: transport.ToolResult("toolu_1", true, transport.Text("no")), Final: true},
+		{Kind: memory.KindResult, Time: at, Block: transport.ToolCall{ID: "toolu_1"}.AnswerError(transport.Text("no")), Final: true},
 		{Kind: memory.KindApprovalRequest, Time: at, ApprovalRequests: []memory.ApprovalRequest{{CallID: "toolu_1", Hash: "00ff", Reason: "costs money"}}},
 		{Kind: memory.KindDecision, Time: at, Decision: &memory.Decision{CallID: "toolu_1", Hash: "00ff", Approve: true, Reason: "once", Input: []byte("{\"a\":\n1}")}},
 		{Kind: memory.KindSummary, Time: at, Message: transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{parseBlock(t, `{"type":"compaction","content":"so far","signature":"c2ln"}`)}}, Replaces: 40},

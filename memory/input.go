@@ -3,10 +3,10 @@ package memory
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // CheckInput reports what the service would surely refuse about a message as an
@@ -23,11 +23,11 @@ func CheckInput(m transport.Message) error {
 		switch typ := b.Type(); {
 		case b.IsZero():
 			return fmt.Errorf("content.%d: the zero Block stands for no block; leave it out", i)
-		case typ == transport.TypeText && !b.Markable():
+		case wire.IsBlank(b):
 			return fmt.Errorf("content.%d: the text is empty or only white space, which the service refuses", i)
 		case typ == transport.TypeToolResult:
 			return fmt.Errorf("content.%d: a tool_result is no input; append it as a record of kind %q", i, KindResult)
-		case modelsOwn(typ):
+		case wire.IsModels(typ):
 			return fmt.Errorf("content.%d: a block of type %s is the model's; it can't be in an input", i, typ)
 		}
 	}
@@ -46,14 +46,4 @@ func (r *Record) check() error {
 		}
 	}
 	return nil
-}
-
-// modelsOwn reports whether only responses have blocks of the type.
-func modelsOwn(typ transport.BlockType) bool {
-	switch typ {
-	case transport.TypeThinking, transport.TypeRedactedThinking, transport.TypeToolUse, transport.TypeServerToolUse,
-		transport.TypeMCPToolUse, transport.TypeFallback:
-		return true
-	}
-	return strings.HasSuffix(string(typ), "_tool_result")
 }

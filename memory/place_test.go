@@ -7,6 +7,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // Inputs of both roles come in any order, between responses of any kind. A system
@@ -33,7 +34,7 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 				}
 				lay(t, log, memory.Record{Kind: memory.KindInput, Message: m})
 			case len(s.Open) > 0:
-				lay(t, log, memory.Record{Kind: memory.KindResult, Block: s.Open[0].Answer(false, transport.Text("r"))})
+				lay(t, log, memory.Record{Kind: memory.KindResult, Block: s.Open[0].Answer(transport.Text("r"))})
 			case n == 6:
 				log, forks = log.Fork(), forks+1
 			case s.Input || s.Pending || s.Response == nil || s.Response.StopReason == transport.StopToolUse:
@@ -59,7 +60,7 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 			checkPlaces(t, seed, messages)
 		}
 		for len(log.State().Open) > 0 {
-			lay(t, log, memory.Record{Kind: memory.KindResult, Block: log.State().Open[0].Answer(false)})
+			lay(t, log, memory.Record{Kind: memory.KindResult, Block: log.State().Open[0].Answer()})
 		}
 		lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("last")})
 		found := 0
@@ -105,7 +106,7 @@ func checkPlaces(t *testing.T, seed uint64, messages []transport.Message) {
 		if before < 0 {
 			t.Fatalf("seed %d: system message %d stands first", seed, i)
 		}
-		if b := messages[before]; b.Role == transport.RoleAssistant && b.Content[len(b.Content)-1].Type() != transport.TypeWebSearchToolResult {
+		if b := messages[before]; b.Role == transport.RoleAssistant && b.Content[len(b.Content)-1].Type() != view.TypeWebSearchToolResult {
 			t.Fatalf("seed %d: system message %d stands behind a response", seed, i)
 		}
 	}
@@ -120,7 +121,7 @@ func TestCallsOfAPausedTurnAreNotCut(t *testing.T) {
 	if s := log.State(); s.Counts.Cuts != 0 || s.Open[0].Cut {
 		t.Errorf("paused: %+v, cut %v", s.Counts, s.Open[0].Cut)
 	}
-	lay(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t", false)})
+	lay(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t")})
 	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"max_tokens"`+calls)})
 	if s := log.State(); s.Counts.Cuts != 1 || !s.Open[0].Cut {
 		t.Errorf("cut off: %+v, cut %v", s.Counts, s.Open[0].Cut)

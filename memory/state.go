@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // State is what a log's records amount to, for choosing what to do next.
@@ -62,7 +63,7 @@ type Request struct {
 }
 
 func newRequest(at time.Time, messages int, r *transport.Response) Request {
-	last, one := r.LastSampling()
+	last, one := wire.LastSampling(r)
 	s := Request{
 		At: at, Messages: messages, Sums: !one,
 		Prompt:    last.InputTokens + last.CacheCreationInputTokens + last.CacheReadInputTokens,

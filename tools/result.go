@@ -8,6 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Content is what a tool can return for the model to see as one block: [Image],
@@ -172,5 +173,5 @@ func sendable(r Result) Result {
 }
 
 func blank(b transport.Block) bool {
-	return b.IsZero() || b.Type() == transport.TypeText && !b.Markable()
+	return wire.IsBlank(b)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -163,7 +164,7 @@ func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 	o := a.freeSlot()
 	o.index, o.place, o.start, o.typ = at.n, place, b.raw, b.typ
 	a.next = max(a.next, place+1)
-	if b.typ == TypeFallback {
+	if b.typ == blocktype.Fallback {
 		if to := rawjson.Get(rawjson.Get(b.raw, "to"), "model"); len(to) > 0 {
 			a.message = rawjson.MergeValues(a.message, object("model", to))
 		}
@@ -210,7 +211,7 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 			citation = v
 		}
 	}
-	empty := len(d.value) <= len(`""`) && citation == nil && d.Type != DeltaCompaction
+	empty := len(d.value) <= len(`""`) && citation == nil && d.Type != deltaCompaction
 	o := a.find(at)
 	if o == nil || at.wrong {
 		if d.value = nil; empty && !at.wrong {
@@ -233,9 +234,9 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 		o.text = append(roomFor(o.text, len(d.value)), rawjson.Inner(d.value)...)
 	case DeltaInputJSON:
 		o.addInput(d.value)
-	case DeltaSignature:
+	case deltaSignature:
 		o.signature = append(o.signature[:0], d.value...)
-	case DeltaCitations:
+	case deltaCitations:
 		if citation == nil {
 			break
 		}
@@ -243,7 +244,7 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 			o.citations = append(o.citations, ',')
 		}
 		o.citations = append(o.citations, citation...)
-	case DeltaCompaction:
+	case deltaCompaction:
 		o.over = bytes.Clone(delta)
 	default:
 		d.value = nil
@@ -251,27 +252,18 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 	return nil
 }
 
-// takes reports whether a block of a type has a place for what a delta adds. A
-// type that isn't known may have one for all.
+// takes reports whether a block of a type has a place for what a delta adds.
 func takes(block BlockType, delta DeltaType) bool {
+	t := blocktype.Of(block)
 	switch delta {
-	case DeltaText, DeltaCitations:
-		return block == TypeText || !isStreamed(block)
-	case DeltaThinking, DeltaSignature:
-		return block == TypeThinking || !isStreamed(block)
+	case DeltaText, deltaCitations:
+		return t.Takes(blocktype.TextDeltas)
+	case DeltaThinking, deltaSignature:
+		return t.Takes(blocktype.ThinkingDeltas)
 	case DeltaInputJSON:
-		return block == TypeToolUse || block == TypeServerToolUse || block == TypeMCPToolUse || !isStreamed(block)
+		return t.Takes(blocktype.InputDeltas)
 	}
 	return true
-}
-
-// isStreamed reports whether it is known what the deltas of a type are.
-func isStreamed(block BlockType) bool {
-	switch block {
-	case TypeText, TypeThinking, TypeRedactedThinking, TypeToolUse, TypeServerToolUse, TypeMCPToolUse:
-		return true
-	}
-	return false
 }
 
 // misplaced finds the block for a delta that o doesn't take: the only open one
@@ -283,7 +275,7 @@ func (a *assembler) misplaced(ev *Event, o *openBlock) (*openBlock, error) {
 	d := &ev.Delta
 	var only *openBlock
 	for i := range a.open {
-		if p := &a.open[i]; p.start != nil && !p.stray && isStreamed(p.typ) && takes(p.typ, d.Type) {
+		if p := &a.open[i]; p.start != nil && !p.stray && blocktype.Of(p.typ).Deltas != 0 && takes(p.typ, d.Type) {
 			if only != nil {
 				only = nil
 				break

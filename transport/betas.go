@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -112,33 +113,24 @@ func toolBetas(s *betaSet, raw []byte) {
 	}
 }
 
-// isUsual reports whether blocks of the type need no beta, as nearly all are.
-func isUsual(typ BlockType) bool {
-	switch typ {
-	case TypeText, TypeToolUse, TypeToolResult, TypeThinking:
-		return true
-	}
-	return false
-}
-
 func blockBetas(s *betaSet, b *Block) {
 	switch b.typ {
-	case TypeMCPToolUse, TypeMCPToolResult, TypeMCPToolListing:
+	case blocktype.MCPToolUse, blocktype.MCPToolResult, blocktype.MCPToolListing:
 		s.add(betaMCP, true)
-	case TypeToolAddition, TypeToolRemoval:
+	case blocktype.ToolAddition, blocktype.ToolRemoval:
 		s.add(betaToolChanges, true)
 		if tool := rawjson.Get(b.raw, "tool"); bytes.HasPrefix(rawjson.Inner(rawjson.Get(tool, "type")), []byte("mcp_")) {
 			s.add(betaMCP, true)
 		} else {
 			toolBetas(s, rawjson.Get(tool, "definition"))
 		}
-	case TypeCompaction:
+	case blocktype.Compaction:
 		signed := !rawjson.IsNull(rawjson.Get(b.raw, "signature"))
 		s.add(betaCompaction, signed)
 		s.add(betaThresholdCompaction, !signed)
-	case TypeFallback:
+	case blocktype.Fallback:
 		s.add(betaFallbacks, true)
-	case TypeAdvisorToolResult:
+	case blocktype.AdvisorToolResult:
 		s.add(betaAdvisor, true)
 	case TypeServerToolUse:
 		s.add(betaAdvisor, string(rawjson.Inner(rawjson.Get(b.raw, "name"))) == "advisor")

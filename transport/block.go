@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -64,7 +65,7 @@ func newBlock(raw []byte) Block {
 			b.marked = !b.nullMark
 		}
 	}
-	if b.typ == TypeToolResult || b.typ == TypeToolAddition {
+	if blocktype.Of(b.typ).Holds != "" {
 		b.inner = bytes.Contains(b.raw, []byte("cache_control")) && b.hasInnerMark()
 	}
 	return b
@@ -86,14 +87,14 @@ func (b Block) innerMarks() iter.Seq[TTL] {
 		see := func(raw []byte) bool {
 			return rawjson.IsNull(rawjson.Get(raw, "cache_control")) || yield(ownTTL(raw))
 		}
-		switch b.typ {
-		case TypeToolResult:
+		switch blocktype.Of(b.typ).Holds {
+		case "content":
 			for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
 				if !see(e) {
 					return
 				}
 			}
-		case TypeToolAddition:
+		case "definition":
 			see(rawjson.Get(rawjson.Get(b.raw, "tool"), "definition"))
 		}
 	}
@@ -156,23 +157,8 @@ func (b Block) field(name string) string { return rawjson.GetString(b.raw, name)
 // internType keeps one string per known block type, so that parsing a block
 // allocates nothing for it.
 func internType(quoted []byte) BlockType {
-	switch BlockType(rawjson.Inner(quoted)) {
-	case TypeText:
-		return TypeText
-	case TypeThinking:
-		return TypeThinking
-	case TypeRedactedThinking:
-		return TypeRedactedThinking
-	case TypeToolUse:
-		return TypeToolUse
-	case TypeToolResult:
-		return TypeToolResult
-	case TypeServerToolUse:
-		return TypeServerToolUse
-	case TypeImage:
-		return TypeImage
-	case TypeDocument:
-		return TypeDocument
+	if name, ok := blocktype.Intern(rawjson.Inner(quoted)); ok {
+		return BlockType(name)
 	}
 	if len(quoted) == 0 || quoted[0] != '"' {
 		return ""
@@ -189,41 +175,6 @@ func brief(raw []byte) string {
 	return fmt.Sprintf("%q", raw)
 }
 
-// A BlockType is the wire type of a content block.
-type BlockType string
-
-// Wire types of content blocks. The list is not closed: a block of another type
-// is kept and sent back like the others.
-const (
-	TypeText             BlockType = "text"
-	TypeThinking         BlockType = "thinking"
-	TypeRedactedThinking BlockType = "redacted_thinking"
-	TypeToolUse          BlockType = "tool_use"
-	TypeToolResult       BlockType = "tool_result"
-	TypeServerToolUse    BlockType = "server_tool_use"
-	TypeMCPToolUse       BlockType = "mcp_tool_use"
-	TypeMCPToolResult    BlockType = "mcp_tool_result"
-	TypeMCPToolListing   BlockType = "mcp_tool_listing"
-	TypeImage            BlockType = "image"
-	TypeDocument         BlockType = "document"
-	TypeSearchResult     BlockType = "search_result"
-	TypeContainerUpload  BlockType = "container_upload"
-	TypeCompaction       BlockType = "compaction"
-	TypeFallback         BlockType = "fallback"
-	TypeToolAddition     BlockType = "tool_addition"
-	TypeToolRemoval      BlockType = "tool_removal"
-	TypeToolReference    BlockType = "tool_reference" // inside a tool result
-	TypeBrowserState     BlockType = "browser_state"  // inside a tool result
-
-	TypeWebSearchToolResult               BlockType = "web_search_tool_result"
-	TypeWebFetchToolResult                BlockType = "web_fetch_tool_result"
-	TypeCodeExecutionToolResult           BlockType = "code_execution_tool_result"
-	TypeBashCodeExecutionToolResult       BlockType = "bash_code_execution_tool_result"
-	TypeTextEditorCodeExecutionToolResult BlockType = "text_editor_code_execution_tool_result"
-	TypeToolSearchToolResult              BlockType = "tool_search_tool_result"
-	TypeAdvisorToolResult                 BlockType = "advisor_tool_result"
-)
-
 // Text makes a text block. The service refuses an empty one.
 func Text(text string) Block {
 	raw := append(make([]byte, 0, len(text)+len(text)/16+26), `{"type":"text","text":`...)
@@ -232,15 +183,20 @@ func Text(text string) Block {
 }
 
 // ToolResult makes the tool_result block that answers the call id. Without
-// content the model sees an empty result. With isError the service takes text
-// content only (reference §3.5).
-func ToolResult(id string, isError bool, content ...Block) Block {
-	return ToolCall{ID: id}.Answer(isError, content...)
+// content the model sees an empty result.
+func ToolResult(id string, content ...Block) Block {
+	return ToolCall{ID: id}.Answer(content...)
 }
 
 // Answer makes the tool_result block for the call. It is [ToolResult], and
 // repeats the name of the toolset where the service demands that (late 2026 §7.4).
-func (c ToolCall) Answer(isError bool, content ...Block) Block {
+func (c ToolCall) Answer(content ...Block) Block { return c.result("", content) }
+
+// AnswerError makes the tool_result block, with is_error set, that tells the model
+// that the call failed. The service takes text content only (reference §3.5).
+func (c ToolCall) AnswerError(content ...Block) Block { return c.result(`,"is_error":true`, content) }
+
+func (c ToolCall) result(end string, content []Block) Block {
 	n := len(c.ID) + len(c.Toolset) + 100
 	inner := false
 	for _, b := range content {
@@ -263,9 +219,7 @@ func (c ToolCall) Answer(isError bool, content ...Block) Block {
 		}
 		raw = append(raw, ']')
 	}
-	if isError {
-		raw = append(raw, `,"is_error":true`...)
-	}
+	raw = append(raw, end...)
 	return Block{raw: append(raw, '}'), typ: TypeToolResult, answer: true, inner: inner}
 }
 

@@ -44,16 +44,19 @@ type splice struct {
 // It fails if the request can't be written or would surely be refused for its
 // breakpoints: one that points nowhere, or at a block that takes no mark
 // (reference §8.1), more than 4 of them, or a 1h mark after a 5m mark.
-func (r *Request) Body(stream bool) (*Body, error) {
+func (r *Request) Body() (*Body, error) { return r.body("") }
+
+// StreamBody is [Request.Body] for a response that is to be streamed.
+func (r *Request) StreamBody() (*Body, error) { return r.body(`,"stream":true`) }
+
+func (r *Request) body(stream string) (*Body, error) {
 	if r.MaxTokens < 0 {
 		return nil, fmt.Errorf("request: max_tokens is %d; it must be positive, or 0 to warm the cache without an answer", r.MaxTokens)
 	}
 	return r.lay(func(w *headWriter) {
 		w.dst = append(w.dst, `,"max_tokens":`...)
 		w.dst = strconv.AppendInt(w.dst, int64(r.MaxTokens), 10)
-		if stream {
-			w.dst = append(w.dst, `,"stream":true`...)
-		}
+		w.dst = append(w.dst, stream...)
 		r.writePromptParameters(w)
 		r.writeOtherParameters(w)
 	})
@@ -104,7 +107,7 @@ func (b *Body) measure() int64 {
 
 // MarshalJSON returns the request as it is sent when it isn't streamed.
 func (r *Request) MarshalJSON() ([]byte, error) {
-	b, err := r.Body(false)
+	b, err := r.Body()
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func TestBodyGolden(t *testing.T) {
 		`{"role":"assistant","content":[{"type":"new_thing","n":9223372036854775807, "z":1,"a":null,"cache_control":{"type":"ephemeral"}}]},` +
 		`{"role":"system","content":[{"type":"text","text":"soon"}],"clear_at":"next_user_message"},` +
 		`{"role":"system","content":[],"output_config":{"effort":"low"}}]}`
-	b, err := r.Body(true)
+	b, err := r.StreamBody()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestBodyReplacesNullCacheControl(t *testing.T) {
 	r := conversation(t, 0)
 	r.Messages = []Message{{Role: RoleUser, Content: []Block{mustBlock(t, `{"type":"text","cache_control":null,"text":"x"}`)}}}
 	r.Breakpoints = []Breakpoint{{Part: PartMessages}}
-	b, err := r.Body(false)
+	b, err := r.Body()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func randomMarks(rng *rand.Rand, r *Request) []Breakpoint {
 
 func bodyString(t testing.TB, r *Request) string {
 	t.Helper()
-	b, err := r.Body(true)
+	b, err := r.StreamBody()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestBodyErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := conversation(t, 4)
 			tt.change(r)
-			_, err := r.Body(true)
+			_, err := r.StreamBody()
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
@@ -241,7 +241,7 @@ func TestBodyAllocatesTheSameForAnyLength(t *testing.T) {
 		r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: 1}, {Part: PartMessages, Index: n - 2}}
 		buf := make([]byte, 32<<10)
 		return testing.AllocsPerRun(20, func() {
-			b, err := r.Body(true)
+			b, err := r.StreamBody()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -280,7 +280,7 @@ func BenchmarkBody(b *testing.B) {
 	buf := make([]byte, 32<<10)
 	b.ReportAllocs()
 	for b.Loop() {
-		body, err := r.Body(true)
+		body, err := r.StreamBody()
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -93,25 +94,7 @@ func (b *Body) placeOne(p Breakpoint) error {
 // unmarkable reports whether the service surely refuses a cache_control on the
 // block: on thinking and on blank text (reference §8.1).
 func (b Block) unmarkable() bool {
-	return b.raw == nil || isThinking(b.typ) || b.typ == TypeText && isBlank(b)
-}
-
-// Markable reports whether the service surely takes a cache_control on the
-// block: not on thinking, blank text, fallback and mcp_tool_listing blocks
-// (reference §8.1), and perhaps not on types that this package doesn't know.
-func (b Block) Markable() bool {
-	switch b.typ {
-	case TypeText:
-		return !isBlank(b)
-	case TypeToolUse, TypeToolResult, TypeServerToolUse, TypeMCPToolUse, TypeMCPToolResult,
-		TypeImage, TypeDocument, TypeSearchResult, TypeContainerUpload, TypeCompaction,
-		TypeToolAddition, TypeToolRemoval,
-		TypeWebSearchToolResult, TypeWebFetchToolResult, TypeCodeExecutionToolResult,
-		TypeBashCodeExecutionToolResult, TypeTextEditorCodeExecutionToolResult,
-		TypeToolSearchToolResult, TypeAdvisorToolResult:
-		return true
-	}
-	return false
+	return b.raw == nil || blocktype.Of(b.typ).Unmarkable || isBlank(b)
 }
 
 // checkMarks counts all marks and looks at their order, and refuses zero

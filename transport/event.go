@@ -63,12 +63,16 @@ type DeltaType string
 
 // Types of deltas, named as on the wire.
 const (
-	DeltaText       DeltaType = "text_delta"
-	DeltaThinking   DeltaType = "thinking_delta"
-	DeltaInputJSON  DeltaType = "input_json_delta"
-	DeltaSignature  DeltaType = "signature_delta"
-	DeltaCitations  DeltaType = "citations_delta"
-	DeltaCompaction DeltaType = "compaction_delta"
+	DeltaText      DeltaType = "text_delta"
+	DeltaThinking  DeltaType = "thinking_delta"
+	DeltaInputJSON DeltaType = "input_json_delta"
+)
+
+// Deltas that programs have no use for; package view has them, too.
+const (
+	deltaSignature  DeltaType = "signature_delta"
+	deltaCitations  DeltaType = "citations_delta"
+	deltaCompaction DeltaType = "compaction_delta"
 )
 
 // A Delta is the addition that one event makes to a block.
@@ -153,8 +157,8 @@ func deltaType(inner []byte) DeltaType {
 		return DeltaThinking
 	case DeltaInputJSON:
 		return DeltaInputJSON
-	case DeltaSignature:
-		return DeltaSignature
+	case deltaSignature:
+		return deltaSignature
 	}
 	return DeltaType(inner)
 }

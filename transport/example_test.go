@@ -19,7 +19,7 @@ func Example() {
 			{Part: transport.PartSystem, Index: 0},
 		},
 	}
-	body, err := req.Body(true)
+	body, err := req.StreamBody()
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -39,7 +39,7 @@ func FuzzBlockIdentity(f *testing.F) {
 		if err := json.Unmarshal(disk, &back); err != nil {
 			t.Fatalf("%s: %v", disk, err)
 		}
-		body, err := (&Request{Model: "m", Messages: []Message{back}}).Body(true)
+		body, err := (&Request{Model: "m", Messages: []Message{back}}).StreamBody()
 		if err != nil {
 			t.Fatal(err)
 		}

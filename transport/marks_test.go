@@ -36,10 +36,9 @@ func TestInnerMarksCount(t *testing.T) {
 		{"an hour", parse(result("", hour)), []TTL{TTL1h}, ""},
 		{"inside and its own", parse(result(ownMark, hour, short)), []TTL{TTL1h, "", ""}, "a 1h mark after a 5m mark"},
 		{"four", parse(result("", hour, hour, hour, hour)), []TTL{TTL1h, TTL1h, TTL1h, TTL1h}, "5 cache_control marks"},
-		{"made by Answer", ToolCall{ID: "a"}.Answer(false, Text("x"), parse(short)), []TTL{""}, "a 1h mark after a 5m mark"},
-		{"made by ToolResult", ToolResult("a", false, parse(hour)), []TTL{TTL1h}, ""},
-		{"in a definition", DefineTool(def), []TTL{""}, "a 1h mark after a 5m mark"},
-		{"in a definition that was read", parse(string(DefineTool(def).Raw())), []TTL{""}, "a 1h mark after a 5m mark"},
+		{"made by Answer", ToolCall{ID: "a"}.Answer(Text("x"), parse(short)), []TTL{""}, "a 1h mark after a 5m mark"},
+		{"made by ToolResult", ToolResult("a", parse(hour)), []TTL{TTL1h}, ""},
+		{"in a definition", parse(`{"type":"tool_addition","tool":{"type":"tool_definition","definition":` + string(def.Raw()) + `}}`), []TTL{""}, "a 1h mark after a 5m mark"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,7 +50,7 @@ func TestInnerMarksCount(t *testing.T) {
 				t.Errorf("HasMarks is %v", m.HasMarks())
 			}
 			r := Request{Model: "m", MaxTokens: 1, Messages: []Message{m.Measured(), UserText("y")}, Breakpoints: []Breakpoint{{Part: PartMessages, Index: 1, TTL: TTL1h}}}
-			if _, err := r.Body(true); fmt.Sprint(err) != fmt.Sprint(nil) && (tt.says == "" || !strings.Contains(err.Error(), tt.says)) || err == nil && tt.says != "" {
+			if _, err := r.StreamBody(); fmt.Sprint(err) != fmt.Sprint(nil) && (tt.says == "" || !strings.Contains(err.Error(), tt.says)) || err == nil && tt.says != "" {
 				t.Errorf("%v, want %q", err, tt.says)
 			}
 		})

@@ -14,7 +14,7 @@ func TestMeasuredMessagesAreWrittenAlike(t *testing.T) {
 	marked, _ := ParseBlock([]byte(`{"type":"text","text":"m","cache_control":{"type":"ephemeral"}}`))
 	null, _ := ParseBlock([]byte(`{"type":"text","text":"n","cache_control":null}`))
 	thinking, _ := ParseBlock([]byte(`{"type":"thinking","thinking":"","signature":"s"}`))
-	blocks := []Block{Text("a"), Text("bb"), ToolResult("toolu_1", false, Text("ccc")), thinking, null, marked, {}}
+	blocks := []Block{Text("a"), Text("bb"), ToolResult("toolu_1", Text("ccc")), thinking, null, marked, {}}
 	written, refused := 0, 0
 	for range 3000 {
 		r := &Request{Model: "m", MaxTokens: 1, System: []Block{Text("s")}}
@@ -37,8 +37,8 @@ func TestMeasuredMessagesAreWrittenAlike(t *testing.T) {
 		for _, m := range r.Messages {
 			measured.Messages = append(measured.Messages, m.Measured())
 		}
-		want, wantErr := r.Body(true)
-		got, err := measured.Body(true)
+		want, wantErr := r.StreamBody()
+		got, err := measured.StreamBody()
 		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
 			t.Fatalf("measured: %v, otherwise %v", err, wantErr)
 		}
@@ -61,14 +61,14 @@ func TestMeasuredMessageWithOtherContent(t *testing.T) {
 	m := UserText("one").Measured()
 	m.Content = []Block{Text("another one")}
 	r := &Request{Model: "m", MaxTokens: 1, Messages: []Message{m}}
-	body, err := r.Body(true)
+	body, err := r.StreamBody()
 	if err != nil || body.Len() != int64(len(body.Bytes())) {
 		t.Errorf("%d bytes told, %d written: %v", body.Len(), len(body.Bytes()), err)
 	}
 	m = UserText("one").Measured()
 	m.Content = append(m.Content, Text("two"))
 	r.Messages = []Message{m}
-	if body, err = r.Body(true); err != nil || body.Len() != int64(len(body.Bytes())) {
+	if body, err = r.StreamBody(); err != nil || body.Len() != int64(len(body.Bytes())) {
 		t.Errorf("%d bytes told, %d written: %v", body.Len(), len(body.Bytes()), err)
 	}
 }

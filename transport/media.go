@@ -116,47 +116,6 @@ func (s SearchResult) Block() (Block, error) {
 	return w.block(TypeSearchResult), nil
 }
 
-// ContainerUpload makes the block that puts a file of the service's into the
-// code execution container.
-func ContainerUpload(fileID string) Block {
-	w := blockWriter{raw: []byte(`{"type":"container_upload"`)}
-	w.text("file_id", fileID)
-	return w.block(TypeContainerUpload)
-}
-
-// ReferTool makes the tool_reference block for the result of a tool that
-// searches for tools. The named tool must be in the request's "tools".
-func ReferTool(name string) Block {
-	w := blockWriter{raw: []byte(`{"type":"tool_reference"`)}
-	w.text("tool_name", name)
-	return w.block(TypeToolReference)
-}
-
-// AddTool makes the tool_addition block that makes a tool of the request's
-// "tools" available, one with defer_loading. It stands in a system message.
-func AddTool(name string) Block { return toolChange(TypeToolAddition, name) }
-
-// RemoveTool makes the tool_removal block that takes a tool away. The model may
-// still call it, and is then to be told that it is gone.
-func RemoveTool(name string) Block { return toolChange(TypeToolRemoval, name) }
-
-// DefineTool makes the tool_addition block that brings in a tool that the
-// request's "tools" doesn't have.
-func DefineTool(t ToolDefinition) Block {
-	w := blockWriter{raw: []byte(`{"type":"tool_addition","tool":{"type":"tool_definition","definition":`)}
-	w.raw = append(append(w.raw, t.raw...), '}')
-	b := w.block(TypeToolAddition)
-	b.inner = t.marked
-	return b
-}
-
-func toolChange(typ BlockType, name string) Block {
-	w := blockWriter{raw: []byte(`{"type":"` + string(typ) + `","tool":{"type":"tool_reference"`)}
-	w.text("name", name)
-	w.raw = append(w.raw, '}')
-	return w.block(typ)
-}
-
 // SystemText makes a message of role system for a place inside a conversation. Set
 // its ClearAt to have the service forget it.
 func SystemText(text string) Message {

@@ -25,11 +25,6 @@ func TestConstructors(t *testing.T) {
 		{block(Document{Blocks: []Block{Text("a"), Text("b")}}.Block()), `{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}}`},
 		{block(Document{Blocks: []Block{Text("a")}, URL: "u"}.Block()), `error: document: Text or Blocks together with another source`},
 		{block(SearchResult{Source: "s", Title: "t", Texts: []string{"a", " "}, Citations: true}.Block()), `{"type":"search_result","source":"s","title":"t","content":[{"type":"text","text":"a"}],"citations":{"enabled":true}}`},
-		{block(ContainerUpload("file_1"), nil), `{"type":"container_upload","file_id":"file_1"}`},
-		{block(ReferTool("f"), nil), `{"type":"tool_reference","tool_name":"f"}`},
-		{block(AddTool("f"), nil), `{"type":"tool_addition","tool":{"type":"tool_reference","name":"f"}}`},
-		{block(RemoveTool("f"), nil), `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`},
-		{block(DefineTool(mustTool(t, `{"name":"f","input_schema":{}}`)), nil), `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"f","input_schema":{}}}}`},
 		{string(Message{Role: RoleSystem, Content: []Block{Text("x")}, ClearAt: "next_user_message"}.AppendJSON(nil)), `{"role":"system","content":[{"type":"text","text":"x"}],"clear_at":"next_user_message"}`},
 		{string(SystemText("x").AppendJSON(nil)), `{"role":"system","content":[{"type":"text","text":"x"}]}`},
 	} {

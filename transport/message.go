@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -59,7 +60,7 @@ func (m Message) Measured() Message {
 			return m // to be looked at each time
 		}
 		sum += len(b.raw)
-		usual = usual && isUsual(b.typ)
+		usual = usual && blocktype.Of(b.typ).FreeOfBetas
 	}
 	if n := len(m.Content); n > 0 && n <= math.MaxUint16 && sum <= math.MaxInt32 {
 		m.size = measured{&m.Content[0], int32(sum), uint16(n), usual}

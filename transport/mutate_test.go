@@ -51,7 +51,7 @@ func checkStream(t *testing.T, stream string) (*Response, error) {
 		t.Fatalf("%q: response %s", stream, resp.Raw())
 	}
 	turn, _ := resp.Replay()
-	body, err := (&Request{Model: "m", MaxTokens: 1, Messages: []Message{UserText("a"), turn}}).Body(true)
+	body, err := (&Request{Model: "m", MaxTokens: 1, Messages: []Message{UserText("a"), turn}}).StreamBody()
 	if err != nil || !rawjson.Valid(body.Bytes()) {
 		t.Fatalf("%q: sent back as %s (%v)", stream, body.Bytes(), err)
 	}

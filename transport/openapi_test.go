@@ -57,14 +57,14 @@ func fullRequest(t *testing.T, change func(*Request)) *Request {
 	}
 	r := conversation(t, 4)
 	r.Messages = append(r.Messages,
-		Message{Role: RoleUser, Content: []Block{picture, pdf, passages, ContainerUpload("file_1")}},
+		Message{Role: RoleUser, Content: []Block{picture, pdf, passages, mustBlock(t, `{"type":"container_upload","file_id":"file_1"}`)}},
 		Message{Role: RoleAssistant, Content: []Block{
 			mustBlock(t, `{"type":"redacted_thinking","data":"d"}`),
 			mustBlock(t, `{"type":"tool_use","id":"toolu_1","name":"a","input":{"n":9007199254740993},"caller":{"type":"direct"}}`),
 			mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
 			mustBlock(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
 		}},
-		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", false, Text("x"), picture), ToolResult("toolu_2", true, Text("no")), ToolResult("toolu_3", false), ToolResult("toolu_4", false, ReferTool("a"))}},
+		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", Text("x"), picture), ToolCall{ID: "toolu_2"}.AnswerError(Text("no")), ToolResult("toolu_3"), ToolResult("toolu_4", mustBlock(t, `{"type":"tool_reference","tool_name":"a"}`))}},
 	)
 	r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 1, TTL: TTL1h}, {Part: PartSystem, Index: 1, TTL: TTL5m}, {Part: PartMessages, Index: 6, Block: 2}}
 	change(r)
@@ -178,7 +178,8 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		},
 		"tool changes": func(r *Request) {
 			r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{
-				AddTool("a"), RemoveTool("b"), DefineTool(mustTool(t, `{"name":"c","description":"d","input_schema":{"type":"object"}}`)),
+				mustBlock(t, `{"type":"tool_addition","tool":{"type":"tool_reference","name":"a"}}`), mustBlock(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"b"}}`),
+				mustBlock(t, `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"c","description":"d","input_schema":{"type":"object"}}}}`),
 				mustBlock(t, `{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`),
 				mustBlock(t, `{"type":"tool_removal","tool":{"type":"mcp_toolset_reference","server_name":"s"}}`),
 			}})
@@ -211,8 +212,8 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := fullRequest(t, change)
-			for _, stream := range []bool{false, true} {
-				body, err := r.Body(stream)
+			for _, lay := range []func() (*Body, error){r.Body, r.StreamBody} {
+				body, err := lay()
 				check(t, create, body, err)
 			}
 			body, err := r.CountBody()
@@ -226,11 +227,11 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 			t.Fatal(err)
 		}
 		turn, _ := r.Replay()
-		body, err := fullRequest(t, func(r *Request) { r.Messages = append(r.Messages, turn) }).Body(true)
+		body, err := fullRequest(t, func(r *Request) { r.Messages = append(r.Messages, turn) }).StreamBody()
 		check(t, create, body, err)
 	})
 	t.Run("what the service doesn't know", func(t *testing.T) {
-		body, err := fullRequest(t, func(r *Request) { r.Extra = map[string]json.RawMessage{"nonsense": raw(`1`)} }).Body(true)
+		body, err := fullRequest(t, func(r *Request) { r.Extra = map[string]json.RawMessage{"nonsense": raw(`1`)} }).StreamBody()
 		if err != nil {
 			t.Fatal(err)
 		}

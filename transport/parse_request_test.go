@@ -22,7 +22,7 @@ func TestRequestsAreReadAsTheyAreWritten(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &r); err != nil {
 			t.Fatal(err)
 		}
-		b, err := r.Body(false)
+		b, err := r.Body()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -188,7 +189,7 @@ func isPrefill(m Message) bool {
 		return false
 	}
 	return !slices.ContainsFunc(m.Content, func(b Block) bool {
-		return b.typ != TypeText && b.typ != TypeToolUse && !isThinking(b.typ)
+		return !blocktype.Of(b.typ).Prefill
 	})
 }
 

@@ -3,8 +3,8 @@ package transport
 import (
 	"bytes"
 	"slices"
-	"strings"
 
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -55,27 +55,6 @@ func (r *Response) HasCutCalls() bool {
 // HasToolCalls reports whether there is a call that the caller has to answer.
 func (r *Response) HasToolCalls() bool {
 	return slices.ContainsFunc(r.Content[afterFallback(r.Content):], func(b Block) bool { return b.typ == TypeToolUse })
-}
-
-// PendingServerCalls lists the ids of server tool calls that have no result
-// yet: the service goes on with them in its next response.
-func (r *Response) PendingServerCalls() []string {
-	var pending []string
-	for _, b := range r.Content[afterFallback(r.Content):] {
-		switch {
-		case b.typ == TypeServerToolUse || b.typ == TypeMCPToolUse:
-			pending = append(pending, b.field("id"))
-		case strings.HasSuffix(string(b.typ), "_tool_result"):
-			id := b.field("tool_use_id")
-			for i, p := range pending {
-				if p == id {
-					pending = append(pending[:i], pending[i+1:]...)
-					break
-				}
-			}
-		}
-	}
-	return pending
 }
 
 // Replay returns the message that stands for the response in later requests:
@@ -217,13 +196,13 @@ func (r *Response) dropped(i, after int) bool {
 	case i >= after:
 		return false
 	}
-	switch b.typ {
-	case TypeThinking, TypeRedactedThinking, TypeToolUse, "connector_text":
+	switch t := blocktype.Of(b.typ); {
+	case t.Discarded:
 		return true
-	case TypeServerToolUse, TypeMCPToolUse:
+	case t.ServerCall:
 		id := b.field("id")
 		for _, c := range r.Content[i:] {
-			if strings.HasSuffix(string(c.typ), "_tool_result") && c.field("tool_use_id") == id {
+			if blocktype.IsResult(c.typ) && c.field("tool_use_id") == id {
 				return false
 			}
 		}
@@ -235,36 +214,12 @@ func (r *Response) dropped(i, after int) bool {
 // afterFallback is the index behind the last fallback block, or 0.
 func afterFallback(content []Block) int {
 	for i := len(content) - 1; i >= 0; i-- {
-		if content[i].typ == TypeFallback {
+		if content[i].typ == blocktype.Fallback {
 			return i + 1
 		}
 	}
 	return 0
 }
 
-func isThinking(typ BlockType) bool { return typ == TypeThinking || typ == TypeRedactedThinking }
-
-// isBlank is true for a text block without text. It looks at the beginning
-// first, which nearly always tells: that of a block as it is mostly written, or
-// of a long one.
-func isBlank(b Block) bool {
-	if b.typ != TypeText {
-		return false
-	}
-	text, ok := bytes.CutPrefix(b.raw, textOpening)
-	if !ok && len(b.raw) >= 4096 {
-		_, text, ok = bytes.Cut(b.raw[:256], []byte(`"text":"`))
-	}
-	if !ok {
-		text = nil
-	}
-	for len(text) > 0 && text[0] == ' ' {
-		text = text[1:]
-	}
-	if len(text) > 0 && text[0] > ' ' && text[0] < 0x80 && text[0] != '\\' && text[0] != '"' {
-		return false
-	}
-	return strings.TrimSpace(b.field("text")) == ""
-}
-
-var textOpening = []byte(`{"type":"text","text":"`)
+// isBlank is true for a text block without text.
+func isBlank(b Block) bool { return b.typ == TypeText && blocktype.IsBlank(b.raw) }

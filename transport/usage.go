@@ -81,29 +81,6 @@ func (u Usage) Add(v Usage) Usage {
 	return u
 }
 
-// LastSampling is what the service sampled last for the response: the prompt
-// that the next request begins with. It is false where the response has calls of
-// server tools and the usage tells nothing but the sum over all samplings
-// (reference §5.5); the Iteration is that sum then.
-func (r *Response) LastSampling() (Iteration, bool) {
-	u := &r.Usage
-	for i := len(u.Iterations) - 1; i >= 0; i-- {
-		if u.Iterations[i].Type == "message" {
-			return u.Iterations[i], true
-		}
-	}
-	sum := Iteration{
-		Type: "message", Model: r.Model, InputTokens: u.InputTokens, CacheCreationInputTokens: u.CacheCreationInputTokens,
-		CacheReadInputTokens: u.CacheReadInputTokens, OutputTokens: u.OutputTokens, CacheCreation: u.CacheCreation,
-	}
-	for _, b := range r.Content {
-		if b.typ == TypeServerToolUse || b.typ == TypeMCPToolUse {
-			return sum, false
-		}
-	}
-	return sum, true
-}
-
 // parse reads a usage object. A response is never lost for its bookkeeping: what
 // is not of the documented form counts as not told, and counts that gateways
 // write as "3" or 3.0 are read. Apart from that it agrees with encoding/json; it

@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A TB is what the assertions need of a test: *testing.T, *testing.B and
@@ -127,7 +128,7 @@ func CacheReadAtLeast(t TB, exchanges []Exchange, share float64) {
 	var why []string
 	for i := 1; i < len(exchanges); i++ {
 		before, now := exchanges[i-1], exchanges[i]
-		last, _ := before.Response.LastSampling()
+		last, _ := wire.LastSampling(before.Response)
 		left := last.CacheReadInputTokens + last.CacheCreationInputTokens
 		could += left
 		if left == 0 {

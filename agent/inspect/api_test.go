@@ -81,7 +81,7 @@ func TestRequestIsServedAsItWasSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := sent.Request.Body(true)
+		want, err := sent.Request.StreamBody()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -253,7 +253,7 @@ func longRun(t testing.TB, steps int) []memory.Record {
 		records = append(records,
 			memory.Record{Kind: memory.KindResponse, Time: next(), Response: resp, Data: fmt.Appendf(nil, `{"breakpoints":["messages.%d.content.0"]}`, 2*i)},
 			memory.Record{Kind: memory.KindStarted, Time: next(), Calls: []string{id}},
-			memory.Record{Kind: memory.KindResult, Time: next(), Block: transport.ToolResult(id, false, transport.Text(strings.Repeat("found ", 340)))})
+			memory.Record{Kind: memory.KindResult, Time: next(), Block: transport.ToolResult(id, transport.Text(strings.Repeat("found ", 340)))})
 	}
 	return records
 }

@@ -179,7 +179,7 @@ func (h *handler) request(w http.ResponseWriter, r *http.Request) {
 	if !sent.Configured {
 		sent.Request.Model = "unknown: the log does not tell"
 	}
-	body, err := sent.Request.Body(true)
+	body, err := sent.Request.StreamBody()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

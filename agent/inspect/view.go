@@ -6,6 +6,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // An entry is a record as the page gets it. Long texts are cut; the page asks
@@ -95,7 +96,7 @@ func viewBlock(b transport.Block, limit int) blockView {
 		}
 	case transport.TypeThinking:
 		v.Text, v.Cut = clip(rawjson.GetString(raw, "thinking"), texts)
-	case transport.TypeToolUse, transport.TypeServerToolUse, transport.TypeMCPToolUse:
+	case transport.TypeToolUse, transport.TypeServerToolUse, view.TypeMCPToolUse:
 		v.Name, v.ID = rawjson.GetString(raw, "name"), rawjson.GetString(raw, "id")
 		v.JSON, v.Cut = clip(string(rawjson.Get(raw, "input")), data)
 	case transport.TypeToolResult:

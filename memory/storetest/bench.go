@@ -84,7 +84,7 @@ func step(tb testing.TB, n int) []memory.Record {
 	return []memory.Record{
 		{Kind: memory.KindResponse, Response: resp},
 		{Kind: memory.KindStarted, Calls: []string{call}},
-		{Kind: memory.KindResult, Block: transport.ToolResult(call, false, transport.Text(strings.Repeat("a line of the result\n", 50)))},
+		{Kind: memory.KindResult, Block: transport.ToolResult(call, transport.Text(strings.Repeat("a line of the result\n", 50)))},
 	}
 }
 

@@ -47,7 +47,7 @@ func testSearch(t *testing.T, s under) {
 	expect("anything", "")
 	says("ann", 0, "Where do I buy apples and pears?")
 	must(t, s.Append(ctx, "ann", 1, memory.Record{Kind: memory.KindResponse, Response: resp}, note("apples"),
-		memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("x", false, transport.Text("apples"))}))
+		memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("x", transport.Text("apples"))}))
 	says("bob", 0, "I like apples, apples, apples")
 	must(t, s.SetMeta(ctx, "bob", "user", "bob"))
 	expect("street", "ann/1")

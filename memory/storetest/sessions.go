@@ -411,8 +411,8 @@ func testLog(t *testing.T, s under) {
 	if open := loaded.State().Open; len(open) != 1 || !open[0].Started || open[0].ID != "a" {
 		t.Errorf("the loaded log's open calls: %+v", open)
 	}
-	must(t, loaded.Append(ctx, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("a", false)}))
-	err = log.Append(ctx, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("a", false)})
+	must(t, loaded.Append(ctx, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("a")}))
+	err = log.Append(ctx, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("a")})
 	wantError(t, err, memory.ErrConflict, "s")
 	if log.Len() != 3 {
 		t.Errorf("a refused append left %d records, want 3", log.Len())

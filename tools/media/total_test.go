@@ -22,7 +22,7 @@ func TestTotal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inside := transport.ToolResult("toolu_1", false, pdf, picture, transport.Text("x"), held)
+	inside := transport.ToolResult("toolu_1", pdf, picture, transport.Text("x"), held)
 	var total media.Total
 	for _, b := range []transport.Block{pdf, inside} {
 		if err := total.Add(b); err != nil {

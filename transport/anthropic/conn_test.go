@@ -20,7 +20,7 @@ func TestBulkConnWritesBodies(t *testing.T) {
 			text := bytes.Repeat([]byte{byte('a' + rnd.IntN(26))}, sizes[rnd.IntN(rnd.IntN(4)+1)])
 			req.Messages = append(req.Messages, transport.UserText(string(text)))
 		}
-		body, err := req.Body(true)
+		body, err := req.StreamBody()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // checkMessage reads a response, streamed or whole.
@@ -145,13 +146,13 @@ func checkReplay(resp *transport.Response, counts map[string]int, several bool) 
 	}
 	req := &transport.Request{Model: "m", MaxTokens: 1, Messages: []transport.Message{transport.UserText("q"), turn, transport.UserText("q2")}}
 	for i := len(turn.Content) - 1; i >= 0; i-- {
-		if turn.Content[i].Markable() && !turn.Content[i].Marked() {
+		if wire.Markable(turn.Content[i]) && !turn.Content[i].Marked() {
 			req.Breakpoints = []transport.Breakpoint{{Part: transport.PartMessages, Index: 1, Block: i}}
 			break
 		}
 	}
 	for range 2 {
-		body, err := req.Body(true)
+		body, err := req.StreamBody()
 		if err != nil {
 			return err
 		}

@@ -45,8 +45,11 @@ func checkRequest(body string, taken bool) (kind string, err error) {
 	if err := json.Unmarshal([]byte(body), &req); err != nil {
 		return "not read", err
 	}
-	stream := strings.Contains(strings.ReplaceAll(body, " ", ""), `"stream":true`)
-	written, err := req.Body(stream)
+	lay := req.Body
+	if strings.Contains(strings.ReplaceAll(body, " ", ""), `"stream":true`) {
+		lay = req.StreamBody
+	}
+	written, err := lay()
 	if err != nil {
 		return "not written", err
 	}

@@ -94,7 +94,10 @@ func (c *Client) body(req *transport.Request, stream bool) (*transport.Body, err
 			return nil, err
 		}
 	}
-	return req.Body(stream)
+	if stream {
+		return req.StreamBody()
+	}
+	return req.Body()
 }
 
 func messageCall(body *transport.Body, betas string) *call {

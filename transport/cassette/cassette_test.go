@@ -81,7 +81,7 @@ func converse(c transport.Client, change func(*transport.Request)) (string, erro
 			return "", fmt.Errorf("input is %s", calls[0].Input)
 		}
 		turn, _ := resp.Replay()
-		req.Messages = append(req.Messages, turn, transport.Message{Role: transport.RoleUser, Content: []transport.Block{transport.ToolResult(calls[0].ID, false, transport.Text("7"))}})
+		req.Messages = append(req.Messages, turn, transport.Message{Role: transport.RoleUser, Content: []transport.Block{transport.ToolResult(calls[0].ID, transport.Text("7"))}})
 	}
 }
 
@@ -166,7 +166,7 @@ func TestMismatch(t *testing.T) {
 		{"one message more", func(r *transport.Request) { r.Messages = append(r.Messages, transport.UserText("and")) }, []string{"at messages.1", `{"content":[{"text":"and","type":"text"}],"role":"user"}`}},
 		{"a later result", func(r *transport.Request) {
 			if len(r.Messages) == 3 {
-				r.Messages[2].Content[0] = transport.ToolResult("toolu_0001", false, transport.Text("8"))
+				r.Messages[2].Content[0] = transport.ToolResult("toolu_0001", transport.Text("8"))
 			}
 		}, []string{"number 3 first at messages.2.content.0.content.0.text"}},
 		{"a beta", func(r *transport.Request) { r.Betas = []string{"b"} }, []string{"at the anthropic-beta header", "sent:     b"}},

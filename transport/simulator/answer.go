@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // mostIterations is how often the service samples in one request with server
@@ -224,7 +225,7 @@ func (a *answer) manualThinking(parts []Part) ([]Part, bool) {
 		switch b.Type() {
 		case transport.TypeThinking, transport.TypeRedactedThinking:
 			return parts, true
-		case transport.TypeCompaction, transport.TypeFallback:
+		case view.TypeCompaction, view.TypeFallback:
 		default:
 			if !strings.HasSuffix(string(b.Type()), "_tool_result") {
 				return parts, false

@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A claim is what a block says of another part of the request.
@@ -44,7 +45,7 @@ func (s *Server) readClaims(b *block) {
 		if n == 0 && len(content) > 0 && content[0] == '[' {
 			b.problem = "%s.tool_result.content: List should have at least 1 item after validation, not 0"
 		}
-	case transport.TypeWebSearchToolResult:
+	case view.TypeWebSearchToolResult:
 		for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
 			if _, ok := s.sealer.open(kindPage, rawjson.GetString(e, "encrypted_content")); !ok && !s.opts.Foreign {
 				b.problem = "%s: Invalid `encrypted_content` in `search_result` block"
@@ -112,7 +113,7 @@ func (r *request) declares(name string) bool {
 	}
 	return r.anyBlock(func(b *block) bool {
 		t := rawjson.Get(b.raw, "tool")
-		return b.typ == transport.TypeToolAddition && rawjson.GetString(rawjson.Get(t, "definition"), "name") == name
+		return b.typ == view.TypeToolAddition && rawjson.GetString(rawjson.Get(t, "definition"), "name") == name
 	})
 }
 

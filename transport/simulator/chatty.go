@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // Chatty is a Model that says anything a model may say, drawn by lot from the
@@ -166,11 +167,11 @@ func (r *talker) source() *Citation {
 	for _, b := range r.turn.Messages[len(r.turn.Messages)-1].Content {
 		content := rawjson.Get(b.Raw(), "content")
 		switch b.Type() {
-		case transport.TypeWebSearchToolResult:
+		case view.TypeWebSearchToolResult:
 			for found := range rawjson.Elements(content) {
 				return &Citation{URL: rawjson.GetString(found, "url"), Title: rawjson.GetString(found, "title"), CitedText: "Straßenbahn"}
 			}
-		case transport.TypeWebFetchToolResult:
+		case view.TypeWebFetchToolResult:
 			if rawjson.GetString(content, "type") == "web_fetch_result" {
 				return &Citation{Type: "char_location", Title: "Index", Start: 0, End: 11, CitedText: "Straßenbahn"}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A summary is what the signature of a compaction block holds: the place in the
@@ -25,7 +26,7 @@ func (r *request) compacts() bool { return r.has("compaction") && !r.counting }
 
 // isSummary is true for a compaction block that an on-demand compaction made.
 func (b *block) isSummary() bool {
-	return b.typ == transport.TypeCompaction && !rawjson.IsNull(rawjson.Get(b.raw, "signature"))
+	return b.typ == view.TypeCompaction && !rawjson.IsNull(rawjson.Get(b.raw, "signature"))
 }
 
 // checkCompaction applies rows 127 to 131 of docs/wire.md §7.
@@ -185,7 +186,7 @@ func (r *request) summarize() string {
 				if called[blk.name]++; called[blk.name] == 1 {
 					names = append(names, blk.name)
 				}
-			case transport.TypeCompaction:
+			case view.TypeCompaction:
 				b.WriteString(rawjson.GetString(blk.raw, "content"))
 				b.WriteByte('\n')
 			}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A turn is a run of messages of one role: the service merges them before it
@@ -185,7 +186,7 @@ func (t *turn) calls() []place {
 		switch b.typ {
 		case transport.TypeToolUse:
 			t.called = append(t.called, b)
-		case transport.TypeFallback:
+		case view.TypeFallback:
 			t.called = nil
 		}
 	}
@@ -200,7 +201,7 @@ func (t *turn) followed() bool {
 		switch b.typ {
 		case transport.TypeToolUse:
 			called = true
-		case transport.TypeFallback:
+		case view.TypeFallback:
 			called = false
 		case transport.TypeText:
 			if called {
@@ -297,8 +298,8 @@ func (r *request) checkServerCalls(turns []turn, i int) *Refusal {
 			at := slices.IndexFunc(known, func(p place) bool { return p.id == b.id })
 			if at < 0 {
 				call := transport.TypeServerToolUse
-				if b.typ == transport.TypeMCPToolResult {
-					call = transport.TypeMCPToolUse
+				if b.typ == view.TypeMCPToolResult {
+					call = view.TypeMCPToolUse
 				}
 				return refuse("messages.%d.content.%d: unexpected `tool_use_id` found in `%s` blocks: %s. "+
 					"Each `%s` block must have a corresponding `%s` block before it.", b.message, b.index, b.typ, b.id, b.typ, call)
@@ -342,10 +343,10 @@ func unpaired(p place) *Refusal {
 // resultTypeOf names the block that answers a server call.
 func resultTypeOf(b *block) string {
 	switch {
-	case b.typ == transport.TypeMCPToolUse:
-		return string(transport.TypeMCPToolResult)
+	case b.typ == view.TypeMCPToolUse:
+		return string(view.TypeMCPToolResult)
 	case strings.HasPrefix(b.name, "tool_search_tool"):
-		return string(transport.TypeToolSearchToolResult)
+		return string(view.TypeToolSearchToolResult)
 	}
 	return b.name + "_tool_result"
 }
@@ -373,7 +374,7 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	if len(pending) > 0 || len(t.blocks) > 0 && t.blocks[len(t.blocks)-1].result || r.paused(t) {
 		return nil
 	}
-	if r.compacts() || t.blocks != nil && t.blocks[len(t.blocks)-1].typ == transport.TypeCompaction {
+	if r.compacts() || t.blocks != nil && t.blocks[len(t.blocks)-1].typ == view.TypeCompaction {
 		return nil
 	}
 	if !r.model.takes(r.model.Supports.Prefill) {

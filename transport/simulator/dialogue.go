@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // Dialogue is a Model that gives its n-th reply to the n-th step of every
@@ -40,12 +41,12 @@ func (d dialogue) behind(n int, content []transport.Block, unfinished bool) int 
 	said, calls, fallbacks := 0, 0, 0
 	for _, b := range content {
 		switch typ := b.Type(); {
-		case typ == transport.TypeFallback:
+		case typ == view.TypeFallback:
 			fallbacks++
-		case typ == transport.TypeServerToolUse || typ == transport.TypeMCPToolUse:
+		case typ == transport.TypeServerToolUse || typ == view.TypeMCPToolUse:
 			calls++
 			said++
-		case typ != transport.TypeToolResult && strings.HasSuffix(string(typ), "_tool_result") || typ == transport.TypeCompaction:
+		case typ != transport.TypeToolResult && strings.HasSuffix(string(typ), "_tool_result") || typ == view.TypeCompaction:
 			// The service laid it in.
 		default:
 			said++
@@ -56,7 +57,7 @@ func (d dialogue) behind(n int, content []transport.Block, unfinished bool) int 
 	}
 	if k := len(content); k > 0 {
 		last := content[k-1].Type()
-		unfinished = unfinished || last == transport.TypeServerToolUse || last == transport.TypeMCPToolUse
+		unfinished = unfinished || last == transport.TypeServerToolUse || last == view.TypeMCPToolUse
 	}
 	for ; n < len(d); n++ {
 		more := false // the model was asked again for the same message

@@ -200,7 +200,7 @@ func (r *request) shown(m *message) transport.Message {
 		case !r.cleared[b]:
 			out.Content = append(out.Content, m.transport.Content[j])
 		case b.typ == transport.TypeToolResult:
-			out.Content = append(out.Content, transport.ToolResult(b.id, false, transport.Text("[cleared]")))
+			out.Content = append(out.Content, transport.ToolResult(b.id, transport.Text("[cleared]")))
 		}
 	}
 	return out

@@ -13,6 +13,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A file is an uploaded file's object (wire §12.4).
@@ -166,7 +167,7 @@ func (s *Server) checkFiles(r *request) *Refusal {
 func fileIDs(b *block) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		switch b.typ {
-		case transport.TypeContainerUpload:
+		case view.TypeContainerUpload:
 			yield(rawjson.GetString(b.raw, "file_id"))
 		case transport.TypeImage, transport.TypeDocument:
 			if id := sourceFile(b.raw); id != "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // checkModel applies the rules that depend on the model and those that join
@@ -209,7 +210,7 @@ func (r *request) checkSystemMessages() *Refusal {
 				return refuse("messages.%d.output_config: output_config is only permitted on role 'system' messages", i)
 			}
 			for j := range m.blocks {
-				if t := m.blocks[j].typ; t == transport.TypeToolAddition || t == transport.TypeToolRemoval {
+				if t := m.blocks[j].typ; t == view.TypeToolAddition || t == view.TypeToolRemoval {
 					return refuse("messages.%d.content.%d: `%s` blocks are only permitted in role 'system' messages", i, j, t)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A message is an entry of a request's "messages", read and checked as far as
@@ -68,7 +69,7 @@ func (b *block) isThinking() bool {
 
 // isServerCall is true for calls that the service answers itself.
 func (b *block) isServerCall() bool {
-	return b.typ == transport.TypeServerToolUse || b.typ == transport.TypeMCPToolUse
+	return b.typ == transport.TypeServerToolUse || b.typ == view.TypeMCPToolUse
 }
 
 // readMessage reads the entry raw of "messages", which is valid JSON and whose
@@ -162,7 +163,7 @@ func (s *Server) readBlock(raw []byte) block {
 		}
 	case transport.TypeThinking:
 		b.signed, _ = s.sealer.verify(kindSignature, rawjson.Unquote(signature))
-	case transport.TypeCompaction:
+	case view.TypeCompaction:
 		if sum, ok := s.openSummary(&b); ok {
 			b.summary = &sum
 		}

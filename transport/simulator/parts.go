@@ -8,6 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 func (a *answer) sendText(p Part, reply *Reply) {
@@ -155,7 +156,7 @@ func (a *answer) sendCall(p Part, reply *Reply) []byte {
 	tail := `,"caller":{"type":"direct"}}`
 	switch {
 	case p.server != "":
-		typ, idStart, tail = transport.TypeMCPToolUse, "mcptoolu_", "}"
+		typ, idStart, tail = view.TypeMCPToolUse, "mcptoolu_", "}"
 	case p.kind == partServerCall:
 		typ, idStart = transport.TypeServerToolUse, "srvtoolu_"
 	}

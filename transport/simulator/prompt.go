@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // positions lays the request out as the service renders it (tools, system,
@@ -96,7 +97,7 @@ func (r *request) positions() []position {
 func (r *request) lastCompaction() (message, block int) {
 	for i := len(r.messages) - 1; i > 0; i-- {
 		for j := range r.messages[i].blocks {
-			if r.messages[i].blocks[j].typ == transport.TypeCompaction {
+			if r.messages[i].blocks[j].typ == view.TypeCompaction {
 				return i, j
 			}
 		}

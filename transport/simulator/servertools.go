@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // serverToolOf names the family of a tool that runs at the service, by the type
@@ -36,7 +37,7 @@ func (s *Server) serverResult(a *answer, call *block) []byte {
 	case call.name == "web_fetch":
 		a.web.fetches++
 		content = s.webFetch(a, input)
-	case call.typ == transport.TypeMCPToolUse:
+	case call.typ == view.TypeMCPToolUse:
 		isError := "false"
 		if content = s.byHook(call, input); content == nil {
 			isError, content = "true", []byte(`[{"type":"text","text":"The MCP server can't be reached from the simulator."}]`)
@@ -177,7 +178,7 @@ func (l webLimits) allows(url string) bool {
 // webSearch makes the content of a web_search_tool_result (wire §3.3): a
 // list of results, or an error.
 func (s *Server) webSearch(a *answer, input []byte) []byte {
-	fail := func(code string) []byte { return toolError(string(transport.TypeWebSearchToolResult), code) }
+	fail := func(code string) []byte { return toolError(string(view.TypeWebSearchToolResult), code) }
 	query := rawjson.GetString(input, "query")
 	limits := a.r.serverTool("web_search").limits()
 	switch {
@@ -215,7 +216,7 @@ func (s *Server) webSearch(a *answer, input []byte) []byte {
 
 // webFetch makes the content of a web_fetch_tool_result: a document, or an error.
 func (s *Server) webFetch(a *answer, input []byte) []byte {
-	fail := func(code string) []byte { return toolError(string(transport.TypeWebFetchToolResult), code) }
+	fail := func(code string) []byte { return toolError(string(view.TypeWebFetchToolResult), code) }
 	url := rawjson.GetString(input, "url")
 	limits := a.r.serverTool("web_fetch").limits()
 	switch {

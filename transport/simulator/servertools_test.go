@@ -13,6 +13,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 var pages = fstest.MapFS{
@@ -103,7 +104,7 @@ func TestServerAndClientCallsInOneTurn(t *testing.T) {
 		simulator.Say("so"), simulator.Say("so"))})
 	tools := `"tools":[` + searched + `,{"name":"lookup","input_schema":{"type":"object"}}],`
 	first := ask(t, sim.URL(), request("claude-opus-5-5", tools, hi))
-	if first.StopReason != transport.StopToolUse || len(first.PendingServerCalls()) != 1 {
+	if first.StopReason != transport.StopToolUse || len(wire.PendingServerCalls(first)) != 1 {
 		t.Fatalf("%s", first.Raw())
 	}
 	result := fmt.Sprintf(`{"type":"tool_result","tool_use_id":%q}`, first.ToolCalls()[0].ID)
@@ -125,8 +126,8 @@ func TestPausesAfterTenSamplings(t *testing.T) {
 	})
 	sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: model})
 	resp := ask(t, sim.URL(), request("claude-opus-5", `"tools":[`+searched+`],`, hi))
-	if resp.StopReason != transport.StopPauseTurn || len(resp.PendingServerCalls()) != 1 || resp.Usage.ServerToolUse.WebSearchRequests != 9 {
-		t.Errorf("%s %v %+v", resp.StopReason, resp.PendingServerCalls(), resp.Usage)
+	if resp.StopReason != transport.StopPauseTurn || len(wire.PendingServerCalls(resp)) != 1 || resp.Usage.ServerToolUse.WebSearchRequests != 9 {
+		t.Errorf("%s %v %+v", resp.StopReason, wire.PendingServerCalls(resp), resp.Usage)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // send sends a request of any kind and returns the status, the headers and the
@@ -252,7 +253,7 @@ func TestWebToolsAndPause(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: simulator.Script(replies...)})
 	extra := `"tools":[{"type":"web_search_20250305","name":"web_search"},{"type":"web_fetch_20250910","name":"web_fetch"}],`
 	first := ask(t, sim.URL(), request("claude-opus-5-5", extra, user("How does it collect?")))
-	if first.StopReason != transport.StopPauseTurn || len(first.PendingServerCalls()) != 1 {
+	if first.StopReason != transport.StopPauseTurn || len(wire.PendingServerCalls(first)) != 1 {
 		t.Fatalf("not paused: %s", first.Raw())
 	}
 	second := ask(t, sim.URL(), request("claude-opus-5-5", extra, user("How does it collect?"), assistant(first)))

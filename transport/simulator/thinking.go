@@ -5,6 +5,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // A prefix is the running hash of everything before a place in the
@@ -267,7 +268,7 @@ func (r *request) checkManual(first, latest int) *Refusal {
 func (r *request) opening(first, last int) (b *block, message, at int) {
 	for i := first; i <= last; i++ {
 		for j := range r.messages[i].blocks {
-			if b := &r.messages[i].blocks[j]; !b.result && b.typ != transport.TypeCompaction && b.typ != transport.TypeFallback {
+			if b := &r.messages[i].blocks[j]; !b.result && b.typ != view.TypeCompaction && b.typ != view.TypeFallback {
 				return b, i, j
 			}
 		}

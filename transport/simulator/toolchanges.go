@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 // checkToolChanges follows what system messages do to the tools, and holds MCP
@@ -19,7 +20,7 @@ func (r *request) checkToolChanges() *Refusal {
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			switch b.typ {
-			case transport.TypeToolAddition, transport.TypeToolRemoval, transport.TypeMCPToolListing:
+			case view.TypeToolAddition, view.TypeToolRemoval, view.TypeMCPToolListing:
 			default:
 				continue
 			}
@@ -27,7 +28,7 @@ func (r *request) checkToolChanges() *Refusal {
 				kinds, servers = r.toolKinds(), r.servers()
 			}
 			path := fmt.Sprintf("messages.%d.content.%d", i, j)
-			if b.typ == transport.TypeMCPToolListing {
+			if b.typ == view.TypeMCPToolListing {
 				if name := rawjson.GetString(b.raw, "mcp_server_name"); !servers[name] {
 					return unresolved("%s: mcp_tool_listing references unknown MCP server '%s'", path, name)
 				}
@@ -120,7 +121,7 @@ func checkToolsetResult(b *block) string {
 	states := 0
 	for e := range rawjson.Elements(rawjson.Get(b.raw, "content")) {
 		switch typ := rawjson.GetString(e, "type"); {
-		case typ == string(transport.TypeBrowserState) && b.claim.toolset == "browser" && states == 0:
+		case typ == string(view.TypeBrowserState) && b.claim.toolset == "browser" && states == 0:
 			states++
 		case typ != string(transport.TypeText) && typ != string(transport.TypeImage):
 			return "%s.tool_result: the result of a member of a toolset may hold text and images, and in the browser one browser_state"

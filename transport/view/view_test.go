@@ -125,3 +125,30 @@ func FuzzOf(f *testing.F) {
 		}
 	})
 }
+
+func TestMadeBlocks(t *testing.T) {
+	for _, tt := range []struct {
+		make interface {
+			Block() (transport.Block, error)
+		}
+		want string
+	}{
+		{ContainerUpload{FileID: "file_1"}, `{"type":"container_upload","file_id":"file_1"}`},
+		{ToolReference{ToolName: "f"}, `{"type":"tool_reference","tool_name":"f"}`},
+		{ToolAddition{ChangedTool{Name: "f"}}, `{"type":"tool_addition","tool":{"type":"tool_reference","name":"f"}}`},
+		{ToolRemoval{ChangedTool{Name: "f"}}, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`},
+		{ToolRemoval{ChangedTool{Type: "mcp_tool_reference", Name: "f", ServerName: "s"}}, `{"type":"tool_removal","tool":{"type":"mcp_tool_reference","name":"f","server_name":"s"}}`},
+		{ToolAddition{ChangedTool{Definition: []byte(`{"name":"f","input_schema":{}}`)}}, `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"f","input_schema":{}}}}`},
+	} {
+		b, err := tt.make.Block()
+		if err != nil || string(b.Raw()) != tt.want {
+			t.Errorf("got %s, %v, want %s", b.Raw(), err, tt.want)
+		}
+		if got := Of(b); reflect.TypeOf(got) != reflect.TypeOf(tt.make) {
+			t.Errorf("%s is read as a %T", b.Raw(), got)
+		}
+	}
+	if _, err := (ToolAddition{ChangedTool{Definition: []byte(`{`)}}).Block(); err == nil {
+		t.Error("a definition that is no JSON was taken")
+	}
+}

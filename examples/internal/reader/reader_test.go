@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -78,7 +79,7 @@ func TestWeb(t *testing.T) {
 		definition(t, `{"type":"web_fetch_20250910","name":"web_fetch","citations":{"enabled":true}}`),
 	}
 	responses := converse(t, "Why is the shell of a snail made of coiled whorls?", web, nil)
-	if responses[0].StopReason != transport.StopPauseTurn || len(responses[0].PendingServerCalls()) != 1 {
+	if responses[0].StopReason != transport.StopPauseTurn || len(wire.PendingServerCalls(responses[0])) != 1 {
 		t.Errorf("the first response stops with %q; it is to pause before its last call's result", responses[0].StopReason)
 	}
 	last := responses[len(responses)-1]
@@ -113,9 +114,9 @@ func TestThinksAndSearchesWithTheToolsThatThereAre(t *testing.T) {
 	show := definition(t, `{"name":"show","description":"Shows lines of a file.","input_schema":{"type":"object","properties":{"file":{"type":"string"},"line":{"type":"integer"},"count":{"type":"integer"}},"required":["file","line"]}}`)
 	responses := converse(t, "How many whorls has a shell?", []transport.ToolDefinition{lookup, show}, func(c transport.ToolCall) transport.Block {
 		if c.Name == "lookup" {
-			return transport.ToolResult(c.ID, false, transport.Text("shells.txt:3: A shell has six whorls.\n"))
+			return transport.ToolResult(c.ID, transport.Text("shells.txt:3: A shell has six whorls.\n"))
 		}
-		return transport.ToolResult(c.ID, false, transport.Text("1: Of shells.\n2: \n3: A shell has six whorls.\n4: \n"))
+		return transport.ToolResult(c.ID, transport.Text("1: Of shells.\n2: \n3: A shell has six whorls.\n4: \n"))
 	})
 	if first := responses[0].Content[0]; first.Type() != transport.TypeThinking || rawjson.GetString(first.Raw(), "signature") == "" {
 		t.Errorf("the first block is %s", first.Raw())
@@ -128,7 +129,7 @@ func TestThinksAndSearchesWithTheToolsThatThereAre(t *testing.T) {
 func TestOneSearchToolWithPlainText(t *testing.T) {
 	lookup := definition(t, `{"name":"lookup","description":"Looks things up.","input_schema":{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}}`)
 	responses := converse(t, "How many whorls has a shell?", []transport.ToolDefinition{lookup}, func(c transport.ToolCall) transport.Block {
-		return transport.ToolResult(c.ID, false, transport.Text("A shell has six whorls. Snails are slow."))
+		return transport.ToolResult(c.ID, transport.Text("A shell has six whorls. Snails are slow."))
 	})
 	if text := responses[len(responses)-1].Text(); !strings.Contains(text, "A shell has six whorls.") {
 		t.Errorf("answer: %s", text)
@@ -138,7 +139,7 @@ func TestOneSearchToolWithPlainText(t *testing.T) {
 func TestFailingTools(t *testing.T) {
 	lookup := definition(t, `{"name":"lookup","description":"Looks things up.","input_schema":{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}}`)
 	responses := converse(t, "How many whorls has a shell?", []transport.ToolDefinition{lookup}, func(c transport.ToolCall) transport.Block {
-		return transport.ToolResult(c.ID, true, transport.Text("the index is broken"))
+		return transport.ToolCall{ID: c.ID}.AnswerError(transport.Text("the index is broken"))
 	})
 	if text := responses[len(responses)-1].Text(); !strings.HasPrefix(text, "Not found") || !strings.Contains(text, "the index is broken") {
 		t.Errorf("answer: %s", text)

@@ -64,10 +64,10 @@ func TestTranscript(t *testing.T) {
 			block(`{"type":"tool_use","id":"d","name":"read","input":{"path":"gone","from":1,"to":2}}`),
 		}},
 		{Role: transport.RoleUser, Content: []transport.Block{
-			transport.ToolResult("a", false, transport.Text("Passages that hold each word: x 3, y 0.\n\na.go:3: // three\na.go:4: \tfour\n\nb.go:9: nine\n")),
-			transport.ToolResult("b", false, transport.Text("a.go has 40 lines.\n3\t// three\n4\t\tfour\n")),
-			transport.ToolResult("c", false, transport.Text("five\nsix")),
-			transport.ToolResult("d", true, transport.Text("1\tno such file")),
+			transport.ToolResult("a", transport.Text("Passages that hold each word: x 3, y 0.\n\na.go:3: // three\na.go:4: \tfour\n\nb.go:9: nine\n")),
+			transport.ToolResult("b", transport.Text("a.go has 40 lines.\n3\t// three\n4\t\tfour\n")),
+			transport.ToolResult("c", transport.Text("five\nsix")),
+			transport.ToolCall{ID: "d"}.AnswerError(transport.Text("1\tno such file")),
 		}},
 	}
 	tr := readTranscript(messages, k, nil)

@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
 const (
@@ -34,7 +35,7 @@ func (t *transcript) webBlock(b transport.Block, open func(string) (string, bool
 		t.webCalls = append(t.webCalls, call{
 			id: rawjson.GetString(raw, "id"), name: rawjson.GetString(raw, "name"), input: rawjson.Get(raw, "input"),
 		})
-	case transport.TypeWebSearchToolResult:
+	case view.TypeWebSearchToolResult:
 		t.webErrors(content)
 		for e := range rawjson.Elements(content) {
 			url := rawjson.GetString(e, "url")
@@ -42,7 +43,7 @@ func (t *transcript) webBlock(b transport.Block, open func(string) (string, bool
 				t.pages = append(t.pages, &page{url: url, title: rawjson.GetString(e, "title"), text: text})
 			}
 		}
-	case transport.TypeWebFetchToolResult:
+	case view.TypeWebFetchToolResult:
 		t.webErrors(content)
 		document := rawjson.Get(content, "content")
 		if rawjson.GetString(content, "type") != "web_fetch_result" {
