@@ -26,7 +26,7 @@ func input(text string) memory.Record {
 }
 
 func result(id, text string) memory.Record {
-	return memory.Record{Kind: memory.KindResult, Block: transport.ToolResult(id, false, transport.Text(text))}
+	return memory.Record{Kind: memory.KindResult, Block: transport.ToolResult(id, transport.Text(text))}
 }
 
 const callA = `{"type":"tool_use","id":"a","name":"f","input":{}}`
