@@ -134,6 +134,9 @@ func translate(err error) error {
 }
 
 func kindOf(err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		switch {

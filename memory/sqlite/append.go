@@ -42,9 +42,13 @@ func (s *Store) Append(ctx context.Context, id string, at memory.Position, recor
 	case s.turn <- struct{}{}:
 		s.mu.Lock()
 		pending := s.pending
-		s.pending = nil
+		s.pending, s.spare = s.spare, nil
 		s.mu.Unlock()
 		s.write(pending)
+		clear(pending)
+		s.mu.Lock()
+		s.spare = pending[:0]
+		s.mu.Unlock()
 		<-s.turn
 		<-c.done
 	}

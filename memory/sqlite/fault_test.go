@@ -187,6 +187,10 @@ func TestAppendCostsWhatIsNew(t *testing.T) {
 	shortBytes, shortAllocs := cost(20)
 	longBytes, longAllocs := cost(2000)
 	t.Logf("a step at 20: %d bytes, %.0f allocations; at 2,000: %d bytes, %.0f allocations", shortBytes, shortAllocs, longBytes, longAllocs)
+	const most = 182 // allocations of a step at 2,000; before sessions had incarnations it made 182
+	if longAllocs > most {
+		t.Errorf("a step costs %.0f allocations, at most %d is fine", longAllocs, most)
+	}
 	if float64(longBytes) > 1.2*float64(shortBytes) || longAllocs > 1.2*shortAllocs {
 		t.Errorf("a step at 2,000 steps costs %d bytes and %.0f allocations, at 20 steps %d and %.0f; at most 1.2 times as much is fine",
 			longBytes, longAllocs, shortBytes, shortAllocs)

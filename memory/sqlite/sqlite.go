@@ -38,6 +38,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	pending []*change     // waiting for the next transaction
+	spare   []*change     // room for those that come while one is written
 	turn    chan struct{} // holds one token; who has it writes
 }
 

@@ -154,8 +154,12 @@ func (d *DB) insert(ctx context.Context, tx *sql.Tx, key int64, n int, rows []Ro
 func (d *DB) extend(ctx context.Context, tx *sql.Tx, id string, at memory.Position, more int) (key int64, err error) {
 	now := time.Now().UnixNano()
 	if at.Start == nil {
-		row := tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? AND (? = '' OR "+Incarnation+" = ?) RETURNING key"),
-			more, now, id, at.Records, at.Incarnation, at.Incarnation)
+		var row *sql.Row
+		if at.Incarnation == "" {
+			row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? RETURNING key"), more, now, id, at.Records)
+		} else {
+			row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? AND "+Incarnation+" = ? RETURNING key"), more, now, id, at.Records, at.Incarnation)
+		}
 		if err = row.Scan(&key); !errors.Is(err, sql.ErrNoRows) {
 			return key, err
 		}

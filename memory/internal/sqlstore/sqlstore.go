@@ -61,7 +61,8 @@ type DB struct {
 	// Translate wraps a driver's error in the one of package memory that it means.
 	Translate func(error) error
 
-	queries sync.Map // Q's results, by query
+	mu      sync.RWMutex
+	queries map[string]string // Q's results
 }
 
 // Row is a record as it is stored.
@@ -98,18 +99,24 @@ func Key(session int64, n int) int64 { return session<<32 | int64(n) }
 
 // Q is the query with the dialect's placeholders and names.
 func (d *DB) Q(query string) string {
-	if !d.Numbered && d.Prefix == "" {
-		return strings.ReplaceAll(query, "~", "") // most have few, and nothing is allocated for none
+	d.mu.RLock()
+	q, ok := d.queries[query]
+	d.mu.RUnlock()
+	if ok {
+		return q
 	}
-	if q, ok := d.queries.Load(query); ok {
-		return q.(string)
+	q = d.translateQuery(query)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.queries == nil || len(d.queries) > mostQueries {
+		d.queries = make(map[string]string)
 	}
-	q := d.translateQuery(query)
-	if len(query) < 2000 { // those that are made at run time are few, or long
-		d.queries.Store(query, q)
-	}
+	d.queries[query] = q
 	return q
 }
+
+// mostQueries is how many queries are remembered: some are made at run time.
+const mostQueries = 500
 
 func (d *DB) translateQuery(query string) string {
 	query = strings.ReplaceAll(query, "~", d.Prefix)
