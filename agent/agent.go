@@ -122,6 +122,7 @@ type tool struct {
 	name     string
 	callable tools.Callable // nil if it runs at the provider
 	traits   tools.Traits
+	inner    map[string]*tool // that this one calls and the model doesn't see; see [tools.Nesting]
 }
 
 // New makes an Agent. It fails if an option is missing or a tool is wrong, and
@@ -217,6 +218,9 @@ func (a *Agent) register(t tools.Tool) error {
 	}
 	a.request.Tools = append(a.request.Tools, def)
 	reg := &tool{name: def.Name(), callable: a.wrap(callable), traits: traits}
+	if reg.inner, err = a.inner(t); err != nil {
+		return err
+	}
 	key := toolKey{name: reg.name}
 	if family, _, ok := strings.Cut(def.Type(), "_toolset_"); ok && reg.name == "" {
 		key.toolset = family // its members share one Callable
@@ -230,6 +234,33 @@ func (a *Agent) register(t tools.Tool) error {
 	a.tools[key] = reg
 	a.reads = a.reads || reg.startsEarly()
 	return nil
+}
+
+// inner are the tools that a tool calls by itself.
+func (a *Agent) inner(t tools.Tool) (map[string]*tool, error) {
+	nesting, ok := tools.As[tools.Nesting](t)
+	if !ok {
+		return nil, nil
+	}
+	list, err := guarded("the tool's InnerTools", func() ([]tools.Tool, error) { return nesting.InnerTools(), nil })
+	if err != nil {
+		return nil, err
+	}
+	inner := make(map[string]*tool, len(list))
+	for i, t := range list {
+		def, traits, callable, err := describe(t)
+		if err == nil && callable == nil {
+			err = errors.New("it does not run here")
+		}
+		if err == nil && inner[def.Name()] != nil {
+			err = errors.New("there is another one of that name")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("its inner tool %d (%q): %w", i, def.Name(), err)
+		}
+		inner[def.Name()] = &tool{name: def.Name(), callable: a.wrap(callable), traits: traits}
+	}
+	return inner, nil
 }
 
 // wrap puts Options.Middleware around a tool.

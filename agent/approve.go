@@ -148,8 +148,9 @@ func (p PendingCall) closed(log *memory.Log) error {
 	return ErrNotPending
 }
 
-// approve has the waiting calls decided, if there is somebody to decide.
-func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
+// wait has the waiting calls decided, if there is somebody to decide, and ends the
+// run where something is left to wait for.
+func (r *Run) wait(ctx context.Context, w Wait) error {
 	n := r.log.Len()
 	if err := guard("Store", func() error { return r.log.Refresh(ctx) }); err != nil || r.log.Len() > n {
 		return err // somebody has decided meanwhile, in another process
@@ -158,12 +159,15 @@ func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
 	if approver == nil {
 		approver = r.agent.opts.Approver
 	}
-	pending := pendingOf(r.log, calls)
-	if approver == nil {
-		return &ApprovalError{Calls: pending}
+	if expired, err := expire(ctx, r.log, w.Questions); expired || err != nil {
+		return err
+	}
+	pending := pendingOf(r.log, w.Calls)
+	if approver == nil || len(pending) == 0 {
+		return &ApprovalError{Calls: pending, Questions: w.Questions}
 	}
 	stop := r.keepWarm(ctx)
-	err := r.decide(ctx, approver, pending)
+	err := r.decide(ctx, approver, pending, w.Questions)
 	if e := stop(); err == nil {
 		err = e
 	}
@@ -171,7 +175,7 @@ func (r *Run) approve(ctx context.Context, calls []memory.OpenCall) error {
 }
 
 // decide asks the Approver about each call.
-func (r *Run) decide(ctx context.Context, approver Approver, calls []PendingCall) error {
+func (r *Run) decide(ctx context.Context, approver Approver, calls []PendingCall, questions []PendingQuestion) error {
 	var left []PendingCall
 	for _, c := range calls {
 		if c.closed(r.log) != nil {
@@ -188,8 +192,8 @@ func (r *Run) decide(ctx context.Context, approver Approver, calls []PendingCall
 			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
 		}
 	}
-	if len(left) > 0 {
-		return &ApprovalError{Calls: left}
+	if len(left) == len(calls) {
+		return &ApprovalError{Calls: left, Questions: questions}
 	}
 	return nil
 }

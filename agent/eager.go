@@ -45,7 +45,7 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 		e.ctx, e.stop = context.WithCancel(ctx)
 	}
 	ctx = e.ctx
-	j.tool, j.early = t, make(chan struct{})
+	j.tool, j.early, j.stands = t, make(chan struct{}), make(chan struct{})
 	e.jobs[c.ID] = j
 	go func() {
 		end := func() { close(j.early) }

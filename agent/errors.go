@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -13,7 +14,7 @@ var (
 	// ErrNoInput means that a run was started on a log that asks the model nothing.
 	ErrNoInput = errors.New("nothing to do: the log has no input for the model; give one in Input.Prompt or Input.Messages")
 	// ErrAwaitingApproval means that the run ended because tool calls wait for a
-	// decision. The error is an [*ApprovalError], which names them.
+	// decision, or for an answer. The error is an [*ApprovalError], which names them.
 	ErrAwaitingApproval = errors.New("tool calls wait for approval")
 	// ErrDecided means that a waiting call has been decided on already, ErrCallChanged
 	// that the call which was decided on is not the one in the log, and ErrNotPending
@@ -66,20 +67,32 @@ type ConditionError struct{ Reason string }
 
 func (e *ConditionError) Error() string { return "stop condition met: " + e.Reason }
 
-// An ApprovalError names the tool calls that a run waits for. It matches
-// [ErrAwaitingApproval].
-type ApprovalError struct{ Calls []PendingCall }
+// An ApprovalError names the tool calls that a run waits for, because they have to
+// be decided on or because what they asked has to be answered. It matches
+// [ErrAwaitingApproval], and [tools.ErrWaiting] if there are questions.
+type ApprovalError struct {
+	Calls     []PendingCall
+	Questions []PendingQuestion
+}
 
 func (e *ApprovalError) Error() string {
 	names := make([]string, len(e.Calls))
 	for i, c := range e.Calls {
 		names[i] = fmt.Sprintf("%s (%s)", c.Name, c.CallID)
 	}
+	if len(e.Questions) > 0 {
+		for _, q := range e.Questions {
+			names = append(names, fmt.Sprintf("%s (%s)", q.Name, q.Call))
+		}
+		return fmt.Sprintf("%d tool calls wait for a decision or an answer: %s; deal with what Pending and Questions list, then run the log on", len(names), strings.Join(names, ", "))
+	}
 	return fmt.Sprintf("%d %v: %s; decide on what Pending lists, then run the log on", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
 }
 
 // Is makes errors.Is(err, ErrAwaitingApproval) true.
-func (e *ApprovalError) Is(target error) bool { return target == ErrAwaitingApproval }
+func (e *ApprovalError) Is(target error) bool {
+	return target == ErrAwaitingApproval || target == tools.ErrWaiting && len(e.Questions) > 0
+}
 
 // A DecisionError is a decision that was not taken. It matches its Why: [ErrDecided],
 // [ErrCallChanged] or [ErrNotPending].

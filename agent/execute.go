@@ -29,6 +29,10 @@ type job struct {
 	early   chan struct{} // closed once a job that was started early has its result; else nil
 	settled bool          // in the log
 
+	outer        *job           // whose tool makes this call; nil for one of the model's
+	host         host           // what the tool may ask of the run
+	waiting      bool           // for an answer: it has no result
+	stands       chan struct{}  // closed once the response is in the log, of a call that began before; else nil
 	record       int            // the position of the response that has the call
 	prepared     tools.Prepared // the arguments that were judged, and run
 	unfit        error          // why they don't fit the tool; nil if they do
@@ -84,6 +88,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 			j.tool = t
 			if e := r.eager.take(j.call.ID); e != nil {
 				j = e
+				close(j.stands)
 			}
 			started = append(started, j.call.ID)
 		}
@@ -115,14 +120,14 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	if c.Cut {
 		return nil, cutOff, nil
 	}
-	t = r.lookup(c.ToolCall)
+	t = r.lookupFor(j)
 	if t == nil || t.callable == nil {
 		return nil, r.agent.unknownTool(c.Name), nil
 	}
 	if turnedOff(r.log, c.Name) {
 		return nil, fmt.Sprintf("The tool %q has been taken away; it can't be called any more.", c.Name), nil
 	}
-	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly {
+	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly && !(j.outer == nil && askedBefore(r.log, j)) {
 		return nil, unknownOutcome, nil
 	}
 	var edited json.RawMessage
@@ -356,8 +361,10 @@ func (x *execution) records(done []*job) []memory.Record {
 		if j.spilled != nil {
 			records = append(records, memory.Record{Kind: memory.KindNote, Note: noteSpilled, Data: j.spilled})
 		}
-		final := j.tool != nil && j.tool.traits.Final && !j.result.IsError
-		records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
+		if !j.waiting {
+			final := j.tool != nil && j.tool.traits.Final && !j.result.IsError
+			records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
+		}
 		j.settled = true
 		x.run.observed.toolSettled(j)
 		if j.tool != nil && j.next == nil {
@@ -374,6 +381,9 @@ func (x *execution) records(done []*job) []memory.Record {
 func (x *execution) tellEnds() {
 	for ; x.told < len(x.jobs) && x.jobs[x.told].settled; x.told++ {
 		j := x.jobs[x.told]
+		if j.waiting {
+			continue
+		}
 		x.tell(Event{Type: EventToolEnd, Call: j.call.ToolCall, Result: j.block, IsError: j.result.IsError, Took: j.took})
 	}
 }

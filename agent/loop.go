@@ -24,8 +24,8 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 			err = r.callModel(ctx, emit)
 		case RunTools:
 			err = r.runTools(ctx, act.Calls, emit)
-		case AwaitApproval:
-			err = r.approve(ctx, act.Calls)
+		case Wait:
+			err = r.wait(ctx, act)
 		case Done:
 			if r.end() {
 				return act.Err

@@ -1,12 +1,15 @@
 package agent
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
 // An Action is what a run has to do next: one of [CallModel], [RunTools],
-// [AwaitApproval] and [Done].
+// [Wait] and [Done].
 type Action interface{ action() }
 
 // CallModel says: send the log's messages to the model and append its response.
@@ -17,8 +20,12 @@ type CallModel struct{}
 // answered without being run.
 type RunTools struct{ Calls []memory.OpenCall }
 
-// AwaitApproval says: nothing can be done until these calls are decided on.
-type AwaitApproval struct{ Calls []memory.OpenCall }
+// Wait says: nothing can be done until these calls are decided on, or these
+// questions of tools are answered.
+type Wait struct {
+	Calls     []memory.OpenCall
+	Questions []PendingQuestion
+}
 
 // Done says that the turn is over. Err is nil if the model finished it; else it
 // tells why the turn ended before that.
@@ -27,19 +34,19 @@ type Done struct {
 	Err    error
 }
 
-func (CallModel) action()     {}
-func (RunTools) action()      {}
-func (AwaitApproval) action() {}
-func (Done) action()          {}
+func (CallModel) action() {}
+func (RunTools) action()  {}
+func (Wait) action()      {}
+func (Done) action()      {}
 
 // Next tells what to do with a log. It is a pure function: a run, a resumed
 // run, a durable engine and a test all ask it the same question, and none of
 // them has a loop of its own.
-func Next(log *memory.Log) Action { return next(log.State()) }
+func Next(log *memory.Log) Action { return next(log, log.State()) }
 
-func next(s memory.State) Action {
+func next(log *memory.Log, s memory.State) Action {
 	if len(s.Open) > 0 {
-		return answer(s.Open)
+		return answer(log, s.Open)
 	}
 	if s.Response == nil {
 		if !s.Input {
@@ -125,18 +132,35 @@ func afterCalls(s memory.State) Action {
 }
 
 // answer chooses among the open calls: those that can be dealt with now, or, if
-// all of them wait for approval, the wait.
-func answer(open []memory.OpenCall) Action {
-	ready := open[:0:0]
+// all of them wait for a decision or an answer, the wait.
+func answer(log *memory.Log, open []memory.OpenCall) Action {
+	var asked map[string]bool
+	var questions []PendingQuestion
+	if slices.ContainsFunc(open, func(c memory.OpenCall) bool { return c.Started }) {
+		asked, questions = waits(log) // only a call that ran can have asked
+	}
+	ready, undecided := open[:0:0], open[:0:0]
 	for _, c := range open {
-		if c.ApprovalRequest == nil || c.Decision != nil {
+		switch {
+		case c.ApprovalRequest != nil && c.Decision == nil:
+			undecided = append(undecided, c)
+		case asked[c.ID] && asksStill(questions, c.ID):
+		default:
 			ready = append(ready, c)
 		}
 	}
 	if len(ready) == 0 {
-		return AwaitApproval{Calls: open}
+		return Wait{Calls: undecided, Questions: questions}
 	}
 	return RunTools{Calls: ready}
+}
+
+// asksStill reports whether a question of the call is open.
+func asksStill(questions []PendingQuestion, id string) bool {
+	return slices.ContainsFunc(questions, func(q PendingQuestion) bool {
+		_, of, _ := strings.Cut(q.Root, "-")
+		return of == id
+	})
 }
 
 // callModel is CallModel, unless the run has had its steps.

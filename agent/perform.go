@@ -103,10 +103,24 @@ func (j *job) leave() {
 func (j *job) settle(o outcome) {
 	a := j.owner.agent
 	j.took = time.Since(j.began)
+	if errors.Is(o.err, tools.ErrWaiting) {
+		j.host.mu.Lock()
+		j.waiting = j.host.waiting
+		j.host.mu.Unlock()
+		if !j.waiting {
+			o.err = errors.New("the tool waits for an answer to nothing that it asked")
+		}
+	}
 	if tools.IsFatal(o.err) {
 		j.fatal = o.err
 	}
-	o, j.spilled = a.spill(j, o)
+	if j.waiting {
+		j.owner.endTool(j.ctx, j.span, j, nil)
+		return
+	}
+	if j.outer == nil {
+		o, j.spilled = a.spill(j, o)
+	}
 	j.answer(limit(o, cmp.Or(j.tool.traits.MaxResultBytes, j.owner.limits.ResultBytes)))
 	j.owner.endTool(j.ctx, j.span, j, o.err)
 }
@@ -125,7 +139,8 @@ func (j *job) run(ctx context.Context) (o outcome) {
 	if j.unfit != nil {
 		return outcome{err: j.unfit}
 	}
-	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Progress: j.report, Prepared: j.prepared}
+	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Progress: j.report, Prepared: j.prepared, Host: &j.host}
+	j.host.job = j
 	ctx = tools.WithCall(ctx, info)
 	if o.result, o.err = call(ctx, j.tool.callable, j.prepared.Input()); o.err != nil {
 		j.owner.agent.logPanic(ctx, o.err, "tool", j.call.Name, "call_id", j.call.ID)
@@ -136,6 +151,9 @@ func (j *job) run(ctx context.Context) (o outcome) {
 // key is unique to the call in its session, which its id alone is not at endpoints
 // that number calls anew in each response.
 func (j *job) key() string {
+	if j.outer != nil {
+		return j.outer.key() + "/" + j.call.ID
+	}
 	return strconv.Itoa(j.record) + "-" + j.call.ID
 }
 
@@ -163,7 +181,7 @@ func (j *job) exit() {
 // explain puts the reason in place of a tool's own words where it was stopped.
 func (j *job) explain(o outcome) outcome {
 	switch {
-	case o.err == nil || tools.IsFatal(o.err):
+	case o.err == nil || tools.IsFatal(o.err) || errors.Is(o.err, tools.ErrWaiting):
 	case j.ctx.Err() != nil:
 		o.err = fmt.Errorf("the run was cancelled while this call ran; it may or may not have taken effect (%w)", o.err)
 	case j.limited.Err() != nil:

@@ -119,8 +119,9 @@ func (r *Run) begin() []memory.Record {
 		begin[0].Data = r.config
 	}
 	if len(r.input.Messages) > 0 {
+		questions := Questions(r.log)
 		for _, c := range r.log.State().Open {
-			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.AnswerError(transport.Text(abandoned(c)))})
+			begin = append(begin, memory.Record{Kind: memory.KindResult, Block: c.AnswerError(transport.Text(abandoned(c, questions)))})
 		}
 	}
 	for _, m := range r.input.Messages {
@@ -176,8 +177,10 @@ func (r *Run) responseAt() int {
 }
 
 // abandoned is what the model is told of a call that was left open.
-func abandoned(c memory.OpenCall) string {
+func abandoned(c memory.OpenCall, questions []PendingQuestion) string {
 	switch {
+	case c.Started && asksStill(questions, c.ID):
+		return "This call was not finished: nobody answered what it asked."
 	case c.Started:
 		return unknownOutcome
 	case c.ApprovalRequest != nil && c.Decision == nil:

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -18,17 +18,6 @@ import (
 // record holds the part of the request that is the same in all of its steps, if
 // it isn't that of the run before, and a response's record holds where the
 // request was marked, and what it asked to be diagnosed.
-
-// sentData is what a response's record holds of its request.
-type sentData struct {
-	// Breakpoints are places such as "system.0" or "messages.4.content.1", those that
-	// live for an hour with "=1h" behind.
-	Breakpoints []string `json:"breakpoints,omitempty"`
-	// MaxTokens is that of a request which a budget made shorter; 0 for the configured one.
-	MaxTokens int `json:"max_tokens,omitempty"`
-	// Previous is diagnostics.previous_message_id; nil if no diagnosis was asked for.
-	Previous *string `json:"previous_message_id,omitempty"`
-}
 
 // sentConfig is the request without messages and marks, and without secrets.
 func sentConfig(r transport.Request) []byte {
@@ -73,7 +62,7 @@ func newestConfig(log *memory.Log, n int) []byte {
 	return config
 }
 
-// sentWith is what the response to req is recorded with: a sentData.
+// sentWith is what the response to req is recorded with: a sentdata.Data.
 func (a *Agent) sentWith(req *transport.Request) []byte {
 	var room [256]byte
 	out := append(room[:0], '{')
@@ -83,7 +72,7 @@ func (a *Agent) sentWith(req *transport.Request) []byte {
 		} else {
 			out = append(out, `","`...)
 		}
-		out = appendPlace(out, b)
+		out = sentdata.AppendPlace(out, b)
 	}
 	if len(req.Breakpoints) > 0 {
 		out = append(out, `"]`...)
@@ -102,39 +91,6 @@ func (a *Agent) sentWith(req *transport.Request) []byte {
 		out = rawjson.AppendString(out, req.Diagnostics.PreviousMessageID)
 	}
 	return bytes.Clone(append(out, '}')) // as many bytes as it has: it is kept for long
-}
-
-// appendPlace appends the place of b as it stands in sentData.
-func appendPlace(dst []byte, b transport.Breakpoint) []byte {
-	switch b.Part {
-	case transport.PartTools:
-		dst = strconv.AppendInt(append(dst, "tools."...), int64(b.Index), 10)
-	case transport.PartSystem:
-		dst = strconv.AppendInt(append(dst, "system."...), int64(b.Index), 10)
-	default:
-		dst = strconv.AppendInt(append(dst, "messages."...), int64(b.Index), 10)
-		dst = strconv.AppendInt(append(dst, ".content."...), int64(b.Block), 10)
-	}
-	if b.TTL != "" {
-		dst = append(append(dst, '='), b.TTL...)
-	}
-	return dst
-}
-
-// parsePlace reads what appendPlace writes.
-func parsePlace(s string) (b transport.Breakpoint, err error) {
-	place, ttl, _ := strings.Cut(s, "=")
-	b.TTL = transport.TTL(ttl)
-	parts := strings.Split(place, ".")
-	i := slices.Index([]string{"tools", "system", "messages"}, parts[0])
-	if i < 0 || len(parts) != 2 && (len(parts) != 4 || parts[2] != "content") {
-		return b, fmt.Errorf("breakpoint %q is no place in a request", s)
-	}
-	b.Part = []transport.Part{transport.PartTools, transport.PartSystem, transport.PartMessages}[i]
-	if b.Index, err = strconv.Atoi(parts[1]); err == nil && len(parts) == 4 {
-		b.Block, err = strconv.Atoi(parts[3])
-	}
-	return b, err
 }
 
 // A Sent is a request that was answered, as the log tells of it.
@@ -172,11 +128,11 @@ func SentRequest(log *memory.Log, n int) (*Sent, error) {
 	if c := containerOf(before.State().Response); c != nil {
 		s.Request.Container = c
 	}
-	s.Request.Breakpoints, err = SentBreakpoints(rec)
+	s.Request.Breakpoints, err = sentdata.Breakpoints(rec.Data)
 	if err != nil {
 		return nil, fmt.Errorf("record %d: %w", n, err)
 	}
-	var d sentData
+	var d sentdata.Data
 	if json.Unmarshal(rec.Data, &d) == nil {
 		if d.Previous != nil {
 			s.Request.Diagnostics = &transport.Diagnostics{PreviousMessageID: *d.Previous}
@@ -186,24 +142,4 @@ func SentRequest(log *memory.Log, n int) (*Sent, error) {
 		}
 	}
 	return s, nil
-}
-
-// SentBreakpoints tells where the request was marked that brought a response.
-func SentBreakpoints(response memory.Record) ([]transport.Breakpoint, error) {
-	var d sentData
-	if len(response.Data) == 0 {
-		return nil, nil
-	}
-	if err := json.Unmarshal(response.Data, &d); err != nil {
-		return nil, err
-	}
-	marks := make([]transport.Breakpoint, len(d.Breakpoints))
-	for i, s := range d.Breakpoints {
-		b, err := parsePlace(s)
-		if err != nil {
-			return nil, err
-		}
-		marks[i] = b
-	}
-	return marks, nil
 }

@@ -120,7 +120,8 @@ func (a *Agent) define(t tools.Tool) (*tool, transport.ToolDefinition, error) {
 	case !slices.ContainsFunc(a.request.Tools, func(t transport.ToolDefinition) bool { return !t.Deferred() }):
 		return nil, def, fmt.Errorf("tool %q: the agent has no tool without defer_loading, so that the first one brought in later would cost a cache miss of everything; give one in Options.Tools", name)
 	}
-	return &tool{name: name, callable: a.wrap(callable), traits: traits}, def, nil
+	inner, err := a.inner(t)
+	return &tool{name: name, callable: a.wrap(callable), traits: traits, inner: inner}, def, err
 }
 
 // toolChange makes the message that turns known tools on and off. Definitions

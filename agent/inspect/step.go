@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/view"
@@ -128,7 +129,7 @@ func (rd *reader) addStep(r *memory.Record) *stepView {
 	rd.step++
 	s := viewResponse(resp, r.Time)
 	s.Number, s.Configured = rd.step, rd.config != nil
-	s.points, _ = agent.SentBreakpoints(*r) // a log by something else has none
+	s.points, _ = sent.Breakpoints(r.Data) // a log by something else has none
 	now := &lastStep{config: rd.config, resp: resp, began: r.Time.Add(-resp.Meta.Duration), points: s.points}
 	s.Miss = missOf(rd.last, now)
 	rd.last = now

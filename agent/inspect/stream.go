@@ -36,7 +36,7 @@ func stateOf(log *memory.Log) stateView {
 		s.Doing = "model"
 	case agent.RunTools:
 		s.Doing, s.Detail = "tools", fmt.Sprintf("%d", len(act.Calls))
-	case agent.AwaitApproval:
+	case agent.Wait:
 		s.Doing = "approval"
 	case agent.Done:
 		s.Doing, s.Detail = "done", string(act.Reason)

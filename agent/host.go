@@ -1,0 +1,397 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A host is what a running call may ask of its run. All that it is given is in the
+// log, as notes, so that the call finds it again when it runs again; docs/sessions.md
+// lists them.
+type host struct {
+	job *job
+
+	mu        sync.Mutex
+	questions int           // asked without a Key
+	calls     int           // made without an ID
+	waiting   bool          // a question has no answer yet
+	slots     chan struct{} // for inner calls at once
+}
+
+// Names of the notes that belong to a call. Their data begins with the key of the
+// call of the model's that they belong to, and that of the call itself, which may be
+// one that a tool has made.
+const (
+	noteCall     = "call.note"     // what a tool noted
+	noteQuestion = "call.question" // what a tool asked
+	noteAnswer   = "call.answer"   // the answer to that
+	noteStarted  = "call.started"  // an inner call is about to run
+	noteResult   = "call.result"   // its result
+	noteBlob     = "call.blob"     // bytes that were kept, where the store has no blobs
+)
+
+// hostNote is the data of such a note, with the members that its kind uses.
+type hostNote struct {
+	Root      string            `json:"root"`
+	Call      string            `json:"call"`
+	Key       string            `json:"key,omitempty"` // of the question, or the id of the inner call
+	Name      string            `json:"name,omitempty"`
+	Data      json.RawMessage   `json:"data,omitempty"`
+	Input     json.RawMessage   `json:"input,omitempty"`
+	Content   []json.RawMessage `json:"content,omitempty"`
+	IsError   bool              `json:"is_error,omitempty"`
+	Question  *tools.Question   `json:"question,omitempty"`
+	Answer    *tools.Answer     `json:"answer,omitempty"`
+	Declined  bool              `json:"declined,omitempty"`
+	Expired   bool              `json:"expired,omitempty"`
+	MediaType string            `json:"media_type,omitempty"`
+}
+
+// append lays a note of the call into the log.
+func (h *host) append(ctx context.Context, name string, n hostNote) error {
+	if err := h.ready(ctx); err != nil {
+		return err
+	}
+	n.Root, n.Call = h.job.rootKey(), h.job.key()
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("note of a call: %w", err)
+	}
+	return h.job.owner.append(ctx, memory.Record{Kind: memory.KindNote, Note: name, Data: raw})
+}
+
+// ready waits until the response that has the call is in the log: a read-only tool
+// may be called before. It fails once the call's context has ended.
+func (h *host) ready(ctx context.Context) error {
+	if stands := h.job.stands; stands != nil {
+		select {
+		case <-stands:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// notes are the notes of the call by that name, oldest first.
+func (h *host) notes(name string) []hostNote {
+	var list []hostNote
+	for _, n := range callNotes(h.job.owner.log, h.job.record) {
+		if n.kind == name && n.Call == h.job.key() {
+			list = append(list, n.hostNote)
+		}
+	}
+	return list
+}
+
+type callNote struct {
+	kind string
+	hostNote
+}
+
+// callNotes are the notes of calls behind a record of a log.
+func callNotes(log *memory.Log, record int) []callNote {
+	var list []callNote
+	for _, r := range log.Records(record) {
+		if r.Kind != memory.KindNote {
+			continue
+		}
+		switch r.Note {
+		case noteCall, noteQuestion, noteAnswer, noteStarted, noteResult:
+			n := callNote{kind: r.Note}
+			if json.Unmarshal(r.Data, &n.hostNote) == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+// Note implements [tools.Host].
+func (h *host) Note(ctx context.Context, name string, data json.RawMessage) error {
+	if !rawjson.Valid(data) {
+		return fmt.Errorf("note %q: the data is not JSON", name)
+	}
+	return h.append(ctx, noteCall, hostNote{Name: name, Data: data})
+}
+
+// Notes implements [tools.Host].
+func (h *host) Notes(ctx context.Context, name string) ([]json.RawMessage, error) {
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
+	var list []json.RawMessage
+	for _, n := range h.notes(noteCall) {
+		if n.Name == name {
+			list = append(list, n.Data)
+		}
+	}
+	return list, nil
+}
+
+// Keep implements [tools.Host].
+func (h *host) Keep(ctx context.Context, data []byte, mediaType string) (string, error) {
+	if err := h.ready(ctx); err != nil {
+		return "", err
+	}
+	log, blob := h.job.owner.log, memory.Blob{MediaType: mediaType, Data: data}
+	if blobs, ok := memory.As[memory.Blobs](log.Store()); ok {
+		return guarded("Store", func() (string, error) { return blobs.PutBlob(context.WithoutCancel(ctx), log.ID(), blob) })
+	}
+	ref := blob.Sum()
+	if _, _, err := h.Kept(ctx, ref); err == nil {
+		return ref, nil
+	}
+	quoted, err := json.Marshal(base64.StdEncoding.EncodeToString(data))
+	if err != nil {
+		return "", err
+	}
+	return ref, h.append(ctx, noteBlob, hostNote{Name: ref, Data: quoted, MediaType: mediaType})
+}
+
+// Kept implements [tools.Host].
+func (h *host) Kept(ctx context.Context, ref string) ([]byte, string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	log := h.job.owner.log
+	if blobs, ok := memory.As[memory.Blobs](log.Store()); ok {
+		b, err := guarded("Store", func() (memory.Blob, error) { return blobs.Blob(ctx, log.ID(), ref) })
+		return b.Data, b.MediaType, err
+	}
+	for _, r := range log.Records(0) {
+		var n hostNote
+		if r.Kind == memory.KindNote && r.Note == noteBlob && rawjson.GetString(r.Data, "name") == ref && json.Unmarshal(r.Data, &n) == nil {
+			data, err := base64.StdEncoding.DecodeString(rawjson.Unquote(n.Data))
+			return data, n.MediaType, err
+		}
+	}
+	return nil, "", fmt.Errorf("kept bytes %q: %w", ref, memory.ErrNoBlob)
+}
+
+// Ask implements [tools.Host].
+func (h *host) Ask(ctx context.Context, q tools.Question) (tools.Answer, error) {
+	if err := h.ready(ctx); err != nil {
+		return tools.Answer{}, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if q.Key == "" {
+		h.questions++
+		q.Key = strconv.Itoa(h.questions)
+	}
+	asked := false
+	for _, n := range callNotes(h.job.owner.log, h.job.record) {
+		switch {
+		case n.Call != h.job.key() || n.Key != q.Key:
+		case n.kind == noteQuestion:
+			asked = true
+			if n.Question.Kind != q.Kind || n.Question.Prompt != q.Prompt {
+				return tools.Answer{}, &tools.DivergedError{Call: q.Key, Recorded: brief(n.Question.Prompt), Got: brief(q.Prompt)}
+			}
+		case n.kind == noteAnswer && n.Declined:
+			return tools.Answer{}, tools.ErrDeclined
+		case n.kind == noteAnswer && n.Answer == nil:
+			return tools.Answer{}, tools.ErrExpired
+		case n.kind == noteAnswer:
+			return *n.Answer, nil
+		}
+	}
+	if !asked {
+		if err := h.append(ctx, noteQuestion, hostNote{Key: q.Key, Name: h.job.call.Name, Question: &q}); err != nil {
+			return tools.Answer{}, err
+		}
+	}
+	h.waiting = true
+	return tools.Answer{}, fmt.Errorf("question %q: %w", q.Key, tools.ErrWaiting)
+}
+
+func brief(s string) string {
+	if len(s) > 80 {
+		return strconv.Quote(s[:atRune(s, 80)]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// CallTool implements [tools.Host].
+func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Result, error) {
+	if err := h.ready(ctx); err != nil {
+		return tools.Result{}, err
+	}
+	h.mu.Lock()
+	h.calls++
+	if call.ID == "" {
+		call.ID = strconv.Itoa(h.calls)
+	}
+	if h.slots == nil {
+		n := h.job.owner.limits.Parallel
+		if n < 1 {
+			n = 64
+		}
+		h.slots = make(chan struct{}, n)
+	}
+	h.mu.Unlock()
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return tools.Result{}, ctx.Err()
+	}
+	inner := &job{owner: h.job.owner, record: h.job.record, outer: h.job}
+	inner.call.ToolCall = call
+	if len(bytes.TrimSpace(call.Input)) == 0 {
+		inner.call.Input = []byte("{}")
+	}
+	started := false
+	for _, n := range h.notes(noteStarted) {
+		if n.Key != call.ID {
+			continue
+		}
+		if started = true; n.Name != call.Name || !bytes.Equal(n.Input, inner.call.Input) {
+			return tools.Result{}, &tools.DivergedError{Call: call.ID, Recorded: brief(n.Name + " " + string(n.Input)), Got: brief(call.Name + " " + string(inner.call.Input))}
+		}
+	}
+	for _, n := range h.notes(noteResult) {
+		if n.Key == call.ID {
+			return recordedResult(n)
+		}
+	}
+	return h.runInner(ctx, inner, started)
+}
+
+func recordedResult(n hostNote) (tools.Result, error) {
+	res := tools.Result{IsError: n.IsError}
+	for _, raw := range n.Content {
+		b, err := transport.ParseBlock(raw)
+		if err != nil {
+			return tools.Result{}, fmt.Errorf("the recorded result of call %q: %w", n.Key, err)
+		}
+		res.Content = append(res.Content, b)
+	}
+	return res, nil
+}
+
+// runInner runs a call that a tool makes, and records it.
+func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result, error) {
+	id := j.call.ID
+	j.call.Started = started && !askedBefore(j.owner.log, j)
+	t, refused, ask := j.owner.judge(ctx, j)
+	if ask != nil {
+		var err error
+		if refused, err = h.approval(ctx, j, ask); err != nil {
+			return tools.Result{}, err
+		}
+		if refused == "" {
+			t = j.owner.lookupFor(j)
+		}
+	}
+	if refused != "" {
+		j.answer(tools.ErrorText(refused))
+	} else {
+		if !started {
+			if err := h.append(ctx, noteStarted, hostNote{Key: id, Name: j.call.Name, Input: j.call.Input}); err != nil {
+				return tools.Result{}, err
+			}
+		}
+		j.tool = t
+		done := make(chan struct{})
+		end := func() { close(done) }
+		go func() {
+			if j.perform(ctx, end) {
+				end()
+			}
+		}()
+		<-done
+		if j.waiting {
+			h.mu.Lock()
+			h.waiting = true
+			h.mu.Unlock()
+			return tools.Result{}, fmt.Errorf("call %q: %w", id, tools.ErrWaiting)
+		}
+		if j.fatal != nil {
+			return tools.Result{}, j.fatal
+		}
+	}
+	n := hostNote{Key: id, Name: j.call.Name, IsError: j.result.IsError}
+	for _, b := range j.result.Content {
+		n.Content = append(n.Content, b.Raw())
+	}
+	return j.result, h.append(context.WithoutCancel(ctx), noteResult, n)
+}
+
+// approval has an inner call decided on, which is a question to outside like others.
+func (h *host) approval(ctx context.Context, j *job, ask *memory.ApprovalRequest) (refused string, err error) {
+	data, err := json.Marshal(struct {
+		Name  string          `json:"name"`
+		Input json.RawMessage `json:"input"`
+		Rule  string          `json:"rule,omitempty"`
+	}{j.call.Name, j.call.Input, ask.Rule})
+	if err != nil {
+		return "", err
+	}
+	prompt := ask.Reason
+	if prompt == "" {
+		prompt = fmt.Sprintf("May the tool %q be called?", j.call.Name)
+	}
+	answer, err := h.Ask(ctx, tools.Question{
+		Key: "approval " + j.call.ID, Kind: "approval", Prompt: prompt, Data: data,
+		Choices: []tools.Choice{{Value: json.RawMessage(`"allow"`)}, {Value: json.RawMessage(`"deny"`)}},
+	})
+	switch {
+	case errors.Is(err, tools.ErrDeclined), errors.Is(err, tools.ErrExpired):
+		return denial("nobody approved it"), nil
+	case err != nil:
+		return "", err
+	case rawjson.Unquote(answer.Value) != string(Allow):
+		return denial(""), nil
+	}
+	return "", nil
+}
+
+// lookupFor is the tool of a call: one of the run's, or of those that only the tool
+// which makes the call has.
+func (r *Run) lookupFor(j *job) *tool {
+	if j.outer != nil && j.outer.tool != nil {
+		if t := j.outer.tool.inner[j.call.Name]; t != nil {
+			return t
+		}
+	}
+	return r.lookup(j.call.ToolCall)
+}
+
+// rootKey is the key of the model's call that the job belongs to.
+func (j *job) rootKey() string {
+	for j.outer != nil {
+		j = j.outer
+	}
+	return j.key()
+}
+
+// expire answers the questions whose time is over.
+func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (expired bool, err error) {
+	for _, q := range questions {
+		if q.Question.Deadline.IsZero() || time.Now().Before(q.Question.Deadline) {
+			continue
+		}
+		n := hostNote{Expired: true}
+		if q.Question.Default != nil {
+			n.Answer = &tools.Answer{Value: q.Question.Default, Expired: true}
+		}
+		if err := q.record(ctx, log, n); err != nil && !errors.Is(err, ErrDecided) {
+			return expired, err
+		}
+		expired = true
+	}
+	return expired, nil
+}

@@ -1,0 +1,77 @@
+// Package sent reads and writes what the record of a response holds of its request.
+package sent
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Data is what a response's record holds of its request.
+type Data struct {
+	// Breakpoints are places such as "system.0" or "messages.4.content.1", those that
+	// live for an hour with "=1h" behind.
+	Breakpoints []string `json:"breakpoints,omitempty"`
+	// MaxTokens is that of a request which a budget made shorter; 0 for the configured one.
+	MaxTokens int `json:"max_tokens,omitempty"`
+	// Previous is diagnostics.previous_message_id; nil if no diagnosis was asked for.
+	Previous *string `json:"previous_message_id,omitempty"`
+}
+
+// AppendPlace appends the place of b as it stands in Data.
+func AppendPlace(dst []byte, b transport.Breakpoint) []byte {
+	switch b.Part {
+	case transport.PartTools:
+		dst = strconv.AppendInt(append(dst, "tools."...), int64(b.Index), 10)
+	case transport.PartSystem:
+		dst = strconv.AppendInt(append(dst, "system."...), int64(b.Index), 10)
+	default:
+		dst = strconv.AppendInt(append(dst, "messages."...), int64(b.Index), 10)
+		dst = strconv.AppendInt(append(dst, ".content."...), int64(b.Block), 10)
+	}
+	if b.TTL != "" {
+		dst = append(append(dst, '='), b.TTL...)
+	}
+	return dst
+}
+
+// ParsePlace reads what AppendPlace writes.
+func ParsePlace(s string) (b transport.Breakpoint, err error) {
+	place, ttl, _ := strings.Cut(s, "=")
+	b.TTL = transport.TTL(ttl)
+	parts := strings.Split(place, ".")
+	i := slices.Index([]string{"tools", "system", "messages"}, parts[0])
+	if i < 0 || len(parts) != 2 && (len(parts) != 4 || parts[2] != "content") {
+		return b, fmt.Errorf("breakpoint %q is no place in a request", s)
+	}
+	b.Part = []transport.Part{transport.PartTools, transport.PartSystem, transport.PartMessages}[i]
+	if b.Index, err = strconv.Atoi(parts[1]); err == nil && len(parts) == 4 {
+		b.Block, err = strconv.Atoi(parts[3])
+	}
+	return b, err
+}
+
+// Breakpoints tells where the request was marked that brought the response of a
+// record with that data.
+func Breakpoints(data []byte) ([]transport.Breakpoint, error) {
+	var d Data
+	if len(data) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(data, &d); err != nil {
+		return nil, err
+	}
+	marks := make([]transport.Breakpoint, len(d.Breakpoints))
+	for i, s := range d.Breakpoints {
+		b, err := ParsePlace(s)
+		if err != nil {
+			return nil, err
+		}
+		marks[i] = b
+	}
+	return marks, nil
+}
