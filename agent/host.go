@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"sync"
 	"time"
@@ -177,7 +178,7 @@ func (h *host) Kept(ctx context.Context, ref string) ([]byte, string, error) {
 			return data, n.MediaType, err
 		}
 	}
-	return nil, "", fmt.Errorf("kept bytes %q: %w", ref, memory.ErrNoBlob)
+	return nil, "", fmt.Errorf("kept bytes %q: %w", ref, fs.ErrNotExist)
 }
 
 // Ask implements [tools.Host].

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -287,7 +288,7 @@ func TestNotesAndKeptBytes(t *testing.T) {
 			if string(data) != "\x00bytes\xff" || typ != "image/png" {
 				t.Errorf("%s: %q of type %q", name, data, typ)
 			}
-			if _, _, e := h.Kept(ctx, "sha256:00"); !errors.Is(e, memory.ErrNoBlob) {
+			if _, _, e := h.Kept(ctx, "sha256:00"); !errors.Is(e, fs.ErrNotExist) {
 				t.Errorf("%s: bytes that nobody kept: %v", name, e)
 			}
 			return tools.Text("seen"), err
