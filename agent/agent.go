@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -302,16 +303,16 @@ func (a *Agent) next(base *transport.Request, log *memory.Log) *transport.Reques
 		}
 	}
 	if r.CacheControl == nil && r.Breakpoints == nil {
-		r.Breakpoints = breakpoints(a.prompt(&r, s), a.opts.Cache)
+		r.Breakpoints = cacheplan.Plan(a.prompt(&r, s), a.opts.Cache.options())
 	}
 	return &r
 }
 
 // prompt is what the planner has to know of a request.
-func (a *Agent) prompt(r *transport.Request, s memory.State) prompt {
-	return prompt{
-		model: a.model, tools: r.Tools, system: r.System, messages: r.Messages,
-		sends: s.Requests, now: time.Now(), long: a.features.LongCache,
+func (a *Agent) prompt(r *transport.Request, s memory.State) cacheplan.Prompt {
+	return cacheplan.Prompt{
+		Model: a.model, Tools: r.Tools, System: r.System, Messages: r.Messages,
+		Requests: s.Requests, Now: time.Now(), Long: a.features.LongCache,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -94,11 +95,11 @@ func (a *Agent) Forecast(log *memory.Log) Forecast {
 
 func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
 	p := a.prompt(req, s)
-	h := recall(p)
-	f := Forecast{Prompt: h.size(p), Read: h.readable, Output: int64(req.MaxTokens)}
-	known := h.last.Prompt
+	h := cacheplan.Observe(p)
+	f := Forecast{Prompt: h.Size(p), Read: h.Readable, Output: int64(req.MaxTokens)}
+	known := h.LastPrompt()
 	if len(s.Requests) == 0 {
-		f.Prompt += p.staticTokens()
+		f.Prompt += p.StaticTokens()
 	}
 	f.Read = min(f.Read, f.Prompt)
 	f.Prompt += max(0, f.Prompt-known) / 3 // what isn't known is guessed high

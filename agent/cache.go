@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -33,8 +34,7 @@ type Cache struct {
 	KeepWarm time.Duration
 }
 
-// survivable reports whether a pause is expected that an entry of an hour
-// survives, and one of 5 minutes doesn't.
-func (c *Cache) survivable() bool {
-	return c.Pause >= shortLife-lifeMargin && c.Pause < longLife-lifeMargin
+// options are what the planner has to know of it.
+func (c Cache) options() cacheplan.Options {
+	return cacheplan.Options{TTL: c.TTL, Pause: c.Pause, PauseEvery: c.PauseEvery, Off: c.Off}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -44,7 +45,6 @@ type Compaction struct {
 const (
 	defaultCompactOver = 150_000
 	summaryMaxTokens   = 16_000
-	summaryTokens      = 3000 // that a summary is expected to have
 )
 
 // compact shortens the conversation if that pays, by Options.Context.Compaction.
@@ -55,8 +55,8 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	}
 	req := r.nextRequest()
 	p := r.agent.prompt(req, s)
-	h := recall(p)
-	if !c.pays(h.outlook(p, c.Steps, p.newTokens(s.Sent))) && !h.full(r.agent.model, req, h.size(p)) {
+	h := cacheplan.Observe(p)
+	if !c.pays(h.Outlook(p, c.Steps, p.NewTokens(s.Sent))) && !full(r.agent.model, req, h.Size(p)) {
 		return nil
 	}
 	summary, n := r.summaryRequest(*req, s, h)
@@ -111,22 +111,22 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 }
 
 // full reports whether the prompt leaves too little of the context window.
-func (h *history) full(m transport.Model, req *transport.Request, size int64) bool {
+func full(m transport.Model, req *transport.Request, size int64) bool {
 	return m.Limits.ContextTokens > 0 && size+int64(req.MaxTokens)+summaryMaxTokens > int64(m.Limits.ContextTokens)
 }
 
 // pays judges whether a summary is worth it now.
-func (c *Compaction) pays(o outlook) bool {
+func (c *Compaction) pays(o cacheplan.Outlook) bool {
 	over := cmp.Or(c.Over, defaultCompactOver)
-	if o.cold() {
+	if o.Cold() {
 		over /= 2
 	}
-	return o.size >= over && o.summarized() < o.asItIs()
+	return o.Size >= over && o.Summarized() < o.AsIs()
 }
 
 // summaryRequest makes the request for a summary, and tells how many messages
 // that takes the place of. It is nil if there is no way.
-func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (*transport.Request, int) {
+func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.History) (*transport.Request, int) {
 	c := r.agent.opts.Context.Compaction
 	own := r.agent.features.Compaction && r.agent.model.Supports.Compaction == transport.Supported
 	n := s.Requests[len(s.Requests)-1].Messages
@@ -148,7 +148,7 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (
 		}
 		req.Compaction, req.ContextManagement = raw, nil
 	case c.Prompt != "":
-		for n = len(req.Messages); n > 0 && isInput(req.Messages, n); {
+		for n = len(req.Messages); n > 0 && cacheplan.IsInput(req.Messages, n); {
 			n-- // new inputs are kept
 		}
 		if n < 2 {
@@ -169,10 +169,10 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h history) (
 		req.ToolChoice = nil
 	}
 	req.MaxTokens = min(req.MaxTokens, summaryMaxTokens)
-	if req.Breakpoints = nil; h.readable > 0 && req.CacheControl == nil {
+	if req.Breakpoints = nil; h.Readable > 0 && req.CacheControl == nil {
 		p := r.agent.prompt(&req, s)
-		p.messages = p.messages[:min(n, len(p.messages))]
-		req.Breakpoints = breakpoints(p, r.agent.opts.Cache)
+		p.Messages = p.Messages[:min(n, len(p.Messages))]
+		req.Breakpoints = cacheplan.Plan(p, r.agent.opts.Cache.options())
 	}
 	return &req, n
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -39,16 +40,13 @@ func (e Editing) For(model transport.Model) json.RawMessage {
 		ExcludeTools []string `json:"exclude_tools,omitempty"`
 	}
 	trigger, keep := cmp.Or(e.Trigger, 100_000), cmp.Or(e.Keep, 3)
-	o := outlook{
-		price: priceOf(model), steps: float64(cmp.Or(e.Steps, 30)),
-		size: int64(trigger), readable: int64(trigger), kept: int64(keep * cmp.Or(e.Result, 1000)),
-	}
+	least := cacheplan.LeastToClear(model, int64(trigger), int64(cmp.Or(e.Steps, 30)), int64(keep*cmp.Or(e.Result, 1000)))
 	raw, err := json.Marshal(struct {
 		Edits []edit `json:"edits"`
 	}{[]edit{{
 		Type:    "clear_tool_uses_20250919",
 		Trigger: amount{"input_tokens", trigger}, Keep: amount{"tool_uses", keep},
-		ClearAtLeast: amount{"input_tokens", int(o.leastToClear())},
+		ClearAtLeast: amount{"input_tokens", int(least)},
 		ExcludeTools: e.Exclude,
 	}}})
 	if err != nil {

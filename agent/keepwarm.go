@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -55,7 +56,7 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 }
 
 // warmEvery leaves the request half a minute to reach the service.
-const warmEvery = shortLife - 30*time.Second
+const warmEvery = cacheplan.ShortLife - 30*time.Second
 
 // warm sends one request for no tokens.
 func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) (memory.Record, bool) {
@@ -101,7 +102,7 @@ func (r *Run) warmRequest(s memory.State, sent memory.Request) *transport.Reques
 	req.Messages = req.Messages[:sent.Messages]
 	req.MaxTokens, req.Diagnostics = 0, nil
 	if req.CacheControl == nil {
-		req.Breakpoints = breakpoints(r.agent.prompt(req, s), r.agent.opts.Cache)
+		req.Breakpoints = cacheplan.Plan(r.agent.prompt(req, s), r.agent.opts.Cache.options())
 	}
 	return req
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/view"
@@ -44,7 +45,7 @@ func MissBetween(first, second *transport.Response, gap time.Duration, models ..
 		m.Reason = why.Type
 	case len(edits.AppliedEdits) > 0:
 		m.Reason = "context_edited"
-	case gap >= shortLife:
+	case gap >= cacheplan.ShortLife:
 		m.Reason = "expired"
 	default:
 		m.Reason = "unknown"

@@ -1,4 +1,4 @@
-package agent
+package cachestudy
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -54,9 +55,9 @@ func (w *witness) Stream(ctx context.Context, req *transport.Request) iter.Seq2[
 	}
 }
 
-// simulated makes an agent on a simulator that goes by the test's time. Its tool
+// simulated makes the options of an agent on a simulator that goes by the test's time. Its tool
 // takes the times given, by turns.
-func simulated(t *testing.T, model simulator.Model, rule simulator.LookbackRule, bytes int, took ...time.Duration) (*Agent, *witness) {
+func simulated(t *testing.T, model simulator.Model, rule simulator.LookbackRule, bytes int, took ...time.Duration) (agent.Options, *witness) {
 	t.Helper()
 	sim := simulator.New(simulator.Options{Model: model, Lookback: rule, Now: time.Now})
 	client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: "any", HTTPClient: &http.Client{Transport: direct{sim}}})
@@ -74,14 +75,19 @@ func simulated(t *testing.T, model simulator.Model, rule simulator.LookbackRule,
 		return strings.Repeat("x", bytes), nil
 	})
 	w := &witness{Client: client}
-	a, err := New(Options{
+	return agent.Options{
 		Client: w, Model: "claude-opus-5", System: strings.Repeat("Be thorough. ", 600), Tools: []tools.Tool{lookup},
-		Limits: Limits{ToolTime: -1, Time: -1, Steps: -1, Parallel: 1},
-	})
+		Limits: agent.Limits{ToolTime: -1, Time: -1, Steps: -1, Parallel: 1},
+	}, w
+}
+
+func newAgent(t *testing.T, opts agent.Options) *agent.Agent {
+	t.Helper()
+	a, err := agent.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, w
+	return a
 }
 
 // The study's cache and the simulator's, over HTTP, say the same of the same
@@ -111,10 +117,11 @@ func TestStudyAgreesWithSimulator(t *testing.T) {
 		for rule, name := range []string{"blocks", "runs"} {
 			t.Run(tt.name+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					a, w := simulated(t, tt.model, simulator.LookbackRule(rule), 4000, tt.took...)
+					opts, w := simulated(t, tt.model, simulator.LookbackRule(rule), 4000, tt.took...)
+					a := newAgent(t, opts)
 					log := memory.NewLog()
 					for i := range tt.turns {
-						if _, err := a.Run(t.Context(), Input{Log: log, Prompt: fmt.Sprintf("go on %d", i)}); err != nil {
+						if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: fmt.Sprintf("go on %d", i)}); err != nil {
 							t.Fatal(err)
 						}
 						time.Sleep(tt.between)
@@ -170,19 +177,15 @@ func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
 // that turn have moved the newest mark.
 func TestTurnsOfModelsThatDropThinking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, w := simulated(t, simulator.Loop{Turns: 15, Parallel: 2, Think: true}, simulator.LookbackBlocks, 4000, time.Second)
-		opts := a.opts
+		opts, w := simulated(t, simulator.Loop{Turns: 15, Parallel: 2, Think: true}, simulator.LookbackBlocks, 4000, time.Second)
 		opts.Model, opts.System = "claude-sonnet-4-5", strings.Repeat("Be thorough. ", 1600)
 		opts.Thinking, opts.MaxTokens = &transport.Thinking{Type: "enabled", BudgetTokens: 1024}, 4096
-		a, err := New(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := newAgent(t, opts)
 		log := memory.NewLog()
 		first := []int{} // the first request of each turn
 		for i := range 4 {
 			first = append(first, len(w.exchanges))
-			if _, err := a.Run(t.Context(), Input{Log: log, Prompt: fmt.Sprint("turn ", i)}); err != nil {
+			if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: fmt.Sprint("turn ", i)}); err != nil {
 				t.Fatal(err)
 			}
 		}

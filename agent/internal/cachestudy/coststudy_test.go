@@ -1,4 +1,4 @@
-package agent
+package cachestudy
 
 import (
 	"cmp"
@@ -8,56 +8,57 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/transport"
 )
 
 // A placement decides where a request is marked.
 type placement struct {
 	name string
-	plan func(p prompt) []transport.Breakpoint
+	plan func(p cacheplan.Prompt) []transport.Breakpoint
 	auto bool // and the service marks the last block that takes a mark
 }
 
 // ours is the agent's placement.
-func ours(name string, c Cache) placement {
-	return placement{name: name, plan: func(p prompt) []transport.Breakpoint { return breakpoints(p, c) }}
+func ours(name string, c cacheplan.Options) placement {
+	return placement{name: name, plan: func(p cacheplan.Prompt) []transport.Breakpoint { return cacheplan.Plan(p, c) }}
 }
 
 // elsewhere are the placements that other libraries and products have, read in
 // October 2026.
 var elsewhere = []placement{
-	{name: "none (Go SDK, fantasy, genkit)", plan: func(prompt) []transport.Breakpoint { return nil }},
-	{name: "automatic only (pydantic-ai's switch)", plan: func(prompt) []transport.Breakpoint { return nil }, auto: true},
+	{name: "none (Go SDK, fantasy, genkit)", plan: func(cacheplan.Prompt) []transport.Breakpoint { return nil }},
+	{name: "automatic only (pydantic-ai's switch)", plan: func(cacheplan.Prompt) []transport.Breakpoint { return nil }, auto: true},
 	{name: "last tool, last system, automatic (deepagents)", plan: static, auto: true},
-	{name: "last tool, last system, last 2 messages (crush)", plan: func(p prompt) []transport.Breakpoint {
+	{name: "last tool, last system, last 2 messages (crush)", plan: func(p cacheplan.Prompt) []transport.Breakpoint {
 		marks := static(p)
-		for n := len(p.messages); n > 0 && n > len(p.messages)-2; n-- {
-			if b, ok := lastMarkable(p.messages[n-1 : n]); ok {
+		for n := len(p.Messages); n > 0 && n > len(p.Messages)-2; n-- {
+			if b, ok := cacheplan.LastMarkable(p.Messages[n-1 : n]); ok {
 				b.Index = n - 1
 				marks = append(marks, b)
 			}
 		}
 		return marks
 	}},
-	{name: "tools, system, newest message, the request's before (VS Code)", plan: func(p prompt) []transport.Breakpoint {
+	{name: "tools, system, newest message, the request's before (VS Code)", plan: func(p cacheplan.Prompt) []transport.Breakpoint {
 		marks := static(p)
 		users := 0
-		for n := len(p.messages); n > 0 && users < 2; n-- {
-			if p.messages[n-1].Role != transport.RoleUser {
+		for n := len(p.Messages); n > 0 && users < 2; n-- {
+			if p.Messages[n-1].Role != transport.RoleUser {
 				continue
 			}
 			users++
-			if b, ok := lastMarkable(p.messages[n-1 : n]); ok {
+			if b, ok := cacheplan.LastMarkable(p.Messages[n-1 : n]); ok {
 				b.Index = n - 1
 				marks = append(marks, b)
 			}
 		}
 		return marks
 	}},
-	{name: "last assistant message (trpc)", plan: func(p prompt) []transport.Breakpoint {
-		for n := len(p.messages); n > 0; n-- {
-			if p.messages[n-1].Role == transport.RoleAssistant {
-				if b, ok := lastMarkable(p.messages[n-1 : n]); ok {
+	{name: "last assistant message (trpc)", plan: func(p cacheplan.Prompt) []transport.Breakpoint {
+		for n := len(p.Messages); n > 0; n-- {
+			if p.Messages[n-1].Role == transport.RoleAssistant {
+				if b, ok := cacheplan.LastMarkable(p.Messages[n-1 : n]); ok {
 					b.Index = n - 1
 					return []transport.Breakpoint{b}
 				}
@@ -68,16 +69,19 @@ var elsewhere = []placement{
 }
 
 // static marks the last tool and the last system block.
-func static(p prompt) []transport.Breakpoint {
+func static(p cacheplan.Prompt) []transport.Breakpoint {
 	var marks []transport.Breakpoint
-	if n := len(p.tools); n > 0 {
+	if n := len(p.Tools); n > 0 {
 		marks = append(marks, transport.Breakpoint{Part: transport.PartTools, Index: n - 1})
 	}
-	if n := len(p.system); n > 0 {
+	if n := len(p.System); n > 0 {
 		marks = append(marks, transport.Breakpoint{Part: transport.PartSystem, Index: n - 1})
 	}
 	return marks
 }
+
+// at is when each study begins.
+var at = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 
 // A study plays a shape with a placement.
 type study struct {
@@ -114,11 +118,11 @@ func (s *study) ratio() float64 { return s.cost / s.bound }
 func (t *studyTalk) ask() {
 	s := t.study
 	list := t.positions()
-	mark(list, s.place.plan(prompt{model: s.model, tools: t.tools, system: t.system, messages: t.messages, sends: t.sends, now: s.now, long: true}))
+	mark(list, s.place.plan(cacheplan.Prompt{Model: s.model, Tools: t.tools, System: t.system, Messages: t.messages, Requests: t.sends, Now: s.now, Long: true}))
 	if s.place.auto {
 		for i := len(list) - 1; i >= 0; i-- {
 			if !list[i].bare {
-				list[i].mark = max(list[i].mark, shortLife)
+				list[i].mark = max(list[i].mark, cacheplan.ShortLife)
 				break
 			}
 		}
@@ -135,9 +139,9 @@ func (t *studyTalk) ask() {
 func mark(list []studyPosition, marks []transport.Breakpoint) {
 	for i := range list {
 		for _, m := range marks {
-			if samePlace(m, list[i].at) {
-				if list[i].mark = shortLife; m.TTL == transport.TTL1h {
-					list[i].mark = longLife
+			if cacheplan.SamePlace(m, list[i].at) {
+				if list[i].mark = cacheplan.ShortLife; m.TTL == transport.TTL1h {
+					list[i].mark = cacheplan.LongLife
 				}
 			}
 		}
@@ -176,7 +180,7 @@ func compare(t *testing.T, sh shape, model transport.Model, r reading) []*study 
 	if sh.pause > 0 {
 		limit = 1.10
 	}
-	plain, told := ours("whorl", Cache{}), ours("whorl", Cache{Pause: sh.pause, PauseEvery: sh.every})
+	plain, told := ours("whorl", cacheplan.Options{}), ours("whorl", cacheplan.Options{Pause: sh.pause, PauseEvery: sh.every})
 	check := func(place placement, l lives, limit float64) *study {
 		r.lives = l
 		s := play(sh, place, model, r)

@@ -1,4 +1,4 @@
-package agent
+package cacheplan
 
 import (
 	"cmp"
@@ -9,8 +9,8 @@ import (
 
 // The places of a prompt where the planner may put a mark.
 
-// isInput reports whether the n-th message is a user's, and not one of results.
-func isInput(messages []transport.Message, n int) bool {
+// IsInput reports whether the n-th message is a user's, and not one of results.
+func IsInput(messages []transport.Message, n int) bool {
 	if n == 0 || n > len(messages) {
 		return false
 	}
@@ -22,36 +22,36 @@ func isInput(messages []transport.Message, n int) bool {
 // the last tool that is part of the prefix. A deferred tool is not, and can't be
 // marked. It is false if that has a mark already, or if all of it is surely too
 // short to be cached: a token is a byte at least.
-func endOfStatic(p prompt) (transport.Breakpoint, bool) {
+func endOfStatic(p Prompt) (transport.Breakpoint, bool) {
 	least := 0
-	for i := range p.system {
-		least += len(p.system[i].Raw())
+	for i := range p.System {
+		least += len(p.System[i].Raw())
 	}
-	for i := range p.tools {
-		if p.tools[i].Type() != "" && p.tools[i].Type() != "custom" {
-			least = p.model.Limits.MinCacheTokens // the service adds a text of its own
+	for i := range p.Tools {
+		if p.Tools[i].Type() != "" && p.Tools[i].Type() != "custom" {
+			least = p.Model.Limits.MinCacheTokens // the service adds a text of its own
 		}
-		least += len(p.tools[i].Raw())
+		least += len(p.Tools[i].Raw())
 	}
-	if least < p.model.Limits.MinCacheTokens {
+	if least < p.Model.Limits.MinCacheTokens {
 		return transport.Breakpoint{}, false
 	}
-	for i := len(p.system) - 1; i >= 0; i-- {
-		if wire.Markable(p.system[i]) {
-			return transport.Breakpoint{Part: transport.PartSystem, Index: i}, !p.system[i].Marked()
+	for i := len(p.System) - 1; i >= 0; i-- {
+		if wire.Markable(p.System[i]) {
+			return transport.Breakpoint{Part: transport.PartSystem, Index: i}, !p.System[i].Marked()
 		}
 	}
-	for i := len(p.tools) - 1; i >= 0; i-- {
-		if !p.tools[i].Deferred() {
-			return transport.Breakpoint{Part: transport.PartTools, Index: i}, !p.tools[i].Marked()
+	for i := len(p.Tools) - 1; i >= 0; i-- {
+		if !p.Tools[i].Deferred() {
+			return transport.Breakpoint{Part: transport.PartTools, Index: i}, !p.Tools[i].Marked()
 		}
 	}
 	return transport.Breakpoint{}, false
 }
 
-// lastMarkable is the last block that takes a mark. It is false if that block
+// LastMarkable is the last block that takes a mark. It is false if that block
 // has one already.
-func lastMarkable(messages []transport.Message) (transport.Breakpoint, bool) {
+func LastMarkable(messages []transport.Message) (transport.Breakpoint, bool) {
 	for i := len(messages) - 1; i >= 0; i-- {
 		content := messages[i].Content
 		if messages[i].ClearAt != "" {
@@ -80,7 +80,7 @@ func firstMarkable(messages []transport.Message, from int) (a markable, ok bool)
 		content := messages[i].Content
 		for j := range content {
 			a.blocks++
-			a.tokens += estimateTokens(len(content[j].Raw()))
+			a.tokens += EstimateTokens(len(content[j].Raw()))
 			if wire.Markable(content[j]) && messages[i].ClearAt == "" {
 				a.at = transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}
 				return a, !content[j].Marked()
@@ -104,24 +104,24 @@ func hasThinking(messages []transport.Message) bool {
 
 // ownMarks are the marks that tools and blocks came with, with their lifetimes.
 // One inside a block stands at the place of the block.
-func ownMarks(p prompt) []transport.Breakpoint {
+func ownMarks(p Prompt) []transport.Breakpoint {
 	var own []transport.Breakpoint
-	for i := range p.tools {
-		if p.tools[i].Marked() {
-			own = append(own, transport.Breakpoint{Part: transport.PartTools, Index: i, TTL: p.tools[i].TTL()})
+	for i := range p.Tools {
+		if p.Tools[i].Marked() {
+			own = append(own, transport.Breakpoint{Part: transport.PartTools, Index: i, TTL: p.Tools[i].TTL()})
 		}
 	}
-	for i := range p.system {
-		if p.system[i].Marked() {
-			own = append(own, transport.Breakpoint{Part: transport.PartSystem, Index: i, TTL: p.system[i].TTL()})
+	for i := range p.System {
+		if p.System[i].Marked() {
+			own = append(own, transport.Breakpoint{Part: transport.PartSystem, Index: i, TTL: p.System[i].TTL()})
 		}
 	}
-	for i := range p.messages {
-		if !p.messages[i].HasMarks() {
+	for i := range p.Messages {
+		if !p.Messages[i].HasMarks() {
 			continue
 		}
-		for j := range p.messages[i].Content {
-			for ttl := range p.messages[i].Content[j].Marks() {
+		for j := range p.Messages[i].Content {
+			for ttl := range p.Messages[i].Content[j].Marks() {
 				own = append(own, transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j, TTL: ttl})
 			}
 		}
@@ -134,7 +134,8 @@ func before(a, b transport.Breakpoint) bool {
 	return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Block, b.Block)) < 0
 }
 
-func samePlace(a, b transport.Breakpoint) bool {
+// SamePlace reports whether two marks stand at the same place.
+func SamePlace(a, b transport.Breakpoint) bool {
 	a.TTL = b.TTL
 	return a == b
 }

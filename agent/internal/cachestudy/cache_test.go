@@ -1,8 +1,9 @@
-package agent
+package cachestudy
 
 import (
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -100,12 +101,12 @@ func (c *studyCache) charge(list []studyPosition, now time.Time) memory.Request 
 		writes = append(writes, p)
 	}
 	billed := s.Read
-	for _, life := range []time.Duration{longLife, shortLife} {
+	for _, life := range []time.Duration{cacheplan.LongLife, cacheplan.ShortLife} {
 		for _, p := range writes {
 			if p.mark != life || p.tokens <= billed {
 				continue
 			}
-			if life == longLife {
+			if life == cacheplan.LongLife {
 				s.Written1h += p.tokens - billed
 			} else {
 				s.Written5m += p.tokens - billed

@@ -1,4 +1,4 @@
-package agent
+package cachestudy
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -30,7 +32,7 @@ type shortening struct {
 
 // play has the simulator play it with an agent. The simulator's summaries are
 // shorter than a model's, so what is missing is added to the bill.
-func (l longTalk) play(t *testing.T, change func(*Options)) (out shortening) {
+func (l longTalk) play(t *testing.T, change func(*agent.Options)) (out shortening) {
 	synctest.Test(t, func(t *testing.T) {
 		left := 0
 		model := simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
@@ -39,23 +41,20 @@ func (l longTalk) play(t *testing.T, change func(*Options)) (out shortening) {
 			}
 			return &simulator.Reply{Content: []simulator.Part{simulator.Call("lookup", map[string]any{"query": fmt.Sprint("step ", left)})}}, nil
 		})
-		a, w := simulated(t, model, simulator.LookbackBlocks, l.bytes, 10*time.Second)
-		opts := a.opts
+		opts, w := simulated(t, model, simulator.LookbackBlocks, l.bytes, 10*time.Second)
 		opts.Model = "claude-opus-5-5"
 		change(&opts)
-		a, err := New(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := newAgent(t, opts)
 		log := memory.NewLog()
 		for i := range l.turns {
 			left = l.steps
-			if _, err := a.Run(t.Context(), Input{Log: log, Prompt: fmt.Sprint("go on ", i)}); err != nil {
+			if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: fmt.Sprint("go on ", i)}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(l.between)
 		}
-		bill := BillOf(log)
+		priced, _ := transport.LookupModel(opts.Model)
+		bill := agent.BillOf(log)
 		if out.cost = bill.Cost.USD; bill.Cost.Incomplete || bill.Requests != len(w.exchanges) {
 			t.Errorf("%+v of %d requests", bill, len(w.exchanges))
 		}
@@ -63,7 +62,7 @@ func (l longTalk) play(t *testing.T, change func(*Options)) (out shortening) {
 			for _, it := range x.resp.Usage.Iterations {
 				if it.Type == "compaction" {
 					out.summaries++
-					out.cost += float64(summaryTokens-it.OutputTokens) * a.model.Prices[0].Output / 1e6
+					out.cost += float64(cacheplan.SummaryTokens-it.OutputTokens) * priced.Prices[0].Output / 1e6
 				}
 			}
 			edits, _ := view.ContextManagementOf(x.resp)
@@ -82,19 +81,19 @@ func TestShortenStudy(t *testing.T) {
 	opus, _ := transport.LookupModel("claude-opus-5-5")
 	ways := []struct {
 		name   string
-		change func(*Options)
+		change func(*agent.Options)
 	}{
-		{"never", func(*Options) {}},
-		{"threshold", func(o *Options) {
+		{"never", func(*agent.Options) {}},
+		{"threshold", func(o *agent.Options) {
 			o.Template.ContextManagement = json.RawMessage(`{"edits":[{"type":"compact_20260112","trigger":{"type":"input_tokens","value":150000}}]}`)
 		}},
-		{"judged", func(o *Options) { o.Context.Compaction = &Compaction{} }},
-		{"judged, told of 2 more steps", func(o *Options) { o.Context.Compaction = &Compaction{Steps: 2} }},
-		{"clearing at 100,000 tokens", func(o *Options) {
+		{"judged", func(o *agent.Options) { o.Context.Compaction = &agent.Compaction{} }},
+		{"judged, told of 2 more steps", func(o *agent.Options) { o.Context.Compaction = &agent.Compaction{Steps: 2} }},
+		{"clearing at 100,000 tokens", func(o *agent.Options) {
 			o.Template.ContextManagement = json.RawMessage(`{"edits":[{"type":"clear_tool_uses_20250919"}]}`)
 		}},
-		{"clearing, judged", func(o *Options) {
-			o.Template.ContextManagement = Editing{Steps: 60, Result: 4000}.For(opus)
+		{"clearing, judged", func(o *agent.Options) {
+			o.Template.ContextManagement = agent.Editing{Steps: 60, Result: 4000}.For(opus)
 		}},
 	}
 	const never, threshold, judged, told, clearing, edited = 0, 1, 2, 3, 4, 5

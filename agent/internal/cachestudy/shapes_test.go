@@ -1,10 +1,11 @@
-package agent
+package cachestudy
 
 import (
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/wire"
@@ -284,7 +285,7 @@ func layOut(tools []transport.ToolDefinition, system []transport.Block, messages
 		}
 		p.prefix = (p.prefix ^ number) * 0x9e3779b97f4a7c15
 		p.prefix ^= p.prefix >> 29
-		p.tokens += estimateTokens(len(raw))
+		p.tokens += cacheplan.EstimateTokens(len(raw))
 		list = append(list, p)
 	}
 	for i := range tools {

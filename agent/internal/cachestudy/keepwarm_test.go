@@ -1,4 +1,4 @@
-package agent
+package cachestudy
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -22,12 +23,12 @@ func TestKeepWarm(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.keep.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a, w := simulated(t, simulator.Loop{Turns: 1}, simulator.LookbackBlocks, 4000, 12*time.Minute)
-				a.opts.Cache.KeepWarm = tt.keep
+				opts, w := simulated(t, simulator.Loop{Turns: 1}, simulator.LookbackBlocks, 4000, 12*time.Minute)
+				opts.Cache.KeepWarm = tt.keep
 				spans := tracetest.NewInMemoryExporter()
-				a.telemetry.tracer = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("")
+				opts.Telemetry.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 				log := memory.NewLog()
-				res, err := a.Run(t.Context(), Input{Log: log, Prompt: "go"})
+				res, err := newAgent(t, opts).Run(t.Context(), agent.Input{Log: log, Prompt: "go"})
 				if err != nil || res.Steps != 2 {
 					t.Fatalf("%+v, %v", res, err)
 				}
@@ -46,7 +47,7 @@ func TestKeepWarm(t *testing.T) {
 				if whole := last.CacheReadInputTokens > last.CacheCreationInputTokens; whole != tt.warm {
 					t.Errorf("kept for %v: %+v", tt.keep, last)
 				}
-				if b := BillOf(log); b.Requests != 2+tt.pings || b.Cost != res.Cost || b.Usage.CacheReadInputTokens != res.Usage.CacheReadInputTokens {
+				if b := agent.BillOf(log); b.Requests != 2+tt.pings || b.Cost != res.Cost || b.Usage.CacheReadInputTokens != res.Usage.CacheReadInputTokens {
 					t.Errorf("the log's bill is %+v, the run's %v", b, res.Cost)
 				}
 			})
@@ -64,17 +65,17 @@ func warmSpans(t *testing.T, spans tracetest.SpanStubs) (n int) {
 		var read, written, most int64
 		for _, kv := range s.Attributes {
 			switch string(kv.Key) {
-			case keyPurpose:
+			case "whorl.request.purpose":
 				purpose = kv.Value.AsString()
-			case keyCacheRead:
+			case "gen_ai.usage.cache_read.input_tokens":
 				read = kv.Value.AsInt64()
-			case keyCacheCreation:
+			case "gen_ai.usage.cache_creation.input_tokens":
 				written = kv.Value.AsInt64()
-			case keyRequestMaxTokens:
+			case "gen_ai.request.max_tokens":
 				most = kv.Value.AsInt64()
 			}
 		}
-		if purpose != purposeKeepWarm {
+		if purpose != "keep_warm" {
 			continue
 		}
 		n++

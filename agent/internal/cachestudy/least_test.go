@@ -1,8 +1,9 @@
-package agent
+package cachestudy
 
 import (
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -48,9 +49,9 @@ func (l *leastCost) add(list []studyPosition, now time.Time) (usd float64) {
 		s, ok := l.blocks[p.prefix]
 		age := now.Sub(s.last)
 		switch {
-		case !ok || age >= longLife:
+		case !ok || age >= cacheplan.LongLife:
 			usd += n * l.price.CacheWrite5m
-		case age < shortLife:
+		case age < cacheplan.ShortLife:
 			usd += n * l.price.CacheRead
 		default:
 			usd += n * l.price.CacheRead
@@ -145,9 +146,9 @@ func (c *clairvoyant) least(l lives, first *choice) float64 {
 		total := r.list[len(r.list)-1].tokens
 		for s, usd := range states {
 			if i > 0 {
-				if gap := r.at.Sub(c.requests[i-1].at); gap >= longLife {
+				if gap := r.at.Sub(c.requests[i-1].at); gap >= cacheplan.LongLife {
 					s = state{}
-				} else if gap >= shortLife {
+				} else if gap >= cacheplan.ShortLife {
 					s.cached = s.lasting
 				}
 			}

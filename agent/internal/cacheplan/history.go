@@ -1,0 +1,142 @@
+package cacheplan
+
+import (
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A History is what the log tells of the cache at the time of the next request.
+type History struct {
+	sent int // messages in the newest request
+	// On models that drop the thinking behind it with the next one: messages at the
+	// newest input that was sent, and tokens up to there.
+	turn       int
+	turnTokens int64
+
+	// Of the newest entry that was written for an hour, if it still lives:
+	lasting     int64 // tokens up to there, or 0
+	lastingFrom int   // it ends with the first block of this message or behind it that takes a mark,
+	lastingUpTo int   // or, if this isn't 0, with the last one in front of this message
+	gone        bool  // one was gone before its hour had passed
+
+	// USD per million of tokens: of all prompts, and what of it was paid for an hour
+	// beyond 5 minutes.
+	spent, insured float64
+
+	warm     bool // entries of 5 minutes are surely alive
+	requests int
+	// Times between two requests, and those of them that were pauses, which only an
+	// entry of an hour survives: after a pause, and else.
+	afterPause, otherwise struct{ times, pauses int }
+	paused                bool // the newest was a pause
+
+	last     memory.Request
+	cached   int64 // tokens of the newest prompt that were read or written
+	Readable int64 // tokens that the next request surely reads
+}
+
+// Observe follows the requests of the log.
+func Observe(p Prompt) History {
+	var h History
+	price := PriceOf(p.Model)
+	for i := range p.Requests {
+		s := &p.Requests[i]
+		if i > 0 {
+			h.pass(s.At.Sub(h.last.At))
+			if h.lasting > s.Read && !s.Sums && !h.last.Sums {
+				h.gone = h.gone || !h.warm && h.lasting > 2*s.Read
+				h.lasting = 0 // gone, or the prompt was changed
+			}
+		}
+		if p.Model.Thinking.Kept == transport.Unsupported && IsInput(p.Messages, s.Messages) {
+			h.dropThinking(p.Messages)
+			h.turn, h.turnTokens = s.Messages, s.Prompt
+		}
+		if s.Written1h > 0 {
+			h.lasting, h.lastingFrom, h.lastingUpTo = s.Read+s.Written1h, h.sent, 0
+			if s.Written5m == 0 {
+				h.lastingUpTo = s.Messages
+			}
+		}
+		h.sent, h.last = s.Messages, *s
+		h.requests++
+		plain := s.Prompt - s.Read - s.Written5m - s.Written1h
+		h.spent += price.Input*float64(plain) + price.CacheRead*float64(s.Read) + price.CacheWrite5m*float64(s.Written5m) + price.CacheWrite1h*float64(s.Written1h)
+		h.insured += (price.CacheWrite1h - price.CacheWrite5m) * float64(s.Written1h)
+	}
+	if h.requests > 0 {
+		h.pass(p.Now.Sub(h.last.At))
+		h.cached = h.last.Read + h.last.Written5m + h.last.Written1h
+		if h.turn > 0 && IsInput(p.Messages, len(p.Messages)) {
+			h.dropThinking(p.Messages)
+		}
+		h.Readable = h.lasting
+		if h.warm {
+			h.Readable = h.cached
+		}
+	}
+	return h
+}
+
+// dropThinking says that the thinking behind the newest input that was sent is
+// in the prompt no longer, so that no entry which ends behind it is found.
+func (h *History) dropThinking(messages []transport.Message) {
+	if !hasThinking(messages[h.turn:min(h.sent, len(messages))]) {
+		return
+	}
+	h.cached = min(h.cached, h.turnTokens)
+	if h.lasting > h.turnTokens {
+		h.lasting = 0
+	}
+}
+
+// pass lets time pass between two requests.
+func (h *History) pass(d time.Duration) {
+	habit := &h.otherwise
+	if h.paused {
+		habit = &h.afterPause
+	}
+	habit.times++
+	h.warm = d < ShortLife-lifeMargin
+	h.paused = !h.warm && d < LongLife-lifeMargin
+	switch {
+	case h.paused:
+		habit.pauses++
+	case !h.warm:
+		h.lasting = 0
+	}
+}
+
+// lastingPlace is where the newest entry ends that lives for an hour.
+func (h *History) lastingPlace(p Prompt) (transport.Breakpoint, bool) {
+	if h.lastingUpTo > 0 {
+		return LastMarkable(p.Messages[:min(h.lastingUpTo, len(p.Messages))])
+	}
+	a, ok := firstMarkable(p.Messages, h.lastingFrom)
+	return a.at, ok
+}
+
+// likely is the chance that a pause follows the next request, by those that
+// have been seen and, with little weight, by what is believed before. Pauses come
+// in habits, so it is counted apart what followed a pause; until that is known it
+// is the more likely, the more pauses there were.
+func (h *History) likely(c Options) float64 {
+	habit, before, weight := h.otherwise, 1.0/64, 0.5
+	switch {
+	case h.paused:
+		before = float64(habit.pauses+1) / float64(habit.times+2)
+		habit = h.afterPause
+	case c.survivable():
+		every := float64(max(1, c.PauseEvery))
+		before, weight = 0.9/every, every
+	case c.Pause > 0:
+		before = 0
+	}
+	return (float64(habit.pauses) + before*weight) / (float64(habit.times) + weight)
+}
+
+// LastPrompt is the size of the newest prompt that was answered, in tokens; 0 if
+// there is none.
+func (h *History) LastPrompt() int64 { return h.last.Prompt }

@@ -1,0 +1,79 @@
+package cacheplan
+
+import "github.com/whorl-go/whorl/transport"
+
+// A lifetimes says how long the marks of a request are to live.
+type lifetimes struct {
+	newest   transport.TTL // of all that is new
+	read     transport.TTL // of places that the request before wrote or read
+	lasting  transport.TTL // of the newest place that lives for an hour
+	anchored bool
+	anchor   markable // the place up to which what is new lives for an hour
+}
+
+// lifetimes insures the conversation against a pause that entries of 5 minutes
+// don't survive. What has no entry of an hour is then written again. There are
+// three ways:
+//
+//   - Nothing is written for an hour. A pause costs all that is behind the newest
+//     entry that lives so long.
+//   - The first new block, the anchor, is marked with 1h and the newest with 5m. An
+//     entry is a prefix, and only the part of it that isn't read is billed
+//     (reference §8.2), so for 0.75 of the input price of that one block, often a
+//     tool call of 50 tokens, all in front of it is safe.
+//   - All that is new is written for an hour.
+//
+// The one of least expected cost is taken. Where no pause has been seen or told
+// of, an anchor is still set where much is at risk, as long as all of them cost
+// little.
+//
+// What is read is marked with 1h as well, which costs nothing. Nothing is built
+// on that: whether it makes an entry live longer is not documented, and others
+// saw that it does not. If an entry of an hour turns out to have been gone
+// sooner, anchors don't hold, and all is written for an hour.
+func (h *History) lifetimes(p Prompt, c Options) lifetimes {
+	if c.TTL != "" || !p.Long {
+		ttl := c.TTL
+		if ttl == transport.TTL5m {
+			ttl = "" // the default, which says the same in fewer bytes
+		}
+		return lifetimes{newest: ttl, read: ttl, lasting: ttl}
+	}
+	life := lifetimes{lasting: transport.TTL1h}
+	price, size := PriceOf(p.Model), h.Size(p)
+	premium := price.CacheWrite1h - price.CacheWrite5m // USD per million tokens, like the rest
+	loss := func(likely float64, safe int64) float64 {
+		return likely * (price.CacheWrite5m - price.CacheRead) * float64(size-safe)
+	}
+
+	likely := h.likely(c)
+	least := loss(likely, h.lasting)
+	if a, ok := h.anchor(p); ok && !h.gone {
+		cost, safe := premium*float64(a.tokens), h.Readable+a.tokens
+		unforeseen := (c.Pause == 0 || c.survivable()) && h.insured+cost < mostInsured*h.spent &&
+			loss(1, h.lasting) > leastAtRisk*h.spent && cost+loss(unseenPause, safe) < loss(unseenPause, h.lasting)
+		if cost+loss(likely, safe) < least || unforeseen {
+			least = cost + loss(likely, safe)
+			life.anchor, life.anchored = a, true
+		}
+	}
+	if premium*float64(size-h.Readable) < least || h.gone {
+		life.newest, life.anchored = transport.TTL1h, false
+	}
+	if life.read = life.newest; h.warm && h.cached > 0 {
+		life.read = transport.TTL1h
+	}
+	return life
+}
+
+// anchor is the first new block that takes a mark, if that isn't the last one,
+// and if all in front of it is in the cache: it isn't where the new turn changes
+// what was sent.
+func (h *History) anchor(p Prompt) (markable, bool) {
+	if !h.warm || h.cached == 0 || h.turn > 0 && IsInput(p.Messages, len(p.Messages)) {
+		return markable{}, false
+	}
+	a, ok := firstMarkable(p.Messages, h.sent)
+	newest, _ := LastMarkable(p.Messages)
+	return a, ok && !SamePlace(a.at, newest)
+}
