@@ -27,7 +27,7 @@ import (
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/cassette"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 )
 
 // region agent

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/transport/cassette"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 )
 
 // region test

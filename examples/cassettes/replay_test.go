@@ -8,7 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
-	"github.com/whorl-go/whorl/transport/cassette"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 )
 
 func TestWhatIsShown(t *testing.T) {

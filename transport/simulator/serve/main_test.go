@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/cassette"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/whorl-go/whorl/transport/cassette"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/cassette"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 )
 
 // A test uses Open instead of New, and need not look at the error.

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
@@ -64,21 +63,31 @@ func New(path string, o Options) (*Cassette, error) {
 	return c, nil
 }
 
+// A TB is what Open needs of a test: *testing.T, *testing.B and *testing.F have
+// it.
+type TB interface {
+	Helper()
+	Failed() bool
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
 // Open makes a Cassette for a test. With WHORL_CASSETTE=record in the
 // environment it records, and writes the file when the test has passed;
 // otherwise it replays, and the test fails if an exchange is left over.
-func Open(t testing.TB, path string) *Cassette {
+func Open(t TB, path string) *Cassette {
 	t.Helper()
 	c, err := New(path, Options{Record: os.Getenv("WHORL_CASSETTE") == "record"})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() {
 		switch {
 		case t.Failed():
 		case c.opts.Record:
 			if err := c.Save(); err != nil {
-				t.Error(err)
+				t.Errorf("%v", err)
 			}
 		default:
 			if n := c.Left(); n > 0 {
