@@ -23,29 +23,37 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	return true
 }
 
+// A decisionForm is what the page sends of a decision. Record, Call and Hash say
+// what its user saw: ids of calls may repeat, and a page may be older than the log.
+type decisionForm struct {
+	Record  int     `json:"record"` // of the response that has the call
+	Call    string  `json:"call"`
+	Hash    string  `json:"hash"` // of the call, as the entry of its response told
+	Approve bool    `json:"approve"`
+	Reason  string  `json:"reason"`
+	Input   *string `json:"input"` // a JSON object in place of the arguments
+}
+
 // decide records a decision on a call that waits. Once none waits any more the
 // session is resumed.
-func (h *handler) decide(w http.ResponseWriter, r *http.Request) {
-	var form struct {
-		Call    string  `json:"call"`
-		Approve bool    `json:"approve"`
-		Reason  string  `json:"reason"`
-		Input   *string `json:"input"` // a JSON object in place of the arguments
-	}
+func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
+	var form decisionForm
 	if !readJSON(w, r, &form) {
 		return
 	}
 	id := r.PathValue("id")
-	log, err := memory.Open(r.Context(), h.store, id)
+	log, err := memory.Open(r.Context(), p.store, id)
 	if err != nil {
-		h.fail(w, err)
+		p.fail(w, err)
 		return
 	}
 	pending := agent.Pending(log)
-	i := slices.IndexFunc(pending, func(p agent.PendingCall) bool { return p.CallID == form.Call })
+	i := slices.IndexFunc(pending, func(c agent.PendingCall) bool {
+		return c.Record == form.Record && c.CallID == form.Call && c.Hash == form.Hash
+	})
 	switch {
 	case i < 0:
-		http.Error(w, "This call does not wait for a decision any more.", http.StatusConflict)
+		http.Error(w, "The call that was shown does not wait for a decision any more. Reload the page.", http.StatusConflict)
 		return
 	case form.Input != nil && !isObject(*form.Input):
 		http.Error(w, "The arguments are not a JSON object.", http.StatusBadRequest)
@@ -58,12 +66,12 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request) {
 		err = pending[i].Approve(r.Context(), log)
 	}
 	if err != nil {
-		h.fail(w, err)
+		p.fail(w, err)
 		return
 	}
-	resumed := len(pending) == 1 && h.opts.Resume != nil
+	resumed := len(pending) == 1 && p.opts.Resume != nil
 	if resumed {
-		h.opts.Resume(id)
+		p.opts.Resume(id)
 	}
 	writeJSON(w, map[string]bool{"resumed": resumed})
 }
@@ -74,7 +82,7 @@ func isObject(text string) bool {
 }
 
 // fork makes a session of the first records of another.
-func (h *handler) fork(w http.ResponseWriter, r *http.Request) {
+func (p *Page) fork(w http.ResponseWriter, r *http.Request) {
 	var form struct {
 		At int    `json:"at"` // records
 		ID string `json:"id"` // of the fork; empty for one that is made up
@@ -84,39 +92,39 @@ func (h *handler) fork(w http.ResponseWriter, r *http.Request) {
 	}
 	from, to := r.PathValue("id"), strings.TrimSpace(form.ID)
 	if to == "" {
-		to = h.freeName(r, fmt.Sprintf("%s-fork-%d", from, form.At))
+		to = p.freeName(r, fmt.Sprintf("%s-fork-%d", from, form.At))
 	}
-	forker, err := memory.Need[memory.Forker](h.store)
+	forker, err := memory.Need[memory.Forker](p.store)
 	if err == nil {
 		err = forker.Fork(r.Context(), from, memory.Position{Records: form.At}, to, nil)
 	}
 	if err != nil {
-		h.fail(w, err)
+		p.fail(w, err)
 		return
 	}
 	writeJSON(w, map[string]string{"id": to})
 }
 
 // freeName is name, with a number behind it if there is such a session.
-func (h *handler) freeName(r *http.Request, name string) string {
+func (p *Page) freeName(r *http.Request, name string) string {
 	for i, try := 2, name; ; i++ {
-		if _, err := h.store.Info(r.Context(), try); err != nil || i > 1000 {
+		if _, err := p.store.Info(r.Context(), try); err != nil || i > 1000 {
 			return try
 		}
 		try = fmt.Sprintf("%s-%d", name, i)
 	}
 }
 
-func (h *handler) resume(w http.ResponseWriter, r *http.Request) {
-	if h.opts.Resume == nil {
+func (p *Page) resume(w http.ResponseWriter, r *http.Request) {
+	if p.opts.Resume == nil {
 		http.Error(w, "This page can't run sessions: Options.Resume is not set.", http.StatusForbidden)
 		return
 	}
 	id := r.PathValue("id")
-	if _, err := h.store.Info(r.Context(), id); err != nil {
-		h.fail(w, err)
+	if _, err := p.store.Info(r.Context(), id); err != nil {
+		p.fail(w, err)
 		return
 	}
-	h.opts.Resume(id)
+	p.opts.Resume(id)
 	writeJSON(w, map[string]bool{"resumed": true})
 }

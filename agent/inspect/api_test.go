@@ -123,21 +123,25 @@ func TestDecisions(t *testing.T) {
 	a := newAgent(t, simulator.Script(simulator.Do(simulator.Call("lookup", query{"a", 1}).WithID("toolu_1"), simulator.Call("lookup", query{"b", 1}).WithID("toolu_2")), simulator.Say("ok")), true, "")
 	run(t, a, store, "s", transport.UserText("go"))
 	var resumed []string
-	server := serve(t, store, inspect.Options{Resume: func(id string) { resumed = append(resumed, id) }})
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond, Resume: func(id string) { resumed = append(resumed, id) }})
 	post := func(body string) (int, string) {
 		status, text, _ := do(t, "POST", server.URL+api+"/s/decisions", body)
 		return status, text
 	}
+	one, two := seen(t, server.URL, "s", "toolu_1"), seen(t, server.URL, "s", "toolu_2")
 	for _, tt := range []struct {
 		name, body string
 		want       int
 	}{
 		{"not JSON", `approve`, 400},
 		{"a call of nobody", `{"call":"toolu_9","approve":true}`, 409},
-		{"arguments that are no object", `{"call":"toolu_1","approve":true,"input":"[1]"}`, 400},
-		{"the first", `{"call":"toolu_1","approve":true,"input":" {\"query\":\"c\",\"limit\":9007199254740993} "}`, 200},
-		{"the first once more", `{"call":"toolu_1","approve":true}`, 409},
-		{"the second", `{"call":"toolu_2","approve":false,"reason":"no"}`, 200},
+		{"no hash", `{"call":"toolu_1","record":2,"approve":true}`, 409},
+		{"the hash of another", fmt.Sprintf(`{"call":"toolu_1","record":2,"hash":%q,"approve":true}`, two["hash"]), 409},
+		{"another record", `{` + strings.Replace(one.form(), `"record":2`, `"record":1`, 1) + `,"approve":true}`, 409},
+		{"arguments that are no object", `{` + one.form() + `,"approve":true,"input":"[1]"}`, 400},
+		{"the first", `{` + one.form() + `,"approve":true,"input":" {\"query\":\"c\",\"limit\":9007199254740993} "}`, 200},
+		{"the first once more", `{` + one.form() + `,"approve":true}`, 409},
+		{"the second", `{` + two.form() + `,"approve":false,"reason":"no"}`, 200},
 	} {
 		if status, text := post(tt.body); status != tt.want {
 			t.Errorf("%s: status %d, want %d: %s", tt.name, status, tt.want, text)
@@ -431,5 +435,62 @@ func checkLive(t *testing.T, who string, list []event, words string) {
 	}
 	if !strings.HasPrefix(words, text) || len(text) < len(words)/2 || parts < 3 || !came {
 		t.Errorf("%s: %d parts with %q of %q, %q; the record came: %v", who, parts, text, words, input, came)
+	}
+}
+
+// A sight is what the page shows of a call.
+type sight map[string]any
+
+// seen is what a page that is opened now shows of a call.
+func seen(t testing.TB, server, session, id string) sight {
+	t.Helper()
+	found := sight{}
+	for _, e := range entries(t, events(t, server+api+"/"+session+"/stream", "", 1)) {
+		blocks, _ := e["blocks"].([]any)
+		for _, b := range blocks {
+			if b := b.(map[string]any); b["type"] == "tool_use" && b["id"] == id {
+				found = sight{"record": e["n"], "call": id, "hash": b["hash"]}
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("no call %s is shown", id)
+	}
+	return found
+}
+
+// form is the part of a decision that says which call it is about.
+func (s sight) form() string {
+	return fmt.Sprintf(`"record":%v,"call":%q,"hash":%q`, s["record"], s["call"], s["hash"])
+}
+
+// Ids repeat on some endpoints. A decision on the call that a stale page shows
+// is not one on the call that has its id now.
+func TestStaleDecision(t *testing.T) {
+	store := new(memory.RAM)
+	again := func(q string) simulator.Reply {
+		return simulator.Do(simulator.Call("lookup", query{q, 1}).WithID("call_1"))
+	}
+	a := newAgent(t, simulator.Script(again("ls"), again("rm -rf ~"), simulator.Say("ok")), true, "")
+	run(t, a, store, "s", transport.UserText("go"))
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	stale := seen(t, server.URL, "s", "call_1")
+	if status, text, _ := do(t, "POST", server.URL+api+"/s/decisions", `{`+stale.form()+`,"approve":true}`); status != 200 {
+		t.Fatalf("status %d: %s", status, text)
+	}
+	run(t, a, store, "s")
+	log, err := memory.Open(t.Context(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := agent.Pending(log); len(p) != 1 || !strings.Contains(p[0].Input, "rm -rf") {
+		t.Fatalf("waiting: %v", p)
+	}
+	n := log.Len()
+	if status, text, _ := do(t, "POST", server.URL+api+"/s/decisions", `{`+stale.form()+`,"approve":true}`); status != 409 {
+		t.Errorf("status %d: %s", status, text)
+	}
+	if log, err = memory.Open(t.Context(), store, "s"); err != nil || log.Len() != n || len(agent.Pending(log)) != 1 {
+		t.Errorf("%d records, %d waiting, %v", log.Len(), len(agent.Pending(log)), err)
 	}
 }

@@ -49,24 +49,24 @@ func (b *briefs) put(id string, v briefView) {
 }
 
 // brief serves what a session has come to.
-func (h *handler) brief(w http.ResponseWriter, r *http.Request) {
+func (p *Page) brief(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	info, err := h.store.Info(r.Context(), id)
+	info, err := p.store.Info(r.Context(), id)
 	if err != nil {
-		h.fail(w, err)
+		p.fail(w, err)
 		return
 	}
-	if v, ok := h.briefs.get(id, info.Records); ok {
+	if v, ok := p.briefs.get(id, info.Records); ok {
 		writeJSON(w, v)
 		return
 	}
-	log, err := memory.Open(r.Context(), h.store, id)
+	log, err := memory.Open(r.Context(), p.store, id)
 	if err != nil {
-		h.fail(w, err)
+		p.fail(w, err)
 		return
 	}
 	v := briefOf(log)
-	h.briefs.put(id, v)
+	p.briefs.put(id, v)
 	writeJSON(w, v)
 }
 

@@ -37,7 +37,7 @@ func TestBrowserTranscript(t *testing.T) {
 	server := serve(t, store, inspect.Options{})
 
 	b.look(1280, 860, false)
-	b.open(server.URL + "/debug/agents/")
+	b.open(server.URL + "/debug/agents/?token=" + token)
 	b.until("the list of sessions, with what each cost", `[...document.querySelectorAll(".sessions .cost")].some((e) => /^\$0\.0/.test(e.textContent))`)
 	b.until("its state", `document.querySelector(".sessions .status.done")`)
 	b.click("[data-overview=rain]")
@@ -110,11 +110,11 @@ func TestBrowserApproval(t *testing.T) {
 	}
 	server := serve(t, store, inspect.Options{Resume: resume, Poll: 20 * time.Millisecond})
 	b.look(1280, 860, false)
-	b.open(server.URL + "/debug/agents/")
+	b.open(server.URL + "/debug/agents/?token=" + token)
 	b.until("the page", `document.querySelector("#overview .nothing")`)
 
 	run(t, a, store, "dear", transport.UserText("Look it up."))
-	b.open(server.URL + "/debug/agents/#dear")
+	b.open(server.URL + "/debug/agents/?token=" + token + "#dear")
 	b.until("a call waits", `document.querySelector(".approval .approve")`)
 	b.shootAll("approval")
 	b.click(".approval .approve")
@@ -158,7 +158,7 @@ func TestBrowserApproval(t *testing.T) {
 	eval[any](b, `document.querySelector("#fork-name").value = ""`)
 	b.click("#fork-go")
 	b.until("the fork", `location.hash.includes("dear-fork-") && document.body.dataset.ready.startsWith("dear-fork-")`)
-	b.open(server.URL + "/debug/agents/")
+	b.open(server.URL + "/debug/agents/?token=" + token)
 	b.until("all sessions", `document.querySelectorAll(".sessions tbody tr").length === 2 && document.querySelectorAll(".sessions .status").length === 2`)
 	b.shootAll("sessions")
 	if p := b.problems(); len(p) > 0 {
@@ -191,7 +191,7 @@ func TestBrowserLive(t *testing.T) {
 	if err := session.Append(t.Context(), memory.Record{Kind: memory.KindRun}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Did it rain?")}); err != nil {
 		t.Fatal(err)
 	}
-	b.open(server.URL + "/debug/agents/#wet")
+	b.open(server.URL + "/debug/agents/?token=" + token + "#wet")
 	b.until("the session", `document.body.dataset.ready === "wet"`)
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -209,8 +209,8 @@ func TestBrowserLive(t *testing.T) {
 		t.Errorf("%d steps are there besides the one that is written", n)
 	}
 	places := `(() => {
-		const rows = [...document.querySelectorAll(".row")].slice(0, 4), s = document.querySelector("#transcript");
-		return [...rows, rows[3].querySelector(".block .text")].map((e) => Math.round(e.getBoundingClientRect().top + s.scrollTop)).join(" ");
+		const all = [...document.querySelectorAll(".row")], second = document.querySelectorAll(".row.step")[1], s = document.querySelector("#transcript");
+		return [...all.slice(0, all.indexOf(second) + 1), second.querySelector(".block .text")].map((e) => Math.round(e.getBoundingClientRect().top + s.scrollTop)).join(" ");
 	})()`
 	before := eval[string](b, places)
 	b.until("more of them", `document.querySelector(".live .block .text").textContent.length > 700`)
@@ -268,7 +268,7 @@ func TestBrowserLongRun(t *testing.T) {
 	}
 	server := serve(t, store, inspect.Options{})
 	b.look(1280, 860, false)
-	b.open(server.URL + "/debug/agents/#long")
+	b.open(server.URL + "/debug/agents/?token=" + token + "#long")
 	b.until("the session", `document.body.dataset.ready === "long"`)
 	b.until("all steps", `document.querySelectorAll(".row.step").length === 2000`)
 	opened := eval[float64](b, `performance.getEntriesByName("ready")[0].startTime`)

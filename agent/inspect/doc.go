@@ -5,10 +5,10 @@
 //
 // It is mounted like net/http/pprof:
 //
-//	mux.Handle("/debug/agents/", inspect.Handler(store, inspect.Options{}))
+//	page := inspect.Handler(store, inspect.Options{})
+//	mux.Handle("/debug/agents/", page)
+//	fmt.Println("sessions:", page.URL("http://127.0.0.1:8100/debug/agents/"))
 //
-// The page needs no network and no build step. It shows conversations to
-// whoever can open it, so it answers to this machine only, unless a token is set.
-// What a reverse proxy on this machine passes on comes from this machine, too: set
-// a token in front of one.
+// The page needs no network and no build step. It shows conversations and decides
+// on calls, so it wants the token of that URL from everybody, on this machine too.
 package inspect

@@ -18,8 +18,10 @@ func ExampleHandler() {
 	// region mount
 	store := new(memory.RAM) // or the store that your sessions are in
 	mux := http.NewServeMux()
-	mux.Handle("/debug/agents/", inspect.Handler(store, inspect.Options{}))
-	go http.ListenAndServe("127.0.0.1:8100", mux) // open http://127.0.0.1:8100/debug/agents/
+	page := inspect.Handler(store, inspect.Options{})
+	mux.Handle("/debug/agents/", page)
+	fmt.Println("sessions:", page.URL("http://127.0.0.1:8100/debug/agents/")) // …/?token=…
+	go http.ListenAndServe("127.0.0.1:8100", mux)
 	// endregion
 }
 

@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -11,6 +12,49 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
+
+// tokenOf is the token of a page, as its owner gets it.
+func tokenOf(t testing.TB, page *inspect.Page) string {
+	t.Helper()
+	u, err := url.Parse(page.URL("http://localhost:8100/debug/agents/"))
+	if err != nil || u.Path != "/debug/agents/" || u.Host != "localhost:8100" || len(u.Query()["token"]) != 1 {
+		t.Fatalf("the page's URL is %v: %v", u, err)
+	}
+	return u.Query().Get("token")
+}
+
+// cookieOf is the cookie that a browser gets that opens the page's URL.
+func cookieOf(t testing.TB, page *inspect.Page) *http.Cookie {
+	t.Helper()
+	r := httptest.NewRequest("GET", "/?token="+tokenOf(t, page), nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:1", "localhost"
+	w := httptest.NewRecorder()
+	page.ServeHTTP(w, r)
+	cookies := w.Result().Cookies()
+	if w.Code != http.StatusSeeOther || len(cookies) != 1 {
+		t.Fatalf("status %d, cookies %v", w.Code, cookies)
+	}
+	return cookies[0]
+}
+
+// A page without a token of the program's makes one of its own each time.
+func TestTokensAreRandom(t *testing.T) {
+	seen := map[string]bool{}
+	for range 20 {
+		token := tokenOf(t, inspect.Handler(new(memory.RAM), inspect.Options{}))
+		if len(token) < 20 || seen[token] {
+			t.Fatalf("token %q, of %d before", token, len(seen))
+		}
+		seen[token] = true
+	}
+	one, two := inspect.Handler(new(memory.RAM), inspect.Options{}), inspect.Handler(new(memory.RAM), inspect.Options{})
+	if a, b := cookieOf(t, one), cookieOf(t, two); a.Name == b.Name || a.Value == b.Value {
+		t.Errorf("two pages share a cookie: %v, %v", a, b)
+	}
+	if got := tokenOf(t, inspect.Handler(new(memory.RAM), inspect.Options{Token: "a b&c=d"})); got != "a b&c=d" {
+		t.Errorf("the token in the URL is %q", got)
+	}
+}
 
 // Who may see the page, and who may act on it.
 func TestGuard(t *testing.T) {
@@ -24,26 +68,37 @@ func TestGuard(t *testing.T) {
 		header []string
 		want   int
 	}{
-		{"this machine", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "localhost:8100"}, 200},
-		{"this machine by IPv6", inspect.Options{}, "GET", "api/sessions", "[::1]:9", []string{"Host", "[::1]:8100"}, 200},
-		{"a rebound name", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "attacker.example"}, 403},
-		{"a name that looks like this machine", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "localhost.attacker.example"}, 403},
-		{"an address that is not this machine's", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "10.0.0.7"}, 403},
-		{"a name that was given", inspect.Options{Hosts: []string{"dev.example"}}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "dev.example"}, 200},
-		{"another machine", inspect.Options{}, "GET", "api/sessions", "10.0.0.7:9", []string{"Host", "localhost"}, 403},
-		{"another machine with a name that was given", inspect.Options{Hosts: []string{"dev.example"}}, "GET", "api/sessions", "10.0.0.7:9", []string{"Host", "dev.example"}, 403},
-		{"data from another site", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403},
-		{"a link from another site", inspect.Options{}, "GET", "", "127.0.0.1:9", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 200},
-		{"an act from another site", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Sec-Fetch-Site", "cross-site"}, 403},
-		{"an act from another origin, old browser", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Origin", "http://attacker.example"}, 403},
-		{"an act from another port of this machine", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Origin", "http://localhost:3000"}, 403},
-		{"an act of the page", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Origin", "http://localhost:8100"}, 200},
-		{"an act on a read-only page", inspect.Options{ReadOnly: true}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Origin", "http://localhost:8100"}, 403},
-		{"no token", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "127.0.0.1:9", nil, 401},
+		{"this machine", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "localhost:8100", "Authorization", "token"}, 200},
+		{"this machine by IPv6", inspect.Options{}, "GET", "api/sessions", "[::1]:9", []string{"Host", "[::1]:8100", "Authorization", "token"}, 200},
+		{"a rebound name", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "attacker.example", "Authorization", "token"}, 403},
+		{"a name that looks like this machine", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "localhost.attacker.example", "Authorization", "token"}, 403},
+		{"an address that is not this machine's", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "10.0.0.7", "Authorization", "token"}, 403},
+		{"a name that was given", inspect.Options{Hosts: []string{"dev.example"}}, "GET", "api/sessions", "127.0.0.1:9", []string{"Host", "dev.example", "Authorization", "token"}, 200},
+		{"another machine", inspect.Options{}, "GET", "api/sessions", "10.0.0.7:9", []string{"Host", "localhost", "Authorization", "token"}, 403},
+		{"another machine with a name that was given", inspect.Options{Hosts: []string{"dev.example"}}, "GET", "api/sessions", "10.0.0.7:9", []string{"Host", "dev.example", "Authorization", "token"}, 403},
+		{"data from another site", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Authorization", "token", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403},
+		{"data from another port of this machine", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Authorization", "token", "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors"}, 403},
+		{"a link from another site", inspect.Options{}, "GET", "", "127.0.0.1:9", []string{"Authorization", "token", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 200},
+		{"an act from another site", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Authorization", "token", "Sec-Fetch-Site", "cross-site"}, 403},
+		{"an act from another origin, old browser", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Authorization", "token", "Origin", "http://attacker.example"}, 403},
+		{"an act from another port of this machine", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Authorization", "token", "Origin", "http://localhost:3000"}, 403},
+		{"an act of the page", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Authorization", "token", "Origin", "http://localhost:8100"}, 200},
+		{"an act on a read-only page", inspect.Options{ReadOnly: true}, "POST", "api/sessions/s/fork", "127.0.0.1:9", []string{"Authorization", "token", "Origin", "http://localhost:8100"}, 403},
+		{"no token on this machine", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", nil, 401},
+		{"no token, the page itself", inspect.Options{}, "GET", "", "127.0.0.1:9", nil, 401},
+		{"no token, an act on this machine", inspect.Options{}, "POST", "api/sessions/s/fork", "127.0.0.1:9", nil, 401},
+		{"no token where one is set", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "127.0.0.1:9", nil, 401},
 		{"a wrong token", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "10.0.0.7:9", []string{"Authorization", "Bearer t0"}, 401},
+		{"a token that is no Bearer's", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "10.0.0.7:9", []string{"Authorization", "t0p"}, 401},
 		{"a token in a header", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "10.0.0.7:9", []string{"Authorization", "Bearer t0p", "Host", "runs.example"}, 200},
-		{"a token in a cookie", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "10.0.0.7:9", []string{"Cookie", "whorl_inspect=t0p"}, 200},
+		{"an empty token in a header", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Authorization", "Bearer "}, 401},
+		{"an empty token in the URL", inspect.Options{}, "GET", "?token=", "127.0.0.1:9", nil, 401},
+		{"a cookie", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "10.0.0.7:9", []string{"Cookie", "cookie"}, 200},
+		{"the token in the cookie", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "10.0.0.7:9", []string{"Cookie", "cookie=t0p"}, 401},
+		{"an empty cookie", inspect.Options{}, "GET", "api/sessions", "127.0.0.1:9", []string{"Cookie", "cookie="}, 401},
+		{"an empty cookie where a token is set", inspect.Options{Token: "t0p"}, "GET", "api/sessions", "127.0.0.1:9", []string{"Cookie", "cookie="}, 401},
 		{"a token in the URL is moved to a cookie", inspect.Options{Token: "t0p"}, "GET", "?token=t0p", "10.0.0.7:9", nil, 303},
+		{"a token in the URL of the API is not taken", inspect.Options{Token: "t0p"}, "GET", "api/sessions?token=t0p", "10.0.0.7:9", nil, 401},
 		{"a token in the URL of an act is not taken", inspect.Options{Token: "t0p"}, "POST", "api/sessions/s/fork?token=t0p", "10.0.0.7:9", nil, 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,15 +107,24 @@ func TestGuard(t *testing.T) {
 				t.Fatal(err)
 			}
 			mux := http.NewServeMux()
-			mux.Handle(base, inspect.Handler(store, tt.opts))
+			page := inspect.Handler(store, tt.opts)
+			mux.Handle(base, page)
+			cookie := cookieOf(t, page)
 			r := httptest.NewRequest(tt.method, base+tt.path, strings.NewReader(`{"at":1}`))
 			r.RemoteAddr, r.Host = tt.remote, "localhost:8100"
 			for i := 0; i+1 < len(tt.header); i += 2 {
-				if tt.header[i] == "Host" {
-					r.Host = tt.header[i+1]
-					continue
+				switch name, value := tt.header[i], tt.header[i+1]; {
+				case name == "Host":
+					r.Host = value
+				case value == "token":
+					r.Header.Set(name, "Bearer "+tokenOf(t, page))
+				case value == "cookie":
+					r.AddCookie(cookie)
+				case name == "Cookie":
+					r.Header.Set(name, strings.Replace(value, "cookie", cookie.Name, 1))
+				default:
+					r.Header.Set(name, value)
 				}
-				r.Header.Set(tt.header[i], tt.header[i+1])
 			}
 			w := httptest.NewRecorder()
 			mux.ServeHTTP(w, r)
@@ -75,8 +139,11 @@ func TestGuard(t *testing.T) {
 			}
 			if tt.want == 303 {
 				c := w.Result().Cookies()
-				if len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode || w.Header().Get("Location") != base {
+				if len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteStrictMode || w.Header().Get("Location") != "./" {
 					t.Errorf("cookies %v, location %q", c, w.Header().Get("Location"))
+				}
+				if strings.Contains(c[0].String(), "t0p") || len(c[0].Value) < 32 {
+					t.Errorf("the cookie %v is the token, or short", c[0])
 				}
 			}
 		})
@@ -120,6 +187,7 @@ func TestMounts(t *testing.T) {
 		mux.Handle(pattern, h)
 		r := httptest.NewRequest("GET", path, nil)
 		r.RemoteAddr, r.Host = "127.0.0.1:1", "localhost"
+		r.Header.Set("Authorization", "Bearer "+tokenOf(t, h))
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, r)
 		if w.Code != 200 {
@@ -128,6 +196,7 @@ func TestMounts(t *testing.T) {
 	}
 	r := httptest.NewRequest("GET", "/api/sessions", nil)
 	r.RemoteAddr, r.Host = "127.0.0.1:1", "localhost"
+	r.Header.Set("Authorization", "Bearer "+tokenOf(t, h))
 	w := httptest.NewRecorder()
 	if h.ServeHTTP(w, r); w.Code != 200 {
 		t.Errorf("without a mux: status %d", w.Code)

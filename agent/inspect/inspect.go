@@ -20,15 +20,18 @@ import (
 //go:embed assets
 var embedded embed.FS
 
-// Options configure the page. The zero value serves requests from this machine,
-// and lets its user decide on calls, and fork sessions, but not run them.
+// Options configure the page. The zero value serves requests from this machine
+// that have the token of [Page.URL], and lets its user decide on calls, and fork
+// sessions, but not run them.
 type Options struct {
-	// Token, if not empty, opens the page to other machines: whoever has it, in the
-	// first URL as ?token=…, or as a Bearer token, may see and do all that the page
-	// can. Serve it over TLS then.
+	// Token is the token that opens the page: in the first URL as ?token=…, or as a
+	// Bearer token. Whoever has it may see and do all that the page can. Empty means a
+	// random one, and that the page answers to this machine only. One that is set opens
+	// the page to other machines: serve it over TLS then, and take one that can't be
+	// guessed, such as that of crypto/rand.Text.
 	Token string
 	// Hosts are names that the page may be reached by besides localhost, 127.0.0.1
-	// and ::1, without ports. With a Token all names are taken.
+	// and ::1, without ports, in lower case. With a Token all names are taken.
 	Hosts []string
 	// ReadOnly refuses decisions, forks and runs.
 	ReadOnly bool
@@ -48,51 +51,64 @@ type Options struct {
 
 const defaultPoll = 250 * time.Millisecond
 
-type handler struct {
-	store  memory.Store
-	opts   Options
-	mux    *http.ServeMux
-	assets fs.FS
-	briefs briefs
+// A Page is the handler that serves the page; see [Handler].
+type Page struct {
+	store   memory.Store
+	opts    Options
+	mux     *http.ServeMux
+	assets  fs.FS
+	briefs  briefs
+	key     key
+	guarded http.Handler
 }
 
 // Handler makes the page for the sessions in a store. It finds out by itself
 // under which path it is mounted, where a [http.ServeMux] does that.
-func Handler(store memory.Store, opts Options) http.Handler {
+//
+// Nothing is served without a token. [Page.URL] has it:
+//
+//	page := inspect.Handler(store, inspect.Options{})
+//	mux.Handle("/debug/agents/", page)
+//	fmt.Println("sessions:", page.URL("http://127.0.0.1:8100/debug/agents/"))
+func Handler(store memory.Store, opts Options) *Page {
 	opts.Poll = cmp.Or(opts.Poll, defaultPoll)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{store: store, opts: opts, mux: http.NewServeMux()}
-	h.assets, _ = fs.Sub(embedded, "assets") // the folder is there: it is compiled in
-	h.mux.HandleFunc("GET /{$}", h.page)
-	h.mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(h.assets)))
-	h.mux.HandleFunc("GET /api/sessions", h.sessions)
-	h.mux.HandleFunc("GET /api/sessions/{id}/brief", h.brief)
-	h.mux.HandleFunc("GET /api/sessions/{id}/stream", h.stream)
-	h.mux.HandleFunc("GET /api/sessions/{id}/records/{n}/blocks/{block}", h.block)
-	h.mux.HandleFunc("GET /api/sessions/{id}/requests/{n}", h.request)
-	h.mux.HandleFunc("GET /api/sessions/{id}/log", h.download)
-	h.mux.HandleFunc("POST /api/sessions/{id}/decisions", h.decide)
-	h.mux.HandleFunc("POST /api/sessions/{id}/fork", h.fork)
-	h.mux.HandleFunc("POST /api/sessions/{id}/resume", h.resume)
-	return h.guard(http.HandlerFunc(h.serve))
+	p := &Page{store: store, opts: opts, mux: http.NewServeMux(), key: newKey(opts.Token)}
+	p.assets, _ = fs.Sub(embedded, "assets") // the folder is there: it is compiled in
+	p.mux.HandleFunc("GET /{$}", p.page)
+	p.mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(p.assets)))
+	p.mux.HandleFunc("GET /api/sessions", p.sessions)
+	p.mux.HandleFunc("GET /api/sessions/{id}/brief", p.brief)
+	p.mux.HandleFunc("GET /api/sessions/{id}/stream", p.stream)
+	p.mux.HandleFunc("GET /api/sessions/{id}/records/{n}/blocks/{block}", p.block)
+	p.mux.HandleFunc("GET /api/sessions/{id}/requests/{n}", p.request)
+	p.mux.HandleFunc("GET /api/sessions/{id}/log", p.download)
+	p.mux.HandleFunc("POST /api/sessions/{id}/decisions", p.decide)
+	p.mux.HandleFunc("POST /api/sessions/{id}/fork", p.fork)
+	p.mux.HandleFunc("POST /api/sessions/{id}/resume", p.resume)
+	p.guarded = p.guard(http.HandlerFunc(p.serve))
+	return p
 }
 
+// ServeHTTP serves the page to those who have its token.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.guarded.ServeHTTP(w, r) }
+
 // serve takes the path of the mount away, which the outer mux's pattern tells.
-func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 	if i := strings.IndexByte(r.Pattern, '/'); i >= 0 {
 		prefix := strings.TrimSuffix(r.Pattern[i:], "/")
 		if prefix != "" && strings.HasPrefix(r.URL.Path, prefix+"/") {
-			http.StripPrefix(prefix, h.mux).ServeHTTP(w, r)
+			http.StripPrefix(prefix, p.mux).ServeHTTP(w, r)
 			return
 		}
 	}
-	h.mux.ServeHTTP(w, r)
+	p.mux.ServeHTTP(w, r)
 }
 
-func (h *handler) page(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, h.assets, "index.html")
+func (p *Page) page(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, p.assets, "index.html")
 }
 
 // A sessionView is a line in the list of sessions.
@@ -108,22 +124,22 @@ type sessionView struct {
 // mostSessions bounds the list: those changed last.
 const mostSessions = 200
 
-func (h *handler) sessions(w http.ResponseWriter, r *http.Request) {
+func (p *Page) sessions(w http.ResponseWriter, r *http.Request) {
 	list := []sessionView{}
-	for info, err := range h.store.List(r.Context(), memory.Query{Limit: mostSessions}) {
+	for info, err := range p.store.List(r.Context(), memory.Query{Limit: mostSessions}) {
 		if err != nil {
-			h.fail(w, err)
+			p.fail(w, err)
 			return
 		}
 		list = append(list, sessionView{
-			ID: info.ID, Title: h.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Origin, Meta: info.Meta,
+			ID: info.ID, Title: p.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Origin, Meta: info.Meta,
 		})
 	}
-	writeJSON(w, map[string]any{"sessions": list, "readOnly": h.opts.ReadOnly, "canResume": h.opts.Resume != nil && !h.opts.ReadOnly})
+	writeJSON(w, map[string]any{"sessions": list, "readOnly": p.opts.ReadOnly, "canResume": p.opts.Resume != nil && !p.opts.ReadOnly})
 }
 
-func (h *handler) title(r *http.Request, id string) string {
-	for rec, err := range h.store.Load(r.Context(), id, memory.Position{}) {
+func (p *Page) title(r *http.Request, id string) string {
+	for rec, err := range p.store.Load(r.Context(), id, memory.Position{}) {
 		if err != nil {
 			return ""
 		}
@@ -136,16 +152,16 @@ func (h *handler) title(r *http.Request, id string) string {
 }
 
 // block serves a block whole: its text, or its JSON.
-func (h *handler) block(w http.ResponseWriter, r *http.Request) {
+func (p *Page) block(w http.ResponseWriter, r *http.Request) {
 	n, err1 := strconv.Atoi(r.PathValue("n"))
 	i, err2 := strconv.Atoi(r.PathValue("block"))
 	if err := errors.Join(err1, err2); err != nil || n < 0 {
 		http.Error(w, "no such block", http.StatusNotFound)
 		return
 	}
-	for rec, err := range h.store.Load(r.Context(), r.PathValue("id"), memory.Position{Records: n}) {
+	for rec, err := range p.store.Load(r.Context(), r.PathValue("id"), memory.Position{Records: n}) {
 		if err != nil {
-			h.fail(w, err)
+			p.fail(w, err)
 			return
 		}
 		blocks := blocksOf(&rec)
@@ -160,15 +176,15 @@ func (h *handler) block(w http.ResponseWriter, r *http.Request) {
 }
 
 // request serves the body of the request that brought the response at record n.
-func (h *handler) request(w http.ResponseWriter, r *http.Request) {
+func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.Atoi(r.PathValue("n"))
 	if err != nil {
 		http.Error(w, "no such record", http.StatusNotFound)
 		return
 	}
-	log, err := memory.Open(r.Context(), h.store, r.PathValue("id"))
+	log, err := memory.Open(r.Context(), p.store, r.PathValue("id"))
 	if err != nil {
-		h.fail(w, err)
+		p.fail(w, err)
 		return
 	}
 	sent, err := agent.SentRequest(log, n)
@@ -187,34 +203,41 @@ func (h *handler) request(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.FormatInt(body.Len(), 10))
 	if _, err := body.WriteTo(w); err != nil {
-		h.opts.Logger.Debug("inspect: the page went away", "error", err)
+		p.opts.Logger.Debug("inspect: the page went away", "error", err)
 	}
 }
 
-func (h *handler) download(w http.ResponseWriter, r *http.Request) {
+func (p *Page) download(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	if _, err := h.store.Info(r.Context(), id); err != nil {
-		h.fail(w, err)
+	if _, err := p.store.Info(r.Context(), id); err != nil {
+		p.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Content-Disposition", `attachment; filename="session.jsonl"`)
-	if err := transfer.Export(r.Context(), h.store, id, w); err != nil {
-		h.opts.Logger.Error("inspect: export", "session", id, "error", err)
+	if err := transfer.Export(r.Context(), p.store, id, w); err != nil {
+		p.opts.Logger.Error("inspect: export", "session", id, "error", err)
 	}
 }
 
 // fail tells the page what the store said.
-func (h *handler) fail(w http.ResponseWriter, err error) {
+func (p *Page) fail(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	switch {
 	case errors.Is(err, memory.ErrNoSession):
 		status = http.StatusNotFound
-	case errors.Is(err, memory.ErrConflict):
+	case errors.Is(err, memory.ErrConflict), isUndecided(err):
 		status = http.StatusConflict
 	}
-	h.opts.Logger.Warn("inspect: store", "error", err)
+	p.opts.Logger.Warn("inspect: store", "error", err)
 	http.Error(w, err.Error(), status)
+}
+
+// isUndecided reports whether a decision was not taken because the call had
+// changed or was decided meanwhile.
+func isUndecided(err error) bool {
+	_, ok := errors.AsType[*agent.DecisionError](err)
+	return ok
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

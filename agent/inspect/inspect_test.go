@@ -70,10 +70,14 @@ func run(t testing.TB, a *agent.Agent, store memory.Store, id string, inputs ...
 	}
 }
 
+// token opens the pages that serve makes; do and events send it.
+const token = "t0ken"
+
 // serve mounts the page as a program would.
 func serve(t testing.TB, store memory.Store, opts inspect.Options) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
+	opts.Token = token
 	mux.Handle("/debug/agents/", inspect.Handler(store, opts))
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
@@ -86,6 +90,7 @@ func do(t testing.TB, method, url, body string, header ...string) (int, string, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Authorization", "Bearer "+token)
 	for i := 0; i+1 < len(header); i += 2 {
 		if header[i] == "Host" {
 			req.Host = header[i+1]
@@ -121,6 +126,7 @@ func events(t testing.TB, url, last string, records int) []event {
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Authorization", "Bearer "+token)
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}

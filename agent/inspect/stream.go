@@ -65,7 +65,7 @@ const heartbeat = 15 * time.Second
 // stream sends a session's records as server-sent events, and goes on as they
 // come. The id of an event is the number of records up to its end, so that a
 // page that was cut off goes on where it was.
-func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
+func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	id, from := r.PathValue("id"), 0
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		n, err := strconv.Atoi(last)
@@ -75,25 +75,25 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 		}
 		from = n
 	}
-	if _, err := h.store.Info(r.Context(), id); err != nil {
-		h.fail(w, err)
+	if _, err := p.store.Info(r.Context(), id); err != nil {
+		p.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := &eventWriter{w: w, flush: http.NewResponseController(w).Flush}
 	rd := newReader()
-	ticker := time.NewTicker(h.opts.Poll)
+	ticker := time.NewTicker(p.opts.Poll)
 	defer ticker.Stop()
 	var live liveReader
 	var tick <-chan time.Time
-	if h.opts.Live != nil {
+	if p.opts.Live != nil {
 		t := time.NewTicker(liveEvery)
 		defer t.Stop()
 		tick = t.C
 	}
 	sent := time.Now()
 	for {
-		news, err := h.advance(r.Context(), id, rd, from, out)
+		news, err := p.advance(r.Context(), id, rd, from, out)
 		switch {
 		case r.Context().Err() != nil:
 			return
@@ -117,14 +117,14 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 			case <-ticker.C:
 				break waiting
 			case <-tick:
-				view, ok := live.news(h.opts.Live.feed(id))
+				view, ok := live.news(p.opts.Live.feed(id))
 				if !ok {
 					continue
 				}
 				if !view.Writing || view.Record > rd.n {
 					// The record is in the store, which takes the place of what streamed; or those
 					// before it are, which come first.
-					if _, err := h.advance(r.Context(), id, rd, from, out); err != nil {
+					if _, err := p.advance(r.Context(), id, rd, from, out); err != nil {
 						break waiting
 					}
 				}
@@ -138,8 +138,8 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) {
 }
 
 // advance reads what is new in the session, and sends what lies behind from.
-func (h *handler) advance(ctx context.Context, id string, rd *reader, from int, out *eventWriter) (news bool, err error) {
-	info, err := h.store.Info(ctx, id)
+func (p *Page) advance(ctx context.Context, id string, rd *reader, from int, out *eventWriter) (news bool, err error) {
+	info, err := p.store.Info(ctx, id)
 	if err != nil {
 		return false, err
 	}
@@ -161,7 +161,7 @@ func (h *handler) advance(ctx context.Context, id string, rd *reader, from int, 
 		}
 		entries = entries[:0]
 	}
-	for rec, err := range h.store.Load(ctx, id, memory.Position{Incarnation: rd.incarnation, Records: rd.n}) {
+	for rec, err := range p.store.Load(ctx, id, memory.Position{Incarnation: rd.incarnation, Records: rd.n}) {
 		if err != nil {
 			flush()
 			return false, err

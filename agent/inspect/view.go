@@ -54,6 +54,7 @@ type blockView struct {
 	Type  string `json:"type"`
 	Name  string `json:"name,omitempty"` // of the tool
 	ID    string `json:"id,omitempty"`   // of the call, or of the call that is answered
+	Hash  string `json:"hash,omitempty"` // of the call, which a decision on it names
 	Text  string `json:"text,omitempty"`
 	JSON  string `json:"json,omitempty"` // of what has no text: arguments, unknown blocks
 	Image string `json:"image,omitempty"`
@@ -166,7 +167,11 @@ func viewRecord(n int, r *memory.Record) entry {
 		e.Role = string(r.Message.Role)
 	}
 	for _, b := range blocksOf(r) {
-		e.Blocks = append(e.Blocks, viewBlock(b, 0))
+		v := viewBlock(b, 0)
+		if c, ok := b.ToolCall(); ok {
+			v.Hash = memory.HashCall(c)
+		}
+		e.Blocks = append(e.Blocks, v)
 	}
 	for _, a := range r.ApprovalRequests {
 		e.Asks = append(e.Asks, askView{a.CallID, a.Reason})

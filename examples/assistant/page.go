@@ -23,7 +23,7 @@ type page struct {
 	server *http.Server
 }
 
-// openPage serves the page. Where others can reach it, it wants a token.
+// openPage serves the page, and shows its address with the token that it wants.
 func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
 	addr, public, err := pageAddress(addr)
 	if err != nil {
@@ -36,14 +36,13 @@ func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
 	p := &page{assistant: a}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	opts := inspect.Options{Resume: p.resume, Live: &a.live}
-	query := ""
 	if public {
-		opts.Token = rand.Text()
-		query = "?token=" + opts.Token
+		opts.Token = rand.Text() // one that is set opens the page to other machines
 	}
-	p.server = &http.Server{Handler: inspect.Handler(a.store, opts), ReadHeaderTimeout: 10 * time.Second}
+	handler := inspect.Handler(a.store, opts)
+	p.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	p.runs.Go(func() { p.server.Serve(listener) })
-	a.show.Note("the sessions are shown at http://%s/%s", listener.Addr(), query)
+	a.show.Note("the sessions are shown at %s", handler.URL("http://"+listener.Addr().String()+"/"))
 	return p, nil
 }
 

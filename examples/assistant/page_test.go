@@ -66,7 +66,8 @@ func TestDecidingOnThePage(t *testing.T) {
 	go func() {
 		ended <- assist(t.Context(), opts, terminal.NewInput(typed, &s, nil), &terminal.Printer{Answer: &s, Progress: &s})
 	}()
-	url := s.await(t, `http://127\.0\.0\.1:\d+/`)[0]
+	found := s.await(t, `(http://127\.0\.0\.1:\d+/)\?token=(\w+)`)
+	url, token := found[1], found[2]
 	session := s.await(t, `session (\w+)`)[1]
 	fmt.Fprintln(keyboard, "write new.md: second")
 	s.await(t, "write_file wants to run")
@@ -85,14 +86,25 @@ func TestDecidingOnThePage(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range agent.Pending(log) {
-			form := fmt.Sprintf(`{"call":%q,"approve":true}`, p.CallID)
-			resp, err := http.Post(url+"api/sessions/"+info.ID+"/decisions", "application/json", strings.NewReader(form))
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				t.Fatalf("decision on %s: %s", info.ID, resp.Status)
+			form := fmt.Sprintf(`{"record":%d,"call":%q,"hash":%q,"approve":true}`, p.Record, p.CallID, p.Hash)
+			for _, by := range []string{"", token} { // a command of the agent itself has no token
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"api/sessions/"+info.ID+"/decisions", strings.NewReader(form))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := http.StatusUnauthorized
+				if by != "" {
+					want = http.StatusOK
+					req.Header.Set("Authorization", "Bearer "+by)
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != want {
+					t.Fatalf("decision on %s: %s, want %d", info.ID, resp.Status, want)
+				}
 			}
 		}
 	}

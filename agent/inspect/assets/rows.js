@@ -270,7 +270,7 @@ export class Transcript {
       error.textContent = '';
       buttons.forEach((x) => { x.disabled = true; });
       try {
-        await this.act.decide({ call: c.id, approve, reason: approve ? '' : reason.value, input: approve && !edit.hidden ? edit.value : undefined });
+        await this.act.decide({ record: c.row.n, call: c.id, hash: b.hash, approve, reason: approve ? '' : reason.value, input: approve && !edit.hidden ? edit.value : undefined });
       } catch (err) {
         error.textContent = err.message;
         buttons.forEach((x) => { x.disabled = false; });
