@@ -8,13 +8,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
-)
-
-// Limits of the service on the strict tools of a request together (reference
-// §11). One schema that reaches them alone is refused as too complex.
-const (
-	maxStrictOptional = 24
-	maxStrictUnions   = 16
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // strictSchema rewrites a schema to the subset that the service compiles into a
@@ -34,10 +28,10 @@ func strictSchema(raw json.RawMessage, orElse string) (json.RawMessage, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case s.optional >= maxStrictOptional:
-		return nil, fmt.Errorf("%d optional fields, and the service takes at most %d in one schema; make some required%s", s.optional, maxStrictOptional-1, orElse)
-	case s.unions >= maxStrictUnions:
-		return nil, fmt.Errorf("%d fields of more than one type, and the service takes at most %d in one schema; give some one type%s", s.unions, maxStrictUnions-1, orElse)
+	case s.optional >= wire.MaxStrictOptional:
+		return nil, fmt.Errorf("%d optional fields, and the service takes at most %d in one schema; make some required%s", s.optional, wire.MaxStrictOptional-1, orElse)
+	case s.unions >= wire.MaxStrictUnions:
+		return nil, fmt.Errorf("%d fields of more than one type, and the service takes at most %d in one schema; give some one type%s", s.unions, wire.MaxStrictUnions-1, orElse)
 	}
 	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,8 +40,8 @@ type splice struct {
 // tools, system and messages of the one before. Breakpoints become
 // cache_control members of the written copy only.
 //
-// It fails if the request can't be written or would surely be refused for its
-// breakpoints: one that points nowhere, or at a block that takes no mark
+// It fails with a [*RequestError] if the request can't be written or would surely
+// be refused for its breakpoints: one that points nowhere, or at a block that takes no mark
 // (reference §8.1), more than 4 of them, or a 1h mark after a 5m mark.
 func (r *Request) Body() (*Body, error) { return r.body("") }
 
@@ -51,7 +50,7 @@ func (r *Request) StreamBody() (*Body, error) { return r.body(`,"stream":true`) 
 
 func (r *Request) body(stream string) (*Body, error) {
 	if r.MaxTokens < 0 {
-		return nil, fmt.Errorf("request: max_tokens is %d; it must be positive, or 0 to warm the cache without an answer", r.MaxTokens)
+		return nil, r.refused(wrong("max_tokens", fmt.Sprintf("it is %d", r.MaxTokens), "give at least 1, or 0 to warm the cache without an answer"))
 	}
 	return r.lay(func(w *headWriter) {
 		w.dst = append(w.dst, `,"max_tokens":`...)
@@ -68,13 +67,13 @@ func (r *Request) CountBody() (*Body, error) { return r.lay(r.writePromptParamet
 
 // lay makes a Body whose head begins with the model and goes on as write says.
 func (r *Request) lay(write func(*headWriter)) (*Body, error) {
-	head, err := r.head(write)
-	if err != nil {
-		return nil, fmt.Errorf("request: %w", err)
+	head, e := r.head(write)
+	if e != nil {
+		return nil, r.refused(e)
 	}
 	b := &Body{head: head, tools: r.Tools, system: r.System, messages: r.Messages}
-	if err := b.place(r.Breakpoints, r.CacheControl); err != nil {
-		return nil, fmt.Errorf("request: %w", err)
+	if e := b.place(r.Breakpoints, r.CacheControl); e != nil {
+		return nil, r.refused(e)
 	}
 	b.length = b.measure()
 	return b, nil
@@ -190,9 +189,9 @@ func (r *bodyReader) Close() error {
 
 // head writes the parameters, all that is neither tools, system nor messages,
 // without a closing brace.
-func (r *Request) head(write func(*headWriter)) ([]byte, error) {
+func (r *Request) head(write func(*headWriter)) ([]byte, *RequestError) {
 	if r.Model == "" {
-		return nil, errors.New("no model is given; set Model")
+		return nil, wrong("model", "none is given", "set Model")
 	}
 	w := headWriter{dst: append(make([]byte, 0, 512), `{"model":`...)}
 	w.dst = rawjson.AppendString(w.dst, r.Model)
@@ -253,7 +252,7 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Extra)) {
 		if slices.Contains(ownMembers, key) {
-			w.err = cmp.Or(w.err, fmt.Errorf("extra: %q has a field of its own in Request; set that", key))
+			w.err = cmp.Or(w.err, wrong(key, "it is in Extra, and Request has a field for it", "set that"))
 		}
 		w.raw(key, r.Extra[key])
 	}
@@ -269,7 +268,7 @@ var ownMembers = []string{
 // A headWriter appends members to an object that has some already.
 type headWriter struct {
 	dst []byte
-	err error
+	err *RequestError
 }
 
 func (w *headWriter) key(name string) {
@@ -287,7 +286,7 @@ func (w *headWriter) text(name, s string) {
 func (w *headWriter) value(name string, v any) {
 	raw, err := rawjson.Marshal(v)
 	if err != nil {
-		w.err = cmp.Or(w.err, fmt.Errorf("%s: %w", name, err))
+		w.err = cmp.Or(w.err, wrong(name, err.Error(), ""))
 		return
 	}
 	w.key(name)
@@ -299,7 +298,7 @@ func (w *headWriter) raw(name string, raw json.RawMessage) {
 		return
 	}
 	if !rawjson.Valid(raw) {
-		w.err = cmp.Or(w.err, fmt.Errorf("%s: not JSON: %s", name, brief(raw)))
+		w.err = cmp.Or(w.err, wrong(name, "not JSON: "+brief(raw), ""))
 		return
 	}
 	w.key(name)

@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/whorl-go/whorl/transport/internal/limits"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -157,7 +159,7 @@ func randomMarks(rng *rand.Rand, r *Request) []Breakpoint {
 	if rng.IntN(2) == 0 {
 		marks = append(marks, Breakpoint{Part: PartSystem, Index: rng.IntN(len(r.System)), TTL: TTL5m})
 	}
-	for i := 0; i < len(r.Messages) && len(marks) < maxBreakpoints; i += 1 + rng.IntN(20) {
+	for i := 0; i < len(r.Messages) && len(marks) < limits.Breakpoints; i += 1 + rng.IntN(20) {
 		marks = append(marks, Breakpoint{Part: PartMessages, Index: i, Block: len(r.Messages[i].Content) - 1})
 	}
 	rng.Shuffle(len(marks), func(i, j int) { marks[i], marks[j] = marks[j], marks[i] })
@@ -183,8 +185,8 @@ func TestBodyErrors(t *testing.T) {
 		change func(*Request)
 		want   string
 	}{
-		{"no model", func(r *Request) { r.Model = "" }, "no model"},
-		{"negative max_tokens", func(r *Request) { r.MaxTokens = -1 }, "max_tokens is -1"},
+		{"no model", func(r *Request) { r.Model = "" }, "model: none is given"},
+		{"negative max_tokens", func(r *Request) { r.MaxTokens = -1 }, "max_tokens: it is -1"},
 		{"no such tool", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 2}} }, "tools.2: no such tool; there are 2"},
 		{"no such system block", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: -1}} }, "no such system block"},
 		{"no such message", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: 4}} }, "messages.4.content.0: no such message"},
@@ -221,7 +223,7 @@ func TestBodyErrors(t *testing.T) {
 		{"no role", func(r *Request) { r.Messages = append(r.Messages, Message{Content: []Block{Text("x")}}) }, `messages.4: a message of role ""`},
 		{"zero tool", func(r *Request) { r.Tools = append(r.Tools, ToolDefinition{}) }, "tools.2: the zero ToolDefinition"},
 		{"bad raw parameter", func(r *Request) { r.Container = json.RawMessage(`container_1`) }, "container: not JSON"},
-		{"extra that has a field", func(r *Request) { r.Extra = map[string]json.RawMessage{"messages": json.RawMessage(`[]`)} }, `"messages" has a field`},
+		{"extra that has a field", func(r *Request) { r.Extra = map[string]json.RawMessage{"messages": json.RawMessage(`[]`)} }, "messages: it is in Extra"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -230,6 +232,10 @@ func TestBodyErrors(t *testing.T) {
 			_, err := r.StreamBody()
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+			var e *RequestError
+			if !errors.As(err, &e) || !errors.Is(err, ErrInvalidRequest) || e.Field == "" || e.Model != r.Model {
+				t.Errorf("not a RequestError with a field: %#v", err)
 			}
 		})
 	}

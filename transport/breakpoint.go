@@ -2,23 +2,20 @@ package transport
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/whorl-go/whorl/transport/internal/blocktype"
+	"github.com/whorl-go/whorl/transport/internal/limits"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// maxBreakpoints is the most cache_control marks that a request may have (reference §8.1).
-const maxBreakpoints = 4
-
 // place checks the breakpoints against the body's lists, together with the
 // marks that blocks and tools bring along, and keeps them in writing order.
-func (b *Body) place(points []Breakpoint, automatic *CacheControl) error {
+func (b *Body) place(points []Breakpoint, automatic *CacheControl) *RequestError {
 	if automatic != nil {
-		if err := checkTTL(automatic.TTL); err != nil {
-			return fmt.Errorf("cache_control: %w", err)
+		if why := checkTTL(automatic.TTL); why != "" {
+			return wrong("cache_control", why, "")
 		}
 	}
 	if len(points) > 0 {
@@ -29,10 +26,10 @@ func (b *Body) place(points []Breakpoint, automatic *CacheControl) error {
 		b.marks = make([]splice, 0, len(sorted))
 		for i, p := range sorted {
 			if i > 0 && p.Part == sorted[i-1].Part && p.Index == sorted[i-1].Index && p.Block == sorted[i-1].Block {
-				return fmt.Errorf("%s: two breakpoints at one place; leave one out", p.place())
+				return wrong(p.place(), "two breakpoints at one place", "leave one out")
 			}
-			if err := b.placeOne(p); err != nil {
-				return fmt.Errorf("%s: %w", p.place(), err)
+			if e := b.placeOne(p); e != nil {
+				return e
 			}
 		}
 	}
@@ -40,20 +37,20 @@ func (b *Body) place(points []Breakpoint, automatic *CacheControl) error {
 }
 
 // placeOne keeps one breakpoint, unless the place is marked already.
-func (b *Body) placeOne(p Breakpoint) error {
-	if err := checkTTL(p.TTL); err != nil {
-		return err
+func (b *Body) placeOne(p Breakpoint) *RequestError {
+	if why := checkTTL(p.TTL); why != "" {
+		return wrong(p.place(), why, "")
 	}
 	if p.Part != PartMessages && p.Block != 0 {
-		return errors.New("a breakpoint on a tool or a system block has no Block; leave it 0")
+		return wrong(p.place(), "a breakpoint on a tool or a system block has no Block", "leave it 0")
 	}
 	if p.Part == PartTools {
 		if p.Index < 0 || p.Index >= len(b.tools) {
-			return fmt.Errorf("no such tool; there are %d", len(b.tools))
+			return wrong(p.place(), fmt.Sprintf("no such tool; there are %d", len(b.tools)), "")
 		}
 		t := b.tools[p.Index]
 		if string(rawjson.Get(t.raw, "defer_loading")) == "true" {
-			return errors.New("a tool with defer_loading takes no cache_control; mark another tool or the system prompt")
+			return wrong(p.place(), "a tool with defer_loading takes no cache_control", "mark another tool or the system prompt")
 		}
 		if !t.marked {
 			b.marks = append(b.marks, spliceFor(p, t.raw, true))
@@ -64,26 +61,26 @@ func (b *Body) placeOne(p Breakpoint) error {
 	switch p.Part {
 	case PartSystem:
 		if p.Index < 0 || p.Index >= len(b.system) {
-			return fmt.Errorf("no such system block; there are %d", len(b.system))
+			return wrong(p.place(), fmt.Sprintf("no such system block; there are %d", len(b.system)), "")
 		}
 		blk = b.system[p.Index]
 	case PartMessages:
 		if p.Index < 0 || p.Index >= len(b.messages) {
-			return fmt.Errorf("no such message; there are %d", len(b.messages))
+			return wrong(p.place(), fmt.Sprintf("no such message; there are %d", len(b.messages)), "")
 		}
 		m := b.messages[p.Index]
 		if p.Block < 0 || p.Block >= len(m.Content) {
-			return fmt.Errorf("no such block; the message has %d", len(m.Content))
+			return wrong(p.place(), fmt.Sprintf("no such block; the message has %d", len(m.Content)), "")
 		}
 		if m.ClearAt == "next_user_message" {
-			return errors.New("a system message with clear_at takes no cache_control; mark another message")
+			return wrong(p.place(), "a system message with clear_at takes no cache_control", "mark another message")
 		}
 		blk = m.Content[p.Block]
 	default:
-		return fmt.Errorf("there is no Part %d; use PartTools, PartSystem or PartMessages", p.Part)
+		return wrong(p.place(), fmt.Sprintf("there is no Part %d", p.Part), "use PartTools, PartSystem or PartMessages")
 	}
 	if blk.unmarkable() {
-		return fmt.Errorf("a block of type %q takes no cache_control; mark the block before or after it", blk.typ)
+		return wrong(p.place(), fmt.Sprintf("a block of type %q takes no cache_control", blk.typ), "mark the block before or after it")
 	}
 	if !blk.marked {
 		b.marks = append(b.marks, spliceFor(p, blk.raw, blk.nullMark))
@@ -99,7 +96,7 @@ func (b Block) unmarkable() bool {
 
 // checkMarks counts all marks and looks at their order, and refuses zero
 // blocks. It is one pass that allocates nothing.
-func (b *Body) checkMarks(automatic *CacheControl) error {
+func (b *Body) checkMarks(automatic *CacheControl) *RequestError {
 	var m markCheck
 	next := 0 // of b.marks
 	spliced := func(part Part, index, block int) {
@@ -112,7 +109,7 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 	}
 	for i, t := range b.tools {
 		if t.raw == nil {
-			return fmt.Errorf("tools.%d: the zero ToolDefinition can't be sent", i)
+			return wrong(fmt.Sprintf("tools.%d", i), "the zero ToolDefinition can't be sent", "leave it out")
 		}
 		if t.marked {
 			m.add(ownTTL(t.raw), Breakpoint{Part: PartTools, Index: i})
@@ -121,7 +118,7 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 	}
 	for i, blk := range b.system {
 		if blk.raw == nil {
-			return fmt.Errorf("system.%d: the zero Block can't be sent", i)
+			return wrong(fmt.Sprintf("system.%d", i), "the zero Block can't be sent", "leave it out")
 		}
 		if blk.marked {
 			m.add(ownTTL(blk.raw), Breakpoint{Part: PartSystem, Index: i})
@@ -131,7 +128,7 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 	for i := range b.messages {
 		msg := &b.messages[i]
 		if msg.Role == "" || msg.Role == RoleUser && len(msg.Content) == 0 {
-			return fmt.Errorf("messages.%d: a message of role %q with %d blocks; it needs a role, and a user message needs content", i, msg.Role, len(msg.Content))
+			return wrong(fmt.Sprintf("messages.%d", i), fmt.Sprintf("a message of role %q with %d blocks", msg.Role, len(msg.Content)), "it needs a role, and a user message needs content")
 		}
 		if msg.isMeasured() {
 			for next < len(b.marks) && b.marks[next].at.Part == PartMessages && b.marks[next].at.Index == i {
@@ -142,7 +139,7 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 		for j := range msg.Content {
 			blk := &msg.Content[j]
 			if blk.raw == nil {
-				return fmt.Errorf("messages.%d.content.%d: the zero Block can't be sent", i, j)
+				return wrong(fmt.Sprintf("messages.%d.content.%d", i, j), "the zero Block can't be sent", "leave it out")
 			}
 			for ttl := range blk.Marks() {
 				m.add(ttl, Breakpoint{Part: PartMessages, Index: i, Block: j})
@@ -153,11 +150,11 @@ func (b *Body) checkMarks(automatic *CacheControl) error {
 	if automatic != nil {
 		m.add(automatic.TTL, Breakpoint{Part: PartMessages, Index: len(b.messages)})
 	}
-	if m.count > maxBreakpoints {
-		return fmt.Errorf("%d cache_control marks (breakpoints, tools and blocks that are marked already, also those inside results, and the automatic one); the service takes at most %d", m.count, maxBreakpoints)
+	if m.count > limits.Breakpoints {
+		return wrong("breakpoints", fmt.Sprintf("%d cache_control marks (breakpoints, tools and blocks that are marked already, also those inside results, and the automatic one); the service takes at most %d", m.count, limits.Breakpoints), "leave some out")
 	}
 	if m.late != nil {
-		return fmt.Errorf("%s: a 1h mark after a 5m mark; longer lifetimes must come first (tools, system, messages)", m.late.place())
+		return wrong(m.late.place(), "a 1h mark after a 5m mark", "longer lifetimes must come first (tools, system, messages)")
 	}
 	return nil
 }
@@ -191,11 +188,12 @@ func (t ToolDefinition) TTL() TTL { return ownTTL(t.raw) }
 
 func ownTTL(raw []byte) TTL { return TTL(rawjson.GetString(rawjson.Get(raw, "cache_control"), "ttl")) }
 
-func checkTTL(ttl TTL) error {
+// checkTTL says what is wrong with a lifetime, or nothing.
+func checkTTL(ttl TTL) string {
 	if ttl != "" && ttl != TTL5m && ttl != TTL1h {
-		return fmt.Errorf("ttl %q: the service has 5m and 1h", ttl)
+		return fmt.Sprintf("ttl %q: the service has 5m and 1h", ttl)
 	}
-	return nil
+	return ""
 }
 
 // place names where a breakpoint is, in the way of the service's errors.

@@ -29,7 +29,7 @@
 //
 // What the service refuses is an [*Error], which matches one of the Err values with
 // errors.Is; a stream that broke is a [*StreamError] with what had come; a request
-// that the model is known not to take is an [*UnsupportedError], and is not sent.
+// that the model is known not to take is an [*RequestError], and is not sent.
 // docs/errors.md says what to do about each.
 //
 // Models, their limits and prices are in a dated table: [LookupModel], [Model].

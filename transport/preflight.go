@@ -9,29 +9,16 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An UnsupportedError is a request that was not sent because the service would
-// refuse it: it uses something that the model doesn't have, or two things that
-// exclude each other.
-type UnsupportedError struct {
-	Model   string
-	Feature string // what is used, as it stands in the request
-	Instead string // what to do
-}
-
-func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("%s: model %s doesn't take it; %s", e.Feature, e.Model, e.Instead)
-}
-
 // Check looks for what the service would surely refuse, given what is known of
 // the model: parameters that the model doesn't have, values out of its range, and
 // parameters that exclude each other (reference §2.3, §2.4, §2.7, §9.1, §13). It
-// returns nil for what it doesn't know. The error is an [*UnsupportedError].
+// returns nil for what it doesn't know. The error is an [*RequestError].
 func (r *Request) Check(m Model) error {
 	for _, check := range []func(Model) (feature, instead string){
 		r.checkLength, r.checkThinking, r.checkEffort, r.checkToolChoice, r.checkSampling, r.checkMessages, r.checkTools, r.checkStrict, r.checkCompaction,
 	} {
 		if feature, instead := check(m); feature != "" {
-			return &UnsupportedError{Model: r.Model, Feature: feature, Instead: instead}
+			return r.refused(wrong(feature, "model "+r.Model+" doesn't take it", instead))
 		}
 	}
 	return nil

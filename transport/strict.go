@@ -3,15 +3,8 @@ package transport
 import (
 	"fmt"
 
+	"github.com/whorl-go/whorl/transport/internal/limits"
 	"github.com/whorl-go/whorl/transport/rawjson"
-)
-
-// Limits on what the service compiles into a grammar for one request (reference
-// §11). One schema that uses them up alone is refused as too complex.
-const (
-	maxStrictTools    = 20
-	maxStrictOptional = 24 // parameters that aren't required, of all strict tools
-	maxStrictUnions   = 16 // parameters of several types, likewise
 )
 
 // A strictSize is what a strict tool adds to these.
@@ -81,12 +74,12 @@ func (r *Request) checkStrict(Model) (feature, instead string) {
 		}
 	}
 	switch {
-	case tools > maxStrictTools:
-		return fmt.Sprintf("%d strict tools", tools), fmt.Sprintf("a request may have %d: leave strict off where arguments that don't fit may be answered with an error", maxStrictTools)
-	case sum.optional > maxStrictOptional || tools > 0 && optional.strict.optional == maxStrictOptional:
-		return fmt.Sprintf("%d optional parameters of strict tools", sum.optional), fmt.Sprintf("a request may have %d, and one tool fewer: make some of the %d of tool %q required, or leave strict off for it", maxStrictOptional, optional.strict.optional, optional.name)
-	case sum.unions > maxStrictUnions || tools > 0 && unions.strict.unions == maxStrictUnions:
-		return fmt.Sprintf("%d parameters of several types in strict tools", sum.unions), fmt.Sprintf("a request may have %d, and one tool fewer: give some of the %d of tool %q one type, or leave strict off for it", maxStrictUnions, unions.strict.unions, unions.name)
+	case tools > limits.StrictTools:
+		return fmt.Sprintf("%d strict tools", tools), fmt.Sprintf("a request may have %d: leave strict off where arguments that don't fit may be answered with an error", limits.StrictTools)
+	case sum.optional > limits.StrictOptional || tools > 0 && optional.strict.optional == limits.StrictOptional:
+		return fmt.Sprintf("%d optional parameters of strict tools", sum.optional), fmt.Sprintf("a request may have %d, and one tool fewer: make some of the %d of tool %q required, or leave strict off for it", limits.StrictOptional, optional.strict.optional, optional.name)
+	case sum.unions > limits.StrictUnions || tools > 0 && unions.strict.unions == limits.StrictUnions:
+		return fmt.Sprintf("%d parameters of several types in strict tools", sum.unions), fmt.Sprintf("a request may have %d, and one tool fewer: give some of the %d of tool %q one type, or leave strict off for it", limits.StrictUnions, unions.strict.unions, unions.name)
 	}
 	return "", ""
 }

@@ -263,7 +263,7 @@ func TestRequestIsCheckedBeforeItIsSent(t *testing.T) {
 	req := newRequest()
 	req.Model, req.ToolChoice = "claude-opus-5-5", &transport.ToolChoice{Type: "any"}
 	_, err := transport.Create(t.Context(), serve(t, handler), req)
-	var u *transport.UnsupportedError
+	var u *transport.RequestError
 	if !errors.As(err, &u) || sent != 0 {
 		t.Errorf("got %v, sent %d times", err, sent)
 	}

@@ -60,7 +60,7 @@ func checkRequest(body string, taken bool) (kind string, err error) {
 	if !known {
 		return "taken by the service, model not in the table", nil
 	}
-	var u *transport.UnsupportedError
+	var u *transport.RequestError
 	if err := req.Check(m); errors.As(err, &u) && taken {
 		return "taken by the service, refused here", err
 	}

@@ -6,11 +6,10 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 const (
-	// maxBreakpoints is what a request may hold (reference §8.1).
-	maxBreakpoints = 4
 	// lookback is how many positions the service checks for an entry from each mark,
 	// the mark's own included (reference §8.1).
 	lookback = 20
@@ -122,7 +121,7 @@ func (pl *plan) addLast(messages []transport.Message, n int, ttl transport.TTL) 
 
 // add marks b, if there is a mark left and b has none.
 func (pl *plan) add(b transport.Breakpoint, ttl transport.TTL) {
-	if len(pl.own)+len(pl.marks) >= maxBreakpoints {
+	if len(pl.own)+len(pl.marks) >= wire.MaxBreakpoints {
 		return
 	}
 	for _, m := range pl.marks {
