@@ -212,6 +212,8 @@ func TestPricesOfTheirTime(t *testing.T) {
 }
 
 func TestCost(t *testing.T) {
+	searched := Usage{InputTokens: 1_000_000}
+	searched.ServerToolUse.WebSearchRequests, searched.ServerToolUse.WebFetchRequests = 3, 9
 	tests := []struct {
 		name  string
 		model string
@@ -224,7 +226,7 @@ func TestCost(t *testing.T) {
 		{"all kinds", "claude-sonnet-4-6", Usage{InputTokens: 1e6, CacheReadInputTokens: 1e6, CacheCreationInputTokens: 3e6, OutputTokens: 1e6,
 			CacheCreation: CacheCreation{Ephemeral5mInputTokens: 2e6, Ephemeral1hInputTokens: 1e6}}, 3 + 0.30 + 2*3.75 + 6 + 15, true},
 		{"writes that came after the start of a stream", "claude-sonnet-4-6", Usage{CacheCreationInputTokens: 3e6, CacheCreation: CacheCreation{Ephemeral1hInputTokens: 1e6}}, 6 + 2*3.75, true},
-		{"searches", "claude-opus-5-5", Usage{InputTokens: 1_000_000, ServerToolUse: ServerToolUsage{WebSearchRequests: 3, WebFetchRequests: 9}}, 4.03, true},
+		{"searches", "claude-opus-5-5", searched, 4.03, true},
 		{"batch", "claude-opus-5-5", Usage{InputTokens: 1e6, ServiceTier: "batch"}, 2, true},
 		{"US", "claude-opus-5-5", Usage{InputTokens: 1e6, InferenceGeo: "us"}, 4.4, true},
 		{"fast", "claude-opus-5", Usage{InputTokens: 1e6, Speed: "fast"}, 10, true},

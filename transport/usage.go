@@ -19,12 +19,17 @@ type Usage struct {
 	CacheReadInputTokens     int64 `json:"cache_read_input_tokens"`
 	OutputTokens             int64 `json:"output_tokens"` // thinking included
 
-	CacheCreation       CacheCreation       `json:"cache_creation"`
-	OutputTokensDetails OutputTokensDetails `json:"output_tokens_details"`
-	ServerToolUse       ServerToolUsage     `json:"server_tool_use"`
-	ServiceTier         string              `json:"service_tier"`
-	InferenceGeo        string              `json:"inference_geo"`
-	Speed               string              `json:"speed"`
+	CacheCreation       CacheCreation `json:"cache_creation"`
+	OutputTokensDetails struct {
+		ThinkingTokens int64 `json:"thinking_tokens"`
+	} `json:"output_tokens_details"`
+	ServerToolUse struct { // calls that are billed by the call
+		WebSearchRequests int64 `json:"web_search_requests"`
+		WebFetchRequests  int64 `json:"web_fetch_requests"`
+	} `json:"server_tool_use"`
+	ServiceTier  string `json:"service_tier"`
+	InferenceGeo string `json:"inference_geo"`
+	Speed        string `json:"speed"`
 
 	// Iterations are the samplings that the request took. The counts above leave out
 	// those of compaction, of the advisor and of models that refused, so the bill is
@@ -36,17 +41,6 @@ type Usage struct {
 type CacheCreation struct {
 	Ephemeral5mInputTokens int64 `json:"ephemeral_5m_input_tokens"`
 	Ephemeral1hInputTokens int64 `json:"ephemeral_1h_input_tokens"`
-}
-
-// OutputTokensDetails splits the output.
-type OutputTokensDetails struct {
-	ThinkingTokens int64 `json:"thinking_tokens"`
-}
-
-// ServerToolUsage counts calls that are billed by the call.
-type ServerToolUsage struct {
-	WebSearchRequests int64 `json:"web_search_requests"`
-	WebFetchRequests  int64 `json:"web_fetch_requests"`
 }
 
 // An Iteration is one sampling inside a request.

@@ -28,15 +28,16 @@ type output interface {
 // usage is what the response is billed for.
 func (a *answer) usage() transport.Usage {
 	c := a.charge
-	return transport.Usage{
+	u := transport.Usage{
 		InputTokens: int64(max(a.input, c.input)), CacheReadInputTokens: int64(c.read), CacheCreationInputTokens: int64(c.write5m + c.write1h),
-		CacheCreation:       transport.CacheCreation{Ephemeral5mInputTokens: int64(c.write5m), Ephemeral1hInputTokens: int64(c.write1h)},
-		OutputTokens:        int64(a.outTokens),
-		Iterations:          a.iterationList,
-		OutputTokensDetails: transport.OutputTokensDetails{ThinkingTokens: int64(a.thinkToken)},
-		ServerToolUse:       transport.ServerToolUsage{WebSearchRequests: int64(a.web.searches), WebFetchRequests: int64(a.web.fetches)},
-		ServiceTier:         a.r.tier(), InferenceGeo: a.r.geo(), Speed: a.r.speed(),
+		CacheCreation: transport.CacheCreation{Ephemeral5mInputTokens: int64(c.write5m), Ephemeral1hInputTokens: int64(c.write1h)},
+		OutputTokens:  int64(a.outTokens),
+		Iterations:    a.iterationList,
+		ServiceTier:   a.r.tier(), InferenceGeo: a.r.geo(), Speed: a.r.speed(),
 	}
+	u.OutputTokensDetails.ThinkingTokens = int64(a.thinkToken)
+	u.ServerToolUse.WebSearchRequests, u.ServerToolUse.WebFetchRequests = int64(a.web.searches), int64(a.web.fetches)
+	return u
 }
 
 // tier, geo and speed are how the request is served, as the usage tells it.
