@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -493,4 +496,104 @@ func TestStaleDecision(t *testing.T) {
 	if log, err = memory.Open(t.Context(), store, "s"); err != nil || log.Len() != n || len(agent.Pending(log)) != 1 {
 		t.Errorf("%d records, %d waiting, %v", log.Len(), len(agent.Pending(log)), err)
 	}
+}
+
+// A countingStore counts the records that are read.
+type countingStore struct {
+	memory.Store
+	mu   sync.Mutex
+	read int
+}
+
+func (s *countingStore) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for r, err := range s.Store.Load(ctx, id, from) {
+			s.mu.Lock()
+			s.read++
+			s.mu.Unlock()
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// However many pages show a session, its log is read and kept once, and there is a
+// bound on how many do.
+func TestStreamsShareOneLog(t *testing.T) {
+	store := &countingStore{Store: new(memory.RAM)}
+	run(t, newAgent(t, simulator.Loop{Turns: 3}, false, ""), store, "s", transport.UserText("go"))
+	info, err := store.Info(t.Context(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	open := func() (*http.Response, func()) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+api+"/s/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		tr := &http.Transport{}
+		resp, err := (&http.Client{Transport: tr}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, func() { resp.Body.Close(); tr.CloseIdleConnections() }
+	}
+	store.read = 0
+	const most = 100
+	var ends []func()
+	for range most {
+		resp, end := open()
+		ends = append(ends, end)
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("stream %d: status %d", len(ends), resp.StatusCode)
+		}
+		buf := make([]byte, 7)
+		if _, err := io.ReadFull(resp.Body, buf); err != nil || string(buf) != "event: " {
+			t.Fatalf("stream %d begins with %q: %v", len(ends), buf, err)
+		}
+	}
+	store.mu.Lock()
+	if store.read != info.Records {
+		t.Errorf("%d records were read for %d streams of a session of %d", store.read, most, info.Records)
+	}
+	store.mu.Unlock()
+	resp, end := open()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("one more: status %d", resp.StatusCode)
+	}
+	end()
+	for _, end := range ends {
+		end()
+	}
+	for range 1000 { // until the server has noticed
+		resp, end := open()
+		end()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("streams that ended still count")
+}
+
+// A store that panics breaks the streams of the session, not the program.
+func TestStoreThatPanics(t *testing.T) {
+	store := panickingStore{new(memory.RAM)}
+	if err := store.Append(t.Context(), "s", memory.Position{}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond})
+	list := events(t, server.URL+api+"/s/stream", "", 0)
+	if last := list[len(list)-1]; !strings.Contains(last.data, `"unreadable"`) || strings.Contains(last.data, "secret") {
+		t.Errorf("the last event is %v", last)
+	}
+}
+
+type panickingStore struct{ *memory.RAM }
+
+func (panickingStore) Load(context.Context, string, memory.Position) iter.Seq2[memory.Record, error] {
+	panic("secret")
 }

@@ -59,6 +59,7 @@ type Page struct {
 	assets  fs.FS
 	briefs  briefs
 	key     key
+	watches watches
 	guarded http.Handler
 }
 

@@ -75,6 +75,8 @@ type feed struct {
 	writing  bool
 	record   int // that the response will be
 	blocks   []liveBlock
+	at       map[int]int       // where in blocks the block is that events name by an index
+	size     int               // bytes of the blocks
 	progress map[string]string // the newest report of each call that runs
 }
 
@@ -83,8 +85,15 @@ type liveBlock struct {
 	text          []byte
 }
 
-// maxLive bounds what is shown of a block while it streams, in bytes.
-const maxLive = 256 << 10
+// What is kept of a response while it streams. What comes beyond is not shown
+// until the record of the response is there.
+const (
+	maxLive         = 256 << 10 // bytes of a block
+	maxLiveSize     = 2 << 20   // bytes of all blocks
+	maxLiveBlocks   = 512
+	maxProgress     = 4 << 10 // bytes of a report
+	maxLiveProgress = 256     // calls that run
+)
 
 // see takes an event in. records tells the length of the log.
 func (f *feed) see(ev agent.Event, records func() int) {
@@ -104,7 +113,10 @@ func (f *feed) see(ev agent.Event, records func() int) {
 		if f.progress == nil {
 			f.progress = make(map[string]string)
 		}
-		f.progress[ev.Call.ID] = ev.Progress
+		if _, ok := f.progress[ev.Call.ID]; !ok && len(f.progress) >= maxLiveProgress {
+			return
+		}
+		f.progress[ev.Call.ID], _ = clip(ev.Progress, maxProgress)
 	case agent.EventToolEnd:
 		if _, ok := f.progress[ev.Call.ID]; !ok {
 			return
@@ -119,7 +131,7 @@ func (f *feed) see(ev agent.Event, records func() int) {
 func (f *feed) begin(writing bool) {
 	f.response++
 	f.writing = writing
-	f.blocks = nil
+	f.blocks, f.at, f.size = nil, make(map[int]int), 0
 }
 
 // stream reports whether the event changed what is shown.
@@ -129,24 +141,41 @@ func (f *feed) stream(ev transport.Event) bool {
 		f.begin(true) // what was written is void
 		return true
 	case transport.EventContentBlockStart:
-		for len(f.blocks) <= ev.Index {
-			f.blocks = append(f.blocks, liveBlock{})
-		}
-		v := viewBlock(ev.Block, 0)
-		f.blocks[ev.Index] = liveBlock{typ: v.Type, name: v.Name, id: v.ID}
+		f.blockStart(ev)
 		return true
 	case transport.EventContentBlockDelta:
-		if ev.Index >= len(f.blocks) {
+		i, ok := f.at[ev.Index]
+		if !ok {
 			return false
 		}
-		switch b := &f.blocks[ev.Index]; ev.Delta.Type {
+		switch b := &f.blocks[i]; ev.Delta.Type {
 		case transport.DeltaText, transport.DeltaThinking, transport.DeltaInputJSON:
-			text, _ := clip(ev.Delta.Text(), maxLive-len(b.text))
+			text, _ := clip(ev.Delta.Text(), max(0, min(maxLive-len(b.text), maxLiveSize-f.size)))
 			b.text = append(b.text, text...)
+			f.size += len(text)
 			return text != ""
 		}
 	}
 	return false
+}
+
+// blockStart adds a block. Blocks stand in the order in which they came: the index
+// that the stream chose is a name, and nothing is as large as it. One that comes
+// again begins another block.
+func (f *feed) blockStart(ev transport.Event) {
+	delete(f.at, ev.Index)
+	if len(f.blocks) >= maxLiveBlocks || f.at == nil {
+		return
+	}
+	v := viewBlock(ev.Block, 0)
+	f.at[ev.Index] = len(f.blocks)
+	f.blocks = append(f.blocks, liveBlock{typ: cutName(v.Type), name: cutName(v.Name), id: cutName(v.ID)})
+}
+
+// cutName bounds what the stream chose of a block's type, its tool's name and its id.
+func cutName(s string) string {
+	s, _ = clip(s, 256)
+	return s
 }
 
 // A liveView is what a page has not seen yet of a feed.

@@ -62,6 +62,9 @@ const liveEvery = 50 * time.Millisecond
 // heartbeat is how often an idle stream says that it is alive.
 const heartbeat = 15 * time.Second
 
+// writeTimeout is how long a page may take to read what was sent to it.
+const writeTimeout = 30 * time.Second
+
 // stream sends a session's records as server-sent events, and goes on as they
 // come. The id of an event is the number of records up to its end, so that a
 // page that was cut off goes on where it was.
@@ -79,123 +82,115 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
+	watch, leave := p.watch(id)
+	if watch == nil {
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, fmt.Sprintf("%d pages are open, which is the most. Close one.", maxStreams), http.StatusServiceUnavailable)
+		return
+	}
+	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
-	out := &eventWriter{w: w, flush: http.NewResponseController(w).Flush}
-	rd := newReader()
-	ticker := time.NewTicker(p.opts.Poll)
-	defer ticker.Stop()
-	var live liveReader
+	s := &streamer{out: newEventWriter(w), watch: watch, sent: from, live: p.opts.Live}
+	s.run(r.Context())
+	_ = s.out.control.SetWriteDeadline(time.Time{}) // the connection may be used again
+}
+
+// A streamer is the stream of one page.
+type streamer struct {
+	out   *eventWriter
+	watch *watch
+	sent  int // records that the page has
+	told  int // records that the state that it has tells of; -1 before the first
+	live  *Live
+	place liveReader
+}
+
+func (s *streamer) run(ctx context.Context) {
+	s.told = -1
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
 	var tick <-chan time.Time
-	if p.opts.Live != nil {
+	if s.live != nil {
 		t := time.NewTicker(liveEvery)
 		defer t.Stop()
 		tick = t.C
 	}
-	sent := time.Now()
 	for {
-		news, err := p.advance(r.Context(), id, rd, from, out)
-		switch {
-		case r.Context().Err() != nil:
-			return
-		case err != nil:
-			out.event("state", rd.n, stateView{Records: rd.n, Doing: "unreadable", Detail: err.Error()})
-			return
-		case news:
-			sent = time.Now()
-		case time.Since(sent) > heartbeat:
-			out.comment()
-			sent = time.Now()
-		}
-		if out.err != nil {
+		seen, moved := s.watch.wait()
+		s.records(seen)
+		if seen.over || s.out.err != nil {
 			return
 		}
-	waiting:
-		for {
-			select {
-			case <-r.Context().Done():
-				return
-			case <-ticker.C:
-				break waiting
-			case <-tick:
-				view, ok := live.news(p.opts.Live.feed(id))
-				if !ok {
-					continue
-				}
-				if !view.Writing || view.Record > rd.n {
-					// The record is in the store, which takes the place of what streamed; or those
-					// before it are, which come first.
-					if _, err := p.advance(r.Context(), id, rd, from, out); err != nil {
-						break waiting
-					}
-				}
-				if out.passing("live", view); out.err != nil {
-					return
-				}
-				sent = time.Now()
-			}
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+		case <-beat.C:
+			s.out.comment()
+		case <-tick:
+			s.words()
 		}
 	}
 }
 
-// advance reads what is new in the session, and sends what lies behind from.
-func (p *Page) advance(ctx context.Context, id string, rd *reader, from int, out *eventWriter) (news bool, err error) {
-	info, err := p.store.Info(ctx, id)
-	if err != nil {
-		return false, err
+// records sends what the page hasn't of the records, and what they come to.
+func (s *streamer) records(seen snapshot) {
+	for s.sent < len(seen.entries) && s.out.err == nil {
+		end := min(s.sent+batch, len(seen.entries))
+		s.out.list("records", end, seen.entries[s.sent:end])
+		s.sent = end
 	}
-	first := rd.n == 0
-	if first {
-		rd.incarnation = info.Incarnation
+	if seen.state != nil && (seen.at != s.told || seen.over) {
+		s.told = seen.at
+		s.out.event("state", seen.at, seen.state)
 	}
-	if info.Records < rd.n || info.Incarnation != rd.incarnation {
-		return false, errors.New("the session was deleted, and made anew; reload the page")
+}
+
+// words sends what has come of a response that streams.
+func (s *streamer) words() {
+	news, ok := s.place.news(s.live.feed(s.watch.id))
+	if !ok {
+		return
 	}
-	if info.Records == rd.n && !first {
-		return false, nil
-	}
-	var entries []entry
-	flush := func() {
-		rd.locate()
-		if len(entries) > 0 {
-			out.event("records", rd.n, entries)
-		}
-		entries = entries[:0]
-	}
-	for rec, err := range p.store.Load(ctx, id, memory.Position{Incarnation: rd.incarnation, Records: rd.n}) {
-		if err != nil {
-			flush()
-			return false, err
-		}
-		e, err := rd.add(ctx, rec)
-		if err != nil {
-			flush()
-			return false, err
-		}
-		if e.N >= from {
-			entries = append(entries, e)
-		}
-		if len(entries) == batch {
-			flush()
+	if !news.Writing || news.Record > len(s.watch.look().entries) {
+		// The record is in the store, which takes the place of what streamed; or those
+		// before it are, which come first.
+		s.watch.advance()
+		seen := s.watch.look()
+		s.records(seen)
+		if seen.over {
+			return
 		}
 	}
-	flush()
-	out.event("state", rd.n, stateOf(rd.log))
-	return true, out.err
+	s.out.passing("live", news)
 }
 
 // An eventWriter writes server-sent events. It keeps the first error.
 type eventWriter struct {
-	w     http.ResponseWriter
-	flush func() error
-	err   error
+	w       http.ResponseWriter
+	control *http.ResponseController
+	err     error
 }
 
-func (o *eventWriter) event(name string, id int, data any) {
-	raw, err := json.Marshal(data)
-	if err != nil && o.err == nil {
-		o.err = err
+func newEventWriter(w http.ResponseWriter) *eventWriter {
+	return &eventWriter{w: w, control: http.NewResponseController(w)}
+}
+
+// event writes an event whose data is JSON.
+func (o *eventWriter) event(name string, id int, data []byte) {
+	o.write(fmt.Appendf(nil, "event: %s\nid: %d\ndata: ", name, id), data, []byte("\n\n"))
+}
+
+// list writes an event whose data is a list of JSON values.
+func (o *eventWriter) list(name string, id int, values [][]byte) {
+	parts := [][]byte{fmt.Appendf(nil, "event: %s\nid: %d\ndata: [", name, id)}
+	for i, v := range values {
+		if i > 0 {
+			parts = append(parts, []byte(","))
+		}
+		parts = append(parts, v)
 	}
-	o.write(fmt.Appendf(nil, "event: %s\nid: %d\ndata: %s\n\n", name, id, raw))
+	o.write(append(parts, []byte("]\n\n"))...)
 }
 
 // passing writes an event that is not sent again to a page that was cut off. It
@@ -210,11 +205,19 @@ func (o *eventWriter) passing(name string, data any) {
 
 func (o *eventWriter) comment() { o.write([]byte(": here\n\n")) }
 
-func (o *eventWriter) write(b []byte) {
+// write writes parts within the time that a page has to read them.
+func (o *eventWriter) write(parts ...[]byte) {
 	if o.err != nil {
 		return
 	}
-	if _, o.err = o.w.Write(b); o.err == nil {
-		o.err = o.flush()
+	if err := o.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		o.err = err
+		return
 	}
+	for _, part := range parts {
+		if _, o.err = o.w.Write(part); o.err != nil {
+			return
+		}
+	}
+	o.err = o.control.Flush()
 }
