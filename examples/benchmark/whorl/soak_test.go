@@ -180,7 +180,7 @@ func (s *soak) converse(t *testing.T) {
 		kind := fmt.Sprintf("%T", err)
 		var api *transport.Error
 		if errors.As(err, &api) {
-			kind = api.Type
+			kind = string(api.Type)
 		}
 		s.mu.Lock()
 		s.kinds[kind]++
