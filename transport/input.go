@@ -44,16 +44,24 @@ func madeID(response string, place int) []byte {
 }
 
 // mergeUsage lays the counts of a message_delta over those of the message_start.
-// They are cumulative: a smaller one, which gateways send that count at the end
-// only or not at all, replaces nothing.
-func mergeUsage(base, over []byte) []byte {
+// Counts of the prompt may fall: after a compaction or a fallback the service
+// counts the last sampling there, and the others among the iterations. A zero,
+// which gateways send that count the prompt at the start only, replaces none, and
+// what was sampled falls only to the zero of a refusal.
+func mergeUsage(base, over []byte, stop StopReason) []byte {
 	merged := rawjson.MergeValues(base, over)
 	for _, name := range []string{"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"} {
 		var before, after int64
 		was := rawjson.Get(base, name)
 		readInt(&before, was)
 		readInt(&after, rawjson.Get(merged, name))
-		if after < before {
+		falls := after < before
+		if name == "output_tokens" {
+			falls = falls && stop != StopRefusal
+		} else {
+			falls = falls && after == 0
+		}
+		if falls {
 			merged = rawjson.MergeValues(merged, object(name, was))
 		}
 	}

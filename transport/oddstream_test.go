@@ -263,6 +263,8 @@ func TestUsageIsCumulative(t *testing.T) {
 		{`{"input_tokens":-90000,"output_tokens":1}`, `{"output_tokens":-5}`, `0 0 1`},
 		{`{"input_tokens":"7","output_tokens":1}`, `{"input_tokens":null,"output_tokens":5.0}`, `7 0 5`},
 		{`{}`, `{"input_tokens":4,"output_tokens":5}`, `4 0 5`},
+		// After a compaction the service counts the last sampling.
+		{`{"input_tokens":60385,"output_tokens":1}`, `{"input_tokens":612,"output_tokens":2819}`, `612 0 2819`},
 	} {
 		resp, err := checkStream(t, frames(`{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":`+tt.start+`}}`,
 			`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":`+tt.delta+`}`, `{"type":"message_stop"}`))
