@@ -26,6 +26,7 @@ import (
 type ArgumentError struct {
 	Tool     string
 	Problems []Problem
+	NotJSON  bool // the model wrote text that is no JSON object, all of which arrived
 }
 
 // A Problem is one place where arguments don't fit.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // CallInfo is what the agent tells a running tool through its context.
@@ -81,9 +83,17 @@ func (p Prepared) covers(t *FuncTool, input json.RawMessage) bool {
 // the call. Give the result to [WithCall] and its Input to Call: a tool made by
 // [Func] or [Raw] then doesn't check the same bytes again. The error is the
 // Normalizer's; for arguments that don't fit it is an [*ArgumentError], and the
-// call must not run.
+// call must not run. Text that is no JSON (see [transport.InvalidJSON]) reaches no
+// tool, whatever its Normalizer: it is repaired, or such an error.
 func Prepare(c Callable, input json.RawMessage) (Prepared, error) {
 	n, ok := As[Normalizer](c)
+	by, _ := n.(*FuncTool)
+	if by == nil {
+		var err error
+		if input, err = readInvalid(input, func() json.RawMessage { return definitionMember(c, "input_schema") }, true); err != nil {
+			return Prepared{}, notJSON(rawjson.Unquote(definitionMember(c, "name")), err)
+		}
+	}
 	if !ok {
 		return Prepared{input: input}, nil
 	}
@@ -91,6 +101,14 @@ func Prepare(c Callable, input json.RawMessage) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, err
 	}
-	by, _ := n.(*FuncTool)
 	return Prepared{input: normal, by: by}, nil
+}
+
+// definitionMember is a member of a tool's definition, or nil.
+func definitionMember(t Tool, name string) json.RawMessage {
+	d, err := t.Definition()
+	if err != nil {
+		return nil
+	}
+	return rawjson.Get(d.Raw(), name)
 }

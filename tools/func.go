@@ -263,6 +263,9 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 	}
 	input = orEmpty(input)
 	if info, _ := ctx.Value(callKey{}).(*CallInfo); info == nil || !info.Prepared.covers(t, input) {
+		if _, err := readInvalid(input, t.Schema, false); err != nil {
+			return Result{}, notJSON(t.name, err)
+		}
 		if problems := t.schema.check(input); len(problems) > 0 {
 			return Result{}, &ArgumentError{Tool: t.name, Problems: problems}
 		}
@@ -279,14 +282,20 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 
 // Normalize implements [Normalizer]: it returns the arguments that the function
 // is given, which are input with the schema's defaults for what is left out, and
-// repaired unless [Options].NoRepair forbids it. The error for arguments that don't fit is an [*ArgumentError].
+// repaired unless [Options].NoRepair forbids it. Text that is no JSON, wrapped as
+// [transport.InvalidJSON] says, is repaired, too, where its meaning is sure. The
+// error for arguments that don't fit is an [*ArgumentError].
 func (t *FuncTool) Normalize(input json.RawMessage) (json.RawMessage, error) {
 	if t.err != nil {
 		return nil, t.err
 	}
-	input = orEmpty(input)
+	exact := t.options.Strict || t.options.NoRepair
+	input, err := readInvalid(orEmpty(input), t.Schema, !exact)
+	if err != nil {
+		return nil, notJSON(t.name, err)
+	}
 	if problems := t.schema.check(input); len(problems) > 0 {
-		if t.options.Strict || t.options.NoRepair {
+		if exact {
 			return nil, &ArgumentError{Tool: t.name, Problems: problems}
 		}
 		if input = t.schema.repair(input); input == nil {

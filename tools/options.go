@@ -34,7 +34,9 @@ type Options struct {
 
 	// NoRepair turns off the mending of arguments that slipped: a number written as
 	// a string, null for a field left out, an object as JSON in a string, a field's
-	// name in another case, a single value for a list. It is off for strict tools.
+	// name in another case, a single value for a list; and of text that is no JSON for
+	// single quotes, line breaks in strings, commas at the end, a code fence, or the
+	// same object twice. It is off for strict tools.
 	NoRepair bool
 
 	// InputExamples are arguments as an example for the model: values that encode to

@@ -14,8 +14,8 @@ import (
 // [Callable].
 type Tool interface {
 	// Definition returns the tool's entry in a request's "tools". It is asked for
-	// once, when the tool is registered; an error says what is wrong with the tool
-	// and how to mend it.
+	// when the tool is registered, and by [Prepare] where the model wrote arguments
+	// that are no JSON; an error says what is wrong with the tool and how to mend it.
 	Definition() (transport.ToolDefinition, error)
 }
 
