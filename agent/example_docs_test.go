@@ -20,7 +20,7 @@ func offline(replies ...simulator.Reply) (transport.Client, func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		log.Fatal(err)
 	}

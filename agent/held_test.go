@@ -78,7 +78,7 @@ func conversation(tb testing.TB, turns, result int) *memory.Log {
 
 func agentOver(tb testing.TB, server http.RoundTripper, list ...tools.Tool) *agent.Agent {
 	tb.Helper()
-	client, err := anthropic.New(anthropic.Options{BaseURL: "http://127.0.0.1:1", APIKey: "any", HTTPClient: &http.Client{Transport: server}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: "http://127.0.0.1:1", APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: server}})
 	if err != nil {
 		tb.Fatal(err)
 	}

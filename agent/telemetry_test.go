@@ -420,7 +420,7 @@ func TestTraceContextIsPropagated(t *testing.T) {
 		sim.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", Propagator: propagation.TraceContext{}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", Features: anthropic.AllFeatures(), Propagator: propagation.TraceContext{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func live(t testing.TB, model simulator.Model, opts agent.Options) (*agent.Agent
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
 	wire := &tap{next: base}
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", HTTPClient: &http.Client{Transport: wire}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: wire}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func TestCutStreamOverHTTP(t *testing.T) {
 	defer server.Close()
 	base := &http.Transport{}
 	defer base.CloseIdleConnections()
-	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", HTTPClient: &http.Client{Transport: base}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: base}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func lookup(description string) tools.Tool {
 
 func record(t *testing.T) *agenttest.Recorder {
 	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Loop{Turns: 6, Parallel: 2, Think: true}})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func connect(out io.Writer) (transport.Client, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	return client, sim.Close, err
 }
 

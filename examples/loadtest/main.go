@@ -87,7 +87,7 @@ func (l load) measure(ctx context.Context) (figures, error) {
 	if min(l.turns, l.parallel, l.result, l.system, l.runs) < 0 || l.workers < 1 {
 		return f, errors.New("a count is negative, or -c is less than 1")
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: l.base, APIKey: "loadtest"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: l.base, APIKey: "loadtest", Features: anthropic.AllFeatures()})
 	if err != nil {
 		return f, err
 	}

@@ -114,7 +114,7 @@ func connect(opts options, show *terminal.Printer) (transport.Client, func(), er
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline", Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, nil, errors.Join(err, local.Close())
 	}

@@ -120,7 +120,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 			return err
 		}
 		defer sim.Close()
-		opts = anthropic.Options{BaseURL: sim.URL(), APIKey: "any"}
+		opts = anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()}
 	}
 	// region agent
 	opts.Propagator = propagation.TraceContext{} // send traceparent to the service

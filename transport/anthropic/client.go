@@ -91,7 +91,7 @@ type Options struct {
 	Propagator propagation.TextMapPropagator
 
 	// Features say what the endpoint takes beyond the common core. nil means all for
-	// Anthropic's own service and for loopback addresses, and nothing for others.
+	// Anthropic's own service, and nothing for others; see [AllFeatures].
 	Features *transport.Features
 
 	// Logger is told of requests (debug) and retries (warn), never of keys and
@@ -217,12 +217,21 @@ func (c *Client) BaseURL() string { return c.base.String() }
 // Features are what the endpoint takes; see [Options].
 func (c *Client) Features() transport.Features { return c.features }
 
-// featuresOf are an endpoint's features, as far as its host tells.
+// AllFeatures are the features of Anthropic's own service, for [Options.Features]
+// of an endpoint that is known to have them too: the simulator, or a gateway that
+// passes on whatever it is sent.
+func AllFeatures() *transport.Features {
+	return &transport.Features{LongCache: true, Diagnostics: true, SystemMessages: true, Compaction: true, InlineTools: true, Threads: true}
+}
+
+// featuresOf are an endpoint's features, as far as its host tells. A loopback
+// address tells nothing: most gateways that people run stand there, and refuse what
+// they don't know.
 func featuresOf(base *url.URL) transport.Features {
-	own := base.Hostname() == "api.anthropic.com" || isLoopback(base.Hostname())
-	return transport.Features{
-		LongCache: own, Diagnostics: own, SystemMessages: own, Compaction: own, InlineTools: own, Threads: own,
+	if base.Hostname() == "api.anthropic.com" {
+		return *AllFeatures()
 	}
+	return transport.Features{}
 }
 
 // CloseIdleConnections closes the connections that no request is using.

@@ -179,3 +179,31 @@ func TestErrorsOfTheService(t *testing.T) {
 		})
 	}
 }
+
+// What an endpoint may not know is not sent to it, on a loopback address neither,
+// where most gateways stand (case K12).
+func TestFeaturesByHost(t *testing.T) {
+	for _, tt := range []struct {
+		base string
+		all  bool
+	}{
+		{"", true}, {BaseURL, true}, {"https://api.anthropic.com/v1/", true},
+		{"http://127.0.0.1:4000", false}, {"http://localhost:11434", false}, {"http://[::1]:8080", false},
+		{CometBaseURL, false}, {"https://api.anthropic.com.example", false},
+	} {
+		c, err := New(Options{BaseURL: tt.base, APIKey: "sk-test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := transport.Features{}
+		if tt.all {
+			want = *AllFeatures()
+		}
+		if c.Features() != want {
+			t.Errorf("%s: got %+v", tt.base, c.Features())
+		}
+		if c, err = New(Options{BaseURL: tt.base, APIKey: "sk-test", Features: AllFeatures()}); err != nil || c.Features() != *AllFeatures() {
+			t.Errorf("%s: told features don't count: %v", tt.base, err)
+		}
+	}
+}

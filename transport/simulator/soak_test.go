@@ -142,7 +142,7 @@ func soak(t *testing.T, want int, tame bool) {
 	})
 	httpClient := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 	defer httpClient.CloseIdleConnections()
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", HTTPClient: httpClient})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: httpClient})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (w *witness) Stream(ctx context.Context, req *transport.Request) iter.Seq2[
 func simulated(t *testing.T, model simulator.Model, rule simulator.LookbackRule, bytes int, took ...time.Duration) (agent.Options, *witness) {
 	t.Helper()
 	sim := simulator.New(simulator.Options{Model: model, Lookback: rule, Now: time.Now})
-	client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: "any", HTTPClient: &http.Client{Transport: direct{sim}}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: direct{sim}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 // Orders are carried out one after the other, and a tool that is missing is named.
 func TestOrders(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{Model: Model{}})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func main() { harness.Main("whorl", driver) }
 
 func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) error, error) {
-	client, err := anthropic.New(anthropic.Options{BaseURL: c.Base, APIKey: "none"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: c.Base, APIKey: "none", Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, err
 	}

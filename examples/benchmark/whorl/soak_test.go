@@ -48,7 +48,7 @@ func TestSoak(t *testing.T) {
 		limit = 20 * time.Second
 	}
 	url, pid, stop := startSimulator(t)
-	client, err := anthropic.New(anthropic.Options{BaseURL: url, APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: url, APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ type effect struct {
 }
 
 func newAgent(service, ledger string) (*agent.Agent, error) {
-	client, err := anthropic.New(anthropic.Options{BaseURL: service, APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: service, APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, err
 	}

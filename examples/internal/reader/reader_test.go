@@ -39,7 +39,7 @@ func definition(t *testing.T, raw string) transport.ToolDefinition {
 func converse(t *testing.T, question string, defs []transport.ToolDefinition, run func(transport.ToolCall) transport.Block) []*transport.Response {
 	t.Helper()
 	sim := simulator.StartTest(t, simulator.Options{Model: reader.Reader{}, Pages: pages})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func Example() {
 		panic(err)
 	}
 	defer sim.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		panic(err)
 	}

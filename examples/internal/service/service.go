@@ -39,7 +39,7 @@ func Connect(model simulator.Model) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline", Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}

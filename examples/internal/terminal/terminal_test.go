@@ -22,7 +22,7 @@ func show(t *testing.T, colour bool) (answer, progress string) {
 		simulator.Do(simulator.Thinking("Let me look."), simulator.Call("lookup", map[string]any{"query": "a whorl", "limit": 3})),
 		simulator.Say("Not\nthere."),
 	)})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
