@@ -6,7 +6,7 @@
 //	go run . -crowd                             # and then 10,000 conversations at once: 12 more
 //	go run . -quick                             # a look, in 3 minutes
 //	go run . -axes steps,bill -drivers floor,whorl
-//	go run . -from results/results.json         # lay out anew what was measured before
+//	go run . -from results/results.json         # the tables anew, of what was measured before
 //
 // It prints tables in Markdown and writes results.json (all that was measured),
 // results.csv (the same, a line per run) and plot.svg to the folder of -out.
@@ -38,7 +38,7 @@ func main() {
 	flag.DurationVar(&o.limit, "limit", time.Minute, "longest time for a run of a driver")
 	flag.DurationVar(&o.crowdLimit, "crowd-limit", 4*time.Minute, "longest time for a run of a driver with 10,000 conversations")
 	flag.Float64Var(&o.memory, "memory", 12, "most memory for a driver, in GB resident")
-	from := flag.String("from", "", "comma-separated results.json files to lay out, without measuring; later ones replace points of earlier ones")
+	from := flag.String("from", "", "comma-separated results.json files to write tables of, without measuring; later ones replace points of earlier ones")
 	soak := flag.String("soak", "figures/soak.json", "the soak test's report, if there is one: see whorl/soak_test.go")
 	docs := flag.String("docs", "", "folder of benchmarks.md, whose figures are brought up to date")
 	flag.Parse()
@@ -70,7 +70,7 @@ func split(list string) []string {
 	return strings.Split(list, ",")
 }
 
-// run measures, or reads what was measured, and lays it out.
+// run measures, or reads what was measured, and writes its tables.
 func run(o options, from []string, soak, docs string) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err

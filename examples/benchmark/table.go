@@ -66,7 +66,7 @@ func short(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.*f", max(0, 2-int(math.Floor(math.Log10(v)))), v), ".00")
 }
 
-// table lays out an axis in Markdown, or returns nothing if it wasn't measured.
+// table writes an axis in Markdown, or returns nothing if it wasn't measured.
 func (r *Results) table(a Axis) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| | |")

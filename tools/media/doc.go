@@ -1,5 +1,5 @@
 // Package media tells what the service takes of PDFs and pictures before they
-// are laid into a conversation: a document that is refused once is refused in
+// are put into a conversation: a document that is refused once is refused in
 // every later request of the same log.
 //
 // Nothing here trusts what it reads. The work on a file is bounded by the file's

@@ -87,7 +87,7 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 	}
 }
 
-// body checks a request against what is known of its model, and lays it out.
+// body checks a request against what is known of its model, and writes it.
 func (c *Client) body(req *transport.Request, stream bool) (*transport.Body, error) {
 	if m, ok := transport.LookupModel(req.Model, c.models...); ok {
 		if err := req.Check(m); err != nil {

@@ -57,7 +57,7 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 	}, nil
 }
 
-// requests lays out the longest request, and where those of the steps end in it.
+// requests writes the longest request, and where those of the steps end in it.
 func requests(c harness.Config) (whole []byte, ends []int) {
 	quote := func(s string) string { q, _ := json.Marshal(s); return string(q) }
 	var b bytes.Buffer

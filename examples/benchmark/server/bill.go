@@ -135,19 +135,19 @@ func prompt(body []byte) (pieces []piece, automatic bool, err error) {
 	if err := json.Unmarshal(body, &req); err != nil {
 		return nil, false, err
 	}
-	var l laying
+	var c chain
 	for _, t := range req.Tools {
-		l.lay("tool", t)
+		c.add("tool", t)
 	}
 	for _, blk := range blocks(req.System) {
-		l.lay("system", blk)
+		c.add("system", blk)
 	}
 	for _, m := range req.Messages {
 		for _, blk := range blocks(m.Content) {
-			l.lay(m.Role, blk)
+			c.add(m.Role, blk)
 		}
 	}
-	return l.pieces, len(req.CacheControl) > 0 && string(req.CacheControl) != "null", l.err
+	return c.pieces, len(req.CacheControl) > 0 && string(req.CacheControl) != "null", c.err
 }
 
 // blocks are the elements of a content, which may be a string.
@@ -162,34 +162,34 @@ func blocks(content json.RawMessage) []json.RawMessage {
 	return nil
 }
 
-// A laying chains blocks to a prompt.
-type laying struct {
+// A chain is a prompt of blocks.
+type chain struct {
 	pieces []piece
 	tokens float64
 	prefix [32]byte
 	err    error
 }
 
-func (l *laying) lay(role string, raw json.RawMessage) {
+func (c *chain) add(role string, raw json.RawMessage) {
 	// Decoded and encoded again, so that white space and the order of keys don't count.
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
-		l.err = err
+		c.err = err
 		return
 	}
 	write := unmark(value)
 	plain, err := json.Marshal(value)
 	if err != nil {
-		l.err = err
+		c.err = err
 		return
 	}
-	l.tokens += float64(len(plain)) / bytesPerToken
+	c.tokens += float64(len(plain)) / bytesPerToken
 	h := sha256.New()
-	h.Write(l.prefix[:])
+	h.Write(c.prefix[:])
 	h.Write([]byte(role))
 	h.Write(plain)
-	h.Sum(l.prefix[:0])
-	l.pieces = append(l.pieces, piece{tokens: l.tokens, prefix: l.prefix, write: write})
+	h.Sum(c.prefix[:0])
+	c.pieces = append(c.pieces, piece{tokens: c.tokens, prefix: c.prefix, write: write})
 }
 
 // unmark takes the cache_control members off a value and returns the price of
