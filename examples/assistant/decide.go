@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/policy"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -31,11 +32,17 @@ func (a *assistant) decide(ctx context.Context) error {
 	}
 }
 
-// decideOn asks about one call.
+// decideOn asks about one call. What the user says yes to was shown to the end, and
+// so were the arguments if the user changed them.
 func (a *assistant) decideOn(ctx context.Context, call agent.PendingCall) error {
-	a.showCall(call)
+	var edited json.RawMessage // in the place of the model's arguments
+	shown := a.showCall(call, call.Input)
 	for {
-		answer, err := a.in.Answer("  yes, no, edit, or always for "+call.Name+"? ", "")
+		prompt := "  yes, no, edit, or always for " + call.Name + "? "
+		if n := shown.left(); n > 0 {
+			prompt = fmt.Sprintf("  %d lines more: Enter shows them; or no, edit? ", n)
+		}
+		answer, err := a.in.Answer(prompt, "")
 		if err != nil {
 			return err
 		}
@@ -46,48 +53,74 @@ func (a *assistant) decideOn(ctx context.Context, call agent.PendingCall) error 
 			a.show.Note("  decided elsewhere")
 			return nil
 		}
-		word, rest, _ := strings.Cut(strings.TrimSpace(answer), " ")
-		switch strings.ToLower(word) {
-		case "y", "yes":
-			return call.Approve(ctx, a.log)
-		case "a", "always":
-			a.always = append(a.always, policy.Rule{Name: "always", Expr: "tool == " + strconv.Quote(call.Name), Then: policy.Allow})
-			if err := a.build(); err != nil {
-				return err
-			}
-			return call.Approve(ctx, a.log)
+		word, reason, _ := strings.Cut(strings.TrimSpace(answer), " ")
+		switch word = strings.ToLower(strings.TrimRight(word, ",.;:!")); word {
 		case "n", "no":
-			if rest == "" {
-				rest = "the user said no"
+			if reason == "" {
+				reason = "the user said no"
 			}
-			return call.Deny(ctx, a.log, rest)
+			return call.Deny(ctx, a.log, reason)
 		case "e", "edit":
-			input, err := a.edited(call)
+			input, err := a.edited(edited, call)
 			if err != nil {
+				if errors.Is(err, errNoArguments) {
+					a.show.Fail(err)
+					continue
+				}
 				return err
 			}
-			if err := call.Edit(ctx, a.log, input); err == nil {
-				return nil
-			} else {
-				a.show.Fail(err)
+			edited = input
+			shown = a.showCall(call, string(input))
+		case "y", "yes", "a", "always":
+			if shown.left() > 0 {
+				a.show.Note("  not all of the call was shown")
+				shown.next(a.show)
+				continue
 			}
+			if word[0] == 'a' {
+				a.always = append(a.always, policy.Rule{Name: "always", Expr: "tool == " + strconv.Quote(call.Name), Then: policy.Allow})
+				if err := a.build(); err != nil {
+					return err
+				}
+			}
+			if edited != nil {
+				return call.Edit(ctx, a.log, edited)
+			}
+			return call.Approve(ctx, a.log)
+		case "":
+			shown.next(a.show)
+		default:
+			a.show.Note("  answer yes; no, and why if you like; edit, to change the arguments; or always, to allow %s for good", call.Name)
 		}
 	}
 }
 
-// edited has the user change the arguments.
-func (a *assistant) edited(call agent.PendingCall) (json.RawMessage, error) {
+var errNoArguments = errors.New("the arguments are not a JSON object: {…}")
+
+// edited has the user change the arguments: those that were changed before, or the
+// model's. Characters that can't be seen are escapes there.
+func (a *assistant) edited(before json.RawMessage, call agent.PendingCall) (json.RawMessage, error) {
+	if before == nil {
+		before = []byte(call.Input)
+	}
 	var line bytes.Buffer
-	if err := json.Compact(&line, []byte(call.Input)); err != nil {
+	if err := json.Compact(&line, before); err != nil {
 		return nil, err
 	}
-	input, err := a.in.Answer("  arguments: ", line.String())
-	return json.RawMessage(input), err
+	text, err := a.in.Answer("  arguments: ", visible.JSON(line.Bytes()))
+	if err != nil {
+		return nil, err
+	}
+	input := rawjson.Trim([]byte(text))
+	if !rawjson.Valid(input) || input[0] != '{' {
+		return nil, errNoArguments
+	}
+	return input, nil
 }
 
 func waits(pending []agent.PendingCall, call agent.PendingCall) bool {
 	for _, p := range pending {
-		if p.CallID == call.CallID {
+		if p.CallID == call.CallID && p.Record == call.Record && p.Hash == call.Hash {
 			return true
 		}
 	}
@@ -117,61 +150,4 @@ func (a *assistant) watchDecisions(ctx context.Context) (stop func()) {
 		}
 	}()
 	return func() { cancel(); <-done }
-}
-
-const (
-	mostLines = 16  // of an argument that are shown
-	mostWidth = 160 // of a line
-)
-
-// showCall shows what a call would do.
-func (a *assistant) showCall(call agent.PendingCall) {
-	reason := ""
-	if call.Reason != "" {
-		reason = " (" + call.Reason + ")"
-	}
-	a.show.Heading("%s wants to run%s:", call.Name, reason)
-	for name, value := range rawjson.Members([]byte(call.Input)) {
-		text := string(value)
-		if value[0] == '"' {
-			text = rawjson.Unquote(value)
-		}
-		lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-		more := len(lines) - mostLines
-		if more > 0 {
-			lines = lines[:mostLines]
-		}
-		if len(lines) == 1 {
-			a.show.Line("    %s: %s", name, clip(lines[0]))
-			continue
-		}
-		a.show.Line("    %s:", name)
-		for _, line := range lines {
-			a.show.Line("    │ %s", clip(line))
-		}
-		if more > 0 {
-			a.show.Line("    │ … and %d lines more", more)
-		}
-	}
-}
-
-// clip cuts a line that is too long, and shows what could move the cursor or turn
-// the text around as what it is: what the user reads has to be what would run.
-func clip(line string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range line {
-		if n++; n > mostWidth {
-			return b.String() + "…"
-		}
-		switch {
-		case r == '\t':
-			b.WriteString("  ")
-		case unicode.IsGraphic(r):
-			b.WriteRune(r)
-		default:
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
 }

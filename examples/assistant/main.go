@@ -29,6 +29,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/agent/policy"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/examples/assistant/offline"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
@@ -49,7 +50,7 @@ func main() {
 		err = assist(context.Background(), opts, in, show)
 	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "assistant:", err)
+		fmt.Fprintln(os.Stderr, "assistant:", visible.Text(err.Error()))
 		os.Exit(1)
 	}
 }

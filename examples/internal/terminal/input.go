@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/whorl-go/whorl/agent/visible"
 )
 
 // ErrInterrupted means that Ctrl-C was typed in place of a line.
@@ -68,6 +70,7 @@ func (i *Input) Answer(prompt, initial string) (string, error) {
 }
 
 func (i *Input) read(prompt, initial string, h *History) (string, error) {
+	prompt = visible.Line(prompt)
 	next := i.plainLine
 	if i.edit != nil {
 		state, err := term.MakeRaw(int(i.file.Fd()))
@@ -125,7 +128,7 @@ func (i *Input) plainLine(prompt string) (line string, more bool, err error) {
 		return "", false, err
 	}
 	line = strings.TrimRight(line, "\r\n")
-	fmt.Fprintln(i.out, prompt+line)
+	fmt.Fprintln(i.out, prompt+visible.Line(line))
 	return line, false, nil
 }
 

@@ -11,16 +11,22 @@ import (
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A Printer shows the events of a run. Progress goes to Progress, the text of
 // the answer to Answer, so that the answer alone can be redirected.
+//
+// What it prints was written by a model, by tools and by servers: all of it goes
+// through [visible], but for the Printer's own colours.
 type Printer struct {
 	Answer, Progress io.Writer
 	Colour           bool
 
+	words    *visible.Writer // to where words was made for, whose text may be cut anywhere
+	to       io.Writer
 	midLine  bool // the answer's last line is not ended
 	thinking bool // a line of thinking is open
 }
@@ -56,46 +62,62 @@ func (p *Printer) paint(colour, text string) string {
 }
 
 // Note prints a line of progress.
-func (p *Printer) Note(format string, args ...any) {
-	p.endLine()
-	fmt.Fprintln(p.Progress, p.paint(dim, fmt.Sprintf(format, args...)))
-}
+func (p *Printer) Note(format string, args ...any) { p.line(dim, "", fmt.Sprintf(format, args...)) }
 
-// Line prints a line as it is.
+// Line prints a line without a colour. Every character of it is shown.
 func (p *Printer) Line(format string, args ...any) {
-	p.endLine()
-	fmt.Fprintf(p.Progress, format+"\n", args...)
+	p.line("", "", visible.Exact(fmt.Sprintf(format, args...)))
 }
 
-// Heading prints a line that others follow.
+// Heading prints a line that others follow. Every character of it is shown.
 func (p *Printer) Heading(format string, args ...any) {
-	p.endLine()
-	fmt.Fprintln(p.Progress, p.paint(bold, fmt.Sprintf(format, args...)))
+	p.line(bold, "", visible.Exact(fmt.Sprintf(format, args...)))
 }
 
 // Fail prints an error.
-func (p *Printer) Fail(err error) {
+func (p *Printer) Fail(err error) { p.line(red, "", "error: "+err.Error()) }
+
+// line prints a line of progress. The colour is that of the text; what stands
+// before it is the Printer's own.
+func (p *Printer) line(colour, before, text string) {
 	p.endLine()
-	fmt.Fprintln(p.Progress, p.paint(red, "error: "+err.Error()))
+	text = visible.Text(text)
+	if colour != "" {
+		text = p.paint(colour, text)
+	}
+	fmt.Fprintln(p.Progress, before+text)
+}
+
+// write prints a part of what the model writes.
+func (p *Printer) write(w io.Writer, text string) {
+	if p.words == nil || p.to != w {
+		p.flush()
+		p.words, p.to = visible.NewWriter(w), w
+	}
+	_, _ = io.WriteString(p.words, text) // a terminal that is gone shows nothing
+}
+
+func (p *Printer) flush() {
+	if p.words != nil {
+		_ = p.words.Flush()
+	}
 }
 
 // Event shows one event.
 func (p *Printer) Event(ev agent.Event) {
 	switch ev.Type {
 	case agent.EventStep:
-		p.endLine()
-		fmt.Fprintln(p.Progress, p.paint(bold, fmt.Sprintf("step %d", ev.Step)))
+		p.Heading("step %d", ev.Step)
 	case agent.EventStream:
 		p.stream(ev)
 	case agent.EventToolEnd:
-		p.endLine()
 		mark := p.paint(green, "✓")
 		if ev.IsError {
 			mark = p.paint(red, "✗")
 		}
-		fmt.Fprintf(p.Progress, "  %s %s(%s) %s\n", mark, ev.Call.Name, Brief(ev.Call.Input, 70), p.paint(dim, Took(ev.Took)))
+		p.line("", "  "+mark+" ", fmt.Sprintf("%s(%s) %s", ev.Call.Name, Brief(ev.Call.Input, 70), Took(ev.Took)))
 		if ev.IsError {
-			fmt.Fprintln(p.Progress, "    "+p.paint(red, cut(resultText(ev.Result), 160)))
+			p.line(red, "    ", cut(resultText(ev.Result), 160))
 		}
 	case agent.EventResponse:
 		if ev.Response.StopReason == transport.StopPauseTurn {
@@ -117,23 +139,23 @@ func (p *Printer) stream(ev agent.Event) {
 				fmt.Fprint(p.Progress, dim)
 			}
 		}
-		fmt.Fprint(p.Progress, s.Delta.Text())
+		p.write(p.Progress, s.Delta.Text())
 	case s.Delta.Type == transport.DeltaText:
 		if p.thinking {
 			p.endLine()
 		}
 		text := s.Delta.Text()
-		fmt.Fprint(p.Answer, text)
+		p.write(p.Answer, text)
 		p.midLine = !strings.HasSuffix(text, "\n")
 	case s.Type == transport.EventContentBlockStop && s.Block.Type() == transport.TypeText:
 		for source := range citations(s.Block) {
-			fmt.Fprint(p.Answer, p.paint(dim, " ["+source+"]"))
+			p.flush()
+			fmt.Fprint(p.Answer, p.paint(dim, " ["+visible.Line(source)+"]"))
 			p.midLine = true
 		}
 	case s.Type == transport.EventContentBlockStop && s.Block.Type() == transport.TypeServerToolUse:
-		p.endLine()
 		raw := s.Block.Raw()
-		fmt.Fprintf(p.Progress, "  %s %s(%s)\n", p.paint(green, "⇡"), rawjson.GetString(raw, "name"), Brief(rawjson.Get(raw, "input"), 70))
+		p.line("", "  "+p.paint(green, "⇡")+" ", fmt.Sprintf("%s(%s)", rawjson.GetString(raw, "name"), Brief(rawjson.Get(raw, "input"), 70)))
 	}
 }
 
@@ -158,6 +180,7 @@ func citations(b transport.Block) func(yield func(string) bool) {
 
 // endLine makes the next output begin a line.
 func (p *Printer) endLine() {
+	p.flush()
 	if p.thinking {
 		if p.Colour {
 			fmt.Fprint(p.Progress, normal)
@@ -173,8 +196,7 @@ func (p *Printer) endLine() {
 
 // Summary prints what a run came to, in one line.
 func (p *Printer) Summary(r *agent.Result) {
-	p.endLine()
-	fmt.Fprintln(p.Progress, p.paint(dim, Summary(r)))
+	p.line(dim, "", Summary(r))
 }
 
 // Summary is one line on a run: steps, tokens, the share of the prompt that was
@@ -199,9 +221,9 @@ func Brief(input []byte, most int) string {
 	var b strings.Builder
 	for name, value := range rawjson.Members(input) {
 		if b.Len() > 0 {
-			b.WriteString(", " + name + " ")
+			b.WriteString(", " + visible.Line(name) + " ")
 		}
-		b.Write(value)
+		b.WriteString(visible.JSON(value))
 	}
 	return cut(b.String(), most)
 }

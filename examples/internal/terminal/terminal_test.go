@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/tools"
@@ -72,6 +73,66 @@ func TestPrinter(t *testing.T) {
 	_, coloured := show(t, true)
 	if strings.Count(coloured, "\x1b[2m")+strings.Count(coloured, bold)+strings.Count(coloured, red)+strings.Count(coloured, green) != strings.Count(coloured, normal) {
 		t.Errorf("a colour stays on: %q", coloured)
+	}
+}
+
+// Whatever comes from a model or a tool, the terminal gets text, and the Printer's
+// own colours.
+func TestHostileRun(t *testing.T) {
+	const evil = "a\x1b]52;c;aGk=\ab\x1b[2Jc\u009b1md\u202ee\u200bf\rg\U000E0067"
+	call := simulator.Do(simulator.Thinking(evil), simulator.Text(evil), simulator.Call("lookup", map[string]any{"query": evil, evil: evil}))
+	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(call, simulator.Say(evil), call, simulator.Say(evil))})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	a, err := agent.New(agent.Options{
+		Client: client, Model: "claude-opus-5-5", Thinking: &transport.Thinking{Type: "adaptive", Display: "summarized"},
+		Tools: []tools.Tool{tools.Func("lookup", "Looks up.", func(_ context.Context, in map[string]string) (string, error) {
+			return "", errors.New("500 " + evil)
+		})},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, colour := range []bool{false, true} {
+		var out bytes.Buffer
+		p := &Printer{Answer: &out, Progress: &out, Colour: colour}
+		run := a.NewRun(agent.Input{Prompt: "What is it?"})
+		for ev, err := range run.Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Event(ev)
+		}
+		result, err := run.Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Summary(result)
+		p.Fail(errors.New(evil))
+		p.Note("%s", evil)
+		p.Line("%s", evil)
+		p.Heading("%s", evil)
+		in := NewInput(strings.NewReader(evil+"\n"), &out, nil)
+		if got, err := in.Answer(evil, ""); got != evil || err != nil {
+			t.Errorf("the answer is %q, %v", got, err)
+		}
+		text := out.String()
+		for _, own := range []string{dim, bold, red, green, normal} {
+			if colour {
+				text = strings.ReplaceAll(text, own, "")
+			}
+		}
+		for _, r := range text {
+			if r != '\n' && !unicode.IsGraphic(r) {
+				t.Fatalf("U+%04X reached the terminal: %q", r, text)
+			}
+		}
+		if n := strings.Count(text, "<U+202E>e<U+200B>f<U+000D>g<U+E0067>"); n < 8 {
+			t.Errorf("the text is shown %d times:\n%s", n, text)
+		}
 	}
 }
 
