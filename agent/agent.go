@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -56,10 +58,12 @@ type Options struct {
 	// what a tool's own traits want approved.
 	Gate Gate
 	// Approver decides on calls that wait for approval. Without one the run ends
-	// with an [*ApprovalError], and can be run on once the log has the decisions.
-	Approver Approver
+	// with an [*ApprovalError], and can be run on once the log has the decisions. It
+	// gives Allow or Deny, or Ask to leave the call waiting; the zero Decision is an
+	// error, so that one that was forgotten permits nothing.
+	Approver func(context.Context, PendingCall) (Decision, error)
 	// StopWhen is asked before each model call but the first; a reason ends the run
-	// with a [*ConditionError].
+	// with a [*LimitError].
 	StopWhen func(context.Context, Status) (reason string)
 	// Middleware stands around each call of a tool; the first is the outermost. It
 	// can't change what was judged: see [tools.ErrInputChanged].
@@ -293,7 +297,7 @@ func (a *Agent) next(base *transport.Request, log *memory.Log) *transport.Reques
 	s := log.State()
 	r := *base
 	r.Messages = log.Messages()
-	if c := containerOf(s.Response); c != nil {
+	if c := sentdata.ContainerOf(s.Response); c != nil {
 		r.Container = c
 	}
 	if r.Diagnostics == nil && a.features.Diagnostics {
@@ -314,13 +318,4 @@ func (a *Agent) prompt(r *transport.Request, s memory.State) cacheplan.Prompt {
 		Model: a.model, Tools: r.Tools, System: r.System, Messages: r.Messages,
 		Requests: s.Requests, Now: time.Now(), Long: a.features.LongCache,
 	}
-}
-
-// containerOf is the id of the container that the newest response used, quoted:
-// the service wants the bare id back (reference §6.3).
-func containerOf(r *transport.Response) []byte {
-	if r == nil || r.Container == nil || r.Container.ID == "" {
-		return nil
-	}
-	return []byte(`"` + r.Container.ID + `"`)
 }

@@ -175,7 +175,7 @@ func (r *Run) wait(ctx context.Context, w Wait) error {
 }
 
 // decide asks the Approver about each call.
-func (r *Run) decide(ctx context.Context, approver Approver, calls []PendingCall, questions []PendingQuestion) error {
+func (r *Run) decide(ctx context.Context, approver func(context.Context, PendingCall) (Decision, error), calls []PendingCall, questions []PendingQuestion) error {
 	var left []PendingCall
 	for _, c := range calls {
 		if c.closed(r.log) != nil {

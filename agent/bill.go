@@ -53,10 +53,10 @@ const (
 	noteLost        = "lost"        // attempts of which nothing came back, though they may have been billed
 )
 
-// Price is the bill of one response, at the prices of now. models correct and extend the table of
-// prices.
-func Price(resp *transport.Response, models ...transport.Model) Bill {
-	return price(resp, "", time.Time{}, models)
+// AddResponse adds a response, at the prices of now. models correct and extend the
+// table of prices.
+func (b *Bill) AddResponse(resp *transport.Response, models ...transport.Model) {
+	b.Add(price(resp, "", time.Time{}, models))
 }
 
 // Add adds another bill.

@@ -92,7 +92,7 @@ func TestRecordedConversationsToTheCent(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.Add(Price(resp))
+				b.AddResponse(resp)
 			}
 			if b.Cost.Incomplete || math.Abs(b.Cost.USD-tt.usd) > 1e-9 || b.Requests != tt.answers {
 				t.Errorf("%+v, want $%.6f", b, tt.usd)
@@ -138,11 +138,11 @@ func TestBill(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b Bill
-			b.Add(Price(tt.resp, tt.own...))
+			b.AddResponse(tt.resp, tt.own...)
 			if math.Abs(b.Cost.USD-tt.usd) > 1e-9 || !b.Cost.Incomplete != tt.known || (len(b.Unpriced) > 0) == tt.known {
 				t.Errorf("%v known %v, unpriced %v; want $%.4f known %v", b.Cost.USD, !b.Cost.Incomplete, b.Unpriced, tt.usd, tt.known)
 			}
-			all.Add(Price(tt.resp))
+			all.AddResponse(tt.resp)
 		})
 	}
 	if !all.Cost.Incomplete || all.Requests != len(tests) || strings.Join(all.Unpriced, " ") != "claude-next" {

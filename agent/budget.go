@@ -61,8 +61,8 @@ func (b *Budget) Charge(bill Bill) {
 type BudgetError struct {
 	Limit string // "usd", "tokens", or "price" if the model's price is not known
 	Spent Bill
-	// Forecast is of the call that was not made.
-	Forecast Forecast
+	// Forecast is what the call that was not made may cost.
+	Forecast Bill
 	// WrittenUp is true if the model was given a last step for its answer.
 	WrittenUp bool
 
@@ -74,13 +74,13 @@ func (e *BudgetError) Error() string {
 	case "price":
 		return fmt.Sprintf("budget of $%.2f: the price of the model is not known; give it in Options.Models, or limit Tokens instead", e.budget.USD)
 	case "tokens":
-		return fmt.Sprintf("budget used up: %d of %d tokens are spent, and the next call takes about %d; raise Budget.Tokens and run on with the same log", e.Spent.Tokens, e.budget.Tokens, e.Forecast.Prompt+e.Forecast.Output)
+		return fmt.Sprintf("budget used up: %d of %d tokens are spent, and the next call takes about %d; raise Budget.Tokens and run on with the same log", e.Spent.Tokens, e.budget.Tokens, e.Forecast.Tokens)
 	}
 	return fmt.Sprintf("budget used up: %s of $%.2f are spent, and the next call costs about %s; raise Budget.USD and run on with the same log", e.Spent.Cost, e.budget.USD, e.Forecast.Cost)
 }
 
-// A Forecast is what a model call is expected to cost.
-type Forecast struct {
+// A forecast is what a model call is expected to cost.
+type forecast struct {
 	Prompt int64 // tokens
 	Read   int64 // of them, from the cache
 	Output int64 // tokens, at most
@@ -89,14 +89,20 @@ type Forecast struct {
 
 // Forecast tells what the next model call on a log may cost, if the answer takes
 // all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
-func (a *Agent) Forecast(log *memory.Log) Forecast {
-	return a.forecast(log.State(), a.Request(log))
+func (a *Agent) Forecast(log *memory.Log) Bill {
+	return a.forecast(log.State(), a.Request(log)).bill()
 }
 
-func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
+func (f forecast) bill() Bill {
+	return Bill{Requests: 1, Cost: f.Cost, Tokens: f.Prompt + f.Output, Usage: transport.Usage{
+		CacheReadInputTokens: f.Read, CacheCreationInputTokens: f.Prompt - f.Read, OutputTokens: f.Output,
+	}}
+}
+
+func (a *Agent) forecast(s memory.State, req *transport.Request) forecast {
 	p := a.prompt(req, s)
 	h := cacheplan.Observe(p)
-	f := Forecast{Prompt: h.Size(p), Read: h.Readable, Output: int64(req.MaxTokens)}
+	f := forecast{Prompt: h.Size(p), Read: h.Readable, Output: int64(req.MaxTokens)}
 	known := h.LastPrompt()
 	if len(s.Requests) == 0 {
 		f.Prompt += p.StaticTokens()
@@ -108,7 +114,7 @@ func (a *Agent) forecast(s memory.State, req *transport.Request) Forecast {
 }
 
 // price is what a prompt as forecast costs with an answer of so many tokens.
-func (a *Agent) price(req *transport.Request, f Forecast, output int64) Cost {
+func (a *Agent) price(req *transport.Request, f forecast, output int64) Cost {
 	u := transport.Usage{
 		CacheReadInputTokens: f.Read, CacheCreationInputTokens: f.Prompt - f.Read, OutputTokens: output,
 		Speed: req.Speed, InferenceGeo: req.InferenceGeo,
@@ -173,16 +179,16 @@ func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, er
 
 // A quote is the price of a call by how long its answer is.
 type quote struct {
-	Forecast
+	forecast
 	bare, perToken float64 // USD: of the prompt, and of a token of the answer
 	least          int64   // tokens of answer, fewer are of no use
 	last           bool    // the last step, for which nothing has to be left
 }
 
 func (r *Run) quote(req *transport.Request, s memory.State) quote {
-	q := quote{Forecast: r.agent.forecast(s, req), last: r.lastStep != nil}
+	q := quote{forecast: r.agent.forecast(s, req), last: r.lastStep != nil}
 	q.least = min(leastOutput, q.Output)
-	q.bare = r.agent.price(req, q.Forecast, 0).USD
+	q.bare = r.agent.price(req, q.forecast, 0).USD
 	q.perToken = (q.Cost.USD - q.bare) / float64(max(1, q.Output))
 	return q
 }
@@ -272,7 +278,7 @@ func (b *Budget) wait() <-chan struct{} {
 }
 
 func (b *Budget) short(limit string, q quote) *BudgetError {
-	return &BudgetError{Limit: limit, Spent: b.bill, Forecast: q.Forecast, budget: b}
+	return &BudgetError{Limit: limit, Spent: b.bill, Forecast: q.bill(), budget: b}
 }
 
 // spend charges the budgets with what came of the call.
@@ -325,10 +331,10 @@ func (r *Run) endOfBudget(ctx context.Context) error {
 
 type budgetKey struct{}
 
-// WithBudget puts the runs that are made with the context under b, besides the
+// withBudget puts the runs that are made with the context under b, besides the
 // budgets that they are under already. The tools that a run calls get a context
 // with the run's budgets, so that sub-agents are under them.
-func WithBudget(ctx context.Context, b *Budget) context.Context {
+func withBudget(ctx context.Context, b *Budget) context.Context {
 	before := budgetsOf(ctx)
 	if b == nil || slices.Contains(before, b) {
 		return ctx

@@ -43,11 +43,13 @@ func (e *StopError) Error() string {
 	return fmt.Sprintf("stop_reason %q: %s", e.Response.StopReason, e.Why)
 }
 
-// A LimitError is a limit of a run that was reached. The log is valid: a new
-// run on it, with or without new input, goes on from there.
+// A LimitError is a limit of a run that was reached, or a reason to stop that
+// Options.StopWhen gave. The log is valid: a new run on it goes on from there, without
+// new input if it has a higher limit.
 type LimitError struct {
-	Limit string // "steps", "pauses", "cuts" or "time"
-	Max   int64  // nanoseconds for "time"
+	Limit  string // "steps", "pauses", "cuts", "time" or "condition"
+	Max    int64  // nanoseconds for "time"
+	Reason string // for "condition": what Options.StopWhen said
 }
 
 func (e *LimitError) Error() string {
@@ -56,16 +58,13 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("limit reached: %d steps; raise Limits.Steps, or run on with the same log", e.Max)
 	case "pauses":
 		return fmt.Sprintf("limit reached: the model paused its turn more than %d times in a row; raise Limits.Pauses", e.Max)
+	case "condition":
+		return "stop condition met: " + e.Reason
 	case "cuts":
 		return fmt.Sprintf("limit reached: max_tokens cut a tool call off more than %d times in a row; raise Options.MaxTokens", e.Max)
 	}
 	return "limit reached: the run took longer than Limits.Time allows; raise it, or run on with the same log"
 }
-
-// A ConditionError is a run that Options.StopWhen ended. The log is valid.
-type ConditionError struct{ Reason string }
-
-func (e *ConditionError) Error() string { return "stop condition met: " + e.Reason }
 
 // An ApprovalError names the tool calls that a run waits for, because they have to
 // be decided on or because what they asked has to be answered. It matches

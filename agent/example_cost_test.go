@@ -83,12 +83,12 @@ func ExampleAgent_FanOut() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	branches := a.FanOut(ctx, agent.Input{Log: read.Log},
+	answers := a.FanOut(ctx, agent.Input{Log: read.Log},
 		transport.UserText("Can it be ended early?"),
 		transport.UserText("Who is liable?"),
 	)
-	for _, b := range branches {
-		fmt.Println(b.Result.Text, b.Err)
+	for res, err := range answers {
+		fmt.Println(res.Text, err)
 	}
 	// endregion
 
@@ -109,7 +109,7 @@ func ExampleCompaction() {
 		Client: client, Model: opus.ID, Tools: []tools.Tool{dump},
 		Context: agent.ContextOptions{Spill: &agent.Spill{}, Compaction: &agent.Compaction{}}, // prompts over 150,000 tokens, if it pays
 		// Or let the service clear old results:
-		// Template: transport.Request{ContextManagement: agent.Editing{}.For(opus)},
+		// Template: transport.Request{ContextManagement: editing.ToolUses{}.For(opus)},
 	})
 	// endregion
 	if err != nil {

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"sync"
 
@@ -9,10 +11,10 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Branch is what one of several continuations of a log came to.
-type Branch struct {
-	Result *Result // never nil
-	Err    error
+// A branch is what one of several continuations of a log came to.
+type branch struct {
+	result *Result // never nil
+	err    error
 }
 
 // FanOut continues a conversation several times side by side, once with each of
@@ -24,16 +26,29 @@ type Branch struct {
 // The service can read a prefix from its cache once the first response to it has
 // begun (reference §8.7). So the other branches wait for the first one's first
 // event, and then all but the first read what they share.
-func (a *Agent) FanOut(ctx context.Context, in Input, messages ...transport.Message) []Branch {
-	branches := make([]Branch, len(messages))
+//
+// It yields what became of each message, in their order, when all are done: a result,
+// never nil, and an error.
+func (a *Agent) FanOut(ctx context.Context, in Input, messages ...transport.Message) iter.Seq2[*Result, error] {
+	return func(yield func(*Result, error) bool) {
+		for _, b := range a.fanOut(ctx, in, messages) {
+			if !yield(b.result, b.err) {
+				return
+			}
+		}
+	}
+}
+
+func (a *Agent) fanOut(ctx context.Context, in Input, messages []transport.Message) []branch {
+	branches := make([]branch, len(messages))
 	if len(messages) == 0 {
 		return branches
 	}
 	log, err := in.open(ctx)
+	for i := range branches {
+		branches[i] = branch{&Result{Log: log}, cmp.Or(err, ErrStopped)}
+	}
 	if err != nil {
-		for i := range branches {
-			branches[i] = Branch{Result: &Result{Log: log}, Err: err}
-		}
 		return branches
 	}
 	in.Messages, in.Prompt = in.messages(), ""
@@ -68,11 +83,11 @@ func (a *Agent) FanOut(ctx context.Context, in Input, messages ...transport.Mess
 
 // branch runs one continuation. It calls begin at the response's first event, or
 // when none can come any more.
-func (a *Agent) branch(ctx context.Context, log *memory.Log, in Input, begin func()) Branch {
+func (a *Agent) branch(ctx context.Context, log *memory.Log, in Input, begin func()) branch {
 	defer begin()
 	fork, err := forkSent(log)
 	if err != nil {
-		return Branch{Result: &Result{Log: log}, Err: err}
+		return branch{&Result{Log: log}, err}
 	}
 	in.Log = fork
 	run := a.NewRun(in)
@@ -82,7 +97,7 @@ func (a *Agent) branch(ctx context.Context, log *memory.Log, in Input, begin fun
 		}
 	}
 	res, err := run.Result()
-	return Branch{Result: res, Err: err}
+	return branch{res, err}
 }
 
 // forkSent forks a log where another input may stand: at its end, or in front of

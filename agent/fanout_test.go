@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 
@@ -41,20 +42,20 @@ func TestFanOutReadsWhatIsShared(t *testing.T) {
 				inputs = append(inputs, transport.UserText(fmt.Sprintf("question %d", i)))
 			}
 			records := log.Len()
-			branches := a.FanOut(ctx, agent.Input{Log: log}, inputs...)
+			branches := collect(a.FanOut(ctx, agent.Input{Log: log}, inputs...))
 			if len(branches) != 8 || log.Len() != records || len(wire.bodies) != before+8*4 {
 				t.Fatalf("%d branches, %d records more, %d requests", len(branches), log.Len()-records, len(wire.bodies)-before)
 			}
 			missed := 0
 			for i, b := range branches {
-				if b.Err != nil {
-					t.Fatal(b.Err)
+				if b.err != nil {
+					t.Fatal(b.err)
 				}
-				if m := b.Result.Log.Messages(); m[len(m)-8].Text() != inputs[i].Text() {
+				if m := b.result.Log.Messages(); m[len(m)-8].Text() != inputs[i].Text() {
 					t.Errorf("branch %d has another's input", i)
 				}
 				n := 0
-				for _, r := range b.Result.Log.Records(records) {
+				for _, r := range b.result.Log.Records(records) {
 					if r.Kind == memory.KindResponse {
 						if n++; n == 1 && r.Response.Usage.CacheReadInputTokens < shared {
 							missed++
@@ -85,10 +86,10 @@ func TestFanOutFromATool(t *testing.T) {
 		}
 	}
 	s.replies = []any{reply(t, "end_turn", text("x")), reply(t, "end_turn", text("y"))}
-	branches := a.FanOut(ctx, agent.Input{Log: log}, transport.UserText("one"), transport.UserText("two"))
+	branches := collect(a.FanOut(ctx, agent.Input{Log: log}, transport.UserText("one"), transport.UserText("two")))
 	for i, b := range branches {
-		if b.Err != nil || len(b.Result.Log.Messages()) != 3 {
-			t.Errorf("branch %d: %+v, %v", i, b.Result, b.Err)
+		if b.err != nil || len(b.result.Log.Messages()) != 3 {
+			t.Errorf("branch %d: %+v, %v", i, b.result, b.err)
 		}
 	}
 }
@@ -96,8 +97,21 @@ func TestFanOutFromATool(t *testing.T) {
 // What fails in the first branch doesn't hold up the others.
 func TestFanOutGoesOnWithoutTheFirst(t *testing.T) {
 	a, _ := live(t, simulator.Echo{}, agent.Options{})
-	branches := a.FanOut(context.Background(), agent.Input{}, transport.Message{Role: "assistant"}, transport.UserText("two"))
-	if branches[0].Err == nil || branches[0].Result == nil || branches[1].Err != nil {
+	branches := collect(a.FanOut(context.Background(), agent.Input{}, transport.Message{Role: "assistant"}, transport.UserText("two")))
+	if branches[0].err == nil || branches[0].result == nil || branches[1].err != nil {
 		t.Errorf("%+v", branches)
 	}
+}
+
+type branch struct {
+	result *agent.Result
+	err    error
+}
+
+func collect(seq iter.Seq2[*agent.Result, error]) []branch {
+	var all []branch
+	for res, err := range seq {
+		all = append(all, branch{res, err})
+	}
+	return all
 }

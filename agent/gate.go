@@ -19,7 +19,7 @@ const (
 	Deny  Permission = "deny"  // answer it with Reason, as an error, without running it
 )
 
-// A Decision is what a [Gate], or an [Approver], says of a tool call.
+// A Decision is what a [Gate], or an Approver, says of a tool call.
 type Decision struct {
 	Permission Permission
 	// Reason is what the model is told of a denial, and a person who is asked.
@@ -36,11 +36,6 @@ type Decision struct {
 // gives the same answer to the same request. Package policy makes one of rules.
 // A gate that panics, or gives a Permission that isn't one of the above, denies.
 type Gate func(ctx context.Context, req ToolRequest) Decision
-
-// An Approver decides on a call that waits for approval. Ask leaves it waiting: the
-// run then ends with an [*ApprovalError]. The zero Decision is an error, so that
-// one that was forgotten permits nothing. Rule is not used.
-type Approver func(ctx context.Context, call PendingCall) (Decision, error)
 
 // A ToolRequest is what a [Gate] is asked about.
 type ToolRequest struct {

@@ -54,7 +54,7 @@ type Input struct {
 	// Gate is asked besides the agent's; the stricter of the two decides.
 	Gate Gate
 	// Approver decides in place of the agent's.
-	Approver Approver
+	Approver func(context.Context, PendingCall) (Decision, error)
 	// Budget bounds what the run costs, besides the agent's own Budget.
 	Budget *Budget
 

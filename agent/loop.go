@@ -94,7 +94,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 			return err
 		}
 		if reason != "" {
-			return &ConditionError{Reason: reason}
+			return &LimitError{Limit: "condition", Reason: reason}
 		}
 	}
 	if r.agent.opts.Context.Compaction != nil {

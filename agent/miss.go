@@ -3,11 +3,9 @@ package agent
 import (
 	"time"
 
-	"github.com/whorl-go/whorl/agent/internal/cacheplan"
+	"github.com/whorl-go/whorl/agent/internal/miss"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/view"
-	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A Miss is a part of a prompt that the request before had left in the cache,
@@ -21,50 +19,13 @@ type Miss struct {
 	Cost Cost
 }
 
-// MissBetween compares two responses of one conversation, the second of them
-// asked for gap after the first. It is nil if all that the first left in the
-// cache was read, or if the usage of one of them tells only sums over several
-// samplings and the service gave no reason.
-func MissBetween(first, second *transport.Response, gap time.Duration, models ...transport.Model) *Miss {
-	before, one := wire.LastSampling(first)
-	now, alsoOne := wire.LastSampling(second)
-	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
-	why, err := view.CacheMissOf(second)
-	if !one || !alsoOne {
-		if why == nil || err != nil {
-			return nil
-		}
-		m.Tokens = why.MissedTokens
-	}
-	if m.Tokens <= 0 {
+// missBetween is the miss between two responses, or nil.
+func missBetween(first, second *transport.Response, gap time.Duration, models []transport.Model) *Miss {
+	m := miss.Between(first, second, gap, models...)
+	if m == nil {
 		return nil
 	}
-	edits, _ := view.ContextManagementOf(second)
-	switch {
-	case why != nil && err == nil:
-		m.Reason = why.Type
-	case len(edits.AppliedEdits) > 0:
-		m.Reason = "context_edited"
-	case gap >= cacheplan.ShortLife:
-		m.Reason = "expired"
-	default:
-		m.Reason = "unknown"
-	}
-	model, ok := transport.LookupModel(second.Model, models...)
-	if !ok {
-		m.Cost.Incomplete = true
-		return m
-	}
-	paid := transport.Usage{Speed: second.Usage.Speed, InferenceGeo: second.Usage.InferenceGeo}
-	read := paid
-	read.CacheReadInputTokens = m.Tokens
-	paid.CacheCreationInputTokens = min(m.Tokens, now.CacheCreationInputTokens)
-	paid.CacheCreation.Ephemeral1hInputTokens = min(paid.CacheCreationInputTokens, now.CacheCreation.Ephemeral1hInputTokens)
-	paid.InputTokens = m.Tokens - paid.CacheCreationInputTokens
-	much, known := model.Cost(paid, time.Time{}, models...)
-	little, _ := model.Cost(read, time.Time{}, models...)
-	m.Cost = Cost{USD: much - little, Incomplete: !known}
-	return m
+	return &Miss{Reason: m.Reason, Tokens: m.Tokens, Cost: Cost{USD: m.USD, Incomplete: !m.Known}}
 }
 
 // missed looks for a miss of the newest step, and keeps it. before is the log's
@@ -78,7 +39,7 @@ func (r *Run) missed(before memory.State, resp *transport.Response) *Miss {
 		return nil // the response before was to a prompt that is gone
 	}
 	gap := sends[len(sends)-1].At.Sub(sends[len(sends)-2].At)
-	m := MissBetween(before.Response, resp, gap, r.agent.opts.Models...)
+	m := missBetween(before.Response, resp, gap, r.agent.opts.Models)
 	if m != nil {
 		r.result.Misses = append(r.result.Misses, *m)
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -115,7 +117,7 @@ func (r *Run) begin() []memory.Record {
 		return nil
 	}
 	begin := []memory.Record{{Kind: memory.KindRun, Limits: r.limits.recorded()}}
-	if !bytes.Equal(r.config, newestConfig(r.log, r.log.Len())) {
+	if !bytes.Equal(r.config, sentdata.NewestConfig(r.log, r.log.Len())) {
 		begin[0].Data = r.config
 	}
 	if len(r.input.Messages) > 0 {
@@ -265,7 +267,7 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel() // also if the consumer panics
 	}
-	ctx = WithBudget(WithBudget(r.startRun(ctx), r.agent.opts.Budget), r.input.Budget)
+	ctx = withBudget(withBudget(r.startRun(ctx), r.agent.opts.Budget), r.input.Budget)
 	r.result.Log = r.log
 	defer func() {
 		// A panic is a bug of this package or of the consumer: it goes on its way, but
@@ -315,7 +317,7 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 	var recorded []byte
 	goesOn := !r.begins()
 	if goesOn {
-		recorded = newestConfig(r.log, r.log.Len())
+		recorded = sentdata.NewestConfig(r.log, r.log.Len())
 	}
 	if err := r.configure(&r.input, recorded); err != nil {
 		return err

@@ -3,12 +3,10 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
-	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -48,20 +46,6 @@ func withoutTokens(servers json.RawMessage) json.RawMessage {
 	return append(out, ']')
 }
 
-// newestConfig is the configuration of the newest run in front of record n.
-func newestConfig(log *memory.Log, n int) []byte {
-	var config []byte
-	for i, r := range log.Records(0) {
-		if i >= n {
-			break
-		}
-		if r.Kind == memory.KindRun && r.Data != nil {
-			config = r.Data
-		}
-	}
-	return config
-}
-
 // sentWith is what the response to req is recorded with: a sentdata.Data.
 func (a *Agent) sentWith(req *transport.Request) []byte {
 	var room [256]byte
@@ -91,55 +75,4 @@ func (a *Agent) sentWith(req *transport.Request) []byte {
 		out = rawjson.AppendString(out, req.Diagnostics.PreviousMessageID)
 	}
 	return bytes.Clone(append(out, '}')) // as many bytes as it has: it is kept for long
-}
-
-// A Sent is a request that was answered, as the log tells of it.
-type Sent struct {
-	// Request is what was sent, but for credentials of MCP servers.
-	Request *transport.Request
-	// Configured is false if the log does not tell the configuration: it was written
-	// by something else than an Agent. Request then holds messages only.
-	Configured bool
-}
-
-// SentRequest returns the request that brought the response at record n of a
-// log: body for body what went over the wire. It fails if record n is no
-// response.
-func SentRequest(log *memory.Log, n int) (*Sent, error) {
-	before, err := log.ForkAt(n)
-	if err != nil {
-		return nil, err
-	}
-	var rec memory.Record
-	for _, rec = range log.Records(n) {
-		break
-	}
-	if rec.Kind != memory.KindResponse {
-		return nil, fmt.Errorf("record %d is no response, so no request was sent for it", n)
-	}
-	s := &Sent{Request: new(transport.Request)}
-	if config := newestConfig(before, n); config != nil {
-		if err := json.Unmarshal(config, s.Request); err != nil {
-			return nil, fmt.Errorf("the configuration in front of record %d: %w", n, err)
-		}
-		s.Configured = true
-	}
-	s.Request.Messages = before.Messages()
-	if c := containerOf(before.State().Response); c != nil {
-		s.Request.Container = c
-	}
-	s.Request.Breakpoints, err = sentdata.Breakpoints(rec.Data)
-	if err != nil {
-		return nil, fmt.Errorf("record %d: %w", n, err)
-	}
-	var d sentdata.Data
-	if json.Unmarshal(rec.Data, &d) == nil {
-		if d.Previous != nil {
-			s.Request.Diagnostics = &transport.Diagnostics{PreviousMessageID: *d.Previous}
-		}
-		if d.MaxTokens != 0 {
-			s.Request.MaxTokens = d.MaxTokens
-		}
-	}
-	return s, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -42,7 +44,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 		if r.Kind != memory.KindResponse {
 			continue
 		}
-		s, err := agent.SentRequest(loaded, i)
+		s, err := sentdata.Request(loaded, i)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,7 @@ func TestTheLogTellsEachRequest(t *testing.T) {
 	if configs != 1 {
 		t.Errorf("the same configuration is in the log %d times", configs)
 	}
-	if _, err := agent.SentRequest(loaded, 0); err == nil {
+	if _, err := sentdata.Request(loaded, 0); err == nil {
 		t.Error("a request was found where none was sent")
 	}
 }

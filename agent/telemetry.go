@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whorl-go/whorl/agent/tracelog"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -54,7 +55,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		server:       serverOf(opts.Client),
 	}
 	if opts.Telemetry.Logger != nil {
-		t.logger = slog.New(LogTraceIDs(guardedHandler{opts.Telemetry.Logger.Handler()}))
+		t.logger = slog.New(tracelog.Handler(guardedHandler{opts.Telemetry.Logger.Handler()}))
 	}
 	t.chunkSet = t.model("")
 	sampled := append([]attribute.KeyValue{

@@ -235,7 +235,6 @@ func errorType(err error) string {
 	var limit *LimitError
 	var cut *transport.StreamError
 	var budget *BudgetError
-	var condition *ConditionError
 	switch {
 	case errors.As(err, &api) && api.Type != "":
 		return string(api.Type)
@@ -245,8 +244,6 @@ func errorType(err error) string {
 		return "limit_" + limit.Limit
 	case errors.As(err, &budget):
 		return "budget_" + budget.Limit
-	case errors.As(err, &condition):
-		return "condition"
 	case errors.Is(err, memory.ErrLeased):
 		return "leased"
 	case errors.Is(err, memory.ErrConflict):

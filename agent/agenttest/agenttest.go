@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/miss"
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -63,7 +66,8 @@ func (r *Recorder) Exchanges() []Exchange {
 	return append([]Exchange(nil), r.exchanges...)
 }
 
-// FromLog makes the exchanges that a log tells of; see [agent.SentRequest].
+// FromLog makes the exchanges that a log tells of: the requests, body for body, but
+// for credentials of MCP servers.
 func FromLog(log *memory.Log) ([]Exchange, error) {
 	var out []Exchange
 	var at time.Time // of the record before: the request was sent then
@@ -73,7 +77,7 @@ func FromLog(log *memory.Log) ([]Exchange, error) {
 		if rec.Kind != memory.KindResponse {
 			continue
 		}
-		sent, err := agent.SentRequest(log, n)
+		sent, err := sentdata.Request(log, n)
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +98,8 @@ func PrefixStable(t TB, exchanges []Exchange) {
 			continue
 		}
 		cost := ""
-		if m := agent.MissBetween(before.Response, now.Response, now.At.Sub(before.At)); m != nil {
-			cost = fmt.Sprintf("; %s tokens written again, %s", thousands(m.Tokens), money(m.Cost))
+		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At)); m != nil {
+			cost = fmt.Sprintf("; %s tokens written again, %s", thousands(m.Tokens), money(agent.Cost{USD: m.USD, Incomplete: !m.Known}))
 		}
 		t.Errorf("request %d: %s: %s%s", i+1, where, what, cost)
 	}
@@ -107,7 +111,7 @@ func CostUnder(t TB, exchanges []Exchange, usd float64, models ...transport.Mode
 	t.Helper()
 	var b agent.Bill
 	for _, x := range exchanges {
-		b.Add(agent.Price(x.Response, models...))
+		b.AddResponse(x.Response, models...)
 	}
 	switch {
 	case b.Cost.Incomplete:
@@ -138,13 +142,13 @@ func CacheReadAtLeast(t TB, exchanges []Exchange, share float64) {
 			why = append(why, fmt.Sprintf("request %d cached nothing of %s tokens", i, thousands(prompt)))
 			continue
 		}
-		if m := agent.MissBetween(before.Response, now.Response, now.At.Sub(before.At)); m != nil {
+		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At)); m != nil {
 			missed += m.Tokens
 			where, what, ok := firstDifference(before.Request, now.Request)
 			if ok {
 				where, what = "the prefix is the same", m.Reason
 			}
-			why = append(why, fmt.Sprintf("request %d: %s tokens paid for again, %s: %s: %s", i+1, thousands(m.Tokens), money(m.Cost), where, what))
+			why = append(why, fmt.Sprintf("request %d: %s tokens paid for again, %s: %s: %s", i+1, thousands(m.Tokens), money(agent.Cost{USD: m.USD, Incomplete: !m.Known}), where, what))
 		}
 	}
 	if could == 0 || float64(could-missed) >= share*float64(could) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/whorl-go/whorl/agent/internal/miss"
+
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/agenttest"
 	"github.com/whorl-go/whorl/memory"
@@ -116,7 +118,7 @@ func TestWhatBrokeThePrefixIsNamed(t *testing.T) {
 			}
 			if tt.reason != "" {
 				xs := rec.Exchanges()
-				if m := agent.MissBetween(xs[6].Response, xs[7].Response, 0); m == nil || m.Reason != tt.reason {
+				if m := miss.Between(xs[6].Response, xs[7].Response, 0); m == nil || m.Reason != tt.reason {
 					t.Errorf("the service's reason: %+v, want %s", m, tt.reason)
 				}
 			}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
@@ -80,7 +82,7 @@ func TestRequestIsServedAsItWasSent(t *testing.T) {
 			}
 			continue
 		}
-		sent, err := agent.SentRequest(log, i)
+		sent, err := sentdata.Request(log, i)
 		if err != nil {
 			t.Fatal(err)
 		}

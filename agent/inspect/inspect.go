@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/transfer"
@@ -188,7 +190,7 @@ func (p *Page) request(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
-	sent, err := agent.SentRequest(log, n)
+	sent, err := sentdata.Request(log, n)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whorl-go/whorl/agent"
+	cachemiss "github.com/whorl-go/whorl/agent/internal/miss"
+
 	"github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -214,7 +215,7 @@ func missOf(last, now *lastStep) *miss {
 	if last == nil {
 		return nil
 	}
-	found := agent.MissBetween(last.resp, now.resp, now.began.Sub(last.began))
+	found := cachemiss.Between(last.resp, now.resp, now.began.Sub(last.began))
 	there := last.resp.Usage.CacheReadInputTokens + last.resp.Usage.CacheCreationInputTokens
 	const least = 0.02 // of what was there: thinking that the service drops, and rounding
 	if found == nil || found.Tokens <= 0 || float64(found.Tokens) < least*float64(there) {

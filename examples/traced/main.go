@@ -31,6 +31,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.41.0"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/tracelog"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -124,7 +125,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 	}
 	// region agent
 	opts.Propagator = propagation.TraceContext{} // send traceparent to the service
-	opts.Logger = slog.New(agent.LogTraceIDs(logger.Handler()))
+	opts.Logger = slog.New(tracelog.Handler(logger.Handler()))
 	client, err := anthropic.New(opts)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/editing"
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -93,7 +94,7 @@ func TestShortenStudy(t *testing.T) {
 			o.Template.ContextManagement = json.RawMessage(`{"edits":[{"type":"clear_tool_uses_20250919"}]}`)
 		}},
 		{"clearing, judged", func(o *agent.Options) {
-			o.Template.ContextManagement = agent.Editing{Steps: 60, Result: 4000}.For(opus)
+			o.Template.ContextManagement = editing.ToolUses{Steps: 60, Result: 4000}.For(opus)
 		}},
 	}
 	const never, threshold, judged, told, clearing, edited = 0, 1, 2, 3, 4, 5

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -74,4 +75,78 @@ func Breakpoints(data []byte) ([]transport.Breakpoint, error) {
 		marks[i] = b
 	}
 	return marks, nil
+}
+
+// NewestConfig is the configuration of the newest run in front of record n.
+func NewestConfig(log *memory.Log, n int) []byte {
+	var config []byte
+	for i, r := range log.Records(0) {
+		if i >= n {
+			break
+		}
+		if r.Kind == memory.KindRun && r.Data != nil {
+			config = r.Data
+		}
+	}
+	return config
+}
+
+// A Sent is a request that was answered, as the log tells of it.
+type Sent struct {
+	// Request is what was sent, but for credentials of MCP servers.
+	Request *transport.Request
+	// Configured is false if the log does not tell the configuration: it was written
+	// by something else than an Agent. Request then holds messages only.
+	Configured bool
+}
+
+// Request returns the request that brought the response at record n of a
+// log: body for body what went over the wire. It fails if record n is no
+// response.
+func Request(log *memory.Log, n int) (*Sent, error) {
+	before, err := log.ForkAt(n)
+	if err != nil {
+		return nil, err
+	}
+	var rec memory.Record
+	for _, rec = range log.Records(n) {
+		break
+	}
+	if rec.Kind != memory.KindResponse {
+		return nil, fmt.Errorf("record %d is no response, so no request was sent for it", n)
+	}
+	s := &Sent{Request: new(transport.Request)}
+	if config := NewestConfig(before, n); config != nil {
+		if err := json.Unmarshal(config, s.Request); err != nil {
+			return nil, fmt.Errorf("the configuration in front of record %d: %w", n, err)
+		}
+		s.Configured = true
+	}
+	s.Request.Messages = before.Messages()
+	if c := ContainerOf(before.State().Response); c != nil {
+		s.Request.Container = c
+	}
+	s.Request.Breakpoints, err = Breakpoints(rec.Data)
+	if err != nil {
+		return nil, fmt.Errorf("record %d: %w", n, err)
+	}
+	var d Data
+	if json.Unmarshal(rec.Data, &d) == nil {
+		if d.Previous != nil {
+			s.Request.Diagnostics = &transport.Diagnostics{PreviousMessageID: *d.Previous}
+		}
+		if d.MaxTokens != 0 {
+			s.Request.MaxTokens = d.MaxTokens
+		}
+	}
+	return s, nil
+}
+
+// ContainerOf is the id of the container that the newest response used, quoted:
+// the service wants the bare id back (reference §6.3).
+func ContainerOf(r *transport.Response) []byte {
+	if r == nil || r.Container == nil || r.Container.ID == "" {
+		return nil
+	}
+	return []byte(`"` + r.Container.ID + `"`)
 }

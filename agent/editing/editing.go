@@ -1,4 +1,5 @@
-package agent
+// Package editing has the service clear old content out of long prompts.
+package editing
 
 import (
 	"cmp"
@@ -8,8 +9,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Editing has the service clear old tool results out of long prompts, where that
-// saves more than it costs. Put what [Editing.For] makes into
+// ToolUses has the service clear old tool results out of long prompts, where that
+// saves more than it costs. Put what [ToolUses.For] makes into
 // Template.ContextManagement. The log keeps the results, and thinking stays valid
 // (reference §9.4, §10.1).
 //
@@ -17,7 +18,7 @@ import (
 // is written to the cache once more; and since the service edits each request
 // anew, each step clears one result more and writes those that are kept again.
 // With a cheap cache that takes long to pay: see docs/context.md.
-type Editing struct {
+type ToolUses struct {
 	Trigger int      // tokens of prompt from which on results are cleared; 0 means 100,000
 	Keep    int      // newest tool uses that are kept; 0 means 3
 	Steps   int      // model calls that are expected to follow; 0 means 30
@@ -27,7 +28,7 @@ type Editing struct {
 
 // For makes the edit for a model. Its clear_at_least is what has to be cleared for
 // the edit to pay at the model's prices.
-func (e Editing) For(model transport.Model) json.RawMessage {
+func (e ToolUses) For(model transport.Model) json.RawMessage {
 	type amount struct {
 		Type  string `json:"type"`
 		Value int    `json:"value"`

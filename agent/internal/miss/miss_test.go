@@ -1,4 +1,4 @@
-package agent
+package miss
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-func TestMissBetween(t *testing.T) {
+func TestBetween(t *testing.T) {
 	answer := func(read, written, plain int, more string, content string) *transport.Response {
 		r, err := transport.ParseResponse([]byte(fmt.Sprintf(`{"id":"m","type":"message","role":"assistant","model":"claude-opus-5-5","content":[%s],"stop_reason":"end_turn",
 			"usage":{"input_tokens":%d,"cache_read_input_tokens":%d,"cache_creation_input_tokens":%d,"output_tokens":1}%s}`, content, plain, read, written, more)))
@@ -40,14 +40,14 @@ func TestMissBetween(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := MissBetween(tt.first, tt.second, tt.gap)
+			m := Between(tt.first, tt.second, tt.gap)
 			if tt.reason == "" {
 				if m != nil {
 					t.Errorf("%+v", m)
 				}
 				return
 			}
-			if m == nil || m.Reason != tt.reason || m.Tokens != tt.tokens || m.Cost.Incomplete || math.Abs(m.Cost.USD-tt.usd) > 1e-9 {
+			if m == nil || m.Reason != tt.reason || m.Tokens != tt.tokens || !m.Known || math.Abs(m.USD-tt.usd) > 1e-9 {
 				t.Errorf("%+v, want %s, %d tokens, $%.6f", m, tt.reason, tt.tokens, tt.usd)
 			}
 		})

@@ -1,0 +1,64 @@
+// Package miss finds what was paid for although the prompt cache had had it.
+package miss
+
+import (
+	"time"
+
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/view"
+	"github.com/whorl-go/whorl/transport/wire"
+)
+
+// A Miss is what agent.Miss is.
+type Miss struct {
+	Reason string
+	Tokens int64
+	USD    float64 // beyond what reading would have cost
+	Known  bool    // the price
+}
+
+// Between compares two responses of one conversation, the second of them
+// asked for gap after the first. It is nil if all that the first left in the
+// cache was read, or if the usage of one of them tells only sums over several
+// samplings and the service gave no reason.
+func Between(first, second *transport.Response, gap time.Duration, models ...transport.Model) *Miss {
+	before, one := wire.LastSampling(first)
+	now, alsoOne := wire.LastSampling(second)
+	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
+	why, err := view.CacheMissOf(second)
+	if !one || !alsoOne {
+		if why == nil || err != nil {
+			return nil
+		}
+		m.Tokens = why.MissedTokens
+	}
+	if m.Tokens <= 0 {
+		return nil
+	}
+	edits, _ := view.ContextManagementOf(second)
+	switch {
+	case why != nil && err == nil:
+		m.Reason = why.Type
+	case len(edits.AppliedEdits) > 0:
+		m.Reason = "context_edited"
+	case gap >= cacheplan.ShortLife:
+		m.Reason = "expired"
+	default:
+		m.Reason = "unknown"
+	}
+	model, ok := transport.LookupModel(second.Model, models...)
+	if !ok {
+		return m
+	}
+	paid := transport.Usage{Speed: second.Usage.Speed, InferenceGeo: second.Usage.InferenceGeo}
+	read := paid
+	read.CacheReadInputTokens = m.Tokens
+	paid.CacheCreationInputTokens = min(m.Tokens, now.CacheCreationInputTokens)
+	paid.CacheCreation.Ephemeral1hInputTokens = min(paid.CacheCreationInputTokens, now.CacheCreation.Ephemeral1hInputTokens)
+	paid.InputTokens = m.Tokens - paid.CacheCreationInputTokens
+	much, known := model.Cost(paid, time.Time{}, models...)
+	little, _ := model.Cost(read, time.Time{}, models...)
+	m.USD, m.Known = much-little, known
+	return m
+}
