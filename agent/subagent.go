@@ -154,6 +154,15 @@ func withRun(ctx context.Context, r *Run) context.Context {
 	return context.WithValue(ctx, runKey{}, r)
 }
 
+// MetaOf is the metadata, with the user, of the run that calls a tool with ctx; nil
+// outside of one. It must not be modified.
+func MetaOf(ctx context.Context) map[string]string {
+	if r := runOf(ctx); r != nil {
+		return r.meta
+	}
+	return nil
+}
+
 // runOf is the run that calls a tool with ctx, or nil.
 func runOf(ctx context.Context) *Run {
 	r, _ := ctx.Value(runKey{}).(*Run)

@@ -1,10 +1,10 @@
 // Package recall gives a model a tool to search past conversations.
 //
-//	tool := recall.New(recall.Options{Store: store, Meta: map[string]string{"user": "ann"}})
+//	tool := recall.New(recall.Options{Store: store, Same: []string{"user"}}) // of Input.User
 //
 // The search is the store's own: FTS5 in package sqlite, tsvector in package
-// postgres. Without [Options].Meta the model sees every session of the store, so in
-// a store of several users one's words would be found for another. Encrypted
+// postgres. Without Same and Meta in [Options] the model sees every session of the
+// store, so in a store of several users one's words would be found for another. Encrypted
 // sessions can't be searched.
 package recall
 
@@ -12,9 +12,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -28,6 +30,10 @@ type Options struct {
 	// Meta chooses the sessions that the model may see, as in [memory.Query]: for
 	// instance those of one user. Nil means all, which suits a store of one user's.
 	Meta map[string]string
+	// Same are metadata of the run that calls the tool, such as "user": the model sees
+	// sessions with the same values only, so that one tool serves many users. A run
+	// that lacks one of them finds nothing, and is told why.
+	Same []string
 	// Name is the tool's name; empty means "search_past_conversations".
 	Name string
 	// Limit is the most that one call gives; 0 means 10.
@@ -58,6 +64,24 @@ func New(o Options) tools.Tool {
 	return tools.FuncWith(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
+// meta chooses the sessions that the run may see.
+func (o Options) meta(ctx context.Context) (map[string]string, error) {
+	if len(o.Same) == 0 {
+		return o.Meta, nil
+	}
+	meta, run := maps.Clone(o.Meta), agent.MetaOf(ctx)
+	if meta == nil {
+		meta = make(map[string]string, len(o.Same))
+	}
+	for _, key := range o.Same {
+		if run[key] == "" {
+			return nil, fmt.Errorf("past conversations can't be searched: it is not known whose they are (the run has no %q)", key)
+		}
+		meta[key] = run[key]
+	}
+	return meta, nil
+}
+
 func (o Options) search(ctx context.Context, in lookup) (string, error) {
 	if o.Store == nil {
 		return "", tools.Fatal(errors.New("recall: Options.Store is nil; give a store of package sqlite or postgres"))
@@ -66,7 +90,11 @@ func (o Options) search(ctx context.Context, in lookup) (string, error) {
 	if in.Limit > 0 {
 		limit = min(in.Limit, limit)
 	}
-	matches, err := o.Store.Search(ctx, search.Query{Words: in.Words, Meta: o.Meta, Limit: limit})
+	meta, err := o.meta(ctx)
+	if err != nil {
+		return "", err
+	}
+	matches, err := o.Store.Search(ctx, search.Query{Words: in.Words, Meta: meta, Limit: limit})
 	if err != nil {
 		return "", fmt.Errorf("the search failed: %w", err)
 	}

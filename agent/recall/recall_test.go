@@ -10,12 +10,15 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/recall"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func call(t testing.TB, o recall.Options, input string) (string, error) {
@@ -96,4 +99,46 @@ func FuzzExcerpt(f *testing.F) {
 			t.Errorf("%q has %d bytes for %d", got, len(got), n)
 		}
 	})
+}
+
+// One tool serves many users: each finds what is theirs, and a run of nobody's
+// nothing.
+func TestSearchOfTheRunsUser(t *testing.T) {
+	store, err := sqlite.Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	searched := false
+	sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+		r := simulator.Say("noted")
+		if searched = turn.LastUserText() == "search" && !searched; searched {
+			r = simulator.Do(simulator.Call("search_past_conversations", map[string]any{"words": "locker"}))
+		}
+		return &r, nil
+	})})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{recall.New(recall.Options{Store: store, Same: []string{"user"}})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"ann", "bob"} {
+		if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: user, User: user, Prompt: "the locker of " + user}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for user, want := range map[string]string{"ann": "locker of ann", "bob": "locker of bob", "": "not known whose"} {
+		res, err := a.Run(t.Context(), agent.Input{User: user, Prompt: "search"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := string(res.Log.Messages()[2].AppendJSON(nil))
+		if !strings.Contains(found, want) || strings.Contains(found, "locker of ann") && strings.Contains(found, "locker of bob") {
+			t.Errorf("%q finds %s", user, found)
+		}
+	}
 }
