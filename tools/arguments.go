@@ -39,7 +39,11 @@ type Problem struct {
 func (e *ArgumentError) Error() string {
 	const most = 10
 	var b strings.Builder
-	fmt.Fprintf(&b, "the arguments don't match the schema of tool %q, which was not run:", e.Tool)
+	what := "don't match the schema of tool"
+	if e.NotJSON {
+		what = "are not a JSON object, as they must be for tool"
+	}
+	fmt.Fprintf(&b, "the arguments %s %q, which was not run:", what, e.Tool)
 	for i, p := range e.Problems {
 		if i == most {
 			fmt.Fprintf(&b, "\n- and %d more", len(e.Problems)-most)

@@ -102,7 +102,7 @@ func (m *jsonMistake) Error() string {
 		r := []rune(m.text[at:min(len(m.text), at+4)])
 		got = visible(string(r[0]))
 	}
-	return fmt.Sprintf("you wrote text that is not a JSON object. At byte %d of %d, where %s is, expected %s: %s<HERE>%s", at, len(m.text), got, m.want, before, after)
+	return fmt.Sprintf("at byte %d of %d, where %s is, expected %s: %s<HERE>%s", at, len(m.text), got, m.want, before, after)
 }
 
 // visible shows control characters as JSON writes them.

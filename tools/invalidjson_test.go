@@ -40,21 +40,21 @@ var invalidJSON = []struct {
 	{"the form in which the model sees its call", `{"INVALID_JSON":"{'q':'x'}"}`, `{"q":"x"}`, ""},
 	{"bytes of values stay", `{'n':9007199254740993.50,'s':"\u00e9\/",}`, `{"n":9007199254740993.50,"s":"\u00e9\/"}`, ""},
 
-	{"two objects", `{"q":"x"}{"q":"y"}`, "", `At byte 9 of 18, where { is, expected the end, since an object with other contents stands before it: {"q":"x"}<HERE>{"q":"y"}`},
-	{"a lost beginning", `q":"x"}`, "", `At byte 0 of 7, where q is, expected an object, which begins with {: <HERE>q":"x"}`},
-	{"an unquoted value", `{"q": hello}`, "", `At byte 6 of 12, where h is, expected a value: {"q": <HERE>hello}`},
+	{"two objects", `{"q":"x"}{"q":"y"}`, "", `at byte 9 of 18, where { is, expected the end, since an object with other contents stands before it: {"q":"x"}<HERE>{"q":"y"}`},
+	{"a lost beginning", `q":"x"}`, "", `at byte 0 of 7, where q is, expected an object, which begins with {: <HERE>q":"x"}`},
+	{"an unquoted value", `{"q": hello}`, "", `at byte 6 of 12, where h is, expected a value: {"q": <HERE>hello}`},
 	{"an unquoted name", `{q:"x"}`, "", `expected the name of a member in double quotes`},
-	{"a quote in a string", `{"q":"say "hi" to"}`, "", `At byte 11 of 19, where h is, expected a comma or } (a double quote inside of a string is written \"): {"q":"say "<HERE>hi" to"}`},
+	{"a quote in a string", `{"q":"say "hi" to"}`, "", `at byte 11 of 19, where h is, expected a comma or } (a double quote inside of a string is written \"): {"q":"say "<HERE>hi" to"}`},
 	{"an apostrophe in single quotes", `{'q':'it's'}`, "", `where s is`},
-	{"an escape that JSON hasn't", `{"q":"C:\dir"}`, "", `At byte 8 of 14, where \ is, expected an escape that JSON has`},
-	{"half an escape", `{"q":"\u00"}`, "", `At byte 6 of 12, where \ is, expected an escape`},
+	{"an escape that JSON hasn't", `{"q":"C:\dir"}`, "", `at byte 8 of 14, where \ is, expected an escape that JSON has`},
+	{"half an escape", `{"q":"\u00"}`, "", `at byte 6 of 12, where \ is, expected an escape`},
 	{"text behind", `{"q":"x"}</invoke>`, "", `where < is, expected the end, since the object before it is complete`},
 	{"a list", `[1]`, "", `where [ is, expected an object`},
 	{"a number", `7`, "", `where 7 is`},
 	{"only a comma", `{,}`, "", `where , is`},
 	{"a number with a zero in front", `{"n":01}`, "", `expected a value`},
 	{"no end", `{"q":"x`, "", `where the end is, expected the end of the string that begins at byte 5`},
-	{"nothing", ``, "", `At byte 0 of 0, where the end is`},
+	{"nothing", ``, "", `at byte 0 of 0, where the end is`},
 	{"a fence without its end", "```json\n{\"q\":1}", "", "where ` is"},
 	{"line breaks are shown", "{\n\t\"é\" 1}", "", `{\n\t"é" <HERE>1}`},
 	{"a long text is cut", `{"q":"` + strings.Repeat("é", 200) + `" x` + strings.Repeat("ü", 200), "", `…` + strings.Repeat("é", 29) + `" <HERE>x` + strings.Repeat("ü", 29) + "…"},
@@ -134,7 +134,7 @@ func TestInvalidJSONWithoutRepair(t *testing.T) {
 	for name, options := range map[string]tools.Options{"NoRepair": {NoRepair: true}, "Strict": {Strict: true}} {
 		tool := tools.FuncWith("t", "", none[Base], options)
 		for text, want := range map[string]string{
-			`{'id':1}`: "At byte 1 of 8, where ' is", `{"id":1,"name":"n"}`: "outside of INVALID_JSON", `{"id" 1}`: "expected a colon",
+			`{'id':1}`: "at byte 1 of 8, where ' is", `{"id":1,"name":"n"}`: "outside of INVALID_JSON", `{"id" 1}`: "expected a colon",
 		} {
 			var bad *tools.ArgumentError
 			if _, err := tools.Prepare(tool, wrapped(text)); !errors.As(err, &bad) || !bad.NotJSON || !strings.Contains(err.Error(), want) {
