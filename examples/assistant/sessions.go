@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -115,7 +116,7 @@ func (a *assistant) name(ctx context.Context, text string) {
 	if a.log.Meta()[titleKey] != "" {
 		return
 	}
-	if err := a.log.SetMeta(ctx, map[string]string{titleKey: brief(text, 60)}); err != nil {
+	if err := a.log.SetMeta(ctx, map[string]string{titleKey: runes.Line(text, 60)}); err != nil {
 		a.show.Fail(err)
 	}
 }
@@ -148,7 +149,7 @@ func (a *assistant) list(ctx context.Context) error {
 func (a *assistant) transcript(most int) {
 	var lines []string
 	for _, m := range a.log.Messages() {
-		if text := brief(m.Text(), 200); text != "" && m.Role == transport.RoleUser {
+		if text := runes.Line(m.Text(), 200); text != "" && m.Role == transport.RoleUser {
 			lines = append(lines, "> "+text)
 		} else if text != "" {
 			lines = append(lines, "  "+text)
@@ -161,13 +162,4 @@ func (a *assistant) transcript(most int) {
 	for _, line := range lines {
 		a.show.Note("%s", line)
 	}
-}
-
-// brief is a text on one line of at most so many characters.
-func brief(text string, most int) string {
-	r := []rune(strings.Join(strings.Fields(text), " "))
-	if len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return string(r)
 }

@@ -41,3 +41,32 @@ func TestStart(t *testing.T) {
 		}
 	}
 }
+
+func TestFirst(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+		more bool
+	}{
+		{"", 0, "", false}, {"é", 0, "", true}, {"é€", 1, "é", true}, {"é€", 2, "é€", false}, {"é€", 3, "é€", false}, {"\xff\xff", 1, "\xff", true}, {"a", -1, "", true},
+	} {
+		if got, more := runes.First(c.text, c.n); got != c.want || more != c.more {
+			t.Errorf("First(%q, %d) = %q, %t, want %q, %t", c.text, c.n, got, more, c.want, c.more)
+		}
+	}
+}
+
+func TestLine(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{" a\n b ", 3, "a b"}, {" a\n b ", 2, "a…"}, {"éé", 1, "…"}, {"éé", 2, "éé"}, {"", 1, ""},
+	} {
+		if got := runes.Line(c.text, c.n); got != c.want {
+			t.Errorf("Line(%q, %d) = %q, want %q", c.text, c.n, got, c.want)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/whorl-go/whorl/internal/runes"
 )
 
 // Markdown is the answer with a mark behind each passage that has sources, and
@@ -58,8 +60,8 @@ func (a *Answer) quotes(s *Source) []string {
 			continue
 		}
 		quote := strings.Join(strings.Fields(c.Quote), " ")
-		if r := []rune(quote); len(r) > longest {
-			quote = string(r[:longest]) + "…"
+		if first, more := runes.First(quote, longest); more {
+			quote = first + "…"
 		}
 		quote = "“" + escape(quote) + "”"
 		if c.Status == NotFound {

@@ -16,6 +16,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/whorl-go/whorl/internal/runes"
 )
 
 const (
@@ -151,8 +153,8 @@ func pageTitle(doc *goquery.Document) string {
 }
 
 func clipTitle(s string) string {
-	if r := []rune(s); len(r) > 300 {
-		return string(r[:300]) + "…"
+	if first, more := runes.First(s, 300); more {
+		return first + "…"
 	}
 	return s
 }

@@ -8,10 +8,10 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/visible"
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -117,7 +117,7 @@ func (p *Printer) Event(ev agent.Event) {
 		}
 		p.line("", "  "+mark+" ", fmt.Sprintf("%s(%s) %s", ev.Call.Name, Brief(ev.Call.Input, 70), Took(ev.Took)))
 		if ev.IsError {
-			p.line(red, "    ", cut(resultText(ev.Result), 160))
+			p.line(red, "    ", runes.Line(resultText(ev.Result), 160))
 		}
 	case agent.EventResponse:
 		if ev.Response.StopReason == transport.StopPauseTurn {
@@ -225,7 +225,7 @@ func Brief(input []byte, most int) string {
 		}
 		b.WriteString(visible.JSON(value))
 	}
-	return cut(b.String(), most)
+	return runes.Line(b.String(), most)
 }
 
 func resultText(result transport.Block) string {
@@ -239,15 +239,6 @@ func resultText(result transport.Block) string {
 		}
 	}
 	return ""
-}
-
-// cut makes text one line of at most most characters.
-func cut(text string, most int) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= most {
-		return text
-	}
-	return string([]rune(text)[:most-1]) + "…"
 }
 
 // Took is a duration to three digits.
