@@ -52,9 +52,7 @@ func (l *ramLedger) account(b budget.Budget) (*ramAccount, error) {
 
 func (l *ramLedger) spending(b budget.Budget, a *ramAccount) budget.Spending {
 	s := budget.Spending{USD: b.USD, Spent: amount.USD(a.spent), Reserved: amount.USD(a.reserved)}
-	for _, id := range a.open {
-		s.Open = append(s.Open, id)
-	}
+	s.Open = append(s.Open, a.open...)
 	if len(s.Open) > 0 {
 		s.OldestOpen = l.open[s.Open[0]].at
 	}

@@ -185,7 +185,9 @@ func TestBehindReverseProxy(t *testing.T) {
 		}, "/debug/agents/", true},
 		{"NewSingleHostReverseProxy", inspect.Options{}, func(to *url.URL) *httputil.ReverseProxy {
 			p := httputil.NewSingleHostReverseProxy(to)
+			//lint:ignore SA1019 programs have it still
 			direct := p.Director
+			//lint:ignore SA1019 programs have it still
 			p.Director = func(r *http.Request) { direct(r); r.Host = to.Host }
 			return p
 		}, "/debug/agents/", true},
