@@ -2,21 +2,16 @@ package mcp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os/exec"
-	"regexp"
-	"slices"
-	"strings"
 	"sync"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/tools/internal/dialect"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // Options configure a connection. The zero value is fit for use.
@@ -28,44 +23,99 @@ type Options struct {
 	// Traits decides how a tool may be run, from what the server says of it. Nil
 	// means the zero Traits for all. What the server says is not to be trusted.
 	Traits func(*sdk.Tool) tools.Traits
+	// Logger is told what was changed of the server's tools so that the Messages API
+	// takes them (Warn for what was dropped, Info for what was translated), and what
+	// of the server's output was passed over (Debug). Nil means that nothing is logged.
+	Logger *slog.Logger
+	// MaxMessageBytes bounds one message of the server; 0 means 32 MiB. A longer
+	// answer is an error of the call that it belongs to.
+	MaxMessageBytes int
 }
 
+const defaultMessageBytes = 32 << 20
+
+func (o Options) messageBytes() int {
+	if o.MaxMessageBytes > 0 {
+		return o.MaxMessageBytes
+	}
+	return defaultMessageBytes
+}
+
+// ErrClosed is returned by the methods and the tools of a Client that was closed.
+var ErrClosed = errors.New("mcp: the client is closed")
+
 // A Client is a connection to a server. When it breaks, the next call connects
-// again; the call that broke is not repeated, since it may have had its effect.
+// again. A call that broke is sent anew only if nothing of it had gone out, since
+// it may have had its effect.
 type Client struct {
 	options Options
+	log     *slog.Logger
 	sdk     *sdk.Client
 	dial    func() sdk.Transport
+	hide    hider
 
+	dialing  chan struct{} // holds a token while somebody connects
 	mu       sync.Mutex
-	session  *sdk.ClientSession         // nil if there is none
+	closed   bool
+	session  *session                   // nil if there is none
 	watching map[string]context.Context // of calls, by progress token
+}
+
+// A session is one connection; ended is closed when it has broken or was closed.
+type session struct {
+	*sdk.ClientSession
+	ended chan struct{}
+}
+
+func (s *session) broken() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // Command connects to a server that is a program. command makes a new command
 // each time, since it is called again after the program has ended; set its Env
-// and Stderr.
+// and Stderr. Its standard input and output belong to the connection.
+//
+// Lines on its standard output that are no messages are passed over.
 func Command(ctx context.Context, command func() *exec.Cmd, o Options) (*Client, error) {
-	return connect(ctx, func() sdk.Transport { return &sdk.CommandTransport{Command: command()} }, o)
+	return connect(ctx, func() sdk.Transport { return &sdk.CommandTransport{Command: command()} }, hider{}, o)
 }
 
 // HTTP connects to a server by streamable HTTP. client may be nil; one with a
 // transport of its own can add credentials.
+//
+// Redirects are followed within the endpoint's origin only, with the same method;
+// the client's CheckRedirect is not used. A key in the endpoint's URL is kept out
+// of errors, results and logs.
 func HTTP(ctx context.Context, endpoint string, client *http.Client, o Options) (*Client, error) {
+	hide, err := newHider(endpoint)
+	if err != nil {
+		return nil, err
+	}
 	return connect(ctx, func() sdk.Transport {
-		return &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client, DisableStandaloneSSE: true}
-	}, o)
+		return &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client}
+	}, hide, o)
 }
 
 // Connect connects by any transport of the SDK. transport makes a new one each time.
 func Connect(ctx context.Context, transport func() sdk.Transport, o Options) (*Client, error) {
-	return connect(ctx, transport, o)
+	return connect(ctx, transport, hider{}, o)
 }
 
-func connect(ctx context.Context, dial func() sdk.Transport, o Options) (*Client, error) {
-	c := &Client{options: o, dial: dial, watching: map[string]context.Context{}}
+func connect(ctx context.Context, dial func() sdk.Transport, hide hider, o Options) (*Client, error) {
+	c := &Client{options: o, log: o.Logger, dial: dial, hide: hide, dialing: make(chan struct{}, 1), watching: map[string]context.Context{}}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
 	c.sdk = sdk.NewClient(&sdk.Implementation{Name: "whorl", Version: "1"}, &sdk.ClientOptions{
-		Capabilities:                &sdk.ClientCapabilities{}, // neither roots, nor sampling, nor elicitation
+		Logger: c.log,
+		// Neither roots nor sampling. Elicitation is offered call by call; see elicit.go.
+		Capabilities:                &sdk.ClientCapabilities{},
+		MultiRoundTrip:              &sdk.MultiRoundTripOptions{Disabled: true},
 		ProgressNotificationHandler: func(_ context.Context, r *sdk.ProgressNotificationClientRequest) { c.progress(r.Params) },
 	})
 	if _, err := c.current(ctx); err != nil {
@@ -75,40 +125,67 @@ func connect(ctx context.Context, dial func() sdk.Transport, o Options) (*Client
 }
 
 // current is the session, a new one if the last has broken.
-func (c *Client) current(ctx context.Context) (*sdk.ClientSession, error) {
+func (c *Client) current(ctx context.Context) (*session, error) {
+	select {
+	case c.dialing <- struct{}{}:
+		defer func() { <-c.dialing }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	c.mu.Lock()
+	s, closed := c.session, c.closed
+	c.mu.Unlock()
+	switch {
+	case closed:
+		return nil, ErrClosed
+	case s != nil && !s.broken():
+		return s, nil
+	case s != nil:
+		c.drop(s)
+	}
+	connected, err := c.sdk.Connect(ctx, c.adapt(c.dial()), nil)
+	if err != nil {
+		return nil, c.hide.error(fmt.Errorf("mcp: the server can't be reached: %w", err))
+	}
+	s = &session{ClientSession: connected, ended: make(chan struct{})}
+	go func() {
+		_ = connected.Wait()
+		close(s.ended)
+	}()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.session != nil {
-		return c.session, nil
+	if c.closed {
+		_ = connected.Close()
+		return nil, ErrClosed
 	}
-	session, err := c.sdk.Connect(ctx, c.dial(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("mcp: the server can't be reached: %w", err)
-	}
-	c.session = session
-	return session, nil
+	c.session = s
+	return s, nil
 }
 
-// broken drops a session that has failed.
-func (c *Client) broken(session *sdk.ClientSession) {
+// drop forgets a session that has broken, and ends what is left of it.
+func (c *Client) drop(s *session) {
 	c.mu.Lock()
-	if c.session == session {
+	if c.session == s {
 		c.session = nil
 	}
 	c.mu.Unlock()
-	_ = session.Close()
+	_ = s.Close()
 }
 
-// Close ends the connection, and the server's program if it is one.
+// Close ends the connection, and the server's program if it is one. The tools
+// fail with [ErrClosed] from then on.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	session := c.session
-	c.session = nil
+	s := c.session
+	c.session, c.closed = nil, true
 	c.mu.Unlock()
-	if session == nil {
+	if s == nil || s.broken() {
+		if s != nil {
+			_ = s.Close() // it has been lost before, which was told then
+		}
 		return nil
 	}
-	return session.Close()
+	return c.hide.error(s.Close())
 }
 
 // Instructions is what the server says of how it wants to be used. Nothing is
@@ -120,124 +197,6 @@ func (c *Client) Instructions() string {
 		return ""
 	}
 	return c.session.InitializeResult().Instructions
-}
-
-// Tools lists the server's tools as they are now, in the order of their names.
-// It fails if two of them come to the same name, or a tool of Only is not there.
-func (c *Client) Tools(ctx context.Context) ([]tools.Tool, error) {
-	session, err := c.current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var listed []*sdk.Tool
-	found := map[string]bool{}
-	for t, err := range session.Tools(ctx, nil) {
-		if err != nil {
-			return nil, fmt.Errorf("mcp: the server's tools can't be listed: %w", err)
-		}
-		found[t.Name] = true
-		if len(c.options.Only) > 0 && !slices.Contains(c.options.Only, t.Name) || slices.Contains(c.options.Not, t.Name) {
-			continue
-		}
-		listed = append(listed, t)
-	}
-	for _, name := range c.options.Only {
-		if !found[name] {
-			return nil, fmt.Errorf("mcp: the server has no tool %q", name)
-		}
-	}
-	slices.SortFunc(listed, func(a, b *sdk.Tool) int { return strings.Compare(a.Name, b.Name) })
-	set := make([]tools.Tool, 0, len(listed))
-	names := map[string]string{}
-	for _, t := range listed {
-		name := cleanName(c.options.Prefix + t.Name)
-		if other, taken := names[name]; taken {
-			return nil, fmt.Errorf("mcp: the tools %q and %q of the server both come to the name %q; leave one out", other, t.Name, name)
-		}
-		names[name] = t.Name
-		tool, err := c.tool(name, t)
-		if err != nil {
-			return nil, err
-		}
-		set = append(set, tool)
-	}
-	return set, nil
-}
-
-var notInName = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)
-
-// cleanName makes of a server's name one that the Messages API takes.
-func cleanName(name string) string {
-	name = notInName.ReplaceAllString(name, "_")
-	return name[:min(len(name), 128)]
-}
-
-// tool makes a tool of the server's. A schema that the Messages API doesn't take
-// is translated, keyword by keyword; the server checks the arguments in any case.
-func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
-	raw, err := rawjson.Marshal(t.InputSchema)
-	if err != nil {
-		return nil, fmt.Errorf("mcp: tool %q: its schema can't be encoded: %w", t.Name, err)
-	}
-	o := tools.Options{}
-	if c.options.Traits != nil {
-		o.Traits = c.options.Traits(t)
-	}
-	anything := dialect.Schema{Sent: json.RawMessage(`{"type":"object"}`)}
-	given, err := dialect.Translate(raw)
-	if err != nil {
-		given = anything
-	}
-	var tool *tools.FuncTool
-	for _, schema := range []dialect.Schema{given, anything} {
-		sent, servers := safeKeys(schema.Sent)
-		call := func(ctx context.Context, input json.RawMessage) (tools.Result, error) {
-			return c.call(ctx, t.Name, serversArguments(input, servers))
-		}
-		tool = tools.RawWith(name, t.Description, sent, call, o)
-		if _, err = tool.Definition(); err == nil {
-			return tool, nil
-		}
-	}
-	return nil, fmt.Errorf("mcp: %w", err)
-}
-
-// call calls a tool with the arguments as the model wrote them.
-func (c *Client) call(ctx context.Context, name string, input json.RawMessage) (tools.Result, error) {
-	session, err := c.current(ctx)
-	if err != nil {
-		return tools.Result{}, err
-	}
-	params := &sdk.CallToolParams{Name: name, Arguments: input}
-	if id := tools.CallID(ctx); id != "" {
-		params.SetProgressToken(id)
-		c.watch(id, ctx)
-		defer c.watch(id, nil)
-	}
-	injectTrace(ctx, &params.Meta)
-	result, err := session.CallTool(ctx, params)
-	switch {
-	case ctx.Err() != nil:
-		return tools.Result{}, context.Cause(ctx)
-	case err != nil && lost(err):
-		c.broken(session)
-		return tools.Result{}, fmt.Errorf("the connection to the tool's server broke during the call, which may have had its effect: %w", err)
-	case err != nil:
-		return tools.Result{}, err
-	case result.NeedsInput():
-		return tools.Result{}, errors.New("the server asks for more input than a call can give")
-	}
-	return resultOf(result)
-}
-
-// lost reports whether an error means that the connection is gone, and not
-// that the server refused.
-func lost(err error) bool {
-	if errors.Is(err, sdk.ErrConnectionClosed) || errors.Is(err, sdk.ErrSessionMissing) {
-		return true
-	}
-	text := err.Error()
-	return strings.Contains(text, "EOF") || strings.Contains(text, "broken pipe") || strings.Contains(text, "connection re")
 }
 
 func (c *Client) watch(token string, ctx context.Context) {
@@ -258,7 +217,7 @@ func (c *Client) progress(p *sdk.ProgressNotificationParams) {
 	if ctx == nil {
 		return
 	}
-	message := p.Message
+	message := c.hide.text(p.Message)
 	if message == "" {
 		message = fmt.Sprintf("%g", p.Progress)
 		if p.Total > 0 {

@@ -1,15 +1,73 @@
 package mcp
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 var notInKey = regexp.MustCompile(`[^a-zA-Z0-9_.-]+`)
+
+// A serverTool is a tool of a server's whose arguments had to be renamed. The
+// server's own names are refused, so that each argument can be given in one way
+// only, the one that was judged.
+type serverTool struct {
+	*tools.FuncTool
+	servers map[string]string // the server's names by the model's
+}
+
+// Unwrap gives the tool in which the arguments are checked; see [tools.As].
+func (t *serverTool) Unwrap() tools.Tool { return t.FuncTool }
+
+// Normalize implements [tools.Normalizer].
+func (t *serverTool) Normalize(input json.RawMessage) (json.RawMessage, error) {
+	normal, err := t.FuncTool.Normalize(input)
+	if err != nil {
+		return nil, err
+	}
+	return normal, t.refuse(normal)
+}
+
+// Call implements [tools.Callable].
+func (t *serverTool) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
+	if err := t.refuse(input); err != nil {
+		return tools.Result{}, err
+	}
+	return t.FuncTool.Call(ctx, input)
+}
+
+// refuse fails for arguments by names of the server's that were replaced.
+func (t *serverTool) refuse(input json.RawMessage) error {
+	var problems []tools.Problem
+	for key := range rawjson.Members(input) {
+		for ours, theirs := range t.servers {
+			if key == theirs {
+				problems = append(problems, tools.Problem{Path: key, Message: "unknown; this argument is called " + ours})
+			}
+		}
+	}
+	if problems == nil {
+		return nil
+	}
+	return &tools.ArgumentError{Tool: t.Name(), Problems: problems}
+}
+
+// ArgumentNames returns the server's names of a tool's arguments, by those that
+// the model uses, for the arguments whose names the Messages API doesn't take:
+// "filter_id_" is "filter[id]". A rule about arguments is about the model's names.
+// It is nil for tools of other packages, and where nothing was renamed.
+func ArgumentNames(t tools.Tool) map[string]string {
+	if s, ok := tools.As[*serverTool](t); ok {
+		return maps.Clone(s.servers)
+	}
+	return nil
+}
 
 // safeKeys gives the arguments that a schema declares names that the Messages API
 // takes, such as filter_id_ for filter[id], and returns the server's names for

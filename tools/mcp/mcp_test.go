@@ -2,6 +2,7 @@ package mcp_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ import (
 
 // TestMain runs the test binary as an MCP server when it is started as one.
 func TestMain(m *testing.M) {
+	if mode := os.Getenv("WHORL_MCP_RAW"); mode != "" {
+		rawServer(mode, os.Stdin, os.Stdout)
+		return
+	}
 	if os.Getenv("WHORL_MCP_SERVER") == "" {
 		goleak.VerifyTestMain(m)
 		return
@@ -44,7 +49,6 @@ type sum struct {
 }
 
 func ownTools() []tools.Tool {
-	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
 	return []tools.Tool{
 		tools.FuncWith("add", "Adds.", func(_ context.Context, in sum) (int64, error) { return in.A + in.B, nil },
 			tools.Options{Traits: tools.Traits{ReadOnly: true}}),
@@ -52,7 +56,7 @@ func ownTools() []tools.Tool {
 			return tools.Text(string(in)), nil
 		}),
 		tools.Func("look", "", func(context.Context, struct{}) ([]tools.Content, error) {
-			return []tools.Content{tools.Image{Data: png}, tools.Document{Text: "a text", Title: "t"}, tools.Document{Data: []byte("%PDF-1.4 x")}}, nil
+			return []tools.Content{tools.Image{Data: png1x1}, tools.Document{Text: "a text", Title: "t"}, tools.Document{Data: pdf1}}, nil
 		}),
 		tools.Func("fail", "", func(context.Context, struct{}) (string, error) { return "", errors.New("no such luck") }),
 		tools.Func("panic", "", func(context.Context, struct{}) (string, error) { panic("secret stack") }),
@@ -155,9 +159,9 @@ func TestCalls(t *testing.T) {
 				{"add", `{"a":9007199254740993,"b":1}`, "9007199254740994"},
 				{"add", `{"a":1}`, "!the arguments don't match the schema of tool \"add\", which was not run:\n- b: missing; expected integer"},
 				{"echo", `{"z":9007199254740993,"a":[1.10,"<&>"],"n":null}`, `{"z":9007199254740993,"a":[1.10,"<&>"],"n":null}`},
-				{"look", `{}`, `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}` +
+				{"look", `{}`, `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"` + base64.StdEncoding.EncodeToString(png1x1) + `"}}` +
 					`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a text"},"title":"document:t"}` +
-					`{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQgeA=="},"title":"document:"}`},
+					`{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"` + base64.StdEncoding.EncodeToString(pdf1) + `"},"title":"document:"}`},
 				{"fail", `{}`, "!no such luck"},
 				{"panic", `{}`, `!tool "panic" failed`},
 			}
@@ -255,8 +259,8 @@ func TestContentKinds(t *testing.T) {
 		&sdk.ImageContent{Data: []byte("x"), MIMEType: "image/bmp"},
 		&sdk.AudioContent{Data: []byte("abc"), MIMEType: "audio/wav"},
 		&sdk.ResourceLink{URI: "file:///x", Name: "x", Description: "a file", Size: &size},
-		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///b", MIMEType: "application/zip", Blob: []byte("zip")}},
-		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///p", MIMEType: "image/png", Blob: []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")}},
+		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///b", MIMEType: "application/zip", Blob: []byte("PK\x03\x04")}},
+		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///p", MIMEType: "image/png", Blob: png1x1}},
 		&sdk.ImageContent{Data: []byte("damaged"), MIMEType: "image/png"},
 		&sdk.EmbeddedResource{Resource: &sdk.ResourceContents{URI: "file:///t", Text: "inside"}},
 	}
@@ -264,16 +268,16 @@ func TestContentKinds(t *testing.T) {
 		return &sdk.CallToolResult{Content: contents}, nil
 	})
 	server.AddTool(&sdk.Tool{Name: "error", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
-		return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{contents[0], contents[5].(*sdk.EmbeddedResource)}}, nil
+		return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{contents[0], contents[5], contents[7]}}, nil
 	})
 	set := list(t, inMemory(t, server, mcp.Options{}))
 	want := `text[a picture of type image/bmp, 1 bytes, which can't be shown][sound of type audio/wav, 3 bytes, which can't be shown][resource x: file:///x] a file` +
-		`[the resource file:///b of type application/zip, 3 bytes, which can't be shown]{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}[left out: image: the service takes JPEG, PNG, GIF and WebP, not image/png]` +
+		`[the resource file:///b of type application/zip, 4 bytes, which can't be shown]{"type":"image","source":{"type":"base64","media_type":"image/png","data":"` + base64.StdEncoding.EncodeToString(png1x1) + `"}}[a picture of type image/png, 7 bytes, which can't be shown]` +
 		`{"type":"document","source":{"type":"text","media_type":"text/plain","data":"inside"},"title":"file:///t"}`
 	if got := call(t, set["all"], `{}`); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := call(t, set["error"], `{}`); got != "!text[image left out: an error result holds text only]" {
+	if got := call(t, set["error"], `{}`); got != "!text[image left out: an error result holds text only][file:///t]\ninside" {
 		t.Errorf("error result: %s", got)
 	}
 }

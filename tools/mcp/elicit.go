@@ -1,0 +1,172 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/internal/dialect"
+)
+
+// Since revision 2026-07-28 a server that needs a user's answer for a call ends
+// the call with its questions and a state, and the client makes the call again
+// with the answers. So a question can wait for days, without a connection: it is
+// a question of the run's ([tools.Host]). Earlier revisions ask while the call
+// runs, which can't wait, and is not offered.
+
+const (
+	retryRevision = "2026-07-28"
+	maxRounds     = 10 // of questions in one call
+	roundNote     = "mcp/input"
+)
+
+// offerElicitation offers a server to ask, in calls whose run can be asked.
+func offerElicitation(ctx context.Context, s *session, meta sdk.Meta) {
+	_, hosted := tools.HostOf(ctx)
+	if init := s.InitializeResult(); !hosted || init == nil || init.ProtocolVersion < retryRevision {
+		return
+	}
+	meta[sdk.MetaKeyClientCapabilities] = map[string]any{"elicitation": map[string]any{"form": struct{}{}, "url": struct{}{}}}
+}
+
+// A round is what a server has asked, as it is noted in the run's log.
+type round struct {
+	Requests map[string]json.RawMessage `json:"requests,omitempty"` // of elicitation, by the server's ids
+	State    string                     `json:"state,omitempty"`
+}
+
+// elicited makes a call, and asks what the server wants to know for it. A call
+// that runs again goes on with the round that was noted last.
+func (c *Client) elicited(ctx context.Context, name string, input json.RawMessage) (*sdk.CallToolResult, error) {
+	params := &sdk.CallToolParams{Name: name, Arguments: input}
+	host, hosted := tools.HostOf(ctx)
+	var noted []json.RawMessage
+	if hosted {
+		var err error
+		if noted, err = host.Notes(ctx, roundNote); err != nil {
+			return nil, err
+		}
+	}
+	for n := 0; n < maxRounds; n++ {
+		var r round
+		if n < len(noted) {
+			if err := json.Unmarshal(noted[n], &r); err != nil {
+				return nil, fmt.Errorf("what the server had asked can't be read: %w", err)
+			}
+		} else {
+			result, err := c.once(ctx, params)
+			if err != nil || !result.NeedsInput() {
+				return result, err
+			}
+			if r, err = asked(result); err != nil {
+				return nil, err
+			}
+			if len(r.Requests) > 0 && !hosted {
+				return nil, fmt.Errorf("the server asks the user, and there is nobody to ask here: %s", messages(r))
+			}
+			if hosted {
+				raw, err := json.Marshal(r)
+				if err == nil {
+					err = host.Note(ctx, roundNote, raw)
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
+		}
+		params.RequestState, params.InputResponses = r.State, sdk.InputResponseMap{}
+		var waiting error
+		for _, id := range slices.Sorted(maps.Keys(r.Requests)) {
+			answer, err := c.ask(ctx, host, fmt.Sprintf("%d/%s", n+1, id), r.Requests[id])
+			switch {
+			case errors.Is(err, tools.ErrWaiting):
+				waiting = err
+			case err != nil:
+				return nil, err
+			default:
+				params.InputResponses[id] = answer
+			}
+		}
+		if waiting != nil {
+			return nil, waiting
+		}
+	}
+	return nil, fmt.Errorf("the server has asked %d times in one call and was not answered any more", maxRounds)
+}
+
+// asked is what a result asks for. What is not offered is an error.
+func asked(result *sdk.CallToolResult) (round, error) {
+	r := round{State: result.RequestState, Requests: map[string]json.RawMessage{}}
+	for id, request := range result.InputRequests {
+		e, ok := request.(*sdk.ElicitParams)
+		if !ok {
+			return r, fmt.Errorf("the server asks for what is not offered to it: its request %q is for a model or for folders", id)
+		}
+		raw, err := json.Marshal(e)
+		if err != nil {
+			return r, err
+		}
+		r.Requests[id] = raw
+	}
+	return r, nil
+}
+
+func messages(r round) string {
+	var all []string
+	for _, id := range slices.Sorted(maps.Keys(r.Requests)) {
+		var e sdk.ElicitParams
+		if json.Unmarshal(r.Requests[id], &e) == nil {
+			all = append(all, e.Message)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// ask puts one question of the server's to the run.
+func (c *Client) ask(ctx context.Context, host tools.Host, key string, raw json.RawMessage) (*sdk.ElicitResult, error) {
+	var e sdk.ElicitParams
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return nil, fmt.Errorf("what the server asks can't be read: %w", err)
+	}
+	q := tools.Question{Key: "mcp/" + key, Kind: "elicitation", Prompt: e.Message, Data: raw}
+	form := e.URL == ""
+	if form {
+		schema, err := json.Marshal(e.RequestedSchema)
+		if err != nil {
+			return nil, err
+		}
+		if translated, err := dialect.Translate(schema); err == nil {
+			q.Schema = translated.Checked
+		}
+	} else {
+		q.Choices = []tools.Choice{{Value: json.RawMessage("true"), Label: "done"}, {Value: json.RawMessage("false"), Label: "decline"}}
+	}
+	answer, err := host.Ask(ctx, q)
+	switch {
+	case errors.Is(err, tools.ErrDeclined):
+		return &sdk.ElicitResult{Action: "decline"}, nil
+	case errors.Is(err, tools.ErrExpired):
+		return &sdk.ElicitResult{Action: "cancel"}, nil
+	case err != nil:
+		return nil, err
+	case !form && string(answer.Value) == "true":
+		return &sdk.ElicitResult{Action: "accept"}, nil
+	case !form:
+		return &sdk.ElicitResult{Action: "decline"}, nil
+	}
+	result := &sdk.ElicitResult{Action: "accept"}
+	d := json.NewDecoder(bytes.NewReader(answer.Value))
+	d.UseNumber()
+	if err := d.Decode(&result.Content); err != nil {
+		return nil, fmt.Errorf("the answer to %q is no object: %w", e.Message, err)
+	}
+	return result, nil
+}

@@ -1,0 +1,162 @@
+package mcp
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/whorl-go/whorl/internal/runes"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// rawSchema is where mendList leaves a tool's schema as the server wrote it: the
+// SDK decodes it, which loses the order of its members and digits of its numbers.
+const rawSchema = "whorl/inputSchema"
+
+// mendList makes of the result of tools/list one that the SDK can read: what is
+// wrong in one tool costs that tool's field, or that tool, and no other.
+func mendList(result []byte, log *slog.Logger) []byte {
+	if result[0] != '{' {
+		return []byte(`{"tools":[]}`)
+	}
+	list := []byte{'['}
+	for one := range rawjson.Elements(rawjson.Get(result, "tools")) {
+		tool, err := mendTool(one)
+		if err != nil {
+			log.Warn("mcp: a tool of the server was left out", "reason", err.Error())
+			continue
+		}
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		list = append(list, tool...)
+	}
+	list = append(list, ']')
+	out := append([]byte(`{"tools":`), list...)
+	if cursor := rawjson.Get(result, "nextCursor"); len(cursor) > 0 && cursor[0] == '"' {
+		out = append(append(out, `,"nextCursor":`...), cursor...)
+	}
+	for _, key := range []string{"resultType", "ttlMs", "cacheScope"} {
+		if v := rawjson.Get(result, key); len(v) > 0 && !rawjson.IsNull(v) {
+			with := append(append(append(append([]byte{}, out...), `,"`+key+`":`...), v...), '}')
+			if json.Unmarshal(with, &sdk.ListToolsResult{}) == nil {
+				out = with[:len(with)-1]
+			}
+		}
+	}
+	return append(out, '}')
+}
+
+// mendTool keeps of a tool what can be read.
+func mendTool(raw []byte) ([]byte, error) {
+	if len(raw) == 0 || raw[0] != '{' {
+		return nil, fmt.Errorf("it is no object: %s", runes.Cut(string(raw), 60))
+	}
+	name := rawjson.Get(raw, "name")
+	if len(name) == 0 || name[0] != '"' || rawjson.Unquote(name) == "" {
+		return nil, fmt.Errorf("it has no name: %s", runes.Cut(string(raw), 60))
+	}
+	schema := rawjson.Get(raw, "inputSchema")
+	out := append([]byte(`{"name":`), name...)
+	if len(schema) > 0 && schema[0] == '{' {
+		out = append(append(out, `,"inputSchema":`...), schema...)
+	} else {
+		out = append(out, `,"inputSchema":{"type":"object"}`...)
+	}
+	for _, key := range []string{"description", "title", "annotations", "icons"} {
+		if v := rawjson.Get(raw, key); len(v) > 0 && !rawjson.IsNull(v) {
+			with := append(append(append(append([]byte{}, out...), `,"`+key+`":`...), v...), '}')
+			if json.Unmarshal(with, &sdk.Tool{}) == nil {
+				out = with[:len(with)-1]
+			}
+		}
+	}
+	meta := []byte{'{'}
+	for key, v := range rawjson.Members(rawjson.Get(raw, "_meta")) {
+		if key != rawSchema {
+			meta = append(append(append(rawjson.AppendString(meta, key), ':'), v...), ',')
+		}
+	}
+	meta = append(rawjson.AppendString(meta, rawSchema), ':')
+	meta = append(rawjson.AppendString(meta, string(schema)), '}')
+	return append(append(append(out, `,"_meta":`...), meta...), '}'), nil
+}
+
+// mendResult makes of the result of tools/call one that the SDK can read. The
+// structured content becomes a string that holds it as the server wrote it.
+func mendResult(result []byte) []byte {
+	if result[0] != '{' {
+		return append(append([]byte(`{"content":[`), unknownContent(result)...), "]}"...)
+	}
+	out := []byte(`{"content":[`)
+	content := rawjson.Get(result, "content")
+	switch {
+	case len(content) == 0 || rawjson.IsNull(content):
+	case content[0] == '[':
+		first := true
+		for one := range rawjson.Elements(content) {
+			if !first {
+				out = append(out, ',')
+			}
+			first = false
+			out = append(out, mendContent(one)...)
+		}
+	default: // one that should be in a list
+		out = append(out, mendContent(content)...)
+	}
+	out = append(out, ']')
+	if s := rawjson.Get(result, "structuredContent"); len(s) > 0 && !rawjson.IsNull(s) {
+		out = rawjson.AppendString(append(out, `,"structuredContent":`...), string(s))
+	}
+	if isTrue(rawjson.Get(result, "isError")) {
+		out = append(out, `,"isError":true`...)
+	}
+	for _, key := range []string{"_meta", "resultType", "inputRequests", "requestState"} {
+		if v := rawjson.Get(result, key); len(v) > 0 && !rawjson.IsNull(v) {
+			with := append(append(append(append([]byte{}, out...), `,"`+key+`":`...), v...), '}')
+			if json.Unmarshal(with, &sdk.CallToolResult{}) == nil {
+				out = with[:len(with)-1]
+			}
+		}
+	}
+	return append(out, '}')
+}
+
+// isTrue takes what servers write for true.
+func isTrue(raw []byte) bool {
+	switch string(raw) {
+	case "true", `"true"`, `"True"`, `"TRUE"`, "1", `"1"`:
+		return true
+	}
+	return false
+}
+
+func mendContent(one []byte) []byte {
+	if json.Unmarshal(append(append([]byte(`{"content":[`), one...), "]}"...), &sdk.CallToolResult{}) == nil {
+		switch rawjson.GetString(one, "type") {
+		case "text", "image", "audio", "resource", "resource_link":
+			return one
+		}
+	}
+	return unknownContent(one)
+}
+
+// unknownContent is content in words. A long one is cut: it is data that nobody
+// here can show.
+func unknownContent(one []byte) []byte {
+	const most = 4000
+	text := string(one)
+	switch {
+	case len(one) > 0 && one[0] == '"':
+		text = rawjson.Unquote(one)
+	case rawjson.GetString(one, "text") != "":
+		text = rawjson.GetString(one, "text")
+	case len(text) > most:
+		text = fmt.Sprintf("[content of type %q, %d bytes, of which the first are shown] %s", rawjson.GetString(one, "type"), len(one), runes.Cut(text, most))
+	default:
+		text = fmt.Sprintf("[content of type %q] %s", rawjson.GetString(one, "type"), text)
+	}
+	return append(rawjson.AppendString([]byte(`{"type":"text","text":`), text), '}')
+}
