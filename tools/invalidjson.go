@@ -17,10 +17,10 @@ import (
 const maxWrapped = 3
 
 // readInvalid returns the arguments that the model meant, where the transport has
-// wrapped text that is no JSON object; see [transport.InvalidJSON]. All other
-// input comes back as it is. The error is a *jsonMistake, and doesn't come where
-// the slip is one that [parseLoose] puts right, if repair is true. A schema that
-// has a property of that name is for a tool that means it.
+// wrapped text that is no JSON object (wire §6.2); see [transport.InvalidJSON].
+// All other input comes back as it is. The error is a *jsonMistake; with repair
+// there is none for slips that parseLoose puts right. A tool whose schema has a
+// property of that name means it, and gets the input as it is.
 func readInvalid(input json.RawMessage, schema func() json.RawMessage, repair bool) (json.RawMessage, error) {
 	text, ok := wrappedText(input)
 	if !ok || rawjson.Get(rawjson.Get(schema(), "properties"), transport.InvalidJSON) != nil {

@@ -78,7 +78,7 @@ func TestImports(t *testing.T) {
 	}
 	for _, table := range []map[string]string{shared, testOnly} {
 		for name := range table {
-			if _, ok := packages[name]; !ok && name != "transport/view" {
+			if _, ok := packages[name]; !ok {
 				t.Errorf("there is no package %s", name)
 			}
 		}

@@ -42,7 +42,7 @@ func (a *assistant) showCall(call agent.PendingCall, input string) *pager {
 	return p
 }
 
-// argumentLines lays the arguments out over lines, all of them and each to its end.
+// argumentLines writes the arguments over lines, all of them and each to its end.
 // Lines are wrapped here, not by the terminal: one that it wraps could be made to
 // look as if it were two.
 func argumentLines(input string) []string {

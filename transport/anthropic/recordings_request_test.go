@@ -45,11 +45,11 @@ func checkRequest(body string, taken bool) (kind string, err error) {
 	if err := json.Unmarshal([]byte(body), &req); err != nil {
 		return "not read", err
 	}
-	lay := req.Body
+	write := req.Body
 	if strings.Contains(strings.ReplaceAll(body, " ", ""), `"stream":true`) {
-		lay = req.StreamBody
+		write = req.StreamBody
 	}
-	written, err := lay()
+	written, err := write()
 	if err != nil {
 		return "not written", err
 	}

@@ -227,7 +227,7 @@ func ExampleCloseUp() {
 	// Output: {"path":"a.go","lines":[1,2]} false
 }
 
-// Merging agrees with laying one map over another, whatever the keys look like.
+// Merging agrees with copying one map into another, whatever the keys look like.
 func TestMergeOfEscapedAndRepeatedKeys(t *testing.T) {
 	for _, tt := range []struct{ base, over, merged, values string }{
 		{`{"a":1,"b":2}`, `{"b":3,"c":4}`, `{"a":1,"b":3,"c":4}`, `{"a":1,"b":3,"c":4}`},

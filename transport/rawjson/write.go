@@ -121,7 +121,7 @@ func Marshal(v any) ([]byte, error) {
 	return out[: len(out)-1 : len(out)-1], nil
 }
 
-// Merge returns base with the members of over laid on it: a member that both
+// Merge returns base with the members of over put into it: a member that both
 // have keeps base's place and takes over's value; a new one goes to the end.
 // Nested objects are replaced, not merged. Both must be objects.
 func Merge(base, over []byte) []byte { return merge(base, over, false) }
