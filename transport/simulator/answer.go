@@ -251,7 +251,7 @@ func (a *answer) add(raw []byte, tokens int) {
 		a.content = append(a.content, b)
 	}
 	b := a.s.readBlock(raw)
-	a.prefix.add(transport.RoleAssistant, &b)
+	a.prefix.add(a.r.model, transport.RoleAssistant, &b)
 }
 
 // cutOff ends the response at max_tokens.

@@ -116,7 +116,7 @@ func TestWhatInvalidatesWhat(t *testing.T) {
 		"schema's keys swapped": {strings.Replace(first, `"a":{},"b":{}`, `"b":{},"a":{}`, 1), none, ""},
 		"a deferred tool more":  {body(m, base+`,{"name":"g","defer_loading":true,"input_schema":{"type":"object"}}`, pad, "", pad), all, ""},
 		"web search on":         {body(m, base+","+searched, pad, "", pad), tools, ""},
-		"speed":                 {body(m, base, pad, `"speed":"fast",`, pad), tools, ""},
+		"speed":                 {body(m, base, pad, `"speed":"fast",`, pad), tools, "fast-mode-2026-02-01"},
 		"system edited":         {body(m, base, pad[1:], "", pad), tools, ""},
 		"tool_choice":           {body(m, base, pad, `"tool_choice":{"type":"none"},`, pad), system, ""},
 		"thinking":              {body(m, base, pad, `"thinking":{"type":"disabled"},`, pad), system, ""},
@@ -130,7 +130,7 @@ func TestWhatInvalidatesWhat(t *testing.T) {
 	} {
 		sim := simulator.StartTest(t, simulator.Options{})
 		ask(t, sim.URL(), first)
-		if u := ask(t, sim.URL(), c.body).Usage; u.CacheReadInputTokens/600*600 != c.read {
+		if u := ask(t, sim.URL(), c.body, "anthropic-beta", c.beta).Usage; u.CacheReadInputTokens/600*600 != c.read {
 			t.Errorf("%s: read %d, want about %d", name, u.CacheReadInputTokens, c.read)
 		}
 	}

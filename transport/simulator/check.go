@@ -15,7 +15,7 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, notFound("model: %s", r.modelName)
 	}
 	r.model = m
-	if why := r.checkModel(); why != nil {
+	if why := r.checkModel(s.now()); why != nil {
 		return p, nil, why
 	}
 	if why := r.checkConversation(); why != nil {

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"slices"
+
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -13,11 +15,17 @@ func (r *request) fallbackModels() ([]*modelInfo, *Refusal) {
 		return nil, nil
 	}
 	if raw[0] == '"' {
+		if r.model.noFallbacks {
+			return nil, nil
+		}
 		m, _ := lookUpModel("claude-opus-4-8", false)
 		if m.ID == r.model.ID {
 			return nil, nil
 		}
 		return []*modelInfo{m}, nil
+	}
+	if r.model.noFallbacks {
+		return nil, refuse("fallbacks: not supported on this model") // the words are a guess (wire §6.7; wire G51)
 	}
 	var list []*modelInfo
 	i := 0
@@ -33,6 +41,9 @@ func (r *request) fallbackModels() ([]*modelInfo, *Refusal) {
 		m, ok := lookUpModel(id, false)
 		if !ok {
 			return nil, notFound("model: %s", id)
+		}
+		if r.model.fallbacks != nil && !slices.Contains(r.model.fallbacks, m.ID) { // the words are a guess (wire §6.7; wire G51)
+			return nil, refuse("fallbacks.%d.model: '%s' is not an allowed fallback for '%s'", i, id, r.modelName)
 		}
 		list = append(list, m)
 		i++
@@ -62,7 +73,7 @@ func (a *answer) fallBack(reply *Reply) bool {
 		if b.Type() != transport.TypeToolUse {
 			kept := a.s.readBlock(b.Raw())
 			if !kept.isThinking() {
-				a.prefix.add(transport.RoleAssistant, &kept)
+				a.prefix.add(a.r.model, transport.RoleAssistant, &kept)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -12,10 +13,14 @@ import (
 
 // checkModel applies the rules that depend on the model and those that join
 // two parts of the request: rows 18 to 31 and 76 to 103 of docs/wire.md §7.
-func (r *request) checkModel() *Refusal {
+func (r *request) checkModel(now time.Time) *Refusal {
 	m := r.model
-	if r.maxTokens > m.Limits.MaxOutputTokens {
-		return refuse("max_tokens: %d > %d, which is the maximum allowed number of output tokens for %s", r.maxTokens, m.Limits.MaxOutputTokens, r.modelName)
+	most := m.Limits.MaxOutputTokens
+	if r.batch && r.betas.has("output-300k-2026-03-24") && most == 128_000 {
+		most = 300_000 // documented of Haiku 5.5; of others not known (wire §13.1)
+	}
+	if r.maxTokens > most {
+		return refuse("max_tokens: %d > %d, which is the maximum allowed number of output tokens for %s", r.maxTokens, most, r.modelName)
 	}
 	for _, check := range []func() *Refusal{r.checkThinkingType, r.checkSampling, r.checkEffort, r.checkToolChoice, r.checkTools} {
 		if why := check(); why != nil {
@@ -30,8 +35,13 @@ func (r *request) checkModel() *Refusal {
 			return refuse("stop_sequences.%d: each stop sequence must contain non-whitespace", i)
 		}
 	}
-	if string(r.fields["speed"]) == `"fast"` && !m.takesFast() {
-		return refuse("speed: 'fast' is not supported on this model")
+	if string(r.fields["speed"]) == `"fast"` {
+		if !m.takesFast(now) {
+			return refuse("speed: 'fast' is not supported on this model")
+		}
+		if m.fastBeta != "" && !r.betas.has(m.fastBeta) { // the words are a guess (wire §2.2; wire G10)
+			return refuse("speed: 'fast' on this model requires anthropic-beta: %s", m.fastBeta)
+		}
 	}
 	if r.maxTokens == 0 && !r.counting && (r.stream || r.thinking.Type == "enabled" || r.outputConfig.Format != nil || r.toolChoice.forces()) {
 		return refuse("max_tokens: 0 is only supported without streaming, extended thinking, output_config.format and forced tool use")
@@ -58,7 +68,7 @@ func (r *request) checkThinkingType() *Refusal {
 		if !m.takes(m.Thinking.Disabled) {
 			switch {
 			case m.Thinking.BetweenTools == transport.Supported:
-				return refuse(`"thinking.type.disabled" is not supported for this model. Use "thinking.type.between_tools" for the lowest thinking setting, or "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
+				return refuse(`To turn thinking off on this model, send "thinking": {"type": "between_tools"} instead of {"type": "disabled"}.`) // the beginning of it is known (wire §7.5)
 			case m.Thinking.Enabled == transport.Supported:
 				return refuse(`"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.`)
 			}
@@ -78,6 +88,9 @@ func (r *request) checkThinkingType() *Refusal {
 
 // thinks reports whether the model may think in its answer.
 func (r *request) thinks() bool {
+	if r.model.silentWhenForced && r.toolChoice.forces() {
+		return false
+	}
 	switch r.thinking.Type {
 	case "enabled", "adaptive", "between_tools":
 		return true
@@ -104,6 +117,8 @@ func (r *request) checkSampling() *Refusal {
 			return refuse("`top_p` is deprecated for this model.")
 		case hasK:
 			return refuse("`top_k` is deprecated for this model.")
+		case m.oneOf && hasT && hasP:
+			return refuseBoth()
 		}
 		return nil
 	}
@@ -119,9 +134,13 @@ func (r *request) checkSampling() *Refusal {
 		}
 	}
 	if m.oneOf && hasT && hasP {
-		return refuse("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
+		return refuseBoth()
 	}
 	return nil
+}
+
+func refuseBoth() *Refusal {
+	return refuse("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
 }
 
 func (r *request) checkEffort() *Refusal {
@@ -187,6 +206,9 @@ func (r *request) checkTools() *Refusal {
 		if strings.HasPrefix(string(t.typ), "computer_20") && !r.model.takes(r.model.Supports.ComputerTools) {
 			return refuse("'%s' does not support tool types: %s. Did you mean one of computer_toolset_20260801?", r.modelName, t.typ)
 		}
+		if advisor := rawjson.GetString(t.raw, "model"); t.typ == "advisor_20260301" && r.model.advisors != nil && !slices.Contains(r.model.advisors, advisor) {
+			return refuse("tools.%d.advisor_20260301.model: '%s' can't advise '%s'", i, advisor, r.modelName) // the words are a guess (wire §4.3)
+		}
 		if !rawjson.IsNull(rawjson.Get(t.raw, "allowed_domains")) && !rawjson.IsNull(rawjson.Get(t.raw, "blocked_domains")) {
 			return refuse("tools.%d.%s: Only one of `allowed_domains` and `blocked_domains` may be set", i, t.typ)
 		}
@@ -226,7 +248,7 @@ func (r *request) checkSystemMessages() *Refusal {
 			return why
 		}
 		if e := rawjson.GetString(m.outputConfig, "effort"); e != "" {
-			if r.thinking.Type == "between_tools" && e != effort {
+			if r.thinking.Type == "between_tools" && e != effort || r.thinking.Type == "disabled" && r.model.quietEffort {
 				return refuse("messages.%d: output_config.effort '%s' differs from the '%s' in effect before it; effort cannot change when thinking is disabled on this model. "+
 					"Use effort '%s', or enable thinking.", i, e, effort, effort)
 			}

@@ -12,6 +12,7 @@ import (
 // only a service has to know. What is unknown of a model is allowed.
 type modelInfo struct {
 	transport.Model
+	traits
 	resolved string // the id that responses carry: the one with a date, if any
 	omits    bool   // thinking text is omitted unless display says otherwise
 	oneOf    bool   // not temperature and top_p together
@@ -29,7 +30,7 @@ func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 		return nil, false
 	}
 	_, active := transport.LookupModel(id)
-	info := &modelInfo{Model: m, resolved: m.ID, retired: !active}
+	info := &modelInfo{Model: m, traits: traitsOf[m.ID], resolved: m.ID, retired: !active}
 	if len(m.Aliases) > 0 {
 		info.resolved = m.Aliases[0]
 	}
@@ -39,7 +40,7 @@ func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 	// Until the 4.6 generation thinking was summarized and sampling free (wire §2.3, §9.1).
 	old := strings.HasSuffix(m.ID, "-4-5") || strings.HasSuffix(m.ID, "-4-6")
 	info.omits = !old && m.Thinking.Adaptive != transport.Unsupported
-	info.oneOf = old || strings.HasPrefix(m.ID, "claude-opus-4-1")
+	info.oneOf = old || m.ID == "claude-haiku-5-5" || strings.HasPrefix(m.ID, "claude-opus-4-1")
 	return info, true
 }
 
@@ -92,9 +93,12 @@ func retiredModel(id string) (transport.Model, bool) {
 	return transport.Model{}, false
 }
 
-// takesFast reports whether the model takes speed "fast". Opus 4.6 takes it, and
-// answers at its usual speed all the same (wire §2.2).
-func (m *modelInfo) takesFast() bool {
-	_, fast := m.PriceAt(time.Time{}, "fast", 0)
+// takesFast reports whether the model takes speed "fast" at that time. Opus 4.6
+// takes it, and answers at its usual speed all the same (wire §2.2).
+func (m *modelInfo) takesFast(now time.Time) bool {
+	if !m.fastUntil.IsZero() && !now.Before(m.fastUntil) {
+		return false
+	}
+	_, fast := m.PriceAt(now, "fast", 0)
 	return fast || m.ID == "claude-opus-4-6"
 }

@@ -1,34 +1,33 @@
 package simulator
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/whorl-go/whorl/transport"
 )
 
-// generation orders the models by age; wire §9.6 says which read
-// whose thinking, and that nothing older reads newer.
+// generation orders the models up to Opus 5 by age: they read what is no younger
+// (wire §9.6).
 var generation = map[string]int{
 	"claude-haiku-4-5": 1, "claude-sonnet-4-5": 1, "claude-opus-4-5": 2, "claude-opus-4-6": 3, "claude-sonnet-4-6": 3,
 	"claude-mythos-preview": 4, "claude-opus-4-7": 4, "claude-opus-4-8": 5, "claude-fable-5": 6, "claude-mythos-5": 6, "claude-sonnet-5": 6,
-	"claude-opus-5": 7, "claude-fable-5-1": 8, "claude-mythos-5-1": 8, "claude-opus-5-5": 8, "claude-sonnet-5-5": 8, "claude-haiku-5-5": 9,
+	"claude-opus-5": 7,
 }
 
-// reads reports whether the model can read the thinking of another.
-func (m *modelInfo) reads(writer string) bool {
-	if writer == m.ID || generation[writer] == 0 || generation[m.ID] == 0 {
+// readsOf reports whether the model can read the thinking of another. A writer or
+// reader that nothing is known of is no obstacle.
+func (m *modelInfo) readsOf(writer string) bool {
+	switch _, known := traitsOf[writer]; {
+	case writer == m.ID:
+		return true
+	case !known && generation[writer] == 0:
+		return true
+	case m.reads != nil:
+		return slices.Contains(m.reads, writer)
+	case generation[m.ID] == 0:
 		return true
 	}
-	line := func(id string) string { return strings.Split(id, "-")[1] }
-	switch m.ID {
-	case "claude-fable-5-1", "claude-mythos-5-1":
-		return generation[writer] < 8 || writer == "claude-fable-5-1" || writer == "claude-mythos-5-1" || writer == "claude-opus-5-5"
-	case "claude-opus-5-5":
-		return writer == "claude-sonnet-5-5" || generation[writer] < 8 && line(writer) != "fable" && line(writer) != "mythos"
-	case "claude-sonnet-5-5":
-		return writer == "claude-sonnet-5" || generation[writer] <= 5
-	}
-	return generation[writer] <= generation[m.ID]
+	return generation[writer] > 0 && generation[writer] <= generation[m.ID]
 }
 
 // unread finds the thinking that the model can't read, or that another account
@@ -38,9 +37,9 @@ func (r *request) unread(b *block) (reason string) {
 	switch {
 	case t == nil:
 		return ""
-	case t.Account != r.account && r.model.ID == "claude-sonnet-5-5":
+	case t.Account != r.account && traitsOf[t.Model].ownAccount:
 		return "organization_binding_mismatch"
-	case !r.model.reads(t.Model):
+	case !r.model.readsOf(t.Model):
 		return "model_binding_mismatch"
 	}
 	return ""

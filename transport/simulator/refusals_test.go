@@ -127,7 +127,7 @@ var refusals = []refusalCase{
 	{row: 77, model: "claude-haiku-4-5", extra: `"thinking":{"type":"enabled","budget_tokens":4000},`, want: "`max_tokens` must be greater than `thinking.budget_tokens`. Please consult our documentation at …"},
 	{row: 78, extra: `"thinking":{"type":"enabled","budget_tokens":1024},`, want: `"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`},
 	{row: 79, model: "claude-opus-5-5", extra: `"thinking":{"type":"disabled"},`, want: `"thinking.type.disabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`},
-	{row: 79, model: "claude-sonnet-5-5", extra: `"thinking":{"type":"disabled"},`, want: `"thinking.type.disabled" is not supported for this model. Use "thinking.type.between_tools" for the lowest thinking setting, or …`},
+	{row: 79, model: "claude-sonnet-5-5", extra: `"thinking":{"type":"disabled"},`, want: `To turn thinking off on this model, send "thinking": {"type": "between_tools"} instead of {"type": "disabled"}.…`},
 	{row: 79, model: "claude-mythos-preview", extra: `"thinking":{"type":"disabled"},`, want: `"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.`},
 	{row: 80, extra: `"thinking":{"type":"between_tools"},`, want: `"thinking.type.between_tools" is not supported for this model.`},
 	{row: 81, model: "claude-haiku-4-5", extra: `"thinking":{"type":"adaptive"},`, want: "adaptive thinking is not supported on this model"},

@@ -30,7 +30,7 @@ func (r *request) prefixParts() (system, tools uint64) {
 	if r.tools != nil {
 		for i := range r.tools.tools {
 			if t := &r.tools.tools[i]; !t.deferred {
-				tools += mix(seedKey, t.digest.value)
+				tools += mix(seedKey, r.bound(t))
 			}
 		}
 	}
@@ -41,7 +41,23 @@ func (r *request) prefixParts() (system, tools uint64) {
 	return system, mix(seedObject, tools)
 }
 
-func (p *prefix) add(role transport.Role, b *block) {
+// bound is what of a tool is part of the prefix: of a set of an MCP server's tools,
+// its list only on the models that bind it (wire §9.4).
+func (r *request) bound(t *tool) uint64 {
+	if t.typ != "mcp_toolset" || r.model.bindsMCP {
+		return t.digest.value
+	}
+	list := rawjson.Get(t.raw, "tools")
+	if rawjson.IsNull(list) {
+		return t.digest.value
+	}
+	return t.digest.value - mix(hashString(seedKey, "tools"), digestOf(list, false).value)
+}
+
+func (p *prefix) add(m *modelInfo, role transport.Role, b *block) {
+	if b.typ == view.TypeMCPToolListing && !m.bindsMCP {
+		return
+	}
 	if b.summary != nil {
 		p.hash, p.role, p.thought = b.summary.Prefix, b.summary.Role, b.summary.Thought
 		return
@@ -89,7 +105,7 @@ func (s *Server) binding(r *request) bindingRule {
 			return bindingError
 		}
 	}
-	if s.opts.OldAccount {
+	if s.opts.OldAccount && !r.model.alwaysBinds {
 		return bindingOff
 	}
 	if r.batch {
@@ -115,7 +131,7 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			if !b.isThinking() {
-				p.add(m.role, b)
+				p.add(r.model, m.role, b)
 				continue
 			}
 			t := b.signed
@@ -131,7 +147,7 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 			}
 			if reason := r.unread(b); reason != "" {
 				changes = append(changes, transformation{"thinking_dropped", fmt.Sprintf("messages.%d.content.%d", i, j), reason})
-				p.add(m.role, b)
+				p.add(r.model, m.role, b)
 				continue
 			}
 			if rule != bindingOff {
@@ -153,7 +169,7 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 				changes = append(changes, transformation{"thinking_mismatch_allowed",
 					fmt.Sprintf("messages.%d.content.%d", i, j), "prefix_binding_mismatch"})
 			}
-			p.add(m.role, b)
+			p.add(r.model, m.role, b)
 		}
 	}
 	if latest >= 0 {
