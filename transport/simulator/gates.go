@@ -207,7 +207,7 @@ func (r *request) checkTools() *Refusal {
 			return refuse("'%s' does not support tool types: %s. Did you mean one of computer_toolset_20260801?", r.modelName, t.typ)
 		}
 		if advisor := rawjson.GetString(t.raw, "model"); t.typ == "advisor_20260301" && r.model.advisors != nil && !slices.Contains(r.model.advisors, advisor) {
-			return refuse("tools.%d.advisor_20260301.model: '%s' can't advise '%s'", i, advisor, r.modelName) // the words are a guess (wire §4.3)
+			return refuse("tools.%d.advisor_20260301.model: '%s' can't advise '%s'", i, advisor, r.modelName) // in words of its own (wire §4.3)
 		}
 		if !rawjson.IsNull(rawjson.Get(t.raw, "allowed_domains")) && !rawjson.IsNull(rawjson.Get(t.raw, "blocked_domains")) {
 			return refuse("tools.%d.%s: Only one of `allowed_domains` and `blocked_domains` may be set", i, t.typ)
