@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +303,19 @@ func TestNamesOfArguments(t *testing.T) {
 	if got, want := call(t, tool, `{"gr_e":9007199254740993,"plain":{"in[side]":1},"filter_id__2":"a"}`), `{"größe":9007199254740993,"plain":{"in[side]":1},"filter[id]":"a"}`; got != want {
 		t.Errorf("the server is given %s, want %s", got, want)
 	}
+
+	// The server's own name would get around a rule on the model's.
+	if got := mcp.ArgumentNames(tools.Wrap(tool)); got["filter_id__2"] != "filter[id]" || got["gr_e"] != "größe" || len(got) != 3 {
+		t.Errorf("the names are %v", got)
+	}
+	around := json.RawMessage(`{"gr_e":1,"plain":{},"filter[id]":"a"}`)
+	_, err = tools.Prepare(tool, around)
+	if want := (&tools.ArgumentError{}); !errors.As(err, &want) || !strings.Contains(err.Error(), "filter[id]: unknown; this argument is called filter_id__2") {
+		t.Errorf("the server's name of an argument is taken: %v", err)
+	}
+	if got := call(t, tool, string(around)); !strings.HasPrefix(got, "!") {
+		t.Errorf("the server's name of an argument is taken: %s", got)
+	}
 }
 
 func TestProgressComesThrough(t *testing.T) {
@@ -355,75 +367,6 @@ func TestServeRefuses(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	if _, err := mcp.Command(t.Context(), func() *exec.Cmd { return exec.Command("/no/such/program") }, mcp.Options{}); err == nil || !strings.Contains(err.Error(), "can't be reached") {
 		t.Errorf("error is %v", err)
-	}
-}
-
-// TestServersFromNPM talks to servers that others have written. They have to be
-// installed in the folder that WHORL_NPM names:
-//
-//	npm install @modelcontextprotocol/server-everything @modelcontextprotocol/server-filesystem
-func TestServersFromNPM(t *testing.T) {
-	npm := os.Getenv("WHORL_NPM")
-	if npm == "" {
-		t.Skip("WHORL_NPM names no folder with the servers installed")
-	}
-	node := func(script string, args ...string) func() *exec.Cmd {
-		return func() *exec.Cmd {
-			return exec.Command("node", append([]string{filepath.Join(npm, "node_modules", "@modelcontextprotocol", script)}, args...)...)
-		}
-	}
-	everything, err := mcp.Command(t.Context(), node("server-everything/dist/index.js", "stdio"), mcp.Options{Prefix: "every_"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer everything.Close()
-	set := list(t, everything)
-	if len(set) < 8 {
-		t.Errorf("server-everything has %d tools", len(set))
-	}
-	if got := call(t, set["every_echo"], `{"message":"grüße <&>"}`); !strings.Contains(got, "grüße <&>") {
-		t.Errorf("echo: %s", got)
-	}
-	if got := call(t, set["every_echo"], `{"mesage":1}`); !strings.Contains(got, "did you mean `message`?") && !strings.HasPrefix(got, "!") {
-		t.Errorf("bad arguments: %s", got)
-	}
-	for name, tool := range set {
-		if strings.Contains(strings.ToLower(name), "image") {
-			if got := call(t, tool, `{}`); strings.Contains(name, "tiny") && !strings.Contains(got, `"type":"image"`) {
-				t.Errorf("%s: %.300s", name, got)
-			}
-		}
-	}
-
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("from the file"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	filesystem, err := mcp.Command(t.Context(), node("server-filesystem/dist/index.js", dir), mcp.Options{Only: []string{"read_text_file", "list_directory"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer filesystem.Close()
-	set = list(t, filesystem)
-	if got := call(t, set["read_text_file"], fmt.Sprintf(`{"path":%q}`, filepath.Join(dir, "a.txt"))); got != "from the file" {
-		t.Errorf("read_text_file: %s", got)
-	}
-	if got := call(t, set["read_text_file"], `{"path":"/etc/passwd"}`); !strings.HasPrefix(got, "!") {
-		t.Errorf("read outside: %s", got)
-	}
-}
-
-// TestClientFromNPM has the official TypeScript SDK talk to our server.
-func TestClientFromNPM(t *testing.T) {
-	npm := os.Getenv("WHORL_NPM")
-	if npm == "" {
-		t.Skip("WHORL_NPM names no folder with the SDK installed")
-	}
-	cmd := exec.Command("node", filepath.Join("testdata", "client.mjs"), os.Args[0], npm)
-	out, err := cmd.Output()
-	want := `{"tools":["add","crash","echo","fail","hang","look","panic"],"readOnly":true,"sum":"3","look":["image","resource","resource"],"fail":true,"bad":true}`
-	if got := strings.TrimSpace(string(out)); err != nil || got != want {
-		t.Errorf("got  %s (%v)\nwant %s", got, err, want)
 	}
 }
 

@@ -35,7 +35,8 @@ func ReadPicture(data []byte) (Picture, error) {
 	case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, p.MediaType):
 		return Picture{}, fmt.Errorf("the picture is %w: PNG, JPEG, GIF and WebP are taken", ErrFormat)
 	}
-	config, format, err := image.DecodeConfig(bytes.NewReader(data))
+	shown := critical(data)
+	config, format, err := image.DecodeConfig(bytes.NewReader(shown))
 	if err != nil || "image/"+format != p.MediaType {
 		return p, fmt.Errorf("the picture is %w: its beginning can't be read", ErrDamaged)
 	}
@@ -46,7 +47,7 @@ func ReadPicture(data []byte) (Picture, error) {
 	if p.Width > maxDecoded || p.Height > maxDecoded || p.Width*p.Height > maxDecoded {
 		return p, nil
 	}
-	if _, _, err := image.Decode(bytes.NewReader(data)); err != nil {
+	if _, _, err := image.Decode(bytes.NewReader(shown)); err != nil {
 		return p, fmt.Errorf("the picture is %w: it breaks off or can't be decoded", ErrDamaged)
 	}
 	return p, nil

@@ -1,9 +1,7 @@
 // Talks to the MCP server given as the first argument, with the official
-// TypeScript SDK of the folder given as the second, and prints what it sees.
-import { pathToFileURL } from "node:url";
-const dist = pathToFileURL(process.argv[3] + "/node_modules/@modelcontextprotocol/sdk/dist/esm/client/");
-const { Client } = await import(new URL("index.js", dist));
-const { StdioClientTransport } = await import(new URL("stdio.js", dist));
+// TypeScript SDK, and prints what it sees.
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 
 const client = new Client({ name: "test", version: "1" });
 await client.connect(new StdioClientTransport({ command: process.argv[2], env: { WHORL_MCP_SERVER: "1" } }));

@@ -1,0 +1,119 @@
+package mcp_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/mcp"
+)
+
+// A host keeps what a run's log would keep, so that a call can run again.
+type host struct {
+	tools.Host
+	notes   map[string][]json.RawMessage
+	asked   map[string]tools.Question
+	answers map[string]string // "declined" and "expired" are no JSON
+}
+
+func newHost() *host {
+	return &host{notes: map[string][]json.RawMessage{}, asked: map[string]tools.Question{}, answers: map[string]string{}}
+}
+
+func (h *host) Note(_ context.Context, name string, data json.RawMessage) error {
+	h.notes[name] = append(h.notes[name], data)
+	return nil
+}
+
+func (h *host) Notes(_ context.Context, name string) ([]json.RawMessage, error) {
+	return h.notes[name], nil
+}
+
+func (h *host) Ask(_ context.Context, q tools.Question) (tools.Answer, error) {
+	h.asked[q.Key] = q
+	switch answer := h.answers[q.Key]; answer {
+	case "":
+		return tools.Answer{}, fmt.Errorf("question %s: %w", q.Key, tools.ErrWaiting)
+	case "declined":
+		return tools.Answer{}, tools.ErrDeclined
+	case "expired":
+		return tools.Answer{}, tools.ErrExpired
+	default:
+		return tools.Answer{Value: json.RawMessage(answer)}, nil
+	}
+}
+
+func (h *host) call(t *testing.T, tool tools.Callable, input string) (string, error) {
+	ctx := tools.WithCall(t.Context(), tools.CallInfo{ID: "toolu_1", Key: "1", Host: h})
+	r, err := tool.Call(ctx, json.RawMessage(input))
+	if err != nil {
+		return "", err
+	}
+	return string(r.Content[0].Raw()), nil
+}
+
+// asking is a server whose tool asks for a name and for an address, and then
+// orders, once.
+func asking(t *testing.T, ordered *atomic.Int64) tools.Callable {
+	server := sdk.NewServer(&sdk.Implementation{Name: "asks", Version: "1"}, nil)
+	server.AddTool(&sdk.Tool{Name: "order", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		if r.Params.RequestState == "" {
+			return &sdk.CallToolResult{RequestState: "first", InputRequests: sdk.InputRequestMap{
+				"a": &sdk.ElicitParams{Message: "How many?", RequestedSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}`)},
+				"b": &sdk.ElicitParams{Mode: "url", Message: "Log in.", URL: "https://example.com/login", ElicitationID: "e1"},
+			}}, nil
+		}
+		raw, _ := json.Marshal(r.Params.InputResponses)
+		ordered.Add(1)
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: r.Params.RequestState + " " + string(raw)}}}, nil
+	})
+	return list(t, inMemory(t, server, mcp.Options{}))["order"]
+}
+
+// What a server asks is a question of the run's, and waits without a connection:
+// when it is answered, the call runs again and goes on with the server's state.
+func TestElicitationWaits(t *testing.T) {
+	var ordered atomic.Int64
+	order, h := asking(t, &ordered), newHost()
+	if _, err := h.call(t, order, `{}`); !errors.Is(err, tools.ErrWaiting) {
+		t.Fatalf("the first call: %v", err)
+	}
+	form, login := h.asked["mcp/1/a"], h.asked["mcp/1/b"]
+	if form.Kind != "elicitation" || form.Prompt != "How many?" || !strings.Contains(string(form.Schema), `"integer"`) ||
+		len(login.Choices) != 2 || !strings.Contains(string(login.Data), "https://example.com/login") {
+		t.Errorf("asked: %+v", h.asked)
+	}
+	h.answers["mcp/1/a"] = `{"n":12}`
+	order = asking(t, &ordered) // another process, and another connection
+	if _, err := h.call(t, order, `{}`); !errors.Is(err, tools.ErrWaiting) || ordered.Load() != 0 {
+		t.Fatalf("with one of two answers: %v", err)
+	}
+	h.answers["mcp/1/b"] = "true"
+	got, err := h.call(t, order, `{}`)
+	if err != nil || !strings.Contains(got, "first") || !strings.Contains(got, `{\"n\":12}`) || strings.Count(got, "accept") != 2 {
+		t.Errorf("with both answers: %s, %v", got, err)
+	}
+	if ordered.Load() != 1 || len(h.notes["mcp/input"]) != 1 {
+		t.Errorf("ordered %d times, notes %s", ordered.Load(), h.notes)
+	}
+}
+
+func TestElicitationRefused(t *testing.T) {
+	var ordered atomic.Int64
+	h := newHost()
+	h.answers["mcp/1/a"], h.answers["mcp/1/b"] = "declined", "expired"
+	got, err := h.call(t, asking(t, &ordered), `{}`)
+	if err != nil || !strings.Contains(got, "decline") || !strings.Contains(got, "cancel") {
+		t.Errorf("%s, %v", got, err)
+	}
+	if got := call(t, asking(t, &ordered), `{}`); !strings.Contains(got, "nobody to ask") || !strings.Contains(got, "How many?") {
+		t.Errorf("without a host: %s", got)
+	}
+}

@@ -1,0 +1,258 @@
+package mcp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/whorl-go/whorl/tools/mcp"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+const key = "sk-0123456789abcdef"
+
+func freshClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+}
+
+// rawHTTP is a server by hand. answer writes the answer to a call; other requests
+// are answered as a server of the revision 2025-06-18 does.
+func rawHTTP(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, id, args []byte)) *httptest.Server {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			if r.Method == http.MethodGet && r.URL.Path == "/silent" {
+				<-r.Context().Done()
+				return
+			}
+			w.WriteHeader(http.StatusInternalServerError) // as some do where they have no stream
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		id := rawjson.Get(body, "id")
+		w.Header().Set("Content-Type", "application/json")
+		switch rawjson.GetString(body, "method") {
+		case "initialize":
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"raw","version":"1"}}}`, id)
+		case "tools/list":
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, id, one)
+		case "tools/call":
+			answer(w, r, id, rawjson.Get(rawjson.Get(body, "params"), "arguments"))
+		default:
+			if len(id) == 0 {
+				w.WriteHeader(http.StatusAccepted)
+				return
+			}
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}`, id)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func overHTTP(t *testing.T, url string, o mcp.Options) *mcp.Client {
+	c, err := mcp.HTTP(t.Context(), url, freshClient(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestKeyInTheURLStaysOut(t *testing.T) {
+	var log logged
+	var got atomic.Value
+	s := rawHTTP(t, func(w http.ResponseWriter, r *http.Request, id, args []byte) {
+		got.Store(r.URL.RequestURI())
+		switch rawjson.GetString(args, "do") {
+		case "hang up":
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			conn.Close()
+		case "refuse":
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, "%s is not allowed", r.URL)
+		case "error":
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":1,"message":"bad %s"}}`, id, r.URL)
+		default:
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"you called %s"},{"type":"resource","resource":{"uri":"%s","text":"%s"}}]}}`, id, r.URL, r.URL, r.URL)
+		}
+	})
+	c := overHTTP(t, s.URL+"/mcp?api_key="+key+"&x=1", mcp.Options{Logger: log.logger()})
+	do := list(t, c)["do"]
+	var all []string
+	for _, what := range []string{"", "hang up", "refuse", "error"} {
+		all = append(all, call(t, do, `{"do":"`+what+`"}`))
+	}
+	if want := "/mcp?api_key=" + key + "&x=1"; got.Load() != want {
+		t.Errorf("the server was asked for %v, want %s", got.Load(), want)
+	}
+	s.Close()
+	_, err := c.Tools(t.Context())
+	all = append(all, call(t, do, `{}`), fmt.Sprint(err), log.String())
+	for _, bad := range []string{"http://" + key + ":" + key + "@127.0.0.1:1/", "ftp://x/?k=" + key, "http://[/" + key, "http://127.0.0.1:1/s/" + key + "/mcp"} {
+		_, err := mcp.HTTP(t.Context(), bad, nil, mcp.Options{})
+		if err == nil {
+			t.Errorf("connected to %s", bad)
+		}
+		all = append(all, fmt.Sprint(err), fmt.Sprintf("%+v", err))
+	}
+	// What doesn't look like a key is kept out of what net/http says, too.
+	_, err = mcp.HTTP(t.Context(), "http://127.0.0.1:1/s/k3y?k=k3y", nil, mcp.Options{})
+	all = append(all, strings.ReplaceAll(fmt.Sprint(err), "k3y", key))
+	for _, text := range all {
+		if strings.Contains(text, key) {
+			t.Errorf("the key is in: %s", text)
+		}
+	}
+	if !strings.Contains(all[1], "may have had its effect") || !strings.Contains(all[2], "HTTP 403") || !strings.Contains(all[4], "can't be reached") {
+		t.Errorf("errors: %q", all)
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	var stolen atomic.Int64
+	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stolen.Add(1) }))
+	defer thief.Close()
+	good := rawHTTP(t, func(w http.ResponseWriter, r *http.Request, id, _ []byte) {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"%s %s"}]}}`, id, r.URL.Path, r.Header.Get("Authorization"))
+	})
+	for _, status := range []int{301, 302, 307, 308} {
+		to := thief.URL + "/mcp?token=" + key
+		front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/steal":
+				http.Redirect(w, r, to, status)
+			case r.URL.Path == "/mcp":
+				http.Redirect(w, r, "/mcp/", status)
+			default:
+				good.Config.Handler.ServeHTTP(w, r)
+			}
+		}))
+		_, err := mcp.HTTP(t.Context(), front.URL+"/steal", freshClient(), mcp.Options{})
+		if re := (&mcp.RedirectError{}); !errors.As(err, &re) || re.To != thief.URL || strings.Contains(err.Error(), key) {
+			t.Errorf("%d: %v", status, err)
+		}
+		c, err := mcp.HTTP(t.Context(), strings.Replace(front.URL, "://", "://ann:secret99@", 1)+"/mcp", freshClient(), mcp.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := call(t, list(t, c)["do"], `{}`); got != "/mcp/ Basic YW5uOnNlY3JldDk5" {
+			t.Errorf("%d within the origin: %s", status, got)
+		}
+		c.Close()
+		front.Close()
+	}
+	if stolen.Load() > 0 {
+		t.Errorf("%d requests went to another origin", stolen.Load())
+	}
+}
+
+// A server that was started anew doesn't know the session. It has done nothing.
+func TestServerStartedAnew(t *testing.T) {
+	fresh := func() http.Handler {
+		server := serve(t)
+		t.Cleanup(func() {
+			for session := range server.Sessions() { // those that were forgotten
+				session.Close()
+			}
+		})
+		return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, nil)
+	}
+	var handler atomic.Value
+	handler.Store(fresh())
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.Load().(http.Handler).ServeHTTP(w, r) }))
+	t.Cleanup(s.Close)
+	c := overHTTP(t, s.URL, mcp.Options{})
+	add := list(t, c)["add"]
+	for range 2 {
+		handler.Store(fresh())
+		if got := call(t, add, `{"a":1,"b":2}`); got != "3" {
+			t.Errorf("a call: %s", got)
+		}
+		handler.Store(fresh())
+		if _, err := c.Tools(t.Context()); err != nil {
+			t.Errorf("the list: %v", err)
+		}
+	}
+	s.CloseClientConnections()
+	if got := call(t, add, `{"a":1,"b":2}`); got != "3" {
+		t.Errorf("after the connections were closed: %s", got)
+	}
+}
+
+// A server that doesn't answer the request for its stream is used all the same.
+func TestSilentStream(t *testing.T) {
+	s := rawHTTP(t, func(w http.ResponseWriter, _ *http.Request, id, _ []byte) {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"here"}]}}`, id)
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	c, err := mcp.HTTP(ctx, s.URL+"/silent", freshClient(), mcp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := call(t, list(t, c)["do"], `{}`); got != "here" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestStreamsWithNoise(t *testing.T) {
+	s := rawHTTP(t, func(w http.ResponseWriter, _ *http.Request, id, args []byte) {
+		switch rawjson.GetString(args, "do") {
+		case "long":
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":%q}]}}`, id, strings.Repeat("x", 100_000))
+		case "long event":
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"content\":[{\"type\":\"text\",\"text\":%q}]}}\n\n", id, strings.Repeat("x", 100_000))
+		default:
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, ": hello\r\n\r\nid: 1\ndata:\n\ndata: starting…\n\nevent: message\ndata: {\"level\":\"info\"}\n\nid: 2\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"id\":%s,\"result\":{\"content\":[{\"type\":\"odd\"},{\"type\":\"text\",\"text\":\"yes\"}],\"isError\":\"true\"}}\r\n\r\n", id)
+		}
+	})
+	c := overHTTP(t, s.URL, mcp.Options{MaxMessageBytes: 50_000})
+	do := list(t, c)["do"]
+	for range 2 {
+		if got := call(t, do, `{}`); got != `![content of type "odd"] {"type":"odd"}yes` {
+			t.Errorf("a stream with noise: %s", got)
+		}
+		for _, what := range []string{"long", "long event"} {
+			if got := call(t, do, `{"do":"`+what+`"}`); !strings.Contains(got, "more than 50000 bytes") {
+				t.Errorf("%s: %.300s", what, got)
+			}
+		}
+	}
+}
+
+// A server of an earlier revision asks through the stream for its own messages.
+// It is refused; without that stream it would wait until the call's limit.
+func TestElicitationOfEarlierRevisions(t *testing.T) {
+	server := sdk.NewServer(&sdk.Implementation{Name: "asks", Version: "1"}, nil)
+	sdk.AddTool(server, &sdk.Tool{Name: "ask"}, func(ctx context.Context, r *sdk.CallToolRequest, _ struct{}) (*sdk.CallToolResult, any, error) {
+		_, err := r.Session.Elicit(ctx, &sdk.ElicitParams{Message: "who?", RequestedSchema: map[string]any{"type": "object"}})
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: fmt.Sprint("refused: ", err != nil)}}}, nil, nil
+	})
+	handler := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, nil)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if rawjson.GetString(body, "method") == "server/discover" { // an earlier revision's
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	c := overHTTP(t, s.URL, mcp.Options{})
+	if got := call(t, list(t, c)["ask"], `{}`); got != "refused: true" {
+		t.Errorf("got %s", got)
+	}
+}
