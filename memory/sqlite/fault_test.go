@@ -187,8 +187,8 @@ func TestAppendCostsWhatIsNew(t *testing.T) {
 	shortBytes, shortAllocs := cost(20)
 	longBytes, longAllocs := cost(2000)
 	t.Logf("a step at 20: %d bytes, %.0f allocations; at 2,000: %d bytes, %.0f allocations", shortBytes, shortAllocs, longBytes, longAllocs)
-	const most = 182 // allocations of a step at 2,000; before sessions had incarnations it made 182
-	if longAllocs > most {
+	const most = 182                       // allocations of a step at 2,000; before sessions had incarnations it made 182
+	if longAllocs > most && !raceEnabled { // the race detector allocates, too
 		t.Errorf("a step costs %.0f allocations, at most %d is fine", longAllocs, most)
 	}
 	if float64(longBytes) > 1.2*float64(shortBytes) || longAllocs > 1.2*shortAllocs {
