@@ -119,7 +119,7 @@ type Agent struct {
 }
 
 // A toolKey is what a call is dispatched on. Members of two toolsets may have
-// one name (late 2026 §7.4).
+// one name (wire §4.5).
 type toolKey struct{ toolset, name string }
 
 // A tool is a registered tool, or a toolset.

@@ -73,7 +73,7 @@ func (b *Bill) Add(c Bill) {
 }
 
 // tokensOf counts what was sampled. Where there are iterations the counts beside
-// them leave some out (late 2026 §5.4).
+// them leave some out (wire §5.5).
 func tokensOf(u transport.Usage) int64 {
 	if len(u.Iterations) == 0 {
 		return u.PromptTokens() + u.OutputTokens

@@ -25,7 +25,7 @@ import (
 // (compact-2026-09-04): thinking stays valid, and the request for it reads the
 // cache. The newest step is kept as it is. Elsewhere the model is asked with Prompt, and
 // all that was said gives way to the one message with its answer, the only shape that
-// keeps thinking valid (reference §10.4).
+// keeps thinking valid (wire §10.4).
 //
 // What was summarized stays in the log. A summary that fails changes nothing.
 type Compaction struct {
@@ -179,7 +179,7 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 
 // summaryOf is the message that stands for what was summarized. It is false if
 // there is no summary: the service then answers with another stop reason, an
-// empty block or calls of tools (late 2026 §6.2).
+// empty block or calls of tools (wire §10.4).
 func summaryOf(resp *transport.Response) (transport.Message, bool) {
 	switch resp.StopReason {
 	case transport.StopCompaction:
@@ -198,7 +198,7 @@ func summaryOf(resp *transport.Response) (transport.Message, bool) {
 
 // stillInForce are the instructions and the changes of tools among the first n
 // messages. A summary loses them, so they are given again; but one by the service
-// keeps the changes (late 2026 §6.2).
+// keeps the changes (wire §10.4).
 func stillInForce(messages []transport.Message, n int, keepsChanges bool) []memory.Record {
 	if messages[len(messages)-1].Role != transport.RoleUser {
 		return nil

@@ -241,7 +241,7 @@ func (x *execution) runLane(ctx context.Context, j *job, failed bool) {
 		case j.early != nil:
 			<-j.early
 		case failed && j.call.Toolset != "":
-			// A batch of a toolset stops at its first failure (late 2026 §7.4).
+			// A batch of a toolset stops at its first failure (wire §4.5).
 			j.answer(tools.ErrorText("This call was not run: the one before it failed."))
 		default:
 			lane := func() { x.done <- j; x.runLane(ctx, j.next, j.result.IsError) }

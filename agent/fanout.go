@@ -24,7 +24,7 @@ type branch struct {
 // when it made them.
 //
 // The service can read a prefix from its cache once the first response to it has
-// begun (reference §8.7). So the other branches wait for the first one's first
+// begun (wire §8.7). So the other branches wait for the first one's first
 // event, and then all but the first read what they share.
 //
 // It yields what became of each message, in their order, when all are done: a result,

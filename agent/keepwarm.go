@@ -87,7 +87,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 }
 
 // warmRequest is the newest request once more, for no tokens. It is nil where the
-// service doesn't take one (reference §2.2).
+// service doesn't take one (wire §2.2).
 func (r *Run) warmRequest(s memory.State, sent memory.Request) *transport.Request {
 	req := r.nextRequest()
 	if t := req.Thinking; t != nil && t.Type == "enabled" {

@@ -11,7 +11,7 @@ import (
 // A Miss is a part of a prompt that the request before had left in the cache,
 // and that was paid for again all the same.
 type Miss struct {
-	// Reason is the service's own word, such as "tools_changed" (late 2026 §5.3), or
+	// Reason is the service's own word, such as "tools_changed" (wire §8.8), or
 	// else "context_edited", "expired" after a pause, or "unknown".
 	Reason string
 	Tokens int64

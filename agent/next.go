@@ -59,7 +59,7 @@ func next(log *memory.Log, s memory.State) Action {
 	}
 	switch reason := s.Response.StopReason; reason {
 	case transport.StopToolUse:
-		// A response may ask for tools and name none (reference §6.1): ask once more.
+		// A response may ask for tools and name none (wire §6.1): ask once more.
 		if s.Counts.Empty > 1 && !s.Input {
 			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model asked for tools and named none, twice"}}
 		}

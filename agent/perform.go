@@ -192,7 +192,7 @@ func (j *job) explain(o outcome) outcome {
 
 // limit makes of an outcome what the model may be sent: no more text than the
 // limit, no block that a result can't hold, and nothing but text in a failure
-// (reference §3.2, §3.5).
+// (wire §3.2, §3.5).
 func limit(o outcome, most int) tools.Result {
 	if o.err != nil {
 		text := o.err.Error()

@@ -9,7 +9,7 @@ import (
 )
 
 // remind appends the text of the moment. While the service has a call of its own
-// to finish nothing may stand behind the results (reference §6.4), so the step
+// to finish nothing may stand behind the results (wire §6.4), so the step
 // goes without.
 func (r *Run) remind(ctx context.Context) error {
 	remind := r.agent.opts.Context.Reminder
@@ -44,7 +44,7 @@ func (a *Agent) behind(messages []transport.Message, text string, passing bool) 
 }
 
 // takesSystemMessages reports whether a system message may stand inside a
-// conversation (reference §2.6).
+// conversation (wire §2.6).
 func (a *Agent) takesSystemMessages() bool {
 	return a.features.SystemMessages && a.model.Supports.SystemMessages == transport.Supported
 }

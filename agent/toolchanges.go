@@ -16,7 +16,7 @@ import (
 )
 
 // A ToolChange turns tools on and off in the middle of a conversation, without
-// touching what the cache holds (late 2026 §4.3).
+// touching what the cache holds (wire §4.6).
 type ToolChange struct {
 	// Add and Remove are names of tools that the agent has. Those to be turned on
 	// later have defer_loading.
@@ -155,7 +155,7 @@ func (a *Agent) toolChange(c ToolChange, known map[toolKey]*tool) (transport.Mes
 }
 
 // turnedOff reports whether the newest change of a tool in the log removed it.
-// The model may still call it: the removal is a hint (late 2026 §4.3).
+// The model may still call it: the removal is a hint (wire §4.6).
 func turnedOff(log *memory.Log, name string) bool {
 	typ, _ := newestChange(log, name)
 	return typ == view.TypeToolRemoval

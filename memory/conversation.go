@@ -15,7 +15,7 @@ import (
 // request and what is open in them. It is computed record by record, so that a
 // step costs what the step added.
 //
-// The rules of where a record lands (reference §6.3 to §6.5):
+// The rules of where a record lands (wire §6.3 to §6.5):
 //
 //   - a response stands as its blocks came, less what the service won't take
 //     back ([transport.Response.Replay]);
@@ -128,7 +128,7 @@ func (c *conversation) addWaiting() {
 	}
 }
 
-// insert puts an input where the service takes it (reference §2.6): a system
+// insert puts an input where the service takes it (wire §2.6): a system
 // message with content stands behind a user message, with no other one behind it
 // before the next response. One that comes too early waits for the user's.
 func (c *conversation) insert(m transport.Message) {
@@ -224,7 +224,7 @@ func (c *conversation) warmed(at time.Time) {
 // dropPending takes back the part of a turn that waited for the service to
 // finish a call of its own, when the response that should have brought the
 // result left nothing to send, because it was refused: a request with a call
-// that never gets its result is refused too (reference §6.1, §6.4).
+// that never gets its result is refused too (wire §6.1, §6.4).
 func (c *conversation) dropPending() {
 	n := c.pendingFrom
 	c.messages = c.messages[:n:n]

@@ -12,7 +12,7 @@ import (
 
 // Inputs of both roles come in any order, between responses of any kind. A system
 // message with content always stands behind a user message or the result of a
-// server tool, and in front of a response or at the end (reference §2.6); none is
+// server tool, and in front of a response or at the end (wire §2.6); none is
 // lost, and what a response was made from stays as it was.
 func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 	for seed := range uint64(2000) {

@@ -76,7 +76,7 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, errors.New("a tool's schema may refer to its own $defs only")
 }
 
-// compileSchema checks what the service demands of an input_schema (reference
+// compileSchema checks what the service demands of an input_schema (wire
 // §4.1, §7.6) and prepares the checking of arguments.
 func compileSchema(raw json.RawMessage) (*inputSchema, error) {
 	if tooDeep(raw) {

@@ -135,7 +135,7 @@ func RawWith(name, description string, schema json.RawMessage, fn func(context.C
 	return t
 }
 
-// namePattern is the service's (reference §4.1), and so is keyPattern: it refuses a
+// namePattern is the service's (wire §4.1), and so is keyPattern: it refuses a
 // request of which a tool's input_schema has another name at its root.
 var (
 	namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)

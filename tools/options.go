@@ -28,7 +28,7 @@ type Options struct {
 	// Strict asks the service to let the model write nothing but arguments that fit
 	// the schema. What such a schema may not say, such as bounds, is moved to its
 	// descriptions, and still checked here; a schema that can't be rewritten so, for
-	// instance one with a map or a recursive type, is a mistake (reference §11).
+	// instance one with a map or a recursive type, is a mistake (wire §11).
 	// A request may have 20 strict tools.
 	Strict bool
 
@@ -48,7 +48,7 @@ type Options struct {
 	DeferLoading bool
 
 	// AllowedCallers says who may call: "direct" and the versions of code execution
-	// (reference §4.4). Nil means direct.
+	// (wire §4.4). Nil means direct.
 	AllowedCallers []string
 
 	// EagerInputStreaming asks the service to stream arguments without waiting for

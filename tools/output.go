@@ -25,7 +25,7 @@ type wrapped[T any] struct {
 }
 
 // NewOutput reflects T; types gives types of other packages their schemas. It
-// fails if T has no schema, or one that the service can't compile (reference
+// fails if T has no schema, or one that the service can't compile (wire
 // §11), and says which field it is.
 func NewOutput[T any](types ...Types) (*Output[T], error) {
 	o := new(Output[T])
@@ -53,7 +53,7 @@ func NewOutput[T any](types ...Types) (*Output[T], error) {
 func (o *Output[T]) Format() json.RawMessage { return o.format }
 
 // Parse reads an answer. It checks it first, because a refusal or max_tokens may
-// leave one that doesn't fit (reference §11); the error is an [*AnswerError].
+// leave one that doesn't fit (wire §11); the error is an [*AnswerError].
 func (o *Output[T]) Parse(text string) (T, error) {
 	var zero T
 	raw := json.RawMessage(strings.TrimSpace(text))

@@ -148,7 +148,7 @@ func contentList(list reflect.Value) (Result, error) {
 }
 
 // sendable makes of a result one that the service takes: no blank text, and in
-// an error nothing but text (reference §3.5). What an error can't hold is
+// an error nothing but text (wire §3.5). What an error can't hold is
 // replaced by a word of it.
 func sendable(r Result) Result {
 	fine := true

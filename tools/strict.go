@@ -14,7 +14,7 @@ import (
 // strictSchema rewrites a schema to the subset that the service compiles into a
 // grammar, or says why it can't be. What the subset can't express but a model
 // can read, such as bounds, goes into the description; arguments are checked
-// against the original, so nothing is lost. See reference §11. orElse ends the
+// against the original, so nothing is lost. See wire §11. orElse ends the
 // error's advice.
 func strictSchema(raw json.RawMessage, orElse string) (json.RawMessage, error) {
 	s := &strictWriter{defs: map[string][]byte{}, orElse: orElse}

@@ -10,7 +10,7 @@ import (
 )
 
 // Values of the anthropic-beta header that a use of a feature calls for, as of
-// 20 October 2026 (reference §1.3; the x-anthropic-beta-required lists of the
+// 20 October 2026 (wire §1.3; the x-anthropic-beta-required lists of the
 // service's OpenAPI document). Where a feature has two generations this is the
 // newer, which covers the older. What has become generally available needs none.
 const (

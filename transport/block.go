@@ -81,7 +81,7 @@ func (b Block) hasInnerMark() bool {
 
 // innerMarks yields the cache_control of each block in the content of a tool
 // result, or of the definition in a tool_addition. They count among the four
-// (reference §8.1).
+// (wire §8.1).
 func (b Block) innerMarks() iter.Seq[TTL] {
 	return func(yield func(TTL) bool) {
 		see := func(raw []byte) bool {
@@ -189,11 +189,11 @@ func ToolResult(id string, content ...Block) Block {
 }
 
 // Answer makes the tool_result block for the call. It is [ToolResult], and
-// repeats the name of the toolset where the service demands that (late 2026 §7.4).
+// repeats the name of the toolset where the service demands that (wire §4.5).
 func (c ToolCall) Answer(content ...Block) Block { return c.result("", content) }
 
 // AnswerError makes the tool_result block, with is_error set, that tells the model
-// that the call failed. The service takes text content only (reference §3.5).
+// that the call failed. The service takes text content only (wire §3.5).
 func (c ToolCall) AnswerError(content ...Block) Block { return c.result(`,"is_error":true`, content) }
 
 func (c ToolCall) result(end string, content []Block) Block {

@@ -42,7 +42,7 @@ type splice struct {
 //
 // It fails with a [*RequestError] if the request can't be written or would surely
 // be refused for its breakpoints: one that points nowhere, or at a block that takes no mark
-// (reference §8.1), more than 4 of them, or a 1h mark after a 5m mark.
+// (wire §8.1), more than 4 of them, or a 1h mark after a 5m mark.
 func (r *Request) Body() (*Body, error) { return r.body("") }
 
 // StreamBody is [Request.Body] for a response that is to be streamed.
@@ -62,7 +62,7 @@ func (r *Request) body(stream string) (*Body, error) {
 }
 
 // CountBody lays out the request for the count_tokens endpoint, which takes only
-// what bears on the prompt (late 2026 §14).
+// what bears on the prompt (wire §12.1).
 func (r *Request) CountBody() (*Body, error) { return r.lay(r.writePromptParameters) }
 
 // lay makes a Body whose head begins with the model and goes on as write says.

@@ -89,7 +89,7 @@ func (b *Body) placeOne(p Breakpoint) *RequestError {
 }
 
 // unmarkable reports whether the service surely refuses a cache_control on the
-// block: on thinking and on blank text (reference §8.1).
+// block: on thinking and on blank text (wire §8.1).
 func (b Block) unmarkable() bool {
 	return b.raw == nil || blocktype.Of(b.typ).Unmarkable || isBlank(b)
 }

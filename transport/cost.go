@@ -2,7 +2,7 @@ package transport
 
 import "time"
 
-// Prices of what isn't a token of one model (reference §8.6 and §12; pricing
+// Prices of what isn't a token of one model (wire §8.6 and §12.2; pricing
 // page, October 2026).
 const (
 	searchPrice = 10.0 / 1000 // USD per web search; web fetches are free
@@ -66,7 +66,7 @@ func (m Model) iterationCost(it Iteration, at time.Time, speed string) (usd floa
 		return 0, false
 	}
 	// A streamed response splits only what was written by its start; what came after
-	// that lives 5 minutes (reference §4.3 and §8.4).
+	// that lives 5 minutes (wire §4.3 and §8.4).
 	write1h := min(it.CacheCreation.Ephemeral1hInputTokens, it.CacheCreationInputTokens)
 	write5m := it.CacheCreationInputTokens - write1h
 	const million = 1e6

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An ErrorType is the type of an [Error], as the service names it (reference
+// An ErrorType is the type of an [Error], as the service names it (wire
 // §1.6). It is an error itself, to compare with by [errors.Is]: an *Error matches
 // its own type. The service may have types that are not listed here.
 type ErrorType string
@@ -37,7 +37,7 @@ var (
 	ErrPromptTooLong = errors.New("the prompt is too long")
 	// ErrThinkingMismatch is a thinking block whose signature doesn't fit what stands
 	// before it: the history was changed. Send it again with
-	// Thinking.BlockBinding{"drop_block"}, and keep to that (reference §9.4).
+	// Thinking.BlockBinding{"drop_block"}, and keep to that (wire §9.4).
 	ErrThinkingMismatch = errors.New("a thinking block doesn't fit its conversation")
 )
 

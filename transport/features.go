@@ -5,8 +5,8 @@ package transport
 // leave it out. What a model takes stands in its [Model].
 type Features struct {
 	LongCache      bool // cache_control with a ttl of "1h"
-	Diagnostics    bool // diagnostics.previous_message_id (late 2026 §5.3)
-	SystemMessages bool // messages of role system inside a conversation (reference §2.6)
+	Diagnostics    bool // diagnostics.previous_message_id (wire §8.8)
+	SystemMessages bool // messages of role system inside a conversation (wire §2.6)
 	Compaction     bool // the service summarizes when it is asked to
 	InlineTools    bool // tool_addition and tool_removal blocks
 	Threads        bool // requests that hold only what is new in a conversation

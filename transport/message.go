@@ -15,7 +15,7 @@ import (
 type Role string
 
 // The roles of the Messages API. A system message may stand inside a
-// conversation on the models that take one (reference §2.6).
+// conversation on the models that take one (wire §2.6).
 const (
 	RoleUser      Role = "user"
 	RoleAssistant Role = "assistant"

@@ -49,7 +49,7 @@ type ModelThinking struct {
 
 	Default string  // without a type in the request: "on", "off", or "always" if it can't be stopped
 	Kept    Support // thinking of earlier turns stays in the prompt
-	Bound   Support // thinking is bound to all that came before it (reference §9.4)
+	Bound   Support // thinking is bound to all that came before it (wire §9.4)
 }
 
 // ModelEffort is what output_config.effort may be.

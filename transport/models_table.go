@@ -21,8 +21,7 @@ var (
 // models is the table, as of 28 November 2026. Sources: the service's
 // documentation of August to November 2026 (models, pricing, prompt caching,
 // adaptive thinking, preserved thinking, task budgets, the what's-new pages of
-// the 5.1, 5.2 and 5.5 models) as gathered in reference §13, late 2026 §1 to §6
-// and November 2026 §4. Less sure are the cache writes of Haiku 5.5, the cache
+// the 5.1, 5.2 and 5.5 models) as gathered in wire §13. Less sure are the cache writes of Haiku 5.5, the cache
 // reads of the 5.1 models (other people's notes) and the cache writes of Opus 5.5
 // (derived from the input price). Whether Fable 5 and Mythos 5 take a forced tool
 // choice isn't known: the documentation says so, clients were refused in June.

@@ -47,7 +47,7 @@ func TestModelTable(t *testing.T) {
 	}
 }
 
-// What November 2026 §4 says of prices, and of what a request may hold.
+// What wire §13.2 says of prices, and of what a request may hold.
 func TestModelsOfNovember2026(t *testing.T) {
 	get := func(id string) Model {
 		t.Helper()

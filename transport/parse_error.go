@@ -12,7 +12,7 @@ import (
 
 // ParseError makes an [*Error] of a response whose status isn't 200. The body
 // may be the service's own form, the bare form that its edge and some gateways
-// use (reference §1.5), or no JSON at all; then the message is its text and the
+// use (wire §1.5), or no JSON at all; then the message is its text and the
 // type follows from the status. A status of 0 means that none belongs to the
 // error; then it follows from the type. It keeps body.
 func ParseError(status int, body []byte) *Error {

@@ -12,7 +12,7 @@ import (
 	"net/http"
 )
 
-// What the service takes of one picture (reference §1.4, §7.9). In a conversation
+// What the service takes of one picture (wire §1.5, §7.9). In a conversation
 // one that it refuses makes every later request fail, so it is refused here.
 const (
 	maxImageBytes  = 10 << 20 // in base64

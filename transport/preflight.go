@@ -11,7 +11,7 @@ import (
 
 // Check looks for what the service would surely refuse, given what is known of
 // the model: parameters that the model doesn't have, values out of its range, and
-// parameters that exclude each other (reference §2.3, §2.4, §2.7, §9.1, §13). It
+// parameters that exclude each other (wire §2.3, §2.4, §2.7, §9.1, §13.1). It
 // returns nil for what it doesn't know. The error is an [*RequestError].
 func (r *Request) Check(m Model) error {
 	for _, check := range []func(Model) (feature, instead string){

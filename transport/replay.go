@@ -19,7 +19,7 @@ type ToolCall struct {
 
 // ToolCalls lists the calls that the caller has to answer, in order. Calls in
 // front of the last fallback block belong to a model that refused, and are not
-// among them (reference §3.6). On a response that was cut off all calls are Cut.
+// among them (wire §3.6). On a response that was cut off all calls are Cut.
 func (r *Response) ToolCalls() []ToolCall {
 	var calls []ToolCall
 	for _, b := range r.Content[afterFallback(r.Content):] {
@@ -61,20 +61,20 @@ func (r *Response) HasToolCalls() bool {
 // its blocks, byte for byte, without those that the service refuses to take
 // back although it sent them. These are left out, and nothing else:
 //
-//   - a refused response, whole (reference §6.1);
+//   - a refused response, whole (wire §6.1);
 //   - text blocks that are empty; those that are only white space if nothing else
-//     is left of the response, or if they end a paused one (§3.2);
+//     is left of the response, or if they end a paused one (wire §3.2);
 //   - in front of the last fallback block: thinking, redacted thinking, calls of
-//     client tools, and calls of server tools without a result (§3.6);
+//     client tools, and calls of server tools without a result (wire §3.6);
 //   - thinking at the very end of a paused response, which would end the next
-//     request (§2.5);
+//     request (wire §2.5);
 //   - in a response that was cut off by a limit, thinking without a signature: its
-//     end never came (§5.6);
-//   - in text blocks, the file_id of citations, which only responses have (§3.4);
+//     end never came (wire §5.6);
+//   - in text blocks, the file_id of citations, which only responses have (wire §3.4);
 //   - thinking that holds half a surrogate pair or bytes that are no UTF-8: it is
 //     signed, so that it can't be mended, and the service refuses such a request.
 //
-// The input of a call that is no object becomes one (§3.2): some gateways send
+// The input of a call that is no object becomes one (wire §3.2): some gateways send
 // null for no arguments, or the object inside a string. In other blocks half a
 // surrogate pair, and a byte that is no UTF-8, become U+FFFD.
 //

@@ -138,7 +138,7 @@ type ToolChoice struct {
 	DisableParallelToolUse bool   `json:"disable_parallel_tool_use,omitempty"`
 }
 
-// Thinking configures extended thinking (reference §9).
+// Thinking configures extended thinking (wire §9.1).
 type Thinking struct {
 	Type         string        `json:"type"` // "adaptive", "enabled", "disabled" or "between_tools"
 	BudgetTokens int           `json:"budget_tokens,omitempty"`

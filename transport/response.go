@@ -144,7 +144,7 @@ func (r *Response) Text() string { return joinText(r.Content) }
 // A StopReason says why the model stopped.
 type StopReason string
 
-// The stop reasons (reference §6.1, late 2026 §8.1).
+// The stop reasons (wire §6.1).
 const (
 	StopEndTurn               StopReason = "end_turn"
 	StopToolUse               StopReason = "tool_use"

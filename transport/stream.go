@@ -93,7 +93,7 @@ func (d *decoder) next() (Event, error) {
 		case d.asm.complete() && (EventType(name) == EventMessageStop || string(data) == "[DONE]"):
 			return d.asm.stopped()
 		case EventType(name) == EventPing || string(data) == "[DONE]":
-			// Proxies send these, which say nothing (late 2026 §9.2).
+			// Proxies send these, which say nothing (wire §5.1).
 		case d.sse.err != nil:
 			return Event{}, errNoStop // the end of the stream cut the event
 		default:

@@ -7,7 +7,7 @@ import (
 )
 
 // The sums over all strict tools are those that the service refuses (rows 104 to
-// 107 of the reference's table).
+// 107 of docs/wire.md §7).
 func TestCheckStrict(t *testing.T) {
 	many := func(n int, parameter, required string) func(int) string {
 		return func(i int) string {

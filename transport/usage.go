@@ -12,7 +12,7 @@ import (
 //
 // On a request with server tools the input counts are the sum over the
 // service's own iterations, so they tell the bill, not the size of the context
-// (reference §5.5).
+// (wire §5.5).
 type Usage struct {
 	InputTokens              int64 `json:"input_tokens"` // neither read from the cache nor written to it
 	CacheCreationInputTokens int64 `json:"cache_creation_input_tokens"`
@@ -33,7 +33,7 @@ type Usage struct {
 
 	// Iterations are the samplings that the request took. The counts above leave out
 	// those of compaction, of the advisor and of models that refused, so the bill is
-	// the sum of these where there are any (late 2026 §5.4).
+	// the sum of these where there are any (wire §5.5).
 	Iterations []Iteration `json:"iterations"`
 }
 

@@ -140,7 +140,7 @@ func near(a, b []byte) string {
 	return fmt.Sprintf(" at byte %d: …%s…, was …%s…", n, show(b), show(a))
 }
 
-// parameters are what loses the messages if it changes (reference §8.5), as
+// parameters are what loses the messages if it changes (wire §8.5), as
 // text, by the name of the parameter and in its order.
 func parameters(a, b *transport.Request) func(func(string, [2]string) bool) {
 	return func(yield func(string, [2]string) bool) {

@@ -12,7 +12,7 @@ import (
 // ToolUses has the service clear old tool results out of long prompts, where that
 // saves more than it costs. Put what [ToolUses.For] makes into
 // Template.ContextManagement. The log keeps the results, and thinking stays valid
-// (reference §9.4, §10.1).
+// (wire §9.4, §10.1).
 //
 // Clearing changes the prompt from the first cleared result on, so all behind it
 // is written to the cache once more; and since the service edits each request

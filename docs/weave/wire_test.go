@@ -161,16 +161,6 @@ var (
 	number       = regexp.MustCompile(`\d+`)
 )
 
-// notYet lists the folders whose comments still cite documents that aren't part
-// of the project. A folder that ends in a slash stands for all below it.
-var notYet = []string{"agent/", "memory/", "tools", "transport", "transport/internal/", "transport/view", "transport/wire"}
-
-func isNotYet(path string) bool {
-	return slices.ContainsFunc(notYet, func(folder string) bool {
-		return filepath.ToSlash(filepath.Dir(path)) == folder || strings.HasSuffix(folder, "/") && strings.HasPrefix(filepath.ToSlash(path), folder)
-	})
-}
-
 // What code and documents cite of docs/wire.md exists, and they cite no rule of
 // the API from anywhere else. A comment of the simulator that speaks of a guess
 // names it.
@@ -198,12 +188,12 @@ func TestWireCitesResolve(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		found, problems := w.check(string(raw), isNotYet(name))
+		found, problems := w.check(string(raw))
 		cites += found
 		for _, p := range problems {
 			t.Errorf("%s: %s", name, p)
 		}
-		if strings.HasPrefix(name, "transport/simulator/") && !isNotYet(name) && filepath.Ext(name) == ".go" {
+		if strings.HasPrefix(name, "transport/simulator/") && filepath.Ext(name) == ".go" {
 			for _, p := range unnamedGuesses(string(raw)) {
 				t.Errorf("%s: the comment speaks of a guess and names none of docs/wire.md §17, as in \"wire G1\": %s", name, p)
 			}
@@ -220,7 +210,7 @@ func TestWireCitesResolve(t *testing.T) {
 
 // check returns how often text cites the document, and what is wrong with it.
 // Rules that are cited from elsewhere are let pass where old is true.
-func (w *wireDocument) check(text string, old bool) (cites int, problems []string) {
+func (w *wireDocument) check(text string) (cites int, problems []string) {
 	text = commentBreak.ReplaceAllString(text, " ")
 	for _, m := range citedList.FindAllStringSubmatch(text, -1) {
 		for _, s := range sectionID.FindAllStringSubmatch(m[1], -1) {
@@ -245,9 +235,6 @@ func (w *wireDocument) check(text string, old bool) (cites int, problems []strin
 				problems = append(problems, "docs/wire.md §17 has no guess "+id)
 			}
 		}
-	}
-	if old {
-		return cites, problems
 	}
 	if m := oldCite.FindString(text); m != "" {
 		problems = append(problems, fmt.Sprintf("%q is a document that isn't here; cite docs/wire.md, as in \"wire §8.1\"", m))
@@ -291,7 +278,7 @@ func TestWireCheckFindsMistakes(t *testing.T) {
 		{"// as late 2026 §5.3 has it", false},
 		{"// rows 1 to 3 of the reference's table", false},
 	} {
-		if _, problems := w.check(c.text, false); (len(problems) == 0) != c.ok {
+		if _, problems := w.check(c.text); (len(problems) == 0) != c.ok {
 			t.Errorf("%q: %v", c.text, problems)
 		}
 	}

@@ -11,7 +11,7 @@ type Text struct {
 }
 
 // A Citation says where a text comes from. Which fields are set follows from
-// the Type (reference §3.4):
+// the Type (wire §3.4):
 //
 //	char_location               Document…, StartCharIndex, EndCharIndex
 //	page_location               Document…, StartPageNumber, EndPageNumber
@@ -108,7 +108,7 @@ type MCPTool struct {
 	InputSchema json.RawMessage `json:"input_schema"`
 }
 
-// A Source is where an image or a document comes from (reference §3.1).
+// A Source is where an image or a document comes from (wire §3.1).
 type Source struct {
 	Type      string    `json:"type"` // "base64", "url", "file", "text" or "content"
 	MediaType string    `json:"media_type"`
@@ -202,7 +202,7 @@ type ToolReference struct {
 }
 
 // A BrowserState, in the result of a member of the browser toolset, tells
-// of the tabs and what happened in them (late 2026 §7.4).
+// of the tabs and what happened in them (wire §4.5).
 type BrowserState struct {
 	Tabs         []BrowserTab      `json:"tabs"`
 	StateChanges []json.RawMessage `json:"state_changes"` // objects that tell their type

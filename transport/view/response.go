@@ -8,7 +8,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ContextManagement is what the service did to the prompt (reference §10.1).
+// ContextManagement is what the service did to the prompt (wire §10.1).
 type ContextManagement struct {
 	AppliedEdits []AppliedEdit `json:"applied_edits"`
 }
@@ -30,7 +30,7 @@ func ContextManagementOf(r *transport.Response) (ContextManagement, error) {
 }
 
 // An InputTransformation is a block of the request that the service changed
-// before the model saw it (reference §9.4).
+// before the model saw it (wire §9.4).
 type InputTransformation struct {
 	Type   string `json:"type"`   // "thinking_dropped" or "thinking_mismatch_allowed"
 	Path   string `json:"path"`   // for instance "messages.3.content.0"
@@ -46,7 +46,7 @@ func InputTransformationsOf(r *transport.Response) ([]InputTransformation, error
 }
 
 // CacheMiss is why less of the prompt was read from the cache than could have
-// been (late 2026 §5.3).
+// been (wire §8.8).
 type CacheMiss struct {
 	Type         string `json:"type"` // "model_changed", "system_changed", "tools_changed", "messages_changed", "previous_message_not_found" or "unavailable"
 	MissedTokens int64  `json:"cache_missed_input_tokens"`

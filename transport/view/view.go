@@ -98,7 +98,7 @@ type Caller struct {
 	ToolID string `json:"tool_id"` // the id of the server tool call whose code called; empty for direct calls
 }
 
-// A ToolError is what went wrong in a server tool (reference §4.3).
+// A ToolError is what went wrong in a server tool (wire §4.3).
 type ToolError struct {
 	Type    string `json:"type"`          // "web_search_tool_result_error" and so on
 	Code    string `json:"error_code"`    // "max_uses_exceeded" and so on

@@ -10,7 +10,7 @@ import (
 
 // Markable reports whether the service surely takes a cache_control on the
 // block: not on thinking, blank text, fallback and mcp_tool_listing blocks
-// (reference §8.1), and perhaps not on types that nobody knows yet.
+// (wire §8.1), and perhaps not on types that nobody knows yet.
 func Markable(b transport.Block) bool {
 	return blocktype.Of(b.Type()).Markable && !IsBlank(b)
 }
@@ -50,7 +50,7 @@ func PendingServerCalls(r *transport.Response) []string {
 // LastSampling is what the service sampled last for the response: the prompt
 // that the next request begins with. It is false where the response has calls of
 // server tools and the usage tells nothing but the sum over all samplings
-// (reference §5.5); the Iteration is that sum then.
+// (wire §5.5); the Iteration is that sum then.
 func LastSampling(r *transport.Response) (transport.Iteration, bool) {
 	u := &r.Usage
 	for i := len(u.Iterations) - 1; i >= 0; i-- {

@@ -2,11 +2,11 @@ package wire
 
 import "github.com/whorl-go/whorl/transport/internal/limits"
 
-// MaxBreakpoints is the most cache_control marks that a request may have (reference
+// MaxBreakpoints is the most cache_control marks that a request may have (wire
 // §8.1).
 const MaxBreakpoints = limits.Breakpoints
 
-// What the schemas of all strict tools of a request may add up to (reference §11).
+// What the schemas of all strict tools of a request may add up to (wire §11).
 // One schema that uses one of the last two up alone is refused.
 const (
 	MaxStrictTools    = limits.StrictTools

@@ -19,7 +19,7 @@ type lifetimes struct {
 //     entry that lives so long.
 //   - The first new block, the anchor, is marked with 1h and the newest with 5m. An
 //     entry is a prefix, and only the part of it that isn't read is billed
-//     (reference §8.2), so for 0.75 of the input price of that one block, often a
+//     (wire §8.2), so for 0.75 of the input price of that one block, often a
 //     tool call of 50 tokens, all in front of it is safe.
 //   - All that is new is written for an hour.
 //

@@ -55,7 +55,7 @@ func LastMarkable(messages []transport.Message) (transport.Breakpoint, bool) {
 	for i := len(messages) - 1; i >= 0; i-- {
 		content := messages[i].Content
 		if messages[i].ClearAt != "" {
-			continue // a turn-scoped system message can't be marked (reference §2.6)
+			continue // a turn-scoped system message can't be marked (wire §2.6)
 		}
 		for j := len(content) - 1; j >= 0; j-- {
 			if wire.Markable(content[j]) {

@@ -11,11 +11,11 @@ import (
 
 const (
 	// lookback is how many positions the service checks for an entry from each mark,
-	// the mark's own included (reference §8.1).
+	// the mark's own included (wire §8.1).
 	lookback = 20
 
 	// Lifetimes of cache entries, counted from the start of the request that wrote
-	// or last read them (reference §8.2).
+	// or last read them (wire §8.2).
 	ShortLife, LongLife = 5 * time.Minute, time.Hour
 	// lifeMargin is how much earlier an entry counts as gone: the request has still
 	// to reach the service.
@@ -59,7 +59,7 @@ func (o *Options) survivable() bool {
 // how long. It is a pure function.
 //
 // The service writes an entry at each mark, and looks for one from each mark
-// back over at most 20 positions (reference §8.1). In the order of their worth
+// back over at most 20 positions (wire §8.1). In the order of their worth
 // the marks are:
 //
 //   - the newest block, so that the next request finds all of this one;
@@ -140,7 +140,7 @@ func (pl *plan) add(b transport.Breakpoint, ttl transport.TTL) {
 
 // inOrder is the plan with 1h for each mark in front of one with 1h: a 5m mark
 // may not stand there, and what is billed as 1h goes by the last of them alone
-// (reference §8.2).
+// (wire §8.2).
 func (pl *plan) inOrder() []transport.Breakpoint {
 	for i := range pl.marks {
 		m := &pl.marks[i]

@@ -36,7 +36,7 @@ func (p *Prompt) StaticTokens() int64 {
 func EstimateTokens(bytes int) int64 { return int64(bytes+3) / 4 }
 
 // PriceOf is the price that lifetimes are weighed by. Where it is not known the
-// usual multiples of the input price stand in (reference §8.6).
+// usual multiples of the input price stand in (wire §8.6).
 func PriceOf(m transport.Model) transport.Price {
 	if len(m.Prices) > 0 {
 		return m.Prices[0]

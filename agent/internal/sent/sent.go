@@ -143,7 +143,7 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 }
 
 // ContainerOf is the id of the container that the newest response used, quoted:
-// the service wants the bare id back (reference §6.3).
+// the service wants the bare id back (wire §6.3).
 func ContainerOf(r *transport.Response) []byte {
 	if r == nil || r.Container == nil || r.Container.ID == "" {
 		return nil

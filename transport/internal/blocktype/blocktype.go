@@ -38,7 +38,7 @@ const (
 type Traits struct {
 	Name string // the type
 
-	Markable    bool   // the service surely takes a cache_control on it (reference §8.1)
+	Markable    bool   // the service surely takes a cache_control on it (wire §8.1)
 	Unmarkable  bool   // the service surely refuses one
 	FreeOfBetas bool   // no value of the anthropic-beta header belongs to it
 	Thinking    bool   // readable or not
@@ -46,7 +46,7 @@ type Traits struct {
 	OutOfResult bool   // a tool result can't hold it
 	Prefill     bool   // at the end of a conversation the model would have to go on from it
 	ServerCall  bool   // a call that the service answers itself, in a block of a type that ends in _tool_result
-	Discarded   bool   // in front of a fallback it belongs to the model that refused (reference §3.6)
+	Discarded   bool   // in front of a fallback it belongs to the model that refused (wire §3.6)
 	Holds       string // the kind of marks inside it: "content" of a result, "definition" of a tool
 	Deltas      Deltas // what a stream adds to it; 0 if that isn't known
 }
