@@ -19,7 +19,10 @@ func (c *Client) call(ctx context.Context, name string, input json.RawMessage) (
 		defer c.watch(id, nil)
 	}
 	result, err := c.elicited(ctx, name, input)
-	if err != nil {
+	switch {
+	case errors.Is(err, tools.ErrWaiting): // the host's own error, which has to come back to it
+		return tools.Result{}, err
+	case err != nil:
 		return tools.Result{}, c.hide.error(err)
 	}
 	return resultOf(result, c.hide), nil

@@ -23,6 +23,11 @@ type Options struct {
 	// Traits decides how a tool may be run, from what the server says of it. Nil
 	// means the zero Traits for all. What the server says is not to be trusted.
 	Traits func(*sdk.Tool) tools.Traits
+	// ToolsChanged is called when the server says that its list of tools is another
+	// one, on a goroutine of its own. To bring the change into a conversation, list
+	// the tools again and hand them to the run, which has them turned on and off
+	// where it stands. Nil means that the list stays as it was taken.
+	ToolsChanged func()
 	// Logger is told what was changed of the server's tools so that the Messages API
 	// takes them (Warn for what was dropped, Info for what was translated), and what
 	// of the server's output was passed over (Debug). Nil means that nothing is logged.
@@ -111,13 +116,17 @@ func connect(ctx context.Context, dial func() sdk.Transport, hide hider, o Optio
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.sdk = sdk.NewClient(&sdk.Implementation{Name: "whorl", Version: "1"}, &sdk.ClientOptions{
+	clientOptions := &sdk.ClientOptions{
 		Logger: c.log,
 		// Neither roots nor sampling. Elicitation is offered call by call; see elicit.go.
 		Capabilities:                &sdk.ClientCapabilities{},
 		MultiRoundTrip:              &sdk.MultiRoundTripOptions{Disabled: true},
 		ProgressNotificationHandler: func(_ context.Context, r *sdk.ProgressNotificationClientRequest) { c.progress(r.Params) },
-	})
+	}
+	if o.ToolsChanged != nil { // with it the SDK asks the server to tell
+		clientOptions.ToolListChangedHandler = func(context.Context, *sdk.ToolListChangedRequest) { go o.ToolsChanged() }
+	}
+	c.sdk = sdk.NewClient(&sdk.Implementation{Name: "whorl", Version: "1"}, clientOptions)
 	if _, err := c.current(ctx); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -109,6 +110,16 @@ func (x *exchanges) received(raw []byte) []byte {
 		result = mendList(result, x.log)
 	case "tools/call":
 		result = mendResult(result)
+	case "resources/list":
+		result = mendItems(result, "resources", &sdk.ListResourcesResult{}, x.log)
+	case "resources/templates/list":
+		result = mendItems(result, "resourceTemplates", &sdk.ListResourceTemplatesResult{}, x.log)
+	case "resources/read":
+		result = mendItems(result, "contents", &sdk.ReadResourceResult{}, x.log)
+	case "prompts/list":
+		result = mendItems(result, "prompts", &sdk.ListPromptsResult{}, x.log)
+	case "prompts/get":
+		result = mendPrompt(result)
 	}
 	return response(id, "result", result)
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Bounds of a server's list of tools. A list beyond them is an error of
-// [Client.Tools]; a description beyond them is cut, and says so.
+// Bounds of a server's lists. A list beyond them is an error; a description beyond
+// them is cut, and says so.
 const (
 	maxPages       = 1000
-	maxTools       = 10_000
+	maxItems       = 10_000
 	maxListBytes   = 32 << 20
 	maxDescription = 32 << 10
 )
@@ -75,49 +75,15 @@ func (c *Client) Tools(ctx context.Context) ([]tools.Tool, error) {
 	return set, nil
 }
 
-// list asks for all pages. Asking again is harmless, so a connection that breaks
-// is made anew, once.
+// list asks for all pages of tools.
 func (c *Client) list(ctx context.Context) ([]*sdk.Tool, error) {
-	for try := 1; ; try++ {
-		s, err := c.current(ctx)
-		if err != nil {
-			return nil, err
-		}
-		sent := &sending{}
-		all, err := pages(context.WithValue(ctx, sendingKey{}, sent), s, sent)
-		switch {
-		case err == nil:
-			return all, nil
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case sent.answered.Load() || try > 1:
-			return nil, c.hide.error(fmt.Errorf("mcp: the server's tools can't be listed: %w", err))
-		}
-		c.drop(s)
-	}
-}
-
-func pages(ctx context.Context, s *session, sent *sending) ([]*sdk.Tool, error) {
-	var all []*sdk.Tool
-	cursor, seen := "", map[string]bool{}
-	for page := 1; ; page++ {
-		sent.answered.Store(false)
+	return listed(ctx, c, "tools", func(ctx context.Context, s *session, cursor string) ([]*sdk.Tool, string, error) {
 		r, err := s.ListTools(ctx, &sdk.ListToolsParams{Cursor: cursor})
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		sent.answered.Store(true) // what is found wrong from here on is the answer
-		all = append(all, r.Tools...)
-		seen[cursor] = true
-		switch cursor = r.NextCursor; {
-		case cursor == "":
-			return all, nil
-		case seen[cursor]:
-			return nil, fmt.Errorf("the pages of the list go round in a circle after %d pages", page)
-		case page >= maxPages, len(all) > maxTools, sent.bytes.Load() > maxListBytes:
-			return nil, fmt.Errorf("the list doesn't end: it has %d tools and %d bytes on %d pages, and goes on", len(all), sent.bytes.Load(), page)
-		}
-	}
+		return r.Tools, r.NextCursor, nil
+	})
 }
 
 var notInName = regexp.MustCompile(`[^a-zA-Z0-9_-]+`)

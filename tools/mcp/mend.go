@@ -34,19 +34,76 @@ func mendList(result []byte, log *slog.Logger) []byte {
 		list = append(list, tool...)
 	}
 	list = append(list, ']')
-	out := append([]byte(`{"tools":`), list...)
+	return listResult(result, "tools", list, &sdk.ListToolsResult{})
+}
+
+// mendItems is mendList for lists whose entries need no more than to be read.
+func mendItems(result []byte, key string, into any, log *slog.Logger) []byte {
+	if result[0] != '{' {
+		return []byte(`{}`)
+	}
+	list := []byte{'['}
+	for one := range rawjson.Elements(rawjson.Get(result, key)) {
+		with := append(append([]byte(`{"`+key+`":[`), one...), "]}"...)
+		if err := json.Unmarshal(with, into); err != nil || rawjson.IsNull(one) {
+			log.Warn("mcp: an entry of the server's list was left out", "list", key, "entry", runes.Cut(string(one), 60))
+			continue
+		}
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		list = append(list, one...)
+	}
+	return listResult(result, key, append(list, ']'), into)
+}
+
+// listResult is the result of a list request with other entries.
+func listResult(result []byte, key string, list []byte, into any) []byte {
+	out := append([]byte(`{"`+key+`":`), list...)
 	if cursor := rawjson.Get(result, "nextCursor"); len(cursor) > 0 && cursor[0] == '"' {
 		out = append(append(out, `,"nextCursor":`...), cursor...)
 	}
-	for _, key := range []string{"resultType", "ttlMs", "cacheScope"} {
-		if v := rawjson.Get(result, key); len(v) > 0 && !rawjson.IsNull(v) {
+	return append(withMembers(out, result, into, "resultType", "ttlMs", "cacheScope", "requestState", "inputRequests"), '}')
+}
+
+// withMembers adds to out, an object without its end, those members of raw that
+// can be read into a value.
+func withMembers(out, raw []byte, into any, keys ...string) []byte {
+	for _, key := range keys {
+		if v := rawjson.Get(raw, key); len(v) > 0 && !rawjson.IsNull(v) {
 			with := append(append(append(append([]byte{}, out...), `,"`+key+`":`...), v...), '}')
-			if json.Unmarshal(with, &sdk.ListToolsResult{}) == nil {
+			if json.Unmarshal(with, into) == nil {
 				out = with[:len(with)-1]
 			}
 		}
 	}
-	return append(out, '}')
+	return out
+}
+
+// mendPrompt makes of the result of prompts/get one that the SDK can read.
+func mendPrompt(result []byte) []byte {
+	if result[0] != '{' {
+		return result
+	}
+	out := []byte(`{"messages":[`)
+	for one := range rawjson.Elements(rawjson.Get(result, "messages")) {
+		content := rawjson.Get(one, "content")
+		items := [][]byte{content}
+		if len(content) > 0 && content[0] == '[' { // one each is what the specification has
+			items = nil
+			for item := range rawjson.Elements(content) {
+				items = append(items, item)
+			}
+		}
+		for _, item := range items {
+			if out[len(out)-1] != '[' {
+				out = append(out, ',')
+			}
+			out = rawjson.AppendString(append(out, `{"role":`...), rawjson.GetString(one, "role"))
+			out = append(append(append(out, `,"content":`...), mendContent(item)...), '}')
+		}
+	}
+	return append(withMembers(append(out, ']'), result, &sdk.GetPromptResult{}, "description", "resultType", "inputRequests", "requestState"), '}')
 }
 
 // mendTool keeps of a tool what can be read.
@@ -65,14 +122,7 @@ func mendTool(raw []byte) ([]byte, error) {
 	} else {
 		out = append(out, `,"inputSchema":{"type":"object"}`...)
 	}
-	for _, key := range []string{"description", "title", "annotations", "icons"} {
-		if v := rawjson.Get(raw, key); len(v) > 0 && !rawjson.IsNull(v) {
-			with := append(append(append(append([]byte{}, out...), `,"`+key+`":`...), v...), '}')
-			if json.Unmarshal(with, &sdk.Tool{}) == nil {
-				out = with[:len(with)-1]
-			}
-		}
-	}
+	out = withMembers(out, raw, &sdk.Tool{}, "description", "title", "annotations", "icons")
 	meta := []byte{'{'}
 	for key, v := range rawjson.Members(rawjson.Get(raw, "_meta")) {
 		if key != rawSchema {
@@ -113,15 +163,7 @@ func mendResult(result []byte) []byte {
 	if isTrue(rawjson.Get(result, "isError")) {
 		out = append(out, `,"isError":true`...)
 	}
-	for _, key := range []string{"_meta", "resultType", "inputRequests", "requestState"} {
-		if v := rawjson.Get(result, key); len(v) > 0 && !rawjson.IsNull(v) {
-			with := append(append(append(append([]byte{}, out...), `,"`+key+`":`...), v...), '}')
-			if json.Unmarshal(with, &sdk.CallToolResult{}) == nil {
-				out = with[:len(with)-1]
-			}
-		}
-	}
-	return append(out, '}')
+	return append(withMembers(out, result, &sdk.CallToolResult{}, "_meta", "resultType", "inputRequests", "requestState"), '}')
 }
 
 // isTrue takes what servers write for true.

@@ -40,7 +40,7 @@ func rawServer(list string, in io.Reader, out io.Writer) {
 		id := rawjson.Get(line, "id")
 		switch rawjson.GetString(line, "method") {
 		case "initialize":
-			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"raw","version":"1"}}}`+"\n", id)
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{},"resources":{},"prompts":{}},"serverInfo":{"name":"raw","version":"1"}}}`+"\n", id)
 		case "tools/list":
 			if list == "endless" || list == "circle" {
 				cursor := rawjson.GetString(rawjson.Get(line, "params"), "cursor")
@@ -86,6 +86,14 @@ func rawServer(list string, in io.Reader, out io.Writer) {
 				result = fmt.Sprintf(`{"content":[{"type":"text","text":"call %d of process %d"}]}`, calls, os.Getpid())
 			}
 			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", id, result)
+		case "resources/list":
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"resources":[{"uri":"a:1","name":"a"},{"uri":7},null,"x",{"uri":"b:1","name":"b","size":"large"},{"uri":"c:1","name":"c"}]}}`+"\n", id)
+		case "resources/read":
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"contents":[{"uri":"a:1","blob":"???"},{"uri":"a:1","text":"kept"}]}}`+"\n", id)
+		case "prompts/list":
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"prompts":[{"name":[]},{"name":"p"}]}}`+"\n", id)
+		case "prompts/get":
+			fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"result":{"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"odd"}]},{"role":"user","content":"b"}]}}`+"\n", id)
 		default:
 			if len(id) > 0 {
 				fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}`+"\n", id)
