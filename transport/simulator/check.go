@@ -34,7 +34,7 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	r.changes = changes
-	if why := r.checkMarks(); why != nil {
+	if why := r.checkMarks(s.opts.Threads.CountEarlierMarks); why != nil {
 		return p, nil, why
 	}
 	if why := r.checkMedia(); why != nil {

@@ -311,14 +311,18 @@ func (r *request) around(i int) (before, after *message) {
 }
 
 // checkMarks applies the rules on cache_control: wire rows 112 to 118.
-func (r *request) checkMarks() *Refusal {
+// Those of messages that a thread holds count only if earlier says so (wire G90).
+func (r *request) checkMarks(earlier bool) *Refusal {
 	n, short := 0, false
 	var late *Refusal
+	counts := true
 	see := func(ttl transport.TTL, path string, args ...any) {
 		if ttl == "" {
 			return
 		}
-		n++
+		if counts {
+			n++
+		}
 		if ttl == transport.TTL1h && short && late == nil {
 			late = refuse(path+".cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. "+
 				"Note that blocks are processed in the following order: `tools`, `system`, `messages`.", args...)
@@ -335,6 +339,7 @@ func (r *request) checkMarks() *Refusal {
 	}
 	var lastMark transport.TTL
 	for i, m := range r.messages {
+		counts = earlier || i >= r.held
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			for k, ttl := range b.inner {
@@ -344,11 +349,15 @@ func (r *request) checkMarks() *Refusal {
 			lastMark = b.mark
 		}
 	}
+	counts = true
 	if r.auto != "" && lastMark != r.auto {
 		if lastMark != "" {
 			return refuse("cache_control: the last cacheable block already has a cache_control with ttl='%s', which differs from the top-level ttl='%s'", lastMark, r.auto)
 		}
 		see(r.auto, "cache_control")
+	}
+	if n > 4 && r.thread != nil {
+		return unsupportedThread("cache_control") // wire §15.5
 	}
 	if n > 4 {
 		return refuse("A maximum of 4 blocks with cache_control may be provided. Found %d.", n)

@@ -35,6 +35,10 @@ type request struct {
 	stops        []string
 	fields       map[string][]byte // the members, as they came
 
+	thread *thread     // that the request goes on with, or nil
+	held   int         // how many of the messages it held
+	fixed  fixedFields // of a request with a thread
+
 	merged  []turn           // see turns
 	waiting [][]place        // see open
 	cleared map[*block]bool  // by context editing

@@ -65,6 +65,9 @@ type Options struct {
 	// doesn't know. The service refuses those that it doesn't know.
 	UnknownBetas bool
 
+	// Threads are the open questions about message threads.
+	Threads ThreadOptions
+
 	// Limits are the account's rate limits; the zero value has none, and headers as
 	// if nothing had been used.
 	Limits RateLimits
@@ -256,6 +259,7 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 		return why
 	}
 	defer giveBuffer(body) // nothing outlives the request that isn't a copy
+	defer r.leaveThread()
 	p, positions, why := s.check(body, r)
 	ex.Model, ex.Stream, ex.Messages = r.modelName, r.stream, len(r.messages)
 	if why != nil {

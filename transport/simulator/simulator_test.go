@@ -322,3 +322,24 @@ func TestLoopFinishes(t *testing.T) {
 // TestThinkingRules are rows 69 and 72 to 75 of docs/wire.md §7.
 // FuzzServer holds that no body makes the simulator panic or answer with
 // something that isn't a message or an error.
+
+// tryPost posts a request of a thread that may fail on the way: 0 if it does.
+func tryPost(url, body, fault string) int {
+	req, err := http.NewRequest("POST", url+"/v1/messages", strings.NewReader(body))
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("x-api-key", "test")
+	req.Header.Set("anthropic-version", "2023-06-01")
+	req.Header.Set("anthropic-beta", betaThreads)
+	req.Header.Set(simulator.FaultHeader, fault)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadAll(resp.Body); err != nil {
+		return 0
+	}
+	return resp.StatusCode
+}

@@ -2,79 +2,238 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/view"
 )
 
-// A thread is a conversation that the service holds, so that the next request
-// brings only what is new (beta message-threads-2026-08-12, as the official
-// TypeScript SDK 1.12 uses it). It is found by the id of its newest response.
-type thread struct {
-	account   uint64
-	messages  []*message
-	tools     *toolList
-	system    []block
-	continued bool
+// ThreadOptions are what is open, or another organization's, about message threads
+// (wire §15).
+type ThreadOptions struct {
+	// CountEarlierMarks counts the cache marks of all messages of a thread toward the
+	// four that a request may have, not only of those that it brings (wire G90).
+	CountEarlierMarks bool
+	// Unsupported refuses every thread, with these values of details.unsupported, as
+	// it is for organizations with "hipaa" or "inference_hooks".
+	Unsupported []string
+	// MaxBytes is the size of a conversation from which it isn't held; 0 means that of
+	// the largest body, 32 MB (wire G87).
+	MaxBytes int
 }
+
+// threadLife is how long a thread is held after its last response.
+const threadLife = 5 * time.Minute
+
+// A thread is a conversation that the service holds, so that the next request
+// brings only what is new (beta message-threads-2026-08-12). It is found by the id
+// of its newest response. What it doesn't hold, the next request has to bring again:
+// tokens of MCP servers, the container.
+//
+// The messages are shared with the thread of the response before it: only one
+// request at a time goes on with a thread, and it only appends.
+type thread struct {
+	account     uint64
+	messages    []*message
+	size        int // bytes of the messages
+	tools       *toolList
+	system      []block
+	fixed       fixedFields
+	fallsBack   bool // its requests have fallbacks
+	hasPictures bool
+	expires     time.Time
+
+	mu    sync.Mutex // guards state, and messages once it is continued
+	state threadState
+}
+
+type threadState int
+
+const (
+	threadOpen      threadState = iota
+	threadInFlight              // a request goes on with it
+	threadContinued             // one did
+)
 
 // threadID is the response that the request goes on from, or "".
 func (r *request) threadID() string {
 	return rawjson.GetString(r.fields["thread"], "previous_message_id")
 }
 
-// joinThread puts what the service holds in front of what the request brings.
+// joinThread puts what the service holds in front of what the request brings. What
+// it takes, leaveThread gives back. The words of its refusals are guesses (wire
+// G88); those of two are known in part from a client that looks for them.
 func (s *Server) joinThread(r *request) *Refusal {
+	if !r.has("thread") {
+		return nil
+	}
+	r.fixed = r.fixedFields()
+	if len(s.opts.Threads.Unsupported) > 0 {
+		return unsupportedThread(s.opts.Threads.Unsupported...)
+	}
+	if why := r.checkThreaded(); why != nil {
+		return why
+	}
 	id := r.threadID()
 	if id == "" {
 		return nil
 	}
-	if r.has("system") || r.has("tools") {
-		return refuse("thread: system and tools can't be set when a thread is continued")
+	for _, name := range []string{"system", "tools"} {
+		if _, ok := r.fields[name]; ok {
+			return refuse("thread: %s can't be set when a thread is continued; the thread holds it", name)
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, ok := s.threads.get(s.threads.key([]byte(id), 0))
-	if !ok || t.account != r.account {
-		why := notFound("thread: no thread goes on from %s", id)
-		why.Code = "thread_not_found"
-		return why
+	t, ok := s.threads.get(s.threads.key([]byte(id), r.account))
+	if !ok || t.account != r.account || !s.now().Before(t.expires) {
+		return threadNotFound(id)
 	}
-	if t.continued {
-		return &Refusal{Status: http.StatusConflict, Type: transport.ErrConflict, Code: "thread_already_continued", Message: "thread: " + id + " has been continued already"}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch t.state {
+	case threadContinued:
+		return coded("thread_already_continued", "thread: %s has already been continued", id)
+	case threadInFlight:
+		return coded("thread_continue_in_flight", "thread: another request is continuing %s", id)
 	}
-	r.messages = append(t.messages[:len(t.messages):len(t.messages)], r.messages...)
+	differing := t.fixed.differing(r.fixed)
+	if t.fallsBack != r.has("fallbacks") {
+		differing = append(differing, "fallbacks")
+	}
+	if differing != nil {
+		return coded("thread_fingerprint_mismatch", "thread: the request doesn't match the thread; differing field(s): %s", strings.Join(differing, ", "))
+	}
+	if i := t.repeats(r.messages); i >= 0 {
+		return refuse("messages.%d: the thread holds this message already; send only what is new", i)
+	}
+	if !t.hasPictures && slices.ContainsFunc(r.messages, (*message).hasPicture) {
+		return threadNotFound(id) // the held conversation can't take its first picture (wire §15.3)
+	}
+	t.state = threadInFlight
+	r.thread, r.held = t, len(t.messages)
+	r.messages = append(t.messages, r.messages...)
 	r.tools, r.system = t.tools, t.system
 	return nil
 }
 
-// keepThread holds the conversation with the response that was made, if the
-// request asked for it.
-func (a *answer) keepThread() {
-	r := a.r
-	if !r.has("thread") || a.stop == transport.StopRefusal || a.fell {
+// leaveThread ends the request's hold of its thread, which is unchanged unless a
+// response has gone on from it.
+func (r *request) leaveThread() {
+	if r.thread == nil {
 		return
 	}
-	var content []transport.Block
-	for _, b := range a.content {
-		if read := a.s.readBlock(b.Raw()); read.text == textFull {
-			content = append(content, b)
+	r.thread.mu.Lock()
+	defer r.thread.mu.Unlock()
+	if r.thread.state == threadInFlight {
+		r.thread.state = threadOpen
+	}
+}
+
+func threadNotFound(id string) *Refusal {
+	why := notFound("thread: no thread goes on from %s", id)
+	why.Code = "thread_not_found"
+	return why
+}
+
+func unsupportedThread(what ...string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Type: transport.ErrInvalidRequest, Code: "thread_unsupported_request",
+		Message: "thread: message threads don't support this request: " + strings.Join(what, ", "), Details: map[string]any{"unsupported": what}}
+}
+
+// checkThreaded refuses what doesn't go together with a thread: context editing
+// but for keeping all thinking, and compaction of both forms (wire §15.5).
+func (r *request) checkThreaded() *Refusal {
+	for e := range rawjson.Elements(rawjson.Get(r.fields["context_management"], "edits")) {
+		keep := rawjson.Get(e, "keep")
+		all := string(keep) == `"all"` || rawjson.GetString(keep, "type") == "all"
+		if rawjson.GetString(e, "type") != "clear_thinking_20251015" || !all {
+			return unsupportedThread("context_management")
 		}
 	}
-	messages := r.messages
-	if len(content) > 0 {
-		reply := transport.Message{Role: transport.RoleAssistant, Content: content}
-		messages = append(messages[:len(messages):len(messages)], a.s.readMessage(reply.AppendJSON(nil)))
+	if r.compacts() || r.betas.has("compact-2026-09-04") && r.anyBlock(func(b *block) bool { return b.typ == view.TypeCompaction }) {
+		return unsupportedThread("context_management")
 	}
-	size := 100
-	for _, m := range messages {
-		size += len(m.raw)
+	return nil
+}
+
+// repeats is the index of the message among those that come new which is the reply
+// that the thread ends with, or -1.
+func (t *thread) repeats(fresh []*message) int {
+	last := t.messages[len(t.messages)-1]
+	if last.role != transport.RoleAssistant {
+		return -1
 	}
-	s := a.s
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before, ok := s.threads.get(s.threads.key([]byte(r.threadID()), 0)); ok {
-		before.continued = true
+	return slices.IndexFunc(fresh, func(m *message) bool {
+		return m.role == last.role && len(m.blocks) > 0 && slices.EqualFunc(m.blocks, last.blocks, func(a, b block) bool { return a.digest.value == b.digest.value })
+	})
+}
+
+func (m *message) hasPicture() bool {
+	return slices.ContainsFunc(m.blocks, func(b block) bool {
+		return b.typ == transport.TypeImage || slices.ContainsFunc(b.pictures, func(p picture) bool { return p.pages == 0 })
+	})
+}
+
+// keepThread holds the conversation with the response that was made, if the
+// request asked for it. It isn't held where another model than the thread's has
+// answered, or none would (wire §15.3).
+func (a *answer) keepThread() {
+	r := a.r
+	if !r.has("thread") {
+		return
 	}
-	s.threads.put(s.threads.key([]byte(a.id), 0), &thread{account: r.account, messages: messages, tools: r.tools, system: r.system}, size)
+	if r.thread != nil {
+		r.thread.mu.Lock()
+		r.thread.state, r.thread.messages = threadContinued, nil // what it held lives on in the next one
+		r.thread.mu.Unlock()
+	}
+	cutCall := a.stop == transport.StopMaxTokens && len(a.content) > 0 && a.content[len(a.content)-1].Type() == transport.TypeToolUse
+	if a.stop == transport.StopRefusal || a.fell || cutCall {
+		return
+	}
+	t := &thread{account: r.account, messages: r.messages, tools: r.tools, system: r.system, fixed: r.fixed, fallsBack: r.has("fallbacks"),
+		expires: a.s.now().Add(threadLife)}
+	if r.thread != nil {
+		t.size, t.hasPictures = r.thread.size, r.thread.hasPictures
+	}
+	if m := a.reply(); m != nil {
+		t.messages = append(t.messages, m)
+	}
+	added := 0
+	for _, m := range t.messages[r.held:] {
+		added += len(m.raw)
+		t.hasPictures = t.hasPictures || m.hasPicture()
+	}
+	if t.size += added; t.size > a.s.maxThread() {
+		return
+	}
+	a.s.threads.put(a.s.threads.key([]byte(a.id), r.account), t, added+400)
+}
+
+// reply is the response as a message of the conversation that goes on, or nil if
+// nothing of it can: empty text is no part of one, nor blank text alone.
+func (a *answer) reply() *message {
+	var content []transport.Block
+	blank := true
+	for _, b := range a.content {
+		if read := a.s.readBlock(b.Raw()); read.text != textEmpty {
+			content = append(content, b)
+			blank = blank && read.text == textSpace
+		}
+	}
+	if blank {
+		return nil
+	}
+	m := transport.Message{Role: transport.RoleAssistant, Content: content}
+	return a.s.readMessage(m.AppendJSON(nil))
+}
+
+func (s *Server) maxThread() int {
+	if s.opts.Threads.MaxBytes > 0 {
+		return s.opts.Threads.MaxBytes
+	}
+	return maxBody
 }
