@@ -209,7 +209,6 @@ func TestWireCitesResolve(t *testing.T) {
 }
 
 // check returns how often text cites the document, and what is wrong with it.
-// Rules that are cited from elsewhere are let pass where old is true.
 func (w *wireDocument) check(text string) (cites int, problems []string) {
 	text = commentBreak.ReplaceAllString(text, " ")
 	for _, m := range citedList.FindAllStringSubmatch(text, -1) {
