@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/mcp"
+	"github.com/whorl-go/whorl/transport"
 )
 
 const one = `{"tools":[{"name":"do","inputSchema":{"type":"object"}}]}`
@@ -250,6 +251,42 @@ func TestNothingOfAResultIsLost(t *testing.T) {
 		if got := call(t, do, string(input)); got != tt.want {
 			t.Errorf("%s\ngot  %s\nwant %s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// The limits of a result count text blocks, so a big text must be one.
+func TestBigResourcesAreText(t *testing.T) {
+	c, _ := raw(t, one, mcp.Options{})
+	do := list(t, c)["do"]
+	item := func(size int) string {
+		return `{"type":"resource","resource":{"uri":"u:1","text":"` + strings.Repeat("x", size) + `"}}`
+	}
+	for name, content := range map[string]string{"one": item(3_200_000), "many": strings.TrimSuffix(strings.Repeat(item(20_000)+",", 40), ",")} {
+		input, _ := json.Marshal(map[string]string{"result": `{"content":[` + content + `]}`})
+		r, err := do.Call(t.Context(), input)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents, all := 0, 0
+		for _, b := range r.Content {
+			if all += len(b.Raw()); b.Type() != transport.TypeText {
+				documents += len(b.Raw())
+			}
+		}
+		if documents > 40_000 || all < 800_000 {
+			t.Errorf("%s: %d bytes of documents, %d in all", name, documents, all)
+		}
+	}
+}
+
+// The server judges formats; and a number in quotes is a number where one may
+// stand, also in a choice.
+func TestArgumentsThatServersTake(t *testing.T) {
+	c, _ := raw(t, `{"tools":[{"name":"do","inputSchema":{"type":"object","properties":{"at":{"type":"string","format":"date-time"},"url":{"type":"string","format":"uri"},"n":{"anyOf":[{"type":"integer"},{"type":"null"}]}}}}]}`, mcp.Options{})
+	do := list(t, c)["do"]
+	p, err := tools.Prepare(do, json.RawMessage(`{"at":"2026-01-31T10:00:00","url":"example.com","n":"7"}`))
+	if want := `{"at":"2026-01-31T10:00:00","url":"example.com","n":7}`; err != nil || string(p.Input()) != want {
+		t.Errorf("%s, %v", p.Input(), err)
 	}
 }
 
