@@ -19,10 +19,12 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.ErrRequestTooLarge, Message: "Request exceeds the maximum size"}
 	}
 	var why *Refusal
-	if r.version, why = readVersion(req.Header); why != nil {
+	if s.isComet() && req.Header.Get("Anthropic-Version") == "" {
+		r.version = version2023
+	} else if r.version, why = readVersion(req.Header); why != nil {
 		return nil, why
 	}
-	if r.betas, why = readBetas(req.Header, s.opts.UnknownBetas); why != nil {
+	if r.betas, why = readBetas(req.Header, s.opts.UnknownBetas || s.isComet()); why != nil {
 		return nil, why
 	}
 	r.userProfile = req.Header.Get("Anthropic-User-Profile-Id")
@@ -44,6 +46,9 @@ func (s *Server) readBody(w http.ResponseWriter, req *http.Request, r *request) 
 	}
 	if len(body) > maxBody {
 		return nil, &Refusal{Status: http.StatusRequestEntityTooLarge, Type: transport.ErrRequestTooLarge, Message: "Request exceeds the maximum size"}
+	}
+	if s.isComet() {
+		return fromComet(body), nil
 	}
 	return body, nil
 }

@@ -7,14 +7,25 @@ func (s *Server) check(body []byte, r *request) (prefix, []position, *Refusal) {
 		return p, nil, why
 	}
 	r.decode()
-	if why := s.joinThread(r); why != nil {
-		return p, nil, why
+	if !s.isComet() {
+		if why := s.joinThread(r); why != nil {
+			return p, nil, why
+		}
 	}
 	m, ok := lookUpModel(r.modelName, s.opts.RetiredModels)
+	if !ok && s.isComet() {
+		return p, nil, cometModel(r.modelName)
+	}
 	if !ok {
 		return p, nil, notFound("model: %s", r.modelName)
 	}
 	r.model = m
+	if s.isComet() {
+		m.Limits.MinCacheTokens = 1024
+		if why := r.checkComet(); why != nil {
+			return p, nil, why
+		}
+	}
 	if why := r.checkModel(s.now()); why != nil {
 		return p, nil, why
 	}

@@ -87,6 +87,9 @@ func (a *answer) usageJSON(final bool) []byte {
 	if final {
 		b = a.appendDetails(b)
 	}
+	if a.s.isComet() {
+		return append(b, '}')
+	}
 	b = append(b, `,"service_tier":"`+a.r.tier()+`","inference_geo":`...)
 	b = rawjson.AppendString(b, a.r.geo())
 	if speed := a.r.speed(); speed != "" {
@@ -155,6 +158,9 @@ func (a *answer) appendStop(b []byte) []byte {
 	b = appendNullable(b, string(a.stop))
 	b = append(b, `,"stop_sequence":`...)
 	b = appendNullable(b, a.stopSeq)
+	if a.s.isComet() {
+		return b
+	}
 	b = append(b, `,"stop_details":`...)
 	if a.details == nil {
 		b = append(b, "null"...)
@@ -221,6 +227,9 @@ func (o *whole) finish(a *answer) {
 
 // appendExtras appends the members that only some requests get.
 func (a *answer) appendExtras(b []byte) []byte {
+	if a.s.isComet() {
+		return b
+	}
 	if a.diagnostics != nil {
 		b = append(append(b, `,"diagnostics":`...), a.diagnostics...)
 	}
@@ -339,7 +348,11 @@ func (s *stream) begin(a *answer) {
 		h.Set("Retry-After", "30")
 	}
 	b := a.appendHead([]byte(`{"type":"message_start","message":`))
-	b = append(b, `],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":`...)
+	b = append(b, `],"stop_reason":null,"stop_sequence":null`...)
+	if !a.s.isComet() {
+		b = append(b, `,"stop_details":null`...)
+	}
+	b = append(b, `,"usage":`...)
 	b = append(b, a.usageJSON(false)...)
 	b = append(a.appendExtras(b), "}}"...)
 	s.event(string(transport.EventMessageStart), b)

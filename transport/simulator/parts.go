@@ -154,6 +154,9 @@ func (a *answer) omits() bool {
 func (a *answer) sendCall(p Part, reply *Reply) []byte {
 	typ, idStart := transport.TypeToolUse, "toolu_"
 	tail := `,"caller":{"type":"direct"}}`
+	if a.s.isComet() {
+		tail = "}"
+	}
 	switch {
 	case p.server != "":
 		typ, idStart, tail = view.TypeMCPToolUse, "mcptoolu_", "}"

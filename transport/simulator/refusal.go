@@ -24,6 +24,8 @@ type Refusal struct {
 	// RetryAfter is sent if above 0: as retry-after in seconds, or, below one second,
 	// as retry-after-ms.
 	RetryAfter time.Duration
+
+	proxy bool // it is the proxy's own; see [PlatformCometAPI]
 }
 
 func (r *Refusal) Error() string {
@@ -102,6 +104,10 @@ func (r *Refusal) write(w http.ResponseWriter, requestID string) {
 		h.Set("Retry-After", strconv.Itoa(int((r.RetryAfter+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(r.Status)
+	if r.proxy {
+		w.Write(r.proxyBody())
+		return
+	}
 	if r.Status == http.StatusRequestEntityTooLarge {
 		// The edge refuses it, with a bare body (wire §1.5).
 		w.Write([]byte(`{"error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`))

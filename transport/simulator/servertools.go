@@ -52,7 +52,7 @@ func (s *Server) serverResult(a *answer, call *block) []byte {
 	}
 	b := []byte(`{"type":` + quote(resultType) + `,"tool_use_id":` + quote(call.id) + `,"content":`)
 	b = append(b, content...)
-	if strings.HasPrefix(call.name, "web_") { // other results have no such member, and may not come back with one
+	if strings.HasPrefix(call.name, "web_") && !s.isComet() { // other results have no such member, and may not come back with one
 		b = append(b, `,"caller":{"type":"direct"}`...)
 	}
 	return append(b, '}')

@@ -65,6 +65,9 @@ type Options struct {
 	// doesn't know. The service refuses those that it doesn't know.
 	UnknownBetas bool
 
+	// Platform is the host that is played; the zero value is the Claude API.
+	Platform Platform
+
 	// Threads are the open questions about message threads.
 	Threads ThreadOptions
 
@@ -174,6 +177,9 @@ const idAlphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 // newID makes an id in the service's manner: a name and 24 characters.
 func (s *Server) newID(name string) string {
+	if s.isComet() {
+		name = cometID(name)
+	}
 	b := make([]byte, 0, len(name)+24)
 	b = append(append(b, name...), "01"...)
 	x := mix(s.opts.Seed, s.count.Add(1))
@@ -197,7 +203,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}()
 	}
 	w.Header().Set("Request-Id", ex.RequestID)
-	w.Header().Set("Anthropic-Organization-Id", organization)
+	if !s.isComet() {
+		w.Header().Set("Anthropic-Organization-Id", organization)
+	}
 	if why := s.route(w, req, &ex); why != nil {
 		ex.Refusal, ex.Status = why, why.Status
 		why.write(w, ex.RequestID)
@@ -205,6 +213,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (s *Server) route(w http.ResponseWriter, req *http.Request, ex *Exchange) *Refusal {
+	if s.isComet() {
+		return s.routeComet(w, req, ex)
+	}
 	account, why := s.authenticate(req.Header)
 	if why != nil {
 		return why
@@ -288,7 +299,9 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 		return why
 	}
 	meter, why := s.limit(r, a.charge, start)
-	s.setLimits(w.Header(), meter, start)
+	if !s.isComet() {
+		s.setLimits(w.Header(), meter, start)
+	}
 	if why != nil {
 		return why
 	}

@@ -42,6 +42,7 @@ func run(args []string) error {
 	record := flags.String("record", "", "folder that cassettes are written to, one per conversation")
 	quiet := flags.Bool("quiet", false, "print no line per request")
 	oldAccount := flags.Bool("old-account", false, "bind thinking to its prefix only where a request asks for it")
+	platform := flags.String("platform", "", "host that is played: empty for the Claude API, or cometapi")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -51,7 +52,10 @@ func run(args []string) error {
 	if !(*faults >= 0 && *faults <= 1) {
 		return fmt.Errorf("-faults %v: it is a share, between 0 and 1", *faults)
 	}
-	opts := simulator.Options{Seed: *seed, FaultRate: *faults, APIKey: *key, OldAccount: *oldAccount}
+	if p := simulator.Platform(*platform); p != "" && p != simulator.PlatformCometAPI {
+		return fmt.Errorf("-platform %s: not a host that is known; leave it out for the Claude API, or say %s", *platform, simulator.PlatformCometAPI)
+	}
+	opts := simulator.Options{Platform: simulator.Platform(*platform), Seed: *seed, FaultRate: *faults, APIKey: *key, OldAccount: *oldAccount}
 	var err error
 	if opts.Model, err = modelFor(*model); err != nil {
 		return err

@@ -89,6 +89,7 @@ func TestBadFlags(t *testing.T) {
 		"not a flag":                   {"chatty"},
 		"a share, between 0 and 1":     {"-faults", "5"},
 		"-model gpt":                   {"-model", "gpt"},
+		"-platform mars":               {"-platform", "mars"},
 		"say for instance loop:50x1":   {"-model", "loop:x"},
 		"-pages no/such: not a folder": {"-pages", "no/such"},
 	} {
