@@ -150,8 +150,13 @@ func TestServersErrorsKeepTheSession(t *testing.T) {
 	if got := call(t, do, `{"do":"badError"}`); !strings.Contains(got, "it failed") {
 		t.Errorf("an error that is a string: %s", got)
 	}
+	for what, want := range map[string]string{"quoted id": "quoted", "no id": "!calling \"tools/call\": parse error"} {
+		if got := call(t, do, `{"do":"`+what+`"}`); got != want {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
 	last := call(t, do, `{}`)
-	if a, b, _ := strings.Cut(first, " of "); a != "call 1" || last != "call 9 of "+b {
+	if a, b, _ := strings.Cut(first, " of "); a != "call 1" || last != "call 11 of "+b {
 		t.Errorf("the server was started anew: %q, then %q", first, last)
 	}
 }

@@ -91,8 +91,7 @@ func (x *exchanges) received(raw []byte) []byte {
 		}
 		return raw
 	}
-	id := string(rawjson.Get(raw, "id"))
-	e := x.take(id)
+	id, e := x.answeredBy(raw)
 	if e == nil {
 		return nil // an answer to nothing
 	}
@@ -104,6 +103,9 @@ func (x *exchanges) received(raw []byte) []byte {
 	result := rawjson.Get(raw, "result")
 	if len(result) == 0 || rawjson.IsNull(result) {
 		result = []byte("{}")
+	}
+	if result[0] != '{' && e.method != "tools/call" {
+		return response(id, "error", errorObject("the server's result of "+e.method+" is no object"))
 	}
 	switch e.method {
 	case "tools/list":
@@ -122,6 +124,29 @@ func (x *exchanges) received(raw []byte) []byte {
 		result = mendPrompt(result)
 	}
 	return response(id, "result", result)
+}
+
+// answeredBy takes the request that a message answers. Some servers write the
+// number of a request in quotes, and JSON-RPC has null where a server couldn't read
+// the id: that is the answer to the one request that waits.
+func (x *exchanges) answeredBy(raw []byte) (id string, e *exchange) {
+	id = string(rawjson.Get(raw, "id"))
+	if e = x.take(id); e != nil {
+		return id, e
+	}
+	if len(id) > 2 && id[0] == '"' {
+		id = id[1 : len(id)-1]
+		return id, x.take(id)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if (id == "" || id == "null") && len(rawjson.Get(raw, "error")) > 0 && len(x.waiting) == 1 {
+		for id, e = range x.waiting {
+			delete(x.waiting, id)
+			return id, e
+		}
+	}
+	return id, nil
 }
 
 func (x *exchanges) take(id string) *exchange {

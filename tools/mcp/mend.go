@@ -18,9 +18,6 @@ const rawSchema = "whorl/inputSchema"
 // mendList makes of the result of tools/list one that the SDK can read: what is
 // wrong in one tool costs that tool's field, or that tool, and no other.
 func mendList(result []byte, log *slog.Logger) []byte {
-	if result[0] != '{' {
-		return []byte(`{"tools":[]}`)
-	}
 	list := []byte{'['}
 	for one := range rawjson.Elements(rawjson.Get(result, "tools")) {
 		tool, err := mendTool(one)
@@ -39,9 +36,6 @@ func mendList(result []byte, log *slog.Logger) []byte {
 
 // mendItems is mendList for lists whose entries need no more than to be read.
 func mendItems(result []byte, key string, into any, log *slog.Logger) []byte {
-	if result[0] != '{' {
-		return []byte(`{}`)
-	}
 	list := []byte{'['}
 	for one := range rawjson.Elements(rawjson.Get(result, key)) {
 		with := append(append([]byte(`{"`+key+`":[`), one...), "]}"...)
@@ -82,9 +76,6 @@ func withMembers(out, raw []byte, into any, keys ...string) []byte {
 
 // mendPrompt makes of the result of prompts/get one that the SDK can read.
 func mendPrompt(result []byte) []byte {
-	if result[0] != '{' {
-		return result
-	}
 	out := []byte(`{"messages":[`)
 	for one := range rawjson.Elements(rawjson.Get(result, "messages")) {
 		content := rawjson.Get(one, "content")

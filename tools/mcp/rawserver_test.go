@@ -70,6 +70,12 @@ func rawServer(list string, in io.Reader, out io.Writer) {
 			case "badError":
 				fmt.Fprintf(out, `{"jsonrpc":"2.0","id":%s,"error":"it failed"}`+"\n", id)
 				continue
+			case "quoted id":
+				fmt.Fprintf(out, `{"jsonrpc":"2.0","id":"%s","result":{"content":[{"type":"text","text":"quoted"}]}}`+"\n", id)
+				continue
+			case "no id":
+				fmt.Fprintln(out, `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"parse error"}}`)
+				continue
 			case "ask", "sample", "roots":
 				method := map[string]string{"ask": "elicitation/create", "sample": "sampling/createMessage", "roots": "roots/list"}[do]
 				fmt.Fprintf(out, `{"jsonrpc":"2.0","id":"q","method":%q,"params":{"message":"who?","requestedSchema":{"type":"object","properties":{}},"messages":[],"maxTokens":1}}`+"\n", method)
