@@ -60,6 +60,7 @@ const (
 	keyRetries         = "whorl.retries"             // attempts less one
 	keyTokenRate       = "whorl.output.rate"         // output tokens per second, from the first chunk on
 	keyCostUSD         = "whorl.cost.usd"            //
+	keyUsageCost       = "gen_ai.usage.cost"         // the same, where other tools look for it
 	keyCacheMissReason = "whorl.cache.miss.reason"   // the service's own diagnosis
 	keyCacheMissTokens = "whorl.cache.miss.tokens"   //
 	keyLimit           = "whorl.limit"               // the limit that ended a run

@@ -17,6 +17,7 @@ import (
 	"github.com/whorl-go/whorl/agent/tracelog"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/view"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // scope is the instrumentation scope of the spans and the metrics.
@@ -46,7 +47,7 @@ func newTelemetry(opts *Options, req *transport.Request) telemetry {
 		tp = otel.GetTracerProvider()
 	}
 	t := telemetry{
-		tracer:  tp.Tracer(scope, trace.WithSchemaURL(semconvSchemaURL)),
+		tracer:  tp.Tracer(scope, trace.WithInstrumentationVersion(wire.Version), trace.WithSchemaURL(semconvSchemaURL)),
 		metrics: newMetrics(opts.Telemetry.MeterProvider),
 		content: opts.Telemetry.Content,
 

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // metrics are an agent's instruments. Asking one whether it is enabled costs
@@ -60,7 +61,7 @@ func newMetrics(mp metric.MeterProvider) *metrics {
 	if mp == nil {
 		mp = otel.GetMeterProvider()
 	}
-	b := meterBuilder{meter: mp.Meter(scope, metric.WithSchemaURL(semconvSchemaURL))}
+	b := meterBuilder{meter: mp.Meter(scope, metric.WithInstrumentationVersion(wire.Version), metric.WithSchemaURL(semconvSchemaURL))}
 	m := &metrics{
 		tokens:         b.counts(metricTokens, "Number of input and output tokens used.", "{token}", tokenBuckets),
 		inferenceCalls: b.counts(metricInferenceCalls, "Model calls of a run.", "{call}", countBuckets),

@@ -120,7 +120,7 @@ func TestSpans(t *testing.T) {
 			"gen_ai.request.max_tokens": "32000", "gen_ai.request.stream": "true", "gen_ai.response.id": "msg_1",
 			"gen_ai.response.model": "claude-opus-5-5", "gen_ai.response.finish_reasons": `["tool_use"]`,
 			"gen_ai.usage.input_tokens": "10", "gen_ai.usage.output_tokens": "5", "gen_ai.usage.cache_read.input_tokens": "0",
-			"gen_ai.usage.cache_creation.input_tokens": "0", "whorl.cost.usd": "0.00014",
+			"gen_ai.usage.cache_creation.input_tokens": "0", "whorl.cost.usd": "0.00014", "gen_ai.usage.cost": "0.00014",
 		}},
 		{spans.named("execute_tool")[0], map[string]string{
 			"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "echo", "gen_ai.tool.call.id": "a", "gen_ai.tool.type": "function",

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -190,10 +191,15 @@ func appendUsage(attrs []attribute.KeyValue, u transport.Usage, c Cost) []attrib
 		attrs = append(attrs, attribute.Int64(keyReasoningTokens, n))
 	}
 	if !c.Incomplete {
-		attrs = append(attrs, attribute.Float64(keyCostUSD, c.USD))
+		usd := roundUSD(c.USD)
+		attrs = append(attrs, attribute.Float64(keyCostUSD, usd), attribute.Float64(keyUsageCost, usd))
 	}
 	return attrs
 }
+
+// roundUSD rounds to a billionth of a dollar, which is less than any price of a
+// token, so that a sum of floats is shown as 0.011196 and not 0.011196000000000001.
+func roundUSD(usd float64) float64 { return math.Round(usd*1e9) / 1e9 }
 
 func finishReason(r transport.StopReason) attribute.KeyValue {
 	return attribute.StringSlice(keyFinishReasons, []string{string(r)})
