@@ -297,7 +297,7 @@ func (a *Agent) next(base *transport.Request, log *memory.Log) *transport.Reques
 	s := log.State()
 	r := *base
 	r.Messages = log.Messages()
-	if c := sentdata.ContainerOf(s.Response); c != nil {
+	if c := sentdata.ContainerOf(s.Response, r.Container); c != nil {
 		r.Container = c
 	}
 	if r.Diagnostics == nil && a.features.Diagnostics {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -45,6 +46,9 @@ type ToolRequest struct {
 	Call   transport.ToolCall
 	Traits tools.Traits
 	Status Status
+	// Log is the conversation so far, to read: the response that has the call is in
+	// it, unless the model is still writing that.
+	Log *memory.Log
 }
 
 // Status is how far a run has come.
@@ -72,7 +76,7 @@ func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall) Decis
 		if gate == nil {
 			continue
 		}
-		d := r.askGate(ctx, gate, ToolRequest{Call: c, Traits: t.traits, Status: r.status()})
+		d := r.askGate(ctx, gate, ToolRequest{Call: c, Traits: t.traits, Status: r.status(), Log: r.log})
 		if !asked || d.strictness() > strictest.strictness() {
 			strictest, asked = d, true
 		}

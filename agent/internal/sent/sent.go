@@ -10,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // Data is what a response's record holds of its request.
@@ -123,7 +124,7 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 		s.Configured = true
 	}
 	s.Request.Messages = before.Messages()
-	if c := ContainerOf(before.State().Response); c != nil {
+	if c := ContainerOf(before.State().Response, s.Request.Container); c != nil {
 		s.Request.Container = c
 	}
 	s.Request.Breakpoints, err = Breakpoints(rec.Data)
@@ -142,11 +143,25 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 	return s, nil
 }
 
-// ContainerOf is the id of the container that the newest response used, quoted:
-// the service wants the bare id back (wire §6.3).
-func ContainerOf(r *transport.Response) []byte {
+// ContainerOf is the container to send behind a response that used one: its id,
+// quoted, as the service wants the bare id back (wire §6.3). Where configured,
+// the container that the program asked for, has skills, it is that object with
+// the id in front: the skills are the same on every request. Nil means that
+// configured stands.
+func ContainerOf(r *transport.Response, configured []byte) []byte {
 	if r == nil || r.Container == nil || r.Container.ID == "" {
 		return nil
 	}
-	return []byte(`"` + r.Container.ID + `"`)
+	id := []byte(`"` + r.Container.ID + `"`)
+	if rawjson.IsNull(rawjson.Get(configured, "skills")) {
+		return id
+	}
+	object := append([]byte(`{"id":`), id...)
+	for key, value := range rawjson.Members(configured) {
+		if key != "id" {
+			object = append(rawjson.AppendString(append(object, ','), key), ':')
+			object = append(object, value...)
+		}
+	}
+	return append(object, '}')
 }
