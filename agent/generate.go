@@ -2,8 +2,11 @@ package agent
 
 import (
 	"context"
+	"strings"
 
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // Generate runs the agent and returns its final answer as a T: it is [Agent.Run]
@@ -28,4 +31,22 @@ func Generate[T any](ctx context.Context, a *Agent, in Input) (T, *Result, error
 	}
 	v, err := out.Parse(res.Text)
 	return v, res, err
+}
+
+// typedText is the typed answer among what was said. The model may have said
+// something before it called a tool of the service: then the answer is the text
+// behind the last call, in the same response or in the one after a pause.
+func typedText(said string, resp *transport.Response) string {
+	if resp == nil || rawjson.Valid([]byte(strings.TrimSpace(said))) {
+		return said
+	}
+	from := len(resp.Content)
+	for from > 0 && resp.Content[from-1].Type() == transport.TypeText {
+		from--
+	}
+	last := (transport.Message{Content: resp.Content[from:]}).Text()
+	if !rawjson.Valid([]byte(strings.TrimSpace(last))) {
+		return said
+	}
+	return last
 }

@@ -34,6 +34,23 @@ func TestGenerateWithTools(t *testing.T) {
 	}
 }
 
+// What the model says before a tool of the service is no part of the answer,
+// whether the service pauses behind it or not.
+func TestGenerateAfterServerTools(t *testing.T) {
+	search := `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`
+	found := `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]}`
+	answer := text(`{"bug":true,"lines":[1],"why":"w"}`)
+	for name, replies := range map[string][]any{
+		"in one response": {reply(t, "end_turn", text("I search."), search, found, answer)},
+		"behind a pause":  {reply(t, "pause_turn", text("I search."), search), reply(t, "end_turn", found, answer)},
+	} {
+		v, res, err := agent.Generate[verdict](t.Context(), newAgent(t, &script{replies: replies}, agent.Options{}), agent.Input{Prompt: "is it?"})
+		if err != nil || !v.Bug || strings.Contains(res.Text, "search") {
+			t.Errorf("%s: %+v, %q, %v", name, v, res.Text, err)
+		}
+	}
+}
+
 func TestGenerateWhatIsNoObject(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text(`{"value":["a","b"]}`))}}
 	v, _, err := agent.Generate[[]string](context.Background(), newAgent(t, s, agent.Options{}), agent.Input{Prompt: "list"})

@@ -302,6 +302,9 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 	if len(r.text) > 0 {
 		r.result.Text = strings.Join(r.text, "")
 	}
+	if o := r.request.OutputConfig; o != nil && o.Format != nil {
+		r.result.Text = typedText(r.result.Text, r.result.Response)
+	}
 }
 
 // work begins the run in the log, or finds what it had come to, and goes on.
