@@ -264,6 +264,42 @@ func TestHosted(t *testing.T) {
 	}
 }
 
+// The same in two runs on the simulator, which refuses a container that it doesn't
+// know.
+func TestHostedRun(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{
+		Model: simulator.Script(
+			simulator.Do(simulator.ServerCall("bash_code_execution", map[string]string{"command": "ls"})),
+			simulator.Say("There."),
+			simulator.Say("And there."),
+		),
+		ServerTool: func(simulator.ServerToolCall) json.RawMessage {
+			return json.RawMessage(`{"type":"bash_code_execution_result","stdout":"ok","stderr":"","return_code":0,"content":[]}`)
+		},
+	})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	recorder := &agenttest.Recorder{Client: c}
+	container, err := skills.Container(skills.Hosted{ID: "pdf"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAgent(t, agent.Options{Client: recorder, Template: transport.Request{Container: container}, Tools: []tools.Tool{tools.CodeExecution{}}})
+	log := memory.NewLog()
+	for _, prompt := range []string{"Make it.", "And more."} {
+		if _, err := a.Run(context.Background(), agent.Input{Log: log, Prompt: prompt}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := recorder.Exchanges()
+	if last := string(x[len(x)-1].Request.Container); !strings.HasPrefix(last, `{"id":"container_`) || !strings.HasSuffix(last, `"skills":[{"type":"anthropic","skill_id":"pdf"}]}`) {
+		t.Errorf("the container is %s", last)
+	}
+}
+
 // Anthropic's public skills work as they are: WHORL_SKILLS names the folder skills of
 // a copy of github.com/anthropics/skills.
 func TestPublicSkills(t *testing.T) {
