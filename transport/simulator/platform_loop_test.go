@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -29,11 +30,14 @@ func TestAgentOnCometAPI(t *testing.T) {
 		{"claude-opus-5", nil},
 		{"claude-opus-5-5", nil},
 	} {
+		var mu sync.Mutex
 		var refused []string
 		var read int64
 		sim := simulator.StartTest(t, simulator.Options{
 			Platform: simulator.PlatformCometAPI, APIKey: "sk-comet", Pages: pages,
 			Observe: func(ex simulator.Exchange) {
+				mu.Lock()
+				defer mu.Unlock()
 				read += ex.Usage.CacheReadInputTokens
 				if ex.Refusal != nil {
 					refused = append(refused, ex.Refusal.Error())
@@ -63,8 +67,10 @@ func TestAgentOnCometAPI(t *testing.T) {
 		if err != nil || got.Ordered || got.Source == "" {
 			t.Errorf("%s: %+v %v", c.model, got, err)
 		}
+		mu.Lock()
 		if refused != nil || read == 0 {
 			t.Errorf("%s: %d tokens read from the cache, refused: %q", c.model, read, refused)
 		}
+		mu.Unlock()
 	}
 }
