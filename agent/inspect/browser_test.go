@@ -127,8 +127,13 @@ func TestBrowserApproval(t *testing.T) {
 
 	b.until("a third waits", `document.querySelector(".approval [data-key=edit]")`)
 	b.click(".approval [data-key=edit]")
-	b.until("the arguments can be changed", `!document.querySelector(".approval textarea").hidden`)
-	eval[any](b, `document.querySelector(".approval textarea").value = '{"query": "a part of it"}'`)
+	b.until("the arguments can be changed", `!document.querySelector(".approval .editor").hidden`)
+	eval[any](b, `(() => {
+		const edit = document.querySelector(".approval textarea");
+		edit.value = '{"query": "a part of it"}';
+		edit.dispatchEvent(new Event("input"));
+	})()`)
+	b.until("the arguments are shown as they would run", `document.querySelector(".approval .editor pre").textContent.includes("a part of it")`)
 	b.click(".approval .approve")
 	b.until("the run is done", `document.querySelectorAll(".row.step").length === 4 && document.querySelector("#status.done")`)
 	running.Wait()

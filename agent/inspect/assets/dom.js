@@ -1,5 +1,11 @@
 // Small things that all parts of the page use. Text gets into the page as text
-// only: there is no innerHTML anywhere.
+// only: there is no innerHTML anywhere. Here, too, characters that can't be seen
+// become code points.
+
+import { nodes, plain } from './visible.js';
+
+// Properties whose strings are shown.
+const shown = ['textContent', 'title', 'alt', 'placeholder', 'label'];
 
 /** el makes an element. Properties that begin with "on" are listeners; those with
  * a dash are attributes; class and data are what they say. */
@@ -10,15 +16,16 @@ export function el(tag, props, ...children) {
     if (k === 'class') e.className = v;
     else if (k === 'data') Object.assign(e.dataset, v);
     else if (k.startsWith('on')) e.addEventListener(k.slice(2), v);
-    else if (k.includes('-') || k === 'role') e.setAttribute(k, v);
-    else e[k] = v;
+    else if (k.includes('-') || k === 'role') e.setAttribute(k, typeof v === 'string' ? plain(v) : v);
+    else e[k] = shown.includes(k) ? plain(v) : v;
   }
   e.append(...flat(children));
   return e;
 }
 
-/** flat takes lists in lists, and leaves out what is nothing. */
-export const flat = (list) => list.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false && c !== '');
+/** flat takes lists in lists, leaves out what is nothing, and makes of text what can be seen. */
+export const flat = (list) => list.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false && c !== '')
+  .flatMap((c) => typeof c === 'object' ? [c] : nodes(c));
 
 export const $ = (id) => document.getElementById(id);
 

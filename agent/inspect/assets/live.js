@@ -2,13 +2,14 @@
 // place.
 
 import { el, size } from './dom.js';
+import { extend } from './visible.js';
 
 export class LiveRow {
   /** scroller is where the row stands, behind all others. */
   constructor(scroller) {
     this.scroller = scroller;
     this.row = null;
-    this.blocks = []; // { text: Text, details, bytes, label }
+    this.blocks = []; // { text, details, bytes, label }
   }
 
   clear() {
@@ -32,7 +33,7 @@ export class LiveRow {
     if (!this.row) this.begin(number);
     for (const b of view.blocks || []) {
       const block = this.blocks[b.i] || (this.blocks[b.i] = this.block(b));
-      block.text.appendData(b.add);
+      extend(block.text, b.add);
       block.bytes += b.add.length;
       if (block.label) block.label.textContent = size(block.bytes);
     }
@@ -49,7 +50,7 @@ export class LiveRow {
   }
 
   block(b) {
-    const text = document.createTextNode('');
+    const text = el('span');
     const label = el('span', { class: 'bytes' });
     let details = null, box;
     switch (b.type) {

@@ -6,6 +6,7 @@ import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
 import { LiveRow } from './live.js';
 import { Overview, doingText } from './overview.js';
+import { plain, say } from './visible.js';
 import * as timeline from './timeline.js';
 
 const page = { sessions: [], readOnly: true, canResume: false, open: null, view: 'transcript' };
@@ -17,7 +18,7 @@ async function loadSessions() {
   try {
     data = await (await call('api/sessions')).json();
   } catch (err) {
-    $('status').textContent = err.message;
+    say($('status'), err.message);
     return;
   }
   Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume });
@@ -55,8 +56,8 @@ function openSession(id, at) {
     fork: (n, before) => askFork(id, n, before),
   });
   page.open = { id, transcript, at, placed: false, state: null };
-  $('title').textContent = id;
-  document.title = id + ' · Sessions';
+  say($('title'), id);
+  document.title = plain(id) + ' · Sessions';
   $('overview').hidden = true;
   document.body.classList.remove('all');
   $('summary').hidden = false;
@@ -143,8 +144,8 @@ function drawState() {
 function status(kind, text) {
   const s = $('status');
   s.className = 'status ' + kind;
-  s.textContent = text;
-  s.title = text;
+  say(s, text);
+  s.title = plain(text);
 }
 
 function drawSummary() {
@@ -185,9 +186,9 @@ let forking = null; // what the dialog asks about
 
 function askFork(id, at, before) {
   forking = { id, at };
-  $('fork-about').textContent = `A new session with all that was said before ${before}. ${id} stays as it is.`;
+  say($('fork-about'), `A new session with all that was said before ${before}. ${id} stays as it is.`);
   $('fork-name').value = '';
-  $('fork-name').placeholder = `${id}-fork-${at}`;
+  $('fork-name').placeholder = plain(`${id}-fork-${at}`);
   $('fork-error').textContent = '';
   $('fork').showModal();
   $('fork-name').focus();
@@ -202,7 +203,7 @@ async function fork() {
     await loadSessions();
     location.hash = encodeURIComponent(made.id);
   } catch (err) {
-    $('fork-error').textContent = err.message;
+    say($('fork-error'), err.message);
   }
   $('fork-go').disabled = false;
 }

@@ -1,6 +1,7 @@
 // The list of all sessions, with what each came to.
 
 import { el, ago, count, tokens, usd, call } from './dom.js';
+import { say } from './visible.js';
 
 export const doingText = {
   model: 'waiting for the model', tools: 'waiting for tools', approval: 'waits for approval', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable',
@@ -83,7 +84,7 @@ export class Overview {
   fill(row, b) {
     if (!b) return;
     row.state.replaceChildren(el('span', { class: 'status ' + b.doing, title: b.detail || '' }, doingText[b.doing] || b.doing));
-    row.model.textContent = b.model || '–';
+    say(row.model, b.model || '–');
     row.steps.textContent = count(b.steps);
     row.tokens.textContent = tokens(b.prompt + b.output);
     row.share.textContent = b.prompt ? (100 * b.read / b.prompt).toFixed(0) + ' %' : '–';

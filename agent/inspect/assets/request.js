@@ -2,6 +2,7 @@
 
 import { $, el, size, call, count, plural } from './dom.js';
 import { members, elements, get, pretty } from './rawjson.js';
+import { exact } from './visible.js';
 import { moneyBar } from './rows.js';
 
 const shown = 40; // messages that are listed at first
@@ -37,7 +38,7 @@ export async function showRequest(session, row) {
     s.configured ? '' : el('p', { class: 'miss' }, 'This log does not tell the configuration of its runs, only the messages.'),
     el('p', { class: 'quiet' }, `${size(new Blob([raw]).size)} · ${plural(tools.length, 'tool')} · ${plural(system.length, 'system block')} · ${plural(messages.length, 'message')} · ${plural((s.marks || []).length, 'breakpoint')}`),
     el('h3', {}, 'Parameters'),
-    el('pre', { class: 'json' }, head.map(([k, v]) => `${JSON.stringify(k)}: ${pretty(v)}`).join('\n')),
+    el('pre', { class: 'json' }, exact(head.map(([k, v]) => `${JSON.stringify(k)}: ${pretty(v)}`).join('\n'))),
     list('Tools', tools, (t) => name(t), 'tools'),
     list('System', system, (b) => peek(b), 'system'),
     messageList(messages));
@@ -63,7 +64,7 @@ function badge(raw) {
 /** fold shows JSON once it is opened. */
 function fold(place, title, raw, marks) {
   const d = el('details', {}, el('summary', {}, el('code', {}, place), ' ', title, ' ', marks, el('span', { class: 'bytes' }, size(raw.length))));
-  d.addEventListener('toggle', () => { if (d.open && d.children.length === 1) d.append(el('pre', { class: 'json' }, pretty(raw))); });
+  d.addEventListener('toggle', () => { if (d.open && d.children.length === 1) d.append(el('pre', { class: 'json' }, exact(pretty(raw)))); });
   return d;
 }
 

@@ -2,6 +2,7 @@
 
 import { el, tokens, usd, size, duration, clock, count, plural, call } from './dom.js';
 import { pretty } from './rawjson.js';
+import { exact, escapes, say } from './visible.js';
 
 /** A Transcript turns a session's records into rows, as they come. */
 export class Transcript {
@@ -187,8 +188,10 @@ export class Transcript {
   forkBefore(step) { this.act.fork(step.n, `step ${step.entry.step.number}`); }
 
   blocks(e) {
+    const calls = this.owner.get(e.n)?.calls || []; // of this row: ids may come again in others
     return (e.blocks || []).map((b, i) => {
-      const inner = b.type === 'tool_use' ? this.toolCall(this.calls.get(b.id), b, e, i) : this.block(b, e.n, i);
+      const call = b.type === 'tool_use' && calls.find((c) => c.id === b.id);
+      const inner = call ? this.toolCall(call, b, e, i) : this.block(b, e.n, i);
       return [inner, this.marksAt(e.n, i)];
     });
   }
@@ -224,30 +227,36 @@ export class Transcript {
     if (!b.cut) return null;
     const button = el('button', { class: 'more', onclick: async () => {
       button.disabled = true;
-      try {
-        const whole = await (await call(`api/sessions/${encodeURIComponent(this.id)}/records/${record}/blocks/${i}`)).json();
-        Object.assign(b, whole, { cut: false });
-        this.act.refresh(this.owner.get(record));
-      } catch (err) {
-        button.textContent = err.message;
-      }
+      await this.whole(b, record, i, (err) => say(button, err.message));
     } }, `Show all ${size(b.bytes)}`);
     return button;
+  }
+
+  /** whole gets the rest of a block, and draws its row again. */
+  async whole(b, record, i, failed) {
+    try {
+      const all = await (await call(`api/sessions/${encodeURIComponent(this.id)}/records/${record}/blocks/${i}`)).json();
+      Object.assign(b, all, { cut: false });
+      this.act.refresh(this.owner.get(record));
+    } catch (err) {
+      failed(err);
+    }
   }
 
   toolCall(c, b, e, i) {
     const state = callState(c);
     const args = (c.decision && c.decision.input) || b.json || '';
-    const short = args.length <= 120;
+    const asked = c.ask && !c.decision && !c.result;
+    const short = args.length <= 120 && !asked;
     const out = el('section', { class: 'call ' + state.name, 'aria-label': `Tool call ${b.name}` },
       el('header', {},
         el('span', { class: 'tool' }, b.name),
-        short && args !== '{}' ? el('code', { class: 'args' }, args) : null,
+        short && args !== '{}' ? el('code', { class: 'args' }, exact(args)) : null,
         el('span', { class: 'spacer' }),
         el('span', { class: 'state' }, state.text)),
-      short ? null : el('details', {}, el('summary', {}, `Arguments · ${size(b.bytes)}`), json(args), this.more(b, e.n, i)),
+      short ? null : el('details', { open: asked }, el('summary', {}, `Arguments · ${size(b.bytes)}`), json(args), this.more(b, e.n, i)),
       c.decision && c.decision.input ? el('p', { class: 'quiet' }, 'The arguments were changed by whoever approved the call.') : null);
-    if (c.ask && !c.decision && !c.result) out.append(this.approval(c, b));
+    if (asked) out.append(this.approval(c, b, i));
     if (c.result) {
       const r = c.result, lines = (r.text || '').split('\n').length;
       const body = [r.text ? this.text(r, c.resultRecord, 0) : null, r.json ? json(r.json) : null];
@@ -261,38 +270,42 @@ export class Transcript {
     return out;
   }
 
-  approval(c, b) {
+  /** approval asks for a decision. What is said yes to is shown to the end: a call
+   * that was cut is got whole first, and arguments are shown as they would run. */
+  approval(c, b, i) {
     if (this.act.readOnly()) return el('p', { class: 'quiet' }, 'Waits for an approval.');
     const error = el('p', { class: 'error', role: 'alert' });
-    const edit = el('textarea', { rows: 6, value: pretty(b.json || '{}'), hidden: true, 'aria-label': `Arguments of ${b.name}`, spellcheck: false });
-    const reason = el('input', { type: 'text', placeholder: 'Reason, if denied', 'aria-label': 'Reason, if denied' });
+    const fail = (err) => say(error, err.message);
+    const before = escapes(pretty(b.json || '{}'));
+    const edit = el('textarea', { rows: 6, value: c.draft ?? before, 'aria-label': `Arguments of ${b.name}`, spellcheck: false, oninput: () => { c.draft = edit.value; preview(); } });
+    const runs = el('pre', { class: 'json' });
+    const editor = el('div', { class: 'editor', hidden: !c.editing }, edit, el('p', { class: 'quiet' }, 'It would run with:'), runs);
+    const preview = () => runs.replaceChildren(...exact(pretty(edit.value)));
+    preview();
+    const reason = el('input', { type: 'text', placeholder: 'Reason, if denied', 'aria-label': 'Reason, if denied', value: c.reason || '', oninput: () => { c.reason = reason.value; } });
     const send = async (approve) => {
-      error.textContent = '';
+      error.replaceChildren();
       buttons.forEach((x) => { x.disabled = true; });
+      const changed = approve && c.editing && edit.value !== before;
       try {
-        await this.act.decide({ record: c.row.n, call: c.id, hash: b.hash, approve, reason: approve ? '' : reason.value, input: approve && !edit.hidden ? edit.value : undefined });
+        await this.act.decide({ record: c.row.n, call: c.id, hash: b.hash, approve, reason: approve ? '' : reason.value, input: changed ? edit.value : undefined });
       } catch (err) {
-        error.textContent = err.message;
+        fail(err);
         buttons.forEach((x) => { x.disabled = false; });
       }
     };
     const buttons = [
-      el('button', { class: 'approve', data: { key: 'approve' }, onclick: () => send(true) }, 'Approve'),
+      el('button', { class: 'approve', data: { key: 'approve' }, disabled: Boolean(b.cut), onclick: () => send(true) }, 'Approve'),
       el('button', { class: 'deny', data: { key: 'deny' }, onclick: () => send(false) }, 'Deny'),
-      el('button', { data: { key: 'edit' }, onclick: async () => {
-        if (b.cut) {
-          const whole = await (await call(`api/sessions/${encodeURIComponent(this.id)}/records/${c.row.n}/blocks/${c.row.entry.blocks.indexOf(b)}`)).json();
-          edit.value = pretty(whole.json);
-        }
-        edit.hidden = !edit.hidden;
-      } }, 'Edit arguments'),
+      el('button', { data: { key: 'edit' }, disabled: Boolean(b.cut), onclick: () => { c.editing = editor.hidden; editor.hidden = !editor.hidden; } }, 'Edit arguments'),
     ];
-    return el('div', { class: 'approval' }, el('p', {}, el('strong', {}, 'Waits for your approval. '), c.ask.reason || ''), edit, el('div', { class: 'buttons' }, buttons, reason), error);
+    if (b.cut) this.whole(b, c.row.n, i, fail);
+    return el('div', { class: 'approval' }, el('p', {}, el('strong', {}, 'Waits for your approval. '), c.ask.reason || ''), editor, el('div', { class: 'buttons' }, buttons, reason), error);
   }
 }
 
 function json(text) {
-  return el('pre', { class: 'json' }, pretty(text || ''));
+  return el('pre', { class: 'json' }, exact(pretty(text || '')));
 }
 
 function markLine(m) {
