@@ -155,10 +155,7 @@ func (r *Run) wait(ctx context.Context, w Wait) error {
 	if err := guard("Store", func() error { return r.log.Refresh(ctx) }); err != nil || r.log.Len() > n {
 		return err // somebody has decided meanwhile, in another process
 	}
-	approver := r.input.Approver
-	if approver == nil {
-		approver = r.agent.opts.Approver
-	}
+	approver := r.approver()
 	if expired, err := expire(ctx, r.log, w.Questions); expired || err != nil {
 		return err
 	}
@@ -172,6 +169,14 @@ func (r *Run) wait(ctx context.Context, w Wait) error {
 		err = e
 	}
 	return err
+}
+
+// approver is who decides in this process, or nil.
+func (r *Run) approver() func(context.Context, PendingCall) (Decision, error) {
+	if r.input.Approver != nil {
+		return r.input.Approver
+	}
+	return r.agent.opts.Approver
 }
 
 // decide asks the Approver about each call.

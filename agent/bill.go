@@ -48,9 +48,10 @@ func BillOf(log *memory.Log, models ...transport.Model) Bill {
 // Notes of a log that tell of requests whose response is no part of the
 // conversation; see also [memory.NoteWarm].
 const (
-	noteInterrupted = "interrupted" // a response that was cut off: what had come of it
-	noteAside       = "aside"       // a whole response, to a request beside the conversation
-	noteLost        = "lost"        // attempts of which nothing came back, though they may have been billed
+	noteInterrupted  = "interrupted"  // a response that was cut off: what had come of it
+	noteAside        = "aside"        // a whole response, to a request beside the conversation
+	noteUnsummarized = "unsummarized" // a summary could not be had in this run
+	noteLost         = "lost"         // attempts of which nothing came back, though they may have been billed
 )
 
 // AddResponse adds a response, at the prices of now. models correct and extend the

@@ -80,9 +80,8 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	}
 	r.endChat(chat, summary, resp, bill, err)
 	if err != nil {
-		r.uncompactable = true // not again in this run
 		tries.failed(err)
-		if e := r.append(ctx, r.recordFailed(held, &tries)...); e != nil {
+		if e := r.append(ctx, append(r.recordFailed(held, &tries), r.unsummarized())...); e != nil {
 			return e
 		}
 		if ctx.Err() != nil {
@@ -98,7 +97,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: n})
 		records = append(records, stillInForce(req.Messages, n, resp.StopReason == transport.StopCompaction)...)
 	} else {
-		r.uncompactable = true
+		records = append(records, r.unsummarized())
 		r.note(ctx, "the conversation was not summarized", slog.String("stop_reason", string(resp.StopReason)))
 	}
 	if err := r.append(ctx, records...); err != nil {
@@ -108,6 +107,13 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return ErrStopped
 	}
 	return nil
+}
+
+// unsummarized notes that a summary failed, so that it is not tried again in this
+// run, whichever process goes on with it.
+func (r *Run) unsummarized() memory.Record {
+	r.uncompactable = true
+	return memory.Record{Kind: memory.KindNote, Note: noteUnsummarized}
 }
 
 // full reports whether the prompt leaves too little of the context window.

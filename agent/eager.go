@@ -14,13 +14,14 @@ type eager struct {
 	jobs map[string]*job
 	ctx  context.Context // of all of them
 	stop context.CancelFunc
+	off  bool // nothing is started
 }
 
 // start begins the call in a block that has just been completed, and returns
 // its job, or nil if the call has to wait: because its tool does more than
 // read, or somebody has to be asked, or enough is running.
 func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
-	if !r.agent.reads || b.Type() != transport.TypeToolUse {
+	if e.off || !r.agent.reads || b.Type() != transport.TypeToolUse {
 		return nil
 	}
 	c, ok := b.ToolCall()
@@ -91,5 +92,5 @@ func (e *eager) drop() {
 	for _, j := range e.jobs {
 		<-j.early
 	}
-	*e = eager{}
+	*e = eager{off: e.off}
 }

@@ -66,6 +66,46 @@ func ExampleNext() {
 	// Hello. end_turn <nil>
 }
 
+// A run done step by step: each step may be a job of a queue, in another process.
+func ExampleInput_actions() {
+	client, done := offline(
+		simulator.Do(simulator.Call("look", map[string]any{})),
+		simulator.Say("I have seen enough."),
+	)
+	defer done()
+	type nothing struct{}
+	look := tools.Func("look", "Looks once more.", func(context.Context, nothing) (string, error) { return "the same", nil })
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{look}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, store := context.Background(), new(memory.RAM)
+	// region actions
+	prompt, at := "Look around.", memory.Position{} // all that goes from step to step
+	for {
+		res, err := a.Run(ctx, agent.Input{Store: store, Session: "s-1", Prompt: prompt, Actions: 1, At: &at})
+		prompt, at = "", res.Log.Position()
+		switch act := agent.Next(res.Log).(type) {
+		case agent.Done:
+			fmt.Println("done:", res.Text, err)
+			return
+		case agent.Wait:
+			fmt.Println("waits for", agent.Pending(res.Log), act.Questions, "until", act.Until())
+			return
+		}
+		if err != nil {
+			log.Fatal(err) // try again: a step that was done meanwhile fails with memory.ErrConflict
+		}
+		fmt.Println(at.Records, "records")
+	}
+	// endregion
+
+	// Output:
+	// 3 records
+	// 5 records
+	// done: I have seen enough. <nil>
+}
+
 // A limit ends a run with a typed error, and the log can be run on.
 func ExampleLimits() {
 	client, done := offline(

@@ -45,6 +45,10 @@ func (a *Agent) fanOut(ctx context.Context, in Input, messages []transport.Messa
 		return branches
 	}
 	log, err := in.open(ctx)
+	if err == nil {
+		err = in.fence(log)
+	}
+	in.At = nil // which the forks don't have
 	for i := range branches {
 		branches[i] = branch{&Result{Log: log}, cmp.Or(err, ErrStopped)}
 	}

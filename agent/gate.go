@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -54,8 +55,8 @@ type ToolRequest struct {
 // Status is how far a run has come.
 type Status struct {
 	Session string            // the log's id; empty for a log without a store
-	Meta    map[string]string // Input.Meta, with the user
-	User    string            // Input.User
+	Meta    map[string]string // Input.Meta, with the user, over that of the session
+	User    string            // Input.User, or Meta["user"]
 	Steps   int               // model calls that brought a response
 	Usage   transport.Usage   // their sum
 	Cost    Cost
@@ -63,7 +64,7 @@ type Status struct {
 
 func (r *Run) status() Status {
 	return Status{
-		Session: r.log.ID(), Meta: r.meta, User: r.input.User,
+		Session: r.log.ID(), Meta: r.meta, User: cmp.Or(r.input.User, r.meta["user"]),
 		Steps: r.result.Steps, Usage: r.result.Usage, Cost: r.result.Cost,
 	}
 }

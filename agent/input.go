@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/whorl-go/whorl/memory"
@@ -43,11 +44,30 @@ type Input struct {
 	Session string
 
 	// Meta is what gates, StopWhen, tools and pages may know of the run, such as its
-	// tenant. A session that the run begins gets it as its metadata.
+	// tenant. A session that the run begins gets it as its metadata; what a session has
+	// as its metadata already is known too, where Meta doesn't say otherwise.
 	Meta map[string]string
 	// User is an opaque id of the user. The service is told it as metadata.user_id;
 	// it is Meta["user"] too, unless Meta has one.
 	User string
+
+	// Actions is how many actions of [Next] the run does at most; 0 means all that
+	// there are. A run that has done them ends without an error, and Next tells of its
+	// log what there is to do. The next run goes on: with Actions of 1, a worker, a
+	// durable engine or a test does a run step by step, each in a process and with an
+	// Agent of its own, and the log gets the records that one run gives it.
+	//
+	// A summary, an input, and messages that wait in the session's inbox belong to the
+	// action that comes behind them. What the log doesn't hold, such as a Gate, a
+	// Budget or an Approver, each of the runs is given. Limits.Time is that of each.
+	Actions int
+	// At, if it is not nil, is where the log has to end: the position that an earlier
+	// run has left it at, as [memory.Log.Position] tells. If it ends elsewhere, somebody
+	// else has gone on with it: the run then changes nothing, and fails with
+	// [memory.ErrConflict], or with [memory.ErrReplaced] if the session is another one.
+	// The log of the result is up to date. The zero Position stands for a session
+	// that is not there yet, so that an input which is given twice lands once.
+	At *memory.Position
 
 	// Limits bound the run; fields that are 0 are the agent's.
 	Limits Limits
@@ -102,6 +122,32 @@ func (in *Input) open(ctx context.Context) (*memory.Log, error) {
 		return log, fmt.Errorf("load the session: %w", err)
 	}
 	return log, nil
+}
+
+// fence fails if the log doesn't end where the input says.
+func (in *Input) fence(log *memory.Log) error {
+	if in.At == nil {
+		return nil
+	}
+	is := log.Position()
+	switch {
+	case in.At.Incarnation != "" && is.Incarnation != in.At.Incarnation && is.Records > 0:
+		return fmt.Errorf("session %q is not the one of Input.At: %w", log.ID(), memory.ErrReplaced)
+	case is.Records == 0 && in.At.Records > 0 && log.Store() != nil:
+		return fmt.Errorf("session %q: %w", log.ID(), memory.ErrNoSession)
+	case is.Records != in.At.Records:
+		return fmt.Errorf("the log has %d records, and Input.At has %d: %w", is.Records, in.At.Records, memory.ErrConflict)
+	}
+	return nil
+}
+
+// withMeta is meta over the metadata of a session.
+func withMeta(session, meta map[string]string) map[string]string {
+	if len(session) == 0 {
+		return meta
+	}
+	maps.Copy(session, meta)
+	return session
 }
 
 // meta is Meta with the user.

@@ -14,12 +14,19 @@ import (
 // again. emit reports events, and says false once nobody listens any more.
 func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 	defer r.eager.drop()
-	for {
+	for did := 1; ; did++ {
 		if err := r.appendSteers(ctx); err != nil {
 			return err
 		}
+		next := Next(r.log)
+		if most := r.input.Actions; most > 0 && did >= most {
+			if did > most && r.isWork(next) {
+				return nil // another run goes on
+			}
+			r.eager.off = true // that run makes the calls
+		}
 		var err error
-		switch act := Next(r.log).(type) {
+		switch act := next.(type) {
 		case CallModel:
 			err = r.callModel(ctx, emit)
 		case RunTools:
@@ -35,6 +42,18 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 			return err
 		}
 	}
+}
+
+// isWork reports whether an action is one that the run would do: not an end, nor a
+// wait for somebody outside.
+func (r *Run) isWork(a Action) bool {
+	switch a.(type) {
+	case Done:
+		return false
+	case Wait:
+		return r.approver() != nil
+	}
+	return true
 }
 
 // append lays records into the log, and lets go of the context's end: what has

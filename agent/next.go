@@ -3,6 +3,7 @@ package agent
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -25,6 +26,19 @@ type RunTools struct{ Calls []memory.OpenCall }
 type Wait struct {
 	Calls     []memory.OpenCall
 	Questions []PendingQuestion
+}
+
+// Until is when the first of the questions has waited long enough: then a run gives
+// it its Default, or tells the tool that there is no answer. The zero time means that
+// all may wait for ever.
+func (w Wait) Until() time.Time {
+	var until time.Time
+	for _, q := range w.Questions {
+		if d := q.Question.Deadline; until.IsZero() || !d.IsZero() && d.Before(until) {
+			until = d
+		}
+	}
+	return until
 }
 
 // Done says that the turn is over. Err is nil if the model finished it; else it

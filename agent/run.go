@@ -110,12 +110,8 @@ func (a *Agent) NewRun(in Input) *Run {
 	return r
 }
 
-// begin are the records that a run begins with: none, if it goes on with the
-// one that the log is in the middle of.
+// begin are the records that a run begins with.
 func (r *Run) begin() []memory.Record {
-	if !r.begins() {
-		return nil
-	}
 	begin := []memory.Record{{Kind: memory.KindRun, Limits: r.limits.recorded()}}
 	if !bytes.Equal(r.config, sentdata.NewestConfig(r.log, r.log.Len())) {
 		begin[0].Data = r.config
@@ -133,13 +129,16 @@ func (r *Run) begin() []memory.Record {
 }
 
 // begins reports whether this is not the run that the log is in the middle of:
-// there is something to say, or no run was begun, or a limit has ended it that is
-// higher now.
-func (r *Run) begins() bool {
+// there is something to say, or something waits for a run that has ended, or no run
+// was begun, or a limit has ended it that is higher now.
+func (r *Run) begins(queued bool) bool {
 	if len(r.input.Messages) > 0 {
 		return true
 	}
-	done, _ := Next(r.log).(Done)
+	done, over := Next(r.log).(Done)
+	if over && queued {
+		return true
+	}
 	var limit *LimitError
 	if errors.As(done.Err, &limit) {
 		return r.limits.allowMoreThan(limit)
@@ -152,11 +151,12 @@ func (r *Run) replay() {
 	for _, rec := range r.log.Records(0) {
 		switch rec.Kind {
 		case memory.KindRun:
-			r.result, r.text, r.spent = Result{Log: r.log}, nil, Bill{}
+			r.result, r.text, r.spent, r.uncompactable = Result{Log: r.log}, nil, Bill{}, false
 		case memory.KindResponse:
 			r.count(rec.Response, price(rec.Response, r.request.Model, rec.Time, r.agent.opts.Models))
 		case memory.KindNote:
 			r.spend(priceNote(rec, r.request.Model, r.agent.opts.Models))
+			r.uncompactable = r.uncompactable || rec.Note == noteUnsummarized
 		}
 	}
 }
@@ -286,7 +286,12 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 		return
 	}
 	defer release()
+	r.meta = withMeta(r.log.Meta(), r.meta)
 	r.err = ErrStopped // unless work comes back to say otherwise
+	if err := r.input.fence(r.log); err != nil {
+		r.err = fmt.Errorf("agent: %w", err)
+		return
+	}
 	r.err = r.work(ctx, emit)
 	r.keepSteers(ctx)
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {
@@ -314,11 +319,15 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 			return fmt.Errorf("input: %w", err)
 		}
 	}
+	queued, err := r.queued(ctx)
+	if err != nil {
+		return err
+	}
 	if r.log.Len() == 0 && len(r.input.Messages) == 0 && r.log.Store() != nil {
 		return fmt.Errorf("session %q: %w; give the run a Prompt to begin one", r.log.ID(), memory.ErrNoSession)
 	}
 	var recorded []byte
-	goesOn := !r.begins()
+	goesOn := !r.begins(len(queued) > 0)
 	if goesOn {
 		recorded = sentdata.NewestConfig(r.log, r.log.Len())
 	}
@@ -327,7 +336,7 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 	}
 	if goesOn {
 		r.replay()
-	} else if err := r.append(ctx, r.begin()...); err != nil {
+	} else if err := r.append(ctx, append(r.begin(), queued...)...); err != nil {
 		return err
 	}
 	return r.loop(ctx, emit)

@@ -117,9 +117,18 @@ func lease(ctx context.Context, leaser memory.Leaser, id, owner string, d time.D
 
 // appendQueued lays the messages of the session's inbox into the log.
 func (r *Run) appendQueued(ctx context.Context) error {
+	queued, err := r.queued(ctx)
+	if err != nil {
+		return err
+	}
+	return r.append(ctx, queued...)
+}
+
+// queued are the messages of the session's inbox.
+func (r *Run) queued(ctx context.Context) ([]memory.Record, error) {
 	inbox, ok := memory.As[memory.Inbox](r.log.Store())
 	if !ok || r.log.Len() == 0 {
-		return nil
+		return nil, nil
 	}
 	queued, err := guarded("Store", func() (queued []memory.Record, _ error) {
 		for rec, err := range inbox.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
@@ -131,10 +140,10 @@ func (r *Run) appendQueued(ctx context.Context) error {
 		return queued, nil
 	})
 	if err != nil && ctx.Err() != nil {
-		return nil // the loop is about to end
+		return nil, nil // the loop is about to end
 	}
 	if err != nil {
-		return fmt.Errorf("steer: read the inbox: %w", err)
+		return nil, fmt.Errorf("steer: read the inbox: %w", err)
 	}
-	return r.append(ctx, queued...)
+	return queued, nil
 }
