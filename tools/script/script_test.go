@@ -1,0 +1,298 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// aHost answers calls without an agent, and notes what was called.
+type aHost struct {
+	tools.Host
+	mu    sync.Mutex
+	calls []string
+	reply func(name, input string) (tools.Result, error)
+}
+
+func (h *aHost) CallTool(_ context.Context, c transport.ToolCall) (tools.Result, error) {
+	h.mu.Lock()
+	h.calls = append(h.calls, c.ID+" "+c.Name+" "+string(c.Input))
+	h.mu.Unlock()
+	return h.reply(c.Name, string(c.Input))
+}
+
+func (h *aHost) Ask(_ context.Context, q tools.Question) (tools.Answer, error) {
+	return tools.Answer{Value: q.Choices[0].Value}, nil
+}
+
+type weatherIn struct {
+	City string `json:"city" jsonschema_description:"Name of a town"`
+	Days int    `json:"days,omitempty" jsonschema:"minimum=1"`
+}
+
+func aTool(name string) tools.Tool {
+	return tools.Func(name, "Tells the weather. It is right.", func(context.Context, weatherIn) (string, error) { return "", nil })
+}
+
+func newTool(o Options) *Tool {
+	if o.Tools == nil {
+		o.Tools = []tools.Tool{aTool("weather"), aTool("mail-send")}
+	}
+	return New(o)
+}
+
+// runText runs a program whose tools answer with reply, or with their input.
+func runText(t *testing.T, o Options, code string, reply func(name, input string) (tools.Result, error)) (text string, isError bool, calls []string) {
+	t.Helper()
+	if reply == nil {
+		reply = func(_, input string) (tools.Result, error) { return tools.Text(input), nil }
+	}
+	h := &aHost{reply: reply}
+	res, err := newTool(o).run(t.Context(), h, code)
+	if err != nil {
+		t.Fatalf("%s\n%v", code, err)
+	}
+	for _, b := range res.Content {
+		text += blockText(b)
+	}
+	return strings.TrimSuffix(text, "\n"), res.IsError, h.calls
+}
+
+func TestWhatAProgramPrints(t *testing.T) {
+	for code, want := range map[string]string{
+		`print(1+1, "a", [1, None, True], {"a": 2.5})`:             `2 a [1, None, True] {"a": 2.5}`,
+		"x = 1\nx += 2\nprint(x)":                                  "3",
+		"l = [1]\nm = l\nm += [2]\nl += l\nprint(l, m)":            "[1, 2, 1, 2] [1, 2, 1, 2]",
+		"d = {}\nd['a'] = 1\nd['a'] += 4\nd |= {'b': 2}\nprint(d)": `{"a": 5, "b": 2}`,
+		"l = [[1], 2]\nl[0] += [3]\nl[-1] *= 4\nprint(l)":          "[[1, 3], 8]",
+		"def f(a, b=2, *c, **d):\n  return a + b + len(c) + len(d)\nprint(f(1), f(1, 2, 3, x=4), f(*[1, 2], **{'z': 1}))": "3 5 4",
+		"print([x * y for x in range(3) if x % 2 == 0 for y in (1, 2)])":                                                  "[0, 0, 2, 4]",
+		"print({k: v for k, v in [('a', 1)]})":                                                                            `{"a": 1}`,
+		"n = 0\nwhile n < 5:\n  n += 2\nprint(n)":                                                                         "6",
+		"print('abc'[1:], [1, 2, 3][::-1], 'b' in 'abc', 2 not in [1])":                                                   "bc [3, 2, 1] True True",
+		"print('%s is %d' % ('a', 3), '{} {x}'.format(1, x=2))":                                                           "a is 3 1 2",
+		"print(sorted([3, 1, 2], key=lambda x: -x), max([1, 5]), sorted(['b', 'a'], key=str))":                            `[3, 2, 1] 5 ["a", "b"]`,
+		"print(' '.join(['a', 'b']), 'a,b'.split(','), 'aXa'.replace('X', '--'))":                                         `a b ["a", "b"] a--a`,
+		"print(json.decode('{\"a\": [1, 2.5, null]}'), json.encode({'a': (1, 'ü<')}))":                                    `{"a": [1, 2.5, None]} {"a":[1,"ü<"]}`,
+		"print(2 if 1 < 2 else 3, not 1 == 1, -3 // 2, 7 % 3, 1 << 4)":                                                    "2 False -2 1 16",
+		"(a, [b]) = 1, [2]\nprint(a, b)":                                                                                  "1 2",
+		"print(math.floor(2.7), int('12'), float('1.5'), str([1]), type(1))":                                              "2 12 1.5 [1] int",
+		"print(9999999999999999999 * 9999999999999999999)":                                                                "99999999999999999980000000000000000001",
+		"print('a', end='')\nprint('b', 'c', sep='-')":                                                                    "ab-c",
+		"x = 1":                               "The program ended and printed nothing. Print what you want to see.",
+		"print(weather(city='Bonn')['city'])": "Bonn",
+		"print(weather({'city': 'Ulm'}), mail_send(city='x', days=None))": `{"city": "Ulm"} {"city": "x"}`,
+		"print(gather([call(weather, city=c) for c in ['a', 'b']]))":      `[{"city": "a"}, {"city": "b"}]`,
+		"print(ask('which?', choices=['left', 'right']))":                 "left",
+		"help()":        "mail_send: Tells the weather.\nweather: Tells the weather.",
+		"help(weather)": "weather(city: string, days: integer = None)\nTells the weather. It is right.\n  city: Name of a town",
+	} {
+		if got, isError, _ := runText(t, Options{}, code, nil); got != want || isError {
+			t.Errorf("%s\n got %s\nwant %s", code, got, want)
+		}
+	}
+}
+
+func TestMistakesHavePlaces(t *testing.T) {
+	failing := func(string, string) (tools.Result, error) { return tools.ErrorText("no such town"), nil }
+	for code, want := range map[string]string{
+		"x = (1":                            "line 1, column 7: got end of file, want ')'",
+		"x = 1\nprint(y)":                   "line 2, column 7: undefined: y; the tools are: mail_send, weather\n  print(y)",
+		"import os":                         "nothing can be imported",
+		"print(f'{x}')":                     "there are no f-strings",
+		"print(2 ** 3)":                     "there is no **",
+		"print(sum([1]))":                   "there is no sum",
+		"x = 1\ny = x + 'a'":                "line 2, column 7: unknown binary op: int + string\n  y = x + 'a'",
+		"def f():\n  return {}['k']\n\nf()": "line 2, column 12: key \"k\" not in dict",
+		"x = {}\nx['a'] += 1":               "line 2, column 8: key \"a\" not in dict",
+		"weather('Bonn')":                   "line 1, column 8: weather takes named arguments, as in weather(city: string, days: integer = None)",
+		"print(1)\nweather(city='x')":       "line 2, column 8: weather: no such town\n  weather(city='x')\nThese calls were made before, and are not undone: weather ×1\nPrinted before:\n1",
+		"fail('so')":                        "line 1, column 5: fail: so",
+		"gather([weather])":                 "gather takes calls made by call(), as in gather([call(mail_send, …)]); one is a tool",
+		"help(3)":                           "help takes a tool, as in help(mail_send); this is a int",
+		"def f():\n  f()\nf()":              "called recursively",
+		"c = call(weather)\ngather([c, c])": "this call was made before",
+		"weather(city=set([float('nan')]))": "JSON has no number for nan",
+		"load('x', 'y')":                    "load not implemented by this application",
+		"1 + \xff":                          "no text in UTF-8",
+	} {
+		got, isError, _ := runText(t, Options{}, code, failing)
+		if !strings.Contains(got, want) || !isError {
+			t.Errorf("%s\n got %s\nwant %s", code, got, want)
+		}
+	}
+}
+
+func TestFailuresCanBeTaken(t *testing.T) {
+	reply := func(_, input string) (tools.Result, error) {
+		if strings.Contains(input, "bad") {
+			return tools.ErrorText("no"), nil
+		}
+		return tools.Text("fine"), nil
+	}
+	got, _, calls := runText(t, Options{}, "print(attempt(weather, city='bad'), attempt(weather, city='good'))\nprint(gather([call(weather, city='bad'), call(weather, city='b')], attempt=True))", reply)
+	want := `{"ok": False, "value": None, "error": "no"} {"ok": True, "value": "fine", "error": None}` + "\n" +
+		`[{"ok": False, "value": None, "error": "no"}, {"ok": True, "value": "fine", "error": None}]`
+	if got != want || len(calls) != 4 {
+		t.Errorf("%v\n%s", calls, got)
+	}
+}
+
+// Each of these would take gigabytes or hours; each is refused by its size, in few
+// steps.
+func TestBounds(t *testing.T) {
+	dag := "x = [1] * 100\nfor i in range(20):\n  x = [x, x, x]\n"
+	tuple := "x = (1,)\nfor i in range(60):\n  x = (x, x)\n"
+	deep := "x = []\nfor i in range(500):\n  x = [x]\n"
+	for code, want := range map[string]string{
+		"while True:\n  pass":                                                        "more than 1000000 steps",
+		"for i in range(10 << 40):\n  pass":                                          "more than 1000000 steps",
+		"print([i for i in range(1 << 40)])":                                         "more than 1000000 steps",
+		"x = 'a' * (1 << 40)":                                                        "more than",
+		"x = (1 << 40) * [1]":                                                        "more than",
+		"x = 'abc'\nfor i in range(60):\n  x += x":                                   "more than",
+		"x = 'abc'\nfor i in range(60):\n  x = x + x":                                "more than",
+		"x = [1]\nfor i in range(60):\n  x += x":                                     "more than",
+		"x = [1]\nfor i in range(60):\n  x.extend(x)":                                "more than",
+		"d = {'a': [1]}\nfor i in range(60):\n  d['a'] *= 9":                         "more than",
+		"x = list(range(1 << 60))":                                                   "more than",
+		"x = sorted(range(1 << 60))":                                                 "more than",
+		"x = max(range(1 << 60))":                                                    "more than",
+		"x = all(range(1, 1 << 60))":                                                 "more than",
+		"x = set(range(1 << 60))":                                                    "more than",
+		"x = dict(zip(range(1 << 60), range(1 << 60)))":                              "more than",
+		"x = list(enumerate(range(1 << 60)))":                                        "more than",
+		"def f(*a): pass\nf(*range(1 << 60))":                                        "more than",
+		"print(json.encode(range(1 << 60)))":                                         "larger than",
+		"print(json.encode('a'.elems()))":                                            "can't be written",
+		"x = 'a' * 60000\nprint(x.replace('', x))":                                   "more than",
+		"x = 'a' * 60000\nprint(x.replace('a', x))":                                  "more than",
+		"x = 'a' * 6000000\nprint(x.join(['a'] * 1000))":                             "more than",
+		"x = 'a' * 6000000\nprint('{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}'.format(x))": "more than",
+		"x = 'a' * 6000000\nprint(('%(a)s' * 20) % {'a': x})":                        "more than",
+		"x = 2\nfor i in range(60):\n  x = x * x":                                    "a number has more than",
+		"x = 1\nfor i in range(999):\n  x = x << 500":                                "a number has more than",
+		"x = int('9' * 1000000)":                                                     "a number has more than",
+		dag + "print(x)":                                                             "larger than",
+		dag + "y = str(x)":                                                           "larger than",
+		dag + "y = repr(x)":                                                          "larger than",
+		dag + "y = '%s' % x":                                                         "larger than",
+		dag + "y = '{}'.format(x)":                                                   "larger than",
+		dag + "y = x == x":                                                           "larger than",
+		dag + "y = x in [x]":                                                         "larger than",
+		dag + "y = [x].index(x)":                                                     "larger than",
+		dag + "y = json.encode(x)":                                                   "larger than",
+		dag + "y = sorted([x, x])":                                                   "larger than",
+		dag + "y = sorted([x, x], key=repr)":                                         "larger than",
+		dag + "y = sorted([x, x], repr)":                                             "larger than",
+		dag + "f = repr\ny = [f(x)]":                                                 "larger than",
+		dag + "fail(x)":                                                              "larger than",
+		dag + "weather(city=x)":                                                      "larger than",
+		tuple + "y = {x: 1}":                                                         "larger than",
+		tuple + "y = {}\ny[x] = 1":                                                   "larger than",
+		tuple + "y = {}\ny[x] += 1":                                                  "larger than",
+		tuple + "y = {x: 1 for i in [1]}":                                            "larger than",
+		tuple + "y = {}.get(x)":                                                      "larger than",
+		tuple + "y = set([x])":                                                       "larger than",
+		tuple + "y = x in {}":                                                        "larger than",
+		tuple + "y = dict([(x, 1)])":                                                 "larger than",
+		deep + "print(x)":                                                            "nested deeper",
+		deep + "weather(city=x)":                                                     "nested deeper",
+		deep + "y = x == x":                                                          "nested deeper",
+		"x = []\nx.append(x)\nprint(x)":                                              "holds itself",
+		"x = {}\nx['a'] = x\nweather(city=x)":                                        "holds itself",
+		"x = json.decode('[' * 100000)":                                              "json.decode",
+		"for i in range(1000):\n  weather(city='a')":                                 "more than 200 calls",
+		"gather([call(weather, city='a') for i in range(201)])":                      "more than 200 calls",
+		"while True:\n  print('a' * 1000)":                                           "prints more than",
+		"print('a' * 50000000)":                                                      "more than",
+		"x = 'a' * 1000000\nfor i in range(9999):\n  y = x.count('b')":               "more than",
+		"x = 'a' * 1000000\nfor i in range(9999):\n  y = 'b' in x":                   "more than",
+		"x = 'a' * 1000000\nfor i in range(9999):\n  y = x[1:]":                      "more than",
+		"x = [1] * 100000\nfor i in range(9999):\n  y = 2 in x":                      "more than",
+		"x = [1] * 100000\ny = x[:]\nfor i in range(9999):\n  z = x == y":            "more than",
+		strings.Repeat("x = 1\n", 9999):                                              "are the most",
+	} {
+		got, isError, _ := runText(t, Options{}, code, nil)
+		if len(got) > 60_000 || !strings.Contains(got, want) || !isError {
+			t.Errorf("%s\n got %.300s\nwant %s", code, got, want)
+		}
+	}
+}
+
+// A source that is nothing but brackets, as long as it may be, ends no process.
+func TestDeepSource(t *testing.T) {
+	for _, s := range []string{"(", "[", "{1:", "-", "not ", "lambda: ", "x[", "f(", "1+", "x if x else ", "x."} {
+		code := "x = " + strings.Repeat(s, mostSource/len(s)-2)
+		for _, code := range []string{code, code + "1"} {
+			if _, isError, _ := runText(t, Options{}, code, nil); !isError && s != "-" && s != "not " && s != "1+" && s != "lambda: " && s != "x if x else " {
+				t.Errorf("%q is no mistake", s)
+			}
+		}
+	}
+	whole := "x = " + strings.Repeat("(", 10_000) + "1" + strings.Repeat(")", 10_000)
+	runText(t, Options{}, whole, nil)
+	runText(t, Options{}, "x = "+strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000)+"\nprint(x)", nil)
+}
+
+func TestAResultOfPictures(t *testing.T) {
+	picture, err := transport.ParseBlock([]byte(`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &aHost{reply: func(string, string) (tools.Result, error) {
+		return tools.Result{Content: []transport.Block{transport.Text("a"), picture}}, nil
+	}}
+	res, err := newTool(Options{}).run(t.Context(), h, "r = weather(city='x')\nprint('seen', r[0], type(r[1]))\nprint(r[1])")
+	if err != nil || len(res.Content) != 2 || blockText(res.Content[0]) != "seen a media\n" || res.Content[1].Type() != "image" {
+		t.Fatalf("%v %v", err, res)
+	}
+}
+
+func TestWhatEndsTheProgramGoesOut(t *testing.T) {
+	for _, want := range []error{tools.ErrWaiting, tools.Fatal(errors.New("disk"))} {
+		for _, code := range []string{"weather(city='x')", "gather([call(weather, city='x'), call(mail_send, city='y')])", "attempt(weather, city='x')"} {
+			h := &aHost{reply: func(name, _ string) (tools.Result, error) {
+				if name != "weather" {
+					return tools.Text("ok"), nil
+				}
+				return tools.Result{}, fmt.Errorf("call: %w", want)
+			}}
+			if _, err := newTool(Options{}).run(t.Context(), h, code); !errors.Is(err, want) {
+				t.Errorf("%s: %v", code, err)
+			}
+		}
+	}
+}
+
+func TestAProgramIsStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &aHost{reply: func(string, string) (tools.Result, error) { cancel(); return tools.Text("x"), nil }}
+	_, err := newTool(Options{MaxSteps: 1 << 40}).run(ctx, h, "weather(city='x')\nwhile True:\n  pass")
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for want, o := range map[string]Options{
+		"have one name in programs":  {Tools: []tools.Tool{aTool("a-b"), aTool("a_b")}},
+		"a function of the language": {Tools: []tools.Tool{aTool("print")}},
+		"does not run here":          {Tools: []tools.Tool{tools.WebSearch{}}},
+		"a bound is negative":        {MaxOutput: -1},
+	} {
+		if _, err := newTool(o).Definition(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	def, err := newTool(Options{}).Definition()
+	if err != nil || !strings.Contains(string(def.Raw()), `weather: Tells the weather.`) || strings.Contains(string(def.Raw()), "Name of a town") {
+		t.Errorf("%v: %s", err, def.Raw())
+	}
+}
