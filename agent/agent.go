@@ -5,16 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
-	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
-
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
+	"github.com/whorl-go/whorl/agent/internal/observe"
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -88,21 +84,6 @@ type ContextOptions struct {
 	Compaction *Compaction
 }
 
-// Telemetry says where an agent reports its work.
-type Telemetry struct {
-	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
-	// end of each run, and at debug level each model call and tool call, with the ids
-	// of the trace that they belong to; nil for none.
-	Logger *slog.Logger
-	// TracerProvider makes the spans, and MeterProvider the metrics; nil for the
-	// global ones.
-	TracerProvider trace.TracerProvider
-	MeterProvider  metric.MeterProvider
-	// Content puts prompts, arguments, answers and results into spans; nil leaves
-	// them out.
-	Content *TraceContent
-}
-
 // An Agent runs conversations. It is immutable and may be used by many
 // goroutines; each [Run] has a log of its own.
 type Agent struct {
@@ -111,8 +92,8 @@ type Agent struct {
 	tools   map[toolKey]*tool
 	reads   bool // there is a tool whose calls may start early
 
-	config    []byte // the request as runs record it
-	telemetry telemetry
+	config   []byte // the request as runs record it
+	observer *observe.Observer
 
 	model    transport.Model // what is known of the model; zero if nothing
 	features transport.Features
@@ -183,7 +164,7 @@ func New(opts Options) (*Agent, error) {
 		}
 	}
 	a.config = sentConfig(a.request)
-	a.telemetry = newTelemetry(&opts, &a.request)
+	a.observer = a.newObserver()
 	return a, nil
 }
 

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -68,17 +68,17 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return nil
 	}
 	defer held.release()
-	chat := r.startChat(ctx, summary, purposeSummary)
+	chat := r.startChat(ctx, summary, observe.Summary)
 	var tries attempts
 	resp, err := r.stream(chat, summary, &tries, func(ev transport.Event) bool {
-		r.sawEvent(chat, string(ev.Type))
+		r.observed.SawEvent(chat, &r.chat, ev.Type)
 		return true
 	})
 	var bill Bill
 	if resp != nil {
 		bill = r.price(resp)
 	}
-	r.endChat(chat, summary, resp, bill, err)
+	r.endChat(chat, resp, bill, err)
 	if err != nil {
 		tries.failed(err)
 		if e := r.append(ctx, append(r.recordFailed(held, &tries), r.unsummarized())...); e != nil {
@@ -87,7 +87,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		r.note(ctx, "the conversation was not summarized", slog.Any("error", err))
+		r.warn(ctx, "the conversation was not summarized", "error_type", errorType(err))
 		return nil
 	}
 	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()})
@@ -98,7 +98,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		records = append(records, stillInForce(req.Messages, n, resp.StopReason == transport.StopCompaction)...)
 	} else {
 		records = append(records, r.unsummarized())
-		r.note(ctx, "the conversation was not summarized", slog.String("stop_reason", string(resp.StopReason)))
+		r.warn(ctx, "the conversation was not summarized", "stop_reason", string(resp.StopReason))
 	}
 	if err := r.append(ctx, records...); err != nil {
 		return err
@@ -221,11 +221,4 @@ func stillInForce(messages []transport.Message, n int, keepsChanges bool) []memo
 		}
 	}
 	return again
-}
-
-// note tells the logger.
-func (r *Run) note(ctx context.Context, message string, attrs ...slog.Attr) {
-	if l := r.agent.telemetry.logger; l != nil {
-		l.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
-	}
 }

@@ -294,7 +294,7 @@ func (x *execution) records(done []*job) []memory.Record {
 			records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
 		}
 		j.settled = true
-		x.run.observed.toolSettled(j)
+		x.run.observed.ToolEnded(j.call.ID, j.tool != nil, j.resultInSpan)
 		if j.tool != nil && j.next == nil {
 			x.running--
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 
 	"github.com/whorl-go/whorl/memory"
@@ -143,41 +142,4 @@ func describe(t tools.Tool) (def transport.ToolDefinition, traits tools.Traits, 
 		traits, err = guarded("the tool's Traits", func() (tools.Traits, error) { return callable.Traits(), nil })
 	}
 	return def, traits, callable, err
-}
-
-// logPanic tells the logger of a panic, with its stack, which nobody else is shown.
-func (a *Agent) logPanic(ctx context.Context, err error, attrs ...any) {
-	var p *PanicError
-	if a.telemetry.logger == nil || !errors.As(err, &p) {
-		return
-	}
-	a.telemetry.logger.ErrorContext(ctx, "panicked", append([]any{"what", p.What, "panic", fmt.Sprint(p.Value), "stack", string(p.Stack)}, attrs...)...)
-}
-
-// A guardedHandler is the caller's slog handler. A line that it can't take is lost.
-type guardedHandler struct{ slog.Handler }
-
-func (h guardedHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
-	enabled, err := guarded("the log handler", func() (bool, error) { return h.Handler.Enabled(ctx, level), nil })
-	return enabled && err == nil
-}
-
-func (h guardedHandler) Handle(ctx context.Context, rec slog.Record) error {
-	return guard("the log handler", func() error { return h.Handler.Handle(ctx, rec) })
-}
-
-func (h guardedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with, err := guarded("the log handler", func() (slog.Handler, error) { return h.Handler.WithAttrs(attrs), nil })
-	if err != nil {
-		return h
-	}
-	return guardedHandler{with}
-}
-
-func (h guardedHandler) WithGroup(name string) slog.Handler {
-	with, err := guarded("the log handler", func() (slog.Handler, error) { return h.Handler.WithGroup(name), nil })
-	if err != nil {
-		return h
-	}
-	return guardedHandler{with}
 }

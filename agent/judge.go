@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -30,10 +31,10 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	}
 	var edited json.RawMessage
 	if d := c.Decision; d != nil {
-		if j.decided = (decided{word: decidedDenied, rule: c.ApprovalRequest.Rule}); !d.Approve {
+		if j.decided = (decided{word: observe.Denied, rule: c.ApprovalRequest.Rule}); !d.Approve {
 			return nil, denial(d.Reason), nil
 		}
-		j.decided.word = decidedApproved
+		j.decided.word = observe.Approved
 		edited = d.Input
 		if edited == nil {
 			j.prepare(ctx, t, c.Input)
@@ -53,7 +54,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	switch d.Permission {
 	case Allow:
 		if edited == nil {
-			j.decided = decided{word: decidedAllowed, rule: d.Rule}
+			j.decided = decided{word: observe.Allowed, rule: d.Rule}
 		}
 		return t, "", nil
 	case Ask:
@@ -62,7 +63,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 			return t, "", nil
 		}
 	default:
-		j.decided = decided{word: decidedDenied, rule: d.Rule}
+		j.decided = decided{word: observe.Denied, rule: d.Rule}
 		return nil, denial(d.Reason), nil
 	}
 	return nil, "", &memory.ApprovalRequest{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(d.Reason, "\uFFFD"), Rule: d.Rule}

@@ -3,10 +3,10 @@ package agent
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -68,17 +68,17 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	}
 	defer held.release()
 	at := time.Now()
-	var chat chatObservation
-	ctx = r.openChat(ctx, &chat, req, purposeKeepWarm)
+	var chat observe.Chat
+	ctx = r.observed.StartChat(ctx, &chat, observe.Call{Request: req, Purpose: observe.KeepWarm, New: -1})
 	resp, err := guarded("Client", func() (*transport.Response, error) { return transport.Create(ctx, r.agent.opts.Client, req) })
 	var bill Bill
 	if resp != nil {
 		bill = r.price(resp)
 	}
-	r.closeChat(ctx, &chat, req, resp, bill, err)
+	r.observed.EndChat(ctx, &chat, resp, observe.Cost(bill.Cost), 0, failureOf(err))
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
-			r.note(ctx, "the cache was not kept warm", slog.Any("error", err))
+			r.warn(ctx, "the cache was not kept warm", "error_type", errorType(err))
 		}
 		return memory.Record{}, false
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -133,10 +134,10 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if !emit(Event{Type: EventStep, Step: step}) {
 		return ErrStopped
 	}
-	chat := r.startChat(ctx, req, purposeStep)
+	chat := r.startChat(ctx, req, observe.Step)
 	var tries attempts
 	resp, err := r.stream(chat, req, &tries, func(ev transport.Event) bool {
-		r.sawEvent(chat, string(ev.Type))
+		r.observed.SawEvent(chat, &r.chat, ev.Type)
 		if ev.Type == transport.EventRestarted {
 			r.eager.drop() // what was written is void, and so are its calls
 		}
@@ -156,7 +157,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if resp != nil {
 		bill = r.price(resp)
 	}
-	r.endChat(chat, req, resp, bill, err)
+	r.endChat(chat, resp, bill, err)
 	if err != nil {
 		return r.interrupted(ctx, held, &tries, err)
 	}

@@ -11,8 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/otel/trace"
-
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/wire"
@@ -34,7 +33,7 @@ type outcome struct {
 type attempt struct {
 	ctx      context.Context // the run's, with the call's span
 	limited  context.Context // the tool's: it ends at the time limit too
-	span     trace.Span
+	span     observe.Span
 	began    time.Time
 	limit    time.Duration
 	settling atomic.Bool // set by the one that settles the job

@@ -12,6 +12,7 @@ import (
 
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -39,7 +40,8 @@ type Run struct {
 	defined map[toolKey]*tool
 
 	result   Result
-	observed runObservation
+	observed observe.Run
+	chat     observe.Chat // of the model call that is being made
 	eager    eager
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer

@@ -103,8 +103,8 @@ func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string,
 		<-ended
 		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
 		defer cancel()
-		if err := lease(free, leaser, id, owner, 0); err != nil && r.agent.telemetry.logger != nil {
-			r.agent.telemetry.logger.WarnContext(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error", err)
+		if err := lease(free, leaser, id, owner, 0); err != nil {
+			r.warn(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error_type", errorType(err))
 		}
 		lost(nil)
 	}

@@ -3,361 +3,229 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net/url"
-	"slices"
-	"strconv"
-	"time"
 
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/whorl-go/whorl/agent/tracelog"
+	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/view"
-	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// scope is the instrumentation scope of the spans and the metrics.
-const scope = "github.com/whorl-go/whorl/agent"
-
-// telemetry is what an agent reports its work with. See semconv.go for the names.
-type telemetry struct {
-	tracer  trace.Tracer
-	metrics *metrics
-	content *TraceContent // nil if content stays out of spans
-	logger  *slog.Logger  // nil for none
-
-	// What is the same for all model calls of the agent.
-	requestModel string
-	chatName     string
-	chatOptions  []trace.SpanStartOption // what samplers may go by
-	chatRequest  []attribute.KeyValue    // what else all requests ask for
-	server       []attribute.KeyValue    // server.address and server.port, if known
-	chunkSet     metric.MeasurementOption
-	finish       map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
-	tools        map[string]*lazyToolKind                    // of the registered tools
+// Telemetry says where an agent reports its work.
+type Telemetry struct {
+	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
+	// end of each run, and at debug level each model call and tool call, with the ids
+	// of the trace that they belong to; nil for none.
+	Logger *slog.Logger
+	// TracerProvider makes the spans, and MeterProvider the metrics; nil for the
+	// global ones.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	// Content puts prompts, arguments, answers and results into spans; nil leaves
+	// them out.
+	Content *TraceContent
 }
 
-func newTelemetry(opts *Options, req *transport.Request) telemetry {
-	tp := opts.Telemetry.TracerProvider
-	if tp == nil {
-		tp = otel.GetTracerProvider()
-	}
-	t := telemetry{
-		tracer:  tp.Tracer(scope, trace.WithInstrumentationVersion(wire.Version), trace.WithSchemaURL(semconvSchemaURL)),
-		metrics: newMetrics(opts.Telemetry.MeterProvider),
-		content: opts.Telemetry.Content,
-
-		requestModel: req.Model,
-		chatName:     opChat + " " + req.Model,
-		server:       serverOf(opts.Client),
-	}
-	if opts.Telemetry.Logger != nil {
-		t.logger = slog.New(tracelog.Handler(guardedHandler{opts.Telemetry.Logger.Handler()}))
-	}
-	t.chunkSet = t.model("")
-	sampled := append([]attribute.KeyValue{
-		attribute.String(keyOperation, opChat),
-		attribute.String(keyProvider, providerAnthropic),
-		attribute.String(keyRequestModel, req.Model),
-	}, t.server...)
-	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(sampled...)}
-	t.tools = make(map[string]*lazyToolKind, len(req.Tools))
-	kinds := make([]lazyToolKind, len(req.Tools))
-	for i, def := range req.Tools {
-		t.tools[def.Name()] = &kinds[i]
-	}
-	t.finish = make(map[transport.StopReason]attribute.KeyValue)
-	for _, r := range []transport.StopReason{transport.StopToolUse, transport.StopEndTurn, transport.StopPauseTurn, transport.StopMaxTokens} {
-		t.finish[r] = finishReason(r)
-	}
-	var chat []attribute.KeyValue
-	if len(req.StopSequences) > 0 {
-		chat = append(chat, attribute.StringSlice(keyRequestStop, req.StopSequences))
-	}
-	if req.Temperature != nil {
-		chat = append(chat, attribute.Float64(keyRequestTemperature, *req.Temperature))
-	}
-	if req.TopP != nil {
-		chat = append(chat, attribute.Float64(keyRequestTopP, *req.TopP))
-	}
-	if req.TopK != nil {
-		chat = append(chat, attribute.Int(keyRequestTopK, *req.TopK))
-	}
-	if o := req.OutputConfig; o != nil && o.Effort != "" {
-		chat = append(chat, attribute.String(keyRequestReasoning, string(o.Effort)))
-	}
-	t.chatRequest = chat
-	return t
+// TraceContent puts content into spans: the system prompt, the names of the
+// tools, the run's input and its final answer on invoke_agent, on each chat span
+// what is new in it, on execute_tool the arguments and the result, and the text of
+// errors. It may be what nobody but the user should see, so it is left out unless
+// asked for. The zero TraceContent is ready to use.
+//
+// Messages are written in the JSON of the conventions: a role and parts of the
+// types text, reasoning, tool_call, tool_call_response, server_tool_call,
+// server_tool_call_response, blob, file and uri; a block that has no counterpart
+// stands as it is. A result stands in the span of its call; the chat span that
+// sends it refers to that.
+type TraceContent struct {
+	// MaxBytes bounds each piece: a text, the arguments of a call, a result, an
+	// error. A longer one is cut, and says so. 0 means 32 KiB, a negative number no
+	// bound. Images and documents are never written, only their size.
+	MaxBytes int
+	// Redact, if not nil, is given each piece before it is cut, and returns what is
+	// written in its place. It is called from many goroutines.
+	Redact func(ContentPiece) string
 }
 
-// serverOf names the service that a client reaches, if the client tells.
-func serverOf(c transport.Client) []attribute.KeyValue {
-	b, ok := transport.As[interface{ BaseURL() string }](c)
-	if !ok {
-		return nil
+// A ContentPiece is a piece of content on its way into a span.
+type ContentPiece struct {
+	// Kind is "system", "text", "reasoning", "tool_call" (the arguments, JSON),
+	// "tool_call_response", "error", or the type of another block, of which Text is
+	// the JSON.
+	Kind string
+	Tool string // the tool's name, where known
+	Text string
+}
+
+// observer is what the agent reports its work with.
+func (a *Agent) newObserver() *observe.Observer {
+	t := a.opts.Telemetry
+	o := observe.Options{Tracers: t.TracerProvider, Meters: t.MeterProvider, Logger: t.Logger, Agent: a.opts.Name, Request: &a.request, Guard: guard}
+	if b, ok := transport.As[interface{ BaseURL() string }](a.opts.Client); ok {
+		o.BaseURL = b.BaseURL()
 	}
-	u, err := url.Parse(b.BaseURL())
-	if err != nil || u.Hostname() == "" {
-		return nil
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		if port = 443; u.Scheme == "http" {
-			port = 80
+	if c := t.Content; c != nil {
+		o.Content = &observe.Content{MaxBytes: c.MaxBytes}
+		if c.Redact != nil {
+			o.Content.Redact = c.redact
 		}
 	}
-	return []attribute.KeyValue{attribute.String(keyServerAddress, u.Hostname()), attribute.Int(keyServerPort, port)}
+	return observe.New(o)
 }
 
-// A runObservation is the telemetry of one run. Its fields are set by
-// startRun; but for tools, which report from goroutines of their own and only
-// read it, it is used in the run's goroutine.
-type runObservation struct {
-	span  trace.Span
-	began time.Time
-	// tracing is false if nobody makes spans. The steps then don't ask for any.
-	tracing   bool
-	chat      chatObservation
-	toolCalls int64
-	// resultsInSpans are the calls whose result is the content of their own span, so
-	// that it need not stand in the next chat span too.
-	resultsInSpans map[string]bool
+func (c *TraceContent) redact(p observe.Piece) string {
+	text, err := guarded("TraceContent.Redact", func() (string, error) { return c.Redact(ContentPiece(p)), nil })
+	if err != nil {
+		return "[left out: TraceContent.Redact crashed]"
+	}
+	return text
 }
 
 // startRun begins the span of a run.
 func (r *Run) startRun(ctx context.Context) context.Context {
-	t, o := &r.agent.telemetry, &r.observed
-	o.began = time.Now()
-	name := opInvokeAgent
-	if r.agent.opts.Name != "" {
-		name += " " + r.agent.opts.Name
-	}
-	parent := trace.SpanContextFromContext(ctx)
-	attrs := []attribute.KeyValue{
-		attribute.String(keyOperation, opInvokeAgent),
-		attribute.String(keyProvider, providerAnthropic),
-		attribute.String(keyRequestModel, r.agent.request.Model),
-		attribute.String(keyAgentName, r.agent.opts.Name),
-	}
-	if r.agent.opts.Name == "" {
-		attrs = attrs[:len(attrs)-1]
-	}
-	spanCtx, span := t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
-	o.span = span
-	// A provider that makes spans gives each an id, even those that it drops. One
-	// that makes none hands the parent's on.
-	if o.tracing = span.IsRecording() || !span.SpanContext().Equal(parent); !o.tracing {
-		return ctx
-	}
-	if span.IsRecording() {
-		setString(span, keyConversationID, r.log.ID())
-		if t.content != nil {
-			o.resultsInSpans = make(map[string]bool)
-			if s := r.agent.request.System; len(s) > 0 {
-				span.SetAttributes(attribute.String(keySystemInstructions, t.content.system(s)))
-			}
-			if d := r.agent.request.Tools; len(d) > 0 {
-				span.SetAttributes(attribute.String(keyToolDefinitions, toolDefinitions(d)))
-			}
-			if in := r.input.Messages; len(in) > 0 {
-				span.SetAttributes(attribute.String(keyInputMessages, t.content.input(in, nil)))
-			}
-		}
-	}
-	return spanCtx
+	ctx, r.observed = r.agent.observer.StartRun(ctx, r.log.ID(), r.input.Messages)
+	return ctx
 }
 
 // endRun ends the span of a run, and counts it.
 func (r *Run) endRun(ctx context.Context) {
-	t, o, res := &r.agent.telemetry, &r.observed, &r.result
+	res := &r.result
+	out := observe.Outcome{
+		Usage: res.Usage, Cost: observe.Cost(res.Cost), Steps: res.Steps, StopReason: res.StopReason, Text: res.Text, Took: res.Took,
+		Failure: failureOf(r.err),
+	}
 	var limit *LimitError
-	reached := errors.As(r.err, &limit)
-	if o.span.IsRecording() {
-		attrs := appendUsage(nil, res.Usage, res.Cost)
-		attrs = append(attrs, attribute.Int(keySteps, res.Steps))
-		if res.StopReason != "" {
-			attrs = append(attrs, finishReason(res.StopReason))
-		}
-		if reached {
-			attrs = append(attrs, attribute.String(keyLimit, limit.Limit), attribute.Int64(keyLimitMax, limit.Max))
-		}
-		var waits *ApprovalError
-		if errors.As(r.err, &waits) {
-			names := make([]string, len(waits.Calls))
-			for i, c := range waits.Calls {
-				names[i] = c.Name
-			}
-			attrs = append(attrs, attribute.StringSlice(keyWaiting, names))
-		}
-		if t.content != nil && res.Text != "" {
-			attrs = append(attrs, attribute.String(keyOutputMessages, t.content.answer(res.Text, res.StopReason)))
-		}
-		o.span.SetAttributes(attrs...)
-		setError(o.span, t.shown(r.err))
+	if errors.As(r.err, &limit) {
+		out.Limit, out.LimitMax = limit.Limit, limit.Max
 	}
-	o.span.End()
-	t.metrics.run(ctx, r, limit)
-	r.logEnd(ctx)
+	var waits *ApprovalError
+	if errors.As(r.err, &waits) {
+		for _, c := range waits.Calls {
+			out.Waiting = append(out.Waiting, c.Name)
+		}
+	}
+	r.observed.End(ctx, out)
 }
 
-// A chatObservation is the telemetry of the model call that is being made.
-type chatObservation struct {
-	span  trace.Span           // nil if there is none
-	attrs []attribute.KeyValue // that the span gets at its end, all at once; used again for the next one
-	timed bool                 // metrics are wanted
-	began time.Time
-	chunk time.Time // when the newest chunk came
-}
-
-// openChat begins the span of a model call.
-func (r *Run) openChat(ctx context.Context, o *chatObservation, req *transport.Request, purpose string) context.Context {
-	t := &r.agent.telemetry
-	*o = chatObservation{timed: t.metrics.enabled(ctx), attrs: o.attrs[:0]}
-	if o.timed {
-		o.began = time.Now()
-	}
-	if !r.observed.tracing {
-		return ctx
-	}
-	ctx, o.span = t.tracer.Start(ctx, t.chatName, t.chatOptions...)
-	if !o.span.IsRecording() {
-		return ctx
-	}
-	o.attrs = append(slices.Grow(o.attrs, 24), attribute.Int(keyRequestMaxTokens, req.MaxTokens), attribute.Bool(keyRequestStream, req.MaxTokens > 0))
-	o.attrs = append(o.attrs, t.chatRequest...)
-	if oc := req.OutputConfig; oc != nil && oc.Format != nil {
-		o.attrs = append(o.attrs, attribute.String(keyOutputType, "json"))
-	}
-	if id := r.log.ID(); id != "" {
-		o.attrs = append(o.attrs, attribute.String(keyConversationID, id))
-	}
-	if purpose != purposeStep {
-		o.attrs = append(o.attrs, attribute.String(keyPurpose, purpose))
-	}
-	return ctx
-}
-
-// startChat begins the span of the model call of a step, or of one for a
-// summary. A paused turn has one for each of its segments.
-func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose string) context.Context {
-	t, o := &r.agent.telemetry, &r.observed.chat
-	ctx = r.openChat(ctx, o, req, purpose)
-	if len(o.attrs) == 0 {
-		return ctx
-	}
+// startChat begins the span of the model call of a step, or of one for a summary.
+func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose observe.Purpose) context.Context {
 	s := r.log.State()
-	if s.Counts.Pauses > 0 {
-		o.attrs = append(o.attrs, attribute.Int(keySegment, s.Counts.Pauses+1))
-	}
-	if t.content != nil {
-		// Only what is new in this step: the trace grows with the work. What the model
-		// itself said last is in the span before.
-		fresh := req.Messages[min(s.Sent, len(req.Messages)):]
-		if len(fresh) > 0 && fresh[0].Role == transport.RoleAssistant {
-			fresh = fresh[1:]
-		}
-		if len(fresh) > 0 {
-			o.attrs = append(o.attrs, attribute.String(keyInputMessages, t.content.input(fresh, r.observed.resultsInSpans)))
-		}
-	}
-	return ctx
-}
-
-// sawEvent notes when the model's output came.
-func (r *Run) sawEvent(ctx context.Context, typ string) {
-	t, o := &r.agent.telemetry, &r.observed.chat
-	if !o.timed || typ != string(transport.EventContentBlockDelta) {
-		return
-	}
-	now := time.Now()
-	if !o.chunk.IsZero() {
-		t.metrics.perOutputChunk(ctx, t, now.Sub(o.chunk))
-	}
-	o.chunk = now
+	return r.observed.StartChat(ctx, &r.chat, observe.Call{Request: req, Purpose: purpose, Segment: s.Counts.Pauses + 1, New: s.Sent})
 }
 
 // endChat ends what startChat began.
-func (r *Run) endChat(ctx context.Context, req *transport.Request, resp *transport.Response, bill Bill, err error) {
-	r.closeChat(ctx, &r.observed.chat, req, resp, bill, err)
+func (r *Run) endChat(ctx context.Context, resp *transport.Response, bill Bill, err error) {
+	r.observed.EndChat(ctx, &r.chat, resp, observe.Cost(bill.Cost), r.result.Steps+1, failureOf(err))
 }
 
-// closeChat ends the span of a model call, and counts it.
-func (r *Run) closeChat(ctx context.Context, o *chatObservation, req *transport.Request, resp *transport.Response, bill Bill, err error) {
-	t := &r.agent.telemetry
-	if o.span != nil {
-		if o.span.IsRecording() {
-			setError(o.span, t.shown(err))
-			o.span.SetAttributes(t.describeChat(o.attrs, resp, bill.Cost, err)...)
-		}
-		o.span.End()
-	}
-	if o.timed {
-		t.metrics.chat(ctx, t, resp, bill.Cost, time.Since(o.began), err)
-	}
-	r.logChat(ctx, resp, err)
+// observed is what telemetry is told of a tool call.
+func (j *job) observed() observe.ToolCall {
+	return observe.ToolCall{ToolCall: j.call.ToolCall, Decision: j.decided.word, Rule: j.decided.rule}
 }
 
-// describeChat adds to attrs what a model call came to.
-func (t *telemetry) describeChat(attrs []attribute.KeyValue, resp *transport.Response, cost Cost, err error) []attribute.KeyValue {
-	if n := retries(resp, err); n > 0 {
-		attrs = append(attrs, attribute.Int(keyRetries, n))
-	}
-	if resp == nil {
-		var api *transport.Error
-		if errors.As(err, &api) && api.RequestID != "" {
-			attrs = append(attrs, attribute.String(keyRequestID, api.RequestID))
-		}
-		return append(attrs, finishReason("error"))
-	}
-	why, ok := t.finish[resp.StopReason]
-	if !ok {
-		why = finishReason(resp.StopReason)
-	}
-	attrs = append(attrs, attribute.String(keyResponseID, resp.ID), attribute.String(keyResponseModel, resp.Model), why)
-	if id := resp.Meta.RequestID; id != "" {
-		attrs = append(attrs, attribute.String(keyRequestID, id))
-	}
-	if resp.Meta.FirstDelta > 0 {
-		attrs = append(attrs, attribute.Float64(keyTimeToFirstChunk, resp.Meta.FirstDelta.Seconds()))
-	}
-	if rate := outputRate(resp); rate > 0 {
-		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
-	}
-	attrs = appendUsage(attrs, resp.Usage, cost)
-	if miss, err := view.CacheMissOf(resp); miss != nil && err == nil {
-		attrs = append(attrs, attribute.String(keyCacheMissReason, miss.Type))
-		if miss.MissedTokens > 0 {
-			attrs = append(attrs, attribute.Int64(keyCacheMissTokens, miss.MissedTokens))
-		}
-	}
-	if t.content != nil {
-		attrs = append(attrs, attribute.String(keyOutputMessages, t.content.output(resp)))
-	}
-	return attrs
+// startTool begins the span of a tool call.
+func (r *Run) startTool(ctx context.Context, j *job) (context.Context, observe.Span) {
+	return r.observed.StartTool(ctx, j.observed())
 }
 
-// retries is how often a request was sent again.
-func retries(resp *transport.Response, err error) int {
-	var api *transport.Error
+// endTool ends the span of a tool call.
+func (r *Run) endTool(ctx context.Context, span observe.Span, j *job, err error) {
+	if err == nil && j.result.IsError {
+		err = errToolFailed
+	}
+	j.resultInSpan = r.observed.EndTool(ctx, span, j.observed(), j.result.Content, j.took, toolFailure(err))
+}
+
+// traceDenial tells of a call that was not permitted.
+func (r *Run) traceDenial(ctx context.Context, j *job) {
+	if j.decided.word == observe.Denied {
+		r.observed.RefuseTool(ctx, j.observed(), observe.Failure{Type: "denied", Err: errDenied})
+	}
+}
+
+// A decided is what was decided on a call, by a gate or by whoever was asked.
+type decided struct {
+	word string // of package observe; empty if nothing was decided
+	rule string // that decided, or asked for the decision; empty if it has no name
+}
+
+var (
+	errDenied     = errors.New("the call was not permitted")
+	errToolFailed = errors.New("the tool gave an error as its result")
+)
+
+// failureOf is an error of a run, or of a model call, in the words of telemetry.
+func failureOf(err error) observe.Failure {
+	if err == nil {
+		return observe.Failure{}
+	}
+	return observe.Failure{Type: errorType(err), Err: err, Expected: errors.Is(err, ErrStopped) || errors.Is(err, ErrAwaitingApproval)}
+}
+
+// toolFailure is an error of a tool.
+func toolFailure(err error) observe.Failure {
+	if err == nil {
+		return observe.Failure{}
+	}
+	f := observe.Failure{Type: "tool_error", Err: err}
 	switch {
-	case resp != nil:
-		return max(0, resp.Meta.Attempts-1)
-	case errors.As(err, &api):
-		return max(0, api.Attempts-1)
+	case panicked(err):
+		f.Type = "panic"
+	case errors.Is(err, context.DeadlineExceeded):
+		f.Type = "timeout"
+	case errors.Is(err, context.Canceled):
+		f.Type = "cancelled"
 	}
-	return 0
+	return f
 }
 
-// outputRate is in tokens per second, from the first chunk to the end; 0 if that
-// can't be told.
-func outputRate(resp *transport.Response) float64 {
-	d := resp.Meta.Duration - resp.Meta.FirstDelta
-	if resp.Meta.FirstDelta <= 0 || d <= 0 {
-		return 0
+// errorType is a word of low cardinality for an error.
+func errorType(err error) string {
+	var api *transport.Error
+	var stop *StopError
+	var limit *LimitError
+	var cut *transport.StreamError
+	var budget *BudgetError
+	switch {
+	case errors.As(err, &api) && api.Type != "":
+		return string(api.Type)
+	case errors.As(err, &stop):
+		return string(stop.Response.StopReason)
+	case errors.As(err, &limit):
+		return "limit_" + limit.Limit
+	case errors.As(err, &budget):
+		return "budget_" + budget.Limit
+	case errors.Is(err, memory.ErrLeased):
+		return "leased"
+	case errors.Is(err, memory.ErrConflict):
+		return "conflict"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.As(err, &cut):
+		return "stream_cut"
+	case panicked(err):
+		return "panic"
+	case tools.IsFatal(err):
+		return "tool_error"
 	}
-	return float64(resp.Usage.OutputTokens) / d.Seconds()
+	return "_OTHER"
+}
+
+// warn tells the logger what went wrong without ending the run. args are pairs.
+func (r *Run) warn(ctx context.Context, message string, args ...any) {
+	r.agent.observer.Warn(ctx, message, args...)
+}
+
+// logPanic tells the logger of a panic, with its stack, which nobody else is shown.
+func (a *Agent) logPanic(ctx context.Context, err error, args ...any) {
+	var p *PanicError
+	if errors.As(err, &p) {
+		a.observer.Panicked(ctx, p.What, fmt.Sprint(p.Value), p.Stack, args...)
+	}
 }

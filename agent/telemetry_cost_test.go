@@ -6,6 +6,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -47,12 +48,12 @@ func BenchmarkStepTelemetry(b *testing.B) {
 			call := memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f", Input: []byte(`{"query":"x"}`)}}
 			b.ReportAllocs()
 			for b.Loop() {
-				chat := r.startChat(ctx, req, purposeStep)
-				r.endChat(chat, req, resp, r.price(resp), nil)
+				chat := r.startChat(ctx, req, observe.Step)
+				r.endChat(chat, resp, r.price(resp), nil)
 				j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)
-				r.observed.toolSettled(j)
+				r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)
 			}
 		})
 	}

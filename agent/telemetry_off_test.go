@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -44,18 +45,18 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: decidedAllowed, rule: "yes"}}
-			denied := &job{call: j.call, decided: decided{word: decidedDenied, rule: "no"}}
+			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: observe.Allowed, rule: "yes"}}
+			denied := &job{call: j.call, decided: decided{word: observe.Denied, rule: "no"}}
 			bill := r.price(resp)
 			if n := testing.AllocsPerRun(100, func() {
-				chatCtx := r.startChat(ctx, req, purposeStep)
+				chatCtx := r.startChat(ctx, req, observe.Step)
 				for range 10 {
-					r.sawEvent(chatCtx, string(transport.EventContentBlockDelta))
+					r.observed.SawEvent(chatCtx, &r.chat, transport.EventContentBlockDelta)
 				}
-				r.endChat(chatCtx, req, resp, bill, nil)
+				r.endChat(chatCtx, resp, bill, nil)
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)
-				r.observed.toolSettled(j)
+				r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)
 				r.traceDenial(ctx, denied)
 			}); n != 0 {
 				t.Errorf("%v allocations in a step", n)

@@ -1,53 +1,30 @@
-package agent
+package observe
 
 import (
 	"fmt"
-	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// TraceContent puts content into spans: the system prompt, the names of the
-// tools, the run's input and its final answer on invoke_agent, on each chat span
-// what is new in it, on execute_tool the arguments and the result. It may be
-// what nobody but the user should see, so it is left out unless asked for. The
-// zero TraceContent is ready to use.
-//
-// Messages are written in the JSON of the conventions: a role and parts of the
-// types text, reasoning, tool_call, tool_call_response, server_tool_call,
-// server_tool_call_response, blob, file and uri; a block that has no counterpart
-// stands as it is. A result stands in the span of its call; the chat span that
-// sends it refers to that.
-type TraceContent struct {
-	// MaxBytes bounds each piece: a text, the arguments of a call, a result. A longer
-	// one is cut, and says so. 0 means 32 KiB, a negative number no bound. Images and
-	// documents are never written, only their size.
-	MaxBytes int
-	// Redact, if not nil, is given each piece before it is cut, and returns what is
-	// written in its place. It is called from many goroutines.
-	Redact func(ContentPiece) string
+// Content says which content spans get, and how it is cut and redacted.
+type Content struct {
+	MaxBytes int // of each piece; 0 means 32 KiB, a negative number no bound
+	// Redact, if not nil, returns what is written in a piece's place.
+	Redact func(Piece) string
 }
 
-// A ContentPiece is a piece of content on its way into a span.
-type ContentPiece struct {
-	// Kind is "system", "text", "reasoning", "tool_call" (the arguments, JSON),
-	// "tool_call_response", or the type of another block, of which Text is the JSON.
-	Kind string
-	Tool string // the tool's name, where known
-	Text string
-}
+// A Piece is a piece of content on its way into a span.
+type Piece struct{ Kind, Tool, Text string }
 
 const defaultPieceBytes = 32 << 10
 
 // piece redacts and cuts.
-func (c *TraceContent) piece(p ContentPiece) string {
+func (c *Content) piece(p Piece) string {
 	if c.Redact != nil {
-		text, err := guarded("TraceContent.Redact", func() (string, error) { return c.Redact(p), nil })
-		if p.Text = text; err != nil {
-			p.Text = "[left out: TraceContent.Redact crashed]"
-		}
+		p.Text = c.Redact(p)
 	}
 	most := c.MaxBytes
 	if most == 0 {
@@ -56,16 +33,13 @@ func (c *TraceContent) piece(p ContentPiece) string {
 	if most < 0 || len(p.Text) <= most {
 		return p.Text
 	}
-	end := most
-	for end > 0 && !utf8.RuneStart(p.Text[end]) {
-		end--
-	}
-	return fmt.Sprintf("%s[cut: the first %d of %d bytes]", p.Text[:end], end, len(p.Text))
+	first := runes.Cut(p.Text, most)
+	return fmt.Sprintf("%s[cut: the first %d of %d bytes]", first, len(first), len(p.Text))
 }
 
 // json appends a piece that is JSON: as it is, or as a string if it was cut, or
 // redacted to something else.
-func (c *TraceContent) json(dst []byte, p ContentPiece) []byte {
+func (c *Content) json(dst []byte, p Piece) []byte {
 	text := c.piece(p)
 	if rawjson.Valid([]byte(text)) {
 		return append(dst, text...)
@@ -73,7 +47,7 @@ func (c *TraceContent) json(dst []byte, p ContentPiece) []byte {
 	return rawjson.AppendString(dst, text)
 }
 
-func (c *TraceContent) system(blocks []transport.Block) string {
+func (c *Content) system(blocks []transport.Block) string {
 	out := []byte{'['}
 	for i, b := range blocks {
 		if i > 0 {
@@ -85,7 +59,7 @@ func (c *TraceContent) system(blocks []transport.Block) string {
 }
 
 // input writes the messages that are new in a request.
-func (c *TraceContent) input(messages []transport.Message, elsewhere map[string]bool) string {
+func (c *Content) input(messages []transport.Message, elsewhere map[string]bool) string {
 	out := []byte{'['}
 	for i, m := range messages {
 		if i > 0 {
@@ -102,7 +76,7 @@ func (c *TraceContent) input(messages []transport.Message, elsewhere map[string]
 }
 
 // output writes a response, the one choice that there is.
-func (c *TraceContent) output(r *transport.Response) string {
+func (c *Content) output(r *transport.Response) string {
 	out := c.message([]byte{'['}, string(transport.RoleAssistant), r.Content, nil)
 	out = append(out, `,"finish_reason":`...)
 	out = rawjson.AppendString(out, string(r.StopReason))
@@ -110,15 +84,15 @@ func (c *TraceContent) output(r *transport.Response) string {
 }
 
 // answer writes what a run came to.
-func (c *TraceContent) answer(text string, reason transport.StopReason) string {
+func (c *Content) answer(text string, reason transport.StopReason) string {
 	out := append([]byte(nil), `[{"role":"assistant","parts":[{"type":"text","content":`...)
-	out = rawjson.AppendString(out, c.piece(ContentPiece{Kind: "text", Text: text}))
+	out = rawjson.AppendString(out, c.piece(Piece{Kind: "text", Text: text}))
 	out = rawjson.AppendString(append(out, `}],"finish_reason":`...), string(reason))
 	return string(append(out, `}]`...))
 }
 
 // message writes a message without its last brace.
-func (c *TraceContent) message(out []byte, role string, blocks []transport.Block, elsewhere map[string]bool) []byte {
+func (c *Content) message(out []byte, role string, blocks []transport.Block, elsewhere map[string]bool) []byte {
 	out = rawjson.AppendString(append(out, `{"role":`...), role)
 	out = append(out, `,"parts":[`...)
 	for i, b := range blocks {
@@ -131,14 +105,14 @@ func (c *TraceContent) message(out []byte, role string, blocks []transport.Block
 }
 
 // arguments is what a call was given.
-func (c *TraceContent) arguments(call transport.ToolCall) string {
-	return c.piece(ContentPiece{Kind: "tool_call", Tool: call.Name, Text: string(call.Input)})
+func (c *Content) arguments(call transport.ToolCall) string {
+	return c.piece(Piece{Kind: "tool_call", Tool: call.Name, Text: string(call.Input)})
 }
 
 // result is what a tool gave: its text if that is all there is, else parts.
-func (c *TraceContent) result(tool string, content []transport.Block) string {
+func (c *Content) result(tool string, content []transport.Block) string {
 	if len(content) == 1 && content[0].Type() == transport.TypeText {
-		return c.piece(ContentPiece{Kind: "tool_call_response", Tool: tool, Text: text(content[0])})
+		return c.piece(Piece{Kind: "tool_call_response", Tool: tool, Text: text(content[0])})
 	}
 	out := []byte{'['}
 	for i, b := range content {
@@ -155,7 +129,7 @@ func text(b transport.Block) string {
 }
 
 // part writes a block. kind is what its text, if it is one, is called to Redact.
-func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewhere map[string]bool) []byte {
+func (c *Content) part(out []byte, b transport.Block, kind string, elsewhere map[string]bool) []byte {
 	raw := b.Raw()
 	quoted := func(key, value string) {
 		out = append(out, `,"`...)
@@ -166,11 +140,11 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 	switch typ := b.Type(); typ {
 	case transport.TypeText:
 		out = append(out, `{"type":"text"`...)
-		quoted("content", c.piece(ContentPiece{Kind: kind, Text: text(b)}))
+		quoted("content", c.piece(Piece{Kind: kind, Text: text(b)}))
 
 	case transport.TypeThinking:
 		out = append(out, `{"type":"reasoning"`...)
-		quoted("content", c.piece(ContentPiece{Kind: "reasoning", Text: rawjson.GetString(raw, "thinking")}))
+		quoted("content", c.piece(Piece{Kind: "reasoning", Text: rawjson.GetString(raw, "thinking")}))
 
 	case transport.TypeToolUse:
 		name := rawjson.GetString(raw, "name")
@@ -178,7 +152,7 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 		quoted("id", rawjson.GetString(raw, "id"))
 		quoted("name", name)
 		out = append(out, `,"arguments":`...)
-		out = c.json(out, ContentPiece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
+		out = c.json(out, Piece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
 
 	case transport.TypeToolResult:
 		id := b.ToolUseID()
@@ -202,7 +176,7 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 		out = append(out, `,"server_tool_call":{"type":`...)
 		out = rawjson.AppendString(out, name)
 		out = append(out, `,"arguments":`...)
-		out = c.json(out, ContentPiece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
+		out = c.json(out, Piece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
 		out = append(out, '}')
 
 	default:
@@ -212,24 +186,24 @@ func (c *TraceContent) part(out []byte, b transport.Block, kind string, elsewher
 			out = append(out, `,"server_tool_call_response":{"type":`...)
 			out = rawjson.AppendString(out, string(typ))
 			out = append(out, `,"content":`...)
-			out = c.json(out, ContentPiece{Kind: string(typ), Text: string(rawjson.Get(raw, "content"))})
+			out = c.json(out, Piece{Kind: string(typ), Text: string(rawjson.Get(raw, "content"))})
 			out = append(out, '}')
 			break
 		}
 		out = append(out, `{"type":`...)
 		out = rawjson.AppendString(out, string(typ))
 		out = append(out, `,"content":`...)
-		out = c.json(out, ContentPiece{Kind: string(typ), Text: string(raw)})
+		out = c.json(out, Piece{Kind: string(typ), Text: string(raw)})
 	}
 	return append(out, '}')
 }
 
 // response writes the content of a tool_result: its text if that is all there
 // is, else its parts.
-func (c *TraceContent) response(out, raw []byte) []byte {
+func (c *Content) response(out, raw []byte) []byte {
 	content := rawjson.Get(raw, "content")
 	if len(content) == 0 || content[0] != '[' {
-		return c.json(out, ContentPiece{Kind: "tool_call_response", Text: rawjson.Unquote(content)})
+		return c.json(out, Piece{Kind: "tool_call_response", Text: rawjson.Unquote(content)})
 	}
 	var blocks []transport.Block
 	for e := range rawjson.Elements(content) {

@@ -1,4 +1,4 @@
-package agent
+package observe
 
 import (
 	"context"
@@ -37,7 +37,7 @@ type modelSets struct {
 }
 
 // sets makes a model's attribute sets, or finds them.
-func (m *metrics) sets(t *telemetry, model string) *modelSets {
+func (m *metrics) sets(t *Observer, model string) *modelSets {
 	if s := m.newest.Load(); s != nil && s.model == model {
 		return s
 	}
@@ -115,9 +115,9 @@ func (b *meterBuilder) counter(name, description, unit string) metric.Int64Count
 func (m *metrics) enabled(ctx context.Context) bool { return m.duration.Enabled(ctx) }
 
 // model is the attribute set of a model call's metrics.
-func (t *telemetry) model(model string, more ...attribute.KeyValue) metric.MeasurementOption {
+func (t *Observer) model(model string, more ...attribute.KeyValue) metric.MeasurementOption {
 	attrs := make([]attribute.KeyValue, 0, 8)
-	attrs = append(attrs, attribute.String(keyOperation, opChat), attribute.String(keyProvider, providerAnthropic), attribute.String(keyRequestModel, t.requestModel))
+	attrs = append(attrs, attribute.String(keyOperation, opChat), attribute.String(keyProvider, providerAnthropic), attribute.String(keyRequestModel, t.request.Model))
 	attrs = append(attrs, t.server...)
 	if model != "" {
 		attrs = append(attrs, attribute.String(keyResponseModel, model))
@@ -127,18 +127,18 @@ func (t *telemetry) model(model string, more ...attribute.KeyValue) metric.Measu
 
 // perOutputChunk counts one chunk. The set of attributes is made once: there are
 // thousands of chunks.
-func (m *metrics) perOutputChunk(ctx context.Context, t *telemetry, d time.Duration) {
+func (m *metrics) perOutputChunk(ctx context.Context, t *Observer, d time.Duration) {
 	m.perChunk.Record(ctx, d.Seconds(), t.chunkSet)
 }
 
 // chat counts a model call.
-func (m *metrics) chat(ctx context.Context, t *telemetry, resp *transport.Response, cost Cost, took time.Duration, err error) {
-	if n := retries(resp, err); n > 0 {
+func (m *metrics) chat(ctx context.Context, t *Observer, resp *transport.Response, cost Cost, took time.Duration, f Failure) {
+	if n := retries(resp, f.Err); n > 0 {
 		m.retries.Add(ctx, int64(n), t.model(""))
 	}
 	if resp == nil {
-		if failed(err) {
-			m.duration.Record(ctx, took.Seconds(), t.model("", attribute.String(keyErrorType, errorType(err))))
+		if f.failed() {
+			m.duration.Record(ctx, took.Seconds(), t.model("", attribute.String(keyErrorType, f.Type)))
 		}
 		return
 	}
@@ -159,52 +159,52 @@ func (m *metrics) chat(ctx context.Context, t *telemetry, resp *transport.Respon
 		m.reasoning.Add(ctx, n, plain)
 	}
 	if !cost.Incomplete {
-		m.cost.Add(ctx, cost.USD, plain)
+		m.cost.Add(ctx, roundUSD(cost.USD), plain)
 	}
 }
 
 // tool counts a tool call.
-func (m *metrics) tool(ctx context.Context, t *telemetry, j *job, err error) {
+func (m *metrics) tool(ctx context.Context, t *Observer, c ToolCall, took time.Duration, f Failure) {
 	if !m.toolDuration.Enabled(ctx) {
 		return
 	}
-	kind, typ := t.tool(j.call.Name), errorTypeOfTool(err)
+	kind := t.tool(c.Name)
 	counted := kind.counted
-	if typ != "" {
-		counted = metric.WithAttributes(append(slices.Clip(kind.attrs), attribute.String(keyErrorType, typ))...)
+	if f.Type != "" {
+		counted = metric.WithAttributes(append(slices.Clip(kind.attrs), attribute.String(keyErrorType, f.Type))...)
 	}
-	m.toolDuration.Record(ctx, j.took.Seconds(), counted)
+	m.toolDuration.Record(ctx, took.Seconds(), counted)
 }
 
 // decision counts what was decided on a tool call.
-func (m *metrics) decision(ctx context.Context, j *job) {
-	if j.decided.word == "" || !m.decisions.Enabled(ctx) {
+func (m *metrics) decision(ctx context.Context, c ToolCall) {
+	if c.Decision == "" || !m.decisions.Enabled(ctx) {
 		return
 	}
-	attrs := []attribute.KeyValue{attribute.String(keyToolName, j.call.Name), attribute.String(keyDecision, j.decided.word)}
-	if j.decided.rule != "" {
-		attrs = append(attrs, attribute.String(keyRule, j.decided.rule))
+	attrs := []attribute.KeyValue{attribute.String(keyToolName, c.Name), attribute.String(keyDecision, c.Decision)}
+	if c.Rule != "" {
+		attrs = append(attrs, attribute.String(keyRule, c.Rule))
 	}
 	m.decisions.Add(ctx, 1, metric.WithAttributes(attrs...))
 }
 
 // run counts a run, and the limit that ended it, if one did.
-func (m *metrics) run(ctx context.Context, r *Run, limit *LimitError) {
+func (m *metrics) run(ctx context.Context, r *Run, out Outcome) {
 	if !m.runDuration.Enabled(ctx) {
 		return
 	}
 	attrs := []attribute.KeyValue{attribute.String(keyOperation, opInvokeAgent), attribute.String(keyProvider, providerAnthropic)}
-	if name := r.agent.opts.Name; name != "" {
-		attrs = append(attrs, attribute.String(keyAgentName, name))
+	if r.agent != "" {
+		attrs = append(attrs, attribute.String(keyAgentName, r.agent))
 	}
 	plain := metric.WithAttributes(attrs...)
-	m.inferenceCalls.Record(ctx, int64(r.result.Steps), plain)
-	m.toolCalls.Record(ctx, r.observed.toolCalls, plain)
-	if limit != nil {
-		m.limits.Add(ctx, 1, metric.WithAttributes(append(attrs, attribute.String(keyLimit, limit.Limit))...))
+	m.inferenceCalls.Record(ctx, int64(out.Steps), plain)
+	m.toolCalls.Record(ctx, r.toolCalls, plain)
+	if out.Limit != "" {
+		m.limits.Add(ctx, 1, metric.WithAttributes(append(attrs, attribute.String(keyLimit, out.Limit))...))
 	}
-	if failed(r.err) {
-		plain = metric.WithAttributes(append(attrs, attribute.String(keyErrorType, errorType(r.err)))...)
+	if out.Failure.failed() {
+		plain = metric.WithAttributes(append(attrs, attribute.String(keyErrorType, out.Failure.Type))...)
 	}
-	m.runDuration.Record(ctx, time.Since(r.observed.began).Seconds(), plain)
+	m.runDuration.Record(ctx, time.Since(r.began).Seconds(), plain)
 }

@@ -1,4 +1,4 @@
-package agent
+package observe
 
 // Names of the OpenTelemetry semantic conventions for generative AI, as in
 // semconv v1.41.0, the last version of the Go module that has them and the one
@@ -86,9 +86,4 @@ const (
 	metricRetries        = "whorl.client.retries"
 	metricLimits         = "whorl.run.limits"
 	metricDecisions      = "whorl.approval.decisions"
-
-	// Purposes of model calls.
-	purposeStep     = "" // of the conversation
-	purposeSummary  = "summary"
-	purposeKeepWarm = "keep_warm"
 )

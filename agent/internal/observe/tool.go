@@ -1,0 +1,125 @@
+package observe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A ToolCall is a tool call, and what was decided on it.
+type ToolCall struct {
+	transport.ToolCall
+	Decision string // one of the words below; empty if nothing was decided
+	Rule     string // that decided, or asked for the decision; empty if it has no name
+}
+
+// Words for decisions.
+const (
+	Allowed  = "allowed"  // by the gate
+	Approved = "approved" // by whoever was asked
+	Denied   = "denied"   // by either
+)
+
+// A Span is the span of a tool call. The zero Span is none.
+type Span struct{ span trace.Span }
+
+// StartTool begins the span of a tool call. What the tool does with its context
+// hangs below it.
+func (r *Run) StartTool(ctx context.Context, c ToolCall) (context.Context, Span) {
+	if !r.tracing {
+		return ctx, Span{}
+	}
+	kind := r.tool(c.Name)
+	ctx, span := r.tracer.Start(ctx, kind.spanName, kind.options...)
+	if span.IsRecording() {
+		attrs := append(make([]attribute.KeyValue, 0, 1), attribute.String(keyToolCallID, c.ID))
+		if r.content != nil {
+			attrs = append(attrs, attribute.String(keyToolArguments, r.content.arguments(c.ToolCall)))
+		}
+		if c.Decision != "" {
+			attrs = append(attrs, attribute.String(keyDecision, c.Decision))
+		}
+		if c.Rule != "" {
+			attrs = append(attrs, attribute.String(keyRule, c.Rule))
+		}
+		span.SetAttributes(attrs...)
+	}
+	return ctx, Span{span}
+}
+
+// RefuseTool gives a call that did not run a span all the same, so that a trace shows
+// what was tried. It has no duration, and counts as no tool call.
+func (r *Run) RefuseTool(ctx context.Context, c ToolCall, f Failure) {
+	r.metrics.decision(ctx, c)
+	if _, s := r.StartTool(ctx, c); s.span != nil {
+		r.fail(s.span, f, c.Name)
+		s.span.End()
+	}
+}
+
+// EndTool ends the span of a tool call, and counts the call. It reports whether the
+// result is content of the span.
+func (r *Run) EndTool(ctx context.Context, s Span, c ToolCall, content []transport.Block, took time.Duration, f Failure) (shown bool) {
+	if s.span != nil {
+		if s.span.IsRecording() {
+			if r.content != nil {
+				s.span.SetAttributes(attribute.String(keyToolResult, r.content.result(c.Name, content)))
+				shown = true
+			}
+			r.fail(s.span, f, c.Name)
+		}
+		s.span.End()
+	}
+	r.metrics.tool(ctx, r.Observer, c, took, f)
+	r.metrics.decision(ctx, c)
+	r.logTool(ctx, c, took, f)
+	return shown
+}
+
+// ToolEnded notes in the run's goroutine what a tool's own goroutine reported:
+// whether the call ran, and what EndTool returned.
+func (r *Run) ToolEnded(id string, ran, shown bool) {
+	if ran {
+		r.toolCalls++
+	}
+	if shown {
+		r.resultsInSpans[id] = true
+	}
+}
+
+// A toolKind is what is the same for all calls of a tool.
+type toolKind struct {
+	attrs    []attribute.KeyValue
+	spanName string
+	options  []trace.SpanStartOption
+	counted  metric.MeasurementOption // that did not fail
+}
+
+// A lazyToolKind is made when the tool is first told of: where nobody listens, never.
+type lazyToolKind struct {
+	once sync.Once
+	kind toolKind
+}
+
+func newToolKind(tool string) toolKind {
+	attrs := []attribute.KeyValue{
+		attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, tool), attribute.String(keyToolType, "function"),
+	}
+	return toolKind{attrs, opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(attrs...)}, metric.WithAttributeSet(attribute.NewSet(attrs...))}
+}
+
+// tool finds the kind of a tool, or makes it: the members of a toolset are not
+// registered by name.
+func (t *Observer) tool(name string) toolKind {
+	if lazy := t.tools[name]; lazy != nil {
+		lazy.once.Do(func() { lazy.kind = newToolKind(name) })
+		return lazy.kind
+	}
+	return newToolKind(name)
+}
