@@ -36,6 +36,7 @@ var shared = map[string]string{
 	"transport/view":    "typed views of blocks",
 	"memory/budget":     "a store that keeps account of money implements its interface",
 	"memory/search":     "a store that can be searched implements its interface",
+	"agent/tracelog":    "the ids of a trace in lines of the log",
 	"tools/media":       "what the service takes of pictures and documents",
 }
 
