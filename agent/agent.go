@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // Options make an [Agent]. Client and Model are needed; all else has a default.
@@ -43,7 +44,7 @@ type Options struct {
 	Template transport.Request
 
 	// Models correct and extend what is known of models, prices above all.
-	Models []transport.Model
+	Models []models.Model
 	Limits Limits
 	// Budget bounds what the agent's runs cost, and those of the sub-agents that they
 	// call; nil for no bound.
@@ -95,7 +96,7 @@ type Agent struct {
 	config   []byte // the request as runs record it
 	observer *observe.Observer
 
-	model    transport.Model // what is known of the model; zero if nothing
+	model    models.Model // what is known of the model; zero if nothing
 	features transport.Features
 }
 
@@ -131,7 +132,7 @@ func New(opts Options) (*Agent, error) {
 	if r.MaxTokens < 0 {
 		return nil, fmt.Errorf("agent: Options.MaxTokens is %d; give at least 1, or 0 for the default", r.MaxTokens)
 	}
-	a.model, _ = transport.LookupModel(r.Model, opts.Models...)
+	a.model, _ = models.Lookup(r.Model, opts.Models...)
 	a.features = transport.FeaturesOf(opts.Client)
 	if r.MaxTokens == 0 {
 		r.MaxTokens = fallbackMaxTokens

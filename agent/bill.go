@@ -7,6 +7,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -25,9 +26,9 @@ type Bill struct {
 // BillOf sums up all that a log tells of: its responses, those that were cut
 // off, attempts that failed and were made again, and the requests that are no
 // part of the conversation, such as one for a summary. Of a fork that includes
-// what was spent before it was forked. models correct and extend the table of
+// what was spent before it was forked. own corrects and extends the table of
 // prices.
-func BillOf(log *memory.Log, models ...transport.Model) Bill {
+func BillOf(log *memory.Log, own ...models.Model) Bill {
 	var b Bill
 	asked := ""
 	for _, r := range log.Records(0) {
@@ -37,9 +38,9 @@ func BillOf(log *memory.Log, models ...transport.Model) Bill {
 				asked = rawjson.GetString(r.Data, "model")
 			}
 		case memory.KindResponse:
-			b.Add(price(r.Response, asked, r.Time, models))
+			b.Add(price(r.Response, asked, r.Time, own))
 		case memory.KindNote:
-			b.Add(priceNote(r, asked, models))
+			b.Add(priceNote(r, asked, own))
 		}
 	}
 	return b
@@ -54,10 +55,10 @@ const (
 	noteLost         = "lost"         // attempts of which nothing came back, though they may have been billed
 )
 
-// AddResponse adds a response, at the prices of now. models correct and extend the
+// AddResponse adds a response, at the prices of now. own corrects and extends the
 // table of prices.
-func (b *Bill) AddResponse(resp *transport.Response, models ...transport.Model) {
-	b.Add(price(resp, "", time.Time{}, models))
+func (b *Bill) AddResponse(resp *transport.Response, own ...models.Model) {
+	b.Add(price(resp, "", time.Time{}, own))
 }
 
 // Add adds another bill.
@@ -89,13 +90,13 @@ func tokensOf(u transport.Usage) int64 {
 // price is the bill of a response at the prices of the model that answered, or
 // else of the one that was asked. The prices are those of the time when it came; the
 // zero time is now.
-func price(resp *transport.Response, asked string, at time.Time, own []transport.Model) Bill {
-	m, ok := transport.LookupModel(resp.Model, own...)
+func price(resp *transport.Response, asked string, at time.Time, own []models.Model) Bill {
+	m, ok := models.Lookup(resp.Model, own...)
 	if !ok && asked != "" {
-		m, ok = transport.LookupModel(asked, own...)
+		m, ok = models.Lookup(asked, own...)
 	}
 	if !ok {
-		m = transport.Model{ID: resp.Model}
+		m = models.Model{ID: resp.Model}
 	}
 	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(resp.Usage)}
 	usd, known := m.Cost(resp.Usage, at, own...)
@@ -104,7 +105,7 @@ func price(resp *transport.Response, asked string, at time.Time, own []transport
 		return b
 	}
 	for _, it := range resp.Usage.Iterations {
-		if o, ok := transport.LookupModel(it.Model, own...); it.Model != "" && (!ok || len(o.Prices) == 0) {
+		if o, ok := models.Lookup(it.Model, own...); it.Model != "" && (!ok || len(o.Prices) == 0) {
 			b.Unpriced = append(b.Unpriced, it.Model)
 		}
 	}
@@ -116,7 +117,7 @@ func price(resp *transport.Response, asked string, at time.Time, own []transport
 
 // priceNote is the bill of a request that a note tells of, if it tells of one. One
 // that was cut off is billed for more than is known.
-func priceNote(note memory.Record, asked string, own []transport.Model) Bill {
+func priceNote(note memory.Record, asked string, own []models.Model) Bill {
 	switch note.Note {
 	case noteInterrupted, noteAside, memory.NoteWarm:
 		resp, err := transport.ParseResponse(note.Data)

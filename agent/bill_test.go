@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // replay answers requests with recorded bodies, one after the other.
@@ -114,7 +115,7 @@ func TestBill(t *testing.T) {
 	tests := []struct {
 		name  string
 		resp  *transport.Response
-		own   []transport.Model
+		own   []models.Model
 		usd   float64
 		known bool
 	}{
@@ -131,8 +132,8 @@ func TestBill(t *testing.T) {
 		{"an iteration of a model without a price", answer("claude-opus-5-5", `{"input_tokens":0,"output_tokens":0,"iterations":[
 			{"type":"message",`+million+`},{"type":"advisor_message","model":"claude-next",`+million+`}]}`), nil, 4, false},
 		{"no price", answer("claude-next", `{`+million+`}`), nil, 0, false},
-		{"a price of one's own", answer("claude-next", `{`+million+`}`), []transport.Model{{ID: "claude-next", Prices: []transport.Price{{Input: 7}}}}, 7, true},
-		{"a corrected price", answer("claude-opus-5-5", `{`+million+`}`), []transport.Model{{ID: "claude-opus-5-5", Prices: []transport.Price{{Input: 3}}}}, 3, true},
+		{"a price of one's own", answer("claude-next", `{`+million+`}`), []models.Model{{ID: "claude-next", Prices: []models.Price{{Input: 7}}}}, 7, true},
+		{"a corrected price", answer("claude-opus-5-5", `{`+million+`}`), []models.Model{{ID: "claude-opus-5-5", Prices: []models.Price{{Input: 3}}}}, 3, true},
 	}
 	var all Bill
 	for _, tt := range tests {

@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -123,7 +124,7 @@ func TestBudgetWantsAPrice(t *testing.T) {
 	if !errors.As(err, &short) || short.Limit != "price" || !strings.Contains(err.Error(), "Options.Models") {
 		t.Errorf("%v", err)
 	}
-	opts.Models = []transport.Model{{ID: "some-model", Prices: []transport.Price{{Input: 1, CacheWrite5m: 1, CacheRead: 1, Output: 1}}}}
+	opts.Models = []models.Model{{ID: "some-model", Prices: []models.Price{{Input: 1, CacheWrite5m: 1, CacheRead: 1, Output: 1}}}}
 	if a, err = agent.New(opts); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -117,7 +118,7 @@ func (r *Run) unsummarized() memory.Record {
 }
 
 // full reports whether the prompt leaves too little of the context window.
-func full(m transport.Model, req *transport.Request, size int64) bool {
+func full(m models.Model, req *transport.Request, size int64) bool {
 	return m.Limits.ContextTokens > 0 && size+int64(req.MaxTokens)+summaryMaxTokens > int64(m.Limits.ContextTokens)
 }
 
@@ -134,7 +135,7 @@ func (c *Compaction) pays(o cacheplan.Outlook) bool {
 // that takes the place of. It is nil if there is no way.
 func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.History) (*transport.Request, int) {
 	c := r.agent.opts.Context.Compaction
-	own := r.agent.features.Compaction && r.agent.model.Supports.Compaction == transport.Supported
+	own := r.agent.features.Compaction && r.agent.model.Supports.Compaction == models.Supported
 	n := s.Requests[len(s.Requests)-1].Messages
 	switch {
 	case own:

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -104,7 +105,7 @@ func ExampleCompaction() {
 	var dump tools.Tool = tools.Func("dump", "Dumps.", func(context.Context, struct{}) (string, error) { return strings.Repeat("x", 1e6), nil })
 
 	// region long
-	opus, _ := transport.LookupModel("claude-opus-5-5")
+	opus, _ := models.Lookup("claude-opus-5-5")
 	a, err := agent.New(agent.Options{
 		Client: client, Model: opus.ID, Tools: []tools.Tool{dump},
 		Context: agent.ContextOptions{Spill: &agent.Spill{}, Compaction: &agent.Compaction{}}, // prompts over 150,000 tokens, if it pays

@@ -6,6 +6,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/miss"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A Miss is a part of a prompt that the request before had left in the cache,
@@ -20,8 +21,8 @@ type Miss struct {
 }
 
 // missBetween is the miss between two responses, or nil.
-func missBetween(first, second *transport.Response, gap time.Duration, models []transport.Model) *Miss {
-	m := miss.Between(first, second, gap, models...)
+func missBetween(first, second *transport.Response, gap time.Duration, own []models.Model) *Miss {
+	m := miss.Between(first, second, gap, own...)
 	if m == nil {
 		return nil
 	}

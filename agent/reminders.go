@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // remind appends the text of the moment. While the service has a call of its own
@@ -46,5 +47,5 @@ func (a *Agent) behind(messages []transport.Message, text string, passing bool) 
 // takesSystemMessages reports whether a system message may stand inside a
 // conversation (wire §2.6).
 func (a *Agent) takesSystemMessages() bool {
-	return a.features.SystemMessages && a.model.Supports.SystemMessages == transport.Supported
+	return a.features.SystemMessages && a.model.Supports.SystemMessages == models.Supported
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A Run is one execution of the loop over a log, to watch and to steer; see
@@ -357,7 +358,7 @@ func (r *Run) keepSteers(ctx context.Context) {
 
 // checkInput reports why neither the service nor the model would take m.
 func (a *Agent) checkInput(m transport.Message) error {
-	if m.Role == transport.RoleSystem && a.model.Supports.SystemMessages == transport.Unsupported {
+	if m.Role == transport.RoleSystem && a.model.Supports.SystemMessages == models.Unsupported {
 		return fmt.Errorf("model %q takes no system messages inside a conversation; use transport.UserText", a.request.Model)
 	}
 	return memory.CheckInput(m)

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 type reading struct {
@@ -203,9 +204,9 @@ func TestExchangesOfALogWithASummary(t *testing.T) {
 // The default of MaxTokens goes by what Options.Models says.
 func TestDefaultMaxTokensOfAnOwnModel(t *testing.T) {
 	s := &script{replies: []any{reply(t, "end_turn", text("done"))}}
-	own := transport.Model{ID: "mine"}
+	own := models.Model{ID: "mine"}
 	own.Limits.MaxOutputTokens = 4096
-	a, err := agent.New(agent.Options{Client: s, Model: "mine", Models: []transport.Model{own}})
+	a, err := agent.New(agent.Options{Client: s, Model: "mine", Models: []models.Model{own}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,14 +178,7 @@ func (m *markCheck) add(ttl TTL, at Breakpoint) {
 	}
 }
 
-// TTL is the lifetime that the block's own cache_control asks for; empty if it
-// has none, or leaves it at the default.
-func (b Block) TTL() TTL { return ownTTL(b.raw) }
-
-// TTL is the lifetime that the definition's own cache_control asks for; empty
-// if it has none, or leaves it at the default.
-func (t ToolDefinition) TTL() TTL { return ownTTL(t.raw) }
-
+// ownTTL is the lifetime that a cache_control in raw asks for.
 func ownTTL(raw []byte) TTL { return TTL(rawjson.GetString(rawjson.Get(raw, "cache_control"), "ttl")) }
 
 // checkTTL says what is wrong with a lifetime, or nothing.

@@ -32,5 +32,5 @@
 // that the model is known not to take is an [*RequestError], and is not sent.
 // docs/errors.md says what to do about each.
 //
-// Models, their limits and prices are in a dated table: [LookupModel], [Model].
+// Models, their limits and prices are in a dated table: package transport/models.
 package transport

@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -29,11 +28,4 @@ func Example() {
 	// Output:
 	// {"model":"claude-opus-5-5","max_tokens":1024,"stream":true,"system":[{"type":"text","text":"Answer in one word.","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"Is 3 < 4?"}]}]}
 	// {"type":"text","text":"Answer in one word."}
-}
-
-func ExampleModel_Cost() {
-	m, _ := transport.LookupModel("claude-sonnet-5-5")
-	usd, known := m.Cost(transport.Usage{InputTokens: 1_000, CacheReadInputTokens: 50_000, OutputTokens: 2_000}, time.Time{})
-	fmt.Printf("$%.3f %v\n", usd, known)
-	// Output: $0.027 true
 }

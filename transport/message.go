@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -45,7 +44,6 @@ type measured struct {
 	of    *Block // the first of the blocks; nil if nothing was measured
 	bytes int32  // sum of their JSON
 	n     uint16 // how many they are
-	usual bool   // they are of types that need no beta
 }
 
 // Measured returns the message with the size of its blocks noted, by which
@@ -53,17 +51,16 @@ type measured struct {
 // afterwards. A log does this with each message that is laid into it.
 func (m Message) Measured() Message {
 	m.size = measured{}
-	sum, usual := 0, true
+	sum := 0
 	for i := range m.Content {
 		b := &m.Content[i]
 		if b.raw == nil || b.marked || b.inner {
 			return m // to be looked at each time
 		}
 		sum += len(b.raw)
-		usual = usual && blocktype.Of(b.typ).FreeOfBetas
 	}
 	if n := len(m.Content); n > 0 && n <= math.MaxUint16 && sum <= math.MaxInt32 {
-		m.size = measured{&m.Content[0], int32(sum), uint16(n), usual}
+		m.size = measured{&m.Content[0], int32(sum), uint16(n)}
 	}
 	return m
 }

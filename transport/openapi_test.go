@@ -1,4 +1,4 @@
-package transport
+package transport_test
 
 import (
 	"bytes"
@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // loadOpenAPI reads the service's own description: messages-openapi.json in the
@@ -38,35 +41,35 @@ func loadOpenAPI(t *testing.T) any {
 var jsEscape = regexp.MustCompile(`\\u([0-9a-f]{4})`)
 
 // fullRequest makes a request that has something of everything, then changes it.
-func fullRequest(t *testing.T, change func(*Request)) *Request {
+func fullRequest(t *testing.T, change func(*transport.Request)) *transport.Request {
 	var dot bytes.Buffer
 	if err := png.Encode(&dot, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
 		t.Fatal(err)
 	}
-	picture, err := Image{Data: dot.Bytes()}.Block()
+	picture, err := transport.Image{Data: dot.Bytes()}.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pdf, err := Document{Data: []byte("%PDF-1.7"), Title: "T", Context: "C", Citations: true}.Block()
+	pdf, err := transport.Document{Data: []byte("%PDF-1.7"), Title: "T", Context: "C", Citations: true}.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
-	passages, err := SearchResult{Source: "s", Title: "t", Texts: []string{"x"}, Citations: true}.Block()
+	passages, err := transport.SearchResult{Source: "s", Title: "t", Texts: []string{"x"}, Citations: true}.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := conversation(t, 4)
 	r.Messages = append(r.Messages,
-		Message{Role: RoleUser, Content: []Block{picture, pdf, passages, mustBlock(t, `{"type":"container_upload","file_id":"file_1"}`)}},
-		Message{Role: RoleAssistant, Content: []Block{
+		transport.Message{Role: transport.RoleUser, Content: []transport.Block{picture, pdf, passages, mustBlock(t, `{"type":"container_upload","file_id":"file_1"}`)}},
+		transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
 			mustBlock(t, `{"type":"redacted_thinking","data":"d"}`),
 			mustBlock(t, `{"type":"tool_use","id":"toolu_1","name":"a","input":{"n":9007199254740993},"caller":{"type":"direct"}}`),
 			mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
 			mustBlock(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
 		}},
-		Message{Role: RoleUser, Content: []Block{ToolResult("toolu_1", Text("x"), picture), ToolCall{ID: "toolu_2"}.AnswerError(Text("no")), ToolResult("toolu_3"), ToolResult("toolu_4", mustBlock(t, `{"type":"tool_reference","tool_name":"a"}`))}},
+		transport.Message{Role: transport.RoleUser, Content: []transport.Block{transport.ToolResult("toolu_1", transport.Text("x"), picture), transport.ToolCall{ID: "toolu_2"}.AnswerError(transport.Text("no")), transport.ToolResult("toolu_3"), transport.ToolResult("toolu_4", mustBlock(t, `{"type":"tool_reference","tool_name":"a"}`))}},
 	)
-	r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 1, TTL: TTL1h}, {Part: PartSystem, Index: 1, TTL: TTL5m}, {Part: PartMessages, Index: 6, Block: 2}}
+	r.Breakpoints = []transport.Breakpoint{{Part: transport.PartTools, Index: 1, TTL: transport.TTL1h}, {Part: transport.PartSystem, Index: 1, TTL: transport.TTL5m}, {Part: transport.PartMessages, Index: 6, Block: 2}}
 	change(r)
 	return r
 }
@@ -88,7 +91,7 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		return s
 	}
 	create, count := schema("BetaCreateMessageParams"), schema("BetaCountMessageTokensParams")
-	check := func(t *testing.T, s *jsonschema.Schema, body *Body, err error) {
+	check := func(t *testing.T, s *jsonschema.Schema, body *transport.Body, err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -103,81 +106,87 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 	}
 	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
 	half, k := 0.5, 3
-	block := func(role Role, blocks ...string) func(*Request) {
-		return func(r *Request) {
-			m := Message{Role: role}
+	block := func(role transport.Role, blocks ...string) func(*transport.Request) {
+		return func(r *transport.Request) {
+			m := transport.Message{Role: role}
 			for _, b := range blocks {
 				m.Content = append(m.Content, mustBlock(t, b))
 			}
 			r.Messages = append(r.Messages, m)
 		}
 	}
-	tool := func(defs ...string) func(*Request) {
-		return func(r *Request) {
+	tool := func(defs ...string) func(*transport.Request) {
+		return func(r *transport.Request) {
 			for _, d := range defs {
 				r.Tools = append(r.Tools, mustTool(t, d))
 			}
 		}
 	}
-	cases := map[string]func(*Request){
-		"plain":             func(*Request) {},
-		"warming":           func(r *Request) { r.MaxTokens = 0 },
-		"automatic caching": func(r *Request) { r.CacheControl = &CacheControl{} },
-		"automatic 5m":      func(r *Request) { r.CacheControl = &CacheControl{TTL: TTL5m} },
-		"tool choice auto":  func(r *Request) { r.ToolChoice = &ToolChoice{Type: "auto", DisableParallelToolUse: true} },
-		"tool choice any":   func(r *Request) { r.ToolChoice = &ToolChoice{Type: "any"} },
-		"tool choice none":  func(r *Request) { r.ToolChoice = &ToolChoice{Type: "none"} },
-		"tool choice tool":  func(r *Request) { r.ToolChoice = &ToolChoice{Type: "tool", Name: "a"} },
-		"thinking adaptive": func(r *Request) { r.Thinking = &Thinking{Type: "adaptive", Display: "summarized"} },
-		"thinking updates":  func(r *Request) { r.Thinking = &Thinking{Type: "adaptive", Display: "updates"} },
-		"thinking bound":    func(r *Request) { r.Thinking = &Thinking{Type: "adaptive", BlockBinding: &BlockBinding{"drop_block"}} },
-		"thinking enabled":  func(r *Request) { r.Thinking = &Thinking{Type: "enabled", BudgetTokens: 1024, Display: "omitted"} },
-		"thinking disabled": func(r *Request) { r.Thinking = &Thinking{Type: "disabled"} },
-		"thinking between":  func(r *Request) { r.Thinking = &Thinking{Type: "between_tools"} },
-		"effort":            func(r *Request) { r.OutputConfig = &OutputConfig{Effort: "xhigh"} },
-		"format": func(r *Request) {
-			r.OutputConfig = &OutputConfig{Format: raw(`{"type":"json_schema","schema":{"type":"object"}}`)}
+	cases := map[string]func(*transport.Request){
+		"plain":             func(*transport.Request) {},
+		"warming":           func(r *transport.Request) { r.MaxTokens = 0 },
+		"automatic caching": func(r *transport.Request) { r.CacheControl = &transport.CacheControl{} },
+		"automatic 5m":      func(r *transport.Request) { r.CacheControl = &transport.CacheControl{TTL: transport.TTL5m} },
+		"tool choice auto": func(r *transport.Request) {
+			r.ToolChoice = &transport.ToolChoice{Type: "auto", DisableParallelToolUse: true}
 		},
-		"task budget": func(r *Request) {
-			r.OutputConfig = &OutputConfig{TaskBudget: raw(`{"type":"tokens","total":60000,"remaining":41000}`)}
+		"tool choice any":   func(r *transport.Request) { r.ToolChoice = &transport.ToolChoice{Type: "any"} },
+		"tool choice none":  func(r *transport.Request) { r.ToolChoice = &transport.ToolChoice{Type: "none"} },
+		"tool choice tool":  func(r *transport.Request) { r.ToolChoice = &transport.ToolChoice{Type: "tool", Name: "a"} },
+		"thinking adaptive": func(r *transport.Request) { r.Thinking = &transport.Thinking{Type: "adaptive", Display: "summarized"} },
+		"thinking updates":  func(r *transport.Request) { r.Thinking = &transport.Thinking{Type: "adaptive", Display: "updates"} },
+		"thinking bound": func(r *transport.Request) {
+			r.Thinking = &transport.Thinking{Type: "adaptive", BlockBinding: &transport.BlockBinding{"drop_block"}}
 		},
-		"stop sequences": func(r *Request) { r.StopSequences = []string{"<END>"} },
-		"metadata":       func(r *Request) { r.UserID = "u" },
-		"service tier":   func(r *Request) { r.ServiceTier = "standard_only" },
-		"speed":          func(r *Request) { r.Speed = "fast" },
-		"geo":            func(r *Request) { r.InferenceGeo = "us" },
-		"sampling":       func(r *Request) { r.Temperature, r.TopP, r.TopK = &half, &half, &k },
-		"container":      func(r *Request) { r.Container = raw(`"container_1"`) },
-		"skills": func(r *Request) {
+		"thinking enabled": func(r *transport.Request) {
+			r.Thinking = &transport.Thinking{Type: "enabled", BudgetTokens: 1024, Display: "omitted"}
+		},
+		"thinking disabled": func(r *transport.Request) { r.Thinking = &transport.Thinking{Type: "disabled"} },
+		"thinking between":  func(r *transport.Request) { r.Thinking = &transport.Thinking{Type: "between_tools"} },
+		"effort":            func(r *transport.Request) { r.OutputConfig = &transport.OutputConfig{Effort: "xhigh"} },
+		"format": func(r *transport.Request) {
+			r.OutputConfig = &transport.OutputConfig{Format: raw(`{"type":"json_schema","schema":{"type":"object"}}`)}
+		},
+		"task budget": func(r *transport.Request) {
+			r.OutputConfig = &transport.OutputConfig{TaskBudget: raw(`{"type":"tokens","total":60000,"remaining":41000}`)}
+		},
+		"stop sequences": func(r *transport.Request) { r.StopSequences = []string{"<END>"} },
+		"metadata":       func(r *transport.Request) { r.UserID = "u" },
+		"service tier":   func(r *transport.Request) { r.ServiceTier = "standard_only" },
+		"speed":          func(r *transport.Request) { r.Speed = "fast" },
+		"geo":            func(r *transport.Request) { r.InferenceGeo = "us" },
+		"sampling":       func(r *transport.Request) { r.Temperature, r.TopP, r.TopK = &half, &half, &k },
+		"container":      func(r *transport.Request) { r.Container = raw(`"container_1"`) },
+		"skills": func(r *transport.Request) {
 			r.Container = raw(`{"skills":[{"type":"anthropic","skill_id":"pdf","version":"latest"}]}`)
 		},
-		"context management": func(r *Request) {
+		"context management": func(r *transport.Request) {
 			r.ContextManagement = raw(`{"edits":[{"type":"clear_thinking_20251015","keep":"all"},{"type":"clear_tool_uses_20250919","keep":{"type":"tool_uses","value":3}}]}`)
 		},
-		"threshold": func(r *Request) {
+		"threshold": func(r *transport.Request) {
 			r.ContextManagement = raw(`{"edits":[{"type":"compact_20260112","trigger":{"type":"input_tokens","value":150000}}]}`)
 		},
-		"compaction": func(r *Request) { r.Compaction = raw(`{"type":"summarize","instructions":"short"}`) },
-		"mcp": func(r *Request) {
+		"compaction": func(r *transport.Request) { r.Compaction = raw(`{"type":"summarize","instructions":"short"}`) },
+		"mcp": func(r *transport.Request) {
 			r.MCPServers = raw(`[{"type":"url","url":"https://x.example","name":"s","authorization_token":"t"}]`)
 			tool(`{"type":"mcp_toolset","mcp_server_name":"s","default_config":{"enabled":true},"configs":{"f":{"defer_loading":true}}}`)(r)
 		},
-		"fallbacks":         func(r *Request) { r.Fallbacks = raw(`[{"model":"claude-opus-4-8","max_tokens":8000}]`) },
-		"default fallbacks": func(r *Request) { r.Fallbacks = raw(`"default"`) },
-		"diagnostics":       func(r *Request) { r.Diagnostics = &Diagnostics{PreviousMessageID: "msg_1"} },
-		"first diagnostics": func(r *Request) { r.Diagnostics = &Diagnostics{} },
-		"credit": func(r *Request) {
+		"fallbacks":         func(r *transport.Request) { r.Fallbacks = raw(`[{"model":"claude-opus-4-8","max_tokens":8000}]`) },
+		"default fallbacks": func(r *transport.Request) { r.Fallbacks = raw(`"default"`) },
+		"diagnostics":       func(r *transport.Request) { r.Diagnostics = &transport.Diagnostics{PreviousMessageID: "msg_1"} },
+		"first diagnostics": func(r *transport.Request) { r.Diagnostics = &transport.Diagnostics{} },
+		"credit": func(r *transport.Request) {
 			r.Extra = map[string]json.RawMessage{"fallback_credit_token": raw(`{"token":"t","mode":"strict"}`)}
 		},
-		"system message": func(r *Request) { r.Messages = append(r.Messages, SystemText("x")) },
-		"passing message": func(r *Request) {
-			r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{Text("x")}, ClearAt: "next_user_message"})
+		"system message": func(r *transport.Request) { r.Messages = append(r.Messages, transport.SystemText("x")) },
+		"passing message": func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{transport.Text("x")}, ClearAt: "next_user_message"})
 		},
-		"effort of a message": func(r *Request) {
-			r.Messages = append(r.Messages, Message{Role: RoleSystem, OutputConfig: raw(`{"effort":"low"}`)})
+		"effort of a message": func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, OutputConfig: raw(`{"effort":"low"}`)})
 		},
-		"tool changes": func(r *Request) {
-			r.Messages = append(r.Messages, Message{Role: RoleSystem, Content: []Block{
+		"tool changes": func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{
 				mustBlock(t, `{"type":"tool_addition","tool":{"type":"tool_reference","name":"a"}}`), mustBlock(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"b"}}`),
 				mustBlock(t, `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"c","description":"d","input_schema":{"type":"object"}}}}`),
 				mustBlock(t, `{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`),
@@ -193,7 +202,7 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 			`{"type":"code_execution_20260521","name":"code_execution"}`, `{"type":"tool_search_tool_bm25_20251119","name":"tool_search_tool_bm25"}`,
 			`{"type":"advisor_20260301","name":"advisor","model":"claude-fable-5"}`,
 			`{"type":"computer_20251124","name":"computer","display_width_px":800,"display_height_px":600}`),
-		"results of server tools": block(RoleAssistant,
+		"results of server tools": block(transport.RoleAssistant,
 			`{"type":"web_fetch_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"web_fetch_result","url":"u","retrieved_at":null,"content":{"type":"document","source":{"type":"text","media_type":"text/plain","data":"x"}}}}`,
 			`{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"web_search_tool_result_error","error_code":"unavailable"}}`,
 			`{"type":"code_execution_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"code_execution_result","stdout":"","stderr":"","return_code":0,"content":[]}}`,
@@ -204,15 +213,15 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 			`{"type":"mcp_tool_result","tool_use_id":"mcptoolu_1","is_error":false,"content":[{"type":"text","text":"x"}]}`,
 			`{"type":"mcp_tool_listing","mcp_server_name":"s","tools":[{"name":"f","description":"d","input_schema":{}}]}`,
 			`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"},"trigger":{"type":"refusal","category":null}}`),
-		"compaction in the history": func(r *Request) {
-			r.Messages = append([]Message{{Role: RoleAssistant, Content: []Block{mustBlock(t, `{"type":"compaction","content":"c","signature":"s"}`)}}}, r.Messages...)
+		"compaction in the history": func(r *transport.Request) {
+			r.Messages = append([]transport.Message{{Role: transport.RoleAssistant, Content: []transport.Block{mustBlock(t, `{"type":"compaction","content":"c","signature":"s"}`)}}}, r.Messages...)
 			r.Breakpoints = nil
 		},
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
 			r := fullRequest(t, change)
-			for _, lay := range []func() (*Body, error){r.Body, r.StreamBody} {
+			for _, lay := range []func() (*transport.Body, error){r.Body, r.StreamBody} {
 				body, err := lay()
 				check(t, create, body, err)
 			}
@@ -221,17 +230,17 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		})
 	}
 	t.Run("what was sent back of a response", func(t *testing.T) {
-		r, err := ParseResponse([]byte(`{"stop_reason":"end_turn","content":[{"type":"text","text":"x","citations":[` +
+		r, err := transport.ParseResponse([]byte(`{"stop_reason":"end_turn","content":[{"type":"text","text":"x","citations":[` +
 			`{"type":"char_location","cited_text":"c","document_index":0,"document_title":null,"start_char_index":0,"end_char_index":1,"file_id":null}]}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		turn, _ := r.Replay()
-		body, err := fullRequest(t, func(r *Request) { r.Messages = append(r.Messages, turn) }).StreamBody()
+		body, err := fullRequest(t, func(r *transport.Request) { r.Messages = append(r.Messages, turn) }).StreamBody()
 		check(t, create, body, err)
 	})
 	t.Run("what the service doesn't know", func(t *testing.T) {
-		body, err := fullRequest(t, func(r *Request) { r.Extra = map[string]json.RawMessage{"nonsense": raw(`1`)} }).StreamBody()
+		body, err := fullRequest(t, func(r *transport.Request) { r.Extra = map[string]json.RawMessage{"nonsense": raw(`1`)} }).StreamBody()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +256,7 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		all := fmt.Sprint(doc)
 		var needed []string
 		for _, change := range cases {
-			needed = append(needed, fullRequest(t, change).NeededBetas()...)
+			needed = append(needed, wire.NeededBetas(fullRequest(t, change))...)
 		}
 		slices.Sort(needed)
 		if needed = slices.Compact(needed); len(needed) < 12 {
@@ -259,4 +268,45 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 			}
 		}
 	})
+}
+
+func mustTool(t testing.TB, raw string) transport.ToolDefinition {
+	t.Helper()
+	d, err := transport.ParseToolDefinition([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func mustBlock(t testing.TB, raw string) transport.Block {
+	t.Helper()
+	b, err := transport.ParseBlock([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// conversation is a request of n messages, each of one or two blocks.
+func conversation(t testing.TB, n int) *transport.Request {
+	r := &transport.Request{
+		Model:     "claude-opus-5-5",
+		MaxTokens: 1000,
+		Tools: []transport.ToolDefinition{
+			mustTool(t, `{"name":"a","input_schema":{"type":"object"}}`),
+			mustTool(t, `{"name":"b","description":"<b> & c","input_schema":{"type":"object"} }`),
+		},
+		System: []transport.Block{transport.Text("first"), transport.Text("second")},
+	}
+	for i := range n {
+		if i%2 == 0 {
+			r.Messages = append(r.Messages, transport.UserText(fmt.Sprintf("question %d", i)))
+			continue
+		}
+		r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
+			mustBlock(t, `{"type":"thinking","thinking":"","signature":"c2ln"}`), transport.Text("answer"),
+		}})
+	}
+	return r
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 
+	"github.com/whorl-go/whorl/transport/internal/strict"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -62,7 +63,7 @@ type ToolDefinition struct {
 	name   string
 	raw    []byte
 	marked bool
-	strict strictSize
+	strict strict.Size
 }
 
 // ParseToolDefinition makes a ToolDefinition of raw, a JSON object, which it keeps.
@@ -75,7 +76,7 @@ func ParseToolDefinition(raw []byte) (ToolDefinition, error) {
 		name:   rawjson.GetString(raw, "name"),
 		raw:    raw[:len(raw):len(raw)],
 		marked: !rawjson.IsNull(rawjson.Get(raw, "cache_control")),
-		strict: strictSizeOf(raw),
+		strict: strict.SizeOf(raw),
 	}, nil
 }
 
@@ -88,6 +89,9 @@ func (t ToolDefinition) Type() string { return rawjson.GetString(t.raw, "type") 
 
 // Raw is the definition's JSON. The caller must not modify it.
 func (t ToolDefinition) Raw() json.RawMessage { return t.raw }
+
+// StrictSize is what a strict tool adds to the sums that a request has a bound for.
+func (t ToolDefinition) StrictSize() strict.Size { return t.strict }
 
 // Marked reports whether the definition has a cache_control of its own.
 func (t ToolDefinition) Marked() bool { return t.marked }
@@ -153,7 +157,7 @@ type BlockBinding struct {
 
 // An Effort says how much a model does for its answer: "low", "medium", "high",
 // "xhigh" or "max"; empty for the model's default. Which of them a model has
-// stands in its [Model].
+// stands in package models.
 type Effort string
 
 // OutputConfig shapes the answer.

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -106,12 +107,12 @@ func PrefixStable(t TB, exchanges []Exchange) {
 }
 
 // CostUnder fails the test if the exchanges cost more than usd, or if that isn't
-// known. models correct and extend the table of prices.
-func CostUnder(t TB, exchanges []Exchange, usd float64, models ...transport.Model) {
+// known. own corrects and extends the table of prices.
+func CostUnder(t TB, exchanges []Exchange, usd float64, own ...models.Model) {
 	t.Helper()
 	var b agent.Bill
 	for _, x := range exchanges {
-		b.AddResponse(x.Response, models...)
+		b.AddResponse(x.Response, own...)
 	}
 	switch {
 	case b.Cost.Incomplete:

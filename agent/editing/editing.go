@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // ToolUses has the service clear old tool results out of long prompts, where that
@@ -28,7 +28,7 @@ type ToolUses struct {
 
 // For makes the edit for a model. Its clear_at_least is what has to be cleared for
 // the edit to pay at the model's prices.
-func (e ToolUses) For(model transport.Model) json.RawMessage {
+func (e ToolUses) For(model models.Model) json.RawMessage {
 	type amount struct {
 		Type  string `json:"type"`
 		Value int    `json:"value"`

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/view"
 )
 
@@ -186,7 +187,7 @@ func placeName(p transport.Breakpoint) string {
 // priceOf splits what a response cost. The whole is the model's own sum; the
 // parts are in proportion to their prices.
 func priceOf(resp *transport.Response, at time.Time) price {
-	m, ok := transport.LookupModel(resp.Model)
+	m, ok := models.Lookup(resp.Model)
 	if !ok {
 		return price{}
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 // packages are those that docs/compatibility.md promises.
-var packages = []string{"agent", "memory", "tools", "transport", "transport/anthropic"}
+var packages = []string{"agent", "memory", "tools", "transport", "transport/models", "transport/anthropic"}
 
 func main() {
 	out, err := list("../..")

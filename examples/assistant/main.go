@@ -36,6 +36,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 const system = `You are an assistant in a terminal, and work on the files of the user's folder with your tools. ` +
@@ -148,7 +149,7 @@ func (a *assistant) build() error {
 
 // thinking asks for thinking that can be read, where the model takes that.
 func thinking(model string) *transport.Thinking {
-	if m, ok := transport.LookupModel(model); ok && m.Thinking.Adaptive == transport.Supported {
+	if m, ok := models.Lookup(model); ok && m.Thinking.Adaptive == models.Supported {
 		return &transport.Thinking{Type: "adaptive", Display: "summarized"}
 	}
 	return nil

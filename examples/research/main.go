@@ -24,6 +24,7 @@ import (
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -126,7 +127,7 @@ func connect(opts options, show *terminal.Printer) (transport.Client, func(), er
 
 // thinking asks for thinking that can be read, where the model takes that.
 func thinking(model string) *transport.Thinking {
-	if m, ok := transport.LookupModel(model); ok && m.Thinking.Adaptive == transport.Supported {
+	if m, ok := models.Lookup(model); ok && m.Thinking.Adaptive == models.Supported {
 		return &transport.Thinking{Type: "adaptive", Display: "summarized"}
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -73,9 +74,9 @@ type Options struct {
 	IdleTimeout time.Duration
 
 	// Models corrects and extends what is known of models. A request is checked
-	// against it and [transport.KnownModels] before it is sent; an entry with nothing
+	// against it and [models.Known] before it is sent; an entry with nothing
 	// but an ID turns the check off for that model.
-	Models []transport.Model
+	Models []models.Model
 
 	// Version is the anthropic-version header; empty means [APIVersion].
 	Version string
@@ -107,7 +108,7 @@ type Client struct {
 	betas  []string
 	// secrets are what no error may hold; see hideSecrets.
 	secrets []string
-	models  []transport.Model
+	models  []models.Model
 	http    *http.Client
 	// ownHTTP says that no RoundTripper of somebody else's sees the requests, and
 	// perhaps changes their headers.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // exchangeOf serves one answer and checks what was asked.
@@ -54,11 +55,11 @@ func TestModel(t *testing.T) {
 	if err != nil || info.Line != "opus" || !info.RetiresAt.IsZero() {
 		t.Fatalf("got %+v, %v", info, err)
 	}
-	if s := info.Supports("thinking", "types", "enabled"); s != transport.Unknown {
+	if s := info.Supports("thinking", "types", "enabled"); s != models.Unknown {
 		t.Errorf("enabled is %v", s)
 	}
 	m := info.Model()
-	if m.Limits.MaxOutputTokens != 64000 || m.Limits.ContextTokens != 500000 || m.Thinking.Disabled != transport.Supported || m.Thinking.Enabled != transport.Unsupported || !slices.Equal(m.Effort.Levels, []transport.Effort{"low", "medium"}) || m.Prices == nil {
+	if m.Limits.MaxOutputTokens != 64000 || m.Limits.ContextTokens != 500000 || m.Thinking.Disabled != models.Supported || m.Thinking.Enabled != models.Unsupported || !slices.Equal(m.Effort.Levels, []transport.Effort{"low", "medium"}) || m.Prices == nil {
 		t.Errorf("got %+v", m)
 	}
 	if _, err := c.Model(t.Context(), ".."); err == nil {
@@ -268,7 +269,7 @@ func TestRequestIsCheckedBeforeItIsSent(t *testing.T) {
 		t.Errorf("got %v, sent %d times", err, sent)
 	}
 	c := serve(t, handler)
-	c.models = []transport.Model{{ID: "claude-opus-5-5"}}
+	c.models = []models.Model{{ID: "claude-opus-5-5"}}
 	req.Tools = []transport.ToolDefinition{}
 	req.ToolChoice = nil
 	req.Temperature = new(float64)

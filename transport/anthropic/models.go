@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -30,24 +31,24 @@ type ModelInfo struct {
 
 // Supports looks a capability up by its path, for instance ("thinking",
 // "types", "adaptive"). What the service doesn't mention is Unknown.
-func (m ModelInfo) Supports(path ...string) transport.Support {
+func (m ModelInfo) Supports(path ...string) models.Support {
 	v := []byte(m.Capabilities)
 	for _, p := range path {
 		v = rawjson.Get(v, p)
 	}
 	switch string(rawjson.Get(v, "supported")) {
 	case "true":
-		return transport.Supported
+		return models.Supported
 	case "false":
-		return transport.Unsupported
+		return models.Unsupported
 	}
-	return transport.Unknown
+	return models.Unknown
 }
 
 // Model is the table's entry for the model, corrected by what the service says.
-// It can be given to [transport.LookupModel] and to [Options.Models].
-func (m ModelInfo) Model() transport.Model {
-	out, _ := transport.LookupModel(m.ID)
+// It can be given to [models.Lookup] and to [Options.Models].
+func (m ModelInfo) Model() models.Model {
+	out, _ := models.Lookup(m.ID)
 	out.ID = m.ID
 	if m.MaxInputTokens > 0 {
 		out.Limits.ContextTokens = m.MaxInputTokens
@@ -55,8 +56,8 @@ func (m ModelInfo) Model() transport.Model {
 	if m.MaxTokens > 0 {
 		out.Limits.MaxOutputTokens = m.MaxTokens
 	}
-	correct := func(field *transport.Support, path ...string) {
-		if s := m.Supports(path...); s != transport.Unknown {
+	correct := func(field *models.Support, path ...string) {
+		if s := m.Supports(path...); s != models.Unknown {
 			*field = s
 		}
 	}
@@ -68,7 +69,7 @@ func (m ModelInfo) Model() transport.Model {
 	correct(&out.Supports.Compaction, "compaction")
 	var levels []transport.Effort
 	for _, level := range []transport.Effort{"low", "medium", "high", "xhigh", "max"} {
-		if m.Supports("effort", string(level)) == transport.Supported {
+		if m.Supports("effort", string(level)) == models.Supported {
 			levels = append(levels, level)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -56,12 +57,12 @@ func checkRequest(body string, taken bool) (kind string, err error) {
 	if err := sameValue(normal(written.Bytes()), normal([]byte(body))); err != nil {
 		return "written differently", err
 	}
-	m, known := transport.LookupModel(req.Model)
+	m, known := models.Lookup(req.Model)
 	if !known {
 		return "taken by the service, model not in the table", nil
 	}
 	var u *transport.RequestError
-	if err := req.Check(m); errors.As(err, &u) && taken {
+	if err := m.Check(&req); errors.As(err, &u) && taken {
 		return "taken by the service, refused here", err
 	}
 	if !taken {

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // maxWhole is the longest response that is not a stream, and maxErrorBody the
@@ -39,7 +41,7 @@ var (
 // Options.MaxRestarts allows. If events had been yielded by then,
 // [transport.EventRestarted] tells that they are void.
 //
-// A request that the service would surely refuse, going by [transport.Request.Check]
+// A request that the service would surely refuse, going by [models.Model.Check]
 // and [Options.Models], is not sent.
 //
 // A request with MaxTokens 0 can't be streamed (wire §2.2): its response
@@ -89,8 +91,8 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 
 // body checks a request against what is known of its model, and writes it.
 func (c *Client) body(req *transport.Request, stream bool) (*transport.Body, error) {
-	if m, ok := transport.LookupModel(req.Model, c.models...); ok {
-		if err := req.Check(m); err != nil {
+	if m, ok := models.Lookup(req.Model, c.models...); ok {
+		if err := m.Check(req); err != nil {
 			return nil, err
 		}
 	}
@@ -280,7 +282,7 @@ func (c *Client) betaHeader(req *transport.Request) string { return joinBetas(c.
 
 // requestBetas lists the beta values of the client and of the request.
 func (c *Client) requestBetas(req *transport.Request) []string {
-	return slices.Concat(c.betas, req.NeededBetas())
+	return slices.Concat(c.betas, wire.NeededBetas(req))
 }
 
 // joinBetas joins beta values, each once.

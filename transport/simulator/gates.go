@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -67,9 +68,9 @@ func (r *request) checkThinkingType() *Refusal {
 	case "disabled":
 		if !m.takes(m.Thinking.Disabled) {
 			switch {
-			case m.Thinking.BetweenTools == transport.Supported:
+			case m.Thinking.BetweenTools == models.Supported:
 				return refuse(`To turn thinking off on this model, send "thinking": {"type": "between_tools"} instead of {"type": "disabled"}.`) // the beginning of it is known (wire §7.5)
-			case m.Thinking.Enabled == transport.Supported:
+			case m.Thinking.Enabled == models.Supported:
 				return refuse(`"thinking.type.disabled" is not supported for this model. Thinking defaults to adaptive mode when not specified; use "thinking.type.enabled" with "budget_tokens" for extended thinking.`)
 			}
 			return refuse(`"thinking.type.disabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.`)
@@ -144,7 +145,7 @@ func refuseBoth() *Refusal {
 }
 
 func (r *request) checkEffort() *Refusal {
-	if r.model.Supports.TaskBudgets == transport.Unsupported && !rawjson.IsNull(r.outputConfig.TaskBudget) {
+	if r.model.Supports.TaskBudgets == models.Unsupported && !rawjson.IsNull(r.outputConfig.TaskBudget) {
 		return refuse("output_config.task_budget: not supported on this model") // a guess (wire §2.8; wire G27)
 	}
 	e := r.outputConfig.Effort

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 func writeJSON(w http.ResponseWriter, v any) {
@@ -43,7 +44,7 @@ func (m *modelInfo) object() modelObject {
 	for _, level := range []string{"low", "medium", "high", "xhigh", "max"} {
 		effort[level] = supported{slices.Contains(m.Effort.Levels, transport.Effort(level))}
 	}
-	yes := func(s transport.Support) supported { return supported{s == transport.Supported} }
+	yes := func(s models.Support) supported { return supported{s == models.Supported} }
 	return modelObject{
 		Type: "model", ID: m.resolved, DisplayName: name, CreatedAt: "2026-01-01T00:00:00Z", Line: parts[1], Lifecycle: "active",
 		MaxInputTokens: m.Limits.ContextTokens, MaxTokens: m.Limits.MaxOutputTokens,
@@ -72,7 +73,7 @@ func (s *Server) serveModels(w http.ResponseWriter, query url.Values, id string)
 		return nil
 	}
 	var list []modelObject
-	for _, known := range transport.KnownModels() {
+	for _, known := range models.Known() {
 		m, _ := lookUpModel(known.ID, false)
 		list = append(list, m.object())
 	}

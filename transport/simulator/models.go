@@ -5,13 +5,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // modelInfo is what the checks know of a model: the transport's table, and what
 // only a service has to know. What is unknown of a model is allowed.
 type modelInfo struct {
-	transport.Model
+	models.Model
 	traits
 	resolved string // the id that responses carry: the one with a date, if any
 	omits    bool   // thinking text is omitted unless display says otherwise
@@ -22,14 +22,14 @@ type modelInfo struct {
 // lookUpModel finds a model by its id or alias, among the retired ones too if
 // the simulator takes them.
 func lookUpModel(id string, retired bool) (*modelInfo, bool) {
-	m, ok := transport.LookupModel(id)
+	m, ok := models.Lookup(id)
 	if !ok && retired {
 		m, ok = retiredModel(id)
 	}
 	if !ok {
 		return nil, false
 	}
-	_, active := transport.LookupModel(id)
+	_, active := models.Lookup(id)
 	info := &modelInfo{Model: m, traits: traitsOf[m.ID], resolved: m.ID, retired: !active}
 	if len(m.Aliases) > 0 {
 		info.resolved = m.Aliases[0]
@@ -39,12 +39,12 @@ func lookUpModel(id string, retired bool) (*modelInfo, bool) {
 	}
 	// Until the 4.6 generation thinking was summarized and sampling free (wire §2.3, §9.1).
 	old := strings.HasSuffix(m.ID, "-4-5") || strings.HasSuffix(m.ID, "-4-6")
-	info.omits = !old && m.Thinking.Adaptive != transport.Unsupported
+	info.omits = !old && m.Thinking.Adaptive != models.Unsupported
 	info.oneOf = old || m.ID == "claude-haiku-5-5" || strings.HasPrefix(m.ID, "claude-opus-4-1")
 	return info, true
 }
 
-func (m *modelInfo) takes(s transport.Support) bool { return s != transport.Unsupported }
+func (m *modelInfo) takes(s models.Support) bool { return s != models.Unsupported }
 
 // thinksByDefault reports whether the model may think if the request doesn't say.
 func (m *modelInfo) thinksByDefault() bool {
@@ -77,20 +77,20 @@ var retiredIDs = []struct {
 }
 
 // retiredModel makes what the checks need to know of a retired model.
-func retiredModel(id string) (transport.Model, bool) {
-	const yes, no = transport.Supported, transport.Unsupported
+func retiredModel(id string) (models.Model, bool) {
+	const yes, no = models.Supported, models.Unsupported
 	for _, old := range retiredIDs {
 		if strings.HasPrefix(id, old.prefix) {
-			return transport.Model{
+			return models.Model{
 				ID:       id,
-				Limits:   transport.ModelLimits{ContextTokens: 200_000, MaxOutputTokens: old.output, MinCacheTokens: 1024},
-				Thinking: transport.ModelThinking{Adaptive: no, Enabled: yes, Disabled: yes, BetweenTools: no, Default: "off", Kept: no, Bound: no},
-				Effort:   transport.ModelEffort{Support: no},
-				Supports: transport.ModelSupports{ForcedToolChoice: yes, Sampling: yes, Prefill: yes, SystemMessages: no, ComputerTools: yes},
+				Limits:   models.Limits{ContextTokens: 200_000, MaxOutputTokens: old.output, MinCacheTokens: 1024},
+				Thinking: models.Thinking{Adaptive: no, Enabled: yes, Disabled: yes, BetweenTools: no, Default: "off", Kept: no, Bound: no},
+				Effort:   models.Effort{Support: no},
+				Supports: models.Supports{ForcedToolChoice: yes, Sampling: yes, Prefill: yes, SystemMessages: no, ComputerTools: yes},
 			}, true
 		}
 	}
-	return transport.Model{}, false
+	return models.Model{}, false
 }
 
 // takesFast reports whether the model takes speed "fast" at that time. Opus 4.6

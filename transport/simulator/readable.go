@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // generation orders the models up to Opus 5 by age: they read what is no younger
@@ -49,7 +50,7 @@ func (r *request) unread(b *block) (reason string) {
 // prompt, on models that keep that of the last turn only (wire §9.5); 0 on
 // the others.
 func (r *request) stripsBefore() int {
-	if r.model.Thinking.Kept != transport.Unsupported {
+	if r.model.Thinking.Kept != models.Unsupported {
 		return 0
 	}
 	for i := len(r.messages) - 1; i >= 0; i-- {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -94,7 +95,7 @@ const (
 
 // binding finds the rule that applies to the request.
 func (s *Server) binding(r *request) bindingRule {
-	if r.model.Thinking.Bound != transport.Supported {
+	if r.model.Thinking.Bound != models.Supported {
 		return bindingOff
 	}
 	if bb := r.thinking.BlockBinding; bb != nil {
@@ -165,7 +166,7 @@ func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) 
 					changes = append(changes, transformation{"thinking_dropped",
 						fmt.Sprintf("messages.%d.content.%d", i, j), "prefix_binding_mismatch"})
 				}
-			} else if r.model.Thinking.Bound == transport.Supported && t.Prefix != p.hash {
+			} else if r.model.Thinking.Bound == models.Supported && t.Prefix != p.hash {
 				changes = append(changes, transformation{"thinking_mismatch_allowed",
 					fmt.Sprintf("messages.%d.content.%d", i, j), "prefix_binding_mismatch"})
 			}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -17,7 +17,7 @@ const betaBinding = "thinking-binding-controls-2026-08-01"
 func dropped(t *testing.T, url, writer, writerKey, reader, readerKey string) string {
 	t.Helper()
 	thinks := ""
-	if m, _ := transport.LookupModel(writer); m.Thinking.Adaptive == transport.Unsupported {
+	if m, _ := models.Lookup(writer); m.Thinking.Adaptive == models.Unsupported {
 		thinks = `"thinking":{"type":"enabled","budget_tokens":1024},`
 	} else if m.Thinking.Default == "off" {
 		thinks = `"thinking":{"type":"adaptive"},`

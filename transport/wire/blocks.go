@@ -64,3 +64,9 @@ func LastSampling(r *transport.Response) (transport.Iteration, bool) {
 	}
 	return sum, !slices.ContainsFunc(r.Content, func(b transport.Block) bool { return blocktype.Of(b.Type()).ServerCall })
 }
+
+// MarkTTL is the lifetime that the cache_control of a block or a definition asks
+// for; empty if it has none, or leaves it at the default.
+func MarkTTL(raw []byte) transport.TTL {
+	return transport.TTL(rawjson.GetString(rawjson.Get(raw, "cache_control"), "ttl"))
+}

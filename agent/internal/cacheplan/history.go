@@ -5,6 +5,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A History is what the log tells of the cache at the time of the next request.
@@ -50,7 +51,7 @@ func Observe(p Prompt) History {
 				h.lasting = 0 // gone, or the prompt was changed
 			}
 		}
-		if p.Model.Thinking.Kept == transport.Unsupported && IsInput(p.Messages, s.Messages) {
+		if p.Model.Thinking.Kept == models.Unsupported && IsInput(p.Messages, s.Messages) {
 			h.dropThinking(p.Messages)
 			h.turn, h.turnTokens = s.Messages, s.Prompt
 		}

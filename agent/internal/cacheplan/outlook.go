@@ -3,7 +3,7 @@ package cacheplan
 import (
 	"cmp"
 
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // SummaryTokens is the size that a summary is expected to have.
@@ -14,7 +14,7 @@ const SummaryTokens = 3000
 // what of it the next one has to pay for. What they add is the same either way
 // and is left out. Its methods are pure; costs are in millionths of USD.
 type Outlook struct {
-	price    transport.Price
+	price    models.Price
 	steps    float64 // requests that are expected
 	Size     int64   // tokens of the prompt
 	readable int64   // of them, those that the next request reads from the cache
@@ -63,7 +63,7 @@ func (o *Outlook) Summarized() float64 {
 // but the newest results go from it. So the first that is edited writes all behind
 // the first result that goes, and each one writes the results that it keeps, since
 // one more has gone in front of them. What has gone is not read.
-func LeastToClear(m transport.Model, size, steps, kept int64) int64 {
+func LeastToClear(m models.Model, size, steps, kept int64) int64 {
 	price := PriceOf(m)
 	rewrite := price.CacheWrite5m - price.CacheRead
 	return int64(rewrite * (float64(size) + float64(steps*kept)) / (rewrite + float64(steps)*price.CacheRead))

@@ -3,12 +3,12 @@ package cacheplan
 import (
 	"testing"
 
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // docs/context.md says from how many steps on a summary pays.
 func TestSummaryPaysFromAFewStepsOn(t *testing.T) {
-	model, ok := transport.LookupModel("claude-opus-5-5")
+	model, ok := models.Lookup("claude-opus-5-5")
 	if !ok {
 		t.Fatal("the model is not in the table")
 	}
@@ -29,9 +29,9 @@ func TestSummaryPaysFromAFewStepsOn(t *testing.T) {
 
 // What is cleared saves what the rewriting costs, at the least.
 func TestClearingPays(t *testing.T) {
-	opus, _ := transport.LookupModel("claude-opus-5-5")
+	opus, _ := models.Lookup("claude-opus-5-5")
 	for _, steps := range []int64{1, 10, 100, 1000} {
-		for _, m := range []transport.Model{opus, {}} {
+		for _, m := range []models.Model{opus, {}} {
 			price := PriceOf(m)
 			cleared := float64(LeastToClear(m, 1_000_000, steps, 5000))
 			costs := (1_000_000 - cleared + float64(steps)*5000) * (price.CacheWrite5m - price.CacheRead)

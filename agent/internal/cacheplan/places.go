@@ -108,12 +108,12 @@ func ownMarks(p Prompt) []transport.Breakpoint {
 	var own []transport.Breakpoint
 	for i := range p.Tools {
 		if p.Tools[i].Marked() {
-			own = append(own, transport.Breakpoint{Part: transport.PartTools, Index: i, TTL: p.Tools[i].TTL()})
+			own = append(own, transport.Breakpoint{Part: transport.PartTools, Index: i, TTL: wire.MarkTTL(p.Tools[i].Raw())})
 		}
 	}
 	for i := range p.System {
 		if p.System[i].Marked() {
-			own = append(own, transport.Breakpoint{Part: transport.PartSystem, Index: i, TTL: p.System[i].TTL()})
+			own = append(own, transport.Breakpoint{Part: transport.PartSystem, Index: i, TTL: wire.MarkTTL(p.System[i].Raw())})
 		}
 	}
 	for i := range p.Messages {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -32,7 +33,7 @@ const (
 // A Prompt is what the planner plans for: the lists of a request, the requests
 // of the conversation that were answered before it, and the time.
 type Prompt struct {
-	Model    transport.Model
+	Model    models.Model
 	Tools    []transport.ToolDefinition
 	System   []transport.Block
 	Messages []transport.Message

@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -74,7 +75,7 @@ func TestBreakpoints(t *testing.T) {
 	hour := func(b transport.Breakpoint) transport.Breakpoint { b.TTL = transport.TTL1h; return b }
 	system := transport.Breakpoint{Part: transport.PartSystem, Index: 0}
 	loop := []transport.Message{user(txt), model(txt), user(result), model(txt), user(result)}
-	strips := transport.Model{Thinking: transport.ModelThinking{Kept: transport.Unsupported}}
+	strips := models.Model{Thinking: models.Thinking{Kept: models.Unsupported}}
 	tests := []struct {
 		name string
 		p    Prompt
@@ -88,9 +89,9 @@ func TestBreakpoints(t *testing.T) {
 			Options{}, []transport.Breakpoint{on(2, 1), on(0, 0), on(1, 1), system}},
 		{"the last tool stands for a missing system Prompt", Prompt{Tools: []transport.ToolDefinition{plain, deferred}, Messages: []transport.Message{user(txt)}},
 			Options{}, []transport.Breakpoint{on(0, 0), {Part: transport.PartTools, Index: 0}}},
-		{"a static part that is too short to be cached has none", Prompt{Model: transport.Model{Limits: transport.ModelLimits{MinCacheTokens: 4096}}, System: []transport.Block{long}, Messages: []transport.Message{user(txt)}},
+		{"a static part that is too short to be cached has none", Prompt{Model: models.Model{Limits: models.Limits{MinCacheTokens: 4096}}, System: []transport.Block{long}, Messages: []transport.Message{user(txt)}},
 			Options{}, []transport.Breakpoint{on(0, 0)}},
-		{"a longer one has", Prompt{Model: transport.Model{Limits: transport.ModelLimits{MinCacheTokens: 1024}}, System: []transport.Block{long}, Messages: []transport.Message{user(txt)}},
+		{"a longer one has", Prompt{Model: models.Model{Limits: models.Limits{MinCacheTokens: 1024}}, System: []transport.Block{long}, Messages: []transport.Message{user(txt)}},
 			Options{}, []transport.Breakpoint{on(0, 0), system}},
 		{"never on thinking", Prompt{Messages: []transport.Message{user(txt), model(txt, thought)}}, Options{}, []transport.Breakpoint{on(1, 0)}},
 		{"never on an unknown type", Prompt{Messages: []transport.Message{user(txt), model(block(t, `{"type":"new"}`))}}, Options{}, []transport.Breakpoint{on(0, 0)}},
@@ -233,7 +234,7 @@ func TestBreakpointsHold(t *testing.T) {
 			p.Now = when.Add([]time.Duration{time.Second, 7 * time.Minute, 2 * time.Hour}[rng.IntN(3)])
 		}
 		if rng.IntN(3) == 0 {
-			p.Model.Thinking.Kept = transport.Unsupported
+			p.Model.Thinking.Kept = models.Unsupported
 		}
 		c := Options{TTL: []transport.TTL{"", "", transport.TTL5m, transport.TTL1h}[rng.IntN(4)]}
 		marks := Plan(p, c)

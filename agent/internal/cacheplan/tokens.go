@@ -1,6 +1,6 @@
 package cacheplan
 
-import "github.com/whorl-go/whorl/transport"
+import "github.com/whorl-go/whorl/transport/models"
 
 // Size estimates the tokens of the prompt: those of the request before are known.
 func (h *History) Size(p Prompt) int64 {
@@ -37,9 +37,9 @@ func EstimateTokens(bytes int) int64 { return int64(bytes+3) / 4 }
 
 // PriceOf is the price that lifetimes are weighed by. Where it is not known the
 // usual multiples of the input price stand in (wire §8.6).
-func PriceOf(m transport.Model) transport.Price {
+func PriceOf(m models.Model) models.Price {
 	if len(m.Prices) > 0 {
 		return m.Prices[0]
 	}
-	return transport.Price{Input: 1, CacheWrite5m: 1.25, CacheWrite1h: 2, CacheRead: 0.1}
+	return models.Price{Input: 1, CacheWrite5m: 1.25, CacheWrite1h: 2, CacheRead: 0.1}
 }

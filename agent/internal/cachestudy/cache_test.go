@@ -6,6 +6,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A reading of what the service's documentation leaves open.
@@ -128,7 +129,7 @@ func (c *studyCache) charge(list []studyPosition, now time.Time) memory.Request 
 }
 
 // usd is what a request costs by what was read and written.
-func usd(s memory.Request, p transport.Price) float64 {
+func usd(s memory.Request, p models.Price) float64 {
 	plain := s.Prompt - s.Read - s.Written5m - s.Written1h
 	return (float64(plain)*p.Input + float64(s.Read)*p.CacheRead + float64(s.Written5m)*p.CacheWrite5m + float64(s.Written1h)*p.CacheWrite1h) / 1e6
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A placement decides where a request is marked.
@@ -86,7 +87,7 @@ var at = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 // A study plays a shape with a placement.
 type study struct {
 	place  placement
-	model  transport.Model
+	model  models.Model
 	cache  studyCache
 	least  leastCost
 	seer   clairvoyant
@@ -97,7 +98,7 @@ type study struct {
 	requests    int
 }
 
-func play(sh shape, place placement, model transport.Model, r reading) *study {
+func play(sh shape, place placement, model models.Model, r reading) *study {
 	minimum := int64(model.Limits.MinCacheTokens)
 	s := &study{
 		place: place, model: model, now: at,
@@ -156,7 +157,7 @@ func mark(list []studyPosition, marks []transport.Breakpoint) {
 //	go test ./agent -run CostStudy -v
 func TestCostStudy(t *testing.T) {
 	for _, id := range studyModels {
-		model, ok := transport.LookupModel(id)
+		model, ok := models.Lookup(id)
 		if !ok {
 			t.Fatal(id)
 		}
@@ -175,7 +176,7 @@ func TestCostStudy(t *testing.T) {
 var studyModels = []string{"claude-opus-5-5", "claude-opus-5", "claude-fable-5-1", "claude-haiku-4-5"}
 
 // compare plays a shape with all placements, and checks ours.
-func compare(t *testing.T, sh shape, model transport.Model, r reading) []*study {
+func compare(t *testing.T, sh shape, model models.Model, r reading) []*study {
 	limit := 1.02
 	if sh.pause > 0 {
 		limit = 1.10
@@ -216,7 +217,7 @@ func compare(t *testing.T, sh shape, model transport.Model, r reading) []*study 
 // helps is to be told: Cache.Pause.
 func TestFirstPauseIsUnforeseeable(t *testing.T) {
 	for _, id := range studyModels[:3] {
-		model, _ := transport.LookupModel(id)
+		model, _ := models.Lookup(id)
 		seers := map[string]*study{}
 		for _, sh := range shapes {
 			seers[sh.name] = play(sh, elsewhere[0], model, reading{})

@@ -17,6 +17,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -135,7 +136,7 @@ func TestStudyAgreesWithSimulator(t *testing.T) {
 
 // agree replays the requests with the study's cache.
 func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
-	model, _ := transport.LookupModel("claude-opus-5")
+	model, _ := models.Lookup("claude-opus-5")
 	minimum := int64(model.Limits.MinCacheTokens)
 	cache := studyCache{reading: r, minimum: minimum, entries: map[uint64]studyEntry{}}
 	least := leastCost{price: model.Prices[0], minimum: minimum, blocks: map[uint64]studySent{}}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A leastCost is a lower bound of what the same requests cost by any placement,
@@ -28,7 +28,7 @@ import (
 // after. With pauses it may be too low; see clairvoyant. A prompt below the model's minimum is in no cache, and costs the input
 // price; neither it nor what only it holds counts as sent.
 type leastCost struct {
-	price   transport.Price
+	price   models.Price
 	minimum int64
 	blocks  map[uint64]studySent
 }
@@ -80,7 +80,7 @@ func (l *leastCost) add(list []studyPosition, now time.Time) (usd float64) {
 // that lives for an hour. Between requests of less than an hour it can be kept
 // alive with the fourth mark.
 type clairvoyant struct {
-	price    transport.Price
+	price    models.Price
 	minimum  int64
 	requests []studyRequest
 }

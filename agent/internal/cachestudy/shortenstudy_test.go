@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/agent/editing"
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/simulator"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -54,7 +54,7 @@ func (l longTalk) play(t *testing.T, change func(*agent.Options)) (out shortenin
 			}
 			time.Sleep(l.between)
 		}
-		priced, _ := transport.LookupModel(opts.Model)
+		priced, _ := models.Lookup(opts.Model)
 		bill := agent.BillOf(log)
 		if out.cost = bill.Cost.USD; bill.Cost.Incomplete || bill.Requests != len(w.exchanges) {
 			t.Errorf("%+v of %d requests", bill, len(w.exchanges))
@@ -79,7 +79,7 @@ func (l longTalk) play(t *testing.T, change func(*agent.Options)) (out shortenin
 //
 //	go test ./agent -run ShortenStudy -v
 func TestShortenStudy(t *testing.T) {
-	opus, _ := transport.LookupModel("claude-opus-5-5")
+	opus, _ := models.Lookup("claude-opus-5-5")
 	ways := []struct {
 		name   string
 		change func(*agent.Options)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/view"
 	"github.com/whorl-go/whorl/transport/wire"
 )
@@ -22,7 +23,7 @@ type Miss struct {
 // asked for gap after the first. It is nil if all that the first left in the
 // cache was read, or if the usage of one of them tells only sums over several
 // samplings and the service gave no reason.
-func Between(first, second *transport.Response, gap time.Duration, models ...transport.Model) *Miss {
+func Between(first, second *transport.Response, gap time.Duration, own ...models.Model) *Miss {
 	before, one := wire.LastSampling(first)
 	now, alsoOne := wire.LastSampling(second)
 	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
@@ -47,7 +48,7 @@ func Between(first, second *transport.Response, gap time.Duration, models ...tra
 	default:
 		m.Reason = "unknown"
 	}
-	model, ok := transport.LookupModel(second.Model, models...)
+	model, ok := models.Lookup(second.Model, own...)
 	if !ok {
 		return m
 	}
@@ -57,8 +58,8 @@ func Between(first, second *transport.Response, gap time.Duration, models ...tra
 	paid.CacheCreationInputTokens = min(m.Tokens, now.CacheCreationInputTokens)
 	paid.CacheCreation.Ephemeral1hInputTokens = min(paid.CacheCreationInputTokens, now.CacheCreation.Ephemeral1hInputTokens)
 	paid.InputTokens = m.Tokens - paid.CacheCreationInputTokens
-	much, known := model.Cost(paid, time.Time{}, models...)
-	little, _ := model.Cost(read, time.Time{}, models...)
+	much, known := model.Cost(paid, time.Time{}, own...)
+	little, _ := model.Cost(read, time.Time{}, own...)
 	m.USD, m.Known = much-little, known
 	return m
 }

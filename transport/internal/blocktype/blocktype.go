@@ -40,7 +40,6 @@ type Traits struct {
 
 	Markable    bool   // the service surely takes a cache_control on it (wire §8.1)
 	Unmarkable  bool   // the service surely refuses one
-	FreeOfBetas bool   // no value of the anthropic-beta header belongs to it
 	Thinking    bool   // readable or not
 	Model       bool   // only a response brings one
 	OutOfResult bool   // a tool result can't hold it
@@ -70,11 +69,11 @@ var (
 )
 
 var table = named(map[string]Traits{
-	Text:             {FreeOfBetas: true, Markable: true, Prefill: true, Deltas: TextDeltas},
-	Thinking:         {FreeOfBetas: true, Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: ThinkingDeltas},
+	Text:             {Markable: true, Prefill: true, Deltas: TextDeltas},
+	Thinking:         {Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: ThinkingDeltas},
 	RedactedThinking: {Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: None},
-	ToolUse:          {FreeOfBetas: true, Markable: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: InputDeltas},
-	ToolResult:       {FreeOfBetas: true, Markable: true, OutOfResult: true, Holds: "content"},
+	ToolUse:          {Markable: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: InputDeltas},
+	ToolResult:       {Markable: true, OutOfResult: true, Holds: "content"},
 	ServerToolUse:    {Markable: true, Model: true, OutOfResult: true, ServerCall: true, Deltas: InputDeltas},
 	MCPToolUse:       {Markable: true, Model: true, OutOfResult: true, ServerCall: true, Deltas: InputDeltas},
 	MCPToolResult:    serverResult,

@@ -1,10 +1,11 @@
-package transport
+package models
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -12,19 +13,19 @@ import (
 // Check looks for what the service would surely refuse, given what is known of
 // the model: parameters that the model doesn't have, values out of its range, and
 // parameters that exclude each other (wire §2.3, §2.4, §2.7, §9.1, §13.1). It
-// returns nil for what it doesn't know. The error is an [*RequestError].
-func (r *Request) Check(m Model) error {
-	for _, check := range []func(Model) (feature, instead string){
-		r.checkLength, r.checkThinking, r.checkEffort, r.checkToolChoice, r.checkSampling, r.checkMessages, r.checkTools, r.checkStrict, r.checkCompaction,
+// returns nil for what it doesn't know. The error is a [*transport.RequestError].
+func (m Model) Check(r *transport.Request) error {
+	for _, check := range []func(*transport.Request, *Model) (feature, instead string){
+		checkLength, checkThinking, checkEffort, checkToolChoice, checkSampling, checkMessages, checkTools, checkStrict, checkCompaction,
 	} {
-		if feature, instead := check(m); feature != "" {
-			return r.refused(wrong(feature, "model "+r.Model+" doesn't take it", instead))
+		if feature, instead := check(r, &m); feature != "" {
+			return &transport.RequestError{Field: feature, Reason: "model " + r.Model + " doesn't take it", Remedy: instead, Model: r.Model}
 		}
 	}
 	return nil
 }
 
-func (r *Request) checkLength(m Model) (feature, instead string) {
+func checkLength(r *transport.Request, m *Model) (feature, instead string) {
 	if m.Limits.MaxOutputTokens > 0 && r.MaxTokens > m.Limits.MaxOutputTokens {
 		return fmt.Sprintf("max_tokens %d", r.MaxTokens), fmt.Sprintf("its answers have at most %d tokens", m.Limits.MaxOutputTokens)
 	}
@@ -34,7 +35,7 @@ func (r *Request) checkLength(m Model) (feature, instead string) {
 			return "max_tokens 0 with thinking enabled", "leave thinking out of a request that only warms the cache"
 		case r.OutputConfig != nil && len(r.OutputConfig.Format) > 0:
 			return "max_tokens 0 with output_config.format", "leave the format out of a request that only warms the cache"
-		case r.forcesTool():
+		case forcesTool(r):
 			return "max_tokens 0 with a forced tool_choice", `use tool_choice "auto" in a request that only warms the cache`
 		}
 	}
@@ -42,7 +43,7 @@ func (r *Request) checkLength(m Model) (feature, instead string) {
 }
 
 // thinkingTypes lists the types that a model takes, for an error message.
-func (m Model) thinkingTypes() string {
+func (m *Model) thinkingTypes() string {
 	var types []string
 	for _, t := range []struct {
 		name string
@@ -55,7 +56,7 @@ func (m Model) thinkingTypes() string {
 	return strings.Join(types, " or ")
 }
 
-func (r *Request) checkThinking(m Model) (feature, instead string) {
+func checkThinking(r *transport.Request, m *Model) (feature, instead string) {
 	t := r.Thinking
 	if t == nil {
 		return "", ""
@@ -83,7 +84,7 @@ func (r *Request) checkThinking(m Model) (feature, instead string) {
 	return "", ""
 }
 
-func (r *Request) checkEffort(m Model) (feature, instead string) {
+func checkEffort(r *transport.Request, m *Model) (feature, instead string) {
 	if r.OutputConfig == nil {
 		return "", ""
 	}
@@ -105,12 +106,12 @@ func (r *Request) checkEffort(m Model) (feature, instead string) {
 	return "", ""
 }
 
-func (r *Request) forcesTool() bool {
+func forcesTool(r *transport.Request) bool {
 	return r.ToolChoice != nil && (r.ToolChoice.Type == "any" || r.ToolChoice.Type == "tool")
 }
 
-func (r *Request) checkToolChoice(m Model) (feature, instead string) {
-	if !r.forcesTool() {
+func checkToolChoice(r *transport.Request, m *Model) (feature, instead string) {
+	if !forcesTool(r) {
 		return "", ""
 	}
 	feature = fmt.Sprintf("tool_choice %q", r.ToolChoice.Type)
@@ -121,13 +122,13 @@ func (r *Request) checkToolChoice(m Model) (feature, instead string) {
 		return feature + ` with thinking.type "enabled"`, `use tool_choice "auto", or adaptive thinking where the model has it`
 	case len(r.Tools) == 0:
 		return feature + " without tools", "give tools, or leave tool_choice out"
-	case r.ToolChoice.Type == "tool" && !slices.ContainsFunc(r.Tools, func(t ToolDefinition) bool { return t.name == r.ToolChoice.Name }):
+	case r.ToolChoice.Type == "tool" && !slices.ContainsFunc(r.Tools, func(t transport.ToolDefinition) bool { return t.Name() == r.ToolChoice.Name }):
 		return fmt.Sprintf("%s %q", feature, r.ToolChoice.Name), "no tool of the request has this name"
 	}
 	return "", ""
 }
 
-func (r *Request) checkSampling(m Model) (feature, instead string) {
+func checkSampling(r *transport.Request, m *Model) (feature, instead string) {
 	const leaveOut = "leave it out; steer the answer by the prompt"
 	thinks := r.Thinking != nil && (r.Thinking.Type == "enabled" || r.Thinking.Type == "adaptive")
 	switch {
@@ -149,10 +150,10 @@ func (r *Request) checkSampling(m Model) (feature, instead string) {
 	return "", ""
 }
 
-func (r *Request) checkMessages(m Model) (feature, instead string) {
+func checkMessages(r *transport.Request, m *Model) (feature, instead string) {
 	if m.Supports.SystemMessages == Unsupported {
 		for i := range r.Messages {
-			if r.Messages[i].Role == RoleSystem {
+			if r.Messages[i].Role == transport.RoleSystem {
 				return fmt.Sprintf("messages.%d of role system", i), "put the text into the system prompt, or into a user message"
 			}
 		}
@@ -171,16 +172,16 @@ func (r *Request) checkMessages(m Model) (feature, instead string) {
 
 // isPrefill reports whether the model would have to go on in the middle of m. A
 // paused turn, which has server tools or a compaction in it, is no prefill.
-func isPrefill(m Message) bool {
-	if m.Role != RoleAssistant || len(m.Content) == 0 {
+func isPrefill(m transport.Message) bool {
+	if m.Role != transport.RoleAssistant || len(m.Content) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(m.Content, func(b Block) bool {
-		return !blocktype.Of(b.typ).Prefill
+	return !slices.ContainsFunc(m.Content, func(b transport.Block) bool {
+		return !blocktype.Of(b.Type()).Prefill
 	})
 }
 
-func (r *Request) checkTools(m Model) (feature, instead string) {
+func checkTools(r *transport.Request, m *Model) (feature, instead string) {
 	if m.Supports.ComputerTools != Unsupported {
 		return "", ""
 	}
@@ -192,7 +193,7 @@ func (r *Request) checkTools(m Model) (feature, instead string) {
 	return "", ""
 }
 
-func (r *Request) checkCompaction(m Model) (feature, instead string) {
+func checkCompaction(r *transport.Request, m *Model) (feature, instead string) {
 	threshold := false
 	for edit := range rawjson.Elements(rawjson.Get(r.ContextManagement, "edits")) {
 		threshold = threshold || strings.HasPrefix(rawjson.GetString(edit, "type"), "compact_")
@@ -208,7 +209,7 @@ func (r *Request) checkCompaction(m Model) (feature, instead string) {
 		return "", ""
 	case len(r.ContextManagement) > 0:
 		return "compaction with context_management", "send one of them"
-	case len(r.StopSequences) > 0, format, r.forcesTool():
+	case len(r.StopSequences) > 0, format, forcesTool(r):
 		return "compaction with stop_sequences, output_config.format or a forced tool_choice", "leave these out of the request that compacts"
 	case r.OutputConfig != nil && rawjson.Get(r.OutputConfig.TaskBudget, "remaining") != nil:
 		return "compaction with output_config.task_budget.remaining", "leave remaining out of the request that compacts"
@@ -216,7 +217,7 @@ func (r *Request) checkCompaction(m Model) (feature, instead string) {
 	return "", ""
 }
 
-func joinLevels(levels []Effort) string {
+func joinLevels(levels []transport.Effort) string {
 	words := make([]string, len(levels))
 	for i, l := range levels {
 		words[i] = string(l)

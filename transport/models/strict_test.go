@@ -1,9 +1,11 @@
-package transport
+package models
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/whorl-go/whorl/transport"
 )
 
 // The sums over all strict tools are those that the service refuses (rows 104 to
@@ -45,15 +47,15 @@ func TestCheckStrict(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := Request{Model: "m", MaxTokens: 1, Messages: []Message{UserText("x")}}
+			r := transport.Request{Model: "m", MaxTokens: 1, Messages: []transport.Message{transport.UserText("x")}}
 			for i := range tt.tools {
-				def, err := ParseToolDefinition([]byte(tt.tool(i)))
+				def, err := transport.ParseToolDefinition([]byte(tt.tool(i)))
 				if err != nil {
 					t.Fatal(err)
 				}
 				r.Tools = append(r.Tools, def)
 			}
-			if err := r.Check(Model{}); tt.want == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.want) {
+			if err := (Model{}).Check(&r); tt.want == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})

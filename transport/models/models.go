@@ -1,8 +1,10 @@
-package transport
+package models
 
 import (
 	"slices"
 	"time"
+
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A Support says whether a model has a feature. The zero value is Unknown, and
@@ -22,10 +24,10 @@ type Model struct {
 	ID      string
 	Aliases []string // other ids of the same model, such as one with a date
 
-	Limits   ModelLimits
-	Thinking ModelThinking
-	Effort   ModelEffort
-	Supports ModelSupports
+	Limits   Limits
+	Thinking Thinking
+	Effort   Effort
+	Supports Supports
 
 	// Prices are in ascending order of UpToTokens within a speed and a time. None
 	// means that the price is not known, not that the model is free.
@@ -35,16 +37,16 @@ type Model struct {
 	Ends       time.Time // when the service stops to answer for it; zero if no day is set
 }
 
-// ModelLimits are in tokens.
-type ModelLimits struct {
+// Limits are in tokens.
+type Limits struct {
 	ContextTokens   int // the window: prompt and answer together
 	MaxOutputTokens int
 	MinCacheTokens  int // a shorter prefix is not cached; no error tells so
 }
 
-// ModelThinking says how a model thinks. Adaptive to BetweenTools are the types
-// of [Thinking] that a request may set.
-type ModelThinking struct {
+// Thinking says how a model thinks. Adaptive to BetweenTools are the types
+// of [transport.Thinking] that a request may set.
+type Thinking struct {
 	Adaptive, Enabled, Disabled, BetweenTools Support
 
 	Default string  // without a type in the request: "on", "off", or "always" if it can't be stopped
@@ -52,18 +54,18 @@ type ModelThinking struct {
 	Bound   Support // thinking is bound to all that came before it (wire §9.4)
 }
 
-// ModelEffort is what output_config.effort may be.
-type ModelEffort struct {
+// Effort is what output_config.effort may be.
+type Effort struct {
 	Support Support
-	Levels  []Effort // ascending; empty if the parameter doesn't exist or isn't known
-	Default Effort
+	Levels  []transport.Effort // ascending; empty if the parameter doesn't exist or isn't known
+	Default transport.Effort
 	// MaxQuiet is the highest together with thinking of the types disabled and
 	// between_tools; empty means any.
-	MaxQuiet Effort
+	MaxQuiet transport.Effort
 }
 
-// ModelSupports is what else a request to the model may hold.
-type ModelSupports struct {
+// Supports is what else a request to the model may hold.
+type Supports struct {
 	ForcedToolChoice Support // tool_choice of type "any" and "tool"
 	Sampling         Support // temperature, top_p and top_k other than their defaults
 	Prefill          Support // a last message of role assistant that the model goes on with
@@ -101,12 +103,12 @@ func (m Model) PriceAt(at time.Time, speed string, promptTokens int64) (Price, b
 	return Price{}, false
 }
 
-// LookupModel finds a model by its id or an alias: first among the given
+// Lookup finds a model by its id or an alias: first among the given
 // models, which lets a program correct or extend the table, then in this
 // package's table. Unknown models are fine to use; less is known of them.
-func LookupModel(id string, own ...Model) (Model, bool) {
-	for _, table := range [][]Model{own, models} {
-		for _, m := range table {
+func Lookup(id string, own ...Model) (Model, bool) {
+	for _, list := range [][]Model{own, table} {
+		for _, m := range list {
 			if m.ID == id || slices.Contains(m.Aliases, id) {
 				return m, true
 			}
@@ -115,5 +117,5 @@ func LookupModel(id string, own ...Model) (Model, bool) {
 	return Model{}, false
 }
 
-// KnownModels returns a copy of this package's table.
-func KnownModels() []Model { return slices.Clone(models) }
+// Known returns a copy of this package's table.
+func Known() []Model { return slices.Clone(table) }

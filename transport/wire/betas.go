@@ -1,10 +1,11 @@
-package transport
+package wire
 
 import (
 	"bytes"
 	"slices"
 	"strings"
 
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -48,22 +49,19 @@ func (s *betaSet) add(value string, needed bool) {
 // messages are never taken back, a value that a conversation once needed stays.
 //
 // Only a request that uses a beta costs an allocation here.
-func (r *Request) NeededBetas() []string {
+func NeededBetas(r *transport.Request) []string {
 	var s betaSet
 	for _, b := range r.Betas {
 		s.add(b, b != "")
 	}
-	r.parameterBetas(&s)
+	parameterBetas(&s, r)
 	for i := range r.Tools {
-		toolBetas(&s, r.Tools[i].raw)
+		toolBetas(&s, r.Tools[i].Raw())
 	}
 	for i := range r.Messages {
 		m := &r.Messages[i]
 		s.add(betaClearAt, m.ClearAt != "")
 		s.add(betaMessageEffort, len(m.OutputConfig) > 0)
-		if m.isMeasured() && m.size.usual {
-			continue
-		}
 		for j := range m.Content {
 			blockBetas(&s, &m.Content[j])
 		}
@@ -71,7 +69,7 @@ func (r *Request) NeededBetas() []string {
 	return s
 }
 
-func (r *Request) parameterBetas(s *betaSet) {
+func parameterBetas(s *betaSet, r *transport.Request) {
 	if len(r.ContextManagement) > 0 {
 		for edit := range rawjson.Elements(rawjson.Get(r.ContextManagement, "edits")) {
 			compacts := strings.HasPrefix(rawjson.GetString(edit, "type"), "compact_")
@@ -113,26 +111,26 @@ func toolBetas(s *betaSet, raw []byte) {
 	}
 }
 
-func blockBetas(s *betaSet, b *Block) {
-	switch b.typ {
+func blockBetas(s *betaSet, b *transport.Block) {
+	switch b.Type() {
 	case blocktype.MCPToolUse, blocktype.MCPToolResult, blocktype.MCPToolListing:
 		s.add(betaMCP, true)
 	case blocktype.ToolAddition, blocktype.ToolRemoval:
 		s.add(betaToolChanges, true)
-		if tool := rawjson.Get(b.raw, "tool"); bytes.HasPrefix(rawjson.Inner(rawjson.Get(tool, "type")), []byte("mcp_")) {
+		if tool := rawjson.Get(b.Raw(), "tool"); bytes.HasPrefix(rawjson.Inner(rawjson.Get(tool, "type")), []byte("mcp_")) {
 			s.add(betaMCP, true)
 		} else {
 			toolBetas(s, rawjson.Get(tool, "definition"))
 		}
 	case blocktype.Compaction:
-		signed := !rawjson.IsNull(rawjson.Get(b.raw, "signature"))
+		signed := !rawjson.IsNull(rawjson.Get(b.Raw(), "signature"))
 		s.add(betaCompaction, signed)
 		s.add(betaThresholdCompaction, !signed)
 	case blocktype.Fallback:
 		s.add(betaFallbacks, true)
 	case blocktype.AdvisorToolResult:
 		s.add(betaAdvisor, true)
-	case TypeServerToolUse:
-		s.add(betaAdvisor, string(rawjson.Inner(rawjson.Get(b.raw, "name"))) == "advisor")
+	case blocktype.ServerToolUse:
+		s.add(betaAdvisor, string(rawjson.Inner(rawjson.Get(b.Raw(), "name"))) == "advisor")
 	}
 }

@@ -1,6 +1,10 @@
-package transport
+package models
 
-import "time"
+import (
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
 
 // Prices of what isn't a token of one model (wire §8.6 and §12.2; pricing
 // page, October 2026).
@@ -19,7 +23,7 @@ const (
 // some gateways count nothing. Time in code execution containers is not in the
 // usage and so never counted. own corrects and extends the table of models, in
 // which the models of iterations are looked up.
-func (m Model) Cost(u Usage, at time.Time, own ...Model) (usd float64, known bool) {
+func (m Model) Cost(u transport.Usage, at time.Time, own ...Model) (usd float64, known bool) {
 	known = true
 	factor := 1.0
 	if u.ServiceTier == "batch" {
@@ -31,7 +35,7 @@ func (m Model) Cost(u Usage, at time.Time, own ...Model) (usd float64, known boo
 	iterations := u.Iterations
 	if len(iterations) == 0 {
 		known = u.PromptTokens() > 0 // a prompt has at least one token: nothing was told
-		iterations = []Iteration{{
+		iterations = []transport.Iteration{{
 			InputTokens:              u.InputTokens,
 			CacheCreationInputTokens: u.CacheCreationInputTokens,
 			CacheReadInputTokens:     u.CacheReadInputTokens,
@@ -42,7 +46,7 @@ func (m Model) Cost(u Usage, at time.Time, own ...Model) (usd float64, known boo
 	for _, it := range iterations {
 		model := m
 		if it.Model != "" && it.Model != m.ID {
-			if other, ok := LookupModel(it.Model, append([]Model{m}, own...)...); ok {
+			if other, ok := Lookup(it.Model, append([]Model{m}, own...)...); ok {
 				model = other
 			} else {
 				model = Model{}
@@ -56,7 +60,7 @@ func (m Model) Cost(u Usage, at time.Time, own ...Model) (usd float64, known boo
 }
 
 // iterationCost is the price of one sampling's tokens.
-func (m Model) iterationCost(it Iteration, at time.Time, speed string) (usd float64, known bool) {
+func (m Model) iterationCost(it transport.Iteration, at time.Time, speed string) (usd float64, known bool) {
 	prompt := it.InputTokens + it.CacheCreationInputTokens + it.CacheReadInputTokens
 	if prompt == 0 && it.OutputTokens == 0 {
 		return 0, true

@@ -1,27 +1,29 @@
-package transport
+package models
 
 import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/whorl-go/whorl/transport"
 )
 
 func TestLookupModel(t *testing.T) {
-	if m, ok := LookupModel("claude-haiku-4-5-20251001"); !ok || m.ID != "claude-haiku-4-5" {
+	if m, ok := Lookup("claude-haiku-4-5-20251001"); !ok || m.ID != "claude-haiku-4-5" {
 		t.Errorf("got %q, %v", m.ID, ok)
 	}
-	if m, ok := LookupModel("claude-nova-9"); ok || m.Supports.ForcedToolChoice != Unknown {
+	if m, ok := Lookup("claude-nova-9"); ok || m.Supports.ForcedToolChoice != Unknown {
 		t.Errorf("an unknown model: %+v", m)
 	}
-	own := Model{ID: "claude-opus-5-5", Limits: ModelLimits{MinCacheTokens: 7}}
-	if m, _ := LookupModel("claude-opus-5-5", own); m.Limits.MinCacheTokens != 7 {
+	own := Model{ID: "claude-opus-5-5", Limits: Limits{MinCacheTokens: 7}}
+	if m, _ := Lookup("claude-opus-5-5", own); m.Limits.MinCacheTokens != 7 {
 		t.Errorf("the program's own entry was not used")
 	}
 }
 
 func TestModelTable(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, m := range KnownModels() {
+	for _, m := range Known() {
 		for _, id := range append([]string{m.ID}, m.Aliases...) {
 			if seen[id] {
 				t.Errorf("%s is there twice", id)
@@ -51,7 +53,7 @@ func TestModelTable(t *testing.T) {
 func TestModelsOfNovember2026(t *testing.T) {
 	get := func(id string) Model {
 		t.Helper()
-		m, ok := LookupModel(id)
+		m, ok := Lookup(id)
 		if !ok {
 			t.Fatalf("%s is not in the table", id)
 		}
@@ -77,10 +79,10 @@ func TestModelsOfNovember2026(t *testing.T) {
 		if m.Limits.MinCacheTokens != tt.minCache {
 			t.Errorf("%s: least to cache is %d, want %d", tt.model, m.Limits.MinCacheTokens, tt.minCache)
 		}
-		for i, u := range []Usage{
+		for i, u := range []transport.Usage{
 			{InputTokens: 1e6},
 			{CacheCreationInputTokens: 1e6},
-			{CacheCreationInputTokens: 1e6, CacheCreation: CacheCreation{Ephemeral1hInputTokens: 1e6}},
+			{CacheCreationInputTokens: 1e6, CacheCreation: transport.CacheCreation{Ephemeral1hInputTokens: 1e6}},
 			{CacheReadInputTokens: 1e6},
 			{InputTokens: 1e6, OutputTokens: 1e6},
 		} {
@@ -101,7 +103,7 @@ func TestModelsOfNovember2026(t *testing.T) {
 			t.Errorf("%s: a cache read is %v of %v", id, p.CacheRead, p.Input)
 		}
 	}
-	for _, m := range KnownModels() {
+	for _, m := range Known() {
 		switch m.ID {
 		case "claude-fable-5-1", "claude-mythos-5-1", "claude-fable-5-2", "claude-mythos-5-2", "claude-opus-5-5", "claude-sonnet-5-5":
 			continue
@@ -113,31 +115,31 @@ func TestModelsOfNovember2026(t *testing.T) {
 		}
 	}
 
-	definition := func(raw string) ToolDefinition {
+	definition := func(raw string) transport.ToolDefinition {
 		t.Helper()
-		d, err := ParseToolDefinition([]byte(raw))
+		d, err := transport.ParseToolDefinition([]byte(raw))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return d
 	}
-	forced := func(r *Request) {
-		r.Tools, r.ToolChoice = []ToolDefinition{definition(`{"name":"f","input_schema":{"type":"object"}}`)}, &ToolChoice{Type: "any"}
+	forced := func(r *transport.Request) {
+		r.Tools, r.ToolChoice = []transport.ToolDefinition{definition(`{"name":"f","input_schema":{"type":"object"}}`)}, &transport.ToolChoice{Type: "any"}
 	}
-	thinks := func(typ string, effort Effort) func(*Request) {
-		return func(r *Request) {
-			r.Thinking, r.OutputConfig = &Thinking{Type: typ}, &OutputConfig{Effort: effort}
+	thinks := func(typ string, effort transport.Effort) func(*transport.Request) {
+		return func(r *transport.Request) {
+			r.Thinking, r.OutputConfig = &transport.Thinking{Type: typ}, &transport.OutputConfig{Effort: effort}
 		}
 	}
-	computer := func(r *Request) {
-		r.Tools = []ToolDefinition{definition(`{"type":"computer_20251124","name":"computer","display_width_px":1,"display_height_px":1}`)}
+	computer := func(r *transport.Request) {
+		r.Tools = []transport.ToolDefinition{definition(`{"type":"computer_20251124","name":"computer","display_width_px":1,"display_height_px":1}`)}
 	}
-	budget := func(r *Request) {
-		r.OutputConfig = &OutputConfig{TaskBudget: []byte(`{"type":"tokens","total":20000}`)}
+	budget := func(r *transport.Request) {
+		r.OutputConfig = &transport.OutputConfig{TaskBudget: []byte(`{"type":"tokens","total":20000}`)}
 	}
 	for _, tt := range []struct {
 		name, model string
-		change      func(*Request)
+		change      func(*transport.Request)
 		refused     bool
 	}{
 		{"forced tool choice", "claude-fable-5-2", forced, true},
@@ -156,9 +158,9 @@ func TestModelsOfNovember2026(t *testing.T) {
 		{"task budget", "claude-sonnet-5-5", budget, false},
 		{"task budget", "claude-sonnet-5", budget, true},
 	} {
-		r := &Request{Model: tt.model, MaxTokens: 100, Messages: []Message{UserText("hi")}}
+		r := &transport.Request{Model: tt.model, MaxTokens: 100, Messages: []transport.Message{transport.UserText("hi")}}
 		tt.change(r)
-		if err := r.Check(get(tt.model)); (err != nil) != tt.refused {
+		if err := get(tt.model).Check(r); (err != nil) != tt.refused {
 			t.Errorf("%s, %s: %v, want refused %v", tt.model, tt.name, err, tt.refused)
 		}
 	}
@@ -204,7 +206,7 @@ func TestPricesOfTheirTime(t *testing.T) {
 		if p.Input != tt.want || known != (tt.want != 0) {
 			t.Errorf("at %v, %q, %d tokens: %v, %v; want %v", tt.at, tt.speed, tt.tokens, p.Input, known, tt.want)
 		}
-		usd, known := m.Cost(Usage{InputTokens: tt.tokens, Speed: tt.speed, OutputTokens: 1}, tt.at)
+		usd, known := m.Cost(transport.Usage{InputTokens: tt.tokens, Speed: tt.speed, OutputTokens: 1}, tt.at)
 		if want := tt.want * float64(tt.tokens) / 1e6; math.Abs(usd-want) > 1e-12 || known != (tt.want != 0) {
 			t.Errorf("at %v, %q, %d tokens: cost %v, %v; want %v", tt.at, tt.speed, tt.tokens, usd, known, want)
 		}
@@ -212,36 +214,36 @@ func TestPricesOfTheirTime(t *testing.T) {
 }
 
 func TestCost(t *testing.T) {
-	searched := Usage{InputTokens: 1_000_000}
+	searched := transport.Usage{InputTokens: 1_000_000}
 	searched.ServerToolUse.WebSearchRequests, searched.ServerToolUse.WebFetchRequests = 3, 9
 	tests := []struct {
 		name  string
 		model string
-		usage Usage
+		usage transport.Usage
 		usd   float64
 		known bool
 	}{
-		{"nothing told", "claude-opus-5-5", Usage{}, 0, false},
-		{"an answer without a prompt", "claude-opus-5-5", Usage{OutputTokens: 1_000_000}, 20, false},
-		{"all kinds", "claude-sonnet-4-6", Usage{InputTokens: 1e6, CacheReadInputTokens: 1e6, CacheCreationInputTokens: 3e6, OutputTokens: 1e6,
-			CacheCreation: CacheCreation{Ephemeral5mInputTokens: 2e6, Ephemeral1hInputTokens: 1e6}}, 3 + 0.30 + 2*3.75 + 6 + 15, true},
-		{"writes that came after the start of a stream", "claude-sonnet-4-6", Usage{CacheCreationInputTokens: 3e6, CacheCreation: CacheCreation{Ephemeral1hInputTokens: 1e6}}, 6 + 2*3.75, true},
+		{"nothing told", "claude-opus-5-5", transport.Usage{}, 0, false},
+		{"an answer without a prompt", "claude-opus-5-5", transport.Usage{OutputTokens: 1_000_000}, 20, false},
+		{"all kinds", "claude-sonnet-4-6", transport.Usage{InputTokens: 1e6, CacheReadInputTokens: 1e6, CacheCreationInputTokens: 3e6, OutputTokens: 1e6,
+			CacheCreation: transport.CacheCreation{Ephemeral5mInputTokens: 2e6, Ephemeral1hInputTokens: 1e6}}, 3 + 0.30 + 2*3.75 + 6 + 15, true},
+		{"writes that came after the start of a stream", "claude-sonnet-4-6", transport.Usage{CacheCreationInputTokens: 3e6, CacheCreation: transport.CacheCreation{Ephemeral1hInputTokens: 1e6}}, 6 + 2*3.75, true},
 		{"searches", "claude-opus-5-5", searched, 4.03, true},
-		{"batch", "claude-opus-5-5", Usage{InputTokens: 1e6, ServiceTier: "batch"}, 2, true},
-		{"US", "claude-opus-5-5", Usage{InputTokens: 1e6, InferenceGeo: "us"}, 4.4, true},
-		{"fast", "claude-opus-5", Usage{InputTokens: 1e6, Speed: "fast"}, 10, true},
-		{"fast at an unknown price", "claude-opus-4-7", Usage{InputTokens: 1e6, Speed: "fast"}, 0, false},
-		{"lower tier", "claude-haiku-5-5", Usage{InputTokens: 50_000, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.005 + 0.0005 + 0.5, true},
-		{"upper tier", "claude-haiku-5-5", Usage{InputTokens: 50_001, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.0250005 + 0.0025 + 2.5, true},
-		{"iterations", "claude-opus-5-5", Usage{InputTokens: 1e6, Iterations: []Iteration{
+		{"batch", "claude-opus-5-5", transport.Usage{InputTokens: 1e6, ServiceTier: "batch"}, 2, true},
+		{"US", "claude-opus-5-5", transport.Usage{InputTokens: 1e6, InferenceGeo: "us"}, 4.4, true},
+		{"fast", "claude-opus-5", transport.Usage{InputTokens: 1e6, Speed: "fast"}, 10, true},
+		{"fast at an unknown price", "claude-opus-4-7", transport.Usage{InputTokens: 1e6, Speed: "fast"}, 0, false},
+		{"lower tier", "claude-haiku-5-5", transport.Usage{InputTokens: 50_000, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.005 + 0.0005 + 0.5, true},
+		{"upper tier", "claude-haiku-5-5", transport.Usage{InputTokens: 50_001, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.0250005 + 0.0025 + 2.5, true},
+		{"iterations", "claude-opus-5-5", transport.Usage{InputTokens: 1e6, Iterations: []transport.Iteration{
 			{Type: "compaction", InputTokens: 1e6}, {Type: "message", InputTokens: 1e6}, {Type: "advisor_message", Model: "claude-fable-5", OutputTokens: 1e6}}}, 4 + 4 + 50, true},
-		{"iteration of an unknown model", "claude-opus-5-5", Usage{Iterations: []Iteration{{InputTokens: 1e6}, {Model: "claude-nova-9", OutputTokens: 1}}}, 4, false},
-		{"unknown price", "claude-mythos-preview", Usage{InputTokens: 1}, 0, false},
-		{"unknown model", "claude-nova-9", Usage{InputTokens: 1}, 0, false},
+		{"iteration of an unknown model", "claude-opus-5-5", transport.Usage{Iterations: []transport.Iteration{{InputTokens: 1e6}, {Model: "claude-nova-9", OutputTokens: 1}}}, 4, false},
+		{"unknown price", "claude-mythos-preview", transport.Usage{InputTokens: 1}, 0, false},
+		{"unknown model", "claude-nova-9", transport.Usage{InputTokens: 1}, 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, _ := LookupModel(tt.model)
+			m, _ := Lookup(tt.model)
 			usd, known := m.Cost(tt.usage, time.Time{})
 			if math.Abs(usd-tt.usd) > 1e-9 || known != tt.known {
 				t.Errorf("got %v, %v; want %v, %v", usd, known, tt.usd, tt.known)

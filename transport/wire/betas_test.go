@@ -1,0 +1,137 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
+)
+
+func TestNeededBetas(t *testing.T) {
+	turn := func(raw string) func(*transport.Request) {
+		return func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{mustBlock(t, raw)}})
+		}
+	}
+	tool := func(raw string) func(*transport.Request) {
+		return func(r *transport.Request) { r.Tools = append(r.Tools, mustTool(t, raw)) }
+	}
+	tests := []struct {
+		name   string
+		change func(*transport.Request)
+		want   string
+	}{
+		{"nothing", func(*transport.Request) {}, ""},
+		{"generally available", func(r *transport.Request) {
+			r.Diagnostics, r.Thinking, r.OutputConfig = &transport.Diagnostics{}, &transport.Thinking{Type: "adaptive"}, &transport.OutputConfig{Effort: "low", Format: json.RawMessage(`{}`)}
+			r.Tools = append(r.Tools, mustTool(t, `{"type":"web_search_20250305","name":"web_search"}`), mustTool(t, `{"type":"computer_toolset_20260801"}`))
+		}, ""},
+		{"given ones, once", func(r *transport.Request) { r.Betas = []string{"x", "", "x"} }, "x"},
+		{"clearing", func(r *transport.Request) {
+			r.ContextManagement = json.RawMessage(`{"edits":[{"type":"clear_thinking_20251015"},{"type":"clear_tool_uses_20250919"}]}`)
+		}, "context-management-2025-06-27"},
+		{"threshold compaction", func(r *transport.Request) {
+			r.ContextManagement = json.RawMessage(`{"edits":[{"type":"compact_20260112"}]}`)
+		}, "compact-2026-01-12"},
+		{"compaction request", func(r *transport.Request) { r.Compaction = json.RawMessage(`{"type":"summarize"}`) }, "compact-2026-09-04"},
+		{"signed compaction in the history", turn(`{"type":"compaction","content":"s","signature":"c2ln"}`), "compact-2026-09-04"},
+		{"threshold compaction in the history", turn(`{"type":"compaction","content":"s","encrypted_content":"x","signature":null}`), "compact-2026-01-12"},
+		{"MCP servers", func(r *transport.Request) { r.MCPServers = json.RawMessage(`[]`) }, "mcp-client-2026-09-15"},
+		{"MCP in the history", turn(`{"type":"mcp_tool_use","id":"mcptoolu_1","name":"f","server_name":"s","input":{}}`), "mcp-client-2026-09-15"},
+		{"MCP toolset", tool(`{"type":"mcp_toolset","mcp_server_name":"s"}`), "mcp-client-2026-09-15"},
+		{"task budget", func(r *transport.Request) {
+			r.OutputConfig = &transport.OutputConfig{TaskBudget: json.RawMessage(`{}`)}
+		}, "task-budgets-2026-03-13"},
+		{"fast", func(r *transport.Request) { r.Speed = "fast" }, "fast-mode-2026-02-01"},
+		{"advisor", tool(`{"type":"advisor_20260301","name":"advisor","model":"m"}`), "advisor-tool-2026-03-01"},
+		{"advisor in the history", turn(`{"type":"server_tool_use","id":"srvtoolu_1","name":"advisor","input":{}}`), "advisor-tool-2026-03-01"},
+		{"tool change", func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{mustBlock(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`)}})
+		}, "inline-tools-2026-09-15"},
+		{"MCP tool change", turn(`{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`), "inline-tools-2026-09-15 mcp-client-2026-09-15"},
+		{"inline MCP toolset", turn(`{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"type":"mcp_toolset","mcp_server_name":"s"}}}`), "inline-tools-2026-09-15 mcp-client-2026-09-15"},
+		{"effort of a message", func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, OutputConfig: json.RawMessage(`{"effort":"low"}`)})
+		}, "mid-conversation-output-config-2026-07-01"},
+		{"passing message", func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, ClearAt: "next_user_message", Content: []transport.Block{transport.Text("x")}})
+		}, "mid-conversation-system-clear-at-2026-08-21"},
+		{"binding", func(r *transport.Request) {
+			r.Thinking = &transport.Thinking{Type: "adaptive", Display: "updates", BlockBinding: &transport.BlockBinding{PrefixMismatchBehavior: "drop_block"}}
+		}, "thinking-binding-controls-2026-08-01 thinking-display-updates-2026-08-18"},
+		{"fallbacks", func(r *transport.Request) { r.Fallbacks = json.RawMessage(`"default"`) }, "server-side-fallback-2026-07-01"},
+		{"fallback in the history", turn(`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}}`), "server-side-fallback-2026-07-01"},
+		{"computer tools", func(r *transport.Request) {
+			for _, typ := range []string{"computer_20251124", "computer_20250124", "bash_20241022"} {
+				r.Tools = append(r.Tools, mustTool(t, `{"type":"`+typ+`","name":"`+typ+`"}`))
+			}
+		}, "computer-use-2025-11-24 computer-use-2025-01-24 computer-use-2024-10-22"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := conversation(t, 4)
+			tt.change(r)
+			if got := strings.Join(wire.NeededBetas(r), " "); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			// A later request of the same conversation needs no less of what is in its messages.
+			later := *r
+			later.Messages = append(slices.Clip(r.Messages), transport.UserText("more"))
+			if got := strings.Join(wire.NeededBetas(&later), " "); got != tt.want {
+				t.Errorf("later %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNeededBetasAllocatesNothing(t *testing.T) {
+	r := conversation(t, 100)
+	if n := testing.AllocsPerRun(10, func() { wire.NeededBetas(r) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func mustTool(t testing.TB, raw string) transport.ToolDefinition {
+	t.Helper()
+	d, err := transport.ParseToolDefinition([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func mustBlock(t testing.TB, raw string) transport.Block {
+	t.Helper()
+	b, err := transport.ParseBlock([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// conversation is a request of n messages, each of one or two blocks.
+func conversation(t testing.TB, n int) *transport.Request {
+	r := &transport.Request{
+		Model:     "claude-opus-5-5",
+		MaxTokens: 1000,
+		Tools: []transport.ToolDefinition{
+			mustTool(t, `{"name":"a","input_schema":{"type":"object"}}`),
+			mustTool(t, `{"name":"b","description":"<b> & c","input_schema":{"type":"object"} }`),
+		},
+		System: []transport.Block{transport.Text("first"), transport.Text("second")},
+	}
+	for i := range n {
+		if i%2 == 0 {
+			r.Messages = append(r.Messages, transport.UserText(fmt.Sprintf("question %d", i)))
+			continue
+		}
+		r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
+			mustBlock(t, `{"type":"thinking","thinking":"","signature":"c2ln"}`), transport.Text("answer"),
+		}})
+	}
+	return r
+}
