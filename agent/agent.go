@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Options make an [Agent]. Client and Model are needed; all else has a default.
@@ -95,6 +96,7 @@ type Agent struct {
 
 	config   []byte // the request as runs record it
 	observer *observe.Observer
+	key      wire.CacheKey // of config
 
 	model    models.Model // what is known of the model; zero if nothing
 	features transport.Features
@@ -166,6 +168,7 @@ func New(opts Options) (*Agent, error) {
 	}
 	a.config = sentConfig(a.request)
 	a.observer = a.newObserver()
+	a.key = wire.CacheKeyOf(a.config)
 	return a, nil
 }
 
@@ -269,13 +272,13 @@ func (a *Agent) lookup(c transport.ToolCall) *tool {
 // Request is what the agent sends for a log now: a function of the two and of
 // the time, by which the lifetimes in the prompt cache are chosen. It can be
 // looked at before it is sent. The caller must not modify what it points to.
-func (a *Agent) Request(log *memory.Log) *transport.Request { return a.next(&a.request, log) }
+func (a *Agent) Request(log *memory.Log) *transport.Request { return a.next(&a.request, a.key, log) }
 
 // nextRequest is [Agent.Request] with what the run's input says.
-func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, r.log) }
+func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, r.key, r.log) }
 
 // next makes the next request of base, which has no messages.
-func (a *Agent) next(base *transport.Request, log *memory.Log) *transport.Request {
+func (a *Agent) next(base *transport.Request, key wire.CacheKey, log *memory.Log) *transport.Request {
 	s := log.State()
 	r := *base
 	r.Messages = log.Messages()
@@ -289,15 +292,15 @@ func (a *Agent) next(base *transport.Request, log *memory.Log) *transport.Reques
 		}
 	}
 	if r.CacheControl == nil && r.Breakpoints == nil {
-		r.Breakpoints = cacheplan.Plan(a.prompt(&r, s), a.opts.Cache.options())
+		r.Breakpoints = cacheplan.Plan(a.prompt(&r, key, s), a.opts.Cache.options())
 	}
 	return &r
 }
 
 // prompt is what the planner has to know of a request.
-func (a *Agent) prompt(r *transport.Request, s memory.State) cacheplan.Prompt {
+func (a *Agent) prompt(r *transport.Request, key wire.CacheKey, s memory.State) cacheplan.Prompt {
 	return cacheplan.Prompt{
 		Model: a.model, Tools: r.Tools, System: r.System, Messages: r.Messages,
-		Requests: s.Requests, Now: time.Now(), Long: a.features.LongCache,
+		Requests: s.Requests, Configs: s.Configs, Key: key, Now: time.Now(), Long: a.features.LongCache,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A Budget bounds what model calls cost. Runs that share one, and the
@@ -90,7 +91,7 @@ type forecast struct {
 // Forecast tells what the next model call on a log may cost, if the answer takes
 // all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
 func (a *Agent) Forecast(log *memory.Log) Bill {
-	return a.forecast(log.State(), a.Request(log)).bill()
+	return a.forecast(log.State(), a.key, a.Request(log)).bill()
 }
 
 func (f forecast) bill() Bill {
@@ -99,8 +100,8 @@ func (f forecast) bill() Bill {
 	}}
 }
 
-func (a *Agent) forecast(s memory.State, req *transport.Request) forecast {
-	p := a.prompt(req, s)
+func (a *Agent) forecast(s memory.State, key wire.CacheKey, req *transport.Request) forecast {
+	p := a.prompt(req, key, s)
 	h := cacheplan.Observe(p)
 	f := forecast{Prompt: h.Size(p), Read: h.Readable, Output: int64(req.MaxTokens)}
 	known := h.LastPrompt()
@@ -186,7 +187,7 @@ type quote struct {
 }
 
 func (r *Run) quote(req *transport.Request, s memory.State) quote {
-	q := quote{forecast: r.agent.forecast(s, req), last: r.lastStep != nil}
+	q := quote{forecast: r.agent.forecast(s, r.key, req), last: r.lastStep != nil}
 	q.least = min(leastOutput, q.Output)
 	q.bare = r.agent.price(req, q.forecast, 0).USD
 	q.perToken = (q.Cost.USD - q.bare) / float64(max(1, q.Output))

@@ -55,7 +55,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return nil
 	}
 	req := r.nextRequest()
-	p := r.agent.prompt(req, s)
+	p := r.agent.prompt(req, r.key, s)
 	h := cacheplan.Observe(p)
 	if !c.pays(h.Outlook(p, c.Steps, p.NewTokens(s.Sent))) && !full(r.agent.model, req, h.Size(p)) {
 		return nil
@@ -177,7 +177,7 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 	}
 	req.MaxTokens = min(req.MaxTokens, summaryMaxTokens)
 	if req.Breakpoints = nil; h.Readable > 0 && req.CacheControl == nil {
-		p := r.agent.prompt(&req, s)
+		p := r.agent.prompt(&req, r.key, s)
 		p.Messages = p.Messages[:min(n, len(p.Messages))]
 		req.Breakpoints = cacheplan.Plan(p, r.agent.opts.Cache.options())
 	}

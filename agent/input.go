@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // An Input is what a run is given: what to say, in which conversation, for whom,
@@ -206,6 +207,7 @@ func (r *Run) configure(in *Input, recorded []byte) error {
 	}
 	if changed {
 		r.request, r.config = &req, sentConfig(req)
+		r.key = wire.CacheKeyOf(r.config)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // loop asks the log what to do, does it, appends what came of it, and asks
@@ -175,6 +176,9 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 		return err
 	}
 	r.record = r.log.Len() - 1 - len(failed)
+	if r.changed {
+		r.key = wire.CacheKey{} // the log takes the request for one of the run as it began
+	}
 	r.count(resp, bill)
 	miss := r.missed(before, resp)
 	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Miss: miss, Took: resp.Meta.Duration}) {

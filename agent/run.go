@@ -16,6 +16,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A Run is one execution of the loop over a log, to watch and to steer; see
@@ -30,7 +31,9 @@ type Run struct {
 
 	// What the input and the agent amount to. request is without messages.
 	request *transport.Request
-	config  []byte // the request as the log records it
+	config  []byte        // the request as the log records it
+	key     wire.CacheKey // of config, as far as the log's requests can be told apart by it
+	changed bool          // it was begun with another configuration
 	limits  Limits
 	meta    map[string]string
 
@@ -101,7 +104,7 @@ func (a *Agent) Run(ctx context.Context, in Input) (*Result, error) {
 // the input is told there.
 func (a *Agent) NewRun(in Input) *Run {
 	r := &Run{
-		agent: a, input: in, request: &a.request, config: a.config,
+		agent: a, input: in, request: &a.request, config: a.config, key: a.key,
 		limits: in.Limits.or(a.opts.Limits), meta: in.meta(), news: make(chan progress, 16),
 	}
 	r.input.Messages = in.messages()
@@ -338,6 +341,7 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 		return err
 	}
 	if goesOn {
+		r.changed = !bytes.Equal(recorded, r.config)
 		r.replay()
 	} else if err := r.append(ctx, append(r.begin(), queued...)...); err != nil {
 		return err

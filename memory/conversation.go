@@ -51,6 +51,8 @@ type conversation struct {
 
 	at       time.Time // of the newest record
 	requests []Request
+	configs  []wire.CacheKey // of the runs; never written to
+	config   int32           // that of the newest run in configs, from 1
 }
 
 // A call is a tool call on its way to a result.
@@ -74,6 +76,9 @@ func (c *conversation) add(r *Record) error {
 	switch r.Kind {
 	case KindRun:
 		c.limits, c.counts, c.final = r.Limits, Counts{}, false
+		if r.Data != nil {
+			c.configure(wire.CacheKeyOf(r.Data))
+		}
 		return nil
 	case KindInput:
 		if r.Queued != 0 && r.Queued <= c.queued {
@@ -102,6 +107,16 @@ func (c *conversation) add(r *Record) error {
 		return errors.New("the session is encrypted: open it with protect.Encrypted and its keys")
 	}
 	return fmt.Errorf("unknown kind %q: it was written by a newer version of this library", r.Kind)
+}
+
+// configure says which configuration the requests to come have.
+func (c *conversation) configure(key wire.CacheKey) {
+	at := slices.Index(c.configs, key)
+	if at < 0 {
+		at = len(c.configs)
+		c.configs = append(slices.Clip(c.configs), key)
+	}
+	c.config = int32(at) + 1
 }
 
 func (c *conversation) addInput(m transport.Message) error {
@@ -177,7 +192,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
 	c.counts.add(r)
-	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), r))
+	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	if m, ok := r.Replay(); ok {
 		c.messages = append(c.messages, m.Measured())

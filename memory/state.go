@@ -40,6 +40,9 @@ type State struct {
 	// Requests are the requests that were answered, oldest first. The slice is shared;
 	// the caller must not modify it.
 	Requests []Request
+	// Configs are what the configurations of all runs mean to the prompt cache, each
+	// of them once. The slice is shared.
+	Configs []wire.CacheKey
 
 	// Queued is the number of the newest message of the session's inbox that is in
 	// the log; 0 if there is none. See [Store.Inbox].
@@ -60,12 +63,15 @@ type Request struct {
 	// Sums is true if the service sampled several times and told only the sums, so
 	// that these are more than the size of one prompt.
 	Sums bool
+	// Config is the place in State.Configs, counted from 1, of the configuration that it
+	// was sent with; 0 if the log doesn't tell.
+	Config int32
 }
 
-func newRequest(at time.Time, messages int, r *transport.Response) Request {
+func newRequest(at time.Time, messages int, config int32, r *transport.Response) Request {
 	last, one := wire.LastSampling(r)
 	s := Request{
-		At: at, Messages: messages, Sums: !one,
+		At: at, Messages: messages, Sums: !one, Config: config,
 		Prompt:    last.InputTokens + last.CacheCreationInputTokens + last.CacheReadInputTokens,
 		Read:      last.CacheReadInputTokens,
 		Written1h: min(last.CacheCreation.Ephemeral1hInputTokens, last.CacheCreationInputTokens),
@@ -111,7 +117,7 @@ func (c *conversation) state() State {
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
 		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.deferred) > 0,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
-		Requests: slices.Clip(c.requests),
+		Requests: slices.Clip(c.requests), Configs: c.configs,
 	}
 	if c.open > 0 {
 		s.Open = make([]OpenCall, 0, c.open)

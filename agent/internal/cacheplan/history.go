@@ -9,8 +9,15 @@ import (
 )
 
 // A History is what the log tells of the cache at the time of the next request.
+// Only requests of the same configuration share what is behind the system prompt,
+// so most of it goes by those: see [memory.Request.Config].
 type History struct {
-	sent int // messages in the newest request
+	last memory.Request // the newest request
+	sent int            // messages in it
+
+	newest memory.Request // of those of the same configuration
+	place  int            // messages in it; 0 if there is none
+	cached int64          // tokens of its prompt that were read or written
 	// On models that drop the thinking behind it with the next one: messages at the
 	// newest input that was sent, and tokens up to there.
 	turn       int
@@ -33,8 +40,9 @@ type History struct {
 	afterPause, otherwise struct{ times, pauses int }
 	paused                bool // the newest was a pause
 
-	last     memory.Request
-	cached   int64 // tokens of the newest prompt that were read or written
+	reads  reads
+	static staticParts
+
 	Readable int64 // tokens that the next request surely reads
 }
 
@@ -42,34 +50,31 @@ type History struct {
 func Observe(p Prompt) History {
 	var h History
 	price := PriceOf(p.Model)
+	picture := p.firstPicture()
 	for i := range p.Requests {
 		s := &p.Requests[i]
-		if i > 0 {
-			h.pass(s.At.Sub(h.last.At))
-			if h.lasting > s.Read && !s.Sums && !h.last.Sums {
-				h.gone = h.gone || !h.warm && h.lasting > 2*s.Read
-				h.lasting = 0 // gone, or the prompt was changed
-			}
-		}
-		if p.Model.Thinking.Kept == models.Unsupported && IsInput(p.Messages, s.Messages) {
-			h.dropThinking(p.Messages)
-			h.turn, h.turnTokens = s.Messages, s.Prompt
-		}
-		if s.Written1h > 0 {
-			h.lasting, h.lastingFrom, h.lastingUpTo = s.Read+s.Written1h, h.sent, 0
-			if s.Written5m == 0 {
-				h.lastingUpTo = s.Messages
-			}
-		}
-		h.sent, h.last = s.Messages, *s
+		h.last, h.sent = *s, s.Messages
 		h.requests++
 		plain := s.Prompt - s.Read - s.Written5m - s.Written1h
 		h.spent += price.Input*float64(plain) + price.CacheRead*float64(s.Read) + price.CacheWrite5m*float64(s.Written5m) + price.CacheWrite1h*float64(s.Written1h)
 		h.insured += (price.CacheWrite1h - price.CacheWrite5m) * float64(s.Written1h)
+		h.static.add(p, s)
+		if !sameKey(p.key(s).Messages, p.Key.Messages) || s.Messages <= picture {
+			continue
+		}
+		h.add(p, s)
 	}
-	if h.requests > 0 {
-		h.pass(p.Now.Sub(h.last.At))
-		h.cached = h.last.Read + h.last.Written5m + h.last.Written1h
+	if h.place > 0 {
+		d := p.Now.Sub(h.newest.At)
+		h.pass(d)
+		h.cached = h.newest.Read + h.newest.Written5m + h.newest.Written1h
+		switch {
+		case h.cached == 0:
+		case !h.warm && h.lasting == 0:
+			h.reads.all.add(false) // it is gone by now
+		case h.warm && h.reads.warm.likely() >= 0.5:
+			h.reads.all.add(true) // it is about to be read
+		}
 		if h.turn > 0 && IsInput(p.Messages, len(p.Messages)) {
 			h.dropThinking(p.Messages)
 		}
@@ -81,10 +86,35 @@ func Observe(p Prompt) History {
 	return h
 }
 
+// add follows a request of the same configuration.
+func (h *History) add(p Prompt, s *memory.Request) {
+	if h.place > 0 {
+		d := s.At.Sub(h.newest.At)
+		h.pass(d)
+		if h.lasting > s.Read && !s.Sums && !h.newest.Sums {
+			h.gone = h.gone || !h.warm && h.lasting > 2*s.Read
+			h.lasting = 0 // gone, or the prompt was changed
+		}
+		h.reads.add(&h.newest, s, d)
+	}
+	h.reads.requests++
+	if p.Model.Thinking.Kept == models.Unsupported && IsInput(p.Messages, s.Messages) {
+		h.dropThinking(p.Messages)
+		h.turn, h.turnTokens = s.Messages, s.Prompt
+	}
+	if s.Written1h > 0 {
+		h.lasting, h.lastingFrom, h.lastingUpTo = s.Read+s.Written1h, h.place, 0
+		if s.Written5m == 0 {
+			h.lastingUpTo = s.Messages
+		}
+	}
+	h.place, h.newest = s.Messages, *s
+}
+
 // dropThinking says that the thinking behind the newest input that was sent is
 // in the prompt no longer, so that no entry which ends behind it is found.
 func (h *History) dropThinking(messages []transport.Message) {
-	if !hasThinking(messages[h.turn:min(h.sent, len(messages))]) {
+	if !hasThinking(messages[min(h.turn, h.place, len(messages)):min(h.place, len(messages))]) {
 		return
 	}
 	h.cached = min(h.cached, h.turnTokens)

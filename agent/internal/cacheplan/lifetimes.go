@@ -27,10 +27,10 @@ type lifetimes struct {
 // of, an anchor is still set where much is at risk, as long as all of them cost
 // little.
 //
-// What is read is marked with 1h as well, which costs nothing. Nothing is built
-// on that: whether it makes an entry live longer is not documented, and others
-// saw that it does not. If an entry of an hour turns out to have been gone
-// sooner, anchors don't hold, and all is written for an hour.
+// A mark in front of an anchor has 1h as well, as the service wants it; it costs
+// nothing where it is read. Else what is read is marked with 5m: should it have to be
+// written after all, 1h would be dearer. If an entry of an hour turns out to have been
+// gone sooner, anchors don't hold, and all is written for an hour.
 func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 	if c.TTL != "" || !p.Long {
 		ttl := c.TTL
@@ -47,9 +47,10 @@ func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 	}
 
 	likely := h.likely(c)
+	missed := h.reads.missed() * float64(h.Readable) // tokens that are written for an hour too if they aren't read
 	least := loss(likely, h.lasting)
 	if a, ok := h.anchor(p); ok && !h.gone {
-		cost, safe := premium*float64(a.tokens), h.Readable+a.tokens
+		cost, safe := premium*(float64(a.tokens)+missed), h.Readable+a.tokens
 		unforeseen := (c.Pause == 0 || c.survivable()) && h.insured+cost < mostInsured*h.spent &&
 			loss(1, h.lasting) > leastAtRisk*h.spent && cost+loss(unseenPause, safe) < loss(unseenPause, h.lasting)
 		if cost+loss(likely, safe) < least || unforeseen {
@@ -57,12 +58,10 @@ func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 			life.anchor, life.anchored = a, true
 		}
 	}
-	if premium*float64(size-h.Readable) < least || h.gone {
+	if premium*(float64(size-h.Readable)+missed) < least || h.gone {
 		life.newest, life.anchored = transport.TTL1h, false
 	}
-	if life.read = life.newest; h.warm && h.cached > 0 {
-		life.read = transport.TTL1h
-	}
+	life.read = life.newest
 	return life
 }
 
@@ -73,7 +72,7 @@ func (h *History) anchor(p Prompt) (markable, bool) {
 	if !h.warm || h.cached == 0 || h.turn > 0 && IsInput(p.Messages, len(p.Messages)) {
 		return markable{}, false
 	}
-	a, ok := firstMarkable(p.Messages, h.sent)
+	a, ok := firstMarkable(p.Messages, h.place)
 	newest, _ := LastMarkable(p.Messages)
 	return a, ok && !SamePlace(a.at, newest)
 }

@@ -41,6 +41,12 @@ func endOfStatic(p Prompt) (transport.Breakpoint, bool) {
 			return transport.Breakpoint{Part: transport.PartSystem, Index: i}, !p.System[i].Marked()
 		}
 	}
+	return endOfTools(p)
+}
+
+// endOfTools is the last tool that is part of the prefix. It is false if that has a
+// mark already.
+func endOfTools(p Prompt) (transport.Breakpoint, bool) {
 	for i := len(p.Tools) - 1; i >= 0; i-- {
 		if !p.Tools[i].Deferred() {
 			return transport.Breakpoint{Part: transport.PartTools, Index: i}, !p.Tools[i].Marked()

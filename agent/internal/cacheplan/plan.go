@@ -28,6 +28,9 @@ const (
 	unseenPause = 1.0 / 32
 	leastAtRisk = 1.0 / 20
 	mostInsured = 0.018
+	// A mark of an hour on what is read costs the double where it isn't read. It is left
+	// out where more than this part of what was to be read was not.
+	mostMissed = 0.02
 )
 
 // A Prompt is what the planner plans for: the lists of a request, the requests
@@ -38,8 +41,18 @@ type Prompt struct {
 	System   []transport.Block
 	Messages []transport.Message
 	Requests []memory.Request // that were answered before, in order
+	Configs  []wire.CacheKey  // that they were sent with: see [memory.Request.Config]
+	Key      wire.CacheKey    // of the request to plan; zero if it isn't known
 	Now      time.Time
 	Long     bool // the endpoint is known to take a ttl of 1h
+}
+
+// key is that of a request that was answered.
+func (p *Prompt) key(s *memory.Request) wire.CacheKey {
+	if i := int(s.Config) - 1; i >= 0 && i < len(p.Configs) {
+		return p.Configs[i]
+	}
+	return wire.CacheKey{}
 }
 
 // Options are what a program says of its use of the cache; see agent.Cache.
@@ -76,7 +89,11 @@ func (o *Options) survivable() bool {
 //   - the end of what is new in front of the last input: forks that differ in their
 //     input share the rest;
 //   - the end of the system prompt, or of the tools, so that another conversation
-//     with the same agent reads it.
+//     with the same agent reads it;
+//   - the end of the tools, where the system prompt has changed and they have not.
+//
+// What is new isn't marked where no request is likely to read it: see
+// [History.worthWriting].
 //
 // The user's own marks are counted, and those of least worth give way to them.
 func Plan(p Prompt, c Options) []transport.Breakpoint {
@@ -85,24 +102,37 @@ func Plan(p Prompt, c Options) []transport.Breakpoint {
 	}
 	h := Observe(p)
 	life := h.lifetimes(p, c)
+	writes, trusted := h.worthWriting(p), h.reads.trusted()
 
 	plan := plan{own: ownMarks(p)}
-	plan.addLast(p.Messages, len(p.Messages), life.newest)
-	if life.anchored {
+	if writes {
+		plan.addLast(p.Messages, len(p.Messages), life.newest)
+	}
+	if life.anchored && writes {
 		plan.add(life.anchor.at, transport.TTL1h)
 	}
-	if !life.anchored || life.anchor.blocks >= lookback {
-		plan.addLast(p.Messages, h.sent, life.read)
+	if (!life.anchored || life.anchor.blocks >= lookback) && (writes || trusted && h.warm && h.cached > 0) {
+		plan.addLast(p.Messages, h.place, life.read)
 	}
-	plan.addLast(p.Messages, h.turn, life.read)
-	if h.lasting > 0 && !life.anchored {
+	if writes {
+		plan.addLast(p.Messages, h.turn, life.read)
+	}
+	if h.lasting > 0 && !life.anchored && trusted && (!h.warm || h.reads.missed() < mostMissed) {
 		if b, ok := h.lastingPlace(p); ok {
 			plan.add(b, life.lasting)
 		}
 	}
-	plan.addLast(p.Messages, shared(p), life.newest)
-	if b, ok := endOfStatic(p); ok {
+	if writes {
+		plan.addLast(p.Messages, shared(p), life.newest)
+	}
+	alive := func(at time.Time) bool { return p.Now.Sub(at) < ShortLife-lifeMargin && (trusted || h.newest.Read > 0) }
+	if b, ok := endOfStatic(p); ok && (writes || alive(h.static.system)) {
 		plan.add(b, life.newest)
+	}
+	if h.static.systemChanged && alive(h.static.tools) {
+		if b, ok := endOfTools(p); ok {
+			plan.add(b, life.newest)
+		}
 	}
 	return plan.inOrder()
 }

@@ -57,6 +57,26 @@ func anchored(sends []memory.Request, tokens int64) []memory.Request {
 	return sends
 }
 
+// keyed gives the requests their configurations, the rest of them the last one.
+func keyed(sends []memory.Request, configs ...int32) []memory.Request {
+	for i := range sends {
+		sends[i].Config = configs[min(i, len(configs)-1)]
+	}
+	return sends
+}
+
+// keys are those of configurations: the second has the first one's tools, the third
+// nothing of another one, the fourth all of the second but what counts for messages.
+var keys = []wire.CacheKey{{Tools: 1, System: 1, Messages: 1}, {Tools: 1, System: 2, Messages: 2}, {Tools: 3, System: 3, Messages: 3}, {Tools: 1, System: 2, Messages: 4}}
+
+// unread makes them read nothing.
+func unread(sends []memory.Request) []memory.Request {
+	for i := range sends {
+		sends[i].Read, sends[i].Written5m = 0, sends[i].Prompt
+	}
+	return sends
+}
+
 func TestBreakpoints(t *testing.T) {
 	txt := transport.Text("x")
 	long := transport.Text(fmt.Sprintf("%4000d", 1))
@@ -110,17 +130,17 @@ func TestBreakpoints(t *testing.T) {
 		{"an anchor makes all that is read safe for little", Prompt{Long: true, System: []transport.Block{txt}, Messages: loop, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
 			Options{}, []transport.Breakpoint{on(4, 0), hour(on(3, 0)), hour(system)}},
 		{"not if it is dear", Prompt{Long: true, System: []transport.Block{txt}, Messages: []transport.Message{user(txt), model(long), user(result)}, Requests: sent(time.Minute, 1)},
-			Options{}, []transport.Breakpoint{on(2, 0), hour(on(0, 0)), hour(system)}},
+			Options{}, []transport.Breakpoint{on(2, 0), on(0, 0), system}},
 		{"but if a pause is likely", Prompt{Long: true, System: []transport.Block{txt}, Messages: append(slices.Clip(loop), model(long), user(result)), Requests: sent(9*time.Minute, 1, 8*time.Minute, 3, time.Minute, 5)},
 			Options{}, []transport.Breakpoint{on(6, 0), hour(on(5, 0)), hour(system)}},
 		{"behind much that can't be marked the place before is marked too", Prompt{Long: true, Messages: []transport.Message{user(txt), model(append(slices.Repeat([]transport.Block{thought}, 19), txt)...), user(result)}, Requests: []memory.Request{{At: at.Add(-time.Minute), Messages: 1, Prompt: 90_000, Written5m: 90_000}}},
 			Options{}, []transport.Breakpoint{on(2, 0), hour(on(1, 19)), hour(on(0, 0))}},
 		{"the newest anchor is kept alive", Prompt{Long: true, Messages: []transport.Message{user(txt), model(txt), user(result), model(long), user(result)}, Requests: anchored(sent(2*time.Minute, 1, time.Minute, 3), 100)},
-			Options{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(on(1, 0))}},
+			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(1, 0))}},
 		{"a pause to come has all that is new written for an hour", Prompt{Long: true, Messages: []transport.Message{user(txt)}},
 			Options{Pause: 10 * time.Minute}, []transport.Breakpoint{hour(on(0, 0))}},
 		{"not one that nothing survives", Prompt{Long: true, Messages: loop, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
-			Options{Pause: 2 * time.Hour}, []transport.Breakpoint{on(4, 0), hour(on(2, 0))}},
+			Options{Pause: 2 * time.Hour}, []transport.Breakpoint{on(4, 0), on(2, 0)}},
 		{"not if told 5 minutes", Prompt{Long: true, System: []transport.Block{txt}, Messages: loop, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
 			Options{TTL: transport.TTL5m}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
 		{"not where the endpoint doesn't know it", Prompt{System: []transport.Block{txt}, Messages: loop, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
@@ -139,11 +159,28 @@ func TestBreakpoints(t *testing.T) {
 		{"and the next turn", Prompt{Model: strips, Long: true, Messages: []transport.Message{user(txt), model(txt), user(result), model(txt), user(txt)}, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
 			Options{TTL: transport.TTL5m}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0), on(3, 0)}},
 		{"whose first request has no anchor", Prompt{Model: strips, Long: true, Messages: []transport.Message{user(txt), model(txt), user(result), model(long), user(long)}, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
-			Options{}, []transport.Breakpoint{on(4, 0), hour(on(2, 0)), hour(on(0, 0)), on(3, 0)}},
+			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(0, 0), on(3, 0)}},
+
+		{"what another configuration left is not read", Prompt{Long: true, Key: keys[2], System: []transport.Block{txt}, Messages: loop, Requests: keyed(sent(2*time.Minute, 1, time.Minute, 3), 1)},
+			Options{}, []transport.Breakpoint{on(4, 0), system}},
+		{"but what the same one left before", Prompt{Key: keys[2], System: []transport.Block{txt}, Messages: loop, Requests: keyed(sent(2*time.Minute, 1, time.Minute, 3), 3, 1)},
+			Options{}, []transport.Breakpoint{on(4, 0), on(0, 0), system}},
+		{"the tools where only the system prompt has changed", Prompt{Key: keys[1], Tools: []transport.ToolDefinition{plain}, System: []transport.Block{txt}, Messages: loop, Requests: keyed(sent(2*time.Minute, 1, time.Minute, 3), 1)},
+			Options{}, []transport.Breakpoint{on(4, 0), system, {Part: transport.PartTools}}},
+		{"a clock isn't written a third time", Prompt{Key: keys[2], System: []transport.Block{txt}, Messages: loop, Requests: keyed(sent(2*time.Minute, 1, time.Minute, 3), 1, 2)},
+			Options{}, nil},
+		{"but where a second request follows", Prompt{Key: keys[2], System: []transport.Block{txt}, Messages: append(slices.Clip(loop), model(txt), user(txt)), Requests: keyed(sent(3*time.Minute, 1, 2*time.Minute, 3, time.Minute, 5), 1, 2, 3)},
+			Options{}, []transport.Breakpoint{on(6, 0), on(4, 0), on(5, 0), system}},
+		{"nor what was lost twice for a reason that the log doesn't tell", Prompt{System: []transport.Block{txt}, Messages: loop, Requests: unread(sent(3*time.Minute, 1, 2*time.Minute, 2, time.Minute, 3))},
+			Options{}, nil},
+		{"nor where each answer comes after two hours", Prompt{System: []transport.Block{txt}, Messages: loop, Requests: unread(sent(5*time.Hour, 1, 3*time.Hour, 3))},
+			Options{}, nil},
+		{"but as soon as one comes in time", Prompt{System: []transport.Block{txt}, Messages: loop, Requests: append(unread(sent(5*time.Hour, 1, 3*time.Hour, 2, 90*time.Minute, 2)), memory.Request{At: at.Add(-time.Minute), Messages: 3, Prompt: 3000, Written5m: 3000})},
+			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.p.Now = at
+			tt.p.Now, tt.p.Configs = at, keys
 			if got := Plan(tt.p, tt.c); fmt.Sprint(got) != fmt.Sprint(tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
@@ -179,7 +216,7 @@ func TestLearnsThatAnchorsDontHold(t *testing.T) {
 
 // Over random conversations: never more than 4 marks, own ones counted, never a
 // place twice, never on what can't be marked, never a 1h mark after a 5m mark,
-// and always the newest block. The request writer agrees.
+// and always the newest block where that is worth it. The request writer agrees.
 func TestBreakpointsHold(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	kinds := []string{`{"type":"text","text":"x"}`, `{"type":"thinking","thinking":"","signature":"s"}`, `{"type":"new"}`,
@@ -187,6 +224,7 @@ func TestBreakpointsHold(t *testing.T) {
 		`{"type":"tool_result","tool_use_id":"a"}`, `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`}
 	own5m := `{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}`
 	own1h := `{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}`
+	unwritten := 0
 	seen := map[int]int{} // how often each number of marks was planned
 	for range 10_000 {
 		var p Prompt
@@ -218,7 +256,7 @@ func TestBreakpointsHold(t *testing.T) {
 			}
 			p.Messages = append(p.Messages, m)
 		}
-		p.Now, p.Long = at, rng.IntN(2) == 0
+		p.Now, p.Long, p.Configs, p.Key = at, rng.IntN(2) == 0, keys, keys[rng.IntN(4)]
 		when, n := at.Add(-10*time.Hour), 0
 		for n < len(p.Messages) && rng.IntN(5) > 0 {
 			n = min(len(p.Messages), n+1+rng.IntN(3))
@@ -228,6 +266,7 @@ func TestBreakpointsHold(t *testing.T) {
 			if rng.IntN(4) == 0 {
 				s.Written1h, s.Written5m = w, 0
 			}
+			s.Config = rng.Int32N(5)
 			p.Requests = append(p.Requests, s)
 		}
 		if len(p.Requests) > 0 {
@@ -239,7 +278,10 @@ func TestBreakpointsHold(t *testing.T) {
 		c := Options{TTL: []transport.TTL{"", "", transport.TTL5m, transport.TTL1h}[rng.IntN(4)]}
 		marks := Plan(p, c)
 		seen[len(marks)]++
-		if newest, ok := LastMarkable(p.Messages); ok && own < 4 && (len(marks) == 0 || !SamePlace(marks[0], newest)) {
+		h := Observe(p)
+		if !h.worthWriting(p) {
+			unwritten++
+		} else if newest, ok := LastMarkable(p.Messages); ok && own < 4 && (len(marks) == 0 || !SamePlace(marks[0], newest)) {
 			t.Fatalf("the newest block %v is not marked first: %v", newest, marks)
 		}
 		for _, m := range marks {
@@ -253,8 +295,11 @@ func TestBreakpointsHold(t *testing.T) {
 			t.Fatalf("%v: %v", marks, err)
 		}
 	}
+	if unwritten < 100 {
+		t.Errorf("what is new was worth nothing %d times of 10,000", unwritten)
+	}
 	for n := range 5 {
-		if seen[n] < 100 {
+		if seen[n] < 50 {
 			t.Errorf("%d marks were planned %d times of 10,000; the test looks at too little", n, seen[n])
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func (s *study) ratio() float64 { return s.cost / s.bound }
 func (t *studyTalk) ask() {
 	s := t.study
 	list := t.positions()
-	mark(list, s.place.plan(cacheplan.Prompt{Model: s.model, Tools: t.tools, System: t.system, Messages: t.messages, Requests: t.sends, Now: s.now, Long: true}))
+	mark(list, s.place.plan(cacheplan.Prompt{Configs: t.configs, Key: t.config.key(), Model: s.model, Tools: t.tools, System: t.system, Messages: t.messages, Requests: t.sends, Now: s.now, Long: true}))
 	if s.place.auto {
 		for i := len(list) - 1; i >= 0; i-- {
 			if !list[i].bare {
@@ -130,6 +131,12 @@ func (t *studyTalk) ask() {
 	}
 	send := s.cache.charge(list, s.now)
 	send.Messages = len(t.messages)
+	at := slices.Index(t.configs, t.config.key())
+	if at < 0 {
+		at = len(t.configs)
+		t.configs = append(slices.Clip(t.configs), t.config.key())
+	}
+	send.Config = int32(at) + 1
 	t.sends = append(t.sends, send)
 	s.cost += usd(send, s.model.Prices[0])
 	s.bound += s.least.add(list, s.now)

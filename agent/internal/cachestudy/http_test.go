@@ -34,6 +34,7 @@ func (d direct) RoundTrip(req *http.Request) (*http.Response, error) {
 type witness struct {
 	*anthropic.Client
 	exchanges []exchange
+	before    func(*transport.Request) // may change a copy of what is sent; nil changes nothing
 }
 
 type exchange struct {
@@ -45,6 +46,11 @@ type exchange struct {
 func (w *witness) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
 		at := time.Now()
+		if w.before != nil {
+			changed := *req
+			w.before(&changed)
+			req = &changed
+		}
 		for ev, err := range w.Client.Stream(ctx, req) {
 			if ev.Type == transport.EventMessageStop {
 				w.exchanges = append(w.exchanges, exchange{at, req, ev.Response})
@@ -147,7 +153,7 @@ func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
 		t.Fatalf("only %d requests", len(exchanges))
 	}
 	for n, x := range exchanges {
-		list := layOut(x.req.Tools, x.req.System, x.req.Messages, func(i, j int) uint64 {
+		list := layOut(studyConfig{}, x.req.Tools, x.req.System, x.req.Messages, func(i, j int) uint64 {
 			return maphash.Bytes(seed, x.req.Messages[i].Content[j].Raw())
 		})
 		mark(list, x.req.Breakpoints)

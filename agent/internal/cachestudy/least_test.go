@@ -24,7 +24,8 @@ import (
 //   - a block that was last sent an hour ago or longer is in no cache: w5.
 //
 // Costs of different blocks add up, so the sum of the least of each is a least
-// of all. Without pauses it is reached: each block is written once and read ever
+// of all. Where what was sent before ends in front of the model's minimum, nothing of
+// it can be read. Without pauses it is reached: each block is written once and read ever
 // after. With pauses it may be too low; see clairvoyant. A prompt below the model's minimum is in no cache, and costs the input
 // price; neither it nor what only it holds counts as sent.
 type leastCost struct {
@@ -42,14 +43,19 @@ func (l *leastCost) add(list []studyPosition, now time.Time) (usd float64) {
 	if total := list[len(list)-1].tokens; total < l.minimum {
 		return float64(total) * l.price.Input / 1e6
 	}
-	before := int64(0)
+	before, known := int64(0), int64(0)
+	for _, p := range list {
+		if s, ok := l.blocks[p.prefix]; ok && now.Sub(s.last) < cacheplan.LongLife {
+			known = p.tokens
+		}
+	}
 	for _, p := range list {
 		n := float64(p.tokens-before) / 1e6
 		before = p.tokens
 		s, ok := l.blocks[p.prefix]
 		age := now.Sub(s.last)
 		switch {
-		case !ok || age >= cacheplan.LongLife:
+		case !ok || age >= cacheplan.LongLife || known < l.minimum:
 			usd += n * l.price.CacheWrite5m
 		case age < cacheplan.ShortLife:
 			usd += n * l.price.CacheRead

@@ -21,6 +21,22 @@ type studyTalk struct {
 	messages []transport.Message
 	numbers  [][]uint64
 	sends    []memory.Request
+	config   studyConfig
+	configs  []wire.CacheKey // that were sent with
+}
+
+// A studyConfig tells apart what a request says besides its messages: two with
+// the same numbers are the same.
+type studyConfig struct {
+	model, tools, system, rest uint64
+	hidden                     uint64 // changes the system prompt behind the planner's back
+}
+
+// key is what the log tells of it.
+func (c studyConfig) key() wire.CacheKey {
+	tools := 1 + c.model*1000 + c.tools
+	system := tools*1000 + c.system
+	return wire.CacheKey{Tools: tools, System: system, Messages: system*1000 + c.rest}
 }
 
 // A shape is a kind of conversation.
@@ -272,12 +288,12 @@ var shapes = []shape{
 
 // positions lays the next request out as a list of prefixes.
 func (t *studyTalk) positions() []studyPosition {
-	return layOut(t.tools, t.system, t.messages, func(i, j int) uint64 { return t.numbers[i][j] })
+	return layOut(t.config, t.tools, t.system, t.messages, func(i, j int) uint64 { return t.numbers[i][j] })
 }
 
 // layOut makes the list of a request's prefixes. number tells the blocks of its
 // messages apart.
-func layOut(tools []transport.ToolDefinition, system []transport.Block, messages []transport.Message, number func(i, j int) uint64) []studyPosition {
+func layOut(c studyConfig, tools []transport.ToolDefinition, system []transport.Block, messages []transport.Message, number func(i, j int) uint64) []studyPosition {
 	var list []studyPosition
 	add := func(number uint64, raw []byte, p studyPosition) {
 		if n := len(list); n > 0 {
@@ -289,15 +305,15 @@ func layOut(tools []transport.ToolDefinition, system []transport.Block, messages
 		list = append(list, p)
 	}
 	for i := range tools {
-		add(1, tools[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartTools, Index: i}})
+		add(1+c.model<<32+c.tools<<8, tools[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartTools, Index: i}})
 	}
 	for i := range system {
-		add(2, system[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartSystem, Index: i}})
+		add(2+c.system<<8+c.hidden<<32, system[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartSystem, Index: i}})
 	}
 	for i, m := range messages {
 		for j, b := range m.Content {
 			joins := j > 0 && b.Type() == m.Content[j-1].Type() && (b.Type() == transport.TypeToolUse || b.Type() == transport.TypeToolResult)
-			add(number(i, j)+1000, b.Raw(), studyPosition{
+			add(number(i, j)+1000+c.rest<<48, b.Raw(), studyPosition{
 				at: transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}, joins: joins, bare: !wire.Markable(b),
 			})
 		}
