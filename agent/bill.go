@@ -145,5 +145,6 @@ func (r *Run) price(resp *transport.Response) Bill {
 // spend adds what was spent to the result.
 func (r *Run) spend(b Bill) {
 	r.spent.Add(b)
+	r.own.Add(b)
 	r.result.Usage, r.result.Cost = r.spent.Usage, r.spent.Cost
 }

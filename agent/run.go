@@ -45,6 +45,8 @@ type Run struct {
 
 	result   Result
 	observed observe.Run
+	resumed  Result       // what the run had come to before it was resumed
+	own      Bill         // of spent, what is not from before that
 	chat     observe.Chat // of the model call that is being made
 	eager    eager
 	news     chan progress // from running tools
@@ -122,6 +124,7 @@ func (r *Run) begin() []memory.Record {
 	if !bytes.Equal(r.config, sentdata.NewestConfig(r.log, r.log.Len())) {
 		begin[0].Data = r.config
 	}
+	begin = append(begin, r.traceNote()...)
 	if len(r.input.Messages) > 0 {
 		questions := Questions(r.log)
 		for _, c := range r.log.State().Open {
@@ -165,6 +168,7 @@ func (r *Run) replay() {
 			r.uncompactable = r.uncompactable || rec.Note == noteUnsummarized
 		}
 	}
+	r.resumed, r.own = r.result, Bill{}
 }
 
 // count adds a step to the result.
@@ -334,6 +338,9 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 	}
 	var recorded []byte
 	goesOn := !r.begins(len(queued) > 0)
+	if len(r.input.Messages)+len(queued) == 0 {
+		r.linkTrace()
+	}
 	if goesOn {
 		recorded = sentdata.NewestConfig(r.log, r.log.Len())
 	}

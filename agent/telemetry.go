@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"go.opentelemetry.io/otel/metric"
@@ -91,11 +90,39 @@ func (r *Run) startRun(ctx context.Context) context.Context {
 	return ctx
 }
 
-// endRun ends the span of a run, and counts it.
+// noteTrace is the note with the context of the span of the run that begins there.
+const noteTrace = "trace"
+
+// traceNote is the record that ties a run to those that resume it, if it is traced.
+func (r *Run) traceNote() []memory.Record {
+	span := r.observed.Context()
+	if span == nil {
+		return nil
+	}
+	return []memory.Record{{Kind: memory.KindNote, Note: noteTrace, Data: span}}
+}
+
+// linkTrace links the span of a run to that of the run that it goes on with, or, if a
+// limit has ended that, begins anew after.
+func (r *Run) linkTrace() {
+	var span []byte
+	for _, rec := range r.log.Records(0) {
+		switch {
+		case rec.Kind == memory.KindRun:
+			span = nil
+		case rec.Kind == memory.KindNote && rec.Note == noteTrace:
+			span = rec.Data
+		}
+	}
+	r.observed.Link(span)
+}
+
+// endRun ends the span of a run, and counts it: what the run has come to itself, so
+// that the figures of runs that resume each other can be added up.
 func (r *Run) endRun(ctx context.Context) {
 	res := &r.result
 	out := observe.Outcome{
-		Usage: res.Usage, Cost: observe.Cost(res.Cost), Steps: res.Steps, StopReason: res.StopReason, Text: res.Text, Took: res.Took,
+		Usage: r.own.Usage, Cost: observe.Cost(r.own.Cost), Steps: res.Steps - r.resumed.Steps, StopReason: res.StopReason, Text: res.Text, Took: res.Took,
 		Failure: failureOf(r.err),
 	}
 	var limit *LimitError
@@ -226,6 +253,6 @@ func (r *Run) warn(ctx context.Context, message string, args ...any) {
 func (a *Agent) logPanic(ctx context.Context, err error, args ...any) {
 	var p *PanicError
 	if errors.As(err, &p) {
-		a.observer.Panicked(ctx, p.What, fmt.Sprint(p.Value), p.Stack, args...)
+		a.observer.Panicked(ctx, p.What, p.Value, p.Stack, args...)
 	}
 }

@@ -2,7 +2,9 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -23,10 +25,19 @@ func (t *Observer) Warn(ctx context.Context, message string, args ...any) {
 }
 
 // Panicked logs a panic, with its stack, which nobody else is shown. args are pairs.
-func (t *Observer) Panicked(ctx context.Context, what, value string, stack []byte, args ...any) {
-	if t.logger != nil {
-		t.logger.ErrorContext(ctx, "panicked", append([]any{"what", what, "panic", value, "stack", string(stack)}, args...)...)
+// What it panicked with is content, but for the runtime's own errors: without Content
+// its type is shown.
+func (t *Observer) Panicked(ctx context.Context, what string, value any, stack []byte, args ...any) {
+	if t.logger == nil {
+		return
 	}
+	text := fmt.Sprintf("%T", value)
+	if t.content != nil {
+		text = t.content.piece(Piece{Kind: "error", Text: fmt.Sprint(value)})
+	} else if err, ok := value.(runtime.Error); ok {
+		text = err.Error()
+	}
+	t.logger.ErrorContext(ctx, "panicked", append([]any{"what", what, "panic", text, "stack", string(stack)}, args...)...)
 }
 
 func (t *Observer) logChat(ctx context.Context, resp *transport.Response, step int, f Failure) {

@@ -2,9 +2,11 @@ package observe
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/transport"
@@ -68,6 +70,33 @@ func (t *Observer) StartRun(ctx context.Context, session string, input []transpo
 		}
 	}
 	return spanCtx, r
+}
+
+// Context is the context of the run's span, for [Run.Link]; nil if there is none that
+// is kept.
+func (r *Run) Context() []byte {
+	if !r.span.SpanContext().IsSampled() || !r.tracing {
+		return nil
+	}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(trace.ContextWithSpan(context.Background(), r.span), carrier)
+	raw, err := json.Marshal(carrier)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// Link links the run's span to that whose Context was kept.
+func (r *Run) Link(kept []byte) {
+	var carrier propagation.MapCarrier
+	if kept == nil || !r.span.IsRecording() || json.Unmarshal(kept, &carrier) != nil {
+		return
+	}
+	before := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
+	if before.IsValid() && !before.Equal(r.span.SpanContext()) {
+		r.span.AddLink(trace.Link{SpanContext: before})
+	}
 }
 
 // An Outcome is what a run came to.
