@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -84,6 +85,11 @@ type ContextOptions struct {
 	Spill *Spill
 	// Compaction says when a long conversation is replaced by a summary; nil for never.
 	Compaction *Compaction
+	// Omit is asked where a request was refused for something that the conversation
+	// can go on without, such as an expired file. If it says true, the log gets a record
+	// that leaves it out, and the request is made again. Nil ends the run with the error
+	// that it would be given.
+	Omit func(context.Context, *omit.Error) bool
 }
 
 // An Agent runs conversations. It is immutable and may be used by many
@@ -282,9 +288,7 @@ func (a *Agent) next(base *transport.Request, key wire.CacheKey, log *memory.Log
 	s := log.State()
 	r := *base
 	r.Messages = log.Messages()
-	if c := sentdata.ContainerOf(s.Response, r.Container); c != nil {
-		r.Container = c
-	}
+	sentdata.Carry(&r, s)
 	if r.Diagnostics == nil && a.features.Diagnostics {
 		r.Diagnostics = new(transport.Diagnostics)
 		if s.Response != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
@@ -47,7 +48,7 @@ func BillOf(log *memory.Log, own ...models.Model) Bill {
 }
 
 // Notes of a log that tell of requests whose response is no part of the
-// conversation; see also [memory.NoteWarm].
+// conversation; see also notes.Warm.
 const (
 	noteInterrupted  = "interrupted"  // a response that was cut off: what had come of it
 	noteAside        = "aside"        // a whole response, to a request beside the conversation
@@ -119,7 +120,7 @@ func price(resp *transport.Response, asked string, at time.Time, own []models.Mo
 // that was cut off is billed for more than is known.
 func priceNote(note memory.Record, asked string, own []models.Model) Bill {
 	switch note.Note {
-	case noteInterrupted, noteAside, memory.NoteWarm:
+	case noteInterrupted, noteAside, notes.Warm:
 		resp, err := transport.ParseResponse(note.Data)
 		if err != nil {
 			return Bill{}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -83,7 +84,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 		return memory.Record{}, false
 	}
 	held.spend(bill)
-	return memory.Record{Kind: memory.KindNote, Note: memory.NoteWarm, Time: at, Data: resp.Raw()}, true
+	return memory.Record{Kind: memory.KindNote, Note: notes.Warm, Time: at, Data: resp.Raw()}, true
 }
 
 // warmRequest is the newest request once more, for no tokens. It is nil where the

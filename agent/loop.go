@@ -123,7 +123,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 			return err
 		}
 	}
-	if err := r.remind(ctx); err != nil {
+	if again := r.again; again {
+		r.again = false // the log has the reminder already
+	} else if err := r.remind(ctx); err != nil {
 		return err
 	}
 	req, held, err := r.reserve(ctx)
@@ -160,7 +162,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	}
 	r.endChat(chat, resp, bill, err)
 	if err != nil {
-		return r.interrupted(ctx, held, &tries, err)
+		return r.refused(ctx, req, r.interrupted(ctx, held, &tries, err))
 	}
 	return r.answered(ctx, emit, req, resp, bill, held, &tries)
 }

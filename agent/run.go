@@ -55,6 +55,7 @@ type Run struct {
 	spent         Bill     // of which result has the sums
 	record        int      // the position of the newest response; 0 if it is not known yet
 	uncompactable bool     // a summary has failed
+	again         bool     // the newest request was refused, and is made again without what it was refused for
 	text          []string // of the responses of the newest turn segment chain
 }
 

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -43,6 +45,9 @@ type conversation struct {
 	forked bool   // the lists are another log's too, and were not appended to since
 	owned  bool   // calls may be written to: no other copy of the conversation has them
 	open   int
+
+	container string        // the newest that a response named
+	omitted   omit.Omission // containers and servers that aren't sent any more
 
 	limits *Limits
 	counts Counts
@@ -98,8 +103,10 @@ func (c *conversation) add(r *Record) error {
 		return c.addDecision(r.Decision)
 	case KindSummary:
 		return c.addSummary(r.Message, r.Replaces)
+	case KindOmission:
+		return c.addOmission(r.Omission)
 	case KindNote:
-		if r.Note == NoteWarm {
+		if r.Note == notes.Warm {
 			c.warmed(r.Time)
 		}
 		return nil
@@ -191,6 +198,9 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	}
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
+	if r.Container != nil && r.Container.ID != "" {
+		c.container = r.Container.ID
+	}
 	c.counts.add(r)
 	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -85,6 +86,9 @@ func (d *decoder) record(raw []byte) Record {
 			r.Queued = d.int(v)
 		case r.Kind == KindSummary && name == "replaces":
 			r.Replaces = int(d.int(v))
+		case r.Kind == KindOmission && name == "omission":
+			r.Omission, found = new(omit.Omission), true
+			d.strict(v, r.Omission)
 		case r.Kind == KindResponse && name == "response":
 			r.Response, found = d.response(v), true
 		case r.Kind == KindResponse && name == "cut":
@@ -144,7 +148,7 @@ func (k Kind) hasData() bool {
 
 func (k Kind) known() bool {
 	switch k {
-	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindApprovalRequest, KindDecision, KindSummary, KindNote, KindSealed:
+	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindApprovalRequest, KindDecision, KindSummary, KindOmission, KindNote, KindSealed:
 		return true
 	}
 	return false

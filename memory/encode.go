@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -61,6 +62,8 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 		e.asks(r.ApprovalRequests)
 	case KindDecision:
 		e.decision(r.Decision)
+	case KindOmission:
+		e.omission(r.Omission)
 	case KindNote, KindSealed:
 		if r.Note != "" {
 			e.string("note", r.Note)
@@ -266,6 +269,19 @@ func (e *encoder) allowance(name string, a transport.Allowance) {
 		e.time("reset", a.Reset)
 	}
 	e.raw("}")
+}
+
+func (e *encoder) omission(o *omit.Omission) {
+	if o == nil {
+		e.fail(errors.New("no omission"))
+		return
+	}
+	raw, err := rawjson.Marshal(o)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.json("omission", raw)
 }
 
 func (e *encoder) asks(asks []ApprovalRequest) {

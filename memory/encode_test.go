@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 )
 
 func parseResponse(t testing.TB, raw string) *transport.Response {
@@ -60,6 +61,10 @@ func everyKind(t testing.TB) []memory.Record {
 		{Kind: memory.KindSealed, Time: at, Data: []byte(`{"box":"AA=="}`)},
 		{Kind: memory.KindNote},
 		{Kind: memory.KindApprovalRequest, ApprovalRequests: []memory.ApprovalRequest{{CallID: "toolu_1", Hash: "00ff", Rule: "spending"}}},
+		{Kind: memory.KindOmission, Time: at, Omission: &omit.Omission{
+			Blocks:     []omit.Place{{Message: 0, Block: 1}, {Message: 2, Block: 0, Inner: 3}},
+			Containers: []string{"container_1"}, MCPServers: []string{"search"}, Text: "<gone>",
+		}},
 	}
 }
 
@@ -131,6 +136,10 @@ func TestParseRecordRefuses(t *testing.T) {
 		{`{"v":1,"kind":"input","message":{"role":"user","content":[]},"queued":1.5}`, "not an integer"},
 		{`{"v":1,"kind":"response","response":{},"meta":{"rate_limit":{"tokens":{"x":1}}}}`, `unknown member "x"`},
 		{`{"v":1,"kind":"note","note":7}`, "not a string"},
+		{`{"v":1,"kind":"omission"}`, "missing"},
+		{`{"v":1,"kind":"omission","omission":{"all":true}}`, `unknown field "all"`},
+		{`{"v":1,"kind":"omission","omission":{"blocks":["messages.1"]}}`, "no place in the messages"},
+		{`{"v":1,"kind":"omission","omission":{"blocks":["messages.1.content.-1"]}}`, "no place in the messages"},
 		{`{"v":1,"kind":"decision","decision":{"call_id":"a","sure":true}}`, `unknown member "sure"`},
 	} {
 		if _, err := memory.ParseRecord([]byte(tt.raw)); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 )
 
 // Kind says what a record is about, and which of its fields are in use.
@@ -34,16 +35,16 @@ const (
 	// KindSummary shortens the conversation: from here on a message stands in the
 	// place of its first ones. Message, Replaces. What it stands for stays in the log.
 	KindSummary Kind = "summary"
+	// KindOmission leaves something out of this and all later requests that the service
+	// doesn't take any more. Omission, whose places are of the messages of the next
+	// request as they are at the record. What is left out stays in the log.
+	KindOmission Kind = "omission"
 	// KindNote is for people and programs that read the log. Note, Data.
 	KindNote Kind = "note"
 	// KindSealed is a record that [github.com/whorl-go/whorl/memory/protect.Encrypted] has encrypted. Data. It is found where
 	// an encrypted session is read without its keys.
 	KindSealed Kind = "sealed"
 )
-
-// NoteWarm is the Note of a note that tells of a request which did nothing but
-// keep the newest prompt in the cache. Data is its response, Time when it was sent.
-const NoteWarm = "warm"
 
 // A Record is what is laid into a log at once. It is immutable once appended.
 type Record struct {
@@ -54,6 +55,7 @@ type Record struct {
 	Message          transport.Message
 	Queued           int64 // the message's number in the session's inbox; 0 if it did not wait there
 	Replaces         int   // how many messages of the next request Message takes the place of
+	Omission         *omit.Omission
 	Response         *transport.Response
 	Calls            []string
 	Block            transport.Block

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -15,6 +16,13 @@ type State struct {
 	// Sent is how many of them the request held that brought the newest response,
 	// and Before how many the one before that. 0 where there was none.
 	Sent, Before int
+
+	// Container is the id of the container that the next request has to name: the newest
+	// that a response named, unless an omission leaves it out.
+	Container string
+	// Omitted are the containers and MCP servers that omissions leave out of all later
+	// requests. The slices are shared; the caller must not modify them.
+	Omitted omit.Omission
 
 	// Response is the newest response, or nil.
 	Response *transport.Response
@@ -116,6 +124,7 @@ func (c *conversation) state() State {
 	s := State{
 		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
 		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.deferred) > 0,
+		Container: c.container, Omitted: c.omitted,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
 		Requests: slices.Clip(c.requests), Configs: c.configs,
 	}

@@ -110,7 +110,7 @@ func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 		}
 	case memory.KindResponse:
 		e.Step = rd.addStep(&r)
-	case memory.KindSummary:
+	case memory.KindSummary, memory.KindOmission:
 		rd.locate() // from here on messages have other places
 		rd.last = nil
 	}

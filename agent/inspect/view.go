@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"encoding/json"
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/memory"
@@ -178,6 +179,13 @@ func viewRecord(n int, r *memory.Record) entry {
 	}
 	if d := r.Decision; d != nil {
 		e.Decision = &decisionView{d.CallID, d.Approve, d.Reason, string(d.Input)}
+	}
+	if r.Kind == memory.KindOmission {
+		e.Note = "left out"
+		if raw, err := json.Marshal(r.Omission); err == nil {
+			text, cut := clip(string(raw), dataLimit)
+			e.Blocks = append(e.Blocks, blockView{Type: "note", JSON: text, Cut: cut, Bytes: len(raw)})
+		}
 	}
 	if r.Kind == memory.KindNote && len(r.Data) > 0 {
 		if resp, err := transport.ParseResponse(r.Data); err == nil && resp.Model != "" {

@@ -35,10 +35,11 @@ var shared = map[string]string{
 	"transport/rawjson": "JSON as it is, without which nobody can keep bytes",
 	"transport/wire":    "what the other packages need of transport and programs don't",
 	"transport/view":    "typed views of blocks",
+	"transport/omit":    "what a request can go without",
+	"transport/media":   "what the service takes of pictures and documents",
 	"memory/budget":     "a store that keeps account of money implements its interface",
 	"memory/search":     "a store that can be searched implements its interface",
 	"agent/tracelog":    "the ids of a trace in lines of the log",
-	"tools/media":       "what the service takes of pictures and documents",
 }
 
 // testOnly are packages that tests import and programs don't. They may import

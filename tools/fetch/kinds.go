@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/whorl-go/whorl/tools/media"
+	"github.com/whorl-go/whorl/transport/media"
 )
 
 // read makes what the model sees of a body. What it is told to be counts only as

@@ -11,8 +11,8 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/tools/media"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -141,7 +141,7 @@ func (w *resultWriter) data(what, kind, uri string, data []byte) {
 func (w *resultWriter) block(b transport.Block, err error) {
 	if err == nil {
 		before := w.media
-		if err = w.media.Add(b); err == nil {
+		if err = w.media.Add(b.Raw()); err == nil {
 			err = w.media.Check(0)
 		}
 		if err != nil {

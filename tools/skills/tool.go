@@ -16,8 +16,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/tools/media"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 

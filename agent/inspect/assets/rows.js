@@ -37,7 +37,7 @@ export class Transcript {
       switch (e.kind) {
         case 'run': row('run', e); break;
         case 'input': row('input', e); break;
-        case 'note': case 'sealed':
+        case 'note': case 'sealed': case 'omission':
           if (e.aside) this.asides.push(row('note', e)); else row('note', e);
           break;
         case 'summary': row('summary', e); break;

@@ -124,9 +124,7 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 		s.Configured = true
 	}
 	s.Request.Messages = before.Messages()
-	if c := ContainerOf(before.State().Response, s.Request.Container); c != nil {
-		s.Request.Container = c
-	}
+	Carry(s.Request, before.State())
 	s.Request.Breakpoints, err = Breakpoints(rec.Data)
 	if err != nil {
 		return nil, fmt.Errorf("record %d: %w", n, err)
@@ -143,16 +141,25 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 	return s, nil
 }
 
-// ContainerOf is the container to send behind a response that used one: its id,
+// Carry gives a request, as it is configured, what the log says of its fields other
+// than messages: the container to go on with, and what is left out.
+func Carry(r *transport.Request, s memory.State) {
+	s.Omitted.Configuration(r)
+	if c := containerOf(s.Container, r.Container); c != nil {
+		r.Container = c
+	}
+}
+
+// containerOf is the container to send behind a response that used one: its id,
 // quoted, as the service wants the bare id back (wire §6.3). Where configured,
 // the container that the program asked for, has skills, it is that object with
 // the id in front: the skills are the same on every request. Nil means that
 // configured stands.
-func ContainerOf(r *transport.Response, configured []byte) []byte {
-	if r == nil || r.Container == nil || r.Container.ID == "" {
+func containerOf(container string, configured []byte) []byte {
+	if container == "" {
 		return nil
 	}
-	id := []byte(`"` + r.Container.ID + `"`)
+	id := rawjson.AppendString(nil, container)
 	if rawjson.IsNull(rawjson.Get(configured, "skills")) {
 		return id
 	}

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/whorl-go/whorl/tools/media"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
 )
 
 // TestTotal sums over several results what no single one is over.
@@ -25,7 +25,7 @@ func TestTotal(t *testing.T) {
 	inside := transport.ToolResult("toolu_1", pdf, picture, transport.Text("x"), held)
 	var total media.Total
 	for _, b := range []transport.Block{pdf, inside} {
-		if err := total.Add(b); err != nil {
+		if err := total.Add(b.Raw()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestTotal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := total.Add(locked); !errors.Is(err, media.ErrEncrypted) {
+	if err := total.Add(locked.Raw()); !errors.Is(err, media.ErrEncrypted) {
 		t.Errorf("an encrypted PDF: %v", err)
 	}
 }

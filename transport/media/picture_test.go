@@ -11,7 +11,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/whorl-go/whorl/tools/media"
+	"github.com/whorl-go/whorl/transport/media"
 )
 
 func pictures(t testing.TB) map[string][]byte {

@@ -8,7 +8,7 @@ import (
 	"image/png"
 	"testing"
 
-	"github.com/whorl-go/whorl/tools/media"
+	"github.com/whorl-go/whorl/transport/media"
 )
 
 // The picture of a well-known MCP server has a color profile whose checksum is

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/whorl-go/whorl/tools/media"
+	"github.com/whorl-go/whorl/transport/media"
 )
 
 // classic is a PDF whose objects are listed in a table. extra goes into the

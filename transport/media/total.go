@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -17,19 +16,18 @@ type Total struct {
 	LongSide int // pixels, of the largest picture
 }
 
-// Add adds what is in b and in the blocks inside of it. Sources that are a URL or
+// Add adds what is in a block, given as its JSON, and in the blocks inside of it. Sources that are a URL or
 // the id of a file count as one picture or no page: what is there isn't known. It
 // fails for a PDF or a picture that can't be read.
-func (t *Total) Add(b transport.Block) error { return t.add(b.Raw(), string(b.Type())) }
-
-func (t *Total) add(raw []byte, typ string) error {
-	source := rawjson.Get(raw, "source")
-	switch transport.BlockType(typ) {
-	case transport.TypeToolResult:
-		return t.addAll(rawjson.Get(raw, "content"))
-	case transport.TypeImage:
+func (t *Total) Add(block []byte) error {
+	typ := rawjson.GetString(block, "type")
+	source := rawjson.Get(block, "source")
+	switch typ {
+	case "tool_result":
+		return t.addAll(rawjson.Get(block, "content"))
+	case "image":
 		t.Pictures++
-	case transport.TypeDocument:
+	case "document":
 		if rawjson.GetString(source, "type") == "content" {
 			return t.addAll(rawjson.Get(source, "content"))
 		}
@@ -45,7 +43,7 @@ func (t *Total) add(raw []byte, typ string) error {
 	if err != nil {
 		return fmt.Errorf("the %s is %w: its base64 can't be read", typ, ErrDamaged)
 	}
-	if typ == string(transport.TypeImage) {
+	if typ == "image" {
 		p, err := ReadPicture(data)
 		t.LongSide = max(t.LongSide, p.Width, p.Height)
 		return err
@@ -63,7 +61,7 @@ func (t *Total) addAll(list []byte) error {
 		return nil
 	}
 	for e := range rawjson.Elements(list) {
-		if err := t.add(e, rawjson.GetString(e, "type")); err != nil {
+		if err := t.Add(e); err != nil {
 			return err
 		}
 	}
