@@ -285,9 +285,9 @@ func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, 
 
 // next makes the next request of base, which has no messages.
 func (a *Agent) next(base *transport.Request, key wire.CacheKey, log *memory.Log) *transport.Request {
-	s := log.State()
+	c, s := a.write(log)
 	r := *base
-	r.Messages = log.Messages()
+	r.Messages = c.Messages
 	sentdata.Carry(&r, s)
 	if r.Diagnostics == nil && a.features.Diagnostics {
 		r.Diagnostics = new(transport.Diagnostics)

@@ -100,3 +100,26 @@ func (r *Run) refused(ctx context.Context, req *transport.Request, err error) er
 	r.warn(ctx, "something was left out of the conversation", "what", found.What, "error_type", errorType(found))
 	return nil
 }
+
+// mayPass reports whether the same request may be answered later: what went wrong is
+// no word of the service on the request, and nothing that says of itself that it is
+// for good.
+func mayPass(err error) bool {
+	var permanent interface{ Permanent() bool }
+	if errors.As(err, &permanent) && permanent.Permanent() || errors.Is(err, transport.ErrInvalidRequest) {
+		return false
+	}
+	var e *transport.Error
+	if !errors.As(err, &e) {
+		return true
+	}
+	if e.ShouldRetry != nil {
+		return *e.ShouldRetry
+	}
+	for _, t := range []transport.ErrorType{transport.ErrRateLimit, transport.ErrOverloaded, transport.ErrAPI, transport.ErrTimeout} {
+		if e.Is(t) {
+			return true
+		}
+	}
+	return false
+}

@@ -52,7 +52,7 @@ func BillOf(log *memory.Log, own ...models.Model) Bill {
 const (
 	noteInterrupted  = "interrupted"  // a response that was cut off: what had come of it
 	noteAside        = "aside"        // a whole response, to a request beside the conversation
-	noteUnsummarized = "unsummarized" // a summary could not be had in this run
+	noteUnsummarized = "unsummarized" // a summary could not be had
 	noteLost         = "lost"         // attempts of which nothing came back, though they may have been billed
 )
 

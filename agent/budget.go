@@ -91,7 +91,8 @@ type forecast struct {
 // Forecast tells what the next model call on a log may cost, if the answer takes
 // all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
 func (a *Agent) Forecast(log *memory.Log) Bill {
-	return a.forecast(log.State(), a.key, a.Request(log)).bill()
+	_, s := a.write(log)
+	return a.forecast(s, a.key, a.Request(log)).bill()
 }
 
 func (f forecast) bill() Bill {
@@ -151,7 +152,7 @@ func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, er
 		return req, nil, nil
 	}
 	for {
-		s := r.log.State()
+		_, s := r.agent.write(r.log)
 		q := r.quote(req, s)
 		h, wait, short := r.reserveAll(budgets, q)
 		switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +29,9 @@ import (
 // all that was said gives way to the one message with its answer, the only shape that
 // keeps thinking valid (wire §10.4).
 //
-// What was summarized stays in the log. A summary that fails changes nothing.
+// What was summarized stays in the log. A summary that fails changes nothing, and is
+// tried again: at the next step if the failure may pass, else once the prompt has grown.
+// While a turn pauses it waits.
 type Compaction struct {
 	// Over is the size of the prompt, in tokens, below which nothing is summarized; 0
 	// means 150,000. Where a pause has emptied the cache, half of it is enough.
@@ -48,25 +51,52 @@ const (
 	summaryMaxTokens   = 16_000
 )
 
+// wasUnsummarized reads such a note.
+func wasUnsummarized(note memory.Record) summaryTry {
+	t := summaryTry{failed: true}
+	_, _ = fmt.Sscan(string(rawjson.Get(note.Data, "prompt_tokens")), &t.size)
+	return t
+}
+
+// A summaryTry is what came of the newest request for a summary in this run.
+type summaryTry struct {
+	failed bool
+	size   int64 // of the prompt then; 0 if what was wrong may have passed by now
+}
+
+// again reports whether a summary is to be tried, after one that failed: at the next
+// place where one may stand if the failure may pass; else once the prompt has
+// become larger by an eighth, or by a 32nd where the window is nearly full.
+func (t summaryTry) again(size int64, full bool) bool {
+	part := int64(8)
+	if full {
+		part = 32
+	}
+	return !t.failed || size >= t.size+t.size/part
+}
+
 // compact shortens the conversation if that pays, by Options.Context.Compaction.
 func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
-	c, s := r.agent.opts.Context.Compaction, r.log.State()
-	if r.uncompactable || r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
+	c := r.agent.opts.Context.Compaction
+	written, s := r.agent.write(r.log)
+	if r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
 		return nil
 	}
 	req := r.nextRequest()
 	p := r.agent.prompt(req, r.key, s)
 	h := cacheplan.Observe(p)
-	if !c.pays(h.Outlook(p, c.Steps, p.NewTokens(s.Sent))) && !full(r.agent.model, req, h.Size(p)) {
+	size := h.Size(p)
+	isFull := full(r.agent.model, req, size)
+	if !isFull && !c.pays(h.Outlook(p, c.Steps, p.NewTokens(s.Sent))) || !r.summary.again(size, isFull) {
 		return nil
 	}
 	summary, n := r.summaryRequest(*req, s, h)
 	if summary == nil {
 		return nil
 	}
-	held, _, short := r.reserveAll(budgetsOf(ctx), r.quote(summary, s))
-	if held == nil || short != nil {
-		return nil
+	held, err := r.reserveSummary(ctx, r.quote(summary, s), isFull)
+	if held == nil {
+		return err
 	}
 	defer held.release()
 	chat := r.startChat(ctx, summary, observe.Summary)
@@ -81,8 +111,11 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	}
 	r.endChat(chat, resp, bill, err)
 	if err != nil {
+		if mayPass(err) {
+			size = 0
+		}
 		tries.failed(err)
-		if e := r.append(ctx, append(r.recordFailed(held, &tries), r.unsummarized())...); e != nil {
+		if e := r.append(ctx, append(r.recordFailed(held, &tries), r.unsummarized(size))...); e != nil {
 			return e
 		}
 		if ctx.Err() != nil {
@@ -95,10 +128,12 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	held.spend(bill)
 	r.spend(bill)
 	if m, ok := summaryOf(resp); ok {
-		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: n})
-		records = append(records, stillInForce(req.Messages, n, resp.StopReason == transport.StopCompaction)...)
+		r.summary = summaryTry{}
+		inLog := written.InLog(n)
+		records = append(records, memory.Record{Kind: memory.KindSummary, Message: m, Replaces: inLog})
+		records = append(records, stillInForce(r.log.Messages(), inLog, resp.StopReason == transport.StopCompaction)...)
 	} else {
-		records = append(records, r.unsummarized())
+		records = append(records, r.unsummarized(size))
 		r.warn(ctx, "the conversation was not summarized", "stop_reason", string(resp.StopReason))
 	}
 	if err := r.append(ctx, records...); err != nil {
@@ -110,11 +145,28 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	return nil
 }
 
-// unsummarized notes that a summary failed, so that it is not tried again in this
-// run, whichever process goes on with it.
-func (r *Run) unsummarized() memory.Record {
-	r.uncompactable = true
-	return memory.Record{Kind: memory.KindNote, Note: noteUnsummarized}
+// unsummarized notes that a summary failed, and by how large the prompt was then when
+// it is to be tried again, whichever process goes on with the run; see [summaryTry].
+func (r *Run) unsummarized(size int64) memory.Record {
+	r.summary = summaryTry{failed: true, size: size}
+	return memory.Record{Kind: memory.KindNote, Note: noteUnsummarized, Data: fmt.Appendf(nil, `{"prompt_tokens":%d}`, size)}
+}
+
+// reserveSummary sets aside what a request for a summary may cost. It gives nil if
+// that is not there, or not now; near the end of the window it waits for calls under
+// way that may leave enough.
+func (r *Run) reserveSummary(ctx context.Context, q quote, isFull bool) (*reservation, error) {
+	for {
+		held, wait, _ := r.reserveAll(budgetsOf(ctx), q)
+		if held != nil || wait == nil || !isFull {
+			return held, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // full reports whether the prompt leaves too little of the context window.
@@ -135,15 +187,12 @@ func (c *Compaction) pays(o cacheplan.Outlook) bool {
 // that takes the place of. It is nil if there is no way.
 func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.History) (*transport.Request, int) {
 	c := r.agent.opts.Context.Compaction
-	own := r.agent.features.Compaction && r.agent.model.Supports.Compaction == models.Supported
-	n := s.Requests[len(s.Requests)-1].Messages
+	n := 0
+	if r.agent.features.Compaction && r.agent.model.Supports.Compaction == models.Supported {
+		n = ownSummary(req.Messages, s)
+	}
 	switch {
-	case own:
-		// What was sent with the newest request is in the cache, or was. What follows is
-		// kept: it must begin with another role than what goes ends with.
-		if n >= len(req.Messages) || req.Messages[n].Role != transport.RoleAssistant {
-			return nil, 0
-		}
+	case n > 0:
 		req.Messages = req.Messages[:n]
 		spec := struct {
 			Type         string `json:"type"`
@@ -155,7 +204,7 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 		}
 		req.Compaction, req.ContextManagement = raw, nil
 	case c.Prompt != "":
-		for n = len(req.Messages); n > 0 && cacheplan.IsInput(req.Messages, n); {
+		for n = len(req.Messages); n > 0 && (cacheplan.IsInput(req.Messages, n) || req.Messages[n-1].Role == transport.RoleSystem); {
 			n-- // new inputs are kept
 		}
 		if n < 2 {
@@ -182,6 +231,20 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 		req.Breakpoints = cacheplan.Plan(p, r.agent.opts.Cache.options())
 	}
 	return &req, n
+}
+
+// ownSummary is how many messages the service can sum up, or 0: those that were sent
+// with the newest request that did not go on from a paused turn, as they are in the
+// cache, or were. What follows is kept: it must begin with another role than what goes
+// ends with, and what goes must be complete (wire §10.4).
+func ownSummary(messages []transport.Message, s memory.State) int {
+	for i := len(s.Requests) - 1; i >= 0; i-- {
+		n := s.Requests[i].Messages
+		if n > 0 && n < len(messages) && messages[n].Role == transport.RoleAssistant && messages[n-1].Role != transport.RoleAssistant {
+			return n
+		}
+	}
+	return 0
 }
 
 // summaryOf is the message that stands for what was summarized. It is false if

@@ -3,7 +3,6 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -141,7 +140,7 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 		return priced(t, "tool_use", 200_000, 10, use(id, "lookup", `{"query":"`+big+`"}`))
 	}
 	for name, bad := range map[string]any{
-		"error": errors.New("overloaded"),
+		"error": &transport.Error{Status: 400, Type: transport.ErrInvalidRequest, Message: "no"},
 		"cut":   priced(t, "max_tokens", 200_000, 10),
 		"blank": priced(t, "end_turn", 200_000, 10, text(" \n")),
 	} {

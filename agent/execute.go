@@ -30,6 +30,7 @@ type job struct {
 	outer        *job           // whose tool makes this call; nil for one of the model's
 	host         host           // what the tool may ask of the run
 	waiting      bool           // for an answer: it has no result
+	unfinished   error          // why it has no result, and goes on in the next run; else nil
 	stands       chan struct{}  // closed once the response is in the log, of a call that began before; else nil
 	record       int            // the position of the response that has the call
 	prepared     tools.Prepared // the arguments that were judged, and run
@@ -40,7 +41,8 @@ type job struct {
 
 // runTools answers calls: those that may run are run, at most Limits.Parallel
 // at once, the others are told why not. Every call has a result in the log when
-// it returns, but for those that wait for approval.
+// it returns, but for those that wait, and those that the end of the run cut off
+// and that may be run again: the next run does.
 func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(Event) bool) error {
 	jobs, records, notices := r.admit(ctx, calls)
 	if err := r.append(ctx, records...); err != nil {
@@ -224,7 +226,7 @@ func (x *execution) launch(ctx context.Context) {
 		x.lanes = x.lanes[1:]
 		x.running++
 		for j := lane; j != nil; j = j.next {
-			if j.early == nil {
+			if j.early == nil && !x.run.fatal.Load() {
 				x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
 			}
 		}
@@ -289,7 +291,7 @@ func (x *execution) records(done []*job) []memory.Record {
 		if j.spilled != nil {
 			records = append(records, memory.Record{Kind: memory.KindNote, Note: noteSpilled, Data: j.spilled})
 		}
-		if !j.waiting {
+		if j.unfinished == nil && !j.waiting {
 			final := j.tool != nil && j.tool.traits.Final && !j.result.IsError
 			records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
 		}
@@ -301,6 +303,9 @@ func (x *execution) records(done []*job) []memory.Record {
 		if j.fatal != nil && x.err == nil {
 			x.err = fmt.Errorf("tool %q ended the run: %w", j.call.Name, j.fatal)
 		}
+		if j.unfinished != nil && x.err == nil && !x.stopped {
+			x.err = j.unfinished
+		}
 	}
 	return records
 }
@@ -309,7 +314,7 @@ func (x *execution) records(done []*job) []memory.Record {
 func (x *execution) tellEnds() {
 	for ; x.told < len(x.jobs) && x.jobs[x.told].settled; x.told++ {
 		j := x.jobs[x.told]
-		if j.waiting {
+		if j.waiting || j.unfinished != nil {
 			continue
 		}
 		x.tell(Event{Type: EventToolEnd, Call: j.call.ToolCall, Result: j.block, IsError: j.result.IsError, Took: j.took})

@@ -306,22 +306,18 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 			}
 		}
 		j.tool = t
-		done := make(chan struct{})
-		end := func() { close(done) }
-		go func() {
-			if j.perform(ctx, end) {
-				end()
-			}
-		}()
-		<-done
+		j.performed(ctx)
 		if j.waiting {
 			h.mu.Lock()
 			h.waiting = true
 			h.mu.Unlock()
 			return tools.Result{}, fmt.Errorf("call %q: %w", id, tools.ErrWaiting)
 		}
-		if j.fatal != nil {
+		switch {
+		case j.fatal != nil:
 			return tools.Result{}, j.fatal
+		case j.unfinished != nil:
+			return tools.Result{}, fmt.Errorf("call %q: %w", id, &unfinishedError{j.unfinished})
 		}
 	}
 	n := hostNote{Key: id, Name: j.call.Name, IsError: j.result.IsError}

@@ -17,8 +17,11 @@ import (
 // tells the log what was done.
 func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 	most := r.agent.opts.Cache.KeepWarm
-	s := r.log.State()
-	if most <= 0 || len(s.Requests) == 0 {
+	if most <= 0 {
+		return func() error { return nil }
+	}
+	_, s := r.agent.write(r.log)
+	if len(s.Requests) == 0 {
 		return func() error { return nil }
 	}
 	sent := s.Requests[len(s.Requests)-1]

@@ -143,6 +143,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 		r.observed.SawEvent(chat, &r.chat, ev.Type)
 		if ev.Type == transport.EventRestarted {
 			r.eager.drop() // what was written is void, and so are its calls
+			r.fatal.Store(false)
 		}
 		if ev.Type == transport.EventContentBlockStop && !ev.Cut && r.lastStep == nil {
 			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
@@ -173,7 +174,7 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 	failed := r.recordFailed(held, tries)
 	held.spend(bill)
 	before := r.log.State()
-	answered := memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req)}
+	answered := memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req, r.log)}
 	if err := r.append(ctx, append([]memory.Record{answered}, failed...)...); err != nil {
 		return err
 	}

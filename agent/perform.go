@@ -61,10 +61,10 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	defer j.exit()
 	ctx, j.span = j.owner.startTool(ctx, j)
 	j.ctx, j.limited = ctx, ctx
-	if ctx.Err() != nil {
+	if err := j.tooLate(); err != nil {
 		j.settles = true
 		j.settling.Store(true)
-		j.settle(outcome{err: errors.New("this call was not run: the run was cancelled")})
+		j.settle(outcome{err: err})
 		j.returned = true
 		return true
 	}
@@ -90,6 +90,31 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	return true
 }
 
+// performed is perform in a goroutine of its own; it returns once the job is settled.
+func (j *job) performed(ctx context.Context) {
+	done := make(chan struct{})
+	end := func() { close(done) }
+	go func() {
+		if j.perform(ctx, end) {
+			end()
+		}
+	}()
+	<-done
+}
+
+// tooLate says why the tool is not to be run any more, if so. Every call is asked
+// here right before its tool is: one of the model's, one that a tool makes, and one
+// that starts early.
+func (j *job) tooLate() error {
+	switch {
+	case j.ctx.Err() != nil:
+		return errors.New("this call was not run: the run was cancelled")
+	case j.owner.fatal.Load():
+		return errors.New("this call was not run: another call ended the run")
+	}
+	return nil
+}
+
 // leave settles the job in place of the tool, and leaves the tool to itself.
 func (j *job) leave() {
 	if !j.settling.Swap(true) {
@@ -112,9 +137,16 @@ func (j *job) settle(o outcome) {
 	}
 	if tools.IsFatal(o.err) {
 		j.fatal = o.err
+		if j.outer == nil { // else the tool that made the call has the last word
+			j.owner.fatal.Store(true)
+		}
 	}
 	if j.waiting {
 		j.owner.endTool(j.ctx, j.span, j, nil)
+		return
+	}
+	if j.unfinished = j.cutOff(o); j.unfinished != nil {
+		j.owner.endTool(j.ctx, j.span, j, o.err)
 		return
 	}
 	if j.outer == nil {
@@ -123,6 +155,27 @@ func (j *job) settle(o outcome) {
 	j.answer(limit(o, cmp.Or(j.tool.traits.MaxResultBytes, j.owner.limits.ResultBytes)))
 	j.owner.endTool(j.ctx, j.span, j, o.err)
 }
+
+// cutOff says why a call that may be run again has not come to its end, if not:
+// the run ends before it, or a sub-agent was stopped by what has nothing to do with
+// its task. Such a call gets no result, which would be the end of its work.
+func (j *job) cutOff(o outcome) error {
+	var unfinished *unfinishedError
+	switch {
+	case !j.tool.traits.Repeatable && !j.tool.traits.ReadOnly:
+	case o.err == nil && !o.result.IsError, j.fatal != nil, panicked(o.err):
+	case j.ctx.Err() != nil:
+		return context.Cause(j.ctx)
+	case errors.As(o.err, &unfinished):
+		return unfinished
+	}
+	return nil
+}
+
+// An unfinishedError is a call that can go on where it was, in another run.
+type unfinishedError struct{ error }
+
+func (e *unfinishedError) Unwrap() error { return e.error }
 
 // report passes on what the tool says of its progress.
 func (j *job) report(message string) {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
@@ -15,7 +16,6 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -49,14 +49,15 @@ type Run struct {
 	own      Bill         // of spent, what is not from before that
 	chat     observe.Chat // of the model call that is being made
 	eager    eager
+	fatal    atomic.Bool   // a call has ended the run: no other one is begun
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer
 
-	spent         Bill     // of which result has the sums
-	record        int      // the position of the newest response; 0 if it is not known yet
-	uncompactable bool     // a summary has failed
-	again         bool     // the newest request was refused, and is made again without what it was refused for
-	text          []string // of the responses of the newest turn segment chain
+	spent   Bill       // of which result has the sums
+	record  int        // the position of the newest response; 0 if it is not known yet
+	summary summaryTry // the newest request for a summary
+	again   bool       // the newest request was refused, and is made again without what it was refused for
+	text    []string   // of the responses of the newest turn segment chain
 }
 
 type runState int
@@ -161,12 +162,16 @@ func (r *Run) replay() {
 	for _, rec := range r.log.Records(0) {
 		switch rec.Kind {
 		case memory.KindRun:
-			r.result, r.text, r.spent, r.uncompactable = Result{Log: r.log}, nil, Bill{}, false
+			r.result, r.text, r.spent, r.summary = Result{Log: r.log}, nil, Bill{}, summaryTry{}
 		case memory.KindResponse:
 			r.count(rec.Response, price(rec.Response, r.request.Model, rec.Time, r.agent.opts.Models))
 		case memory.KindNote:
 			r.spend(priceNote(rec, r.request.Model, r.agent.opts.Models))
-			r.uncompactable = r.uncompactable || rec.Note == noteUnsummarized
+			if rec.Note == noteUnsummarized {
+				r.summary = wasUnsummarized(rec)
+			}
+		case memory.KindSummary:
+			r.summary = summaryTry{}
 		}
 	}
 	r.resumed, r.own = r.result, Bill{}
@@ -211,7 +216,7 @@ func (r *Run) Log() *memory.Log { return r.log }
 // [memory.CheckInput] refuses, and once the run has ended: then make a new run with
 // the same log.
 func (r *Run) Steer(m transport.Message) error {
-	if err := r.agent.checkInput(m); err != nil {
+	if err := memory.CheckInput(m); err != nil {
 		return fmt.Errorf("steer: %w", err)
 	}
 	r.mu.Lock()
@@ -326,7 +331,7 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 // work begins the run in the log, or finds what it had come to, and goes on.
 func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 	for _, m := range r.input.Messages {
-		if err := r.agent.checkInput(m); err != nil {
+		if err := memory.CheckInput(m); err != nil {
 			return fmt.Errorf("input: %w", err)
 		}
 	}
@@ -366,12 +371,4 @@ func (r *Run) keepSteers(ctx context.Context) {
 	if err := r.laySteers(ctx); err != nil && !errors.Is(r.err, err) {
 		r.err = errors.Join(r.err, err)
 	}
-}
-
-// checkInput reports why neither the service nor the model would take m.
-func (a *Agent) checkInput(m transport.Message) error {
-	if m.Role == transport.RoleSystem && a.model.Supports.SystemMessages == models.Unsupported {
-		return fmt.Errorf("model %q takes no system messages inside a conversation; use transport.UserText", a.request.Model)
-	}
-	return memory.CheckInput(m)
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -46,8 +48,26 @@ func withoutTokens(servers json.RawMessage) json.RawMessage {
 	return append(out, ']')
 }
 
+// lacks is what the endpoint, or the model, doesn't take inside a conversation.
+func (a *Agent) lacks() sentdata.Lacks {
+	system := a.takesSystemMessages()
+	compaction := a.features.Compaction && a.model.Supports.Compaction == models.Supported
+	return sentdata.Lacks{
+		System: !system, ToolChanges: !system || !a.features.InlineTools,
+		Summaries: !compaction && a.request.ContextManagement == nil,
+	}
+}
+
+// write makes of a log what is sent of it, and the state that goes with that. A log
+// goes on with whichever model and endpoint it is given: it stays as it is, and what
+// the endpoint lacks is written otherwise, each time a request is made.
+func (a *Agent) write(log *memory.Log) (sentdata.Conversation, memory.State) {
+	c := sentdata.Write(log.Messages(), a.lacks())
+	return c, c.State(log.State())
+}
+
 // sentWith is what the response to req is recorded with: a sentdata.Data.
-func (a *Agent) sentWith(req *transport.Request) []byte {
+func (a *Agent) sentWith(req *transport.Request, log *memory.Log) []byte {
 	var room [256]byte
 	out := append(room[:0], '{')
 	for i, b := range req.Breakpoints {
@@ -73,6 +93,20 @@ func (a *Agent) sentWith(req *transport.Request) []byte {
 		}
 		out = append(out, `"previous_message_id":`...)
 		out = rawjson.AppendString(out, req.Diagnostics.PreviousMessageID)
+	}
+	if lacks := a.lacks(); sentdata.Write(log.Messages(), lacks).Changed {
+		for i, name := range lacks.Names() {
+			switch {
+			case i > 0:
+				out = append(out, `","`...)
+			case len(out) > 1:
+				out = append(out, `,"without":["`...)
+			default:
+				out = append(out, `"without":["`...)
+			}
+			out = append(out, name...)
+		}
+		out = append(out, `"]`...)
 	}
 	return bytes.Clone(append(out, '}')) // as many bytes as it has: it is kept for long
 }

@@ -117,7 +117,7 @@ func TestStepsAreARun(t *testing.T) {
 			return []any{big("a", "echo"), reply(t, "end_turn", text("So far: much.")), big("b", "echo"), reply(t, "end_turn", text("So far: more.")), reply(t, "end_turn", text("Done."))}
 		}, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Over: 60_000, Steps: 40, Prompt: "Sum up."}}}, agent.Input{}, "Done.", 5, `"kind":"summary"`},
 		{"a summary that fails", func() []any {
-			return []any{big("a", "echo"), errors.New("no"), big("b", "echo"), reply(t, "end_turn", text("Done."))}
+			return []any{big("a", "echo"), &transport.Error{Status: 400, Type: transport.ErrInvalidRequest, Message: "no"}, big("b", "echo"), reply(t, "end_turn", text("Done."))}
 		}, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Over: 60_000, Steps: 40, Prompt: "Sum up."}}}, agent.Input{}, "Done.", 5, `"note":"unsummarized"`},
 		{"reminders", func() []any {
 			return []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("Done."))}

@@ -20,8 +20,9 @@ import (
 //
 // If the caller's log is a session, so is the sub-agent's, in the same store,
 // as a child of the caller's, with the id of the caller's, a slash, the position of
-// the response that has the call, a dash, and the call's id. A call that a crash has
-// cut off goes on where the sub-agent was.
+// the response that has the call, a dash, and the call's id. A call that was cut
+// off, by a crash, a cancel, the caller's end or a failure of the service, goes on
+// where the sub-agent was once the caller's log is run again.
 //
 // The sub-agent's own calls that want an approval need an Approver in its own
 // Options: without one it stops there, and the caller's model is told so.
@@ -93,7 +94,12 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 	}
 	log, shared, err := s.log(ctx)
 	if err != nil {
-		return tools.Result{}, fmt.Errorf("sub-agent %q: %w", s.Name, err)
+		err = fmt.Errorf("sub-agent %q: %w", s.Name, err)
+		var unable *memory.AbilityError
+		if errors.As(err, &unable) || errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced) {
+			return tools.Result{}, err
+		}
+		return tools.Result{}, &unfinishedError{err} // the store may be there again later
 	}
 	task := Input{Log: log}
 	if log.Len() == shared {
@@ -109,10 +115,31 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 		}
 	}
 	res, err := run.Result()
+	if err != nil && goesOn(log, err) {
+		return tools.Result{}, &unfinishedError{fmt.Errorf("the sub-agent %q was stopped; a run that goes on with the log lets it go on: %w", s.Name, err)}
+	}
 	if err != nil {
 		return tools.Result{}, fmt.Errorf("the sub-agent did not finish (%w). So far: %s", err, res.Text)
 	}
 	return tools.Text(res.Text), nil
+}
+
+// goesOn reports whether a run that failed may come further when it is run again:
+// the log has more to do, and what stopped it was neither the log nor a rule, and
+// may pass.
+func goesOn(log *memory.Log, err error) bool {
+	switch Next(log).(type) {
+	case CallModel, RunTools:
+	default:
+		return false
+	}
+	var budget *BudgetError
+	var limit *LimitError
+	var decision *DecisionError
+	if errors.As(err, &limit) || errors.As(err, &budget) || errors.As(err, &decision) || panicked(err) || tools.IsFatal(err) {
+		return false
+	}
+	return mayPass(err)
 }
 
 // log is the sub-agent's conversation for this call, and how many of its
@@ -132,7 +159,7 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 	}
 	store, id := parent.Store(), parent.ID()+"/"+tools.CallKey(ctx)
 	if store == nil {
-		log, err = parent.ForkAt(shared)
+		log, err = parent.Child(tools.CallKey(ctx), func() (*memory.Log, error) { return parent.ForkAt(shared) })
 		return log, shared, err
 	}
 	log, err = memory.Open(ctx, store, id)

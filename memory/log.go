@@ -32,6 +32,8 @@ type Log struct {
 	n       int
 	conv    conversation
 
+	children map[string]*Log // of a log without a store, by name
+
 	id       string
 	store    Store
 	redactor Redactor // of the store, or nil

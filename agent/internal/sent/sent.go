@@ -22,6 +22,9 @@ type Data struct {
 	MaxTokens int `json:"max_tokens,omitempty"`
 	// Previous is diagnostics.previous_message_id; nil if no diagnosis was asked for.
 	Previous *string `json:"previous_message_id,omitempty"`
+	// Without is what the endpoint lacked, where the messages were others than the
+	// log's: the names of a Lacks.
+	Without []string `json:"without,omitempty"`
 }
 
 // AppendPlace appends the place of b as it stands in Data.
@@ -137,6 +140,7 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 		if d.MaxTokens != 0 {
 			s.Request.MaxTokens = d.MaxTokens
 		}
+		s.Request.Messages = Write(s.Request.Messages, lacking(d.Without)).Messages
 	}
 	return s, nil
 }
