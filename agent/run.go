@@ -303,11 +303,13 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 	}
 	defer release()
 	r.meta = withMeta(r.log.Meta(), r.meta)
-	r.err = ErrStopped // unless work comes back to say otherwise
 	if err := r.input.fence(r.log); err != nil {
 		r.err = fmt.Errorf("agent: %w", err)
 		return
 	}
+	emit, ended := r.watched(ctx, emit)
+	defer ended()
+	r.err = ErrStopped // unless work comes back to say otherwise
 	r.err = r.work(ctx, emit)
 	r.keepSteers(ctx)
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {

@@ -40,6 +40,7 @@ var shared = map[string]string{
 	"memory/budget":     "a store that keeps account of money implements its interface",
 	"memory/search":     "a store that can be searched implements its interface",
 	"agent/tracelog":    "the ids of a trace in lines of the log",
+	"agent/feed":        "the one source of events, for pages, servers and protocols",
 }
 
 // testOnly are packages that tests import and programs don't. They may import
