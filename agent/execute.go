@@ -36,6 +36,7 @@ type job struct {
 	prepared     tools.Prepared // the arguments that were judged, and run
 	unfit        error          // why they don't fit the tool; nil if they do
 	decided      decided        // that let it run, or refused it
+	refused      string         // the kind of reason why it is answered without being run
 	resultInSpan bool           // the result is content of the call's span
 }
 
@@ -76,7 +77,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 		switch {
 		case refused != "":
 			j.answer(tools.ErrorText(refused))
-			r.traceDenial(ctx, j)
+			r.traceRefusal(ctx, j)
 		case ask != nil:
 			asks = append(asks, *ask)
 			waits := j.call
@@ -244,7 +245,8 @@ func (x *execution) runLane(ctx context.Context, j *job, failed bool) {
 			<-j.early
 		case failed && j.call.Toolset != "":
 			// A batch of a toolset stops at its first failure (wire §4.5).
-			j.answer(tools.ErrorText("This call was not run: the one before it failed."))
+			j.answer(tools.ErrorText(j.refuse("not_run", "This call was not run: the one before it failed.")))
+			j.owner.traceRefusal(ctx, j)
 		default:
 			lane := func() { x.done <- j; x.runLane(ctx, j.next, j.result.IsError) }
 			if !j.perform(ctx, lane) {
@@ -296,7 +298,7 @@ func (x *execution) records(done []*job) []memory.Record {
 			records = append(records, memory.Record{Kind: memory.KindResult, Block: j.block, Final: final})
 		}
 		j.settled = true
-		x.run.observed.ToolEnded(j.call.ID, j.tool != nil, j.resultInSpan)
+		x.run.observed.ToolEnded(j.call.ID, j.tool != nil && j.refused == "", j.resultInSpan)
 		if j.tool != nil && j.next == nil {
 			x.running--
 		}

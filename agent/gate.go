@@ -106,22 +106,22 @@ func (d Decision) strictness() int {
 func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *memory.ApprovalRequest) {
 	c := &j.call
 	if c.Cut {
-		return nil, cutOff, nil
+		return nil, j.refuse("cut_off", cutOff), nil
 	}
 	t = r.lookupFor(j)
 	if t == nil || t.callable == nil {
-		return nil, r.agent.unknownTool(c.Name), nil
+		return nil, j.refuse("unknown_tool", r.agent.unknownTool(c.Name)), nil
 	}
 	if turnedOff(r.log, c.Name) {
-		return nil, fmt.Sprintf("The tool %q has been taken away; it can't be called any more.", c.Name), nil
+		return nil, j.refuse("unavailable_tool", fmt.Sprintf("The tool %q has been taken away; it can't be called any more.", c.Name)), nil
 	}
 	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly && !(j.outer == nil && askedBefore(r.log, j)) {
-		return nil, unknownOutcome, nil
+		return nil, j.refuse("unknown_outcome", unknownOutcome), nil
 	}
 	var edited json.RawMessage
 	if d := c.Decision; d != nil {
 		if j.decided = (decided{word: observe.Denied, rule: c.ApprovalRequest.Rule}); !d.Approve {
-			return nil, denial(d.Reason), nil
+			return nil, j.refuse("denied", denial(d.Reason)), nil
 		}
 		j.decided.word = observe.Approved
 		edited = d.Input
@@ -153,7 +153,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 		}
 	default:
 		j.decided = decided{word: observe.Denied, rule: d.Rule}
-		return nil, denial(d.Reason), nil
+		return nil, j.refuse("denied", denial(d.Reason)), nil
 	}
 	return nil, "", &memory.ApprovalRequest{CallID: c.ID, Hash: memory.HashCall(c.ToolCall), Reason: strings.ToValidUTF8(d.Reason, "\uFFFD"), Rule: d.Rule}
 }
@@ -168,4 +168,11 @@ func (j *job) prepare(ctx context.Context, t *tool, input json.RawMessage) trans
 		c.Input = j.prepared.Input()
 	}
 	return c
+}
+
+// refuse notes, for telemetry, why a call does not run, and returns what the model is
+// told of it.
+func (j *job) refuse(kind, text string) string {
+	j.refused = kind
+	return text
 }

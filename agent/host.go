@@ -299,6 +299,7 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 	}
 	if refused != "" {
 		j.answer(tools.ErrorText(refused))
+		j.owner.traceRefusal(ctx, j)
 	} else {
 		if !started {
 			if err := h.append(ctx, noteStarted, hostNote{Key: id, Name: j.call.Name, Input: j.call.Input}); err != nil {

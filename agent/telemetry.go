@@ -53,8 +53,9 @@ type TraceContent struct {
 // A ContentPiece is a piece of content on its way into a span.
 type ContentPiece struct {
 	// Kind is "system", "text", "reasoning", "tool_call" (the arguments, JSON),
-	// "tool_call_response", "error", or the type of another block, of which Text is
-	// the JSON.
+	// "tool_call_response", "error", "uri" (of an image or a document), "tool_name" (what
+	// the model called a tool, if no tool can have that name), or the type of another
+	// block, of which Text is the JSON.
 	Kind string
 	Tool string // the tool's name, where known
 	Text string
@@ -167,11 +168,9 @@ func (r *Run) endTool(ctx context.Context, span observe.Span, j *job, err error)
 	j.resultInSpan = r.observed.EndTool(ctx, span, j.observed(), j.result.Content, j.took, toolFailure(err))
 }
 
-// traceDenial tells of a call that was not permitted.
-func (r *Run) traceDenial(ctx context.Context, j *job) {
-	if j.decided.word == observe.Denied {
-		r.observed.RefuseTool(ctx, j.observed(), observe.Failure{Type: "denied", Err: errDenied})
-	}
+// traceRefusal tells of a call that was answered without being run.
+func (r *Run) traceRefusal(ctx context.Context, j *job) {
+	r.observed.RefuseTool(ctx, j.observed(), observe.Failure{Type: j.refused, Err: errRefused})
 }
 
 // A decided is what was decided on a call, by a gate or by whoever was asked.
@@ -181,7 +180,7 @@ type decided struct {
 }
 
 var (
-	errDenied     = errors.New("the call was not permitted")
+	errRefused    = errors.New("the call was answered without being run")
 	errToolFailed = errors.New("the tool gave an error as its result")
 )
 
@@ -199,7 +198,10 @@ func toolFailure(err error) observe.Failure {
 		return observe.Failure{}
 	}
 	f := observe.Failure{Type: "tool_error", Err: err}
+	var unfit *tools.ArgumentError
 	switch {
+	case errors.As(err, &unfit):
+		f.Type = "invalid_arguments"
 	case panicked(err):
 		f.Type = "panic"
 	case errors.Is(err, context.DeadlineExceeded):

@@ -46,7 +46,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: observe.Allowed, rule: "yes"}}
-			denied := &job{call: j.call, decided: decided{word: observe.Denied, rule: "no"}}
+			denied := &job{call: j.call, refused: "denied", decided: decided{word: observe.Denied, rule: "no"}}
 			bill := r.price(resp)
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, observe.Step)
@@ -57,7 +57,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)
 				r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)
-				r.traceDenial(ctx, denied)
+				r.traceRefusal(ctx, denied)
 			}); n != 0 {
 				t.Errorf("%v allocations in a step", n)
 			}

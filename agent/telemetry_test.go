@@ -103,7 +103,7 @@ func TestSpans(t *testing.T) {
 		}
 	}
 	sort.Strings(names)
-	if want := "[chat claude-opus-5-5 chat claude-opus-5-5 execute_tool echo invoke_agent helper]"; fmt.Sprint(names) != want {
+	if want := "[chat claude-opus-5-5 chat claude-opus-5-5 execute_tool echo execute_tool nobody invoke_agent helper]"; fmt.Sprint(names) != want {
 		t.Fatalf("spans %v, want %v", names, want)
 	}
 	for _, tt := range []struct {
@@ -113,7 +113,7 @@ func TestSpans(t *testing.T) {
 		{root, map[string]string{
 			"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "anthropic", "gen_ai.agent.name": "helper",
 			"gen_ai.conversation.id": "session-1", "gen_ai.usage.input_tokens": "20", "gen_ai.usage.output_tokens": "10",
-			"gen_ai.response.finish_reasons": `["end_turn"]`, "whorl.steps": "2",
+			"gen_ai.response.finish_reasons": `["end_turn"]`, "whorl.steps": "2", "whorl.cost.usd": "0.00028", "gen_ai.usage.cost": "",
 		}},
 		{spans.named("chat")[0], map[string]string{
 			"gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-opus-5-5",
@@ -122,7 +122,8 @@ func TestSpans(t *testing.T) {
 			"gen_ai.usage.input_tokens": "10", "gen_ai.usage.output_tokens": "5", "gen_ai.usage.cache_read.input_tokens": "0",
 			"gen_ai.usage.cache_creation.input_tokens": "0", "whorl.cost.usd": "0.00014", "gen_ai.usage.cost": "0.00014",
 		}},
-		{spans.named("execute_tool")[0], map[string]string{
+		{spans.named("execute_tool nobody")[0], map[string]string{"gen_ai.tool.name": "nobody", "gen_ai.tool.call.id": "b", "error.type": "unknown_tool"}},
+		{spans.named("execute_tool echo")[0], map[string]string{
 			"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "echo", "gen_ai.tool.call.id": "a", "gen_ai.tool.type": "function",
 			"gen_ai.tool.call.arguments": "", "gen_ai.tool.call.result": "",
 		}},
@@ -151,7 +152,7 @@ func TestSpanContent(t *testing.T) {
 			t.Errorf("%q is in the trace %d times, want %d", what, got, want)
 		}
 	}
-	chats, call, root := spans.named("chat"), spans.named("execute_tool")[0], spans.named("invoke_agent")[0]
+	chats, call, root := spans.named("chat"), spans.named("execute_tool echo")[0], spans.named("invoke_agent")[0]
 	for _, tt := range []struct {
 		span      tracetest.SpanStub
 		key, want string
@@ -227,7 +228,7 @@ func TestSpanContentIsRedactedAndCut(t *testing.T) {
 	if got, want := attr(spans.named("chat")[0], "gen_ai.input.messages").String(), `[{"role":"user","parts":[{"type":"text","content":"****** promp[cut: the first 12 of 13 bytes]"}]}]`; got != want {
 		t.Errorf("input %s, want %s", got, want)
 	}
-	if got, want := fmt.Sprint(kinds), "[system: text: text: tool_call:echo tool_call:nobody tool_call:echo tool_call_response:echo tool_call_response: text: text:]"; got != want {
+	if got, want := fmt.Sprint(kinds), "[system: text: text: tool_call:echo tool_call:nobody tool_call:nobody error:nobody tool_call:echo tool_call_response:echo tool_call_response: text: text:]"; got != want {
 		t.Errorf("pieces %s, want %s", got, want)
 	}
 }

@@ -140,6 +140,9 @@ func (t *Observer) describeChat(attrs []attribute.KeyValue, resp *transport.Resp
 		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
 	}
 	attrs = appendUsage(attrs, resp.Usage, cost)
+	if !cost.Incomplete {
+		attrs = append(attrs, attribute.Float64(keyUsageCost, roundUSD(cost.USD))) // here only, since others sum over spans
+	}
 	if miss, err := view.CacheMissOf(resp); miss != nil && err == nil {
 		attrs = append(attrs, attribute.String(keyCacheMissReason, miss.Type))
 		if miss.MissedTokens > 0 {
@@ -173,8 +176,7 @@ func appendUsage(attrs []attribute.KeyValue, u transport.Usage, c Cost) []attrib
 		attrs = append(attrs, attribute.Int64(keyReasoningTokens, n))
 	}
 	if !c.Incomplete {
-		usd := roundUSD(c.USD)
-		attrs = append(attrs, attribute.Float64(keyCostUSD, usd), attribute.Float64(keyUsageCost, usd))
+		attrs = append(attrs, attribute.Float64(keyCostUSD, roundUSD(c.USD)))
 	}
 	return attrs
 }

@@ -150,7 +150,7 @@ func (c *Content) part(out []byte, b transport.Block, kind string, elsewhere map
 		name := rawjson.GetString(raw, "name")
 		out = append(out, `{"type":"tool_call"`...)
 		quoted("id", rawjson.GetString(raw, "id"))
-		quoted("name", name)
+		quoted("name", c.name(name))
 		out = append(out, `,"arguments":`...)
 		out = c.json(out, Piece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
 
@@ -166,15 +166,15 @@ func (c *Content) part(out []byte, b transport.Block, kind string, elsewhere map
 		out = c.response(out, raw)
 
 	case transport.TypeImage, transport.TypeDocument:
-		out = media(out, string(typ), rawjson.Get(raw, "source"))
+		out = c.media(out, string(typ), rawjson.Get(raw, "source"))
 
 	case transport.TypeServerToolUse, view.TypeMCPToolUse:
 		name := rawjson.GetString(raw, "name")
 		out = append(out, `{"type":"server_tool_call"`...)
 		quoted("id", rawjson.GetString(raw, "id"))
-		quoted("name", name)
+		quoted("name", c.name(name))
 		out = append(out, `,"server_tool_call":{"type":`...)
-		out = rawjson.AppendString(out, name)
+		out = rawjson.AppendString(out, c.name(name))
 		out = append(out, `,"arguments":`...)
 		out = c.json(out, Piece{Kind: "tool_call", Tool: name, Text: string(rawjson.Get(raw, "input"))})
 		out = append(out, '}')
@@ -218,27 +218,39 @@ func (c *Content) response(out, raw []byte) []byte {
 }
 
 // media writes an image or a document without its bytes, and without its last brace.
-func media(out []byte, modality string, source []byte) []byte {
-	value := func(key, name string) {
+// A URL may hold what gives access, so it is a piece like others.
+func (c *Content) media(out []byte, modality string, source []byte) []byte {
+	value := func(key, value string) {
 		out = append(out, `,"`...)
 		out = append(out, key...)
 		out = append(out, `":`...)
-		out = rawjson.AppendString(out, rawjson.GetString(source, name))
+		out = rawjson.AppendString(out, value)
 	}
-	kind := rawjson.GetString(source, "type")
-	switch kind {
+	get := func(name string) string { return rawjson.GetString(source, name) }
+	switch get("type") {
 	case "url":
 		out = append(out, `{"type":"uri"`...)
-		value("uri", "url")
+		value("uri", c.piece(Piece{Kind: "uri", Text: get("url")}))
 	case "file":
 		out = append(out, `{"type":"file"`...)
-		value("file_id", "file_id")
+		value("file_id", runes.Cut(get("file_id"), maxName))
 	default:
 		out = append(out, `{"type":"blob"`...)
-		value("mime_type", "media_type")
+		value("mime_type", runes.Cut(get("media_type"), maxName))
 		out = append(out, fmt.Sprintf(`,"content":"","bytes":%d`, len(rawjson.Inner(rawjson.Get(source, "data"))))...)
 	}
 	return rawjson.AppendString(append(out, `,"modality":`...), modality)
+}
+
+// maxName is the most of an id, in bytes.
+const maxName = 256
+
+// name is what is shown of a model's word for a tool.
+func (c *Content) name(name string) string {
+	if isName(name) {
+		return name
+	}
+	return c.piece(Piece{Kind: "tool_name", Text: name})
 }
 
 // toolDefinitions names the tools; their descriptions and schemas are left out,

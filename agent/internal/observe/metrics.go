@@ -181,7 +181,11 @@ func (m *metrics) decision(ctx context.Context, c ToolCall) {
 	if c.Decision == "" || !m.decisions.Enabled(ctx) {
 		return
 	}
-	attrs := []attribute.KeyValue{attribute.String(keyToolName, c.Name), attribute.String(keyDecision, c.Decision)}
+	name := c.Name
+	if !isName(name) {
+		name = noName
+	}
+	attrs := []attribute.KeyValue{attribute.String(keyToolName, name), attribute.String(keyDecision, c.Decision)}
 	if c.Rule != "" {
 		attrs = append(attrs, attribute.String(keyRule, c.Rule))
 	}

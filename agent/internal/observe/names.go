@@ -59,8 +59,8 @@ const (
 	keySegment         = "whorl.turn.segment"        // counts from 2 on the chat spans that go on with a paused turn
 	keyRetries         = "whorl.retries"             // attempts less one
 	keyTokenRate       = "whorl.output.rate"         // output tokens per second, from the first chunk on
-	keyCostUSD         = "whorl.cost.usd"            //
-	keyUsageCost       = "gen_ai.usage.cost"         // the same, where other tools look for it
+	keyCostUSD         = "whorl.cost.usd"            // of a model call, or of all of a run's
+	keyUsageCost       = "gen_ai.usage.cost"         // of a model call, where other tools look for it
 	keyCacheMissReason = "whorl.cache.miss.reason"   // the service's own diagnosis
 	keyCacheMissTokens = "whorl.cache.miss.tokens"   //
 	keyLimit           = "whorl.limit"               // the limit that ended a run

@@ -39,6 +39,9 @@ func (r *Run) StartTool(ctx context.Context, c ToolCall) (context.Context, Span)
 	ctx, span := r.tracer.Start(ctx, kind.spanName, kind.options...)
 	if span.IsRecording() {
 		attrs := append(make([]attribute.KeyValue, 0, 1), attribute.String(keyToolCallID, c.ID))
+		if r.content != nil && !isName(c.Name) {
+			attrs = append(attrs, attribute.String(keyToolName, r.content.name(c.Name)))
+		}
 		if r.content != nil {
 			attrs = append(attrs, attribute.String(keyToolArguments, r.content.arguments(c.ToolCall)))
 		}
@@ -114,12 +117,33 @@ func newToolKind(tool string) toolKind {
 	return toolKind{attrs, opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(attrs...)}, metric.WithAttributeSet(attribute.NewSet(attrs...))}
 }
 
+// noName stands for what a model called a tool that can't be the name of one.
+const noName = "_OTHER"
+
+// isName reports whether a model's word for a tool can be the name of one: anything
+// else is content.
+func isName(name string) bool {
+	if name == "" || len(name) > 128 {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i] | 0x20
+		if !('a' <= c && c <= 'z' || '0' <= name[i] && name[i] <= '9' || name[i] == '_' || name[i] == '-') {
+			return false
+		}
+	}
+	return true
+}
+
 // tool finds the kind of a tool, or makes it: the members of a toolset are not
-// registered by name.
+// registered by name, and a model may call a tool that there is not.
 func (t *Observer) tool(name string) toolKind {
 	if lazy := t.tools[name]; lazy != nil {
 		lazy.once.Do(func() { lazy.kind = newToolKind(name) })
 		return lazy.kind
+	}
+	if !isName(name) {
+		name = noName
 	}
 	return newToolKind(name)
 }
