@@ -67,7 +67,7 @@ type session struct {
 // A report is the newest of a running tool.
 type report struct {
 	number int64
-	text   string
+	text   string // empty once the call has ended
 }
 
 // A state is what the records of a session come to.
@@ -186,6 +186,7 @@ func (s *session) event(r hook.Report[agent.Event], count *atomic.Int64) bool {
 	switch ev.Type {
 	case agent.EventStep:
 		s.flight.begin(r.Log.Len())
+		s.progress = nil // no call runs
 	case agent.EventResponse:
 		s.flight.over()
 	case agent.EventStream:
@@ -201,7 +202,12 @@ func (s *session) event(r hook.Report[agent.Event], count *atomic.Int64) bool {
 		s.reports = count.Add(1)
 		s.progress[id] = report{s.reports, clip(ev.Progress, maxReport)}
 	case agent.EventToolEnd:
-		delete(s.progress, clip(ev.Call.ID, maxName))
+		id := clip(ev.Call.ID, maxName)
+		if _, ok := s.progress[id]; !ok {
+			return true
+		}
+		s.reports = count.Add(1)
+		s.progress[id] = report{s.reports, ""}
 	}
 	return true
 }

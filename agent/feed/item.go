@@ -30,7 +30,8 @@ const (
 	// follows, and takes the place of what came of it; else that is void. For one that
 	// was too slow to see all of it, it may be over sooner than all has come.
 	Over Kind = "over"
-	// Progress: a running tool reports. ID, of the call, and Text.
+	// Progress: a running tool reports. ID, of the call, and Text, which is empty once
+	// the call has ended. Only the newest report of a call is told.
 	Progress Kind = "progress"
 	// State: what is to be done in the session is another thing now, such as to wait,
 	// or not to wait any more. Next, Pending.

@@ -197,7 +197,7 @@ func (w *Watcher) read(items []Item, s *session) ([]Item, error) {
 	defer s.mu.Unlock()
 	w.inFlight(s, p, log, say)
 	for _, id := range slices.Sorted(maps.Keys(s.progress)) {
-		if r := s.progress[id]; r.number > p.reports {
+		if r := s.progress[id]; r.number > p.reports && (r.text != "" || p.reports > 0) {
 			say(Item{Kind: Progress, ID: id, Text: r.text})
 		}
 	}
@@ -251,6 +251,9 @@ func (w *Watcher) inFlight(s *session, p *place, log *memory.Log, say func(Item)
 	}
 	if p.pos.Response == "" {
 		p.pos.Response = f.id
+		if w.opts.NoRecords {
+			p.pos.Records = f.base
+		}
 		say(Item{Kind: Begin})
 	}
 	tell := func(part piece, text string, end int) {

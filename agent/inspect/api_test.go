@@ -15,6 +15,7 @@ import (
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -356,8 +357,8 @@ func TestStreamIsLive(t *testing.T) {
 	slow := simulator.Do(simulator.Text(words), simulator.Call("lookup", query{"rain", 10}))
 	slow.Delay, slow.DeltaBytes = 10*time.Millisecond, 12
 	a := newAgent(t, simulator.Script(simulator.Do(simulator.Call("lookup", query{"rain", 1})), slow, simulator.Say("ok")), false, "")
-	live := new(inspect.Live)
-	server := serve(t, store, inspect.Options{Live: live, Poll: 5 * time.Millisecond})
+	live := new(feed.Feed)
+	server := serve(t, store, inspect.Options{Feed: live, Poll: 5 * time.Millisecond})
 	log, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -368,7 +369,7 @@ func TestStreamIsLive(t *testing.T) {
 	const all = 9 // records: input, run, three responses, two times started and result
 	seen, late := make(chan []event, 1), make(chan []event, 1)
 	go func() { seen <- events(t, server.URL+api+"/s/stream", "", all) }()
-	for ev, err := range live.Events(t.Context(), a.NewRun(agent.Input{Log: log})) {
+	for ev, err := range a.NewRun(agent.Input{Log: log}).Events(live.Attach(t.Context())) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -186,8 +187,8 @@ func TestBrowserLive(t *testing.T) {
 		slow(simulator.Do(simulator.Thinking("Was it rain?"), simulator.Text(words+evil), simulator.Call("lookup", query{"more rain", 10}))),
 		simulator.Say("Done."),
 	), false, "")
-	live := new(inspect.Live)
-	server := serve(t, store, inspect.Options{Live: live})
+	live := new(feed.Feed)
+	server := serve(t, store, inspect.Options{Feed: live})
 	b.look(1280, 860, false)
 	session, err := memory.Create(store, "wet", nil)
 	if err != nil {
@@ -200,7 +201,7 @@ func TestBrowserLive(t *testing.T) {
 	b.until("the session", `document.body.dataset.ready === "wet"`)
 	var running sync.WaitGroup
 	running.Go(func() {
-		for _, err := range live.Events(context.Background(), a.NewRun(agent.Input{Log: session})) {
+		for _, err := range a.NewRun(agent.Input{Log: session}).Events(live.Attach(context.Background())) {
 			if err != nil {
 				t.Error(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -25,8 +26,9 @@ func ExampleHandler() {
 	// endregion
 }
 
-// A run is read through a Live, so that the page shows its words as they come.
-func ExampleLive() {
+// A feed is attached to the context of runs, so that the page shows their words as
+// they come.
+func ExampleOptions_feed() {
 	sim, err := simulator.Start(simulator.Options{Model: simulator.Script(simulator.Say("It is."))})
 	if err != nil {
 		log.Fatal(err)
@@ -42,19 +44,12 @@ func ExampleLive() {
 	}
 	store := new(memory.RAM)
 	// region live
-	live := new(inspect.Live)
-	page := inspect.Handler(store, inspect.Options{Live: live})
-	session, err := memory.Create(store, "session-1", nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	run := a.NewRun(agent.Input{Log: session, Prompt: "Is it seen?"})
-	for ev, err := range live.Events(context.Background(), run) { // in the place of run.Events(ctx)
-		if err == nil {
-			fmt.Print(ev.Text())
-		}
-	}
+	live := new(feed.Feed)
+	page := inspect.Handler(store, inspect.Options{Feed: live})
+	ctx := live.Attach(context.Background())
+	res, err := a.Run(ctx, agent.Input{Store: store, Session: "session-1", Prompt: "Is it seen?"})
 	// endregion
+	fmt.Println(res.Text, err)
 	_ = page
-	// Output: It is.
+	// Output: It is. <nil>
 }

@@ -15,6 +15,7 @@ import (
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/transfer"
 )
@@ -41,9 +42,10 @@ type Options struct {
 	// been decided on, and when the user of the page asks for it. It should start the
 	// run and return. nil means that something else resumes sessions.
 	Resume func(session string)
-	// Live, if not nil, shows responses while they stream; see [Live]. Without it the
-	// page shows whole records, as they get into the store.
-	Live *Live
+	// Feed, if not nil, shows responses while they stream, and what running tools
+	// report: of the runs in this process that it is attached to. Without it the page
+	// shows whole records, as they get into the store.
+	Feed *feed.Feed
 	// Poll is how often the store is asked for new records while a page is open;
 	// 0 means every 250 ms.
 	Poll time.Duration

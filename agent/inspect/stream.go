@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -90,7 +91,11 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
-	s := &streamer{out: newEventWriter(w), watch: watch, sent: from, live: p.opts.Live}
+	s := &streamer{out: newEventWriter(w), watch: watch, sent: from}
+	if p.opts.Feed != nil {
+		s.live = &liveReader{watcher: p.opts.Feed.Open(id, feed.Options{NoRecords: true})}
+		defer s.live.watcher.Close()
+	}
 	s.run(r.Context())
 	_ = s.out.control.SetWriteDeadline(time.Time{}) // the connection may be used again
 }
@@ -99,10 +104,9 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 type streamer struct {
 	out   *eventWriter
 	watch *watch
-	sent  int // records that the page has
-	told  int // records that the state that it has tells of; -1 before the first
-	live  *Live
-	place liveReader
+	sent  int         // records that the page has
+	told  int         // records that the state that it has tells of; -1 before the first
+	live  *liveReader // nil without a feed
 }
 
 func (s *streamer) run(ctx context.Context) {
@@ -128,7 +132,7 @@ func (s *streamer) run(ctx context.Context) {
 		case <-beat.C:
 			s.out.comment()
 		case <-tick:
-			s.words()
+			s.words(ctx)
 		}
 	}
 }
@@ -147,8 +151,8 @@ func (s *streamer) records(seen snapshot) {
 }
 
 // words sends what has come of a response that streams.
-func (s *streamer) words() {
-	news, ok := s.place.news(s.live.feed(s.watch.id))
+func (s *streamer) words(ctx context.Context) {
+	news, ok := s.live.news(ctx)
 	if !ok {
 		return
 	}

@@ -27,7 +27,7 @@ import (
 	"sync"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/examples/assistant/offline"
@@ -66,7 +66,7 @@ type assistant struct {
 	box    *toolbox
 
 	always []policy.Rule // what the user has allowed for good
-	live   inspect.Live  // lets the page show what is being written
+	live   feed.Feed     // lets the page show what is being written
 
 	mu    sync.Mutex // held to set what follows, which the page reads
 	agent *agent.Agent

@@ -35,7 +35,7 @@ func (a *assistant) openPage(ctx context.Context, addr string) (*page, error) {
 	}
 	p := &page{assistant: a}
 	p.ctx, p.cancel = context.WithCancel(ctx)
-	opts := inspect.Options{Resume: p.resume, Live: &a.live}
+	opts := inspect.Options{Resume: p.resume, Feed: &a.live}
 	if public {
 		opts.Token = rand.Text() // one that is set opens the page to other machines
 	}
@@ -75,7 +75,6 @@ func (p *page) resume(session string) {
 		return
 	}
 	p.runs.Go(func() {
-		for range p.live.Events(p.ctx, using.NewRun(agent.Input{Store: p.store, Session: session})) { // the page shows how it goes
-		}
+		using.Run(p.live.Attach(p.ctx), agent.Input{Store: p.store, Session: session}) // the page shows how it goes
 	})
 }

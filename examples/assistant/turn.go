@@ -84,7 +84,7 @@ func (a *assistant) watch(ctx context.Context, in agent.Input) (*agent.Result, e
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
 	run := a.agent.NewRun(in)
-	for ev, err := range a.live.Events(ctx, run) {
+	for ev, err := range run.Events(a.live.Attach(ctx)) {
 		if err == nil && ev.Type != agent.EventStep { // run.Result has the error too
 			a.show.Event(ev)
 		}
