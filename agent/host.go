@@ -56,6 +56,7 @@ type hostNote struct {
 	Question  *tools.Question   `json:"question,omitempty"`
 	Answer    *tools.Answer     `json:"answer,omitempty"`
 	Declined  bool              `json:"declined,omitempty"`
+	Reason    string            `json:"reason,omitempty"`
 	Expired   bool              `json:"expired,omitempty"`
 	MediaType string            `json:"media_type,omitempty"`
 }
@@ -201,10 +202,17 @@ func (h *host) Ask(ctx context.Context, q tools.Question) (tools.Answer, error) 
 			if n.Question.Kind != q.Kind || n.Question.Prompt != q.Prompt {
 				return tools.Answer{}, &tools.DivergedError{Call: q.Key, Recorded: brief(n.Question.Prompt), Got: brief(q.Prompt)}
 			}
+		case n.kind == noteAnswer && n.Declined && n.Reason != "":
+			return tools.Answer{}, fmt.Errorf("%w: %s", tools.ErrDeclined, n.Reason)
 		case n.kind == noteAnswer && n.Declined:
 			return tools.Answer{}, tools.ErrDeclined
 		case n.kind == noteAnswer && n.Answer == nil:
 			return tools.Answer{}, tools.ErrExpired
+		case n.kind == noteAnswer && n.Answer.Expired:
+			if err := q.Check(n.Answer.Value); err != nil {
+				return tools.Answer{}, fmt.Errorf("question %q was not answered in time, and its default: %w", q.Key, err)
+			}
+			return *n.Answer, nil
 		case n.kind == noteAnswer:
 			return *n.Answer, nil
 		}

@@ -72,7 +72,7 @@ func TestAQuestionIsAnsweredFromOutside(t *testing.T) {
 		case "answer":
 			err, want = q.Answer(t.Context(), log, tools.Answer{Value: json.RawMessage(`"aisle"`), By: "ann"}), `booked \"aisle\" by ann`
 		case "decline":
-			err, want = q.Decline(t.Context(), log), "declined"
+			err, want = q.Decline(t.Context(), log, "the user is asleep"), "declined: the user is asleep"
 		case "other":
 			want = "nobody answered what it asked"
 			in.Prompt = "never mind"
@@ -80,7 +80,7 @@ func TestAQuestionIsAnsweredFromOutside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := q.Decline(t.Context(), openLog(t, store)); want != "nobody answered what it asked" && !errors.Is(err, agent.ErrDecided) {
+		if err := q.Decline(t.Context(), openLog(t, store), ""); want != "nobody answered what it asked" && !errors.Is(err, agent.ErrDecided) {
 			t.Errorf("%s: answered twice: %v", answered, err)
 		} else if answered == "other" && err != nil {
 			t.Errorf("declined: %v", err)

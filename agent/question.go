@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A PendingQuestion is a question of a tool's ([tools.Host].Ask) that waits for its
@@ -36,44 +36,90 @@ func Questions(log *memory.Log) []PendingQuestion {
 	return list
 }
 
-// Answer records an answer. It fails for one that the question doesn't allow, which
-// leaves the question open, and with a [*DecisionError] if it does not wait any more.
+// Answer records an answer. It fails with a [*tools.AnswerError] for one that the
+// question doesn't allow, which leaves the question open, and with a
+// [*DecisionError] that matches [ErrDecided] if it was answered or its time is over,
+// [ErrCallChanged] if the question is not the one in the log or the log is that of
+// another session, and [ErrNotPending] if it does not wait.
 func (q PendingQuestion) Answer(ctx context.Context, log *memory.Log, a tools.Answer) error {
-	if !rawjson.Valid(a.Value) {
-		return fmt.Errorf("question %q: the answer is not JSON", q.Question.Key)
+	if err := q.Question.Check(a.Value); err != nil {
+		return fmt.Errorf("%s asks %q: %w", q.Name, q.Question.Key, err)
 	}
-	if err := checkAnswer(q.Question, a.Value); err != nil {
-		return fmt.Errorf("question %q: %w", q.Question.Key, err)
-	}
+	a.Expired = false
 	return q.record(ctx, log, hostNote{Answer: &a})
 }
 
 // Decline records that there will be no answer: the tool is told
-// [tools.ErrDeclined].
-func (q PendingQuestion) Decline(ctx context.Context, log *memory.Log) error {
-	return q.record(ctx, log, hostNote{Declined: true})
+// [tools.ErrDeclined], with the reason. It fails as Answer does.
+func (q PendingQuestion) Decline(ctx context.Context, log *memory.Log, reason string) error {
+	return q.record(ctx, log, hostNote{Declined: true, Reason: strings.ToValidUTF8(reason, "\uFFFD")})
 }
 
+// record appends what ends the wait. Of several that others append at the same time
+// the first in the log counts.
 func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote) error {
-	call := PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name}
+	fail := func(why error) error {
+		return &DecisionError{Call: PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name}, Why: why}
+	}
 	if q.Session != log.ID() {
-		return &DecisionError{Call: call, Why: ErrCallChanged}
+		return fail(fmt.Errorf("it waits in session %q, and this is %q: %w", q.Session, log.ID(), ErrCallChanged))
 	}
 	if err := log.Refresh(ctx); err != nil {
 		return err
 	}
-	open := slices.ContainsFunc(Questions(log), func(o PendingQuestion) bool {
-		return o.Call == q.Call && o.Question.Key == q.Question.Key
-	})
-	if !open {
-		return &DecisionError{Call: call, Why: ErrDecided}
+	late := !q.Question.Deadline.IsZero() && !time.Now().Before(q.Question.Deadline)
+	switch asked, ended, _ := q.find(log); {
+	case asked == nil:
+		return fail(ErrNotPending)
+	case !q.same(asked):
+		return fail(ErrCallChanged)
+	case ended:
+		return fail(ErrDecided)
+	case !slices.ContainsFunc(Questions(log), func(o PendingQuestion) bool { return o.Call == q.Call && o.Question.Key == q.Question.Key }):
+		return fail(ErrNotPending) // its call was given up
+	case late && !n.Expired:
+		return fail(fmt.Errorf("its time was over at %s: %w", q.Question.Deadline.Format(time.RFC3339), ErrDecided))
 	}
 	n.Root, n.Call, n.Key = q.Root, q.Call, q.Question.Key
 	raw, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	return log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: noteAnswer, Data: raw})
+	ours := memory.Record{Kind: memory.KindNote, Note: noteAnswer, Data: raw, Time: time.Now()}
+	if err := log.Append(ctx, ours); err != nil {
+		return err
+	}
+	if _, _, at := q.find(log); !at.Equal(ours.Time) {
+		return fail(ErrDecided) // somebody was faster
+	}
+	return nil
+}
+
+// find looks a question up in the log: what was asked, whether that has an answer,
+// and when it came.
+func (q PendingQuestion) find(log *memory.Log) (asked *tools.Question, ended bool, at time.Time) {
+	from, _ := strconv.Atoi(strings.SplitN(q.Root, "-", 2)[0])
+	for _, r := range log.Records(max(0, from)) {
+		var n hostNote
+		if r.Kind != memory.KindNote || r.Note != noteQuestion && r.Note != noteAnswer ||
+			json.Unmarshal(r.Data, &n) != nil || n.Root != q.Root || n.Call != q.Call {
+			continue
+		}
+		switch {
+		case r.Note == noteQuestion && n.Question != nil && n.Question.Key == q.Question.Key:
+			asked = n.Question
+		case r.Note == noteAnswer && n.Key == q.Question.Key:
+			return asked, true, r.Time
+		}
+	}
+	return asked, false, at
+}
+
+// same reports whether what is answered is what was asked.
+func (q PendingQuestion) same(asked *tools.Question) bool {
+	is, err := json.Marshal(asked)
+	was, e := json.Marshal(q.Question)
+	return err == nil && e == nil && bytes.Equal(is, was)
 }
 
 // waits finds out which calls of the newest response have asked something, by their
@@ -146,38 +192,4 @@ func askedBefore(log *memory.Log, j *job) bool {
 		}
 	}
 	return false
-}
-
-// checkAnswer fails for an answer that a question doesn't allow.
-func checkAnswer(q tools.Question, value json.RawMessage) error {
-	if len(q.Choices) > 0 {
-		values := []json.RawMessage{value}
-		if q.Several {
-			if err := json.Unmarshal(value, &values); err != nil {
-				return errors.New("the answer is not a list of the choices' values")
-			}
-		}
-		for _, v := range values {
-			if !slices.ContainsFunc(q.Choices, func(c tools.Choice) bool { return sameJSON(c.Value, v) }) {
-				return fmt.Errorf("the answer %s is none of the choices", brief(string(v)))
-			}
-		}
-		return nil
-	}
-	if q.Schema == nil {
-		return nil
-	}
-	schema := q.Schema
-	if rawjson.GetString(schema, "type") != "object" { // as a member of an object, which is what tools take
-		schema = json.RawMessage(`{"type":"object","properties":{"value":` + string(schema) + `},"required":["value"]}`)
-		value = json.RawMessage(`{"value":` + string(value) + `}`)
-	}
-	nothing := func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Result{}, nil }
-	_, err := tools.RawWith("answer", "", schema, nothing, tools.Options{NoRepair: true}).Normalize(value)
-	return err
-}
-
-func sameJSON(a, b json.RawMessage) bool {
-	var x, y bytes.Buffer
-	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }

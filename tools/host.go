@@ -47,7 +47,8 @@ type Host interface {
 	// A tool may ask several questions before it returns; all of them are then open
 	// at once.
 	//
-	// An error matches [ErrDeclined] or [ErrExpired] if there will be no answer.
+	// An error matches [ErrDeclined] or [ErrExpired] if there will be no answer, or is
+	// an [*AnswerError] if the Default is none that the question allows.
 	Ask(ctx context.Context, q Question) (Answer, error)
 
 	// Note records data, a JSON value, under the call, for people, for programs and
@@ -94,17 +95,22 @@ type Question struct {
 	Prompt string `json:"prompt,omitempty"`
 	// Choices are the answers to choose from; none means that any answer which fits
 	// Schema will do. The answer is the chosen one's Value, or with Several a JSON
-	// array of Values.
+	// array of Values. With Open, other answers will do as well.
 	Choices []Choice `json:"choices,omitempty"`
 	Several bool     `json:"several,omitempty"`
+	Open    bool     `json:"open,omitempty"`
 	// Schema is the JSON Schema (draft 2020-12) that an answer has to fit. An answer
 	// that doesn't is refused where it is given, and the question stays open. Nil
 	// means any JSON value.
 	Schema json.RawMessage `json:"schema,omitempty"`
+	// MaxBytes is the most bytes of an answer; 0 means 1 MiB. A bigger one is refused
+	// where it is given.
+	MaxBytes int `json:"max_bytes,omitempty"`
 	// Data is for the program that answers: a URL to open, a state to send back.
 	Data json.RawMessage `json:"data,omitempty"`
 	// Deadline is when the question stops waiting; zero means never. Default is then
-	// the answer, or without one Ask returns [ErrExpired].
+	// the answer, or without one Ask returns [ErrExpired]. A Deadline that is past when
+	// the question is asked has come at once.
 	Deadline time.Time       `json:"deadline,omitzero"`
 	Default  json.RawMessage `json:"default,omitempty"`
 }

@@ -70,9 +70,10 @@ func (o *Output[T]) Parse(text string) (T, error) {
 	return v, nil
 }
 
-// An AnswerError says how an answer doesn't fit the type that was asked for.
+// An AnswerError says how an answer doesn't fit the type, or the [Question], that
+// was asked for.
 type AnswerError struct {
-	Text     string
+	Text     string // of the model's answer; empty for one of a Question
 	Problems []Problem
 }
 
@@ -80,5 +81,5 @@ type AnswerError struct {
 func (e *AnswerError) Error() string {
 	list := ArgumentError{Problems: e.Problems}
 	_, problems, _ := strings.Cut(list.Error(), "\n")
-	return "the answer does not fit the type that was asked for:\n" + problems
+	return "the answer does not fit what was asked for:\n" + problems
 }
