@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -382,22 +381,4 @@ func (j *job) rootKey() string {
 		j = j.outer
 	}
 	return j.key()
-}
-
-// expire answers the questions whose time is over.
-func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (expired bool, err error) {
-	for _, q := range questions {
-		if q.Question.Deadline.IsZero() || time.Now().Before(q.Question.Deadline) {
-			continue
-		}
-		n := hostNote{Expired: true}
-		if q.Question.Default != nil {
-			n.Answer = &tools.Answer{Value: q.Question.Default, Expired: true}
-		}
-		if err := q.record(ctx, log, n); err != nil && !errors.Is(err, ErrDecided) {
-			return expired, err
-		}
-		expired = true
-	}
-	return expired, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -192,4 +193,22 @@ func askedBefore(log *memory.Log, j *job) bool {
 		}
 	}
 	return false
+}
+
+// expire answers the questions whose time is over.
+func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (expired bool, err error) {
+	for _, q := range questions {
+		if q.Question.Deadline.IsZero() || time.Now().Before(q.Question.Deadline) {
+			continue
+		}
+		n := hostNote{Expired: true}
+		if q.Question.Default != nil {
+			n.Answer = &tools.Answer{Value: q.Question.Default, Expired: true}
+		}
+		if err := q.record(ctx, log, n); err != nil && !errors.Is(err, ErrDecided) {
+			return expired, err
+		}
+		expired = true
+	}
+	return expired, nil
 }
