@@ -11,6 +11,7 @@ import (
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/whorl-go/whorl/internal/nearest"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -204,7 +205,7 @@ func rename(object []byte, unknown, known []string) []byte {
 	for _, wrong := range unknown {
 		match := ""
 		for _, name := range known {
-			if fold(name) == fold(wrong) && rawjson.Get(object, name) == nil {
+			if nearest.Fold(name) == nearest.Fold(wrong) && rawjson.Get(object, name) == nil {
 				if match != "" {
 					match = ""
 					break

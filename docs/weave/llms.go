@@ -15,8 +15,8 @@ import (
 // guides are the documents in the order in which to read them. Those that are
 // not named come behind, by name.
 var guides = []string{
-	"quickstart", "tools", "loop", "thinking", "server-tools", "sessions", "caching", "context", "policies", "skills",
-	"testing", "transports", "tracing", "inspect", "security", "errors", "wire", "benchmarks", "coming-from", "design", "rough-edges",
+	"quickstart", "tools", "loop", "thinking", "server-tools", "sessions", "caching", "context", "policies", "skills", "script",
+	"testing", "evals", "transports", "tracing", "inspect", "security", "errors", "wire", "benchmarks", "coming-from", "design", "rough-edges",
 }
 
 // llms makes docs/llms.txt: what a coding assistant needs to find its way, from

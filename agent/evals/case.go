@@ -1,0 +1,254 @@
+package evals
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Case is one conversation and what has to be true of it. Name, and one of Input,
+// User and From are needed.
+type Case struct {
+	// Name is the subtest's name, and the case's in the baseline.
+	Name string
+	// Tags group cases; see [Tagged].
+	Tags []string
+
+	// Input begins the conversation. Turns are what the user says after each answer.
+	Input agent.Input
+	Turns []string
+	// User plays the user in place of Turns; nil if nobody does.
+	User *User
+	// From begins the case in the middle of a recorded session, in place of Input.
+	From *Fork
+
+	// Stubs answer calls of the tools of these names, in place of the tools.
+	Stubs map[string]Stub
+	// Approve decides on calls that wait for approval, in place of the agent's own
+	// Approver.
+	Approve func(context.Context, agent.PendingCall) (agent.Decision, error)
+
+	// Checks have to pass.
+	Checks []Check
+	// Repeat is how often the case is run; 0 means as often as the suite says.
+	Repeat int
+}
+
+// A Stub answers a call in place of a tool.
+type Stub func(ctx context.Context, input json.RawMessage) (tools.Result, error)
+
+// Answer is a Stub that always answers with a text.
+func Answer(text string) Stub {
+	return func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text(text), nil }
+}
+
+// Tagged returns the cases that have one of the tags.
+func Tagged(cases []Case, tags ...string) []Case {
+	var list []Case
+	for _, c := range cases {
+		for _, t := range tags {
+			if contains(c.Tags, t) {
+				list = append(list, c)
+				break
+			}
+		}
+	}
+	return list
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
+
+// attempt runs a case once. The error is for what makes more attempts useless.
+func (r *runner) attempt(ctx context.Context, c Case, n int) (o *Outcome, fatal error) {
+	ctx, span := r.tracer.Start(ctx, "eval "+c.Name, trace.WithAttributes(attribute.String("whorl.eval.case", c.Name), attribute.Int("whorl.eval.attempt", n+1)))
+	o = &Outcome{Case: c.Name, Attempt: n + 1, span: span}
+	start := time.Now()
+	defer func() { o.Took = time.Since(start) }()
+
+	opts := r.suite.Agent
+	client, done, err := r.client(c, n, opts.Client, "")
+	if err != nil {
+		o.Err = err
+		return o, err
+	}
+	opts.Client = client
+	opts.Middleware = append([]tools.Middleware(nil), opts.Middleware...)
+	opts.Middleware = append(opts.Middleware, stubs(c.Stubs))
+	in := c.Input
+	if c.From != nil {
+		log, answers, err := c.From.open(ctx, opts.Tools)
+		if err != nil {
+			o.Err = err
+			return o, err
+		}
+		in.Log, o.from = log, log.Len()
+		opts.Middleware = append(opts.Middleware, answers)
+	}
+	if c.Approve != nil {
+		opts.Approver = c.Approve
+	}
+	in.Budget = r.suite.Budget
+	a, err := agent.New(opts)
+	if err != nil {
+		o.Err = err
+		return o, err
+	}
+	o.converse(ctx, a, c, in)
+	if o.Err == nil {
+		o.Err = done()
+	} else if errors.As(o.Err, new(*agent.BudgetError)) {
+		fatal = fmt.Errorf("the suite's budget is used up: %w", o.Err)
+	}
+	o.bill(r.suite.Agent)
+	return o, fatal
+}
+
+// converse has the conversation of a case.
+func (o *Outcome) converse(ctx context.Context, a *agent.Agent, c Case, in agent.Input) {
+	o.run(ctx, a, in)
+	say := func(text string) {
+		o.run(ctx, a, agent.Input{Log: o.Log, Prompt: text, Limits: in.Limits, Meta: in.Meta, User: in.User, Budget: in.Budget, Gate: in.Gate, Approver: in.Approver})
+	}
+	for _, text := range c.Turns {
+		if o.Err != nil {
+			return
+		}
+		say(text)
+	}
+	if c.User == nil {
+		return
+	}
+	for turn := 0; o.Err == nil; turn++ {
+		text, end, err := c.User.next(ctx, o, turn, in.Budget)
+		if err != nil {
+			o.Err = fmt.Errorf("the simulated user: %w", err)
+		}
+		if end || err != nil {
+			return
+		}
+		say(text)
+	}
+}
+
+// run runs the agent once and takes what came of it.
+func (o *Outcome) run(ctx context.Context, a *agent.Agent, in agent.Input) {
+	run := a.NewRun(in)
+	began := time.Now()
+	first := o.FirstToken == 0
+	for e, err := range run.Events(ctx) {
+		if err == nil && first && e.Text() != "" {
+			o.FirstToken, first = time.Since(began), false
+		}
+	}
+	o.Result, o.Err = run.Result()
+	o.Log, o.Text = o.Result.Log, o.Result.Text
+}
+
+// stubs is a middleware that answers calls of some tools.
+func stubs(list map[string]Stub) tools.Middleware {
+	return func(next tools.CallFunc) tools.CallFunc {
+		return func(ctx context.Context, input json.RawMessage) (tools.Result, error) {
+			if s := list[tools.CallOf(ctx).Name]; s != nil {
+				return s(ctx, input)
+			}
+			return next(ctx, input)
+		}
+	}
+}
+
+// An Outcome is what came of one attempt, for checks to look at.
+type Outcome struct {
+	Case    string
+	Attempt int // from 1
+	// Text is the last answer, Result the last run's. Log is the whole conversation.
+	Text   string
+	Result *agent.Result
+	Log    *memory.Log
+	// Calls are the tool calls of the case, in order; not those from before a fork.
+	Calls []Called
+	// Err is that of the run; checks are asked even so.
+	Err error
+	// Steps counts model calls.
+	Steps int
+	// Bill is what the case cost; what stood in a session before a fork is not in it.
+	Bill agent.Bill
+	// Judging is what judges and a simulated user cost besides.
+	Judging agent.Bill
+	// CacheRead is the share of all tokens of prompts that came from the cache.
+	CacheRead float64
+	// FirstToken is the time until the first text; Took that of the attempt.
+	FirstToken, Took time.Duration
+
+	from  int // records of the log that were there before
+	judge *judge
+	span  trace.Span
+}
+
+// A Called is a tool call and its result.
+type Called struct {
+	Name    string
+	Input   json.RawMessage
+	Result  string // its texts
+	IsError bool
+	// Asked is true if the call waited for somebody's approval.
+	Asked bool
+}
+
+// bill adds up what the case cost, and reads its calls.
+func (o *Outcome) bill(opts agent.Options) {
+	if o.Log == nil {
+		return
+	}
+	position := make(map[string]int)
+	asked := make(map[string]bool)
+	for _, r := range o.Log.Records(o.from) {
+		switch r.Kind {
+		case memory.KindResponse:
+			o.Steps++
+			o.Bill.AddResponse(r.Response, opts.Models...)
+			for _, c := range r.Response.ToolCalls() {
+				position[c.ID] = len(o.Calls)
+				o.Calls = append(o.Calls, Called{Name: c.Name, Input: c.Input})
+			}
+		case memory.KindResult:
+			if i, ok := position[r.Block.ToolUseID()]; ok {
+				o.Calls[i].Result, o.Calls[i].IsError = resultText(r.Block)
+			}
+		}
+		for _, q := range r.ApprovalRequests {
+			asked[q.CallID] = true
+		}
+	}
+	for id, i := range position {
+		o.Calls[i].Asked = asked[id]
+	}
+	u := o.Bill.Usage
+	if all := u.InputTokens + u.CacheReadInputTokens + u.CacheCreationInputTokens; all > 0 {
+		o.CacheRead = float64(u.CacheReadInputTokens) / float64(all)
+	}
+}
+
+// Messages is the conversation.
+func (o *Outcome) Messages() []transport.Message {
+	if o.Log == nil {
+		return nil
+	}
+	return o.Log.Messages()
+}

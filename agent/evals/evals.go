@@ -1,0 +1,258 @@
+package evals
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic/cassette"
+)
+
+// A TB is what a suite needs of a test. *testing.T is one, with itself for T.
+type TB[T any] interface {
+	Helper()
+	Name() string
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Skipf(format string, args ...any)
+	Run(name string, f func(t T)) bool
+	Parallel()
+	Cleanup(f func())
+	Context() context.Context
+}
+
+// A Suite says which agent is tested and how. Agent is needed; all else has a default.
+type Suite struct {
+	// Agent makes the agent, anew for each attempt.
+	Agent agent.Options
+
+	// Cassettes is a folder with a cassette for each case, recorded with
+	// WHORL_CASSETTE=record in the environment; see package
+	// transport/anthropic/cassette. The cassette of an attempt takes the place of
+	// Agent.Client.
+	Cassettes string
+	// Live lets the cases use Agent.Client: the service, at its price, or a simulator.
+	// Without Live and Cassettes all cases are skipped, but for those with a Case.From
+	// and Live left out, which are skipped too. A test sets it from a flag of its own.
+	Live bool
+
+	// Repeat is how often each case is run; 0 means once.
+	Repeat int
+	// PassRate is the share of attempts that must pass, more than 0 and at most 1; 0
+	// means 1. With a smaller one a case fails if the whole 95% interval of its rate
+	// lies below.
+	PassRate float64
+	// Parallel runs the cases beside each other, as many as -parallel allows.
+	Parallel bool
+	// Budget bounds what all attempts cost together; nil for no bound. Cases for
+	// which nothing is left fail, and the report has what was paid for.
+	Budget *agent.Budget
+
+	// Baseline is a file with the numbers of an earlier run, to compare with. It is
+	// written if Update is true, and has to be there otherwise.
+	Baseline string
+	Update   bool
+	// Tolerance says how far a case may differ from the baseline.
+	Tolerance Tolerance
+
+	// Checks are applied to each case, besides its own.
+	Checks []Check
+	// Judge is the agent that judges, for [Rubric] and [Better]; it should have
+	// another model than the agent that is judged. Its client is taken from a cassette
+	// as the agent's own is.
+	Judge agent.Options
+
+	// JUnit, Markdown, JSONLines and HTML are files that the report is written to;
+	// empty for none. Their folders must be there.
+	JUnit, Markdown, JSONLines, HTML string
+	// TracerProvider gets a span for each attempt, with an event
+	// gen_ai.evaluation.result for each check; nil means the global one.
+	TracerProvider trace.TracerProvider
+}
+
+// Run runs each case as a subtest of t, and returns the report. With Suite.Parallel
+// the report is complete when the test function has returned, as its subtests are.
+func Run[T TB[T]](t T, s Suite, cases ...Case) *Report {
+	t.Helper()
+	s.Repeat, s.PassRate = max(s.Repeat, 0), cmp.Or(s.PassRate, 1)
+	if s.Repeat == 0 {
+		s.Repeat = 1
+	}
+	r := &runner{suite: s, report: &Report{Name: t.Name(), Repeat: s.Repeat}}
+	if err := r.prepare(cases); err != nil {
+		t.Errorf("evals: %v", err)
+		return r.report
+	}
+	t.Cleanup(func() {
+		if err := r.finish(); err != nil {
+			t.Errorf("evals: %v", err)
+		}
+		t.Logf("%s", r.report.Summary())
+	})
+	for _, c := range cases {
+		t.Run(c.Name, func(t T) {
+			t.Helper()
+			if s.Parallel {
+				t.Parallel()
+			}
+			if s.Cassettes == "" && !s.Live {
+				t.Skipf("neither Suite.Cassettes nor Suite.Live is set: nothing answers")
+				return
+			}
+			for _, problem := range r.run(t.Context(), c) {
+				t.Errorf("%s", problem)
+			}
+		})
+	}
+	return r.report
+}
+
+// A runner is one run of a suite.
+type runner struct {
+	suite    Suite
+	baseline *baseline // nil if there is none to compare with
+	tracer   trace.Tracer
+
+	mu     sync.Mutex
+	report *Report
+}
+
+func (r *runner) prepare(cases []Case) error {
+	s := &r.suite
+	names := make(map[string]bool)
+	for i, c := range cases {
+		switch {
+		case c.Name == "":
+			return fmt.Errorf("case %d has no Name", i)
+		case names[c.Name]:
+			return fmt.Errorf("there are two cases of the name %q; names tell them apart in the baseline", c.Name)
+		case len(c.Checks)+len(s.Checks) == 0:
+			return fmt.Errorf("case %q has no Checks: it could not fail; give it at least one, such as NoErrors()", c.Name)
+		}
+		names[c.Name] = true
+	}
+	switch {
+	case s.PassRate < 0 || s.PassRate > 1:
+		return fmt.Errorf("Suite.PassRate is %v; a share is more than 0 and at most 1", s.PassRate)
+	case s.Agent.Model == "":
+		return errors.New("Suite.Agent has no Model")
+	case s.Live && s.Cassettes == "" && s.Agent.Client == nil:
+		return errors.New("Suite.Live is set and Suite.Agent has no Client")
+	}
+	if s.Baseline != "" && !s.Update {
+		b, err := readBaseline(s.Baseline)
+		if err != nil {
+			return err
+		}
+		r.baseline = b
+	}
+	provider := s.TracerProvider
+	if provider == nil {
+		provider = otel.GetTracerProvider()
+	}
+	r.tracer = provider.Tracer("github.com/whorl-go/whorl/agent/evals")
+	return nil
+}
+
+// run runs a case and returns what is wrong.
+func (r *runner) run(ctx context.Context, c Case) []string {
+	cr := &CaseReport{Name: c.Name, Tags: c.Tags}
+	r.mu.Lock()
+	r.report.Cases = append(r.report.Cases, cr)
+	r.mu.Unlock()
+
+	repeat := r.suite.Repeat
+	if c.Repeat > 0 {
+		repeat = c.Repeat
+	}
+	for n := range repeat {
+		o, fatal := r.attempt(ctx, c, n)
+		a := r.judge(ctx, c, o)
+		r.mu.Lock()
+		cr.Attempts = append(cr.Attempts, a)
+		r.mu.Unlock()
+		if fatal != nil {
+			cr.Problems = append(cr.Problems, fatal.Error())
+			return cr.Problems
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cr.Problems = append(cr.Problems, cr.failures(r.suite.PassRate)...)
+	if r.baseline != nil {
+		cr.Problems = append(cr.Problems, r.baseline.compare(cr, r.suite.Tolerance)...)
+	}
+	return cr.Problems
+}
+
+// client is what answers an attempt, and what is to be done when it has ended.
+func (r *runner) client(c Case, n int, own transport.Client, who string) (transport.Client, func() error, error) {
+	nothing := func() error { return nil }
+	if r.suite.Cassettes == "" {
+		return own, nothing, nil
+	}
+	name := fileName(c.Name) + who
+	if n > 0 {
+		name += fmt.Sprintf(".%d", n+1)
+	}
+	path := filepath.Join(r.suite.Cassettes, name+".json")
+	record := os.Getenv("WHORL_CASSETTE") == "record"
+	tape, err := cassette.New(path, cassette.Options{Record: record})
+	if err != nil {
+		return nil, nil, fmt.Errorf("the cassette of case %q: %w; record it with WHORL_CASSETTE=record and a key", c.Name, err)
+	}
+	if record {
+		return tape.Client(), tape.Save, nil
+	}
+	return tape.Client(), func() error {
+		if left := tape.Left(); left > 0 {
+			return fmt.Errorf("%d recorded exchanges of %s were not asked for; record it again if that is right", left, path)
+		}
+		return nil
+	}, nil
+}
+
+// fileName is a case's name as the name of a file.
+func fileName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// finish writes the report and the baseline.
+func (r *runner) finish() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.sum()
+	var errs []error
+	if r.suite.Update && r.suite.Baseline != "" && len(r.report.Cases) > 0 {
+		errs = append(errs, writeBaseline(r.suite.Baseline, r.report))
+	}
+	for path, write := range map[string]func() ([]byte, error){
+		r.suite.JUnit: r.report.JUnit, r.suite.Markdown: r.report.Markdown,
+		r.suite.JSONLines: r.report.JSONLines, r.suite.HTML: func() ([]byte, error) { return r.report.page(r.baseline) },
+	} {
+		if path == "" {
+			continue
+		}
+		data, err := write()
+		if err == nil {
+			err = os.WriteFile(path, data, 0o644)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

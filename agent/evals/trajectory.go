@@ -1,0 +1,225 @@
+package evals
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Call is what a tool call has to be: of the tool Name, with arguments that have all
+// of Input in them, as [JSON] compares. An empty Input takes any arguments.
+type Call struct {
+	Name  string
+	Input string // JSON
+}
+
+// An Order says how calls are compared with those that were made.
+type Order string
+
+// The orders.
+const (
+	Exact   Order = "exact"    // these calls, in this order, and no other
+	InOrder Order = "in order" // these calls in this order; others may stand between
+	All     Order = "all"      // these calls, in any order; others may be there
+	Only    Order = "only"     // no call but these; each at most as often as it is named
+	Same    Order = "same"     // these calls and no other, in any order
+)
+
+// Calls passes if the case's tool calls are as the order says.
+func Calls(order Order, calls ...Call) Check {
+	return simple("calls "+string(order), func(o *Outcome) Verdict {
+		for _, c := range calls {
+			if c.Input != "" && !json.Valid([]byte(c.Input)) {
+				return verdict(false, "the check can't be made: the input of %s is no JSON: %s", c.Name, c.Input)
+			}
+		}
+		switch order {
+		case Exact:
+			return exactly(o, calls)
+		case InOrder:
+			return inOrder(o, calls)
+		case All, Only, Same:
+			return matching(o, calls, order)
+		}
+		return verdict(false, "the check can't be made: there is no order %q; there are exact, in order, all, only and same", order)
+	})
+}
+
+// matches says why a call is not the one that is wanted, or "".
+func (c Call) matches(got Called) string {
+	if c.Name != got.Name {
+		return fmt.Sprintf("it calls %s, not %s", got.Name, c.Name)
+	}
+	if c.Input == "" {
+		return ""
+	}
+	var want, have any
+	_ = json.Unmarshal([]byte(c.Input), &want)
+	if err := json.Unmarshal(got.Input, &have); err != nil {
+		return "the arguments are no JSON: " + short(string(got.Input))
+	}
+	if d := subset("", want, have); d != "" {
+		return "the arguments of " + c.Name + " differ: " + d
+	}
+	return ""
+}
+
+func exactly(o *Outcome, calls []Call) Verdict {
+	for i, c := range calls {
+		if i >= len(o.Calls) {
+			return verdict(false, "call %d, %s, was not made; there were %s", i+1, c.Name, o.trajectory())
+		}
+		if d := c.matches(o.Calls[i]); d != "" {
+			return verdict(false, "call %d: %s; there were %s", i+1, d, o.trajectory())
+		}
+	}
+	if n := len(calls); len(o.Calls) > n {
+		return verdict(false, "call %d, %s, is one too many; there were %s", n+1, o.Calls[n].Name, o.trajectory())
+	}
+	return verdict(true, "")
+}
+
+func inOrder(o *Outcome, calls []Call) Verdict {
+	at := 0
+	for i, c := range calls {
+		nearest := ""
+		for ; at < len(o.Calls); at++ {
+			d := c.matches(o.Calls[at])
+			if d == "" {
+				break
+			}
+			if c.Name == o.Calls[at].Name {
+				nearest = "; " + d
+			}
+		}
+		if at++; at > len(o.Calls) {
+			return verdict(false, "call %d, %s, was not made in its place%s; there were %s", i+1, c.Name, nearest, o.trajectory())
+		}
+	}
+	return verdict(true, "")
+}
+
+// matching compares without order, by as many pairs as there can be.
+func matching(o *Outcome, calls []Call, order Order) Verdict {
+	owner := make([]int, len(o.Calls)) // the wanted call that has a made one, plus 1
+	var take func(w int, seen []bool) bool
+	take = func(w int, seen []bool) bool {
+		for m, got := range o.Calls {
+			if seen[m] || calls[w].matches(got) != "" {
+				continue
+			}
+			seen[m] = true
+			if owner[m] == 0 || take(owner[m]-1, seen) {
+				owner[m] = w + 1
+				return true
+			}
+		}
+		return false
+	}
+	for w, c := range calls {
+		if !take(w, make([]bool, len(o.Calls))) && order != Only {
+			nearest := ""
+			for _, got := range o.Calls {
+				if got.Name == c.Name {
+					nearest = "; " + c.matches(got)
+				}
+			}
+			return verdict(false, "%s was not called as wanted%s; there were %s", c.Name, nearest, o.trajectory())
+		}
+	}
+	if order == All {
+		return verdict(true, "")
+	}
+	for m, w := range owner {
+		if w == 0 {
+			return verdict(false, "call %d, %s %s, is not one of those wanted; there were %s", m+1, o.Calls[m].Name, short(string(o.Calls[m].Input)), o.trajectory())
+		}
+	}
+	return verdict(true, "")
+}
+
+// trajectory are the names of the calls.
+func (o *Outcome) trajectory() string {
+	if len(o.Calls) == 0 {
+		return "no calls"
+	}
+	return strings.Join(o.tools(), ", ")
+}
+
+func (o *Outcome) tools() []string {
+	names := make([]string, len(o.Calls))
+	for i, c := range o.Calls {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// Never passes if none of the tools is called.
+func Never(names ...string) Check {
+	return simple("never calls "+strings.Join(names, ", "), func(o *Outcome) Verdict {
+		for i, c := range o.Calls {
+			if contains(names, c.Name) {
+				return verdict(false, "call %d is of %s: %s", i+1, c.Name, short(string(c.Input)))
+			}
+		}
+		return verdict(true, "")
+	})
+}
+
+// AsksBefore passes if each call of the tools waited for somebody's approval, and
+// there was at least one.
+func AsksBefore(names ...string) Check {
+	return simple("asks before "+strings.Join(names, ", "), func(o *Outcome) Verdict {
+		n := 0
+		for i, c := range o.Calls {
+			if !contains(names, c.Name) {
+				continue
+			}
+			if n++; !c.Asked {
+				return verdict(false, "call %d, %s, did not wait for an approval", i+1, c.Name)
+			}
+		}
+		return verdict(n > 0, "none of %s was called; there were %s", strings.Join(names, ", "), o.trajectory())
+	})
+}
+
+// StepsAtMost passes if the model was asked at most n times.
+func StepsAtMost(n int) Check {
+	return simple(fmt.Sprintf("at most %d steps", n), func(o *Outcome) Verdict {
+		return verdict(o.Steps <= n, "it took %d steps: %s", o.Steps, o.trajectory())
+	})
+}
+
+// CostAtMost passes if the case cost at most usd, and that is known.
+func CostAtMost(usd float64) Check {
+	return simple(fmt.Sprintf("at most $%g", usd), func(o *Outcome) Verdict {
+		if o.Bill.Cost.Incomplete {
+			return verdict(false, "what it cost is not known: %v; models without a price: %s", o.Bill.Cost, strings.Join(o.Bill.Unpriced, ", "))
+		}
+		return verdict(o.Bill.Cost.USD <= usd, "it cost %v", o.Bill.Cost)
+	})
+}
+
+// TokensAtMost passes if prompts and answers together had at most n tokens.
+func TokensAtMost(n int64) Check {
+	return simple(fmt.Sprintf("at most %d tokens", n), func(o *Outcome) Verdict {
+		return verdict(o.Bill.Tokens <= n, "it took %d tokens", o.Bill.Tokens)
+	})
+}
+
+// CacheReadAtLeast passes if at least share, from 0 to 1, of the prompts' tokens came
+// from the cache.
+func CacheReadAtLeast(share float64) Check {
+	return simple(fmt.Sprintf("at least %g from the cache", share), func(o *Outcome) Verdict {
+		return verdict(o.CacheRead >= share, "%.3f of the prompts' tokens came from the cache", o.CacheRead)
+	})
+}
+
+// FirstTokenWithin passes if the first text came within d. A cassette has no times of
+// the service: it tells something of live runs only.
+func FirstTokenWithin(d time.Duration) Check {
+	return simple(fmt.Sprintf("first text within %v", d), func(o *Outcome) Verdict {
+		return verdict(o.FirstToken > 0 && o.FirstToken <= d, "the first text came after %v", o.FirstToken)
+	})
+}

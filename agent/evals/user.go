@@ -1,0 +1,50 @@
+package evals
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/whorl-go/whorl/agent"
+)
+
+// A User is an agent that plays the user: it has a goal, reads what was said, and says
+// something, until it has what it wants or gives up.
+type User struct {
+	// Agent plays the user. It needs a Client and a Model; a System is added to what it
+	// is told.
+	Agent agent.Options
+	// Goal is what the user wants, and what the user knows.
+	Goal string
+	// Turns is the most that the user says, behind the case's Input; 0 means 5.
+	Turns int
+}
+
+type saying struct {
+	Done bool   `json:"done" jsonschema_description:"Whether the goal is reached, or can't be reached any more"`
+	Text string `json:"text" jsonschema_description:"What the user says next; empty if done"`
+}
+
+// next is what the user says next.
+func (u *User) next(ctx context.Context, o *Outcome, turn int, budget *agent.Budget) (text string, end bool, err error) {
+	most := u.Turns
+	if most == 0 {
+		most = 5
+	}
+	if turn >= most {
+		return "", true, nil
+	}
+	a, err := agent.New(u.Agent)
+	if err != nil {
+		return "", true, err
+	}
+	prompt := "You play a person who talks to an assistant. Say what that person would say next: short, in plain words, and nothing that the person can't know.\n\n" +
+		section("goal", u.Goal) + section("conversation", o.Transcript())
+	v, res, err := agent.Generate[saying](ctx, a, agent.Input{Prompt: prompt, Budget: budget})
+	if res != nil && res.Log != nil {
+		o.Judging.Add(agent.BillOf(res.Log, u.Agent.Models...))
+	}
+	if err == nil && !v.Done && v.Text == "" {
+		err = fmt.Errorf("it says nothing, and is not done")
+	}
+	return v.Text, v.Done, err
+}
