@@ -60,7 +60,7 @@ type shortNames struct{}
 func (shortNames) Encode(it attribute.Iterator) string {
 	short := map[string]string{
 		"gen_ai.operation.name": "name", "gen_ai.provider.name": "provider", "gen_ai.request.model": "model", "gen_ai.response.model": "response",
-		"gen_ai.token.type": "type", "gen_ai.agent.name": "agent", "gen_ai.tool.name": "tool", "gen_ai.tool.type": "type", "error.type": "error",
+		"gen_ai.token.type": "type", "gen_ai.token.modality": "modality", "gen_ai.agent.name": "agent", "gen_ai.tool.name": "tool", "gen_ai.tool.type": "type", "error.type": "error",
 		"whorl.limit": "limit", "whorl.approval.decision": "decision", "whorl.approval.rule": "rule",
 	}
 	var list []string
@@ -97,8 +97,8 @@ func TestMetrics(t *testing.T) {
 		"whorl.client.cost {USD}":                                        chat + "=0.000280",
 		"whorl.client.retries {retry}":                                   "name=chat,provider=anthropic,model=claude-opus-5-5=2",
 		"whorl.run.limits {run}":                                         "agent=helper,name=invoke_agent,provider=anthropic,limit=steps=1",
-		"gen_ai.client.inference.usage.cache_read.input_tokens {token}":  chat + "=0",
-		"gen_ai.client.inference.usage.cache_write.input_tokens {token}": chat + "=0",
+		"gen_ai.client.inference.usage.cache_read.input_tokens {token}":  chat + ",modality=unknown=0",
+		"gen_ai.client.inference.usage.cache_write.input_tokens {token}": chat + ",modality=unknown=0",
 	} {
 		if got[name] != want {
 			t.Errorf("%s\n got %s\nwant %s", name, got[name], want)

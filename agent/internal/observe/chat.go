@@ -139,7 +139,7 @@ func (t *Observer) describeChat(attrs []attribute.KeyValue, resp *transport.Resp
 	if rate := outputRate(resp); rate > 0 {
 		attrs = append(attrs, attribute.Float64(keyTokenRate, rate))
 	}
-	attrs = appendUsage(attrs, resp.Usage, cost)
+	attrs = t.appendUsage(attrs, resp.Usage, cost, true)
 	if !cost.Incomplete {
 		attrs = append(attrs, attribute.Float64(keyUsageCost, roundUSD(cost.USD))) // here only, since others sum over spans
 	}
@@ -150,7 +150,7 @@ func (t *Observer) describeChat(attrs []attribute.KeyValue, resp *transport.Resp
 		}
 	}
 	if t.content != nil {
-		attrs = append(attrs, attribute.String(keyOutputMessages, t.content.output(resp)))
+		attrs = append(attrs, attribute.String(keyOutputMessages, t.content.output(resp, t.latest)))
 	}
 	return attrs
 }
@@ -165,13 +165,15 @@ func outputRate(resp *transport.Response) float64 {
 	return float64(resp.Usage.OutputTokens) / d.Seconds()
 }
 
-func appendUsage(attrs []attribute.KeyValue, u transport.Usage, c Cost) []attribute.KeyValue {
-	attrs = append(attrs,
-		attribute.Int64(keyInputTokens, u.PromptTokens()),
-		attribute.Int64(keyOutputTokens, u.OutputTokens),
-		attribute.Int64(keyCacheRead, u.CacheReadInputTokens),
-		attribute.Int64(keyCacheCreation, u.CacheCreationInputTokens),
-	)
+func (t *Observer) appendUsage(attrs []attribute.KeyValue, u transport.Usage, c Cost, cache bool) []attribute.KeyValue {
+	attrs = append(attrs, attribute.Int64(keyInputTokens, u.PromptTokens()), attribute.Int64(keyOutputTokens, u.OutputTokens))
+	if cache {
+		write := attribute.Key(keyCacheCreation)
+		if t.latest {
+			write = keyCacheWrite
+		}
+		attrs = append(attrs, attribute.Int64(keyCacheRead, u.CacheReadInputTokens), write.Int64(u.CacheCreationInputTokens))
+	}
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
 		attrs = append(attrs, attribute.Int64(keyReasoningTokens, n))
 	}

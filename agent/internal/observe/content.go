@@ -76,19 +76,40 @@ func (c *Content) input(messages []transport.Message, elsewhere map[string]bool)
 }
 
 // output writes a response, the one choice that there is.
-func (c *Content) output(r *transport.Response) string {
-	out := c.message([]byte{'['}, string(transport.RoleAssistant), r.Content, nil)
-	out = append(out, `,"finish_reason":`...)
-	out = rawjson.AppendString(out, string(r.StopReason))
-	return string(append(out, `}]`...))
+func (c *Content) output(r *transport.Response, latest bool) string {
+	return string(finish(c.message([]byte{'['}, string(transport.RoleAssistant), r.Content, nil), r.StopReason, latest))
 }
 
 // answer writes what a run came to.
-func (c *Content) answer(text string, reason transport.StopReason) string {
+func (c *Content) answer(text string, reason transport.StopReason, latest bool) string {
 	out := append([]byte(nil), `[{"role":"assistant","parts":[{"type":"text","content":`...)
 	out = rawjson.AppendString(out, c.piece(Piece{Kind: "text", Text: text}))
-	out = rawjson.AppendString(append(out, `}],"finish_reason":`...), string(reason))
-	return string(append(out, `}]`...))
+	return string(finish(append(out, `}]`...), reason, latest))
+}
+
+// finish ends a list of one message. In the latest conventions the reason stands in an
+// attribute of its own only.
+func finish(out []byte, reason transport.StopReason, latest bool) []byte {
+	if !latest {
+		out = rawjson.AppendString(append(out, `,"finish_reason":`...), string(reason))
+	}
+	return append(out, `}]`...)
+}
+
+// asObject makes of a result the object that the latest conventions want.
+func asObject(result string) string {
+	raw := []byte(result)
+	valid := rawjson.Valid(raw)
+	if valid && rawjson.Trim(raw)[0] == '{' {
+		return result
+	}
+	out := []byte(`{"content":`)
+	if valid {
+		out = append(out, raw...)
+	} else {
+		out = rawjson.AppendString(out, result)
+	}
+	return string(append(out, '}'))
 }
 
 // message writes a message without its last brace.

@@ -18,7 +18,12 @@ import (
 // metrics are an agent's instruments. Asking one whether it is enabled costs
 // nothing, and says no where no provider is set.
 type metrics struct {
-	tokens, inferenceCalls, toolCalls metric.Int64Histogram
+	// tokens is nil where the latest names are wanted, and the four below it where not.
+	tokens                      metric.Int64Histogram
+	inputPerCall, outputPerCall metric.Int64Histogram
+	inputTokens, outputTokens   metric.Int64Counter
+
+	inferenceCalls, toolCalls metric.Int64Histogram
 
 	duration, firstChunk, perChunk  metric.Float64Histogram
 	rate, runDuration, toolDuration metric.Float64Histogram
@@ -34,6 +39,7 @@ type metrics struct {
 type modelSets struct {
 	model                string
 	plain, input, output metric.MeasurementOption
+	counted              metric.MeasurementOption // of the counters of tokens
 }
 
 // sets makes a model's attribute sets, or finds them.
@@ -44,10 +50,14 @@ func (m *metrics) sets(t *Observer, model string) *modelSets {
 	s := &modelSets{
 		model: model, plain: t.model(model),
 		input: t.model(model, attribute.String(keyTokenType, "input")), output: t.model(model, attribute.String(keyTokenType, "output")),
+		counted: t.model(model, unknownModality),
 	}
 	m.newest.Store(s)
 	return s
 }
+
+// unknownModality says that the service doesn't tell which tokens are of pictures.
+var unknownModality = attribute.String(keyTokenModality, "unknown")
 
 // Buckets of the histograms; those of times and tokens are the conventions'.
 var (
@@ -57,18 +67,21 @@ var (
 	rateBuckets   = []float64{5, 10, 20, 40, 60, 80, 120, 160, 240, 320, 640}
 )
 
-func newMetrics(mp metric.MeterProvider) *metrics {
+func newMetrics(mp metric.MeterProvider, schema string, latest bool) *metrics {
 	if mp == nil {
 		mp = otel.GetMeterProvider()
 	}
-	b := meterBuilder{meter: mp.Meter(scope, metric.WithInstrumentationVersion(wire.Version), metric.WithSchemaURL(semconvSchemaURL))}
+	b := meterBuilder{meter: mp.Meter(scope, metric.WithInstrumentationVersion(wire.Version), metric.WithSchemaURL(schema))}
+	duration, firstChunk, perChunk := metricDuration, metricFirstChunk, metricPerChunk
+	if latest {
+		duration, firstChunk, perChunk = metricDurationLatest, metricFirstChunkLatest, metricPerChunkLatest
+	}
 	m := &metrics{
-		tokens:         b.counts(metricTokens, "Number of input and output tokens used.", "{token}", tokenBuckets),
 		inferenceCalls: b.counts(metricInferenceCalls, "Model calls of a run.", "{call}", countBuckets),
 		toolCalls:      b.counts(metricToolCalls, "Tool calls of a run.", "{call}", countBuckets),
-		duration:       b.floats(metricDuration, "GenAI operation duration.", "s", secondBuckets),
-		firstChunk:     b.floats(metricFirstChunk, "Time from the request to the first chunk of its response.", "s", secondBuckets),
-		perChunk:       b.floats(metricPerChunk, "Time from one chunk of a response to the next.", "s", secondBuckets),
+		duration:       b.floats(duration, "GenAI operation duration.", "s", secondBuckets),
+		firstChunk:     b.floats(firstChunk, "Time from the request to the first chunk of its response.", "s", secondBuckets),
+		perChunk:       b.floats(perChunk, "Time from one chunk of a response to the next.", "s", secondBuckets),
 		rate:           b.floats(metricTokenRate, "Output tokens per second, from the first chunk to the end.", "{token}/s", rateBuckets),
 		runDuration:    b.floats(metricRunDuration, "Duration of a run.", "s", secondBuckets),
 		toolDuration:   b.floats(metricToolDuration, "Duration of a tool call.", "s", secondBuckets),
@@ -78,6 +91,14 @@ func newMetrics(mp metric.MeterProvider) *metrics {
 		retries:        b.counter(metricRetries, "Requests that were sent again.", "{retry}"),
 		limits:         b.counter(metricLimits, "Runs that a limit ended.", "{run}"),
 		decisions:      b.counter(metricDecisions, "Decisions on tool calls, by a policy or by a person.", "{call}"),
+	}
+	if latest {
+		m.inputPerCall = b.counts(metricInputPerCall, "Input tokens of a model call.", "{token}", tokenBuckets)
+		m.outputPerCall = b.counts(metricOutputPerCall, "Output tokens of a model call.", "{token}", tokenBuckets)
+		m.inputTokens = b.counter(metricInputTokens, "Input tokens used, those of the prompt cache included.", "{token}")
+		m.outputTokens = b.counter(metricOutputTokens, "Output tokens used, thinking included.", "{token}")
+	} else {
+		m.tokens = b.counts(metricTokens, "Number of input and output tokens used.", "{token}", tokenBuckets)
 	}
 	var err error
 	m.cost, err = b.meter.Float64Counter(metricCost, metric.WithDescription("What model calls cost, where the price is known."), metric.WithUnit("{USD}"))
@@ -138,7 +159,9 @@ func (m *metrics) chat(ctx context.Context, t *Observer, resp *transport.Respons
 	}
 	if resp == nil {
 		if f.failed() {
-			m.duration.Record(ctx, took.Seconds(), t.model("", attribute.String(keyErrorType, f.Type)))
+			failed := t.model("", attribute.String(keyErrorType, f.Type))
+			m.duration.Record(ctx, took.Seconds(), failed)
+			m.noTokens(ctx, t, failed)
 		}
 		return
 	}
@@ -151,15 +174,36 @@ func (m *metrics) chat(ctx context.Context, t *Observer, resp *transport.Respons
 	if rate := outputRate(resp); rate > 0 {
 		m.rate.Record(ctx, rate, plain)
 	}
-	m.tokens.Record(ctx, u.PromptTokens(), sets.input)
-	m.tokens.Record(ctx, u.OutputTokens, sets.output)
-	m.cacheRead.Add(ctx, u.CacheReadInputTokens, plain)
-	m.cacheWrite.Add(ctx, u.CacheCreationInputTokens, plain)
+	if t.latest {
+		m.inputPerCall.Record(ctx, u.PromptTokens(), plain)
+		m.outputPerCall.Record(ctx, u.OutputTokens, plain)
+		m.inputTokens.Add(ctx, u.PromptTokens(), sets.counted)
+		m.outputTokens.Add(ctx, u.OutputTokens, sets.counted)
+	} else {
+		m.tokens.Record(ctx, u.PromptTokens(), sets.input)
+		m.tokens.Record(ctx, u.OutputTokens, sets.output)
+	}
+	m.cacheRead.Add(ctx, u.CacheReadInputTokens, sets.counted)
+	m.cacheWrite.Add(ctx, u.CacheCreationInputTokens, sets.counted)
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
-		m.reasoning.Add(ctx, n, plain)
+		m.reasoning.Add(ctx, n, sets.counted)
 	}
 	if !cost.Incomplete {
 		m.cost.Add(ctx, roundUSD(cost.USD), plain)
+	}
+}
+
+// noTokens counts a model call that failed among those that used tokens, as the latest
+// conventions want it.
+func (m *metrics) noTokens(ctx context.Context, t *Observer, failed metric.MeasurementOption) {
+	if !t.latest {
+		return
+	}
+	m.inputPerCall.Record(ctx, 0, failed)
+	m.outputPerCall.Record(ctx, 0, failed)
+	counted := t.model("", unknownModality)
+	for _, c := range []metric.Int64Counter{m.inputTokens, m.outputTokens, m.cacheRead, m.cacheWrite, m.reasoning} {
+		c.Add(ctx, 0, counted)
 	}
 }
 
@@ -197,7 +241,10 @@ func (m *metrics) run(ctx context.Context, r *Run, out Outcome) {
 	if !m.runDuration.Enabled(ctx) {
 		return
 	}
-	attrs := []attribute.KeyValue{attribute.String(keyOperation, opInvokeAgent), attribute.String(keyProvider, providerAnthropic)}
+	attrs := []attribute.KeyValue{attribute.String(keyOperation, opInvokeAgent)}
+	if !r.latest {
+		attrs = append(attrs, attribute.String(keyProvider, providerAnthropic))
+	}
 	if r.agent != "" {
 		attrs = append(attrs, attribute.String(keyAgentName, r.agent))
 	}

@@ -3,12 +3,18 @@ package observe
 // Names of the OpenTelemetry semantic conventions for generative AI, as in
 // semconv v1.41.0, the last version of the Go module that has them and the one
 // that tracing products know. Upstream they have moved to
-// open-telemetry/semantic-conventions-genai, whose first release, v0.1.0, renames
-// some (docs/tracing.md lists them) and whose status is Development; hence this
-// file of their own. What v1.41.0 has no name for is named as there (marked below).
-// Names that begin with whorl or anthropic have none in either place.
+// open-telemetry/semantic-conventions-genai, whose status is Development, and which
+// renames some: these are marked "latest", and take the place of the others where
+// OTEL_SEMCONV_STABILITY_OPT_IN says so. What v1.41.0 has no name for is named as
+// there in any case (marked below). Names that begin with whorl or anthropic have
+// none in either place.
 const (
-	semconvSchemaURL = "https://opentelemetry.io/schemas/1.41.0"
+	semconvSchemaURL       = "https://opentelemetry.io/schemas/1.41.0"
+	semconvSchemaURLLatest = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+
+	// Those who want the latest names set this variable to a list that has this word.
+	optInVariable = "OTEL_SEMCONV_STABILITY_OPT_IN"
+	optInLatest   = "gen_ai_latest_experimental"
 
 	opInvokeAgent = "invoke_agent"
 	opChat        = "chat"
@@ -40,12 +46,14 @@ const (
 	keyOutputTokens       = "gen_ai.usage.output_tokens"
 	keyCacheRead          = "gen_ai.usage.cache_read.input_tokens"
 	keyCacheCreation      = "gen_ai.usage.cache_creation.input_tokens"
+	keyCacheWrite         = "gen_ai.usage.cache_write.input_tokens" // latest, for the one above
 	keyReasoningTokens    = "gen_ai.usage.reasoning.output_tokens"
 	keySystemInstructions = "gen_ai.system_instructions"
 	keyToolDefinitions    = "gen_ai.tool.definitions"
 	keyInputMessages      = "gen_ai.input.messages"
 	keyOutputMessages     = "gen_ai.output.messages"
 	keyTokenType          = "gen_ai.token.type"
+	keyTokenModality      = "gen_ai.token.modality" // semantic-conventions-genai
 	keyToolName           = "gen_ai.tool.name"
 	keyToolType           = "gen_ai.tool.type"
 	keyToolCallID         = "gen_ai.tool.call.id"
@@ -81,9 +89,18 @@ const (
 	metricCacheRead      = "gen_ai.client.inference.usage.cache_read.input_tokens"  // semantic-conventions-genai
 	metricCacheWrite     = "gen_ai.client.inference.usage.cache_write.input_tokens" // semantic-conventions-genai
 	metricReasoning      = "gen_ai.client.inference.usage.reasoning.output_tokens"  // semantic-conventions-genai
-	metricTokenRate      = "whorl.client.output.rate"
-	metricCost           = "whorl.client.cost"
-	metricRetries        = "whorl.client.retries"
-	metricLimits         = "whorl.run.limits"
-	metricDecisions      = "whorl.approval.decisions"
+	// Latest, for the first four.
+	metricInputTokens      = "gen_ai.client.inference.usage.input_tokens"
+	metricOutputTokens     = "gen_ai.client.inference.usage.output_tokens"
+	metricInputPerCall     = "gen_ai.client.inference.operation.input_tokens"
+	metricOutputPerCall    = "gen_ai.client.inference.operation.output_tokens"
+	metricDurationLatest   = "gen_ai.client.inference.duration"
+	metricFirstChunkLatest = "gen_ai.client.inference.time_to_first_chunk"
+	metricPerChunkLatest   = "gen_ai.client.inference.time_per_output_chunk"
+
+	metricTokenRate = "whorl.client.output.rate"
+	metricCost      = "whorl.client.cost"
+	metricRetries   = "whorl.client.retries"
+	metricLimits    = "whorl.run.limits"
+	metricDecisions = "whorl.approval.decisions"
 )

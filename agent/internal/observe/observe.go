@@ -3,7 +3,10 @@ package observe
 import (
 	"log/slog"
 	"net/url"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -44,6 +47,7 @@ type Observer struct {
 
 	agent   string
 	request *transport.Request
+	latest  bool // the latest names of the conventions are wanted
 
 	// What is the same for all model calls of the agent.
 	chatName    string
@@ -62,9 +66,15 @@ func New(opts Options) *Observer {
 		tp = otel.GetTracerProvider()
 	}
 	req := opts.Request
+	latest := slices.Contains(strings.Split(os.Getenv(optInVariable), ","), optInLatest)
+	schema := semconvSchemaURL
+	if latest {
+		schema = semconvSchemaURLLatest
+	}
 	t := &Observer{
-		tracer:  tp.Tracer(scope, trace.WithInstrumentationVersion(wire.Version), trace.WithSchemaURL(semconvSchemaURL)),
-		metrics: newMetrics(opts.Meters),
+		tracer:  tp.Tracer(scope, trace.WithInstrumentationVersion(wire.Version), trace.WithSchemaURL(schema)),
+		metrics: newMetrics(opts.Meters, schema, latest),
+		latest:  latest,
 		content: opts.Content,
 		guard:   opts.Guard,
 		agent:   opts.Agent,
@@ -92,12 +102,13 @@ func New(opts Options) *Observer {
 	for _, r := range []transport.StopReason{transport.StopToolUse, transport.StopEndTurn, transport.StopPauseTurn, transport.StopMaxTokens} {
 		t.finish[r] = finishReason(r)
 	}
-	t.chatRequest = requestAttributes(req)
+	t.chatRequest = t.requestAttributes()
 	return t
 }
 
 // requestAttributes are what all requests of an agent ask for.
-func requestAttributes(req *transport.Request) []attribute.KeyValue {
+func (t *Observer) requestAttributes() []attribute.KeyValue {
+	req := t.request
 	var attrs []attribute.KeyValue
 	if len(req.StopSequences) > 0 {
 		attrs = append(attrs, attribute.StringSlice(keyRequestStop, req.StopSequences))
@@ -108,8 +119,10 @@ func requestAttributes(req *transport.Request) []attribute.KeyValue {
 	if req.TopP != nil {
 		attrs = append(attrs, attribute.Float64(keyRequestTopP, *req.TopP))
 	}
-	if req.TopK != nil {
-		attrs = append(attrs, attribute.Int(keyRequestTopK, *req.TopK))
+	if k := req.TopK; k != nil && t.latest {
+		attrs = append(attrs, attribute.Int(keyRequestTopK, *k))
+	} else if k != nil {
+		attrs = append(attrs, attribute.Float64(keyRequestTopK, float64(*k)))
 	}
 	if o := req.OutputConfig; o != nil && o.Effort != "" {
 		attrs = append(attrs, attribute.String(keyRequestReasoning, string(o.Effort)))

@@ -20,7 +20,7 @@ func TestCostAttributesAreRounded(t *testing.T) {
 		attrs []attribute.KeyValue
 		want  map[attribute.Key]bool
 	}{
-		{"a run", appendUsage(nil, transport.Usage{}, cost), map[attribute.Key]bool{keyCostUSD: true}},
+		{"a run", obs.appendUsage(nil, transport.Usage{}, cost, true), map[attribute.Key]bool{keyCostUSD: true}},
 		{"a model call", obs.describeChat(nil, new(transport.Response), cost, nil), map[attribute.Key]bool{keyCostUSD: true, keyUsageCost: true}},
 		{"a model call of an unknown price", obs.describeChat(nil, new(transport.Response), Cost{Incomplete: true}, nil), nil},
 	} {

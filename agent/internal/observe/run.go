@@ -38,12 +38,13 @@ func (t *Observer) StartRun(ctx context.Context, session string, input []transpo
 	parent := trace.SpanContextFromContext(ctx)
 	attrs := []attribute.KeyValue{
 		attribute.String(keyOperation, opInvokeAgent),
-		attribute.String(keyProvider, providerAnthropic),
 		attribute.String(keyRequestModel, t.request.Model),
-		attribute.String(keyAgentName, t.agent),
 	}
-	if t.agent == "" {
-		attrs = attrs[:len(attrs)-1]
+	if !t.latest { // a run may use models of several providers
+		attrs = append(attrs, attribute.String(keyProvider, providerAnthropic))
+	}
+	if t.agent != "" {
+		attrs = append(attrs, attribute.String(keyAgentName, t.agent))
 	}
 	spanCtx, span := t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
 	r.span = span
@@ -116,7 +117,7 @@ type Outcome struct {
 // End ends the span of a run, and counts it.
 func (r *Run) End(ctx context.Context, out Outcome) {
 	if r.span.IsRecording() {
-		attrs := appendUsage(nil, out.Usage, out.Cost)
+		attrs := r.appendUsage(nil, out.Usage, out.Cost, !r.latest)
 		attrs = append(attrs, attribute.Int(keySteps, out.Steps))
 		if out.StopReason != "" {
 			attrs = append(attrs, finishReason(out.StopReason))
@@ -128,7 +129,7 @@ func (r *Run) End(ctx context.Context, out Outcome) {
 			attrs = append(attrs, attribute.StringSlice(keyWaiting, out.Waiting))
 		}
 		if r.content != nil && out.Text != "" {
-			attrs = append(attrs, attribute.String(keyOutputMessages, r.content.answer(out.Text, out.StopReason)))
+			attrs = append(attrs, attribute.String(keyOutputMessages, r.content.answer(out.Text, out.StopReason, r.latest)))
 		}
 		r.span.SetAttributes(attrs...)
 		r.fail(r.span, out.Failure, "")

@@ -72,7 +72,11 @@ func (r *Run) EndTool(ctx context.Context, s Span, c ToolCall, content []transpo
 	if s.span != nil {
 		if s.span.IsRecording() {
 			if r.content != nil {
-				s.span.SetAttributes(attribute.String(keyToolResult, r.content.result(c.Name, content)))
+				result := r.content.result(c.Name, content)
+				if r.latest {
+					result = asObject(result)
+				}
+				s.span.SetAttributes(attribute.String(keyToolResult, result))
 				shown = true
 			}
 			r.fail(s.span, f, c.Name)

@@ -46,6 +46,41 @@ func TestARunReachesACollector(t *testing.T) {
 	}
 }
 
+// The collector takes the latest names of the conventions too.
+func TestTheLatestNamesReachACollector(t *testing.T) {
+	c, err := Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.Endpoint, "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental")
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	spans := c.Spans()
+	if len(spans) < 10 {
+		t.Errorf("%d spans came", len(spans))
+	}
+	for _, s := range spans {
+		if s.Schema != "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev" {
+			t.Errorf("%s: schema %s", s.Name(), s.Schema)
+		}
+		_, written := s.Attributes().Get("gen_ai.usage.cache_write.input_tokens")
+		_, old := s.Attributes().Get("gen_ai.usage.cache_creation.input_tokens")
+		if chat := strings.HasPrefix(s.Name(), "chat "); written != chat || old {
+			t.Errorf("%s: cache writes by the new name %v, by the old one %v", s.Name(), written, old)
+		}
+	}
+	metrics := c.Metrics()
+	for name, unit := range map[string]string{
+		"gen_ai.client.inference.usage.input_tokens": "{token}", "gen_ai.client.inference.operation.output_tokens": "{token}", "gen_ai.client.inference.duration": "s",
+		"gen_ai.client.inference.time_to_first_chunk": "s", "gen_ai.client.token.usage": "", "gen_ai.client.operation.duration": "",
+	} {
+		if metrics[name] != unit {
+			t.Errorf("metric %s has the unit %q, want %q", name, metrics[name], unit)
+		}
+	}
+}
+
 // The same run in Jaeger, read back by its query API. Building Jaeger takes
 // minutes, so this is asked for: WHORL_JAEGER=1, or the path of a Jaeger v2.
 func TestARunReachesJaeger(t *testing.T) {
@@ -77,13 +112,13 @@ func TestARunReachesJaeger(t *testing.T) {
 }
 
 // send runs the example with a variable set, and returns its log.
-func send(t *testing.T, variable string) string {
+func send(t *testing.T, variables ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "run", ".", "-content", "-v")
 	cmd.Dir = ".."
 	cmd.Env = append(slices.DeleteFunc(cmd.Environ(), func(s string) bool {
 		return strings.HasPrefix(s, "ANTHROPIC_") || strings.HasPrefix(s, "COMETAPI_") || strings.HasPrefix(s, "OTEL_")
-	}), variable)
+	}), variables...)
 	var logs bytes.Buffer
 	cmd.Stderr = &logs
 	if out, err := cmd.Output(); err != nil {
