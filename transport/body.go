@@ -40,9 +40,9 @@ type splice struct {
 // tools, system and messages of the one before. Breakpoints become
 // cache_control members of the written copy only.
 //
-// It fails with a [*RequestError] if the request can't be written or would surely
-// be refused for its breakpoints: one that points nowhere, or at a block that takes no mark
-// (wire §8.1), more than 4 of them, or a 1h mark after a 5m mark.
+// It fails with a [*RequestError] if the request can't be written or would surely be
+// refused for its breakpoints: one on no block or on one that takes none (wire §8.1),
+// more than 4, or 1h after 5m.
 func (r *Request) Body() (*Body, error) { return r.body("") }
 
 // StreamBody is [Request.Body] for a response that is to be streamed.
@@ -52,7 +52,7 @@ func (r *Request) body(stream string) (*Body, error) {
 	if r.MaxTokens < 0 {
 		return nil, r.refused(wrong("max_tokens", fmt.Sprintf("it is %d", r.MaxTokens), "give at least 1, or 0 to warm the cache without an answer"))
 	}
-	return r.lay(func(w *headWriter) {
+	return r.lay(true, func(w *headWriter) {
 		w.dst = append(w.dst, `,"max_tokens":`...)
 		w.dst = strconv.AppendInt(w.dst, int64(r.MaxTokens), 10)
 		w.dst = append(w.dst, stream...)
@@ -63,20 +63,50 @@ func (r *Request) body(stream string) (*Body, error) {
 
 // CountBody lays out the request for the count_tokens endpoint, which takes only
 // what bears on the prompt (wire §12.1).
-func (r *Request) CountBody() (*Body, error) { return r.lay(r.writePromptParameters) }
+func (r *Request) CountBody() (*Body, error) { return r.lay(false, r.writePromptParameters) }
 
 // lay makes a Body whose head begins with the model and goes on as write says.
-func (r *Request) lay(write func(*headWriter)) (*Body, error) {
+// If threaded, what a thread holds of it is left out.
+func (r *Request) lay(threaded bool, write func(*headWriter)) (*Body, error) {
 	head, e := r.head(write)
 	if e != nil {
 		return nil, r.refused(e)
 	}
 	b := &Body{head: head, tools: r.Tools, system: r.System, messages: r.Messages}
-	if e := b.place(r.Breakpoints, r.CacheControl); e != nil {
+	points := r.Breakpoints
+	if threaded && r.Thread.continues() {
+		var e *RequestError
+		if points, e = b.leaveOutHeld(r.Thread.Held, points); e != nil {
+			return nil, r.refused(e)
+		}
+	}
+	if e := b.place(points, r.CacheControl); e != nil {
 		return nil, r.refused(e)
 	}
 	b.length = b.measure()
 	return b, nil
+}
+
+// leaveOutHeld leaves out what a thread holds. The breakpoints, which count the
+// request's messages, may stand on new ones only: a mark that was sent stays where
+// it is (wire §15.5).
+func (b *Body) leaveOutHeld(held int, points []Breakpoint) ([]Breakpoint, *RequestError) {
+	if held < 0 || held > len(b.messages) {
+		return nil, wrong("thread", fmt.Sprintf("Held is %d, and there are %d messages", held, len(b.messages)), "count the messages up to the previous response, that one included")
+	}
+	b.tools, b.system, b.messages = nil, nil, b.messages[held:]
+	if len(points) == 0 {
+		return nil, nil
+	}
+	moved := make([]Breakpoint, len(points))
+	for i, p := range points {
+		if p.Part != PartMessages || p.Index < held {
+			return nil, wrong(p.place(), "the thread holds it already", "mark what is new")
+		}
+		p.Index -= held
+		moved[i] = p
+	}
+	return moved, nil
 }
 
 // measure counts the bytes of the body.
@@ -241,6 +271,13 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 	}
 	w.raw("container", r.Container)
 	w.raw("fallbacks", r.Fallbacks)
+	switch t := r.Thread; {
+	case t.continues():
+		w.dst = append(w.dst, `,"thread":{"type":"continue","previous_message_id":`...)
+		w.dst = append(rawjson.AppendString(w.dst, t.PreviousMessageID), '}')
+	case t != nil:
+		w.dst = append(w.dst, `,"thread":{"type":"create"}`...)
+	}
 	if r.Diagnostics != nil {
 		w.dst = append(w.dst, `,"diagnostics":{"previous_message_id":`...)
 		if id := r.Diagnostics.PreviousMessageID; id != "" {
@@ -262,7 +299,7 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 var ownMembers = []string{
 	"model", "max_tokens", "stream", "tools", "system", "messages", "tool_choice", "thinking", "output_config",
 	"stop_sequences", "metadata", "service_tier", "speed", "inference_geo", "temperature", "top_p", "top_k",
-	"cache_control", "container", "context_management", "compaction", "mcp_servers", "fallbacks", "diagnostics",
+	"cache_control", "container", "context_management", "compaction", "mcp_servers", "fallbacks", "thread", "diagnostics",
 }
 
 // A headWriter appends members to an object that has some already.

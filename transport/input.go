@@ -13,8 +13,7 @@ import (
 )
 
 // InvalidJSON is the member of a call's input that holds the model's text where
-// that came whole and is no JSON object. The service's documentation wraps such
-// text so.
+// that came whole and is no JSON object, as the service's documentation has it.
 const InvalidJSON = "INVALID_JSON"
 
 // isCut reports whether text is the beginning of a JSON object and nothing else:

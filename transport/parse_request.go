@@ -82,6 +82,13 @@ func (r *Request) set(key string, v []byte) (err error) {
 		r.MCPServers = v
 	case "fallbacks":
 		r.Fallbacks = v
+	case "thread":
+		switch t := rawjson.GetString(v, "type"); t {
+		case "create", "continue":
+			r.Thread = &Thread{PreviousMessageID: rawjson.GetString(v, "previous_message_id")}
+		default:
+			return fmt.Errorf("there is no thread of type %q", t)
+		}
 	case "diagnostics":
 		r.Diagnostics = &Diagnostics{PreviousMessageID: rawjson.GetString(v, "previous_message_id")}
 	default:

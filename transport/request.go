@@ -8,9 +8,8 @@ import (
 )
 
 // A Request is what is sent to the service. Its tools, system prompt and
-// messages are frozen bytes already, so that building and sending one costs
-// little more than copying them; see [Request.Body]. Fields left zero are not
-// sent.
+// messages are frozen bytes already, so that sending one costs little more than
+// copying them. Fields left zero are not sent.
 type Request struct {
 	Model     string
 	MaxTokens int // 0 is sent, and warms the cache without an answer
@@ -19,12 +18,10 @@ type Request struct {
 	System   []Block // text blocks
 	Messages []Message
 
-	// Breakpoints are the places where cache_control is spliced in while the request
-	// is written. At most 4 together with the blocks that are marked already and with
-	// CacheControl; 1h before 5m.
-	Breakpoints []Breakpoint
-	// CacheControl asks the service to place one breakpoint itself.
-	CacheControl *CacheControl
+	// Breakpoints are where cache_control is spliced in: at most 4, with the blocks
+	// that are marked already and with CacheControl; 1h before 5m.
+	Breakpoints  []Breakpoint
+	CacheControl *CacheControl // the service places one breakpoint itself
 
 	ToolChoice    *ToolChoice
 	Thinking      *Thinking
@@ -40,21 +37,18 @@ type Request struct {
 	TopP        *float64
 	TopK        *int
 
-	// Container is the id of a container to go on with, as a JSON string, or an object
-	// with skills. The others are the API's own objects and lists.
+	// Container is a container's id, as a JSON string, or an object with skills. The
+	// others are the API's own objects and lists.
 	Container         json.RawMessage
 	ContextManagement json.RawMessage
 	Compaction        json.RawMessage
 	MCPServers        json.RawMessage
 	Fallbacks         json.RawMessage
-	// Diagnostics asks why the cache missed, compared with an earlier response.
-	Diagnostics *Diagnostics
+	Thread            *Thread      // the service holds the conversation
+	Diagnostics       *Diagnostics // why the cache missed, compared with an earlier response
 
-	// Betas are values for the anthropic-beta header beyond those that the client
-	// derives from what the request uses.
-	Betas []string
-	// Extra holds members of the body that this package has no field for. Its keys
-	// are sent in sorted order.
+	Betas []string // values of anthropic-beta beyond those that what is used calls for
+	// Extra holds members of the body that have no field here. They are sent sorted.
 	Extra map[string]json.RawMessage
 }
 
@@ -113,8 +107,8 @@ const (
 	PartMessages
 )
 
-// A Breakpoint is a place in a request where a cache_control mark goes: after
-// tool Index, after system block Index, or after block Block of message Index.
+// A Breakpoint is where a cache_control mark goes: after tool Index, after system
+// block Index, or after block Block of message Index.
 type Breakpoint struct {
 	Part  Part
 	Index int
@@ -167,6 +161,14 @@ type OutputConfig struct {
 	TaskBudget json.RawMessage `json:"task_budget,omitempty"`
 }
 
-// Diagnostics asks for the reason of a cache miss. An empty PreviousMessageID
-// is sent as null: nothing to compare with yet, but remember this one.
+// A Thread is a conversation that the service holds (wire §15). The zero Thread begins one.
+type Thread struct {
+	PreviousMessageID string // the response to go on from
+	Held              int    // messages up to it, which are not sent, nor are tools and system
+}
+
+// continues reports whether the request goes on with a thread.
+func (t *Thread) continues() bool { return t != nil && t.PreviousMessageID != "" }
+
+// Diagnostics asks why the cache missed. An empty PreviousMessageID is sent as null.
 type Diagnostics struct{ PreviousMessageID string }

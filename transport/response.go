@@ -42,6 +42,7 @@ type Meta struct {
 	Lost       int           // attempts of which nothing came back, though they may have been billed
 	FirstDelta time.Duration // from sending to the first delta; 0 if there was none
 	Duration   time.Duration // from sending to the end
+	Sent       int64         // bytes of the request's body, those of all attempts
 	RateLimit  *RateLimit    // nil if the service told nothing
 }
 

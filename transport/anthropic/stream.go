@@ -174,7 +174,7 @@ func (x *exchange) withLost(err error) error {
 // attempt sends the request once and yields what comes. It returns nil after a
 // complete response, or if the caller stopped.
 func (x *exchange) attempt(ctx context.Context) error {
-	x.meta = transport.Meta{Attempts: x.attempts, Lost: x.lost}
+	x.meta = transport.Meta{Attempts: x.attempts, Lost: x.lost, Sent: int64(x.attempts) * x.call.length}
 	a, err := x.client.send(ctx, x.call)
 	if err != nil {
 		return err

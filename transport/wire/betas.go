@@ -27,6 +27,7 @@ const (
 	betaClearAt             = "mid-conversation-system-clear-at-2026-08-21"
 	betaBlockBinding        = "thinking-binding-controls-2026-08-01"
 	betaDisplayUpdates      = "thinking-display-updates-2026-08-18"
+	betaThreads             = "message-threads-2026-08-12"
 	betaFallbacks           = "server-side-fallback-2026-07-01"
 	betaFallbackCredit      = "fallback-credit-2026-07-01"
 	betaComputer2025Nov     = "computer-use-2025-11-24"
@@ -79,6 +80,7 @@ func parameterBetas(s *betaSet, r *transport.Request) {
 	}
 	s.add(betaCompaction, len(r.Compaction) > 0)
 	s.add(betaMCP, len(r.MCPServers) > 0)
+	s.add(betaThreads, r.Thread != nil)
 	s.add(betaFallbacks, len(r.Fallbacks) > 0)
 	s.add(betaFastMode, r.Speed == "fast")
 	if o := r.OutputConfig; o != nil {

@@ -19,6 +19,9 @@ type placement struct {
 	name string
 	plan func(p cacheplan.Prompt) []transport.Breakpoint
 	auto bool // and the service marks the last block that takes a mark
+	// thread, if not nil, has requests go into a message thread of which the service
+	// holds so many messages. It is false for a request by itself, which plan marks.
+	thread func(p cacheplan.Prompt, held int) (cacheplan.Thread, bool)
 }
 
 // ours is the agent's placement.
@@ -97,6 +100,10 @@ type study struct {
 
 	cost, bound float64 // USD
 	requests    int
+
+	sent   int64 // bytes of what is sent of the prompt
+	alone  int   // requests of which only what is new was sent
+	excess int   // requests with more than 4 marks, those of the thread counted
 }
 
 func play(sh shape, place placement, model models.Model, r reading) *study {
@@ -120,15 +127,7 @@ func (s *study) ratio() float64 { return s.cost / s.bound }
 func (t *studyTalk) ask() {
 	s := t.study
 	list := t.positions()
-	mark(list, s.place.plan(cacheplan.Prompt{Configs: t.configs, Key: t.config.key(), Model: s.model, Tools: t.tools, System: t.system, Messages: t.messages, Requests: t.sends, Now: s.now, Long: true}))
-	if s.place.auto {
-		for i := len(list) - 1; i >= 0; i-- {
-			if !list[i].bare {
-				list[i].mark = max(list[i].mark, cacheplan.ShortLife)
-				break
-			}
-		}
-	}
+	t.mark(list, cacheplan.Prompt{Configs: t.configs, Key: t.config.key(), Model: s.model, Tools: t.tools, System: t.system, Messages: t.messages, Requests: t.sends, Now: s.now, Long: true})
 	send := s.cache.charge(list, s.now)
 	send.Messages = len(t.messages)
 	at := slices.Index(t.configs, t.config.key())
@@ -142,6 +141,59 @@ func (t *studyTalk) ask() {
 	s.bound += s.least.add(list, s.now)
 	s.seer.add(list, s.now)
 	s.requests++
+}
+
+// mark marks the next request, in a thread or by itself.
+func (t *studyTalk) mark(list []studyPosition, p cacheplan.Prompt) {
+	s := t.study
+	auto, from := s.place.auto, 0
+	var th cacheplan.Thread
+	ok := false
+	if s.place.thread != nil {
+		held := t.held
+		if s.now.Sub(t.at) >= 5*minute-5*sec {
+			held = 0
+		}
+		th, ok = s.place.thread(p, held)
+	}
+	switch {
+	case !ok:
+		mark(list, s.place.plan(p))
+		t.held = 0
+	default:
+		if auto = th.Control != nil; th.Alone {
+			from = t.held
+			s.alone++
+		} else {
+			t.sticky = th.Marks
+		}
+		if !th.Alone || !s.cache.inert {
+			mark(list, t.sticky)
+		}
+		if len(t.sticky)+1 > 4 {
+			s.excess++
+		}
+		t.held, t.at = len(p.Messages)+1, s.now
+	}
+	if auto {
+		for i := len(list) - 1; i >= 0; i-- {
+			if !list[i].bare {
+				list[i].mark = max(list[i].mark, cacheplan.ShortLife)
+				break
+			}
+		}
+	}
+	for i := range p.Messages[from:] {
+		s.sent += int64(len(p.Messages[from+i].AppendJSON(nil)))
+	}
+	if from == 0 {
+		for i := range p.Tools {
+			s.sent += int64(len(p.Tools[i].Raw()))
+		}
+		for i := range p.System {
+			s.sent += int64(len(p.System[i].Raw()))
+		}
+	}
 }
 
 func mark(list []studyPosition, marks []transport.Breakpoint) {

@@ -22,7 +22,10 @@ type studyTalk struct {
 	numbers  [][]uint64
 	sends    []memory.Request
 	config   studyConfig
-	configs  []wire.CacheKey // that were sent with
+	configs  []wire.CacheKey        // that were sent with
+	held     int                    // messages that the service holds in a thread
+	at       time.Time              // of the thread's newest request
+	sticky   []transport.Breakpoint // that the thread was begun with
 }
 
 // A studyConfig tells apart what a request says besides its messages: two with
@@ -103,6 +106,7 @@ func (t *studyTalk) wait(d time.Duration) { t.study.now = t.study.now.Add(d) }
 
 func (t *studyTalk) fork() *studyTalk {
 	f := *t
+	f.held = 0 // a fork begins a thread of its own
 	f.messages, f.numbers, f.sends = slices.Clip(f.messages), slices.Clip(f.numbers), slices.Clip(f.sends)
 	return &f
 }
