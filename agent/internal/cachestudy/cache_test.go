@@ -16,7 +16,7 @@ type reading struct {
 	// of the look-back; else each block is one.
 	runs  bool
 	lives lives
-	inert bool // marks of earlier messages of a thread do nothing
+	inert bool // marks of a thread's earlier messages do nothing; those of tools and system count again
 }
 
 // lives says how long an entry of the cache lives that is marked again with 1h

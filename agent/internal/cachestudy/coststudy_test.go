@@ -167,9 +167,11 @@ func (t *studyTalk) mark(list []studyPosition, p cacheplan.Prompt) {
 		} else {
 			t.sticky = th.Marks
 		}
-		if !th.Alone || !s.cache.inert {
-			mark(list, t.sticky)
+		acting := t.sticky
+		if th.Alone && s.cache.inert {
+			acting = slices.DeleteFunc(slices.Clone(acting), func(b transport.Breakpoint) bool { return b.Part == transport.PartMessages })
 		}
+		mark(list, acting)
 		if len(t.sticky)+1 > 4 {
 			s.excess++
 		}

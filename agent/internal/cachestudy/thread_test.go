@@ -25,13 +25,13 @@ func inThreads(c cacheplan.Options, uninsured bool) placement {
 //
 //	go test ./agent/internal/cachestudy -run ThreadsCost -v
 func TestThreadsCost(t *testing.T) {
-	ids := studyModels
+	ids, readings := studyModels, []reading{{name: "marks are inert", inert: true}, {name: "marks act"}, {name: "runs", runs: true}}
 	if testing.Short() {
-		ids = ids[:1]
+		ids, readings = ids[:1], readings[:2]
 	}
 	for _, id := range ids {
 		model, _ := models.Lookup(id)
-		for _, r := range []reading{{name: "marks act"}, {name: "marks are inert", inert: true}, {name: "runs", runs: true}} {
+		for _, r := range readings {
 			t.Logf("%s, %s: cost of the prompts over that without, and part of the bytes: by themselves, with a TTL of 5m, asked for", id, r.name)
 			for _, sh := range slices.Concat(shapes, changes) {
 				short := cacheplan.Options{TTL: transport.TTL5m}
