@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -68,6 +69,7 @@ func (r *Run) recordFailed(held *reservation, t *attempts) []memory.Record {
 		b.Add(priceNote(note, r.request.Model, r.agent.opts.Models))
 	}
 	held.charge(b)
+	held.lost(t.lost)
 	r.spend(b)
 	return notes
 }
@@ -93,7 +95,13 @@ func (r *Run) refused(ctx context.Context, req *transport.Request, err error) er
 	if !yes {
 		return found
 	}
-	if e := r.append(ctx, memory.Record{Kind: memory.KindOmission, Omission: &found.Omission}); e != nil {
+	inLog := found.Omission
+	written, _ := r.agent.write(r.log)
+	inLog.Blocks = slices.Clone(inLog.Blocks)
+	for i := range inLog.Blocks {
+		inLog.Blocks[i].Message = written.InLog(inLog.Blocks[i].Message)
+	}
+	if e := r.append(ctx, memory.Record{Kind: memory.KindOmission, Omission: &inLog}); e != nil {
 		return errors.Join(found, e)
 	}
 	r.again = true

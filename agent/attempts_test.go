@@ -54,7 +54,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 			if tt.fails != (err != nil) {
 				t.Fatal(err)
 			}
-			bill, spent := agent.BillOf(log), budget.Spent()
+			bill, spent := billOf(t, log), budget.Spent()
 			if bill.Requests != tt.requests || spent.Requests != tt.requests {
 				t.Errorf("%d requests in the log's bill, %d in the budget's, want %d", bill.Requests, spent.Requests, tt.requests)
 			}

@@ -1,7 +1,11 @@
 package agent
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -24,27 +28,91 @@ type Bill struct {
 	Unpriced []string
 }
 
-// BillOf sums up all that a log tells of: its responses, those that were cut
-// off, attempts that failed and were made again, and the requests that are no
-// part of the conversation, such as one for a summary. Of a fork that includes
-// what was spent before it was forked. own corrects and extends the table of
-// prices.
-func BillOf(log *memory.Log, own ...models.Model) Bill {
+// BillOf sums up all that a log and those below it, of its sub-agents, tell of:
+// responses, those that were cut off, attempts that failed and were made again, and the
+// requests that are no part of the conversation, such as one for a summary. Of a fork
+// that includes what was spent before it was forked; of what a sub-agent's log began
+// with it counts nothing twice. own corrects and extends the table of prices.
+//
+// A session's children are read from its store, where it can fail: the bill is then of
+// what was read. The bill of log.Fork() is that of the log alone.
+func BillOf(ctx context.Context, log *memory.Log, own ...models.Model) (Bill, error) {
+	b := billOf(log, 0, own)
+	err := addChildren(ctx, &b, log, own)
+	return b, err
+}
+
+// billOf is what a log tells of itself from a record on.
+func billOf(log *memory.Log, from int, own []models.Model) Bill {
 	var b Bill
 	asked := ""
-	for _, r := range log.Records(0) {
-		switch r.Kind {
-		case memory.KindRun:
-			if r.Data != nil {
-				asked = rawjson.GetString(r.Data, "model")
-			}
-		case memory.KindResponse:
+	for i, r := range log.Records(0) {
+		switch {
+		case r.Kind == memory.KindRun && r.Data != nil:
+			asked = rawjson.GetString(r.Data, "model")
+		case i < from:
+		case r.Kind == memory.KindResponse:
 			b.Add(price(r.Response, asked, r.Time, own))
-		case memory.KindNote:
+		case r.Kind == memory.KindNote:
 			b.Add(priceNote(r, asked, own))
 		}
 	}
 	return b
+}
+
+// addChildren adds the bills of the logs below one.
+func addChildren(ctx context.Context, b *Bill, log *memory.Log, own []models.Model) error {
+	add := func(child *memory.Log) error {
+		b.Add(billOf(child, sharedRecords(log, child), own))
+		return addChildren(ctx, b, child, own)
+	}
+	for _, child := range log.Children() {
+		if err := add(child); err != nil {
+			return err
+		}
+	}
+	if log.Store() == nil {
+		return nil
+	}
+	return guard("Store", func() error {
+		for info, err := range log.Store().List(ctx, memory.Query{Parent: log.ID()}) {
+			var child *memory.Log
+			if err == nil {
+				child, err = memory.Open(ctx, log.Store(), info.ID)
+			}
+			if errors.Is(err, memory.ErrNoSession) {
+				continue // deleted meanwhile
+			}
+			if err == nil {
+				err = add(child)
+			}
+			if err != nil {
+				return fmt.Errorf("the bill of what is below session %q: %w", log.ID(), safeError("Store", err))
+			}
+		}
+		return nil
+	})
+}
+
+// sharedRecords is how many records a child begins with that are the parent's.
+func sharedRecords(parent, child *memory.Log) int {
+	next, stop := iter.Pull2(parent.Records(0))
+	defer stop()
+	for i, r := range child.Records(0) {
+		if _, of, ok := next(); !ok || !sameRecord(r, of) {
+			return i
+		}
+	}
+	return child.Len()
+}
+
+func sameRecord(a, b memory.Record) bool {
+	if a.Kind != b.Kind || !a.Time.Equal(b.Time) {
+		return false
+	}
+	x, err1 := a.AppendJSON(nil)
+	y, err2 := b.AppendJSON(nil)
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
 // Notes of a log that tell of requests whose response is no part of the

@@ -161,7 +161,7 @@ func TestBill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if b := BillOf(log); b.Requests != 3 || b.Cost != (Cost{USD: 6}) || b.Tokens != 3_000_000 {
+	if b, err := BillOf(t.Context(), log); err != nil || b.Requests != 3 || b.Cost != (Cost{USD: 6}) || b.Tokens != 3_000_000 {
 		t.Errorf("%+v", b)
 	}
 }

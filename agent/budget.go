@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/wire"
 )
@@ -21,11 +23,27 @@ import (
 // counting the new part of a prompt without the service's tokenizer, by web
 // searches, and by attempts that failed and were billed all the same.
 //
+// A call needs at the least the price of its prompt and of an answer of 1,024 tokens,
+// or of Options.MaxTokens if that is less; with a WriteUp it needs besides what the last
+// step takes: the prompt once more and 2,048 tokens.
+//
 // The zero Budget bounds nothing, and counts. It must not be copied; many
 // goroutines may use it. Its fields must not be changed once it is in use.
 type Budget struct {
 	USD    float64 // 0 means no limit
 	Tokens int64   // of prompts and answers, those read from the cache too; 0 means no limit
+
+	// Ledger keeps the account of what was spent, under Name, for all processes that
+	// use it, as memory.Need[budget.Ledger](store) gives one; nil keeps it in this
+	// value. USD is then what may be spent in each Period, by all runs whose budget has
+	// the name, and by the sub-agents that these call. Tokens are counted by this value.
+	//
+	// A process that dies in the middle of a request leaves its forecast reserved. The
+	// next run of the session finds that, and books the request's cost if the log has
+	// it, or else the forecast, which the log and the logger are told of.
+	Ledger budget.Ledger
+	Name   string        // such as "user/ann"; of budgets with a Ledger only
+	Period budget.Period // budget.Day, budget.Month; "" is for ever
 
 	// WriteUp is what the model is told for one last step when the budget is used up,
 	// such as "The budget is used up. Answer with what you have found." Tools that it
@@ -40,7 +58,8 @@ type Budget struct {
 	changed chan struct{} // closed when something set aside is given back
 }
 
-// Spent is what the budget has been charged with.
+// Spent is what the budget has been charged with. Of one with a Ledger it is what this
+// value has; see Left.
 func (b *Budget) Spent() Bill {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -50,7 +69,7 @@ func (b *Budget) Spent() Bill {
 }
 
 // Charge counts what was spent elsewhere, such as in an earlier run of a session
-// in another process; see [BillOf].
+// in another process; see [BillOf]. A Ledger knows of that already, and isn't told.
 func (b *Budget) Charge(bill Bill) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,9 +80,13 @@ func (b *Budget) Charge(bill Bill) {
 // valid: a new run on it with more money goes on from there.
 type BudgetError struct {
 	Limit string // "usd", "tokens", or "price" if the model's price is not known
-	Spent Bill
-	// Forecast is what the call that was not made may cost.
-	Forecast Bill
+	Spent Bill   // of the budget; with a Ledger, by all in the period, in money only
+	// Forecast is what the call that was not made may cost, and Least what has to be
+	// left for it, with a short answer.
+	Forecast, Least Bill
+	// Reserved are USD that a Ledger has set aside for requests under way elsewhere, or
+	// for some of processes that died.
+	Reserved float64
 	// WrittenUp is true if the model was given a last step for its answer.
 	WrittenUp bool
 
@@ -77,7 +100,25 @@ func (e *BudgetError) Error() string {
 	case "tokens":
 		return fmt.Sprintf("budget used up: %d of %d tokens are spent, and the next call takes about %d; raise Budget.Tokens and run on with the same log", e.Spent.Tokens, e.budget.Tokens, e.Forecast.Tokens)
 	}
-	return fmt.Sprintf("budget used up: %s of $%.2f are spent, and the next call costs about %s; raise Budget.USD and run on with the same log", e.Spent.Cost, e.budget.USD, e.Forecast.Cost)
+	of := fmt.Sprintf("$%.2f", e.budget.USD)
+	if e.budget.Ledger != nil {
+		of = fmt.Sprintf("%s of %q%s", of, e.budget.Name, ofPeriod(e.budget.Period))
+	}
+	begin := fmt.Sprintf("budget used up: %s of %s are spent", e.Spent.Cost, of)
+	if e.Spent.Cost == (Cost{}) {
+		begin = fmt.Sprintf("budget too small: of %s nothing is spent", of)
+	}
+	if e.Reserved > 0 {
+		begin += fmt.Sprintf(", %s are reserved for requests under way", Cost{USD: e.Reserved})
+	}
+	return fmt.Sprintf("%s, and the next call needs at least %s, %s with an answer as long as max_tokens; raise Budget.USD and run on with the same log", begin, e.Least.Cost, e.Forecast.Cost)
+}
+
+func ofPeriod(p budget.Period) string {
+	if p == "" {
+		return ""
+	}
+	return " in this " + string(p)
 }
 
 // A forecast is what a model call is expected to cost.
@@ -133,28 +174,20 @@ func (a *Agent) price(req *transport.Request, f forecast, output int64) Cost {
 // leastOutput is the room for an answer without which a call is not worth making.
 const leastOutput = 1024
 
-// A reservation is what is set aside for one model call. A nil one is of a run without
-// a budget.
-type reservation struct {
-	budgets []*Budget
-	usd     float64
-	tokens  int64
-}
-
 // reserve makes the next request, and sets aside what it may cost in all budgets
 // that the run is under, waiting for calls under way if what they don't use may
 // be enough. If there is too little left it makes the last request that a budget
 // allows, or fails with a [*BudgetError].
 func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, error) {
 	req := r.nextRequest()
-	budgets := budgetsOf(ctx)
-	if len(budgets) == 0 {
+	if len(budgetsOf(ctx)) == 0 {
 		return req, nil, nil
 	}
 	for {
 		_, s := r.agent.write(r.log)
 		q := r.quote(req, s)
-		h, wait, short := r.reserveAll(budgets, q)
+		h, wait, err := r.reserveAll(ctx, q)
+		var short *BudgetError
 		switch {
 		case h != nil:
 			req.MaxTokens = int(h.tokens - q.Prompt)
@@ -165,6 +198,8 @@ func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, er
 			case <-ctx.Done():
 				return nil, nil, context.Cause(ctx)
 			}
+		case !errors.As(err, &short):
+			return nil, nil, err
 		case short.Limit == "price" || short.budget.WriteUp == "" || r.lastStep != nil || s.Response == nil || s.Pending:
 			short.WrittenUp = r.lastStep != nil
 			return nil, nil, short
@@ -196,40 +231,44 @@ func (r *Run) quote(req *transport.Request, s memory.State) quote {
 }
 
 // reserveAll takes from all budgets or from none. It returns a channel to wait for
-// if that may help.
-func (r *Run) reserveAll(budgets []*Budget, q quote) (*reservation, <-chan struct{}, *BudgetError) {
+// if that may help, or a [*BudgetError], or the error of a Ledger.
+func (r *Run) reserveAll(ctx context.Context, q quote) (*reservation, <-chan struct{}, error) {
+	budgets := budgetsOf(ctx)
 	output := q.Output
 	for _, b := range budgets {
-		n, wait, short := b.available(q)
-		if short != nil || wait != nil {
-			return nil, wait, short
+		n, wait, err := b.available(ctx, q)
+		if err != nil || wait != nil {
+			return nil, wait, err
 		}
 		output = min(output, n)
 	}
-	h := &reservation{usd: q.bare + q.perToken*float64(output), tokens: q.Prompt + output}
+	h := &reservation{usd: q.bare + q.perToken*float64(output), tokens: q.Prompt + output, prompt: q.bare}
 	for _, b := range budgets {
-		wait := b.take(q, output, h)
-		if wait != nil { // another call was faster
-			h.release()
-			return nil, wait, nil
+		wait, err := b.take(ctx, r, q, output, h)
+		if wait != nil || err != nil { // another call was faster
+			return nil, wait, joined(err, h.release(ctx))
 		}
 	}
 	return h, nil, nil
 }
 
 // available is how many tokens of answer the budget can pay.
-func (b *Budget) available(q quote) (int64, <-chan struct{}, *BudgetError) {
+func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}, error) {
+	ledger, err := b.spending(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.USD > 0 && q.Cost.Incomplete {
-		return 0, nil, b.short("price", q)
+		return 0, nil, b.short("price", q, ledger)
 	}
-	left, limit := b.left(q, 0, 0)
+	left, limit := b.left(q, 0, 0, ledger)
 	if left < q.least {
-		return 0, nil, b.short(limit, q)
+		return 0, nil, b.short(limit, q, ledger)
 	}
 	// Where calls under way leave little it is better to wait than to be cut short.
-	free, _ := b.left(q, b.usd, b.tokens)
+	free, _ := b.left(q, b.usd, b.tokens, ledger)
 	if free < left && free < min(q.Output, 8*leastOutput) {
 		return 0, b.wait(), nil
 	}
@@ -238,22 +277,27 @@ func (b *Budget) available(q quote) (int64, <-chan struct{}, *BudgetError) {
 
 // take sets aside what h holds, or returns a channel to wait for if that is not
 // there any more.
-func (b *Budget) take(q quote, output int64, h *reservation) <-chan struct{} {
+func (b *Budget) take(ctx context.Context, r *Run, q quote, output int64, h *reservation) (<-chan struct{}, error) {
+	if b.Ledger != nil {
+		if wait, err := b.enter(ctx, r, h); wait != nil || err != nil {
+			return wait, err
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if free, _ := b.left(q, b.usd, b.tokens); free < output {
-		return b.wait()
+	if free, _ := b.left(q, b.usd, b.tokens, nil); b.Ledger == nil && free < output {
+		return b.wait(), nil
 	}
 	b.usd += h.usd
 	b.tokens += h.tokens
 	h.budgets = append(h.budgets, b)
-	return nil
+	return nil, nil
 }
 
 // left is how many tokens of answer can be paid beside what is set aside, and by
 // which limit. Before the last step enough is left for it: for reading the
-// prompt once more and a short answer.
-func (b *Budget) left(q quote, usd float64, tokens int64) (left int64, limit string) {
+// prompt once more and a short answer. What a ledger has is nil for a budget without.
+func (b *Budget) left(q quote, usd float64, tokens int64, ledger *budget.Spending) (left int64, limit string) {
 	left, limit = q.Output, "usd"
 	var lastUSD float64
 	var lastTokens int64
@@ -261,9 +305,13 @@ func (b *Budget) left(q quote, usd float64, tokens int64) (left int64, limit str
 		lastUSD, lastTokens = q.bare+2*leastOutput*q.perToken, q.Prompt+2*leastOutput
 	}
 	if b.USD > 0 {
-		money := b.USD - b.bill.Cost.USD - usd - lastUSD - q.bare
+		spent := b.bill.Cost.USD
+		if ledger != nil { // which has what this value set aside among the rest
+			spent = ledger.Spent + max(0, ledger.Reserved-b.usd)
+		}
+		money := b.USD - spent - usd - lastUSD - q.bare
 		if q.perToken*float64(left) > money {
-			left = int64(money / q.perToken)
+			left = int64(math.Floor(money / q.perToken))
 		}
 	}
 	if n := b.Tokens - b.bill.Tokens - tokens - lastTokens - q.Prompt; b.Tokens > 0 && n < left {
@@ -279,45 +327,21 @@ func (b *Budget) wait() <-chan struct{} {
 	return b.changed
 }
 
-func (b *Budget) short(limit string, q quote) *BudgetError {
-	return &BudgetError{Limit: limit, Spent: b.bill, Forecast: q.bill(), budget: b}
-}
-
-// spend charges the budgets with what came of the call.
-func (h *reservation) spend(bill Bill) {
-	if h == nil {
-		return
+func (b *Budget) short(limit string, q quote, ledger *budget.Spending) *BudgetError {
+	e := &BudgetError{Limit: limit, Spent: b.bill, Forecast: q.bill(), budget: b}
+	least := q.forecast
+	least.Output, least.Cost.USD = q.least, q.bare+q.perToken*float64(q.least)
+	if b.WriteUp != "" && !q.last {
+		least.Output += 2 * leastOutput
+		least.Prompt += q.Prompt
+		least.Cost.USD += q.bare + 2*leastOutput*q.perToken
 	}
-	h.charge(bill)
-	h.release()
-}
-
-// charge charges the budgets, and goes on to hold what is set aside.
-func (h *reservation) charge(bill Bill) {
-	if h == nil {
-		return
+	e.Least = least.bill()
+	if ledger != nil {
+		e.Spent = Bill{Cost: Cost{USD: ledger.Spent}}
+		e.Reserved = max(0, ledger.Reserved-b.usd)
 	}
-	for _, b := range h.budgets {
-		b.Charge(bill)
-	}
-}
-
-// release gives back what is set aside. It does nothing the second time.
-func (h *reservation) release() {
-	if h == nil {
-		return
-	}
-	for _, b := range h.budgets {
-		b.mu.Lock()
-		b.usd -= h.usd
-		b.tokens -= h.tokens
-		if b.changed != nil {
-			close(b.changed)
-			b.changed = nil
-		}
-		b.mu.Unlock()
-	}
-	h.budgets = nil
+	return e
 }
 
 // endOfBudget ends the run after its last step.
@@ -327,7 +351,9 @@ func (r *Run) endOfBudget(ctx context.Context) error {
 		records = append(records, memory.Record{Kind: memory.KindResult, Block: c.AnswerError(transport.Text("This call was not run: the budget is used up."))})
 	}
 	r.lastStep.WrittenUp = true
-	r.lastStep.Spent = r.lastStep.budget.Spent()
+	if r.lastStep.budget.Ledger == nil {
+		r.lastStep.Spent = r.lastStep.budget.Spent()
+	}
 	return errors.Join(r.append(ctx, records...), r.lastStep)
 }
 
@@ -338,7 +364,7 @@ type budgetKey struct{}
 // with the run's budgets, so that sub-agents are under them.
 func withBudget(ctx context.Context, b *Budget) context.Context {
 	before := budgetsOf(ctx)
-	if b == nil || slices.Contains(before, b) {
+	if b == nil || slices.ContainsFunc(before, b.is) {
 		return ctx
 	}
 	return context.WithValue(ctx, budgetKey{}, append(slices.Clip(before), b))

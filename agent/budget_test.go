@@ -146,7 +146,7 @@ func TestNothingSpentIsLost(t *testing.T) {
 		t.Fatal("no error")
 	}
 	want := agent.Cost{USD: (1000*4 + 1000*20 + 10_000*4 + 20) / 1e6}
-	for what, got := range map[string]agent.Cost{"run": res.Cost, "budget": b.Spent().Cost, "log": agent.BillOf(res.Log).Cost} {
+	for what, got := range map[string]agent.Cost{"run": res.Cost, "budget": b.Spent().Cost, "log": billOf(t, res.Log).Cost} {
 		if !got.Incomplete || got.USD-want.USD > 1e-12 || want.USD-got.USD > 1e-12 {
 			t.Errorf("%s: %v (%v), want %v", what, got, !got.Incomplete, want)
 		}
@@ -170,8 +170,8 @@ func TestAStoppedResponseIsBilled(t *testing.T) {
 		}
 	}
 	res, err := run.Result()
-	if !errors.Is(err, agent.ErrStopped) || res.Cost.USD < 1300*5/1e6 || !res.Cost.Incomplete || b.Spent().Cost.USD != res.Cost.USD || agent.BillOf(run.Log()).Cost != res.Cost {
-		t.Errorf("%v, run %+v, budget %+v, log %+v", err, res.Cost, b.Spent().Cost, agent.BillOf(run.Log()).Cost)
+	if !errors.Is(err, agent.ErrStopped) || res.Cost.USD < 1300*5/1e6 || !res.Cost.Incomplete || b.Spent().Cost.USD != res.Cost.USD || billOf(t, run.Log()).Cost != res.Cost {
+		t.Errorf("%v, run %+v, budget %+v, log %+v", err, res.Cost, b.Spent().Cost, billOf(t, run.Log()).Cost)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func (t summaryTry) again(size int64, full bool) bool {
 }
 
 // compact shortens the conversation if that pays, by Options.Context.Compaction.
-func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
+func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 	c := r.agent.opts.Context.Compaction
 	written, s := r.agent.write(r.log)
 	if r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
@@ -98,7 +99,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 	if held == nil {
 		return err
 	}
-	defer held.release()
+	defer func() { err = joined(err, held.release(ctx)) }()
 	chat := r.startChat(ctx, summary, observe.Summary)
 	var tries attempts
 	resp, err := r.stream(chat, summary, &tries, func(ev transport.Event) bool {
@@ -125,7 +126,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		return nil
 	}
 	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()})
-	held.spend(bill)
+	booked := held.spend(ctx, bill)
 	r.spend(bill)
 	if m, ok := summaryOf(resp); ok {
 		r.summary = summaryTry{}
@@ -136,7 +137,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) error {
 		records = append(records, r.unsummarized(size))
 		r.warn(ctx, "the conversation was not summarized", "stop_reason", string(resp.StopReason))
 	}
-	if err := r.append(ctx, records...); err != nil {
+	if err := joined(r.append(ctx, records...), booked); err != nil {
 		return err
 	}
 	if !emit(Event{Type: EventSummary, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Took: resp.Meta.Duration}) {
@@ -157,9 +158,13 @@ func (r *Run) unsummarized(size int64) memory.Record {
 // way that may leave enough.
 func (r *Run) reserveSummary(ctx context.Context, q quote, isFull bool) (*reservation, error) {
 	for {
-		held, wait, _ := r.reserveAll(budgetsOf(ctx), q)
-		if held != nil || wait == nil || !isFull {
+		held, wait, err := r.reserveAll(ctx, q)
+		var short *BudgetError
+		if held != nil || errors.As(err, &short) || wait != nil && !isFull {
 			return held, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 		select {
 		case <-wait:

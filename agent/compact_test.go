@@ -79,7 +79,7 @@ func TestCompactionSaves(t *testing.T) {
 		if compact && largest > 120_000 {
 			t.Errorf("a prompt of %d tokens", largest)
 		}
-		if b := agent.BillOf(res.Log); b.Requests != 81+summaries || b.Cost.USD-res.Cost.USD > 1e-9 || res.Cost.USD-b.Cost.USD > 1e-9 {
+		if b := billOf(t, res.Log); b.Requests != 81+summaries || b.Cost.USD-res.Cost.USD > 1e-9 || res.Cost.USD-b.Cost.USD > 1e-9 {
 			t.Errorf("the log's bill %+v, the run's %v", b.Cost, res.Cost)
 		}
 		checkValid(t, res.Log)

@@ -106,3 +106,11 @@ func (e *DecisionError) Error() string {
 
 // Unwrap returns Why.
 func (e *DecisionError) Unwrap() error { return e.Why }
+
+// joined is both errors; err itself if there is no more.
+func joined(err, more error) error {
+	if more == nil {
+		return err
+	}
+	return errors.Join(err, more)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/agenttest"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
@@ -41,6 +42,34 @@ func ExampleBudget() {
 	// endregion
 
 	// Output: The answer is long. $0.0001
+}
+
+// A user's budget is kept in the store, for all processes.
+func ExampleBudget_Left() {
+	client, done := offline(simulator.Say("Tea it is."))
+	defer done()
+	ctx := context.Background()
+	store := new(memory.RAM)
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// region ledger
+	ledger, err := memory.Need[budget.Ledger](store)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ann := &agent.Budget{USD: 5, Ledger: ledger, Name: "user/ann", Period: budget.Month}
+	res, err := a.Run(ctx, agent.Input{Store: store, Session: "ann-1", Prompt: "I like tea.", User: "ann", Budget: ann})
+	if err != nil {
+		log.Fatal(err)
+	}
+	left, err := ann.Left(ctx)
+	fmt.Printf("%s $%.2f left, %v\n", res.Text, left, err)
+	// endregion
+
+	// Output: Tea it is. $5.00 left, <nil>
 }
 
 // What changes from step to step goes behind all that was sent.

@@ -44,18 +44,19 @@ type job struct {
 // at once, the others are told why not. Every call has a result in the log when
 // it returns, but for those that wait, and those that the end of the run cut off
 // and that may be run again: the next run does.
-func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(Event) bool) error {
+func (r *Run) runTools(ctx context.Context, calls []memory.OpenCall, emit func(Event) bool) (err error) {
 	jobs, records, notices := r.admit(ctx, calls)
 	if err := r.append(ctx, records...); err != nil {
 		return err
 	}
 	defer r.eager.drop()
 	stop := r.keepWarm(ctx)
-	err := (&execution{run: r, jobs: jobs, notices: notices, emit: emit}).do(ctx)
-	if e := stop(); err == nil {
-		err = e
-	}
-	return err
+	defer func() { // also if the consumer panics
+		if e := stop(); err == nil {
+			err = e
+		}
+	}()
+	return (&execution{run: r, jobs: jobs, notices: notices, emit: emit}).do(ctx)
 }
 
 // admit decides what becomes of each call, and what the log says of it before

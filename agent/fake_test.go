@@ -140,3 +140,13 @@ func checkValid(t testing.TB, log *memory.Log) {
 		}
 	}
 }
+
+// billOf is the bill of a log and of those below it.
+func billOf(t testing.TB, log *memory.Log) agent.Bill {
+	t.Helper()
+	b, err := agent.BillOf(t.Context(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

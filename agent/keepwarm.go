@@ -66,11 +66,15 @@ const warmEvery = cacheplan.ShortLife - 30*time.Second
 func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) (memory.Record, bool) {
 	q := r.quote(req, s)
 	q.least, q.Output = 0, 0
-	held, _, _ := r.reserveAll(budgetsOf(ctx), q)
+	held, _, _ := r.reserveAll(ctx, q)
 	if held == nil {
 		return memory.Record{}, false
 	}
-	defer held.release()
+	defer func() {
+		if err := held.release(ctx); err != nil {
+			r.warn(ctx, "what keeping the cache warm cost was not booked", "error_type", errorType(err))
+		}
+	}()
 	at := time.Now()
 	var chat observe.Chat
 	ctx = r.observed.StartChat(ctx, &chat, observe.Call{Request: req, Purpose: observe.KeepWarm, New: -1})
@@ -86,7 +90,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 		}
 		return memory.Record{}, false
 	}
-	held.spend(bill)
+	held.charge(bill)
 	return memory.Record{Kind: memory.KindNote, Note: notes.Warm, Time: at, Data: resp.Raw()}, true
 }
 

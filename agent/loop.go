@@ -105,7 +105,7 @@ func (r *Run) end() bool {
 }
 
 // callModel sends the log to the model and appends the response.
-func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
+func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -132,12 +132,17 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if err != nil {
 		return err
 	}
-	defer held.release()
+	defer func() { err = joined(err, held.release(ctx)) }()
 	step := r.result.Steps + 1
 	if !emit(Event{Type: EventStep, Step: step}) {
 		return ErrStopped
 	}
-	chat := r.startChat(ctx, req, observe.Step)
+	chat, told := r.startChat(ctx, req, observe.Step), false
+	defer func() {
+		if !told { // the consumer has panicked
+			r.endChat(chat, nil, Bill{}, ErrStopped)
+		}
+	}()
 	var tries attempts
 	resp, err := r.stream(chat, req, &tries, func(ev transport.Event) bool {
 		r.observed.SawEvent(chat, &r.chat, ev.Type)
@@ -161,6 +166,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 	if resp != nil {
 		bill = r.price(resp)
 	}
+	told = true
 	r.endChat(chat, resp, bill, err)
 	if err != nil {
 		return r.refused(ctx, req, r.interrupted(ctx, held, &tries, err))
@@ -172,10 +178,10 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) error {
 // callModel, which waits for the response, so that the stack is low meanwhile.
 func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, bill Bill, held *reservation, tries *attempts) error {
 	failed := r.recordFailed(held, tries)
-	held.spend(bill)
+	booked := held.spend(ctx, bill)
 	before := r.log.State()
 	answered := memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req, r.log)}
-	if err := r.append(ctx, append([]memory.Record{answered}, failed...)...); err != nil {
+	if err := joined(r.append(ctx, append([]memory.Record{answered}, failed...)...), booked); err != nil {
 		return err
 	}
 	r.record = r.log.Len() - 1 - len(failed)

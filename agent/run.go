@@ -355,6 +355,9 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 	if err := r.configure(&r.input, recorded); err != nil {
 		return err
 	}
+	if err := r.settleEntries(ctx); err != nil {
+		return err
+	}
 	if goesOn {
 		r.changed = !bytes.Equal(recorded, r.config)
 		r.replay()

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"net/http"
 	"sync"
 
@@ -71,7 +72,8 @@ func (p *Page) brief(w http.ResponseWriter, r *http.Request) {
 }
 
 func briefOf(log *memory.Log) briefView {
-	state, bill := stateOf(log), agent.BillOf(log)
+	state := stateOf(log)
+	bill, _ := agent.BillOf(context.Background(), log.Fork()) // in memory, where nothing fails
 	v := briefView{
 		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: responses(log),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,

@@ -54,7 +54,10 @@ func (a *assistant) command(ctx context.Context, text string) (quit bool) {
 	case "/history":
 		a.transcript(1000)
 	case "/cost":
-		bill := agent.BillOf(a.log)
+		var bill agent.Bill
+		if bill, err = agent.BillOf(ctx, a.log); err != nil {
+			break
+		}
 		a.show.Line("%d requests, %d tokens, %s", bill.Requests, bill.Tokens, bill.Cost)
 	case "/model":
 		err = a.change(&a.opts.model, arg)

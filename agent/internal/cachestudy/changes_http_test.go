@@ -87,7 +87,11 @@ func TestChangesOverHTTP(t *testing.T) {
 							t.Errorf("the log %s: %v, want %v", name, got, want)
 						}
 					}
-					return agent.BillOf(log).Cost.USD, w
+					bill, err := agent.BillOf(t.Context(), log)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return bill.Cost.USD, w
 				}
 				own, w := cost(agent.Cache{}, nil)
 				simple, _ := cost(agent.Cache{Off: true}, func(r *transport.Request) {

@@ -47,7 +47,7 @@ func TestKeepWarm(t *testing.T) {
 				if whole := last.CacheReadInputTokens > last.CacheCreationInputTokens; whole != tt.warm {
 					t.Errorf("kept for %v: %+v", tt.keep, last)
 				}
-				if b := agent.BillOf(log); b.Requests != 2+tt.pings || b.Cost != res.Cost || b.Usage.CacheReadInputTokens != res.Usage.CacheReadInputTokens {
+				if b, err := agent.BillOf(t.Context(), log); err != nil || b.Requests != 2+tt.pings || b.Cost != res.Cost || b.Usage.CacheReadInputTokens != res.Usage.CacheReadInputTokens {
 					t.Errorf("the log's bill is %+v, the run's %v", b, res.Cost)
 				}
 			})

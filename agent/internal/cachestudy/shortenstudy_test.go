@@ -55,7 +55,10 @@ func (l longTalk) play(t *testing.T, change func(*agent.Options)) (out shortenin
 			time.Sleep(l.between)
 		}
 		priced, _ := models.Lookup(opts.Model)
-		bill := agent.BillOf(log)
+		bill, err := agent.BillOf(t.Context(), log)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if out.cost = bill.Cost.USD; bill.Cost.Incomplete || bill.Requests != len(w.exchanges) {
 			t.Errorf("%+v of %d requests", bill, len(w.exchanges))
 		}
