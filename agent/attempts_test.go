@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -39,7 +40,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 			sim := simulator.StartTest(t, simulator.Options{Model: simulator.Loop{}, Faults: tt.faults})
 			base := &http.Transport{DisableKeepAlives: true} // so that Go does not send again by itself
 			client, err := anthropic.New(anthropic.Options{
-				BaseURL: sim.URL(), APIKey: "any", MaxRetries: 3, MaxRetryDelay: time.Millisecond, HTTPClient: &http.Client{Transport: base},
+				BaseURL: sim.URL(), APIKey: secret.New("any"), MaxRetries: 3, MaxRetryDelay: time.Millisecond, HTTPClient: &http.Client{Transport: base},
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // replay answers requests with recorded bodies, one after the other.
@@ -83,7 +84,7 @@ func TestRecordedConversationsToTheCent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.source, func(t *testing.T) {
 			bodies := recorded(t, tt.file, tt.source, tt.commit, tt.answers)
-			client, err := anthropic.New(anthropic.Options{APIKey: "k", HTTPClient: &http.Client{Transport: &bodies}})
+			client, err := anthropic.New(anthropic.Options{APIKey: secret.New("k"), HTTPClient: &http.Client{Transport: &bodies}})
 			if err != nil {
 				t.Fatal(err)
 			}

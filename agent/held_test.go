@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // heldBy is how many bytes stay reachable through what make returns.
@@ -78,7 +79,7 @@ func conversation(tb testing.TB, turns, result int) *memory.Log {
 
 func agentOver(tb testing.TB, server http.RoundTripper, list ...tools.Tool) *agent.Agent {
 	tb.Helper()
-	client, err := anthropic.New(anthropic.Options{BaseURL: "http://127.0.0.1:1", APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: server}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: "http://127.0.0.1:1", APIKey: secret.New("any"), Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: server}})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/omit"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -257,7 +258,7 @@ func TestALogLetsGo(t *testing.T) {
 			defer server.Close()
 			base := &http.Transport{}
 			defer base.CloseIdleConnections()
-			client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", Features: anthropic.AllFeatures(), MaxRetries: -1, HTTPClient: &http.Client{Transport: base}})
+			client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: secret.New("any"), Features: anthropic.AllFeatures(), MaxRetries: -1, HTTPClient: &http.Client{Transport: base}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -370,7 +371,7 @@ func TestALogLetsGo(t *testing.T) {
 // goes too, so that one omission is enough in the middle of a turn.
 func TestLettingGoInsideATurnThatThinks(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Loop{Turns: 4, Tool: "look", Think: true}})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -421,7 +422,7 @@ func TestTraceContextIsPropagated(t *testing.T) {
 		sim.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", Features: anthropic.AllFeatures(), Propagator: propagation.TraceContext{}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: secret.New("any"), Features: anthropic.AllFeatures(), Propagator: propagation.TraceContext{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -64,7 +65,7 @@ func live(t testing.TB, model simulator.Model, opts agent.Options) (*agent.Agent
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
 	wire := &tap{next: base}
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: wire}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: wire}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -29,7 +30,7 @@ func TestTheWorld(t *testing.T) {
 		says   string
 	}{
 		{"unknown model", simulator.Options{Model: ok}, anthropic.Options{}, "claude-nonesuch", transport.ErrNotFound, "model: claude-nonesuch"},
-		{"wrong key", simulator.Options{Model: ok, APIKey: "right"}, anthropic.Options{APIKey: "secret-wrong"}, "", transport.ErrAuthentication, "invalid x-api-key"},
+		{"wrong key", simulator.Options{Model: ok, APIKey: "right"}, anthropic.Options{APIKey: secret.New("secret-wrong")}, "", transport.ErrAuthentication, "invalid x-api-key"},
 		{"429 storm", simulator.Options{Model: simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
 			return nil, simulator.RateLimited(time.Millisecond)
 		})}, anthropic.Options{MaxRetryDelay: time.Millisecond}, "", transport.ErrRateLimit, "attempts"},
@@ -42,8 +43,8 @@ func TestTheWorld(t *testing.T) {
 			sim := simulator.StartTest(t, tt.sim)
 			o := tt.client
 			o.BaseURL = sim.URL()
-			if o.APIKey == "" {
-				o.APIKey = "any"
+			if o.APIKey.IsZero() {
+				o.APIKey = secret.New("any")
 			}
 			base := &http.Transport{}
 			defer base.CloseIdleConnections()
@@ -92,7 +93,7 @@ func TestCutStreamOverHTTP(t *testing.T) {
 	defer server.Close()
 	base := &http.Transport{}
 	defer base.CloseIdleConnections()
-	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: base}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: server.URL, APIKey: secret.New("any"), Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: base}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,12 +8,13 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // TestWrappedClientKeepsFeatures is case W3: a wrapper lost the client's features,
 // so that the cache was written for five minutes only, without a word.
 func TestWrappedClientKeepsFeatures(t *testing.T) {
-	client, err := anthropic.New(anthropic.Options{APIKey: "key"})
+	client, err := anthropic.New(anthropic.Options{APIKey: secret.New("key")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -35,7 +36,7 @@ const evil = `<script>document.title="owned"</script><img src=x onerror=alert(1)
 func newAgent(t testing.TB, model simulator.Model, approve bool, system string) *agent.Agent {
 	t.Helper()
 	sim := simulator.StartTest(t, simulator.Options{Model: model})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

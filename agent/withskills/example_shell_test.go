@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/tools/skills"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -30,7 +31,7 @@ func ExampleGate() {
 		log.Fatal(err)
 	}
 	defer sim.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func Example_hosted() {
 		log.Fatal(err)
 	}
 	defer sim.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
 	if err != nil {
 		log.Fatal(err)
 	}

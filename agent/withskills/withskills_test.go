@@ -21,13 +21,14 @@ import (
 	"github.com/whorl-go/whorl/tools/skills"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func client(t *testing.T, replies ...simulator.Reply) *agenttest.Recorder {
 	t.Helper()
 	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(replies...)})
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +278,7 @@ func TestHostedRun(t *testing.T) {
 			return json.RawMessage(`{"type":"bash_code_execution_result","stdout":"ok","stderr":"","return_code":0,"content":[]}`)
 		},
 	})
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ var layers = map[string]int{
 // shared are packages that all others of their first folder may import, and why.
 var shared = map[string]string{
 	"transport/models":  "what is known of models, which all that asks one needs",
+	"transport/secret":  "a type for keys, which options of other packages have",
 	"transport/rawjson": "JSON as it is, without which nobody can keep bytes",
 	"transport/wire":    "what the other packages need of transport and programs don't",
 	"transport/view":    "typed views of blocks",

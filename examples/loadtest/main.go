@@ -26,6 +26,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // load is what is to be run.
@@ -87,7 +88,7 @@ func (l load) measure(ctx context.Context) (figures, error) {
 	if min(l.turns, l.parallel, l.result, l.system, l.runs) < 0 || l.workers < 1 {
 		return f, errors.New("a count is negative, or -c is less than 1")
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: l.base, APIKey: "loadtest", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: l.base, APIKey: secret.New("loadtest"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		return f, err
 	}

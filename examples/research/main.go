@@ -25,6 +25,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -115,7 +116,7 @@ func connect(opts options, show *terminal.Printer) (transport.Client, func(), er
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: secret.New("offline"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, nil, errors.Join(err, local.Close())
 	}

@@ -35,6 +35,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -121,7 +122,7 @@ func run(ctx context.Context, out io.Writer, logger *slog.Logger, content bool) 
 			return err
 		}
 		defer sim.Close()
-		opts = anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()}
+		opts = anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()}
 	}
 	// region agent
 	opts.Propagator = propagation.TraceContext{} // send traceparent to the service

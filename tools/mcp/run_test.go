@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestElicitationInARun(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(
 		simulator.Do(simulator.Call("order", map[string]any{})), simulator.Say("Ordered."))})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
 	if err != nil {
 		t.Fatal(err)
 	}

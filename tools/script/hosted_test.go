@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/script"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // The service's own programs call the same tools, by tool_use blocks that name their
@@ -34,7 +35,7 @@ func TestTheServicesProgramsCallTheSameTools(t *testing.T) {
 		bodies = append(bodies, string(body))
 	}))
 	defer srv.Close()
-	c, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: "any", Features: anthropic.AllFeatures()})
+	c, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,14 @@ import (
 	"github.com/whorl-go/whorl/tools/script"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func client(t *testing.T, m simulator.Model) transport.Client {
 	t.Helper()
 	sim := simulator.StartTest(t, simulator.Options{Model: m})
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,8 +50,8 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if req.Header = c.header; !c.ownHTTP || k.betas != "" || k.contentType != "" || c.trace != nil {
-		req.Header = c.header.Clone()
+	if req.Header = c.header(); !c.ownHTTP || k.betas != "" || k.contentType != "" || c.trace != nil {
+		req.Header = req.Header.Clone()
 	}
 	if k.betas != "" {
 		if !isHeaderValue(k.betas) {
@@ -111,11 +111,14 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 		if errors.As(err, &atURL) {
 			err = atURL.Err
 		}
-		err = &connectionError{host: c.base.Host, err: cause(ctx, err)}
+		err = &connectionError{host: c.base.Host, err: c.hide.Err(cause(ctx, err))}
 		cancel(nil)
 		return nil, err
 	}
 	c.answered(resp, time.Since(began))
+	if id := resp.Header.Get("Request-Id"); id != "" {
+		resp.Header.Set("Request-Id", c.hide.String(id))
+	}
 	a := &answer{header: resp.Header, resp: resp, cancel: cancel}
 	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(cancel, errIdle, c.idleTimeout)}
 	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
@@ -224,9 +227,7 @@ func (c *Client) errorIn(raw []byte) error {
 // brief is the beginning of a body, for an error message.
 func (c *Client) brief(raw []byte) string {
 	const most = 100
-	for _, s := range c.secrets {
-		raw = bytes.ReplaceAll(raw, []byte(s), []byte("[key]"))
-	}
+	raw = c.hide.Bytes(raw)
 	return fmt.Sprintf("%q", raw[:min(len(raw), most)])
 }
 

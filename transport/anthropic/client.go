@@ -19,6 +19,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -40,7 +41,7 @@ type Options struct {
 	// one of them. Neither is needed for a base URL on this machine (a loopback
 	// address), with an x-api-key or authorization in Header, or with an HTTPClient,
 	// which may sign the requests.
-	APIKey, AuthToken string
+	APIKey, AuthToken secret.Value
 
 	// HTTPClient sends the requests; nil means one of this Client's own, made for
 	// many long streams. Its Timeout would cut streams short: leave it 0. An error of
@@ -82,7 +83,8 @@ type Options struct {
 	Version string
 	// Betas are values of the anthropic-beta header for all requests.
 	Betas []string
-	// Header is sent with all requests, for instance an anthropic-workspace-id.
+	// Header is sent with all requests, for instance an anthropic-workspace-id. What
+	// prints the Options shows it: a key belongs into APIKey or AuthToken.
 	Header http.Header
 	// UserAgent replaces "whorl/" and the version of the module.
 	UserAgent string
@@ -103,13 +105,14 @@ type Options struct {
 // A Client sends requests over HTTP. It is a [transport.Client]; many
 // goroutines may use it.
 type Client struct {
-	base   *url.URL
-	header http.Header // of every request, without the betas
+	base *url.URL
+	// header is what every request has, without the betas. It is a function since
+	// there are keys in it, which nothing that prints a Client may find.
+	header func() http.Header
 	betas  []string
-	// secrets are what no error may hold; see hideSecrets.
-	secrets []string
-	models  []models.Model
-	http    *http.Client
+	hide   secret.Redactor // takes them out of errors and log lines
+	models []models.Model
+	http   *http.Client
 	// ownHTTP says that no RoundTripper of somebody else's sees the requests, and
 	// perhaps changes their headers.
 	ownHTTP bool
@@ -148,19 +151,18 @@ func New(o Options) (*Client, error) {
 		own[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
 	switch {
-	case o.APIKey != "" && o.AuthToken != "":
+	case !o.APIKey.IsZero() && !o.AuthToken.IsZero():
 		return nil, errors.New("anthropic: both an API key and an auth token are set; the service refuses a request with both, so set one")
-	case o.APIKey == "" && o.AuthToken == "" && own.Get("X-Api-Key") == "" && own.Get("Authorization") == "" && o.HTTPClient == nil && !isLoopback(base.Hostname()):
+	case o.APIKey.IsZero() && o.AuthToken.IsZero() && own.Get("X-Api-Key") == "" && own.Get("Authorization") == "" && o.HTTPClient == nil && !isLoopback(base.Hostname()):
 		return nil, fmt.Errorf("anthropic: no key for %s: set Options.APIKey (ANTHROPIC_API_KEY) or Options.AuthToken (ANTHROPIC_AUTH_TOKEN)", base.Host)
 	}
-	for _, key := range []string{o.APIKey, o.AuthToken} {
-		if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+	for _, key := range []secret.Value{o.APIKey, o.AuthToken} {
+		if strings.ContainsFunc(key.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			return nil, errors.New("anthropic: the key holds a space, a line break or another character that no key has; check how it was set")
 		}
 	}
 	c := &Client{
 		base:          base,
-		header:        make(http.Header),
 		betas:         slices.Concat(o.Betas, betasIn(own)),
 		models:        o.Models,
 		http:          o.HTTPClient,
@@ -196,19 +198,22 @@ func New(o Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	c.header.Set("Content-Type", "application/json")
-	c.header.Set("Accept", "application/json")
-	c.header.Set("Anthropic-Version", cmp.Or(o.Version, APIVersion))
-	c.header.Set("User-Agent", cmp.Or(o.UserAgent, "whorl/"+wire.Version))
-	maps.Copy(c.header, own)
-	c.header.Del("Anthropic-Beta") // they are among the betas
-	if o.APIKey != "" {
-		c.header.Set("X-Api-Key", o.APIKey)
+	header := http.Header{
+		"Content-Type":      {"application/json"},
+		"Accept":            {"application/json"},
+		"Anthropic-Version": {cmp.Or(o.Version, APIVersion)},
+		"User-Agent":        {cmp.Or(o.UserAgent, "whorl/"+wire.Version)},
 	}
-	if o.AuthToken != "" {
-		c.header.Set("Authorization", "Bearer "+o.AuthToken)
+	maps.Copy(header, own)
+	header.Del("Anthropic-Beta") // they are among the betas
+	if !o.APIKey.IsZero() {
+		header.Set("X-Api-Key", o.APIKey.Reveal())
 	}
-	c.secrets = secretsIn(c.header)
+	if !o.AuthToken.IsZero() {
+		header.Set("Authorization", "Bearer "+o.AuthToken.Reveal())
+	}
+	c.header = func() http.Header { return header }
+	c.hide = secret.NewRedactor(secret.InHeader(header)...)
 	return c, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -40,7 +41,7 @@ func newRequest() *transport.Request {
 func serve(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
 	srv := httptest.NewServer(h)
-	c, err := New(Options{BaseURL: srv.URL, APIKey: "sk-test", Betas: []string{"b1"}})
+	c, err := New(Options{BaseURL: srv.URL, APIKey: secret.New("sk-test"), Betas: []string{"b1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,7 @@ func TestFeaturesByHost(t *testing.T) {
 		{"http://127.0.0.1:4000", false}, {"http://localhost:11434", false}, {"http://[::1]:8080", false},
 		{CometBaseURL, false}, {"https://api.anthropic.com.example", false},
 	} {
-		c, err := New(Options{BaseURL: tt.base, APIKey: "sk-test"})
+		c, err := New(Options{BaseURL: tt.base, APIKey: secret.New("sk-test")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +203,7 @@ func TestFeaturesByHost(t *testing.T) {
 		if c.Features() != want {
 			t.Errorf("%s: got %+v", tt.base, c.Features())
 		}
-		if c, err = New(Options{BaseURL: tt.base, APIKey: "sk-test", Features: AllFeatures()}); err != nil || c.Features() != *AllFeatures() {
+		if c, err = New(Options{BaseURL: tt.base, APIKey: secret.New("sk-test"), Features: AllFeatures()}); err != nil || c.Features() != *AllFeatures() {
 			t.Errorf("%s: told features don't count: %v", tt.base, err)
 		}
 	}

@@ -2,7 +2,7 @@
 // service, for CometAPI, and for any gateway that speaks the Messages API.
 //
 //	client, err := anthropic.FromEnv() // ANTHROPIC_API_KEY and its like
-//	client, err := anthropic.New(anthropic.Options{BaseURL: anthropic.CometBaseURL, APIKey: key})
+//	client, err := anthropic.New(anthropic.Options{BaseURL: anthropic.CometBaseURL, APIKey: secret.New(key)})
 //
 // The zero [Options] reach Anthropic's service with 4 retries, 10 minutes to the
 // first byte of an answer and 2 minutes between bytes. A Client may be used by many

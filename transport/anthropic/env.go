@@ -3,6 +3,8 @@ package anthropic
 import (
 	"errors"
 	"os"
+
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // FromEnv makes a Client as the environment says:
@@ -24,15 +26,15 @@ func FromEnv() (*Client, error) {
 func EnvOptions() (Options, error) {
 	o := Options{
 		BaseURL: os.Getenv("ANTHROPIC_BASE_URL"),
-		APIKey:  os.Getenv("ANTHROPIC_API_KEY"),
+		APIKey:  secret.FromEnv("ANTHROPIC_API_KEY"),
 	}
-	if o.APIKey == "" {
-		o.AuthToken = os.Getenv("ANTHROPIC_AUTH_TOKEN")
+	if o.APIKey.IsZero() {
+		o.AuthToken = secret.FromEnv("ANTHROPIC_AUTH_TOKEN")
 	}
-	if o.BaseURL != "" || o.APIKey != "" || o.AuthToken != "" {
+	if o.BaseURL != "" || !o.APIKey.IsZero() || !o.AuthToken.IsZero() {
 		return o, nil
 	}
-	if key := os.Getenv("COMETAPI_KEY"); key != "" {
+	if key := secret.FromEnv("COMETAPI_KEY"); !key.IsZero() {
 		return Options{BaseURL: CometBaseURL, APIKey: key}, nil
 	}
 	return o, errors.New("anthropic: no key in the environment: set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or COMETAPI_KEY, or ANTHROPIC_BASE_URL for a service on this machine")

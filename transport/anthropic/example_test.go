@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // The server stands for the service; a program leaves BaseURL empty and gives an APIKey.
@@ -65,7 +66,7 @@ func Example() {
 func ExampleNew_cometAPI() {
 	key := "any"
 	// region cometapi
-	client, err := anthropic.New(anthropic.Options{BaseURL: anthropic.CometBaseURL, APIKey: key})
+	client, err := anthropic.New(anthropic.Options{BaseURL: anthropic.CometBaseURL, APIKey: secret.New(key)})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // What gateways and proxies answer with status 200 though it is no stream of a message.
@@ -38,7 +39,7 @@ func TestOddAnswers(t *testing.T) {
 		{"an error that may pass", "application/json", "", `{"type":"error","error":{"type":"overloaded_error","message":"m"}}`, 2, "overloaded_error (HTTP 529): m, after 2 attempts"},
 		{"an error of another family", "application/json", "", `{"error":{"type":"new_api_error","message":"no quota"}}`, 2, "no quota"},
 		{"an answer of another API", "application/json", "", `{"id":"x","object":"chat.completion","choices":[]}`, 1, `does the endpoint speak the Messages API? "{\"id\"`},
-		{"an echo of the request", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789"}}`, 1, `{\"X-Api-Key\":\"[key]`},
+		{"an echo of the request", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789"}}`, 1, `{\"X-Api-Key\":\"[redacted]`},
 		{"a page called a stream", "text/event-stream", "", "<html>Log in", 1, "is the base URL right"},
 		{"chunks of another API", "text/event-stream", "", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n", 1, "does the endpoint speak the Messages API"},
 		{"nothing", "application/json", "", ``, 2, "the stream ended without message_stop"},
@@ -102,7 +103,7 @@ func TestOddAnswers(t *testing.T) {
 				body.Close()
 			}))
 			defer srv.Close()
-			c, err := New(Options{BaseURL: srv.URL, APIKey: "sk-test-0123456789", MaxRetries: 1, RetryBudget: -1})
+			c, err := New(Options{BaseURL: srv.URL, APIKey: secret.New("sk-test-0123456789"), MaxRetries: 1, RetryBudget: -1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +144,7 @@ func TestFailuresWithOddBodies(t *testing.T) {
 
 // No error shows a key, wherever it had been set.
 func TestErrorsHoldNoSecrets(t *testing.T) {
-	const secret = "sk-ant-0123456789-secret"
+	const key = "sk-ant-0123456789-secret"
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := fmt.Sprintf(`{"type":"error","error":{"type":"invalid_request_error","message":"no such key: %s%s"}}`, r.Header.Get("X-Api-Key"), r.Header.Get("Authorization"))
 		switch r.URL.Path {
@@ -161,19 +162,19 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	defer echo.Close()
 	never := func(*http.Request) (*url.URL, error) { return nil, errors.New("no proxy in this test") }
 	for _, o := range []Options{
-		{BaseURL: "htps://user:" + secret + "@host"},
-		{BaseURL: secret},
-		{BaseURL: "https://" + secret + "@h\x00"},
-		{BaseURL: "https://host/path?key=" + secret},
-		{BaseURL: "http://127.0.0.1:1/" + secret},
-		{BaseURL: "http://127.0.0.1:1/" + secret, HTTPClient: &http.Client{Transport: &http.Transport{Proxy: never}}},
-		{BaseURL: echo.URL, APIKey: secret},
-		{BaseURL: echo.URL, AuthToken: secret},
-		{BaseURL: echo.URL, Header: http.Header{"x-api-key": {secret}}},
-		{BaseURL: echo.URL + "/stream", APIKey: secret},
-		{BaseURL: echo.URL + "/whole", APIKey: secret},
-		{BaseURL: echo.URL, APIKey: secret + "\n"},
-		{BaseURL: echo.URL, Header: http.Header{"X-Api-Key": {secret + "\n"}}},
+		{BaseURL: "htps://user:" + key + "@host"},
+		{BaseURL: key},
+		{BaseURL: "https://" + key + "@h\x00"},
+		{BaseURL: "https://host/path?key=" + key},
+		{BaseURL: "http://127.0.0.1:1/" + key},
+		{BaseURL: "http://127.0.0.1:1/" + key, HTTPClient: &http.Client{Transport: &http.Transport{Proxy: never}}},
+		{BaseURL: echo.URL, APIKey: secret.New(key)},
+		{BaseURL: echo.URL, AuthToken: secret.New(key)},
+		{BaseURL: echo.URL, Header: http.Header{"x-api-key": {key}}},
+		{BaseURL: echo.URL + "/stream", APIKey: secret.New(key)},
+		{BaseURL: echo.URL + "/whole", APIKey: secret.New(key)},
+		{BaseURL: echo.URL, APIKey: secret.New(key + "\n")},
+		{BaseURL: echo.URL, Header: http.Header{"X-Api-Key": {key + "\n"}}},
 	} {
 		o.MaxRetries = -1
 		c, err := New(o)
@@ -182,10 +183,10 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 			c.CloseIdleConnections()
 		}
 		var refused *transport.Error
-		if errors.As(err, &refused) && strings.Contains(string(refused.Raw), secret) {
+		if errors.As(err, &refused) && strings.Contains(string(refused.Raw), key) {
 			t.Errorf("%s: the raw error holds the key", o.BaseURL)
 		}
-		if err == nil || strings.Contains(err.Error(), secret) {
+		if err == nil || strings.Contains(err.Error(), key) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A recording is one exchange with the service, as a recorder kept it.
@@ -122,7 +123,7 @@ func (r *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (r *recording) client(t *testing.T) *Client {
 	t.Helper()
-	c, err := New(Options{APIKey: "k", MaxRetries: -1, HTTPClient: &http.Client{Transport: r}})
+	c, err := New(Options{APIKey: secret.New("k"), MaxRetries: -1, HTTPClient: &http.Client{Transport: r}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 	"go.uber.org/goleak"
 )
 
@@ -81,7 +82,7 @@ func (b *replyBody) Close() error {
 func (r *replies) client(o Options) *Client { return clientOf(r.t, r, o) }
 
 func clientOf(t *testing.T, rt http.RoundTripper, o Options) *Client {
-	o.APIKey = "sk-secret"
+	o.APIKey = secret.New("sk-secret")
 	o.HTTPClient = &http.Client{Transport: rt}
 	c, err := New(o)
 	if err != nil {
@@ -284,10 +285,10 @@ func TestNewErrors(t *testing.T) {
 		want string
 	}{
 		{Options{}, "no key for api.anthropic.com: set Options.APIKey (ANTHROPIC_API_KEY)"},
-		{Options{APIKey: "a", AuthToken: "b"}, "set one"},
-		{Options{APIKey: "a\n"}, "line break"},
-		{Options{BaseURL: "api.anthropic.com", APIKey: "a"}, "not a URL of the form https://host"},
-		{Options{BaseURL: "https://u:p@host", APIKey: "a"}, "with a user"},
+		{Options{APIKey: secret.New("a"), AuthToken: secret.New("b")}, "set one"},
+		{Options{APIKey: secret.New("a\n")}, "line break"},
+		{Options{BaseURL: "api.anthropic.com", APIKey: secret.New("a")}, "not a URL of the form https://host"},
+		{Options{BaseURL: "https://u:p@host", APIKey: secret.New("a")}, "with a user"},
 		{Options{BaseURL: "http://127.0.0.1:1"}, ""},
 		{Options{BaseURL: "http://localhost:1/v1/"}, ""},
 		{Options{BaseURL: "http://[::1]:1"}, ""},

@@ -1,7 +1,6 @@
 package anthropic
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,31 +9,14 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// secretsIn lists what the headers of a request hold that is nobody's business:
-// the headers that the official SDKs redact (wire §1.2).
-func secretsIn(h http.Header) []string {
-	var secrets []string
-	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"} {
-		for _, v := range h.Values(name) {
-			for _, word := range strings.Fields(v) {
-				if len(word) >= 8 { // shorter ones are names of schemes, or stand-ins
-					secrets = append(secrets, word)
-				}
-			}
-		}
-	}
-	return secrets
-}
-
 // hideSecrets takes the client's keys out of an error: some gateways and
 // debugging proxies repeat what they were sent. It returns e.
 func (c *Client) hideSecrets(e *transport.Error) *transport.Error {
-	for _, s := range c.secrets {
-		e.Message = strings.ReplaceAll(e.Message, s, "[key]")
-		if bytes.Contains(e.Raw, []byte(s)) {
-			e.Raw = bytes.ReplaceAll(e.Raw, []byte(s), []byte("[key]"))
-		}
-	}
+	e.Message = c.hide.String(e.Message)
+	e.Type = transport.ErrorType(c.hide.String(string(e.Type)))
+	e.Code = c.hide.String(e.Code)
+	e.RequestID = c.hide.String(e.RequestID)
+	e.Raw = c.hide.Bytes(e.Raw)
 	return e
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A path is a TCP proxy in front of a server. It can swallow what comes over the
@@ -98,7 +99,7 @@ func throughPath(t *testing.T, srv *httptest.Server, o Options) (*Client, *path)
 	}
 	p := newPath(t, at.Host)
 	at.Host = p.listener.Addr().String()
-	o.BaseURL, o.APIKey = at.String(), "sk-test"
+	o.BaseURL, o.APIKey = at.String(), secret.New("sk-test")
 	c, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +310,7 @@ func TestProxyRefuses(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 		at, _ := url.Parse(proxy.URL)
-		c, err := New(Options{APIKey: "sk-test", BaseURL: "https://api.gateway.example", MaxRetries: 1})
+		c, err := New(Options{APIKey: secret.New("sk-test"), BaseURL: "https://api.gateway.example", MaxRetries: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

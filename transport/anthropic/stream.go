@@ -210,6 +210,8 @@ func (x *exchange) stream(a *answer) error {
 				if errors.As(broken.Err, &refused) {
 					refused.RequestID = cmp.Or(refused.RequestID, x.meta.RequestID)
 					x.client.hideSecrets(refused)
+				} else {
+					broken.Err = x.client.hide.Err(broken.Err)
 				}
 			}
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -48,7 +49,7 @@ func TestAgentOnCometAPI(t *testing.T) {
 				simulator.Reply{Content: []simulator.Part{simulator.ServerCall("web_search", map[string]string{"query": "maps"})}, StopReason: transport.StopPauseTurn},
 				simulator.Say(`{"ordered":false,"source":"https://pages.example/go/maps.html"}`)),
 		})
-		client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "sk-comet"})
+		client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("sk-comet")})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -67,7 +68,7 @@ func (w *witness) Stream(ctx context.Context, req *transport.Request) iter.Seq2[
 func simulated(t *testing.T, model simulator.Model, rule simulator.LookbackRule, bytes int, took ...time.Duration) (agent.Options, *witness) {
 	t.Helper()
 	sim := simulator.New(simulator.Options{Model: model, Lookback: rule, Now: time.Now})
-	client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: "any", Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: direct{sim}}})
+	client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: secret.New("any"), Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: direct{sim}}})
 	if err != nil {
 		t.Fatal(err)
 	}

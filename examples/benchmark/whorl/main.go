@@ -9,12 +9,13 @@ import (
 	"github.com/whorl-go/whorl/examples/benchmark/harness"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 func main() { harness.Main("whorl", driver) }
 
 func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) error, error) {
-	client, err := anthropic.New(anthropic.Options{BaseURL: c.Base, APIKey: "none", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: c.Base, APIKey: secret.New("none"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -48,7 +49,7 @@ func TestSoak(t *testing.T) {
 		limit = 20 * time.Second
 	}
 	url, pid, stop := startSimulator(t)
-	client, err := anthropic.New(anthropic.Options{BaseURL: url, APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: url, APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // childEnv holds the task of a process that is there to be killed.
@@ -105,7 +106,7 @@ type effect struct {
 }
 
 func newAgent(service, ledger string) (*agent.Agent, error) {
-	client, err := anthropic.New(anthropic.Options{BaseURL: service, APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: service, APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 	"github.com/whorl-go/whorl/transport/wire"
 )
@@ -39,7 +40,7 @@ func definition(t *testing.T, raw string) transport.ToolDefinition {
 func converse(t *testing.T, question string, defs []transport.ToolDefinition, run func(transport.ToolCall) transport.Block) []*transport.Response {
 	t.Helper()
 	sim := simulator.StartTest(t, simulator.Options{Model: reader.Reader{}, Pages: pages})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func Example() {
 		panic(err)
 	}
 	defer sim.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		panic(err)
 	}

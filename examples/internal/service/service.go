@@ -8,6 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -39,7 +40,7 @@ func Connect(model simulator.Model) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: "offline", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: local.URL(), APIKey: secret.New("offline"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		return nil, errors.Join(err, local.Close())
 	}

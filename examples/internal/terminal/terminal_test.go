@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -23,7 +24,7 @@ func show(t *testing.T, colour bool) (answer, progress string) {
 		simulator.Do(simulator.Thinking("Let me look."), simulator.Call("lookup", map[string]any{"query": "a whorl", "limit": 3})),
 		simulator.Say("Not\nthere."),
 	)})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestHostileRun(t *testing.T) {
 	const evil = "a\x1b]52;c;aGk=\ab\x1b[2Jc\u009b1md\u202ee\u200bf\rg\U000E0067"
 	call := simulator.Do(simulator.Thinking(evil), simulator.Text(evil), simulator.Call("lookup", map[string]any{"query": evil, evil: evil}))
 	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(call, simulator.Say(evil), call, simulator.Say(evil))})
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any"})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // load is the load test's: see examples/loadtest.
@@ -136,7 +137,7 @@ func median(list []float64) float64 {
 // run holds a round's conversations, and returns the processor time of a step in
 // µs, with what it takes to send what was gathered.
 func (l load) run(ctx context.Context, base string, k *kind) (float64, error) {
-	client, err := anthropic.New(anthropic.Options{BaseURL: base, APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: base, APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		return 0, err
 	}

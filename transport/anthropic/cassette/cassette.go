@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // Options say how a cassette is used. The zero value replays strictly.
@@ -106,7 +107,7 @@ func (c *Cassette) HTTPClient() *http.Client { return &http.Client{Transport: c}
 // takes its key from the environment, as [anthropic.FromEnv] does. It panics if
 // there is none, which ends the test.
 func (c *Cassette) Client() *anthropic.Client {
-	o := anthropic.Options{APIKey: "replayed"}
+	o := anthropic.Options{APIKey: secret.New("replayed")}
 	if c.opts.Record {
 		var err error
 		if o, err = anthropic.EnvOptions(); err != nil {
@@ -196,10 +197,7 @@ func (c *Cassette) record(req *http.Request, body []byte) (*http.Response, error
 func (c *Cassette) keep(i int, req *http.Request, body []byte, resp *http.Response, answer []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var secrets []string
-	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie"} {
-		secrets = append(secrets, strings.TrimPrefix(req.Header.Get(name), "Bearer "))
-	}
+	secrets := secret.NewRedactor(secret.InHeader(req.Header)...)
 	clean := func(b []byte) []byte {
 		b = c.ids.scrub(b, secrets)
 		if c.opts.Scrub != nil {

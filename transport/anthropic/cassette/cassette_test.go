@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"go.uber.org/goleak"
 )
 
@@ -96,7 +97,7 @@ func recorded(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: key, HTTPClient: c.HTTPClient()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: secret.New(key), HTTPClient: c.HTTPClient()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 	c := Open(t, path)
 	text, err := converse(c.Client(), same)
-	if err != nil || text != "done, scrubbed" {
+	if err != nil || text != "done, [redacted]" {
 		t.Errorf("got %q, %v", text, err)
 	}
 	if c.Left() != 0 {
@@ -229,7 +230,7 @@ func TestRecordStopsEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: key, HTTPClient: c.HTTPClient()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: secret.New(key), HTTPClient: c.HTTPClient()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +282,7 @@ func TestOtherEndpoints(t *testing.T) {
 	defer srv.Close()
 	path := filepath.Join(t.TempDir(), "x.json")
 	use := func(c *Cassette) string {
-		client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: key, HTTPClient: &http.Client{Transport: withQuery{c}}})
+		client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: secret.New(key), HTTPClient: &http.Client{Transport: withQuery{c}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A scrubber replaces what a cassette must not hold. An id gets the same
@@ -28,13 +30,8 @@ var (
 	uuidPattern = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 )
 
-func (s scrubber) scrub(body []byte, secrets []string) []byte {
-	text := string(body)
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "scrubbed")
-		}
-	}
+func (s scrubber) scrub(body []byte, secrets secret.Redactor) []byte {
+	text := secrets.String(string(body))
 	text = keyPattern.ReplaceAllString(text, "scrubbed")
 	text = memberPattern.ReplaceAllString(text, `"$1"$2"scrubbed"`)
 	text = idPattern.ReplaceAllStringFunc(text, func(id string) string {

@@ -1,0 +1,127 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"html"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// shortest is the number of bytes from which a secret is looked for. Shorter ones
+// are names of schemes or stand-ins, and would be found in ordinary words.
+const shortest = 8
+
+// A Redactor replaces secrets in texts by [Redacted], in the spellings that programs
+// write them in: as they are, escaped for URLs, JSON and HTML, in base64 alone or
+// behind other bytes, and in hexadecimal. The zero Redactor changes nothing. It is
+// immutable, and may be used by many goroutines.
+//
+// The replacing is a function for the reason that a [Value] has one.
+type Redactor struct{ replace func(string) string }
+
+// NewRedactor makes a Redactor of secrets. One of less than 8 bytes is not looked for.
+func NewRedactor(secrets ...Value) Redactor {
+	var all []string
+	for _, v := range secrets {
+		if s := v.Reveal(); len(s) >= shortest {
+			all = append(all, spellings(s)...)
+		}
+	}
+	if len(all) == 0 {
+		return Redactor{}
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, s := range slices.Compact(all) {
+		pairs = append(pairs, s, Redacted)
+	}
+	return Redactor{strings.NewReplacer(pairs...).Replace}
+}
+
+// InHeader lists what the headers of a request hold that is nobody's business: the
+// words of the headers that the official SDKs redact (wire §1.2). A password of
+// basic authentication is told apart.
+func InHeader(h http.Header) []Value {
+	var found []Value
+	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"} {
+		for _, v := range h.Values(name) {
+			for _, word := range strings.Fields(v) {
+				found = append(found, New(word))
+				if name != "Cookie" {
+					continue
+				}
+				if _, value, ok := strings.Cut(strings.TrimSuffix(word, ";"), "="); ok {
+					found = append(found, New(value))
+				}
+			}
+			if scheme, word, _ := strings.Cut(v, " "); strings.EqualFold(scheme, "basic") {
+				if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(word)); err == nil {
+					_, password, _ := strings.Cut(string(plain), ":")
+					found = append(found, New(string(plain)), New(password))
+				}
+			}
+		}
+	}
+	return found
+}
+
+// String is s without the secrets.
+func (r Redactor) String(s string) string {
+	if r.replace == nil {
+		return s
+	}
+	return r.replace(s)
+}
+
+// Bytes is b without the secrets. It returns b itself if there are none in it.
+func (r Redactor) Bytes(b []byte) []byte {
+	if r.replace == nil {
+		return b
+	}
+	if clean := []byte(r.replace(string(b))); !bytes.Equal(clean, b) {
+		return clean
+	}
+	return b
+}
+
+// Err is err, or an error with the cleaned text alone if there is a secret in its own.
+func (r Redactor) Err(err error) error {
+	if err == nil || r.replace == nil {
+		return err
+	}
+	if clean := r.String(err.Error()); clean != err.Error() {
+		return errors.New(clean)
+	}
+	return err
+}
+
+// spellings are the ways in which a secret is written by programs.
+func spellings(s string) []string {
+	quoted, _ := json.Marshal(s)
+	escaped := strings.ToLower(url.QueryEscape(s))
+	all := []string{
+		s, strings.ToLower(s), strings.ToUpper(s), // headers and hosts change the case
+		url.QueryEscape(s), url.PathEscape(s), escaped, url.QueryEscape(url.QueryEscape(s)),
+		string(quoted[1 : len(quoted)-1]), strings.ReplaceAll(s, "/", `\/`),
+		html.EscapeString(s),
+		hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))),
+	}
+	// Base64 of a text with the secret in it depends on where it begins: what doesn't
+	// depend on its neighbours is looked for, for each of the three places.
+	for at := range 3 {
+		padded := append(make([]byte, at), s...)
+		from := (at*8 + 5) / 6    // characters that hold bits of what stands before
+		to := len(padded) * 8 / 6 // characters that hold bits of the secret alone
+		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			all = append(all, enc.EncodeToString(padded)[from:to])
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,181 @@
+package secret_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/gob"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/whorl-go/whorl/transport/secret"
+)
+
+const key = "sk-ant-api03/plus+slash=and\"quote<é"
+
+// No printer and no encoder of the standard library writes the secret, wherever it stands.
+func TestEveryFormatIsRedacted(t *testing.T) {
+	type config struct {
+		Key   secret.Value
+		inner secret.Value
+		Ptr   *secret.Value
+		Map   map[string]secret.Value
+		List  []secret.Value
+		any   any
+	}
+	v := secret.New(key)
+	c := config{v, v, &v, map[string]secret.Value{"k": v}, []secret.Value{v}, v}
+	var out bytes.Buffer
+	for _, x := range []any{v, &v, c, &c, []any{v}, struct{ config }{c}, fmt.Errorf("key %v", v)} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v", "%10.3v", "% x", "%p", "%b", "%U", "%t", "%e"} {
+			fmt.Fprintf(&out, verb, x)
+		}
+		fmt.Fprint(&out, x)
+		log.New(&out, "", 0).Println(x)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "key", x)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "key", x, slog.Any("again", []any{x}))
+	}
+	public := struct {
+		Key  secret.Value
+		Map  map[string]secret.Value
+		List []secret.Value
+		Any  any
+	}{v, c.Map, c.List, v}
+	if err := json.NewEncoder(&out).Encode(public); err != nil {
+		t.Fatal(err)
+	}
+	if err := gob.NewEncoder(&out).Encode(struct{ Key secret.Value }{v}); err != nil {
+		t.Fatal(err)
+	}
+	if err := xml.NewEncoder(&out).Encode(struct {
+		XMLName xml.Name `xml:"a"`
+		Key     secret.Value
+		Attr    secret.Value `xml:",attr"`
+	}{Key: v, Attr: v}); err != nil {
+		t.Fatal(err)
+	}
+	if err := template.Must(template.New("").Parse("{{.}} {{.Key}} {{printf `%s` .Key}} {{html .Key}}")).Execute(&out, c); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() { fmt.Fprintf(&out, "%v", recover()) }()
+		panic(v)
+	}()
+	text := out.String()
+	for name, s := range spelled(key) {
+		if strings.Contains(text, s) {
+			t.Errorf("the key was written, %s: %q", name, s)
+		}
+	}
+	if strings.Count(text, secret.Redacted) < 50 {
+		t.Errorf("%q is written %d times", secret.Redacted, strings.Count(text, secret.Redacted))
+	}
+}
+
+// spelled are ways in which a key may turn up.
+func spelled(key string) map[string]string {
+	quoted, _ := json.Marshal(key)
+	return map[string]string{
+		"as it is":       key,
+		"the first half": key[:len(key)/2],
+		"the last half":  key[len(key)/2:],
+		"URL query":      url.QueryEscape(key),
+		"URL path":       url.PathEscape(key),
+		"JSON":           strings.Trim(string(quoted), `"`),
+		"HTML":           html.EscapeString(key),
+		"hexadecimal":    hex.EncodeToString([]byte(key)),
+		"base64":         base64.StdEncoding.EncodeToString([]byte(key)),
+		"base64 for URL": base64.RawURLEncoding.EncodeToString([]byte(key)),
+		"lower case":     strings.ToLower(key),
+		"upper case":     strings.ToUpper(key),
+	}
+}
+
+func TestZeroValue(t *testing.T) {
+	var v secret.Value
+	if !v.IsZero() || v.Reveal() != "" || fmt.Sprintf("%v%s%q%#v", v, v, v, v) != "" || !secret.New("").IsZero() {
+		t.Errorf("the zero Value is %q, written %q", v.Reveal(), fmt.Sprint(v))
+	}
+	if !v.Equal(secret.New("")) || v.Equal(secret.New("a")) || !secret.New("a").Equal(secret.New("a")) {
+		t.Error("Equal doesn't compare")
+	}
+}
+
+// A configuration is read; what was written from a Value doesn't become a key.
+func TestReading(t *testing.T) {
+	var c struct{ Key secret.Value }
+	if err := json.Unmarshal([]byte(`{"Key":"abc"}`), &c); err != nil || c.Key.Reveal() != "abc" {
+		t.Errorf("got %q, %v", c.Key.Reveal(), err)
+	}
+	out, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(out, &c); err == nil {
+		t.Errorf("%s was read as a key", out)
+	}
+	t.Setenv("WHORL_TEST_KEY", "abc")
+	if v := secret.FromEnv("WHORL_TEST_KEY"); v.Reveal() != "abc" {
+		t.Errorf("got %q from the environment", v.Reveal())
+	}
+}
+
+// A Redactor finds every spelling, inside of other text too.
+func TestRedactor(t *testing.T) {
+	r := secret.NewRedactor(secret.New(key), secret.New("short"))
+	for name, s := range spelled(key) {
+		if strings.HasSuffix(name, "half") {
+			continue // not the key
+		}
+		for _, text := range []string{s, "before " + s + " after", s + s} {
+			got := r.String(text)
+			if strings.Contains(got, s) || !strings.Contains(got, secret.Redacted) {
+				t.Errorf("%s: %q became %q", name, text, got)
+			}
+			if string(r.Bytes([]byte(text))) != got || r.Err(errors.New(text)).Error() != got {
+				t.Errorf("%s: String, Bytes and Err differ", name)
+			}
+		}
+	}
+	for _, user := range []string{"", "u:", "us:", "use:", "user:"} { // wherever base64 begins
+		in := base64.StdEncoding.EncodeToString([]byte(user + key + "!!"))
+		got := r.String(in)
+		if plain, _ := base64.StdEncoding.DecodeString(got); strings.Contains(string(plain), key) || !strings.Contains(got, secret.Redacted) {
+			t.Errorf("behind %q: %q became %q", user, in, got)
+		}
+	}
+	err := io.EOF
+	if r.Err(err) != err || r.Err(nil) != nil || r.String("short words stay") != "short words stay" {
+		t.Error("what holds no secret was changed")
+	}
+	if (secret.Redactor{}).String(key) != key {
+		t.Error("the zero Redactor changes something")
+	}
+	if text := fmt.Sprintf("%+v %#v", struct{ r secret.Redactor }{r}, r); strings.Contains(text, key) {
+		t.Errorf("a Redactor shows its secrets: %s", text)
+	}
+}
+
+func TestInHeader(t *testing.T) {
+	r := secret.NewRedactor(secret.InHeader(http.Header{
+		"X-Api-Key":     {"key-number-1"},
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("ann:password-2"))},
+		"Cookie":        {"id=cookie-number-3; b=1"},
+		"Accept":        {"application/json"},
+	})...)
+	const text = "key-number-1 password-2 cookie-number-3 application/json"
+	if got, want := r.String(text), "[redacted] [redacted] [redacted] application/json"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
