@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -36,7 +37,7 @@ func TestALogIsNotBoundToAModel(t *testing.T) {
 		tools.Options{DeferLoading: true})
 	clients := map[string]transport.Client{}
 	for name, features := range map[string]transport.Features{"all": *anthropic.AllFeatures(), "none": {}, "system": {SystemMessages: true}} {
-		client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: &features})
+		client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: &features})
 		if err != nil {
 			t.Fatal(err)
 		}

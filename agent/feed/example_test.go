@@ -9,6 +9,7 @@ import (
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -19,7 +20,7 @@ func ExampleFeed() {
 		log.Fatal(err)
 	}
 	defer sim.Close()
-	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		log.Fatal(err)
 	}
