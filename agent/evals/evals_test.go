@@ -27,6 +27,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/anthropic/cassette"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -132,7 +133,7 @@ type refundIn struct {
 func options(t *testing.T, m simulator.Model) agent.Options {
 	t.Helper()
 	sim := simulator.StartTest(t, simulator.Options{Model: m})
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +410,7 @@ func TestCassettes(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts := s.Agent
-	if opts.Client, err = anthropic.New(anthropic.Options{APIKey: "any", HTTPClient: tape.HTTPClient()}); err != nil {
+	if opts.Client, err = anthropic.New(anthropic.Options{APIKey: secret.New("any"), HTTPClient: tape.HTTPClient()}); err != nil {
 		t.Fatal(err)
 	}
 	opts.Approver = allow

@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/anthropic/cassette"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -42,7 +43,7 @@ func TestGrounded(t *testing.T) {
 func TestAtHalfPrice(t *testing.T) {
 	opts := options(t, support{})
 	sim := simulator.StartTest(t, simulator.Options{Model: support{}})
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestManyCassettes(t *testing.T) {
 	}
 	opts := options(t, support{})
 	live := opts
-	if live.Client, err = anthropic.New(anthropic.Options{APIKey: "any", HTTPClient: tape.HTTPClient()}); err != nil {
+	if live.Client, err = anthropic.New(anthropic.Options{APIKey: secret.New("any"), HTTPClient: tape.HTTPClient()}); err != nil {
 		t.Fatal(err)
 	}
 	live.Approver = allow

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/agent/evals"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -51,7 +52,7 @@ func client(t *testing.T, mistake string) transport.Client {
 		t.Fatalf("there is no mistake %q; there are %s", mistake, strings.Join(mistakes, ", "))
 	}
 	sim := simulator.StartTest(t, simulator.Options{Model: rules{mistake}})
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", Features: anthropic.AllFeatures()})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	if err != nil {
 		t.Fatal(err)
 	}
