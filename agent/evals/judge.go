@@ -170,7 +170,8 @@ func ask[T any](ctx context.Context, o *Outcome, prompt string) (T, error) {
 	}
 	v, res, err := agent.Generate[T](ctx, a, agent.Input{Prompt: prompt, Budget: o.judge.runner.suite.Budget})
 	if res != nil && res.Log != nil {
-		o.Judging.Add(agent.BillOf(res.Log, o.judge.runner.suite.Judge.Models...))
+		bill, _ := agent.BillOf(ctx, res.Log, o.judge.runner.suite.Judge.Models...) // a log in memory: nothing fails
+		o.Judging.Add(bill)
 	}
 	return v, err
 }

@@ -41,7 +41,8 @@ func (u *User) next(ctx context.Context, o *Outcome, turn int, budget *agent.Bud
 		section("goal", u.Goal) + section("conversation", o.Transcript())
 	v, res, err := agent.Generate[saying](ctx, a, agent.Input{Prompt: prompt, Budget: budget})
 	if res != nil && res.Log != nil {
-		o.Judging.Add(agent.BillOf(res.Log, u.Agent.Models...))
+		bill, _ := agent.BillOf(ctx, res.Log, u.Agent.Models...) // a log in memory: nothing fails
+		o.Judging.Add(bill)
 	}
 	if err == nil && !v.Done && v.Text == "" {
 		err = fmt.Errorf("it says nothing, and is not done")
