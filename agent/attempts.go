@@ -1,14 +1,11 @@
 package agent
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/omit"
 )
 
 // A response may take several attempts, and those that broke off were billed
@@ -72,41 +69,6 @@ func (r *Run) recordFailed(held *reservation, t *attempts) []memory.Record {
 	held.lost(t.lost)
 	r.spend(b)
 	return notes
-}
-
-// refused deals with a request that failed. Where it was refused for something that
-// the conversation can go on without, Options.Context.Omit is asked; if it says yes
-// the log gets the omission, the error is nil, and the request is to be made again.
-// Each omission takes something away, so that this comes to an end. Else the error
-// says what could be left out.
-func (r *Run) refused(ctx context.Context, req *transport.Request, err error) error {
-	found := omit.Find(err, req, r.agent.opts.Models...)
-	if found == nil || ctx.Err() != nil {
-		return err
-	}
-	ask := r.agent.opts.Context.Omit
-	if ask == nil {
-		return found
-	}
-	yes, e := guarded("Omit", func() (bool, error) { return ask(ctx, found), nil })
-	if e != nil {
-		return errors.Join(found, e)
-	}
-	if !yes {
-		return found
-	}
-	inLog := found.Omission
-	written, _ := r.agent.write(r.log)
-	inLog.Blocks = slices.Clone(inLog.Blocks)
-	for i := range inLog.Blocks {
-		inLog.Blocks[i].Message = written.InLog(inLog.Blocks[i].Message)
-	}
-	if e := r.append(ctx, memory.Record{Kind: memory.KindOmission, Omission: &inLog}); e != nil {
-		return errors.Join(found, e)
-	}
-	r.again = true
-	r.warn(ctx, "something was left out of the conversation", "what", found.What, "error_type", errorType(found))
-	return nil
 }
 
 // mayPass reports whether the same request may be answered later: what went wrong is

@@ -290,6 +290,7 @@ func (x *execution) settle(ctx context.Context, done []*job) {
 // made apart from settle so that the stack below an append stays low.
 func (x *execution) records(done []*job) []memory.Record {
 	records := make([]memory.Record, 0, len(done))
+	x.run.fit(done)
 	for _, j := range done {
 		if j.spilled != nil {
 			records = append(records, memory.Record{Kind: memory.KindNote, Note: noteSpilled, Data: j.spilled})

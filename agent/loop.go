@@ -128,6 +128,9 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 	} else if err := r.remind(ctx); err != nil {
 		return err
 	}
+	if err := r.fitRequest(ctx); err != nil || r.again {
+		return err
+	}
 	req, held, err := r.reserve(ctx)
 	if err != nil {
 		return err

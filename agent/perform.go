@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -152,7 +153,7 @@ func (j *job) settle(o outcome) {
 	if j.outer == nil {
 		o, j.spilled = a.spill(j, o)
 	}
-	j.answer(limit(o, cmp.Or(j.tool.traits.MaxResultBytes, j.owner.limits.ResultBytes)))
+	j.answer(limit(o, media.LimitsFor(a.window()), cmp.Or(j.tool.traits.MaxResultBytes, j.owner.limits.ResultBytes)))
 	j.owner.endTool(j.ctx, j.span, j, o.err)
 }
 
@@ -245,7 +246,7 @@ func (j *job) explain(o outcome) outcome {
 // limit makes of an outcome what the model may be sent: no more text than the
 // limit, no block that a result can't hold, and nothing but text in a failure
 // (wire §3.2, §3.5).
-func limit(o outcome, most int) tools.Result {
+func limit(o outcome, takes media.Limits, most int) tools.Result {
 	if o.err != nil {
 		text := o.err.Error()
 		if strings.TrimSpace(text) == "" {
@@ -263,6 +264,10 @@ func limit(o outcome, most int) tools.Result {
 			b = transport.Text(fmt.Sprintf("[%s left out: an error can hold text only]", b.Type()))
 		case !wire.FitsInResult(b):
 			b = transport.Text(fmt.Sprintf("[%s left out: a tool result can't hold it]", b.Type()))
+		case b.Type() == transport.TypeImage || b.Type() == transport.TypeDocument:
+			if err := media.CheckBlock(b.Raw(), takes); err != nil {
+				b = leftOut(b, err)
+			}
 		}
 		if b.Type() == transport.TypeText {
 			if !wire.Markable(b) || told {

@@ -14,6 +14,7 @@ import (
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/agent/internal/shown"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/wire"
@@ -56,6 +57,7 @@ type Run struct {
 	spent   Bill       // of which result has the sums
 	record  int        // the position of the newest response; 0 if it is not known yet
 	summary summaryTry // the newest request for a summary
+	shown   shown.Sum  // of pictures and PDFs, in the log
 	again   bool       // the newest request was refused, and is made again without what it was refused for
 	text    []string   // of the responses of the newest turn segment chain
 }
@@ -216,7 +218,7 @@ func (r *Run) Log() *memory.Log { return r.log }
 // [memory.CheckInput] refuses, and once the run has ended: then make a new run with
 // the same log.
 func (r *Run) Steer(m transport.Message) error {
-	if err := memory.CheckInput(m); err != nil {
+	if err := r.agent.checkInput(m); err != nil {
 		return fmt.Errorf("steer: %w", err)
 	}
 	r.mu.Lock()
@@ -332,10 +334,8 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 
 // work begins the run in the log, or finds what it had come to, and goes on.
 func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
-	for _, m := range r.input.Messages {
-		if err := memory.CheckInput(m); err != nil {
-			return fmt.Errorf("input: %w", err)
-		}
+	if err := r.checkInputs(); err != nil {
+		return fmt.Errorf("input: %w", err)
 	}
 	queued, err := r.queued(ctx)
 	if err != nil {

@@ -184,7 +184,7 @@ func TestSpanContentOfEveryBlock(t *testing.T) {
 		`{"type":"of_next_year","n":1}`,
 		text("ok"))}}
 	a := newAgent(t, s, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider, Content: &agent.TraceContent{}}})
-	image, err := transport.ParseBlock([]byte(`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}`))
+	image, err := transport.ParseBlock([]byte(`{"type":"image","source":{"type":"base64","media_type":"image/gif","data":"R0lGODlhAQABAIAAAAAAAAAARCwAAAAAAQABAAACAkQBADs="}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestSpanContentOfEveryBlock(t *testing.T) {
 	}
 	chat := spans.named("chat")[0]
 	for key, want := range map[string]string{
-		"gen_ai.input.messages": `[{"role":"user","parts":[{"type":"blob","mime_type":"image/png","content":"","bytes":4,"modality":"image"},` +
+		"gen_ai.input.messages": `[{"role":"user","parts":[{"type":"blob","mime_type":"image/gif","content":"","bytes":48,"modality":"image"},` +
 			`{"type":"uri","uri":"https://example.com/a.pdf","modality":"document"},{"type":"file","file_id":"file_1","modality":"document"}]}]`,
 		"gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"reasoning","content":"hm"},` +
 			`{"type":"server_tool_call","id":"s","name":"web_search","server_tool_call":{"type":"web_search","arguments":{"query":"q"}}},` +

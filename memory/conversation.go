@@ -33,6 +33,8 @@ type conversation struct {
 	waiting  []transport.Message // inputs that may not stand here yet
 	deferred []transport.Message // system messages that wait for a user message to stand behind
 
+	edits int // how often messages were taken away or changed
+
 	last    *transport.Response // the newest response
 	sent    int                 // messages in the request that brought it
 	prev    int                 // messages in the request before that one
@@ -235,6 +237,7 @@ func (c *conversation) addSummary(m transport.Message, n int) error {
 	}
 	c.messages = append([]transport.Message{m.Measured()}, c.messages[n:]...)
 	c.sent, c.prev, c.requests = 0, 0, nil
+	c.edits++
 	return nil
 }
 
@@ -252,6 +255,7 @@ func (c *conversation) warmed(at time.Time) {
 // that never gets its result is refused too (wire §6.1, §6.4).
 func (c *conversation) dropPending() {
 	n := c.pendingFrom
+	c.edits++
 	c.messages = c.messages[:n:n]
 	c.sent, c.prev = min(c.sent, n), min(c.prev, n)
 	c.requests = slices.DeleteFunc(slices.Clone(c.requests), func(s Request) bool { return s.Messages > n })

@@ -5,13 +5,15 @@ import (
 	"fmt"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // CheckInput reports what the service would surely refuse about a message as an
 // input. [Log.Append] and [Enqueue] take none of which it does: in the log it would
-// be a part of every later request. Blocks of unknown types pass.
+// be a part of every later request. Blocks of unknown types pass. Pictures and PDFs
+// are read: an error about one matches one of package media.
 func CheckInput(m transport.Message) error {
 	switch {
 	case m.Role != transport.RoleUser && m.Role != transport.RoleSystem:
@@ -29,6 +31,10 @@ func CheckInput(m transport.Message) error {
 			return fmt.Errorf("content.%d: a tool_result is no input; append it as a record of kind %q", i, KindResult)
 		case wire.IsModels(typ):
 			return fmt.Errorf("content.%d: a block of type %s is the model's; it can't be in an input", i, typ)
+		case typ == transport.TypeImage || typ == transport.TypeDocument:
+			if err := media.CheckBlock(b.Raw(), media.Limits{Pages: media.MaxPages}); err != nil {
+				return fmt.Errorf("content.%d: %w", i, err)
+			}
 		}
 	}
 	return nil

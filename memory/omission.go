@@ -33,6 +33,7 @@ func (c *conversation) addOmission(o *omit.Omission) error {
 		same = 0 // the tools come before them
 	}
 	c.messages = slices.Clip(messages)
+	c.edits++
 	c.omitted.Containers = append(slices.Clip(c.omitted.Containers), o.Containers...)
 	c.omitted.MCPServers = append(slices.Clip(c.omitted.MCPServers), o.MCPServers...)
 	if slices.Contains(o.Containers, c.container) {

@@ -13,6 +13,9 @@ import (
 type State struct {
 	// Messages is the number of messages in the next request.
 	Messages int
+	// Edits is how often messages were taken away or changed: by a summary, by an
+	// omission, and by the refusal of a turn that had paused.
+	Edits int
 	// Sent is how many of them the request held that brought the newest response,
 	// and Before how many the one before that. 0 where there was none.
 	Sent, Before int
@@ -122,7 +125,7 @@ func count(n *int, more bool) {
 
 func (c *conversation) state() State {
 	s := State{
-		Messages: len(c.messages), Sent: c.sent, Before: c.prev,
+		Messages: len(c.messages), Edits: c.edits, Sent: c.sent, Before: c.prev,
 		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.deferred) > 0,
 		Container: c.container, Omitted: c.omitted,
 		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,

@@ -176,8 +176,8 @@ func TestNumberTooLargeForItsType(t *testing.T) {
 type celsius string
 
 func TestResults(t *testing.T) {
-	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
-	image := `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}`
+	gif := []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00D,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
+	image := `{"type":"image","source":{"type":"base64","media_type":"image/gif","data":"R0lGODlhAQABAIAAAAAAAAAARCwAAAAAAQABAAACAkQBADs="}}`
 	var nilBase *Base
 	tests := []struct {
 		name string
@@ -205,8 +205,8 @@ func TestResults(t *testing.T) {
 		{"block", returning(transport.Text("x")), `{"type":"text","text":"x"}`},
 		{"blocks", returning([]transport.Block{transport.Text("x"), transport.Text(""), transport.Text("y")}), `{"type":"text","text":"x"}{"type":"text","text":"y"}`},
 		{"result", returning(tools.Text("x")), `{"type":"text","text":"x"}`},
-		{"image", returning(tools.Image{Data: png}), image},
-		{"images", returning([]tools.Image{{Data: png}, {URL: "https://x.example/a.png"}}), image + `{"type":"image","source":{"type":"url","url":"https://x.example/a.png"}}`},
+		{"image", returning(tools.Image{Data: gif}), image},
+		{"images", returning([]tools.Image{{Data: gif}, {URL: "https://x.example/a.png"}}), image + `{"type":"image","source":{"type":"url","url":"https://x.example/a.png"}}`},
 		{"contents", returning([]tools.Content{tools.Image{FileID: "file_1"}, nil, tools.Document{Text: "t", Title: "T", Citations: true}}),
 			`{"type":"image","source":{"type":"file","file_id":"file_1"}}{"type":"document","source":{"type":"text","media_type":"text/plain","data":"t"},"title":"T","citations":{"enabled":true}}`},
 		{"search result", returning(tools.SearchResult{Source: "a.go", Title: "A", Texts: []string{"p", " "}}),
@@ -241,7 +241,7 @@ func TestResultsThatFail(t *testing.T) {
 		{"error", tools.Func("t", "", func(context.Context, Empty) (string, error) { return "half", sick }), "disk on fire"},
 		{"error as the value", returning[error](sick), "disk on fire"},
 		{"not a number", returning(math.NaN()), "the tool ran, but its result can't be encoded"},
-		{"image of an unknown kind", returning(tools.Image{Data: []byte("text")}), "not text/plain"},
+		{"image of an unknown kind", returning(tools.Image{Data: []byte("text")}), "it is text/plain"},
 		{"image of nothing", returning(tools.Image{}), "0 sources given"},
 		{"document of two sources", returning(tools.Document{Text: "x", URL: "y"}), "together with another source"},
 		{"document of text as data", returning(tools.Document{Data: []byte("x")}), "must be a PDF"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -20,17 +21,20 @@ type Image struct {
 	FileID    string
 }
 
-// Block makes the image block. It fails for a picture that the service would
-// refuse: of another format, damaged at its beginning, more than 10 MB in base64,
-// or with more than 8,000 pixels on a side.
+// Block makes the image block. It fails, with an error of package media, for a
+// picture that no model takes: see media.ReadPicture and media.Limits.
 func (i Image) Block() (Block, error) {
 	w := blockWriter{raw: []byte(`{"type":"image"`)}
 	mediaType := ""
 	if len(i.Data) > 0 {
-		var err error
-		if mediaType, err = checkPicture(i.Data, i.MediaType); err != nil {
+		p, err := media.ReadPicture(i.Data)
+		if err == nil {
+			err = p.Check(media.Limits{})
+		}
+		if err != nil {
 			return Block{}, fmt.Errorf("image: %w", err)
 		}
+		mediaType = p.MediaType
 	}
 	if err := w.source(mediaType, i.Data, i.URL, i.FileID); err != nil {
 		return Block{}, fmt.Errorf("image: %w", err)
@@ -57,7 +61,8 @@ type Document struct {
 
 const maxTitle = 500
 
-// Block makes the document block.
+// Block makes the document block. It fails, with an error of package media, for a
+// PDF that no model takes: see media.ReadPDF and media.Limits.
 func (d Document) Block() (Block, error) {
 	if n := utf8.RuneCountInString(d.Title); n > maxTitle {
 		return Block{}, fmt.Errorf("document: the title has %d characters; at most %d are taken", n, maxTitle)
@@ -78,6 +83,15 @@ func (d Document) Block() (Block, error) {
 		mediaType := "application/pdf"
 		if found := http.DetectContentType(d.Data); len(d.Data) > 0 && found != mediaType {
 			return Block{}, fmt.Errorf("document: Data must be a PDF, not %s; give text as Text", found)
+		}
+		if len(d.Data) > 0 {
+			p, err := media.ReadPDF(d.Data)
+			if err == nil {
+				err = p.Check(media.Limits{Pages: media.MaxPages})
+			}
+			if err != nil {
+				return Block{}, fmt.Errorf("document: %w", err)
+			}
 		}
 		if err := w.source(mediaType, d.Data, d.URL, d.FileID); err != nil {
 			return Block{}, fmt.Errorf("document: %w", err)

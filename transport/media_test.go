@@ -6,7 +6,7 @@ import (
 )
 
 func TestConstructors(t *testing.T) {
-	png := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89")
+	gif := []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00D,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 	block := func(b Block, err error) string {
 		if err != nil {
 			return "error: " + err.Error()
@@ -17,10 +17,10 @@ func TestConstructors(t *testing.T) {
 		return string(b.Raw())
 	}
 	for _, tt := range []struct{ got, want string }{
-		{block(Image{Data: png}.Block()), `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"}}`},
+		{block(Image{Data: gif}.Block()), `{"type":"image","source":{"type":"base64","media_type":"image/gif","data":"R0lGODlhAQABAIAAAAAAAAAARCwAAAAAAQABAAACAkQBADs="}}`},
 		{block(Image{URL: "https://x.example/<a>"}.Block()), `{"type":"image","source":{"type":"url","url":"https://x.example/<a>"}}`},
 		{block(Image{FileID: "f", URL: "u"}.Block()), `error: image: 2 sources given; give exactly one`},
-		{block(Document{Data: []byte("%PDF-1.7"), Title: "T", Context: "C", Citations: true}.Block()), `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjc="},"title":"T","context":"C","citations":{"enabled":true}}`},
+		{block(Document{Data: []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"), Title: "T", Context: "C", Citations: true}.Block()), `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0xLjQKMSAwIG9iajw8L1R5cGUvQ2F0YWxvZy9QYWdlcyAyIDAgUj4+ZW5kb2JqCjIgMCBvYmo8PC9UeXBlL1BhZ2VzL0tpZHNbMyAwIFJdL0NvdW50IDE+PmVuZG9iagozIDAgb2JqPDwvVHlwZS9QYWdlPj5lbmRvYmoKdHJhaWxlcjw8L1Jvb3QgMSAwIFI+PgolJUVPRg=="},"title":"T","context":"C","citations":{"enabled":true}}`},
 		{block(Document{Text: "t"}.Block()), `{"type":"document","source":{"type":"text","media_type":"text/plain","data":"t"}}`},
 		{block(Document{Blocks: []Block{Text("a"), Text("b")}}.Block()), `{"type":"document","source":{"type":"content","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}}`},
 		{block(Document{Blocks: []Block{Text("a")}, URL: "u"}.Block()), `error: document: Text or Blocks together with another source`},
@@ -45,18 +45,21 @@ func TestMediaThatTheServiceRefuses(t *testing.T) {
 		make interface{ Block() (Block, error) }
 		want string
 	}{
-		{"cut off", Image{Data: []byte("\x89PNG\r\n\x1a\n")}, "can't be read as image/png"},
-		{"wrong sum", Image{Data: []byte(png("\x00\x01") + "1234")}, "can't be read as image/png"},
+		{"cut off", Image{Data: []byte("\x89PNG\r\n\x1a\n")}, "its beginning can't be read"},
+		{"wrong sum", Image{Data: []byte(png("\x00\x01") + "1234")}, "its beginning can't be read"},
 		{"too wide", Image{Data: []byte(png("\x1f\x41") + "\xbc\xa1\xf3\x24")}, "8001 × 1 pixels"},
-		{"too heavy", Image{Data: make([]byte, 8<<20)}, "bytes in base64"},
-		{"no picture", Image{Data: []byte("hello"), MediaType: "image/png"}, "not image/png"},
+		{"too heavy", Image{Data: append([]byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00D,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"), make([]byte, 8<<20)...)}, "bytes in base64"},
+		{"no picture", Image{Data: []byte("hello"), MediaType: "image/png"}, "it is text/plain"},
+		{"locked PDF", Document{Data: []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page>>endobj\ntrailer<</Root 1 0 R/Encrypt 4 0 R>>\n%%EOF")}, "encrypted"},
+		{"broken PDF", Document{Data: []byte("%PDF-1.7")}, "cut off before its end"},
+		{"PDF of 601 pages", Document{Data: []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 601>>endobj\n3 0 obj<</Type/Page>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF")}, "601 pages"},
 		{"long title", Document{Text: "x", Title: strings.Repeat("é", 501)}, "the title has 501 characters"},
 	} {
 		if _, err := tt.make.Block(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	b, err := Image{Data: []byte("GIF89a\x01\x00\x01\x00\x00\x00\x00;"), MediaType: "image/png"}.Block()
+	b, err := Image{Data: []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00D,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"), MediaType: "image/png"}.Block()
 	if err != nil || !strings.Contains(string(b.Raw()), `"media_type":"image/gif"`) {
 		t.Errorf("a GIF said to be a PNG: %s, %v", b.Raw(), err)
 	}

@@ -3,11 +3,12 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/gif" // the formats that the service takes
-	_ "image/jpeg"
-	_ "image/png"
+	"image/jpeg"
+	"image/png"
 	"net/http"
 	"slices"
 )
@@ -26,31 +27,49 @@ const maxDecoded = 16 << 20
 // ReadPicture tells what kind of picture data is, and how large. It fails with
 // an error that wraps ErrFormat for what isn't a picture that the service takes,
 // and one that wraps ErrDamaged for one that can't be decoded. A JPEG, PNG or GIF
-// of up to 16 million pixels is decoded whole; of a GIF, the first frame.
+// of up to 16 million pixels, and of no more on a side than is taken, is decoded whole; of a GIF, the first frame. One of a
+// rare kind that the decoder doesn't know is taken for whole.
 func ReadPicture(data []byte) (Picture, error) {
-	p := Picture{MediaType: http.DetectContentType(data), Bytes: len(data)}
-	switch {
-	case p.MediaType == "image/webp":
-		return p, p.readWebP(data)
-	case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, p.MediaType):
-		return Picture{}, fmt.Errorf("the picture is %w: PNG, JPEG, GIF and WebP are taken", ErrFormat)
+	p, shown, err := readHeader(data)
+	if err != nil || shown == nil || max(p.Width, p.Height) > MaxPictureSide || p.Width*p.Height > maxDecoded {
+		return p, err
 	}
-	shown := critical(data)
-	config, format, err := image.DecodeConfig(bytes.NewReader(shown))
-	if err != nil || "image/"+format != p.MediaType {
-		return p, fmt.Errorf("the picture is %w: its beginning can't be read", ErrDamaged)
-	}
-	p.Width, p.Height = config.Width, config.Height
-	if p.Width <= 0 || p.Height <= 0 {
-		return p, fmt.Errorf("the picture is %w: it has no pixels", ErrDamaged)
-	}
-	if p.Width > maxDecoded || p.Height > maxDecoded || p.Width*p.Height > maxDecoded {
-		return p, nil
-	}
-	if _, _, err := image.Decode(bytes.NewReader(shown)); err != nil {
+	if _, _, err := image.Decode(bytes.NewReader(shown)); err != nil && !unsupported(err) {
 		return p, fmt.Errorf("the picture is %w: it breaks off or can't be decoded", ErrDamaged)
 	}
 	return p, nil
+}
+
+// unsupported reports whether a picture is whole for all that the decoder knows.
+func unsupported(err error) bool {
+	var ofPNG png.UnsupportedError
+	var ofJPEG jpeg.UnsupportedError
+	return errors.As(err, &ofPNG) || errors.As(err, &ofJPEG)
+}
+
+// readHeader is ReadPicture of the beginning only. shown is what is to be decoded;
+// nil if there is no decoder for it.
+func readHeader(data []byte) (_ Picture, shown []byte, _ error) {
+	p := Picture{MediaType: http.DetectContentType(data), Bytes: len(data)}
+	switch {
+	case p.MediaType == "image/webp":
+		return p, nil, p.readWebP(data)
+	case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, p.MediaType):
+		return Picture{}, nil, fmt.Errorf("the picture is %w: it is %s, and PNG, JPEG, GIF and WebP are taken", ErrFormat, p.MediaType)
+	}
+	shown = critical(data)
+	config, format, err := image.DecodeConfig(bytes.NewReader(shown))
+	if unsupported(err) {
+		return p, nil, nil
+	}
+	if err != nil || "image/"+format != p.MediaType {
+		return p, nil, fmt.Errorf("the picture is %w: its beginning can't be read", ErrDamaged)
+	}
+	p.Width, p.Height = config.Width, config.Height
+	if p.Width <= 0 || p.Height <= 0 {
+		return p, nil, fmt.Errorf("the picture is %w: it has no pixels", ErrDamaged)
+	}
+	return p, shown, nil
 }
 
 // readWebP reads the header of a WebP file (RFC 9649), for which the standard

@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/base64"
 	"fmt"
+	"iter"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -16,56 +17,139 @@ type Total struct {
 	LongSide int // pixels, of the largest picture
 }
 
-// Add adds what is in a block, given as its JSON, and in the blocks inside of it. Sources that are a URL or
-// the id of a file count as one picture or no page: what is there isn't known. It
-// fails for a PDF or a picture that can't be read.
+// Add adds what is in a block, given as its JSON, and in the blocks inside of it.
+// Sources that are a URL or the id of a file count as one picture or no page: what
+// is there isn't known. It fails for a PDF or a picture that can't be read.
 func (t *Total) Add(block []byte) error {
-	typ := rawjson.GetString(block, "type")
-	source := rawjson.Get(block, "source")
-	switch typ {
-	case "tool_result":
-		return t.addAll(rawjson.Get(block, "content"))
-	case "image":
-		t.Pictures++
-	case "document":
-		if rawjson.GetString(source, "type") == "content" {
-			return t.addAll(rawjson.Get(source, "content"))
+	for typ, source := range sources(block) {
+		one, data, err := count(typ, source)
+		if err == nil && data != nil && typ == "image" {
+			_, err = ReadPicture(data)
 		}
-	default:
-		return nil
-	}
-	if rawjson.GetString(source, "type") != "base64" {
-		return nil
-	}
-	text := rawjson.GetString(source, "data")
-	t.Bytes += len(text)
-	data, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return fmt.Errorf("the %s is %w: its base64 can't be read", typ, ErrDamaged)
-	}
-	if typ == "image" {
-		p, err := ReadPicture(data)
-		t.LongSide = max(t.LongSide, p.Width, p.Height)
-		return err
-	}
-	p, err := ReadPDF(data)
-	if err == nil && p.Encrypted {
-		err = p.Check(Limits{})
-	}
-	t.Pages += p.Pages
-	return err
-}
-
-func (t *Total) addAll(list []byte) error {
-	if len(list) == 0 || list[0] != '[' {
-		return nil
-	}
-	for e := range rawjson.Elements(list) {
-		if err := t.Add(e); err != nil {
+		if t.sum(one); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Count is Add as far as blocks can be read, and looks at no more of a picture than
+// its beginning.
+func (t *Total) Count(block []byte) {
+	for typ, source := range sources(block) {
+		one, _, _ := count(typ, source)
+		t.sum(one)
+	}
+}
+
+// Plus is the sum of two totals.
+func (t Total) Plus(u Total) Total {
+	t.sum(u)
+	return t
+}
+
+func (t *Total) sum(u Total) {
+	t.Pages += u.Pages
+	t.Pictures += u.Pictures
+	t.Bytes += u.Bytes
+	t.LongSide = max(t.LongSide, u.LongSide)
+}
+
+// CheckBlock reports why the service would refuse a block, given as its JSON, for a
+// picture or a PDF in it. Its limits are those of one PDF or picture.
+func CheckBlock(block []byte, l Limits) error {
+	for typ, source := range sources(block) {
+		data, err := decode(typ, source)
+		switch {
+		case err != nil:
+		case data == nil:
+		case typ == "image":
+			var p Picture
+			if p, err = ReadPicture(data); err == nil {
+				err = p.Check(l)
+			}
+			if said := rawjson.GetString(source, "media_type"); err == nil && said != p.MediaType {
+				err = fmt.Errorf("the picture is %w: it is %s, and not %s", ErrFormat, p.MediaType, said)
+			}
+		default:
+			var p PDF
+			if p, err = ReadPDF(data); err == nil {
+				err = p.Check(l)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sources yields the sources of the pictures and documents in a block, with the type
+// of what they are of.
+func sources(block []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) { eachSource(block, yield) }
+}
+
+func eachSource(block []byte, yield func(string, []byte) bool) bool {
+	typ := rawjson.GetString(block, "type")
+	var list []byte
+	switch typ {
+	case "tool_result":
+		list = rawjson.Get(block, "content")
+	case "image", "document":
+		source := rawjson.Get(block, "source")
+		if rawjson.GetString(source, "type") != "content" {
+			return yield(typ, source)
+		}
+		list = rawjson.Get(source, "content")
+	}
+	if len(list) == 0 || list[0] != '[' {
+		return true
+	}
+	for e := range rawjson.Elements(list) {
+		if !eachSource(e, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// count is what a source counts, and its bytes if it holds them.
+func count(typ string, source []byte) (t Total, data []byte, err error) {
+	if typ == "image" {
+		t.Pictures = 1
+	}
+	data, err = decode(typ, source)
+	if data == nil && err == nil {
+		return t, nil, nil
+	}
+	t.Bytes = len(rawjson.Get(source, "data")) - len(`""`)
+	switch {
+	case err != nil:
+	case typ == "image":
+		var p Picture
+		p, _, err = readHeader(data)
+		t.LongSide = max(p.Width, p.Height)
+	default:
+		var p PDF
+		if p, err = ReadPDF(data); err == nil && p.Encrypted {
+			err = p.Check(Limits{})
+		}
+		t.Pages = p.Pages
+	}
+	return t, data, err
+}
+
+// decode returns the bytes of a source of base64, and nil for another one.
+func decode(typ string, source []byte) ([]byte, error) {
+	if rawjson.GetString(source, "type") != "base64" {
+		return nil, nil
+	}
+	data, err := base64.StdEncoding.DecodeString(rawjson.GetString(source, "data"))
+	if err != nil {
+		return nil, fmt.Errorf("the %s is %w: its base64 can't be read", typ, ErrDamaged)
+	}
+	return data, nil
 }
 
 // Check reports an error that wraps ErrTooLarge if a request for a model with a

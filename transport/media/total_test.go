@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"testing"
 
@@ -43,11 +44,12 @@ func TestTotal(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	locked, err := transport.Document{Data: []byte(classic(tree(1, 1, 1), "/Encrypt 9 0 R"))}.Block()
-	if err != nil {
-		t.Fatal(err)
+	locked := `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"` +
+		base64.StdEncoding.EncodeToString([]byte(classic(tree(1, 1, 1), "/Encrypt 9 0 R"))) + `"}}`
+	if err := media.CheckBlock([]byte(`{"type":"tool_result","content":[`+locked+`]}`), media.Limits{}); !errors.Is(err, media.ErrEncrypted) {
+		t.Errorf("an encrypted PDF in a result: %v", err)
 	}
-	if err := total.Add(locked.Raw()); !errors.Is(err, media.ErrEncrypted) {
+	if err := total.Add([]byte(locked)); !errors.Is(err, media.ErrEncrypted) {
 		t.Errorf("an encrypted PDF: %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package omit
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -198,7 +197,7 @@ func (f *finder) file() bool {
 	default:
 		return false
 	}
-	f.what = fmt.Sprintf("%d blocks with files", len(f.found.Blocks))
+	f.what = several(len(f.found.Blocks), "block with a file", "blocks with files")
 	if len(names) == 1 {
 		for id := range names {
 			f.what = "the file " + id
@@ -219,7 +218,7 @@ func (f *finder) thinking() bool {
 		from = f.place
 	}
 	f.found.Blocks = f.thinkingFrom(from)
-	f.what = fmt.Sprintf("%d blocks of thinking", len(f.found.Blocks))
+	f.what = several(len(f.found.Blocks), "block of thinking", "blocks of thinking")
 	return len(f.found.Blocks) > 0
 }
 
@@ -276,7 +275,7 @@ func (f *finder) medium() bool {
 	for _, list := range [][]Place{broken, newest, older} {
 		if len(list) > 0 {
 			f.found.Blocks, f.guessed = list, len(list) > 1
-			f.what = fmt.Sprintf("%d pictures or documents, the first at %v", len(list), list[0])
+			f.what = several(len(list), "picture or document", "pictures and documents") + " from " + list[0].String()
 			return true
 		}
 	}

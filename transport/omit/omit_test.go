@@ -1,11 +1,18 @@
 package omit_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -158,5 +165,81 @@ func TestBoundThinking(t *testing.T) {
 		if s := "[" + strings.Join(places, " ") + "]"; s != want || got.Guessed {
 			t.Errorf("%s: %v", model, s)
 		}
+	}
+}
+
+func pngOf(side, more int) []byte {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
+		panic(err)
+	}
+	return append(b.Bytes(), make([]byte, more)...)
+}
+
+func pdfOf(pages int) []byte {
+	return fmt.Appendf(nil, "%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count %d>>endobj\n3 0 obj<</Type/Page>>endobj\ntrailer<</Root 1 0 R>>\n%%%%EOF", pages)
+}
+
+// Of what is too much in all the oldest go, as few as will do. The words are those of
+// the service; without them the same follows from the request.
+func TestSums(t *testing.T) {
+	show := func(kind string, data []byte) string {
+		typ, mediaType := "document", "application/pdf"
+		if kind == "picture" {
+			typ, mediaType = "image", "image/png"
+		}
+		return `{"type":"` + typ + `","source":{"type":"base64","media_type":"` + mediaType + `","data":"` + base64.StdEncoding.EncodeToString(data) + `"}}`
+	}
+	pdf := func(pages int) string { return show("pdf", pdfOf(pages)) }
+	picture := func(side int) string { return show("picture", pngOf(side, 0)) }
+	heavy := show("picture", pngOf(8, 6<<20)) // 8 MB in base64
+	many := func(n int, block string) []string { return slices.Repeat([]string{block}, n) }
+	for _, tt := range []struct {
+		name, model string
+		blocks      []string
+		status      int
+		words       string
+		want        []int // of the messages
+		after       bool  // told only once the service has refused it
+	}{
+		{"pages", "claude-opus-5-5", []string{pdf(300), pdf(250), pdf(100)}, 400, "messages.2.content.0.pdf.source.base64.data: A maximum of 600 PDF pages may be provided.", []int{0}, false},
+		{"one PDF too long, and one that is not", "claude-opus-5-5", []string{pdf(100), pdf(700)}, 400, "messages.1.content.0.pdf.source.base64.data: A maximum of 600 PDF pages may be provided.", []int{1}, false},
+		{"pages of a small model", "claude-haiku-4-5", []string{pdf(60), pdf(60)}, 400, "messages.1.content.0.pdf.source.base64.data: A maximum of 100 PDF pages may be provided.", []int{0}, false},
+		{"a gateway's own limit", "claude-opus-5-5", []string{pdf(15), pdf(15)}, 400, "A maximum of 20 PDF pages may be provided.", []int{0}, true},
+		{"pictures", "claude-haiku-4-5", many(103, picture(4)), 400, "messages: Too many images (103). The maximum is 100.", []int{0, 1, 2}, false},
+		{"large beside many", "claude-opus-5-5", append(many(30, picture(4)), picture(2001)), 400, "messages.30.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels", []int{30}, false},
+		{"many large ones", "claude-opus-5-5", many(22, picture(2001)), 400, "messages.0.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels", []int{0, 1}, false},
+		{"large ones, and few", "claude-opus-5-5", many(20, picture(2001)), 400, "messages.3.content.0.image.source.base64.data: image exceeds 5 MB maximum", []int{3}, true},
+		{"bytes", "claude-opus-5-5", many(5, heavy), 413, "Request exceeds the maximum size", []int{0, 1}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &transport.Request{Model: tt.model}
+			for _, b := range tt.blocks {
+				r.Messages = append(r.Messages, message(t, transport.RoleUser, b))
+			}
+			over := omit.Over(r)
+			if (over == nil) != tt.after {
+				t.Errorf("before it is sent: %v", over)
+			}
+			refused := omit.Find(transport.ParseError(tt.status, []byte(`{"error":{"message":"`+tt.words+`"}}`)), r)
+			for _, e := range []*omit.Error{over, refused} {
+				if e == nil {
+					continue
+				}
+				var got []int
+				for _, p := range e.Omission.Blocks {
+					got = append(got, p.Message)
+				}
+				if !slices.Equal(got, tt.want) || e.Guessed {
+					t.Errorf("%v: %v, want %v", e, got, tt.want)
+				}
+			}
+			if refused == nil {
+				t.Error("nothing was found")
+			}
+			if over != nil && (!errors.Is(over, media.ErrTooLarge) || !errors.Is(over, transport.ErrInvalidRequest)) {
+				t.Errorf("%v matches nothing", over)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package omit
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,53 +24,127 @@ type medium struct {
 	media.Total
 }
 
-// sums finds what is too much in all: pages, pictures, large pictures beside many,
-// bytes. The newest is kept.
-func (f *finder) sums() bool {
+// Over tells what a request has to leave out that holds more pictures and documents
+// than the service takes in all: the oldest of them. It is nil if the service would not
+// refuse it for that. own correct and extend what is known of models; for one that isn't
+// known the limits are the highest.
+func Over(r *transport.Request, own ...models.Model) *Error {
+	f := finder{request: r, own: own}
+	var total media.Total
+	list := f.media()
+	for _, m := range list {
+		total = total.Plus(m.Total)
+	}
+	over := total.Check(f.context())
+	if over == nil {
+		return nil
+	}
+	most := f.most()
+	pages := oldest(list, most, func(m medium) int { return m.Pages })
+	pictures := oldest(list, most, func(m medium) int { return m.Pictures })
+	bytes := oldest(list, media.MaxRequestBytes, func(m medium) int { return m.Bytes })
+	gone := slices.Concat(pages, pictures, bytes)
+	for _, m := range list {
+		if m.LongSide > media.MaxPictureSide {
+			gone = append(gone, m.place)
+		}
+	}
+	list = slices.DeleteFunc(list, func(m medium) bool { return slices.Contains(gone, m.place) })
+	total = media.Total{}
+	for _, m := range list {
+		total = total.Plus(m.Total)
+	}
+	if total.Pictures > media.ManyPictures && total.LongSide > media.MaxManySide {
+		gone = append(gone, tooWide(list)...)
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	slices.SortFunc(gone, Place.compare)
+	gone = slices.Compact(gone)
+	f.found.Blocks, f.found.Text = gone, DefaultText
+	f.bind()
+	err := &overError{transport.RequestError{Field: "messages", Reason: over.Error(), Model: r.Model}, over}
+	return &Error{Err: err, Omission: f.found, What: several(len(gone), "picture or document", "pictures and documents")}
+}
+
+// An overError is a request that wasn't sent, and which sum is too high.
+type overError struct {
+	transport.RequestError
+	sum error
+}
+
+func (e *overError) Unwrap() []error { return []error{&e.RequestError, e.sum} }
+
+// media are the pictures and documents of the request.
+func (f *finder) media() []medium {
 	var list []medium
 	for p, b := range f.all() {
 		m := medium{place: p}
-		_ = m.Add(b) // what can't be read counts as far as it was
+		m.Count(b)
 		if m.Bytes == 0 {
 			m.Bytes = len(b)
 		}
 		list = append(list, m)
 	}
-	context := 0
-	if m, ok := models.Lookup(f.request.Model, f.own...); ok {
-		context = m.Limits.ContextTokens
+	return list
+}
+
+// context is the window of the model; of one that isn't known, a large one.
+func (f *finder) context() int {
+	m, _ := models.Lookup(f.request.Model, f.own...)
+	return cmp.Or(m.Limits.ContextTokens, 1_000_000)
+}
+
+// most is how many pages and pictures the model takes.
+func (f *finder) most() int {
+	return cmp.Or(media.LimitsFor(f.context()).Pages, media.MaxPagesSmall)
+}
+
+// tooWide are the pictures to leave out where there are many and some are large: the
+// large ones, or the oldest, whichever are fewer.
+func tooWide(list []medium) []Place {
+	large := slices.DeleteFunc(slices.Clone(list), func(m medium) bool { return m.LongSide <= media.MaxManySide })
+	few := oldest(list, media.ManyPictures, func(m medium) int { return m.Pictures })
+	if len(few) == 0 || len(large) < len(few) {
+		return oldest(large, 0, func(medium) int { return 1 })
 	}
-	limits := media.LimitsFor(context)
-	most := media.MaxPagesSmall
-	if limits.Pages > 0 {
-		most = limits.Pages
-	}
+	return few
+}
+
+// sums finds what is too much in all: pages, pictures, large pictures beside many,
+// bytes. The newest is kept.
+func (f *finder) sums() bool {
+	list, most := f.media(), f.most()
 	switch pages := mostPages.FindStringSubmatch(f.words); {
 	case pages != nil:
 		most, _ = strconv.Atoi(pages[1])
 		f.found.Blocks = oldest(list, most, func(m medium) int { return m.Pages })
-		f.what = "%d PDFs"
+		f.what = several(len(f.found.Blocks), "PDF", "PDFs")
 	case f.says("image dimensions") && f.says("many-image"):
-		large := slices.DeleteFunc(slices.Clone(list), func(m medium) bool { return m.LongSide <= media.MaxManySide })
-		f.found.Blocks = oldest(list, media.ManyPictures, func(m medium) int { return m.Pictures })
-		if n := len(f.found.Blocks); n == 0 || len(large) < n {
-			f.found.Blocks = oldest(large, 0, func(medium) int { return 1 })
-		}
-		f.what = "%d pictures"
+		f.found.Blocks = tooWide(list)
+		f.what = several(len(f.found.Blocks), "picture", "pictures")
 	case mostPictures.MatchString(f.words):
 		if n := maximumIs.FindStringSubmatch(f.words); n != nil {
 			most, _ = strconv.Atoi(n[1])
 		}
 		f.found.Blocks = oldest(list, most, func(m medium) int { return m.Pictures })
-		f.what = "%d pictures"
+		f.what = several(len(f.found.Blocks), "picture", "pictures")
 	case f.refused.Status == 413 || f.refused.Type == transport.ErrRequestTooLarge:
 		f.bytes(list)
-		f.what = "%d pictures and documents"
+		f.what = several(len(f.found.Blocks), "picture or document", "pictures and documents")
 	default:
 		return false
 	}
-	f.what = fmt.Sprintf(f.what, len(f.found.Blocks))
 	return len(f.found.Blocks) > 0
+}
+
+// several is how many there are of something, in words.
+func several(n int, one, more string) string {
+	if n == 1 {
+		return "a " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // oldest are the media to leave out so that those that stay, the newest, sum up to

@@ -1,0 +1,81 @@
+// Package shown knows what a conversation holds of pictures and PDFs, without reading
+// them anew at each step.
+package shown
+
+import (
+	"bytes"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/media"
+)
+
+// A Sum follows one log. The zero Sum has read nothing.
+type Sum struct {
+	total    media.Total // of the messages that were read
+	messages int
+	edits    int
+	// results are those of calls that are still open beside others.
+	results map[*byte]media.Total
+}
+
+// Of is what the next request of the log shows, with the results that are no part of
+// its messages yet. response is the position of the newest response.
+func (s *Sum) Of(log *memory.Log, response int) media.Total {
+	state := log.State()
+	if state.Edits != s.edits || state.Messages < s.messages {
+		*s = Sum{edits: state.Edits}
+	}
+	messages := log.Messages()
+	for _, m := range messages[s.messages:] {
+		s.total = s.total.Plus(OfMessage(m))
+	}
+	s.messages = len(messages)
+	total := s.total
+	if len(state.Open) == 0 {
+		s.results = nil
+		return total
+	}
+	for _, r := range log.Records(response) {
+		if r.Kind == memory.KindResult {
+			total = total.Plus(s.result(r.Block))
+		}
+	}
+	return total
+}
+
+func (s *Sum) result(b transport.Block) media.Total {
+	raw := b.Raw()
+	if len(raw) == 0 {
+		return media.Total{}
+	}
+	t, ok := s.results[&raw[0]]
+	if !ok {
+		t = ofBlock(b)
+		if s.results == nil {
+			s.results = make(map[*byte]media.Total)
+		}
+		s.results[&raw[0]] = t
+	}
+	return t
+}
+
+// OfMessage is what one message shows.
+func OfMessage(m transport.Message) (t media.Total) {
+	for _, b := range m.Content {
+		t = t.Plus(ofBlock(b))
+	}
+	return t
+}
+
+func ofBlock(b transport.Block) (t media.Total) {
+	switch b.Type() {
+	case transport.TypeToolResult:
+		if bytes.Contains(b.Raw(), []byte(`"source"`)) { // else there is no need to look at all of a long text
+			t.Count(b.Raw())
+		}
+	case transport.TypeImage, transport.TypeDocument:
+		t.Count(b.Raw())
+	}
+	return t
+}
