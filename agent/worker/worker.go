@@ -1,0 +1,451 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// Options say which sessions a worker runs and how. Store and Run are needed.
+type Options struct {
+	// Store has the sessions. It must be a [memory.Leaser] and a [memory.Waker]; with a
+	// [memory.MetaSetter] failures are counted, and rate limits shared.
+	Store memory.Store
+	// Run says by which agent a session goes on, and what its run is given besides:
+	// gate, limits, budget, user. Store and Session of the Input are set by the worker.
+	// An error that matches [ErrNotMine] leaves the session to other processes, such as
+	// those of a newer program; any other is a failure of the session.
+	Run func(ctx context.Context, s memory.Info) (*agent.Agent, agent.Input, error)
+	// Query chooses among the sessions, by Meta, Parent and Roots.
+	Query memory.Query
+
+	// Parallel is how many sessions run at once; 0 means 8.
+	Parallel int
+	// Poll is how often the store is asked; 0 means 2 seconds. Notify, if it is not nil,
+	// makes the worker ask at once when something comes on it.
+	Poll   time.Duration
+	Notify <-chan struct{}
+	// Drain is the time that running sessions have, once Work's context has ended, to
+	// come to the next place where they can stop without losing anything; 0 means 25
+	// seconds. What has not stopped then is cancelled. Either way other processes go on
+	// with the sessions.
+	Drain time.Duration
+
+	// Failures is how often in a row a session may fail before it is set aside; 0 means
+	// 5. Between two attempts passes a time that doubles from Backoff, which by default
+	// is 2 seconds, up to 10 minutes.
+	Failures int
+	Backoff  time.Duration
+
+	// Schedules begin sessions at their times.
+	Schedules []Schedule
+
+	// Watch is called for each session's run, with its context, and returns the one
+	// to use: the place for feed.Feed.Attach, or for a span.
+	Watch func(ctx context.Context, s memory.Info) context.Context
+	// Done is called after each run, by the goroutine that ran it.
+	Done func(s memory.Info, o Outcome)
+
+	Logger        *slog.Logger         // nil logs nothing
+	MeterProvider metric.MeterProvider // nil means the global one
+}
+
+// ErrNotMine says that a session is for another program: [Options].Run has no agent
+// for it. The worker leaves it alone for a minute.
+var ErrNotMine = errors.New("no agent of this program is for the session")
+
+// A State says what became of a session's run.
+type State string
+
+// The states.
+const (
+	Ended    State = "ended"     // there is nothing to do until a message comes
+	Waits    State = "waits"     // for somebody outside; Until is when that is over
+	Stopped  State = "stopped"   // this process ends; another one goes on
+	Failed   State = "failed"    // it is tried again at Until
+	SetAside State = "set_aside" // it is not tried again before [Retry], or a new message
+	Left     State = "left"      // another process has it, or it isn't there any more, or is not for this program
+)
+
+// An Outcome is what came of a session's run.
+type Outcome struct {
+	State  State
+	Result *agent.Result // nil if there was no run
+	Err    error         // of the run
+	Until  time.Time
+}
+
+// A Worker runs sessions. Make it with [New].
+type Worker struct {
+	o       Options
+	waker   memory.Waker
+	meta    memory.MetaSetter // nil if the store is none
+	metrics *metrics
+
+	mu      sync.Mutex
+	running map[string]bool
+	left    map[string]time.Time // sessions to leave alone until then
+	pause   time.Time            // no session begins before
+	freed   chan struct{}        // a session has ended
+	now     func() time.Time
+}
+
+// New makes a worker.
+func New(o Options) (*Worker, error) {
+	switch {
+	case o.Store == nil:
+		return nil, errors.New("worker: Options.Store is nil")
+	case o.Run == nil:
+		return nil, errors.New("worker: Options.Run is nil")
+	case o.Parallel < 0 || o.Failures < 0 || o.Poll < 0 || o.Backoff < 0 || o.Drain < 0:
+		return nil, errors.New("worker: a number or a time of Options is negative; 0 means its default")
+	}
+	for i, s := range o.Schedules {
+		if s.Name == "" || s.Next == nil {
+			return nil, fmt.Errorf("worker: Options.Schedules[%d] has no Name or no Next", i)
+		}
+	}
+	if _, err := memory.Need[memory.Leaser](o.Store); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	waker, err := memory.Need[memory.Waker](o.Store)
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	o.Parallel = cmp.Or(o.Parallel, 8)
+	o.Poll = cmp.Or(o.Poll, 2*time.Second)
+	o.Drain = cmp.Or(o.Drain, 25*time.Second)
+	o.Failures = cmp.Or(o.Failures, 5)
+	o.Backoff = cmp.Or(o.Backoff, 2*time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	w := &Worker{
+		o: o, waker: waker, running: make(map[string]bool), left: make(map[string]time.Time),
+		freed: make(chan struct{}, 1), now: time.Now,
+	}
+	w.meta, _ = memory.As[memory.MetaSetter](o.Store)
+	if w.metrics, err = newMetrics(w); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	return w, nil
+}
+
+// Work runs sessions until ctx ends, then lets those that run stop, and returns nil.
+// It may be called once. It fails only if it can't begin: a store that is down is
+// asked again, and said in the log.
+func (w *Worker) Work(ctx context.Context) error {
+	defer w.metrics.stop()
+	run, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	var sessions sync.WaitGroup
+	for _, s := range w.o.Schedules {
+		sessions.Go(func() { w.keep(ctx, s) })
+	}
+	poll := time.NewTimer(0)
+	defer poll.Stop()
+	down := 0
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case <-poll.C:
+		case <-w.o.Notify:
+		case <-w.freed:
+		}
+		more, err := w.take(ctx, run, &sessions)
+		wait := w.o.Poll
+		switch {
+		case err != nil && ctx.Err() == nil:
+			down++
+			wait = w.backoff(down, w.o.Poll, time.Minute)
+			w.o.Logger.WarnContext(ctx, "the store can't be asked for sessions", "error", err.Error(), "again_in", wait)
+		case err == nil:
+			down = 0
+		}
+		if more {
+			wait = 0
+		}
+		poll.Reset(wait)
+	}
+	ended := make(chan struct{})
+	go func() { sessions.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(w.o.Drain):
+		cancel(errDrained)
+		<-ended
+	}
+	return nil
+}
+
+var errDrained = errors.New("the worker's process ends")
+
+// take begins runs of sessions that are due, as many as there is room for. more says
+// that there may be others.
+func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) (more bool, err error) {
+	if err := w.readPause(ctx); err != nil {
+		return false, err
+	}
+	w.mu.Lock()
+	now := w.now()
+	for id, until := range w.left {
+		if now.After(until) {
+			delete(w.left, id)
+		}
+	}
+	free, known := w.o.Parallel-len(w.running), len(w.running)+len(w.left)
+	paused := now.Before(w.pause)
+	w.mu.Unlock()
+	if free <= 0 || paused {
+		return false, nil
+	}
+	q := w.o.Query
+	q.Limit = known + free
+	seen := 0
+	for info, err := range w.waker.Due(ctx, q) {
+		if err != nil {
+			return false, err
+		}
+		seen++
+		if free == 0 {
+			break
+		}
+		if !w.begin(info.ID) {
+			continue
+		}
+		free--
+		sessions.Go(func() {
+			defer w.end(info.ID)
+			w.session(ctx, run, info)
+		})
+	}
+	return false, nil
+}
+
+// begin marks a session as running here, unless it is already or is to be left alone.
+func (w *Worker) begin(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, left := w.left[id]; left || w.running[id] {
+		return false
+	}
+	w.running[id] = true
+	return true
+}
+
+func (w *Worker) end(id string) {
+	w.mu.Lock()
+	delete(w.running, id)
+	w.mu.Unlock()
+	select {
+	case w.freed <- struct{}{}:
+	default:
+	}
+}
+
+// leave leaves a session alone for a while.
+func (w *Worker) leave(id string, d time.Duration) {
+	w.mu.Lock()
+	w.left[id] = w.now().Add(d)
+	w.mu.Unlock()
+}
+
+// backoff is the time before the n-th attempt, from 1: it doubles, and no two
+// processes have the same.
+func (w *Worker) backoff(n int, first, most time.Duration) time.Duration {
+	d := first << min(n-1, 20)
+	if d > most || d <= 0 {
+		d = most
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+// session runs a session on, and plans what comes next.
+func (w *Worker) session(ctx, run context.Context, info memory.Info) {
+	o := w.drive(ctx, run, info)
+	w.metrics.ended(o)
+	attrs := []any{"session", info.ID, "state", string(o.State)}
+	if o.Err != nil {
+		attrs = append(attrs, "error", o.Err.Error())
+	}
+	if !o.Until.IsZero() {
+		attrs = append(attrs, "until", o.Until)
+	}
+	level := slog.LevelDebug
+	if o.State == Failed || o.State == SetAside {
+		level = slog.LevelWarn
+	}
+	w.o.Logger.Log(context.WithoutCancel(ctx), level, "a session's run is over", attrs...)
+	if w.o.Done != nil {
+		w.o.Done(info, o)
+	}
+}
+
+// drive is session without the telling.
+func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
+	store := context.WithoutCancel(ctx)
+	defer func() {
+		if p := recover(); p != nil { // of Options.Run or Options.Watch
+			o = w.failed(store, info, fmt.Errorf("the worker's Options: %w", &agent.PanicError{What: "Options.Run", Value: p}))
+		}
+	}()
+	a, in, err := w.o.Run(ctx, info)
+	switch {
+	case errors.Is(err, ErrNotMine):
+		w.leave(info.ID, time.Minute)
+		return Outcome{State: Left, Err: err}
+	case err != nil:
+		return w.failed(store, info, err)
+	}
+	// If this process dies, the session is found by this time at the latest. It is
+	// later than the lease, which the run takes and keeps.
+	safety := w.now().Add(2 * time.Minute).Truncate(time.Microsecond)
+	if err := w.waker.Wake(store, info.ID, safety); errors.Is(err, memory.ErrNoSession) {
+		return Outcome{State: Left, Err: err}
+	} else if err != nil {
+		w.leave(info.ID, w.backoff(1, w.o.Backoff, time.Minute))
+		return Outcome{State: Left, Err: err}
+	}
+	in.Store, in.Session, in.Log = w.o.Store, info.ID, nil
+	if w.o.Watch != nil {
+		run = w.o.Watch(run, info)
+	}
+	r := a.NewRun(in)
+	for e, err := range r.Events(run) {
+		if err == nil && e.Type == agent.EventStep && ctx.Err() != nil {
+			// The request is not sent yet: nothing is lost.
+			_ = w.waker.Wake(store, info.ID, w.now())
+			break
+		}
+	}
+	res, err := r.Result()
+	o = w.judge(store, ctx, info, res, err)
+	o.Result = res
+	w.plan(store, info, safety, o)
+	return o
+}
+
+// judge says what is to be done after a run.
+func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.Result, err error) Outcome {
+	var lease *memory.LeaseError
+	var limit *agent.LimitError
+	var budget *agent.BudgetError
+	var stop *agent.StopError
+	var refused *transport.Error
+	switch {
+	case err == nil, errors.Is(err, agent.ErrNoInput):
+		return Outcome{State: Ended}
+	case errors.Is(err, agent.ErrAwaitingApproval):
+		o := Outcome{State: Waits, Err: err}
+		if wait, ok := agent.Next(res.Log).(agent.Wait); ok {
+			o.Until = wait.Until()
+		}
+		return o
+	case errors.As(err, &lease), errors.Is(err, memory.ErrNoSession), errors.Is(err, memory.ErrReplaced):
+		return Outcome{State: Left, Err: err}
+	case ctx.Err() != nil && (errors.Is(err, agent.ErrStopped) || errors.Is(err, errDrained) || errors.Is(err, context.Canceled)):
+		return Outcome{State: Stopped, Err: err, Until: w.now()}
+	case errors.Is(err, memory.ErrConflict):
+		// Another process has gone on with it, or its lease was lost. The log tells what
+		// there is to do.
+		return Outcome{State: Failed, Err: err, Until: w.now().Add(w.o.Backoff)}
+	case errors.As(err, &limit), errors.As(err, &budget), errors.As(err, &stop):
+		return w.setAside(store, info, err)
+	case errors.As(err, &refused):
+		if refused.Type == transport.ErrRateLimit || refused.Type == transport.ErrOverloaded {
+			w.share(store, refused.RetryAfter)
+		}
+		if errors.Is(err, transport.ErrInvalidRequest) || errors.Is(err, transport.ErrRequestTooLarge) {
+			return w.setAside(store, info, err)
+		}
+	}
+	return w.failed(store, info, err)
+}
+
+// Names of the metadata that the worker keeps with a session.
+const (
+	metaFailures = "worker.failures"  // how often in a row it has failed
+	metaError    = "worker.error"     // how it failed last
+	metaAside    = "worker.set_aside" // since when it is set aside
+)
+
+// failed is the outcome of a run that is tried again, if it may be.
+func (w *Worker) failed(ctx context.Context, info memory.Info, err error) Outcome {
+	n := 1
+	if now, infoErr := w.o.Store.Info(ctx, info.ID); infoErr == nil {
+		info = now
+	}
+	if before, convErr := strconv.Atoi(info.Meta[metaFailures]); convErr == nil {
+		n = before + 1
+	}
+	if n >= w.o.Failures {
+		return w.setAside(ctx, info, err)
+	}
+	w.setMeta(ctx, info.ID, metaFailures, strconv.Itoa(n))
+	w.setMeta(ctx, info.ID, metaError, brief(err))
+	return Outcome{State: Failed, Err: err, Until: w.now().Add(w.backoff(n, w.o.Backoff, 10*time.Minute))}
+}
+
+// setAside is the outcome of a run that isn't tried again.
+func (w *Worker) setAside(ctx context.Context, info memory.Info, err error) Outcome {
+	w.setMeta(ctx, info.ID, metaError, brief(err))
+	w.setMeta(ctx, info.ID, metaAside, w.now().UTC().Format(time.RFC3339))
+	if now, infoErr := w.o.Store.Info(ctx, info.ID); infoErr == nil && now.Queued > 0 && !now.Due.IsZero() && !now.Due.After(w.now()) {
+		w.leave(info.ID, 10*time.Minute) // it failed before it took its messages, and is still due
+	}
+	return Outcome{State: SetAside, Err: err}
+}
+
+func (w *Worker) setMeta(ctx context.Context, id, key, value string) {
+	if w.meta == nil {
+		return
+	}
+	if err := w.meta.SetMeta(ctx, id, key, value); err != nil && !errors.Is(err, memory.ErrNoSession) {
+		w.o.Logger.WarnContext(ctx, "the state of a session's runs can't be kept", "session", id, "key", key, "error", err.Error())
+	}
+}
+
+func brief(err error) string {
+	if s := []rune(err.Error()); len(s) > 500 {
+		return string(s[:499]) + "…"
+	}
+	return err.Error()
+}
+
+// plan sets when the session is to be woken. Where somebody else has set a time
+// during the run, that one stands.
+func (w *Worker) plan(ctx context.Context, info memory.Info, safety time.Time, o Outcome) {
+	if o.State == Left {
+		return // whoever has it plans
+	}
+	now, err := w.o.Store.Info(ctx, info.ID)
+	if err == nil && o.State == Ended {
+		for _, key := range []string{metaFailures, metaError, metaAside} {
+			if now.Meta[key] != "" {
+				w.setMeta(ctx, info.ID, key, "")
+			}
+		}
+	}
+	if err == nil && !now.Wake.Equal(safety) && (o.Until.IsZero() || !now.Wake.IsZero() && now.Wake.Before(o.Until)) {
+		return
+	}
+	if err == nil {
+		err = w.waker.Wake(ctx, info.ID, o.Until)
+	}
+	if err != nil && !errors.Is(err, memory.ErrNoSession) {
+		w.o.Logger.WarnContext(ctx, "the time to wake a session can't be set; it is looked at again", "session", info.ID, "error", err.Error(), "at", safety)
+	}
+}
