@@ -43,6 +43,12 @@ type Options struct {
 	// with the sessions.
 	Drain time.Duration
 
+	// Recover is how long after the beginning of a run its session is looked at again,
+	// if this process dies between the end of the run and the planning of what comes
+	// next; 0 means 15 seconds. A process that dies in the midst of a run is noticed when
+	// the lease runs out, [agent.Limits].Lease.
+	Recover time.Duration
+
 	// Failures is how often in a row a session may fail before it is set aside; 0 means
 	// 5. Between two attempts passes a time that doubles from Backoff, which by default
 	// is 2 seconds, up to 10 minutes.
@@ -109,7 +115,7 @@ func New(o Options) (*Worker, error) {
 		return nil, errors.New("worker: Options.Store is nil")
 	case o.Run == nil:
 		return nil, errors.New("worker: Options.Run is nil")
-	case o.Parallel < 0 || o.Failures < 0 || o.Poll < 0 || o.Backoff < 0 || o.Drain < 0:
+	case o.Parallel < 0 || o.Failures < 0 || o.Poll < 0 || o.Backoff < 0 || o.Drain < 0 || o.Recover < 0:
 		return nil, errors.New("worker: a number or a time of Options is negative; 0 means its default")
 	}
 	for i, s := range o.Schedules {
@@ -127,6 +133,7 @@ func New(o Options) (*Worker, error) {
 	o.Parallel = cmp.Or(o.Parallel, 8)
 	o.Poll = cmp.Or(o.Poll, 2*time.Second)
 	o.Drain = cmp.Or(o.Drain, 25*time.Second)
+	o.Recover = cmp.Or(o.Recover, 15*time.Second)
 	o.Failures = cmp.Or(o.Failures, 5)
 	o.Backoff = cmp.Or(o.Backoff, 2*time.Second)
 	if o.Logger == nil {
@@ -310,9 +317,9 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	case err != nil:
 		return w.failed(store, info, err)
 	}
-	// If this process dies, the session is found by this time at the latest. It is
-	// later than the lease, which the run takes and keeps.
-	safety := w.now().Add(2 * time.Minute).Truncate(time.Microsecond)
+	// If this process dies after the run, with the lease given back, the session is
+	// found by this time.
+	safety := w.now().Add(w.o.Recover).Truncate(time.Microsecond)
 	if err := w.waker.Wake(store, info.ID, safety); errors.Is(err, memory.ErrNoSession) {
 		return Outcome{State: Left, Err: err}
 	} else if err != nil {

@@ -24,13 +24,14 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func client(t testing.TB, o simulator.Options) transport.Client {
 	t.Helper()
 	sim := simulator.StartTest(t, o)
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: "any", MaxRetries: -1})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), MaxRetries: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,8 @@ func twoCalls() simulator.Model {
 		return &r, nil
 	})
 }
+
+var hello = transport.UserText("go")
 
 type in struct {
 	N int `json:"n"`
