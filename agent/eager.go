@@ -28,8 +28,12 @@ func (e *eager) start(ctx context.Context, r *Run, b transport.Block) *job {
 	if !ok || c.Toolset != "" || e.jobs[c.ID] != nil {
 		return nil
 	}
-	if t := r.agent.lookup(c); t == nil || !t.startsEarly() {
+	t := r.agent.lookup(c)
+	if t == nil || !t.startsEarly() {
 		return nil
+	}
+	if t.traits.Outside && (r.agent.opts.Gate != nil || r.input.Gate != nil) {
+		return nil // the gates are to see what server tools have read in this response
 	}
 	if l := r.limits.Parallel; l > 0 && e.running() >= l {
 		return nil

@@ -66,6 +66,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	jobs := make([]*job, 0, len(calls))
 	fresh := make([]job, len(calls))
 	var asks []memory.ApprovalRequest
+	var records []memory.Record
 	started := make([]string, 0, len(calls))
 	record := r.responseAt()
 	for i := range calls {
@@ -93,10 +94,10 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 				close(j.stands)
 			}
 			started = append(started, j.call.ID)
+			records = append(records, r.label(t.reads(), j.call.Name, j.call.ID)...)
 		}
 		jobs = append(jobs, j)
 	}
-	var records []memory.Record
 	if len(asks) > 0 {
 		records = append(records, memory.Record{Kind: memory.KindApprovalRequest, ApprovalRequests: asks})
 	}

@@ -313,6 +313,9 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 				return tools.Result{}, err
 			}
 		}
+		if err := j.owner.appendLabels(ctx, t.reads(), j.call.Name, h.job.call.ID); err != nil {
+			return tools.Result{}, err
+		}
 		j.tool = t
 		j.performed(ctx)
 		if j.waiting {

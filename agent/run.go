@@ -50,6 +50,7 @@ type Run struct {
 	own      Bill         // of spent, what is not from before that
 	chat     observe.Chat // of the model call that is being made
 	eager    eager
+	labels   labels
 	fatal    atomic.Bool   // a call has ended the run: no other one is begun
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -73,9 +74,11 @@ func (s Sub) Normalize(input json.RawMessage) (json.RawMessage, error) {
 }
 
 // Traits implements [tools.Callable]. A sub-agent has the time that its own
-// limits give it, and can be called again after a crash: it goes on.
+// limits give it, and can be called again after a crash: it goes on. It writes
+// outside if one of its tools does and it has no Gate. It reads what it reads: its
+// result has the labels of its own log, and its log those of the caller's.
 func (s Sub) Traits() tools.Traits {
-	return tools.Traits{Timeout: -1, Repeatable: true, NeedsApproval: s.NeedsApproval, Group: s.Group}
+	return tools.Traits{Timeout: -1, Repeatable: true, NeedsApproval: s.NeedsApproval, Group: s.Group, Outside: s.Agent.writesOutside()}
 }
 
 // Call implements [tools.Callable]. What stopped the sub-agent short goes to
@@ -102,10 +105,14 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 		return tools.Result{}, &unfinishedError{err} // the store may be there again later
 	}
 	task := Input{Log: log}
-	if log.Len() == shared {
+	caller := runOf(ctx)
+	if fresh(log, shared) {
 		task.Prompt = in.Task
+		if err := inherit(ctx, log, caller); err != nil {
+			return tools.Result{}, &unfinishedError{fmt.Errorf("sub-agent %q: %w", s.Name, err)}
+		}
 	}
-	if caller := runOf(ctx); caller != nil {
+	if caller != nil {
 		task.Meta, task.User = caller.meta, caller.input.User
 	}
 	run := s.Agent.NewRun(task)
@@ -115,6 +122,11 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 		}
 	}
 	res, err := run.Result()
+	if caller != nil { // what it read is in what it says
+		if err := caller.appendLabels(ctx, taint.Of(log), s.Name, tools.CallID(ctx)); err != nil {
+			return tools.Result{}, &unfinishedError{fmt.Errorf("sub-agent %q: %w", s.Name, err)}
+		}
+	}
 	if err != nil && goesOn(log, err) {
 		return tools.Result{}, &unfinishedError{fmt.Errorf("the sub-agent %q was stopped; a run that goes on with the log lets it go on: %w", s.Name, err)}
 	}
@@ -122,6 +134,19 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 		return tools.Result{}, fmt.Errorf("the sub-agent did not finish (%w). So far: %s", err, res.Text)
 	}
 	return tools.Text(res.Text), nil
+}
+
+// inherit gives a sub-agent's log the labels of the caller's: the task was written
+// by a model that had read what they are of.
+func inherit(ctx context.Context, log *memory.Log, caller *Run) error {
+	if caller == nil {
+		return nil
+	}
+	l := taint.Of(caller.log)
+	if taint.Of(log).Has(l) {
+		return nil
+	}
+	return store(context.WithoutCancel(ctx), log, []memory.Record{taint.Note(l, "the caller", "")})
 }
 
 // goesOn reports whether a run that failed may come further when it is run again:

@@ -55,7 +55,9 @@ func ExampleExport() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(r.Kind, r.Message.Text())
+		fmt.Println(r.Kind, r.Message.Text()+r.Note)
 	}
-	// Output: input Hello.
+	// Output:
+	// input Hello.
+	// note taint
 }

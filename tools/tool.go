@@ -69,6 +69,14 @@ type Traits struct {
 	NeedsApproval bool
 	// Final ends the run when a call succeeds: its result is the run's.
 	Final bool
+
+	// Untrusted and Private say of results that strangers may have written them
+	// (pages, mail, issues), and that not everybody may know them (files, records of
+	// customers). Outside says that a call may bring something to where others can
+	// read it: it sends, posts or pays, or asks for an address that the model chose. A
+	// call of a tool with the first or the second labels the conversation, and rules
+	// see all three: see docs/policies.md.
+	Untrusted, Private, Outside bool
 }
 
 // A Result is what a call gives the model.

@@ -18,6 +18,7 @@ import (
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/inspect"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -599,4 +600,24 @@ type panickingStore struct{ *memory.RAM }
 
 func (panickingStore) Load(context.Context, string, memory.Position) iter.Seq2[memory.Record, error] {
 	panic("secret")
+}
+
+// The page tells what a conversation has read.
+func TestStateTellsWhatWasRead(t *testing.T) {
+	store := new(memory.RAM)
+	log, err := memory.Create(store, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second brings nothing new
+		err = log.Append(t.Context(), taint.Note(taint.Labels{Untrusted: true}, "read_page", "toolu_1"), taint.Note(taint.Labels{Private: true}, "read_file", "toolu_2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := events(t, serve(t, store, inspect.Options{}).URL+api+"/s/stream", "", 4)
+	const want = `"read":[{"labels":"untrusted","tool":"read_page","record":0},{"labels":"private","tool":"read_file","record":1}]`
+	if last := all[len(all)-1]; !strings.Contains(last.data, want) {
+		t.Errorf("the state is %s", last.data)
+	}
 }

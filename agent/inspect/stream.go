@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
 )
 
 // A stateView says what a session does, as far as its log tells.
@@ -20,6 +21,30 @@ type stateView struct {
 	Doing   string     `json:"doing"` // "model", "tools", "approval", "done", "failed", "empty" or "unreadable"
 	Detail  string     `json:"detail,omitempty"`
 	Waiting []openView `json:"waiting,omitempty"`
+	Read    []readView `json:"read,omitempty"` // what the conversation has read, and by which tools first
+}
+
+// A readView is a record that brought labels; see package memory/taint.
+type readView struct {
+	Labels string `json:"labels"`
+	Tool   string `json:"tool,omitempty"`
+	Record int    `json:"record"`
+}
+
+// mostRead bounds how many are told: the first ones, which brought something new.
+const mostRead = 8
+
+func readOf(log *memory.Log) []readView {
+	var list []readView
+	var known taint.Labels
+	for _, s := range taint.Sources(log) {
+		if known.Has(s.Labels) || len(list) == mostRead {
+			continue
+		}
+		known = known.With(s.Labels)
+		list = append(list, readView{Labels: s.Labels.String(), Tool: s.Tool, Record: s.Record})
+	}
+	return list
 }
 
 // An openView is a call that waits for a decision.
@@ -31,7 +56,7 @@ type openView struct {
 }
 
 func stateOf(log *memory.Log) stateView {
-	s := stateView{Records: log.Len()}
+	s := stateView{Records: log.Len(), Read: readOf(log)}
 	switch act := agent.Next(log).(type) {
 	case agent.CallModel:
 		s.Doing = "model"

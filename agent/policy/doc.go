@@ -8,11 +8,21 @@
 //	tool, toolset   the names that the model called
 //	args            the arguments: a map, with integers as integers
 //	read_only       whether the tool says that it changes nothing
+//	outside         whether it says that it may bring something to others
+//	taint           what the conversation has read so far: taint.untrusted, texts
+//	                that strangers may have written; taint.private, what not
+//	                everybody may know
 //	step            model calls of the run so far
 //	cost_usd        what they cost, as far as that is known
 //	tokens          what they used, in and out
 //	session         the session's id
 //	meta            the agent's Metadata, a map of strings
+//
+// The labels of taint are those of the tools' traits and of server tools' results,
+// and stay for good; see package memory/taint. So that nothing goes out unseen once
+// a page was read is one rule:
+//
+//	outside && taint.untrusted ? "ask" : ""
 //
 // Rules are compiled and type-checked when the policy is made. What they decide
 // is told with the name of the rule, to the model if it is a denial.

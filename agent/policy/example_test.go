@@ -5,8 +5,50 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/policy"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 )
+
+// Nothing goes out unseen once the conversation has read both what strangers wrote
+// and what is private.
+func Example_taint() {
+	// region taint
+	send := tools.FuncWith("send", "Sends a mail.", sendMail, tools.Options{Traits: tools.Traits{Outside: true}})
+	readMail := tools.FuncWith("read_mail", "Reads the newest mail.", newestMail, tools.Options{Traits: tools.Traits{Untrusted: true, Private: true}})
+	p, err := policy.New(policy.Options{Rules: []policy.Rule{
+		{Name: "after reading", Expr: `outside && taint.untrusted && taint.private`, Then: policy.Ask, Reason: "it has read mail of strangers"},
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	opts := agent.Options{Tools: []tools.Tool{send, readMail}, Gate: p.Gate()}
+	// endregion
+	conversation := memory.NewLog()
+	for range 2 {
+		d := opts.Gate(context.Background(), agent.ToolRequest{
+			Call: transport.ToolCall{ID: "a", Name: "send", Input: []byte(`{}`)}, Traits: send.Traits(), Log: conversation,
+		})
+		fmt.Printf("%q by %q\n", d.Permission, d.Rule)
+		// What the agent notes when the model calls read_mail.
+		if err := conversation.Append(context.Background(), taint.Note(taint.Labels{Untrusted: true, Private: true}, "read_mail", "b")); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// "" by ""
+	// "ask" by "after reading"
+}
+
+type mail struct {
+	Text string `json:"text"`
+}
+
+func sendMail(context.Context, mail) (string, error)       { return "sent", nil }
+func newestMail(context.Context, struct{}) (string, error) { return "From: eve", nil }
 
 func Example() {
 	// region policy

@@ -10,9 +10,11 @@ import (
 	"strconv"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory/taint"
 )
 
 // The decisions of a rule. One that says nothing leaves the call to the next.
@@ -50,6 +52,7 @@ type Options struct {
 type Policy struct {
 	rules    []rule
 	fallback agent.Permission
+	tainted  bool // a rule asks for the labels of the log
 }
 
 type rule struct {
@@ -82,6 +85,7 @@ func New(opts Options) (*Policy, error) {
 			return nil, fmt.Errorf("policy: %s: the expression gives true or false, so Then must say what true means", r.Name)
 		}
 		p.rules = append(p.rules, rule{r, program})
+		p.tainted = p.tainted || uses(program, "taint")
 	}
 	return p, nil
 }
@@ -99,6 +103,14 @@ type environment struct {
 	Tokens   int64             `expr:"tokens"`
 	Session  string            `expr:"session"`
 	Meta     map[string]string `expr:"meta"`
+	Outside  bool              `expr:"outside"`
+	Taint    labels            `expr:"taint"`
+}
+
+// labels are what the conversation has read.
+type labels struct {
+	Untrusted bool `expr:"untrusted"`
+	Private   bool `expr:"private"`
 }
 
 // compile leaves out what would make an expression's answer depend on when it is asked.
@@ -112,6 +124,26 @@ func compile(code string) (*vm.Program, error) {
 	return expr.Compile(code, expr.Env(environment{}), expr.DisableBuiltin("now"))
 }
 
+// uses reports whether an expression has a name in it.
+func uses(program *vm.Program, name string) bool {
+	finder := finder{name: name}
+	node := program.Node()
+	ast.Walk(&node, &finder)
+	return finder.found
+}
+
+type finder struct {
+	name  string
+	found bool
+}
+
+// Visit implements [ast.Visitor].
+func (f *finder) Visit(node *ast.Node) {
+	if id, ok := (*node).(*ast.IdentifierNode); ok && (id.Value == f.name || id.Value == "$env") {
+		f.found = true
+	}
+}
+
 // Gate is the policy as an agent asks it, for [agent.Options].Gate. A rule that
 // can't be evaluated for a call, for instance because an argument that
 // it compares with a number is missing, asks: what was not foreseen is not allowed.
@@ -121,6 +153,10 @@ func (p *Policy) decide(_ context.Context, q agent.ToolRequest) agent.Decision {
 	env, err := newEnvironment(q)
 	if err != nil {
 		return agent.Decision{Permission: Ask, Reason: "the arguments can't be read: " + err.Error(), Rule: ""}
+	}
+	if p.tainted && q.Log != nil {
+		l := taint.Of(q.Log)
+		env.Taint = labels{Untrusted: l.Untrusted, Private: l.Private}
 	}
 	for _, r := range p.rules {
 		d, err := r.eval(env)
@@ -175,7 +211,7 @@ func newEnvironment(q agent.ToolRequest) (environment, error) {
 	return environment{
 		Tool: q.Call.Name, Toolset: q.Call.Toolset, Args: args, ReadOnly: q.Traits.ReadOnly,
 		Step: q.Status.Steps, CostUSD: q.Status.Cost.USD, Tokens: u.PromptTokens() + u.OutputTokens,
-		Session: q.Status.Session, Meta: q.Status.Meta,
+		Session: q.Status.Session, Meta: q.Status.Meta, Outside: q.Traits.Outside,
 	}, nil
 }
 
@@ -221,6 +257,11 @@ func StopWhen(code string) (func(context.Context, agent.Status) string, error) {
 	program, err := compile(code)
 	if err != nil {
 		return nil, fmt.Errorf("stop condition: %w", err)
+	}
+	for _, name := range []string{"tool", "toolset", "args", "read_only", "outside", "taint"} {
+		if uses(program, name) {
+			return nil, fmt.Errorf("stop condition: %s is of a tool call, and there is none", name)
+		}
 	}
 	return func(_ context.Context, s agent.Status) string {
 		env, err := newEnvironment(agent.ToolRequest{Status: s})

@@ -61,7 +61,7 @@ func New(o Options) tools.Tool {
 	if o.ExcerptBytes == 0 {
 		o.ExcerptBytes = 600
 	}
-	return tools.FuncWith(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+	return tools.FuncWith(o.Name, description, o.search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Untrusted: true, Private: true}})
 }
 
 // meta chooses the sessions that the run may see.

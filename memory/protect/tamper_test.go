@@ -246,7 +246,7 @@ func TestImportBringsNoPermissions(t *testing.T) {
 	if len(s.Open) != 1 || s.Open[0].Decision != nil || s.Open[0].ApprovalRequest != nil {
 		t.Errorf("open calls %+v", s.Open)
 	}
-	if s.Limits == nil || s.Limits.Steps < 0 || got.Len() != 5 {
+	if s.Limits == nil || s.Limits.Steps < 0 || got.Len() != 6 {
 		t.Errorf("limits %+v, %d records", s.Limits, got.Len())
 	}
 	// One's own backup brings all.

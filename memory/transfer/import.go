@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -26,6 +27,7 @@ type Options struct {
 	//
 	//   - approval requests and decisions on calls without a result become notes
 	//     ("imported"): the calls are judged anew by this program's rules;
+	//   - the session is labelled as one that strangers wrote (package taint);
 	//   - a run that was going on is at its limits, so that it is not resumed;
 	//   - metadata, parent and time to be woken are left out;
 	//   - a file with system messages or encrypted records is refused.
@@ -106,6 +108,9 @@ func (o Options) check(s *memory.Session, old string) error {
 	if !o.Trusted {
 		if err := distrust(s.Records); err != nil {
 			return err
+		}
+		if len(s.Records) > 0 {
+			s.Records = append(s.Records, taint.Note(taint.Labels{Untrusted: true}, "import", ""))
 		}
 	}
 	return fits(*s)

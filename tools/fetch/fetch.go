@@ -96,7 +96,7 @@ func (f *Fetcher) Tool() *tools.FuncTool {
 		name = "fetch"
 	}
 	return tools.FuncWith(name, "Fetches a page of the web and returns its text as Markdown. PDFs and pictures are returned as they are.", f.do,
-		tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Timeout: f.options.Timeout + 5*time.Second}})
+		tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Untrusted: true, Outside: true, Timeout: f.options.Timeout + 5*time.Second}})
 }
 
 func (f *Fetcher) do(ctx context.Context, in input) (tools.Result, error) {

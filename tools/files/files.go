@@ -55,7 +55,7 @@ type folder struct {
 // done.
 func Tools(root *os.Root, o Options) []tools.Tool {
 	f := &folder{o.withDefaults(), root}
-	read := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}}
+	read := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Private: true}}
 	write := tools.Options{Traits: f.writing()}
 	set := []tools.Tool{
 		tools.FuncWith("read_file", "Reads a text file, or a range of its lines, with line numbers.", f.read, read),

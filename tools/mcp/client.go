@@ -21,7 +21,8 @@ type Options struct {
 	// Only are the tools to take, by the server's names; empty means all but Not.
 	Only, Not []string
 	// Traits decides how a tool may be run, from what the server says of it. Nil
-	// means the zero Traits for all. What the server says is not to be trusted.
+	// means Untrusted, Private and Outside for all, and nothing else: nobody knows what
+	// a server reads, and whom it tells. What the server says is not to be trusted.
 	Traits func(*sdk.Tool) tools.Traits
 	// ToolsChanged is called when the server says that its list of tools is another
 	// one, on a goroutine of its own. To bring the change into a conversation, list
@@ -38,6 +39,13 @@ type Options struct {
 }
 
 const defaultMessageBytes = 32 << 20
+
+func (o Options) traits(t *sdk.Tool) tools.Traits {
+	if o.Traits == nil {
+		return tools.Traits{Untrusted: true, Private: true, Outside: true}
+	}
+	return o.Traits(t)
+}
 
 func (o Options) messageBytes() int {
 	if o.MaxMessageBytes > 0 {

@@ -129,10 +129,7 @@ func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mcp: tool %q: its schema can't be encoded: %w", t.Name, err)
 	}
-	o := tools.Options{}
-	if c.options.Traits != nil {
-		o.Traits = c.options.Traits(t)
-	}
+	o := tools.Options{Traits: c.options.traits(t)}
 	anything := dialect.Schema{Sent: json.RawMessage(`{"type":"object"}`)}
 	given, err := dialect.Translate(raw)
 	if err != nil {

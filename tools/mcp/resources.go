@@ -68,10 +68,7 @@ func (c *Client) ReadResource(ctx context.Context, uri string) ([]transport.Bloc
 // the server's own.
 func (c *Client) ResourceTools() []tools.Tool {
 	options := func(name string) tools.Options {
-		if c.options.Traits == nil {
-			return tools.Options{}
-		}
-		return tools.Options{Traits: c.options.Traits(&sdk.Tool{Name: name, Annotations: &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true}})}
+		return tools.Options{Traits: c.options.traits(&sdk.Tool{Name: name, Annotations: &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true}})}
 	}
 	return []tools.Tool{
 		tools.RawWith(c.options.Prefix+"list_resources", "Lists what can be read with "+c.options.Prefix+"read_resource: one resource a line, its URI first. Templates are URIs with parts to fill in, in braces.",

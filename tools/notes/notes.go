@@ -69,8 +69,9 @@ type command struct {
 // Tool is the memory tool over the notes.
 func (n *Notes) Tool() *tools.FuncTool {
 	return tools.FuncWith("memory", "", n.do, tools.Options{
-		Type:   "memory_20250818",
-		Traits: tools.Traits{Group: "memory"},
+		Type: "memory_20250818",
+		// What an earlier conversation noted may be what a stranger's text told it to.
+		Traits: tools.Traits{Group: "memory", Untrusted: true, Private: true},
 	})
 }
 

@@ -70,7 +70,7 @@ func New(p Provider, o Options) *tools.FuncTool {
 	if p != nil {
 		fn = func(ctx context.Context, in input) (tools.Result, error) { return o.search(ctx, p, in) }
 	}
-	return tools.FuncWith(o.Name, o.Description, fn, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+	return tools.FuncWith(o.Name, o.Description, fn, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Untrusted: true}})
 }
 
 func (o Options) search(ctx context.Context, p Provider, in input) (tools.Result, error) {

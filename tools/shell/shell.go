@@ -139,9 +139,17 @@ func (s *Shell) Tool() *tools.FuncTool {
 		Traits: tools.Traits{
 			Group:         "shell:" + s.options.Dir,
 			NeedsApproval: s.options.Confinement == AskFirst,
+			Private:       true,
+			Untrusted:     s.reachesOut(),
+			Outside:       s.reachesOut(),
 			Timeout:       s.options.Timeout + 10*time.Second, // the command's own limit strikes first, and keeps the output
 		},
 	})
+}
+
+// reachesOut reports whether commands may reach the network.
+func (s *Shell) reachesOut() bool {
+	return s.options.Network || s.options.Confinement != Sandboxed
 }
 
 func (s *Shell) do(ctx context.Context, in input) (tools.Result, error) {

@@ -124,13 +124,14 @@ function onLive(view) {
 
 function drawState() {
   const s = page.open.state;
-  status(s.doing, doingText[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : ''));
+  status(s.doing, doingText[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : '') + (s.read ? ' · has read: ' + s.read.map((r) => r.labels).join(', ') : ''));
   const box = $('waiting');
   const resume = page.canResume && ['model', 'tools'].includes(s.doing);
   box.hidden = !s.waiting && !resume;
   if (s.waiting) {
     box.replaceChildren(...flat([el('strong', {}, s.waiting.length === 1 ? 'A call waits for your approval: ' : `${s.waiting.length} calls wait for your approval: `),
-      s.waiting.map((w) => el('button', { class: 'small', onclick: () => { const c = page.open.transcript.calls.get(w.call); if (c) goTo(c.row, 'approve'); } }, w.name))]));
+      s.waiting.map((w) => el('button', { class: 'small', onclick: () => { const c = page.open.transcript.calls.get(w.call); if (c) goTo(c.row, 'approve'); } }, w.name)),
+      s.read && el('p', { class: 'read' }, 'The conversation has read: ', s.read.map((r) => `${r.labels} (${r.tool || 'record ' + r.record})`).join(', '))]));
   } else if (resume) {
     const id = page.open.id;
     box.replaceChildren(el('span', {}, 'If nothing drives this session: '),

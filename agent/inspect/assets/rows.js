@@ -157,7 +157,7 @@ export class Transcript {
 
   note(row) {
     const e = row.entry, about = { aside: 'A request beside the conversation', warm: 'The cache was kept warm', interrupted: 'A response that was cut off' }[e.note];
-    return [e.aside && [el('header', { class: 'rowhead' }, el('h2', {}, about || e.note)), moneyBar(e.aside)], el('details', { class: 'note' }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : 'Note: ' + e.note),
+    return [e.aside && [el('header', { class: 'rowhead' }, el('h2', {}, about || e.note)), moneyBar(e.aside)], el('details', { class: 'note' }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : e.note === 'taint' ? 'What was read' : 'Note: ' + e.note),
       (e.blocks || []).map((b) => json(b.json)))];
   }
 

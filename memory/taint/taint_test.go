@@ -1,0 +1,72 @@
+package taint_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func TestServerTools(t *testing.T) {
+	for typ, want := range map[string]taint.Labels{
+		"web_search_tool_result":          {Untrusted: true},
+		"web_fetch_tool_result":           {Untrusted: true},
+		"mcp_tool_result":                 {Untrusted: true, Private: true},
+		"something_new_tool_result":       {Untrusted: true, Private: true},
+		"code_execution_tool_result":      {},
+		"bash_code_execution_tool_result": {},
+		"tool_search_tool_result":         {},
+		"server_tool_use":                 {},
+		"text":                            {},
+	} {
+		resp, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","content":[{"type":%q,"tool_use_id":"a","id":"a","name":"x","text":"x","input":{},"content":[]}],"stop_reason":"end_turn"}`, typ))
+		if err != nil {
+			t.Fatalf("%s: %v", typ, err)
+		}
+		log := memory.NewLog()
+		if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+			t.Fatal(err)
+		}
+		if got := taint.Of(log); got != want {
+			t.Errorf("%s: %v, want %v", typ, got, want)
+		}
+		sources := taint.Sources(log)
+		if len(sources) != 0 != !want.IsZero() || len(sources) == 1 && (sources[0].Record != 1 || sources[0].Tool != typ) {
+			t.Errorf("%s: sources %+v", typ, sources)
+		}
+	}
+}
+
+func TestNotes(t *testing.T) {
+	log := memory.NewLog()
+	add := func(r memory.Record) {
+		t.Helper()
+		if err := log.Append(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		record memory.Record
+		want   string
+	}{
+		{memory.Record{Kind: memory.KindNote, Note: "other", Data: []byte(`{"untrusted":true}`)}, ""},
+		{taint.Note(taint.Labels{Untrusted: true}, "fetch", "toolu_1"), "untrusted"},
+		{taint.Note(taint.Labels{}, "", ""), "untrusted"},
+		{memory.Record{Kind: memory.KindNote, Note: taint.NoteName, Data: []byte(`{"untrusted":false,"private":false}`)}, "untrusted"},
+		{memory.Record{Kind: memory.KindNote, Note: taint.NoteName, Data: []byte(`["scrubbed"]`)}, "untrusted, private"},
+	} {
+		add(step.record)
+		if got := taint.Of(log).String(); got != step.want {
+			t.Errorf("after %s %s: %q, want %q", step.record.Note, step.record.Data, got, step.want)
+		}
+	}
+	if s := taint.Sources(log); len(s) != 2 || s[0].Tool != "fetch" || s[0].Call != "toolu_1" {
+		t.Errorf("sources %+v", s)
+	}
+	back, err := log.ForkAt(1)
+	if err != nil || !taint.Of(back).IsZero() {
+		t.Errorf("a fork in front of the labels has %v, %v", taint.Of(back), err)
+	}
+}
