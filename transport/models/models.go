@@ -30,11 +30,30 @@ type Model struct {
 	Supports Supports
 
 	// Prices are in ascending order of UpToTokens within a speed and a time. None
-	// means that the price is not known, not that the model is free.
+	// means that the price is not known, not that the model is free. Prices that were
+	// are kept, so that what they were paid for still costs what it did.
 	Prices []Price
 
 	Deprecated time.Time // when the service began to advise against it; zero if it doesn't
 	Ends       time.Time // when the service stops to answer for it; zero if no day is set
+	Successor  string    // the model that the service advises in its place; may be empty
+}
+
+// EndNotice is how long before the end of a model its use is warned of.
+const EndNotice = 60 * 24 * time.Hour
+
+// EndsSoon reports whether the model has ended by a time, or ends within
+// [EndNotice] of it. The zero time stands for now. A model whose end isn't known
+// doesn't end.
+func (m Model) EndsSoon(at time.Time) bool {
+	return !m.Ends.IsZero() && orNow(at).Add(EndNotice).After(m.Ends)
+}
+
+func orNow(at time.Time) time.Time {
+	if at.IsZero() {
+		return time.Now()
+	}
+	return at
 }
 
 // Limits are in tokens.
@@ -88,9 +107,7 @@ type Price struct {
 // a time; the zero time stands for now. Speed is that of the usage: "fast", or
 // else standard. It is false if the price isn't known.
 func (m Model) PriceAt(at time.Time, speed string, promptTokens int64) (Price, bool) {
-	if at.IsZero() {
-		at = time.Now()
-	}
+	at = orNow(at)
 	if speed != "fast" {
 		speed = ""
 	}
@@ -116,6 +133,10 @@ func Lookup(id string, own ...Model) (Model, bool) {
 	}
 	return Model{}, false
 }
+
+// AsOf is the day that this package's table is of. Prices and ends that the
+// service told later are not in it.
+func AsOf() time.Time { return asOf }
 
 // Known returns a copy of this package's table.
 func Known() []Model { return slices.Clone(table) }

@@ -36,20 +36,15 @@ func TestModelTable(t *testing.T) {
 		if (m.Effort.Support == Supported) != (len(m.Effort.Levels) > 0) {
 			t.Errorf("%s: effort is %v with levels %q", m.ID, m.Effort.Support, m.Effort.Levels)
 		}
-		for _, prices := range [][]Price{m.pricesOf(""), m.pricesOf("fast")} {
-			for i, p := range prices {
-				if p.Input <= 0 || p.CacheWrite5m <= 0 || p.CacheWrite1h <= 0 || p.CacheRead <= 0 || p.Output <= 0 {
-					t.Errorf("%s: a price of nothing: %+v", m.ID, p)
-				}
-				if last := i == len(prices)-1; last != (p.UpToTokens == 0) {
-					t.Errorf("%s: tier %d goes up to %d", m.ID, i, p.UpToTokens)
-				}
+		for _, p := range m.Prices {
+			if p.Input <= 0 || p.CacheWrite5m <= 0 || p.CacheWrite1h <= 0 || p.CacheRead <= 0 || p.Output <= 0 {
+				t.Errorf("%s: a price of nothing: %+v", m.ID, p)
 			}
 		}
 	}
 }
 
-// What wire §13.2 says of prices, and of what a request may hold.
+// What wire §8.6 says of cache reads, and §13.1 of what a request may hold.
 func TestModelsOfNovember2026(t *testing.T) {
 	get := func(id string) Model {
 		t.Helper()
@@ -59,47 +54,18 @@ func TestModelsOfNovember2026(t *testing.T) {
 		}
 		return m
 	}
-	for _, tt := range []struct {
-		model    string
-		speed    string
-		usd      [5]float64 // a million of input, write 5m, write 1h, read, output
-		minCache int
-	}{
-		{"claude-fable-5-2", "", [5]float64{8, 10, 16, 0.20, 40}, 512},
-		{"claude-fable-5-2", "fast", [5]float64{16, 20, 32, 0.40, 80}, 512},
-		{"claude-mythos-5-2", "", [5]float64{8, 10, 16, 0.20, 40}, 512},
-		{"claude-mythos-5-2", "fast", [5]float64{16, 20, 32, 0.40, 80}, 512},
-		{"claude-sonnet-5-5", "", [5]float64{2, 2.5, 4, 0.10, 10}, 512},
-		{"claude-opus-5-5", "", [5]float64{4, 5, 8, 0.20, 20}, 512},
-		{"claude-opus-5-5", "fast", [5]float64{8, 10, 16, 0.40, 40}, 512},
-		{"claude-opus-4-8", "fast", [5]float64{10, 12.5, 20, 1, 50}, 1024},
-		{"claude-haiku-5-5", "", [5]float64{0.50, 0.625, 1, 0.05, 2.50}, 512}, // over 100,000 tokens
+	for id, least := range map[string]int{
+		"claude-fable-5-2": 512, "claude-mythos-5-2": 512, "claude-sonnet-5-5": 512, "claude-opus-5-5": 512,
+		"claude-opus-4-8": 1024, "claude-haiku-5-5": 512,
 	} {
-		m := get(tt.model)
-		if m.Limits.MinCacheTokens != tt.minCache {
-			t.Errorf("%s: least to cache is %d, want %d", tt.model, m.Limits.MinCacheTokens, tt.minCache)
-		}
-		for i, u := range []transport.Usage{
-			{InputTokens: 1e6},
-			{CacheCreationInputTokens: 1e6},
-			{CacheCreationInputTokens: 1e6, CacheCreation: transport.CacheCreation{Ephemeral1hInputTokens: 1e6}},
-			{CacheReadInputTokens: 1e6},
-			{InputTokens: 1e6, OutputTokens: 1e6},
-		} {
-			u.Speed = tt.speed
-			want := tt.usd[i]
-			if i == 4 {
-				want += tt.usd[0]
-			}
-			if usd, known := m.Cost(u, time.Time{}); math.Abs(usd-want) > 1e-9 || !known {
-				t.Errorf("%s %s, price %d: got %v, %v; want %v", tt.model, tt.speed, i, usd, known, want)
-			}
+		if got := get(id).Limits.MinCacheTokens; got != least {
+			t.Errorf("%s: least to cache is %d, want %d", id, got, least)
 		}
 	}
 	// Cache reads as a part of the input price.
 	for id, factor := range map[string]float64{"claude-fable-5-1": 0.025, "claude-mythos-5-1": 0.025, "claude-fable-5-2": 0.025, "claude-mythos-5-2": 0.025,
 		"claude-opus-5-5": 0.05, "claude-sonnet-5-5": 0.05} {
-		if p := get(id).Prices[0]; math.Abs(p.CacheRead-factor*p.Input) > 1e-9 {
+		if p, _ := get(id).PriceAt(AsOf(), "", 1); math.Abs(p.CacheRead-factor*p.Input) > 1e-9 {
 			t.Errorf("%s: a cache read is %v of %v", id, p.CacheRead, p.Input)
 		}
 	}
@@ -171,16 +137,6 @@ func TestModelsOfNovember2026(t *testing.T) {
 	}
 }
 
-// pricesOf are the prices of a speed.
-func (m Model) pricesOf(speed string) (of []Price) {
-	for _, p := range m.Prices {
-		if p.Speed == speed {
-			of = append(of, p)
-		}
-	}
-	return of
-}
-
 // TestPricesOfTheirTime: a response is priced by when it came.
 func TestPricesOfTheirTime(t *testing.T) {
 	change, end := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
@@ -244,7 +200,7 @@ func TestCost(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m, _ := Lookup(tt.model)
-			usd, known := m.Cost(tt.usage, time.Time{})
+			usd, known := m.Cost(tt.usage, AsOf())
 			if math.Abs(usd-tt.usd) > 1e-9 || known != tt.known {
 				t.Errorf("got %v, %v; want %v, %v", usd, known, tt.usd, tt.known)
 			}

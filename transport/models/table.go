@@ -1,6 +1,10 @@
 package models
 
-import "github.com/whorl-go/whorl/transport"
+import (
+	"time"
+
+	"github.com/whorl-go/whorl/transport"
+)
 
 // standard and fast make a price of a model that has one price for prompts of
 // any size.
@@ -20,15 +24,38 @@ var (
 	threeEfforts = []transport.Effort{"low", "medium", "high"}
 )
 
-// table is the table, as of 28 November 2026. Sources: the service's
-// documentation of August to November 2026 (models, pricing, prompt caching,
-// adaptive thinking, preserved thinking, task budgets, the what's-new pages of
-// the 5.1, 5.2 and 5.5 models) as gathered in wire §13. Less sure are the cache writes of Haiku 5.5, the cache
-// reads of the 5.1 models (other people's notes) and the cache writes of Opus 5.5
-// (derived from the input price). Whether Fable 5 and Mythos 5 take a forced tool
-// choice isn't known: the documentation says so, clients were refused in June.
-// Computer tools of the 5.1 models are computer_20251124; of older ones nothing is
-// known there.
+// asOf is the day of the table.
+var asOf = day(2026, time.November, 28)
+
+// The days from which prices and models hold or end are days of UTC: the service
+// tells no hour.
+func day(year int, month time.Month, day int) time.Time {
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+}
+
+// from and until bound the time that prices hold.
+func (p Price) from(t time.Time) Price  { p.From = t; return p }
+func (p Price) until(t time.Time) Price { p.Until = t; return p }
+
+// sonnetReads is the day on which cache reads of Sonnet 5.5 became cheaper. The
+// price is in the service's own table; the day was reported by two others.
+var sonnetReads = day(2026, time.October, 7)
+
+// table is as of [AsOf]. Sources: the service's documentation of August to
+// November 2026 (models, pricing, prompt caching, adaptive thinking, preserved
+// thinking, task budgets, deprecations, the release notes and what's-new pages of
+// the 5.1, 5.2 and 5.5 models), the price table of its command-line program of 24
+// November, and the OpenAPI documents and deprecations of its Go SDK v1.84 and
+// v2.15, as gathered in wire §13.
+//
+// Less sure are the cache writes of Haiku 5.5, the cache reads of the 5.1 models
+// (other people's notes) and the cache writes of Opus 5.5 (derived from the input
+// price). What the sources leave open is unknown here: whether Fable 5 and Mythos
+// 5 take a forced tool choice (the documentation says so, clients were refused in
+// June), the prices of Mythos Preview and whether it has ended (the SDK says on 30
+// June, the guide leaves it open), the ends of the 5.1, 5.2 and 5.5 models, and
+// whether Fable 5 and older take computer tools. That a model doesn't end before
+// some day is no end.
 var table = []Model{
 	{
 		ID:       "claude-fable-5-2",
@@ -121,7 +148,7 @@ var table = []Model{
 	{
 		ID:       "claude-opus-4-8",
 		Limits:   Limits{ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 1024},
-		Prices:   []Price{standard(5, 6.25, 10, 0.5, 25), fast(10, 12.5, 20, 1, 50)}, // fast until 30 November 2026
+		Prices:   []Price{standard(5, 6.25, 10, 0.5, 25), fast(10, 12.5, 20, 1, 50).until(day(2026, time.December, 1))}, // fast mode was removed on 30 November
 		Thinking: Thinking{Adaptive: Supported, Enabled: Unsupported, Disabled: Supported, BetweenTools: Unsupported, Default: "off", Kept: Supported, Bound: Unsupported},
 		Effort:   Effort{Support: Supported, Levels: allEfforts, Default: "high"},
 		Supports: Supports{
@@ -153,6 +180,7 @@ var table = []Model{
 	},
 	{
 		ID: "claude-opus-4-5", Aliases: []string{"claude-opus-4-5-20251101"},
+		Deprecated: day(2026, time.November, 23), Ends: day(2027, time.January, 22), Successor: "claude-opus-5-5",
 		Limits:   Limits{ContextTokens: 200_000, MaxOutputTokens: 64_000, MinCacheTokens: 4096},
 		Prices:   []Price{standard(5, 6.25, 10, 0.5, 25)},
 		Thinking: Thinking{Adaptive: Unsupported, Enabled: Supported, Disabled: Supported, BetweenTools: Unsupported, Default: "off", Kept: Supported, Bound: Unsupported},
@@ -165,7 +193,7 @@ var table = []Model{
 	{
 		ID:       "claude-sonnet-5-5",
 		Limits:   Limits{ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 512},
-		Prices:   []Price{standard(2, 2.5, 4, 0.10, 10)},
+		Prices:   []Price{standard(2, 2.5, 4, 0.20, 10).until(sonnetReads), standard(2, 2.5, 4, 0.10, 10).from(sonnetReads)},
 		Thinking: Thinking{Adaptive: Supported, Enabled: Unsupported, Disabled: Unsupported, BetweenTools: Supported, Default: "on", Kept: Supported, Bound: Supported},
 		Effort:   Effort{Support: Supported, Levels: allEfforts, Default: "high", MaxQuiet: "high"},
 		Supports: Supports{
@@ -197,6 +225,7 @@ var table = []Model{
 	},
 	{
 		ID: "claude-sonnet-4-5", Aliases: []string{"claude-sonnet-4-5-20250929"},
+		Deprecated: day(2026, time.September, 30), Ends: day(2026, time.November, 30), Successor: "claude-sonnet-5-5",
 		Limits:   Limits{ContextTokens: 200_000, MaxOutputTokens: 64_000, MinCacheTokens: 1024},
 		Prices:   []Price{standard(3, 3.75, 6, 0.30, 15)},
 		Thinking: Thinking{Adaptive: Unsupported, Enabled: Supported, Disabled: Supported, BetweenTools: Unsupported, Default: "off", Kept: Unsupported, Bound: Unsupported},
@@ -232,9 +261,10 @@ var table = []Model{
 		},
 	},
 	{
-		ID:       "claude-mythos-preview",
-		Limits:   Limits{ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 2048},
-		Thinking: Thinking{Adaptive: Supported, Enabled: Supported, Disabled: Unsupported, BetweenTools: Unsupported, Default: "always", Kept: Supported, Bound: Unsupported},
+		ID:        "claude-mythos-preview",
+		Successor: "claude-mythos-5",
+		Limits:    Limits{ContextTokens: 1_000_000, MaxOutputTokens: 128_000, MinCacheTokens: 2048},
+		Thinking:  Thinking{Adaptive: Supported, Enabled: Supported, Disabled: Unsupported, BetweenTools: Unsupported, Default: "always", Kept: Supported, Bound: Unsupported},
 		Supports: Supports{
 			ForcedToolChoice: Unsupported, Prefill: Unsupported, Compaction: Supported,
 		},
