@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
@@ -105,6 +106,7 @@ type Agent struct {
 	key      wire.CacheKey // of config
 
 	model    models.Model // what is known of the model; zero if nothing
+	warned   atomic.Int64 // the day on which the logger was told of the model's end
 	features transport.Features
 }
 

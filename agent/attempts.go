@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -45,11 +46,12 @@ func (t *attempts) failed(err error) {
 // notes are what the log keeps of the attempts that failed.
 func (t *attempts) notes() []memory.Record {
 	var notes []memory.Record
+	at := time.Now()
 	for _, resp := range t.void {
-		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Data: resp.Raw()})
+		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Time: at, Data: resp.Raw()})
 	}
 	if t.lost > 0 {
-		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteLost, Data: fmt.Appendf(nil, `{"attempts":%d}`, t.lost)})
+		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteLost, Time: at, Data: fmt.Appendf(nil, `{"attempts":%d}`, t.lost)})
 	}
 	return notes
 }
@@ -62,8 +64,9 @@ func (r *Run) recordFailed(held *reservation, t *attempts) []memory.Record {
 		return nil
 	}
 	var b Bill
-	for _, note := range notes {
-		b.Add(priceNote(note, r.request.Model, r.agent.opts.Models))
+	l := r.pricer()
+	for i := range notes {
+		b.Add(l.note(&notes[i]))
 	}
 	held.charge(b)
 	held.lost(t.lost)

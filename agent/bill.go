@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/pricing"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -32,7 +33,8 @@ type Bill struct {
 // responses, those that were cut off, attempts that failed and were made again, and the
 // requests that are no part of the conversation, such as one for a summary. Of a fork
 // that includes what was spent before it was forked; of what a sub-agent's log began
-// with it counts nothing twice. own corrects and extends the table of prices.
+// with it counts nothing twice. Each is priced by the time of its
+// record. own corrects and extends the table of prices.
 //
 // A session's children are read from its store, where it can fail: the bill is then of
 // what was read. The bill of log.Fork() is that of the log alone.
@@ -45,16 +47,10 @@ func BillOf(ctx context.Context, log *memory.Log, own ...models.Model) (Bill, er
 // billOf is what a log tells of itself from a record on.
 func billOf(log *memory.Log, from int, own []models.Model) Bill {
 	var b Bill
-	asked := ""
+	l := pricer{own: own}
 	for i, r := range log.Records(0) {
-		switch {
-		case r.Kind == memory.KindRun && r.Data != nil:
-			asked = rawjson.GetString(r.Data, "model")
-		case i < from:
-		case r.Kind == memory.KindResponse:
-			b.Add(price(r.Response, asked, r.Time, own))
-		case r.Kind == memory.KindNote:
-			b.Add(priceNote(r, asked, own))
+		if bill := l.bill(&r); i >= from {
+			b.Add(bill)
 		}
 	}
 	return b
@@ -124,10 +120,10 @@ const (
 	noteLost         = "lost"         // attempts of which nothing came back, though they may have been billed
 )
 
-// AddResponse adds a response, at the prices of now. own corrects and extends the
-// table of prices.
-func (b *Bill) AddResponse(resp *transport.Response, own ...models.Model) {
-	b.Add(price(resp, "", time.Time{}, own))
+// AddResponse adds a response, at the prices of the time when it came; the zero
+// time stands for now. own corrects and extends the table of prices.
+func (b *Bill) AddResponse(resp *transport.Response, at time.Time, own ...models.Model) {
+	b.Add((&pricer{own: own}).price(resp, at))
 }
 
 // Add adds another bill.
@@ -156,44 +152,50 @@ func tokensOf(u transport.Usage) int64 {
 	return n
 }
 
-// price is the bill of a response at the prices of the model that answered, or
-// else of the one that was asked. The prices are those of the time when it came; the
-// zero time is now.
-func price(resp *transport.Response, asked string, at time.Time, own []models.Model) Bill {
-	m, ok := models.Lookup(resp.Model, own...)
-	if !ok && asked != "" {
-		m, ok = models.Lookup(asked, own...)
-	}
-	if !ok {
-		m = models.Model{ID: resp.Model}
-	}
-	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(resp.Usage)}
-	usd, known := m.Cost(resp.Usage, at, own...)
-	b.Cost = Cost{USD: usd, Incomplete: !known}
-	if known {
-		return b
-	}
-	for _, it := range resp.Usage.Iterations {
-		if o, ok := models.Lookup(it.Model, own...); it.Model != "" && (!ok || len(o.Prices) == 0) {
-			b.Unpriced = append(b.Unpriced, it.Model)
+// A pricer prices the records of a log in their order: each by its own time, so that
+// what a session has cost stays what it was.
+type pricer struct {
+	asked string // the model that the newest run asked for
+	own   []models.Model
+}
+
+// bill is what a record's request came to; empty for a record of another kind.
+func (l *pricer) bill(rec *memory.Record) Bill {
+	switch rec.Kind {
+	case memory.KindRun:
+		if rec.Data != nil {
+			l.asked = rawjson.GetString(rec.Data, "model")
 		}
+	case memory.KindResponse:
+		return l.price(rec.Response, rec.Time)
+	case memory.KindNote:
+		return l.note(rec)
 	}
-	if len(b.Unpriced) == 0 {
-		b.Unpriced = []string{resp.Model}
+	return Bill{}
+}
+
+// price is the bill of a response that came at a time.
+func (l *pricer) price(resp *transport.Response, at time.Time) Bill {
+	prices := pricing.Prices{Asked: l.asked, Own: l.own}
+	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(resp.Usage)}
+	usd, known := prices.Cost(resp, at)
+	b.Cost = Cost{USD: usd, Incomplete: !known}
+	if !known {
+		b.Unpriced = prices.Unpriced(resp)
 	}
 	return b
 }
 
-// priceNote is the bill of a request that a note tells of, if it tells of one. One
+// note is the bill of a request that a note tells of, if it tells of one. One
 // that was cut off is billed for more than is known.
-func priceNote(note memory.Record, asked string, own []models.Model) Bill {
+func (l *pricer) note(note *memory.Record) Bill {
 	switch note.Note {
 	case noteInterrupted, noteAside, notes.Warm:
 		resp, err := transport.ParseResponse(note.Data)
 		if err != nil {
 			return Bill{}
 		}
-		b := price(resp, asked, note.Time, own)
+		b := l.price(resp, note.Time)
 		b.Cost.Incomplete = b.Cost.Incomplete || note.Note == noteInterrupted
 		return b
 	case noteLost:
@@ -206,10 +208,12 @@ func priceNote(note memory.Record, asked string, own []models.Model) Bill {
 	return Bill{}
 }
 
-// price is the bill of a response to a request of the run. It is made once.
-func (r *Run) price(resp *transport.Response) Bill {
-	return price(resp, r.request.Model, time.Time{}, r.agent.opts.Models)
-}
+// pricer prices what the run itself asks for.
+func (r *Run) pricer() *pricer { return &pricer{asked: r.request.Model, own: r.agent.opts.Models} }
+
+// price is the bill of a response to a request of the run, which its record is of.
+// It is made once.
+func (r *Run) price(resp *transport.Response, at time.Time) Bill { return r.pricer().price(resp, at) }
 
 // spend adds what was spent to the result.
 func (r *Run) spend(b Bill) {

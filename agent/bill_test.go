@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -94,7 +95,7 @@ func TestRecordedConversationsToTheCent(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.AddResponse(resp)
+				b.AddResponse(resp, time.Time{})
 			}
 			if b.Cost.Incomplete || math.Abs(b.Cost.USD-tt.usd) > 1e-9 || b.Requests != tt.answers {
 				t.Errorf("%+v, want $%.6f", b, tt.usd)
@@ -140,11 +141,11 @@ func TestBill(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var b Bill
-			b.AddResponse(tt.resp, tt.own...)
+			b.AddResponse(tt.resp, time.Time{}, tt.own...)
 			if math.Abs(b.Cost.USD-tt.usd) > 1e-9 || !b.Cost.Incomplete != tt.known || (len(b.Unpriced) > 0) == tt.known {
 				t.Errorf("%v known %v, unpriced %v; want $%.4f known %v", b.Cost.USD, !b.Cost.Incomplete, b.Unpriced, tt.usd, tt.known)
 			}
-			all.AddResponse(tt.resp)
+			all.AddResponse(tt.resp, time.Time{})
 		})
 	}
 	if !all.Cost.Incomplete || all.Requests != len(tests) || strings.Join(all.Unpriced, " ") != "claude-next" {

@@ -54,8 +54,8 @@ type Miss struct {
 }
 
 // missBetween is the miss between two responses, or nil.
-func missBetween(first, second *transport.Response, gap time.Duration, own []models.Model) *Miss {
-	m := miss.Between(first, second, gap, own...)
+func missBetween(first, second *transport.Response, gap time.Duration, at time.Time, own []models.Model) *Miss {
+	m := miss.Between(first, second, gap, at, own...)
 	if m == nil {
 		return nil
 	}
@@ -63,8 +63,8 @@ func missBetween(first, second *transport.Response, gap time.Duration, own []mod
 }
 
 // missed looks for a miss of the newest step, and keeps it. before is the log's
-// state in front of it.
-func (r *Run) missed(before memory.State, resp *transport.Response) *Miss {
+// state in front of it, at when the step's response came.
+func (r *Run) missed(before memory.State, resp *transport.Response, at time.Time) *Miss {
 	if before.Response == nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (r *Run) missed(before memory.State, resp *transport.Response) *Miss {
 		return nil // the response before was to a prompt that is gone
 	}
 	gap := sends[len(sends)-1].At.Sub(sends[len(sends)-2].At)
-	m := missBetween(before.Response, resp, gap, r.agent.opts.Models)
+	m := missBetween(before.Response, resp, gap, at, r.agent.opts.Models)
 	if m != nil {
 		r.result.Misses = append(r.result.Misses, *m)
 	}

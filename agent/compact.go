@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/observe"
@@ -106,9 +107,10 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 		r.observed.SawEvent(chat, &r.chat, ev.Type)
 		return true
 	})
+	at := time.Now()
 	var bill Bill
 	if resp != nil {
-		bill = r.price(resp)
+		bill = r.price(resp, at)
 	}
 	r.endChat(chat, resp, bill, err)
 	if err != nil {
@@ -125,7 +127,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 		r.warn(ctx, "the conversation was not summarized", "error_type", errorType(err))
 		return nil
 	}
-	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Data: resp.Raw()})
+	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Time: at, Data: resp.Raw()})
 	booked := held.spend(ctx, bill)
 	r.spend(bill)
 	if m, ok := summaryOf(resp); ok {

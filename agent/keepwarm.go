@@ -52,8 +52,9 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 	return func() error {
 		cancel()
 		<-done
-		for _, n := range notes {
-			r.spend(priceNote(n, r.request.Model, r.agent.opts.Models))
+		l := r.pricer()
+		for i := range notes {
+			r.spend(l.bill(&notes[i]))
 		}
 		return r.append(ctx, notes...)
 	}
@@ -81,7 +82,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	resp, err := guarded("Client", func() (*transport.Response, error) { return transport.Create(ctx, r.agent.opts.Client, req) })
 	var bill Bill
 	if resp != nil {
-		bill = r.price(resp)
+		bill = r.price(resp, at)
 	}
 	r.observed.EndChat(ctx, &chat, resp, observe.Cost(bill.Cost), 0, failureOf(err))
 	if err != nil {

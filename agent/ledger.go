@@ -229,13 +229,13 @@ func (r *Run) settleEntry(ctx context.Context, e ledgerEntry, n int, usd float64
 func (r *Run) answer(rec memory.Record) (Bill, bool) {
 	switch {
 	case rec.Kind == memory.KindResponse:
-		return price(rec.Response, r.request.Model, rec.Time, r.agent.opts.Models), true
+		return r.price(rec.Response, rec.Time), true
 	case rec.Kind == memory.KindNote && rec.Note == noteAside:
 		resp, err := transport.ParseResponse(rec.Data)
 		if err != nil {
 			return Bill{}, false
 		}
-		return price(resp, r.request.Model, rec.Time, r.agent.opts.Models), true
+		return r.price(resp, rec.Time), true
 	}
 	return Bill{}, false
 }

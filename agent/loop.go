@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
@@ -165,25 +166,26 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 			tries.begun = resp
 		}
 	}
+	at := time.Now() // by which it is priced, now and later
 	var bill Bill
 	if resp != nil {
-		bill = r.price(resp)
+		bill = r.price(resp, at)
 	}
 	told = true
 	r.endChat(chat, resp, bill, err)
 	if err != nil {
 		return r.refused(ctx, req, r.interrupted(ctx, held, &tries, err))
 	}
-	return r.answered(ctx, emit, req, resp, bill, held, &tries)
+	return r.answered(ctx, emit, req, resp, at, bill, held, &tries)
 }
 
 // answered lays a response into the log and tells of it. It is apart from
 // callModel, which waits for the response, so that the stack is low meanwhile.
-func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, bill Bill, held *reservation, tries *attempts) error {
+func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, at time.Time, bill Bill, held *reservation, tries *attempts) error {
 	failed := r.recordFailed(held, tries)
 	booked := held.spend(ctx, bill)
 	before := r.log.State()
-	answered := memory.Record{Kind: memory.KindResponse, Response: resp, Data: r.agent.sentWith(req, r.log)}
+	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.agent.sentWith(req, r.log)}
 	if err := joined(r.append(ctx, append([]memory.Record{answered}, failed...)...), booked); err != nil {
 		return err
 	}
@@ -192,7 +194,7 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 		r.key = wire.CacheKey{} // the log takes the request for one of the run as it began
 	}
 	r.count(resp, bill)
-	miss := r.missed(before, resp)
+	miss := r.missed(before, resp, at)
 	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Miss: miss, Took: resp.Meta.Duration}) {
 		return ErrStopped
 	}

@@ -93,6 +93,9 @@ type Result struct {
 	// Misses are the parts of prompts that were paid for although the cache had had
 	// them, since the run was begun or resumed.
 	Misses []Miss
+	// ModelEnds is when the service stops to answer for the agent's model, if it has
+	// or does so within 60 days (models.EndNotice); else zero. The logger is told too.
+	ModelEnds time.Time
 	// Log is the conversation. Its next request is always one that the service takes.
 	Log *memory.Log
 }
@@ -162,14 +165,16 @@ func (r *Run) begins(queued bool) bool {
 
 // replay sums up what the run had come to before it was resumed.
 func (r *Run) replay() {
+	l := r.pricer()
 	for _, rec := range r.log.Records(0) {
+		bill := l.bill(&rec)
 		switch rec.Kind {
 		case memory.KindRun:
 			r.result, r.text, r.spent, r.summary = Result{Log: r.log}, nil, Bill{}, summaryTry{}
 		case memory.KindResponse:
-			r.count(rec.Response, price(rec.Response, r.request.Model, rec.Time, r.agent.opts.Models))
+			r.count(rec.Response, bill)
 		case memory.KindNote:
-			r.spend(priceNote(rec, r.request.Model, r.agent.opts.Models))
+			r.spend(bill)
 			if rec.Note == noteUnsummarized {
 				r.summary = wasUnsummarized(rec)
 			}
@@ -313,7 +318,9 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 	emit, ended := r.watched(ctx, emit)
 	defer ended()
 	r.err = ErrStopped // unless work comes back to say otherwise
+	ends := r.warnOfEnd(ctx)
 	r.err = r.work(ctx, emit)
+	r.result.ModelEnds = ends
 	r.keepSteers(ctx)
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {
 		var limit *LimitError

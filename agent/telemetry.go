@@ -16,9 +16,10 @@ import (
 
 // Telemetry says where an agent reports its work.
 type Telemetry struct {
-	// Logger gets what goes wrong without ending a run, such as a tool's panic, the
-	// end of each run, and at debug level each model call and tool call, with the ids
-	// of the trace that they belong to; nil for none.
+	// Logger gets what goes wrong without ending a run, such as a tool's panic or,
+	// once a day, a model that ends within 60 days, the end of each run, and at debug
+	// level each model call and tool call, with the ids of the trace that they belong
+	// to; nil for none.
 	Logger *slog.Logger
 	// TracerProvider makes the spans, and MeterProvider the metrics; nil for the
 	// global ones.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -47,7 +48,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			}
 			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: observe.Allowed, rule: "yes"}}
 			denied := &job{call: j.call, refused: "denied", decided: decided{word: observe.Denied, rule: "no"}}
-			bill := r.price(resp)
+			bill := r.price(resp, time.Now())
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, observe.Step)
 				for range 10 {

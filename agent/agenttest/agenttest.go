@@ -99,7 +99,7 @@ func PrefixStable(t TB, exchanges []Exchange) {
 			continue
 		}
 		cost := ""
-		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At)); m != nil {
+		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At), now.At); m != nil {
 			cost = fmt.Sprintf("; %s tokens written again, %s", thousands(m.Tokens), money(agent.Cost{USD: m.USD, Incomplete: !m.Known}))
 		}
 		t.Errorf("request %d: %s: %s%s", i+1, where, what, cost)
@@ -112,7 +112,7 @@ func CostUnder(t TB, exchanges []Exchange, usd float64, own ...models.Model) {
 	t.Helper()
 	var b agent.Bill
 	for _, x := range exchanges {
-		b.AddResponse(x.Response, own...)
+		b.AddResponse(x.Response, x.At, own...)
 	}
 	switch {
 	case b.Cost.Incomplete:
@@ -143,7 +143,7 @@ func CacheReadAtLeast(t TB, exchanges []Exchange, share float64) {
 			why = append(why, fmt.Sprintf("request %d cached nothing of %s tokens", i, thousands(prompt)))
 			continue
 		}
-		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At)); m != nil {
+		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At), now.At); m != nil {
 			missed += m.Tokens
 			where, what, ok := firstDifference(before.Request, now.Request)
 			if ok {

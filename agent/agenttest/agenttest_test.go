@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/miss"
 
@@ -119,7 +120,7 @@ func TestWhatBrokeThePrefixIsNamed(t *testing.T) {
 			}
 			if tt.reason != "" {
 				xs := rec.Exchanges()
-				if m := miss.Between(xs[6].Response, xs[7].Response, 0); m == nil || m.Reason != tt.reason {
+				if m := miss.Between(xs[6].Response, xs[7].Response, 0, time.Time{}); m == nil || m.Reason != tt.reason {
 					t.Errorf("the service's reason: %+v, want %s", m, tt.reason)
 				}
 			}

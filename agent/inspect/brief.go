@@ -7,6 +7,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A briefView is what the list of all sessions tells of one.
@@ -66,14 +67,14 @@ func (p *Page) brief(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
-	v := briefOf(log)
+	v := briefOf(log, p.opts.Models)
 	p.briefs.put(id, v)
 	writeJSON(w, v)
 }
 
-func briefOf(log *memory.Log) briefView {
+func briefOf(log *memory.Log, own []models.Model) briefView {
 	state := stateOf(log)
-	bill, _ := agent.BillOf(context.Background(), log.Fork()) // in memory, where nothing fails
+	bill, _ := agent.BillOf(context.Background(), log.Fork(), own...) // in memory, where nothing fails
 	v := briefView{
 		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: responses(log),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,

@@ -18,6 +18,7 @@ import (
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/transfer"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 //go:embed assets
@@ -46,6 +47,8 @@ type Options struct {
 	// report: of the runs in this process that it is attached to. Without it the page
 	// shows whole records, as they get into the store.
 	Feed *feed.Feed
+	// Models correct and extend the table of prices, as agent.Options.Models do.
+	Models []models.Model
 	// Poll is how often the store is asked for new records while a page is open;
 	// 0 means every 250 ms.
 	Poll time.Duration

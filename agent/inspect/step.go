@@ -10,6 +10,7 @@ import (
 
 	cachemiss "github.com/whorl-go/whorl/agent/internal/miss"
 
+	"github.com/whorl-go/whorl/agent/internal/pricing"
 	"github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -75,7 +76,8 @@ type miss struct {
 // explain the next.
 type reader struct {
 	log         *memory.Log
-	incarnation string // of the session
+	own         []models.Model // correct and extend the table of prices
+	incarnation string         // of the session
 	n           int
 	config      *transport.Request // of the newest run that told
 	step        int
@@ -93,12 +95,23 @@ type lastStep struct {
 	points []transport.Breakpoint
 }
 
-func newReader() *reader { return &reader{log: memory.NewLog(), where: make(map[*byte]mark)} }
+func newReader(own []models.Model) *reader {
+	return &reader{log: memory.NewLog(), own: own, where: make(map[*byte]mark)}
+}
+
+// prices are those of the records that come next.
+func (rd *reader) prices() pricing.Prices {
+	p := pricing.Prices{Own: rd.own}
+	if rd.config != nil {
+		p.Asked = rd.config.Model
+	}
+	return p
+}
 
 // add reads a record. The marks of steps are found by locate, which comes before
 // entries are shown.
 func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
-	e := viewRecord(rd.n, &r)
+	e := viewRecord(rd.n, &r, rd.prices())
 	switch r.Kind {
 	case memory.KindRun:
 		if r.Data != nil {
@@ -129,7 +142,7 @@ func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 func (rd *reader) addStep(r *memory.Record) *stepView {
 	resp := r.Response
 	rd.step++
-	s := viewResponse(resp, r.Time)
+	s := viewResponse(resp, r.Time, rd.prices())
 	s.Number, s.Configured = rd.step, rd.config != nil
 	s.points, _ = sent.Breakpoints(r.Data) // a log by something else has none
 	now := &lastStep{config: rd.config, resp: resp, began: r.Time.Add(-resp.Meta.Duration), points: s.points}
@@ -140,12 +153,12 @@ func (rd *reader) addStep(r *memory.Record) *stepView {
 }
 
 // viewResponse shows what a response says of itself.
-func viewResponse(resp *transport.Response, at time.Time) *stepView {
+func viewResponse(resp *transport.Response, at time.Time, prices pricing.Prices) *stepView {
 	return &stepView{
 		Model: resp.Model, Stop: string(resp.StopReason), RequestID: resp.Meta.RequestID, Retries: max(0, resp.Meta.Attempts-1),
 		Read: resp.Usage.CacheReadInputTokens, Written: resp.Usage.CacheCreationInputTokens, New: resp.Usage.InputTokens,
 		Output: resp.Usage.OutputTokens, Thinking: resp.Usage.OutputTokensDetails.ThinkingTokens,
-		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), USD: priceOf(resp, at),
+		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), USD: priceOf(resp, at, prices),
 	}
 }
 
@@ -186,14 +199,14 @@ func placeName(p transport.Breakpoint) string {
 
 // priceOf splits what a response cost. The whole is the model's own sum; the
 // parts are in proportion to their prices.
-func priceOf(resp *transport.Response, at time.Time) price {
-	m, ok := models.Lookup(resp.Model)
+func priceOf(resp *transport.Response, at time.Time, prices pricing.Prices) price {
+	total, known := prices.Cost(resp, at)
+	p := price{Total: total, Known: known}
+	m, ok := prices.Model(resp)
 	if !ok {
-		return price{}
+		return p
 	}
 	u := resp.Usage
-	total, known := m.Cost(u, at)
-	p := price{Total: total, Known: known}
 	searches, _ := m.Cost(transport.Usage{ServerToolUse: u.ServerToolUse}, at)
 	p.Other = searches
 	if t, ok := m.PriceAt(at, u.Speed, u.PromptTokens()); ok {
@@ -216,7 +229,7 @@ func missOf(last, now *lastStep) *miss {
 	if last == nil {
 		return nil
 	}
-	found := cachemiss.Between(last.resp, now.resp, now.began.Sub(last.began))
+	found := cachemiss.Between(last.resp, now.resp, now.began.Sub(last.began), now.began)
 	there := last.resp.Usage.CacheReadInputTokens + last.resp.Usage.CacheCreationInputTokens
 	const least = 0.02 // of what was there: thinking that the service drops, and rounding
 	if found == nil || found.Tokens <= 0 || float64(found.Tokens) < least*float64(there) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/agent/internal/pricing"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -161,7 +162,7 @@ func blocksOf(r *memory.Record) []transport.Block {
 }
 
 // viewRecord shows a record, but for the step that a response is of.
-func viewRecord(n int, r *memory.Record) entry {
+func viewRecord(n int, r *memory.Record, prices pricing.Prices) entry {
 	e := entry{N: n, Kind: r.Kind, Time: r.Time.UnixMilli(), Calls: r.Calls, Final: r.Final, Note: r.Note}
 	e.Replaces = r.Replaces
 	if r.Kind == memory.KindInput {
@@ -189,7 +190,8 @@ func viewRecord(n int, r *memory.Record) entry {
 	}
 	if r.Kind == memory.KindNote && len(r.Data) > 0 {
 		if resp, err := transport.ParseResponse(r.Data); err == nil && resp.Model != "" {
-			e.Aside = viewResponse(resp, r.Time)
+			e.Aside = viewResponse(resp, r.Time, prices)
+			e.Aside.USD.Known = e.Aside.USD.Known && r.Note != "interrupted" // that was billed for more than is known
 		}
 		text, cut := clip(string(r.Data), dataLimit)
 		e.Blocks = append(e.Blocks, blockView{Type: "note", JSON: text, Cut: cut, Bytes: len(r.Data)})

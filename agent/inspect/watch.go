@@ -59,7 +59,7 @@ func (p *Page) watch(id string) (_ *watch, leave func()) {
 	all.streams++
 	w := all.list[id]
 	if w == nil || w.look().over {
-		w = &watch{page: p, id: id, rd: newReader(), moved: make(chan struct{})}
+		w = &watch{page: p, id: id, rd: newReader(p.opts.Models), moved: make(chan struct{})}
 		w.ctx, w.cancel = context.WithCancel(context.Background())
 		if all.list == nil {
 			all.list = make(map[string]*watch)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -97,8 +98,9 @@ type Options struct {
 	// Anthropic's own service, and nothing for others; see [AllFeatures].
 	Features *transport.Features
 
-	// Logger is told of requests (debug) and retries (warn), never of keys and
-	// contents; nil means silence.
+	// Logger is told of requests (debug), of retries and, once a day, of a model that
+	// ends within 60 days or has ended (warn), never of keys and contents; nil means
+	// silence.
 	Logger *slog.Logger
 }
 
@@ -112,6 +114,7 @@ type Client struct {
 	betas  []string
 	hide   secret.Redactor // takes them out of errors and log lines
 	models []models.Model
+	warned sync.Map // of a model's id to the day on which the logger was told of its end
 	http   *http.Client
 	// ownHTTP says that no RoundTripper of somebody else's sees the requests, and
 	// perhaps changes their headers.

@@ -1,16 +1,20 @@
 package anthropic
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/wire"
 )
@@ -206,5 +210,30 @@ func TestFeaturesByHost(t *testing.T) {
 		if c, err = New(Options{BaseURL: tt.base, APIKey: secret.New("sk-test"), Features: AllFeatures()}); err != nil || c.Features() != *AllFeatures() {
 			t.Errorf("%s: told features don't count: %v", tt.base, err)
 		}
+	}
+}
+
+// The logger is told once of a model that ends soon or has ended, and of no other.
+func TestModelsThatEndAreToldOf(t *testing.T) {
+	var out bytes.Buffer
+	own := []models.Model{
+		{ID: "over", Ends: time.Now().Add(-time.Hour), Successor: "new"},
+		{ID: "soon", Ends: time.Now().Add(59 * 24 * time.Hour)},
+		{ID: "later", Ends: time.Now().Add(61 * 24 * time.Hour)},
+		{ID: "new"},
+	}
+	c, err := New(Options{BaseURL: "http://127.0.0.1:1", Models: own, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, m := range own {
+			if _, err := c.body(&transport.Request{Model: m.ID, MaxTokens: 1, Messages: []transport.Message{transport.UserText("x")}}, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := out.String(); strings.Count(got, "\n") != 2 || strings.Count(got, `msg="the model has ended" model=over`) != 1 || strings.Count(got, `msg="the model ends soon" model=soon`) != 1 {
+		t.Errorf("the logger was told\n%s", got)
 	}
 }

@@ -95,11 +95,29 @@ func (c *Client) body(req *transport.Request, stream bool) (*transport.Body, err
 		if err := m.Check(req); err != nil {
 			return nil, err
 		}
+		c.warnOfEnd(&m)
 	}
 	if stream {
 		return req.StreamBody()
 	}
 	return req.Body()
+}
+
+// warnOfEnd tells the logger once a day that a model ends soon or has ended.
+func (c *Client) warnOfEnd(m *models.Model) {
+	now := time.Now()
+	if !m.EndsSoon(now) {
+		return
+	}
+	today := now.Unix() / (24 * 60 * 60)
+	if last, _ := c.warned.Swap(m.ID, today); last == today {
+		return
+	}
+	message := "the model ends soon"
+	if !now.Before(m.Ends) {
+		message = "the model has ended"
+	}
+	c.log.Warn(message, "model", m.ID, "ends", m.Ends.Format(time.DateOnly), "successor", m.Successor)
 }
 
 func messageCall(body *transport.Body, betas string) *call {

@@ -44,7 +44,7 @@ func TestModelTable(t *testing.T) {
 	}
 }
 
-// What wire §8.6 says of cache reads, and §13.1 of what a request may hold.
+// What wire §8.6 says of cache reads, and wire §13.1 of what a request may hold.
 func TestModelsOfNovember2026(t *testing.T) {
 	get := func(id string) Model {
 		t.Helper()

@@ -24,7 +24,7 @@ type sourced struct {
 }
 
 // sources are the tables of the service's documentation and program, with the
-// days from which they hold (wire §13.2, §13.3).
+// days from which they hold (wire §13.2, wire §13.3).
 var sources = []sourced{
 	{"claude-fable-5-2", "", 1, "2026-11-09", "", [5]float64{8, 10, 16, 0.20, 40}},
 	{"claude-fable-5-2", "fast", 1, "2026-11-09", "", [5]float64{16, 20, 32, 0.40, 80}},
@@ -236,7 +236,7 @@ var (
 	docRow     = regexp.MustCompile(`^\| (.+?) \| *(.*?) *\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|`)
 )
 
-// The table of docs/wire.md §13.2 has the prices of this one.
+// The table of wire §13.2 has the prices of this one.
 func TestPricesAsDocumented(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "wire.md"))
 	if err != nil {
@@ -245,7 +245,7 @@ func TestPricesAsDocumented(t *testing.T) {
 	_, section, found := strings.Cut(string(raw), "### §13.2 ")
 	section, _, end := strings.Cut(section, "\n### ")
 	if !found || !end {
-		t.Fatal("docs/wire.md has no §13.2")
+		t.Fatal("docs/wire.md has no prices")
 	}
 	type row struct {
 		ids    []string

@@ -321,6 +321,6 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 	if meter != nil {
 		meter.spend(a.outTokens)
 	}
-	ex.Cost, _ = r.model.Cost(ex.Usage, time.Time{})
+	ex.Cost, _ = r.model.Cost(ex.Usage, s.opts.Now())
 	return nil
 }

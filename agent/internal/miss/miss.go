@@ -20,10 +20,10 @@ type Miss struct {
 }
 
 // Between compares two responses of one conversation, the second of them
-// asked for gap after the first. It is nil if all that the first left in the
+// asked for gap after the first; it came at a time, whose prices count. It is nil if all that the first left in the
 // cache was read, or if the usage of one of them tells only sums over several
 // samplings and the service gave no reason.
-func Between(first, second *transport.Response, gap time.Duration, own ...models.Model) *Miss {
+func Between(first, second *transport.Response, gap time.Duration, at time.Time, own ...models.Model) *Miss {
 	before, one := wire.LastSampling(first)
 	now, alsoOne := wire.LastSampling(second)
 	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
@@ -58,8 +58,8 @@ func Between(first, second *transport.Response, gap time.Duration, own ...models
 	paid.CacheCreationInputTokens = min(m.Tokens, now.CacheCreationInputTokens)
 	paid.CacheCreation.Ephemeral1hInputTokens = min(paid.CacheCreationInputTokens, now.CacheCreation.Ephemeral1hInputTokens)
 	paid.InputTokens = m.Tokens - paid.CacheCreationInputTokens
-	much, known := model.Cost(paid, time.Time{}, own...)
-	little, _ := model.Cost(read, time.Time{}, own...)
+	much, known := model.Cost(paid, at, own...)
+	little, _ := model.Cost(read, at, own...)
 	m.USD, m.Known = much-little, known
 	return m
 }

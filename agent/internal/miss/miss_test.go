@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 func TestBetween(t *testing.T) {
@@ -40,7 +41,7 @@ func TestBetween(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := Between(tt.first, tt.second, tt.gap)
+			m := Between(tt.first, tt.second, tt.gap, models.AsOf())
 			if tt.reason == "" {
 				if m != nil {
 					t.Errorf("%+v", m)
