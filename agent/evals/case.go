@@ -222,7 +222,7 @@ func (o *Outcome) bill(opts agent.Options) {
 		switch r.Kind {
 		case memory.KindResponse:
 			o.Steps++
-			o.Bill.AddResponse(r.Response, opts.Models...)
+			o.Bill.AddResponse(r.Response, time.Time{}, opts.Models...)
 			for _, c := range r.Response.ToolCalls() {
 				position[c.ID] = len(o.Calls)
 				o.Calls = append(o.Calls, Called{Name: c.Name, Input: c.Input})

@@ -242,7 +242,7 @@ func TestPricesAsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(raw), "### §13.2 ")
+	_, section, found := strings.Cut(string(raw), "### \u00a713.2 ")
 	section, _, end := strings.Cut(section, "\n### ")
 	if !found || !end {
 		t.Fatal("docs/wire.md has no prices")
