@@ -112,7 +112,7 @@ func TestAPriceThatChangesMeanwhile(t *testing.T) {
 		if !time.Now().After(change) {
 			t.Fatal("the price has not changed meanwhile: the test says nothing")
 		}
-		if bill := agent.BillOf(log, own...); res.Cost != bill.Cost || math.Abs(bill.Cost.USD-1) > 1e-12 && math.Abs(bill.Cost.USD-2) > 1e-12 {
+		if bill, _ := agent.BillOf(t.Context(), log, own...); res.Cost != bill.Cost || math.Abs(bill.Cost.USD-1) > 1e-12 && math.Abs(bill.Cost.USD-2) > 1e-12 {
 			t.Errorf("the result has %v, the bill of its log %v", res.Cost, bill.Cost)
 		}
 	})

@@ -76,14 +76,17 @@ func TestStepsArePricedByTheirTime(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b := agent.BillOf(log, own...); math.Abs(b.Cost.USD-tt.step) > 1e-12 || b.Cost.Incomplete {
+			if b, _ := agent.BillOf(t.Context(), log, own...); math.Abs(b.Cost.USD-tt.step) > 1e-12 || b.Cost.Incomplete {
 				t.Errorf("the log as it was cost %v, want $%v", b.Cost, tt.step)
 			}
 			res, err := a.Run(t.Context(), agent.Input{Log: log})
 			if err != nil {
 				t.Fatal(err)
 			}
-			bill := agent.BillOf(log, own...)
+			bill, err := agent.BillOf(t.Context(), log, own...)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if want := tt.step + tt.now; math.Abs(res.Cost.USD-want) > 1e-12 || res.Cost != bill.Cost {
 				t.Errorf("the result has %v and the bill %v, want $%v", res.Cost, bill.Cost, want)
 			}
