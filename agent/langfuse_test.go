@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -145,7 +146,7 @@ func TestLangfuse(t *testing.T) {
 		t.Errorf("tokens %v, want %v", total, want)
 	}
 	var bill agent.Bill
-	bill.AddResponse(withUsage(t, "end_turn", usage))
+	bill.AddResponse(withUsage(t, "end_turn", usage), time.Time{})
 	if want := 3 * bill.Cost.USD; bill.Cost.Incomplete || want == 0 || math.Abs(cost-want) > 1e-8 {
 		t.Errorf("cost %v, want %v", cost, want)
 	}
