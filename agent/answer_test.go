@@ -73,20 +73,20 @@ func TestAnswersFromOutside(t *testing.T) {
 	for _, c := range []struct {
 		q           agent.PendingQuestion
 		value, says string
-		is          error
+		why         string // of a DecisionError
 	}{
-		{q, `-3`, "", nil},
-		{q, `[1]`, "", nil},
-		{q, `no JSON`, "quote a text", nil},
-		{q, ``, "quote a text", nil},
-		{q, `"` + strings.Repeat("x", 60) + `"`, "answer with a reference", nil},
-		{other, `3`, `it waits in session "other", and this is "s"`, agent.ErrCallChanged},
-		{changed, `3`, "", agent.ErrCallChanged},
-		{never, `3`, "", agent.ErrNotPending},
+		{q, `-3`, "", ""},
+		{q, `[1]`, "", ""},
+		{q, `no JSON`, "quote a text", ""},
+		{q, ``, "quote a text", ""},
+		{q, `"` + strings.Repeat("x", 60) + `"`, "answer with a reference", ""},
+		{other, `3`, `it waits in session "other", and this is "s"`, "changed"},
+		{changed, `3`, "", "changed"},
+		{never, `3`, "", "not_pending"},
 	} {
 		err := answer(c.q, c.value)
 		var wrong *tools.AnswerError
-		if c.is == nil && !errors.As(err, &wrong) || c.is != nil && !errors.Is(err, c.is) || err == nil || !strings.Contains(err.Error(), c.says) {
+		if c.why == "" && !errors.As(err, &wrong) || whyNot(err) != c.why || err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%.40s: %v", c.value, err)
 		}
 		if len(agent.Questions(log)) != 1 {
@@ -110,7 +110,7 @@ func TestAnswersFromOutside(t *testing.T) {
 			defer mu.Unlock()
 			if err == nil {
 				taken = append(taken, value)
-			} else if !errors.Is(err, agent.ErrDecided) {
+			} else if whyNot(err) != "decided" {
 				t.Error(err)
 			}
 		})
@@ -119,7 +119,7 @@ func TestAnswersFromOutside(t *testing.T) {
 	if len(taken) != 1 {
 		t.Fatalf("%d answers were taken", len(taken))
 	}
-	if err := answer(q, "7"); !errors.Is(err, agent.ErrDecided) {
+	if err := answer(q, "7"); whyNot(err) != "decided" {
 		t.Errorf("doubled: %v", err)
 	}
 	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
@@ -129,14 +129,14 @@ func TestAnswersFromOutside(t *testing.T) {
 	if m := string(res.Log.Messages()[2].AppendJSON(nil)); !strings.Contains(m, `"text":"`+taken[0]+`"`) {
 		t.Errorf("%s was taken, and the model is told %s", taken[0], m)
 	}
-	if err := answer(q, "7"); !errors.Is(err, agent.ErrDecided) {
+	if err := answer(q, "7"); whyNot(err) != "decided" {
 		t.Errorf("after the end: %v", err)
 	}
 	// A call that was given up doesn't wait.
 	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "other", Prompt: "never mind"}); err == nil {
 		t.Log("the script has no reply for that, which does no harm")
 	}
-	if err := other.Answer(t.Context(), openSession(t, store, "other"), tools.Answer{Value: json.RawMessage(`1`)}); !errors.Is(err, agent.ErrNotPending) {
+	if err := other.Answer(t.Context(), openSession(t, store, "other"), tools.Answer{Value: json.RawMessage(`1`)}); whyNot(err) != "not_pending" {
 		t.Errorf("given up: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestAnExternalCallHasADeadline(t *testing.T) {
 			late := func() {
 				t.Helper()
 				err := q.Answer(t.Context(), openSession(t, store, "s"), tools.Answer{Value: json.RawMessage(`1`)})
-				if !errors.Is(err, agent.ErrDecided) {
+				if whyNot(err) != "decided" {
 					t.Errorf("late: %v", err)
 				}
 			}

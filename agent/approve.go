@@ -100,18 +100,18 @@ func object(input json.RawMessage) (json.RawMessage, error) {
 func (p PendingCall) decide(ctx context.Context, log *memory.Log, d memory.Decision) error {
 	seen := transport.ToolCall{ID: p.CallID, Name: p.Name, Toolset: p.Toolset, Input: []byte(p.Input)}
 	if memory.HashCall(seen) != p.Hash || p.Session != log.ID() {
-		return &DecisionError{Call: p, Why: ErrCallChanged}
+		return &DecisionError{Call: p, Why: whyChanged}
 	}
 	d.CallID, d.Hash = p.CallID, p.Hash
 	for {
-		if why := p.closed(log); why != nil {
+		if why := p.closed(log); why != "" {
 			return &DecisionError{Call: p, Why: why}
 		}
 		err := log.Append(ctx, memory.Record{Kind: memory.KindDecision, Decision: &d})
 		if err == nil {
 			return nil
 		}
-		if why := p.closed(log); why != nil { // somebody was faster
+		if why := p.closed(log); why != "" { // somebody was faster
 			return &DecisionError{Call: p, Why: why}
 		}
 		n := log.Len()
@@ -124,33 +124,33 @@ func (p PendingCall) decide(ctx context.Context, log *memory.Log, d memory.Decis
 	}
 }
 
-// closed is why the call can't be decided on, or nil if it waits.
-func (p PendingCall) closed(log *memory.Log) error {
+// closed is why the call can't be decided on, or empty if it waits.
+func (p PendingCall) closed(log *memory.Log) string {
 	for _, c := range log.State().Open {
 		if c.ID != p.CallID || newestResponse(log) != p.Record {
 			continue
 		}
 		switch {
 		case memory.HashCall(c.ToolCall) != p.Hash:
-			return ErrCallChanged
+			return whyChanged
 		case c.Decision != nil:
-			return ErrDecided
+			return whyDecided
 		case c.ApprovalRequest == nil:
-			return ErrNotPending
+			return whyNotPending
 		}
-		return nil
+		return ""
 	}
 	for _, r := range log.Records(p.Record) {
 		if r.Kind == memory.KindDecision && r.Decision.CallID == p.CallID && r.Decision.Hash == p.Hash {
-			return ErrDecided
+			return whyDecided
 		}
 	}
-	return ErrNotPending
+	return whyNotPending
 }
 
 // wait has the waiting calls decided, if there is somebody to decide, and ends the
 // run where something is left to wait for.
-func (r *Run) wait(ctx context.Context, w Wait) error {
+func (r *Run) wait(ctx context.Context, w Action) error {
 	n := r.log.Len()
 	if err := guard("Store", func() error { return r.log.Refresh(ctx) }); err != nil || r.log.Len() > n {
 		return err // somebody has decided meanwhile, in another process
@@ -183,7 +183,7 @@ func (r *Run) approver() func(context.Context, PendingCall) (Decision, error) {
 func (r *Run) decide(ctx context.Context, approver func(context.Context, PendingCall) (Decision, error), calls []PendingCall, questions []PendingQuestion) error {
 	var left []PendingCall
 	for _, c := range calls {
-		if c.closed(r.log) != nil {
+		if c.closed(r.log) != "" {
 			continue // another process has decided; the first counts
 		}
 		d, err := guarded("Approver", func() (Decision, error) { return approver(ctx, c) })
@@ -193,7 +193,7 @@ func (r *Run) decide(ctx context.Context, approver func(context.Context, Pending
 				left = append(left, c)
 			}
 		}
-		if err != nil && !errors.Is(err, ErrDecided) {
+		if err != nil && !decidedBefore(err) {
 			return fmt.Errorf("tool %q: approver: %w", c.Name, err)
 		}
 	}

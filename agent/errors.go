@@ -16,19 +16,10 @@ var (
 	// ErrAwaitingApproval means that the run ended because tool calls wait for a
 	// decision, or for an answer. The error is an [*ApprovalError], which names them.
 	ErrAwaitingApproval = errors.New("tool calls wait for approval")
-	// ErrDecided means that a waiting call has been decided on already, ErrCallChanged
-	// that the call which was decided on is not the one in the log, and ErrNotPending
-	// that the call does not wait any more, or never did. The error is a
-	// [*DecisionError].
-	ErrDecided     = errors.New("it has been decided already")
-	ErrCallChanged = errors.New("its arguments, or its session, were changed on the way; ask Pending again")
-	ErrNotPending  = errors.New("it does not wait for a decision")
 	// ErrStopped means that the consumer of a run's events stopped early.
 	ErrStopped = errors.New("the run was stopped by its consumer")
 	// ErrNotEnded means that a run's result was asked for before its events had ended.
 	ErrNotEnded = errors.New("the run has not ended; read its Events to the end, or use Agent.Run")
-	// ErrConsumed means that a run's events were asked for twice.
-	ErrConsumed = errors.New("a run's events can be read once")
 )
 
 // A StopError is a turn that the model ended before it was finished: by
@@ -93,19 +84,30 @@ func (e *ApprovalError) Is(target error) bool {
 	return target == ErrAwaitingApproval || target == tools.ErrWaiting && len(e.Questions) > 0
 }
 
-// A DecisionError is a decision that was not taken. It matches its Why: [ErrDecided],
-// [ErrCallChanged] or [ErrNotPending].
+// A DecisionError is a decision, or an answer, that was not taken.
 type DecisionError struct {
 	Call PendingCall
-	Why  error
+	// Why is "decided" if somebody was faster, "changed" if what was decided on is not
+	// what is in the log, and "not_pending" if the call does not wait any more, or
+	// never did.
+	Why string
+	// Detail tells people more; it may be empty.
+	Detail string
 }
 
 func (e *DecisionError) Error() string {
-	return fmt.Sprintf("tool call %q (%s) was not decided: %v", e.Call.CallID, e.Call.Name, e.Why)
+	why := "it does not wait for a decision"
+	switch e.Why {
+	case whyDecided:
+		why = "it has been decided already"
+	case whyChanged:
+		why = "its arguments, or its session, were changed on the way; ask Pending again"
+	}
+	if e.Detail != "" {
+		why += " (" + e.Detail + ")"
+	}
+	return fmt.Sprintf("tool call %q (%s) was not decided: %s", e.Call.CallID, e.Call.Name, why)
 }
-
-// Unwrap returns Why.
-func (e *DecisionError) Unwrap() error { return e.Why }
 
 // joined is both errors; err itself if there is no more.
 func joined(err, more error) error {
@@ -113,4 +115,17 @@ func joined(err, more error) error {
 		return err
 	}
 	return errors.Join(err, more)
+}
+
+const (
+	whyDecided    = "decided"
+	whyChanged    = "changed"
+	whyNotPending = "not_pending"
+)
+
+// decidedBefore reports whether a decision was not taken because somebody was
+// faster.
+func decidedBefore(err error) bool {
+	var wrong *DecisionError
+	return errors.As(err, &wrong) && wrong.Why == whyDecided
 }

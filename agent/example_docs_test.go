@@ -45,8 +45,8 @@ func ExampleNext() {
 		log.Fatal(err)
 	}
 	for {
-		switch act := agent.Next(l).(type) {
-		case agent.CallModel:
+		switch act := agent.Next(l); act.Do {
+		case "model":
 			resp, err := transport.Create(ctx, client, a.Request(l))
 			if err != nil {
 				log.Fatal(err)
@@ -54,11 +54,11 @@ func ExampleNext() {
 			if err := l.Append(ctx, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
 				log.Fatal(err)
 			}
-		case agent.Done:
+		case "done":
 			fmt.Println(l.State().Response.Text(), act.Reason, act.Err)
 			return
 		default:
-			log.Fatalf("there are no tools here: %T", act)
+			log.Fatalf("there are no tools here: %s", act.Do)
 		}
 	}
 	// endregion
@@ -86,15 +86,14 @@ func ExampleInput_actions() {
 	for {
 		res, err := a.Run(ctx, agent.Input{Store: store, Session: "s-1", Prompt: prompt, Actions: 1, At: &at})
 		prompt, at = "", res.Log.Position()
-		switch act := agent.Next(res.Log).(type) {
-		case agent.Done:
+		switch act := agent.Next(res.Log); {
+		case act.Done():
 			fmt.Println("done:", res.Text, err)
 			return
-		case agent.Wait:
+		case act.Waits():
 			fmt.Println("waits for", agent.Pending(res.Log), act.Questions, "until", act.Until())
 			return
-		}
-		if err != nil {
+		case err != nil:
 			log.Fatal(err) // try again: a step that was done meanwhile fails with memory.ErrConflict
 		}
 		fmt.Println(at.Records, "records")

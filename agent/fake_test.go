@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -149,4 +150,13 @@ func billOf(t testing.TB, log *memory.Log) agent.Bill {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// whyNot is why a decision was not taken; empty if the error tells of none.
+func whyNot(err error) string {
+	var wrong *agent.DecisionError
+	if !errors.As(err, &wrong) {
+		return ""
+	}
+	return wrong.Why
 }

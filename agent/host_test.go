@@ -61,7 +61,7 @@ func TestAQuestionIsAnsweredFromOutside(t *testing.T) {
 		if err := json.Unmarshal(raw, &questions); err != nil || len(questions) != 1 || questions[0].Name != "book" || questions[0].Call != "2-a" || questions[0].Question.Kind != "user" {
 			t.Fatalf("%v: %s", err, raw)
 		}
-		if wait, ok := agent.Next(log).(agent.Wait); !ok || len(wait.Questions) != 1 || len(wait.Calls) != 0 {
+		if wait := agent.Next(log); !wait.Waits() || len(wait.Questions) != 1 || len(wait.Calls) != 0 {
 			t.Errorf("Next says %#v", agent.Next(log))
 		}
 		q, want := questions[0], ""
@@ -80,7 +80,8 @@ func TestAQuestionIsAnsweredFromOutside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := q.Decline(t.Context(), openLog(t, store), ""); want != "nobody answered what it asked" && !errors.Is(err, agent.ErrDecided) {
+		var wrong *agent.DecisionError
+		if err := q.Decline(t.Context(), openLog(t, store), ""); want != "nobody answered what it asked" && (!errors.As(err, &wrong) || wrong.Why != "decided") {
 			t.Errorf("%s: answered twice: %v", answered, err)
 		} else if answered == "other" && err != nil {
 			t.Errorf("declined: %v", err)

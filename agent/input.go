@@ -231,10 +231,8 @@ func Generate[T any](ctx context.Context, a *Agent, in Input) (T, *Result, error
 	}
 	in.Output = out
 	res, err := a.Run(ctx, in)
-	if err == nil && in.Actions > 0 {
-		if _, over := Next(res.Log).(Done); !over {
-			err = ErrNotEnded
-		}
+	if err == nil && !Next(res.Log).Done() {
+		err = ErrNotEnded // with Input.Actions
 	}
 	if err != nil {
 		return zero, res, err

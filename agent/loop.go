@@ -29,16 +29,16 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 			r.eager.off = true // that run makes the calls
 		}
 		var err error
-		switch act := next.(type) {
-		case CallModel:
+		switch next.Do {
+		case doModel:
 			err = r.callModel(ctx, emit)
-		case RunTools:
-			err = r.runTools(ctx, act.Calls, emit)
-		case Wait:
-			err = r.wait(ctx, act)
-		case Done:
+		case doTools:
+			err = r.runTools(ctx, next.Calls, emit)
+		case doWait:
+			err = r.wait(ctx, next)
+		case doNone:
 			if r.end() {
-				return act.Err
+				return next.Err
 			}
 		}
 		if err != nil {
@@ -50,13 +50,7 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 // isWork reports whether an action is one that the run would do: not an end, nor a
 // wait for somebody outside.
 func (r *Run) isWork(a Action) bool {
-	switch a.(type) {
-	case Done:
-		return false
-	case Wait:
-		return r.approver() != nil
-	}
-	return true
+	return !a.Done() && (!a.Waits() || r.approver() != nil)
 }
 
 // append lays records into the log, and lets go of the context's end: what has

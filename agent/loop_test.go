@@ -52,7 +52,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("Result asked for twice: %v", err)
 	}
 	for _, err := range run.Events(context.Background()) {
-		if !errors.Is(err, agent.ErrConsumed) {
+		if err == nil || !strings.Contains(err.Error(), "once") {
 			t.Errorf("Events asked for twice: %v", err)
 		}
 	}

@@ -9,49 +9,49 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// An Action is what a run has to do next: one of [CallModel], [RunTools],
-// [Wait] and [Done].
-type Action interface{ action() }
+// An Action is what a run has to do next.
+type Action struct {
+	// Do is what is to be done:
+	//
+	//   - "model": send the log's messages to the model and append its response
+	//   - "tools": answer Calls, in order, and append the results; those that are Cut,
+	//     or that were started by a process that is gone, without being run
+	//   - "wait": nothing, until Calls are decided on or Questions are answered
+	//   - "done": nothing, the turn is over; Reason, Err
+	Do string
 
-// CallModel says: send the log's messages to the model and append its response.
-type CallModel struct{}
-
-// RunTools says: answer these tool calls, in order, and append the results.
-// Calls that are Cut, or that were started by a process that is gone, are
-// answered without being run.
-type RunTools struct{ Calls []memory.OpenCall }
-
-// Wait says: nothing can be done until these calls are decided on, or these
-// questions of tools are answered.
-type Wait struct {
 	Calls     []memory.OpenCall
-	Questions []PendingQuestion
+	Questions []PendingQuestion // of tools
+
+	Reason transport.StopReason // of the newest response; empty if there is none
+	Err    error                // why the turn ended before the model finished it; nil if it did
 }
+
+const (
+	doModel = "model"
+	doTools = "tools"
+	doWait  = "wait"
+	doNone  = "done"
+)
+
+// Done reports whether the turn is over.
+func (a Action) Done() bool { return a.Do == doNone }
+
+// Waits reports whether nothing can be done until somebody decides or answers.
+func (a Action) Waits() bool { return a.Do == doWait }
 
 // Until is when the first of the questions has waited long enough: then a run gives
 // it its Default, or tells the tool that there is no answer. The zero time means that
 // all may wait for ever.
-func (w Wait) Until() time.Time {
+func (a Action) Until() time.Time {
 	var until time.Time
-	for _, q := range w.Questions {
+	for _, q := range a.Questions {
 		if d := q.Question.Deadline; until.IsZero() || !d.IsZero() && d.Before(until) {
 			until = d
 		}
 	}
 	return until
 }
-
-// Done says that the turn is over. Err is nil if the model finished it; else it
-// tells why the turn ended before that.
-type Done struct {
-	Reason transport.StopReason // of the newest response; empty if there is none
-	Err    error
-}
-
-func (CallModel) action() {}
-func (RunTools) action()  {}
-func (Wait) action()      {}
-func (Done) action()      {}
 
 // Next tells what to do with a log. It is a pure function: a run, a resumed
 // run, a durable engine and a test all ask it the same question, and none of
@@ -64,24 +64,24 @@ func next(log *memory.Log, s memory.State) Action {
 	}
 	if s.Response == nil {
 		if !s.Input {
-			return Done{Err: ErrNoInput}
+			return Action{Do: doNone, Err: ErrNoInput}
 		}
 		return callModel(s)
 	}
 	if s.Final && !s.Input {
-		return Done{Reason: s.Response.StopReason}
+		return Action{Do: doNone, Reason: s.Response.StopReason}
 	}
 	switch reason := s.Response.StopReason; reason {
 	case transport.StopToolUse:
 		// A response may ask for tools and name none (wire §6.1): ask once more.
 		if s.Counts.Empty > 1 && !s.Input {
-			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model asked for tools and named none, twice"}}
+			return Action{Do: doNone, Reason: reason, Err: &StopError{Response: s.Response, Why: "the model asked for tools and named none, twice"}}
 		}
 		return afterCalls(s)
 
 	case transport.StopPauseTurn:
 		if l := limits(s).Pauses; l >= 0 && s.Counts.Pauses > l {
-			return Done{Reason: reason, Err: &LimitError{Limit: "pauses", Max: int64(l)}}
+			return Action{Do: doNone, Reason: reason, Err: &LimitError{Limit: "pauses", Max: int64(l)}}
 		}
 		return callModel(s)
 
@@ -93,10 +93,10 @@ func next(log *memory.Log, s memory.State) Action {
 			return callModel(s)
 		}
 		if s.Counts.Cuts == 0 {
-			return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the answer was cut off at max_tokens; raise Options.MaxTokens"}}
+			return Action{Do: doNone, Reason: reason, Err: &StopError{Response: s.Response, Why: "the answer was cut off at max_tokens; raise Options.MaxTokens"}}
 		}
 		if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
-			return Done{Reason: reason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
+			return Action{Do: doNone, Reason: reason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
 		}
 		return callModel(s)
 
@@ -107,19 +107,19 @@ func next(log *memory.Log, s memory.State) Action {
 		if s.Response.HasToolCalls() {
 			return afterCalls(s) // some gateways always say end_turn
 		}
-		return Done{Reason: reason}
+		return Action{Do: doNone, Reason: reason}
 
 	case transport.StopRefusal:
 		if s.Input {
 			return callModel(s)
 		}
-		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the model refused" + refusal(s.Response)}}
+		return Action{Do: doNone, Reason: reason, Err: &StopError{Response: s.Response, Why: "the model refused" + refusal(s.Response)}}
 
 	case transport.StopContextWindowExceeded:
 		if s.Input {
 			return callModel(s)
 		}
-		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: "the context window is full; begin a new log, or compact this one"}}
+		return Action{Do: doNone, Reason: reason, Err: &StopError{Response: s.Response, Why: "the context window is full; begin a new log, or compact this one"}}
 
 	default:
 		if s.Input {
@@ -132,7 +132,7 @@ func next(log *memory.Log, s memory.State) Action {
 		if reason == "" {
 			why = "the response has no stop_reason; is this endpoint one of the Messages API?"
 		}
-		return Done{Reason: reason, Err: &StopError{Response: s.Response, Why: why}}
+		return Action{Do: doNone, Reason: reason, Err: &StopError{Response: s.Response, Why: why}}
 	}
 }
 
@@ -140,7 +140,7 @@ func next(log *memory.Log, s memory.State) Action {
 // responses in a row held one that did not arrive whole.
 func afterCalls(s memory.State) Action {
 	if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
-		return Done{Reason: s.Response.StopReason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
+		return Action{Do: doNone, Reason: s.Response.StopReason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
 	}
 	return callModel(s)
 }
@@ -164,9 +164,9 @@ func answer(log *memory.Log, open []memory.OpenCall) Action {
 		}
 	}
 	if len(ready) == 0 {
-		return Wait{Calls: undecided, Questions: questions}
+		return Action{Do: doWait, Calls: undecided, Questions: questions}
 	}
-	return RunTools{Calls: ready}
+	return Action{Do: doTools, Calls: ready}
 }
 
 // asksStill reports whether a question of the call is open.
@@ -177,16 +177,16 @@ func asksStill(questions []PendingQuestion, id string) bool {
 	})
 }
 
-// callModel is CallModel, unless the run has had its steps.
+// callModel is the action of that name, unless the run has had its steps.
 func callModel(s memory.State) Action {
 	if l := limits(s).Steps; l >= 0 && s.Counts.Steps >= l {
-		done := Done{Err: &LimitError{Limit: "steps", Max: int64(l)}}
+		done := Action{Do: doNone, Err: &LimitError{Limit: "steps", Max: int64(l)}}
 		if s.Response != nil {
 			done.Reason = s.Response.StopReason
 		}
 		return done
 	}
-	return CallModel{}
+	return Action{Do: doModel}
 }
 
 // limits are those recorded with the run. A log that no run has begun has none.

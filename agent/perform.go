@@ -192,7 +192,7 @@ func (j *job) run(ctx context.Context) (o outcome) {
 	if j.unfit != nil {
 		return outcome{err: j.unfit}
 	}
-	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Progress: j.report, Prepared: j.prepared, Host: &j.host}
+	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Meta: j.owner.meta, Progress: j.report, Prepared: j.prepared, Host: &j.host}
 	j.host.job = j
 	ctx = tools.WithCall(ctx, info)
 	if o.result, o.err = call(ctx, j.tool.callable, j.prepared.Input()); o.err != nil {

@@ -39,9 +39,9 @@ func Questions(log *memory.Log) []PendingQuestion {
 
 // Answer records an answer. It fails with a [*tools.AnswerError] for one that the
 // question doesn't allow, which leaves the question open, and with a
-// [*DecisionError] that matches [ErrDecided] if it was answered or its time is over,
-// [ErrCallChanged] if the question is not the one in the log or the log is that of
-// another session, and [ErrNotPending] if it does not wait.
+// [*DecisionError] otherwise: "decided" if it was answered or its time is over,
+// "changed" if the question is not the one in the log or the log is that of another
+// session, and "not_pending" if it does not wait.
 func (q PendingQuestion) Answer(ctx context.Context, log *memory.Log, a tools.Answer) error {
 	if err := q.Question.Check(a.Value); err != nil {
 		return fmt.Errorf("%s asks %q: %w", q.Name, q.Question.Key, err)
@@ -59,11 +59,11 @@ func (q PendingQuestion) Decline(ctx context.Context, log *memory.Log, reason st
 // record appends what ends the wait. Of several that others append at the same time
 // the first in the log counts.
 func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote) error {
-	fail := func(why error) error {
-		return &DecisionError{Call: PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name}, Why: why}
+	fail := func(why, detail string) error {
+		return &DecisionError{Call: PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name}, Why: why, Detail: detail}
 	}
 	if q.Session != log.ID() {
-		return fail(fmt.Errorf("it waits in session %q, and this is %q: %w", q.Session, log.ID(), ErrCallChanged))
+		return fail(whyChanged, fmt.Sprintf("it waits in session %q, and this is %q", q.Session, log.ID()))
 	}
 	if err := log.Refresh(ctx); err != nil {
 		return err
@@ -71,15 +71,15 @@ func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote
 	late := !q.Question.Deadline.IsZero() && !time.Now().Before(q.Question.Deadline)
 	switch asked, ended, _ := q.find(log); {
 	case asked == nil:
-		return fail(ErrNotPending)
+		return fail(whyNotPending, "")
 	case !q.same(asked):
-		return fail(ErrCallChanged)
+		return fail(whyChanged, "")
 	case ended:
-		return fail(ErrDecided)
+		return fail(whyDecided, "")
 	case !slices.ContainsFunc(Questions(log), func(o PendingQuestion) bool { return o.Call == q.Call && o.Question.Key == q.Question.Key }):
-		return fail(ErrNotPending) // its call was given up
+		return fail(whyNotPending, "") // its call was given up
 	case late && !n.Expired:
-		return fail(fmt.Errorf("its time was over at %s: %w", q.Question.Deadline.Format(time.RFC3339), ErrDecided))
+		return fail(whyDecided, "its time was over at "+q.Question.Deadline.Format(time.RFC3339))
 	}
 	n.Root, n.Call, n.Key = q.Root, q.Call, q.Question.Key
 	raw, err := json.Marshal(n)
@@ -91,7 +91,7 @@ func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote
 		return err
 	}
 	if _, _, at := q.find(log); !at.Equal(ours.Time) {
-		return fail(ErrDecided) // somebody was faster
+		return fail(whyDecided, "") // somebody was faster
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (
 		if q.Question.Default != nil {
 			n.Answer = &tools.Answer{Value: q.Question.Default, Expired: true}
 		}
-		if err := q.record(ctx, log, n); err != nil && !errors.Is(err, ErrDecided) {
+		if err := q.record(ctx, log, n); err != nil && !decidedBefore(err) {
 			return expired, err
 		}
 		expired = true

@@ -152,15 +152,15 @@ func (r *Run) begins(queued bool) bool {
 	if len(r.input.Messages) > 0 {
 		return true
 	}
-	done, over := Next(r.log).(Done)
-	if over && queued {
+	next := Next(r.log)
+	if next.Done() && queued {
 		return true
 	}
 	var limit *LimitError
-	if errors.As(done.Err, &limit) {
+	if errors.As(next.Err, &limit) {
 		return r.limits.allowMoreThan(limit)
 	}
-	return r.log.State().Limits == nil && !errors.Is(done.Err, ErrNoInput)
+	return r.log.State().Limits == nil && !errors.Is(next.Err, ErrNoInput)
 }
 
 // replay sums up what the run had come to before it was resumed.
@@ -243,7 +243,7 @@ func (r *Run) Steer(m transport.Message) error {
 func (r *Run) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if !r.start() {
-			yield(Event{}, ErrConsumed)
+			yield(Event{}, errors.New("a run's events can be read once: keep what you need of them, or ask for its Result"))
 			return
 		}
 		stopped := false

@@ -157,7 +157,8 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 	}
 	changed := pending[0]
 	changed.Input = `{"usd":1}`
-	if err := changed.Approve(t.Context(), log); !errors.Is(err, agent.ErrCallChanged) {
+	var wrong *agent.DecisionError
+	if err := changed.Approve(t.Context(), log); !errors.As(err, &wrong) || wrong.Why != "changed" {
 		t.Errorf("changed arguments were approved: %v", err)
 	}
 	swapped := pending[0]
@@ -180,7 +181,7 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 	}
 	for _, l := range []*memory.Log{log, openLog(t, store)} {
 		var wrong *agent.DecisionError
-		if err := pending[0].Deny(t.Context(), l, ""); !errors.Is(err, agent.ErrDecided) || !errors.As(err, &wrong) || wrong.Call.CallID != "a" {
+		if err := pending[0].Deny(t.Context(), l, ""); !errors.As(err, &wrong) || wrong.Why != "decided" || wrong.Call.CallID != "a" {
 			t.Errorf("decided twice: %v", err)
 		}
 	}
@@ -189,8 +190,13 @@ func TestDecisionsInAnotherProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkValid(t, res.Log)
-	if err := pending[0].Approve(t.Context(), res.Log); !errors.Is(err, agent.ErrDecided) {
+	if err := pending[0].Approve(t.Context(), res.Log); !errors.As(err, &wrong) || wrong.Why != "decided" {
 		t.Errorf("decided when it was over: %v", err)
+	}
+	call, _ := block(t, use("d", "echo", `{}`)).ToolCall() // one that never waited
+	never := agent.PendingCall{Session: "s", Record: pending[0].Record, CallID: "d", Name: "echo", Input: "{}", Hash: memory.HashCall(call)}
+	if err := never.Approve(t.Context(), res.Log); !errors.As(err, &wrong) || wrong.Why != "not_pending" {
+		t.Errorf("decided on what does not wait: %v", err)
 	}
 	results := res.Log.Messages()[2].Content
 	for i, want := range []string{`{\"usd\":9007199254740993, \"to\":\"<a>\"}`, "too dear", `{\"usd\":1}`, `{}`} {

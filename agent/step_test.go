@@ -56,7 +56,7 @@ func (s *stepper) step(ctx context.Context, prompt string) (*agent.Result, error
 func (s *stepper) drive(ctx context.Context, prompt string, meanwhile func(*agent.Result)) (*agent.Result, int, error) {
 	for n := 1; ; n++ {
 		res, err := s.step(ctx, prompt)
-		if _, over := agent.Next(res.Log).(agent.Done); err != nil || over {
+		if err != nil || agent.Next(res.Log).Done() {
 			return res, n, err
 		}
 		if prompt = ""; meanwhile != nil {
@@ -279,8 +279,8 @@ func TestStepsWait(t *testing.T) {
 	s := &stepper{make: func() *agent.Agent { return newAgent(t, script, agent.Options{}, pay, ask) }}
 	s.input = agent.Input{Store: store, Session: "s"}
 	res, n, err := s.drive(t.Context(), "go", nil)
-	waits, ok := agent.Next(res.Log).(agent.Wait)
-	if !errors.Is(err, agent.ErrAwaitingApproval) || !ok || len(waits.Calls) != 1 || len(waits.Questions) != 2 || !waits.Until().Equal(deadline) || n != 2 {
+	waits := agent.Next(res.Log)
+	if !errors.Is(err, agent.ErrAwaitingApproval) || !waits.Waits() || len(waits.Calls) != 1 || len(waits.Questions) != 2 || !waits.Until().Equal(deadline) || n != 2 {
 		t.Fatalf("%v after %d steps: %+v, until %v", err, n, waits, waits.Until())
 	}
 	at := s.at
@@ -302,7 +302,7 @@ func TestStepsWait(t *testing.T) {
 	if res, n, err = s.drive(t.Context(), "", nil); err != nil || res.Text != "ok" || n != 2 {
 		t.Errorf("%q, %v after %d steps", res.Text, err, n)
 	}
-	if (agent.Wait{}).Until() != (time.Time{}) {
+	if (agent.Action{}).Until() != (time.Time{}) {
 		t.Error("without a deadline there is an end of the wait")
 	}
 }
@@ -393,7 +393,7 @@ func TestStepsAtOnce(t *testing.T) {
 				t.Errorf("step %d: a late attempt changed the log", step)
 			}
 			at = results[won].Log.Position()
-			_, over = agent.Next(results[won].Log).(agent.Done)
+			over = agent.Next(results[won].Log).Done()
 		}
 		if got := recordsOf(t, store, "s"); got != want || calls.Load() != 3 {
 			t.Errorf("leases %v: %d calls; the records are\n%s\nand those of one alone\n%s", leases, calls.Load(), got, want)

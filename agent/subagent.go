@@ -153,9 +153,7 @@ func inherit(ctx context.Context, log *memory.Log, caller *Run) error {
 // the log has more to do, and what stopped it was neither the log nor a rule, and
 // may pass.
 func goesOn(log *memory.Log, err error) bool {
-	switch Next(log).(type) {
-	case CallModel, RunTools:
-	default:
+	if next := Next(log); next.Done() || next.Waits() {
 		return false
 	}
 	var budget *BudgetError
@@ -204,15 +202,6 @@ type runKey struct{}
 // withRun tells tools which run they are called from.
 func withRun(ctx context.Context, r *Run) context.Context {
 	return context.WithValue(ctx, runKey{}, r)
-}
-
-// MetaOf is the metadata, with the user, of the run that calls a tool with ctx; nil
-// outside of one. It must not be modified.
-func MetaOf(ctx context.Context) map[string]string {
-	if r := runOf(ctx); r != nil {
-		return r.meta
-	}
-	return nil
 }
 
 // runOf is the run that calls a tool with ctx, or nil.

@@ -18,6 +18,9 @@ type CallInfo struct {
 	Key string
 	// Name is the name that the model called.
 	Name string
+	// Meta is the metadata of the run, with its user; nil outside of one. It must not
+	// be modified.
+	Meta map[string]string
 	// Progress reports progress; nil if nobody listens.
 	Progress func(string)
 	// Host is what the tool may ask of the run; nil outside of one.

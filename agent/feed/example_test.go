@@ -47,7 +47,7 @@ func ExampleFeed() {
 		case feed.Delta:
 			fmt.Print(item.Text) // of a response that is being written
 		case feed.State:
-			fmt.Printf("%T\n", item.Next)
+			fmt.Println(item.Next.Do)
 			return
 		}
 	}
@@ -57,5 +57,5 @@ func ExampleFeed() {
 	// record 1 run
 	// record 2 input
 	// record 3 response
-	// agent.Done
+	// done
 }

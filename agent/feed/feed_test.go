@@ -162,7 +162,7 @@ func (p *page) take(i feed.Item) error {
 		}
 		p.blocks[i.Block] += i.Text
 	case feed.State:
-		p.states = append(p.states, fmt.Sprintf("%T", i.Next))
+		p.states = append(p.states, i.Next.Do)
 	case feed.Progress:
 		p.progress = append(p.progress, i.Text)
 	case feed.End:
@@ -173,7 +173,7 @@ func (p *page) take(i feed.Item) error {
 
 // over reports whether the turn is over.
 func (p *page) over() bool {
-	return len(p.states) > 0 && p.states[len(p.states)-1] == "agent.Done" && p.ended
+	return len(p.states) > 0 && p.states[len(p.states)-1] == "done" && p.ended
 }
 
 // answer is the newest response's text.
@@ -264,7 +264,7 @@ func TestThousandWatchers(t *testing.T) {
 						return
 					}
 					at = item.At
-					if item.Kind == feed.State && len(p.states) > 0 && p.states[len(p.states)-1] == "agent.Done" {
+					if item.Kind == feed.State && len(p.states) > 0 && p.states[len(p.states)-1] == "done" {
 						return
 					}
 					if w%5 == 1 {
@@ -407,7 +407,7 @@ func TestWaitsAndEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	catchUp(t, w, p)
-	if !p.ended || !errors.Is(p.err, agent.ErrAwaitingApproval) || !slices.Equal(p.states, []string{"agent.Wait"}) {
+	if !p.ended || !errors.Is(p.err, agent.ErrAwaitingApproval) || !slices.Equal(p.states, []string{"wait"}) {
 		t.Errorf("%v, %v, %v", p.ended, p.err, p.states)
 	}
 	log, err := memory.Open(t.Context(), store, "s")
@@ -431,7 +431,7 @@ func TestWaitsAndEnds(t *testing.T) {
 	}
 	catchUp(t, w, p)
 	var cut *transport.StreamError
-	if !p.ended || !errors.As(p.err, &cut) || p.flying || !slices.Equal(p.states[states-1:], []string{"agent.CallModel"}) {
+	if !p.ended || !errors.As(p.err, &cut) || p.flying || !slices.Equal(p.states[states-1:], []string{"model"}) {
 		t.Errorf("%v, %v, writing %v, %v", p.ended, p.err, p.flying, p.states)
 	}
 	if _, err := a.Run(ctx, in); err != nil {
@@ -541,7 +541,7 @@ func TestAnotherProcess(t *testing.T) {
 		if item.Kind == feed.State && !said {
 			said = true
 			elsewhere() // goes on with the session
-		} else if item.Kind == feed.State && p.states[len(p.states)-1] == "agent.Done" && len(p.records) == 12 {
+		} else if item.Kind == feed.State && p.states[len(p.states)-1] == "done" && len(p.records) == 12 {
 			if err := store.Delete(t.Context(), "s"); err != nil {
 				t.Fatal(err)
 			}

@@ -82,9 +82,8 @@ type Watcher struct {
 // A place is how far a watcher has come in a session.
 type place struct {
 	pos     Position
-	told    bool // of a state
-	at      int  // the records of that
-	doing   string
+	doing   string // of the state that was told
+	at      int    // the records of that
 	ends    int64
 	reports int64
 }
@@ -271,14 +270,10 @@ func (w *Watcher) inFlight(s *session, p *place, log *memory.Log, say func(Item)
 // moved reports whether a state is news to the watcher: what is to be done is
 // another thing, or the session has come to rest again.
 func (p *place) moved(st *state) bool {
-	doing := fmt.Sprintf("%T", st.next)
-	rests := false
-	switch st.next.(type) {
-	case agent.Wait, agent.Done:
-		rests = true
-	}
-	news := !p.told || p.doing != doing || rests && p.at != st.records
-	p.told, p.doing, p.at = true, doing, st.records
+	doing := st.next.Do
+	rests := st.next.Done() || st.next.Waits()
+	news := p.doing != doing || rests && p.at != st.records
+	p.doing, p.at = doing, st.records
 	return news
 }
 

@@ -171,7 +171,7 @@ func TestDecisions(t *testing.T) {
 			results = append(results, string(r.Block.Raw()[:60]))
 		}
 	}
-	if len(results) != 2 || agent.Next(log).(agent.Done).Err != nil {
+	if len(results) != 2 || !agent.Next(log).Done() || agent.Next(log).Err != nil {
 		t.Errorf("results %v", results)
 	}
 	if status, _, _ := do(t, "POST", server.URL+api+"/s/resume", "{}"); status != 200 || len(resumed) != 2 {

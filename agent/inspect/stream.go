@@ -57,15 +57,14 @@ type openView struct {
 
 func stateOf(log *memory.Log) stateView {
 	s := stateView{Records: log.Len(), Read: readOf(log)}
-	switch act := agent.Next(log).(type) {
-	case agent.CallModel:
-		s.Doing = "model"
-	case agent.RunTools:
-		s.Doing, s.Detail = "tools", fmt.Sprintf("%d", len(act.Calls))
-	case agent.Wait:
+	act := agent.Next(log)
+	switch s.Doing = act.Do; act.Do {
+	case "tools":
+		s.Detail = fmt.Sprintf("%d", len(act.Calls))
+	case "wait":
 		s.Doing = "approval"
-	case agent.Done:
-		s.Doing, s.Detail = "done", string(act.Reason)
+	case "done":
+		s.Detail = string(act.Reason)
 		if act.Err != nil {
 			s.Doing, s.Detail = "failed", act.Err.Error()
 		}

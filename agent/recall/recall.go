@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -69,7 +68,7 @@ func (o Options) meta(ctx context.Context) (map[string]string, error) {
 	if len(o.Same) == 0 {
 		return o.Meta, nil
 	}
-	meta, run := maps.Clone(o.Meta), agent.MetaOf(ctx)
+	meta, run := maps.Clone(o.Meta), tools.CallOf(ctx).Meta
 	if meta == nil {
 		meta = make(map[string]string, len(o.Same))
 	}

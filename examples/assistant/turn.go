@@ -49,7 +49,7 @@ func (a *assistant) goOn(ctx context.Context) {
 		a.show.Fail(err)
 		return
 	}
-	if _, done := agent.Next(a.log).(agent.Done); !done {
+	if !agent.Next(a.log).Done() {
 		a.turn(ctx, agent.Input{Log: a.log})
 	}
 }
