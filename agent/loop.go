@@ -59,6 +59,12 @@ func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
+	now := time.Now()
+	for i := range records { // which are the run's, so that the log need not copy them
+		if records[i].Time.IsZero() {
+			records[i].Time = now
+		}
+	}
 	return store(context.WithoutCancel(ctx), r.log, records)
 }
 

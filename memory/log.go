@@ -76,12 +76,33 @@ func (l *Log) Unlock() { l.locked.Store(false) }
 func (l *Log) Append(ctx context.Context, records ...Record) error {
 	l.appending.Lock()
 	defer l.appending.Unlock()
+	records = l.own(records)
 	for {
 		err := l.append(ctx, records)
 		if !errors.Is(err, ErrConflict) || !l.catchUp(ctx) {
 			return err
 		}
 	}
+}
+
+// own is a copy of records, where something will be written into them: they are the
+// caller's.
+func (l *Log) own(records []Record) []Record {
+	changes := l.redactor != nil
+	for i := range records {
+		changes = changes || records[i].Time.IsZero()
+	}
+	if !changes {
+		return records
+	}
+	records = slices.Clone(records)
+	if l.redactor != nil {
+		for i := range records {
+			r := &records[i]
+			r.Message.Content, r.Data = slices.Clone(r.Message.Content), slices.Clone(r.Data)
+		}
+	}
+	return records
 }
 
 // catchUp loads what other processes have appended to the session if it is only

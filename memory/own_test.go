@@ -1,0 +1,52 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// hooked is a store whose redactor writes into all that it is given.
+type hooked struct{ memory.Store }
+
+func (hooked) Redact(r *memory.Record) error {
+	for i := range r.Message.Content {
+		r.Message.Content[i] = transport.Text("[gone]")
+	}
+	if len(r.Data) > 0 {
+		copy(r.Data, `"gone!"`)
+	}
+	return nil
+}
+
+// What is appended stays the caller's: neither its time nor what a redactor takes out
+// is written into it.
+func TestAppendLeavesTheCallersRecords(t *testing.T) {
+	redacted, err := memory.Create(hooked{new(memory.RAM)}, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, log := range map[string]*memory.Log{"in memory": memory.NewLog(), "redacted": redacted} {
+		records := []memory.Record{
+			{Kind: memory.KindInput, Message: transport.UserText("mine")},
+			{Kind: memory.KindNote, Note: "n", Data: []byte(`"mine!"`)},
+		}
+		for range 2 {
+			if err := log.Append(t.Context(), records...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !records[0].Time.IsZero() || records[0].Message.Text() != "mine" || string(records[1].Data) != `"mine!"` {
+			t.Errorf("%s: the caller's records are %+v", name, records)
+		}
+		for i, r := range log.Records(0) {
+			if r.Time.IsZero() {
+				t.Errorf("%s: record %d has no time", name, i)
+			}
+			if got := r.Message.Text(); name == "redacted" && r.Kind == memory.KindInput && got != "[gone]" {
+				t.Errorf("%s: record %d is %q", name, i, got)
+			}
+		}
+	}
+}
