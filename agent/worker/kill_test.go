@@ -61,7 +61,7 @@ func TestProcess(t *testing.T) {
 	}
 	a, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", Limits: agent.Limits{Lease: 2 * time.Second}, Tools: []tools.Tool{
 		tools.Func("t", "Does it once.", func(ctx context.Context, in in) (string, error) {
-			_, err := fmt.Fprintf(world, "%s %s\n", agent.MetaOf(ctx)["n"], tools.CallOf(ctx).Key)
+			_, err := fmt.Fprintf(world, "%s %s\n", tools.CallOf(ctx).Meta["n"], tools.CallOf(ctx).Key)
 			return "ok", err
 		}),
 	}})
@@ -196,7 +196,7 @@ func TestKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if done, ok := agent.Next(log).(agent.Done); !ok || done.Err != nil {
+		if done := agent.Next(log); !done.Done() || done.Err != nil {
 			t.Errorf("session %d: %#v", i, agent.Next(log))
 		}
 		made := 0

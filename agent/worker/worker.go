@@ -357,7 +357,7 @@ func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.
 		return Outcome{State: Ended}
 	case errors.Is(err, agent.ErrAwaitingApproval):
 		o := Outcome{State: Waits, Err: err}
-		if wait, ok := agent.Next(res.Log).(agent.Wait); ok {
+		if wait := agent.Next(res.Log); wait.Waits() {
 			o.Until = wait.Until()
 		}
 		return o
