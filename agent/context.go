@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -59,7 +59,7 @@ func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
 		return o, nil
 	}
 	text := transport.Message{Content: o.result.Content}.Text()
-	kept := text[:atRune(text, min(len(text), maxSpill))]
+	kept := text[:runes.Start(text, min(len(text), maxSpill))]
 	raw, err := json.Marshal(spilled{CallID: j.key(), Text: kept})
 	if err != nil {
 		return o, nil
@@ -77,22 +77,14 @@ func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
 // preview is what the model is shown of a text, three quarters of it from the
 // beginning.
 func preview(id, text string, kept, most int) string {
-	head := atRune(text, min(len(text), most*3/4))
-	tail := max(head, atRune(text, len(text)-most/4))
+	head := runes.Start(text, most*3/4)
+	tail := max(head, runes.Start(text, len(text)-most/4))
 	lost := ""
 	if kept < len(text) {
 		lost = fmt.Sprintf(" Only the first %d bytes were kept.", kept)
 	}
 	return fmt.Sprintf("[This result has %d bytes in %d lines. Bytes 0 to %d and %d to the end are shown; read on with %s, id %q.%s]\n%s\n[…]\n%s",
 		len(text), strings.Count(text, "\n")+1, head, tail, readResultName, id, lost, text[:head], text[tail:])
-}
-
-// atRune is the start of the character that byte n of s belongs to.
-func atRune(s string, n int) int {
-	for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return n
 }
 
 type readResultInput struct {
@@ -110,15 +102,15 @@ func readResult() tools.Tool {
 			if !ok {
 				return "", fmt.Errorf("no shortened result has the id %q; it stands in the result's first line", in.ID)
 			}
-			from := atRune(text, min(in.Offset, len(text)))
+			from := runes.Start(text, min(in.Offset, len(text)))
 			if in.Find != "" {
 				i := strings.Index(strings.ToLower(text[from:]), strings.ToLower(in.Find))
 				if i < 0 {
 					return fmt.Sprintf("%q does not stand in the result from byte %d on.", in.Find, from), nil
 				}
-				from = atRune(text, max(from, min(from+i, len(text))-200))
+				from = runes.Start(text, max(from, min(from+i, len(text))-200))
 			}
-			to := atRune(text, min(len(text), from+cmp.Or(in.Length, 8192)))
+			to := runes.Start(text, min(len(text), from+cmp.Or(in.Length, 8192)))
 			if from == len(text) {
 				return fmt.Sprintf("The result ends at byte %d.", len(text)), nil
 			}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -227,7 +228,7 @@ func (h *host) Ask(ctx context.Context, q tools.Question) (tools.Answer, error) 
 
 func brief(s string) string {
 	if len(s) > 80 {
-		return strconv.Quote(s[:atRune(s, 80)]) + "…"
+		return strconv.Quote(s[:runes.Start(s, 80)]) + "…"
 	}
 	return strconv.Quote(s)
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/media"
@@ -256,22 +256,15 @@ func limit(o outcome, takes media.Limits, most int) tools.Result {
 	}
 	res := tools.Result{IsError: o.result.IsError}
 	left, told := max(most, -1), false // bytes of text, -1 for no limit; whether a cut has been told
-	for _, b := range o.result.Content {
-		switch {
-		case b.IsZero():
-			continue
-		case res.IsError && b.Type() != transport.TypeText:
-			b = transport.Text(fmt.Sprintf("[%s left out: an error can hold text only]", b.Type()))
-		case !wire.FitsInResult(b):
-			b = transport.Text(fmt.Sprintf("[%s left out: a tool result can't hold it]", b.Type()))
-		case b.Type() == transport.TypeImage || b.Type() == transport.TypeDocument:
+	for _, b := range wire.ResultContent(o.result.Content, res.IsError) {
+		if b.Type() == transport.TypeImage || b.Type() == transport.TypeDocument {
 			if err := media.CheckBlock(b.Raw(), takes); err != nil {
 				b = leftOut(b, err)
 			}
 		}
 		if b.Type() == transport.TypeText {
-			if !wire.Markable(b) || told {
-				continue // the service takes no blank text; and what is behind a cut is left out
+			if told {
+				continue // what is behind a cut is left out
 			}
 			b, left, told = cut(b, left)
 		}
@@ -293,10 +286,7 @@ func cut(b transport.Block, left int) (_ transport.Block, after int, told bool) 
 	if len(text) <= left {
 		return b, left - len(text), false
 	}
-	end := left
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
+	end := runes.Start(text, left)
 	return transport.Text(fmt.Sprintf("%s\n[cut: this text has %d bytes, the first %d are above, and what came behind it is left out; ask for a smaller part]", text[:end], len(text), end)), 0, true
 }
 

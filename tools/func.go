@@ -11,6 +11,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A FuncTool is a Go function that the model can call. [Func] and [Raw] make it.
@@ -277,7 +278,8 @@ func (t *FuncTool) Call(ctx context.Context, input json.RawMessage) (Result, err
 	if err != nil {
 		return Result{}, safeError(err)
 	}
-	return sendable(result), nil
+	result.Content = wire.ResultContent(result.Content, result.IsError)
+	return result, nil
 }
 
 // Normalize implements [Normalizer]: it returns the arguments that the function

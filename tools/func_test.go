@@ -212,7 +212,7 @@ func TestResults(t *testing.T) {
 		{"search result", returning(tools.SearchResult{Source: "a.go", Title: "A", Texts: []string{"p", " "}}),
 			`{"type":"search_result","source":"a.go","title":"A","content":[{"type":"text","text":"p"}]}`},
 		{"error with an image", returning(tools.Result{IsError: true, Content: []transport.Block{mustBlock(tools.Image{URL: "https://x.example"}), transport.Text("no")}}),
-			`{"type":"text","text":"[image left out: an error result holds text only]"}{"type":"text","text":"no"}`},
+			`{"type":"text","text":"[image left out: an error can hold text only]"}{"type":"text","text":"no"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
-	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Content is what a tool can return for the model to see as one block: [Image],
@@ -145,33 +144,4 @@ func contentList(list reflect.Value) (Result, error) {
 		r.Content = append(r.Content, b)
 	}
 	return r, nil
-}
-
-// sendable makes of a result one that the service takes: no blank text, and in
-// an error nothing but text (wire §3.5). What an error can't hold is
-// replaced by a word of it.
-func sendable(r Result) Result {
-	fine := true
-	for _, b := range r.Content {
-		fine = fine && !blank(b) && (!r.IsError || b.Type() == transport.TypeText)
-	}
-	if fine {
-		return r
-	}
-	kept := make([]transport.Block, 0, len(r.Content))
-	for _, b := range r.Content {
-		switch {
-		case blank(b):
-		case r.IsError && b.Type() != transport.TypeText:
-			kept = append(kept, transport.Text("["+string(b.Type())+" left out: an error result holds text only]"))
-		default:
-			kept = append(kept, b)
-		}
-	}
-	r.Content = kept
-	return r
-}
-
-func blank(b transport.Block) bool {
-	return wire.IsBlank(b)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -99,13 +100,8 @@ func plainText(body []byte) string {
 			body = title[:to]
 		}
 	}
-	if len(body) > most {
-		body = body[:most]
-		for len(body) > 0 && !utf8.RuneStart(body[len(body)-1]) {
-			body = body[:len(body)-1]
-		}
-	}
-	return strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ")
+	text := runes.Cut(string(body[:min(len(body), most+utf8.UTFMax)]), most)
+	return strings.Join(strings.Fields(strings.ToValidUTF8(text, "")), " ")
 }
 
 var statuses = []struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/internal/hook"
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -192,7 +193,7 @@ func (s *session) event(r hook.Report[agent.Event], count *atomic.Int64) bool {
 	case agent.EventStream:
 		return s.flight.add(ev.Stream)
 	case agent.EventToolProgress:
-		id := clip(ev.Call.ID, maxName)
+		id := runes.Cut(ev.Call.ID, maxName)
 		if _, ok := s.progress[id]; !ok && len(s.progress) >= maxReports {
 			return false
 		}
@@ -200,9 +201,9 @@ func (s *session) event(r hook.Report[agent.Event], count *atomic.Int64) bool {
 			s.progress = make(map[string]report)
 		}
 		s.reports = count.Add(1)
-		s.progress[id] = report{s.reports, clip(ev.Progress, maxReport)}
+		s.progress[id] = report{s.reports, runes.Cut(ev.Progress, maxReport)}
 	case agent.EventToolEnd:
-		id := clip(ev.Call.ID, maxName)
+		id := runes.Cut(ev.Call.ID, maxName)
 		if _, ok := s.progress[id]; !ok {
 			return true
 		}

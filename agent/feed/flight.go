@@ -5,6 +5,7 @@ import (
 	"sort"
 	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -73,7 +74,7 @@ func (f *flight) add(ev transport.Event) bool {
 		}
 		raw := ev.Block.Raw()
 		f.at[ev.Index] = len(f.blocks)
-		f.put(piece{kind: Block, block: len(f.blocks), typ: clip(string(ev.Block.Type()), maxName), name: clip(rawjson.GetString(raw, "name"), maxName), id: clip(rawjson.GetString(raw, "id"), maxName)})
+		f.put(piece{kind: Block, block: len(f.blocks), typ: runes.Cut(string(ev.Block.Type()), maxName), name: runes.Cut(rawjson.GetString(raw, "name"), maxName), id: runes.Cut(rawjson.GetString(raw, "id"), maxName)})
 		f.blocks = append(f.blocks, 0)
 		return true
 	case transport.EventContentBlockStop:
@@ -90,7 +91,7 @@ func (f *flight) add(ev transport.Event) bool {
 		}
 		switch ev.Delta.Type {
 		case transport.DeltaText, transport.DeltaThinking, transport.DeltaInputJSON:
-			text := clip(ev.Delta.Text(), max(0, min(maxBlock-f.blocks[i], maxFlight-f.size)))
+			text := runes.Cut(ev.Delta.Text(), max(0, min(maxBlock-f.blocks[i], maxFlight-f.size)))
 			if text == "" {
 				return false
 			}
@@ -132,15 +133,4 @@ func (f *flight) read(offset int, tell func(p piece, text string, end int)) bool
 		tell(p, text, p.end())
 	}
 	return true
-}
-
-// clip is the beginning of s, of at most n bytes.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

@@ -2,9 +2,9 @@ package inspect
 
 import (
 	"encoding/json"
-	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/agent/internal/pricing"
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -77,10 +77,7 @@ func clip(text string, most int) (string, bool) {
 	if most < 0 || len(text) <= most {
 		return text, false
 	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most], true
+	return runes.Cut(text, most), true
 }
 
 // viewBlock shows a block; limit is 0 for the usual limits.

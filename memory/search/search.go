@@ -4,12 +4,12 @@ package search
 
 import (
 	"context"
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 )
 
 // A Searcher finds what was said in its sessions.
@@ -77,13 +77,8 @@ func (m Match) Excerpt(words string, n int) string {
 		at = 0
 	}
 	from := max(0, min(at-n/4, len(m.Text)-n))
-	to := from + n
-	for from > 0 && !utf8.RuneStart(m.Text[from]) {
-		from--
-	}
-	for to < len(m.Text) && !utf8.RuneStart(m.Text[to]) {
-		to++
-	}
+	to := runes.Start(m.Text, from+n)
+	from = runes.Start(m.Text, from)
 	out := m.Text[from:to]
 	if from > 0 {
 		out = "…" + out

@@ -10,6 +10,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/media"
@@ -224,11 +225,8 @@ func tells(text string, raw []byte) bool {
 
 // clipTitle keeps of a title what the service takes.
 func clipTitle(s string) string {
-	const most = 500
-	if r := []rune(s); len(r) > most {
-		return string(r[:most])
-	}
-	return s
+	first, _ := runes.First(s, 500)
+	return first
 }
 
 func notice(what, kind string, size int) string {

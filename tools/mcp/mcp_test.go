@@ -276,7 +276,7 @@ func TestContentKinds(t *testing.T) {
 	if got := call(t, set["all"], `{}`); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := call(t, set["error"], `{}`); got != "!text[image left out: an error result holds text only][file:///t]\ninside" {
+	if got := call(t, set["error"], `{}`); got != "!text[image left out: an error can hold text only][file:///t]\ninside" {
 		t.Errorf("error result: %s", got)
 	}
 }

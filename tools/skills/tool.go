@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/media"
@@ -161,8 +162,7 @@ func (k *Skill) read(name string, line, limit int) (tools.Result, error) {
 	}
 	cut := strings.LastIndexByte(text[:limit], '\n') + 1
 	if cut == 0 { // one line, longer than a result
-		for cut = limit; !utf8.RuneStart(text[cut]); cut-- {
-		}
+		cut = runes.Start(text, limit)
 		return tools.Text(text[:cut] + fmt.Sprintf("\n[line %d is longer than a result can be; the rest of it can't be read by this tool]", line)), nil
 	}
 	return tools.Text(text[:cut] + fmt.Sprintf("[cut here; go on with line %d]", line+strings.Count(text[:cut], "\n"))), nil

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
@@ -178,7 +179,7 @@ func (r *request) summarize() string {
 			switch blk := &m.blocks[j]; blk.typ {
 			case transport.TypeText:
 				text := textOf(blk.raw)
-				if short := cutText(text, 300); short != text {
+				if short := runes.Cut(text, 300); short != text {
 					text = short + "…"
 				}
 				fmt.Fprintf(&b, "%s: %s\n", m.role, text)

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
@@ -15,7 +16,7 @@ func (a *answer) sendText(p Part, reply *Reply) {
 	text := strings.ToValidUTF8(p.text, "\ufffd")
 	cut := false
 	if room := a.room(); len(text) > room {
-		text, cut = cutText(text, room), true
+		text, cut = runes.Cut(text, room), true
 	}
 	for _, stop := range a.r.stops {
 		if i := strings.Index(text, stop); i >= 0 && stop != "" {
@@ -61,16 +62,6 @@ func (a *answer) sendText(p Part, reply *Reply) {
 	}
 }
 
-func cutText(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most]
-}
-
 // sendPieces sends text as deltas that are cut at awkward places.
 func (a *answer) sendPieces(text, opening string, reply *Reply) {
 	var buf []byte
@@ -79,7 +70,7 @@ func (a *answer) sendPieces(text, opening string, reply *Reply) {
 		if n <= 0 {
 			n = a.out.pieceSize(len(text))
 		}
-		piece := cutText(text, n)
+		piece := runes.Cut(text, n)
 		if piece == "" {
 			_, size := utf8.DecodeRuneInString(text)
 			piece = text[:size]
@@ -187,7 +178,7 @@ func (a *answer) sendCall(p Part, reply *Reply) []byte {
 		room = min(room, len(input)/2)
 	}
 	if len(input) > room {
-		input, cut = cutText(input, room), true
+		input, cut = runes.Cut(input, room), true
 		whole = string(closeJSON(input))
 	}
 	raw := append(append(append(make([]byte, 0, len(head)+len(whole)+len(tail)), head...), whole...), tail...)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
@@ -237,7 +238,7 @@ func (s *Server) webFetch(a *answer, input []byte) []byte {
 	}
 	text := p.text
 	if limits.MaxContentTokens > 0 {
-		text = cutText(text, 4*limits.MaxContentTokens)
+		text = runes.Cut(text, 4*limits.MaxContentTokens)
 	}
 	b := []byte(`{"type":"web_fetch_result","url":` + quote(url) + `,"retrieved_at":` + quote(s.now().UTC().Format(time.RFC3339)))
 	b = append(b, `,"content":{"type":"document","source":{"type":"text","media_type":"text/plain","data":`...)
@@ -318,7 +319,7 @@ func (s *Server) citation(r *request, c Citation) []byte {
 	text := func(key, v string) { b = append(b, `,"`+key+`":`+quote(v)...) }
 	switch typ {
 	case "web_search_result_location":
-		text("cited_text", cutText(cited, 150))
+		text("cited_text", runes.Cut(cited, 150))
 		text("url", c.URL)
 		text("title", c.Title)
 		text("encrypted_index", s.sealer.seal(kindIndex, []byte(c.URL+"\n"+cited)))

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -147,5 +148,6 @@ func brief(v any) string {
 	if len(raw) <= most {
 		return string(raw)
 	}
-	return fmt.Sprintf("%s … %s (%d bytes)", bytes.ToValidUTF8(raw[:most/2], nil), bytes.ToValidUTF8(raw[len(raw)-most/2:], nil), len(raw))
+	text := string(raw)
+	return fmt.Sprintf("%s … %s (%d bytes)", runes.Cut(text, most/2), text[runes.Start(text, len(text)-most/2):], len(raw))
 }
