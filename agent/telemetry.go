@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Telemetry says where an agent reports its work.
@@ -258,4 +258,22 @@ func (a *Agent) logPanic(ctx context.Context, err error, args ...any) {
 	if errors.As(err, &p) {
 		a.observer.Panicked(ctx, p.What, p.Value, p.Stack, args...)
 	}
+}
+
+// warnOfEnd tells the logger once a day that the agent's model ends soon or has
+// ended, and returns its end, or the zero time.
+func (r *Run) warnOfEnd(ctx context.Context) (ends time.Time) {
+	m, now := &r.agent.model, time.Now()
+	if !m.EndsSoon(now) {
+		return time.Time{}
+	}
+	if today := now.Unix() / (24 * 60 * 60); r.agent.warned.Swap(today) == today {
+		return m.Ends
+	}
+	message := "the model ends soon"
+	if !now.Before(m.Ends) {
+		message = "the model has ended"
+	}
+	r.warn(ctx, message, "model", m.ID, "ends", m.Ends.Format(time.DateOnly), "successor", m.Successor)
+	return m.Ends
 }
