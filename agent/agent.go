@@ -53,6 +53,12 @@ type Options struct {
 	// call; nil for no bound.
 	Budget *Budget
 	Cache  Cache
+	// Threads has the service hold the conversation, so that only what is new is sent:
+	// with "auto" where the prompts cost no more by it, with "on" also where they are
+	// then not insured against a first pause. "off", which "" stands for, sends the whole.
+	// Only endpoints that are known to have message threads are asked for one;
+	// docs/caching.md says what they hold.
+	Threads string
 
 	// Gate is asked before each tool call whether it may run; nil allows all but
 	// what a tool's own traits want approved.
@@ -108,6 +114,7 @@ type Agent struct {
 	model    models.Model // what is known of the model; zero if nothing
 	warned   atomic.Int64 // the day on which the logger was told of the model's end
 	features transport.Features
+	threads  endpointThreads
 }
 
 // A toolKey is what a call is dispatched on. Members of two toolsets may have
@@ -127,6 +134,11 @@ type tool struct {
 func New(opts Options) (*Agent, error) {
 	if opts.Client == nil {
 		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv or simulator.Start")
+	}
+	switch opts.Threads {
+	case "", threadsAuto, threadsOn, threadsOff:
+	default:
+		return nil, fmt.Errorf("agent: Options.Threads is %q; it may be %q, %q or %q", opts.Threads, threadsAuto, threadsOn, threadsOff)
 	}
 	if err := checkTemplate(&opts); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)
@@ -198,6 +210,7 @@ func checkTemplate(opts *Options) error {
 		{t.OutputConfig != nil && t.OutputConfig.Effort != "", "OutputConfig.Effort", "Options.Effort"},
 		{t.Breakpoints != nil, "Breakpoints", "Options.Cache; marks may stand in blocks"},
 		{t.UserID != "", "UserID", "Input.User"},
+		{t.Thread != nil, "Thread", "Options.Threads"},
 	} {
 		if f.given {
 			return fmt.Errorf("Options.Template.%s is set; give %s", f.field, f.option)

@@ -80,6 +80,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		Event    json.RawMessage `json:"event,omitempty"`
 		Response json.RawMessage `json:"response,omitempty"`
 		CostUSD  *float64        `json:"cost_usd,omitempty"`
+		Sent     int64           `json:"sent_bytes,omitempty"`
 		Miss     *missJSON       `json:"cache_miss,omitempty"`
 		CallID   string          `json:"call_id,omitempty"`
 		Pending  *PendingCall    `json:"pending,omitempty"`
@@ -103,7 +104,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		w.Event, _ = json.Marshal(map[string]string{"type": string(e.Stream.Type)})
 	}
 	if e.Response != nil {
-		w.Response = e.Response.Raw()
+		w.Response, w.Sent = e.Response.Raw(), e.Response.Meta.Sent
 		if !e.Cost.Incomplete {
 			w.CostUSD = &e.Cost.USD
 		}

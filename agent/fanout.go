@@ -95,6 +95,7 @@ func (a *Agent) branch(ctx context.Context, log *memory.Log, in Input, begin fun
 	}
 	in.Log = fork
 	run := a.NewRun(in)
+	run.thread.anew = true
 	for ev := range run.Events(ctx) {
 		if ev.Type == EventStream {
 			begin()

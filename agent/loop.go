@@ -148,7 +148,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 		}
 	}()
 	var tries attempts
-	resp, err := r.stream(chat, req, &tries, func(ev transport.Event) bool {
+	req, resp, err := r.send(chat, req, &tries, func(ev transport.Event) bool {
 		r.observed.SawEvent(chat, &r.chat, ev.Type)
 		if ev.Type == transport.EventRestarted {
 			r.eager.drop() // what was written is void, and so are its calls
@@ -185,7 +185,7 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 	failed := r.recordFailed(held, tries)
 	booked := held.spend(ctx, bill)
 	before := r.log.State()
-	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.agent.sentWith(req, r.log)}
+	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.agent.sentWith(req, r.thread.kind, r.log)}
 	if err := joined(r.append(ctx, append([]memory.Record{answered}, failed...)...), booked); err != nil {
 		return err
 	}

@@ -55,7 +55,8 @@ type Run struct {
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer
 
-	spent   Bill       // of which result has the sums
+	spent   Bill // of which result has the sums
+	thread  heldThread
 	record  int        // the position of the newest response; 0 if it is not known yet
 	summary summaryTry // the newest request for a summary
 	shown   shown.Sum  // of pictures and PDFs, in the log

@@ -67,7 +67,7 @@ func (a *Agent) write(log *memory.Log) (sentdata.Conversation, memory.State) {
 }
 
 // sentWith is what the response to req is recorded with: a sentdata.Data.
-func (a *Agent) sentWith(req *transport.Request, log *memory.Log) []byte {
+func (a *Agent) sentWith(req *transport.Request, thread string, log *memory.Log) []byte {
 	var room [256]byte
 	out := append(room[:0], '{')
 	for i, b := range req.Breakpoints {
@@ -93,6 +93,18 @@ func (a *Agent) sentWith(req *transport.Request, log *memory.Log) []byte {
 		}
 		out = append(out, `"previous_message_id":`...)
 		out = rawjson.AppendString(out, req.Diagnostics.PreviousMessageID)
+	}
+	if thread != "" {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(rawjson.AppendString(append(out, `"thread":`...), thread), `,"cache_control":`...)
+		switch {
+		case req.CacheControl == nil || req.Thread == nil || a.request.CacheControl != nil:
+			out = append(out, "null"...)
+		default:
+			out = rawjson.AppendString(out, string(req.CacheControl.TTL))
+		}
 	}
 	if lacks := a.lacks(); sentdata.Write(log.Messages(), lacks).Changed {
 		for i, name := range lacks.Names() {

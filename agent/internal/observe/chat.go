@@ -133,6 +133,9 @@ func (t *Observer) describeChat(attrs []attribute.KeyValue, resp *transport.Resp
 	if id := resp.Meta.RequestID; id != "" {
 		attrs = append(attrs, attribute.String(keyRequestID, id))
 	}
+	if resp.Meta.Sent > 0 {
+		attrs = append(attrs, attribute.Int64(keySentBytes, resp.Meta.Sent))
+	}
 	if resp.Meta.FirstDelta > 0 {
 		attrs = append(attrs, attribute.Float64(keyTimeToFirstChunk, resp.Meta.FirstDelta.Seconds()))
 	}

@@ -65,6 +65,7 @@ const (
 	keySteps           = "whorl.steps"               // model calls of a run
 	keyPurpose         = "whorl.request.purpose"     // of a model call that is no step
 	keySegment         = "whorl.turn.segment"        // counts from 2 on the chat spans that go on with a paused turn
+	keySentBytes       = "whorl.request.sent_bytes"  // of the bodies of a model call's requests
 	keyRetries         = "whorl.retries"             // attempts less one
 	keyTokenRate       = "whorl.output.rate"         // output tokens per second, from the first chunk on
 	keyCostUSD         = "whorl.cost.usd"            // of a model call, or of all of a run's

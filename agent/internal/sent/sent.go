@@ -25,7 +25,20 @@ type Data struct {
 	// Without is what the endpoint lacked, where the messages were others than the
 	// log's: the names of a Lacks.
 	Without []string `json:"without,omitempty"`
+	// Thread says how the request went into a message thread; empty if it did not.
+	Thread string `json:"thread,omitempty"`
+	// CacheControl is the lifetime of the mark at the top that a thread's requests have
+	// in the place of breakpoints; nil for what was configured.
+	CacheControl *transport.TTL `json:"cache_control,omitempty"`
 }
+
+// What Data.Thread may be.
+const (
+	ThreadCreate   = "create"
+	ThreadContinue = "continue"
+	ThreadReplay   = "replay" // a create in the place of a continue that was refused
+	ThreadOff      = "off"    // it was refused; no more are tried in the conversation
+)
 
 // AppendPlace appends the place of b as it stands in Data.
 func AppendPlace(dst []byte, b transport.Breakpoint) []byte {
@@ -139,6 +152,18 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 		}
 		if d.MaxTokens != 0 {
 			s.Request.MaxTokens = d.MaxTokens
+		}
+		if d.CacheControl != nil {
+			s.Request.CacheControl = &transport.CacheControl{TTL: *d.CacheControl}
+		}
+		switch d.Thread {
+		case ThreadCreate, ThreadReplay:
+			s.Request.Thread = new(transport.Thread)
+		case ThreadContinue:
+			c := Write(s.Request.Messages, lacking(d.Without))
+			if state := c.State(before.State()); state.Response != nil {
+				s.Request.Thread = &transport.Thread{PreviousMessageID: state.Response.ID, Held: state.Sent + 1}
+			}
 		}
 		s.Request.Messages = Write(s.Request.Messages, lacking(d.Without)).Messages
 	}
