@@ -34,6 +34,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
@@ -66,8 +67,8 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := durable(ctx, o, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "durable:", err)
+	if err := durable(ctx, o, visible.NewWriter(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, "durable:", visible.Text(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"log"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
@@ -42,7 +43,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(res.Text)
+	fmt.Println(visible.Text(res.Text))
 	fmt.Println(res.Steps, "steps,", res.Cost)
 }
 

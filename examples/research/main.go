@@ -20,6 +20,7 @@ import (
 	"os/signal"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/transport"
@@ -39,14 +40,14 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	opts, err := parseFlags(os.Args[1:], os.Stderr)
 	if err == nil {
-		err = research(ctx, opts, os.Stdout, terminal.New())
+		err = research(ctx, opts, visible.NewWriter(os.Stdout), terminal.New())
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, context.Canceled):
 		os.Exit(130)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "research:", explain(err, opts.model))
+		fmt.Fprintln(os.Stderr, "research:", visible.Text(explain(err, opts.model)))
 		os.Exit(1)
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/examples/reviewer/offline"
@@ -59,10 +60,10 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	opts, err := parseFlags(os.Args[1:], os.Stderr)
 	if err == nil {
-		err = review(ctx, opts, os.Stdout, terminal.New())
+		err = review(ctx, opts, visible.NewWriter(os.Stdout), terminal.New())
 	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "reviewer:", err)
+		fmt.Fprintln(os.Stderr, "reviewer:", visible.Text(err.Error()))
 		os.Exit(1)
 	}
 }

@@ -32,6 +32,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/tracelog"
+	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -48,8 +49,8 @@ func main() {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	if err := run(context.Background(), os.Stdout, logger, *content); err != nil {
-		log.Fatal(err)
+	if err := run(context.Background(), visible.NewWriter(os.Stdout), logger, *content); err != nil {
+		log.Fatal(visible.Text(err.Error()))
 	}
 }
 
