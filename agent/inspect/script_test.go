@@ -1,0 +1,146 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/dop251/goja"
+
+	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+var (
+	imported  = regexp.MustCompile(`(?m)^import \{([^}]*)\} from '\./([a-z]+)\.js';$`)
+	starred   = regexp.MustCompile(`(?m)^import \* as (\w+) from '\./([a-z]+)\.js';$`)
+	exported  = regexp.MustCompile(`(?m)^export (?:async )?(?:function|const|class) ([\w$]+)`)
+	keyExport = regexp.MustCompile(`(?m)^export `)
+)
+
+// pageScripts runs the page's scripts, in an interpreter without a browser, in a
+// document that refuses what could make markup of text.
+func pageScripts(t *testing.T) *goja.Runtime {
+	t.Helper()
+	vm := goja.New()
+	document, err := os.ReadFile("testdata/document.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vm.RunScript("document.js", string(document)+"\nvar modules = {};"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"visible", "rawjson", "dom", "rows", "request", "live", "overview", "timeline"} {
+		source, err := os.ReadFile(filepath.Join("assets", name+".js"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var exports []string
+		for _, m := range exported.FindAllStringSubmatch(string(source), -1) {
+			exports = append(exports, m[1])
+		}
+		text := imported.ReplaceAllString(string(source), "const {$1} = modules.$2;")
+		text = starred.ReplaceAllString(text, "const $1 = modules.$2;")
+		text = keyExport.ReplaceAllString(text, "")
+		if _, err := vm.RunScript(name+".js", fmt.Sprintf("modules.%s = (function () {%s\nreturn {%s};\n})();", name, text, strings.Join(exports, ", "))); err != nil {
+			t.Fatalf("assets/%s.js: %v", name, err)
+		}
+	}
+	return vm
+}
+
+// hostileText is markup, a turned text, invisible letters and a terminal's sequence.
+const hostileText = "<img src=x onerror=alert(1)><script>alert(2)</script> \u202Egnp.exe\u202C zero\u200Bwidth \U000E0041tag \x1b]52;c;x\a &lt;b&gt;"
+
+// unseen are characters that must not get into the page as they are.
+const unseen = "\u202E\u202C\u200B\U000E0041\x1b\a"
+
+// Every part of the page shows what strangers wrote as text, with code points for
+// what can't be seen: noticed without a browser.
+func TestPageEscapes(t *testing.T) {
+	vm := pageScripts(t)
+	quoted, err := json.Marshal(hostileText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := vm.Set("hostile", hostileText); err != nil {
+		t.Fatal(err)
+	}
+	if err := vm.Set("records", recordsOf(t, string(quoted))); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{
+		"el":     `modules.dom.el('div', { title: hostile, 'aria-label': hostile, textContent: hostile, data: { x: hostile } }, hostile, [[hostile]], modules.dom.el('span', {}, hostile))`,
+		"flat":   `document.createElement('div').append(...modules.dom.flat([hostile, [hostile]]))`,
+		"say":    `modules.visible.say(document.createElement('div'), hostile)`,
+		"extend": `{ const e = document.createElement('div'); modules.visible.extend(e, hostile); modules.visible.extend(e, hostile); }`,
+		"exact":  `document.createElement('pre').append(...modules.visible.exact(hostile))`,
+		"plain":  `document.createElement('div').title = modules.visible.plain(hostile)`,
+		"transcript": `{
+			const none = () => {}, act = { readOnly: () => false, request: none, refresh: none, decide: none, fork: none };
+			const t = new modules.rows.Transcript(hostile, act);
+			t.add(JSON.parse(records));
+			if (t.rows.length < 4) throw new Error('only ' + t.rows.length + ' rows');
+			for (const row of t.rows) { row.el = document.createElement('article'); row.el.append(...modules.dom.flat([t.build(row)])); }
+		}`,
+	} {
+		if _, err := vm.RunString("made = [];"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vm.RunScript(name, script); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		shown, err := vm.RunString("shownOf()")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(shown.String(), unseen) {
+			t.Errorf("%s: what can't be seen gets into the page: %q", name, shown)
+		}
+		for _, want := range []string{"<img src=x onerror=alert(1)>", "U+202E", "U+200B", "U+E0041"} {
+			if got := shown.String(); !strings.Contains(got, want) && !(name == "transcript" && strings.Contains(got, `\u`)) {
+				t.Errorf("%s: the page doesn't show %s: %q", name, want, got)
+			}
+		}
+	}
+}
+
+// recordsOf are the entries, as the page gets them, of a session that has the text in every place.
+func recordsOf(t *testing.T, quoted string) string {
+	t.Helper()
+	store := new(memory.RAM)
+	log, err := memory.Create(store, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5-5","content":[
+		{"type":"thinking","thinking":%[1]s,"signature":"x"},{"type":"text","text":%[1]s},{"type":"tool_use","id":"toolu_1","name":"look","input":{%[1]s:%[1]s}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`, quoted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := transport.ParseBlock(fmt.Appendf(nil, `{"type":"tool_result","tool_use_id":"toolu_1","is_error":true,"content":[{"type":"text","text":%s}]}`, quoted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []memory.Record{
+		{Kind: memory.KindInput, Message: transport.UserText(hostileText)},
+		{Kind: memory.KindResponse, Response: resp},
+		{Kind: memory.KindResult, Block: result},
+		{Kind: memory.KindNote, Note: "a note " + hostileText, Data: []byte(quoted)},
+		{Kind: memory.KindSummary, Replaces: 3, Message: transport.UserText(hostileText)},
+	}
+	if err := log.Append(t.Context(), list...); err != nil {
+		t.Fatal(err)
+	}
+	all, err := json.Marshal(entries(t, events(t, serve(t, store, inspect.Options{}).URL+api+"/s/stream", "", len(list))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(all)
+}
