@@ -21,7 +21,8 @@ const (
 	// EventSummary: the conversation so far was summarized, or could not be; see
 	// [Compaction]. Response, Cost, Took.
 	EventSummary EventType = "summary"
-	// EventWait: a tool call begins to wait for a decision. Call, Pending.
+	// EventWait: a tool call begins to wait for a decision, or for an answer to what its
+	// tool asks. Call, Pending or Question.
 	EventWait EventType = "wait"
 	// EventDecided: a call that waited has been decided on. Call, Decision.
 	EventDecided EventType = "decided"
@@ -49,8 +50,9 @@ type Event struct {
 	Miss     *Miss // of the cache; nil if there was none
 
 	Call     transport.ToolCall
-	Pending  *PendingCall // what waits; decide on it from anywhere
-	Decision *Decision    // Allow or Deny
+	Pending  *PendingCall     // what waits for a decision; decide on it from anywhere
+	Question *PendingQuestion // what waits for an answer; answer it from anywhere
+	Decision *Decision        // Allow or Deny
 	Progress string
 	Result   transport.Block // the tool_result
 	IsError  bool
@@ -75,28 +77,29 @@ func (e Event) delta(typ transport.DeltaType) string {
 // MarshalJSON gives the event as one JSON object, with the members that its type uses.
 func (e Event) MarshalJSON() ([]byte, error) {
 	w := struct {
-		Type     EventType       `json:"type"`
-		Step     int             `json:"step"`
-		Event    json.RawMessage `json:"event,omitempty"`
-		Response json.RawMessage `json:"response,omitempty"`
-		CostUSD  *float64        `json:"cost_usd,omitempty"`
-		Sent     int64           `json:"sent_bytes,omitempty"`
-		Miss     *missJSON       `json:"cache_miss,omitempty"`
-		CallID   string          `json:"call_id,omitempty"`
-		Pending  *PendingCall    `json:"pending,omitempty"`
-		Decision Permission      `json:"decision,omitempty"`
-		Reason   string          `json:"reason,omitempty"`
-		Tool     string          `json:"tool,omitempty"`
-		Input    json.RawMessage `json:"input,omitempty"`
-		Progress string          `json:"progress,omitempty"`
-		Result   json.RawMessage `json:"result,omitempty"`
-		IsError  bool            `json:"is_error,omitempty"`
-		TookMS   float64         `json:"took_ms,omitempty"`
+		Type     EventType        `json:"type"`
+		Step     int              `json:"step"`
+		Event    json.RawMessage  `json:"event,omitempty"`
+		Response json.RawMessage  `json:"response,omitempty"`
+		CostUSD  *float64         `json:"cost_usd,omitempty"`
+		Sent     int64            `json:"sent_bytes,omitempty"`
+		Miss     *missJSON        `json:"cache_miss,omitempty"`
+		CallID   string           `json:"call_id,omitempty"`
+		Pending  *PendingCall     `json:"pending,omitempty"`
+		Question *PendingQuestion `json:"question,omitempty"`
+		Decision Permission       `json:"decision,omitempty"`
+		Reason   string           `json:"reason,omitempty"`
+		Tool     string           `json:"tool,omitempty"`
+		Input    json.RawMessage  `json:"input,omitempty"`
+		Progress string           `json:"progress,omitempty"`
+		Result   json.RawMessage  `json:"result,omitempty"`
+		IsError  bool             `json:"is_error,omitempty"`
+		TookMS   float64          `json:"took_ms,omitempty"`
 	}{
 		Type: e.Type, Step: e.Step, Event: e.Stream.Raw, CallID: e.Call.ID, Tool: e.Call.Name, Input: e.Call.Input,
 		Progress: e.Progress, Result: e.Result.Raw(), IsError: e.IsError, TookMS: float64(e.Took.Microseconds()) / 1000,
 	}
-	w.Pending = e.Pending
+	w.Pending, w.Question = e.Pending, e.Question
 	if e.Decision != nil {
 		w.Decision, w.Reason = e.Decision.Permission, e.Decision.Reason
 	}

@@ -319,10 +319,22 @@ func (x *execution) records(done []*job) []memory.Record {
 func (x *execution) tellEnds() {
 	for ; x.told < len(x.jobs) && x.jobs[x.told].settled; x.told++ {
 		j := x.jobs[x.told]
+		if j.waiting {
+			x.tellQuestions(j)
+		}
 		if j.waiting || j.unfinished != nil {
 			continue
 		}
 		x.tell(Event{Type: EventToolEnd, Call: j.call.ToolCall, Result: j.block, IsError: j.result.IsError, Took: j.took})
+	}
+}
+
+// tellQuestions reports what a call waits for.
+func (x *execution) tellQuestions(j *job) {
+	for _, q := range Questions(x.run.log) {
+		if q.Root == j.key() {
+			x.tell(Event{Type: EventWait, Call: j.call.ToolCall, Question: &q})
+		}
 	}
 }
 

@@ -38,6 +38,8 @@ type Run struct {
 	limits  Limits
 	meta    map[string]string
 
+	owner string // of the session's lease; "" before it is taken
+
 	mu     sync.Mutex
 	state  runState
 	steers []transport.Message
@@ -307,7 +309,7 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 		return
 	}
 	var release func()
-	if ctx, release, r.err = r.hold(ctx); r.err != nil {
+	if ctx, release, r.err = r.hold(ctx, false); r.err != nil {
 		return
 	}
 	defer release()
@@ -350,8 +352,8 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 	if err != nil {
 		return err
 	}
-	if r.log.Len() == 0 && len(r.input.Messages) == 0 && r.log.Store() != nil {
-		return fmt.Errorf("session %q: %w; give the run a Prompt to begin one", r.log.ID(), memory.ErrNoSession)
+	if err := r.checkSession(); err != nil {
+		return err
 	}
 	var recorded []byte
 	goesOn := !r.begins(len(queued) > 0)
@@ -374,6 +376,14 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 		return err
 	}
 	return r.loop(ctx, emit)
+}
+
+// checkSession says that there is nothing to go on with, if so.
+func (r *Run) checkSession() error {
+	if r.log.Len() == 0 && len(r.input.Messages) == 0 && r.log.Store() != nil {
+		return fmt.Errorf("session %q: %w; give the run a Prompt to begin one", r.log.ID(), memory.ErrNoSession)
+	}
+	return nil
 }
 
 // keepSteers ends the run for [Run.Steer], and lays into the log what a run that

@@ -16,8 +16,9 @@ import (
 // and keeps both until release is called, which is nil if it fails. If the lease
 // is lost to another process, the run's context ends with the reason.
 //
-// A sub-agent's session has no lease of its own: it is its caller's.
-func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err error) {
+// A sub-agent's session has no lease of its own: it is its caller's. If the run comes
+// later the lease is not renewed, nor given back.
+func (r *Run) hold(ctx context.Context, later bool) (_ context.Context, release func(), err error) {
 	if !r.log.TryLock() {
 		return ctx, nil, fmt.Errorf("another run is going on with this log; steer that one, wait for its end, or fork the log: %w", memory.ErrLeased)
 	}
@@ -28,16 +29,20 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 	}
 	leaser, ok := memory.As[memory.Leaser](store)
 	if ok && d > 0 && !r.ofCaller(ctx) {
-		owner := newOwner()
-		if err := lease(ctx, leaser, r.log.ID(), owner, d); err != nil {
+		if r.owner == "" {
+			r.owner = newOwner()
+		}
+		if err := lease(ctx, leaser, r.log.ID(), r.owner, d); err != nil {
 			release()
 			return ctx, nil, fmt.Errorf("take the session: %w", err)
 		}
-		var giveBack func()
-		ctx, giveBack = r.keepLease(ctx, leaser, owner, d)
-		release = func() {
-			giveBack()
-			r.log.Unlock()
+		if !later {
+			var giveBack func()
+			ctx, giveBack = r.keepLease(ctx, leaser, r.owner, d)
+			release = func() {
+				giveBack()
+				r.log.Unlock()
+			}
 		}
 	}
 	if err := guard("Store", func() error { return safeError("Store", r.log.Refresh(ctx)) }); err != nil {
@@ -45,6 +50,37 @@ func (r *Run) hold(ctx context.Context) (_ context.Context, release func(), err 
 		return ctx, nil, fmt.Errorf("load the session: %w", err)
 	}
 	return ctx, release, nil
+}
+
+// Claim takes the run's session before its events are asked for, so that a server can
+// answer that the session is busy, or that what it was given is wrong, before a stream
+// begins. It fails with a [*memory.LeaseError] while another process works on the
+// session, with an error that matches [memory.ErrLeased] while another run works on the
+// log, and for an input that the run would fail for at once. The session is the run's
+// until its events have ended; if they are not asked for, for [Limits].Lease. A run need
+// not be claimed.
+func (r *Run) Claim(ctx context.Context) error {
+	if r.err != nil {
+		return r.err
+	}
+	r.mu.Lock()
+	state := r.state
+	r.mu.Unlock()
+	if state != runNew {
+		return ErrConsumed
+	}
+	if err := r.checkInputs(); err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	_, release, err := r.hold(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := r.input.fence(r.log); err != nil {
+		return err
+	}
+	return r.checkSession()
 }
 
 // ofCaller reports whether the run is that of a sub-agent, whose session is held

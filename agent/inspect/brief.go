@@ -23,6 +23,9 @@ type briefView struct {
 	Output  int64   `json:"output"`
 	USD     float64 `json:"usd"`
 	Known   bool    `json:"known"`
+	// What the session has cost with its sub-agents' sessions.
+	TreeUSD   float64 `json:"treeUSD"`
+	TreeKnown bool    `json:"treeKnown"`
 }
 
 // briefs keeps what was told last of each session: making it reads the whole log.
@@ -67,23 +70,34 @@ func (p *Page) brief(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
-	v := briefOf(log, p.opts.Models)
+	v, err := briefOf(r.Context(), log, p.opts.Models)
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
 	p.briefs.put(id, v)
 	writeJSON(w, v)
 }
 
-func briefOf(log *memory.Log, own []models.Model) briefView {
+func briefOf(ctx context.Context, log *memory.Log, own []models.Model) (briefView, error) {
 	state := stateOf(log)
-	bill, _ := agent.BillOf(context.Background(), log.Fork(), own...) // in memory, where nothing fails
+	bill, err := agent.BillOf(ctx, log.Fork(), own...)
+	if err != nil {
+		return briefView{}, err
+	}
+	tree, err := agent.BillOf(ctx, log, own...)
+	if err != nil {
+		return briefView{}, err
+	}
 	v := briefView{
 		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: responses(log),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,
-		USD: bill.Cost.USD, Known: !bill.Cost.Incomplete,
+		USD: bill.Cost.USD, Known: !bill.Cost.Incomplete, TreeUSD: tree.Cost.USD, TreeKnown: !tree.Cost.Incomplete,
 	}
 	if last := log.State().Response; last != nil {
 		v.Model = last.Model
 	}
-	return v
+	return v, nil
 }
 
 func responses(log *memory.Log) int {

@@ -125,7 +125,8 @@ type sessionView struct {
 	Title   string            `json:"title"` // the beginning of the first user text
 	Records int               `json:"records"`
 	Changed int64             `json:"changed"` // milliseconds since 1970
-	Parent  string            `json:"parent,omitempty"`
+	Parent  string            `json:"parent,omitempty"` // the session whose run began it
+	Origin  string            `json:"origin,omitempty"` // the session that it was forked from
 	Meta    map[string]string `json:"meta,omitempty"`
 }
 
@@ -140,7 +141,7 @@ func (p *Page) sessions(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		list = append(list, sessionView{
-			ID: info.ID, Title: p.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Origin, Meta: info.Meta,
+			ID: info.ID, Title: p.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Parent, Origin: info.Origin, Meta: info.Meta,
 		})
 	}
 	writeJSON(w, map[string]any{"sessions": list, "readOnly": p.opts.ReadOnly, "canResume": p.opts.Resume != nil && !p.opts.ReadOnly})

@@ -17,7 +17,7 @@ func RunSearcher(t *testing.T, open func(t *testing.T) memory.Store) {
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err) // a wrapper that can't, whatever is inside
 	}
-	run(t, open, test{"search", testSearch})
+	run(t, open, test{"search", testSearch}, test{"a tree that was deleted", testSearchTree})
 }
 
 func testSearch(t *testing.T, s under) {

@@ -80,6 +80,7 @@ func RunCore(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"begun with metadata and parent", testStart},
 		test{"tree", testTree},
 		test{"cursor", testCursor},
+		test{"old trees are deleted", testDeleteBefore},
 		test{"copied into RAM", testCopyOut},
 	)
 }
@@ -144,6 +145,7 @@ func RunBudgets(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"reserve and charge", testBudget},
 		test{"at once", testBudgetRace},
 		test{"bad amounts", testBudgetBad},
+		test{"after a crash", testBudgetCrash},
 	)
 }
 

@@ -33,7 +33,7 @@ function drawSessions() {
   $('session-list').replaceChildren(...list.map((s) => el('li', {},
     el('a', { href: '#' + encodeURIComponent(s.id), data: { session: s.id }, 'aria-current': page.open && page.open.id === s.id ? 'page' : false },
       el('span', { class: 'name' }, s.title || s.id),
-      el('span', { class: 'about' }, `${s.title ? s.id + ' · ' : ''}${ago(s.changed)}${s.parent ? ' · forked' : ''}`)))));
+      el('span', { class: 'about' }, `${s.title ? s.id + ' · ' : ''}${ago(s.changed)}${s.parent ? ' · sub-agent' : s.origin ? ' · forked' : ''}`)))));
   if (!list.length) $('session-list').append(el('li', { class: 'quiet' }, page.sessions.length ? 'None match.' : 'No sessions yet. They appear here once a run has begun.'));
   if (focused) $('session-list').querySelector(`[data-session="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -54,7 +54,7 @@ export class Overview {
       const row = { state: cell('state', ''), model: cell('model', 'model'), steps: cell('number', 'steps'), tokens: cell('number', 'tokens'), share: cell('number', 'from cache'), cost: cell('number cost', 'cost'), changed: el('td', { class: 'number changed', data: { label: '' } }) };
       row.el = el('tr', {},
         el('th', { scope: 'row' }, el('a', { href: '#' + encodeURIComponent(s.id), data: { overview: s.id } }, s.title || s.id),
-          el('span', { class: 'about' }, s.id + (s.parent ? ' · forked from ' + s.parent : ''))),
+          el('span', { class: 'about' }, s.id + (s.parent ? ' · of ' + s.parent : '') + (s.origin && s.origin !== s.parent ? ' · forked from ' + s.origin : ''))),
         row.state, row.model, row.steps, row.tokens, row.share, row.cost, row.changed);
       row.el.session = s.id;
       this.cells.set(s.id, row);
@@ -89,5 +89,6 @@ export class Overview {
     row.tokens.textContent = tokens(b.prompt + b.output);
     row.share.textContent = b.prompt ? (100 * b.read / b.prompt).toFixed(0) + ' %' : '–';
     row.cost.textContent = b.steps ? usd(b.usd, b.known) : '–';
+    if (b.treeUSD > b.usd || b.treeKnown !== b.known) row.cost.append(el('span', { class: 'about' }, 'with sub-agents ' + usd(b.treeUSD, b.treeKnown)));
   }
 }
