@@ -124,7 +124,7 @@ type sessionView struct {
 	ID      string            `json:"id"`
 	Title   string            `json:"title"` // the beginning of the first user text
 	Records int               `json:"records"`
-	Changed int64             `json:"changed"` // milliseconds since 1970
+	Changed int64             `json:"changed"`          // milliseconds since 1970
 	Parent  string            `json:"parent,omitempty"` // the session whose run began it
 	Origin  string            `json:"origin,omitempty"` // the session that it was forked from
 	Meta    map[string]string `json:"meta,omitempty"`
