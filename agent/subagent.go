@@ -153,7 +153,8 @@ func inherit(ctx context.Context, log *memory.Log, caller *Run) error {
 // the log has more to do, and what stopped it was neither the log nor a rule, and
 // may pass.
 func goesOn(log *memory.Log, err error) bool {
-	if next := Next(log); next.Done() || next.Waits() {
+	next := Next(log)
+	if next.Waits() || next.Done() && !errors.Is(next.Err, ErrNoInput) { // which is of a log that could not be begun
 		return false
 	}
 	var budget *BudgetError
