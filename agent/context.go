@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/shown"
 	"github.com/whorl-go/whorl/internal/runes"
@@ -63,6 +65,10 @@ func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
 	if size <= cmp.Or(s.Over, defaultSpillOver) {
 		return o, nil
 	}
+	var err error
+	if o.result, err = j.redacted(o.result); err != nil {
+		return o, nil // the record of the result will fail for the same reason
+	}
 	text := transport.Message{Content: o.result.Content}.Text()
 	kept := text[:runes.Start(text, min(len(text), maxSpill))]
 	raw, err := json.Marshal(spilled{CallID: j.key(), Text: kept})
@@ -77,6 +83,41 @@ func (a *Agent) spill(j *job, o outcome) (outcome, []byte) {
 	}
 	o.result = res
 	return o, raw
+}
+
+// redacted is a result as the store's redaction leaves it: what keeps it in another
+// form than a record of a result, as a note does, is made of that, so that one rule for
+// results holds for all of them.
+func (j *job) redacted(res tools.Result) (tools.Result, error) {
+	redactor, ok := memory.As[memory.Redactor](j.owner.log.Store())
+	if !ok {
+		return res, nil
+	}
+	rec := memory.Record{Kind: memory.KindResult, Block: j.call.Answer(res.Content...), Time: time.Now()}
+	if res.IsError {
+		rec.Block = j.call.AnswerError(res.Content...)
+	}
+	before := rec.Block.Raw()
+	if err := guard("Store", func() error { return safeError("Store", redactor.Redact(&rec)) }); err != nil {
+		return res, err
+	}
+	if bytes.Equal(before, rec.Block.Raw()) {
+		return res, nil
+	}
+	changed := tools.Result{IsError: string(rawjson.Get(rec.Block.Raw(), "is_error")) == "true"}
+	content := rawjson.Get(rec.Block.Raw(), "content")
+	if text := rawjson.Unquote(content); text != "" {
+		changed.Content = []transport.Block{transport.Text(text)}
+		return changed, nil
+	}
+	for raw := range rawjson.Elements(content) {
+		b, err := transport.ParseBlock(raw)
+		if err != nil {
+			return res, err
+		}
+		changed.Content = append(changed.Content, b)
+	}
+	return changed, nil
 }
 
 // preview is what the model is shown of a text, three quarters of it from the

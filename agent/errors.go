@@ -129,3 +129,5 @@ func decidedBefore(err error) bool {
 	var wrong *DecisionError
 	return errors.As(err, &wrong) && wrong.Why == whyDecided
 }
+
+var errConsumed = errors.New("a run's events can be read once: keep what you need of them, or ask for its Result")

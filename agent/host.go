@@ -332,6 +332,10 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 			return tools.Result{}, fmt.Errorf("call %q: %w", id, &unfinishedError{j.unfinished})
 		}
 	}
+	var err error
+	if j.result, err = j.redacted(j.result); err != nil {
+		return tools.Result{}, err
+	}
 	n := hostNote{Key: id, Name: j.call.Name, IsError: j.result.IsError}
 	for _, b := range j.result.Content {
 		n.Content = append(n.Content, b.Raw())

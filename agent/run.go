@@ -246,7 +246,7 @@ func (r *Run) Steer(m transport.Message) error {
 func (r *Run) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if !r.start() {
-			yield(Event{}, errors.New("a run's events can be read once: keep what you need of them, or ask for its Result"))
+			yield(Event{}, errConsumed)
 			return
 		}
 		stopped := false

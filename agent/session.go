@@ -67,7 +67,7 @@ func (r *Run) Claim(ctx context.Context) error {
 	state := r.state
 	r.mu.Unlock()
 	if state != runNew {
-		return ErrConsumed
+		return errConsumed
 	}
 	if err := r.checkInputs(); err != nil {
 		return fmt.Errorf("input: %w", err)
