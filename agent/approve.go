@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -30,6 +32,8 @@ type PendingCall struct {
 	Reason string `json:"reason,omitempty"`
 	// Hash binds a decision to the call: see [memory.HashCall].
 	Hash string `json:"hash"`
+	// Since is when it began to wait.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Pending lists the tool calls of a log that wait for a decision.
@@ -47,11 +51,21 @@ func pendingOf(log *memory.Log, open []memory.OpenCall) []PendingCall {
 			record = newestResponse(log)
 		}
 		pending = append(pending, PendingCall{
-			Session: log.ID(), Record: record, CallID: c.ID, Name: c.Name, Toolset: c.Toolset,
+			Since: waitsSince(log, record, c.ID), Session: log.ID(), Record: record, CallID: c.ID, Name: c.Name, Toolset: c.Toolset,
 			Input: string(c.Input), Reason: c.ApprovalRequest.Reason, Hash: c.ApprovalRequest.Hash,
 		})
 	}
 	return pending
+}
+
+// waitsSince is when a call of the response at record began to wait.
+func waitsSince(log *memory.Log, record int, id string) (since time.Time) {
+	for _, r := range log.Records(record) {
+		if r.Kind == memory.KindApprovalRequest && slices.ContainsFunc(r.ApprovalRequests, func(a memory.ApprovalRequest) bool { return a.CallID == id }) {
+			return r.Time
+		}
+	}
+	return time.Time{} // it is about to
 }
 
 // newestResponse is the position of the newest response.
@@ -159,12 +173,20 @@ func (r *Run) wait(ctx context.Context, w Action) error {
 	if expired, err := expire(ctx, r.log, w.Questions); expired || err != nil {
 		return err
 	}
+	below, moved, works, err := r.below(ctx, w.Questions, true)
+	if moved || err != nil {
+		return err
+	}
+	if works {
+		return r.awaitBackground(ctx)
+	}
 	pending := pendingOf(r.log, w.Calls)
 	if approver == nil || len(pending) == 0 {
-		return &ApprovalError{Calls: pending, Questions: w.Questions}
+		below.Calls = append(pending, below.Calls...)
+		return below
 	}
 	stop := r.keepWarm(ctx)
-	err := r.decide(ctx, approver, pending, w.Questions)
+	err = r.decide(ctx, approver, pending, below)
 	if e := stop(); err == nil {
 		err = e
 	}
@@ -180,7 +202,7 @@ func (r *Run) approver() func(context.Context, PendingCall) (Decision, error) {
 }
 
 // decide asks the Approver about each call.
-func (r *Run) decide(ctx context.Context, approver func(context.Context, PendingCall) (Decision, error), calls []PendingCall, questions []PendingQuestion) error {
+func (r *Run) decide(ctx context.Context, approver func(context.Context, PendingCall) (Decision, error), calls []PendingCall, below *ApprovalError) error {
 	var left []PendingCall
 	for _, c := range calls {
 		if c.closed(r.log) != "" {
@@ -198,7 +220,8 @@ func (r *Run) decide(ctx context.Context, approver func(context.Context, Pending
 		}
 	}
 	if len(left) == len(calls) {
-		return &ApprovalError{Calls: left, Questions: questions}
+		below.Calls = append(left, below.Calls...)
+		return below
 	}
 	return nil
 }

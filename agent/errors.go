@@ -38,7 +38,7 @@ func (e *StopError) Error() string {
 // Options.StopWhen gave. The log is valid: a new run on it goes on from there, without
 // new input if it has a higher limit.
 type LimitError struct {
-	Limit  string // "steps", "pauses", "cuts", "time" or "condition"
+	Limit  string // "steps", "pauses", "cuts", "time", "depth" or "condition"
 	Max    int64  // nanoseconds for "time"
 	Reason string // for "condition": what Options.StopWhen said
 }
@@ -49,6 +49,8 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("limit reached: %d steps; raise Limits.Steps, or run on with the same log", e.Max)
 	case "pauses":
 		return fmt.Sprintf("limit reached: the model paused its turn more than %d times in a row; raise Limits.Pauses", e.Max)
+	case "depth":
+		return fmt.Sprintf("limit reached: sub-agents call sub-agents %d deep; do the work without another one, or raise Limits.Depth of the outermost agent", e.Max)
 	case "condition":
 		return "stop condition met: " + e.Reason
 	case "cuts":

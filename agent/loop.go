@@ -23,8 +23,10 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 		}
 		next := Next(r.log)
 		if most := r.input.Actions; most > 0 && did >= most {
-			if did > most && r.isWork(next) {
-				return nil // another run goes on
+			if did > most {
+				if work, err := r.isWork(ctx, next); work || err != nil {
+					return err // nil: another run goes on
+				}
 			}
 			r.eager.off = true // that run makes the calls
 		}
@@ -49,8 +51,12 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 
 // isWork reports whether an action is one that the run would do: not an end, nor a
 // wait for somebody outside.
-func (r *Run) isWork(a Action) bool {
-	return !a.Done() && (!a.Waits() || r.approver() != nil)
+func (r *Run) isWork(ctx context.Context, a Action) (bool, error) {
+	if !a.Waits() || r.approver() != nil {
+		return !a.Done(), nil
+	}
+	_, moved, works, err := r.below(ctx, a.Questions, false)
+	return moved || works, err
 }
 
 // append lays records into the log, and lets go of the context's end: what has
@@ -72,7 +78,10 @@ func (r *Run) appendSteers(ctx context.Context) error {
 	if err := r.laySteers(ctx); err != nil {
 		return err
 	}
-	return r.appendQueued(ctx)
+	if err := r.appendQueued(ctx); err != nil {
+		return err
+	}
+	return r.appendEnded(ctx)
 }
 
 // laySteers lays what [Run.Steer] was given into the log, or leaves it where it is.

@@ -20,8 +20,11 @@ type Action struct {
 	//   - "done": nothing, the turn is over; Reason, Err
 	Do string
 
-	Calls     []memory.OpenCall
-	Questions []PendingQuestion // of tools
+	Calls []memory.OpenCall
+	// Questions are of tools. One of Kind "session" is answered by a sub-agent's session,
+	// which waits itself or works in the background: a run of the caller's log lets it go
+	// on where it can.
+	Questions []PendingQuestion
 
 	Reason transport.StopReason // of the newest response; empty if there is none
 	Err    error                // why the turn ended before the model finished it; nil if it did
@@ -56,7 +59,22 @@ func (a Action) Until() time.Time {
 // Next tells what to do with a log. It is a pure function: a run, a resumed
 // run, a durable engine and a test all ask it the same question, and none of
 // them has a loop of its own.
-func Next(log *memory.Log) Action { return next(log, log.State()) }
+func Next(log *memory.Log) Action {
+	s := log.State()
+	act := next(log, s)
+	if len(s.Background) == 0 {
+		return act
+	}
+	switch {
+	case act.Waits():
+		act.Questions = append(slices.Clip(act.Questions), backgroundOf(log, s)...)
+	case act.Done() && act.Err == nil && !s.Final:
+		if working := backgroundOf(log, s); len(working) > 0 {
+			return Action{Do: doWait, Questions: working}
+		}
+	}
+	return act
+}
 
 func next(log *memory.Log, s memory.State) Action {
 	if len(s.Open) > 0 {
@@ -214,6 +232,7 @@ type Limits struct {
 	Time        time.Duration // a run; default 1 hour
 	ToolTime    time.Duration // one tool call; default 2 minutes
 	Parallel    int           // tool calls at once; default 8
+	Depth       int           // sub-agents of sub-agents; default 8
 	ResultBytes int           // text of one tool result; default 262,144, about 65,000 tokens
 
 	// Lease is how long a session stays taken after the process that works on it has
@@ -230,6 +249,7 @@ func (l Limits) or(d Limits) Limits {
 	def(&l.Time, d.Time)
 	def(&l.ToolTime, d.ToolTime)
 	def(&l.Parallel, d.Parallel)
+	def(&l.Depth, d.Depth)
 	def(&l.ResultBytes, d.ResultBytes)
 	def(&l.Lease, d.Lease)
 	return l
@@ -243,7 +263,7 @@ func (l Limits) allowMoreThan(reached *LimitError) bool {
 
 func (l Limits) withDefaults() Limits {
 	return l.or(Limits{
-		Steps: 100, Pauses: 10, Cuts: 3, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, ResultBytes: 256 << 10, Lease: 15 * time.Second,
+		Steps: 100, Pauses: 10, Cuts: 3, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, Depth: 8, ResultBytes: 256 << 10, Lease: 15 * time.Second,
 	})
 }
 

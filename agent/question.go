@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -25,6 +26,7 @@ type PendingQuestion struct {
 	Root     string         `json:"root"`
 	Name     string         `json:"name"` // of the tool that asks
 	Question tools.Question `json:"question"`
+	Since    time.Time      `json:"since,omitzero"` // when it was asked
 }
 
 // Questions lists the questions of a log's tool calls that wait for an answer.
@@ -151,7 +153,7 @@ func waits(log *memory.Log) (asked map[string]bool, open []PendingQuestion) {
 			same := func(q PendingQuestion) bool { return q.Call == n.Call && q.Question.Key == n.Key }
 			if r.Note == noteQuestion && n.Question != nil {
 				asked[id] = true
-				open = append(open, PendingQuestion{Session: log.ID(), Call: n.Call, Root: n.Root, Name: n.Name, Question: *n.Question})
+				open = append(open, PendingQuestion{Session: log.ID(), Call: n.Call, Root: n.Root, Name: n.Name, Question: *n.Question, Since: r.Time})
 			} else if r.Note == noteAnswer {
 				asked[id] = false // it has something to run for
 				open = slices.DeleteFunc(open, same)
@@ -210,4 +212,172 @@ func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (
 		expired = true
 	}
 	return expired, nil
+}
+
+// kindSession is the Kind of a question that a sub-agent's session answers, once it
+// can go on: its Data says which. Nobody else has to answer it.
+const kindSession = "session"
+
+// childData is the Data of such a question.
+type childData struct {
+	Session    string `json:"session"` // its id
+	Approver   bool   `json:"approver,omitempty"`
+	Background bool   `json:"background,omitempty"`
+}
+
+// childID is the id of the session of a call's sub-agent.
+func childID(parent *memory.Log, call string) string { return parent.ID() + "/" + call }
+
+// openChild is the log of a sub-agent's session. It fails with [memory.ErrNoSession]
+// if there is none, as in a fork of the caller's.
+func openChild(ctx context.Context, parent *memory.Log, id string) (*memory.Log, error) {
+	name, ok := strings.CutPrefix(id, parent.ID()+"/")
+	if !ok {
+		return nil, fmt.Errorf("session %q is no child of %q: %w", id, parent.ID(), memory.ErrNoSession)
+	}
+	if parent.Store() == nil {
+		return parent.Child(name, func() (*memory.Log, error) {
+			return nil, fmt.Errorf("sub-agent %q: %w", name, memory.ErrNoSession)
+		})
+	}
+	return guarded("Store", func() (*memory.Log, error) { return memory.Open(ctx, parent.Store(), id) })
+}
+
+// childOf is the session that answers a question.
+func childOf(q PendingQuestion) (d childData, ok bool) {
+	ok = q.Question.Kind == kindSession && json.Unmarshal(q.Question.Data, &d) == nil
+	return d, ok
+}
+
+// standing finds out what a log waits for, with all below it; nil if it can go on.
+func standing(ctx context.Context, log *memory.Log) (*ApprovalError, error) {
+	w := Next(log)
+	if !w.Waits() {
+		return nil, nil
+	}
+	all := &ApprovalError{Calls: pendingOf(log, w.Calls)}
+	for _, q := range w.Questions {
+		if isPast(q.Question.Deadline) {
+			return nil, nil
+		}
+		d, ok := childOf(q)
+		if !ok {
+			all.Questions = append(all.Questions, q)
+			continue
+		}
+		child, err := openChild(ctx, log, d.Session)
+		if isGone(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		below, err := standing(ctx, child)
+		if below == nil || err != nil {
+			return nil, err
+		}
+		all.add(below)
+	}
+	return all, nil
+}
+
+func (e *ApprovalError) add(below *ApprovalError) {
+	e.Calls = append(e.Calls, below.Calls...)
+	e.Questions = append(e.Questions, below.Questions...)
+}
+
+// until is when the first of the questions has waited long enough, or zero.
+func (e *ApprovalError) until() time.Time { return Action{Questions: e.Questions}.Until() }
+
+func isPast(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
+
+func isGone(err error) bool {
+	return errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced)
+}
+
+// suspend leaves the call open whose sub-agent waits.
+func (s Sub) suspend(ctx context.Context, log *memory.Log, waits *ApprovalError, id string) (tools.Result, error) {
+	h, ok := tools.CallOf(ctx).Host.(*host)
+	if !ok {
+		return tools.Result{}, fmt.Errorf("the sub-agent did not finish (%w)", waits)
+	}
+	data, err := json.Marshal(childData{Session: id, Approver: s.Agent.opts.Approver != nil})
+	if err != nil {
+		return tools.Result{}, err
+	}
+	n := 1
+	for _, a := range h.notes(noteAnswer) {
+		if strings.HasPrefix(a.Key, kindSession+" ") {
+			n++
+		}
+	}
+	q := tools.Question{Key: kindSession + " " + strconv.Itoa(n), Kind: kindSession, Prompt: "The sub-agent " + s.Name + " waits.", Data: data}
+	if q.Deadline = waits.until(); !q.Deadline.IsZero() {
+		q.Default = json.RawMessage(strconv.Itoa(log.Len()))
+	}
+	_, err = h.Ask(ctx, q)
+	if err == nil { // the log has an answer already, so there is something to go on for
+		err = &unfinishedError{waits}
+	}
+	return tools.Result{}, err
+}
+
+// below finds out what waits in the sub-agents that a run waits for. If it is to act,
+// those that can go on do: their calls are run again, or they work in the background.
+// moved says that there is one of the first, and works one of the others.
+func (r *Run) below(ctx context.Context, questions []PendingQuestion, act bool) (waits *ApprovalError, moved, works bool, err error) {
+	waits = new(ApprovalError)
+	for _, q := range questions {
+		d, ok := childOf(q)
+		if !ok {
+			waits.Questions = append(waits.Questions, q)
+			continue
+		}
+		if d.Background && r.childAtWork(d.Session) != nil {
+			works = true
+			continue
+		}
+		child, err := openChild(ctx, r.log, d.Session)
+		var its *ApprovalError
+		if err == nil {
+			its, err = standing(ctx, child)
+		}
+		if err != nil && !isGone(err) {
+			return nil, false, false, fmt.Errorf("sub-agent %q: %w", q.Name, err)
+		}
+		if its != nil && !r.tryAgain(d, its, child.Len()) {
+			waits.add(its)
+			continue
+		}
+		moved, works = moved || !d.Background, works || d.Background
+		if !act {
+			continue
+		}
+		if d.Background {
+			err = r.letGoOn(ctx, d.Session, child, err)
+		} else {
+			at := 0
+			if child != nil {
+				at = child.Len()
+			}
+			err = q.record(ctx, r.log, hostNote{Answer: &tools.Answer{Value: json.RawMessage(strconv.Itoa(at))}})
+		}
+		if err != nil && !decidedBefore(err) {
+			return nil, false, false, err
+		}
+	}
+	return waits, moved, works, nil
+}
+
+// tryAgain reports whether a sub-agent that waits for decisions has an Approver that
+// has not been asked in this run, since the session's last record.
+func (r *Run) tryAgain(d childData, waits *ApprovalError, records int) bool {
+	if len(waits.Calls) == 0 || r.approver() == nil && !d.Approver || r.tried[d.Session] == records+1 {
+		return false
+	}
+	if r.tried == nil {
+		r.tried = make(map[string]int)
+	}
+	r.tried[d.Session] = records + 1
+	return true
 }

@@ -57,6 +57,10 @@ type Run struct {
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer
 
+	depth int            // how many sub-agents deep the run is
+	tried map[string]int // sessions of sub-agents whose Approvers were asked again; see tryAgain
+	background
+
 	spent   Bill // of which result has the sums
 	thread  heldThread
 	record  int        // the position of the newest response; 0 if it is not known yet
@@ -373,6 +377,10 @@ func (r *Run) work(ctx context.Context, emit func(Event) bool) error {
 		r.changed = !bytes.Equal(recorded, r.config)
 		r.replay()
 	} else if err := r.append(ctx, append(r.begin(), queued...)...); err != nil {
+		return err
+	}
+	defer r.stopBackground()
+	if err := r.startBackground(ctx); err != nil {
 		return err
 	}
 	return r.loop(ctx, emit)

@@ -25,8 +25,11 @@ import (
 // off, by a crash, a cancel, the caller's end or a failure of the service, goes on
 // where the sub-agent was once the caller's log is run again.
 //
-// The sub-agent's own calls that want an approval need an Approver in its own
-// Options: without one it stops there, and the caller's model is told so.
+// What the sub-agent waits for, an approval or an answer, its caller waits for: the
+// call stays open, and goes on with the sub-agent once that is decided in its
+// session, by any process, and the caller's session is run on. Package
+// agent/waiting lists what waits in a session and all below it. A sub-agent without an
+// Approver has its caller's.
 type Sub struct {
 	Agent       *Agent
 	Name        string
@@ -36,6 +39,14 @@ type Sub struct {
 	// been sent. With the same model, tools and system prompt on both sides that is
 	// read from the cache.
 	Fork bool
+	// Background lets the sub-agent work beside its caller: the call is answered at once,
+	// and the sub-agent's end comes as a user's message between two steps. The caller's
+	// run is over when its sub-agents are; one that ends before that stops them, and
+	// lets them go on when it is run on.
+	Background bool
+	// Output is the shape of the sub-agent's answer, which is then JSON: a
+	// [*tools.Output]. Nil means text.
+	Output interface{ Format() json.RawMessage }
 	// NeedsApproval makes each call wait for a decision.
 	NeedsApproval bool
 	// Group names calls that exclude each other; see [tools.Traits].
@@ -95,27 +106,34 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 	if err := json.Unmarshal(input, &in); err != nil || strings.TrimSpace(in.Task) == "" {
 		return tools.Result{}, fmt.Errorf("give the sub-agent a task: {\"task\":\"…\"}")
 	}
-	log, shared, err := s.log(ctx)
+	caller := runOf(ctx)
+	if caller != nil && caller.limits.Depth >= 0 && caller.depth >= caller.limits.Depth {
+		return tools.Result{}, &LimitError{Limit: "depth", Max: int64(caller.limits.Depth)}
+	}
+	log, begun, err := s.log(ctx)
 	if err != nil {
 		err = fmt.Errorf("sub-agent %q: %w", s.Name, err)
 		var unable *memory.AbilityError
-		if errors.As(err, &unable) || errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced) {
+		if errors.As(err, &unable) || isGone(err) {
 			return tools.Result{}, err
 		}
 		return tools.Result{}, &unfinishedError{err} // the store may be there again later
 	}
-	task := Input{Log: log}
-	caller := runOf(ctx)
-	if fresh(log, shared) {
-		task.Prompt = in.Task
+	if h, ok := tools.CallOf(ctx).Host.(*host); ok && !begun && len(h.notes(noteQuestion)) > 0 {
+		return tools.Result{}, fmt.Errorf("the session of the sub-agent %q is gone; what it had done is not known", s.Name)
+	}
+	if !begun {
 		if err := inherit(ctx, log, caller); err != nil {
 			return tools.Result{}, &unfinishedError{fmt.Errorf("sub-agent %q: %w", s.Name, err)}
 		}
 	}
-	if caller != nil {
-		task.Meta, task.User = caller.meta, caller.input.User
+	if s.Background && caller != nil {
+		return caller.beginBackground(ctx, s, log, begun, in.Task)
 	}
-	run := s.Agent.NewRun(task)
+	run := s.newRun(caller, log)
+	if !begun {
+		run.input.Messages = []transport.Message{transport.UserText(in.Task)}
+	}
 	for ev, err := range run.Events(ctx) {
 		if err == nil && ev.Type == EventToolStart {
 			tools.Progress(ctx, ev.Call.Name)
@@ -126,6 +144,10 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 		if err := caller.appendLabels(ctx, taint.Of(log), s.Name, tools.CallID(ctx)); err != nil {
 			return tools.Result{}, &unfinishedError{fmt.Errorf("sub-agent %q: %w", s.Name, err)}
 		}
+	}
+	var waits *ApprovalError
+	if errors.As(err, &waits) && caller != nil {
+		return s.suspend(ctx, log, waits, childID(caller.log, tools.CallKey(ctx)))
 	}
 	if err != nil && goesOn(log, err) {
 		return tools.Result{}, &unfinishedError{fmt.Errorf("the sub-agent %q was stopped; a run that goes on with the log lets it go on: %w", s.Name, err)}
@@ -149,6 +171,22 @@ func inherit(ctx context.Context, log *memory.Log, caller *Run) error {
 	return store(context.WithoutCancel(ctx), log, []memory.Record{taint.Note(l, "the caller", "")})
 }
 
+// newRun is the sub-agent's run on its log, for the caller, which may be nil.
+func (s Sub) newRun(caller *Run, log *memory.Log) *Run {
+	in := Input{Log: log, Output: s.Output}
+	if caller == nil {
+		return s.Agent.NewRun(in)
+	}
+	in.Meta, in.User = caller.meta, caller.input.User
+	if s.Agent.opts.Approver == nil {
+		in.Approver = caller.approver()
+	}
+	run := s.Agent.NewRun(in)
+	run.depth = caller.depth + 1
+	run.limits.Depth = caller.limits.Depth
+	return run
+}
+
 // goesOn reports whether a run that failed may come further when it is run again:
 // the log has more to do, and what stopped it was neither the log nor a rule, and
 // may pass.
@@ -166,14 +204,15 @@ func goesOn(log *memory.Log, err error) bool {
 	return mayPass(err)
 }
 
-// log is the sub-agent's conversation for this call, and how many of its
-// records come from the caller's. If there are more, the call was begun before.
-func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
+// log is the sub-agent's conversation for this call, and whether the call was begun
+// before: there are records that don't come from the caller's.
+func (s Sub) log(ctx context.Context) (log *memory.Log, begun bool, err error) {
 	caller := runOf(ctx)
 	if caller == nil {
-		return memory.NewLog(), 0, nil
+		return memory.NewLog(), false, nil
 	}
-	parent := caller.log
+	parent, shared := caller.log, 0
+	defer func() { begun = err == nil && !fresh(log, shared) }()
 	if s.Fork {
 		for i, r := range parent.Records(0) {
 			if r.Kind == memory.KindResponse {
@@ -184,7 +223,7 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 	store, id := parent.Store(), parent.ID()+"/"+tools.CallKey(ctx)
 	if store == nil {
 		log, err = parent.Child(tools.CallKey(ctx), func() (*memory.Log, error) { return parent.ForkAt(shared) })
-		return log, shared, err
+		return log, false, err
 	}
 	log, err = memory.Open(ctx, store, id)
 	if errors.Is(err, memory.ErrNoSession) {
@@ -195,7 +234,7 @@ func (s Sub) log(ctx context.Context) (log *memory.Log, shared int, err error) {
 			log, err = memory.Create(store, id, start)
 		}
 	}
-	return log, shared, err
+	return log, false, err
 }
 
 type runKey struct{}

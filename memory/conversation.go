@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/omit"
+	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -55,6 +56,8 @@ type conversation struct {
 	counts Counts
 	final  bool
 	queued int64 // the newest message of the inbox
+
+	background []string // sub-agents that have not ended; never written to
 
 	at       time.Time // of the newest record
 	requests []Request
@@ -108,8 +111,14 @@ func (c *conversation) add(r *Record) error {
 	case KindOmission:
 		return c.addOmission(r.Omission)
 	case KindNote:
-		if r.Note == notes.Warm {
+		switch r.Note {
+		case notes.Warm:
 			c.warmed(r.Time)
+		case notes.Began:
+			c.background = append(slices.Clip(c.background), rawjson.GetString(r.Data, "child"))
+		case notes.Ended:
+			ended := rawjson.GetString(r.Data, "child")
+			c.background = slices.DeleteFunc(slices.Clone(c.background), func(child string) bool { return child == ended })
 		}
 		return nil
 	case KindSealed:

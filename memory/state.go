@@ -43,6 +43,11 @@ type State struct {
 	// Final is true if a tool that ends the run has succeeded in this run.
 	Final bool
 
+	// Background are the sessions of sub-agents that work in the background and have
+	// not ended. In a fork they are the origin's. The slice is shared; the caller must
+	// not modify it.
+	Background []string
+
 	// Limits are those of the newest run; nil if no run has begun.
 	Limits *Limits
 	// Counts are of the newest run.
@@ -128,7 +133,7 @@ func (c *conversation) state() State {
 		Messages: len(c.messages), Edits: c.edits, Sent: c.sent, Before: c.prev,
 		Response: c.last, Input: c.input, Pending: c.pending, Waiting: len(c.waiting)+len(c.deferred) > 0,
 		Container: c.container, Omitted: c.omitted,
-		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued,
+		Final: c.final, Limits: c.limits, Counts: c.counts, Queued: c.queued, Background: c.background,
 		Requests: slices.Clip(c.requests), Configs: c.configs,
 	}
 	if c.open > 0 {

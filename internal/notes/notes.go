@@ -4,3 +4,11 @@ package notes
 // Warm is the note of a request that did nothing but keep the newest prompt in the
 // cache: the record's data is its response, its time when the request was sent.
 const Warm = "warm"
+
+// Began is the note of a sub-agent that begins to work in the background, and Ended
+// that of one that has ended: the member "child" of their data is the id of its
+// session.
+const (
+	Began = "agent.began"
+	Ended = "agent.ended"
+)

@@ -1,0 +1,291 @@
+package waiting_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/sqlite"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A brain is a client that answers by what it is sent, so that it can be made anew in
+// every process.
+type brain func(req *transport.Request) *transport.Response
+
+func (b brain) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(transport.Event{}, err)
+			return
+		}
+		resp := b(req)
+		if yield(transport.Event{Type: transport.EventMessageStart, Response: resp}, nil) {
+			yield(transport.Event{Type: transport.EventMessageStop, Response: resp}, nil)
+		}
+	}
+}
+
+// results are the texts of all tool results of a request, in order.
+func results(req *transport.Request) []string {
+	var list []string
+	for _, m := range req.Messages {
+		for _, b := range m.Content {
+			if b.Type() == transport.TypeToolResult {
+				list = append(list, string(b.Raw()))
+			}
+		}
+	}
+	return list
+}
+
+func reply(stop string, content ...string) *transport.Response {
+	r, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5-5","content":[%s],"stop_reason":%q,"stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":5}}`, strings.Join(content, ","), stop))
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func text(s string) string {
+	q, _ := json.Marshal(s)
+	return `{"type":"text","text":` + string(q) + `}`
+}
+
+func use(id, name, input string) string {
+	return fmt.Sprintf(`{"type":"tool_use","id":%q,"name":%q,"input":%s}`, id, name, input)
+}
+
+// once answers the first request with calls, and the next one with the text of their
+// results.
+func once(calls ...string) brain {
+	return func(req *transport.Request) *transport.Response {
+		if r := results(req); len(r) > 0 {
+			return reply("end_turn", text("got "+strings.Join(r, " ")))
+		}
+		return reply("tool_use", calls...)
+	}
+}
+
+func newAgent(t testing.TB, b transport.Client, ts ...tools.Tool) *agent.Agent {
+	t.Helper()
+	a, err := agent.New(agent.Options{Client: b, Model: "claude-opus-5-5", Tools: ts, Limits: agent.Limits{Lease: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// An effect counts what it did, by its argument.
+type effects struct {
+	mu  sync.Mutex
+	ran map[string]int
+}
+
+func (e *effects) tool(name string, traits tools.Traits) tools.Tool {
+	return tools.RawWith(name, "Has an effect.", json.RawMessage(`{"type":"object","properties":{"what":{"type":"string"}}}`), func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.ran == nil {
+			e.ran = make(map[string]int)
+		}
+		e.ran[string(in)]++
+		return tools.Text("did " + string(in)), nil
+	}, tools.Options{Traits: traits})
+}
+
+// deep is an agent, with a sub-agent, with a sub-agent, whose two calls need an
+// approval.
+func deep(t testing.TB, e *effects) *agent.Agent {
+	leaf := newAgent(t, once(use("l1", "delete", `{"what":"a"}`), use("l2", "delete", `{"what":"b"}`)), e.tool("delete", tools.Traits{NeedsApproval: true}))
+	mid := newAgent(t, once(use("m1", "leaf", `{"task":"delete"}`)), agent.Sub{Agent: leaf, Name: "leaf", Description: "Deletes."})
+	return newAgent(t, once(use("r1", "mid", `{"task":"clean up"}`)), agent.Sub{Agent: mid, Name: "mid", Description: "Cleans up."})
+}
+
+func waits(t testing.TB, store memory.Store, session string) []waiting.Item {
+	t.Helper()
+	items, err := waiting.List(t.Context(), store, session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items = nil
+	if err := json.Unmarshal(raw, &items); err != nil {
+		t.Fatal(err)
+	}
+	return items
+}
+
+// An approval three levels deep is listed with who asks, and decided by another
+// process; what was decided runs once, and the root has the answer.
+func TestThreeLevels(t *testing.T) {
+	store, e := new(memory.RAM), new(effects)
+	in := agent.Input{Store: store, Session: "root", Prompt: "clean up"}
+	for range 3 { // nothing changes while nothing is decided
+		_, err := deep(t, e).Run(t.Context(), in)
+		var wait *agent.ApprovalError
+		if !errors.As(err, &wait) || len(wait.Calls) != 2 || len(wait.Questions) != 0 {
+			t.Fatalf("the run ended with %v", err)
+		}
+		in.Prompt = ""
+	}
+	if info, err := store.Info(t.Context(), "root"); err != nil || info.Records > 6 {
+		t.Errorf("%d records, %v: runs that find nothing to do must not add any", info.Records, err)
+	}
+	items := waits(t, store, "root")
+	if len(items) != 2 || strings.Join(items[0].Agents, ">") != "mid>leaf" || items[0].Tool != "delete" || items[0].Kind != "approval" || items[0].Since.IsZero() {
+		t.Fatalf("%+v", items)
+	}
+	if err := items[0].Answer(t.Context(), store, json.RawMessage(`1`), ""); !errors.Is(err, waiting.ErrKind) {
+		t.Errorf("answer to an approval: %v", err)
+	}
+	if err := items[0].Edit(t.Context(), store, json.RawMessage(`{"what":"c"}`)); err != nil {
+		t.Fatal(err)
+	}
+	var late *agent.DecisionError
+	if err := items[0].Approve(t.Context(), store); !errors.As(err, &late) || late.Why != "decided" {
+		t.Errorf("doubled: %v", err)
+	}
+	if due := dueNow(t, store); len(due) != 1 || due[0] != "root" {
+		t.Errorf("due are %v", due)
+	}
+	if _, err := deep(t, e).Run(t.Context(), in); !errors.Is(err, agent.ErrAwaitingApproval) || e.ran[`{"what":"c"}`] != 1 {
+		t.Fatalf("half decided: %v, ran %v", err, e.ran)
+	}
+	if items = waits(t, store, "root"); len(items) != 1 {
+		t.Fatalf("%d items", len(items))
+	}
+	if err := items[0].Deny(t.Context(), store, "b is needed"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := deep(t, e).Run(t.Context(), in)
+	if err != nil || !strings.Contains(res.Text, "b is needed") || !strings.Contains(res.Text, `did`) {
+		t.Fatalf("%v: %s", err, res.Text)
+	}
+	if len(e.ran) != 1 || e.ran[`{"what":"c"}`] != 1 || len(waits(t, store, "root")) != 0 {
+		t.Errorf("ran %v", e.ran)
+	}
+}
+
+func dueNow(t testing.TB, store memory.Waker) (ids []string) {
+	for info, err := range store.Due(t.Context(), memory.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, info.ID)
+	}
+	return ids
+}
+
+var errKilled = errors.New("the process was killed")
+
+// A mortal store kills its process at an append: before it or behind it.
+type mortal struct {
+	memory.Store
+	mu     *sync.Mutex
+	left   *int
+	behind bool
+}
+
+func (m mortal) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	*m.left--
+	if *m.left > 0 || *m.left == 0 && m.behind {
+		err := m.Store.Append(ctx, id, at, records...)
+		if *m.left > 0 || err != nil {
+			return err
+		}
+	}
+	return errKilled
+}
+
+// kill makes a store that lets n appends through.
+func kill(s memory.Store, n int, behind bool) mortal {
+	return mortal{Store: s, mu: new(sync.Mutex), left: &n, behind: behind}
+}
+
+// Killed at every append, with the decisions made by other processes: nothing is
+// lost, run twice or refused.
+func TestThreeLevelsKilledAtEveryAppend(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		for n := 1; ; n++ {
+			if done := killedOnce(t, n, behind); done {
+				if n < 8 {
+					t.Errorf("only %d appends", n)
+				}
+				break
+			}
+		}
+	}
+}
+
+// killedOnce kills the first two runs at their nth append, and those that follow a
+// little later each. It reports whether the first came to its end.
+func killedOnce(t *testing.T, n int, behind bool) (through bool) {
+	store, err := sqlite.Open(t.TempDir()+"/log.db", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	e := new(effects)
+	in := agent.Input{Session: "root", Prompt: "clean up"}
+	decided := 0
+	for try := 0; try < 60; try++ {
+		in.Store = kill(store, n+try/2, behind)
+		res, err := deep(t, e).Run(t.Context(), in)
+		through = through || try == 0 && !errors.Is(err, errKilled)
+		if info, e := store.Info(t.Context(), "root"); e == nil && info.Records > 0 {
+			in.Prompt = ""
+		}
+		if err == nil {
+			// A kill between the record that a call begins and its effect, or behind the
+			// effect, makes the outcome unknown, and told.
+			told := strings.Contains(res.Text, "unknown")
+			if ran := e.ran[`{"what":"a"}`]; decided != 2 || len(e.ran) > 1 || ran > 1 || ran == 0 && !told || !strings.Contains(res.Text, "not permitted: no") {
+				t.Errorf("killed at append %d (behind: %v): %d decided, ran %v: %s", n, behind, decided, e.ran, res.Text)
+			}
+			return through
+		}
+		if !errors.Is(err, errKilled) && !errors.Is(err, agent.ErrAwaitingApproval) {
+			t.Fatalf("killed at append %d: %v", n, err)
+		}
+		for _, it := range waits0(t, store, "root") {
+			if try%2 == 0 && len(waits0(t, store, "root")) > 1 && n%2 == 0 {
+				continue // decide one at a time
+			}
+			if it.Call.Input == `{"what":"a"}` {
+				err = it.Approve(t.Context(), store)
+			} else {
+				err = it.Deny(t.Context(), store, "no")
+			}
+			if err != nil {
+				t.Fatalf("killed at append %d: a decision was refused: %v", n, err)
+			}
+			decided++
+			break
+		}
+	}
+	t.Fatalf("killed at append %d: it never came to an end", n)
+	return false
+}
+
+// waits0 is waits for a session that may not be there yet.
+func waits0(t testing.TB, store memory.Store, session string) []waiting.Item {
+	if _, err := store.Info(t.Context(), session); errors.Is(err, memory.ErrNoSession) {
+		return nil
+	}
+	return waits(t, store, session)
+}

@@ -1,0 +1,174 @@
+package waiting
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// An Item is one thing that waits. It is plain JSON data: it can be sent to whoever
+// deals with it, and come back to another process. Exactly one of Call and Question is
+// set.
+type Item struct {
+	// Root is the session that was asked about, and that has to be run on. Session is
+	// the one below it, or itself, that waits.
+	Root    string `json:"root"`
+	Session string `json:"session"`
+	// Incarnation is that of Session: a new session under its id doesn't take the
+	// decision.
+	Incarnation string `json:"incarnation"`
+	// Agents are the names of the sub-agents' tools from the root down to the one that
+	// waits; none for the root's own agent.
+	Agents []string `json:"agents,omitempty"`
+	// Kind is "approval", or the question's: "user", "external" and others.
+	Kind string `json:"kind"`
+	// Tool is the name of the tool that asks, or that is to be called.
+	Tool string `json:"tool"`
+	// Why is the question, or the reason why a decision is asked for.
+	Why   string    `json:"why,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"` // the question's Deadline; zero means for ever
+
+	Call     *agent.PendingCall     `json:"call,omitempty"`
+	Question *agent.PendingQuestion `json:"question,omitempty"`
+}
+
+// List lists what waits in a session and below it, in the order of the calls that
+// wait, those of a sub-agent in the place of the call that it works for. A session
+// that is at work, or has ended, has none.
+func List(ctx context.Context, store memory.Store, session string) ([]Item, error) {
+	return below(ctx, store, session, session, nil)
+}
+
+func below(ctx context.Context, store memory.Store, root, session string, agents []string) ([]Item, error) {
+	log, err := memory.Open(ctx, store, session)
+	if err != nil {
+		if session != root && (errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced)) {
+			return nil, nil // deleted; its caller is told when it runs on
+		}
+		return nil, err
+	}
+	wait := agent.Next(log)
+	if !wait.Waits() {
+		return nil, nil
+	}
+	at := log.Position().Incarnation
+	var items []Item
+	for _, c := range agent.Pending(log) {
+		items = append(items, Item{Root: root, Session: session, Incarnation: at, Agents: agents, Kind: "approval", Tool: c.Name, Why: c.Reason, Since: c.Since, Call: &c})
+	}
+	for _, q := range wait.Questions {
+		if child := childOf(q); child != "" {
+			more, err := below(ctx, store, root, child, append(slices.Clip(agents), q.Name))
+			if err != nil {
+				return nil, err
+			}
+			items = append(items, more...)
+			continue
+		}
+		items = append(items, Item{
+			Root: root, Session: session, Incarnation: at, Agents: agents, Kind: q.Question.Kind, Tool: q.Name,
+			Why: q.Question.Prompt, Since: q.Since, Until: q.Question.Deadline, Question: &q,
+		})
+	}
+	return items, nil
+}
+
+// childOf is the session that answers the question, or "".
+func childOf(q agent.PendingQuestion) string {
+	if q.Question.Kind != "session" {
+		return ""
+	}
+	return rawjson.GetString(q.Question.Data, "session")
+}
+
+// ErrKind says that an item was dealt with in a way that its Kind doesn't have.
+var ErrKind = errors.New("that is no way to deal with what waits")
+
+// Approve lets a call run with the arguments that the item shows.
+func (it Item) Approve(ctx context.Context, store memory.Store) error {
+	return it.decide(ctx, store, func(log *memory.Log) error {
+		switch {
+		case it.Call != nil:
+			return it.Call.Approve(ctx, log)
+		case it.Kind == "approval":
+			return it.Question.Answer(ctx, log, tools.Answer{Value: json.RawMessage(`"allow"`)})
+		}
+		return fmt.Errorf("approve: %w: it is a question; use Answer or Cancel", ErrKind)
+	})
+}
+
+// Deny answers a call without running it. The model is told the reason.
+func (it Item) Deny(ctx context.Context, store memory.Store, reason string) error {
+	return it.decide(ctx, store, func(log *memory.Log) error {
+		switch {
+		case it.Call != nil:
+			return it.Call.Deny(ctx, log, reason)
+		case it.Kind == "approval":
+			return it.Question.Decline(ctx, log, reason)
+		}
+		return fmt.Errorf("deny: %w: it is a question; use Answer or Cancel", ErrKind)
+	})
+}
+
+// Edit lets a call run with other arguments, a JSON object.
+func (it Item) Edit(ctx context.Context, store memory.Store, input json.RawMessage) error {
+	return it.decide(ctx, store, func(log *memory.Log) error {
+		if it.Call == nil {
+			return fmt.Errorf("edit: %w: only a call of the model's can be edited; use Approve, Deny, Answer or Cancel", ErrKind)
+		}
+		return it.Call.Edit(ctx, log, input)
+	})
+}
+
+// Answer answers a question; by says who did, or is empty.
+func (it Item) Answer(ctx context.Context, store memory.Store, value json.RawMessage, by string) error {
+	return it.decide(ctx, store, func(log *memory.Log) error {
+		if it.Question == nil {
+			return fmt.Errorf("answer: %w: it is a call that needs an approval; use Approve, Edit or Deny", ErrKind)
+		}
+		return it.Question.Answer(ctx, log, tools.Answer{Value: value, By: by})
+	})
+}
+
+// Cancel says that nobody will approve, or answer. The model is told, with the reason.
+func (it Item) Cancel(ctx context.Context, store memory.Store, reason string) error {
+	return it.decide(ctx, store, func(log *memory.Log) error {
+		if it.Call != nil {
+			return it.Call.Deny(ctx, log, strings.TrimSpace("Nobody approved it. "+reason))
+		}
+		return it.Question.Decline(ctx, log, reason)
+	})
+}
+
+// decide opens the session that waits, and has the outermost one woken.
+func (it Item) decide(ctx context.Context, store memory.Store, record func(*memory.Log) error) error {
+	if (it.Call == nil) == (it.Question == nil) {
+		return fmt.Errorf("%w: the item has to have a Call or a Question; take it from List", ErrKind)
+	}
+	log, err := memory.Open(ctx, store, it.Session)
+	if err != nil {
+		return err
+	}
+	if is := log.Position().Incarnation; it.Incarnation != "" && is != it.Incarnation {
+		return fmt.Errorf("session %q is another one than what waited: %w", it.Session, memory.ErrReplaced)
+	}
+	if err := record(log); err != nil {
+		return err
+	}
+	if waker, ok := memory.As[memory.Waker](store); ok && it.Root != "" {
+		if err := waker.Wake(ctx, it.Root, time.Now()); err != nil && !errors.Is(err, memory.ErrNoSession) {
+			return fmt.Errorf("it is decided, but session %q could not be woken; run it on: %w", it.Root, err)
+		}
+	}
+	return nil
+}
