@@ -12,6 +12,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // Options configure a connection. The zero value is fit for use.
@@ -33,6 +34,9 @@ type Options struct {
 	// takes them (Warn for what was dropped, Info for what was translated), and what
 	// of the server's output was passed over (Debug). Nil means that nothing is logged.
 	Logger *slog.Logger
+	// Token, if not zero, is sent to an HTTP server as a Bearer token, within the
+	// endpoint's origin only. It is kept out of errors, results and logs.
+	Token secret.Value
 	// MaxMessageBytes bounds one message of the server; 0 means 32 MiB. A longer
 	// answer is an error of the call that it belongs to.
 	MaxMessageBytes int
@@ -105,7 +109,7 @@ func Command(ctx context.Context, command func() *exec.Cmd, o Options) (*Client,
 // the client's CheckRedirect is not used. A key in the endpoint's URL is kept out
 // of errors, results and logs.
 func HTTP(ctx context.Context, endpoint string, client *http.Client, o Options) (*Client, error) {
-	hide, err := newHider(endpoint)
+	hide, err := newHider(endpoint, o.Token)
 	if err != nil {
 		return nil, err
 	}

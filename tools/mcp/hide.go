@@ -4,18 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A hider takes the keys of a server's URL out of texts.
-type hider struct{ replacer *strings.Replacer }
-
-const hidden = "[redacted]"
+type hider struct{ redactor secret.Redactor }
 
 // newHider fails without the URL in the error.
-func newHider(endpoint string) (hider, error) {
+func newHider(endpoint string, token secret.Value) (hider, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
 		return hider{}, errors.New("mcp: the endpoint is no URL, such as https://example.com/mcp")
@@ -23,16 +22,12 @@ func newHider(endpoint string) (hider, error) {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return hider{}, fmt.Errorf("mcp: the endpoint's scheme is %q; http and https are known", u.Scheme)
 	}
-	return hiderOf(u), nil
+	return hiderOf(u, token), nil
 }
 
-func hiderOf(u *url.URL) hider {
-	var secrets []string
-	add := func(s string) {
-		if len(s) >= 6 {
-			secrets = append(secrets, s, url.QueryEscape(s), url.PathEscape(s))
-		}
-	}
+func hiderOf(u *url.URL, more ...secret.Value) hider {
+	secrets := more
+	add := func(s string) { secrets = append(secrets, secret.New(s)) }
 	if u.User != nil {
 		password, has := u.User.Password()
 		if add(password); !has {
@@ -49,31 +44,10 @@ func hiderOf(u *url.URL) hider {
 			add(segment)
 		}
 	}
-	if len(secrets) == 0 {
-		return hider{}
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, s := range secrets {
-		pairs = append(pairs, s, hidden)
-	}
-	return hider{strings.NewReplacer(pairs...)}
+	return hider{secret.NewRedactor(secrets...)}
 }
 
-func (h hider) text(s string) string {
-	if h.replacer == nil {
-		return s
-	}
-	return h.replacer.Replace(s)
-}
+func (h hider) text(s string) string { return h.redactor.String(s) }
 
 // error is err, or a text in its place if there is a key in it.
-func (h hider) error(err error) error {
-	if err == nil || h.replacer == nil {
-		return err
-	}
-	if clean := h.text(err.Error()); clean != err.Error() {
-		return errors.New(clean)
-	}
-	return err
-}
+func (h hider) error(err error) error { return h.redactor.Err(err) }

@@ -16,19 +16,20 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // overHTTP is t with its messages mended below the SDK. The SDK is given an
 // address without path, query and user, so that no key that stands in the URL can
 // get into an error or a log of the SDK's or of net/http; the real one is put into
 // each request.
-func overHTTP(t *sdk.StreamableClientTransport, x *exchanges, most int) sdk.Transport {
+func overHTTP(t *sdk.StreamableClientTransport, x *exchanges, o Options) sdk.Transport {
 	endpoint, err := url.Parse(t.Endpoint)
 	if err != nil { // the SDK tells it
 		return t
 	}
 	user := cmp.Or(t.HTTPClient, http.DefaultClient)
-	rt := &roundTripper{base: user.Transport, jar: user.Jar, endpoint: endpoint, most: most, exchanges: x}
+	rt := &roundTripper{base: user.Transport, jar: user.Jar, endpoint: endpoint, token: o.Token, most: o.messageBytes(), exchanges: x}
 	if rt.base == nil {
 		rt.base = http.DefaultTransport
 	}
@@ -47,6 +48,7 @@ type roundTripper struct {
 	base     http.RoundTripper
 	jar      http.CookieJar
 	endpoint *url.URL
+	token    secret.Value
 	most     int // bytes of a message
 	*exchanges
 
@@ -89,12 +91,13 @@ func (t *roundTripper) do(req *http.Request) (*http.Response, error) {
 	})
 	to := *t.endpoint
 	for range 10 {
-		resp, err := t.base.RoundTrip(t.request(ctx, req, &to, body))
+		sent := t.request(ctx, req, &to, body)
+		resp, err := t.base.RoundTrip(sent)
 		if err != nil {
 			if !traced { // nobody knows
 				s.sent.Store(true)
 			}
-			return nil, hiderOf(t.endpoint).error(err)
+			return nil, secret.NewRedactor(secret.InHeader(sent.Header)...).Err(hiderOf(t.endpoint).error(err))
 		}
 		s.sent.Store(true)
 		if t.jar != nil {
@@ -142,6 +145,9 @@ func (t *roundTripper) request(ctx context.Context, req *http.Request, to *url.U
 		out.SetBasicAuth(user.Username(), password)
 	}
 	address.User = nil
+	if !t.token.IsZero() {
+		out.Header.Set("Authorization", "Bearer "+t.token.Reveal())
+	}
 	if t.jar != nil {
 		for _, cookie := range t.jar.Cookies(to) {
 			out.AddCookie(cookie)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/whorl-go/whorl/tools/mcp"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 const key = "sk-0123456789abcdef"
@@ -117,6 +118,42 @@ func TestKeyInTheURLStaysOut(t *testing.T) {
 	}
 }
 
+// A token is sent to the server, and is in nothing that comes back of it.
+func TestTokenStaysOut(t *testing.T) {
+	var log logged
+	var got atomic.Value
+	s := rawHTTP(t, func(w http.ResponseWriter, r *http.Request, id, args []byte) {
+		got.Store(r.Header.Get("Authorization"))
+		switch said := r.Header.Get("Authorization"); rawjson.GetString(args, "do") {
+		case "refuse":
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprintf(w, "%s is not allowed", said)
+		case "error":
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":1,"message":"bad %s"}}`, id, said)
+		default:
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"you said %s"}]}}`, id, said)
+		}
+	})
+	c := overHTTP(t, s.URL, mcp.Options{Token: secret.New(key), Logger: log.logger()})
+	do := list(t, c)["do"]
+	all := []string{fmt.Sprintf("%+v", c)}
+	for _, what := range []string{"", "refuse", "error"} {
+		all = append(all, call(t, do, `{"do":"`+what+`"}`))
+	}
+	if got.Load() != "Bearer "+key {
+		t.Errorf("the server was sent %q", got.Load())
+	}
+	all = append(all, log.String())
+	for _, text := range all {
+		if strings.Contains(text, key) {
+			t.Errorf("the token is in: %s", text)
+		}
+	}
+	if !strings.Contains(all[1], secret.Redacted) {
+		t.Errorf("the result is %q", all[1])
+	}
+}
+
 func TestRedirects(t *testing.T) {
 	var stolen atomic.Int64
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stolen.Add(1) }))
@@ -144,7 +181,7 @@ func TestRedirects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := call(t, list(t, c)["do"], `{}`); got != "/mcp/ Basic YW5uOnNlY3JldDk5" {
+		if got := call(t, list(t, c)["do"], `{}`); got != "/mcp/ Basic YW5uOn[redacted]" { // what was sent came back, and is kept out
 			t.Errorf("%d within the origin: %s", status, got)
 		}
 		c.Close()
