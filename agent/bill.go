@@ -9,7 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/pricing"
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -167,7 +169,7 @@ func (l *pricer) bill(rec *memory.Record) Bill {
 			l.asked = rawjson.GetString(rec.Data, "model")
 		}
 	case memory.KindResponse:
-		return l.price(rec.Response, rec.Time)
+		return l.estimated(rec.Response, sentdata.EstimateOf(rec.Data), rec.Time)
 	case memory.KindNote:
 		return l.note(rec)
 	}
@@ -176,10 +178,19 @@ func (l *pricer) bill(rec *memory.Record) Bill {
 
 // price is the bill of a response that came at a time.
 func (l *pricer) price(resp *transport.Response, at time.Time) Bill {
+	return l.estimated(resp, sentdata.Estimate{}, at)
+}
+
+// estimated is price with an estimate of what the usage doesn't tell, by which the
+// bill is incomplete.
+func (l *pricer) estimated(resp *transport.Response, e sentdata.Estimate, at time.Time) Bill {
 	prices := pricing.Prices{Asked: l.asked, Own: l.own}
-	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(resp.Usage)}
-	usd, known := prices.Cost(resp, at)
-	b.Cost = Cost{USD: usd, Incomplete: !known}
+	counted := *resp
+	counted.Usage.InputTokens += e.Input
+	counted.Usage.OutputTokens += e.Output
+	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(counted.Usage)}
+	usd, known := prices.Cost(&counted, at)
+	b.Cost = Cost{USD: usd, Incomplete: !known || untold(resp) != sentdata.Estimate{}}
 	if !known {
 		b.Unpriced = prices.Unpriced(resp)
 	}
@@ -213,7 +224,39 @@ func (r *Run) pricer() *pricer { return &pricer{asked: r.request.Model, own: r.a
 
 // price is the bill of a response to a request of the run, which its record is of.
 // It is made once.
-func (r *Run) price(resp *transport.Response, at time.Time) Bill { return r.pricer().price(resp, at) }
+func (r *Run) price(req *transport.Request, resp *transport.Response, at time.Time) Bill {
+	return r.pricer().estimated(resp, r.estimate(req, resp), at)
+}
+
+// untold are the counts that a response lacks: a prompt has at least one token, and so
+// has an answer that holds something. Each is 1 where it is missing.
+func untold(resp *transport.Response) (e sentdata.Estimate) {
+	if u := resp.Usage; len(u.Iterations) == 0 {
+		if u.PromptTokens() == 0 {
+			e.Input = 1
+		}
+		if u.OutputTokens == 0 && len(resp.Content) > 0 {
+			e.Output = 1
+		}
+	}
+	return e
+}
+
+// estimate is what a response is taken to have counted where its usage tells nothing,
+// so that budgets end: the forecast of its prompt, and the size of its text.
+func (r *Run) estimate(req *transport.Request, resp *transport.Response) sentdata.Estimate {
+	e := untold(resp)
+	if e.Input != 0 {
+		_, s := r.agent.write(r.log)
+		e.Input = max(1, r.agent.forecast(s, r.key, req).Prompt)
+	}
+	if e.Output != 0 {
+		for _, b := range resp.Content {
+			e.Output += cacheplan.EstimateTokens(len(b.Raw()))
+		}
+	}
+	return e
+}
 
 // spend adds what was spent to the result.
 func (r *Run) spend(b Bill) {

@@ -154,7 +154,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	resp, err := guarded("Client", func() (*transport.Response, error) { return transport.Create(ctx, r.agent.opts.Client, req) })
 	var bill Bill
 	if resp != nil {
-		bill = r.price(resp, at)
+		bill = r.pricer().price(resp, at)
 	}
 	r.observed.EndChat(ctx, &chat, resp, observe.Cost(bill.Cost), 0, failureOf(err))
 	if err != nil {

@@ -110,7 +110,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 	at := time.Now()
 	var bill Bill
 	if resp != nil {
-		bill = r.price(resp, at)
+		bill = r.price(summary, resp, at)
 	}
 	r.endChat(chat, resp, bill, err)
 	if err != nil {

@@ -38,7 +38,7 @@ func (e *StopError) Error() string {
 // Options.StopWhen gave. The log is valid: a new run on it goes on from there, without
 // new input if it has a higher limit.
 type LimitError struct {
-	Limit  string // "steps", "pauses", "cuts", "time", "depth" or "condition"
+	Limit  string // "steps", "pauses", "cuts", "malformed", "time", "depth" or "condition"
 	Max    int64  // nanoseconds for "time"
 	Reason string // for "condition": what Options.StopWhen said
 }
@@ -55,6 +55,8 @@ func (e *LimitError) Error() string {
 		return "stop condition met: " + e.Reason
 	case "cuts":
 		return fmt.Sprintf("limit reached: max_tokens cut a tool call off more than %d times in a row; raise Options.MaxTokens", e.Max)
+	case "malformed":
+		return fmt.Sprintf("limit reached: the arguments of a tool call were no JSON more than %d times in a row; leave the tool's EagerInputStreaming out, take another model, or raise Limits.Malformed", e.Max)
 	}
 	return "limit reached: the run took longer than Limits.Time allows; raise it, or run on with the same log"
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/transport"
@@ -229,13 +230,13 @@ func (r *Run) settleEntry(ctx context.Context, e ledgerEntry, n int, usd float64
 func (r *Run) answer(rec memory.Record) (Bill, bool) {
 	switch {
 	case rec.Kind == memory.KindResponse:
-		return r.price(rec.Response, rec.Time), true
+		return r.pricer().estimated(rec.Response, sentdata.EstimateOf(rec.Data), rec.Time), true
 	case rec.Kind == memory.KindNote && rec.Note == noteAside:
 		resp, err := transport.ParseResponse(rec.Data)
 		if err != nil {
 			return Bill{}, false
 		}
-		return r.price(resp, rec.Time), true
+		return r.pricer().price(resp, rec.Time), true
 	}
 	return Bill{}, false
 }

@@ -178,7 +178,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 	at := time.Now() // by which it is priced, now and later
 	var bill Bill
 	if resp != nil {
-		bill = r.price(resp, at)
+		bill = r.price(req, resp, at)
 	}
 	told = true
 	r.endChat(chat, resp, bill, err)
@@ -194,7 +194,7 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 	failed := r.recordFailed(held, tries)
 	booked := held.spend(ctx, bill)
 	before := r.log.State()
-	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.agent.sentWith(req, r.thread.kind, r.log)}
+	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.estimate(req, resp).AppendTo(r.agent.sentWith(req, r.thread.kind, r.log))}
 	if err := joined(r.append(ctx, append([]memory.Record{answered}, failed...)...), booked); err != nil {
 		return err
 	}

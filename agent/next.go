@@ -155,10 +155,14 @@ func next(log *memory.Log, s memory.State) Action {
 }
 
 // afterCalls goes on behind calls, which are answered by now, unless too many
-// responses in a row held one that did not arrive whole.
+// responses in a row held one that did not arrive whole, or whose arguments are no
+// JSON.
 func afterCalls(s memory.State) Action {
 	if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
 		return Action{Do: doNone, Reason: s.Response.StopReason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
+	}
+	if l := limits(s).Malformed; l > 0 && s.Counts.Malformed > l {
+		return Action{Do: doNone, Reason: s.Response.StopReason, Err: &LimitError{Limit: "malformed", Max: int64(l)}}
 	}
 	return callModel(s)
 }
@@ -228,6 +232,9 @@ type Limits struct {
 	Steps  int // model calls in a run; default 100
 	Pauses int // responses in a row that pause the turn; default 10
 	Cuts   int // responses in a row that max_tokens cuts inside a tool call; default 3
+	// Malformed bounds the responses in a row with a call that failed because its
+	// arguments came whole and are no JSON; default 5.
+	Malformed int
 
 	Time        time.Duration // a run; default 1 hour
 	ToolTime    time.Duration // one tool call; default 2 minutes
@@ -246,6 +253,7 @@ func (l Limits) or(d Limits) Limits {
 	def(&l.Steps, d.Steps)
 	def(&l.Pauses, d.Pauses)
 	def(&l.Cuts, d.Cuts)
+	def(&l.Malformed, d.Malformed)
 	def(&l.Time, d.Time)
 	def(&l.ToolTime, d.ToolTime)
 	def(&l.Parallel, d.Parallel)
@@ -257,13 +265,13 @@ func (l Limits) or(d Limits) Limits {
 
 // allowMoreThan reports whether l is higher than a limit that was reached.
 func (l Limits) allowMoreThan(reached *LimitError) bool {
-	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts}[reached.Limit] // 0 for those that no log tells of
+	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts, "malformed": l.Malformed}[reached.Limit] // 0 for those that no log tells of
 	return n < 0 || int64(n) > reached.Max
 }
 
 func (l Limits) withDefaults() Limits {
 	return l.or(Limits{
-		Steps: 100, Pauses: 10, Cuts: 3, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, Depth: 8, ResultBytes: 256 << 10, Lease: 15 * time.Second,
+		Steps: 100, Pauses: 10, Cuts: 3, Malformed: 5, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, Depth: 8, ResultBytes: 256 << 10, Lease: 15 * time.Second,
 	})
 }
 
@@ -275,5 +283,5 @@ func def[T int | time.Duration](v *T, d T) {
 
 // recorded are the limits that go into the log with a run.
 func (l Limits) recorded() *memory.Limits {
-	return &memory.Limits{Steps: l.Steps, Pauses: l.Pauses, Cuts: l.Cuts}
+	return &memory.Limits{Steps: l.Steps, Pauses: l.Pauses, Cuts: l.Cuts, Malformed: l.Malformed}
 }

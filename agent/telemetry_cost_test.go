@@ -50,7 +50,7 @@ func BenchmarkStepTelemetry(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				chat := r.startChat(ctx, req, observe.Step)
-				r.endChat(chat, resp, r.price(resp, time.Now()), nil)
+				r.endChat(chat, resp, r.price(req, resp, time.Now()), nil)
 				j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)

@@ -48,7 +48,7 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			}
 			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: observe.Allowed, rule: "yes"}}
 			denied := &job{call: j.call, refused: "denied", decided: decided{word: observe.Denied, rule: "no"}}
-			bill := r.price(resp, time.Now())
+			bill := r.price(req, resp, time.Now())
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, observe.Step)
 				for range 10 {

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,11 +37,12 @@ type conversation struct {
 
 	edits int // how often messages were taken away or changed
 
-	last    *transport.Response // the newest response
-	sent    int                 // messages in the request that brought it
-	prev    int                 // messages in the request before that one
-	input   bool                // an input stands behind the newest response
-	pending bool                // the service has a call of its own to finish
+	last      *transport.Response // the newest response
+	sent      int                 // messages in the request that brought it
+	prev      int                 // messages in the request before that one
+	malformed bool                // one of calls has failed because its arguments are no JSON
+	input     bool                // an input stands behind the newest response
+	pending   bool                // the service has a call of its own to finish
 	// pendingFrom is the message that holds the first such call, if pending.
 	pendingFrom int
 
@@ -328,6 +330,7 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 		return fmt.Errorf("tool call %q has a result already", id)
 	}
 	cl.result = &b
+	c.malformed = c.malformed || failedByJSON(cl.Input, b)
 	c.final = c.final || final
 	if c.open--; c.open > 0 {
 		return nil
@@ -337,6 +340,8 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 		content[i] = *c.calls[i].result
 	}
 	c.calls = nil
+	count(&c.counts.Malformed, c.malformed)
+	c.malformed = false
 	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())
 	if !c.pending {
 		c.messages = append(c.messages, c.deferred...)
@@ -344,6 +349,12 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 		c.addWaiting()
 	}
 	return nil
+}
+
+// failedByJSON reports whether a call failed whose arguments are no JSON. A tool may
+// have mended them.
+func failedByJSON(input []byte, result transport.Block) bool {
+	return bytes.HasPrefix(input, []byte(`{"`+transport.InvalidJSON+`"`)) && string(rawjson.Get(result.Raw(), "is_error")) == "true"
 }
 
 func (c *conversation) addAsks(asks []ApprovalRequest) error {

@@ -37,7 +37,11 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 	switch r.Kind {
 	case KindRun:
 		if l := r.Limits; l != nil {
-			e.out = fmt.Appendf(e.out, `,"limits":{"steps":%d,"pauses":%d,"cuts":%d}`, l.Steps, l.Pauses, l.Cuts)
+			e.out = fmt.Appendf(e.out, `,"limits":{"steps":%d,"pauses":%d,"cuts":%d`, l.Steps, l.Pauses, l.Cuts)
+			if l.Malformed != 0 {
+				e.out = fmt.Appendf(e.out, `,"malformed":%d`, l.Malformed)
+			}
+			e.raw("}")
 		}
 		e.data(r.Data)
 	case KindInput:

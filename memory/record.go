@@ -73,6 +73,9 @@ type Limits struct {
 	Steps  int `json:"steps"`  // model calls
 	Pauses int `json:"pauses"` // pause_turn in a row
 	Cuts   int `json:"cuts"`   // responses in a row that max_tokens cut inside a tool call
+	// Malformed are responses in a row with a call that failed because its arguments are
+	// no JSON; 0 means no limit too, which older logs have.
+	Malformed int `json:"malformed,omitempty"`
 }
 
 // An ApprovalRequest is a tool call that waits for a decision.

@@ -111,7 +111,10 @@ type Counts struct {
 	Steps  int // responses
 	Pauses int // responses in a row, up to the newest, that paused
 	Cuts   int // responses in a row, up to the newest, that were cut inside a tool call
-	Empty  int // responses in a row, up to the newest, that ask for tools and call none
+	// Malformed are responses in a row, up to the newest whose calls are answered, with a
+	// call that failed because its arguments are no JSON ([transport.InvalidJSON]).
+	Malformed int
+	Empty     int // responses in a row, up to the newest, that ask for tools and call none
 }
 
 func (n *Counts) add(r *transport.Response) {

@@ -20,6 +20,8 @@ type Data struct {
 	Breakpoints []string `json:"breakpoints,omitempty"`
 	// MaxTokens is that of a request which a budget made shorter; 0 for the configured one.
 	MaxTokens int `json:"max_tokens,omitempty"`
+	// Estimate is what the usage of the response doesn't tell; nil if it tells all.
+	Estimate *Estimate `json:"estimate,omitempty"`
 	// Previous is diagnostics.previous_message_id; nil if no diagnosis was asked for.
 	Previous *string `json:"previous_message_id,omitempty"`
 	// Without is what the endpoint lacked, where the messages were others than the
@@ -39,6 +41,36 @@ const (
 	ThreadReplay   = "replay" // a create in the place of a continue that was refused
 	ThreadOff      = "off"    // it was refused; no more are tried in the conversation
 )
+
+// An Estimate is what a request is taken to have counted, in tokens, where the endpoint
+// told nothing. A field is 0 where it told.
+type Estimate struct {
+	Input  int64 `json:"input_tokens,omitempty"`
+	Output int64 `json:"output_tokens,omitempty"`
+}
+
+// EstimateOf is the estimate in the data of a response's record.
+func EstimateOf(data []byte) (e Estimate) {
+	raw := rawjson.Get(data, "estimate")
+	if raw == nil || json.Unmarshal(raw, &e) != nil {
+		return Estimate{}
+	}
+	return e
+}
+
+// AppendTo appends the estimate to data, which sentWith made.
+func (e Estimate) AppendTo(data []byte) []byte {
+	if e == (Estimate{}) {
+		return data
+	}
+	raw, err := json.Marshal(struct {
+		Estimate Estimate `json:"estimate"`
+	}{e})
+	if err != nil {
+		return data
+	}
+	return rawjson.Merge(data, raw)
+}
 
 // AppendPlace appends the place of b as it stands in Data.
 func AppendPlace(dst []byte, b transport.Breakpoint) []byte {
