@@ -107,7 +107,7 @@ func TestRecordedConversationsToTheCent(t *testing.T) {
 
 func TestBill(t *testing.T) {
 	answer := func(model, usage string) *transport.Response {
-		r, err := transport.ParseResponse([]byte(fmt.Sprintf(`{"id":"m","type":"message","role":"assistant","model":%q,"content":[{"type":"text","text":"x"}],"stop_reason":"end_turn","usage":%s}`, model, usage)))
+		r, err := transport.ParseResponse([]byte(fmt.Sprintf(`{"id":"m","type":"message","role":"assistant","model":%q,"content":[],"stop_reason":"end_turn","usage":%s}`, model, usage)))
 		if err != nil {
 			t.Fatal(err)
 		}

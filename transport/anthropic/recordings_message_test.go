@@ -52,7 +52,7 @@ func (r *recording) checkMessage(ctx context.Context, c *Client, rng *rand.Rand,
 		if err := sameValue(again.Raw(), body); err != nil {
 			return kind, fmt.Errorf("streamed: %w", err)
 		}
-		return kind, checkReplay(resp, counts, several)
+		return kind, errors.Join(r.checkBounds(observe(resp)), checkReplay(resp, counts, several))
 	}
 
 	kind := "messages: streamed, " + r.Kind
@@ -100,7 +100,7 @@ func (r *recording) checkMessage(ctx context.Context, c *Client, rng *rand.Rand,
 			}
 		}
 	}
-	return kind, checkReplay(resp, counts, several)
+	return kind, errors.Join(r.checkBounds(observe(resp)), checkReplay(resp, counts, several))
 }
 
 func assemble(in io.Reader) (*transport.Response, error) {
