@@ -40,6 +40,7 @@ type load struct {
 	runs     int
 	workers  int
 	stream   bool
+	threads  string
 }
 
 // figures are what is printed. Per turn means per model call: a run has one more
@@ -52,6 +53,7 @@ type figures struct {
 	WallPerTurn    float64 `json:"wall_us_per_turn"`
 	AllocPerTurn   float64 `json:"alloc_kb_per_turn"` // of 1,024 bytes
 	MallocsPerTurn float64 `json:"mallocs_per_turn"`
+	SentPerTurn    float64 `json:"sent_kb_per_turn"` // request bodies, in units of 1,000 bytes
 	PeakRSS        float64 `json:"peak_rss_mb"` // VmHWM; 0 where there is none
 }
 
@@ -66,6 +68,7 @@ func main() {
 	flag.IntVar(&l.runs, "runs", 10, "conversations that count; 0 runs only the one that doesn't")
 	flag.IntVar(&l.workers, "c", 1, "conversations at a time")
 	flag.BoolVar(&l.stream, "stream", true, "stream; the library has one path, which streams, so false is the same")
+	flag.StringVar(&l.threads, "threads", "auto", "message threads: auto, on or off")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -93,13 +96,14 @@ func (l load) measure(ctx context.Context) (figures, error) {
 		return f, err
 	}
 	defer client.CloseIdleConnections()
-	if err := l.converse(ctx, client); err != nil {
+	if _, err := l.converse(ctx, client); err != nil {
 		return f, err
 	}
 	if l.runs > 0 {
 		runtime.GC()
 		before := takeMeter()
-		if err := l.converseMany(ctx, client); err != nil {
+		sent, err := l.converseMany(ctx, client)
+		if err != nil {
 			return f, err
 		}
 		spent := takeMeter().since(before)
@@ -108,28 +112,32 @@ func (l load) measure(ctx context.Context) (figures, error) {
 		f.WallPerTurn = float64(spent.wall.Microseconds()) / calls
 		f.AllocPerTurn = float64(spent.bytes) / 1024 / calls
 		f.MallocsPerTurn = float64(spent.mallocs) / calls
+		f.SentPerTurn = float64(sent) / 1000 / calls
 	}
 	f.PeakRSS = peakRSS()
 	return f, nil
 }
 
-// converseMany holds the counted conversations, so many at a time.
-func (l load) converseMany(ctx context.Context, client transport.Client) error {
+// converseMany holds the counted conversations, so many at a time. It returns how many
+// bytes were sent in request bodies.
+func (l load) converseMany(ctx context.Context, client transport.Client) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var begun atomic.Int64
+	var begun, sent atomic.Int64
 	var workers sync.WaitGroup
 	for range min(l.workers, l.runs) {
 		workers.Go(func() {
 			for begun.Add(1) <= int64(l.runs) && ctx.Err() == nil {
-				if err := l.converse(ctx, client); err != nil {
+				n, err := l.converse(ctx, client)
+				if err != nil {
 					cancel(err)
 				}
+				sent.Add(n)
 			}
 		})
 	}
 	workers.Wait()
-	return context.Cause(ctx)
+	return sent.Load(), context.Cause(ctx)
 }
 
 type lookupInput struct {
@@ -138,8 +146,8 @@ type lookupInput struct {
 }
 
 // converse holds one conversation and checks that its tool was called as often
-// as it had to be.
-func (l load) converse(ctx context.Context, client transport.Client) error {
+// as it had to be. It returns how many bytes were sent in request bodies.
+func (l load) converse(ctx context.Context, client transport.Client) (sent int64, err error) {
 	var calls atomic.Int64
 	text := filler(l.result)
 	lookup := tools.Func("lookup", "Looks something up.", func(context.Context, lookupInput) (string, error) {
@@ -148,18 +156,24 @@ func (l load) converse(ctx context.Context, client transport.Client) error {
 	})
 	a, err := agent.New(agent.Options{
 		Client: client, Model: l.model, System: filler(l.system), Tools: []tools.Tool{lookup},
-		Limits: agent.Limits{Steps: l.turns + 2},
+		Limits: agent.Limits{Steps: l.turns + 2}, Threads: l.threads,
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := a.Run(ctx, agent.Input{Prompt: "Look things up until you are done."}); err != nil {
-		return fmt.Errorf("after %d tool calls: %w", calls.Load(), err)
+	run := a.NewRun(agent.Input{Prompt: "Look things up until you are done."})
+	for ev, err := range run.Events(ctx) {
+		if err != nil {
+			return sent, fmt.Errorf("after %d tool calls: %w", calls.Load(), err)
+		}
+		if ev.Type == agent.EventResponse {
+			sent += ev.Response.Meta.Sent
+		}
 	}
 	if want := int64(l.turns) * int64(l.parallel); calls.Load() != want {
-		return fmt.Errorf("the endpoint made %d tool calls, not %d × %d = %d", calls.Load(), l.turns, l.parallel, want)
+		return sent, fmt.Errorf("the endpoint made %d tool calls, not %d × %d = %d", calls.Load(), l.turns, l.parallel, want)
 	}
-	return nil
+	return sent, nil
 }
 
 // filler is text of so many bytes.

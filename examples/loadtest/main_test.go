@@ -22,7 +22,7 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Runs != 4 || f.Turns != 3 || f.WallPerTurn <= 0 || f.AllocPerTurn <= 0 || f.MallocsPerTurn <= 0 {
+	if f.Runs != 4 || f.Turns != 3 || f.WallPerTurn <= 0 || f.AllocPerTurn <= 0 || f.MallocsPerTurn <= 0 || f.SentPerTurn <= 0 {
 		t.Errorf("figures: %+v", f)
 	}
 	raw, err := json.Marshal(f)
@@ -33,7 +33,7 @@ func TestMeasure(t *testing.T) {
 	for key := range rawjson.Members(raw) {
 		keys = append(keys, key)
 	}
-	want := strings.Fields("name runs turns cpu_us_per_turn wall_us_per_turn alloc_kb_per_turn mallocs_per_turn peak_rss_mb")
+	want := strings.Fields("name runs turns cpu_us_per_turn wall_us_per_turn alloc_kb_per_turn mallocs_per_turn sent_kb_per_turn peak_rss_mb")
 	if !slices.Equal(keys, want) {
 		t.Errorf("keys %v, want %v", keys, want)
 	}
