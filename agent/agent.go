@@ -293,13 +293,15 @@ func (a *Agent) lookup(c transport.ToolCall) *tool {
 // Request is what the agent sends for a log now: a function of the two and of
 // the time, by which the lifetimes in the prompt cache are chosen. It can be
 // looked at before it is sent. The caller must not modify what it points to.
-func (a *Agent) Request(log *memory.Log) *transport.Request { return a.next(&a.request, a.key, log) }
+func (a *Agent) Request(log *memory.Log) *transport.Request {
+	return a.next(&a.request, a.key, nil, log)
+}
 
 // nextRequest is [Agent.Request] with what the run's input says.
-func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, r.key, r.log) }
+func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, r.key, &r.seen, r.log) }
 
 // next makes the next request of base, which has no messages.
-func (a *Agent) next(base *transport.Request, key wire.CacheKey, log *memory.Log) *transport.Request {
+func (a *Agent) next(base *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, log *memory.Log) *transport.Request {
 	c, s := a.write(log)
 	r := *base
 	r.Messages = c.Messages
@@ -311,15 +313,15 @@ func (a *Agent) next(base *transport.Request, key wire.CacheKey, log *memory.Log
 		}
 	}
 	if r.CacheControl == nil && r.Breakpoints == nil {
-		r.Breakpoints = cacheplan.Plan(a.prompt(&r, key, s), a.opts.Cache.options())
+		r.Breakpoints = cacheplan.Plan(a.prompt(&r, key, seen, s), a.opts.Cache.options())
 	}
 	return &r
 }
 
 // prompt is what the planner has to know of a request.
-func (a *Agent) prompt(r *transport.Request, key wire.CacheKey, s memory.State) cacheplan.Prompt {
+func (a *Agent) prompt(r *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, s memory.State) cacheplan.Prompt {
 	return cacheplan.Prompt{
 		Model: a.model, Tools: r.Tools, System: r.System, Messages: r.Messages,
-		Requests: s.Requests, Configs: s.Configs, Key: key, Now: time.Now(), Long: a.features.LongCache,
+		Requests: s.Requests, Configs: s.Configs, Key: key, Observed: seen, Now: time.Now(), Long: a.features.LongCache,
 	}
 }

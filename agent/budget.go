@@ -133,7 +133,7 @@ type forecast struct {
 // all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
 func (a *Agent) Forecast(log *memory.Log) Bill {
 	_, s := a.write(log)
-	return a.forecast(s, a.key, a.Request(log)).bill()
+	return a.forecast(s, a.key, nil, a.Request(log)).bill()
 }
 
 func (f forecast) bill() Bill {
@@ -142,8 +142,8 @@ func (f forecast) bill() Bill {
 	}}
 }
 
-func (a *Agent) forecast(s memory.State, key wire.CacheKey, req *transport.Request) forecast {
-	p := a.prompt(req, key, s)
+func (a *Agent) forecast(s memory.State, key wire.CacheKey, seen *cacheplan.Observed, req *transport.Request) forecast {
+	p := a.prompt(req, key, seen, s)
 	h := cacheplan.Observe(p)
 	f := forecast{Prompt: h.Size(p), Read: h.Readable, Output: int64(req.MaxTokens)}
 	known := h.LastPrompt()
@@ -223,7 +223,7 @@ type quote struct {
 }
 
 func (r *Run) quote(req *transport.Request, s memory.State) quote {
-	q := quote{forecast: r.agent.forecast(s, r.key, req), last: r.lastStep != nil}
+	q := quote{forecast: r.agent.forecast(s, r.key, &r.seen, req), last: r.lastStep != nil}
 	q.least = min(leastOutput, q.Output)
 	q.bare = r.agent.price(req, q.forecast, 0).USD
 	q.perToken = (q.Cost.USD - q.bare) / float64(max(1, q.Output))

@@ -183,7 +183,7 @@ func (r *Run) warmRequest(s memory.State, sent memory.Request) *transport.Reques
 	req.Messages = req.Messages[:sent.Messages]
 	req.MaxTokens, req.Diagnostics = 0, nil
 	if req.CacheControl == nil {
-		req.Breakpoints = cacheplan.Plan(r.agent.prompt(req, r.key, s), r.agent.opts.Cache.options())
+		req.Breakpoints = cacheplan.Plan(r.agent.prompt(req, r.key, nil, s), r.agent.opts.Cache.options())
 	}
 	return req
 }

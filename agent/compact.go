@@ -85,7 +85,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 		return nil
 	}
 	req := r.nextRequest()
-	p := r.agent.prompt(req, r.key, s)
+	p := r.agent.prompt(req, r.key, &r.seen, s)
 	h := cacheplan.Observe(p)
 	size := h.Size(p)
 	isFull := full(r.agent.model, req, size)
@@ -233,7 +233,7 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 	}
 	req.MaxTokens = min(req.MaxTokens, summaryMaxTokens)
 	if req.Breakpoints = nil; h.Readable > 0 && req.CacheControl == nil {
-		p := r.agent.prompt(&req, r.key, s)
+		p := r.agent.prompt(&req, r.key, nil, s)
 		p.Messages = p.Messages[:min(n, len(p.Messages))]
 		req.Breakpoints = cacheplan.Plan(p, r.agent.opts.Cache.options())
 	}

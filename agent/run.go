@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
@@ -63,6 +64,7 @@ type Run struct {
 
 	spent   Bill // of which result has the sums
 	thread  heldThread
+	seen    cacheplan.Observed
 	record  int        // the position of the newest response; 0 if it is not known yet
 	summary summaryTry // the newest request for a summary
 	shown   shown.Sum  // of pictures and PDFs, in the log

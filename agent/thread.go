@@ -45,9 +45,10 @@ type endpointThreads struct {
 type heldThread struct {
 	known bool // the other fields are in force; else the log tells
 	sent  *transport.Request
-	kind  string // see sentdata.Data
-	again string // the kind of a thread that was begun for one that was refused
-	anew  bool   // the log is a fork: another one may go on with the thread
+	betas []string // that all of its requests have
+	kind  string   // see sentdata.Data
+	again string   // the kind of a thread that was begun for one that was refused
+	anew  bool     // the log is a fork: another one may go on with the thread
 }
 
 // inThread is the request as it goes into a thread, or nil if it goes by itself.
@@ -69,7 +70,7 @@ func (r *Run) inThread(req *transport.Request) *transport.Request {
 	t.Thread = new(transport.Thread)
 	alone := held > 0
 	if req.CacheControl == nil {
-		plan, ok := cacheplan.PlanThread(a.prompt(req, r.key, s), a.opts.Cache.options(), held, a.opts.Threads == threadsOn)
+		plan, ok := cacheplan.PlanThread(a.prompt(req, r.key, &r.seen, s), a.opts.Cache.options(), held, a.opts.Threads == threadsOn)
 		if !ok {
 			return nil
 		}
@@ -83,6 +84,12 @@ func (r *Run) inThread(req *transport.Request) *transport.Request {
 	if alone {
 		t.Breakpoints = nil
 		*t.Thread = transport.Thread{PreviousMessageID: s.Response.ID, Held: held}
+		if r.thread.betas == nil {
+			first := *prev
+			first.Betas, first.Thread = req.Betas, new(transport.Thread)
+			r.thread.betas = wire.NeededBetas(&first)
+		}
+		t.Betas = r.thread.betas
 	}
 	return &t
 }
@@ -149,6 +156,9 @@ func (r *Run) goesOn(prev, req *transport.Request, s memory.State) bool {
 	}
 	if !sameMessage(&reply, &req.Messages[n]) {
 		return false
+	}
+	if n > 0 && &prev.Messages[0] == &req.Messages[0] {
+		return !newBetas(req, n) // one list that only grows
 	}
 	for i := range prev.Messages {
 		if !sameMessage(&prev.Messages[i], &req.Messages[i]) {
@@ -360,7 +370,7 @@ func (r *Run) keepThread(sent *transport.Request, resp *transport.Response, err 
 	case sent.Thread == nil:
 		r.thread = heldThread{known: true}
 	case sent.Thread.PreviousMessageID != "":
-		r.thread = heldThread{known: true, sent: sent, kind: sentdata.ThreadContinue}
+		r.thread = heldThread{known: true, sent: sent, kind: sentdata.ThreadContinue, betas: r.thread.betas}
 	case again != "":
 		r.thread = heldThread{known: true, sent: sent, kind: again}
 	default:

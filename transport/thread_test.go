@@ -68,6 +68,25 @@ func TestThreadBody(t *testing.T) {
 	}
 }
 
+// The beta values of what a thread holds are not looked for again.
+func TestThreadBetas(t *testing.T) {
+	r := threadRequest()
+	r.Messages[0].ClearAt = "next_user_message"
+	r.Thread = new(transport.Thread)
+	all := wire.NeededBetas(&r)
+	if len(all) != 2 {
+		t.Fatalf("%v", all)
+	}
+	r.Thread = &transport.Thread{PreviousMessageID: "msg_1", Held: 2}
+	if got := wire.NeededBetas(&r); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	r.Betas = all
+	if got := wire.NeededBetas(&r); strings.Join(got, ",") != strings.Join(all, ",") {
+		t.Errorf("%v, want %v", got, all)
+	}
+}
+
 // A breakpoint stands on what is new, and counts all messages.
 func TestThreadBreakpoints(t *testing.T) {
 	r := threadRequest()

@@ -49,6 +49,9 @@ func (s *betaSet) add(value string, needed bool) {
 // calls for: Betas, and those that its parameters, tools and messages need. As
 // messages are never taken back, a value that a conversation once needed stays.
 //
+// Messages that a thread holds are not looked at: a request that goes on with one
+// has in Betas what its first request needed.
+//
 // Only a request that uses a beta costs an allocation here.
 func NeededBetas(r *transport.Request) []string {
 	var s betaSet
@@ -59,8 +62,12 @@ func NeededBetas(r *transport.Request) []string {
 	for i := range r.Tools {
 		toolBetas(&s, r.Tools[i].Raw())
 	}
-	for i := range r.Messages {
-		m := &r.Messages[i]
+	held := 0
+	if t := r.Thread; t != nil && t.PreviousMessageID != "" {
+		held = max(0, min(t.Held, len(r.Messages)))
+	}
+	for i := range r.Messages[held:] {
+		m := &r.Messages[held+i]
 		s.add(betaClearAt, m.ClearAt != "")
 		s.add(betaMessageEffort, len(m.OutputConfig) > 0)
 		for j := range m.Content {

@@ -1,11 +1,13 @@
 package cacheplan
 
 import (
+	"sync"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A History is what the log tells of the cache at the time of the next request.
@@ -46,12 +48,66 @@ type History struct {
 	Readable int64 // tokens that the next request surely reads
 }
 
+// An Observed keeps what was found of a conversation's requests, so that each step
+// looks at new ones only. What it gives is what would be found without it.
+type Observed struct {
+	mu       sync.Mutex
+	requests int
+	newest   memory.Request // of those requests
+	key      wire.CacheKey
+	history  History
+
+	first    *transport.Message // of a list of messages
+	unmarked int                // how many of it, from the first on, have no marks of their own
+}
+
+// withoutMarks is how many messages are known to have no marks of their own.
+func (o *Observed) withoutMarks(messages []transport.Message) int {
+	if o == nil || len(messages) == 0 {
+		return 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.first != &messages[0] || o.unmarked > len(messages) {
+		o.first, o.unmarked = &messages[0], 0
+	}
+	for o.unmarked < len(messages) && !messages[o.unmarked].HasMarks() {
+		o.unmarked++
+	}
+	return o.unmarked
+}
+
+// get is what is known of the first requests of p, and how many they are.
+func (o *Observed) get(p *Prompt) (History, int) {
+	if o == nil {
+		return History{}, 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := o.requests; n == 0 || n > len(p.Requests) || p.Requests[n-1] != o.newest || p.Key != o.key {
+		return History{}, 0
+	}
+	return o.history, o.requests
+}
+
+func (o *Observed) set(p *Prompt, h History) {
+	if n := len(p.Requests); o != nil && n > 0 {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.requests, o.newest, o.key, o.history = n, p.Requests[n-1], p.Key, h
+	}
+}
+
 // Observe follows the requests of the log.
 func Observe(p Prompt) History {
-	var h History
 	price := PriceOf(p.Model)
 	picture := p.firstPicture()
-	for i := range p.Requests {
+	var h History
+	known := 0
+	if picture < 0 {
+		h, known = p.Observed.get(&p)
+	}
+	for i := known; i < len(p.Requests); i++ {
 		s := &p.Requests[i]
 		h.last, h.sent = *s, s.Messages
 		h.requests++
@@ -63,6 +119,9 @@ func Observe(p Prompt) History {
 			continue
 		}
 		h.add(p, s)
+	}
+	if picture < 0 {
+		p.Observed.set(&p, h)
 	}
 	if h.place > 0 {
 		d := p.Now.Sub(h.newest.At)

@@ -122,7 +122,7 @@ func ownMarks(p Prompt) []transport.Breakpoint {
 			own = append(own, transport.Breakpoint{Part: transport.PartSystem, Index: i, TTL: wire.MarkTTL(p.System[i].Raw())})
 		}
 	}
-	for i := range p.Messages {
+	for i := p.Observed.withoutMarks(p.Messages); i < len(p.Messages); i++ {
 		if !p.Messages[i].HasMarks() {
 			continue
 		}

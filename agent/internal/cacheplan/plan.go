@@ -43,6 +43,7 @@ type Prompt struct {
 	Requests []memory.Request // that were answered before, in order
 	Configs  []wire.CacheKey  // that they were sent with: see [memory.Request.Config]
 	Key      wire.CacheKey    // of the request to plan; zero if it isn't known
+	Observed *Observed        // of earlier prompts of the same conversation; nil for none
 	Now      time.Time
 	Long     bool // the endpoint is known to take a ttl of 1h
 }

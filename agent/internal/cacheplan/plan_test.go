@@ -278,6 +278,15 @@ func TestBreakpointsHold(t *testing.T) {
 		c := Options{TTL: []transport.TTL{"", "", transport.TTL5m, transport.TTL1h}[rng.IntN(4)]}
 		marks := Plan(p, c)
 		seen[len(marks)]++
+		remembered := p
+		remembered.Observed = new(Observed)
+		for n := range len(p.Requests) + 1 {
+			remembered.Requests = p.Requests[:n]
+			Observe(remembered)
+		}
+		if got := Plan(remembered, c); !slices.Equal(got, marks) {
+			t.Fatalf("what was found of the requests one by one plans %v, at once %v", got, marks)
+		}
 		h := Observe(p)
 		if !h.worthWriting(p) {
 			unwritten++
