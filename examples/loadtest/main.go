@@ -54,7 +54,7 @@ type figures struct {
 	AllocPerTurn   float64 `json:"alloc_kb_per_turn"` // of 1,024 bytes
 	MallocsPerTurn float64 `json:"mallocs_per_turn"`
 	SentPerTurn    float64 `json:"sent_kb_per_turn"` // request bodies, in units of 1,000 bytes
-	PeakRSS        float64 `json:"peak_rss_mb"` // VmHWM; 0 where there is none
+	PeakRSS        float64 `json:"peak_rss_mb"`      // VmHWM; 0 where there is none
 }
 
 func main() {
