@@ -248,7 +248,7 @@ func (r *Run) estimate(req *transport.Request, resp *transport.Response) sentdat
 	e := untold(resp)
 	if e.Input != 0 {
 		_, s := r.agent.write(r.log)
-		e.Input = max(1, r.agent.forecast(s, r.key, req).Prompt)
+		e.Input = max(1, r.agent.forecast(s, r.key, &r.seen, req).Prompt)
 	}
 	if e.Output != 0 {
 		for _, b := range resp.Content {
