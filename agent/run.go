@@ -203,14 +203,6 @@ func (r *Run) count(resp *transport.Response, bill Bill) {
 	r.keepText(resp.Text(), continues)
 }
 
-// responseAt is the position of the newest response.
-func (r *Run) responseAt() int {
-	if r.record == 0 {
-		r.record = newestResponse(r.log)
-	}
-	return r.record
-}
-
 // abandoned is what the model is told of a call that was left open.
 func abandoned(c memory.OpenCall, questions []PendingQuestion) string {
 	switch {

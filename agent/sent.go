@@ -122,3 +122,11 @@ func (a *Agent) sentWith(req *transport.Request, thread string, log *memory.Log)
 	}
 	return bytes.Clone(append(out, '}')) // as many bytes as it has: it is kept for long
 }
+
+// responseAt is the position of the newest response.
+func (r *Run) responseAt() int {
+	if r.record == 0 {
+		r.record = newestResponse(r.log)
+	}
+	return r.record
+}
