@@ -71,6 +71,14 @@ type Options struct {
 	// StopWhen is asked before each model call but the first; a reason ends the run
 	// with a [*LimitError].
 	StopWhen func(context.Context, Status) (reason string)
+	// Check is asked about an answer before the run is done. Its error, if any, goes
+	// back to the model as a user's message, and the run goes on: at most Limits.Checks
+	// times, and within the budget. One that is wrapped by [tools.Fatal], for instance
+	// because a judge can't be reached, ends the run instead, and the next run asks
+	// again. The result is what the run has come to; what Check
+	// itself spends with its context counts for the run's budgets. Each outcome is in
+	// the log, so that a run that goes on doesn't ask again.
+	Check func(ctx context.Context, result *Result) error
 	// Middleware stands around each call of a tool; the first is the outermost. It
 	// can't change what was judged: see [tools.ErrInputChanged].
 	Middleware []tools.Middleware

@@ -193,6 +193,27 @@ func (r *Run) wait(ctx context.Context, w Action) error {
 	return err
 }
 
+// answeredSince are the questions of a call that have got an answer, or none, since the
+// call ran last.
+func answeredSince(log *memory.Log, j *job) []PendingQuestion {
+	asked, ended := make(map[string]PendingQuestion), []PendingQuestion(nil)
+	for _, r := range log.Records(j.record) {
+		var n hostNote
+		switch {
+		case r.Kind == memory.KindStarted && slices.Contains(r.Calls, j.call.ID):
+			ended = nil
+		case r.Kind != memory.KindNote || r.Note != noteQuestion && r.Note != noteAnswer || json.Unmarshal(r.Data, &n) != nil || n.Root != j.key():
+		case r.Note == noteQuestion && n.Question != nil && n.Question.Kind != kindSession:
+			asked[n.Call+" "+n.Key] = PendingQuestion{Session: log.ID(), Call: n.Call, Root: n.Root, Name: n.Name, Question: *n.Question, Since: r.Time}
+		case r.Note == noteAnswer:
+			if q, ok := asked[n.Call+" "+n.Key]; ok {
+				ended = append(ended, q)
+			}
+		}
+	}
+	return ended
+}
+
 // approver is who decides in this process, or nil.
 func (r *Run) approver() func(context.Context, PendingCall) (Decision, error) {
 	if r.input.Approver != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/whorl-go/whorl/internal/notes"
@@ -37,6 +38,8 @@ type child struct {
 	text   string
 	err    error
 	over   bool // it has ended, and not only been stopped
+
+	canceled atomic.Bool // by a tool, which records it
 }
 
 // begunNote is the data of notes.Began.
@@ -217,6 +220,7 @@ func (r *Run) letWork(c *child) {
 	}
 	ctx, cancel := context.WithCancel(withRun(r.base, r))
 	c.cancel, c.done = cancel, make(chan struct{})
+	c.run = c.sub.newRun(r, c.log)
 	r.atWork = append(r.atWork, c)
 	go func() {
 		defer func() {
@@ -235,13 +239,15 @@ func (r *Run) letWork(c *child) {
 
 // workOn does a sub-agent's run, and reports whether there is another one to do.
 func (r *Run) workOn(ctx context.Context, c *child) (again bool) {
-	run := c.sub.newRun(r, c.log)
+	r.mu.Lock()
+	if c.text != "" || c.err == nil { // it has run before
+		c.run = c.sub.newRun(r, c.log)
+	}
+	run := c.run
+	r.mu.Unlock()
 	if r.input.Actions > 0 {
 		run.input.Actions = 1
 	}
-	r.mu.Lock()
-	c.run = run
-	r.mu.Unlock()
 	for range run.Events(ctx) {
 	}
 	res, err := run.Result()

@@ -38,9 +38,9 @@ func (e *StopError) Error() string {
 // Options.StopWhen gave. The log is valid: a new run on it goes on from there, without
 // new input if it has a higher limit.
 type LimitError struct {
-	Limit  string // "steps", "pauses", "cuts", "malformed", "time", "depth" or "condition"
+	Limit  string // "steps", "pauses", "cuts", "malformed", "time", "depth", "checks" or "condition"
 	Max    int64  // nanoseconds for "time"
-	Reason string // for "condition": what Options.StopWhen said
+	Reason string // for "condition": what Options.StopWhen said; for "checks": what Options.Check did
 }
 
 func (e *LimitError) Error() string {
@@ -49,6 +49,8 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("limit reached: %d steps; raise Limits.Steps, or run on with the same log", e.Max)
 	case "pauses":
 		return fmt.Sprintf("limit reached: the model paused its turn more than %d times in a row; raise Limits.Pauses", e.Max)
+	case "checks":
+		return fmt.Sprintf("limit reached: Options.Check sent %d answers back, and the newest one would be too: %s; raise Limits.Checks, or run on with a message", e.Max, e.Reason)
 	case "depth":
 		return fmt.Sprintf("limit reached: sub-agents call sub-agents %d deep; do the work without another one, or raise Limits.Depth of the outermost agent", e.Max)
 	case "condition":

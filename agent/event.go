@@ -26,7 +26,8 @@ const (
 	// EventWait: a tool call begins to wait for a decision, or for an answer to what its
 	// tool asks. Call, Pending or Question.
 	EventWait EventType = "wait"
-	// EventDecided: a call that waited has been decided on. Call, Decision.
+	// EventDecided: a call that waited has been decided on, or its question was
+	// answered or not. Call, and Decision or Question.
 	EventDecided EventType = "decided"
 	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
 	// tool may start while the model still writes, before EventResponse; if that

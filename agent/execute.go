@@ -76,6 +76,11 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 		if d := j.call.Decision; d != nil {
 			notices = append(notices, decidedEvent(j.call.ToolCall, d))
 		}
+		if j.call.Started {
+			for _, q := range answeredSince(r.log, j) {
+				notices = append(notices, Event{Type: EventDecided, Call: j.call.ToolCall, Question: &q})
+			}
+		}
 		switch {
 		case refused != "":
 			j.answer(tools.ErrorText(refused))
@@ -332,7 +337,7 @@ func (x *execution) tellEnds() {
 // tellQuestions reports what a call waits for.
 func (x *execution) tellQuestions(j *job) {
 	for _, q := range Questions(x.run.log) {
-		if q.Root == j.key() {
+		if q.Root == j.key() && q.Question.Kind != kindSession {
 			x.tell(Event{Type: EventWait, Call: j.call.ToolCall, Question: &q})
 		}
 	}

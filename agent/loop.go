@@ -2,14 +2,18 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -39,6 +43,13 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 		case doWait:
 			err = r.wait(ctx, next)
 		case doNone:
+			if next.Err == nil && r.agent.opts.Check != nil {
+				if back, err := r.check(ctx); err != nil {
+					return err
+				} else if back {
+					continue
+				}
+			}
 			if r.end() {
 				return next.Err
 			}
@@ -266,6 +277,61 @@ func (r *Run) interrupted(ctx context.Context, held *reservation, tries *attempt
 		return errors.Join(err, e)
 	}
 	return err
+}
+
+// noteCheck is the note of what Options.Check said of the newest answer: the member
+// "error" of its data, if there was any.
+const noteCheck = "check"
+
+// check asks Options.Check about the answer, unless the log has what it said. back
+// says that the answer goes back to the model.
+func (r *Run) check(ctx context.Context) (back bool, err error) {
+	sent, said := 0, false
+	for _, rec := range r.log.Records(0) {
+		switch {
+		case rec.Kind == memory.KindRun:
+			sent = 0
+		case rec.Kind == memory.KindResponse:
+			said = false
+		case rec.Kind == memory.KindNote && rec.Note == noteCheck:
+			if said = true; rawjson.Get(rec.Data, "error") != nil {
+				sent++
+			}
+		}
+	}
+	if said {
+		return false, nil
+	}
+	res := r.result
+	res.Text = strings.Join(r.text, "")
+	if o := r.request.OutputConfig; o != nil && o.Format != nil {
+		res.Text = typedText(res.Text, res.Response)
+	}
+	err = guard("Check", func() error { return r.agent.opts.Check(ctx, &res) })
+	if panicked(err) || ctx.Err() != nil {
+		return false, err
+	}
+	if err == nil {
+		return false, r.append(ctx, memory.Record{Kind: memory.KindNote, Note: noteCheck, Data: []byte("{}")})
+	}
+	var budget *BudgetError
+	if errors.As(err, &budget) || tools.IsFatal(err) {
+		return false, err // nothing was said of the answer
+	}
+	words := strings.ToValidUTF8(strings.TrimSpace(safeError("Check", err).Error()), "\uFFFD")
+	if words == "" {
+		words = "The answer did not pass a check."
+	}
+	if sent >= r.limits.Checks && r.limits.Checks >= 0 {
+		return false, &LimitError{Limit: "checks", Max: int64(sent), Reason: words}
+	}
+	data, err := json.Marshal(map[string]string{"error": words})
+	if err != nil {
+		return false, err
+	}
+	return true, r.append(ctx,
+		memory.Record{Kind: memory.KindNote, Note: noteCheck, Data: data},
+		memory.Record{Kind: memory.KindInput, Message: transport.UserText(words)})
 }
 
 // keepText keeps the text of the newest answer. A response that goes on after a

@@ -240,6 +240,7 @@ type Limits struct {
 	ToolTime    time.Duration // one tool call; default 2 minutes
 	Parallel    int           // tool calls at once; default 8
 	Depth       int           // sub-agents of sub-agents; default 8
+	Checks      int           // answers in a run that Options.Check sends back; default 3
 	ResultBytes int           // text of one tool result; default 262,144, about 65,000 tokens
 
 	// Lease is how long a session stays taken after the process that works on it has
@@ -258,6 +259,7 @@ func (l Limits) or(d Limits) Limits {
 	def(&l.ToolTime, d.ToolTime)
 	def(&l.Parallel, d.Parallel)
 	def(&l.Depth, d.Depth)
+	def(&l.Checks, d.Checks)
 	def(&l.ResultBytes, d.ResultBytes)
 	def(&l.Lease, d.Lease)
 	return l
@@ -265,13 +267,13 @@ func (l Limits) or(d Limits) Limits {
 
 // allowMoreThan reports whether l is higher than a limit that was reached.
 func (l Limits) allowMoreThan(reached *LimitError) bool {
-	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts, "malformed": l.Malformed}[reached.Limit] // 0 for those that no log tells of
+	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts, "malformed": l.Malformed, "checks": l.Checks}[reached.Limit] // 0 for those that no log tells of
 	return n < 0 || int64(n) > reached.Max
 }
 
 func (l Limits) withDefaults() Limits {
 	return l.or(Limits{
-		Steps: 100, Pauses: 10, Cuts: 3, Malformed: 5, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, Depth: 8, ResultBytes: 256 << 10, Lease: 15 * time.Second,
+		Steps: 100, Pauses: 10, Cuts: 3, Malformed: 5, Time: time.Hour, ToolTime: 2 * time.Minute, Parallel: 8, Depth: 8, Checks: 3, ResultBytes: 256 << 10, Lease: 15 * time.Second,
 	})
 }
 

@@ -327,6 +327,7 @@ func (s Sub) suspend(ctx context.Context, log *memory.Log, waits *ApprovalError,
 // moved says that there is one of the first, and works one of the others.
 func (r *Run) below(ctx context.Context, questions []PendingQuestion, act bool) (waits *ApprovalError, moved, works bool, err error) {
 	waits = new(ApprovalError)
+	listed := make(map[string]bool) // a call may wait for one that works in the background
 	for _, q := range questions {
 		d, ok := childOf(q)
 		if !ok {
@@ -346,7 +347,10 @@ func (r *Run) below(ctx context.Context, questions []PendingQuestion, act bool) 
 			return nil, false, false, fmt.Errorf("sub-agent %q: %w", q.Name, err)
 		}
 		if its != nil && !r.tryAgain(d, its, child.Len()) {
-			waits.add(its)
+			if !listed[d.Session] {
+				waits.add(its)
+			}
+			listed[d.Session] = true
 			continue
 		}
 		moved, works = moved || !d.Background, works || d.Background

@@ -42,7 +42,7 @@ type Sub struct {
 	// Background lets the sub-agent work beside its caller: the call is answered at once,
 	// and the sub-agent's end comes as a user's message between two steps. The caller's
 	// run is over when its sub-agents are; one that ends before that stops them, and
-	// lets them go on when it is run on.
+	// lets them go on when it is run on. [BackgroundTools] are tools for them.
 	Background bool
 	// Output is the shape of the sub-agent's answer, which is then JSON: a
 	// [*tools.Output]. Nil means text.

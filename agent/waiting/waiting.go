@@ -66,8 +66,13 @@ func below(ctx context.Context, store memory.Store, root, session string, agents
 	for _, c := range agent.Pending(log) {
 		items = append(items, Item{Root: root, Session: session, Incarnation: at, Agents: agents, Kind: "approval", Tool: c.Name, Why: c.Reason, Since: c.Since, Call: &c})
 	}
+	listed := make(map[string]bool) // a call may wait for one that works in the background
 	for _, q := range wait.Questions {
 		if child := childOf(q); child != "" {
+			if listed[child] {
+				continue
+			}
+			listed[child] = true
 			more, err := below(ctx, store, root, child, append(slices.Clip(agents), q.Name))
 			if err != nil {
 				return nil, err

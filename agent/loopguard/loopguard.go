@@ -1,0 +1,61 @@
+// Package loopguard stops a model that makes the same tool call over and over.
+package loopguard
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// Gate denies a call that would be the nth in a row of one tool with the same
+// arguments in a run: the model is told to do something else. Calls of other tools,
+// or with other arguments, in between begin the count anew. n has to be at least 2;
+// less means 3.
+func Gate(n int) agent.Gate {
+	if n < 2 {
+		n = 3
+	}
+	return func(_ context.Context, req agent.ToolRequest) agent.Decision {
+		if req.Log == nil {
+			return agent.Decision{}
+		}
+		want, row := key(req.Call.Name, req.Call.Input), 0
+		newest := req.Log.State().Response
+		for _, r := range req.Log.Records(0) {
+			switch r.Kind {
+			case memory.KindRun:
+				row = 0
+			case memory.KindResponse:
+				for _, c := range r.Response.ToolCalls() {
+					if r.Response == newest && c.ID == req.Call.ID {
+						break // this is the call, if the model is not still writing it
+					}
+					if row++; key(c.Name, c.Input) != want {
+						row = 0
+					}
+				}
+			}
+		}
+		row++
+		if row < n {
+			return agent.Decision{}
+		}
+		return agent.Decision{
+			Permission: agent.Deny, Rule: "loopguard",
+			Reason: fmt.Sprintf("this is call %d in a row of %s with the same arguments, and it would bring nothing new. Do something else, or say what keeps you from going on.", row, req.Call.Name),
+		}
+	}
+}
+
+// key tells calls apart, whatever white space is in the arguments.
+func key(name string, input []byte) string {
+	var b bytes.Buffer
+	if json.Compact(&b, input) != nil {
+		return name + " " + string(input)
+	}
+	return name + " " + b.String()
+}

@@ -1,0 +1,63 @@
+package loopguard_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/loopguard"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// conversation is a log in which each of the calls was made in a response of its own.
+func conversation(t *testing.T, calls ...string) *memory.Log {
+	t.Helper()
+	log := memory.NewLog()
+	records := []memory.Record{{Kind: memory.KindRun, Limits: &memory.Limits{}}, {Kind: memory.KindInput, Message: transport.UserText("go")}}
+	for i, c := range calls {
+		name, input, _ := strings.Cut(c, " ")
+		resp, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"m","type":"message","role":"assistant","model":"x","content":[{"type":"tool_use","id":"c%d","name":%q,"input":%s}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`, i, name, input))
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, memory.Record{Kind: memory.KindResponse, Response: resp})
+		if i < len(calls)-1 {
+			records = append(records, memory.Record{Kind: memory.KindResult, Block: resp.ToolCalls()[0].Answer(transport.Text("same"))})
+		}
+	}
+	if err := log.Append(t.Context(), records...); err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+func TestGate(t *testing.T) {
+	for _, c := range []struct {
+		calls []string
+		deny  bool
+	}{
+		{[]string{`look {"a":1}`}, false},
+		{[]string{`look {"a":1}`, `look {"a":1}`}, false},
+		{[]string{`look {"a":1}`, `look {"a":1}`, `look { "a": 1 }`}, true},
+		{[]string{`look {"a":1}`, `look {"a":1}`, `look {"a":2}`}, false},
+		{[]string{`look {"a":1}`, `look {"a":1}`, `other {}`, `look {"a":1}`}, false},
+		{[]string{`look {"a":1}`, `peek {"a":1}`, `look {"a":1}`}, false},
+	} {
+		log := conversation(t, c.calls...)
+		open := log.State().Open
+		d := loopguard.Gate(3)(context.Background(), agent.ToolRequest{Call: open[len(open)-1].ToolCall, Log: log})
+		if (d.Permission == agent.Deny) != c.deny || c.deny && !strings.Contains(d.Reason, "call 3 in a row of look") {
+			t.Errorf("%v: %+v", c.calls, d)
+		}
+	}
+	// One whose response isn't in the log yet.
+	log := conversation(t, `look {"a":1}`, `look {"a":1}`, `other {}`)
+	d := loopguard.Gate(2)(context.Background(), agent.ToolRequest{Call: transport.ToolCall{ID: "new", Name: "other", Input: json.RawMessage(`{}`)}, Log: log})
+	if d.Permission != agent.Deny {
+		t.Errorf("%+v", d)
+	}
+}
