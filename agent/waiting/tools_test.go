@@ -48,7 +48,13 @@ func TestBackgroundTools(t *testing.T) {
 			if len(results(req)) == 0 {
 				return reply("tool_use", use("h", "held", `{}`))
 			}
-			return reply("end_turn", text("I was told: "+req.Messages[len(req.Messages)-1].Text()))
+			told := ""
+			for _, m := range req.Messages {
+				if m.Role == transport.RoleUser && m.Text() != "one" {
+					told += m.Text()
+				}
+			}
+			return reply("end_turn", text("I was told: "+told))
 		}), held)
 		sub := agent.Sub{Agent: helper, Name: "helper", Description: "Helps.", Background: true}
 		root := newAgent(t, steps(`helper {"task":"one"}`, `look_at_agents {}`, `tell_agent {"id":"2-c0","message":"hurry"}`, `free {}`, `wait_for_agent {"id":"2-c0"}`,
