@@ -42,7 +42,7 @@ func AskUser(o AskOptions) *FuncTool {
 	if o.Description == "" {
 		o.Description = askDescription
 	}
-	t := Func(o.Name, o.Description, func(ctx context.Context, in asked) (Result, error) {
+	t := FuncWith(o.Name, o.Description, func(ctx context.Context, in asked) (Result, error) {
 		q, err := in.asQuestion()
 		if err != nil {
 			return Result{}, err
@@ -51,7 +51,7 @@ func AskUser(o AskOptions) *FuncTool {
 			q.Default, q.Open = quotedJSON(o.Default), true
 		}
 		return ask(ctx, q, o.Deadline)
-	})
+	}, Options{Traits: Traits{Repeatable: true}})
 	var given json.RawMessage
 	if o.Default != "" {
 		given = quotedJSON(o.Default)

@@ -44,6 +44,7 @@ func External(name, description string, schema json.RawMessage, o ExternalOption
 	if q.Kind == "" {
 		q.Kind = "external"
 	}
+	o.Repeatable = true // to ask has no effect, and what was asked is not asked twice
 	t := RawWith(name, description, schema, func(ctx context.Context, input json.RawMessage) (Result, error) {
 		q := q
 		q.Data = input

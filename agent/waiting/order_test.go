@@ -1,0 +1,167 @@
+package waiting_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// everything is an agent that has all that waits open at once: two external calls, a
+// question, an approval in a sub-agent, and one in a sub-agent in the background.
+func everything(t testing.TB, e *effects) *agent.Agent {
+	weigh := tools.External("weigh", "Weighs.", json.RawMessage(`{"type":"object","properties":{"what":{"type":"string"}}}`), tools.ExternalOptions{Output: json.RawMessage(`{"type":"number"}`)})
+	sub := func(name, what string, background bool) agent.Sub {
+		a := newAgent(t, once(use("x", "delete", `{"what":"`+what+`"}`)), e.tool("delete", tools.Traits{NeedsApproval: true}))
+		return agent.Sub{Agent: a, Name: name, Description: "Deletes.", Background: background}
+	}
+	// It ends once all results are there; what it was told last doesn't matter.
+	root := brain(func(req *transport.Request) *transport.Response {
+		if r := results(req); len(r) > 0 {
+			return reply("end_turn", text(strings.Join(r, "\n")))
+		}
+		return reply("tool_use", use("w1", "weigh", `{"what":"one"}`), use("w2", "weigh", `{"what":"two"}`), use("q", "ask_user", `{"question":"Which?"}`),
+			use("s", "helper", `{"task":"go"}`), use("b", "beside", `{"task":"go"}`))
+	})
+	return newAgent(t, root, weigh, tools.AskUser(tools.AskOptions{}), sub("helper", "fore", false), sub("beside", "back", true))
+}
+
+// deal answers an item, the same one always in the same way.
+func deal(t testing.TB, store memory.Store, it waiting.Item) {
+	t.Helper()
+	var err error
+	switch {
+	case it.Call != nil:
+		err = it.Approve(t.Context(), store)
+	case it.Kind == "user":
+		err = it.Answer(t.Context(), store, json.RawMessage(`"the blue one"`), "ann")
+	default:
+		err = it.Answer(t.Context(), store, json.RawMessage(fmt.Sprint(len(it.Question.Question.Data))), "")
+	}
+	if err != nil {
+		t.Fatalf("%s of %s: %v", it.Kind, it.Tool, err)
+	}
+}
+
+// content is what the model is sent of a conversation at its end: all that is not
+// about the order in which things came.
+func content(t testing.TB, log *memory.Log) string {
+	t.Helper()
+	var lines []string
+	for _, m := range log.Messages() {
+		if m.Role == transport.RoleAssistant && len(lines) > 4 {
+			continue // an answer in between
+		}
+		lines = append(lines, string(m.Role)+" "+m.Text())
+		for _, b := range m.Content {
+			if b.Type() == transport.TypeToolResult {
+				lines = append(lines, string(b.Raw()))
+			}
+		}
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n")
+}
+
+func permutations(n int) [][]int {
+	if n == 0 {
+		return [][]int{{}}
+	}
+	var all [][]int
+	for _, p := range permutations(n - 1) {
+		for i := 0; i <= len(p); i++ {
+			all = append(all, append(append(append([]int{}, p[:i]...), n-1), p[i:]...))
+		}
+	}
+	return all
+}
+
+// Answered in every order, each by another process that runs the session on behind
+// it: the same conversation but for the order.
+func TestEveryOrder(t *testing.T) {
+	want := ""
+	for _, order := range permutations(5) {
+		store, e := new(memory.RAM), new(effects)
+		in := agent.Input{Store: store, Session: "root", Prompt: "go"}
+		_, err := everything(t, e).Run(t.Context(), in)
+		var wait *agent.ApprovalError
+		if !errors.As(err, &wait) || len(wait.Calls) != 2 || len(wait.Questions) != 3 {
+			t.Fatalf("%v", err)
+		}
+		items := waits(t, store, "root")
+		if len(items) != 5 {
+			t.Fatalf("%d items", len(items))
+		}
+		in.Prompt = ""
+		var res *agent.Result
+		for i, n := range order {
+			deal(t, store, items[n])
+			res, err = everything(t, e).Run(t.Context(), in)
+			if last := i == len(order)-1; last != (err == nil) {
+				t.Fatalf("%v: after %d answers: %v", order, i+1, err)
+			}
+		}
+		got := content(t, res.Log)
+		if want == "" {
+			want = got
+			if !strings.Contains(want, "the blue one") || !strings.Contains(want, "fore") || !strings.Contains(want, "The sub-agent beside") {
+				t.Fatalf("the conversation is %s", want)
+			}
+		}
+		if got != want || e.ran[`{"what":"fore"}`] != 1 || e.ran[`{"what":"back"}`] != 1 || len(e.ran) != 2 {
+			t.Fatalf("%v: ran %v\n%s\nnot\n%s", order, e.ran, got, want)
+		}
+	}
+}
+
+// All of it in one conversation, killed at every append, before it and behind it.
+func TestEverythingKilledAtEveryAppend(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		for n, through := 1, false; !through; n++ {
+			store, e := new(memory.RAM), new(effects)
+			in := agent.Input{Session: "root", Prompt: "go"}
+			dealt, ended := 0, false
+			for try := 0; try < 60 && !ended; try++ {
+				in.Store = store
+				if try < 4 {
+					in.Store = kill(store, n+try, behind)
+				}
+				res, err := everything(t, e).Run(t.Context(), in)
+				through = through || try == 3 && !errors.Is(err, errKilled) && n > 6
+				if info, e := store.Info(t.Context(), "root"); e == nil && info.Records > 0 {
+					in.Prompt = ""
+				}
+				if ended = err == nil; ended {
+					got := content(t, res.Log)
+					for what, ran := range e.ran {
+						if ran != 1 {
+							t.Errorf("append %d: %s ran %d times", n, what, ran)
+						}
+					}
+					if dealt != 5 || len(e.ran) < 2 && !strings.Contains(got, "unknown") || !strings.Contains(got, "the blue one") || !strings.Contains(got, "The sub-agent beside") {
+						t.Errorf("append %d (behind: %v): %d dealt with, ran %v: %s", n, behind, dealt, e.ran, got)
+					}
+					continue
+				}
+				if !errors.Is(err, errKilled) && !errors.Is(err, agent.ErrAwaitingApproval) {
+					t.Fatalf("append %d: %v", n, err)
+				}
+				if items := waits0(t, store, "root"); len(items) > 0 {
+					deal(t, store, items[len(items)-1])
+					dealt++
+				}
+			}
+			if !ended {
+				t.Fatalf("append %d: it never came to an end", n)
+			}
+		}
+	}
+}
