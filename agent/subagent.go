@@ -133,6 +133,7 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 	run := s.newRun(caller, log)
 	if !begun {
 		run.input.Messages = []transport.Message{transport.UserText(in.Task)}
+		run.thread.anew = s.Fork // the caller goes on with its own
 	}
 	for ev, err := range run.Events(ctx) {
 		if err == nil && ev.Type == EventToolStart {

@@ -144,7 +144,7 @@ func (r *Run) goesOn(prev, req *transport.Request, s memory.State) bool {
 	switch {
 	case !ok, resp.ID == "", resp.StopReason == transport.StopRefusal, resp.HasCutCalls(), fellBack(resp):
 		return false // not stored
-	case n >= len(req.Messages), len(s.Requests) == 0, s.Requests[len(s.Requests)-1].Sums:
+	case n >= len(req.Messages), len(s.Requests) == 0, s.Requests[len(s.Requests)-1].Sums && !r.agent.threads.proven.Load():
 		return false
 	case time.Since(r.respondedAt()) >= threadLife:
 		return false
@@ -284,7 +284,9 @@ func (r *Run) streamThread(ctx context.Context, in *transport.Request, tries *at
 	least := int64(0) // tokens that a prompt with the conversation has
 	if in.Thread.PreviousMessageID != "" {
 		_, s := r.agent.write(r.log)
-		least = s.Requests[len(s.Requests)-1].Prompt
+		if newest := s.Requests[len(s.Requests)-1]; !newest.Sums {
+			least = newest.Prompt
+		}
 	}
 	checked, lost := least == 0, false
 	resp, err := r.stream(ctx, in, tries, func(ev transport.Event) bool {
