@@ -300,7 +300,8 @@ func (a *Agent) lookup(c transport.ToolCall) *tool {
 
 // Request is what the agent sends for a log now: a function of the two and of
 // the time, by which the lifetimes in the prompt cache are chosen. It can be
-// looked at before it is sent. The caller must not modify what it points to.
+// looked at before it is sent. Where [Options.Threads] has it go into a thread, what
+// the service holds of it is left out. The caller must not modify what it points to.
 func (a *Agent) Request(log *memory.Log) *transport.Request {
 	return a.next(&a.request, a.key, nil, log)
 }
