@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/agent/visible"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -24,11 +25,69 @@ func (a *assistant) decide(ctx context.Context) error {
 	for {
 		pending := agent.Pending(a.log)
 		if len(pending) == 0 {
-			return nil
+			return a.answerAll(ctx)
 		}
 		if err := a.decideOn(ctx, pending[0]); err != nil {
 			return err
 		}
+	}
+}
+
+// answerAll asks the user what tools want to know.
+func (a *assistant) answerAll(ctx context.Context) error {
+	for {
+		questions := agent.Questions(a.log)
+		if len(questions) == 0 {
+			return nil
+		}
+		if err := a.answer(ctx, questions[0]); err != nil {
+			return err
+		}
+	}
+}
+
+// answer asks one question until the answer is one that it allows. A choice may be
+// given by its number.
+func (a *assistant) answer(ctx context.Context, q agent.PendingQuestion) error {
+	for line := range strings.Lines(q.Question.Prompt) {
+		a.show.Note("  │ %s", visible.Text(strings.TrimRight(line, "\r\n")))
+	}
+	for i, c := range q.Question.Choices {
+		label := c.Label
+		if label == "" {
+			label = rawjson.Unquote(c.Value)
+		}
+		a.show.Note("  %d. %s", i+1, visible.Text(label))
+	}
+	for {
+		text, err := a.in.Answer("  answer? ", "")
+		if err != nil {
+			return err
+		}
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		value, err := rawjson.Marshal(text)
+		if err != nil {
+			return err
+		}
+		if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(q.Question.Choices) {
+			value = q.Question.Choices[n-1].Value
+			if q.Question.Several {
+				value = append(append(json.RawMessage("["), value...), ']')
+			}
+		}
+		err = q.Answer(ctx, a.log, tools.Answer{Value: value})
+		var wrong *tools.AnswerError
+		var late *agent.DecisionError
+		if errors.As(err, &late) && late.Why == "decided" {
+			a.show.Note("  answered elsewhere")
+			return nil
+		}
+		if !errors.As(err, &wrong) {
+			return err
+		}
+		a.show.Fail(err)
 	}
 }
 

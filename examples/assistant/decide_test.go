@@ -89,3 +89,12 @@ func TestHostileTexts(t *testing.T) {
 		t.Errorf("plan.md holds %q", got)
 	}
 }
+
+// The assistant asks, with choices that have numbers or in free words.
+func TestTheAssistantAsks(t *testing.T) {
+	_, _, args := folders(t)
+	out := chat(t, args, "ask me which seat? window, aisle", "2")
+	wants(t, out, "│ which seat?", "1. window", "2. aisle", "You said: aisle")
+	_, _, args = folders(t)
+	wants(t, chat(t, args, "ask me your name?", "Ann"), "│ your name?", "You said: Ann")
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/tools/files"
 	"github.com/whorl-go/whorl/tools/notes"
 	"github.com/whorl-go/whorl/tools/shell"
+	"github.com/whorl-go/whorl/tools/todo"
 )
 
 // A toolbox is the assistant's tools and what has to be closed after them.
@@ -52,7 +53,7 @@ func openToolbox(opts options, show *terminal.Printer) (_ *toolbox, err error) {
 	}
 	b.closers = append(b.closers, root.Close)
 
-	b.tools = append(b.tools, calc.New(calc.Options{}), corpus.Tool("search_words", opts.dir))
+	b.tools = append(b.tools, tools.AskUser(tools.AskOptions{}), todo.New(), calc.New(calc.Options{}), corpus.Tool("search_words", opts.dir))
 	b.tools = append(b.tools, files.Tools(folder, files.Options{})...)
 	b.tools = append(b.tools, notes.New(root, notes.Options{}).Tool(), fetch.New(fetch.Options{}).Tool())
 
@@ -77,7 +78,7 @@ func (b *toolbox) policy(opts options, always []policy.Rule) policy.Options {
 	for _, expr := range opts.allow {
 		o.Rules = append(o.Rules, policy.Rule{Name: "-allow " + expr, Expr: expr, Then: policy.Allow})
 	}
-	o.Rules = append(o.Rules, policy.Rule{Name: "looking", Expr: `read_only || tool == "memory" && args.command == "view"`, Then: policy.Allow})
+	o.Rules = append(o.Rules, policy.Rule{Name: "looking", Expr: `read_only || tool == "ask_user" || tool == "todo" || tool == "memory" && args.command == "view"`, Then: policy.Allow})
 	switch opts.mode {
 	case modeLook:
 		o.Rules = append(o.Rules, policy.Rule{Name: "-policy look", Expr: "true", Then: policy.Deny, Reason: "you may only look here, not change or run anything"})

@@ -19,6 +19,7 @@ const help = `I am a simulated model: I carry out orders, one per line, and look
   replace "old" with "new" in notes.txt
   run ls -l
   fetch https://example.com/
+  ask me which seat? window, aisle
 Anything else is a question.`
 
 // A form is a way to put an order.
@@ -53,6 +54,13 @@ var forms = []form{
 	}},
 	{regexp.MustCompile(`(?i)^(?:run|\$)\s+(.+)$`), func(m []string) order {
 		return one(call{"bash", map[string]any{"command": m[1]}, "A command is to be run."}, "%s")
+	}},
+	{regexp.MustCompile(`(?i)^ask me(?::|\s)\s*(.+?\?)(?:\s+(.+))?$`), func(m []string) order {
+		in := map[string]any{"question": m[1]}
+		if m[2] != "" {
+			in["choices"] = strings.Split(m[2], ", ")
+		}
+		return one(call{"ask_user", in, "Only the user knows this."}, "You said: %s")
 	}},
 	{regexp.MustCompile(`(?i)^fetch\s+(https?://\S+)$`), func(m []string) order {
 		return one(call{"fetch", map[string]any{"url": m[1]}, ""}, "%s")
