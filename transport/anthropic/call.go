@@ -120,7 +120,7 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 		resp.Header.Set("Request-Id", c.hide.String(id))
 	}
 	a := &answer{header: resp.Header, resp: resp, cancel: cancel}
-	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(cancel, errIdle, c.idleTimeout)}
+	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(cancel, errIdle, c.idleTimeout), text: resp.Header.Get("Content-Encoding") == ""}
 	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		body := errorBody(resp.Header, &a.raw)

@@ -24,7 +24,7 @@ func TestRecovery(t *testing.T) {
 	}
 	for _, http2 := range []bool{true, false} {
 		for _, many := range []int{1, 200} {
-			for _, fault := range []string{"idle", "waiting", "in a stream with pings", "reset", "502"} {
+			for _, fault := range []string{"idle", "waiting", "in a stream with pings", "reset", "502", "GOAWAY"} {
 				if fault == "waiting" && !http2 {
 					continue // an answer that never began: the header time-out, by documentation
 				}
@@ -67,6 +67,12 @@ func recovery(t *testing.T, http2 bool, fault string, many int) []time.Duration 
 				began.Done()
 				<-release
 				panic(http.ErrAbortHandler)
+			case "GOAWAY": // and over HTTP/1.1 "Connection: close"
+				began.Done()
+				<-release
+				w.Header().Set("Connection", "close")
+				io.WriteString(w, streamOf("hello"))
+				return
 			case "502":
 				began.Done()
 				<-release
@@ -139,7 +145,7 @@ func recovery(t *testing.T, http2 bool, fault string, many int) []time.Duration 
 			time.Sleep(3500 * time.Millisecond) // so that the pings are known
 		}
 		faultAt = time.Now()
-		if fault == "reset" || fault == "502" {
+		if fault == "reset" || fault == "502" || fault == "GOAWAY" {
 			close(release)
 		} else {
 			p.swallow()

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"time"
@@ -34,16 +35,24 @@ func (w watch) stop() {
 
 // A watchedReader puts its watch off whenever something comes, and reports why
 // its context ended instead of that it did.
+//
+// Of text something is a line, or a kilobyte: an endpoint from which single bytes drip
+// says as little as a silent one. Of what is compressed it is any byte.
 type watchedReader struct {
 	ctx   context.Context
 	r     io.Reader
 	watch watch
+	text  bool
+	drips int // bytes since the watch was put off
 }
+
+const leastDrip = 1024
 
 func (r *watchedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
-	if n > 0 {
+	if r.drips += n; n > 0 && (!r.text || r.drips >= leastDrip || bytes.IndexByte(p[:n], '\n') >= 0) {
 		r.watch.putOff()
+		r.drips = 0
 	}
 	if err != nil && err != io.EOF {
 		err = cause(r.ctx, err)
