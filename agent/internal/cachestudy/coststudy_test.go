@@ -98,7 +98,9 @@ type study struct {
 	now    time.Time
 	number uint64
 
-	cost, bound float64 // USD
+	cost, bound float64 // USD; bound is what leastCost found
+	pauses      bool    // it rests for more than 5 minutes, so that a clairvoyant knows better
+	name        string  // of the shape
 	requests    int
 
 	sent   int64 // bytes of what is sent of the prompt
@@ -115,13 +117,32 @@ func play(sh shape, place placement, model models.Model, r reading) *study {
 		seer:  clairvoyant{price: model.Prices[0], minimum: minimum},
 	}
 	sh.play(&studyTalk{study: s, tools: []transport.ToolDefinition{studyTool}, system: studySystem(2000)})
-	if sh.pause > 0 && s.seer.linear() {
-		s.bound = max(s.bound, s.seer.least(r.lives, nil))
-	}
+	s.name, s.pauses = sh.name, sh.pause > 0
 	return s
 }
 
-func (s *study) ratio() float64 { return s.cost / s.bound }
+// searched are the least costs that clairvoyants have found: they are the same for all
+// placements, and take long to find.
+var searched = map[search]float64{}
+
+type search struct {
+	shape, model string
+	lives        lives
+}
+
+// leastPossible is the least that the prompts could have cost, in USD.
+func (s *study) leastPossible() float64 {
+	if !s.pauses || !s.seer.linear() {
+		return s.bound
+	}
+	key := search{s.name, s.model.ID, s.cache.lives}
+	if _, ok := searched[key]; !ok {
+		searched[key] = s.seer.least(s.cache.lives, nil)
+	}
+	return max(s.bound, searched[key])
+}
+
+func (s *study) ratio() float64 { return s.cost / s.leastPossible() }
 
 // ask sends the conversation as it stands.
 func (t *studyTalk) ask() {
@@ -342,7 +363,7 @@ func newStudyTable(title string) *studyTable {
 }
 
 func (tb *studyTable) add(sh shape, all []*study) {
-	fmt.Fprintf(tb, "%-52s %8d %9s", sh.name, all[0].requests, fmt.Sprintf("$%.4f", all[0].bound))
+	fmt.Fprintf(tb, "%-52s %8d %9s", sh.name, all[0].requests, fmt.Sprintf("$%.4f", all[0].leastPossible()))
 	gaps := sh.pause > 0
 	for i, s := range all {
 		fmt.Fprintf(tb, " %6.3f", s.ratio())
