@@ -16,7 +16,7 @@ import (
 // not named come behind, by name.
 var guides = []string{
 	"quickstart", "tools", "loop", "thinking", "server-tools", "sessions", "caching", "context", "policies", "skills", "script",
-	"testing", "evals", "scale", "transports", "tracing", "inspect", "security", "errors", "wire", "benchmarks", "coming-from", "design", "rough-edges",
+	"testing", "evals", "serve", "scale", "transports", "tracing", "inspect", "security", "errors", "wire", "benchmarks", "coming-from", "design", "rough-edges",
 }
 
 // llms makes docs/llms.txt: what a coding assistant needs to find its way, from

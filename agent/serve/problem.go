@@ -1,0 +1,98 @@
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A Problem is what a client is told of an error: a problem document (RFC 9457).
+type Problem struct {
+	// Type is a word for the kind of problem, such as "busy"; programs go by it.
+	Type string `json:"type"`
+	// Title says what is wrong, Detail what to do.
+	Title  string `json:"title"`
+	Detail string `json:"detail,omitempty"`
+	Status int    `json:"status"`
+}
+
+// Error makes a Problem an error, which handlers return.
+func (p *Problem) Error() string { return p.Title }
+
+func problem(status int, typ, title, detail string) *Problem {
+	return &Problem{Type: typ, Title: title, Detail: detail, Status: status}
+}
+
+var (
+	notThere     = problem(http.StatusNotFound, "no_session", "There is no such session.", "")
+	unauthorized = problem(http.StatusUnauthorized, "unauthorized", "The request doesn't say whose it is.", "Sign in.")
+)
+
+// problemOf is how an error is told.
+func (h *Handler) problemOf(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	if h.o.Problem != nil {
+		if own := h.o.Problem(err); own.Type != "" {
+			if own.Status == 0 {
+				own.Status = http.StatusInternalServerError
+			}
+			return &own
+		}
+	}
+	var lease *memory.LeaseError
+	var budget *agent.BudgetError
+	var limit *agent.LimitError
+	var stop *agent.StopError
+	var decision *agent.DecisionError
+	var tooLarge *http.MaxBytesError
+	var service *transport.Error
+	switch {
+	case errors.As(err, &tooLarge):
+		return problem(http.StatusRequestEntityTooLarge, "too_large", "The body is too large.", "Send less.")
+	case errors.Is(err, memory.ErrNoSession):
+		return notThere
+	case errors.Is(err, memory.ErrReplaced):
+		return problem(http.StatusGone, "replaced", "The session was deleted, and another one has its id.", "Read it from the beginning.")
+	case errors.As(err, &lease), errors.Is(err, memory.ErrLeased):
+		return problem(http.StatusConflict, "busy", "The session is being run.", "Wait for the end, or stop it.")
+	case errors.As(err, &decision):
+		return problem(http.StatusConflict, "decided", "The call doesn't wait any more, or is another one.", "Look at what waits now.")
+	case errors.Is(err, memory.ErrConflict):
+		return problem(http.StatusConflict, "conflict", "The session has gone on meanwhile.", "Read what came, and try again.")
+	case errors.As(err, &budget):
+		return problem(http.StatusPaymentRequired, "budget", "The budget is used up.", "")
+	case errors.As(err, &limit):
+		return problem(http.StatusUnprocessableEntity, "limit", "A limit of the run is reached: "+limit.Limit+".", "A new message begins a new run.")
+	case errors.As(err, &stop):
+		return problem(http.StatusUnprocessableEntity, "stopped_early", "The model could not finish.", stop.Why)
+	case errors.Is(err, errStopped):
+		return problem(http.StatusOK, "stopped", "The run was stopped.", "")
+	case errors.Is(err, errClosed):
+		return problem(http.StatusServiceUnavailable, "closing", "The server ends; the session goes on with its next message.", "Try again.")
+	case errors.As(err, &service) && (service.Type == transport.ErrRateLimit || service.Type == transport.ErrOverloaded):
+		return problem(http.StatusServiceUnavailable, "overloaded", "The model's service is overloaded.", "Try again in a while.")
+	}
+	return problem(http.StatusInternalServerError, "failed", "Something went wrong.", "")
+}
+
+// fail answers with a problem.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := h.problemOf(err)
+	if p.Status >= 500 {
+		h.o.Logger.WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err.Error())
+	}
+	body, _ := json.Marshal(p)
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// isWait reports whether a run has ended to wait, which is no problem.
+func isWait(err error) bool { return errors.Is(err, agent.ErrAwaitingApproval) }

@@ -1,0 +1,228 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// A User is who a request is from.
+type User struct {
+	// ID names the user, and is kept with each session that the user begins, as
+	// Meta["user"]. It may not be empty.
+	ID string
+	// All lets the user see and decide on everybody's sessions.
+	All bool
+}
+
+// Options make a Handler. Store, Run and User are needed.
+type Options struct {
+	// Store has the sessions. With a [memory.Forker] they can be forked, with a
+	// [memory.Inbox] messages reach a run that goes on.
+	Store memory.Store
+	// Run says by which agent a session goes on, and what its run is given besides:
+	// gate, limits, budget. It is asked before each run, and before a stream begins: its
+	// error, such as an [agent.BudgetError], is the answer. Store, Session and User of
+	// the Input are set by the Handler. A session that isn't there yet has an ID and Meta
+	// only.
+	Run func(ctx context.Context, u User, s memory.Info) (*agent.Agent, agent.Input, error)
+	// User says whose the request is. An error is answered with 401 and not told.
+	User func(r *http.Request) (User, error)
+
+	// Feed carries what happens; nil means one of the Handler's own. Give it to the
+	// page of package inspect, too.
+	Feed *feed.Feed
+	// Left tells what is left of a user's budget, in USD; nil if there is none.
+	Left func(ctx context.Context, u User) (usd float64, err error)
+	// Problem says how an error of a run is told to users; nil, and a zero Problem, mean
+	// the usual: kinds of errors by name, and no text of an error that this package
+	// doesn't know.
+	Problem func(err error) Problem
+
+	// MaxBody is the most bytes of a request's body; 0 means 24 MiB.
+	MaxBody int64
+	// Heartbeat is how often a stream without news is kept alive; 0 means 15 seconds.
+	Heartbeat time.Duration
+	// WriteTimeout is how long one write to a listener may take before it is dropped;
+	// 0 means 30 seconds. It comes back with its last id.
+	WriteTimeout time.Duration
+	Logger       *slog.Logger // nil logs nothing
+}
+
+// A Handler serves the sessions of a store. Make it with [New], and [Handler.Close] it
+// in the end.
+type Handler struct {
+	o   Options
+	mux *http.ServeMux
+
+	ctx    context.Context // of runs
+	cancel context.CancelCauseFunc
+	runs   sync.WaitGroup
+
+	mu      sync.Mutex
+	running map[string]*running
+	closed  bool
+}
+
+// A running is a session that this process runs.
+type running struct {
+	cancel context.CancelCauseFunc
+	again  bool // something has come that the run may not see
+}
+
+// New makes a Handler.
+func New(o Options) (*Handler, error) {
+	switch {
+	case o.Store == nil:
+		return nil, errors.New("serve: Options.Store is nil")
+	case o.Run == nil:
+		return nil, errors.New("serve: Options.Run is nil")
+	case o.User == nil:
+		return nil, errors.New("serve: Options.User is nil; it says whose a request is. For one user: func(*http.Request) (serve.User, error) { return serve.User{ID: \"me\"}, nil }")
+	}
+	o.MaxBody = cmp.Or(o.MaxBody, 24<<20)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
+	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
+	if o.Feed == nil {
+		o.Feed = &feed.Feed{Store: o.Store}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{o: o, mux: http.NewServeMux(), running: make(map[string]*running)}
+	h.ctx, h.cancel = context.WithCancelCause(context.Background())
+	h.routes()
+	return h, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	h.mux.ServeHTTP(w, r)
+}
+
+var errClosed = errors.New("the server ends")
+
+// Close ends the runs that go on, and waits for them until ctx ends. What they were
+// doing is in the store, and goes on with the session's next run.
+func (h *Handler) Close(ctx context.Context) error {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.cancel(errClosed)
+	ended := make(chan struct{})
+	go func() { h.runs.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drive has a session run on, in the background. If it runs already, that run, or one
+// behind it, sees what has come.
+func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	if r := h.running[info.ID]; r != nil {
+		r.again = true
+		return
+	}
+	ctx, cancel := context.WithCancelCause(h.o.Feed.Attach(h.ctx))
+	r := &running{cancel: cancel}
+	h.running[info.ID] = r
+	h.runs.Go(func() {
+		defer cancel(nil)
+		for {
+			in.Store, in.Session, in.Log, in.User = h.o.Store, info.ID, nil, u.ID
+			_, err := a.Run(ctx, in)
+			again := h.over(ctx, info.ID, r, err)
+			if !again {
+				return
+			}
+			// The agent is asked for anew: limits and budgets may be others by now.
+			var next error
+			if a, in, next = h.o.Run(ctx, u, info); next != nil {
+				h.o.Logger.WarnContext(ctx, "a session can't go on", "session", info.ID, "error", next.Error())
+				h.mu.Lock()
+				delete(h.running, info.ID)
+				h.mu.Unlock()
+				return
+			}
+		}
+	})
+}
+
+// over reports whether a session is to be run again: something has come since.
+func (h *Handler) over(ctx context.Context, id string, r *running, err error) bool {
+	if err != nil && !errors.Is(err, agent.ErrAwaitingApproval) && !errors.Is(err, agent.ErrNoInput) {
+		h.o.Logger.WarnContext(ctx, "a run failed", "session", id, "error", err.Error())
+	}
+	var elsewhere *memory.LeaseError
+	if errors.As(err, &elsewhere) && ctx.Err() == nil {
+		select { // the process that has it may end before it sees what has come
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	waits := h.messagesWait(ctx, id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Err() == nil && (r.again || waits) {
+		r.again = false
+		return true
+	}
+	delete(h.running, id)
+	return false
+}
+
+// messagesWait reports whether the session's inbox has messages.
+func (h *Handler) messagesWait(ctx context.Context, id string) bool {
+	inbox, ok := memory.As[memory.Inbox](h.o.Store)
+	if !ok || ctx.Err() != nil {
+		return false
+	}
+	log, err := memory.Open(ctx, h.o.Store, id)
+	if err != nil {
+		return false
+	}
+	for _, err := range inbox.Inbox(ctx, id, log.State().Queued) {
+		return err == nil
+	}
+	return false
+}
+
+// stop ends a session's run, if this process has it.
+func (h *Handler) stop(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.running[id]
+	if r == nil {
+		return false
+	}
+	r.again = false
+	r.cancel(errStopped)
+	return true
+}
+
+var errStopped = errors.New("the user stopped the run")
+
+// isRunning reports whether this process runs the session.
+func (h *Handler) isRunning(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.running[id] != nil
+}

@@ -1,0 +1,216 @@
+package serve
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/agent/feed"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// newID is an id for a session: 26 letters and digits.
+func newID() string { return strings.ToLower(rand.Text()) }
+
+// checkID says what is wrong with an id that a client chose.
+func checkID(id string) error {
+	ok := len(id) <= 200 && utf8.ValidString(id) && !strings.ContainsFunc(id, func(r rune) bool {
+		return r == '/' || r == '?' || r == '#' || r == '%' || unicode.IsSpace(r) || !unicode.IsPrint(r)
+	})
+	if !ok || id == "" || id == "." || id == ".." {
+		return problem(http.StatusUnprocessableEntity, "bad_id", "The id can't be used.", "Use up to 200 bytes of letters, digits, - and _, or leave it out.")
+	}
+	return nil
+}
+
+// take gives the session that the path names a message, and has it run on. The
+// position is that from which the run's events are new.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Position, error) {
+	c, err := h.call(w, r)
+	fresh := errors.Is(err, memory.ErrNoSession)
+	if err != nil && !fresh {
+		return nil, feed.Position{}, err
+	}
+	if fresh {
+		// Somebody else's session is not there for this user; a new one can't take its id.
+		id := r.PathValue("id")
+		if err := checkID(id); err != nil {
+			return nil, feed.Position{}, err
+		}
+		u, err := h.o.User(r)
+		if err != nil {
+			return nil, feed.Position{}, unauthorized
+		}
+		if _, err := h.o.Store.Info(r.Context(), id); !errors.Is(err, memory.ErrNoSession) {
+			return nil, feed.Position{}, notThere
+		}
+		c = &call{w: w, r: r, user: u, max: h.o.MaxBody, info: memory.Info{ID: id}}
+	}
+	var body message
+	if err := c.read(&body); err != nil {
+		return nil, feed.Position{}, err
+	}
+	m, err := body.read()
+	if err != nil {
+		return nil, feed.Position{}, err
+	}
+	if body.Idle && h.isRunning(c.info.ID) {
+		return nil, feed.Position{}, problem(http.StatusConflict, "busy", "The session is being run.", "Wait for the end, or stop it.")
+	}
+	if fresh {
+		c.info.Meta = map[string]string{}
+		for k, v := range body.Meta {
+			c.info.Meta[k] = v
+		}
+		c.info.Meta["user"] = c.user.ID
+	}
+	// The agent is asked for before anything is written.
+	a, in, err := h.o.Run(r.Context(), c.user, c.info)
+	if err != nil {
+		return nil, feed.Position{}, err
+	}
+	if fresh {
+		if c.info, err = h.begin(r.Context(), c.user, c.info.ID, body.Meta); err != nil {
+			return nil, feed.Position{}, err
+		}
+	}
+	at := feed.Position{Incarnation: c.info.Incarnation, Records: c.info.Records}
+	if err := h.enqueue(r.Context(), c.info.ID, m); err != nil {
+		return nil, feed.Position{}, err
+	}
+	h.drive(c.user, c.info, a, in)
+	return c, at, nil
+}
+
+// enqueue puts a message where the session's next request takes it from.
+func (h *Handler) enqueue(ctx context.Context, id string, m transport.Message) error {
+	return memory.Enqueue(ctx, h.o.Store, id, m)
+}
+
+// events is GET /events/ID: what happens in a session, from its beginning, or from
+// behind the Last-Event-ID, or the query's "after".
+func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
+	c, err := h.call(w, r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	var at feed.Position
+	last := r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = r.FormValue("after")
+	}
+	if last == "now" {
+		at = feed.Position{Incarnation: c.info.Incarnation, Records: c.info.Records}
+	} else if last != "" {
+		if err := at.UnmarshalText([]byte(last)); err != nil {
+			h.fail(w, r, problem(http.StatusBadRequest, "bad_position", "The place to go on from can't be read.", "Leave it out to read from the beginning."))
+			return
+		}
+		if at.Records > c.info.Records {
+			h.fail(w, r, problem(http.StatusGone, "replaced", "The place to go on from is none of this session.", "Read it from the beginning."))
+			return
+		}
+	}
+	h.stream(c, at, false)
+}
+
+// stream writes a session's events as they come; until the end of the run, if once is
+// true.
+func (h *Handler) stream(c *call, at feed.Position, once bool) {
+	ctx, cancel := context.WithCancel(c.r.Context())
+	defer cancel()
+	context.AfterFunc(h.ctx, cancel)
+	watcher := h.o.Feed.Open(c.info.ID, feed.Options{From: at, Tree: true})
+	defer watcher.Close()
+	moved := watcher.Moved()
+	items, err := watcher.Read(ctx)
+	if err != nil { // before the stream has begun
+		h.fail(c.w, c.r, err)
+		return
+	}
+	out := &sse{w: c.w, control: http.NewResponseController(c.w), timeout: h.o.WriteTimeout}
+	c.w.Header().Set("Content-Type", "text/event-stream")
+	c.w.Header().Set("Cache-Control", "no-cache, no-transform")
+	c.w.Header().Set("X-Accel-Buffering", "no")
+	out.comment("whorl events, version 1")
+	beat := time.NewTicker(h.o.Heartbeat)
+	defer beat.Stop()
+	for out.err == nil {
+		for _, it := range items {
+			e, ok := h.event(it)
+			if !ok {
+				continue
+			}
+			out.event(e)
+			if once && it.Kind == feed.End && it.Session == c.info.ID && !h.isRunning(c.info.ID) {
+				out.flush()
+				return
+			}
+		}
+		out.flush()
+		if out.err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+		case <-beat.C:
+			out.comment("still here")
+		}
+		moved = watcher.Moved()
+		if items, err = watcher.Read(ctx); err != nil {
+			if ctx.Err() == nil {
+				out.event(Event{Version: 1, Kind: "error", Session: c.info.ID, Problem: h.problemOf(err)})
+				out.flush()
+			}
+			return
+		}
+	}
+}
+
+// An sse writes server-sent events.
+type sse struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	timeout time.Duration
+	err     error
+}
+
+func (s *sse) write(text string) {
+	if s.err != nil {
+		return
+	}
+	// A reader that stops reading holds up nobody but itself, and not for ever.
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.timeout))
+	_, s.err = s.w.Write([]byte(text))
+}
+
+func (s *sse) comment(text string) { s.write(": " + text + "\n\n") }
+
+func (s *sse) event(e Event) {
+	body, err := json.Marshal(e)
+	if err != nil {
+		body = fmt.Appendf(nil, `{"v":1,"kind":"error","session":%q,"problem":{"type":"failed","title":"The event can't be written.","status":500}}`, e.Session)
+	}
+	id := ""
+	if e.At != "" {
+		id = "id: " + e.At + "\n"
+	}
+	s.write(id + "data: " + string(body) + "\n\n")
+}
+
+func (s *sse) flush() {
+	if s.err == nil {
+		s.err = s.control.Flush()
+	}
+}

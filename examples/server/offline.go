@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/transport/simulator"
+)
+
+// offline is the model where there is no key: it books a table, step by step.
+type offline struct{}
+
+// Respond implements [simulator.Model].
+func (offline) Respond(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+	said, results := "", []string(nil)
+	for _, m := range turn.Messages {
+		for _, b := range m.Content {
+			if b.ToolUseID() != "" {
+				results = append(results, string(b.Raw()))
+			} else if m.Role == "user" && b.Type() == "text" {
+				said, results = m.Text(), nil
+			}
+		}
+	}
+	table := strings.Contains(strings.ToLower(said), "table") || strings.Contains(strings.ToLower(said), "book")
+	var r simulator.Reply
+	switch {
+	case !table:
+		r = simulator.Say("You said: *" + said + "*\n\nI book tables. Try:\n\n- Book a table for two\n- `Find me a table`, and a **Thai** one\n\n```go\nfmt.Println(\"code is shown as code\")\n```\n")
+	case len(results) == 0:
+		r = simulator.Do(simulator.Thinking("First see what is free."), simulator.Text("Let me see what is free. "), simulator.Call("find_places", find{}))
+	case len(results) == 1:
+		r = simulator.Do(simulator.Call("ask", question{"Which one would you like?", []string{"Golden Snail", "Chez Escargot"}}))
+	case len(results) == 2:
+		place := "Golden Snail"
+		if strings.Contains(results[1], "Chez") {
+			place = "Chez Escargot"
+		}
+		r = simulator.Do(simulator.Call("book_table", book{place, 2}))
+	case strings.Contains(results[2], "booked"):
+		r = simulator.Say("Your table is **booked**. Enjoy the evening!")
+	default:
+		r = simulator.Say(fmt.Sprintf("I have not booked anything. %s", "Say the word if you change your mind."))
+	}
+	r.Delay = 15 * time.Millisecond
+	return &r, nil
+}
