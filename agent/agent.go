@@ -138,7 +138,7 @@ type tool struct {
 }
 
 // New makes an Agent. It fails if an option is missing or a tool is wrong, and
-// says which one and how to mend it.
+// says which one and how to fix it.
 func New(opts Options) (*Agent, error) {
 	if opts.Client == nil {
 		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv or simulator.Start")

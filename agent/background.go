@@ -272,7 +272,7 @@ func (r *Run) workOn(ctx context.Context, c *child) (again bool) {
 	return false
 }
 
-// appendEnded lays the ends of sub-agents into the log.
+// appendEnded appends the ends of sub-agents to the log.
 func (r *Run) appendEnded(ctx context.Context) error {
 	for {
 		r.mu.Lock()

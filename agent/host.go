@@ -61,7 +61,7 @@ type hostNote struct {
 	MediaType string            `json:"media_type,omitempty"`
 }
 
-// append lays a note of the call into the log.
+// append appends a note of the call to the log.
 func (h *host) append(ctx context.Context, name string, n hostNote) error {
 	if err := h.ready(ctx); err != nil {
 		return err

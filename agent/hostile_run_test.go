@@ -19,7 +19,7 @@ import (
 
 // A run is cancelled, broken off, steered, resumed and gone on with at random
 // places, with tools that misbehave and calls that wait for approval, in logs
-// that are loaded anew each time. The simulator never refuses a request.
+// that are loaded again each time. The simulator never refuses a request.
 func TestWhateverHappensTheLogIsTaken(t *testing.T) {
 	seeds := uint64(100)
 	if testing.Short() {

@@ -69,7 +69,7 @@ func TestRefusedInputsStayOutOfTheLog(t *testing.T) {
 }
 
 // A system message may stand behind a user message only, and in front of no
-// other one: wherever it comes from, it is laid where the service takes it.
+// other one: wherever it comes from, it is put where the service takes it.
 func TestSystemMessagesAreLaidWhereTheyMayStand(t *testing.T) {
 	sys := transport.SystemText("be brief")
 	fail := true
@@ -244,7 +244,7 @@ func TestOneRunWorksOnALog(t *testing.T) {
 	}
 }
 
-// A gate judges what the tool would be given, not what it is mended from.
+// A gate judges what the tool would be given, not what it is repaired from.
 func TestGateSeesMendedArguments(t *testing.T) {
 	type in struct {
 		Path  string   `json:"path"`

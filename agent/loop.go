@@ -70,7 +70,7 @@ func (r *Run) isWork(ctx context.Context, a Action) (bool, error) {
 	return moved || works, err
 }
 
-// append lays records into the log, and lets go of the context's end: what has
+// append appends records to the log, and releases the context's end: what has
 // happened is recorded even if the run was cancelled meanwhile.
 func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 	if len(records) == 0 {
@@ -95,7 +95,7 @@ func (r *Run) appendSteers(ctx context.Context) error {
 	return r.appendEnded(ctx)
 }
 
-// laySteers lays what [Run.Steer] was given into the log, or leaves it where it is.
+// laySteers appends what [Run.Steer] was given to the log, or leaves it where it is.
 func (r *Run) laySteers(ctx context.Context) error {
 	r.mu.Lock()
 	steers := r.steers
@@ -199,7 +199,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 	return r.answered(ctx, emit, req, resp, at, bill, held, &tries)
 }
 
-// answered lays a response into the log and tells of it. It is apart from
+// answered appends a response to the log and reports it. It is apart from
 // callModel, which waits for the response, so that the stack is low meanwhile.
 func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, at time.Time, bill Bill, held *reservation, tries *attempts) error {
 	failed := r.recordFailed(held, tries)

@@ -85,7 +85,7 @@ func TestMediaOfParallelCalls(t *testing.T) {
 	}
 }
 
-// An input that the service would refuse is not laid into the log, alone or beside
+// An input that the service would refuse is not appended to the log, alone or beside
 // what is there.
 func TestMediaOfInputs(t *testing.T) {
 	ctx := context.Background()

@@ -202,7 +202,7 @@ func (j *job) run(ctx context.Context) (o outcome) {
 }
 
 // key is unique to the call in its session, which its id alone is not at endpoints
-// that number calls anew in each response.
+// that number calls from zero in each response.
 func (j *job) key() string {
 	if j.outer != nil {
 		return j.outer.key() + "/" + j.call.ID

@@ -59,7 +59,7 @@ func TestResumeFromEveryRecord(t *testing.T) {
 	for _, r := range whole.Log.Records(0) {
 		records = append(records, r)
 	}
-	for n := 2; n <= len(records); n++ { // the first two are laid at once
+	for n := 2; n <= len(records); n++ { // the first two are appended at once
 		store := new(memory.RAM)
 		if err := store.Append(t.Context(), "s", memory.Position{}, records[:n]...); err != nil {
 			t.Fatal(err)

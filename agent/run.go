@@ -388,7 +388,7 @@ func (r *Run) checkSession() error {
 	return nil
 }
 
-// keepSteers ends the run for [Run.Steer], and lays into the log what a run that
+// keepSteers ends the run for [Run.Steer], and appends to the log what a run that
 // failed did not get to.
 func (r *Run) keepSteers(ctx context.Context) {
 	r.mu.Lock()

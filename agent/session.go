@@ -151,7 +151,7 @@ func lease(ctx context.Context, leaser memory.Leaser, id, owner string, d time.D
 	return guard("Store", func() error { return safeError("Store", leaser.Lease(ctx, id, owner, d)) })
 }
 
-// appendQueued lays the messages of the session's inbox into the log.
+// appendQueued appends the messages of the session's inbox to the log.
 func (r *Run) appendQueued(ctx context.Context) error {
 	queued, err := r.queued(ctx)
 	if err != nil {

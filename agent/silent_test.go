@@ -88,7 +88,7 @@ func TestCompactionBySilentUsage(t *testing.T) {
 }
 
 // A model that writes arguments which are no JSON again and again ends the run; one
-// that does it now and then, or whose tool mends them, doesn't.
+// that does it now and then, or whose tool repairs them, doesn't.
 func TestMalformedArgumentsEndTheRun(t *testing.T) {
 	bad := func(text string) string {
 		return `{"type":"tool_use","id":"toolu_1","name":"lookup","input":{"INVALID_JSON":` + text + `}}`
@@ -119,7 +119,7 @@ func TestMalformedArgumentsEndTheRun(t *testing.T) {
 			t.Errorf("%s: %v after %d steps", tt.name, err, res.Steps)
 		}
 		checkValid(t, res.Log)
-		if tt.limit == "malformed" { // it goes on with a higher one, and counts anew
+		if tt.limit == "malformed" { // it goes on with a higher one, and counts from zero
 			if res, err = a.Run(context.Background(), agent.Input{Log: res.Log, Limits: agent.Limits{Malformed: 7}}); !errors.As(err, &over) || over.Max != 7 || res.Steps != 8 {
 				t.Errorf("%s, with a higher limit: %v after %d steps", tt.name, err, res.Steps)
 			}

@@ -66,7 +66,7 @@ func (s *stepper) drive(ctx context.Context, prompt string, meanwhile func(*agen
 }
 
 // A conversation with all that a run can come across, done step by step with a new
-// Agent and a log loaded anew, has the records that one run gives it.
+// Agent and a log loaded again, has the records that one run gives it.
 func TestStepsAreARun(t *testing.T) {
 	thinking := `{"type":"thinking","thinking":"","signature":"c2ln"}`
 	long := text(strings.Repeat("All that was found so far. ", 3000))
@@ -222,7 +222,7 @@ func (b *blocks) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 }
 
 // A message from outside lands at the same place, and one for a session whose turn is
-// over begins a run of its own, with limits that begin anew.
+// over begins a run of its own, with limits that start over.
 func TestStepsTakeTheInbox(t *testing.T) {
 	store := new(memory.RAM)
 	script := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("one"))}}

@@ -106,7 +106,7 @@ func TestResumeOfWhatIsDoneTellsTheAnswer(t *testing.T) {
 	}
 }
 
-// Some endpoints number calls anew in each turn. A sub-agent's session goes by the
+// Some endpoints number calls from zero in each turn. A sub-agent's session goes by the
 // response too, is a child of its caller's, and knows its user.
 func TestSubAgentsOfCallsWithOneID(t *testing.T) {
 	store := new(memory.RAM)

@@ -105,7 +105,7 @@ func (r *Run) traceNote() []memory.Record {
 }
 
 // linkTrace links the span of a run to that of the run that it goes on with, or, if a
-// limit has ended that, begins anew after.
+// limit has ended that, starts over after.
 func (r *Run) linkTrace() {
 	var span []byte
 	for _, rec := range r.log.Records(0) {

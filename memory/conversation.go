@@ -76,7 +76,7 @@ type call struct {
 	decision            *Decision
 }
 
-// add lays one record. On error c is unusable; the caller works on a copy.
+// add appends one record. On error c is unusable; the caller works on a copy.
 func (c *conversation) add(r *Record) error {
 	if c.forked {
 		// Its own list, with room for a few more, where append would double it.
@@ -238,7 +238,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 func (c *conversation) addSummary(m transport.Message, n int) error {
 	switch {
 	case c.open > 0 || c.pending:
-		return errors.New("a summary can't be laid while calls are unanswered")
+		return errors.New("a summary can't be appended while calls are unanswered")
 	case n < 1 || n > len(c.messages):
 		return fmt.Errorf("a summary of %d messages: there are %d", n, len(c.messages))
 	case len(m.Content) == 0:
@@ -352,7 +352,7 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 }
 
 // failedByJSON reports whether a call failed whose arguments are no JSON. A tool may
-// have mended them.
+// have repaired them.
 func failedByJSON(input []byte, result transport.Block) bool {
 	return bytes.HasPrefix(input, []byte(`{"`+transport.InvalidJSON+`"`)) && string(rawjson.Get(result.Raw(), "is_error")) == "true"
 }
@@ -388,7 +388,7 @@ func (c *conversation) addDecision(d *Decision) error {
 	return nil
 }
 
-// fork returns a copy that shares what is laid down. Adding to either leaves
+// fork returns a copy that shares what is appended. Adding to either leaves
 // the other as it is.
 func (c conversation) fork() conversation {
 	c.messages, c.forked = slices.Clip(c.messages), true

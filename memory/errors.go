@@ -15,7 +15,7 @@ var (
 	ErrNoSession = errors.New("no such session")
 	// ErrReplaced means that the session was deleted and another was begun under its
 	// id. What was to be appended belongs to the old one: open the new one, and begin
-	// anew.
+	// again.
 	ErrReplaced = errors.New("the session was deleted, and another was begun under its id: open it again")
 	// ErrLeased means that another process works on the session. The error is a
 	// [*LeaseError].

@@ -40,7 +40,7 @@ func CheckInput(m transport.Message) error {
 	return nil
 }
 
-// check looks for what may not be laid into a log, although one that has it, from
+// check looks for what may not be appended to a log, although one that has it, from
 // an older version of this library, can be loaded.
 func (r *Record) check() error {
 	switch {

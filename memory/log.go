@@ -64,7 +64,7 @@ func (l *Log) TryLock() bool { return l.locked.CompareAndSwap(false, true) }
 // Unlock undoes TryLock.
 func (l *Log) Unlock() { l.locked.Store(false) }
 
-// Append lays records at the end of the log, all of them or none. Where the log
+// Append adds records to the end of the log, all of them or none. Where the log
 // has a store they are durable when Append returns. A record without a time
 // gets the present one.
 //

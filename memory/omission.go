@@ -13,7 +13,7 @@ import (
 // them goes on to be right.
 //
 // A turn that waits for the service to finish a call ran in a container that is
-// gone: what there is of it goes too, and the model is asked anew.
+// gone: what there is of it goes too, and the model is asked again.
 func (c *conversation) addOmission(o *omit.Omission) error {
 	switch {
 	case o == nil || o.IsZero():

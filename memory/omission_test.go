@@ -20,8 +20,8 @@ func inContainer(t *testing.T, id, stopAndContent string) *transport.Response {
 func TestContainerIsCarriedUntilLeftOut(t *testing.T) {
 	log := memory.NewLog()
 	say := func(r *transport.Response) {
-		lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
-		lay(t, log, memory.Record{Kind: memory.KindResponse, Response: r})
+		mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
+		mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: r})
 	}
 	const text = `"end_turn","content":[{"type":"text","text":"a"}]`
 	for i, step := range []struct {
@@ -31,10 +31,10 @@ func TestContainerIsCarriedUntilLeftOut(t *testing.T) {
 		{func() { say(answer(t, text)) }, ""},
 		{func() { say(inContainer(t, "container_1", text)) }, "container_1"},
 		{func() { say(answer(t, text)) }, "container_1"},
-		{func() { lay(t, log, leftOut(omit.Omission{Containers: []string{"container_1"}})) }, ""},
+		{func() { mustAppend(t, log, leftOut(omit.Omission{Containers: []string{"container_1"}})) }, ""},
 		{func() { say(answer(t, text)) }, ""},
 		{func() { say(inContainer(t, "container_2", text)) }, "container_2"},
-		{func() { lay(t, log, leftOut(omit.Omission{Containers: []string{"container_1"}})) }, "container_2"},
+		{func() { mustAppend(t, log, leftOut(omit.Omission{Containers: []string{"container_1"}})) }, "container_2"},
 		{func() { log = log.Fork() }, "container_2"},
 	} {
 		if step.do(); log.State().Container != step.want {
@@ -48,16 +48,16 @@ func leftOut(o omit.Omission) memory.Record {
 }
 
 // A turn that waits for code in a container that is gone can't go on: the model is
-// asked anew, and what waited lands.
+// asked again, and what waited lands.
 func TestOmissionOfAPendingContainer(t *testing.T) {
 	log := memory.NewLog()
-	lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
-	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: inContainer(t, "container_1", `"pause_turn","content":[{"type":"server_tool_use","id":"srvtoolu_1","name":"code_execution","input":{}}]`)})
-	lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("by the way")})
+	mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
+	mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: inContainer(t, "container_1", `"pause_turn","content":[{"type":"server_tool_use","id":"srvtoolu_1","name":"code_execution","input":{}}]`)})
+	mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("by the way")})
 	if s := log.State(); !s.Pending || !s.Waiting || s.Container != "container_1" {
 		t.Fatalf("%+v", s)
 	}
-	lay(t, log, leftOut(omit.Omission{Containers: []string{"container_1"}}))
+	mustAppend(t, log, leftOut(omit.Omission{Containers: []string{"container_1"}}))
 	s := log.State()
 	var all []string
 	for _, m := range log.Messages() {
@@ -71,8 +71,8 @@ func TestOmissionOfAPendingContainer(t *testing.T) {
 // What doesn't fit is refused, and the log is as before.
 func TestOmissionIsRefused(t *testing.T) {
 	log := memory.NewLog()
-	lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
-	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"tool_use","content":[{"type":"thinking","thinking":"hm","signature":"c2ln"},{"type":"tool_use","id":"t","name":"f","input":{}}]`)})
+	mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
+	mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"tool_use","content":[{"type":"thinking","thinking":"hm","signature":"c2ln"},{"type":"tool_use","id":"t","name":"f","input":{}}]`)})
 	refuse := func(r memory.Record, want string) {
 		t.Helper()
 		n, messages := log.Len(), len(log.Messages())
@@ -85,12 +85,12 @@ func TestOmissionIsRefused(t *testing.T) {
 	}
 	thinking := omit.Omission{Blocks: []omit.Place{{Message: 1, Block: 0}}}
 	refuse(leftOut(thinking), "while calls are unanswered")
-	lay(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t")})
+	mustAppend(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t")})
 	refuse(leftOut(omit.Omission{}), "leaves nothing out")
 	refuse(memory.Record{Kind: memory.KindOmission}, "leaves nothing out")
 	refuse(leftOut(omit.Omission{Blocks: []omit.Place{{Message: 1, Block: 1}}}), "has to stay")
 	before := log.Fork()
-	lay(t, log, leftOut(thinking))
+	mustAppend(t, log, leftOut(thinking))
 	if got := len(log.Messages()[1].Content); got != 1 {
 		t.Errorf("%d blocks", got)
 	}

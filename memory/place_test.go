@@ -25,16 +25,16 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 			switch n := rng.IntN(10); {
 			case n < 3 || len(log.Messages()) == 0:
 				given++
-				lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText(fmt.Sprint("u", given))})
+				mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText(fmt.Sprint("u", given))})
 			case n < 6:
 				given++
 				m := transport.SystemText(fmt.Sprint("s", given))
 				if n == 3 {
 					m.ClearAt = "next_user_message"
 				}
-				lay(t, log, memory.Record{Kind: memory.KindInput, Message: m})
+				mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: m})
 			case len(s.Open) > 0:
-				lay(t, log, memory.Record{Kind: memory.KindResult, Block: s.Open[0].Answer(transport.Text("r"))})
+				mustAppend(t, log, memory.Record{Kind: memory.KindResult, Block: s.Open[0].Answer(transport.Text("r"))})
 			case n == 6:
 				log, forks = log.Fork(), forks+1
 			case s.Input || s.Pending || s.Response == nil || s.Response.StopReason == transport.StopToolUse:
@@ -46,7 +46,7 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 					`"refusal","content":[]`,
 					`"end_turn","content":[]`,
 				}[rng.IntN(5)])
-				lay(t, log, memory.Record{Kind: memory.KindResponse, Response: r})
+				mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: r})
 				if now := log.Messages(); len(now) > len(before) {
 					answered = before
 				}
@@ -60,9 +60,9 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 			checkPlaces(t, seed, messages)
 		}
 		for len(log.State().Open) > 0 {
-			lay(t, log, memory.Record{Kind: memory.KindResult, Block: log.State().Open[0].Answer()})
+			mustAppend(t, log, memory.Record{Kind: memory.KindResult, Block: log.State().Open[0].Answer()})
 		}
-		lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("last")})
+		mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("last")})
 		found := 0
 		for _, m := range log.Messages() {
 			if m.Role != transport.RoleAssistant && m.Text() != "" && m.Text() != "last" {
@@ -76,7 +76,7 @@ func TestSystemMessagesStandWhereTheyMay(t *testing.T) {
 	}
 }
 
-func lay(t *testing.T, log *memory.Log, r memory.Record) {
+func mustAppend(t *testing.T, log *memory.Log, r memory.Record) {
 	t.Helper()
 	if err := log.Append(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -115,14 +115,14 @@ func checkPlaces(t *testing.T, seed uint64, messages []transport.Message) {
 // A paused turn may have calls to answer, and is not cut off by that.
 func TestCallsOfAPausedTurnAreNotCut(t *testing.T) {
 	log := memory.NewLog()
-	lay(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
+	mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")})
 	const calls = `,"content":[{"type":"tool_use","id":"t","name":"f","input":{}}]`
-	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"pause_turn"`+calls)})
+	mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"pause_turn"`+calls)})
 	if s := log.State(); s.Counts.Cuts != 0 || s.Open[0].Cut {
 		t.Errorf("paused: %+v, cut %v", s.Counts, s.Open[0].Cut)
 	}
-	lay(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t")})
-	lay(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"max_tokens"`+calls)})
+	mustAppend(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t")})
+	mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"max_tokens"`+calls)})
 	if s := log.State(); s.Counts.Cuts != 1 || !s.Open[0].Cut {
 		t.Errorf("cut off: %+v, cut %v", s.Counts, s.Open[0].Cut)
 	}

@@ -46,7 +46,7 @@ const (
 	KindSealed Kind = "sealed"
 )
 
-// A Record is what is laid into a log at once. It is immutable once appended.
+// A Record is what is appended to a log at once. It is immutable once appended.
 type Record struct {
 	Kind Kind
 	Time time.Time

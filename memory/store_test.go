@@ -76,7 +76,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// What others have laid down is taken in if it is a note or a decision, and is
+// What others have appended is taken in if it is a note or a decision, and is
 // a conflict if it is anything else.
 func TestAppendCatchesUp(t *testing.T) {
 	store := new(memory.RAM)

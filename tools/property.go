@@ -56,7 +56,7 @@ func (r *reflector) property(t reflect.Type, f field, path string) (property, er
 	return p, nil
 }
 
-// finish mends what invopop left of the schema.
+// finish corrects what invopop left of the schema.
 func (p property) finish() *jsonschema.Schema {
 	s := p.schema
 	s.Description = p.tags.description

@@ -70,7 +70,7 @@ func TestNoRepair(t *testing.T) {
 	for name, options := range map[string]tools.Options{"switched off": {NoRepair: true}, "strict": {Strict: true}} {
 		tool := tools.FuncWith("t", "", none[Base], options)
 		if _, err := tool.Call(t.Context(), json.RawMessage(`{"id":"1","name":"n"}`)); err == nil {
-			t.Errorf("%s: a slip was mended", name)
+			t.Errorf("%s: a slip was repaired", name)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 type Tool interface {
 	// Definition returns the tool's entry in a request's "tools". It is asked for
 	// when the tool is registered, and by [Prepare] where the model wrote arguments
-	// that are no JSON; an error says what is wrong with the tool and how to mend it.
+	// that are no JSON; an error says what is wrong with the tool and how to fix it.
 	Definition() (transport.ToolDefinition, error)
 }
 

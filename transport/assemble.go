@@ -20,7 +20,7 @@ type assembler struct {
 	done    []doneBlock
 	open    []openBlock // in use are those with a start; the others keep their buffers
 	cut     []string
-	again   bool    // the message began anew
+	again   bool    // the message started over
 	next    int     // the position behind all blocks that have begun
 	extra   []Event // that follow on the one that was returned
 }
@@ -469,7 +469,7 @@ func appendList(dst, array, more []byte) []byte {
 	return append(append(dst, more...), ']')
 }
 
-// messageDelta lays what came last over the message: the members of delta, the
+// messageDelta merges what came last into the message: the members of delta, the
 // counts of usage, which are cumulative, and whatever stands beside them. A null
 // replaces nothing.
 func (a *assembler) messageDelta(data, delta, usage []byte) error {

@@ -251,7 +251,7 @@ func (b Block) ToolCall() (ToolCall, bool) {
 	return c, true
 }
 
-// arguments mends the input of a call as some gateways write it: none, null or ""
+// arguments repairs the input of a call as some gateways write it: none, null or ""
 // for no arguments, or an object inside a string. What is no object stands as text
 // in one; see [InvalidJSON].
 func arguments(input []byte) []byte {

@@ -27,7 +27,7 @@ type Body struct {
 	length   int64
 }
 
-// A splice is a cache_control mark that is laid into a block or a tool while
+// A splice is a cache_control mark that is inserted into a block or a tool while
 // it is written: raw[:cut], text, raw[resume:].
 type splice struct {
 	at          Breakpoint
@@ -35,7 +35,7 @@ type splice struct {
 	text        []byte
 }
 
-// Body lays out the request: the parameters first, then tools, system and
+// Body writes the request: the parameters first, then tools, system and
 // messages, so that the part which grows is last and each body starts with the
 // tools, system and messages of the one before. Breakpoints become
 // cache_control members of the written copy only.
@@ -52,7 +52,7 @@ func (r *Request) body(stream string) (*Body, error) {
 	if r.MaxTokens < 0 {
 		return nil, r.refused(wrong("max_tokens", fmt.Sprintf("it is %d", r.MaxTokens), "give at least 1, or 0 to warm the cache without an answer"))
 	}
-	return r.lay(true, func(w *headWriter) {
+	return r.build(true, func(w *headWriter) {
 		w.dst = append(w.dst, `,"max_tokens":`...)
 		w.dst = strconv.AppendInt(w.dst, int64(r.MaxTokens), 10)
 		w.dst = append(w.dst, stream...)
@@ -61,13 +61,13 @@ func (r *Request) body(stream string) (*Body, error) {
 	})
 }
 
-// CountBody lays out the request for the count_tokens endpoint, which takes only
+// CountBody writes the request for the count_tokens endpoint, which takes only
 // what bears on the prompt (wire §12.1).
-func (r *Request) CountBody() (*Body, error) { return r.lay(false, r.writePromptParameters) }
+func (r *Request) CountBody() (*Body, error) { return r.build(false, r.writePromptParameters) }
 
-// lay makes a Body whose head begins with the model and goes on as write says.
+// build makes a Body whose head begins with the model and continues with what write appends.
 // If threaded, what a thread holds of it is left out.
-func (r *Request) lay(threaded bool, write func(*headWriter)) (*Body, error) {
+func (r *Request) build(threaded bool, write func(*headWriter)) (*Body, error) {
 	head, e := r.head(write)
 	if e != nil {
 		return nil, r.refused(e)

@@ -6,7 +6,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A request is written from blocks that were encoded once. A breakpoint is laid
+// A request is written from blocks that were encoded once. A breakpoint is inserted
 // in while it is written, and is no part of the block.
 func Example() {
 	req := &transport.Request{

@@ -42,7 +42,7 @@ func madeID(response string, place int) []byte {
 	return []byte(`"toolu_` + hex.EncodeToString(sum[:12]) + `"`)
 }
 
-// mergeUsage lays the counts of a message_delta over those of the message_start.
+// mergeUsage merges the counts of a message_delta into those of the message_start.
 // Counts of the prompt may fall: after a compaction or a fallback the service
 // counts the last sampling there, and the others among the iterations. A zero,
 // which gateways send that count the prompt at the start only, replaces none, and

@@ -38,7 +38,7 @@ type Message struct {
 }
 
 // measured is the size of a message's blocks, so that a request that holds the
-// message can be laid out without a look at each of them. It counts only for the
+// message can be written without a look at each of them. It counts only for the
 // blocks that it was taken of.
 type measured struct {
 	of    *Block // the first of the blocks; nil if nothing was measured
@@ -48,7 +48,7 @@ type measured struct {
 
 // Measured returns the message with the size of its blocks noted, by which
 // [Request.Body] saves the look at each of them. The blocks must not be changed
-// afterwards. A log does this with each message that is laid into it.
+// afterwards. A log does this with each message that is appended to it.
 func (m Message) Measured() Message {
 	m.size = measured{}
 	sum := 0

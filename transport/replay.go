@@ -72,7 +72,7 @@ func (r *Response) HasToolCalls() bool {
 //     end never came (wire §5.6);
 //   - in text blocks, the file_id of citations, which only responses have (wire §3.4);
 //   - thinking that holds half a surrogate pair or bytes that are no UTF-8: it is
-//     signed, so that it can't be mended, and the service refuses such a request.
+//     signed, so that it can't be repaired, and the service refuses such a request.
 //
 // The input of a call that is no object becomes one (wire §3.2): some gateways send
 // null for no arguments, or the object inside a string. In other blocks half a
@@ -154,7 +154,7 @@ func withoutFileIDs(b Block) Block {
 }
 
 // withInput gives a call whose input is no object the one that it stands for, or
-// an empty one. It returns the zero Block if there is nothing to mend.
+// an empty one. It returns the zero Block if there is nothing to repair.
 func withInput(b Block) Block {
 	input := rawjson.Get(b.raw, "input")
 	if len(input) > 0 && input[0] == '{' {

@@ -97,7 +97,7 @@ func (t ToolDefinition) Deferred() bool {
 }
 
 // A Part is one of the three lists that a prompt is made of, in the order in
-// which the service lays them out.
+// which the service renders them.
 type Part int
 
 // The parts of a prompt.

@@ -11,7 +11,7 @@ import (
 )
 
 // firstDifference finds the first place where request b doesn't go on from
-// request a, in the order in which the service lays out a prompt. It is ok if
+// request a, in the order in which the service renders a prompt. It is ok if
 // there is none.
 func firstDifference(a, b *transport.Request) (where, what string, ok bool) {
 	switch {

@@ -16,7 +16,7 @@ import (
 //
 // Clearing changes the prompt from the first cleared result on, so all behind it
 // is written to the cache once more; and since the service edits each request
-// anew, each step clears one result more and writes those that are kept again.
+// again, each step clears one result more and writes those that are kept again.
 // With a cheap cache that takes long to pay: see docs/context.md.
 type ToolUses struct {
 	Trigger int      // tokens of prompt from which on results are cleared; 0 means 100,000

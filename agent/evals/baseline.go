@@ -59,10 +59,10 @@ func readBaseline(path string) (*baseline, error) {
 	}
 	var b baseline
 	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, fmt.Errorf("the baseline %s can't be read: %w; restore it, or make it anew by a run with Suite.Update", path, err)
+		return nil, fmt.Errorf("the baseline %s can't be read: %w; restore it, or make it again by a run with Suite.Update", path, err)
 	}
 	if b.Version != baselineVersion {
-		return nil, fmt.Errorf("the baseline %s has version %d, and this library writes version %d; make it anew by a run with Suite.Update", path, b.Version, baselineVersion)
+		return nil, fmt.Errorf("the baseline %s has version %d, and this library writes version %d; make it again by a run with Suite.Update", path, b.Version, baselineVersion)
 	}
 	return &b, nil
 }

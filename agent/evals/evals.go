@@ -33,7 +33,7 @@ type TB[T any] interface {
 
 // A Suite says which agent is tested and how. Agent is needed; all else has a default.
 type Suite struct {
-	// Agent makes the agent, anew for each attempt.
+	// Agent makes the agent, a new one for each attempt.
 	Agent agent.Options
 
 	// Cassettes is a folder with a cassette for each case, recorded with

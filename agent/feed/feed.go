@@ -50,7 +50,7 @@ type session struct {
 	last  *memory.Log // of the run that ended last
 	ended time.Time   // when that was
 
-	moved chan struct{} // closed at the next news of it, or of one below; nil if nobody waits
+	moved chan struct{} // closed at the next change of it, or of one below; nil if nobody waits
 
 	polling sync.Mutex  // held to read the store
 	polled  time.Time   // guarded by polling
@@ -213,7 +213,7 @@ func (s *session) event(r hook.Report[agent.Event], count *atomic.Int64) bool {
 	return true
 }
 
-// wake tells those who wait for news of the session, or of one above it. Feed.mu is
+// wake tells those who wait for changes of the session, or of one above it. Feed.mu is
 // held.
 func (s *session) wake() {
 	for ; s != nil; s = s.parent {

@@ -267,7 +267,7 @@ func (w *Watcher) inFlight(s *session, p *place, log *memory.Log, say func(Item)
 	}
 }
 
-// moved reports whether a state is news to the watcher: what is to be done is
+// moved reports whether a state is new to the watcher: what is to be done is
 // another thing, or the session has come to rest again.
 func (p *place) moved(st *state) bool {
 	doing := st.next.Do

@@ -13,7 +13,7 @@ type liveView struct {
 	Record int `json:"n"` // that the response will be
 	// Writing is true while a response streams. When it is over its record has come.
 	Writing bool `json:"writing"`
-	// Fresh is true if the blocks begin anew.
+	// Fresh is true if the blocks start over.
 	Fresh    bool              `json:"fresh,omitempty"`
 	Blocks   []liveBlockView   `json:"blocks,omitempty"`
 	Progress map[string]string `json:"progress"`
@@ -36,8 +36,8 @@ type liveReader struct {
 	progress map[string]string
 }
 
-// news is what came since it was last asked; ok is false if nothing did.
-func (r *liveReader) news(ctx context.Context) (v liveView, ok bool) {
+// latest is what came since it was last asked; ok is false if nothing did.
+func (r *liveReader) latest(ctx context.Context) (v liveView, ok bool) {
 	items, err := r.watcher.Read(ctx)
 	if err != nil || len(items) == 0 {
 		return v, false

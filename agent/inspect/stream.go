@@ -176,7 +176,7 @@ func (s *streamer) records(seen snapshot) {
 
 // words sends what has come of a response that streams.
 func (s *streamer) words(ctx context.Context) {
-	news, ok := s.live.news(ctx)
+	news, ok := s.live.latest(ctx)
 	if !ok {
 		return
 	}

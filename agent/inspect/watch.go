@@ -82,7 +82,7 @@ func (p *Page) watch(id string) (_ *watch, leave func()) {
 	}
 }
 
-// poll asks the store for news until nobody looks on.
+// poll asks the store for changes until nobody looks on.
 func (w *watch) poll() {
 	ticker := time.NewTicker(w.page.opts.Poll)
 	defer ticker.Stop()
@@ -161,7 +161,7 @@ func (w *watch) read() error {
 		rd.incarnation = info.Incarnation
 	}
 	if info.Records < rd.n || info.Incarnation != rd.incarnation {
-		return errors.New("the session was deleted, and made anew; reload the page")
+		return errors.New("the session was deleted, and made again; reload the page")
 	}
 	if info.Records == rd.n && !first {
 		return nil

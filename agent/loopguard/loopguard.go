@@ -13,7 +13,7 @@ import (
 
 // Gate denies a call that would be the nth in a row of one tool with the same
 // arguments in a run: the model is told to do something else. Calls of other tools,
-// or with other arguments, in between begin the count anew. n has to be at least 2;
+// or with other arguments, in between start the count from zero. n has to be at least 2;
 // less means 3.
 func Gate(n int) agent.Gate {
 	if n < 2 {

@@ -48,7 +48,7 @@ type Error struct{ Verdict Verdict }
 
 // Error is what the checked agent's model is sent.
 func (e *Error) Error() string {
-	return "Your answer was judged by a rubric, and does not meet it yet. Mend what is named here, and give the whole answer again.\n\n" + e.Verdict.Reasons
+	return "Your answer was judged by a rubric, and does not meet it yet. Fix what is named here, and give the whole answer again.\n\n" + e.Verdict.Reasons
 }
 
 func prompt(rubric, asked, answer string) string {

@@ -18,7 +18,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A brain is a client that answers by what it is sent, so that it can be made anew in
+// A brain is a client that answers by what it is sent, so that it can be made again in
 // every process.
 type brain func(req *transport.Request) *transport.Response
 

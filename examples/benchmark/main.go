@@ -6,7 +6,7 @@
 //	go run . -crowd                             # and then 10,000 conversations at once: 12 more
 //	go run . -quick                             # a look, in 3 minutes
 //	go run . -axes steps,bill -drivers floor,whorl
-//	go run . -from results/results.json         # the tables anew, of what was measured before
+//	go run . -from results/results.json         # the tables again, of what was measured before
 //
 // It prints tables in Markdown and writes results.json (all that was measured),
 // results.csv (the same, a line per run) and plot.svg to the folder of -out.

@@ -92,7 +92,7 @@ func (r *Results) fill(docs string) error {
 	return errors.Join(os.WriteFile(file, []byte(text), 0o644), os.WriteFile(filepath.Join(docs, "benchmarks.svg"), plot(r), 0o644))
 }
 
-// filled is a document with its parts made anew. It must have all of them.
+// filled is a document with its parts made again. It must have all of them.
 func (r *Results) filled(text string) (string, error) {
 	left := sections()
 	var unknown []string

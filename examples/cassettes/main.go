@@ -5,7 +5,7 @@
 //	go run ./examples/cassettes
 //	go test ./examples/cassettes
 //
-// The test in main_test.go is all there is to it. To record the cassette anew,
+// The test in main_test.go is all there is to it. To record the cassette again,
 // with a key or against a simulator:
 //
 //	ANTHROPIC_API_KEY=… WHORL_CASSETTE=record go test ./examples/cassettes

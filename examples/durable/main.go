@@ -61,7 +61,7 @@ func main() {
 	flag.StringVar(&o.say, "say", "", "say something to the session, from another terminal or before it goes on")
 	flag.BoolVar(&o.approve, "approve", false, "approve what waits for a decision, and go on")
 	flag.StringVar(&o.deny, "deny", "", "deny what waits for a decision, for this reason, and go on")
-	flag.BoolVar(&o.again, "new", false, "begin anew")
+	flag.BoolVar(&o.again, "new", false, "start over")
 	flag.DurationVar(&o.pace, "pace", time.Second, "how long a shipment takes")
 	o.lease = 3 * time.Second
 	flag.Parse()

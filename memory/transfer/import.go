@@ -26,7 +26,7 @@ type Options struct {
 	// Otherwise
 	//
 	//   - approval requests and decisions on calls without a result become notes
-	//     ("imported"): the calls are judged anew by this program's rules;
+	//     ("imported"): the calls are judged again by this program's rules;
 	//   - the session is labelled as one that strangers wrote (package taint);
 	//   - a run that was going on is at its limits, so that it is not resumed;
 	//   - metadata, parent and time to be woken are left out;

@@ -14,7 +14,7 @@ type toolInput struct {
 	Limit int    `json:"limit,omitempty" jsonschema_description:"How many passages to return; 6 if left out" jsonschema:"minimum=1,maximum=20"`
 }
 
-// Tool is a search of the folder dir for a model. The index is made anew for
+// Tool is a search of the folder dir for a model. The index is made again for
 // each call, as the files may have changed: it suits folders of some thousand
 // files, where that takes less than a second.
 func Tool(name, dir string) *tools.FuncTool {

@@ -9,7 +9,7 @@ import (
 )
 
 // Bounds of what is turned into Markdown as it is. A table is filled up to a
-// rectangle, and each quotation or list writes all that is inside of it anew, so
+// rectangle, and each quotation or list writes all that is inside of it again, so
 // that a page of a megabyte could become one of gigabytes.
 const (
 	maxColumns = 200

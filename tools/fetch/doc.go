@@ -7,7 +7,7 @@
 // page comes from anyone.
 //
 // The URL must not reach what the public can't: addresses are checked when a
-// connection is made, after names are resolved and for every redirect anew, so
+// connection is made, after names are resolved and for every redirect again, so
 // that neither a name that changes its address nor an odd way to write one gets
 // to this machine, to the networks that its interfaces stand in, or to a cloud's
 // metadata. A public address that a router outside leads back in is not known

@@ -24,7 +24,7 @@ var formatting = map[atom.Atom]bool{atom.A: true, atom.B: true, atom.Big: true, 
 	atom.Nobr: true, atom.S: true, atom.Small: true, atom.Strike: true, atom.Strong: true, atom.Tt: true, atom.U: true}
 
 // parse makes a tree of a page whose size is bounded by the page's: where
-// formatting that is never closed would be made anew in each block, it is left out.
+// formatting that is never closed would be made again in each block, it is left out.
 func parse(ctx context.Context, page string) (*html.Node, error) {
 	tokens, reopened, err := survey(ctx, page)
 	switch {

@@ -76,7 +76,7 @@ func TestRules(t *testing.T) {
 		{"paragraphs in a cell", `<table><tr><td>a<td><p>one</p><p>two</p><tr><td>b<td>c</table>`, []string{"one<br />two"}, []string{"onetwo"}},
 		{"a bar and code in a cell", `<table><tr><td>or<td>a|b<tr><td>do<td><pre>x()
 y()</pre></table>`, []string{`| a\|b |`, "`x()`<br />`y()`"}, []string{"```"}},
-		{"a table that lays out", `<table><tr><td><h2>Left</h2><p>one</p></td><td><p>two</p></td></tr></table>`, []string{"## Left", "one\n\ntwo"}, []string{"|"}},
+		{"a table for layout", `<table><tr><td><h2>Left</h2><p>one</p></td><td><p>two</p></td></tr></table>`, []string{"## Left", "one\n\ntwo"}, []string{"|"}},
 
 		// Code.
 		{"Sphinx", `<div class="highlight-python3 notranslate"><div class=highlight><pre><span>x</span> = 1

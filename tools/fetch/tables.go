@@ -8,7 +8,7 @@ import (
 )
 
 // tables makes each cell of a table one line, and plain boxes of the tables that
-// only lay things out.
+// only arrange things.
 func (r *reduction) tables(root *html.Node) {
 	r.each(root, func(n *html.Node) bool {
 		if !is(n, atom.Table) {
@@ -36,7 +36,7 @@ func (r *reduction) tables(root *html.Node) {
 var blocks = []atom.Atom{atom.P, atom.Div, atom.Ul, atom.Ol, atom.Li, atom.Dl, atom.Dt, atom.Dd, atom.Table, atom.Thead, atom.Tbody, atom.Tfoot, atom.Tr, atom.Caption, atom.Blockquote, atom.Pre,
 	atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Section, atom.Article, atom.Aside, atom.Header, atom.Footer, atom.Figure, atom.Figcaption, atom.Address, atom.Hr, atom.Details, atom.Summary, atom.Center, atom.Form, atom.Fieldset}
 
-// layout tells a table that only lays things out: it says so, has one column, or
+// layout tells a table that only arranges things: it says so, has one column, or
 // holds what no cell of a table of data holds.
 func (r *reduction) layout(table *html.Node) bool {
 	if p := role(table); p == "presentation" || p == "none" {

@@ -4,7 +4,7 @@
 //
 // The model sees every text in UTF-8 with \n at the ends of lines. Files with
 // \r\n, with a byte order mark, in UTF-16 or in Windows-1252 (which includes
-// Latin-1) stay what they are when they are edited or written anew; a file in
+// Latin-1) stay what they are when they are edited or rewritten; a file in
 // any other encoding is not a text file.
 //
 // # Threat model

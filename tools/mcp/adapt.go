@@ -20,7 +20,7 @@ func (c *Client) adapt(t sdk.Transport) sdk.Transport {
 	return &adapted{Transport: t, exchanges: x}
 }
 
-// adapted is any other transport, whose messages are mended when they are read.
+// adapted is any other transport, whose messages are repaired when they are read.
 type adapted struct {
 	sdk.Transport
 	*exchanges

@@ -157,11 +157,11 @@ func TestServersErrorsKeepTheSession(t *testing.T) {
 	}
 	last := call(t, do, `{}`)
 	if a, b, _ := strings.Cut(first, " of "); a != "call 1" || last != "call 11 of "+b {
-		t.Errorf("the server was started anew: %q, then %q", first, last)
+		t.Errorf("the server was started again: %q, then %q", first, last)
 	}
 }
 
-// What died while nobody used it is connected anew, and the call is made.
+// What died while nobody used it is connected again, and the call is made.
 func TestDiedWhileIdle(t *testing.T) {
 	c, last := raw(t, one, mcp.Options{})
 	do := list(t, c)["do"]

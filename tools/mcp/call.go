@@ -28,7 +28,7 @@ func (c *Client) call(ctx context.Context, name string, input json.RawMessage) (
 	return resultOf(result, c.hide), nil
 }
 
-// once makes one request of a call. It is made anew, on a new connection, only
+// once makes one request of a call. It is made again, on a new connection, only
 // where it is certain that the server has not begun it.
 func (c *Client) once(ctx context.Context, params *sdk.CallToolParams) (*sdk.CallToolResult, error) {
 	for try := 1; ; try++ {

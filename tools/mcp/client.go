@@ -62,7 +62,7 @@ func (o Options) messageBytes() int {
 var ErrClosed = errors.New("mcp: the client is closed")
 
 // A Client is a connection to a server. When it breaks, the next call connects
-// again. A call that broke is sent anew only if nothing of it had gone out, since
+// again. A call that broke is sent again only if nothing of it had gone out, since
 // it may have had its effect.
 type Client struct {
 	options Options

@@ -7,7 +7,7 @@
 //
 // An MCP server is someone else's program. Its tools' names and descriptions go
 // into the prompt, and what they return goes to the model, so a bad server can
-// try to talk the model into misuse of other tools. Hence: connect to servers
+// try to talk the model into misuse of other tools. So connect to servers
 // that you trust, take only the tools you want ([Options.Only]), keep their
 // names apart from yours ([Options.Prefix]), and have calls approved
 // ([Options.Traits]). A list without end, a description of megabytes and a schema
@@ -28,7 +28,7 @@
 //
 // # What is lost and what is not
 //
-// A call is sent anew, on a new connection, only if nothing of it had gone out or
+// A call is sent again, on a new connection, only if nothing of it had gone out or
 // the server didn't know the session. An error that the server answers with is
 // the call's result, and the connection stays. What the server writes that can't
 // be read costs that thing alone: a tool of a list, a field of a tool, a block of

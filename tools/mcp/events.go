@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// events is a stream of server-sent events whose messages are mended. Events
+// events is a stream of server-sent events whose messages are repaired. Events
 // whose data is no message are passed over: the SDK would end the session.
 type events struct {
 	body io.ReadCloser

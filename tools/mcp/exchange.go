@@ -39,7 +39,7 @@ func sendingOf(ctx context.Context) *sending {
 	return &sending{}
 }
 
-// exchanges are the requests of one connection that wait for an answer. It mends
+// exchanges are the requests of one connection that wait for an answer. It repairs
 // the answers, so that one thing in them which the SDK can't read costs that thing
 // and no other.
 type exchanges struct {

@@ -19,7 +19,7 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// overHTTP is t with its messages mended below the SDK. The SDK is given an
+// overHTTP is t with its messages repaired below the SDK. The SDK is given an
 // address without path, query and user, so that no key that stands in the URL can
 // get into an error or a log of the SDK's or of net/http; the real one is put into
 // each request.
@@ -111,7 +111,7 @@ func (t *roundTripper) do(req *http.Request) (*http.Response, error) {
 		}
 		if location == "" {
 			s.status.Store(int64(resp.StatusCode))
-			return t.mended(resp, body), nil
+			return t.readable(resp, body), nil
 		}
 		resp.Body.Close()
 		next, err := to.Parse(location)
@@ -162,8 +162,8 @@ func (t *roundTripper) request(ctx context.Context, req *http.Request, to *url.U
 	return out
 }
 
-// mended is a response whose messages the SDK can read.
-func (t *roundTripper) mended(resp *http.Response, request []byte) *http.Response {
+// readable is resp with messages that the SDK can read.
+func (t *roundTripper) readable(resp *http.Response, request []byte) *http.Response {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
 	case kind == "text/event-stream":

@@ -192,7 +192,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// A server that was started anew doesn't know the session. It has done nothing.
+// A server that was started again doesn't know the session. It has done nothing.
 func TestServerStartedAnew(t *testing.T) {
 	fresh := func() http.Handler {
 		server := serve(t)

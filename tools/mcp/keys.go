@@ -140,7 +140,7 @@ func serversArguments(input json.RawMessage, servers map[string]string) json.Raw
 	})
 }
 
-// rewrite writes an object anew with what change makes of its members.
+// rewrite writes an object again with what change makes of its members.
 func rewrite(object []byte, change func(key string, v []byte) (string, []byte)) []byte {
 	out := []byte{'{'}
 	for key, v := range rawjson.Members(object) {

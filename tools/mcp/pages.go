@@ -10,7 +10,7 @@ import (
 )
 
 // read makes a request that can be made again without harm. If the connection
-// turns out to be broken it is made anew, once.
+// turns out to be broken it is made again, once.
 func read[T any](ctx context.Context, c *Client, what string, request func(context.Context, *session) (T, error)) (T, error) {
 	for try := 1; ; try++ {
 		var none T

@@ -13,7 +13,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// explain says where a program failed and why, for the model to mend.
+// explain says where a program failed and why, for the model to fix.
 func (p *program) explain(err error) string {
 	var at syntax.Position
 	why := err.Error()

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// asUser runs the test anew as an ordinary user if this is root, who may read what
+// asUser runs the test again as an ordinary user if this is root, who may read what
 // others may not. It reports whether the test is done with that.
 func asUser(t *testing.T) bool {
 	if os.Geteuid() != 0 {

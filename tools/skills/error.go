@@ -2,7 +2,7 @@ package skills
 
 import "fmt"
 
-// An Error says what is wrong with a skill, and how to mend it.
+// An Error says what is wrong with a skill, and how to fix it.
 type Error struct {
 	File    string // the path of the SKILL.md, or of the file or folder that is wrong
 	Line    int    // counted from 1; 0 if no line is meant

@@ -58,7 +58,7 @@ type Options struct {
 	// no limit.
 	RetryBudget int
 	// MaxRestarts is how often a response that broke off after some of it had been
-	// delivered may be begun anew, besides MaxRetries. The consumer of the events must
+	// delivered may be started over, besides MaxRetries. The consumer of the events must
 	// then drop what it has shown at [transport.EventRestarted]. 0 means never.
 	MaxRestarts int
 	// NoPacing turns off the waiting for rate limits that are nearly used up.
@@ -270,7 +270,7 @@ const (
 
 // newTransport differs from the standard library's in what many streams need: it
 // keeps a connection for each of them, where the default keeps 2 per host and
-// dials anew for a burst of steps. There is no compression: it holds back events,
+// dials again for a burst of steps. There is no compression: it holds back events,
 // and costs more time than it saves.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAliveConfig: keepAlive, Control: limitUnacknowledged}

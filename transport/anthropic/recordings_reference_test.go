@@ -62,7 +62,7 @@ func referenceAssembly(stream string) (reference, error) {
 		inner := func(key string) string { return strings.Trim(string(ev.Delta[key]), `"`) }
 		switch ev.Type {
 		case "message_start":
-			open, usage = make(map[int]*blk), make(map[string]json.RawMessage) // a proxy began anew
+			open, usage = make(map[int]*blk), make(map[string]json.RawMessage) // a proxy started over
 			for k, v := range ev.Message {
 				if k != "content" && k != "usage" {
 					ref.envelope[k] = v

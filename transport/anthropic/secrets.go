@@ -32,7 +32,7 @@ func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 
 var errProxy = &permanentError{errors.New("the address of the proxy, in HTTPS_PROXY or HTTP_PROXY, is not a URL")}
 
-// A permanentError is one that a retry won't mend.
+// A permanentError is one that a retry won't fix.
 type permanentError struct{ error }
 
 func (e *permanentError) Permanent() bool { return true }

@@ -47,7 +47,7 @@ func (d dialogue) behind(n int, content []transport.Block, unfinished bool) int 
 			calls++
 			said++
 		case typ != transport.TypeToolResult && strings.HasSuffix(string(typ), "_tool_result") || typ == view.TypeCompaction:
-			// The service laid it in.
+			// The service inserted it.
 		default:
 			said++
 		}

@@ -5,7 +5,7 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// positions lays the request out as the service renders it (tools, system,
+// positions orders the request as the service renders it (tools, system,
 // messages) and hashes it as a growing prefix. What isn't text but changes the
 // rendering enters at its level (wire §8.5).
 func (r *request) positions() []position {

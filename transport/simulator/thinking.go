@@ -280,7 +280,7 @@ func (r *request) checkManual(first, latest int) *Refusal {
 }
 
 // opening is the first block in the messages from first to last that the model
-// wrote itself: what the service lays in front of it doesn't count. It is nil if
+// wrote itself: what the service puts in front of it doesn't count. It is nil if
 // there is none.
 func (r *request) opening(first, last int) (b *block, message, at int) {
 	for i := first; i <= last; i++ {

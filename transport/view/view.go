@@ -23,7 +23,7 @@ func Of(b transport.Block) any {
 	return v
 }
 
-// As is [Of] for a block that ought to be a T. It is false for a block of another
+// As is [Of] for a block that should be a T. It is false for a block of another
 // type or of another shape.
 func As[T any](b transport.Block) (T, bool) {
 	v, ok := Of(b).(T)

@@ -59,7 +59,7 @@ func (o *Outlook) Summarized() float64 {
 
 // LeastToClear is how many tokens of old results have to go from a prompt of size
 // tokens for the service's clearing to pay, where steps more requests are expected
-// and the newest kept tokens of results stay. Each request is edited anew, and all
+// and the newest kept tokens of results stay. Each request is edited again, and all
 // but the newest results go from it. So the first that is edited writes all behind
 // the first result that goes, and each one writes the results that it keeps, since
 // one more has gone in front of them. What has gone is not read.

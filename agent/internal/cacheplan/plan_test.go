@@ -31,7 +31,7 @@ func definition(t testing.TB, raw string) transport.ToolDefinition {
 	return d
 }
 
-// at is the time of the tests' next request; sends are laid before it.
+// at is the time of the tests' next request; the requests before it are dated from it.
 var at = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 
 // sent makes the requests of a conversation: pairs of how long before at it was

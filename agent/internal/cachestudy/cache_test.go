@@ -30,7 +30,7 @@ const (
 	asWritten lives = iota
 	// prolonged: from then on it lives for an hour.
 	prolonged
-	// asBelow: not only that, but an entry that was laid on another, which the request
+	// asBelow: not only that, but an entry that was built on another, which the request
 	// read, lives no longer than that one. A part that was paid for as 1h would then be
 	// useless after 5 minutes, against what the documentation promises.
 	asBelow
@@ -48,7 +48,7 @@ type studyCache struct {
 type studyEntry struct {
 	expires time.Time
 	life    time.Duration
-	below   uint64 // the entry that it was laid on, or 0
+	below   uint64 // the entry that it was built on, or 0
 }
 
 // alive reports whether there is an entry that can be read.

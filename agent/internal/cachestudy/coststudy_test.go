@@ -350,7 +350,7 @@ func newStudyTable(title string) *studyTable {
 	for _, e := range elsewhere {
 		names = append(names, e.name)
 	}
-	names = append(names, "whorl, if an entry lived no longer than what it was laid on")
+	names = append(names, "whorl, if an entry lived no longer than what it was built on")
 	for i, n := range names {
 		fmt.Fprintf(tb, "  %c  %s\n", 'A'+i, n)
 	}

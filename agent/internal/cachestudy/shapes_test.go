@@ -265,7 +265,7 @@ var shapes = []shape{
 
 	// Here nothing can be known of the first pause, nor be done about it at a small
 	// part of what was spent by then: see TestFirstPauseIsUnforeseeable. In the last
-	// two each turn lays down a whole answer, which makes anchors dear.
+	// two each turn adds a whole answer, which makes anchors dear.
 	{name: "20 short turns, 6 min apart", pause: 6 * minute, limit: 1.20, play: func(t *studyTalk) {
 		for range 20 {
 			t.loop(0, 0, 0, 0)
@@ -290,7 +290,7 @@ var shapes = []shape{
 	}},
 }
 
-// positions lays the next request out as a list of prefixes.
+// positions renders the next request as a list of prefixes.
 func (t *studyTalk) positions() []studyPosition {
 	return layOut(t.config, t.tools, t.system, t.messages, func(i, j int) uint64 { return t.numbers[i][j] })
 }

@@ -1,5 +1,5 @@
 // Package shown knows what a conversation holds of pictures and PDFs, without reading
-// them anew at each step.
+// them again at each step.
 package shown
 
 import (

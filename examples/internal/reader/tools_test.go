@@ -89,7 +89,7 @@ func TestTranscript(t *testing.T) {
 	if len(tr.opened["gone"]) != 0 {
 		t.Error("an error was read as a file")
 	}
-	// A hint behind results changes nothing, a question begins anew.
+	// A hint behind results changes nothing, a question starts over.
 	last := &messages[len(messages)-1]
 	results := last.Content
 	last.Content = append(results[:4:4], transport.Text("Two calls are left."))

@@ -39,7 +39,7 @@ type document struct {
 
 // documents are the versions, oldest first. A member that only the newer document
 // has came with time, and is taken with each version: what a version changes, it
-// takes away or forms anew (wire §1.11).
+// takes away or forms differently (wire §1.11).
 var documents = []struct{ version, file string }{
 	{"2023-06-01", "messages-openapi.json"},
 	{"2026-10-21", "messages-openapi-2026-10-21.json"},
