@@ -49,7 +49,7 @@ type Options struct {
 
 	// MaxBody is the most bytes of a request's body; 0 means 24 MiB.
 	MaxBody int64
-	// Heartbeat is how often a stream without news is kept alive; 0 means 15 seconds.
+	// Heartbeat is how often a stream without events is kept alive; 0 means 15 seconds.
 	Heartbeat time.Duration
 	// WriteTimeout is how long one write to a listener may take before it is dropped;
 	// 0 means 30 seconds. It comes back with its last id.
@@ -153,7 +153,7 @@ func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input
 			if !again {
 				return
 			}
-			// The agent is asked for anew: limits and budgets may be others by now.
+			// The agent is asked for again: limits and budgets may be others by now.
 			var next error
 			if a, in, next = h.o.Run(ctx, u, info); next != nil {
 				h.o.Logger.WarnContext(ctx, "a session can't go on", "session", info.ID, "error", next.Error())

@@ -111,7 +111,7 @@ func wordsOfGo(source []byte, refused *regexp.Regexp, texts bool) (found []strin
 	}
 }
 
-// wordsOfText are the refused words of a text. To lay something out is allowed.
+// wordsOfText are the refused words of a text. Laying something out is allowed.
 func wordsOfText(text string, refused *regexp.Regexp) (found []string) {
 	for _, m := range refused.FindAllStringSubmatch(text, -1) {
 		if m[2] == "" {
