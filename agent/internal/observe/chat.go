@@ -54,7 +54,7 @@ func (r *Run) StartChat(ctx context.Context, o *Chat, c Call) context.Context {
 	if !r.tracing {
 		return ctx
 	}
-	ctx, o.span = r.tracer.Start(ctx, r.chatName, r.chatOptions...)
+	ctx, o.span = start(ctx, r.tracer, r.chatName, r.chatOptions...)
 	if !o.span.IsRecording() {
 		return ctx
 	}
@@ -105,7 +105,7 @@ func (r *Run) EndChat(ctx context.Context, o *Chat, resp *transport.Response, co
 			r.fail(o.span, f, "")
 			o.span.SetAttributes(r.describeChat(o.attrs, resp, cost, f.Err)...)
 		}
-		o.span.End()
+		end(o.span)
 	}
 	if o.timed {
 		r.metrics.chat(ctx, r.Observer, resp, cost, time.Since(o.began), f)

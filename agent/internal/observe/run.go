@@ -46,7 +46,7 @@ func (t *Observer) StartRun(ctx context.Context, session string, input []transpo
 	if t.agent != "" {
 		attrs = append(attrs, attribute.String(keyAgentName, t.agent))
 	}
-	spanCtx, span := t.tracer.Start(ctx, name, trace.WithAttributes(attrs...))
+	spanCtx, span := start(ctx, t.tracer, name, trace.WithAttributes(attrs...))
 	r.span = span
 	// A provider that makes spans gives each an id, even those that it drops. One
 	// that makes none hands the parent's on.
@@ -134,7 +134,7 @@ func (r *Run) End(ctx context.Context, out Outcome) {
 		r.span.SetAttributes(attrs...)
 		r.fail(r.span, out.Failure, "")
 	}
-	r.span.End()
+	end(r.span)
 	r.metrics.run(ctx, r, out)
 	r.logEnd(ctx, out)
 }

@@ -36,7 +36,7 @@ func (r *Run) StartTool(ctx context.Context, c ToolCall) (context.Context, Span)
 		return ctx, Span{}
 	}
 	kind := r.tool(c.Name)
-	ctx, span := r.tracer.Start(ctx, kind.spanName, kind.options...)
+	ctx, span := start(ctx, r.tracer, kind.spanName, kind.options...)
 	if span.IsRecording() {
 		attrs := append(make([]attribute.KeyValue, 0, 1), attribute.String(keyToolCallID, c.ID))
 		if r.content != nil && !isName(c.Name) {
@@ -62,7 +62,7 @@ func (r *Run) RefuseTool(ctx context.Context, c ToolCall, f Failure) {
 	r.metrics.decision(ctx, c)
 	if _, s := r.StartTool(ctx, c); s.span != nil {
 		r.fail(s.span, f, c.Name)
-		s.span.End()
+		end(s.span)
 	}
 }
 
@@ -81,7 +81,7 @@ func (r *Run) EndTool(ctx context.Context, s Span, c ToolCall, content []transpo
 			}
 			r.fail(s.span, f, c.Name)
 		}
-		s.span.End()
+		end(s.span)
 	}
 	r.metrics.tool(ctx, r.Observer, c, took, f)
 	r.metrics.decision(ctx, c)
