@@ -229,8 +229,8 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// checkMessages sends the messages to the simulator, which refuses any that the
-// service would refuse.
+// checkMessages fails for messages that the service would refuse, but for calls of the
+// last one that have no result yet.
 func checkMessages(t *testing.T, when string, raw []byte) {
 	t.Helper()
 	var messages []transport.Message
@@ -259,7 +259,9 @@ func checkMessages(t *testing.T, when string, raw []byte) {
 			t.Errorf("%s: message %d leaves %d calls open", when, i, len(open))
 		}
 	}
-	if len(messages) == 0 || len(open) > 0 {
+	// Calls that only read and were cut off stay open for the next run, which makes them
+	// again.
+	if len(messages) == 0 || len(open) > 0 && messages[len(messages)-1].Role != transport.RoleAssistant {
 		t.Errorf("%s: %d messages, %d calls open at the end", when, len(messages), len(open))
 	}
 }
