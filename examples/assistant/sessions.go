@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/whorl-go/whorl/internal/runes"
+	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -116,7 +116,7 @@ func (a *assistant) name(ctx context.Context, text string) {
 	if a.log.Meta()[titleKey] != "" {
 		return
 	}
-	if err := a.log.SetMeta(ctx, map[string]string{titleKey: runes.Line(text, 60)}); err != nil {
+	if err := a.log.SetMeta(ctx, map[string]string{titleKey: terminal.Line(text, 60)}); err != nil {
 		a.show.Fail(err)
 	}
 }
@@ -149,7 +149,7 @@ func (a *assistant) list(ctx context.Context) error {
 func (a *assistant) transcript(most int) {
 	var lines []string
 	for _, m := range a.log.Messages() {
-		if text := runes.Line(m.Text(), 200); text != "" && m.Role == transport.RoleUser {
+		if text := terminal.Line(m.Text(), 200); text != "" && m.Role == transport.RoleUser {
 			lines = append(lines, "> "+text)
 		} else if text != "" {
 			lines = append(lines, "  "+text)

@@ -251,3 +251,7 @@ func Took(d time.Duration) string {
 	}
 	return d.Round(10 * time.Millisecond).String()
 }
+
+// Line returns text as one line of at most n characters, the last of which is an
+// ellipsis if there are more. n is at least 1.
+func Line(text string, n int) string { return runes.Line(text, n) }
