@@ -50,7 +50,7 @@ func fullRequest(t *testing.T, change func(*transport.Request)) *transport.Reque
 	if err != nil {
 		t.Fatal(err)
 	}
-	pdf, err := transport.Document{Data: []byte("%PDF-1.7"), Title: "T", Context: "C", Citations: true}.Block()
+	pdf, err := transport.Document{Data: []byte("%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n3 0 obj\n<</Type/Page>>\nendobj\ntrailer\n<</Size 4/Root 1 0 R>>\nstartxref\n0\n%%EOF\n"), Title: "T", Context: "C", Citations: true}.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
