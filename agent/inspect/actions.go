@@ -34,8 +34,8 @@ type decisionForm struct {
 	Input   *string `json:"input"` // a JSON object in place of the arguments
 }
 
-// decide records a decision on a call that waits. Once none waits any more the
-// session is resumed.
+// decide records a decision on a call that waits. Once nothing waits any more the
+// session is resumed, or the outermost one that waits for it.
 func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 	var form decisionForm
 	if !readJSON(w, r, &form) {
@@ -69,11 +69,7 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, err)
 		return
 	}
-	resumed := len(pending) == 1 && p.opts.Resume != nil
-	if resumed {
-		p.opts.Resume(id)
-	}
-	writeJSON(w, map[string]bool{"resumed": resumed})
+	writeJSON(w, map[string]bool{"resumed": p.goOn(r.Context(), p.outermost(r.Context(), id))})
 }
 
 func isObject(text string) bool {

@@ -15,7 +15,7 @@ type briefView struct {
 	Records int     `json:"records"` // that it was made from
 	Doing   string  `json:"doing"`   // as in stateView
 	Detail  string  `json:"detail,omitempty"`
-	Waiting int     `json:"waiting,omitempty"` // calls that wait for a decision
+	Waiting int     `json:"waiting,omitempty"` // calls that wait for a decision, and questions
 	Model   string  `json:"model,omitempty"`   // of the newest response
 	Steps   int     `json:"steps"`
 	Prompt  int64   `json:"prompt"` // tokens, whether read, written or neither
@@ -90,7 +90,7 @@ func briefOf(ctx context.Context, log *memory.Log, own []models.Model) (briefVie
 		return briefView{}, err
 	}
 	v := briefView{
-		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting), Steps: responses(log),
+		Records: log.Len(), Doing: state.Doing, Detail: state.Detail, Waiting: len(state.Waiting) + len(agent.Questions(log)), Steps: responses(log),
 		Prompt: bill.Usage.PromptTokens(), Read: bill.Usage.CacheReadInputTokens, Output: bill.Usage.OutputTokens,
 		USD: bill.Cost.USD, Known: !bill.Cost.Incomplete, TreeUSD: tree.Cost.USD, TreeKnown: !tree.Cost.Incomplete,
 	}

@@ -24,6 +24,8 @@ func FuzzHandlers(f *testing.F) {
 		{"GET", "api/sessions/s/requests/1", "", ""},
 		{"GET", "api/sessions/s/log", "", ""},
 		{"POST", "api/sessions/s/decisions", "", `{"record":1,"call":"toolu_1","hash":"x","approve":true,"input":"{}"}`},
+		{"POST", "api/sessions/s/answers", "", `{"session":"s","call":"2-toolu_1","key":"1","hash":"x","value":"1"}`},
+		{"GET", "api/sessions/s/waits", "", ""},
 		{"POST", "api/sessions/s/fork", "", `{"records":-1,"id":"b","message":"x"}`},
 		{"POST", "api/sessions/s/resume", "", `{}`},
 		{"GET", "assets/../../guard.go", "", ""},

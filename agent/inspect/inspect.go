@@ -25,8 +25,8 @@ import (
 var embedded embed.FS
 
 // Options configure the page. The zero value serves requests from this machine
-// that have the token of [Page.URL], and lets its user decide on calls, and fork
-// sessions, but not run them.
+// that have the token of [Page.URL], and lets its user decide on calls, answer
+// questions, and fork sessions, but not run them.
 type Options struct {
 	// Token is the token that opens the page: in the first URL as ?token=…, or as a
 	// Bearer token. Whoever has it may see and do all that the page can. Empty means a
@@ -37,11 +37,12 @@ type Options struct {
 	// Hosts are names that the page may be reached by besides localhost, 127.0.0.1
 	// and ::1, without ports, in lower case. With a Token all names are taken.
 	Hosts []string
-	// ReadOnly refuses decisions, forks and runs.
+	// ReadOnly refuses decisions, answers, forks and runs.
 	ReadOnly bool
-	// Resume goes on with a session: it is called when the last call that waited has
-	// been decided on, and when the user of the page asks for it. It should start the
-	// run and return. nil means that something else resumes sessions.
+	// Resume goes on with a session: it is called when the last call and question that
+	// waited in it, and in the sessions of its sub-agents, has been dealt with, and when
+	// the user of the page asks for it. It should start the run and return. nil means
+	// that something else resumes sessions.
 	Resume func(session string)
 	// Feed, if not nil, shows responses while they stream, and what running tools
 	// report: of the runs in this process that it is attached to. Without it the page
@@ -93,7 +94,9 @@ func Handler(store memory.Store, opts Options) *Page {
 	p.mux.HandleFunc("GET /api/sessions/{id}/records/{n}/blocks/{block}", p.block)
 	p.mux.HandleFunc("GET /api/sessions/{id}/requests/{n}", p.request)
 	p.mux.HandleFunc("GET /api/sessions/{id}/log", p.download)
+	p.mux.HandleFunc("GET /api/sessions/{id}/waits", p.waits)
 	p.mux.HandleFunc("POST /api/sessions/{id}/decisions", p.decide)
+	p.mux.HandleFunc("POST /api/sessions/{id}/answers", p.answer)
 	p.mux.HandleFunc("POST /api/sessions/{id}/fork", p.fork)
 	p.mux.HandleFunc("POST /api/sessions/{id}/resume", p.resume)
 	p.guarded = p.guard(http.HandlerFunc(p.serve))
@@ -235,7 +238,7 @@ func (p *Page) fail(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, memory.ErrNoSession):
 		status = http.StatusNotFound
-	case errors.Is(err, memory.ErrConflict), isUndecided(err):
+	case errors.Is(err, memory.ErrConflict), errors.Is(err, memory.ErrReplaced), isUndecided(err):
 		status = http.StatusConflict
 	}
 	p.opts.Logger.Warn("inspect: store", "error", err)

@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +67,7 @@ func run(t testing.TB, a *agent.Agent, store memory.Store, id string, inputs ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Run(context.Background(), agent.Input{Log: log, Messages: inputs}); err != nil && !strings.Contains(err.Error(), "approval") {
+	if _, err := a.Run(context.Background(), agent.Input{Log: log, Messages: inputs}); err != nil && !errors.Is(err, agent.ErrAwaitingApproval) {
 		t.Fatal(err)
 	}
 }

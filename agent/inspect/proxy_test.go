@@ -79,7 +79,7 @@ func (p proxied) try(t *testing.T, client *http.Client, base string, opens bool)
 	const s = "api/sessions/secret/"
 	for _, act := range [][3]string{
 		{"GET", ""}, {"GET", "assets/main.js"}, {"GET", "api/sessions"}, {"GET", s + "brief"}, {"GET", s + "stream"},
-		{"GET", s + "records/1/blocks/0"}, {"GET", s + "requests/2"}, {"GET", s + "log"}, {"HEAD", s + "log"},
+		{"GET", s + "records/1/blocks/0"}, {"GET", s + "requests/2"}, {"GET", s + "log"}, {"GET", s + "waits"}, {"POST", s + "answers", `{"session":"secret","value":"1"}`}, {"HEAD", s + "log"},
 		{"POST", s + "decisions", `{` + hash.form() + `,"approve":true}`}, {"POST", s + "fork", `{"at":1}`}, {"POST", s + "resume", `{}`},
 		{"GET", "?token="}, {"GET", "?token=guess"},
 	} {

@@ -35,7 +35,7 @@ func pageScripts(t *testing.T) *goja.Runtime {
 	if _, err := vm.RunScript("document.js", string(document)+"\nvar modules = {};"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"visible", "rawjson", "dom", "rows", "request", "live", "overview", "timeline"} {
+	for _, name := range []string{"visible", "rawjson", "dom", "rows", "request", "live", "overview", "timeline", "asks"} {
 		source, err := os.ReadFile(filepath.Join("assets", name+".js"))
 		if err != nil {
 			t.Fatal(err)
@@ -88,6 +88,21 @@ func TestPageEscapes(t *testing.T) {
 			if (t.rows.length < 4) throw new Error('only ' + t.rows.length + ' rows');
 			for (const row of t.rows) { row.el = document.createElement('article'); row.el.append(...modules.dom.flat([t.build(row)])); }
 		}`,
+		"asks": `{
+			const none = () => {}, act = { readOnly: () => false, answer: none, show: none };
+			const w = (kind, q) => ({ session: hostile, agents: [hostile], kind, tool: hostile, why: hostile, since: 1, until: 2, call: hostile, question: q });
+			const q = (hash, more) => Object.assign({ key: hostile, hash, data: JSON.stringify({ [hostile]: hostile }), schema: JSON.stringify(hostile), default: JSON.stringify(hostile) }, more);
+			const choices = [{ value: JSON.stringify(hostile), label: hostile }, { value: '2', label: '2' }];
+			const list = [w('approval'), w(hostile, q('1', { choices })), w('user', q('2', { choices, several: true, free: 'text' })), w('external', q('3', { free: 'json' }))];
+			for (const readOnly of [false, true]) {
+				const asks = new modules.asks.Asks({ ...act, readOnly: () => readOnly });
+				if (!asks.take(list) || asks.take(list)) throw new Error('what is new is not noticed');
+				const built = modules.dom.flat([asks.build()]);
+				if (built.length < 5) throw new Error('only ' + built.length + ' rows');
+				document.createElement('div').append(...built);
+			}
+		}`,
+		"todo": `document.createElement('div').append(modules.asks.todoList([{ text: hostile, status: 'pending' }, { text: hostile, status: 'completed' }], true))`,
 	} {
 		if _, err := vm.RunString("made = [];"); err != nil {
 			t.Fatal(err)

@@ -82,6 +82,7 @@ type reader struct {
 	config      *transport.Request // of the newest run that told
 	step        int
 	last        *lastStep
+	todo        []todoView // the newest list of what is to be done
 
 	pending []*stepView    // whose marks are not located yet
 	where   map[*byte]mark // of each block, by its bytes
@@ -112,6 +113,9 @@ func (rd *reader) prices() pricing.Prices {
 // entries are shown.
 func (rd *reader) add(ctx context.Context, r memory.Record) (entry, error) {
 	e := viewRecord(rd.n, &r, rd.prices())
+	if list, ok := todoOf(&r); ok {
+		rd.todo = list
+	}
 	switch r.Kind {
 	case memory.KindRun:
 		if r.Data != nil {

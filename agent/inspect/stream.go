@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,9 +19,11 @@ import (
 // A stateView says what a session does, as far as its log tells.
 type stateView struct {
 	Records int        `json:"records"`
-	Doing   string     `json:"doing"` // "model", "tools", "approval", "done", "failed", "empty" or "unreadable"
+	Doing   string     `json:"doing"` // "model", "tools", "approval", "answer", "below", "done", "failed", "empty" or "unreadable"
 	Detail  string     `json:"detail,omitempty"`
 	Waiting []openView `json:"waiting,omitempty"`
+	Asks    bool       `json:"asks,omitempty"` // something may wait, here or below
+	Todo    []todoView `json:"todo,omitempty"`
 	Read    []readView `json:"read,omitempty"` // what the conversation has read, and by which tools first
 }
 
@@ -62,7 +65,7 @@ func stateOf(log *memory.Log) stateView {
 	case "tools":
 		s.Detail = fmt.Sprintf("%d", len(act.Calls))
 	case "wait":
-		s.Doing = "approval"
+		s.Doing = waitsFor(act)
 	case "done":
 		s.Detail = string(act.Reason)
 		if act.Err != nil {
@@ -72,10 +75,23 @@ func stateOf(log *memory.Log) stateView {
 			s.Doing, s.Detail = "empty", ""
 		}
 	}
+	s.Asks = act.Waits() || len(agent.Pending(log)) > 0 || len(agent.Questions(log)) > 0 || len(log.State().Background) > 0
 	for _, p := range agent.Pending(log) {
 		s.Waiting = append(s.Waiting, openView{Call: p.CallID, Name: p.Name, Input: p.Input, Reason: p.Reason})
 	}
 	return s
+}
+
+// waitsFor tells what a session that waits waits for: somebody's decision, somebody's
+// answer, or sessions below it.
+func waitsFor(act agent.Action) string {
+	switch {
+	case len(act.Calls) > 0:
+		return "approval"
+	case slices.ContainsFunc(act.Questions, func(q agent.PendingQuestion) bool { return childOf(q) == "" }):
+		return "answer"
+	}
+	return "below"
 }
 
 // batch is how many records go into one event.

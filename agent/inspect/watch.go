@@ -197,6 +197,7 @@ func (w *watch) read() error {
 		return err
 	}
 	state := stateOf(rd.log)
+	state.Todo = rd.todo
 	w.show(nil, &state, false)
 	return nil
 }

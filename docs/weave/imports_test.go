@@ -43,6 +43,7 @@ var shared = map[string]string{
 	"memory/search":     "a store that can be searched implements its interface",
 	"agent/tracelog":    "the ids of a trace in lines of the log",
 	"agent/feed":        "the one source of events, for pages, servers and protocols",
+	"agent/waiting":     "the one way to deal with what waits, for pages, servers and protocols",
 }
 
 // testOnly are packages that tests import and programs don't. They may import

@@ -5,10 +5,12 @@ import { Transcript } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
 import { LiveRow } from './live.js';
+import { Asks, todoList } from './asks.js';
 import { Overview, doingText } from './overview.js';
 import { plain, say } from './visible.js';
 import * as timeline from './timeline.js';
 
+const waits = ['approval', 'answer', 'below'];
 const page = { sessions: [], readOnly: true, canResume: false, open: null, view: 'transcript' };
 
 // ---- sessions
@@ -55,7 +57,15 @@ function openSession(id, at) {
     decide: (form) => call(`api/sessions/${encodeURIComponent(id)}/decisions`, form),
     fork: (n, before) => askFork(id, n, before),
   });
-  page.open = { id, transcript, at, placed: false, state: null };
+  const asks = new Asks({
+    readOnly: () => page.readOnly,
+    answer: async (form) => { await call(`api/sessions/${encodeURIComponent(id)}/answers`, form); await loadWaits(); },
+    show: (w) => {
+      const c = w.session === id && transcript.calls.get(w.call);
+      if (c) goTo(c.row, 'approve'); else if (w.session !== id) location.hash = '#' + encodeURIComponent(w.session);
+    },
+  });
+  page.open = { id, transcript, asks, at, placed: false, state: null };
   say($('title'), id);
   document.title = plain(id) + ' · Sessions';
   $('overview').hidden = true;
@@ -80,6 +90,7 @@ function closeSession() {
   transcriptList.clear();
   timelineList.clear();
   $('waiting').hidden = true;
+  $('todo').hidden = true;
   $('follow').hidden = true;
 }
 
@@ -103,12 +114,14 @@ function onRecords(entries) {
 function onState(state) {
   const open = page.open;
   open.state = state;
+  if (!state.asks) open.asks.take([]);
   drawState();
+  if (state.asks) loadWaits();
   if (open.placed) return;
   open.placed = true;
   const row = open.at !== undefined && open.transcript.rows.find((r) => r.n === open.at);
   if (row) place(row);
-  else if (['model', 'tools', 'approval'].includes(state.doing)) toBottom();
+  else if (['model', 'tools', ...waits].includes(state.doing)) toBottom();
   document.body.dataset.ready = open.id;
   performance.mark('ready');
 }
@@ -125,13 +138,20 @@ function onLive(view) {
 function drawState() {
   const s = page.open.state;
   status(s.doing, doingText[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : '') + (s.read ? ' · has read: ' + s.read.map((r) => r.labels).join(', ') : ''));
-  const box = $('waiting');
-  const resume = page.canResume && ['model', 'tools'].includes(s.doing);
-  box.hidden = !s.waiting && !resume;
-  if (s.waiting) {
-    box.replaceChildren(...flat([el('strong', {}, s.waiting.length === 1 ? 'A call waits for your approval: ' : `${s.waiting.length} calls wait for your approval: `),
-      s.waiting.map((w) => el('button', { class: 'small', onclick: () => { const c = page.open.transcript.calls.get(w.call); if (c) goTo(c.row, 'approve'); } }, w.name)),
+  const todo = $('todo');
+  todo.hidden = !s.todo;
+  if (s.todo) {
+    const open = todo.querySelector('details')?.open ?? true;
+    todo.replaceChildren(todoList(s.todo, open));
+  }
+  const box = $('waiting'), asks = page.open.asks;
+  const resume = page.canResume && (['model', 'tools'].includes(s.doing) || asks.list && waits.includes(s.doing));
+  box.hidden = !asks.list?.length && !resume;
+  if (asks.list?.length) {
+    const focus = box.contains(document.activeElement) ? document.activeElement.dataset.key : '';
+    box.replaceChildren(...flat([asks.build(),
       s.read && el('p', { class: 'read' }, 'The conversation has read: ', s.read.map((r) => `${r.labels} (${r.tool || 'record ' + r.record})`).join(', '))]));
+    if (focus) box.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
   } else if (resume) {
     const id = page.open.id;
     box.replaceChildren(el('span', {}, 'If nothing drives this session: '),
@@ -141,6 +161,22 @@ function drawState() {
       } }, 'Run it'));
   }
 }
+
+/** loadWaits asks what waits here and in the sub-agents' sessions, whose records don't
+ * come with this one's. */
+async function loadWaits() {
+  const open = page.open;
+  if (!open?.state) return;
+  let list;
+  try {
+    list = (await (await call(`api/sessions/${encodeURIComponent(open.id)}/waits`)).json()).waits;
+  } catch {
+    return; // the stream says what is wrong with the session
+  }
+  if (page.open === open && open.asks.take(list)) drawState();
+}
+
+setInterval(() => { if (page.open?.state?.asks) loadWaits(); }, 5000);
 
 function status(kind, text) {
   const s = $('status');

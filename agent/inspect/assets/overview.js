@@ -4,7 +4,7 @@ import { el, ago, count, tokens, usd, call } from './dom.js';
 import { say } from './visible.js';
 
 export const doingText = {
-  model: 'waiting for the model', tools: 'waiting for tools', approval: 'waits for approval', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable',
+  model: 'waiting for the model', tools: 'waiting for tools', approval: 'waits for approval', answer: 'waits for an answer', below: 'waits for a sub-agent', done: 'done', failed: 'ended', empty: 'nothing to do', unreadable: 'unreadable',
 };
 
 export class Overview {

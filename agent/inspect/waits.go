@@ -1,0 +1,298 @@
+package inspect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/rawjson"
+)
+
+// A waitView is a call or a question that waits, in a session or below it.
+type waitView struct {
+	Session  string        `json:"session"`          // that waits
+	Agents   []string      `json:"agents,omitempty"` // names of the sub-agents, from the outermost
+	Kind     string        `json:"kind"`             // "approval", or the question's
+	Tool     string        `json:"tool"`
+	Why      string        `json:"why,omitempty"`
+	Since    int64         `json:"since,omitempty"` // milliseconds since 1970
+	Until    int64         `json:"until,omitempty"`
+	Call     string        `json:"call"`
+	Question *questionView `json:"question,omitempty"` // nil for a call of the model's
+}
+
+// A questionView is what is asked. Nothing of it is cut: its user answers all of it.
+type questionView struct {
+	Key     string       `json:"key"`
+	Hash    string       `json:"hash"` // of what was asked, which an answer names
+	Choices []choiceView `json:"choices,omitempty"`
+	Several bool         `json:"several,omitempty"`
+	Free    string       `json:"free,omitempty"` // "text" or "json" if there are answers besides the choices
+	Data    string       `json:"data,omitempty"`
+	Schema  string       `json:"schema,omitempty"` // for "json"
+	Default string       `json:"default,omitempty"`
+}
+
+type choiceView struct {
+	Value string `json:"value"` // JSON
+	Label string `json:"label"`
+}
+
+// A tree is what waits in a session and below it.
+type tree struct {
+	items    []waiting.Item
+	sessions map[string]bool // that were looked at
+}
+
+// waitsBelow finds what waits in the tree of a session. Unlike waiting.List it tells
+// of questions, too, while other calls of their session can go on.
+func (p *Page) waitsBelow(ctx context.Context, root string) (*tree, error) {
+	t := &tree{sessions: make(map[string]bool)}
+	return t, p.addWaits(ctx, t, root, root, nil)
+}
+
+func (p *Page) addWaits(ctx context.Context, t *tree, root, session string, agents []string) error {
+	if t.sessions[session] {
+		return nil // a call may wait for one that works in the background
+	}
+	t.sessions[session] = true
+	log, err := memory.Open(ctx, p.store, session)
+	if session != root && (errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced)) {
+		return nil // deleted
+	}
+	if err != nil {
+		return err
+	}
+	item := waiting.Item{Root: root, Session: session, Incarnation: log.Position().Incarnation, Agents: agents}
+	for _, c := range agent.Pending(log) {
+		it := item
+		it.Kind, it.Tool, it.Why, it.Since, it.Call = "approval", c.Name, c.Reason, c.Since, &c
+		t.items = append(t.items, it)
+	}
+	for _, q := range questionsOf(log) {
+		if child := childOf(q); child != "" {
+			if !strings.HasPrefix(child, session+"/") {
+				continue // the log is a copy of the one that has the sub-agent
+			}
+			if err := p.addWaits(ctx, t, root, child, append(slices.Clip(agents), q.Name)); err != nil {
+				return err
+			}
+			continue
+		}
+		it := item
+		it.Kind, it.Tool, it.Why, it.Since, it.Until, it.Question = q.Question.Kind, q.Name, q.Question.Prompt, q.Since, q.Question.Deadline, &q
+		t.items = append(t.items, it)
+	}
+	for _, child := range log.State().Background {
+		name, ok := strings.CutPrefix(child, session+"/")
+		if !ok || t.sessions[child] {
+			continue
+		}
+		if err := p.addWaits(ctx, t, root, child, append(slices.Clip(agents), name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// questionsOf are those of a session, with those of sub-agents in the background if
+// it waits for them.
+func questionsOf(log *memory.Log) []agent.PendingQuestion {
+	if act := agent.Next(log); act.Waits() {
+		return act.Questions
+	}
+	return agent.Questions(log)
+}
+
+// childOf is the session that answers the question, or "".
+func childOf(q agent.PendingQuestion) string {
+	if q.Question.Kind != "session" {
+		return ""
+	}
+	return rawjson.GetString(q.Question.Data, "session")
+}
+
+func viewItem(it waiting.Item) waitView {
+	v := waitView{Session: it.Session, Agents: it.Agents, Kind: it.Kind, Tool: it.Tool, Why: it.Why, Since: milli(it.Since), Until: milli(it.Until)}
+	if it.Call != nil {
+		v.Call = it.Call.CallID
+		return v
+	}
+	q := it.Question.Question
+	v.Call = it.Question.Call
+	v.Question = &questionView{
+		Key: q.Key, Hash: hashItem(it), Several: q.Several, Free: freeAnswer(&q),
+		Data: string(q.Data), Default: string(q.Default),
+	}
+	if v.Question.Free == "json" {
+		v.Question.Schema = string(q.Schema)
+	}
+	for _, c := range q.Choices {
+		label := c.Label
+		if label == "" {
+			if label = rawjson.Unquote(c.Value); label == "" {
+				label = string(c.Value)
+			}
+		}
+		v.Question.Choices = append(v.Question.Choices, choiceView{Value: string(c.Value), Label: label})
+	}
+	return v
+}
+
+func milli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// freeAnswer says in which form an answer is given that is none of the choices:
+// "text" for a JSON string, "json" for any other value, "" if there are the choices
+// only.
+func freeAnswer(q *tools.Question) string {
+	if len(q.Choices) > 0 && !q.Open {
+		return ""
+	}
+	var schema struct {
+		Type json.RawMessage `json:"type"`
+	}
+	if q.Kind == "user" && q.Schema == nil {
+		return "text"
+	}
+	if json.Unmarshal(q.Schema, &schema) == nil && (string(schema.Type) == `"string"` || rawjson.Unquote(firstOf(schema.Type)) == "string") {
+		return "text"
+	}
+	return "json"
+}
+
+// firstOf is the first element of a list, or nil.
+func firstOf(raw []byte) []byte {
+	if len(raw) > 0 && raw[0] == '[' {
+		for e := range rawjson.Elements(raw) {
+			return e
+		}
+	}
+	return nil
+}
+
+// hashItem is the hash of a question, with the session that it was asked in.
+func hashItem(it waiting.Item) string {
+	raw, err := json.Marshal(struct {
+		Incarnation string
+		Question    *agent.PendingQuestion
+	}{it.Incarnation, it.Question})
+	if err != nil {
+		return "" // matches no answer; see answer
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// waits serves what waits in a session and below it.
+func (p *Page) waits(w http.ResponseWriter, r *http.Request) {
+	t, err := p.waitsBelow(r.Context(), r.PathValue("id"))
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	list := []waitView{}
+	for _, it := range t.items {
+		list = append(list, viewItem(it))
+	}
+	writeJSON(w, map[string]any{"waits": list})
+}
+
+// An answerForm is what the page sends of an answer. Session, Call, Key and Hash say
+// what its user saw.
+type answerForm struct {
+	Session string  `json:"session"`
+	Call    string  `json:"call"`
+	Key     string  `json:"key"`
+	Hash    string  `json:"hash"`
+	Value   *string `json:"value"` // JSON
+	Decline bool    `json:"decline"`
+	Reason  string  `json:"reason"`
+}
+
+// answer records an answer to a question, or that there will be none.
+func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
+	var form answerForm
+	if !readJSON(w, r, &form) {
+		return
+	}
+	id := r.PathValue("id")
+	t, err := p.waitsBelow(r.Context(), id)
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	i := slices.IndexFunc(t.items, func(it waiting.Item) bool {
+		q := it.Question
+		return q != nil && form.Hash != "" && it.Session == form.Session && q.Call == form.Call && q.Question.Key == form.Key && hashItem(it) == form.Hash
+	})
+	switch {
+	case i < 0:
+		http.Error(w, "The question that was shown does not wait for an answer any more. Reload the page.", http.StatusConflict)
+		return
+	case form.Decline == (form.Value != nil):
+		http.Error(w, "Give a value, or decline.", http.StatusBadRequest)
+		return
+	}
+	root := p.outermost(r.Context(), id)
+	it := t.items[i]
+	it.Root = root
+	if form.Decline {
+		err = it.Cancel(r.Context(), p.store, form.Reason)
+	} else {
+		err = it.Answer(r.Context(), p.store, json.RawMessage(*form.Value), "inspect")
+	}
+	if wrong, ok := errors.AsType[*tools.AnswerError](err); ok {
+		http.Error(w, wrong.Error(), http.StatusBadRequest)
+		return
+	}
+	if err != nil {
+		p.fail(w, err)
+		return
+	}
+	writeJSON(w, map[string]bool{"resumed": p.goOn(r.Context(), root)})
+}
+
+// outermost is the session that has to be run on for another to go on: the highest
+// above it that waits for it.
+func (p *Page) outermost(ctx context.Context, id string) string {
+	const deepest = 100
+	for range deepest {
+		info, err := p.store.Info(ctx, id)
+		if err != nil || info.Parent == "" {
+			break
+		}
+		above, err := p.waitsBelow(ctx, info.Parent)
+		if err != nil || !above.sessions[id] {
+			break
+		}
+		id = info.Parent
+	}
+	return id
+}
+
+// goOn resumes a session if nothing waits in it or below it any more.
+func (p *Page) goOn(ctx context.Context, root string) bool {
+	if p.opts.Resume == nil {
+		return false
+	}
+	if t, err := p.waitsBelow(ctx, root); err != nil || len(t.items) > 0 {
+		return false
+	}
+	p.opts.Resume(root)
+	return true
+}
