@@ -199,8 +199,11 @@ func (c *Client) retrying(ctx context.Context, k *call, try func() error) error 
 		if err == nil {
 			return nil
 		}
-		if k.creates && perhapsCreated(err) {
-			return withAttempts(fmt.Errorf("%w; it may have been created all the same, so it was not sent again", err), attempt)
+		if k.creates && !mayCreateAgain(err) {
+			if perhapsCreated(err) {
+				err = fmt.Errorf("%w; it may have been created all the same, so it was not sent again", err)
+			}
+			return withAttempts(err, attempt)
 		}
 		wait, again := c.retry(ctx, err, attempt)
 		if !again || k.once {

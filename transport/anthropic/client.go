@@ -30,9 +30,6 @@ const (
 	CometBaseURL = "https://api.cometapi.com"
 )
 
-// APIVersion is the value of the anthropic-version header, the only one there is.
-const APIVersion = "2023-06-01"
-
 // Options say which service to reach, and how. The zero value reaches
 // Anthropic's, and lacks only a key.
 type Options struct {
@@ -43,6 +40,9 @@ type Options struct {
 	// address), with an x-api-key or authorization in Header, or with an HTTPClient,
 	// which may sign the requests.
 	APIKey, AuthToken secret.Value
+	// BearerKey sends APIKey as "Authorization: Bearer" too, instead of as x-api-key:
+	// Anthropic's own service takes either (wire §1.2), some gateways only one.
+	BearerKey bool
 
 	// HTTPClient sends the requests; nil means one of this Client's own, made for
 	// many long streams. Its Timeout would cut streams short: leave it 0. An error of
@@ -80,7 +80,11 @@ type Options struct {
 	// but an ID turns the check off for that model.
 	Models []models.Model
 
-	// Version is the anthropic-version header; empty means [APIVersion].
+	// Version is the anthropic-version header: "2023-06-01", which empty means, or
+	// "2026-10-21". The older one is the default as it has no end date, every gateway
+	// knows it, and it takes all that the newer one takes. What the newer one refuses
+	// (wire §1.11) is not sent under it: the error is a [*transport.RequestError]. It
+	// holds for messages, token counts and the items of batches.
 	Version string
 	// Betas are values of the anthropic-beta header for all requests.
 	Betas []string
@@ -110,12 +114,13 @@ type Client struct {
 	base *url.URL
 	// header is what every request has, without the betas. It is a function since
 	// there are keys in it, which nothing that prints a Client may find.
-	header func() http.Header
-	betas  []string
-	hide   secret.Redactor // takes them out of errors and log lines
-	models []models.Model
-	warned sync.Map // of a model's id to the day on which the logger was told of its end
-	http   *http.Client
+	header  func() http.Header
+	betas   []string
+	version string          // of the API
+	hide    secret.Redactor // takes them out of errors and log lines
+	models  []models.Model
+	warned  sync.Map // of a model's id to the day on which the logger was told of its end
+	http    *http.Client
 	// ownHTTP says that no RoundTripper of somebody else's sees the requests, and
 	// perhaps changes their headers.
 	ownHTTP bool
@@ -139,8 +144,8 @@ type Client struct {
 
 var _ transport.Client = (*Client)(nil)
 
-// New makes a Client. It fails on a base URL that is none, on a missing key, and
-// on two keys at once.
+// New makes a Client. It fails on a base URL that is none, on a missing key, on
+// two keys at once, and on an API version that it doesn't know.
 func New(o Options) (*Client, error) {
 	base, err := parseBase(cmp.Or(o.BaseURL, BaseURL))
 	if err != nil {
@@ -164,8 +169,13 @@ func New(o Options) (*Client, error) {
 			return nil, errors.New("anthropic: the key holds a space, a line break or another character that no key has; check how it was set")
 		}
 	}
+	version, err := versionOf(&o, own)
+	if err != nil {
+		return nil, err
+	}
 	c := &Client{
 		base:          base,
+		version:       version,
 		betas:         slices.Concat(o.Betas, betasIn(own)),
 		models:        o.Models,
 		http:          o.HTTPClient,
@@ -204,15 +214,17 @@ func New(o Options) (*Client, error) {
 	header := http.Header{
 		"Content-Type":      {"application/json"},
 		"Accept":            {"application/json"},
-		"Anthropic-Version": {cmp.Or(o.Version, APIVersion)},
+		"Anthropic-Version": {version},
 		"User-Agent":        {cmp.Or(o.UserAgent, "whorl/"+wire.Version)},
 	}
 	maps.Copy(header, own)
 	header.Del("Anthropic-Beta") // they are among the betas
-	if !o.APIKey.IsZero() {
+	switch {
+	case !o.APIKey.IsZero() && o.BearerKey:
+		header.Set("Authorization", "Bearer "+o.APIKey.Reveal())
+	case !o.APIKey.IsZero():
 		header.Set("X-Api-Key", o.APIKey.Reveal())
-	}
-	if !o.AuthToken.IsZero() {
+	case !o.AuthToken.IsZero():
 		header.Set("Authorization", "Bearer "+o.AuthToken.Reveal())
 	}
 	c.header = func() http.Header { return header }

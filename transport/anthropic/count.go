@@ -13,7 +13,11 @@ import (
 // a model. It is an estimate, costs nothing, and has a rate limit of its own
 // (wire §12.1). Parameters that don't bear on the prompt are left out.
 func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, error) {
-	body, err := req.CountBody()
+	err := c.checkVersion(req, true)
+	var body *transport.Body
+	if err == nil {
+		body, err = req.CountBody()
+	}
 	if err != nil {
 		return 0, fmt.Errorf("anthropic: %w", err)
 	}

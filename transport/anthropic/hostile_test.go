@@ -4,16 +4,19 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
@@ -256,27 +259,63 @@ func TestBrokenAnswersOfOtherEndpoints(t *testing.T) {
 	}
 }
 
+// TestBatchIsCreatedOnce holds that a batch is created again after a 429 only, or
+// where no connection was had (wire §1.7), while a count is asked for again after all
+// that may pass.
 func TestBatchIsCreatedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		status int // of the first answer; 0 for a connection that breaks
+		retry  string
 		sent   int32
-	}{{0, 1}, {500, 1}, {502, 1}, {504, 1}, {429, 2}, {503, 1}, {529, 1}} {
+		count  int32 // how often a count is sent
+	}{
+		{0, "", 1, 2}, {500, "", 1, 2}, {502, "", 1, 2}, {503, "", 1, 2}, {504, "", 1, 2}, {529, "", 1, 2}, {408, "", 1, 2}, {409, "", 1, 2},
+		{429, "", 2, 2}, {429, "true", 2, 2}, {429, "false", 1, 1}, {529, "true", 1, 2}, {409, "true", 1, 2}, {400, "true", 1, 2}, {400, "", 1, 1}, {402, "", 1, 1}, {413, "", 1, 1},
+	} {
 		var sent atomic.Int32
 		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			switch {
-			case sent.Add(1) > 1:
+			case sent.Add(1) > 1 && strings.HasSuffix(r.URL.Path, "/batches"):
 				io.WriteString(w, `{"id":"msgbatch_1","processing_status":"in_progress"}`)
+			case sent.Load() > 1:
+				io.WriteString(w, `{"input_tokens":1}`)
 			case tt.status == 0:
 				drop(t, w)
 			default:
 				w.Header().Set("Retry-After-Ms", "1")
+				if tt.retry != "" {
+					w.Header().Set("X-Should-Retry", tt.retry)
+				}
 				w.WriteHeader(tt.status)
 			}
 		})
 		if b, err := c.CreateBatch(t.Context(), []BatchItem{{"a", newRequest()}}); sent.Load() != tt.sent || (err == nil) != (b.ID != "") || (err == nil) != (tt.sent == 2) {
-			t.Errorf("%d: sent %d times, got %v", tt.status, sent.Load(), err)
+			t.Errorf("%d %s: sent %d times, got %v", tt.status, tt.retry, sent.Load(), err)
 		}
+		sent.Store(0)
+		if _, err := c.CountTokens(t.Context(), newRequest()); sent.Load() != tt.count || (err == nil) != (tt.count == 2) {
+			t.Errorf("%d %s: a count was sent %d times, got %v", tt.status, tt.retry, sent.Load(), err)
+		}
+	}
+}
+
+// A batch whose first attempt has no connection at all is created.
+func TestBatchIsCreatedWhenThereIsAConnection(t *testing.T) {
+	dials := 0
+	rt := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials++; dials == 1 {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}}
+	t.Cleanup(rt.CloseIdleConnections)
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"id":"msgbatch_1","processing_status":"in_progress"}`)
+	})
+	c.http = &http.Client{Transport: rt}
+	if b, err := c.CreateBatch(t.Context(), []BatchItem{{"a", newRequest()}}); err != nil || b.ID != "msgbatch_1" || dials != 2 {
+		t.Errorf("%+v after %d dials: %v", b, dials, err)
 	}
 }
 

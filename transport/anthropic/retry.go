@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -90,8 +91,10 @@ func passes(err error) bool {
 		switch {
 		case refused.ShouldRetry != nil:
 			return *refused.ShouldRetry
-		case refused.Code == "enforced_spend_limit_reached", refused.Code == "contract_spend_limit_reached", refused.Is(transport.ErrBilling):
+		case refused.Code == CodeSpendLimit, refused.Code == CodeContractSpendLimit, refused.Is(transport.ErrBilling):
 			return false // doesn't clear by itself
+		case strings.HasPrefix(refused.Code, "thread_"):
+			return false // another request is needed (wire §15.4)
 		}
 		switch s := refused.Status; s {
 		case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
@@ -109,13 +112,21 @@ func passes(err error) bool {
 	return inStream || errors.As(err, &failed)
 }
 
-// perhapsCreated reports whether a request that creates something may have done
-// so. The official clients send one again after a 429 only, or if no connection
-// was had.
+// mayCreateAgain reports whether a request that creates something may be sent again
+// (wire §1.7): after a 429, or if no connection was had.
+func mayCreateAgain(err error) bool {
+	var refused *transport.Error
+	if errors.As(err, &refused) {
+		return refused.Status == http.StatusTooManyRequests
+	}
+	return !perhapsDone(err)
+}
+
+// perhapsCreated reports whether a request that creates something may have done so.
 func perhapsCreated(err error) bool {
 	var refused *transport.Error
 	if errors.As(err, &refused) {
-		return refused.Status >= 500
+		return refused.Status >= 500 || refused.Status == http.StatusRequestTimeout || refused.Status == http.StatusConflict
 	}
 	return perhapsDone(err)
 }

@@ -41,8 +41,8 @@ var (
 // Options.MaxRestarts allows. If events had been yielded by then,
 // [transport.EventRestarted] tells that they are void.
 //
-// A request that the service would surely refuse, going by [models.Model.Check]
-// and [Options.Models], is not sent.
+// A request that the service would surely refuse, going by [models.Model.Check],
+// [Options.Models] and [Options.Version], is not sent.
 //
 // A request with MaxTokens 0 can't be streamed (wire §2.2): its response
 // comes whole, in the same events.
@@ -89,8 +89,12 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 	}
 }
 
-// body checks a request against what is known of its model, and writes it.
+// body checks a request against the API's version and what is known of its model,
+// and writes it.
 func (c *Client) body(req *transport.Request, stream bool) (*transport.Body, error) {
+	if err := c.checkVersion(req, false); err != nil {
+		return nil, err
+	}
 	if m, ok := models.Lookup(req.Model, c.models...); ok {
 		if err := m.Check(req); err != nil {
 			return nil, err

@@ -51,8 +51,8 @@ func Find(err error, r *transport.Request, own ...models.Model) *Error {
 		return nil
 	}
 	f := finder{request: r, own: own, refused: refused, words: strings.ToLower(refused.Message)}
-	f.place, f.rest, f.placed = placeIn(refused.Message)
-	for _, look := range []func() bool{f.container, f.server, f.file, f.thinking, f.sums, f.medium, f.silent} {
+	f.place, f.rest, f.placed = f.placeIn(refused.Message)
+	for _, look := range []func() bool{f.coded, f.container, f.server, f.file, f.thinking, f.sums, f.medium, f.silent} {
 		if !look() {
 			continue
 		}
@@ -89,7 +89,7 @@ type finder struct {
 var pathWords = regexp.MustCompile(`messages\.(\d+)\.content\.(\d+)(?:(?:\.tool_result)?\.content\.(\d+))?([\w.]*)`)
 
 // placeIn is the first place that an error's words name, and what follows of its path.
-func placeIn(words string) (p Place, rest string, ok bool) {
+func (f *finder) placeIn(words string) (p Place, rest string, ok bool) {
 	m := pathWords.FindStringSubmatch(words)
 	if m == nil {
 		return p, "", false
@@ -100,7 +100,34 @@ func placeIn(words string) (p Place, rest string, ok bool) {
 		p.Inner, _ = strconv.Atoi(m[3])
 		p.Inner++
 	}
+	if t := f.request.Thread; t != nil && t.PreviousMessageID != "" {
+		p.Message = min(p.Message, len(f.request.Messages)) + max(t.Held, 0) // the service was sent the messages behind these, and counts them
+	}
 	return p, m[4], true
+}
+
+// coded finds the pictures that a refusal names by its code and paths, whatever its
+// words are: those with too many pixels on a side (wire §1.12).
+func (f *finder) coded() bool {
+	if f.refused.Code != "image_dimensions_too_large" {
+		return false
+	}
+	body := rawjson.Get(f.refused.Raw, "error")
+	for e := range rawjson.Elements(rawjson.Get(rawjson.Get(body, "details"), "paths")) {
+		p, _, ok := f.placeIn(rawjson.Unquote(e))
+		if !ok {
+			continue
+		}
+		if b, ok := f.at(p); ok && isMedium(rawjson.GetString(b, "type")) && !slices.Contains(f.found.Blocks, p) {
+			f.found.Blocks = append(f.found.Blocks, p)
+		}
+	}
+	if len(f.found.Blocks) == 0 {
+		return false // the words may tell
+	}
+	slices.SortFunc(f.found.Blocks, Place.compare)
+	f.what = several(len(f.found.Blocks), "picture", "pictures") + " from " + f.found.Blocks[0].String()
+	return true
 }
 
 func (f *finder) says(words ...string) bool {
@@ -298,7 +325,7 @@ func (f *finder) kinds() []string {
 	switch {
 	case f.says("download the file", "url sources are not supported", "unable to download", "error while downloading"):
 		return []string{"image", "document"}
-	case f.says("process image", "image exceeds", "image dimensions", "image media type", "provided media type"):
+	case f.refused.Code == "image_dimensions_too_large", f.says("process image", "image exceeds", "image dimensions", "image media type", "provided media type"):
 		return []string{"image"}
 	case f.says("pdf specified", "process pdf", "process the pdf", "password protected"):
 		return []string{"document"}
