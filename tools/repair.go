@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -163,8 +164,8 @@ func convert(v []byte, want []string) []byte {
 		switch {
 		case wants("integer", "number") && isNumber(text):
 			return inner
-		case wants("boolean") && (text == "true" || text == "false"):
-			return inner
+		case wants("boolean") && (strings.EqualFold(text, "true") || strings.EqualFold(text, "false")):
+			return bytes.ToLower(inner) // Python writes True
 		case wants("object") && strings.HasPrefix(text, "{") && rawjson.Valid(inner):
 			return inner
 		case wants("array") && strings.HasPrefix(text, "[") && rawjson.Valid(inner):

@@ -28,6 +28,8 @@ func TestRepair(t *testing.T) {
 		{"whole arguments as a string", `"{\"query\":\"x\"}"`, `{"query":"x"}`},
 		{"number as a string", `{"query":"x","limit":"3","max_size":"9007199254740993"}`, `{"query":"x","limit":3,"max_size":9007199254740993}`},
 		{"bool as a string", `{"query":"x","deep":"true"}`, `{"query":"x","deep":true}`},
+		{"bool as Python writes it", `{"query":"x","deep":"True"}`, `{"query":"x","deep":true}`},
+		{"bool in capitals, with space", `{"query":"x","deep":" TRUE "}`, `{"query":"x","deep":true}`},
 		{"string as a number", `{"query":42}`, `{"query":"42"}`},
 		{"integer with a point", `{"query":"x","limit":3.0}`, `{"query":"x","limit":3}`},
 		{"integer with an exponent", `{"query":"x","limit":2e1}`, `{"query":"x","limit":20}`},
@@ -44,6 +46,7 @@ func TestRepair(t *testing.T) {
 		{"a name that is only near", `{"qeury":"x"}`, ""},
 		{"a number that is none", `{"query":"x","limit":"three"}`, ""},
 		{"a fraction for an integer", `{"query":"x","limit":"3.5"}`, ""},
+		{"a word that is no bool", `{"query":"x","deep":"yes"}`, ""},
 		{"two names for one field", `{"query":"x","Query":"y"}`, ""},
 		{"a slip next to a real mistake", `{"query":"x","limit":"3","nonsense":1}`, ""},
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,8 +19,10 @@ import (
 // error's advice.
 func strictSchema(raw json.RawMessage, orElse string) (json.RawMessage, error) {
 	s := &strictWriter{defs: map[string][]byte{}, orElse: orElse}
-	for name, def := range rawjson.Members(rawjson.Get(raw, "$defs")) {
-		s.defs[name] = def
+	for _, keyword := range definitionLists {
+		for name, def := range rawjson.Members(rawjson.Get(raw, keyword)) {
+			s.defs["#/"+keyword+"/"+name] = def
+		}
 	}
 	if cycle := s.cycle(raw); cycle != "" {
 		return nil, fmt.Errorf("the schema is recursive (%s), and the service compiles no recursive ones; limit the depth by types of their own%s", cycle, orElse)
@@ -49,7 +52,11 @@ func (s *strictWriter) cycle(raw []byte) string {
 	visit = func(raw []byte, trail []string) string {
 		for _, name := range references(raw, nil) {
 			if i := slices.Index(trail, name); i >= 0 {
-				return strings.Join(append(slices.Clone(trail[i:]), name), " → ")
+				loop := append(slices.Clone(trail[i:]), name)
+				for j, ref := range loop {
+					loop[j] = ref[strings.LastIndexByte(ref, '/')+1:]
+				}
+				return strings.Join(loop, " → ")
 			}
 			if name == "#" {
 				return "it refers to itself"
@@ -64,31 +71,26 @@ func (s *strictWriter) cycle(raw []byte) string {
 		}
 		return ""
 	}
-	for name, def := range rawjson.Members(rawjson.Get(raw, "$defs")) {
-		if found := visit(def, []string{name}); found != "" {
+	for _, name := range slices.Sorted(maps.Keys(s.defs)) {
+		if found := visit(s.defs[name], []string{name}); found != "" {
 			return found
 		}
 	}
 	return visit(raw, nil)
 }
 
-// references lists the definitions that are referred to anywhere in raw outside
-// of $defs; "#" is the root.
+// references lists what $ref names anywhere in raw outside of definitions; "#" is
+// the root.
 func references(raw []byte, found []string) []string {
 	for key, value := range rawjson.Members(raw) {
 		switch {
-		case key == "$defs", key == "enum", key == "const", key == "default", key == "examples":
+		case slices.Contains(definitionLists, key), key == "enum", key == "const", key == "default", key == "examples":
 		case key == "properties":
 			for _, property := range rawjson.Members(value) { // whatever they are called
 				found = references(property, found)
 			}
 		case key == "$ref" && len(value) > 0 && value[0] == '"':
-			ref := rawjson.Unquote(value)
-			if name, ok := strings.CutPrefix(ref, "#/$defs/"); ok {
-				found = append(found, name)
-			} else {
-				found = append(found, ref)
-			}
+			found = append(found, rawjson.Unquote(value))
 		default:
 			found = references(value, found)
 		}
@@ -98,6 +100,10 @@ func references(raw []byte, found []string) []string {
 	}
 	return found
 }
+
+// definitionLists are the keywords that hold named schemas to refer to: that of today,
+// and that of draft 7 and before.
+var definitionLists = []string{"$defs", "definitions"}
 
 // Keywords by what becomes of them.
 var (
@@ -145,7 +151,7 @@ func (s *strictWriter) schema(raw []byte, path string) ([]byte, error) {
 			told = append(told, key+" "+compact(value))
 		case key == "items":
 			err = s.sub(&w, key, value, path+"[]")
-		case key == "properties", key == "$defs":
+		case key == "properties", slices.Contains(definitionLists, key):
 			err = s.members(&w, key, value, path)
 		case key == "anyOf", key == "oneOf":
 			s.unions++
@@ -197,8 +203,8 @@ func (s *strictWriter) members(w *objectWriter, key string, value []byte, path s
 	var inner objectWriter
 	for name, sub := range rawjson.Members(value) {
 		at := joinPath(path, name)
-		if key == "$defs" {
-			at = "$defs." + name
+		if key != "properties" {
+			at = key + "." + name
 		}
 		if err := s.sub(&inner, name, sub, at); err != nil {
 			return err

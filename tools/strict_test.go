@@ -35,6 +35,8 @@ func TestStrictRewriting(t *testing.T) {
 			`{"$defs":{"inner":{"properties":{"n":{"anyOf":[{"type":"integer"},{"type":"null"}]}},"type":"object","additionalProperties":false}},"properties":{"a":{"$ref":"#/$defs/inner"},"b":{"$ref":"#/$defs/inner"}},"type":"object","required":["a","b"],"additionalProperties":false}`},
 		{"own schema, left open", tools.RawWith("t", "", json.RawMessage(`{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{"a":{"oneOf":[{"type":"string"},{"const":null}]}}}`), nothing, tools.Options{Strict: true}),
 			`{"type":"object","properties":{"a":{"anyOf":[{"type":"string"},{"const":null}]}},"additionalProperties":false}`},
+		{"definitions of draft 7", tools.RawWith("t", "", json.RawMessage(`{"$schema":"http://json-schema.org/draft-07/schema#","definitions":{"n":{"type":"integer","minimum":1},"l":{"type":"object","properties":{"n":{"$ref":"#/definitions/n"}},"required":["n"]}},"type":"object","properties":{"a":{"$ref":"#/definitions/l"}},"required":["a"]}`), nothing, tools.Options{Strict: true}),
+			`{"definitions":{"n":{"type":"integer","description":"(minimum 1)"},"l":{"type":"object","properties":{"n":{"$ref":"#/definitions/n"}},"required":["n"],"additionalProperties":false}},"type":"object","properties":{"a":{"$ref":"#/definitions/l"}},"required":["a"],"additionalProperties":false}`},
 		{"no parameters", tools.FuncWith("t", "", none[Empty], tools.Options{Strict: true}), `{"properties":{},"type":"object","additionalProperties":false}`},
 	}
 	for _, test := range tests {
@@ -129,5 +131,23 @@ func TestStrictLimits(t *testing.T) {
 		if (err == nil) != test.ok {
 			t.Errorf("%d optional, %d unions: %v", test.optional, test.unions, err)
 		}
+	}
+}
+
+// TestStrictRecursionOfDraft7 finds recursion under either keyword, and through both.
+func TestStrictRecursionOfDraft7(t *testing.T) {
+	for _, schema := range []string{
+		`{"type":"object","definitions":{"n":{"type":"object","properties":{"next":{"$ref":"#/definitions/n"}}}},"properties":{"a":{"$ref":"#/definitions/n"}}}`,
+		`{"type":"object","definitions":{"n":{"type":"object","properties":{"next":{"$ref":"#/$defs/n"}}}},"$defs":{"n":{"type":"object","properties":{"next":{"$ref":"#/definitions/n"}}}},"properties":{"a":{"$ref":"#/definitions/n"}}}`,
+	} {
+		_, err := tools.RawWith("t", "", json.RawMessage(schema), nothing, tools.Options{Strict: true}).Definition()
+		if err == nil || !strings.Contains(err.Error(), "n → ") {
+			t.Errorf("error is %v, want one that names the recursion; %s", err, schema)
+		}
+	}
+	// One name under both keywords is two definitions.
+	twice := `{"type":"object","definitions":{"n":{"type":"object","properties":{"x":{"$ref":"#/$defs/n"}}}},"$defs":{"n":{"type":"string"}},"properties":{"a":{"$ref":"#/definitions/n"}}}`
+	if _, err := tools.RawWith("t", "", json.RawMessage(twice), nothing, tools.Options{Strict: true}).Definition(); err != nil {
+		t.Error(err)
 	}
 }
