@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -184,7 +185,8 @@ func fellBack(resp *transport.Response) bool {
 
 // sameMessage reports whether two messages have the same bytes.
 func sameMessage(a, b *transport.Message) bool {
-	if a.Role != b.Role || a.ClearAt != b.ClearAt || len(a.Content) != len(b.Content) || !bytes.Equal(a.OutputConfig, b.OutputConfig) {
+	if a.Role != b.Role || a.ClearAt != b.ClearAt || len(a.Content) != len(b.Content) || !bytes.Equal(a.OutputConfig, b.OutputConfig) ||
+		!maps.EqualFunc(a.Extra, b.Extra, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) }) {
 		return false
 	}
 	if len(a.Content) > 0 && &a.Content[0] == &b.Content[0] {

@@ -251,6 +251,14 @@ func (d *decoder) message(v []byte) (m transport.Message) {
 			m.ClearAt = d.string(v)
 		case "output_config":
 			m.OutputConfig = d.value(v)
+		case "extra":
+			if v[0] != '{' {
+				d.fail(fmt.Errorf("message: extra is not an object: %s", brief(v)))
+			}
+			m.Extra = make(map[string]json.RawMessage)
+			for name, v := range rawjson.Members(v) {
+				m.Extra[name] = d.value(v)
+			}
 		default:
 			d.unknown(name)
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -218,6 +220,22 @@ func (e *encoder) message(m *transport.Message) {
 	}
 	if len(m.OutputConfig) > 0 {
 		e.checked("output_config", m.OutputConfig)
+	}
+	if len(m.Extra) > 0 {
+		e.name("extra")
+		e.raw("{")
+		for i, name := range slices.Sorted(maps.Keys(m.Extra)) {
+			if i > 0 {
+				e.raw(",")
+			}
+			e.text(name)
+			e.raw(":")
+			if !rawjson.Valid(m.Extra[name]) {
+				e.fail(fmt.Errorf("%q is not JSON: %s", name, brief(m.Extra[name])))
+			}
+			e.value(m.Extra[name])
+		}
+		e.raw("}")
 	}
 	e.raw("}")
 }

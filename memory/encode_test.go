@@ -148,6 +148,30 @@ func TestParseRecordRefuses(t *testing.T) {
 	}
 }
 
+// A message keeps the members that no field is there for, whatever they are called.
+func TestMessageExtra(t *testing.T) {
+	var m transport.Message
+	if err := json.Unmarshal([]byte(`{"role":"user","content":"hi","id":"m_1","od\"d":[1.50,null],"lines":"a\nb","empty":{ }}`), &m); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := (&memory.Record{Kind: memory.KindInput, Message: m}).AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := memory.ParseRecord(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"role":"user","content":[{"type":"text","text":"hi"}],"empty":{ },"id":"m_1","lines":"a\nb","od\"d":[1.50,null]}`
+	if got := string(read.Message.AppendJSON(nil)); got != want {
+		t.Errorf("read again\n%s, want\n%s", got, want)
+	}
+	m.Extra["empty"] = json.RawMessage("{")
+	if _, err := (&memory.Record{Kind: memory.KindInput, Message: m}).AppendJSON(nil); err == nil || !strings.Contains(err.Error(), `"empty" is not JSON`) {
+		t.Errorf("error is %v, want one that names the member", err)
+	}
+}
+
 func TestAppendJSONRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		r    memory.Record

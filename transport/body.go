@@ -72,6 +72,9 @@ func (r *Request) build(threaded bool, write func(*headWriter)) (*Body, error) {
 	if e != nil {
 		return nil, r.refused(e)
 	}
+	if e := checkMessages(r.Messages); e != nil {
+		return nil, r.refused(e)
+	}
 	b := &Body{head: head, tools: r.Tools, system: r.System, messages: r.Messages}
 	points := r.Breakpoints
 	if threaded && r.Thread.continues() {
@@ -223,7 +226,7 @@ func (r *Request) head(write func(*headWriter)) ([]byte, *RequestError) {
 	if r.Model == "" {
 		return nil, wrong("model", "none is given", "set Model")
 	}
-	w := headWriter{dst: append(make([]byte, 0, 512), `{"model":`...)}
+	w := headWriter{dst: append(make([]byte, 0, 512), `{"model":`...), extra: r.Extra}
 	w.dst = rawjson.AppendString(w.dst, r.Model)
 	write(&w)
 	return w.dst, w.err
@@ -231,17 +234,13 @@ func (r *Request) head(write func(*headWriter)) ([]byte, *RequestError) {
 
 // writePromptParameters writes the parameters that bear on the prompt.
 func (r *Request) writePromptParameters(w *headWriter) {
-	if r.ToolChoice != nil {
-		w.value("tool_choice", r.ToolChoice)
-	}
-	if r.Thinking != nil {
-		w.value("thinking", r.Thinking)
-	}
-	if r.OutputConfig != nil {
-		w.value("output_config", r.OutputConfig)
-	}
+	writeObject(w, "tool_choice", r.ToolChoice)
+	writeObject(w, "thinking", r.Thinking)
+	writeObject(w, "output_config", r.OutputConfig)
 	if r.CacheControl != nil {
-		w.dst = append(w.dst, markText(r.CacheControl.TTL)...)
+		w.object("cache_control", markText(r.CacheControl.TTL)[len(`,"cache_control":`):])
+	} else {
+		w.object("cache_control", nil)
 	}
 	w.text("speed", r.Speed)
 	w.raw("context_management", r.ContextManagement)
@@ -254,10 +253,11 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 	if len(r.StopSequences) > 0 {
 		w.value("stop_sequences", r.StopSequences)
 	}
+	var metadata []byte
 	if r.UserID != "" {
-		w.dst = append(w.dst, `,"metadata":{"user_id":`...)
-		w.dst = append(rawjson.AppendString(w.dst, r.UserID), '}')
+		metadata = append(rawjson.AppendString([]byte(`{"user_id":`), r.UserID), '}')
 	}
+	w.object("metadata", metadata)
 	w.text("service_tier", r.ServiceTier)
 	w.text("inference_geo", r.InferenceGeo)
 	if r.Temperature != nil {
@@ -271,24 +271,29 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 	}
 	w.raw("container", r.Container)
 	w.raw("fallbacks", r.Fallbacks)
+	var thread, diagnostics []byte
 	switch t := r.Thread; {
 	case t.continues():
-		w.dst = append(w.dst, `,"thread":{"type":"continue","previous_message_id":`...)
-		w.dst = append(rawjson.AppendString(w.dst, t.PreviousMessageID), '}')
+		thread = append(rawjson.AppendString([]byte(`{"type":"continue","previous_message_id":`), t.PreviousMessageID), '}')
 	case t != nil:
-		w.dst = append(w.dst, `,"thread":{"type":"create"}`...)
+		thread = []byte(`{"type":"create"}`)
 	}
+	w.object("thread", thread)
 	if r.Diagnostics != nil {
-		w.dst = append(w.dst, `,"diagnostics":{"previous_message_id":`...)
+		diagnostics = []byte(`{"previous_message_id":`)
 		if id := r.Diagnostics.PreviousMessageID; id != "" {
-			w.dst = rawjson.AppendString(w.dst, id)
+			diagnostics = rawjson.AppendString(diagnostics, id)
 		} else {
-			w.dst = append(w.dst, "null"...)
+			diagnostics = append(diagnostics, "null"...)
 		}
-		w.dst = append(w.dst, '}')
+		diagnostics = append(diagnostics, '}')
 	}
+	w.object("diagnostics", diagnostics)
 	for _, key := range slices.Sorted(maps.Keys(r.Extra)) {
 		if slices.Contains(ownMembers, key) {
+			if objectMembers[key] != nil {
+				continue // written with the field's
+			}
 			w.err = cmp.Or(w.err, wrong(key, "it is in Extra, and Request has a field for it", "set that"))
 		}
 		w.raw(key, r.Extra[key])
@@ -304,8 +309,9 @@ var ownMembers = []string{
 
 // A headWriter appends members to an object that has some already.
 type headWriter struct {
-	dst []byte
-	err *RequestError
+	dst   []byte
+	err   *RequestError
+	extra map[string]json.RawMessage // the request's
 }
 
 func (w *headWriter) key(name string) {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -33,6 +34,7 @@ type Message struct {
 	// OutputConfig is the output_config of a system message that changes the
 	// effort from here on: a JSON object, or nil.
 	OutputConfig json.RawMessage
+	Extra        map[string]json.RawMessage // members that have no field here; sent sorted
 
 	size measured
 }
@@ -124,23 +126,34 @@ func (m Message) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
 // UnmarshalJSON takes a message in either form the API takes: content as a
 // string or as a list of blocks.
 func (m *Message) UnmarshalJSON(data []byte) error {
-	var w struct {
-		Role         Role            `json:"role"`
-		Content      json.RawMessage `json:"content"`
-		ClearAt      *string         `json:"clear_at"`
-		OutputConfig json.RawMessage `json:"output_config"`
+	if data = rawjson.Trim(data); !rawjson.Valid(data) || data[0] != '{' {
+		return errNotObject("message", data)
 	}
-	if err := json.Unmarshal(data, &w); err != nil {
-		return fmt.Errorf("message: %w", err)
+	var to Message
+	for key, v := range rawjson.Members(data) {
+		var err error
+		switch key {
+		case "role":
+			err = json.Unmarshal(v, &to.Role)
+		case "content":
+			if to.Content, err = parseContent(bytes.Clone(v)); err != nil {
+				return fmt.Errorf("message of role %q: %w", rawjson.GetString(data, "role"), err)
+			}
+		case "clear_at":
+			err = json.Unmarshal(v, &to.ClearAt)
+		case "output_config":
+			to.OutputConfig = bytes.Clone(v)
+		default:
+			if to.Extra == nil {
+				to.Extra = make(map[string]json.RawMessage)
+			}
+			to.Extra[key] = bytes.Clone(v)
+		}
+		if err != nil {
+			return fmt.Errorf("message: %s: %w", key, err)
+		}
 	}
-	content, err := parseContent(w.Content)
-	if err != nil {
-		return fmt.Errorf("message of role %q: %w", w.Role, err)
-	}
-	*m = Message{Role: w.Role, Content: content, OutputConfig: w.OutputConfig}
-	if w.ClearAt != nil {
-		m.ClearAt = *w.ClearAt
-	}
+	*m = to
 	return nil
 }
 
@@ -179,7 +192,7 @@ var (
 )
 
 // opening and closing frame the blocks. They are fixed texts for all messages
-// but system messages with an output_config, so that writing allocates nothing.
+// but those with an output_config or members that have no field, so that writing allocates nothing.
 func (m *Message) opening() []byte {
 	switch m.Role {
 	case RoleUser:
@@ -193,7 +206,7 @@ func (m *Message) opening() []byte {
 }
 
 func (m *Message) closing() []byte {
-	if len(m.OutputConfig) == 0 {
+	if len(m.OutputConfig) == 0 && len(m.Extra) == 0 {
 		switch m.ClearAt {
 		case "":
 			return plainClosing
@@ -208,5 +221,5 @@ func (m *Message) closing() []byte {
 	if len(m.OutputConfig) > 0 {
 		out = append(append(out, `,"output_config":`...), m.OutputConfig...)
 	}
-	return append(out, '}')
+	return append(appendExtra(out, m.Extra), '}')
 }

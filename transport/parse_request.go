@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -23,6 +24,9 @@ func (r *Request) UnmarshalJSON(data []byte) error {
 		}
 		if err := to.set(key, v); err != nil {
 			return fmt.Errorf("request: %s: %w", key, err)
+		}
+		if objectMembers[key] != nil && slices.Contains(ownMembers, key) {
+			to.addExtra(key, unknownMembers(key, v))
 		}
 	}
 	*r = to
@@ -55,6 +59,9 @@ func (r *Request) set(key string, v []byte) (err error) {
 	case "output_config":
 		return json.Unmarshal(v, &r.OutputConfig)
 	case "cache_control":
+		if typ := rawjson.GetString(v, "type"); typ != "" && typ != "ephemeral" {
+			return fmt.Errorf("there is no mark of type %q", typ)
+		}
 		r.CacheControl = &CacheControl{TTL: TTL(rawjson.GetString(v, "ttl"))}
 	case "stop_sequences":
 		return json.Unmarshal(v, &r.StopSequences)
@@ -92,10 +99,17 @@ func (r *Request) set(key string, v []byte) (err error) {
 	case "diagnostics":
 		r.Diagnostics = &Diagnostics{PreviousMessageID: rawjson.GetString(v, "previous_message_id")}
 	default:
-		if r.Extra == nil {
-			r.Extra = make(map[string]json.RawMessage)
-		}
-		r.Extra[key] = v
+		r.addExtra(key, v)
 	}
 	return err
+}
+
+func (r *Request) addExtra(key string, v []byte) {
+	if len(v) == 0 {
+		return
+	}
+	if r.Extra == nil {
+		r.Extra = make(map[string]json.RawMessage)
+	}
+	r.Extra[key] = v
 }

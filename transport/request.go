@@ -48,7 +48,9 @@ type Request struct {
 	Diagnostics       *Diagnostics // why the cache missed, compared with an earlier response
 
 	Betas []string // values of anthropic-beta beyond those that what is used calls for
-	// Extra holds members of the body that have no field here. They are sent sorted.
+	// Extra holds members of the body that have no field here. They are sent sorted. Under
+	// the name of an object that has a field, such as "thinking" or "metadata", it holds an
+	// object of the members that the field lacks.
 	Extra map[string]json.RawMessage
 }
 

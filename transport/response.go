@@ -163,19 +163,26 @@ type StopDetails struct {
 	Category         string `json:"category"`    // "cyber", "bio" and so on; may be empty
 	Explanation      string `json:"explanation"` // may be empty
 	RecommendedModel string `json:"recommended_model"`
+	// A token, valid for 5 minutes, for Extra["fallback_credit_token"] of the same request
+	// to another model, and whether that may go on behind the partial answer.
+	FallbackCreditToken     string `json:"fallback_credit_token"`
+	FallbackHasPrefillClaim bool   `json:"fallback_has_prefill_claim"`
 }
 
 func parseStopDetails(raw []byte) *StopDetails {
 	return &StopDetails{
 		Type: rawjson.GetString(raw, "type"), Category: rawjson.GetString(raw, "category"),
 		Explanation: rawjson.GetString(raw, "explanation"), RecommendedModel: rawjson.GetString(raw, "recommended_model"),
+		FallbackCreditToken:     rawjson.GetString(raw, "fallback_credit_token"),
+		FallbackHasPrefillClaim: string(rawjson.Get(raw, "fallback_has_prefill_claim")) == "true",
 	}
 }
 
 // Container is a code execution container.
 type Container struct {
-	ID        string    `json:"id"`
-	ExpiresAt time.Time `json:"expires_at"`
+	ID        string          `json:"id"`
+	ExpiresAt time.Time       `json:"expires_at"`
+	Skills    json.RawMessage `json:"skills"` // a list of {"type","skill_id","version"}, or nil
 }
 
 // parseContainer reads a container, or its bare id.
@@ -186,6 +193,9 @@ func parseContainer(raw []byte) *Container {
 	c := &Container{ID: rawjson.GetString(raw, "id")}
 	if t, err := time.Parse(time.RFC3339, rawjson.GetString(raw, "expires_at")); err == nil {
 		c.ExpiresAt = t
+	}
+	if skills := rawjson.Get(raw, "skills"); !rawjson.IsNull(skills) {
+		c.Skills = skills
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 
@@ -35,6 +36,8 @@ type Usage struct {
 	// those of compaction, of the advisor and of models that refused, so the bill is
 	// the sum of these where there are any (wire §5.5).
 	Iterations []Iteration `json:"iterations"`
+	// FallbackCredit is what became of a fallback_credit_token: {"status":{…}}, or nil.
+	FallbackCredit json.RawMessage `json:"fallback_credit,omitempty"`
 }
 
 // CacheCreation splits the tokens written to the cache by how long they live.
@@ -59,8 +62,8 @@ func (u Usage) PromptTokens() int64 {
 	return u.InputTokens + u.CacheCreationInputTokens + u.CacheReadInputTokens
 }
 
-// Add returns the sum of two usages. Iterations are not kept: a sum over
-// responses is no longer about one request.
+// Add returns the sum of two usages. Iterations and FallbackCredit are not kept: a
+// sum over responses is no longer about one request.
 func (u Usage) Add(v Usage) Usage {
 	u.InputTokens += v.InputTokens
 	u.CacheCreationInputTokens += v.CacheCreationInputTokens
@@ -71,7 +74,7 @@ func (u Usage) Add(v Usage) Usage {
 	u.OutputTokensDetails.ThinkingTokens += v.OutputTokensDetails.ThinkingTokens
 	u.ServerToolUse.WebSearchRequests += v.ServerToolUse.WebSearchRequests
 	u.ServerToolUse.WebFetchRequests += v.ServerToolUse.WebFetchRequests
-	u.Iterations = nil
+	u.Iterations, u.FallbackCredit = nil, nil
 	return u
 }
 
@@ -103,6 +106,10 @@ func (u *Usage) parse(raw []byte) {
 			u.InferenceGeo = rawjson.Unquote(v)
 		case "speed":
 			u.Speed = rawjson.Unquote(v)
+		case "fallback_credit":
+			if !rawjson.IsNull(v) {
+				u.FallbackCredit = v
+			}
 		case "iterations":
 			for e := range rawjson.Elements(v) {
 				u.Iterations = append(u.Iterations, parseIteration(e))

@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +14,8 @@ func TestUsageAgreesWithEncodingJSON(t *testing.T) {
 		` { "input_tokens" : 9223372036854775807 , "output_tokens":1, "unknown":{"a":[1]}, "cache_creation":null, "service_tier":null } `,
 		`{"output_tokens_details":{"thinking_tokens":5},"server_tool_use":{"web_search_requests":2,"web_fetch_requests":1},"inference_geo":"us\u002deast","speed":"fast"}`,
 		`{"iterations":[{"type":"message","model":"m","input_tokens":1,"output_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":3}},{"type":"compaction"}]}`,
+		`{"fallback_credit":{"status":{"type":"not_applied","reason":"body_mismatch","remove_to_redeem":["fallbacks","thinking"]}}}`,
+		`{"fallback_credit":{"status":{"type":"redeemed"}}}`,
 	} {
 		var got, want Usage
 		got.parse([]byte(raw))
@@ -21,6 +24,37 @@ func TestUsageAgreesWithEncodingJSON(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", raw, got, want)
+		}
+	}
+}
+
+// TestFallbackCredit reads what a refusal and its second try tell, and the skills of a
+// container, in a whole response and in a stream.
+func TestFallbackCredit(t *testing.T) {
+	const (
+		details   = `{"type":"refusal","category":"cyber","fallback_credit_token":"fct_1","fallback_has_prefill_claim":true,"recommended_model":"m2"}`
+		container = `{"id":"container_1","expires_at":"2026-11-28T10:00:00Z","skills":[{"type":"anthropic","skill_id":"pdf","version":"latest"}]}`
+		usage     = `{"input_tokens":3,"output_tokens":1,"fallback_credit":{"status":{"type":"not_applied","reason":"expired","remove_to_redeem":["fallbacks"]}}}`
+	)
+	whole, err := ParseResponse([]byte(`{"id":"msg_1","content":[],"stop_reason":"refusal","stop_details":` + details + `,"container":` + container + `,"usage":` + usage + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	streamed := readAll(t, strings.NewReader(`data: {"type":"message_start","message":{"id":"msg_1","content":[],"usage":{"input_tokens":3}}}`+"\n\n"+
+		`data: {"type":"message_delta","delta":{"stop_reason":"refusal","stop_details":`+details+`,"container":`+container+`},"usage":`+usage+`}`+"\n\n"+
+		`data: {"type":"message_stop"}`+"\n\n"))
+	for name, r := range map[string]*Response{"whole": whole, "streamed": streamed} {
+		if d := r.StopDetails; d == nil || d.FallbackCreditToken != "fct_1" || !d.FallbackHasPrefillClaim || d.RecommendedModel != "m2" {
+			t.Errorf("%s: details are %+v", name, r.StopDetails)
+		}
+		if c := r.Container; c == nil || string(c.Skills) != `[{"type":"anthropic","skill_id":"pdf","version":"latest"}]` {
+			t.Errorf("%s: container is %+v", name, r.Container)
+		}
+		if c := string(r.Usage.FallbackCredit); c != `{"status":{"type":"not_applied","reason":"expired","remove_to_redeem":["fallbacks"]}}` {
+			t.Errorf("%s: credit is %s", name, c)
+		}
+		if sum := r.Usage.Add(Usage{}); sum.InputTokens != 3 || sum.FallbackCredit != nil {
+			t.Errorf("%s: sum is %+v", name, sum)
 		}
 	}
 }

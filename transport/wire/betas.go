@@ -19,6 +19,8 @@ const (
 	betaThresholdCompaction = "compact-2026-01-12"
 	betaCompaction          = "compact-2026-09-04"
 	betaMCP                 = "mcp-client-2026-09-15"
+	betaMCPToolsets         = "mcp-client-2025-11-20"
+	betaMCPServers          = "mcp-client-2025-04-04" // servers without a toolset
 	betaTaskBudgets         = "task-budgets-2026-03-13"
 	betaFastMode            = "fast-mode-2026-02-01"
 	betaAdvisor             = "advisor-tool-2026-03-01"
@@ -29,7 +31,9 @@ const (
 	betaDisplayUpdates      = "thinking-display-updates-2026-08-18"
 	betaThreads             = "message-threads-2026-08-12"
 	betaFallbacks           = "server-side-fallback-2026-07-01"
+	betaFallbackList        = "server-side-fallback-2026-06-01" // fallbacks as a list
 	betaFallbackCredit      = "fallback-credit-2026-07-01"
+	betaFallbackCreditText  = "fallback-credit-2026-06-01" // the token as a string
 	betaComputer2025Nov     = "computer-use-2025-11-24"
 	betaComputer2025Jan     = "computer-use-2025-01-24"
 	betaComputer2024        = "computer-use-2024-10-22"
@@ -43,6 +47,12 @@ func (s *betaSet) add(value string, needed bool) {
 	if needed && !slices.Contains(*s, value) {
 		*s = append(*s, value)
 	}
+}
+
+// addUnless is add where older generations of the value do as well: what the
+// caller gave of them is enough, and says how the service is to read the request.
+func (s *betaSet) addUnless(value string, needed bool, older ...string) {
+	s.add(value, needed && !slices.ContainsFunc(*s, func(b string) bool { return slices.Contains(older, b) }))
 }
 
 // NeededBetas lists the values of the anthropic-beta header that the request
@@ -86,9 +96,16 @@ func parameterBetas(s *betaSet, r *transport.Request) {
 		}
 	}
 	s.add(betaCompaction, len(r.Compaction) > 0)
-	s.add(betaMCP, len(r.MCPServers) > 0)
+	s.add(betaMCPServers, configuresOldServers(r))
+	s.addUnless(betaMCP, len(r.MCPServers) > 0, betaMCPToolsets, betaMCPServers)
 	s.add(betaThreads, r.Thread != nil)
-	s.add(betaFallbacks, len(r.Fallbacks) > 0)
+	if f := rawjson.Trim(r.Fallbacks); len(f) > 0 {
+		if f[0] == '[' {
+			s.addUnless(betaFallbacks, true, betaFallbackList)
+		} else {
+			s.add(betaFallbacks, true)
+		}
+	}
 	s.add(betaFastMode, r.Speed == "fast")
 	if o := r.OutputConfig; o != nil {
 		s.add(betaTaskBudgets, len(o.TaskBudget) > 0)
@@ -97,8 +114,25 @@ func parameterBetas(s *betaSet, r *transport.Request) {
 		s.add(betaBlockBinding, t.BlockBinding != nil)
 		s.add(betaDisplayUpdates, t.Display == "updates")
 	}
-	s.add(betaFallbackCredit, len(r.Extra["fallback_credit_token"]) > 0)
+	if token := rawjson.Trim(r.Extra["fallback_credit_token"]); len(token) > 0 {
+		if token[0] == '"' {
+			s.addUnless(betaFallbackCredit, true, betaFallbackCreditText)
+		} else {
+			s.add(betaFallbackCredit, true)
+		}
+	}
 	s.add(betaOutputFormat, len(r.Extra["output_format"]) > 0)
+}
+
+// configuresOldServers reports whether an MCP server has a tool_configuration in the
+// place of a toolset: only the oldest generation takes that.
+func configuresOldServers(r *transport.Request) bool {
+	for server := range rawjson.Elements(r.MCPServers) {
+		if !rawjson.IsNull(rawjson.Get(server, "tool_configuration")) {
+			return !slices.ContainsFunc(r.Tools, func(t transport.ToolDefinition) bool { return t.Type() == "mcp_toolset" })
+		}
+	}
+	return false
 }
 
 // toolBetas looks at a tool definition. Custom tools, nearly all, have no type
@@ -108,7 +142,7 @@ func toolBetas(s *betaSet, raw []byte) {
 	switch {
 	case len(typ) == 0 || string(typ) == "custom":
 	case string(typ) == "mcp_toolset":
-		s.add(betaMCP, true)
+		s.addUnless(betaMCP, true, betaMCPToolsets)
 	case bytes.HasPrefix(typ, []byte("advisor_")):
 		s.add(betaAdvisor, true)
 	case string(typ) == "computer_20251124":
@@ -122,12 +156,14 @@ func toolBetas(s *betaSet, raw []byte) {
 
 func blockBetas(s *betaSet, b *transport.Block) {
 	switch b.Type() {
-	case blocktype.MCPToolUse, blocktype.MCPToolResult, blocktype.MCPToolListing:
+	case blocktype.MCPToolUse, blocktype.MCPToolResult:
+		s.addUnless(betaMCP, true, betaMCPToolsets, betaMCPServers)
+	case blocktype.MCPToolListing:
 		s.add(betaMCP, true)
 	case blocktype.ToolAddition, blocktype.ToolRemoval:
 		s.add(betaToolChanges, true)
 		if tool := rawjson.Get(b.Raw(), "tool"); bytes.HasPrefix(rawjson.Inner(rawjson.Get(tool, "type")), []byte("mcp_")) {
-			s.add(betaMCP, true)
+			s.addUnless(betaMCP, true, betaMCPToolsets, betaMCPServers)
 		} else {
 			toolBetas(s, rawjson.Get(tool, "definition"))
 		}
@@ -136,7 +172,7 @@ func blockBetas(s *betaSet, b *transport.Block) {
 		s.add(betaCompaction, signed)
 		s.add(betaThresholdCompaction, !signed)
 	case blocktype.Fallback:
-		s.add(betaFallbacks, true)
+		s.addUnless(betaFallbacks, true, betaFallbackList)
 	case blocktype.AdvisorToolResult:
 		s.add(betaAdvisor, true)
 	case blocktype.ServerToolUse:

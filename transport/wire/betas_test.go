@@ -43,6 +43,41 @@ func TestNeededBetas(t *testing.T) {
 		{"MCP servers", func(r *transport.Request) { r.MCPServers = json.RawMessage(`[]`) }, "mcp-client-2026-09-15"},
 		{"MCP in the history", turn(`{"type":"mcp_tool_use","id":"mcptoolu_1","name":"f","server_name":"s","input":{}}`), "mcp-client-2026-09-15"},
 		{"MCP toolset", tool(`{"type":"mcp_toolset","mcp_server_name":"s"}`), "mcp-client-2026-09-15"},
+		{"old MCP servers", func(r *transport.Request) {
+			r.MCPServers, r.Betas = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"}]`), []string{"mcp-client-2025-04-04"}
+		}, "mcp-client-2025-04-04"},
+		{"old MCP servers by their form", func(r *transport.Request) {
+			r.MCPServers = json.RawMessage(`[{"type":"url","url":"https://x","name":"x","tool_configuration":{"enabled":true}}]`)
+		}, "mcp-client-2025-04-04"},
+		{"a toolset and a tool_configuration", func(r *transport.Request) {
+			r.MCPServers = json.RawMessage(`[{"type":"url","url":"https://x","name":"x","tool_configuration":{"enabled":true}}]`)
+			r.Tools = append(r.Tools, mustTool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
+		}, "mcp-client-2026-09-15"},
+		{"a toolset beside the oldest MCP beta", func(r *transport.Request) {
+			r.MCPServers, r.Betas = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"}]`), []string{"mcp-client-2025-04-04"}
+			r.Tools = append(r.Tools, mustTool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
+		}, "mcp-client-2025-04-04 mcp-client-2026-09-15"},
+		{"toolsets of last year, and calls in the history", func(r *transport.Request) {
+			turn(`{"type":"mcp_tool_use","id":"mcptoolu_1","name":"f","server_name":"x","input":{}}`)(r)
+			r.MCPServers, r.Betas = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"}]`), []string{"mcp-client-2025-11-20"}
+			r.Tools = append(r.Tools, mustTool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
+		}, "mcp-client-2025-11-20"},
+		{"a list of MCP tools beside an old beta", func(r *transport.Request) {
+			turn(`{"type":"mcp_tool_listing","server_name":"x","tools":[]}`)(r)
+			r.Betas = []string{"mcp-client-2025-11-20"}
+		}, "mcp-client-2025-11-20 mcp-client-2026-09-15"},
+		{"a list of fallbacks, old beta", func(r *transport.Request) {
+			r.Fallbacks, r.Betas = json.RawMessage(`[{"model":"m"}]`), []string{"server-side-fallback-2026-06-01"}
+		}, "server-side-fallback-2026-06-01"},
+		{"default fallbacks, old beta", func(r *transport.Request) {
+			r.Fallbacks, r.Betas = json.RawMessage(`"default"`), []string{"server-side-fallback-2026-06-01"}
+		}, "server-side-fallback-2026-06-01 server-side-fallback-2026-07-01"},
+		{"a credit token, old beta", func(r *transport.Request) {
+			r.Extra, r.Betas = map[string]json.RawMessage{"fallback_credit_token": json.RawMessage(`"t"`)}, []string{"fallback-credit-2026-06-01"}
+		}, "fallback-credit-2026-06-01"},
+		{"a credit token as an object, old beta", func(r *transport.Request) {
+			r.Extra, r.Betas = map[string]json.RawMessage{"fallback_credit_token": json.RawMessage(`{"token":"t"}`)}, []string{"fallback-credit-2026-06-01"}
+		}, "fallback-credit-2026-06-01 fallback-credit-2026-07-01"},
 		{"task budget", func(r *transport.Request) {
 			r.OutputConfig = &transport.OutputConfig{TaskBudget: json.RawMessage(`{}`)}
 		}, "task-budgets-2026-03-13"},
