@@ -55,9 +55,9 @@ type Options struct {
 	Cache  Cache
 	// Threads has the service hold the conversation, so that only what is new is sent:
 	// with "auto" where the prompts cost no more by it, with "on" also where they are
-	// then not insured against a first pause. "off", which "" stands for, sends the whole.
-	// Only endpoints that are known to have message threads are asked for one;
-	// docs/caching.md says what they hold.
+	// then not insured against a first pause. "off", which "" stands for, sends the
+	// whole. Only endpoints that are known to have message threads are asked for one;
+	// see docs/caching.md for what they hold.
 	Threads string
 
 	// Gate is asked before each tool call whether it may run; nil allows all but
@@ -87,8 +87,8 @@ type Options struct {
 	Telemetry Telemetry
 }
 
-// ContextOptions say what is in the conversation beside what was said, and how
-// long it gets.
+// ContextOptions specify what the conversation contains besides its messages, and
+// how long it gets.
 type ContextOptions struct {
 	// Reminder, if not nil, is asked before each model call for a text of the moment:
 	// the time, what is left to do, what was noted elsewhere. It goes behind all that
@@ -98,12 +98,13 @@ type ContextOptions struct {
 	// Spill keeps big tool results out of the conversation; nil cuts them at
 	// Limits.ResultBytes.
 	Spill *Spill
-	// Compaction says when a long conversation is replaced by a summary; nil for never.
+	// Compaction specifies when a long conversation is replaced by a summary; nil for
+	// never.
 	Compaction *Compaction
-	// Omit is asked where a request was refused for something that the conversation
-	// can go on without, such as an expired file. If it says true, the log gets a record
-	// that leaves it out, and the request is made again. Nil ends the run with the error
-	// that it would be given.
+	// Omit is called if a request was refused for something that the conversation can
+	// continue without, such as an expired file. If it returns true, the log gets a
+	// record that leaves it out, and the request is made again. Nil ends the run with
+	// the error that it would be given.
 	Omit func(context.Context, *omit.Error) bool
 }
 
@@ -298,10 +299,10 @@ func (a *Agent) lookup(c transport.ToolCall) *tool {
 	return a.tools[toolKey{name: c.Name}]
 }
 
-// Request is what the agent sends for a log now: a function of the two and of
-// the time, by which the lifetimes in the prompt cache are chosen. It can be
-// looked at before it is sent. Where [Options.Threads] has it go into a thread, what
-// the service holds of it is left out. The caller must not modify what it points to.
+// Request is what the agent sends for a log now: a function of the two and of the
+// time, by which the lifetimes in the prompt cache are chosen. It can be looked at
+// before it is sent. If it continues a message thread ([Options.Threads]), what the
+// service already holds is left out. The caller must not modify what it points to.
 func (a *Agent) Request(log *memory.Log) *transport.Request {
 	return a.next(&a.request, a.key, nil, log)
 }

@@ -18,7 +18,7 @@ import (
 
 // BackgroundTools are tools by which a model deals with its sub-agents in the
 // background ([Sub].Background): look_at_agents, wait_for_agent, tell_agent and
-// cancel_agent. What wait_for_agent has told doesn't come as a message.
+// cancel_agent. An end that wait_for_agent has reported is not sent as a message.
 func BackgroundTools() []tools.Tool {
 	repeatable := tools.Options{Traits: tools.Traits{Repeatable: true}}
 	return []tools.Tool{

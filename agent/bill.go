@@ -32,11 +32,11 @@ type Bill struct {
 }
 
 // BillOf sums up all that a log and those below it, of its sub-agents, tell of:
-// responses, those that were cut off, attempts that failed and were made again, and the
-// requests that are no part of the conversation, such as one for a summary. Of a fork
-// that includes what was spent before it was forked; of what a sub-agent's log began
-// with it counts nothing twice. Each is priced by the time of its
-// record. own corrects and extends the table of prices.
+// responses, those that were cut off, attempts that failed and were made again, and
+// the requests that are no part of the conversation, such as one for a summary. The
+// bill of a fork includes what was spent before it was forked; what a sub-agent's
+// log began with is not counted twice. Each is priced by the time of its record.
+// own corrects and extends the table of prices.
 //
 // A session's children are read from its store, where it can fail: the bill is then of
 // what was read. The bill of log.Fork() is that of the log alone.
@@ -268,8 +268,8 @@ func (r *Run) spend(b Bill) {
 // Cost is money. The zero Cost is nothing spent.
 type Cost struct {
 	USD float64
-	// Incomplete says that something in it has a price that is not known, or a size:
-	// the bill is then more than USD.
+	// Incomplete is set if something in it has an unknown price or size: the bill is
+	// then more than USD.
 	Incomplete bool
 }
 

@@ -16,16 +16,16 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// A Budget bounds what model calls cost. Runs that share one, and the
-// sub-agents that they call, share what is left: before each call the most that
-// it may cost is set aside, and max_tokens is lowered to what can be paid. So a
-// budget is overrun by no more than the error of the forecast, which is that of
-// counting the new part of a prompt without the service's tokenizer, by web
-// searches, and by attempts that failed and were billed all the same.
+// A Budget bounds what model calls cost. Runs that share one, and the sub-agents
+// that they call, share what is left: before each call the most that it may cost is
+// set aside, and max_tokens is lowered to what can be paid. A budget can therefore
+// be exceeded only by the error of the forecast, which counts the new part of a
+// prompt without the service's tokenizer, by web searches, and by failed attempts
+// that were billed.
 //
-// A call needs at the least the price of its prompt and of an answer of 1,024 tokens,
-// or of Options.MaxTokens if that is less; with a WriteUp it needs besides what the last
-// step takes: the prompt once more and 2,048 tokens.
+// A call needs at least the price of its prompt and of an answer of 1,024 tokens,
+// or of Options.MaxTokens if that is less; with a WriteUp it needs besides what the
+// last step takes: the prompt once more and 2,048 tokens.
 //
 // The zero Budget bounds nothing, and counts. It must not be copied; many
 // goroutines may use it. Its fields must not be changed once it is in use.
@@ -40,7 +40,7 @@ type Budget struct {
 	//
 	// A process that dies in the middle of a request leaves its forecast reserved. The
 	// next run of the session finds that, and books the request's cost if the log has
-	// it, or else the forecast, which the log and the logger are told of.
+	// it, or else the forecast, which it records in the log and reports to the logger.
 	Ledger budget.Ledger
 	Name   string        // such as "user/ann"; of budgets with a Ledger only
 	Period budget.Period // budget.Day, budget.Month; "" is for ever
@@ -58,8 +58,8 @@ type Budget struct {
 	changed chan struct{} // closed when something set aside is given back
 }
 
-// Spent is what the budget has been charged with. Of one with a Ledger it is what this
-// value has; see Left.
+// Spent is what the budget has been charged with. With a Ledger it is what was
+// charged through this value; see Left.
 func (b *Budget) Spent() Bill {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,16 +68,17 @@ func (b *Budget) Spent() Bill {
 	return bill
 }
 
-// Charge counts what was spent elsewhere, such as in an earlier run of a session
-// in another process; see [BillOf]. A Ledger knows of that already, and isn't told.
+// Charge counts what was spent elsewhere, such as in an earlier run of a session in
+// another process; see [BillOf]. A Ledger has already counted that, and is not
+// charged again.
 func (b *Budget) Charge(bill Bill) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bill.Add(bill)
 }
 
-// A BudgetError is a budget that doesn't allow the next model call. The log is
-// valid: a new run on it with more money goes on from there.
+// A BudgetError reports that a budget doesn't allow the next model call. The log is
+// valid: a new run on it with more money continues from there.
 type BudgetError struct {
 	Limit string // "usd", "tokens", or "price" if the model's price is not known
 	Spent Bill   // of the budget; with a Ledger, by all in the period, in money only
@@ -129,8 +130,8 @@ type forecast struct {
 	Cost   Cost
 }
 
-// Forecast tells what the next model call on a log may cost, if the answer takes
-// all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
+// Forecast estimates what the next model call on a log may cost, if the answer
+// takes all of max_tokens. Call a count_tokens endpoint to know the prompt exactly.
 func (a *Agent) Forecast(log *memory.Log) Bill {
 	_, s := a.write(log)
 	return a.forecast(s, a.key, nil, a.Request(log)).bill()

@@ -20,20 +20,20 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Cache says how the prompt cache is used. The zero Cache caches all that is
-// sent and chooses the lifetimes by what they are expected to save; docs/caching.md
-// tells how.
+// Cache configures the use of the prompt cache. The zero Cache caches all that is
+// sent and chooses the lifetimes by what they are expected to save; see
+// docs/caching.md.
 type Cache struct {
 	// TTL fixes how long the service keeps what it caches: [transport.TTL5m] or
 	// [transport.TTL1h]. Empty leaves it to the agent: 5 minutes, and an hour for so
 	// much as is expected to pay, at endpoints known to take it.
 	TTL transport.TTL
 	// Pause is how long the conversation is expected to rest where it rests: while a
-	// user thinks, or a slow tool runs. If that is from 5 minutes to an hour, the first
-	// requests are written so that they outlive it; any other time says that no pause
-	// is worth paying for, until one is seen. 0 means that nothing is known: then a
-	// first pause may cost a second writing of what was new. What is seen in the
-	// conversation soon outweighs it.
+	// user thinks, or a slow tool runs. If that is from 5 minutes to an hour, the
+	// first requests are written so that they outlive it; any other time says that no
+	// pause is worth paying for, until one is seen. 0 means that nothing is known:
+	// then a first pause may cost a second writing of what was new. Pauses observed in
+	// the conversation soon outweigh it.
 	Pause time.Duration
 	// PauseEvery is after about how many requests a Pause comes: 1, which 0 stands for,
 	// where a user is asked after each, as in a chat; 6 where an answer takes about 5
@@ -52,11 +52,11 @@ func (c Cache) options() cacheplan.Options {
 	return cacheplan.Options{TTL: c.TTL, Pause: c.Pause, PauseEvery: c.PauseEvery, Off: c.Off}
 }
 
-// A Miss is a part of a prompt that the request before had left in the cache,
-// and that was paid for again all the same.
+// A Miss is a part of a prompt that the previous request had left in the cache, and
+// that was billed again nevertheless.
 type Miss struct {
-	// Reason is the service's own word, such as "tools_changed" (wire §8.8), or
-	// else "context_edited", "expired" after a pause, or "unknown".
+	// Reason is the service's word, such as "tools_changed" (wire §8.8), or else
+	// "context_edited", "expired" after a pause, or "unknown".
 	Reason string
 	Tokens int64
 	// Cost is what the tokens cost beyond what reading them would have.

@@ -19,24 +19,24 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// Compaction says when a long conversation is replaced by a summary of it. That
-// is done between two steps, where the expected saving is more than the summary
-// costs: soonest after a pause, when the prompt would have to be written to the
-// cache again anyway. A prompt that comes near the end of the context window is
+// Compaction specifies when a long conversation is replaced by a summary of it.
+// That is done between two steps, where the expected saving is more than the
+// summary costs: soonest after a pause, when the prompt would have to be written to
+// the cache again anyway. A prompt that comes near the end of the context window is
 // summarized in any case.
 //
-// Where the model and the endpoint have it the service makes the summary
+// If the model and the endpoint support it, the service makes the summary
 // (compact-2026-09-04): thinking stays valid, and the request for it reads the
-// cache. The newest step is kept as it is. Elsewhere the model is asked with Prompt, and
-// all that was said gives way to the one message with its answer, the only shape that
-// keeps thinking valid (wire §10.4).
+// cache. The newest step is kept as it is. Elsewhere the model is asked with
+// Prompt, and all that was said gives way to the one message with its answer, the
+// only shape that keeps thinking valid (wire §10.4).
 //
-// What was summarized stays in the log. A summary that fails changes nothing, and is
-// tried again: at the next step if the failure may pass, else once the prompt has grown.
-// While a turn pauses it waits.
+// The summarized messages stay in the log. A summary that fails changes nothing,
+// and is tried again: at the next step if the failure may pass, else once the
+// prompt has grown. It waits while a turn pauses.
 type Compaction struct {
 	// Over is the size of the prompt, in tokens, below which nothing is summarized; 0
-	// means 150,000. Where a pause has emptied the cache, half of it is enough.
+	// means 150,000. After a pause that has emptied the cache, half of it is enough.
 	Over int64
 	// Steps is how many more model calls are expected; 0 means as many as there were.
 	Steps int

@@ -11,7 +11,8 @@ import (
 
 // Errors to compare with by [errors.Is].
 var (
-	// ErrNoInput means that a run was started on a log that asks the model nothing.
+	// ErrNoInput means that a run was started on a log without new input for the
+	// model.
 	ErrNoInput = errors.New("nothing to do: the log has no input for the model; give one in Input.Prompt or Input.Messages")
 	// ErrAwaitingApproval means that the run ended because tool calls wait for a
 	// decision, or for an answer. The error is an [*ApprovalError], which names them.
@@ -34,9 +35,9 @@ func (e *StopError) Error() string {
 	return fmt.Sprintf("stop_reason %q: %s", e.Response.StopReason, e.Why)
 }
 
-// A LimitError is a limit of a run that was reached, or a reason to stop that
-// Options.StopWhen gave. The log is valid: a new run on it goes on from there, without
-// new input if it has a higher limit.
+// A LimitError reports a limit of a run that was reached, or a reason to stop that
+// Options.StopWhen gave. The log is valid: a new run on it continues from there,
+// without new input if it has a higher limit.
 type LimitError struct {
 	Limit  string // "steps", "pauses", "cuts", "malformed", "time", "depth", "checks" or "condition"
 	Max    int64  // nanoseconds for "time"
@@ -90,14 +91,14 @@ func (e *ApprovalError) Is(target error) bool {
 	return target == ErrAwaitingApproval || target == tools.ErrWaiting && len(e.Questions) > 0
 }
 
-// A DecisionError is a decision, or an answer, that was not taken.
+// A DecisionError reports a decision, or an answer, that was not accepted.
 type DecisionError struct {
 	Call PendingCall
 	// Why is "decided" if somebody was faster, "changed" if what was decided on is not
 	// what is in the log, and "not_pending" if the call does not wait any more, or
 	// never did.
 	Why string
-	// Detail tells people more; it may be empty.
+	// Detail is additional text for people; it may be empty.
 	Detail string
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// EventType says what an [Event] is about.
+// EventType specifies what an [Event] is about.
 type EventType string
 
 // The events of a run. Those of one step come in this order.

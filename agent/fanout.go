@@ -24,8 +24,8 @@ type branch struct {
 // when it made them.
 //
 // The service can read a prefix from its cache once the first response to it has
-// begun (wire §8.7). So the other branches wait for the first one's first
-// event, and then all but the first read what they share.
+// begun (wire §8.7). The other branches therefore wait for the first event of the
+// first one, and then read the shared prefix from the cache.
 //
 // It yields what became of each message, in their order, when all are done: a result,
 // never nil, and an error.

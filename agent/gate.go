@@ -15,7 +15,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Permission says whether a tool call may run.
+// A Permission determines whether a tool call may run.
 type Permission string
 
 // The permissions. The empty one leaves it to the tool's traits: the call runs,

@@ -25,7 +25,7 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error says what panicked, and with which value, without the stack.
+// Error describes what panicked, and with which value, without the stack.
 func (e *PanicError) Error() string {
 	if e.Value == nil {
 		return e.What + " crashed: it called runtime.Goexit, as testing.T.FailNow does"

@@ -25,12 +25,12 @@ import (
 //	agent.Input{Store: store, Session: "ann-1"}                              // go on where the session was left
 //	agent.Input{Log: res.Log, Prompt: "Are you sure?"}                       // a log that is at hand
 //
-// Without a Prompt and Messages the run goes on with what the log was in the
-// middle of: after a kill, a cancel, or a wait for approval. What was done is not
-// done again, and the limits that the run began with count on. If one of them has
-// ended it, the run goes on once a higher one is given, in Limits or in the
-// agent's Options, and counts from there. A log whose answer is there already
-// gives that answer.
+// Without a Prompt and Messages the run continues what the log was in the middle
+// of: after a kill, a cancel, or a wait for approval. Completed work is not
+// repeated, and the limits that the run began with keep counting. If one of them
+// has ended it, the run goes on once a higher one is given, in Limits or in the
+// agent's Options, and counts from there. A log whose answer is there already gives
+// that answer.
 type Input struct {
 	// Prompt is a user's message of one text. It stands behind Messages.
 	Prompt string
@@ -50,25 +50,26 @@ type Input struct {
 	// tenant. A session that the run begins gets it as its metadata; what a session has
 	// as its metadata already is known too, where Meta doesn't say otherwise.
 	Meta map[string]string
-	// User is an opaque id of the user. The service is told it as metadata.user_id;
-	// it is Meta["user"] too, unless Meta has one.
+	// User is an opaque id of the user. It is sent as metadata.user_id; it is
+	// Meta["user"] too, unless Meta has one.
 	User string
 
 	// Actions is how many actions of [Next] the run does at most; 0 means all that
-	// there are. A run that has done them ends without an error, and Next tells of its
-	// log what there is to do. The next run goes on: with Actions of 1, a worker, a
-	// durable engine or a test does a run step by step, each in a process and with an
-	// Agent of its own, and the log gets the records that one run gives it.
+	// there are. A run that has done them ends without an error, and Next returns what
+	// is left to do. The next run continues: with Actions of 1, a worker, a durable
+	// engine or a test does a run step by step, each in a process and with an Agent of
+	// its own, and the log gets the records that one run gives it.
 	//
 	// A summary, an input, and messages that wait in the session's inbox belong to the
-	// action that comes behind them. What the log doesn't hold, such as a Gate, a
-	// Budget or an Approver, each of the runs is given. Limits.Time is that of each.
+	// action that comes behind them. Each of the runs must be given what the log
+	// doesn't hold, such as a Gate, a Budget or an Approver. Limits.Time is that of
+	// each.
 	Actions int
-	// At, if it is not nil, is where the log has to end: the position that an earlier
-	// run has left it at, as [memory.Log.Position] tells. If it ends elsewhere, somebody
-	// else has gone on with it: the run then changes nothing, and fails with
-	// [memory.ErrConflict], or with [memory.ErrReplaced] if the session is another one.
-	// The log of the result is up to date. The zero Position stands for a session
+	// At, if it is not nil, is where the log has to end: the position at which an
+	// earlier run left it; see [memory.Log.Position]. If it ends elsewhere, another
+	// process has continued it: the run then changes nothing, and fails with
+	// [memory.ErrConflict], or with [memory.ErrReplaced] if the session is another
+	// one. The log of the result is up to date. The zero Position stands for a session
 	// that is not there yet, so that an input which is given twice lands once.
 	At *memory.Position
 
@@ -216,12 +217,13 @@ func (r *Run) configure(in *Input, recorded []byte) error {
 
 // Generate runs the agent and returns its final answer as a T: it is [Agent.Run]
 // with Input.Output set to the shape of T. The model may call tools on the way; the
-// service holds it to T's schema in the end. To watch such a run, or to steer it, set
+// service holds it to T's schema in the end. To watch or steer such a run, set
 // Input.Output yourself and read Result.Text with [tools.Output.Parse].
 //
 // Changing the type of the answer inside one conversation costs a cache miss, so
-// each T wants conversations of its own. The result is never nil. If the run fails,
-// or the answer doesn't fit T (a [*tools.AnswerError]), it holds what there is.
+// use a conversation of its own for each T. The result is never nil. If the run
+// fails, or the answer doesn't fit T (a [*tools.AnswerError]), it holds what there
+// is.
 func Generate[T any](ctx context.Context, a *Agent, in Input) (T, *Result, error) {
 	var zero T
 	out, err := tools.NewOutput[T]()

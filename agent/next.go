@@ -44,8 +44,8 @@ func (a Action) Done() bool { return a.Do == doNone }
 func (a Action) Waits() bool { return a.Do == doWait }
 
 // Until is when the first of the questions has waited long enough: then a run gives
-// it its Default, or tells the tool that there is no answer. The zero time means that
-// all may wait for ever.
+// it its Default, or reports to the tool that there is no answer. The zero time
+// means that all may wait forever.
 func (a Action) Until() time.Time {
 	var until time.Time
 	for _, q := range a.Questions {
@@ -56,9 +56,9 @@ func (a Action) Until() time.Time {
 	return until
 }
 
-// Next tells what to do with a log. It is a pure function: a run, a resumed
-// run, a durable engine and a test all ask it the same question, and none of
-// them has a loop of its own.
+// Next returns what to do next with a log. It is a pure function: a run, a resumed
+// run, a durable engine and a test all call it, and none of them has a loop of its
+// own.
 func Next(log *memory.Log) Action {
 	s := log.State()
 	act := next(log, s)

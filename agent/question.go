@@ -16,8 +16,8 @@ import (
 )
 
 // A PendingQuestion is a question of a tool's ([tools.Host].Ask) that waits for its
-// answer. It is plain data: it can be sent as JSON to whoever answers, and come back
-// to another process. Once it is answered, run the session on.
+// answer. It is plain data: it can be sent as JSON to whoever answers, and come
+// back to another process. After answering it, run the session again.
 type PendingQuestion struct {
 	Session string `json:"session,omitempty"`
 	// Call is unique to the call in its session, and Root that of the model's call

@@ -81,8 +81,8 @@ const (
 	runOver  // has its result
 )
 
-// A Result is what a run came to. It is never nil, and holds what there is even
-// where the run failed.
+// A Result is the outcome of a run. It is never nil, and holds what the run did
+// even if it failed.
 type Result struct {
 	// Text is the text of the final answer: of the newest response and of those
 	// that it went on from after a pause. If the run was cut off inside a response,
@@ -102,16 +102,16 @@ type Result struct {
 	// Misses are the parts of prompts that were paid for although the cache had had
 	// them, since the run was begun or resumed.
 	Misses []Miss
-	// ModelEnds is when the service stops to answer for the agent's model, if it has
-	// or does so within 60 days (models.EndNotice); else zero. The logger is told too.
+	// ModelEnds is when the service retires the agent's model, if it has or does so
+	// within 60 days (models.EndNotice); else zero. The logger reports it too.
 	ModelEnds time.Time
 	// Log is the conversation. Its next request is always one that the service takes.
 	Log *memory.Log
 }
 
-// Run does the work of a run and returns what it came to. The result is never
-// nil: with an error comes what there is, with a log that can be run on. To watch
-// the run, or to steer it, use [Agent.NewRun].
+// Run does the work of a run and returns its result. The result is never nil: after
+// an error it holds what the run did, with a log that can be continued. To watch or
+// steer the run, use [Agent.NewRun].
 func (a *Agent) Run(ctx context.Context, in Input) (*Result, error) {
 	r := a.NewRun(in)
 	r.start()
@@ -119,8 +119,8 @@ func (a *Agent) Run(ctx context.Context, in Input) (*Result, error) {
 	return &r.result, r.err
 }
 
-// NewRun makes a run whose events are read by [Run.Events]. What is wrong with
-// the input is told there.
+// NewRun makes a run whose events are read by [Run.Events]. Run.Events reports an
+// invalid input.
 func (a *Agent) NewRun(in Input) *Run {
 	r := &Run{
 		agent: a, input: in, request: &a.request, config: a.config, key: a.key,
@@ -258,7 +258,7 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-// Result returns what the run came to. It fails with [ErrNotEnded] before its
+// Result returns the outcome of the run. It fails with [ErrNotEnded] before its
 // events have ended. The result is never nil.
 func (r *Run) Result() (*Result, error) {
 	r.mu.Lock()

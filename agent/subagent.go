@@ -25,18 +25,18 @@ import (
 // off, by a crash, a cancel, the caller's end or a failure of the service, goes on
 // where the sub-agent was once the caller's log is run again.
 //
-// What the sub-agent waits for, an approval or an answer, its caller waits for: the
-// call stays open, and goes on with the sub-agent once that is decided in its
+// The caller waits for whatever the sub-agent waits for, an approval or an answer:
+// the call stays open, and goes on with the sub-agent once that is decided in its
 // session, by any process, and the caller's session is run on. Package
-// agent/waiting lists what waits in a session and all below it. A sub-agent without an
-// Approver has its caller's.
+// agent/waiting lists what waits in a session and all below it. A sub-agent without
+// an Approver has its caller's.
 type Sub struct {
 	Agent       *Agent
 	Name        string
 	Description string // what it is good at, for the calling model
 
 	// Fork begins the sub-agent's conversation with all that the caller's model had
-	// been sent. With the same model, tools and system prompt on both sides that is
+	// been sent. If both have the same model, tools and system prompt, that prefix is
 	// read from the cache.
 	Fork bool
 	// Background lets the sub-agent work beside its caller: the call is answered at once,
@@ -92,8 +92,8 @@ func (s Sub) Traits() tools.Traits {
 	return tools.Traits{Timeout: -1, Repeatable: true, NeedsApproval: s.NeedsApproval, Group: s.Group, Outside: s.Agent.writesOutside()}
 }
 
-// Call implements [tools.Callable]. What stopped the sub-agent short goes to
-// the model with what it had found out.
+// Call implements [tools.Callable]. If the sub-agent was stopped early, the model
+// gets the reason together with what the sub-agent had found.
 func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
 	normal, err := s.Normalize(input)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Telemetry says where an agent reports its work.
+// Telemetry configures where an agent reports its work.
 type Telemetry struct {
 	// Logger gets what goes wrong without ending a run, such as a tool's panic or,
 	// once a day, a model that ends within 60 days, the end of each run, and at debug
@@ -30,11 +30,11 @@ type Telemetry struct {
 	Content *TraceContent
 }
 
-// TraceContent puts content into spans: the system prompt, the names of the
-// tools, the run's input and its final answer on invoke_agent, on each chat span
-// what is new in it, on execute_tool the arguments and the result, and the text of
-// errors. It may be what nobody but the user should see, so it is left out unless
-// asked for. The zero TraceContent is ready to use.
+// TraceContent puts content into spans: the system prompt, the names of the tools,
+// the run's input and its final answer on invoke_agent, on each chat span what is
+// new in it, on execute_tool the arguments and the result, and the text of errors.
+// The content may be confidential, so it is left out unless asked for. The zero
+// TraceContent is ready to use.
 //
 // Messages are written in the JSON of the conventions: a role and parts of the
 // types text, reasoning, tool_call, tool_call_response, server_tool_call,

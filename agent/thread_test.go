@@ -462,7 +462,7 @@ func TestThreadGoesOnFromTheLog(t *testing.T) {
 	}
 }
 
-// Forks go their own ways: the first goes on, another begins a thread of its own.
+// Forks are independent: the first goes on, another begins a thread of its own.
 func TestThreadOfForks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{Turns: 3}, Now: time.Now})}

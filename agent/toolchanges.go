@@ -22,15 +22,15 @@ type ToolChange struct {
 	// later have defer_loading.
 	Add, Remove []string
 	// Define are tools that the agent doesn't have: their definitions are told to the
-	// model where the change stands. Only [Run.ChangeTools] takes them. Toolsets and
-	// computer tools can't be told there.
+	// model where the change stands. They are accepted by [Run.ChangeTools] only.
+	// Toolsets and computer tools can't be told there.
 	Define []tools.Tool
 }
 
 // ChangeTools makes the message that turns tools on and off, for [Run.Steer] or
-// [Input].Messages. From there on a call of a tool that is off is answered
-// with an error. It fails for a name that the agent has no tool of, and where
-// the model or the endpoint can't do it: then every change of the tools is a cache
+// [Input].Messages. After that message, a call of a tool that is off is answered
+// with an error. It fails for a name that the agent has no tool of, and where the
+// model or the endpoint can't do it: then every change of the tools is a cache
 // miss, and takes another agent.
 func (a *Agent) ChangeTools(c ToolChange) (transport.Message, error) {
 	if len(c.Define) > 0 {

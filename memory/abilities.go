@@ -20,9 +20,9 @@ type Forker interface {
 	Fork(ctx context.Context, from string, at Position, to string, start *Start) error
 }
 
-// A Leaser keeps two processes from working on one session at the same time.
-// What keeps a session's records right is the position of Append; a lease saves
-// the work.
+// A Leaser keeps two processes from working on one session at the same time. The
+// position given to Append keeps a session's records correct; a lease avoids
+// duplicate work.
 type Leaser interface {
 	// Lease gives the session to owner for the time d, or prolongs what owner has;
 	// with d <= 0 owner gives it back. It fails with a [*LeaseError] if another
@@ -99,8 +99,8 @@ func Need[T any](s Store) (T, error) {
 	return found, nil
 }
 
-// An AbilityError says that a store can't do what was asked of it. It matches
-// [errors.ErrUnsupported].
+// An AbilityError reports that a store lacks the ability that was asked for. It
+// matches [errors.ErrUnsupported].
 type AbilityError struct {
 	Ability string // the interface, such as "memory.Forker"
 	Store   string // the store's type

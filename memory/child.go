@@ -8,7 +8,7 @@ import (
 
 // Child is a log that belongs to this one, such as that of a sub-agent, where
 // neither has a store. begin makes it when it is asked for the first time; what it
-// makes is kept for as long as the log. A [Log.Fork] has no children. Where a log has
+// makes is kept for as long as the log. A [Log.Fork] has no children. If a log has
 // a store, its children are the sessions that have it as their [Start.Parent].
 func (l *Log) Child(name string, begin func() (*Log, error)) (*Log, error) {
 	l.mu.RLock()

@@ -18,9 +18,9 @@ import (
 // ParseRecord reads the JSON form of a record, of this version or an older one.
 // It keeps raw, which must not be modified afterwards.
 //
-// It fails if raw is not valid JSON or lacks what its kind needs, and if it has
-// a version, a kind or a member that this library doesn't know: such a record was
-// written by a newer library, and to drop what it says would be to change it.
+// It fails if raw is not valid JSON or lacks what its kind needs, and if it has a
+// version, a kind or a member that this library doesn't know: such a record was
+// written by a newer library, and dropping the unknown part would change it.
 func ParseRecord(raw []byte) (Record, error) {
 	raw = rawjson.Trim(raw)
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {

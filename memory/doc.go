@@ -17,10 +17,10 @@
 // takes. A Log may be read by many goroutines while one appends. [Log.Fork] begins
 // another log with the records of one and copies none of them.
 //
-// A record has one JSON form, [Record.AppendJSON], which keeps the bytes that
-// came. [Enqueue] leaves a message for a session from outside. What a store can do
-// beyond [Store] are interfaces that [As] finds. Package transfer copies, exports
-// and imports sessions; package protect encrypts and redacts; packages budget and
+// A record has one JSON form, [Record.AppendJSON], which keeps the bytes that came.
+// [Enqueue] leaves a message for a session from outside. Further abilities of a
+// store are interfaces that [As] finds. Package transfer copies, exports and
+// imports sessions; package protect encrypts and redacts; packages budget and
 // search are about money and past words. docs/sessions.md has the whole, with the
 // format.
 package memory

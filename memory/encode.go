@@ -23,9 +23,9 @@ const recordVersion = "1"
 // break, in UTF-8. [ParseRecord] reads it, and gives back a record that puts the
 // same bytes on the wire. docs/sessions.md describes the form.
 //
-// JSON that came from elsewhere stands in it as it came. Where it has a line
-// break between its tokens, or is itself a string, it stands as a string that
-// holds its text; where it is not UTF-8, as a string of "base64:" and its bytes.
+// JSON that came from elsewhere is embedded as it came. If it has a line break
+// between its tokens, or is itself a string, it is embedded as a string that holds
+// its text; if it is not UTF-8, as a string of "base64:" and its bytes.
 //
 // It fails if the record's kind is unknown, if what the kind needs is missing,
 // or if an id is not UTF-8.

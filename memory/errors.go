@@ -8,19 +8,19 @@ import (
 
 // Errors to compare with by [errors.Is].
 var (
-	// ErrConflict means that another writer appended to the session first, or made
-	// the session. Load it again, and decide again what to do.
+	// ErrConflict means that another writer appended to the session first, or created
+	// it. Load it again, and decide again what to do.
 	ErrConflict = errors.New("another writer was faster: load the session again")
 	// ErrNoSession means that the store has no session of that id.
 	ErrNoSession = errors.New("no such session")
 	// ErrReplaced means that the session was deleted and another was begun under its
-	// id. What was to be appended belongs to the old one: open the new one, and begin
-	// again.
+	// id. The records to be appended belong to the old one: open the new one, and
+	// start over.
 	ErrReplaced = errors.New("the session was deleted, and another was begun under its id: open it again")
 	// ErrLeased means that another process works on the session. The error is a
 	// [*LeaseError].
 	ErrLeased = errors.New("another process works on the session")
-	// ErrCorrupt means that what is stored can't be read. Where it is one record, the
+	// ErrCorrupt means that what is stored can't be read. If it is one record, the
 	// error is a [*RecordError], and the records before it are readable.
 	ErrCorrupt = errors.New("the stored data is damaged")
 	// ErrLocked means that the store was kept locked by somebody else for longer than
@@ -53,7 +53,7 @@ func (e *RecordError) Unwrap() error { return e.Err }
 // Is makes errors.Is(err, ErrCorrupt) true.
 func (e *RecordError) Is(target error) bool { return target == ErrCorrupt }
 
-// A LeaseError tells who works on a session. It matches [ErrLeased].
+// A LeaseError reports who works on a session. It matches [ErrLeased].
 type LeaseError struct {
 	ID    string
 	Owner string

@@ -15,9 +15,9 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Log is a conversation: records that are appended and never changed. From
-// them it keeps the messages of the next request, each block as the bytes that
-// came, and the [State] by which the next action is chosen.
+// A Log is a conversation: records that are appended and never changed. It derives
+// from them the messages of the next request, each block as the bytes that came,
+// and the [State] by which the next action is chosen.
 //
 // A Log may be read by many goroutines while others append; readers don't wait
 // for the store. The zero Log is empty and ready to use, and is kept in memory
@@ -57,16 +57,16 @@ func (l *Log) ID() string { return l.id }
 func (l *Log) Store() Store { return l.store }
 
 // TryLock locks the log for one user, such as a run, so that no two of them answer
-// each other's tool calls. It reports whether it succeeded. The lock doesn't stop
-// others from reading the log or from Append.
+// each other's tool calls. It reports whether it succeeded. The lock doesn't keep
+// others from reading the log or from calling Append.
 func (l *Log) TryLock() bool { return l.locked.CompareAndSwap(false, true) }
 
 // Unlock undoes TryLock.
 func (l *Log) Unlock() { l.locked.Store(false) }
 
-// Append adds records to the end of the log, all of them or none. Where the log
-// has a store they are durable when Append returns. A record without a time
-// gets the present one.
+// Append adds records to the end of the log, all of them or none. If the log has a
+// store, they are durable when Append returns. A record without a time gets the
+// present one.
 //
 // It fails if a record doesn't fit what is there: a result for a call that
 // nobody made, or a response while calls are unanswered; and for an input that
@@ -192,15 +192,15 @@ func (l *Log) Messages() []transport.Message {
 	return slices.Clip(l.conv.messages)
 }
 
-// State is what the records amount to.
+// State returns the state that follows from the records.
 func (l *Log) State() State {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.conv.state()
 }
 
-// Fork returns a log that begins with all that this one holds now. Neither sees
-// what is appended to the other later. The records and their bytes are shared,
+// Fork returns a log that begins with all that this one holds now. Records appended
+// to one later do not appear in the other. The records and their bytes are shared,
 // not copied. The new log has no store; see [ForkSession] for one that has.
 func (l *Log) Fork() *Log {
 	l.mu.RLock()

@@ -7,7 +7,7 @@ import (
 	"github.com/whorl-go/whorl/transport/omit"
 )
 
-// Kind says what a record is about, and which of its fields are in use.
+// Kind specifies what a record is about, and which of its fields are in use.
 type Kind string
 
 // The kinds of records. Only input, response and result reach the model; the
@@ -20,20 +20,21 @@ const (
 	// KindInput is a message from outside: the user's, or an instruction. Message,
 	// Queued.
 	KindInput Kind = "input"
-	// KindResponse is what the model answered. Response; Data, which may tell what
-	// was particular about the request.
+	// KindResponse is the model's answer. Response; Data, which may hold what was
+	// particular about the request.
 	KindResponse Kind = "response"
 	// KindStarted comes before tool calls are run. Calls. A call that was started
 	// and has no result when a log is loaded has an unknown outcome.
 	KindStarted Kind = "started"
 	// KindResult answers one tool call. Block, a tool_result; Final.
 	KindResult Kind = "result"
-	// KindApprovalRequest says that tool calls wait for approval. ApprovalRequests.
+	// KindApprovalRequest records that tool calls wait for approval. ApprovalRequests.
 	KindApprovalRequest Kind = "ask"
 	// KindDecision approves or denies one waiting call. Decision.
 	KindDecision Kind = "decision"
 	// KindSummary shortens the conversation: from here on a message stands in the
-	// place of its first ones. Message, Replaces. What it stands for stays in the log.
+	// place of its first ones. Message, Replaces. The messages that it replaces stay
+	// in the log.
 	KindSummary Kind = "summary"
 	// KindOmission leaves something out of this and all later requests that the service
 	// doesn't take any more. Omission, whose places are of the messages of the next

@@ -30,7 +30,7 @@ func Create(store Store, id string, start *Start) (*Log, error) {
 	return l, nil
 }
 
-// Open loads a session. What is appended to the log goes to the store.
+// Open loads a session. Records appended to the log go to the store.
 func Open(ctx context.Context, store Store, id string) (*Log, error) {
 	l, err := Create(store, id, nil)
 	if err == nil {
@@ -130,8 +130,8 @@ func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 	return nil
 }
 
-// Position is the log's end: what the session has to end at for the next Append.
-// A log whose session has no record yet has no incarnation to tell.
+// Position is the end of the log: where the session has to end for the next Append.
+// The incarnation is empty if the session has no record yet.
 func (l *Log) Position() Position {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -44,7 +44,7 @@ type State struct {
 	Final bool
 
 	// Background are the sessions of sub-agents that work in the background and have
-	// not ended. In a fork they are the origin's. The slice is shared; the caller must
+	// not ended. A fork has those of its origin. The slice is shared; the caller must
 	// not modify it.
 	Background []string
 
@@ -76,11 +76,11 @@ type Request struct {
 	// Prompt is the size of its prompt in tokens; Read, Written5m and Written1h are
 	// the parts that the cache had or got.
 	Prompt, Read, Written5m, Written1h int64
-	// Sums is true if the service sampled several times and told only the sums, so
+	// Sums is true if the service sampled several times and reported only the sums, so
 	// that these are more than the size of one prompt.
 	Sums bool
-	// Config is the place in State.Configs, counted from 1, of the configuration that it
-	// was sent with; 0 if the log doesn't tell.
+	// Config is the place in State.Configs, counted from 1, of the configuration that
+	// it was sent with; 0 if that is unknown.
 	Config int32
 }
 

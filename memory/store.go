@@ -9,10 +9,11 @@ import (
 // A Store keeps sessions: logs with an id. Many goroutines may use one, and
 // with some stores many processes.
 //
-// Store is the least that a store can do. What else it can do are interfaces of
-// their own, which [As] finds: [Forker], [Leaser], [Inbox], [MetaSetter], [Waker],
-// [github.com/whorl-go/whorl/memory/search.Searcher], [github.com/whorl-go/whorl/memory/budget.Ledger], [Blobs] and [Importer]. Package storetest has tests for
-// Store and for each of them.
+// Store is the least that a store can do. Further abilities are separate
+// interfaces, which [As] finds: [Forker], [Leaser], [Inbox], [MetaSetter], [Waker],
+// [github.com/whorl-go/whorl/memory/search.Searcher],
+// [github.com/whorl-go/whorl/memory/budget.Ledger], [Blobs] and [Importer]. Package
+// storetest has tests for Store and for each of them.
 //
 // An error names the session, and matches the one of [ErrConflict] and its like
 // that says what to do. A failed call leaves no half of a change behind.
@@ -61,8 +62,8 @@ type Position struct {
 
 // Start is what a new session begins with. Nil and the zero Start are fine.
 type Start struct {
-	// Incarnation tells the session from others that had or will have its id; empty
-	// means that the store chooses one.
+	// Incarnation distinguishes the session from others that had or will have its id;
+	// empty means that the store chooses one.
 	Incarnation string
 	// Parent is the id of the session whose run begins this one, such as a sub-agent's
 	// caller; empty if there is none. It must be there.

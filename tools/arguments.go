@@ -20,8 +20,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An ArgumentError says how a call's arguments don't fit the tool's schema. Its
-// text is for the model: each problem has a path, what was expected there, and,
+// An ArgumentError describes how a call's arguments don't fit the tool's schema.
+// Its text is for the model: each problem has a path, what was expected there, and,
 // for an unknown name, the nearest known one.
 type ArgumentError struct {
 	Tool     string

@@ -8,7 +8,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// CallInfo is what the agent tells a running tool through its context.
+// CallInfo is the information about a call that the agent gives a running tool
+// through its context.
 type CallInfo struct {
 	// ID is the call's id as the response has it. Some endpoints use an id more than
 	// once in a session: use Key to tell calls apart.
@@ -59,7 +60,7 @@ func CallKey(ctx context.Context) string {
 	return info.ID
 }
 
-// Progress tells whoever watches the run how the call is getting on. It never
+// Progress reports to watchers of the run how the call is getting on. It never
 // blocks for long and goes nowhere outside a call.
 func Progress(ctx context.Context, message string) {
 	if info := CallOf(ctx); info.Progress != nil {
@@ -67,8 +68,8 @@ func Progress(ctx context.Context, message string) {
 	}
 }
 
-// Prepared are arguments that a tool's [Normalizer] has accepted. Whoever decides
-// about a call decides about these: they are what the tool is given.
+// Prepared are arguments that a tool's [Normalizer] has accepted. A decision about
+// a call is made on these: they are what the tool is given.
 type Prepared struct {
 	input json.RawMessage
 	by    *FuncTool // has checked input

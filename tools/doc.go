@@ -9,10 +9,10 @@
 //
 // [Func] reflects the input_schema from the argument's type, by the rules of
 // encoding/json, and checks what the model wrote against it before the function
-// runs. What the function returns becomes the result: a string as text, a [Result]
-// as blocks, anything else as JSON. Its error goes to the model; [Fatal] makes one
-// that ends the run. [Raw] takes a schema of your own, [Stream] a function that
-// yields its result piece by piece.
+// runs. The function's return value becomes the result: a string as text, a
+// [Result] as blocks, anything else as JSON. Its error goes to the model; [Fatal]
+// makes one that ends the run. [Raw] takes a schema of your own, [Stream] a
+// function that yields its result piece by piece.
 //
 // [Options] and [Traits] are useful as they are: a call may take two minutes and
 // return 256 KB (the agent's limits), calls run in parallel, and none is repeated

@@ -20,7 +20,7 @@ type ExternalOptions struct {
 	// doesn't fit is refused where it is given, and the call goes on waiting. Nil means
 	// any JSON value.
 	Output json.RawMessage
-	// Kind says who can answer, for programs that route questions; empty means
+	// Kind names who can answer, for programs that route questions; empty means
 	// "external".
 	Kind string
 	// Deadline is how long a call waits; 0 means for ever. Default is then the answer;

@@ -40,13 +40,14 @@ type FuncTool struct {
 //	}
 //
 // A call's arguments are checked against the schema before fn runs, and a default
-// is put in place of what is left out. Then they are decoded by encoding/json, but numbers in an any become a [json.Number], so
-// that none is rounded. What doesn't fit is answered with an [ArgumentError].
+// is put in place of what is left out. Then they are decoded by encoding/json, but
+// numbers in an any become a [json.Number], so that none is rounded. Arguments that
+// don't fit are answered with an [ArgumentError].
 //
-// What fn returns becomes the result that the model reads: a string as it is;
-// a [Result], [transport.Block], [Image], [Document] or [SearchResult], or a
-// slice of one of them, as blocks; nil and struct{} as an empty result; an error
-// as an is_error result; anything else as JSON.
+// The value that fn returns becomes the result that the model reads: a string as it
+// is; a [Result], [transport.Block], [Image], [Document] or [SearchResult], or a
+// slice of one of them, as blocks; nil and struct{} as an empty result; an error as
+// an is_error result; anything else as JSON.
 //
 // A mistake, such as a bad name or a type without a schema, is kept: Definition
 // returns it, and so does the constructor of the agent that is given the tool.
@@ -243,7 +244,7 @@ func (t *FuncTool) Definition() (transport.ToolDefinition, error) {
 	return t.def, t.err
 }
 
-// Traits tells how the tool may be run.
+// Traits returns how the tool may be run.
 func (t *FuncTool) Traits() Traits { return t.traits }
 
 // Schema is the input_schema; nil if there is something wrong with the tool.

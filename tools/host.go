@@ -12,13 +12,13 @@ import (
 // A Host is what a running tool may ask of the run that called it. The agent
 // fills it; [HostOf] finds it.
 //
-// What a Host is given is recorded in the conversation's log under the call, so
-// that it outlives the process. A call that was interrupted, or that waits for
-// an answer, runs again from its beginning, with the same [CallInfo.Key]: what
-// it asked for before is then answered from the log. So a tool that uses a Host
-// must ask for the same things in the same order when it is given the same
+// The agent records what a Host is given in the conversation's log under the call,
+// so that it outlives the process. A call that was interrupted, or that waits for
+// an answer, runs again from its beginning, with the same [CallInfo.Key]: what it
+// asked for before is then answered from the log. A tool that uses a Host must
+// therefore ask for the same things in the same order when it is given the same
 // answers, and must do what can't be repeated inside a call of another tool or
-// behind a note.
+// after a note.
 //
 // All methods may be used by several goroutines; they return an error when the
 // call's context has ended.
@@ -52,8 +52,8 @@ type Host interface {
 	Ask(ctx context.Context, q Question) (Answer, error)
 
 	// Note records data, a JSON value, under the call, for people, for programs and
-	// for the tool itself, such as the id of a task at a server. The model doesn't
-	// see it. The name is the tool's own choice.
+	// for the tool itself, such as the id of a task at a server. The model doesn't see
+	// it. The name is chosen by the tool.
 	Note(ctx context.Context, name string, data json.RawMessage) error
 	// Notes returns what the call has noted under name, oldest first. When the call
 	// runs again, it has the notes from before.
@@ -67,7 +67,7 @@ type Host interface {
 	Kept(ctx context.Context, ref string) (data []byte, mediaType string, err error)
 }
 
-// HostOf returns the Host of the call that ctx belongs to. There is none when a
+// HostOf returns the Host of the call that ctx belongs to. It reports false when a
 // tool is called outside of a run.
 func HostOf(ctx context.Context) (Host, bool) {
 	h := CallOf(ctx).Host
@@ -88,7 +88,7 @@ type Question struct {
 	// Key tells the questions of one call apart. It has to be the same when the call
 	// runs again. Empty means the number of the question in the call.
 	Key string `json:"key,omitempty"`
-	// Kind says who can answer, for programs that route questions: the tool's own
+	// Kind names who can answer, for programs that route questions: the tool's own
 	// choice, such as "user", "webhook", "elicitation" or "timer".
 	Kind string `json:"kind,omitempty"`
 	// Prompt is the question in words.
@@ -124,29 +124,29 @@ type Choice struct {
 // An Answer is what came back for a [Question].
 type Answer struct {
 	Value json.RawMessage `json:"value"`
-	// By is who answered, as the program that took the answer says; empty if it
-	// doesn't say.
+	// By is who answered, as given by the program that took the answer; empty if not
+	// given.
 	By string `json:"by,omitempty"`
-	// Expired says that nobody answered in time and Value is the question's Default.
+	// Expired is set if nobody answered in time and Value is the question's Default.
 	Expired bool `json:"expired,omitempty"`
 }
 
 var (
-	// ErrWaiting says that a call can't go on before something outside of the run has
-	// happened. A tool that returns it, wrapped or not, leaves its call open; the
-	// tool is called again when the answer is there. Only an error of a [Host] may
-	// match it: a call that waits for nothing would wait for ever, so the agent
-	// answers it with an error.
+	// ErrWaiting means that a call can't go on before something outside of the run has
+	// happened. A tool that returns it, wrapped or not, leaves its call open; the tool
+	// is called again when the answer is there. Only an error of a [Host] may match
+	// it: a call that waits for nothing would wait for ever, so the agent answers it
+	// with an error.
 	ErrWaiting = errors.New("the call waits for an answer")
-	// ErrDeclined says that whoever was asked will not answer, or that the question
+	// ErrDeclined means that whoever was asked will not answer, or that the question
 	// was withdrawn.
 	ErrDeclined = errors.New("the question was declined")
-	// ErrExpired says that a question without a default was not answered before its
+	// ErrExpired means that a question without a default was not answered before its
 	// deadline.
 	ErrExpired = errors.New("the question was not answered in time")
 )
 
-// A DivergedError says that a call which ran again asked for something else than
+// A DivergedError reports that a call which ran again asked for something else than
 // the log has at that place.
 type DivergedError struct {
 	Call     string // the ID of the inner call, or the Key of the question

@@ -85,7 +85,7 @@ type jsonMistake struct {
 	want string
 }
 
-// Error says what is wrong where, with the text around it.
+// Error describes what is wrong where, with the text around it.
 func (m *jsonMistake) Error() string {
 	const around = 60
 	from, to := runes.Start(m.text, m.at-around), runes.Start(m.text, m.at+around)

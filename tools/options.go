@@ -10,7 +10,7 @@ import (
 // function, for [FuncWith], [RawWith] and [StreamWith]. The zero value suits most
 // tools.
 type Options struct {
-	// Traits tell the agent how the tool may be run.
+	// Traits specify how the agent may run the tool.
 	Traits
 
 	// Schema is the input_schema to send in place of the one reflected from the
@@ -47,7 +47,7 @@ type Options struct {
 	// together with CacheControl.
 	DeferLoading bool
 
-	// AllowedCallers says who may call: "direct" and the versions of code execution
+	// AllowedCallers lists who may call: "direct" and the versions of code execution
 	// (wire §4.4). Nil means direct.
 	AllowedCallers []string
 

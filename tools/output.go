@@ -70,8 +70,8 @@ func (o *Output[T]) Parse(text string) (T, error) {
 	return v, nil
 }
 
-// An AnswerError says how an answer doesn't fit the type, or the [Question], that
-// was asked for.
+// An AnswerError describes how an answer doesn't fit the type, or the [Question],
+// that was asked for.
 type AnswerError struct {
 	Text     string // of the model's answer; empty for one of a Question
 	Problems []Problem

@@ -13,7 +13,7 @@ import (
 
 // ServerOptions are what all server tools have in common.
 type ServerOptions struct {
-	// AllowedCallers says who may call: "direct" and versions of code execution. Nil
+	// AllowedCallers lists who may call: "direct" and versions of code execution. Nil
 	// leaves it to the service: direct, but code execution for the web tools from
 	// version 20260209 on.
 	AllowedCallers []string
@@ -108,7 +108,7 @@ type WebFetch struct {
 	URLSources *URLSources
 }
 
-// URLSources says which parts of the conversation the URLs to fetch may come
+// URLSources specifies which parts of the conversation the URLs to fetch may come
 // from. A zero part is left to the service.
 type URLSources struct {
 	UserInput         string     // "all" or "none"
@@ -259,7 +259,7 @@ type MCPToolset struct {
 	CacheControl *transport.CacheControl
 }
 
-// MCPToolConfig says whether a tool is offered. Nil leaves it to the service.
+// MCPToolConfig specifies whether a tool is offered. Nil leaves it to the service.
 type MCPToolConfig struct {
 	Enabled      *bool `json:"enabled,omitempty"`
 	DeferLoading *bool `json:"defer_loading,omitempty"`

@@ -12,11 +12,11 @@ const maxStreamed = 16 << 20
 
 var errTooLong = fmt.Errorf("the result is longer than %d bytes; ask for less at once", maxStreamed)
 
-// Stream makes a tool of a function that yields its result piece by piece, such
-// as the lines of a running command. Whoever watches the run sees each piece at
-// once, as progress; the model gets all of them, joined, when the function is
-// done. An error ends the result, and so do 16 MB of it: the model is told of that
-// behind what had come.
+// Stream makes a tool of a function that yields its result piece by piece, such as
+// the lines of a running command. Watchers of the run see each piece at once, as
+// progress; the model gets all of them, joined, when the function is done. An error
+// ends the result, and so do 16 MB of it: the model is told of that behind what had
+// come.
 //
 // In is as for [Func]. When the call is cancelled, the pieces stop being asked for.
 func Stream[In any](name, description string, fn func(context.Context, In) iter.Seq2[string, error]) *FuncTool {

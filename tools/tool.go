@@ -31,14 +31,14 @@ type Callable interface {
 	// what to do differently. Only an error wrapped by [Fatal] ends the run.
 	Call(ctx context.Context, input json.RawMessage) (Result, error)
 
-	// Traits tells the agent how the tool may be run.
+	// Traits returns how the tool may be run.
 	Traits() Traits
 }
 
-// A Normalizer is a Callable that takes arguments in more than one spelling, or
-// not all arguments. Whoever judges a call by its arguments, or shows them to a
-// person, has to see what Normalize returns and not what the model wrote.
-// [Prepare] finds it and calls it.
+// A Normalizer is a Callable that takes arguments in more than one spelling, or not
+// all arguments. Code that judges a call by its arguments, or shows them to a
+// person, must use what Normalize returns and not what the model wrote. [Prepare]
+// finds it and calls it.
 type Normalizer interface {
 	// Normalize returns the arguments to call the tool with, or an error if it
 	// doesn't take them; the call is then answered with the error and not run. It is
@@ -59,11 +59,11 @@ type Traits struct {
 	// Group names calls that exclude each other: of one non-empty group, one call
 	// runs at a time, in the order of the calls.
 	Group string
-	// ReadOnly says that a call changes nothing. It may then start while the model is
+	// ReadOnly means that a call changes nothing. It may then start while the model is
 	// still writing, and be thrown away if the response turns out not to stand.
 	ReadOnly bool
-	// Repeatable says that a call may be run again after a crash that left it
-	// unknown whether it had run. Without it the model is told of the doubt.
+	// Repeatable means that a call may be run again after a crash that left it unknown
+	// whether it had run. Otherwise the model is told that the outcome is unknown.
 	Repeatable bool
 	// NeedsApproval makes the run wait for a decision before each call.
 	NeedsApproval bool
@@ -84,7 +84,8 @@ type Result struct {
 	// Content is text, image, document and search_result blocks. None means an
 	// empty result.
 	Content []transport.Block
-	// IsError tells the model that the call failed. The service then takes text only.
+	// IsError marks the call as failed for the model. The service then takes text
+	// only.
 	IsError bool
 }
 

@@ -23,9 +23,9 @@ type CallFunc func(ctx context.Context, input json.RawMessage) (Result, error)
 // to try again.
 type Middleware func(next CallFunc) CallFunc
 
-// ErrInputChanged says that a [Middleware] passed on other arguments than it was
-// given. What was approved has to be what runs: to change arguments, implement
-// [Normalizer].
+// ErrInputChanged means that a [Middleware] passed on other arguments than it was
+// given. The call that runs has to be the one that was approved: to change
+// arguments, implement [Normalizer].
 var ErrInputChanged = errors.New("a middleware changed the arguments of the call")
 
 // Wrap puts middleware around the calls of c; the first is the outermost. The

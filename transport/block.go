@@ -182,8 +182,8 @@ func Text(text string) Block {
 	return Block{raw: append(raw, '}'), typ: TypeText}
 }
 
-// ToolResult makes the tool_result block that answers the call id. Without
-// content the model sees an empty result.
+// ToolResult makes the tool_result block that answers the call id. The model sees
+// an empty result if there is no content.
 func ToolResult(id string, content ...Block) Block {
 	return ToolCall{ID: id}.Answer(content...)
 }

@@ -8,16 +8,16 @@
 //	})
 //	fmt.Println(resp.Text())
 //
-// To see an answer as it comes, range over [Client.Stream]. Agents need neither:
-// package agent has the loop.
+// To read an answer while it arrives, range over [Client.Stream]. Agents need
+// neither: package agent has the loop.
 //
 // # Bytes
 //
 // Its values keep bytes: a [Block], a [ToolDefinition] and a [Response] hold the
-// JSON that came, and their methods are views of it ([Block.View] decodes one).
-// What is sent back to the service is therefore what came from it, members and
-// types included that this package doesn't know. [Response.Replay] is the message
-// that stands for a response in later requests.
+// JSON that came, and their methods are views of it ([Block.View] decodes one). The
+// bytes sent back to the service are therefore those that came from it, including
+// members and types that this package doesn't know. [Response.Replay] is the
+// message that stands for a response in later requests.
 //
 // # Zero values
 //
@@ -27,10 +27,10 @@
 //
 // # Errors
 //
-// What the service refuses is an [*Error], which matches one of the Err values with
+// A refusal by the service is an [*Error], which matches one of the Err values with
 // errors.Is; a stream that broke is a [*StreamError] with what had come; a request
-// that the model is known not to take is an [*RequestError], and is not sent.
-// docs/errors.md says what to do about each.
+// that the model is known not to take is an [*RequestError], and is not sent. See
+// docs/errors.md for what to do about each.
 //
 // Models, their limits and prices are in a dated table: package transport/models.
 package transport

@@ -53,7 +53,7 @@ type Error struct {
 
 	// RetryAfter is how long the service asks to wait, or 0.
 	RetryAfter time.Duration
-	// ShouldRetry is the service's own word on it, from x-should-retry; nil if it gave none.
+	// ShouldRetry is the value of the header x-should-retry; nil if there was none.
 	ShouldRetry *bool
 	// Attempts is how many times the request was sent, this failure included.
 	Attempts int
@@ -61,7 +61,7 @@ type Error struct {
 	Raw json.RawMessage // the body, if it was JSON
 }
 
-// Error says what the service said, the request id to quote to its support, and
+// Error returns what the service said, the request id to quote to its support, and
 // what to do where that is plain.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s (HTTP %d): %s", e.Type, e.Status, e.Message)

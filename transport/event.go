@@ -23,9 +23,9 @@ const (
 	EventPing              EventType = "ping"
 
 	// EventRestarted is not the service's: it is yielded where a stream broke after
-	// some of its events had been yielded and the whole request was sent again. What
-	// was shown of the response is void. Content is shown twice in this way only if
-	// the owner of the run had asked for it, or a proxy does it.
+	// some of its events had been yielded and the whole request was sent again.
+	// Anything shown of the response is void. Content is shown twice in this way only
+	// if the owner of the run had asked for it, or a proxy does it.
 	EventRestarted EventType = "restarted"
 )
 

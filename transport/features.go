@@ -2,7 +2,7 @@ package transport
 
 // Features are what an endpoint takes beyond what every one that speaks the
 // Messages API takes. Gateways refuse what they don't know, so that false means:
-// leave it out. What a model takes stands in package models.
+// leave it out. Package models describes what a model takes.
 type Features struct {
 	LongCache      bool // cache_control with a ttl of "1h"
 	Diagnostics    bool // diagnostics.previous_message_id (wire §8.8)

@@ -11,7 +11,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Role says whose message it is.
+// Role identifies whose message it is.
 type Role string
 
 // The roles of the Messages API. A system message may stand inside a

@@ -131,7 +131,7 @@ const (
 // CacheControl is a cache_control mark.
 type CacheControl struct{ TTL TTL }
 
-// ToolChoice says whether the model may, must or must not call a tool.
+// ToolChoice specifies whether the model may, must or must not call a tool.
 type ToolChoice struct {
 	Type                   string `json:"type"` // "auto", "any", "tool" or "none"
 	Name                   string `json:"name,omitempty"`
@@ -146,14 +146,15 @@ type Thinking struct {
 	BlockBinding *BlockBinding `json:"block_binding,omitempty"`
 }
 
-// BlockBinding says what the service does with thinking whose prefix has changed.
+// BlockBinding specifies what the service does with thinking whose prefix has
+// changed.
 type BlockBinding struct {
 	PrefixMismatchBehavior string `json:"prefix_mismatch_behavior"` // "error" or "drop_block"
 }
 
-// An Effort says how much a model does for its answer: "low", "medium", "high",
-// "xhigh" or "max"; empty for the model's default. Which of them a model has
-// stands in package models.
+// An Effort specifies how much a model does for its answer: "low", "medium",
+// "high", "xhigh" or "max"; empty for the model's default. Package models lists
+// which of them a model has.
 type Effort string
 
 // OutputConfig shapes the answer.

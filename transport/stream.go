@@ -29,8 +29,8 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 // and carries the whole response. A stream that ends before it, can't be read, or
 // holds an error event ends in a [*StreamError].
 //
-// A second message_start, as proxies send that go on with another response of
-// their own, makes what came before void; [EventRestarted] is yielded in front of
+// A second message_start, as sent by proxies that continue with another response of
+// their own, voids everything before it; [EventRestarted] is yielded in front of
 // it.
 //
 // Each event is valid until the next one is asked for. ReadStream doesn't read

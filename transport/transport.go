@@ -22,8 +22,8 @@ type Client interface {
 	Stream(ctx context.Context, req *Request) iter.Seq2[Event, error]
 }
 
-// Create sends req and waits for the whole response. It drains [Client.Stream],
-// so that streaming or not makes no difference to what comes of a request.
+// Create sends req and waits for the whole response. It drains [Client.Stream], so
+// that streaming makes no difference to the response.
 func Create(ctx context.Context, c Client, req *Request) (*Response, error) {
 	var resp *Response
 	for ev, err := range c.Stream(ctx, req) {

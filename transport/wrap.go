@@ -25,9 +25,9 @@ type StreamFunc func(ctx context.Context, req *Request) iter.Seq2[Event, error]
 // change the request that it is given, and must keep to what [Client] promises.
 type Middleware func(next StreamFunc) StreamFunc
 
-// Wrap puts middleware around a client; the first is the outermost. What the
-// client can do besides Stream is found through [As] as before, and does not pass
-// through the middleware.
+// Wrap puts middleware around a client; the first is the outermost. Other abilities
+// of the client are found through [As] as before, and do not pass through the
+// middleware.
 func Wrap(c Client, middleware ...Middleware) Client {
 	if len(middleware) == 0 {
 		return c

@@ -26,7 +26,7 @@ type Verdict struct {
 	Pass bool
 	// Score is from 0 to 1, for checks that know degrees; others give 0 or 1.
 	Score float64
-	// Reason says why it did not pass, with what was expected and what was there.
+	// Reason explains why it did not pass, with what was expected and what was there.
 	Reason string
 }
 
@@ -187,7 +187,7 @@ func NoErrors() Check {
 }
 
 // FailsWith passes if the run ended with an error that matches target, as errors.Is
-// tells. Without this check an error of the run is a failure.
+// tells. An error of the run is a failure unless this check is used.
 func FailsWith(target error) Check {
 	return Check{Name: "fails with", takesError: true, Do: func(_ context.Context, o *Outcome) Verdict {
 		return verdict(errors.Is(o.Err, target), "the run's error is %v, not %v", o.Err, target)

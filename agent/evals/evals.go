@@ -62,7 +62,7 @@ type Suite struct {
 	// written if Update is true, and has to be there otherwise.
 	Baseline string
 	Update   bool
-	// Tolerance says how far a case may differ from the baseline.
+	// Tolerance is how far a case may differ from the baseline.
 	Tolerance Tolerance
 
 	// Checks are applied to each case, besides its own.

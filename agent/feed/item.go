@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Kind says what an [Item] tells.
+// Kind specifies what an [Item] reports.
 type Kind string
 
 // The kinds of items.
@@ -31,7 +31,7 @@ const (
 	// was too slow to see all of it, it may be over sooner than all has come.
 	Over Kind = "over"
 	// Progress: a running tool reports. ID, of the call, and Text, which is empty once
-	// the call has ended. Only the newest report of a call is told.
+	// the call has ended. Only the newest report of a call is kept.
 	Progress Kind = "progress"
 	// State: what is to be done in the session is another thing now, such as to wait,
 	// or not to wait any more. Next, Pending.

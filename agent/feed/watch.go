@@ -18,9 +18,9 @@ import (
 // Options are what a watcher wants to be told. The zero Options are all of one
 // session from its beginning.
 type Options struct {
-	// From is where to go on.
+	// From is where to continue.
 	From Position
-	// Tree tells of the sub-agents' sessions too, while their runs go on in this
+	// Tree includes the sub-agents' sessions too, while their runs go on in this
 	// process. A sub-agent's items begin at its first record, or where Children says.
 	Tree     bool
 	Children map[string]Position // by session

@@ -29,10 +29,10 @@ var embedded embed.FS
 // questions, and fork sessions, but not run them.
 type Options struct {
 	// Token is the token that opens the page: in the first URL as ?token=…, or as a
-	// Bearer token. Whoever has it may see and do all that the page can. Empty means a
-	// random one, and that the page answers to this machine only. One that is set opens
-	// the page to other machines: serve it over TLS then, and take one that can't be
-	// guessed, such as that of crypto/rand.Text.
+	// Bearer token. Anyone who has it may see and do all that the page can. Empty
+	// means a random one, and that the page answers to this machine only. One that is
+	// set opens the page to other machines: serve it over TLS then, and take one that
+	// can't be guessed, such as that of crypto/rand.Text.
 	Token string
 	// Hosts are names that the page may be reached by besides localhost, 127.0.0.1
 	// and ::1, without ports, in lower case. With a Token all names are taken.

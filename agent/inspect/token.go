@@ -36,8 +36,8 @@ func newKey(token string) key {
 
 // URL is the address of the page with the token that opens it, for base, the
 // address that it is mounted at, such as "http://127.0.0.1:8100/debug/agents/".
-// Whoever has it may see and do all that the page can: show it to the user of the
-// program, and keep it out of logs.
+// Anyone who has it may see and do all that the page can: show it to the user of
+// the program, and keep it out of logs.
 func (p *Page) URL(base string) string {
 	return strings.TrimSuffix(base, "/") + "/?token=" + url.QueryEscape(p.key.token)
 }

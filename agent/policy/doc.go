@@ -24,8 +24,8 @@
 //
 //	outside && taint.untrusted ? "ask" : ""
 //
-// Rules are compiled and type-checked when the policy is made. What they decide
-// is told with the name of the rule, to the model if it is a denial.
+// Rules are compiled and type-checked when the policy is made. Their decisions
+// carry the name of the rule; a denial reports it to the model.
 //
 // A policy guards against a model's mistakes. Rules over the text of a shell
 // command can be got around by somebody who means to: what must not happen is

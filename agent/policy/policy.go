@@ -26,7 +26,7 @@ const (
 
 // A Rule is an expression over a tool call.
 type Rule struct {
-	// Name tells the rule in errors and traces; empty for "rule N", counted from 1.
+	// Name names the rule in errors and traces; empty for "rule N", counted from 1.
 	Name string
 	// Expr is what is evaluated; see the package comment for what it may use. It
 	// gives "allow", "deny", "ask", or "" to pass; or true and false, which mean

@@ -4,7 +4,7 @@
 //
 // The search is the store's own: FTS5 in package sqlite, tsvector in package
 // postgres. Without Same and Meta in [Options] the model sees every session of the
-// store, so in a store of several users one's words would be found for another. Encrypted
+// store, which in a store of several users includes those of other users. Encrypted
 // sessions can't be searched.
 package recall
 

@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 )
 
-// Options say what is told, and when.
+// Options specify what is told, and when.
 type Options struct {
 	Budget *agent.Budget // whose money and tokens are told of; nil for none
 	Steps  int           // the run's Limits.Steps; 0 for none

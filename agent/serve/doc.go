@@ -6,13 +6,14 @@
 //	http.Handle("/agent/", http.StripPrefix("/agent", h))
 //
 // Who asks, and whose a session is, is looked at in each request: Options.User says
-// whose request it is, by whatever the program's own middleware has found out, and a
-// session belongs to the user who began it. To anybody else it isn't there.
+// whose request it is, by whatever the program's own middleware has found out, and
+// a session belongs to the user who began it. For anybody else it does not exist.
 //
 // A run goes on whoever listens. Those who listen get a session's records, and of a
-// response that is being written its pieces; who comes back with the last id that came
-// goes on from there, at any replica. What is wrong with a request is told before a
-// stream begins, as a problem document (RFC 9457); afterwards as an event.
+// response that is being written its pieces; a client that reconnects with the last
+// id it received continues from there, at any replica. An invalid request is
+// reported before a stream begins, as a problem document (RFC 9457); afterwards as
+// an event.
 //
 // docs/serve.md describes the requests and the events, which are versioned.
 package serve

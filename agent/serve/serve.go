@@ -28,11 +28,11 @@ type Options struct {
 	// Store has the sessions. With a [memory.Forker] they can be forked, with a
 	// [memory.Inbox] messages reach a run that goes on.
 	Store memory.Store
-	// Run says by which agent a session goes on, and what its run is given besides:
-	// gate, limits, budget. It is asked before each run, and before a stream begins: its
-	// error, such as an [agent.BudgetError], is the answer. Store, Session and User of
-	// the Input are set by the Handler. A session that isn't there yet has an ID and Meta
-	// only.
+	// Run chooses the agent that continues a session, and the rest of the run's input:
+	// gate, limits, budget. It is asked before each run, and before a stream begins:
+	// its error, such as an [agent.BudgetError], is the answer. Store, Session and
+	// User of the Input are set by the Handler. A session that isn't there yet has an
+	// ID and Meta only.
 	Run func(ctx context.Context, u User, s memory.Info) (*agent.Agent, agent.Input, error)
 	// User says whose the request is. An error is answered with 401 and not told.
 	User func(r *http.Request) (User, error)
@@ -112,8 +112,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errClosed = errors.New("the server ends")
 
-// Close ends the runs that go on, and waits for them until ctx ends. What they were
-// doing is in the store, and goes on with the session's next run.
+// Close ends the runs that go on, and waits for them until ctx ends. Their work is
+// in the store, and continues with the session's next run.
 func (h *Handler) Close(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true

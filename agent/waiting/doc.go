@@ -1,7 +1,8 @@
 // Package waiting lists what a session and all sessions below it wait for, and takes
 // the decisions and answers, from any process: a page, a webhook, a command.
 //
-// What waits stands in the logs and nowhere else. Nothing has to run meanwhile, and
-// the sessions may have been copied to another machine. Once an item is dealt with,
-// run the outermost session on: its run lets the sub-agents go on by itself.
+// The state of what waits is in the logs and nowhere else. No process has to run in
+// the meantime, and the sessions may have been copied to another machine. After an
+// item is dealt with, run the outermost session again: its run lets the sub-agents
+// go on by itself.
 package waiting

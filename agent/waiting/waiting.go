@@ -96,7 +96,7 @@ func childOf(q agent.PendingQuestion) string {
 	return rawjson.GetString(q.Question.Data, "session")
 }
 
-// ErrKind says that an item was dealt with in a way that its Kind doesn't have.
+// ErrKind means that an item was dealt with in a way that its Kind doesn't have.
 var ErrKind = errors.New("that is no way to deal with what waits")
 
 // Approve lets a call run with the arguments that the item shows.
@@ -145,7 +145,8 @@ func (it Item) Answer(ctx context.Context, store memory.Store, value json.RawMes
 	})
 }
 
-// Cancel says that nobody will approve, or answer. The model is told, with the reason.
+// Cancel records that nobody will approve, or answer. The model is told, with the
+// reason.
 func (it Item) Cancel(ctx context.Context, store memory.Store, reason string) error {
 	return it.decide(ctx, store, func(log *memory.Log) error {
 		if it.Call != nil {

@@ -7,11 +7,11 @@
 //	…
 //	err = w.Work(ctx) // until ctx ends
 //
-// Whoever has something to say calls [Submit], from any process. A session can go on
-// when a message waits for it, when its time to be woken has come ([memory.Waker]), and
-// when the process that ran it has died. Nothing else is kept of it: no queue, no job,
-// no row but the session's own. A session that waits for an approval costs nothing until
-// the decision is there and somebody wakes it ([Wake]).
+// Any process can send a session a message with [Submit]. A session can go on when
+// a message waits for it, when its time to be woken has come ([memory.Waker]), and
+// when the process that ran it has died. The worker keeps nothing else of it: no
+// queue, no job, no row but the session's own. A session that waits for an approval
+// costs nothing until the decision is there and somebody wakes it ([Wake]).
 //
 // The worker has no loop of its own: it makes a run of [agent.Agent] for the session,
 // under the session's lease. Before that it sets a time to wake the session again, which

@@ -102,7 +102,7 @@ type CronError struct {
 	Why   string
 }
 
-// Error says which part is wrong and why.
+// Error describes which part is wrong and why.
 func (e *CronError) Error() string {
 	return fmt.Sprintf("the schedule %q can't be read: %q: %s", e.Spec, e.Field, e.Why)
 }

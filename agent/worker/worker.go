@@ -18,15 +18,16 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options say which sessions a worker runs and how. Store and Run are needed.
+// Options specify which sessions a worker runs and how. Store and Run are needed.
 type Options struct {
 	// Store has the sessions. It must be a [memory.Leaser] and a [memory.Waker]; with a
 	// [memory.MetaSetter] failures are counted, and rate limits shared.
 	Store memory.Store
-	// Run says by which agent a session goes on, and what its run is given besides:
-	// gate, limits, budget, user. Store and Session of the Input are set by the worker.
-	// An error that matches [ErrNotMine] leaves the session to other processes, such as
-	// those of a newer program; any other is a failure of the session.
+	// Run chooses the agent that continues a session, and the rest of the run's input:
+	// gate, limits, budget, user. Store and Session of the Input are set by the
+	// worker. An error that matches [ErrNotMine] leaves the session to other
+	// processes, such as those of a newer program; any other is a failure of the
+	// session.
 	Run func(ctx context.Context, s memory.Info) (*agent.Agent, agent.Input, error)
 	// Query chooses among the sessions, by Meta, Parent and Roots.
 	Query memory.Query
@@ -39,8 +40,8 @@ type Options struct {
 	Notify <-chan struct{}
 	// Drain is the time that running sessions have, once Work's context has ended, to
 	// come to the next place where they can stop without losing anything; 0 means 25
-	// seconds. What has not stopped then is cancelled. Either way other processes go on
-	// with the sessions.
+	// seconds. Runs that have not stopped by then are cancelled. Either way other
+	// processes go on with the sessions.
 	Drain time.Duration
 
 	// Recover is how long after the beginning of a run its session is looked at again,
@@ -68,8 +69,8 @@ type Options struct {
 	MeterProvider metric.MeterProvider // nil means the global one
 }
 
-// ErrNotMine says that a session is for another program: [Options].Run has no agent
-// for it. The worker leaves it alone for a minute.
+// ErrNotMine means that a session is for another program: [Options].Run has no
+// agent for it. The worker leaves it alone for a minute.
 var ErrNotMine = errors.New("no agent of this program is for the session")
 
 // A State says what became of a session's run.

@@ -127,7 +127,7 @@ func bill(quick bool) Axis {
 	return a
 }
 
-// measures tells whether a driver is measured at a point of the axis.
+// measures reports whether a driver is measured at a point of the axis.
 func (a *Axis) measures(driver string, p Point) bool {
 	switch {
 	case a.Drivers != nil && !slices.Contains(a.Drivers, driver):

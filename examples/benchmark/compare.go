@@ -96,7 +96,7 @@ func buildAll(bin string, only []string) (built []program, err error) {
 	return built, nil
 }
 
-// wants tells whether an axis is to be measured; "bench" stands for the Go benchmarks.
+// wants reports whether an axis is to be measured; "bench" stands for the Go benchmarks.
 func (o options) wants(axis string) bool {
 	return o.axes == nil || slices.Contains(o.axes, axis)
 }

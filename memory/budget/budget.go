@@ -34,7 +34,7 @@ type Ledger interface {
 	// [ErrNoReservation] if there was none.
 	Release(ctx context.Context, id string) error
 
-	// Spending tells how the budget stands in its present period.
+	// Spending returns the state of the budget in its current period.
 	Spending(ctx context.Context, b Budget) (Spending, error)
 }
 

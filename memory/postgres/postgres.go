@@ -26,7 +26,7 @@ type Options struct {
 	Schema string
 	// MaxConns is the most connections that are open at once; 0 means 16.
 	MaxConns int
-	// Wait is how long a call goes on trying while the server can't be reached, if it
+	// Wait is how long a call keeps trying while the server can't be reached, if it
 	// may: an append, what only reads, and the like. Then it fails with
 	// [memory.ErrUnavailable]. 0 means 5 seconds, negative not to try again.
 	Wait time.Duration

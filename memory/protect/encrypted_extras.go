@@ -317,10 +317,10 @@ type replacer interface {
 // session's key that it wrapped is left in the session. A session written by v0.1
 // is bound to its id by that as well.
 //
-// The records stay as they are: who has an old key and an old copy of the
+// The records stay as they are: anyone who has an old key and an old copy of the
 // database, or of a page that the database has not written over yet, can read the
-// session, and what is appended to it later. Where that matters, [Copy] the session
-// to a new one.
+// session, and what is appended to it later. If that matters, [Copy] the session to
+// a new one.
 func (s *EncryptedStore) Rewrap(ctx context.Context, id string) error {
 	if err := s.rewrap(ctx, id); err != nil {
 		return fmt.Errorf("session %q: %w", id, err)

@@ -10,16 +10,16 @@ import (
 )
 
 // Redacted returns store with a hook that sees each record before it is appended,
-// and may change it or refuse it with an error. What the hook takes out is never
+// and may change it or refuse it with an error. Data that the hook removes is never
 // stored, and the model does not see it either: were it otherwise, a resumed
 // session would differ from what was sent.
 //
-// [memory.Log.Append] and [memory.Enqueue] call the hook. The store itself doesn't change what it
-// is given: it fails with [ErrUnredacted] for a record that the hook would still
-// change, whether it is appended, enqueued, imported, or becomes part of a fork. So
-// nothing gets around the hook, however the store is wrapped. A blob is shown to
-// the hook as a note "blob", whose Data has media_type and data (base64): the hook
-// may refuse it.
+// [memory.Log.Append] and [memory.Enqueue] call the hook. The store itself doesn't
+// change what it is given: it fails with [ErrUnredacted] for a record that the hook
+// would still change, whether it is appended, enqueued, imported, or becomes part
+// of a fork. No record bypasses the hook, however the store is wrapped. A blob is
+// shown to the hook as a note "blob", whose Data has media_type and data (base64):
+// the hook may refuse it.
 //
 // The hook must leave alone what it has changed already. It should leave the
 // blocks of responses alone: thinking is signed, on some models together with all

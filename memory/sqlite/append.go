@@ -21,8 +21,8 @@ type change struct {
 	done chan struct{} // closed once the change is durable or has failed
 }
 
-// Append implements [memory.Store]. Once it has begun to write it is not
-// interrupted by the end of ctx, so that its outcome is certain.
+// Append implements [memory.Store]. After it has begun to write, the end of ctx
+// does not interrupt it, so that its outcome is certain.
 func (s *Store) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -30,8 +30,8 @@ type Options struct {
 }
 
 // A Store is a [memory.Store] in a file. Many goroutines may use it, and many
-// processes of one machine may have the file open. What is appended by several
-// goroutines at the same time becomes durable with one write to the disk.
+// processes of one machine may have the file open. Records that several goroutines
+// append at the same time become durable with one write to the disk.
 type Store struct {
 	sqlstore.Sessions
 	db *sqlstore.DB
@@ -115,9 +115,9 @@ func private(path string, readOnly bool) error {
 	return f.Close()
 }
 
-// Delete implements [memory.Store]. What is deleted is written over with zeros, in
-// the journal too unless somebody else is reading it; words in the search index go
-// when SQLite next merges the parts of the index that have them.
+// Delete implements [memory.Store]. Deleted data is overwritten with zeros, in the
+// journal too unless somebody else is reading it; words in the search index go when
+// SQLite next merges the parts of the index that have them.
 func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := s.Sessions.Delete(ctx, id); err != nil {
 		return err

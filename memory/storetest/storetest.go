@@ -25,7 +25,7 @@ import (
 )
 
 // Run runs all tests, each on a store that open makes empty. Use t.Cleanup in open
-// to close it. What the store can't do is skipped.
+// to close it. Tests of abilities that the store lacks are skipped.
 func Run(t *testing.T, open func(t *testing.T) memory.Store) {
 	for _, suite := range []struct {
 		name string

@@ -19,8 +19,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Options say how far an export is trusted. Nil and the zero Options
-// are for a file from anybody: it brings words, not permissions.
+// Options specify how far an export is trusted. Nil and the zero Options are for a
+// file from anybody: it brings words, not permissions.
 type Options struct {
 	// Trusted takes all that the file says, as is right for a backup of one's own.
 	// Otherwise

@@ -9,7 +9,7 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// Status says what became of looking a quote up.
+// Status is the outcome of looking a quote up.
 type Status string
 
 // What can become of it.

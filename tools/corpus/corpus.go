@@ -25,8 +25,8 @@ const (
 )
 
 // A Corpus is a folder that was opened. Its methods may be called by several
-// goroutines. Nothing outside the folder can be reached, by ".." or by a
-// symbolic link.
+// goroutines. Files outside the folder can't be reached, by ".." or by a symbolic
+// link.
 type Corpus struct {
 	root    *os.Root
 	folders []string

@@ -7,9 +7,9 @@
 //
 // # Threat model
 //
-// The words come from the model. They choose among passages and nothing else.
-// The folder is an [os.Root]: neither ".." nor a symbolic link leads out of it.
-// What is indexed is bounded in files and bytes; what is beyond can still be
-// listed and read. The text that is found may have been written by anybody, so
-// it is data for the model, never instructions.
+// The words come from the model. They choose among passages and nothing else. The
+// folder is an [os.Root]: neither ".." nor a symbolic link leads out of it. The
+// index is bounded in files and bytes; what is beyond can still be listed and read.
+// The text that is found may have been written by anybody, so it is data for the
+// model, never instructions.
 package corpus

@@ -20,14 +20,14 @@
 // decompressed body are limited, nesting and the spans of tables as well, and the
 // looks that are taken at the nodes of a page are counted.
 //
-// And the page must not give orders. What is not displayed is left out, as far as
-// the page itself says so: by an attribute, an element's own style, the rules of
-// its style elements, or a class name that hides text for screen readers. Style
-// sheets in files of their own, and text in the colour of what is behind it, are
-// not looked at. What is left stands between marks as from outside, the URL and
+// And the page must not give orders. Content that is not displayed is left out, as
+// far as the page itself says so: by an attribute, an element's own style, the
+// rules of its style elements, or a class name that hides text for screen readers.
+// Style sheets in files of their own, and text in the colour of what is behind it,
+// are not looked at. What is left stands between marks as from outside, the URL and
 // the title too, with the marks kept out of it; errors are in this package's own
-// words. That makes a prompt injection less likely, not impossible: do not give
-// an agent that reads the web tools whose misuse you can't bear.
+// words. That makes a prompt injection less likely, not impossible: do not give an
+// agent that reads the web tools whose misuse you can't bear.
 //
 // # What is left out
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/whorl-go/whorl/tools/internal/textfile"
 )
 
-// Options say what the tools may do. The zero value is fit for use, and lets
+// Options specify what the tools may do. The zero value is fit for use, and lets
 // the model write.
 type Options struct {
 	// Prefix is the folder's path as the model knows it, such as "/repo". Empty means

@@ -21,9 +21,9 @@ type Options struct {
 	Prefix string
 	// Only are the tools to take, by the server's names; empty means all but Not.
 	Only, Not []string
-	// Traits decides how a tool may be run, from what the server says of it. Nil
-	// means Untrusted, Private and Outside for all, and nothing else: nobody knows what
-	// a server reads, and whom it tells. What the server says is not to be trusted.
+	// Traits decides how a tool may be run, from what the server says of it. Nil means
+	// Untrusted, Private and Outside for all, and nothing else: nobody knows what a
+	// server reads, and whom it tells. Do not trust what the server says.
 	Traits func(*sdk.Tool) tools.Traits
 	// ToolsChanged is called when the server says that its list of tools is another
 	// one, on a goroutine of its own. To bring the change into a conversation, list

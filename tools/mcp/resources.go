@@ -42,7 +42,8 @@ func (c *Client) ResourceTemplates(ctx context.Context) ([]*sdk.ResourceTemplate
 }
 
 // ReadResource reads a resource, as blocks for a message: pictures, PDFs and texts
-// by what their bytes are. What the Messages API has no block for is told in words.
+// by what their bytes are. Content that the Messages API has no block for is
+// described in words.
 func (c *Client) ReadResource(ctx context.Context, uri string) ([]transport.Block, error) {
 	r, err := read(ctx, c, "resource "+uri, func(ctx context.Context, s *session) (*sdk.ReadResourceResult, error) {
 		return s.ReadResource(ctx, &sdk.ReadResourceParams{URI: uri})

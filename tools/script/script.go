@@ -12,8 +12,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options say what programs may call and how much they may use. The zero value of
-// each bound means its default.
+// Options specify what programs may call and how much they may use. The zero value
+// of each bound means its default.
 type Options struct {
 	// Name is the tool's name; empty means "script".
 	Name string

@@ -14,7 +14,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// Confinement says what stands between a command and the machine.
+// Confinement is what stands between a command and the machine.
 type Confinement int
 
 // The confinements.

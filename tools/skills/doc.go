@@ -13,8 +13,8 @@
 // and makes a gate that honours allowed-tools.
 //
 // [Open] and [Load] take and refuse what the format's own validator, skills-ref,
-// takes and refuses, but for bounds on sizes. They read all files once. What
-// happens to the folder later changes nothing in a Set.
+// takes and refuses, but for bounds on sizes. They read all files once. Later
+// changes of the folder don't affect a Set.
 //
 // # Threat model
 //

@@ -54,7 +54,7 @@ type Skill struct {
 	// Name is the name, normalized (NFKC): 1 to 64 lower-case letters, digits and
 	// hyphens.
 	Name string
-	// Description says what the skill is for; 1 to 1,024 characters.
+	// Description is what the skill is for; 1 to 1,024 characters.
 	Description string
 	// License, Compatibility and Metadata are empty if they are not given. Of Metadata
 	// there are the values that are text.

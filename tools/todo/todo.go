@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// Status says how far an item is.
+// Status is how far an item is.
 type Status string
 
 // The values of Status.

@@ -13,7 +13,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// BatcherOptions say how a [Batcher] gathers requests. The zero value is useful.
+// BatcherOptions configure how a [Batcher] gathers requests. The zero value is
+// useful.
 type BatcherOptions struct {
 	// Delay is how long the first request of a batch waits for others; 0 means 10 seconds.
 	Delay time.Duration
@@ -30,10 +31,10 @@ type BatcherOptions struct {
 // day; it pays where many conversations run at once and nobody waits for them.
 // Such an agent needs a longer Limits.Time than the usual hour.
 //
-// A response comes whole, in the events of a stream. Where a context ends, the
-// others in the batch go on; when nobody waits for it any more, the batch is
-// canceled. A program that dies loses the answers of its batches, which are
-// billed all the same: [Client.Batches] and [Client.BatchResults] still have them.
+// A response comes whole, in the events of a stream. If a context ends, the others
+// in the batch continue; when nobody waits for it any more, the batch is canceled.
+// A program that dies loses the answers of its batches, which are billed all the
+// same: [Client.Batches] and [Client.BatchResults] still have them.
 //
 // Many goroutines may use one Batcher. Make it with [Client.Batcher].
 type Batcher struct {

@@ -36,7 +36,7 @@ type Batch struct {
 	EndedAt          time.Time   `json:"ended_at"` // zero until then
 }
 
-// BatchCounts says how many requests of a batch are in which state.
+// BatchCounts are the numbers of a batch's requests in each state.
 type BatchCounts struct {
 	Processing int `json:"processing"`
 	Succeeded  int `json:"succeeded"`
@@ -188,9 +188,9 @@ func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) 
 }
 
 // BatchResults yields the results of a batch that has ended, each once, in no
-// particular order. Where the connection breaks it asks again and goes on. A
-// result that can't be read comes as an error, with its CustomID as far as that
-// is known; the others can be had by going on.
+// particular order. If the connection breaks, it asks again and continues. A result
+// that can't be read comes as an error, with its CustomID as far as that is known;
+// the others can be had by going on.
 func (c *Client) BatchResults(ctx context.Context, id string) iter.Seq2[BatchResult, error] {
 	return func(yield func(BatchResult, error) bool) {
 		id, err := pathID("batch", id)

@@ -185,7 +185,7 @@ func (e *UnexpectedAnswerError) Error() string {
 	return fmt.Sprintf("anthropic: %s%s: the answer is not what was asked for: %s; does the endpoint have this part of the API? %s", e.host, e.Path, e.Why, e.Body)
 }
 
-// Permanent tells that the same request would fail again.
+// Permanent reports that the same request would fail again.
 func (e *UnexpectedAnswerError) Permanent() bool { return true }
 
 func (c *Client) unexpected(k *call, why string, body []byte) error {

@@ -30,7 +30,7 @@ const (
 	CometBaseURL = "https://api.cometapi.com"
 )
 
-// Options say which service to reach, and how. The zero value reaches
+// Options specify which service to reach, and how. The zero value reaches
 // Anthropic's, and lacks only a key.
 type Options struct {
 	// BaseURL is the service's address without "/v1"; empty means [BaseURL].
@@ -71,8 +71,8 @@ type Options struct {
 	// up much sooner where it seems dead: see docs/transports.md.
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a stream may bring nothing, not even a ping; 0 means 2
-	// minutes, a negative time no limit. Where the service has sent pings while the
-	// model was silent, three of their intervals are enough.
+	// minutes, a negative time no limit. If the service has sent pings while the model
+	// was silent, three of their intervals are enough.
 	IdleTimeout time.Duration
 
 	// Models corrects and extends what is known of models. A request is checked
@@ -98,7 +98,7 @@ type Options struct {
 	// to its headers: propagation.TraceContext{} sends traceparent.
 	Propagator propagation.TextMapPropagator
 
-	// Features say what the endpoint takes beyond the common core. nil means all for
+	// Features are what the endpoint takes beyond the common core. nil means all for
 	// Anthropic's own service, and nothing for others; see [AllFeatures].
 	Features *transport.Features
 

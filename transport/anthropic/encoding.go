@@ -123,7 +123,7 @@ func (e *encodingError) Error() string {
 	return fmt.Sprintf("the answer has the Content-Encoding %q, which was not asked for; turn it off in the proxy or gateway in between", e.encoding)
 }
 
-// Permanent tells that the same request would fail again.
+// Permanent reports that the same request would fail again.
 func (e *encodingError) Permanent() bool { return true }
 
 // errorBody reads the beginning of a failure's body: what can be read of it.

@@ -29,8 +29,8 @@ type ModelInfo struct {
 	Capabilities json.RawMessage `json:"capabilities"`
 }
 
-// Supports looks a capability up by its path, for instance ("thinking",
-// "types", "adaptive"). What the service doesn't mention is Unknown.
+// Supports looks a capability up by its path, for instance ("thinking", "types",
+// "adaptive"). Features that the service doesn't mention are Unknown.
 func (m ModelInfo) Supports(path ...string) models.Support {
 	v := []byte(m.Capabilities)
 	for _, p := range path {

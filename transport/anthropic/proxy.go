@@ -24,7 +24,7 @@ func (e *proxyError) Error() string {
 	return s
 }
 
-// Permanent tells that the proxy would refuse again.
+// Permanent reports that the proxy would refuse again.
 func (e *proxyError) Permanent() bool { return e.status >= 400 && e.status < 500 }
 
 // proxyAnswered makes an error of a proxy's refusal. net/http's own names neither

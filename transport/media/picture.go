@@ -24,11 +24,12 @@ type Picture struct {
 // whole; of larger ones only the beginning is looked at.
 const maxDecoded = 16 << 20
 
-// ReadPicture tells what kind of picture data is, and how large. It fails with
-// an error that wraps ErrFormat for what isn't a picture that the service takes,
-// and one that wraps ErrDamaged for one that can't be decoded. A JPEG, PNG or GIF
-// of up to 16 million pixels, and of no more on a side than is taken, is decoded whole; of a GIF, the first frame. One of a
-// rare kind that the decoder doesn't know is taken for whole.
+// ReadPicture returns what kind of picture data is, and how large. It fails with an
+// error that wraps ErrFormat for what isn't a picture that the service takes, and
+// one that wraps ErrDamaged for one that can't be decoded. A JPEG, PNG or GIF of up
+// to 16 million pixels, and of no more on a side than is taken, is decoded whole;
+// of a GIF, the first frame. One of a rare kind that the decoder doesn't know is
+// taken for whole.
 func ReadPicture(data []byte) (Picture, error) {
 	p, shown, err := readHeader(data)
 	if err != nil || shown == nil || max(p.Width, p.Height) > MaxPictureSide || p.Width*p.Height > maxDecoded {

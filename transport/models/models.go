@@ -63,8 +63,8 @@ type Limits struct {
 	MinCacheTokens  int // a shorter prefix is not cached; no error tells so
 }
 
-// Thinking says how a model thinks. Adaptive to BetweenTools are the types
-// of [transport.Thinking] that a request may set.
+// Thinking describes how a model thinks. Adaptive to BetweenTools are the types of
+// [transport.Thinking] that a request may set.
 type Thinking struct {
 	Adaptive, Enabled, Disabled, BetweenTools Support
 

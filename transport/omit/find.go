@@ -22,7 +22,7 @@ type Error struct {
 	Err error
 	// Omission is what to leave out.
 	Omission Omission
-	// What says in words what that is, such as "the container container_01".
+	// What describes that in words, such as "the container container_01".
 	What string
 	// Guessed is true if the refusal doesn't name it, so that it may be something else.
 	Guessed bool
@@ -39,8 +39,9 @@ func (e *Error) Error() string {
 // Unwrap returns the refusal.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Find tells what a request could leave out that was refused with err. It is nil if
-// that is nothing that it knows, or if err is no refusal of the service. own correct and extend what is known of models.
+// Find returns what a request that was refused with err could leave out. It is nil
+// if that is nothing that it knows, or if err is no refusal of the service. own
+// correct and extend what is known of models.
 func Find(err error, r *transport.Request, own ...models.Model) *Error {
 	var before *Error
 	if errors.As(err, &before) {

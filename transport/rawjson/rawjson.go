@@ -92,8 +92,8 @@ func Elements(text []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Get returns the bytes of the named member of an object, or nil if the object
-// has no such member. Of a repeated key the last one counts, as in encoding/json.
+// Get returns the bytes of the named member of an object, or nil if the object has
+// no such member. If a key is repeated, the last one counts, as in encoding/json.
 func Get(text []byte, name string) []byte {
 	if start, end, ok := Span(text, name); ok {
 		return text[start:end:end]

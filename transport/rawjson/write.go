@@ -186,5 +186,5 @@ func find(list []member, object, quoted []byte) []byte {
 }
 
 // Skip returns the index after the value that starts at text[i], or -1 if none
-// starts there. What is inside the value isn't checked.
+// starts there. The inside of the value isn't checked.
 func Skip(text []byte, i int) int { return skipValue(text, i) }

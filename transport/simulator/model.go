@@ -92,8 +92,8 @@ type Reply struct {
 	Content []Part
 
 	// StopReason is found from Content if empty: tool_use if it has a client call,
-	// else end_turn. With "pause_turn" a server call at the end of Content is left
-	// without its result, which the next request brings.
+	// else end_turn. If it is "pause_turn", a server call at the end of Content is
+	// left without its result, which the next request brings.
 	StopReason   transport.StopReason
 	StopSequence string                 // with stop_sequence
 	StopDetails  *transport.StopDetails // with refusal

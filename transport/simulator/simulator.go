@@ -87,7 +87,8 @@ type Options struct {
 //
 //	{"type":"bash_code_execution_result","stdout":"ok\n","stderr":"","return_code":0,"content":[]}
 //
-// and for an MCP tool a list of text blocks. Without content the tool is unavailable.
+// and for an MCP tool a list of text blocks. The tool is unavailable if there is no
+// content.
 type ServerToolCall struct {
 	Name   string // "code_execution", "bash_code_execution", "advisor", or a tool of Server
 	Server string // the MCP server; else empty

@@ -131,7 +131,7 @@ type Document struct {
 	Citations Citeable `json:"citations"`
 }
 
-// Citeable says whether the model may cite a block.
+// Citeable specifies whether the model may cite a block.
 type Citeable struct {
 	Enabled bool `json:"enabled"`
 }

@@ -72,7 +72,7 @@ func (r *run) converseAll(ctx context.Context, converse func(context.Context) er
 	return <-errs
 }
 
-// another tells whether one more conversation is to be held, and counts it.
+// another reports whether one more conversation is to be held, and counts it.
 func (r *run) another(until time.Time) bool {
 	for {
 		n := r.begun.Load()

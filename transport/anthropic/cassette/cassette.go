@@ -17,7 +17,7 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Options say how a cassette is used. The zero value replays strictly.
+// Options configure how a cassette is used. The zero value replays strictly.
 type Options struct {
 	// Record sends the requests and keeps the answers, in place of what the file
 	// holds.
@@ -272,7 +272,7 @@ func (e *MismatchError) Error() string {
 		e.Cassette, d.Exchange, d.Path, cmp.Or(d.Sent, "nothing"), cmp.Or(d.Recorded, "nothing"))
 }
 
-// Permanent tells the client that the same request would fail again.
+// Permanent reports that the same request would fail again.
 func (e *MismatchError) Permanent() bool { return true }
 
 // keptHeader tells the headers of an answer that a cassette keeps. Those that say
