@@ -23,7 +23,7 @@ var (
 	ErrNotEnded = errors.New("the run has not ended; read its Events to the end, or use Agent.Run")
 )
 
-// A StopError is a turn that the model ended before it was finished: by
+// A StopError reports a turn that the model ended before it was finished: by
 // max_tokens, a refusal, a full context window, or a reason that this library
 // doesn't know. The run's result holds what there is.
 type StopError struct {

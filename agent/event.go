@@ -29,9 +29,9 @@ const (
 	// EventDecided: a call that waited has been decided on, or its question was
 	// answered or not. Call, and Decision or Question.
 	EventDecided EventType = "decided"
-	// EventToolStart: a tool call is about to be run. Call. A call of a read-only
-	// tool may start while the model still writes, before EventResponse; if that
-	// response turns out not to stand, the call has no EventToolEnd.
+	// EventToolStart: a tool call is about to be run. Call. A call of a read-only tool
+	// may start while the model still writes, before EventResponse; if that response
+	// turns out to be void, the call has no EventToolEnd.
 	EventToolStart EventType = "tool_start"
 	// EventToolProgress: a running tool reports. Call, Progress. These come as they
 	// are made, in no order among calls.

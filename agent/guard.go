@@ -17,8 +17,8 @@ import (
 // [*PanicError], and never the process. Only what the consumer of a run's events
 // does in its own loop goes on its way.
 
-// A PanicError is a panic in code that a run was given, such as a tool, a Gate or
-// a Client; or a call of runtime.Goexit there, which ends a goroutine.
+// A PanicError reports a panic in code that a run was given, such as a tool, a Gate
+// or a Client; or a call of runtime.Goexit there, which ends a goroutine.
 type PanicError struct {
 	What  string // what was called, such as "Gate" or "tool \"weather\""
 	Value any    // what it panicked with; nil if it called runtime.Goexit

@@ -21,10 +21,10 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// A Run is one execution of the loop over a log, to watch and to steer; see
-// [Agent.NewRun]. It does nothing until its events are asked for, and then works in
-// the caller's goroutine, so that a slow consumer slows it and a consumer that
-// stops ends it.
+// A Run is one execution of the loop over a log that can be watched and steered;
+// see [Agent.NewRun]. It does nothing until its events are asked for, and then
+// works in the caller's goroutine, so that a slow consumer slows it and a consumer
+// that stops ends it.
 type Run struct {
 	agent *Agent
 	input Input

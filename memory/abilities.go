@@ -62,8 +62,8 @@ type Waker interface {
 	// never. Taking a lease after that time removes it.
 	Wake(ctx context.Context, id string, at time.Time) error
 
-	// Due yields the sessions that are due now, the longest due first. Of q it heeds
-	// Meta, Parent, Roots and Limit.
+	// Due yields the sessions that are due now, the longest due first. It uses the
+	// fields Meta, Parent, Roots and Limit of q.
 	Due(ctx context.Context, q Query) iter.Seq2[Info, error]
 }
 

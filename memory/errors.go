@@ -35,9 +35,9 @@ var (
 	ErrUnavailable = errors.New("the store can't be reached")
 )
 
-// A RecordError is a stored record that can't be read. It matches [ErrCorrupt].
-// The records before it are readable, and [ForkSession] at its number makes a
-// session of them.
+// A RecordError reports a stored record that can't be read. It matches
+// [ErrCorrupt]. The records before it are readable, and [ForkSession] at its number
+// makes a session of them.
 type RecordError struct {
 	Record int // its position in the session
 	Err    error

@@ -9,7 +9,7 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// State is what a log's records amount to, for choosing what to do next.
+// State summarizes a log's records, for choosing what to do next.
 type State struct {
 	// Messages is the number of messages in the next request.
 	Messages int

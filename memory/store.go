@@ -9,14 +9,14 @@ import (
 // A Store keeps sessions: logs with an id. Many goroutines may use one, and
 // with some stores many processes.
 //
-// Store is the least that a store can do. Further abilities are separate
+// Store is the minimum that a store must implement. Further abilities are separate
 // interfaces, which [As] finds: [Forker], [Leaser], [Inbox], [MetaSetter], [Waker],
 // [github.com/whorl-go/whorl/memory/search.Searcher],
 // [github.com/whorl-go/whorl/memory/budget.Ledger], [Blobs] and [Importer]. Package
 // storetest has tests for Store and for each of them.
 //
 // An error names the session, and matches the one of [ErrConflict] and its like
-// that says what to do. A failed call leaves no half of a change behind.
+// that says what to do. A failed call has made its change whole or not at all.
 type Store interface {
 	// Append adds records to the end of a session, all or none, and returns once they
 	// are durable. It fails with [ErrConflict] if the session doesn't end at at:

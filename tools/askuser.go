@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// AskOptions are what [AskUser] may be told. The zero value suits most.
+// AskOptions configure [AskUser]. The zero value suits most.
 type AskOptions struct {
 	// Name and Description are the tool's; empty means "ask_user" and words that say
 	// what it does.

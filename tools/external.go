@@ -11,8 +11,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ExternalOptions are what a tool that is answered from outside may say of itself.
-// The zero value suits most.
+// ExternalOptions are the properties of a tool that is answered from outside. The
+// zero value suits most.
 type ExternalOptions struct {
 	Options
 

@@ -27,11 +27,11 @@ type Host interface {
 	// The call goes through the gate, the limits, the middleware, the traces and the
 	// budget like one of the model's, and is recorded.
 	//
-	// call.ID tells this call's inner calls apart and has to be the same when the
-	// call runs again; if it is empty they are numbered in the order in which they
-	// are made. An inner call that has a result in the log is not run again: its
-	// result is returned, or a [*DivergedError] if it was a call of another tool or
-	// with other arguments.
+	// call.ID distinguishes this call's inner calls and must be the same when the call
+	// runs again; if it is empty they are numbered in the order in which they are
+	// made. An inner call that has a result in the log is not run again: its result is
+	// returned, or a [*DivergedError] if it was a call of another tool or with other
+	// arguments.
 	//
 	// A tool's failure is a Result with IsError. The error is for what ends this
 	// call too: it matches [ErrWaiting] while the inner call waits for an approval
@@ -85,7 +85,7 @@ type Nesting interface {
 // A Question is what a tool asks through [Host.Ask]. It is plain JSON data: it is
 // stored in the log, shown on pages and sent to browsers.
 type Question struct {
-	// Key tells the questions of one call apart. It has to be the same when the call
+	// Key distinguishes the questions of one call. It must be the same when the call
 	// runs again. Empty means the number of the question in the call.
 	Key string `json:"key,omitempty"`
 	// Kind names who can answer, for programs that route questions: the tool's own
@@ -95,7 +95,7 @@ type Question struct {
 	Prompt string `json:"prompt,omitempty"`
 	// Choices are the answers to choose from; none means that any answer which fits
 	// Schema will do. The answer is the chosen one's Value, or with Several a JSON
-	// array of Values. With Open, other answers will do as well.
+	// array of Values. If Open is set, other answers are allowed as well.
 	Choices []Choice `json:"choices,omitempty"`
 	Several bool     `json:"several,omitempty"`
 	Open    bool     `json:"open,omitempty"`

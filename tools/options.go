@@ -6,9 +6,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options are what a tool may say of itself beyond its name, description and
-// function, for [FuncWith], [RawWith] and [StreamWith]. The zero value suits most
-// tools.
+// Options are the properties of a tool beyond its name, description and function,
+// for [FuncWith], [RawWith] and [StreamWith]. The zero value suits most tools.
 type Options struct {
 	// Traits specify how the agent may run the tool.
 	Traits
@@ -26,10 +25,10 @@ type Options struct {
 	OpenTypes bool
 
 	// Strict asks the service to let the model write nothing but arguments that fit
-	// the schema. What such a schema may not say, such as bounds, is moved to its
-	// descriptions, and still checked here; a schema that can't be rewritten so, for
-	// instance one with a map or a recursive type, is a mistake (wire §11).
-	// A request may have 20 strict tools.
+	// the schema. Keywords that such a schema may not have, such as bounds, are moved
+	// to its descriptions, and still checked here; a schema that can't be rewritten
+	// so, for instance one with a map or a recursive type, is a mistake (wire §11). A
+	// request may have 20 strict tools.
 	Strict bool
 
 	// NoRepair turns off the repair of arguments that are slightly wrong: a number written as

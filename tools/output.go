@@ -10,8 +10,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An Output is the shape of a typed answer: what the service is told of it, and
-// how the answer's text is read.
+// An Output is the shape of a typed answer: the schema that the service is sent,
+// and the decoding of the answer's text.
 type Output[T any] struct {
 	format  json.RawMessage
 	schema  *inputSchema

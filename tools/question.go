@@ -15,7 +15,7 @@ import (
 const maxAnswer = 1 << 20
 
 // Check reports whether value is an answer that the question allows. The error is
-// an [*AnswerError] that says what is wrong, or tells of a mistake in the question.
+// an [*AnswerError] that says what is wrong, or reports a mistake in the question.
 func (q *Question) Check(value json.RawMessage) error {
 	most := q.MaxBytes
 	if most <= 0 {

@@ -9,13 +9,12 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Tool is something the model may call. One that is only a Tool runs at the
-// provider, or is answered by nobody here; one that the agent runs is a
-// [Callable].
+// A Tool is something the model may call. A value that is only a Tool runs at the
+// provider, or is not answered here; a tool that the agent runs is a [Callable].
 type Tool interface {
-	// Definition returns the tool's entry in a request's "tools". It is asked for
-	// when the tool is registered, and by [Prepare] where the model wrote arguments
-	// that are no JSON; an error says what is wrong with the tool and how to fix it.
+	// Definition returns the tool's entry in a request's "tools". It is called when
+	// the tool is registered, and by [Prepare] if the model wrote arguments that are
+	// no JSON; an error describes what is wrong with the tool and how to fix it.
 	Definition() (transport.ToolDefinition, error)
 }
 
@@ -60,7 +59,7 @@ type Traits struct {
 	// runs at a time, in the order of the calls.
 	Group string
 	// ReadOnly means that a call changes nothing. It may then start while the model is
-	// still writing, and be thrown away if the response turns out not to stand.
+	// still writing, and is discarded if the response turns out to be void.
 	ReadOnly bool
 	// Repeatable means that a call may be run again after a crash that left it unknown
 	// whether it had run. Otherwise the model is told that the outcome is unknown.
@@ -70,16 +69,16 @@ type Traits struct {
 	// Final ends the run when a call succeeds: its result is the run's.
 	Final bool
 
-	// Untrusted and Private say of results that strangers may have written them
-	// (pages, mail, issues), and that not everybody may know them (files, records of
-	// customers). Outside says that a call may bring something to where others can
+	// Untrusted means that strangers may have written the results (pages, mail,
+	// issues), and Private that not everybody may know them (files, records of
+	// customers). Outside means that a call may bring something to where others can
 	// read it: it sends, posts or pays, or asks for an address that the model chose. A
 	// call of a tool with the first or the second labels the conversation, and rules
 	// see all three: see docs/policies.md.
 	Untrusted, Private, Outside bool
 }
 
-// A Result is what a call gives the model.
+// A Result is what a tool call returns to the model.
 type Result struct {
 	// Content is text, image, document and search_result blocks. None means an
 	// empty result.
@@ -89,8 +88,8 @@ type Result struct {
 	IsError bool
 }
 
-// Text makes a Result of one text. The service takes no empty text, so that of
-// "" has no content.
+// Text makes a Result of one text. The service takes no empty text, so the Result
+// of "" has no content.
 func Text(text string) Result {
 	if text == "" {
 		return Result{}

@@ -24,10 +24,10 @@ import (
 //
 // The schema is also that of pointers to the type. It must not contain "$ref".
 // Three values are special: {} lets the model write anything and leaves the
-// judgement to the type's own decoder, whose error the model is told; false
-// leaves the fields that hold the type out of the schema, so that the model
-// can't set them; and the string "fields" says that the type's decoder takes what
-// its exported fields say, as that of many API clients does, which only looks for
+// judgement to the type's own decoder, whose error the model is told; false leaves
+// the fields that hold the type out of the schema, so that the model can't set
+// them; and the string "fields" means that the type's decoder takes what its
+// exported fields describe, as that of many API clients does, which only accepts
 // one more form.
 type Types map[reflect.Type]json.RawMessage
 

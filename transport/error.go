@@ -62,7 +62,7 @@ type Error struct {
 }
 
 // Error returns what the service said, the request id to quote to its support, and
-// what to do where that is plain.
+// what to do if that is known.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s (HTTP %d): %s", e.Type, e.Status, e.Message)
 	if e.Type == "" {
@@ -141,9 +141,8 @@ func (e *StreamError) Error() string { return "the response was cut off: " + e.E
 // Unwrap returns the cause.
 func (e *StreamError) Unwrap() error { return e.Err }
 
-// A LostError is a request that failed, and of which nothing came back in some
-// attempts although the service may have worked on them: what they cost is not
-// known.
+// A LostError is a request that failed, with attempts that brought no response
+// although the service may have worked on them: their cost is unknown.
 type LostError struct {
 	Err      error // the failure of the last attempt, which need not be one of these
 	Attempts int   // how many they are

@@ -13,7 +13,7 @@ type Features struct {
 }
 
 // FeaturesOf asks a client, or what it wraps, for its endpoint's features; see
-// [As]. A client that doesn't say has none.
+// [As]. A client without that method has none.
 func FeaturesOf(c Client) Features {
 	if f, ok := As[interface{ Features() Features }](c); ok {
 		return f.Features()

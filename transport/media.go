@@ -16,7 +16,7 @@ import (
 // service fetches, or the id of a file at the service. Exactly one of them.
 type Image struct {
 	Data      []byte // JPEG, PNG, GIF or WebP
-	MediaType string // may be left empty: what counts is what Data turns out to be
+	MediaType string // may be empty: the type is detected from Data
 	URL       string
 	FileID    string
 }

@@ -1,9 +1,9 @@
 package transport
 
-// A RequestError is a request that was not sent: the service would refuse it, or it
-// can't be written. It uses something that the model doesn't have, or two things
-// that exclude each other, or its breakpoints stand where none may. It matches
-// [ErrInvalidRequest].
+// A RequestError reports a request that was not sent: the service would refuse it,
+// or it can't be written. It uses something that the model doesn't have, or two
+// things that exclude each other, or its breakpoints stand where none may. It
+// matches [ErrInvalidRequest].
 type RequestError struct {
 	Field  string // where, or what is used, as it stands in the request: "tools.3", `tool_choice "any"`
 	Reason string // what is wrong with it

@@ -26,7 +26,7 @@ type Response struct {
 	// what there was, closed up so that it is valid JSON. They must not be run.
 	Cut []string
 
-	// Meta is what the transport knows of the exchange. It is not part of Raw.
+	// Meta describes the exchange. It is not part of Raw.
 	Meta Meta
 
 	raw []byte
@@ -35,7 +35,7 @@ type Response struct {
 	before, after []byte
 }
 
-// Meta is about the exchange that brought a response.
+// Meta describes the exchange that brought a response.
 type Meta struct {
 	RequestID  string
 	Attempts   int           // how many times the request was sent
@@ -43,11 +43,11 @@ type Meta struct {
 	FirstDelta time.Duration // from sending to the first delta; 0 if there was none
 	Duration   time.Duration // from sending to the end
 	Sent       int64         // bytes of the request's body, those of all attempts
-	RateLimit  *RateLimit    // nil if the service told nothing
+	RateLimit  *RateLimit    // nil if the service sent none
 }
 
-// RateLimit is what the service said of its limits in the headers of a
-// response. A field it did not mention is zero.
+// RateLimit holds the limits that the service reported in the headers of a
+// response. Fields that it did not report are zero.
 type RateLimit struct {
 	Requests, Tokens, InputTokens, OutputTokens Allowance
 }
@@ -142,7 +142,7 @@ func (r *Response) Member(name string) json.RawMessage {
 // Text joins the text of the response's text blocks.
 func (r *Response) Text() string { return joinText(r.Content) }
 
-// A StopReason says why the model stopped.
+// A StopReason is the reason why the model stopped.
 type StopReason string
 
 // The stop reasons (wire §6.1).

@@ -12,10 +12,10 @@ import (
 
 // Gate is base, which may be nil, with the calls allowed that it would have a
 // person asked about and that the allowed-tools of a loaded skill name; see
-// [skills.Skill].Allows. What base denies stays denied, what it allows is not
-// narrowed, and what it would change is asked about. A skill is loaded from the
-// result of the call that loads it on, as long as the conversation has that: not
-// behind a compaction, and not if the skill has changed since.
+// [skills.Skill].Allows. A call that base denies stays denied, one that it allows
+// is not narrowed, and one that it would change needs an approval. A skill is
+// loaded from the result of the call that loads it on, as long as the conversation
+// has that: not behind a compaction, and not if the skill has changed since.
 //
 // names gives the tools of the agent the names by which skills know them, where
 // those are others: {"read_file": "Read"}.

@@ -15,7 +15,7 @@ import (
 // newest list in the conversation is the same. So a new conversation begins with
 // the list, one that goes on keeps the one it has, and where the skills have
 // changed, or the list has fallen to a compaction, it stands once more behind all
-// that was said. What was sent before is never changed.
+// that was said. Messages that were sent before are never changed.
 //
 // An input that says nothing, to go on with a run, is given back as it is. A
 // session is read from its store for this.

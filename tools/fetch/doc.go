@@ -24,10 +24,10 @@
 // far as the page itself says so: by an attribute, an element's own style, the
 // rules of its style elements, or a class name that hides text for screen readers.
 // Style sheets in files of their own, and text in the colour of what is behind it,
-// are not looked at. What is left stands between marks as from outside, the URL and
-// the title too, with the marks kept out of it; errors are in this package's own
-// words. That makes a prompt injection less likely, not impossible: do not give an
-// agent that reads the web tools whose misuse you can't bear.
+// are not looked at. The rest stands between marks as from outside, the URL and the
+// title too, with the marks kept out of it; errors are in this package's own words.
+// That makes a prompt injection less likely, not impossible: do not give an agent
+// that reads the web tools whose misuse you can't bear.
 //
 // # What is left out
 //

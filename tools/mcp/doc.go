@@ -6,19 +6,19 @@
 // # Threat model
 //
 // An MCP server is someone else's program. Its tools' names and descriptions go
-// into the prompt, and what they return goes to the model, so a bad server can
-// try to talk the model into misuse of other tools. So connect to servers
-// that you trust, take only the tools you want ([Options.Only]), keep their
-// names apart from yours ([Options.Prefix]), and have calls approved
-// ([Options.Traits]). A list without end, a description of megabytes and a schema
-// that grows when it is followed are bounded. What a server says of its own tools, such as that they
-// only read, is a hint that nothing here relies on. The list of tools is taken
-// once: a server can't slip in another description in the middle of a run, and
-// the prompt's cached prefix stays as it is. A server's requests back to the
-// client, for files or a model, are refused at once. What it wants to know from
-// the user is a question of the run ([tools.Host]), where the server speaks
-// revision 2026-07-28: the call waits for the answer without a connection, and is
-// then made again with it. It is refused in earlier revisions, and outside of a run.
+// into the prompt, and what they return goes to the model, so a bad server can try
+// to talk the model into misuse of other tools. So connect to servers that you
+// trust, take only the tools you want ([Options.Only]), keep their names apart from
+// yours ([Options.Prefix]), and have calls approved ([Options.Traits]). A list
+// without end, a description of megabytes and a schema that grows when it is
+// followed are bounded. A server's own statements about its tools, such as that
+// they only read, are hints that this package does not rely on. The list of tools
+// is taken once: a server can't slip in another description in the middle of a run,
+// and the prompt's cached prefix stays as it is. A server's requests back to the
+// client, for files or a model, are refused at once. What it wants to know from the
+// user is a question of the run ([tools.Host]), where the server speaks revision
+// 2026-07-28: the call waits for the answer without a connection, and is then made
+// again with it. It is refused in earlier revisions, and outside of a run.
 //
 // # Rules about arguments
 //
@@ -29,10 +29,10 @@
 // # What is lost and what is not
 //
 // A call is sent again, on a new connection, only if nothing of it had gone out or
-// the server didn't know the session. An error that the server answers with is
-// the call's result, and the connection stays. What the server writes that can't
-// be read costs that thing alone: a tool of a list, a field of a tool, a block of
-// a result, a line of its output. It is logged ([Options.Logger]).
+// the server didn't know the session. An error that the server answers with is the
+// call's result, and the connection stays. If something that the server writes
+// can't be read, only that item is lost: a tool of a list, a field of a tool, a
+// block of a result, a line of its output. It is logged ([Options.Logger]).
 //
 // A command gets the environment that it is given in [exec.Cmd.Env]; leave that
 // nil and it inherits the program's, with the keys in it.

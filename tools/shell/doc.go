@@ -1,11 +1,10 @@
 // Package shell lets a model run commands: the client's side of Anthropic's
 // bash tool, bash_20250124 (wire §4.2).
 //
-// Each command is a process of its own. What makes it a session is that the
-// working directory, exported variables and functions are carried from one
-// command to the next; other variables, options such as set -e, and aliases are
-// not. Processes that a command leaves in the background end with it, and the
-// model is told which.
+// Each command is a process of its own. The session carries the working directory,
+// exported variables and functions from one command to the next; other variables,
+// options such as set -e, and aliases are not. Processes that a command leaves in
+// the background end with it, and the model is told which.
 //
 // # Threat model
 //

@@ -33,7 +33,7 @@ type Options struct {
 	// Dir is the working folder, which commands may read and write. Required.
 	Dir string
 	// Env is the environment of the commands, as "NAME=value", besides PATH, HOME,
-	// LANG and TERM. Nothing is inherited.
+	// LANG and TERM. The program's environment is not inherited.
 	Env []string
 
 	Confinement Confinement

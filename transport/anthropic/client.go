@@ -88,8 +88,8 @@ type Options struct {
 	Version string
 	// Betas are values of the anthropic-beta header for all requests.
 	Betas []string
-	// Header is sent with all requests, for instance an anthropic-workspace-id. What
-	// prints the Options shows it: a key belongs into APIKey or AuthToken.
+	// Header is sent with all requests, for instance an anthropic-workspace-id.
+	// Printing the Options shows it: a key belongs into APIKey or AuthToken.
 	Header http.Header
 	// UserAgent replaces "whorl/" and the version of the module.
 	UserAgent string

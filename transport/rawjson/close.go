@@ -1,10 +1,10 @@
 package rawjson
 
-// CloseUp makes a valid object of the beginning of one. What is complete stays
-// as it stands, the member or element that is not is dropped, and the objects
-// and arrays that are open are closed. whole is true, and object is text
-// without surrounding space, if nothing had to be done. Text that doesn't even
-// begin an object gives {}.
+// CloseUp makes a valid object of the beginning of one. Complete members and
+// elements stay as they stand, an incomplete one is dropped, and the objects and
+// arrays that are open are closed. whole is true, and object is text without
+// surrounding space, if nothing had to be done. Text that doesn't even begin an
+// object gives {}.
 //
 // Unlike the rest of the package it takes text that is not valid JSON; what
 // follows the first mistake is dropped. What is nested so deep that the object

@@ -73,7 +73,7 @@ func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 // MarshalBinary writes what String is; encoding/gob uses it.
 func (v Value) MarshalBinary() ([]byte, error) { return []byte(v.String()), nil }
 
-// UnmarshalText reads a secret from a configuration. What MarshalText has written is
+// UnmarshalText reads a secret from a configuration. The output of MarshalText is
 // an error: the secret isn't in it.
 func (v *Value) UnmarshalText(text []byte) error {
 	if string(text) == Redacted {

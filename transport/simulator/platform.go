@@ -16,9 +16,10 @@ type Platform string
 // PlatformCometAPI is the proxy of that name, as far as its page tells of it (wire
 // §14.2, G85): both headers for the key, no version needed, its own spellings of a
 // mark's ttl and of the type of a format, ids of Bedrock, a minimum of 1,024 tokens
-// for the cache, server tools of 2025 only, answers that lack members, and errors of
-// its own form where it answers itself. What it doesn't describe (counting, batches,
-// files, models) isn't there; for all else the rules of the API hold.
+// for the cache, server tools of 2025 only, answers that lack members, and errors
+// of its own form where it answers itself. Endpoints that it doesn't describe
+// (counting, batches, files, models) aren't there; for all else the rules of the
+// API hold.
 const PlatformCometAPI Platform = "cometapi"
 
 func (s *Server) isComet() bool { return s.opts.Platform == PlatformCometAPI }

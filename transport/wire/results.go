@@ -8,8 +8,8 @@ import (
 
 // ResultContent makes of the content of a tool's result what the service takes: no
 // blank text, no block that a result can't hold, and in an error nothing but text
-// (wire §3.2, §3.5). What can't stand there is replaced by a word of it. Content that
-// is fine is returned as it is.
+// (wire §3.2, §3.5). Content that can't stand there is replaced by a word for it.
+// Content that is fine is returned as it is.
 func ResultContent(content []transport.Block, isError bool) []transport.Block {
 	fits := func(b transport.Block) bool {
 		return FitsInResult(b) && (!isError || b.Type() == transport.TypeText)
