@@ -31,7 +31,7 @@ type Bill struct {
 	Unpriced []string
 }
 
-// BillOf sums up all that a log and those below it, of its sub-agents, tell of:
+// BillOf sums up all that a log and those below it, of its sub-agents, report:
 // responses, those that were cut off, attempts that failed and were made again, and
 // the requests that are no part of the conversation, such as one for a summary. The
 // bill of a fork includes what was spent before it was forked; what a sub-agent's
@@ -46,7 +46,7 @@ func BillOf(ctx context.Context, log *memory.Log, own ...models.Model) (Bill, er
 	return b, err
 }
 
-// billOf is what a log tells of itself from a record on.
+// billOf is what a log says about itself from a record on.
 func billOf(log *memory.Log, from int, own []models.Model) Bill {
 	var b Bill
 	l := pricer{own: own}
@@ -113,7 +113,7 @@ func sameRecord(a, b memory.Record) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
-// Notes of a log that tell of requests whose response is no part of the
+// Notes of a log that report requests whose response is no part of the
 // conversation; see also notes.Warm.
 const (
 	noteInterrupted  = "interrupted"  // a response that was cut off: what had come of it
@@ -197,7 +197,7 @@ func (l *pricer) estimated(resp *transport.Response, e sentdata.Estimate, at tim
 	return b
 }
 
-// note is the bill of a request that a note tells of, if it tells of one. One
+// note is the bill of a request that a note reports, if it reports one. One
 // that was cut off is billed for more than is known.
 func (l *pricer) note(note *memory.Record) Bill {
 	switch note.Note {
@@ -294,7 +294,7 @@ func (c Cost) String() string {
 // too: for the prompt once the response had begun, and for what was written.
 // attempts is what is known of those that failed at one request.
 type attempts struct {
-	begun *transport.Response   // what the one under way tells of its cost
+	begun *transport.Response   // what the one under way says about its cost
 	void  []*transport.Response // what those before it told
 	lost  int                   // attempts that told nothing, and may have been billed
 }

@@ -152,7 +152,7 @@ func billOf(t testing.TB, log *memory.Log) agent.Bill {
 	return b
 }
 
-// whyNot is why a decision was not taken; empty if the error tells of none.
+// whyNot is why a decision was not taken; empty if the error reports none.
 func whyNot(err error) string {
 	var wrong *agent.DecisionError
 	if !errors.As(err, &wrong) {

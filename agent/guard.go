@@ -85,7 +85,7 @@ func safeError(what string, err error) error {
 
 var errProbe = errors.New("no error is this one")
 
-// panicked reports whether an error tells of a panic.
+// panicked reports whether an error reports a panic.
 func panicked(err error) bool {
 	var p *PanicError
 	return errors.As(err, &p)

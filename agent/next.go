@@ -267,7 +267,7 @@ func (l Limits) or(d Limits) Limits {
 
 // allowMoreThan reports whether l is higher than a limit that was reached.
 func (l Limits) allowMoreThan(reached *LimitError) bool {
-	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts, "malformed": l.Malformed, "checks": l.Checks}[reached.Limit] // 0 for those that no log tells of
+	n := map[string]int{"steps": l.Steps, "pauses": l.Pauses, "cuts": l.Cuts, "malformed": l.Malformed, "checks": l.Checks}[reached.Limit] // 0 for those that no log reports
 	return n < 0 || int64(n) > reached.Max
 }
 

@@ -169,7 +169,7 @@ func (r *Run) endTool(ctx context.Context, span observe.Span, j *job, err error)
 	j.resultInSpan = r.observed.EndTool(ctx, span, j.observed(), j.result.Content, j.took, toolFailure(err))
 }
 
-// traceRefusal tells of a call that was answered without being run.
+// traceRefusal reports a call that was answered without being run.
 func (r *Run) traceRefusal(ctx context.Context, j *job) {
 	r.observed.RefuseTool(ctx, j.observed(), observe.Failure{Type: j.refused, Err: errRefused})
 }

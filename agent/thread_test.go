@@ -72,7 +72,7 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// kinds tells of each body whether it begins a thread, goes on with one, or is by
+// kinds reports of each body whether it begins a thread, goes on with one, or is by
 // itself: "c", "g" or "w".
 func (w *threadWire) kinds() string {
 	var s strings.Builder

@@ -169,7 +169,7 @@ func definedBy(log *memory.Log, def transport.ToolDefinition) bool {
 }
 
 // newestChange is the newest change of a tool in the log: its type and what it
-// says of the tool. A summary by the service tells of those before it.
+// says of the tool. A summary by the service reports those before it.
 func newestChange(log *memory.Log, name string) (typ transport.BlockType, tool []byte) {
 	for i, m := range slices.Backward(log.Messages()) {
 		if i > 0 && m.Role != transport.RoleSystem {

@@ -48,7 +48,7 @@ func agree(e corpusEntry, check func(json.RawMessage) []tools.Problem, input []b
 	v, err := decodeLikeATool(e.typ, input)
 	switch {
 	case err != nil && (slices.Contains(refusing, e.name) || strings.Contains(err.Error(), "cannot unmarshal number")):
-		return nil // a number of 64 bits or more, which the decoder tells of
+		return nil // a number of 64 bits or more, which the decoder reports
 	case err != nil:
 		return fmt.Errorf("the check accepts it, encoding/json doesn't: %w", err)
 	}

@@ -236,7 +236,7 @@ func (f *failing) Read(p []byte) (int, error) {
 	return 0, errors.New("connection reset")
 }
 
-// Calls that came whole may be run under any reason that doesn't tell of an end
+// Calls that came whole may be run under any reason that doesn't report an end
 // before the time.
 func TestCallsUnderOtherStopReasons(t *testing.T) {
 	for reason, cut := range map[StopReason]bool{

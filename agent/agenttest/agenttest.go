@@ -67,7 +67,7 @@ func (r *Recorder) Exchanges() []Exchange {
 	return append([]Exchange(nil), r.exchanges...)
 }
 
-// FromLog makes the exchanges that a log tells of: the requests, body for body, but
+// FromLog makes the exchanges that a log reports: the requests, body for body, but
 // for credentials of MCP servers.
 func FromLog(log *memory.Log) ([]Exchange, error) {
 	var out []Exchange

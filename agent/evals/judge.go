@@ -14,7 +14,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// An Attempt is what the report tells of one run of a case.
+// An Attempt is what the report says about one run of a case.
 type Attempt struct {
 	*Outcome
 	Checks []Checked

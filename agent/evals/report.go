@@ -164,7 +164,7 @@ func (r *Report) JSONLines() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// A Line is what [Report.JSONLines] tells of an attempt.
+// A Line is what [Report.JSONLines] says about an attempt.
 type Line struct {
 	Suite             string    `json:"suite"`
 	Case              string    `json:"case"`
@@ -247,7 +247,7 @@ func plain(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// Rates are what repetition tells of a case.
+// Rates are what repetition shows about a case.
 type Rates struct {
 	Mean      float64 // of the attempts that passed
 	Low, High float64 // the 95% interval of that

@@ -233,7 +233,7 @@ func (p *place) over(say func(Item)) {
 	say(Item{Kind: Over})
 }
 
-// inFlight tells of the response that is being written. s.mu is held.
+// inFlight reports the response that is being written. s.mu is held.
 func (w *Watcher) inFlight(s *session, p *place, log *memory.Log, say func(Item)) {
 	f := &s.flight
 	stands := f.id == "" || log == nil

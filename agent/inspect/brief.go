@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport/models"
 )
 
-// A briefView is what the list of all sessions tells of one.
+// A briefView is what the list of all sessions says about one.
 type briefView struct {
 	Records int     `json:"records"` // that it was made from
 	Doing   string  `json:"doing"`   // as in stateView

@@ -145,7 +145,7 @@ type streamer struct {
 	out   *eventWriter
 	watch *watch
 	sent  int         // records that the page has
-	told  int         // records that the state that it has tells of; -1 before the first
+	told  int         // records that the state that it has covers; -1 before the first
 	live  *liveReader // nil without a feed
 }
 

@@ -26,7 +26,7 @@ type entry struct {
 	Decision *decisionView `json:"decision,omitempty"` // of decision
 	Final    bool          `json:"final,omitempty"`
 	Replaces int           `json:"replaces,omitempty"` // messages that a summary stands for
-	Aside    *stepView     `json:"aside,omitempty"`    // of a note that tells of a request beside the conversation
+	Aside    *stepView     `json:"aside,omitempty"`    // of a note that reports a request beside the conversation
 	Note     string        `json:"note,omitempty"`
 	Config   *configView   `json:"config,omitempty"` // of run, if it says something new
 }

@@ -36,7 +36,7 @@ type watch struct {
 type snapshot struct {
 	entries [][]byte // the JSON of each record's entry
 	state   []byte   // the JSON of the stateView, nil before all that is stored was read
-	at      int      // records that state tells of
+	at      int      // records that state covers
 	over    bool     // nothing follows
 }
 

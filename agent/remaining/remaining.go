@@ -15,7 +15,7 @@ type Options struct {
 	Budget *agent.Budget // whose money and tokens are told of; nil for none
 	Steps  int           // the run's Limits.Steps; 0 for none
 	// Below is the part that has to be left, or less, for anything to be told: 0.25
-	// tells of the last quarter. 0 means 0.5; 1 tells always.
+	// reports the last quarter. 0 means 0.5; 1 tells always.
 	Below float64
 }
 

@@ -100,7 +100,7 @@ func (h *Handler) event(it feed.Item) (e Event, ok bool) {
 	return e, true
 }
 
-// record tells of a record, unless it is one that users aren't told of.
+// record reports a record, unless it is one that users aren't told of.
 func (e *Event) record(r memory.Record, number int) bool {
 	e.Number = number
 	if !r.Time.IsZero() {

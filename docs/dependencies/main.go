@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// A module is what go list tells of one.
+// A module is what go list says about one.
 type module struct {
 	Path, Version, Dir string
 	Time               time.Time

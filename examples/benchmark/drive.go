@@ -17,7 +17,7 @@ import (
 	"github.com/whorl-go/whorl/examples/benchmark/harness"
 )
 
-// Stats is what the server tells of a run.
+// Stats is what the server says about a run.
 type Stats struct {
 	Requests  int     `json:"requests"` // behind the first of each conversation
 	GapMedian float64 `json:"gap_median_us"`

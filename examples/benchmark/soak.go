@@ -27,7 +27,7 @@ func readSoak(file string) (*harness.Soak, error) {
 	return s, nil
 }
 
-// soak tells of the soak test.
+// soak reports the soak test.
 func (r *Results) soak() string {
 	s := r.Soak
 	if s == nil {

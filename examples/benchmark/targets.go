@@ -124,7 +124,7 @@ func (r *Results) flatness(row row) {
 	row("allocations per step flat from 10 to 1,000 steps", met(to <= 1.2*from), "%s", said)
 }
 
-// crowd tells of 10,000 conversations.
+// crowd reports 10,000 conversations.
 func (r *Results) crowd(row row) {
 	for _, p := range concurrency(false).Points {
 		whorl := r.cell("whorl", p.Task)
@@ -159,7 +159,7 @@ func (r *Results) crowd(row row) {
 	}
 }
 
-// bills tells of the worst bill of each driver.
+// bills reports the worst bill of each driver.
 func (r *Results) bills(row row) {
 	var said []string
 	var worst float64

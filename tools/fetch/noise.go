@@ -21,7 +21,7 @@ var (
 		`(?:jp-?)?related-?(?:posts?|articles?|content|links?|stories|topics?|news)|recommended-?(?:posts?|articles?|content|stories)|newsletter-?(?:sign-?up|form|box|subscribe))(?:-|$)`)
 	// besideWords may be the subject of a page as well.
 	besideWords = regexp.MustCompile(`(?:^|-)(?:nav|navigation|menu|cookies?|consent|banner|ads?|sponsor|promo|share|sharing|social|related|recommended|newsletter|subscribe|signup|popup|modal|overlay|toolbar|page-?header)(?:-|$)`)
-	// standsBeside are the words by which a name tells of what it doesn't hold.
+	// standsBeside are the words by which a name reports what it doesn't hold.
 	standsBeside = regexp.MustCompile(`(?:^|-)(?:with|has|no|without|hide|hides|hidden|show|shows|not|is|use|uses|enable|enabled|disable|left|right|top)-[a-z-]*$`)
 	admonition   = regexp.MustCompile(`(?i)(?:^|[\s_-])(?:admonition|note|warning|caution|danger|tip|important|hint|info|alert|attention|callout|notice|footnotes?|pullquote)(?:[\s_-]|$)`)
 	// offer is what asks for something else than to be read.

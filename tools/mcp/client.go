@@ -230,7 +230,7 @@ func (c *Client) watch(token string, ctx context.Context) {
 	}
 }
 
-// progress hands on what a server tells of a call that is under way.
+// progress hands on what a server says about a call that is under way.
 func (c *Client) progress(p *sdk.ProgressNotificationParams) {
 	c.mu.Lock()
 	ctx := c.watching[fmt.Sprint(p.ProgressToken)]

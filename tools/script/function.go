@@ -66,7 +66,7 @@ func identifier(name string) string {
 	return name
 }
 
-// property is what a signature tells of an argument.
+// property is what a signature says about an argument.
 type property struct {
 	Type        any               `json:"type"`
 	Enum        []json.RawMessage `json:"enum"`

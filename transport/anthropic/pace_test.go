@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// limitHeader tells of limits that are full again after so long.
+// limitHeader reports limits that are full again after so long.
 func limitHeader(kind string, limit, remaining int, after time.Duration) string {
 	p := "Anthropic-Ratelimit-" + kind + "-"
 	return fmt.Sprintf("%sLimit: %d\n%sRemaining: %d\n%sReset: %s\n", p, limit, p, remaining, p, time.Now().Add(after).Format(time.RFC3339))

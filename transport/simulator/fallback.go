@@ -52,7 +52,7 @@ func (r *request) fallbackModels() ([]*modelInfo, *Refusal) {
 }
 
 // fallBack goes on with the next model after a refusal. It reports whether
-// there is one: then it has sent the block that tells of the change.
+// there is one: then it has sent the block that reports the change.
 func (a *answer) fallBack(reply *Reply) bool {
 	if reply.StopReason != transport.StopRefusal || len(a.fallbacks) == 0 || a.stopped {
 		return false

@@ -13,7 +13,7 @@ import (
 // A Platform is the host that the simulator plays. The zero value is the Claude API.
 type Platform string
 
-// PlatformCometAPI is the proxy of that name, as far as its page tells of it (wire
+// PlatformCometAPI is the proxy of that name, as far as its page describes it (wire
 // §14.2, G85): both headers for the key, no version needed, its own spellings of a
 // mark's ttl and of the type of a format, ids of Bedrock, a minimum of 1,024 tokens
 // for the cache, server tools of 2025 only, answers that lack members, and errors

@@ -95,7 +95,7 @@ func toolError(resultType, code string) []byte {
 }
 
 // container finds or makes the code execution container of a request, as the
-// response tells of it; nil if the request has no tool that runs code. It is
+// response reports it; nil if the request has no tool that runs code. It is
 // kept for 30 days (wire §4.3).
 func (s *Server) container(r *request, now time.Time) ([]byte, *Refusal) {
 	id := rawjson.Unquote(r.fields["container"])

@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// A History is what the log tells of the cache at the time of the next request.
+// A History is what the log says about the cache at the time of the next request.
 // Only requests of the same configuration share what is behind the system prompt,
 // so most of it goes by those: see [memory.Request.Config].
 type History struct {

@@ -36,7 +36,7 @@ const (
 	asBelow
 )
 
-// A studyCache is the service's prompt cache as wire §8.1 to §8.4 tell of
+// A studyCache is the service's prompt cache as wire §8.1 to §8.4 describe
 // it, on sizes alone, so that a study of thousands of requests takes a second.
 // TestStudyAgreesWithSimulator holds it against the simulator.
 type studyCache struct {

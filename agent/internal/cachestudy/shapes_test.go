@@ -35,7 +35,7 @@ type studyConfig struct {
 	hidden                     uint64 // changes the system prompt behind the planner's back
 }
 
-// key is what the log tells of it.
+// key is what the log says about it.
 func (c studyConfig) key() wire.CacheKey {
 	tools := 1 + c.model*1000 + c.tools
 	system := tools*1000 + c.system

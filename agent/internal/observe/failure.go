@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Failure is an error as telemetry tells of it. The zero Failure is none.
+// A Failure is an error as telemetry describes it. The zero Failure is none.
 type Failure struct {
 	Type string // a word of low cardinality
 	Err  error

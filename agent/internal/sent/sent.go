@@ -140,7 +140,7 @@ func NewestConfig(log *memory.Log, n int) []byte {
 	return config
 }
 
-// A Sent is a request that was answered, as the log tells of it.
+// A Sent is a request that was answered, as the log describes it.
 type Sent struct {
 	// Request is what was sent, but for credentials of MCP servers.
 	Request *transport.Request

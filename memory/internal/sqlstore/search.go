@@ -119,7 +119,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 		for i, r := range rows {
 			rec, err := r.decode()
 			if err != nil {
-				continue // loading the session tells of it
+				continue // loading the session reports it
 			}
 			if _, text := search.Text(rec); text != "" {
 				if err := d.Index.Add(ctx, tx, Key(key, p.first+i), text); err != nil {

@@ -137,7 +137,7 @@ func modelFor(name string) (simulator.Model, error) {
 	return simulator.Dialogue(replies...), nil
 }
 
-// line tells of a request in one line.
+// line reports a request in one line.
 func line(ex simulator.Exchange) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s %d", ex.Start.Format("15:04:05.000"), ex.Method, ex.Path, ex.Status)
