@@ -91,7 +91,7 @@ func TestAnswers(t *testing.T) {
 	run(t, a, store, "s", transport.UserText("go"))
 	var resumed []string
 	server := serve(t, store, inspect.Options{Poll: 5 * time.Millisecond, Resume: func(id string) { resumed = append(resumed, id) }})
-	if all := events(t, server.URL+api+"/s/stream", "", 1); !strings.Contains(all[len(all)-1].data, `"doing":"answer"`) || !strings.Contains(all[len(all)-1].data, `"asks":true`) {
+	if all := events(t, server.URL+api+"/s/stream", "", 1); !strings.Contains(all[len(all)-1].data, `"doing":"answer"`) || !strings.Contains(all[len(all)-1].data, `"asks":true`) || strings.Count(all[len(all)-1].data, `"toolu_`) != 5 {
 		t.Errorf("the state is %s", all[len(all)-1].data)
 	}
 	shown := waitsOf(t, server.URL, "s")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
@@ -22,7 +23,8 @@ type stateView struct {
 	Doing   string     `json:"doing"` // "model", "tools", "approval", "answer", "below", "done", "failed", "empty" or "unreadable"
 	Detail  string     `json:"detail,omitempty"`
 	Waiting []openView `json:"waiting,omitempty"`
-	Asks    bool       `json:"asks,omitempty"` // something may wait, here or below
+	Asks    bool       `json:"asks,omitempty"`   // something may wait, here or below
+	Asking  []string   `json:"asking,omitempty"` // the model's calls that wait for an answer, or for a sub-agent
 	Todo    []todoView `json:"todo,omitempty"`
 	Read    []readView `json:"read,omitempty"` // what the conversation has read, and by which tools first
 }
@@ -75,7 +77,12 @@ func stateOf(log *memory.Log) stateView {
 			s.Doing, s.Detail = "empty", ""
 		}
 	}
-	s.Asks = act.Waits() || len(agent.Pending(log)) > 0 || len(agent.Questions(log)) > 0 || len(log.State().Background) > 0
+	for _, q := range agent.Questions(log) {
+		if _, call, ok := strings.Cut(q.Root, "-"); ok && !slices.Contains(s.Asking, call) {
+			s.Asking = append(s.Asking, call)
+		}
+	}
+	s.Asks = act.Waits() || len(agent.Pending(log)) > 0 || len(s.Asking) > 0 || len(log.State().Background) > 0
 	for _, p := range agent.Pending(log) {
 		s.Waiting = append(s.Waiting, openView{Call: p.CallID, Name: p.Name, Input: p.Input, Reason: p.Reason})
 	}

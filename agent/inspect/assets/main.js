@@ -114,6 +114,7 @@ function onRecords(entries) {
 function onState(state) {
   const open = page.open;
   open.state = state;
+  for (const r of open.transcript.asking(state.asking || [])) transcriptList.refresh(r);
   if (!state.asks) open.asks.take([]);
   drawState();
   if (state.asks) loadWaits();

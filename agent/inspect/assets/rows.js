@@ -89,6 +89,18 @@ export class Transcript {
     return changed;
   }
 
+  /** asking notes which calls wait for an answer; returns the rows to draw again. */
+  asking(ids) {
+    const changed = new Set();
+    for (const c of this.calls.values()) {
+      const asks = ids.includes(c.id) && !c.result;
+      if (Boolean(c.asks) === asks) continue;
+      c.asks = asks;
+      changed.add(c.row);
+    }
+    return changed;
+  }
+
   /** select makes a step the one whose request is drawn; returns the rows to draw again. */
   select(step) {
     const before = this.selected;
@@ -322,6 +334,7 @@ export function callState(c) {
   if (c.decision && !c.decision.approve) return { name: 'denied', text: 'denied' };
   if (c.result) return c.result.error ? { name: 'failed', text: ['failed', took].filter(Boolean).join(' · ') } : { name: 'ok', text: took || 'answered' };
   if (c.ask && !c.decision) return { name: 'waits', text: 'waits for approval' };
+  if (c.asks) return { name: 'waits', text: 'waits for an answer' };
   if (c.started) return { name: 'running', text: ['running', c.progress].filter(Boolean).join(' · ') };
   return { name: 'open', text: 'not yet run' };
 }
