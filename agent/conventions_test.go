@@ -96,7 +96,7 @@ func TestConventions(t *testing.T) {
 				}
 				for key, want := range tt.attributes[span] {
 					got := "-"
-					if v := attr(s, key); v.Type() != attribute.INVALID {
+					if v := attr(s, key); v.Type() != attribute.EMPTY {
 						got = v.String()
 					}
 					if key == "gen_ai.request.top_k" {

@@ -63,11 +63,6 @@ func once(step int, do func(context.Context) error) func(context.Context, int) e
 	}
 }
 
-// A tool that calls another one, as scripts do.
-type caller struct{ fake }
-
-func (c caller) InnerTools() []tools.Tool { return nil }
-
 // A sub-agent whose work is cut off goes on with it when its caller is run again,
 // whatever cut it off.
 func TestSubAgentGoesOn(t *testing.T) {

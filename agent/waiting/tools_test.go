@@ -128,8 +128,7 @@ func TestWaitForAgentThatWaits(t *testing.T) {
 // call themselves, as deep as the root allows.
 func TestRegistry(t *testing.T) {
 	reg := new(subagents.Registry)
-	var self *agent.Agent
-	self = newAgent(t, once(use("s", "agent", `{"agent":"self","task":"again"}`)), reg)
+	self := newAgent(t, once(use("s", "agent", `{"agent":"self","task":"again"}`)), reg)
 	if err := reg.Add(agent.Sub{Agent: self, Name: "self", Description: "Calls itself."}); err != nil {
 		t.Fatal(err)
 	}

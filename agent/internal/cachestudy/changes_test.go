@@ -53,7 +53,7 @@ func paused(n int, pause func(i int) time.Duration) func(*studyTalk) {
 	}
 }
 
-var one, two, four, mixed = []int{0}, []int{1}, []int{4}, []int{0, 0, 4}
+var one, two, four = []int{0}, []int{1}, []int{4}
 
 // changes are kinds of conversation in which the configuration changes, or which
 // rest where answers are long.
