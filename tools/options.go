@@ -31,11 +31,11 @@ type Options struct {
 	// request may have 20 strict tools.
 	Strict bool
 
-	// NoRepair turns off the repair of arguments that are slightly wrong: a number written as
-	// a string, null for a field left out, an object as JSON in a string, a field's
-	// name in another case, a single value for a list; and of text that is no JSON for
-	// single quotes, line breaks in strings, commas at the end, a code fence, or the
-	// same object twice. It is off for strict tools.
+	// NoRepair turns off the repair of arguments that are slightly wrong: a number
+	// written as a string, null for a field left out, an object as JSON in a string,
+	// a field's name in another case, a single value for a list; and of text that is
+	// no JSON for single quotes, line breaks in strings, commas at the end, a code
+	// fence, or the same object twice. It is off for strict tools.
 	NoRepair bool
 
 	// InputExamples are arguments as an example for the model: values that encode to

@@ -65,8 +65,8 @@ func (r *Request) body(stream string) (*Body, error) {
 // what bears on the prompt (wire §12.1).
 func (r *Request) CountBody() (*Body, error) { return r.build(false, r.writePromptParameters) }
 
-// build makes a Body whose head begins with the model and continues with what write appends.
-// If threaded, what a thread holds of it is left out.
+// build makes a Body whose head begins with the model and continues with what
+// write appends. If threaded, what a thread holds of it is left out.
 func (r *Request) build(threaded bool, write func(*headWriter)) (*Body, error) {
 	head, e := r.head(write)
 	if e != nil {

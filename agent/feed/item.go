@@ -17,8 +17,8 @@ type Kind string
 const (
 	// Record: a record of the session. Record.
 	Record Kind = "record"
-	// Begin: a response begins to be written. What follows of it are Block, Delta and
-	// Stop, until Over.
+	// Begin: a response begins to be written. Block, Delta and Stop follow, until
+	// Over.
 	Begin Kind = "begin"
 	// Block: a block of the response begins. Block, Type, Name, ID.
 	Block Kind = "block"

@@ -12,8 +12,8 @@ import (
 )
 
 // Input is in with the list of the skills in front of its messages, unless the
-// newest list in the conversation is the same. So a new conversation begins with
-// the list, one that goes on keeps the one it has, and where the skills have
+// newest list in the conversation is the same. A new conversation therefore begins
+// with the list, one that goes on keeps the one it has, and where the skills have
 // changed, or the list has fallen to a compaction, it stands once more behind all
 // that was said. Messages that were sent before are never changed.
 //

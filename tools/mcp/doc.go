@@ -15,7 +15,7 @@
 // they only read, are hints that this package does not rely on. The list of tools
 // is taken once: a server can't slip in another description in the middle of a run,
 // and the prompt's cached prefix stays as it is. A server's requests back to the
-// client, for files or a model, are refused at once. What it wants to know from the
+// client, for files or a model, are refused at once. A request of a server to the
 // user is a question of the run ([tools.Host]), where the server speaks revision
 // 2026-07-28: the call waits for the answer without a connection, and is then made
 // again with it. It is refused in earlier revisions, and outside of a run.

@@ -18,7 +18,7 @@
 // approval, or the program asks a person by ask(), the program ends, and its own
 // call stays open. When the answer is there, in this process or in another, the
 // program runs again from its beginning, and the log answers the calls that it had
-// made. So does it after a kill. A program that would then take another way is
+// made. The same holds after a kill. A program that would then take another way is
 // refused, with the line where the ways part.
 //
 // # Bounds

@@ -8,19 +8,18 @@
 //
 // # Threat model
 //
-// A shell is arbitrary code, chosen by a model that may have been talked into
-// it by what it read. There is no safe list of commands; there is a sandbox, or
-// there is a human. By default every command runs in bubblewrap: no network, no
-// view of the machine's processes, of the file system nothing but the system's
-// programs (read-only), the working folder, and an empty /tmp; no privileges to
-// gain. Where bubblewrap is not there, [New] refuses; the alternatives,
-// [AskFirst] and [Unconfined], have to be chosen by name.
+// A shell is arbitrary code, chosen by a model that may have been talked into it by
+// what it read. There is no safe list of commands; there is a sandbox, or there is
+// a human. By default every command runs in bubblewrap: no network, no view of the
+// machine's processes, of the file system nothing but the system's programs
+// (read-only), the working folder, and an empty /tmp; no privileges to gain. If
+// bubblewrap is missing, [New] fails; the alternatives, [AskFirst] and
+// [Unconfined], have to be chosen by name.
 //
 // Whatever the confinement, a command gets an environment of four variables and
-// those of [Options.Env], and no open files of the program. It is bounded in
-// time and output, its files in size, and at the end of its time its whole
-// process group is killed. Where memory runs out, the system ends the command
-// before the program.
+// those of [Options.Env], and no open files of the program. It is bounded in time
+// and output, its files in size, and at the end of its time its whole process group
+// is killed. If memory runs out, the system ends the command before the program.
 //
 // Without the sandbox a command has the program's rights: it reads and writes
 // what the program may, keys in files included, and a process that leaves its

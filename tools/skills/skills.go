@@ -56,8 +56,8 @@ type Skill struct {
 	Name string
 	// Description is what the skill is for; 1 to 1,024 characters.
 	Description string
-	// License, Compatibility and Metadata are empty if they are not given. Of Metadata
-	// there are the values that are text.
+	// License, Compatibility and Metadata are empty if they are not given. Metadata
+	// has only the values that are text.
 	License       string
 	Compatibility string
 	Metadata      map[string]string

@@ -6,9 +6,9 @@ package rawjson
 // surrounding space, if nothing had to be done. Text that doesn't even begin an
 // object gives {}.
 //
-// Unlike the rest of the package it takes text that is not valid JSON; what
-// follows the first mistake is dropped. What is nested so deep that the object
-// could not stand inside other JSON counts as one.
+// Unlike the rest of the package it takes text that is not valid JSON; what follows
+// the first mistake is dropped. Nesting so deep that the object could not stand
+// inside other JSON counts as one.
 func CloseUp(text []byte) (object []byte, whole bool) {
 	text = Trim(text)
 	if len(text) == 0 || text[0] != '{' {

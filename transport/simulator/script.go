@@ -37,12 +37,11 @@ func Say(text string) Reply { return Reply{Content: []Part{Text(text)}} }
 // Do makes a Reply of tool calls, or any other parts.
 func Do(parts ...Part) Reply { return Reply{Content: parts} }
 
-// ParseReplies reads replies from JSON: a list of objects with "content", a
-// list of blocks as the service sends them, and optional "stop_reason",
-// "stop_sequence", "stop_details", "delay_ms" and "delta_bytes". Of text,
-// thinking, redacted_thinking, tool_use and server_tool_use blocks the
-// simulator makes up what they lack (ids, signatures, results); others are
-// sent as they are.
+// ParseReplies reads replies from JSON: a list of objects with "content", a list of
+// blocks as the service sends them, and optional "stop_reason", "stop_sequence",
+// "stop_details", "delay_ms" and "delta_bytes". The simulator makes up what text,
+// thinking, redacted_thinking, tool_use and server_tool_use blocks lack (ids,
+// signatures, results); others are sent as they are.
 func ParseReplies(data []byte) ([]Reply, error) {
 	var list []struct {
 		Content      []json.RawMessage      `json:"content"`
