@@ -16,7 +16,7 @@ import (
 // It is never re-encoded, so types and fields that this package doesn't know
 // pass through untouched. The zero Block is not valid.
 //
-// Blocks are immutable and may be shared between goroutines, logs and requests.
+// Blocks are immutable and may be shared by goroutines, logs and requests.
 type Block struct {
 	raw      []byte
 	typ      BlockType

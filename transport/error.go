@@ -30,7 +30,7 @@ const (
 
 func (t ErrorType) Error() string { return string(t) }
 
-// What an [ErrInvalidRequest] is about, where a program can do something about it.
+// What an [ErrInvalidRequest] is about, if a program can do something.
 var (
 	// ErrPromptTooLong is a prompt, or a prompt and max_tokens, that the model's
 	// window doesn't hold: compact the conversation, or lower max_tokens.
@@ -95,7 +95,7 @@ func (e *Error) remedy() string {
 	return ""
 }
 
-// Is makes errors.Is(err, ErrOverloaded) and its like true for errors of that type.
+// Is makes errors.Is(err, ErrOverloaded) true for errors of that type.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrPromptTooLong:

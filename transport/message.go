@@ -108,7 +108,7 @@ func joinText(blocks []Block) string {
 	return b.String()
 }
 
-// AppendJSON appends the message as it stands in a request without breakpoints.
+// AppendJSON appends the message as in a request without breakpoints.
 func (m Message) AppendJSON(dst []byte) []byte {
 	dst = append(dst, m.opening()...)
 	for i, b := range m.Content {

@@ -62,7 +62,7 @@ type ToolDefinition struct {
 	strict strict.Size
 }
 
-// ParseToolDefinition makes a ToolDefinition of raw, a JSON object, which it keeps.
+// ParseToolDefinition makes a ToolDefinition of raw, an object that it keeps.
 func ParseToolDefinition(raw []byte) (ToolDefinition, error) {
 	raw = rawjson.Trim(raw)
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
@@ -86,7 +86,7 @@ func (t ToolDefinition) Type() string { return rawjson.GetString(t.raw, "type") 
 // Raw is the definition's JSON. The caller must not modify it.
 func (t ToolDefinition) Raw() json.RawMessage { return t.raw }
 
-// StrictSize is what a strict tool adds to the sums that a request has a bound for.
+// StrictSize is what a strict tool adds to the bounded sums of a request.
 func (t ToolDefinition) StrictSize() strict.Size { return t.strict }
 
 // Marked reports whether the definition has a cache_control of its own.
@@ -146,8 +146,7 @@ type Thinking struct {
 	BlockBinding *BlockBinding `json:"block_binding,omitempty"`
 }
 
-// BlockBinding specifies what the service does with thinking whose prefix has
-// changed.
+// BlockBinding specifies what is done with thinking whose prefix has changed.
 type BlockBinding struct {
 	PrefixMismatchBehavior string `json:"prefix_mismatch_behavior"` // "error" or "drop_block"
 }
@@ -173,5 +172,5 @@ type Thread struct {
 // continues reports whether the request goes on with a thread.
 func (t *Thread) continues() bool { return t != nil && t.PreviousMessageID != "" }
 
-// Diagnostics asks why the cache missed. An empty PreviousMessageID is sent as null.
+// Diagnostics asks why the cache missed. An empty id is sent as null.
 type Diagnostics struct{ PreviousMessageID string }

@@ -58,8 +58,7 @@ type Allowance struct {
 	Reset            time.Time
 }
 
-// ParseResponse reads a message object. It keeps raw, which must not be
-// modified afterwards.
+// ParseResponse reads a message object. It keeps raw, not to be modified.
 func ParseResponse(raw []byte) (*Response, error) {
 	raw = rawjson.Trim(raw)
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {

@@ -57,7 +57,7 @@ type Iteration struct {
 	CacheCreation            CacheCreation `json:"cache_creation"`
 }
 
-// PromptTokens is the size of the prompt that was billed: read, written and neither.
+// PromptTokens is the size of the billed prompt: read, written and neither.
 func (u Usage) PromptTokens() int64 {
 	return u.InputTokens + u.CacheCreationInputTokens + u.CacheReadInputTokens
 }
