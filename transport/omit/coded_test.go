@@ -1,11 +1,18 @@
 package omit_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
+	"image"
+	"image/png"
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/omit"
+	"github.com/whorl-go/whorl/transport/secret"
+	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 // TestPathsOfARefusal holds that the code and the paths of a refusal lead to the
@@ -40,6 +47,57 @@ func TestPathsOfARefusal(t *testing.T) {
 		}
 		if s := fmt.Sprint(got.Omission.Blocks); s != c.want || got.Guessed != c.guessed {
 			t.Errorf("%s: %s, guessed %t; want %s", name, s, got.Guessed, c.want)
+		}
+	}
+}
+
+// TestPathsFromTheSimulator sends a picture with too many pixels in both versions of
+// the API, whole and behind what a thread holds; what is found is left out, and the
+// rest is taken.
+func TestPathsFromTheSimulator(t *testing.T) {
+	encoded := func(width int) string {
+		var b bytes.Buffer
+		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, width, 1))); err != nil {
+			t.Fatal(err)
+		}
+		return base64.StdEncoding.EncodeToString(b.Bytes())
+	}
+	const png64 = `{"type":"image","source":{"type":"base64","media_type":"image/png","data":%q}}`
+	small, wide := encoded(1), fmt.Sprintf(png64, encoded(8001))
+	for _, version := range []string{anthropic.APIVersion, anthropic.APIVersion2026} {
+		for _, threaded := range []bool{false, true} {
+			sim := simulator.StartTest(t, simulator.Options{})
+			client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("sk-1"), Version: version, Features: anthropic.AllFeatures()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &transport.Request{Model: "claude-opus-5", MaxTokens: 2000, Messages: []transport.Message{message(t, transport.RoleUser, fmt.Sprintf(png64, small), words)}}
+			if threaded {
+				r.Thread = &transport.Thread{}
+				resp, err := transport.Create(t.Context(), client, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				replay, _ := resp.Replay()
+				r.Messages = append(r.Messages, replay)
+				r.Thread = &transport.Thread{PreviousMessageID: resp.ID, Held: len(r.Messages)}
+			} else {
+				r.Messages = append(r.Messages, message(t, transport.RoleAssistant, words))
+			}
+			r.Messages = append(r.Messages, message(t, transport.RoleUser, words, wide))
+			_, err = transport.Create(t.Context(), client, r)
+			got := omit.Find(err, r)
+			if got == nil || fmt.Sprint(got.Omission.Blocks) != "[messages.2.content.1]" || got.Guessed {
+				t.Errorf("%s, threaded %t: %+v of %v", version, threaded, got, err)
+				continue
+			}
+			without, err := got.Omission.Request(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := transport.Create(t.Context(), client, without); err != nil {
+				t.Errorf("%s, threaded %t: without the picture: %v", version, threaded, err)
+			}
 		}
 	}
 }

@@ -101,10 +101,27 @@ func (f *finder) placeIn(words string) (p Place, rest string, ok bool) {
 		p.Inner, _ = strconv.Atoi(m[3])
 		p.Inner++
 	}
-	if t := f.request.Thread; t != nil && t.PreviousMessageID != "" {
-		p.Message = min(p.Message, len(f.request.Messages)) + max(t.Held, 0) // the service was sent the messages behind these, and counts them
+	return f.inRequest(p), m[4], true
+}
+
+// inRequest is where a place of a refusal stands in the request. On a thread it isn't
+// known whether the service counts from the first message that it was sent or from the
+// first of the conversation: it is the reading that leads to something that can be
+// left out, and the first if both do.
+func (f *finder) inRequest(p Place) Place {
+	t := f.request.Thread
+	if t == nil || t.PreviousMessageID == "" || t.Held <= 0 || p.Message < 0 || p.Message >= len(f.request.Messages) {
+		return p
 	}
-	return p, m[4], true
+	sent := p
+	sent.Message += t.Held
+	for _, q := range []Place{sent, p} {
+		b, ok := f.at(q)
+		if typ := rawjson.GetString(b, "type"); ok && (isMedium(typ) || isThinking(transport.BlockType(typ))) {
+			return q
+		}
+	}
+	return p
 }
 
 // coded finds the pictures that a refusal names by its code and paths, whatever its
