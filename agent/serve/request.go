@@ -447,12 +447,12 @@ func (m message) read() (transport.Message, error) {
 // has it run on. With "Accept: text/event-stream" the answer is the session's events
 // from there on, until the run has ended.
 func (h *Handler) say(w http.ResponseWriter, r *http.Request) {
-	c, at, err := h.take(w, r)
+	c, at, run, err := h.take(w, r)
 	switch {
 	case err != nil:
 		h.fail(w, r, err)
 	case wantsStream(r):
-		h.stream(c, at, true)
+		h.stream(c, at, run)
 	default:
 		w.WriteHeader(http.StatusAccepted)
 		writeJSON(w, map[string]any{"id": c.info.ID, "at": at})

@@ -76,6 +76,9 @@ type Handler struct {
 type running struct {
 	cancel context.CancelCauseFunc
 	again  bool // something has come that the run may not see
+
+	over chan struct{} // closed when it doesn't run any more
+	err  error         // of the last run; to be read when over is closed
 }
 
 // New makes a Handler.
@@ -131,26 +134,28 @@ func (h *Handler) Close(ctx context.Context) error {
 
 // drive has a session run on, in the background. If it runs already, that run, or one
 // behind it, sees what has come.
-func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input) {
+func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input) *running {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		return
+		r := &running{over: make(chan struct{}), err: errClosed}
+		close(r.over)
+		return r
 	}
 	if r := h.running[info.ID]; r != nil {
 		r.again = true
-		return
+		return r
 	}
 	ctx, cancel := context.WithCancelCause(h.o.Feed.Attach(h.ctx))
-	r := &running{cancel: cancel}
+	r := &running{cancel: cancel, over: make(chan struct{})}
 	h.running[info.ID] = r
 	h.runs.Go(func() {
+		defer close(r.over)
 		defer cancel(nil)
 		for {
 			in.Store, in.Session, in.Log, in.User = h.o.Store, info.ID, nil, u.ID
-			_, err := a.Run(ctx, in)
-			again := h.over(ctx, info.ID, r, err)
-			if !again {
+			_, r.err = a.Run(ctx, in)
+			if !h.over(ctx, info.ID, r, r.err) {
 				return
 			}
 			// The agent is asked for again: limits and budgets may be others by now.
@@ -160,10 +165,12 @@ func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input
 				h.mu.Lock()
 				delete(h.running, info.ID)
 				h.mu.Unlock()
+				r.err = next
 				return
 			}
 		}
 	})
+	return r
 }
 
 // over reports whether a session is to be run again: something has come since.

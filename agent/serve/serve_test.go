@@ -271,7 +271,7 @@ func TestAMessageIsAnswered(t *testing.T) {
 	if status, body := s.do("POST", "/messages/one", `{"text":"again"}`); status != 202 || !strings.Contains(body, `"id":"one"`) {
 		t.Errorf("%d %s", status, body)
 	}
-	all := s.listen("GET", "/events/one", "").until("end", "")
+	all := s.listen("GET", "/events/one", "").until("state", "idle")
 	if !strings.Contains(text(all), "Done: call t\n") {
 		t.Error(text(all))
 	}

@@ -33,37 +33,37 @@ func checkID(id string) error {
 
 // take gives the session that the path names a message, and has it run on. The
 // position is that from which the run's events are new.
-func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Position, error) {
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Position, *running, error) {
 	c, err := h.call(w, r)
 	fresh := errors.Is(err, memory.ErrNoSession)
 	if err != nil && !fresh {
-		return nil, feed.Position{}, err
+		return nil, feed.Position{}, nil, err
 	}
 	if fresh {
 		// Somebody else's session is not there for this user; a new one can't take its id.
 		id := r.PathValue("id")
 		if err := checkID(id); err != nil {
-			return nil, feed.Position{}, err
+			return nil, feed.Position{}, nil, err
 		}
 		u, err := h.o.User(r)
 		if err != nil {
-			return nil, feed.Position{}, unauthorized
+			return nil, feed.Position{}, nil, unauthorized
 		}
 		if _, err := h.o.Store.Info(r.Context(), id); !errors.Is(err, memory.ErrNoSession) {
-			return nil, feed.Position{}, notThere
+			return nil, feed.Position{}, nil, notThere
 		}
 		c = &call{w: w, r: r, user: u, max: h.o.MaxBody, info: memory.Info{ID: id}}
 	}
 	var body message
 	if err := c.read(&body); err != nil {
-		return nil, feed.Position{}, err
+		return nil, feed.Position{}, nil, err
 	}
 	m, err := body.read()
 	if err != nil {
-		return nil, feed.Position{}, err
+		return nil, feed.Position{}, nil, err
 	}
 	if body.Idle && h.isRunning(c.info.ID) {
-		return nil, feed.Position{}, problem(http.StatusConflict, "busy", "The session is being run.", "Wait for the end, or stop it.")
+		return nil, feed.Position{}, nil, problem(http.StatusConflict, "busy", "The session is being run.", "Wait for the end, or stop it.")
 	}
 	if fresh {
 		c.info.Meta = map[string]string{}
@@ -75,19 +75,18 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 	// The agent is asked for before anything is written.
 	a, in, err := h.o.Run(r.Context(), c.user, c.info)
 	if err != nil {
-		return nil, feed.Position{}, err
+		return nil, feed.Position{}, nil, err
 	}
 	if fresh {
 		if c.info, err = h.begin(r.Context(), c.user, c.info.ID, body.Meta); err != nil {
-			return nil, feed.Position{}, err
+			return nil, feed.Position{}, nil, err
 		}
 	}
 	at := feed.Position{Incarnation: c.info.Incarnation, Records: c.info.Records}
 	if err := h.enqueue(r.Context(), c.info.ID, m); err != nil {
-		return nil, feed.Position{}, err
+		return nil, feed.Position{}, nil, err
 	}
-	h.drive(c.user, c.info, a, in)
-	return c, at, nil
+	return c, at, h.drive(c.user, c.info, a, in), nil
 }
 
 // enqueue puts a message where the session's next request takes it from.
@@ -120,12 +119,15 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	h.stream(c, at, false)
+	h.stream(c, at, nil)
 }
 
-// stream writes a session's events as they come; until the end of the run, if once is
-// true.
-func (h *Handler) stream(c *call, at feed.Position, once bool) {
+// stream writes a session's events as they come; if run isn't nil, until that is over.
+func (h *Handler) stream(c *call, at feed.Position, run *running) {
+	var over <-chan struct{}
+	if run != nil {
+		over = run.over
+	}
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
 	context.AfterFunc(h.ctx, cancel)
@@ -142,6 +144,7 @@ func (h *Handler) stream(c *call, at feed.Position, once bool) {
 	c.w.Header().Set("Cache-Control", "no-cache, no-transform")
 	c.w.Header().Set("X-Accel-Buffering", "no")
 	out.comment("whorl events, version 1")
+	ended, last := false, false
 	beat := time.NewTicker(h.o.Heartbeat)
 	defer beat.Stop()
 	for out.err == nil {
@@ -151,19 +154,30 @@ func (h *Handler) stream(c *call, at feed.Position, once bool) {
 				continue
 			}
 			out.event(e)
-			if once && it.Kind == feed.End && it.Session == c.info.ID && !h.isRunning(c.info.ID) {
-				out.flush()
-				return
-			}
+			ended = ended || it.Kind == feed.End && it.Session == c.info.ID
 		}
 		out.flush()
 		if out.err != nil {
+			return
+		}
+		if last {
+			// A run that was over before anybody listened has no end in the feed.
+			if !ended {
+				e := Event{Version: 1, Kind: string(feed.End), Session: c.info.ID}
+				if run.err != nil && !isWait(run.err) {
+					e.Problem = h.problemOf(run.err)
+				}
+				out.event(e)
+				out.flush()
+			}
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-moved:
+		case <-over:
+			last = true // what came until then is read once more
 		case <-beat.C:
 			out.comment("still here")
 		}
