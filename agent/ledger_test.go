@@ -123,7 +123,9 @@ func TestABudgetInTheStoreIsShared(t *testing.T) {
 				sum += n
 			}
 			s := spending(t, store, "user/ann", 2)
-			if s.Spent > 2 || s.Reserved != 0 || math.Abs(s.Spent-0.06*float64(sum)) > 1e-9 || sum < 25 {
+			// The forecast of a run's first request doesn't know the 10,000 tokens that the
+			// script's prompts are said to have: a run that begins late may exceed by one step.
+			if late := 0.06 * float64(len(steps)-1); s.Spent > 2+late || s.Reserved != 0 || math.Abs(s.Spent-0.06*float64(sum)) > 1e-9 || sum < 25 {
 				t.Errorf("%d steps, %+v", sum, s)
 			}
 		})
