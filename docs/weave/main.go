@@ -85,11 +85,18 @@ func weave(root string, write bool) (stale []string, err error) {
 	return stale, err
 }
 
-var place = regexp.MustCompile("(?s)<!-- weave ([^ #]+)(?:#([a-z0-9-]+))? -->\n```([a-z]*)\n.*?```")
+var place = regexp.MustCompile("(?s)<!-- weave ([^ #]+)(?:#([A-Za-z0-9_-]+))? -->\n```([a-z]*)\n.*?```")
 
-// document returns text with its snippets renewed.
+// A place that is meant, in whatever way it is written.
+var meant = regexp.MustCompile("(?m)^<!-- *weave.*$")
+
+// document returns text with its snippets renewed. A place that can't be read is
+// an error: it would stay as it is, stale or empty.
 func document(root, text string) (string, error) {
 	var failed error
+	if rest := meant.FindString(place.ReplaceAllString(text, "")); rest != "" {
+		return "", fmt.Errorf("%s can't be read; write <!-- weave FILE#REGION -->, and a code block on the next line", rest)
+	}
 	out := place.ReplaceAllStringFunc(text, func(m string) string {
 		p := place.FindStringSubmatch(m)
 		code, err := snippet(filepath.Join(root, p[1]), p[2])

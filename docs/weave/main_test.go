@@ -45,4 +45,14 @@ func TestWeave(t *testing.T) {
 	if _, err := weave(dir, false); err == nil || !strings.Contains(err.Error(), `no region "none"`) {
 		t.Errorf("error %v", err)
 	}
+	for text, want := range map[string]string{
+		"<!-- weave a.go#f -->\n\n```go\n```\n":  "can't be read",
+		"<!-- weave a.go#G! -->\n```go\n```\n":   "can't be read",
+		"<!-- weave a.go#Gone -->\n```go\n```\n": `no region "Gone"`,
+	} {
+		write("b.md", text)
+		if _, err := weave(dir, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %s", text, err, want)
+		}
+	}
 }
