@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -57,22 +58,13 @@ func Tagged(cases []Case, tags ...string) []Case {
 	var list []Case
 	for _, c := range cases {
 		for _, t := range tags {
-			if contains(c.Tags, t) {
+			if slices.Contains(c.Tags, t) {
 				list = append(list, c)
 				break
 			}
 		}
 	}
 	return list
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }
 
 // attempt runs a case once. The error is for what makes more attempts useless.

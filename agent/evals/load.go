@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
@@ -207,7 +208,7 @@ func (f fileCase) build() (Case, error) {
 	}
 	if f.Approve != nil {
 		c.Approve = func(_ context.Context, p agent.PendingCall) (agent.Decision, error) {
-			if contains(f.Approve, p.Name) {
+			if slices.Contains(f.Approve, p.Name) {
 				return agent.Decision{Permission: agent.Allow}, nil
 			}
 			return agent.Decision{Permission: agent.Deny, Reason: "the case doesn't approve it"}, nil

@@ -3,6 +3,7 @@ package evals
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -159,7 +160,7 @@ func (o *Outcome) tools() []string {
 func Never(names ...string) Check {
 	return simple("never calls "+strings.Join(names, ", "), func(o *Outcome) Verdict {
 		for i, c := range o.Calls {
-			if contains(names, c.Name) {
+			if slices.Contains(names, c.Name) {
 				return verdict(false, "call %d is of %s: %s", i+1, c.Name, short(string(c.Input)))
 			}
 		}
@@ -173,7 +174,7 @@ func AsksBefore(names ...string) Check {
 	return simple("asks before "+strings.Join(names, ", "), func(o *Outcome) Verdict {
 		n := 0
 		for i, c := range o.Calls {
-			if !contains(names, c.Name) {
+			if !slices.Contains(names, c.Name) {
 				continue
 			}
 			if n++; !c.Asked {

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -66,8 +67,20 @@ func TestNumberOfNames(t *testing.T) {
 			}
 			names[strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" ([\n", r) })[0]] = true
 		}
-		if t.Logf("%s: %d names", path, len(names)); len(names) > most {
+		if t.Logf("%s: %d names", path, len(names)); len(names) > most || len(names) == 0 {
 			t.Errorf("package %s has %d exported names, at most %d are meant", path, len(names), most)
 		}
+	}
+}
+
+// Nor has a reader of package transport more than so much to read.
+func TestLengthOfTransport(t *testing.T) {
+	const most = 900
+	doc, err := exec.Command("go", "doc", "-all", "../../transport").Output()
+	if err != nil {
+		t.Skip("no go command: ", err)
+	}
+	if n := strings.Count(string(doc), "\n"); n > most || n == 0 {
+		t.Errorf("go doc -all ./transport has %d lines, at most %d are meant", n, most)
 	}
 }

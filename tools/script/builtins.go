@@ -57,7 +57,7 @@ func (m *meter) precheck(thread *starlark.Thread, f *starlark.Builtin, args star
 		return nil
 	case "dict", "set", "update", "union", "intersection", "difference", "symmetric_difference", "issubset", "issuperset",
 		"items", "keys", "values", "intersection_update", "difference_update", "symmetric_difference_update":
-		n := size(m.orNone(recv))
+		n := size(recv)
 		for _, a := range all {
 			if err := m.key(thread, a); err != nil {
 				return err
@@ -79,7 +79,7 @@ func (m *meter) precheck(thread *starlark.Thread, f *starlark.Builtin, args star
 			return err
 		}
 		format, _ := recv.(starlark.String)
-		return m.grow(thread, len(format)+times(count(string(format), '{'), w))
+		return m.grow(thread, len(format)+times(strings.Count(string(format), "{"), w))
 	case "replace":
 		s, _ := recv.(starlark.String)
 		if len(args) >= 2 {
@@ -94,7 +94,7 @@ func (m *meter) precheck(thread *starlark.Thread, f *starlark.Builtin, args star
 		}
 	case "split", "rsplit", "splitlines":
 		s, _ := recv.(starlark.String)
-		n := 1 + count(string(s), ' ') + count(string(s), '\n') + count(string(s), '\t')
+		n := 1 + strings.Count(string(s), " ") + strings.Count(string(s), "\n") + strings.Count(string(s), "\t")
 		if len(args) > 0 {
 			if sep, ok := args[0].(starlark.String); ok && sep != "" {
 				n = 1 + strings.Count(string(s), string(sep))
@@ -110,22 +110,11 @@ func (m *meter) precheck(thread *starlark.Thread, f *starlark.Builtin, args star
 		}
 		return nil
 	}
-	n := 0
-	if recv != nil {
-		n = size(recv)
-	}
 	w, err := m.weighAll(thread, all)
 	if err != nil {
 		return err
 	}
-	return m.grow(thread, n+4*w)
-}
-
-func (m *meter) orNone(v starlark.Value) starlark.Value {
-	if v == nil {
-		return starlark.None
-	}
-	return v
+	return m.grow(thread, size(recv)+4*w)
 }
 
 func (m *meter) weighAll(thread *starlark.Thread, all starlark.Tuple) (int, error) {

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -192,7 +193,7 @@ func (m *meter) binary(thread *starlark.Thread, op syntax.Token, x, y starlark.V
 			if err != nil {
 				return nil, err
 			}
-			n = len(format) + times(count(string(format), '%'), w)
+			n = len(format) + times(strings.Count(string(format), "%"), w)
 		}
 	}
 	if err := m.grow(thread, n); err != nil {
@@ -212,16 +213,6 @@ func repeated(seq starlark.Value, n starlark.Int) int {
 		return int(^uint(0) >> 1)
 	}
 	return times(size(seq), int(max(k, 0)))
-}
-
-func count(s string, c byte) int {
-	n := 0
-	for i := range len(s) {
-		if s[i] == c {
-			n++
-		}
-	}
-	return n
 }
 
 // compares tells the meter of a comparison. Values of different types, and plain

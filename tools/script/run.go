@@ -67,7 +67,7 @@ func (p *program) failed(err error) tools.Result {
 	var b strings.Builder
 	b.WriteString(p.explain(err))
 	if len(p.made) > 0 {
-		b.WriteString("\nThese calls were made before, and are not undone:")
+		b.WriteString("\nThese calls were answered before, by a result or an error, and are not undone:")
 		for _, f := range p.tool.inner {
 			if n := p.made[f.name]; n > 0 {
 				fmt.Fprintf(&b, " %s ×%d", f.name, n)

@@ -112,7 +112,7 @@ func TestMistakesHavePlaces(t *testing.T) {
 		"def f():\n  return {}['k']\n\nf()": "line 2, column 12: key \"k\" not in dict",
 		"x = {}\nx['a'] += 1":               "line 2, column 8: key \"a\" not in dict",
 		"weather('Bonn')":                   "line 1, column 8: weather takes named arguments, as in weather(city: string, days: integer = None)",
-		"print(1)\nweather(city='x')":       "line 2, column 8: weather: no such town\n  weather(city='x')\nThese calls were made before, and are not undone: weather ×1\nPrinted before:\n1",
+		"print(1)\nweather(city='x')":       "line 2, column 8: weather: no such town\n  weather(city='x')\nThese calls were answered before, by a result or an error, and are not undone: weather ×1\nPrinted before:\n1",
 		"fail('so')":                        "line 1, column 5: fail: so",
 		"gather([weather])":                 "gather takes calls made by call(), as in gather([call(mail_send, …)]); one is a tool",
 		"help(3)":                           "help takes a tool, as in help(mail_send); this is a int",

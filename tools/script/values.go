@@ -13,6 +13,7 @@ import (
 	"go.starlark.net/starlark"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A mediaValue is a block of a result that is no text. A program can pass it around
@@ -111,7 +112,7 @@ func appendJSON(b []byte, v starlark.Value) ([]byte, error) {
 		}
 		return strconv.AppendFloat(b, float64(v), 'g', -1, 64), nil
 	case starlark.String:
-		return appendString(b, string(v))
+		return rawjson.AppendString(b, string(v)), nil
 	case *starlark.Dict:
 		b = append(b, '{')
 		first := true
@@ -125,10 +126,7 @@ func appendJSON(b []byte, v starlark.Value) ([]byte, error) {
 			}
 			first = false
 			var err error
-			if b, err = appendString(b, string(name)); err != nil {
-				return nil, err
-			}
-			if b, err = appendJSON(append(b, ':'), e); err != nil {
+			if b, err = appendJSON(append(rawjson.AppendString(b, string(name)), ':'), e); err != nil {
 				return nil, err
 			}
 		}
@@ -149,14 +147,4 @@ func appendJSON(b []byte, v starlark.Value) ([]byte, error) {
 		return append(b, ']'), nil
 	}
 	return nil, fmt.Errorf("a %s can't be written as JSON", v.Type())
-}
-
-func appendString(b []byte, s string) ([]byte, error) {
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
-		return nil, err
-	}
-	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), nil
 }
