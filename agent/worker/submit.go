@@ -49,7 +49,7 @@ func Retry(ctx context.Context, store memory.Store, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range []string{metaFailures, metaError, metaAside} {
+	for _, key := range allMeta {
 		if err := meta.SetMeta(ctx, id, key, ""); err != nil {
 			return err
 		}

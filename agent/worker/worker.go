@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -173,7 +175,7 @@ func (w *Worker) Work(ctx context.Context) error {
 		case <-w.o.Notify:
 		case <-w.freed:
 		}
-		more, err := w.take(ctx, run, &sessions)
+		err := w.take(ctx, run, &sessions)
 		wait := w.o.Poll
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -182,9 +184,6 @@ func (w *Worker) Work(ctx context.Context) error {
 			w.o.Logger.WarnContext(ctx, "the store can't be asked for sessions", "error", err.Error(), "again_in", wait)
 		case err == nil:
 			down = 0
-		}
-		if more {
-			wait = 0
 		}
 		poll.Reset(wait)
 	}
@@ -201,11 +200,10 @@ func (w *Worker) Work(ctx context.Context) error {
 
 var errDrained = errors.New("the worker's process ends")
 
-// take begins runs of sessions that are due, as many as there is room for. more says
-// that there may be others.
-func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) (more bool, err error) {
+// take begins runs of sessions that are due, as many as there is room for.
+func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) error {
 	if err := w.readPause(ctx); err != nil {
-		return false, err
+		return err
 	}
 	w.mu.Lock()
 	now := w.now()
@@ -218,29 +216,47 @@ func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) (more 
 	paused := now.Before(w.pause)
 	w.mu.Unlock()
 	if free <= 0 || paused {
-		return false, nil
+		return nil
 	}
-	q := w.o.Query
-	q.Limit = known + free
-	seen := 0
-	for info, err := range w.waker.Due(ctx, q) {
-		if err != nil {
-			return false, err
+	// Of those that are due some may rest. More are asked for while they fill the answer.
+	for limit, seen := known+free, 0; free > 0; limit *= 2 {
+		q := w.o.Query
+		q.Limit = limit
+		for info, err := range w.waker.Due(ctx, q) {
+			if err != nil {
+				return err
+			}
+			if seen++; free == 0 {
+				break
+			}
+			if w.rests(info) || !w.begin(info.ID) {
+				continue
+			}
+			free--
+			sessions.Go(func() {
+				defer w.end(info.ID)
+				w.session(ctx, run, info)
+			})
 		}
-		seen++
-		if free == 0 {
+		if seen < limit {
 			break
 		}
-		if !w.begin(info.ID) {
-			continue
-		}
-		free--
-		sessions.Go(func() {
-			defer w.end(info.ID)
-			w.session(ctx, run, info)
-		})
+		seen = 0
 	}
-	return false, nil
+	return nil
+}
+
+// rests reports whether no process is to begin a session although it is due: one that
+// has failed before it took its messages stays due, and a time to be woken can't put
+// that off. A message that is newer than the failure ends the rest of one that is set
+// aside.
+func (w *Worker) rests(s memory.Info) bool {
+	if s.Meta[metaAside] != "" {
+		return s.Meta[metaQueued] == strconv.FormatInt(s.Queued, 10)
+	}
+	again, err := time.Parse(time.RFC3339Nano, s.Meta[metaAgain])
+	wait := again.Sub(w.now())
+	return err == nil && wait > 0 && wait < time.Hour // a clock may be wrong
 }
 
 // begin marks a session as running here, unless it is already or is to be left alone.
@@ -302,13 +318,16 @@ func (w *Worker) session(ctx, run context.Context, info memory.Info) {
 	}
 }
 
-// drive is session without the telling.
+// drive is session without the telling. Whatever way it takes, what comes next is
+// planned.
 func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	store := context.WithoutCancel(ctx)
+	safety := info.Wake
 	defer func() {
 		if p := recover(); p != nil { // of Options.Run or Options.Watch
 			o = w.failed(store, info, fmt.Errorf("the worker's Options: %w", &agent.PanicError{What: "Options.Run", Value: p}))
 		}
+		w.plan(store, info, safety, o)
 	}()
 	a, in, err := w.o.Run(ctx, info)
 	switch {
@@ -320,12 +339,15 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	}
 	// If this process dies after the run, with the lease given back, the session is
 	// found by this time.
-	safety := w.now().Add(w.o.Recover).Truncate(time.Microsecond)
+	safety = w.now().Add(w.o.Recover).Truncate(time.Microsecond)
 	if err := w.waker.Wake(store, info.ID, safety); errors.Is(err, memory.ErrNoSession) {
 		return Outcome{State: Left, Err: err}
 	} else if err != nil {
 		w.leave(info.ID, w.backoff(1, w.o.Backoff, time.Minute))
 		return Outcome{State: Left, Err: err}
+	}
+	if info.Meta[metaAside] != "" { // a new message has taken it up
+		w.forget(store, info)
 	}
 	in.Store, in.Session, in.Log = w.o.Store, info.ID, nil
 	if w.o.Watch != nil {
@@ -334,15 +356,12 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	r := a.NewRun(in)
 	for e, err := range r.Events(run) {
 		if err == nil && e.Type == agent.EventStep && ctx.Err() != nil {
-			// The request is not sent yet: nothing is lost.
-			_ = w.waker.Wake(store, info.ID, w.now())
-			break
+			break // the request is not sent yet: nothing is lost
 		}
 	}
 	res, err := r.Result()
 	o = w.judge(store, ctx, info, res, err)
 	o.Result = res
-	w.plan(store, info, safety, o)
 	return o
 }
 
@@ -383,12 +402,27 @@ func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.
 	return w.failed(store, info, err)
 }
 
+// passes reports whether a failure is not the session's own, and will pass: a service
+// or a network that is down for an hour sets nobody aside.
+func passes(err error) bool {
+	var service *transport.Error
+	var stream *transport.StreamError
+	var network net.Error
+	return errors.As(err, &service) && (service.Status == http.StatusTooManyRequests || service.Status >= 500) ||
+		errors.As(err, &stream) || errors.As(err, &network)
+}
+
 // Names of the metadata that the worker keeps with a session.
 const (
 	metaFailures = "worker.failures"  // how often in a row it has failed
 	metaError    = "worker.error"     // how it failed last
+	metaAgain    = "worker.again"     // when it is tried again
 	metaAside    = "worker.set_aside" // since when it is set aside
+	metaQueued   = "worker.queued"    // the newest message that it had then
 )
+
+// allMeta are these names.
+var allMeta = []string{metaFailures, metaError, metaAgain, metaAside, metaQueued}
 
 // failed is the outcome of a run that is tried again, if it may be.
 func (w *Worker) failed(ctx context.Context, info memory.Info, err error) Outcome {
@@ -399,21 +433,24 @@ func (w *Worker) failed(ctx context.Context, info memory.Info, err error) Outcom
 	if before, convErr := strconv.Atoi(info.Meta[metaFailures]); convErr == nil {
 		n = before + 1
 	}
-	if n >= w.o.Failures {
+	if n >= w.o.Failures && !passes(err) {
 		return w.setAside(ctx, info, err)
 	}
+	again := w.now().Add(w.backoff(n, w.o.Backoff, 10*time.Minute))
 	w.setMeta(ctx, info.ID, metaFailures, strconv.Itoa(n))
 	w.setMeta(ctx, info.ID, metaError, brief(err))
-	return Outcome{State: Failed, Err: err, Until: w.now().Add(w.backoff(n, w.o.Backoff, 10*time.Minute))}
+	w.setMeta(ctx, info.ID, metaAgain, again.UTC().Format(time.RFC3339Nano))
+	return Outcome{State: Failed, Err: err, Until: again}
 }
 
 // setAside is the outcome of a run that isn't tried again.
 func (w *Worker) setAside(ctx context.Context, info memory.Info, err error) Outcome {
 	w.setMeta(ctx, info.ID, metaError, brief(err))
 	w.setMeta(ctx, info.ID, metaAside, w.now().UTC().Format(time.RFC3339))
-	if now, infoErr := w.o.Store.Info(ctx, info.ID); infoErr == nil && now.Queued > 0 && !now.Due.IsZero() && !now.Due.After(w.now()) {
-		w.leave(info.ID, 10*time.Minute) // it failed before it took its messages, and is still due
+	if now, infoErr := w.o.Store.Info(ctx, info.ID); infoErr == nil {
+		info = now
 	}
+	w.setMeta(ctx, info.ID, metaQueued, strconv.FormatInt(info.Queued, 10))
 	return Outcome{State: SetAside, Err: err}
 }
 
@@ -423,6 +460,15 @@ func (w *Worker) setMeta(ctx context.Context, id, key, value string) {
 	}
 	if err := w.meta.SetMeta(ctx, id, key, value); err != nil && !errors.Is(err, memory.ErrNoSession) {
 		w.o.Logger.WarnContext(ctx, "the state of a session's runs can't be kept", "session", id, "key", key, "error", err.Error())
+	}
+}
+
+// forget removes what is kept of a session's failures.
+func (w *Worker) forget(ctx context.Context, s memory.Info) {
+	for _, key := range allMeta {
+		if s.Meta[key] != "" {
+			w.setMeta(ctx, s.ID, key, "")
+		}
 	}
 }
 
@@ -440,12 +486,8 @@ func (w *Worker) plan(ctx context.Context, info memory.Info, safety time.Time, o
 		return // whoever has it plans
 	}
 	now, err := w.o.Store.Info(ctx, info.ID)
-	if err == nil && o.State == Ended {
-		for _, key := range []string{metaFailures, metaError, metaAside} {
-			if now.Meta[key] != "" {
-				w.setMeta(ctx, info.ID, key, "")
-			}
-		}
+	if err == nil && (o.State == Ended || o.State == Waits) {
+		w.forget(ctx, now)
 	}
 	if err == nil && !now.Wake.Equal(safety) && (o.Until.IsZero() || !now.Wake.IsZero() && now.Wake.Before(o.Until)) {
 		return

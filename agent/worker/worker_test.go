@@ -277,6 +277,97 @@ func TestFailuresAreTriedAgainAndSetAside(t *testing.T) {
 	}
 }
 
+// A session that can't be begun is not tried again before its time, by no process,
+// although its message makes it due.
+func TestARestIsKeptByAllProcesses(t *testing.T) {
+	store := new(memory.RAM)
+	good := newAgent(t, client(t, simulator.Options{Model: twoCalls()}), tools.Func("t", "Counts.", func(context.Context, in) (string, error) { return "ok", nil }))
+	run := func(_ context.Context, s memory.Info) (*agent.Agent, agent.Input, error) {
+		if s.ID == "bad" {
+			return nil, agent.Input{}, errors.New("no database")
+		}
+		return good, agent.Input{}, nil
+	}
+	b := newBoss(t)
+	submit(t, store, "bad", "go")
+	defer b.start(worker.Options{Store: store, Run: run, Backoff: time.Minute})()
+	b.wait("bad", 1)
+	defer b.start(worker.Options{Store: store, Run: run, Backoff: time.Minute})()
+	for i := range 5 { // each takes some polls
+		submit(t, store, fmt.Sprint(i), "go")
+		b.wait(fmt.Sprint(i), 1)
+	}
+	if list := b.wait("bad", 1); len(list) != 1 || list[0].State != worker.Failed {
+		t.Errorf("%+v", list)
+	}
+}
+
+// A session that is set aside is taken up by a message, and is then like any other: it
+// waits, and goes on.
+func TestAMessageTakesUpWhatIsSetAside(t *testing.T) {
+	store := new(memory.RAM)
+	var broken atomic.Bool
+	broken.Store(true)
+	asks := tools.FuncWith("t", "Asks.", func(context.Context, in) (string, error) { return "ok", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}})
+	a := newAgent(t, client(t, simulator.Options{Model: twoCalls()}), asks)
+	b := newBoss(t)
+	defer b.start(worker.Options{Store: store, Failures: 1, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
+		if broken.Load() {
+			return nil, agent.Input{}, errors.New("no database")
+		}
+		return a, agent.Input{}, nil
+	}})()
+	submit(t, store, "s", "go")
+	if o := b.wait("s", 1)[0]; o.State != worker.SetAside {
+		t.Fatalf("%+v", o)
+	}
+	broken.Store(false)
+	submit(t, store, "s", "once more")
+	for i := range 2 {
+		if o := b.wait("s", i+2)[i+1]; o.State != worker.Waits {
+			t.Fatalf("%+v", o)
+		}
+		log, err := memory.Open(t.Context(), store, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := agent.Pending(log)[0].Approve(t.Context(), log); err != nil {
+			t.Fatal(err)
+		}
+		if err := worker.Wake(t.Context(), store, "s", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o := b.wait("s", 4)[3]; o.State != worker.Ended {
+		t.Errorf("%+v", o)
+	}
+}
+
+// A service that is down sets nobody aside, however long.
+func TestWhatPassesSetsNobodyAside(t *testing.T) {
+	for _, status := range []int{429, 500, 503, 529} {
+		faults := make([]simulator.Fault, 4)
+		for i := range faults {
+			faults[i] = simulator.Fault{Status: status}
+		}
+		store := new(memory.RAM)
+		a := newAgent(t, client(t, simulator.Options{Model: simulator.Script(simulator.Say("hi")), Faults: faults}))
+		b := newBoss(t)
+		stop := b.start(worker.Options{Store: store, Run: always(a), Failures: 1, Backoff: time.Millisecond})
+		submit(t, store, "s", "go")
+		list := b.wait("s", 5)
+		for i, o := range list[:4] {
+			if o.State != worker.Failed {
+				t.Errorf("%d, attempt %d: %+v", status, i+1, o)
+			}
+		}
+		if list[4].State != worker.Ended {
+			t.Errorf("%d: %+v", status, list[4])
+		}
+		stop()
+	}
+}
+
 func TestRetry(t *testing.T) {
 	store := new(memory.RAM)
 	a := newAgent(t, client(t, simulator.Options{Model: twoCalls()}), tools.Func("t", "Fails.", func(context.Context, in) (string, error) { return "ok", nil }))
