@@ -84,13 +84,8 @@ func (h *Handler) event(it feed.Item) (e Event, ok bool) {
 	case feed.Progress:
 		e.CallID, e.Text = it.ID, it.Text
 	case feed.State:
-		switch {
-		case it.Next.Done():
-			e.State = "idle"
-		case it.Next.Waits():
-			e.State, e.Calls, e.Questions = "waiting", it.Pending, it.Next.Questions
-		default:
-			e.State = "working"
+		if e.State = stateOf(it.Next); e.State == "waiting" {
+			e.Calls, e.Questions = it.Pending, it.Next.Questions
 		}
 	case feed.End:
 		if it.Err != nil && !isWait(it.Err) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/begin"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -91,7 +93,7 @@ func (h *Handler) owned(ctx context.Context, u User, id string) (memory.Info, er
 			return info, nil
 		}
 		// A sub-agent's session is its caller's.
-		if top.Parent == "" || top.Meta["user"] != "" || depth > 100 {
+		if top.Parent == "" || top.Meta["user"] != "" || depth > deepest {
 			return memory.Info{}, memory.ErrNoSession
 		}
 		if top, err = h.o.Store.Info(ctx, top.Parent); err != nil {
@@ -146,9 +148,10 @@ type Session struct {
 	// Running is true if this process runs it.
 	Running bool `json:"running"`
 	// What is told of one session, not in a list.
-	State     string                  `json:"state,omitempty"` // idle, working, waiting
-	Calls     []agent.PendingCall     `json:"calls,omitempty"`
-	Questions []agent.PendingQuestion `json:"questions,omitempty"`
+	State string `json:"state,omitempty"` // idle, working, waiting
+	// Waits are the calls and questions that wait in the session and in those of its
+	// sub-agents. Each names the session that a decision or an answer goes to.
+	Waits []waiting.Item `json:"waits,omitempty"`
 	// Cursor is where a list goes on behind this session.
 	Cursor string `json:"cursor,omitempty"`
 }
@@ -217,13 +220,9 @@ func (h *Handler) begin(ctx context.Context, u User, id string, meta map[string]
 		all[k] = v
 	}
 	all["user"] = u.ID
-	log, err := memory.Create(h.o.Store, id, &memory.Start{Meta: all})
-	if err != nil {
-		return memory.Info{}, err
-	}
-	err = log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: "begun", Data: []byte("{}")})
+	err := begin.Session(ctx, h.o.Store, id, all)
 	if errors.Is(err, memory.ErrConflict) {
-		return memory.Info{}, problem(http.StatusConflict, "exists", "There is a session of this id.", "Choose another id, or none.")
+		return memory.Info{}, errExists
 	}
 	if err != nil {
 		return memory.Info{}, err
@@ -238,18 +237,19 @@ func (h *Handler) show(c *call) (any, error) {
 		return nil, err
 	}
 	s := h.session(c.info)
-	s.State, s.Calls, s.Questions = stateOf(log)
-	return s, nil
+	s.State = stateOf(agent.Next(log))
+	s.Waits, err = waiting.List(c.r.Context(), h.o.Store, c.info.ID)
+	return s, err
 }
 
-func stateOf(log *memory.Log) (string, []agent.PendingCall, []agent.PendingQuestion) {
-	switch next := agent.Next(log); {
+func stateOf(next agent.Action) string {
+	switch {
 	case next.Done():
-		return "idle", nil, nil
+		return "idle"
 	case next.Waits():
-		return "waiting", agent.Pending(log), next.Questions
+		return "waiting"
 	}
-	return "working", nil, nil
+	return "working"
 }
 
 // remove is DELETE /sessions/ID.
@@ -295,6 +295,9 @@ func (h *Handler) decide(c *call) (any, error) {
 	return nil, h.goOn(c)
 }
 
+// errExists is what whoever begins a session of an id that is taken is told.
+var errExists = problem(http.StatusConflict, "exists", "There is a session of this id.", "Choose another id, or none.")
+
 // answer is POST /answers/ID: to one of the questions that [Session] tells.
 func (h *Handler) answer(c *call) (any, error) {
 	var body struct {
@@ -335,15 +338,27 @@ func (h *Handler) answer(c *call) (any, error) {
 	return nil, h.goOn(c)
 }
 
-// goOn has the call's session run on.
+// goOn has the call's session run on, or the outermost one above it: a sub-agent goes
+// on in its caller's run.
 func (h *Handler) goOn(c *call) error {
-	a, in, err := h.o.Run(c.r.Context(), c.user, c.info)
+	top := c.info
+	for depth := 0; top.Parent != "" && depth < deepest; depth++ {
+		above, err := h.o.Store.Info(c.r.Context(), top.Parent)
+		if err != nil {
+			return err
+		}
+		top = above
+	}
+	a, in, err := h.o.Run(c.r.Context(), c.user, top)
 	if err != nil {
 		return err
 	}
-	h.drive(c.user, c.info, a, in)
+	h.drive(c.user, top, a, in)
 	return nil
 }
+
+// deepest bounds how far up a session's callers are looked for.
+const deepest = 100
 
 // fork is POST /forks/ID: {"records": N, "id": …}, a new session that begins with the
 // first N records.
@@ -367,7 +382,7 @@ func (h *Handler) fork(c *call) (any, error) {
 	_, err := memory.ForkSession(c.r.Context(), h.o.Store, c.info.ID, body.Records, body.ID, &memory.Start{Meta: map[string]string{"user": c.user.ID}})
 	switch {
 	case errors.Is(err, memory.ErrConflict):
-		return nil, problem(http.StatusConflict, "exists", "There is a session of this id.", "Choose another id, or none.")
+		return nil, errExists
 	case err != nil:
 		return nil, err
 	}

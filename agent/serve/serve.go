@@ -154,8 +154,9 @@ func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input
 		defer cancel(nil)
 		for {
 			in.Store, in.Session, in.Log, in.User = h.o.Store, info.ID, nil, u.ID
-			_, r.err = a.Run(ctx, in)
-			if !h.over(ctx, info.ID, r, r.err) {
+			var res *agent.Result
+			res, r.err = a.Run(ctx, in)
+			if !h.over(ctx, info.ID, r, res.Log) {
 				return
 			}
 			// The agent is asked for again: limits and budgets may be others by now.
@@ -174,7 +175,8 @@ func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input
 }
 
 // over reports whether a session is to be run again: something has come since.
-func (h *Handler) over(ctx context.Context, id string, r *running, err error) bool {
+func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.Log) bool {
+	err := r.err
 	if err != nil && !errors.Is(err, agent.ErrAwaitingApproval) && !errors.Is(err, agent.ErrNoInput) {
 		h.o.Logger.WarnContext(ctx, "a run failed", "session", id, "error", err.Error())
 	}
@@ -185,7 +187,8 @@ func (h *Handler) over(ctx context.Context, id string, r *running, err error) bo
 		case <-time.After(time.Second):
 		}
 	}
-	waits := h.messagesWait(ctx, id)
+	now, infoErr := h.o.Store.Info(ctx, id)
+	waits := infoErr == nil && log != nil && now.Queued > log.State().Queued
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() == nil && (r.again || waits) {
@@ -193,22 +196,6 @@ func (h *Handler) over(ctx context.Context, id string, r *running, err error) bo
 		return true
 	}
 	delete(h.running, id)
-	return false
-}
-
-// messagesWait reports whether the session's inbox has messages.
-func (h *Handler) messagesWait(ctx context.Context, id string) bool {
-	inbox, ok := memory.As[memory.Inbox](h.o.Store)
-	if !ok || ctx.Err() != nil {
-		return false
-	}
-	log, err := memory.Open(ctx, h.o.Store, id)
-	if err != nil {
-		return false
-	}
-	for _, err := range inbox.Inbox(ctx, id, log.State().Queued) {
-		return err == nil
-	}
 	return false
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -48,6 +49,9 @@ func model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 	}
 	if name, ok := strings.CutPrefix(last, "call "); ok && !called {
 		r = simulator.Do(simulator.Call(name, map[string]any{"n": 1}))
+		if name == "helper" {
+			r = simulator.Do(simulator.Call(name, map[string]any{"task": "call careful"}))
+		}
 	}
 	return &r, nil
 }
@@ -71,9 +75,15 @@ func start(t *testing.T, change func(*serve.Options)) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, store: new(memory.RAM), user: "ann", calls: new(atomic.Int32), hold: make(chan struct{})}
+	careful := tools.FuncWith("careful", "Asks.", func(context.Context, in) (string, error) { s.calls.Add(1); return "ok", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}})
+	helper, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", Tools: []tools.Tool{careful}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", System: "The system prompt.", Tools: []tools.Tool{
+		agent.Sub{Agent: helper, Name: "helper", Description: "Helps."},
+		careful,
 		tools.Func("t", "Counts.", func(context.Context, in) (string, error) { s.calls.Add(1); return "ok", nil }),
-		tools.FuncWith("careful", "Asks.", func(context.Context, in) (string, error) { s.calls.Add(1); return "ok", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
 		tools.Func("slow", "Waits.", func(ctx context.Context, _ in) (string, error) {
 			s.calls.Add(1)
 			select {
@@ -427,6 +437,69 @@ func TestManyMessagesAtOnce(t *testing.T) {
 			t.Fatalf("%d messages, %#v", n, agent.Next(log))
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Ten messages begin one session, if there is none.
+func TestManyMessagesBeginOneSession(t *testing.T) {
+	s := start(t, nil)
+	var wg sync.WaitGroup
+	for i := range 10 {
+		wg.Go(func() {
+			if status, body := s.do("POST", "/messages/s", fmt.Sprintf(`{"text":"m%d"}`, i)); status != 202 {
+				t.Errorf("%d %s", status, body)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for l := s.listen("GET", "/events/s", ""); len(seen) < 10; {
+		e, ok := l.next()
+		if !ok {
+			t.Fatalf("only %v", seen)
+		}
+		if e.Kind == "message" {
+			seen[e.Content[0].Text] = true
+		}
+	}
+}
+
+// A call of a sub-agent's is decided on, and the caller's run goes on.
+func TestDecisionsInTheTree(t *testing.T) {
+	s := start(t, nil)
+	l := s.listen("GET", "/events/"+s.begin("s"), "")
+	s.do("POST", "/messages/s", `{"text":"call helper"}`)
+	l.until("state", "waiting")
+	var waits []waiting.Item
+	for deadline := time.Now().Add(10 * time.Second); len(waits) == 0 && time.Now().Before(deadline); {
+		_, body := s.do("GET", "/sessions/s", "")
+		var got serve.Session
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Fatal(err)
+		}
+		waits = got.Waits
+	}
+	if len(waits) != 1 || waits[0].Session == "s" || waits[0].Tool != "careful" || waits[0].Call == nil {
+		t.Fatalf("%+v", waits)
+	}
+	if status, _ := s.as("eve").do("POST", "/decisions/"+waits[0].Session, `{}`); status != 404 {
+		t.Errorf("somebody else: %d", status)
+	}
+	call, _ := json.Marshal(waits[0].Call)
+	if status, body := s.do("POST", "/decisions/"+waits[0].Session, `{"call":`+string(call)+`,"decision":"allow"}`); status != 204 {
+		t.Fatalf("%d %s", status, body)
+	}
+	for {
+		e, ok := l.next()
+		if !ok {
+			t.Fatal("the caller does not go on")
+		}
+		if e.Kind == "response" && e.Session == "s" && e.StopReason == "end_turn" {
+			break
+		}
+	}
+	if s.calls.Load() != 1 {
+		t.Errorf("%d calls", s.calls.Load())
 	}
 }
 

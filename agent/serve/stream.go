@@ -78,9 +78,14 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		return nil, feed.Position{}, nil, err
 	}
 	if fresh {
-		if c.info, err = h.begin(r.Context(), c.user, c.info.ID, body.Meta); err != nil {
+		info, err := h.begin(r.Context(), c.user, c.info.ID, body.Meta)
+		if err == errExists { // another message has begun it at the same time
+			info, err = h.owned(r.Context(), c.user, c.info.ID)
+		}
+		if err != nil {
 			return nil, feed.Position{}, nil, err
 		}
+		c.info = info
 	}
 	at := feed.Position{Incarnation: c.info.Incarnation, Records: c.info.Records}
 	if err := h.enqueue(r.Context(), c.info.ID, m); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/begin"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -30,10 +31,7 @@ func (w *Worker) share(ctx context.Context, asked time.Duration) {
 	value := until.UTC().Format(time.RFC3339Nano)
 	err := w.meta.SetMeta(ctx, pauseSession, metaPause, value)
 	if errors.Is(err, memory.ErrNoSession) {
-		var log *memory.Log
-		if log, err = memory.Create(w.o.Store, pauseSession, &memory.Start{Meta: map[string]string{metaPause: value}}); err == nil {
-			err = log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: "worker", Data: []byte("{}")})
-		}
+		err = begin.Session(ctx, w.o.Store, pauseSession, map[string]string{metaPause: value})
 	}
 	if err != nil && !errors.Is(err, memory.ErrConflict) {
 		w.o.Logger.WarnContext(ctx, "other processes can't be told of the service's limit", "error", err.Error())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/begin"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -21,12 +22,7 @@ func Submit(ctx context.Context, store memory.Store, id string, m transport.Mess
 	if !errors.Is(err, memory.ErrNoSession) {
 		return err
 	}
-	log, err := memory.Create(store, id, &memory.Start{Meta: meta})
-	if err != nil {
-		return fmt.Errorf("begin the session: %w", err)
-	}
-	// A session is there with its first record.
-	err = log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: "submitted", Data: []byte("{}")})
+	err = begin.Session(ctx, store, id, meta)
 	if err != nil && !errors.Is(err, memory.ErrConflict) { // somebody else has begun it
 		return fmt.Errorf("begin the session: %w", err)
 	}

@@ -87,10 +87,10 @@ const kinds = {
   summary(e) { folded('What was said before, in short', e.text); },
   progress(e) { if (e.text) say(e.text); },
   state(e) {
-    document.querySelectorAll('.ask').forEach((a) => a.remove());
-    working(e.state === 'working');
+    clear(e.session);
+    if (e.session === session) working(e.state === 'working');
     for (const c of e.calls || []) approval(c, e.session);
-    for (const q of e.questions || []) question(q, e.session);
+    for (const q of e.questions || []) if (q.question.kind !== 'session') question(q, e.session);
   },
   end(e) {
     working(false);
@@ -100,8 +100,30 @@ const kinds = {
   error(e) { say(e.problem.title, true); },
 };
 
-function approval(c, id) {
+// clear removes what a session, the shown one or a sub-agent's, has asked.
+function clear(id) {
+  document.querySelectorAll('.ask').forEach((a) => { if (a.dataset.session === id) a.remove(); });
+}
+
+function asking(id) {
   const box = add('div', 'ask');
+  box.dataset.session = id;
+  return box;
+}
+
+// below shows what sub-agents wait for that no run in this process tells of.
+async function below(id) {
+  const s = await request('GET', '/sessions/' + encodeURIComponent(id));
+  for (const w of s.waits || []) {
+    if (w.session === id || session !== id) continue;
+    clear(w.session);
+    if (w.call) approval(w.call, w.session);
+    else question(w.question, w.session);
+  }
+}
+
+function approval(c, id) {
+  const box = asking(id);
   add('p', '', box).textContent = 'May ' + c.name + ' be called?' + (c.reason ? ' ' + c.reason : '');
   const pre = add('pre', '', box);
   pre.tabIndex = 0;
@@ -112,7 +134,7 @@ function approval(c, id) {
 }
 
 function question(q, id) {
-  const box = add('div', 'ask');
+  const box = asking(id);
   add('p', '', box).textContent = q.question.prompt;
   const answer = (value) => request('POST', '/answers/' + encodeURIComponent(id), { question: q, value });
   for (const c of q.question.choices || []) button(c.label || String(c.value), '', () => answer(c.value), box);
@@ -158,7 +180,7 @@ function open(id) {
     if (below) log.scrollTop = log.scrollHeight;
   };
   source.onerror = () => say('Connecting again …');
-  source.onopen = () => say('');
+  source.onopen = () => { say(''); guard(below)(id); };
 }
 
 async function list() {
