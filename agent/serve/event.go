@@ -12,8 +12,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An Event is what a listener is told, as JSON. docs/serve.md describes the kinds, and
-// docs/serve.schema.json is their schema. Members are added within a version; a member
+// An Event is what a listener is told, as JSON. docs/serve.md describes the kinds.
+// Members are added within a version; a member
 // never changes its meaning.
 type Event struct {
 	Version int    `json:"v"` // 1
