@@ -49,9 +49,11 @@ type ToolRequest struct {
 	// Call is the call as it will run: of a [tools.Normalizer] with the arguments that
 	// it makes of the model's, so that no other spelling of a name gets by. If the
 	// arguments don't fit the tool, the call never runs, whatever is decided.
-	Call   transport.ToolCall
-	Traits tools.Traits
-	Status Status
+	Call transport.ToolCall
+	// Written is the arguments as the model wrote them, which is what the log has.
+	Written json.RawMessage
+	Traits  tools.Traits
+	Status  Status
 	// Log is the conversation so far, to read: the response that has the call is in
 	// it, unless the model is still writing that.
 	Log *memory.Log
@@ -75,14 +77,14 @@ func (r *Run) status() Status {
 }
 
 // askGates asks the gates of the agent and of the input; the stricter decides.
-func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall) Decision {
+func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall, written json.RawMessage) Decision {
 	var strictest Decision
 	asked := false
 	for _, gate := range [...]Gate{r.agent.opts.Gate, r.input.Gate} {
 		if gate == nil {
 			continue
 		}
-		d := r.askGate(ctx, gate, ToolRequest{Call: c, Traits: t.traits, Status: r.status(), Log: r.log})
+		d := r.askGate(ctx, gate, ToolRequest{Call: c, Written: written, Traits: t.traits, Status: r.status(), Log: r.log})
 		if !asked || d.strictness() > strictest.strictness() {
 			strictest, asked = d, true
 		}
@@ -134,10 +136,10 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	}
 	d := Decision{Permission: Allow, Input: edited}
 	if edited == nil {
-		d = r.askGates(ctx, t, j.prepare(ctx, t, c.Input))
+		d = r.askGates(ctx, t, j.prepare(ctx, t, c.Input), c.Input)
 	}
 	if d.Input != nil && d.Permission != Deny && d.Permission != Ask {
-		again := r.askGates(ctx, t, j.prepare(ctx, t, d.Input))
+		again := r.askGates(ctx, t, j.prepare(ctx, t, d.Input), c.Input)
 		if again.Permission == Deny || again.Permission == Ask && edited == nil {
 			d = again
 		}

@@ -23,7 +23,11 @@ func Gate(n int) agent.Gate {
 		if req.Log == nil {
 			return agent.Decision{}
 		}
-		want, row := key(req.Call.Name, req.Call.Input), 0
+		written := req.Written // as in the log, without a schema's defaults
+		if written == nil {
+			written = req.Call.Input
+		}
+		want, row := key(req.Call.Name, written), 0
 		newest := req.Log.State().Response
 		for _, r := range req.Log.Records(0) {
 			switch r.Kind {

@@ -54,6 +54,14 @@ func TestGate(t *testing.T) {
 			t.Errorf("%v: %+v", c.calls, d)
 		}
 	}
+	// One whose arguments get a schema's defaults.
+	filled := conversation(t, `look {"a":1}`, `look {"a":1}`)
+	call := filled.State().Open[0].ToolCall
+	written := call.Input
+	call.Input = json.RawMessage(`{"a":1,"b":2}`)
+	if d := loopguard.Gate(2)(context.Background(), agent.ToolRequest{Call: call, Written: written, Log: filled}); d.Permission != agent.Deny {
+		t.Errorf("with defaults: %+v", d)
+	}
 	// One whose response isn't in the log yet.
 	log := conversation(t, `look {"a":1}`, `look {"a":1}`, `other {}`)
 	d := loopguard.Gate(2)(context.Background(), agent.ToolRequest{Call: transport.ToolCall{ID: "new", Name: "other", Input: json.RawMessage(`{}`)}, Log: log})
