@@ -19,20 +19,21 @@ type Options struct {
 	Below float64
 }
 
-// Reminder makes a reminder for agent.ContextOptions.Reminder.
+// Reminder makes a reminder for agent.ContextOptions.Reminder. Of a budget whose ledger
+// can't be read no money is told: the request that comes next fails with the ledger's
+// error.
 func Reminder(o Options) func(context.Context, agent.Status) string {
 	below := o.Below
 	if below <= 0 {
 		below = 0.5
 	}
-	return func(_ context.Context, s agent.Status) string {
+	return func(ctx context.Context, s agent.Status) string {
 		var parts []string
 		if b := o.Budget; b != nil {
-			spent := b.Spent()
-			if left := max(0, b.USD-spent.Cost.USD); b.USD > 0 && left <= b.USD*below {
+			if left, err := b.Left(ctx); err == nil && b.USD > 0 && left <= b.USD*below {
 				parts = append(parts, fmt.Sprintf("$%.2f of $%.2f", left, b.USD))
 			}
-			if left := max(0, b.Tokens-spent.Tokens); b.Tokens > 0 && float64(left) <= float64(b.Tokens)*below {
+			if left := max(0, b.Tokens-b.Spent().Tokens); b.Tokens > 0 && float64(left) <= float64(b.Tokens)*below {
 				parts = append(parts, fmt.Sprintf("%d of %d tokens", left, b.Tokens))
 			}
 		}
