@@ -24,11 +24,20 @@ type Registry struct {
 	Name        string // of the tool; empty means "agent"
 	Description string // empty means words that say what it does
 
+	// NeedsApproval and Outside are traits of the tool's calls; see [tools.Traits]. The
+	// tool has those of the sub-agents that are there when an agent is made with it.
+	// Set them for sub-agents that have them and are added later.
+	NeedsApproval bool
+	Outside       bool
+
 	mu   sync.Mutex
 	subs []agent.Sub
+	told *tools.Traits // to agents; nil before the first one
 }
 
-// Add adds a sub-agent. It fails if there is one of that name.
+// Add adds a sub-agent. It fails if there is one of that name, if it has a Group, which
+// a tool for many sub-agents can't have, or if its calls have a trait that agents which
+// were made with the registry don't know of.
 func (r *Registry) Add(s agent.Sub) error {
 	if _, err := s.Definition(); err != nil {
 		return err
@@ -36,8 +45,18 @@ func (r *Registry) Add(s agent.Sub) error {
 	if _, ok := r.SubAgent(s.Name); ok {
 		return fmt.Errorf("sub-agent %q: there is another one of that name", s.Name)
 	}
+	if s.Group != "" {
+		return fmt.Errorf("sub-agent %q: it has the Group %q; leave it out, or give agents the Sub itself as a tool", s.Name, s.Group)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch has := s.Traits(); {
+	case r.told == nil:
+	case has.NeedsApproval && !r.told.NeedsApproval:
+		return fmt.Errorf("sub-agent %q: its calls need approval, and agents were made that don't ask for it; add it before, or set Registry.NeedsApproval", s.Name)
+	case has.Outside && !r.told.Outside:
+		return fmt.Errorf("sub-agent %q: it writes outside, and agents were made that don't know it; add it before, give it a Gate, or set Registry.Outside", s.Name)
+	}
 	r.subs = append(r.subs, s)
 	return nil
 }
@@ -85,7 +104,19 @@ func (r *Registry) Normalize(input json.RawMessage) (json.RawMessage, error) {
 }
 
 // Traits implements [tools.Callable].
-func (r *Registry) Traits() tools.Traits { return agent.Sub{}.Traits() }
+func (r *Registry) Traits() tools.Traits {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	traits := agent.Sub{NeedsApproval: r.NeedsApproval}.Traits()
+	traits.Outside = r.Outside
+	for _, s := range r.subs {
+		has := s.Traits()
+		traits.NeedsApproval = traits.NeedsApproval || has.NeedsApproval
+		traits.Outside = traits.Outside || has.Outside
+	}
+	r.told = &traits
+	return traits
+}
 
 // Call implements [tools.Callable].
 func (r *Registry) Call(ctx context.Context, input json.RawMessage) (tools.Result, error) {
