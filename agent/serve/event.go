@@ -13,8 +13,7 @@ import (
 )
 
 // An Event is what a listener is told, as JSON. docs/serve.md describes the kinds.
-// Members are added within a version; a member
-// never changes its meaning.
+// Members are added within a version; a member never changes its meaning.
 type Event struct {
 	Version int    `json:"v"` // 1
 	Kind    string `json:"kind"`
