@@ -10,14 +10,15 @@
 //		)
 //	}
 //
-// Each case is a subtest. What answers it is one of three:
+// Each case is a subtest. The model's part is one of two:
 //
 //   - the service, with Suite.Live: with the client that the agent has;
-//   - a cassette, with Suite.Cassettes: offline, on what the service said;
-//   - a recorded session of a store, forked where the model was asked for the k-th
-//     time: [Recorded] makes cases of last week's sessions. A call that the session had
-//     made is answered from it. Any other that may change something is refused, unless a
-//     stub is given: an evaluation never sends a mail.
+//   - a cassette, with Suite.Cassettes: offline, on what the service said.
+//
+// A case may begin in a recorded session of a store, forked where the model was asked
+// for the k-th time: [Recorded] makes cases of last week's sessions. A call that the
+// session had made is answered from it. Any other that may change something is refused,
+// unless a stub is given: an evaluation never sends a mail.
 //
 // A model is not the same each time, so a case can be run several times (Suite.Repeat).
 // The report has means and intervals, and a baseline is compared by them: a change that

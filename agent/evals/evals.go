@@ -42,8 +42,8 @@ type Suite struct {
 	// Agent.Client.
 	Cassettes string
 	// Live lets the cases use Agent.Client: the service, at its price, or a simulator.
-	// Without Live and Cassettes all cases are skipped, but for those with a Case.From
-	// and Live left out, which are skipped too. A test sets it from a flag of its own.
+	// Without Live and Cassettes all cases are skipped, those with a Case.From too. A
+	// test sets it from a flag of its own.
 	Live bool
 
 	// Repeat is how often each case is run; 0 means once.
