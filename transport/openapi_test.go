@@ -16,6 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/internal/requesttest"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
@@ -58,16 +59,16 @@ func fullRequest(t *testing.T, change func(*transport.Request)) *transport.Reque
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := conversation(t, 4)
+	r := requesttest.Conversation(t, 4)
 	r.Messages = append(r.Messages,
-		transport.Message{Role: transport.RoleUser, Content: []transport.Block{picture, pdf, passages, mustBlock(t, `{"type":"container_upload","file_id":"file_1"}`)}},
+		transport.Message{Role: transport.RoleUser, Content: []transport.Block{picture, pdf, passages, requesttest.Block(t, `{"type":"container_upload","file_id":"file_1"}`)}},
 		transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
-			mustBlock(t, `{"type":"redacted_thinking","data":"d"}`),
-			mustBlock(t, `{"type":"tool_use","id":"toolu_1","name":"a","input":{"n":9007199254740993},"caller":{"type":"direct"}}`),
-			mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
-			mustBlock(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
+			requesttest.Block(t, `{"type":"redacted_thinking","data":"d"}`),
+			requesttest.Block(t, `{"type":"tool_use","id":"toolu_1","name":"a","input":{"n":9007199254740993},"caller":{"type":"direct"}}`),
+			requesttest.Block(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}}`),
+			requesttest.Block(t, `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"e","page_age":null}]}`),
 		}},
-		transport.Message{Role: transport.RoleUser, Content: []transport.Block{transport.ToolResult("toolu_1", transport.Text("x"), picture), transport.ToolCall{ID: "toolu_2"}.AnswerError(transport.Text("no")), transport.ToolResult("toolu_3"), transport.ToolResult("toolu_4", mustBlock(t, `{"type":"tool_reference","tool_name":"a"}`))}},
+		transport.Message{Role: transport.RoleUser, Content: []transport.Block{transport.ToolResult("toolu_1", transport.Text("x"), picture), transport.ToolCall{ID: "toolu_2"}.AnswerError(transport.Text("no")), transport.ToolResult("toolu_3"), transport.ToolResult("toolu_4", requesttest.Block(t, `{"type":"tool_reference","tool_name":"a"}`))}},
 	)
 	r.Breakpoints = []transport.Breakpoint{{Part: transport.PartTools, Index: 1, TTL: transport.TTL1h}, {Part: transport.PartSystem, Index: 1, TTL: transport.TTL5m}, {Part: transport.PartMessages, Index: 6, Block: 2}}
 	change(r)
@@ -110,7 +111,7 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		return func(r *transport.Request) {
 			m := transport.Message{Role: role}
 			for _, b := range blocks {
-				m.Content = append(m.Content, mustBlock(t, b))
+				m.Content = append(m.Content, requesttest.Block(t, b))
 			}
 			r.Messages = append(r.Messages, m)
 		}
@@ -118,7 +119,7 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 	tool := func(defs ...string) func(*transport.Request) {
 		return func(r *transport.Request) {
 			for _, d := range defs {
-				r.Tools = append(r.Tools, mustTool(t, d))
+				r.Tools = append(r.Tools, requesttest.Tool(t, d))
 			}
 		}
 	}
@@ -187,10 +188,10 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 		},
 		"tool changes": func(r *transport.Request) {
 			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{
-				mustBlock(t, `{"type":"tool_addition","tool":{"type":"tool_reference","name":"a"}}`), mustBlock(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"b"}}`),
-				mustBlock(t, `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"c","description":"d","input_schema":{"type":"object"}}}}`),
-				mustBlock(t, `{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`),
-				mustBlock(t, `{"type":"tool_removal","tool":{"type":"mcp_toolset_reference","server_name":"s"}}`),
+				requesttest.Block(t, `{"type":"tool_addition","tool":{"type":"tool_reference","name":"a"}}`), requesttest.Block(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"b"}}`),
+				requesttest.Block(t, `{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"name":"c","description":"d","input_schema":{"type":"object"}}}}`),
+				requesttest.Block(t, `{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`),
+				requesttest.Block(t, `{"type":"tool_removal","tool":{"type":"mcp_toolset_reference","server_name":"s"}}`),
 			}})
 		},
 		"kinds of tools": tool(
@@ -214,7 +215,7 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 			`{"type":"mcp_tool_listing","mcp_server_name":"s","tools":[{"name":"f","description":"d","input_schema":{}}]}`,
 			`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"},"trigger":{"type":"refusal","category":null}}`),
 		"compaction in the history": func(r *transport.Request) {
-			r.Messages = append([]transport.Message{{Role: transport.RoleAssistant, Content: []transport.Block{mustBlock(t, `{"type":"compaction","content":"c","signature":"s"}`)}}}, r.Messages...)
+			r.Messages = append([]transport.Message{{Role: transport.RoleAssistant, Content: []transport.Block{requesttest.Block(t, `{"type":"compaction","content":"c","signature":"s"}`)}}}, r.Messages...)
 			r.Breakpoints = nil
 		},
 	}
@@ -268,45 +269,4 @@ func TestRequestsAreAsTheServiceDescribesThem(t *testing.T) {
 			}
 		}
 	})
-}
-
-func mustTool(t testing.TB, raw string) transport.ToolDefinition {
-	t.Helper()
-	d, err := transport.ParseToolDefinition([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-func mustBlock(t testing.TB, raw string) transport.Block {
-	t.Helper()
-	b, err := transport.ParseBlock([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// conversation is a request of n messages, each of one or two blocks.
-func conversation(t testing.TB, n int) *transport.Request {
-	r := &transport.Request{
-		Model:     "claude-opus-5-5",
-		MaxTokens: 1000,
-		Tools: []transport.ToolDefinition{
-			mustTool(t, `{"name":"a","input_schema":{"type":"object"}}`),
-			mustTool(t, `{"name":"b","description":"<b> & c","input_schema":{"type":"object"} }`),
-		},
-		System: []transport.Block{transport.Text("first"), transport.Text("second")},
-	}
-	for i := range n {
-		if i%2 == 0 {
-			r.Messages = append(r.Messages, transport.UserText(fmt.Sprintf("question %d", i)))
-			continue
-		}
-		r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
-			mustBlock(t, `{"type":"thinking","thinking":"","signature":"c2ln"}`), transport.Text("answer"),
-		}})
-	}
-	return r
 }

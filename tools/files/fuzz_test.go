@@ -4,13 +4,11 @@ package files_test
 
 import (
 	"encoding/json"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/tools/files"
+	"github.com/whorl-go/whorl/tools/internal/confinetest"
 )
 
 // FuzzConfinement throws paths at every tool, and then looks at the world outside.
@@ -19,25 +17,7 @@ func FuzzConfinement(f *testing.F) {
 		f.Add(seed, "b")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
-		base := t.TempDir()
-		inside := filepath.Join(base, "inside")
-		if err := os.Mkdir(inside, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(base, "x"), []byte("quokka\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink("..", filepath.Join(inside, "l")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink("../x", filepath.Join(inside, "m")); err != nil {
-			t.Fatal(err)
-		}
-		root, err := os.OpenRoot(inside)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer root.Close()
+		root, unchanged := confinetest.Folder(t)
 		set := files.Tools(root, files.Options{})
 		for _, c := range []struct {
 			tool  string
@@ -54,16 +34,6 @@ func FuzzConfinement(f *testing.F) {
 				t.Errorf("%s %s shows what is outside: %s", c.tool, input, got)
 			}
 		}
-		var seen []string
-		_ = filepath.WalkDir(base, func(p string, d fs.DirEntry, _ error) error {
-			if p == inside {
-				return filepath.SkipDir
-			}
-			seen = append(seen, d.Name())
-			return nil
-		})
-		if data, _ := os.ReadFile(filepath.Join(base, "x")); len(seen) != 2 || string(data) != "quokka\n" {
-			t.Errorf("paths %q and %q changed the world outside: %v, %q", a, b, seen, data)
-		}
+		unchanged()
 	})
 }

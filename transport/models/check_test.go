@@ -2,11 +2,11 @@ package models
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/internal/requesttest"
 )
 
 func TestCheck(t *testing.T) {
@@ -68,12 +68,12 @@ func TestCheck(t *testing.T) {
 		{"prefill", "claude-opus-4-6", prefill, "end with a user message"},
 		{"prefill where it may be", "claude-haiku-4-5", prefill, ""},
 		{"paused turn", "claude-opus-5-5", func(r *transport.Request) {
-			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{transport.Text("x"), mustBlock(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`)}})
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{transport.Text("x"), requesttest.Block(t, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`)}})
 		}, ""},
 		{"system message", "claude-sonnet-5", system, "put the text into the system prompt"},
 		{"system message where it may be", "claude-sonnet-5-5", system, ""},
 		{"computer", "claude-opus-5-5", func(r *transport.Request) {
-			r.Tools = append(r.Tools, mustTool(t, `{"type":"computer_20251124","name":"computer"}`))
+			r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"computer_20251124","name":"computer"}`))
 		}, "computer_toolset_20260801"},
 		{"compaction", "claude-haiku-4-5", func(r *transport.Request) { r.Compaction = json.RawMessage(`{"type":"summarize"}`) }, "write a summary"},
 		{"compaction and edits", "claude-opus-5-5", func(r *transport.Request) {
@@ -85,7 +85,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := conversation(t, 3)
+			r := requesttest.Conversation(t, 3)
 			r.Model = tt.model
 			tt.change(r)
 			m, _ := Lookup(tt.model)
@@ -98,44 +98,3 @@ func TestCheck(t *testing.T) {
 }
 
 func number(f float64) *float64 { return &f }
-
-func mustTool(t testing.TB, raw string) transport.ToolDefinition {
-	t.Helper()
-	d, err := transport.ParseToolDefinition([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-func mustBlock(t testing.TB, raw string) transport.Block {
-	t.Helper()
-	b, err := transport.ParseBlock([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// conversation is a request of n messages, each of one or two blocks.
-func conversation(t testing.TB, n int) *transport.Request {
-	r := &transport.Request{
-		Model:     "claude-opus-5-5",
-		MaxTokens: 1000,
-		Tools: []transport.ToolDefinition{
-			mustTool(t, `{"name":"a","input_schema":{"type":"object"}}`),
-			mustTool(t, `{"name":"b","description":"<b> & c","input_schema":{"type":"object"} }`),
-		},
-		System: []transport.Block{transport.Text("first"), transport.Text("second")},
-	}
-	for i := range n {
-		if i%2 == 0 {
-			r.Messages = append(r.Messages, transport.UserText(fmt.Sprintf("question %d", i)))
-			continue
-		}
-		r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
-			mustBlock(t, `{"type":"thinking","thinking":"","signature":"c2ln"}`), transport.Text("answer"),
-		}})
-	}
-	return r
-}

@@ -12,24 +12,16 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/internal/requesttest"
 	"github.com/whorl-go/whorl/transport/media"
 	"github.com/whorl-go/whorl/transport/omit"
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-func block(t *testing.T, raw string) transport.Block {
-	t.Helper()
-	b, err := transport.ParseBlock([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func message(t *testing.T, role transport.Role, blocks ...string) transport.Message {
 	m := transport.Message{Role: role}
 	for _, b := range blocks {
-		m.Content = append(m.Content, block(t, b))
+		m.Content = append(m.Content, requesttest.Block(t, b))
 	}
 	return m
 }

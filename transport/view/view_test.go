@@ -6,16 +6,8 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/internal/requesttest"
 )
-
-func mustBlock(t *testing.T, raw string) transport.Block {
-	t.Helper()
-	b, err := transport.ParseBlock([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 func TestView(t *testing.T) {
 	direct := &Caller{Type: "direct"}
@@ -60,7 +52,7 @@ func TestView(t *testing.T) {
 		{`{"type":"web_search_tool_result","tool_use_id":"s","content":{"type":"web_search_tool_result_error","error_code":"max_uses_exceeded"}}`,
 			WebSearchToolResult{ToolUseID: "s", Error: &ToolError{Type: "web_search_tool_result_error", Code: "max_uses_exceeded"}}},
 		{`{"type":"web_fetch_tool_result","tool_use_id":"s","content":{"type":"web_fetch_result","url":"u","retrieved_at":null,"content":{"type":"document"}}}`,
-			WebFetchToolResult{ToolUseID: "s", URL: "u", Document: mustBlock(t, `{"type":"document"}`)}},
+			WebFetchToolResult{ToolUseID: "s", URL: "u", Document: requesttest.Block(t, `{"type":"document"}`)}},
 		{`{"type":"code_execution_tool_result","tool_use_id":"s","content":{"type":"code_execution_result","stdout":"o","stderr":"e","return_code":1,"abort_reason":null,"content":[{"type":"code_execution_output","file_id":"f"}]}}`,
 			CodeExecutionToolResult{ToolUseID: "s", Result: &CodeExecutionResult{Type: "code_execution_result", Stdout: "o", Stderr: "e", ReturnCode: 1, FileIDs: []string{"f"}}}},
 		{`{"type":"bash_code_execution_tool_result","tool_use_id":"s","content":{"type":"bash_code_execution_tool_result_error","error_code":"unavailable"}}`,
@@ -76,7 +68,7 @@ func TestView(t *testing.T) {
 	}
 	seen := make(map[transport.BlockType]bool)
 	for _, tt := range tests {
-		b := mustBlock(t, tt.raw)
+		b := requesttest.Block(t, tt.raw)
 		seen[b.Type()] = true
 		if got := Of(b); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s\ngot  %#v\nwant %#v", tt.raw, got, tt.want)

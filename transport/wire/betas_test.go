@@ -2,23 +2,23 @@ package wire_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/internal/requesttest"
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
 func TestNeededBetas(t *testing.T) {
 	turn := func(raw string) func(*transport.Request) {
 		return func(r *transport.Request) {
-			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{mustBlock(t, raw)}})
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{requesttest.Block(t, raw)}})
 		}
 	}
 	tool := func(raw string) func(*transport.Request) {
-		return func(r *transport.Request) { r.Tools = append(r.Tools, mustTool(t, raw)) }
+		return func(r *transport.Request) { r.Tools = append(r.Tools, requesttest.Tool(t, raw)) }
 	}
 	tests := []struct {
 		name   string
@@ -28,7 +28,7 @@ func TestNeededBetas(t *testing.T) {
 		{"nothing", func(*transport.Request) {}, ""},
 		{"generally available", func(r *transport.Request) {
 			r.Diagnostics, r.Thinking, r.OutputConfig = &transport.Diagnostics{}, &transport.Thinking{Type: "adaptive"}, &transport.OutputConfig{Effort: "low", Format: json.RawMessage(`{}`)}
-			r.Tools = append(r.Tools, mustTool(t, `{"type":"web_search_20250305","name":"web_search"}`), mustTool(t, `{"type":"computer_toolset_20260801"}`))
+			r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"web_search_20250305","name":"web_search"}`), requesttest.Tool(t, `{"type":"computer_toolset_20260801"}`))
 		}, ""},
 		{"given ones, once", func(r *transport.Request) { r.Betas = []string{"x", "", "x"} }, "x"},
 		{"clearing", func(r *transport.Request) {
@@ -51,16 +51,16 @@ func TestNeededBetas(t *testing.T) {
 		}, "mcp-client-2025-04-04"},
 		{"a toolset and a tool_configuration", func(r *transport.Request) {
 			r.MCPServers = json.RawMessage(`[{"type":"url","url":"https://x","name":"x","tool_configuration":{"enabled":true}}]`)
-			r.Tools = append(r.Tools, mustTool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
+			r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
 		}, "mcp-client-2026-09-15"},
 		{"a toolset beside the oldest MCP beta", func(r *transport.Request) {
 			r.MCPServers, r.Betas = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"}]`), []string{"mcp-client-2025-04-04"}
-			r.Tools = append(r.Tools, mustTool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
+			r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
 		}, "mcp-client-2025-04-04 mcp-client-2026-09-15"},
 		{"toolsets of last year, and calls in the history", func(r *transport.Request) {
 			turn(`{"type":"mcp_tool_use","id":"mcptoolu_1","name":"f","server_name":"x","input":{}}`)(r)
 			r.MCPServers, r.Betas = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"}]`), []string{"mcp-client-2025-11-20"}
-			r.Tools = append(r.Tools, mustTool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
+			r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
 		}, "mcp-client-2025-11-20"},
 		{"a list of MCP tools beside an old beta", func(r *transport.Request) {
 			turn(`{"type":"mcp_tool_listing","server_name":"x","tools":[]}`)(r)
@@ -85,7 +85,7 @@ func TestNeededBetas(t *testing.T) {
 		{"advisor", tool(`{"type":"advisor_20260301","name":"advisor","model":"m"}`), "advisor-tool-2026-03-01"},
 		{"advisor in the history", turn(`{"type":"server_tool_use","id":"srvtoolu_1","name":"advisor","input":{}}`), "advisor-tool-2026-03-01"},
 		{"tool change", func(r *transport.Request) {
-			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{mustBlock(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`)}})
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{requesttest.Block(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`)}})
 		}, "inline-tools-2026-09-15"},
 		{"MCP tool change", turn(`{"type":"tool_addition","tool":{"type":"mcp_tool_reference","server_name":"s","name":"f"}}`), "inline-tools-2026-09-15 mcp-client-2026-09-15"},
 		{"inline MCP toolset", turn(`{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"type":"mcp_toolset","mcp_server_name":"s"}}}`), "inline-tools-2026-09-15 mcp-client-2026-09-15"},
@@ -102,13 +102,13 @@ func TestNeededBetas(t *testing.T) {
 		{"fallback in the history", turn(`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}}`), "server-side-fallback-2026-07-01"},
 		{"computer tools", func(r *transport.Request) {
 			for _, typ := range []string{"computer_20251124", "computer_20250124", "bash_20241022"} {
-				r.Tools = append(r.Tools, mustTool(t, `{"type":"`+typ+`","name":"`+typ+`"}`))
+				r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"`+typ+`","name":"`+typ+`"}`))
 			}
 		}, "computer-use-2025-11-24 computer-use-2025-01-24 computer-use-2024-10-22"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := conversation(t, 4)
+			r := requesttest.Conversation(t, 4)
 			tt.change(r)
 			if got := strings.Join(wire.NeededBetas(r), " "); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
@@ -124,49 +124,8 @@ func TestNeededBetas(t *testing.T) {
 }
 
 func TestNeededBetasAllocatesNothing(t *testing.T) {
-	r := conversation(t, 100)
+	r := requesttest.Conversation(t, 100)
 	if n := testing.AllocsPerRun(10, func() { wire.NeededBetas(r) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-}
-
-func mustTool(t testing.TB, raw string) transport.ToolDefinition {
-	t.Helper()
-	d, err := transport.ParseToolDefinition([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-func mustBlock(t testing.TB, raw string) transport.Block {
-	t.Helper()
-	b, err := transport.ParseBlock([]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// conversation is a request of n messages, each of one or two blocks.
-func conversation(t testing.TB, n int) *transport.Request {
-	r := &transport.Request{
-		Model:     "claude-opus-5-5",
-		MaxTokens: 1000,
-		Tools: []transport.ToolDefinition{
-			mustTool(t, `{"name":"a","input_schema":{"type":"object"}}`),
-			mustTool(t, `{"name":"b","description":"<b> & c","input_schema":{"type":"object"} }`),
-		},
-		System: []transport.Block{transport.Text("first"), transport.Text("second")},
-	}
-	for i := range n {
-		if i%2 == 0 {
-			r.Messages = append(r.Messages, transport.UserText(fmt.Sprintf("question %d", i)))
-			continue
-		}
-		r.Messages = append(r.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{
-			mustBlock(t, `{"type":"thinking","thinking":"","signature":"c2ln"}`), transport.Text("answer"),
-		}})
-	}
-	return r
 }
