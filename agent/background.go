@@ -64,13 +64,7 @@ func begunOf(log *memory.Log, s memory.State) []begunNote {
 	if !slices.ContainsFunc(s.Background, own) {
 		return nil
 	}
-	found := make(map[string]begunNote)
-	for _, r := range log.Records(0) {
-		var b begunNote
-		if r.Kind == memory.KindNote && r.Note == notes.Began && json.Unmarshal(r.Data, &b) == nil {
-			found[b.Child] = b
-		}
-	}
+	found := everBegun(log)
 	var list []begunNote
 	for _, id := range s.Background {
 		if b, ok := found[id]; ok && own(id) {
@@ -78,6 +72,19 @@ func begunOf(log *memory.Log, s memory.State) []begunNote {
 		}
 	}
 	return list
+}
+
+// everBegun are the sub-agents that the log tells of, by the ids of their sessions,
+// whether they have ended or not.
+func everBegun(log *memory.Log) map[string]begunNote {
+	found := make(map[string]begunNote)
+	for _, r := range log.Records(0) {
+		var b begunNote
+		if r.Kind == memory.KindNote && r.Note == notes.Began && json.Unmarshal(r.Data, &b) == nil {
+			found[b.Child] = b
+		}
+	}
+	return found
 }
 
 // backgroundOf is what the log waits for where nothing but its sub-agents works.
@@ -121,7 +128,7 @@ func (r *Run) beginBackground(ctx context.Context, s Sub, log *memory.Log, begun
 		}
 	}
 	b := begunNote{Child: childID(r.log, tools.CallKey(ctx)), Tool: tools.CallOf(ctx).Name, Agent: s.Name}
-	if !r.knows(b.Child) {
+	if _, known := everBegun(r.log)[b.Child]; !known {
 		data, err := json.Marshal(b)
 		if err != nil {
 			return tools.Result{}, err
@@ -143,17 +150,6 @@ func (r *Run) beginBackground(ctx context.Context, s Sub, log *memory.Log, begun
 	return tools.Text(fmt.Sprintf("The sub-agent works in the background; its id is %s.", b.handle())), nil
 }
 
-// knows reports whether a sub-agent was begun before, whether it has ended or not.
-func (r *Run) knows(id string) bool {
-	for _, rec := range r.log.Records(r.responseAt()) {
-		var b begunNote
-		if rec.Kind == memory.KindNote && rec.Note == notes.Began && json.Unmarshal(rec.Data, &b) == nil && b.Child == id {
-			return true
-		}
-	}
-	return false
-}
-
 // startBackground lets the sub-agents go on that an earlier run of the log has begun.
 func (r *Run) startBackground(ctx context.Context) error {
 	r.mu.Lock()
@@ -170,7 +166,7 @@ func (r *Run) startBackground(ctx context.Context) error {
 				continue // see wait
 			}
 		}
-		if err := r.letGoOn(ctx, b.Child, log, err); err != nil {
+		if err := r.letGoOn(ctx, b, log, err); err != nil {
 			return err
 		}
 	}
@@ -179,13 +175,7 @@ func (r *Run) startBackground(ctx context.Context) error {
 
 // letGoOn lets a sub-agent work that was begun before. Its log could not be opened if
 // err is not nil.
-func (r *Run) letGoOn(ctx context.Context, id string, log *memory.Log, err error) error {
-	b := begunNote{Child: id}
-	for _, known := range begunOf(r.log, r.log.State()) {
-		if known.Child == id {
-			b = known
-		}
-	}
+func (r *Run) letGoOn(ctx context.Context, b begunNote, log *memory.Log, err error) error {
 	sub, known := r.subOf(b)
 	switch {
 	case isGone(err):

@@ -8,12 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // BackgroundTools are tools by which a model deals with its sub-agents in the
@@ -107,19 +105,13 @@ func lastText(log *memory.Log) string {
 // find looks a sub-agent of the run's up by its handle. open says that it has not
 // ended.
 func (r *Run) find(handle string) (b begunNote, open bool, err error) {
-	id := childID(r.log, handle)
-	for _, known := range begunOf(r.log, r.log.State()) {
-		if known.Child == id {
-			return known, true, nil
-		}
-	}
-	for _, rec := range r.log.Records(0) {
-		if rec.Kind == memory.KindNote && rec.Note == notes.Began && rawjson.GetString(rec.Data, "child") == id {
-			return begunNote{Child: id, Tool: rawjson.GetString(rec.Data, "tool"), Agent: rawjson.GetString(rec.Data, "agent")}, false, nil
-		}
+	s := r.log.State()
+	b, ok := everBegun(r.log)[childID(r.log, handle)]
+	if ok {
+		return b, slices.Contains(s.Background, b.Child), nil
 	}
 	var ids []string
-	for _, known := range begunOf(r.log, r.log.State()) {
+	for _, known := range begunOf(r.log, s) {
 		ids = append(ids, known.handle())
 	}
 	return b, false, fmt.Errorf("there is no agent %q; those in the background are: %s", handle, cmp.Or(strings.Join(ids, ", "), "none"))
@@ -151,7 +143,7 @@ func waitForAgent(ctx context.Context, in agentID) (string, error) {
 			return "", err
 		}
 		if waits == nil {
-			if err := r.letGoOn(ctx, b.Child, log, nil); err != nil {
+			if err := r.letGoOn(ctx, b, log, nil); err != nil {
 				return "", err
 			}
 		} else if sub, ok := r.subOf(b); ok {

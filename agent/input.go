@@ -160,9 +160,7 @@ func (in *Input) meta() map[string]string {
 		return in.Meta
 	}
 	meta := make(map[string]string, len(in.Meta)+1)
-	for k, v := range in.Meta {
-		meta[k] = v
-	}
+	maps.Copy(meta, in.Meta)
 	meta["user"] = in.User
 	return meta
 }

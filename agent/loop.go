@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -279,10 +280,6 @@ func (r *Run) interrupted(ctx context.Context, held *reservation, tries *attempt
 	return err
 }
 
-// noteCheck is the note of what Options.Check said of the newest answer: the member
-// "error" of its data, if there was any.
-const noteCheck = "check"
-
 // check asks Options.Check about the answer, unless the log has what it said. back
 // says that the answer goes back to the model.
 func (r *Run) check(ctx context.Context) (back bool, err error) {
@@ -293,7 +290,7 @@ func (r *Run) check(ctx context.Context) (back bool, err error) {
 			sent = 0
 		case rec.Kind == memory.KindResponse:
 			said = false
-		case rec.Kind == memory.KindNote && rec.Note == noteCheck:
+		case rec.Kind == memory.KindNote && rec.Note == notes.Check:
 			if said = true; rawjson.Get(rec.Data, "error") != nil {
 				sent++
 			}
@@ -312,7 +309,7 @@ func (r *Run) check(ctx context.Context) (back bool, err error) {
 		return false, err
 	}
 	if err == nil {
-		return false, r.append(ctx, memory.Record{Kind: memory.KindNote, Note: noteCheck, Data: []byte("{}")})
+		return false, r.append(ctx, memory.Record{Kind: memory.KindNote, Note: notes.Check, Data: []byte("{}")})
 	}
 	var budget *BudgetError
 	if errors.As(err, &budget) || tools.IsFatal(err) {
@@ -330,7 +327,7 @@ func (r *Run) check(ctx context.Context) (back bool, err error) {
 		return false, err
 	}
 	return true, r.append(ctx,
-		memory.Record{Kind: memory.KindNote, Note: noteCheck, Data: data},
+		memory.Record{Kind: memory.KindNote, Note: notes.Check, Data: data},
 		memory.Record{Kind: memory.KindInput, Message: transport.UserText(words)})
 }
 

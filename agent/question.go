@@ -358,7 +358,7 @@ func (r *Run) below(ctx context.Context, questions []PendingQuestion, act bool) 
 			continue
 		}
 		if d.Background {
-			err = r.letGoOn(ctx, d.Session, child, err)
+			err = r.letGoOn(ctx, everBegun(r.log)[d.Session], child, err)
 		} else {
 			at := 0
 			if child != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -68,7 +69,7 @@ func asked(log *memory.Log) string {
 		if r.Kind == memory.KindInput && r.Message.Role == transport.RoleUser && !checked {
 			texts = append(texts, r.Message.Text())
 		}
-		checked = r.Kind == memory.KindNote && r.Note == "check"
+		checked = r.Kind == memory.KindNote && r.Note == notes.Check
 	}
 	return strings.Join(texts, "\n\n")
 }

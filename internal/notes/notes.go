@@ -5,6 +5,10 @@ package notes
 // cache: the record's data is its response, its time when the request was sent.
 const Warm = "warm"
 
+// Check is the note of what Options.Check of package agent said of the newest answer:
+// the member "error" of its data, if there was any.
+const Check = "check"
+
 // Began is the note of a sub-agent that begins to work in the background, and Ended
 // that of one that has ended: the member "child" of their data is the id of its
 // session.
