@@ -74,7 +74,7 @@ func begunOf(log *memory.Log, s memory.State) []begunNote {
 	return list
 }
 
-// everBegun are the sub-agents that the log tells of, by the ids of their sessions,
+// everBegun are the sub-agents that the log has notes of, by the ids of their sessions,
 // whether they have ended or not.
 func everBegun(log *memory.Log) map[string]begunNote {
 	found := make(map[string]begunNote)
