@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -42,22 +43,20 @@ func AskUser(o AskOptions) *FuncTool {
 	if o.Description == "" {
 		o.Description = askDescription
 	}
+	var given json.RawMessage
+	if o.Default != "" {
+		given = quotedJSON(o.Default)
+	}
 	t := FuncWith(o.Name, o.Description, func(ctx context.Context, in asked) (Result, error) {
 		q, err := in.asQuestion()
 		if err != nil {
 			return Result{}, err
 		}
-		if o.Default != "" {
-			q.Default, q.Open = quotedJSON(o.Default), true
-		}
+		q.Default = given // every question is an open one, so that it fits
 		return ask(ctx, q, o.Deadline)
 	}, Options{Traits: Traits{Repeatable: true}})
-	var given json.RawMessage
-	if o.Default != "" {
-		given = quotedJSON(o.Default)
-	}
 	if err := checkQuestion(Question{Default: given}, o.Deadline); err != nil && t.err == nil {
-		t.err = errors.New("tool \"" + o.Name + "\": " + err.Error())
+		t.err = fmt.Errorf("tool %q: %w", o.Name, err)
 	}
 	return t
 }

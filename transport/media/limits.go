@@ -39,7 +39,7 @@ func LimitsFor(contextTokens int) Limits {
 	if contextTokens > 200_000 {
 		return Limits{Pages: MaxPages}
 	}
-	return Limits{}
+	return Limits{Pages: MaxPagesSmall}
 }
 
 // Check reports an error that wraps ErrTooLarge or ErrEncrypted if the service

@@ -156,10 +156,7 @@ func decode(typ string, source []byte) ([]byte, error) {
 // context of so many tokens would be refused. 0 means that it isn't known, and
 // the lower limits hold.
 func (t Total) Check(contextTokens int) error {
-	most := MaxPagesSmall
-	if contextTokens > 200_000 {
-		most = MaxPages
-	}
+	most := LimitsFor(contextTokens).Pages
 	switch {
 	case t.Pages > most:
 		return fmt.Errorf("the PDFs of the conversation have %d pages, %w: at most %d in one request", t.Pages, ErrTooLarge, most)

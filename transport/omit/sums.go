@@ -98,7 +98,7 @@ func (f *finder) context() int {
 
 // most is how many pages and pictures the model takes.
 func (f *finder) most() int {
-	return cmp.Or(media.LimitsFor(f.context()).Pages, media.MaxPagesSmall)
+	return media.LimitsFor(f.context()).Pages
 }
 
 // tooWide are the pictures to leave out where there are many and some are large: the

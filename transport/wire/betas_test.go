@@ -63,7 +63,7 @@ func TestNeededBetas(t *testing.T) {
 			r.Tools = append(r.Tools, requesttest.Tool(t, `{"type":"mcp_toolset","mcp_server_name":"x"}`))
 		}, "mcp-client-2025-11-20"},
 		{"a list of MCP tools beside an old beta", func(r *transport.Request) {
-			turn(`{"type":"mcp_tool_listing","server_name":"x","tools":[]}`)(r)
+			turn(`{"type":"mcp_tool_listing","mcp_server_name":"x","tools":[]}`)(r)
 			r.Betas = []string{"mcp-client-2025-11-20"}
 		}, "mcp-client-2025-11-20 mcp-client-2026-09-15"},
 		{"a list of fallbacks, old beta", func(r *transport.Request) {
