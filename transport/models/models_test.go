@@ -140,10 +140,11 @@ func TestModelsOfNovember2026(t *testing.T) {
 // TestPricesOfTheirTime: a response is priced by when it came.
 func TestPricesOfTheirTime(t *testing.T) {
 	change, end := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	again := end.AddDate(0, 1, 0)
 	m := Model{ID: "m", Prices: []Price{
 		{Input: 1, UpToTokens: 100, Until: change}, {Input: 2, Until: change},
 		{Input: 3, From: change},
-		{Input: 4, Speed: "fast", Until: end},
+		{Input: 4, Speed: "fast", Until: end}, {Input: 5, Speed: "fast", From: again},
 	}}
 	for _, tt := range []struct {
 		at     time.Time
@@ -157,6 +158,8 @@ func TestPricesOfTheirTime(t *testing.T) {
 		{end, "", 101, 3},
 		{change, "fast", 1, 4},
 		{end, "fast", 1, 0},
+		{again.Add(-1), "fast", 1, 0},
+		{again, "fast", 1, 5},
 	} {
 		p, known := m.PriceAt(tt.at, tt.speed, tt.tokens)
 		if p.Input != tt.want || known != (tt.want != 0) {
