@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -96,5 +97,41 @@ func TestOmissionIsRefused(t *testing.T) {
 	}
 	if got := len(before.Messages()[1].Content); got != 2 {
 		t.Errorf("the fork has %d blocks", got)
+	}
+}
+
+// The prompt cache keeps what stands before the first change: the requests that end
+// there are still known, and no others.
+func TestOmissionKeepsWhatTheCacheHas(t *testing.T) {
+	const picture = `{"type":"image","source":{"type":"file","file_id":"file_1"}}`
+	for _, tt := range []struct {
+		name         string
+		omission     omit.Omission
+		requests     string // messages of each
+		sent, before int
+	}{
+		{"the newest picture", omit.Omission{Blocks: []omit.Place{{Message: 2, Block: 0}}}, "[1]", 2, 1},
+		{"the oldest picture", omit.Omission{Blocks: []omit.Place{{Message: 0, Block: 0}}}, "[]", 0, 0},
+		{"a container", omit.Omission{Containers: []string{"container_1"}}, "[1 3]", 3, 1},
+		{"a server, whose tools come first", omit.Omission{MCPServers: []string{"s"}}, "[]", 0, 0},
+	} {
+		log := memory.NewLog()
+		for range 2 {
+			b, err := transport.ParseBlock([]byte(picture))
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, log, memory.Record{Kind: memory.KindInput, Message: transport.Message{Role: transport.RoleUser, Content: []transport.Block{b, transport.Text("see")}}})
+			mustAppend(t, log, memory.Record{Kind: memory.KindResponse, Response: answer(t, `"end_turn","content":[{"type":"text","text":"a"}]`)})
+		}
+		mustAppend(t, log, leftOut(tt.omission))
+		s := log.State()
+		kept := []int{}
+		for _, r := range s.Requests {
+			kept = append(kept, r.Messages)
+		}
+		if fmt.Sprint(kept) != tt.requests || s.Sent != tt.sent || s.Before != tt.before || s.Edits != 1 {
+			t.Errorf("%s: requests of %v messages, sent %d, before %d, %d edits; want %s, %d, %d", tt.name, kept, s.Sent, s.Before, s.Edits, tt.requests, tt.sent, tt.before)
+		}
 	}
 }

@@ -160,6 +160,43 @@ func TestBoundThinking(t *testing.T) {
 	}
 }
 
+// What a refusal names goes, and nothing that only resembles it or came before it.
+func TestNoMoreThanNamed(t *testing.T) {
+	const other = `{"type":"document","source":{"type":"file","file_id":"file_10"}}`
+	for _, tt := range []struct {
+		status  int
+		words   string
+		blocks  string
+		servers string
+	}{
+		{404, "File not found: file_1", "[messages.2.content.1 messages.3.content.0 messages.4.content.0]", "[]"},
+		{404, "File not found: file_10", "[messages.0.content.0 messages.1.content.0 messages.2.content.2 messages.3.content.0]", "[]"},
+		{400, "messages.2.content.2.document.source.file_id: File not found", "[messages.2.content.2 messages.3.content.0]", "[]"},
+		{400, "Connection to MCP server 'files-2' failed", "[messages.1.content.0 messages.3.content.0]", "[files-2]"},
+		{400, "Connection to MCP server 'files' failed", "[messages.1.content.0 messages.3.content.0]", "[files]"},
+	} {
+		r := &transport.Request{
+			Model:      "claude-opus-5-5",
+			MCPServers: []byte(`[{"name":"files","url":"https://a"},{"name":"files-2","url":"https://b"}]`),
+			Messages: []transport.Message{
+				message(t, transport.RoleUser, other),
+				message(t, transport.RoleAssistant, thinking, words),
+				message(t, transport.RoleUser, words, picture, other),
+				message(t, transport.RoleAssistant, thinking, words),
+				message(t, transport.RoleUser, picture),
+			},
+		}
+		got := omit.Find(transport.ParseError(tt.status, []byte(`{"error":{"message":"`+tt.words+`"}}`)), r)
+		if got == nil {
+			t.Errorf("%s: nothing was found", tt.words)
+			continue
+		}
+		if o := got.Omission; fmt.Sprint(o.Blocks) != tt.blocks || fmt.Sprint(o.MCPServers) != tt.servers || got.Guessed {
+			t.Errorf("%s: %v and %v, guessed %v; want %s and %s", tt.words, o.Blocks, o.MCPServers, got.Guessed, tt.blocks, tt.servers)
+		}
+	}
+}
+
 func pngOf(side, more int) []byte {
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
