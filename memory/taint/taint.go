@@ -101,8 +101,6 @@ func of(r memory.Record) Source {
 			n = note{Labels: Labels{Untrusted: true, Private: true}}
 		}
 		return Source{Labels: n.Labels, Tool: n.Tool, Call: n.Call}
-	case r.Kind == memory.KindSealed:
-		return Source{Labels: Labels{Untrusted: true, Private: true}}
 	case r.Kind == memory.KindResponse && r.Response != nil:
 		var s Source
 		for _, b := range r.Response.Content {

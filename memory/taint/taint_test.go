@@ -7,6 +7,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 )
 
 func TestServerTools(t *testing.T) {
@@ -68,5 +69,35 @@ func TestNotes(t *testing.T) {
 	back, err := log.ForkAt(1)
 	if err != nil || !taint.Of(back).IsZero() {
 		t.Errorf("a fork in front of the labels has %v, %v", taint.Of(back), err)
+	}
+}
+
+// What was read goes on to count once it is summarized or left out: the model has seen
+// it, and the summary may hold it.
+func TestLabelsOutlastWhatBroughtThem(t *testing.T) {
+	resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","content":[{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]},{"type":"text","text":"x"}],"stop_reason":"end_turn"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.NewLog()
+	for _, r := range []memory.Record{
+		{Kind: memory.KindInput, Message: transport.UserText("go")},
+		taint.Note(taint.Labels{Private: true}, "mail", "toolu_1"),
+		{Kind: memory.KindResponse, Response: resp},
+		{Kind: memory.KindOmission, Omission: &omit.Omission{Containers: []string{"container_1"}}},
+		{Kind: memory.KindSummary, Message: transport.UserText("in short"), Replaces: 2},
+		{Kind: memory.KindRun},
+	} {
+		if err := log.Append(t.Context(), r); err != nil {
+			t.Fatalf("%s: %v", r.Kind, err)
+		}
+	}
+	if got := len(log.Messages()); got != 1 {
+		t.Fatalf("%d messages after a summary of all", got)
+	}
+	for name, l := range map[string]*memory.Log{"the log": log, "a fork": log.Fork()} {
+		if got := taint.Of(l).String(); got != "untrusted, private" || len(taint.Sources(l)) != 2 {
+			t.Errorf("%s: %q, from %+v", name, got, taint.Sources(l))
+		}
 	}
 }
