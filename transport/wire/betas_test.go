@@ -69,6 +69,16 @@ func TestNeededBetas(t *testing.T) {
 		{"a list of fallbacks, old beta", func(r *transport.Request) {
 			r.Fallbacks, r.Betas = json.RawMessage(`[{"model":"m"}]`), []string{"server-side-fallback-2026-06-01"}
 		}, "server-side-fallback-2026-06-01"},
+		{"a fallback in the history, old beta", func(r *transport.Request) {
+			turn(`{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}}`)(r)
+			r.Betas = []string{"server-side-fallback-2026-06-01"}
+		}, "server-side-fallback-2026-06-01"},
+		{"changes of MCP tools beside an old beta", func(r *transport.Request) {
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{
+				requesttest.Block(t, `{"type":"tool_removal","tool":{"type":"mcp_toolset_reference","server_name":"s"}}`),
+			}})
+			r.Betas = []string{"mcp-client-2025-11-20"}
+		}, "mcp-client-2025-11-20 inline-tools-2026-09-15"},
 		{"default fallbacks, old beta", func(r *transport.Request) {
 			r.Fallbacks, r.Betas = json.RawMessage(`"default"`), []string{"server-side-fallback-2026-06-01"}
 		}, "server-side-fallback-2026-06-01 server-side-fallback-2026-07-01"},
