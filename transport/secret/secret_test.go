@@ -38,8 +38,11 @@ func TestEveryFormatIsRedacted(t *testing.T) {
 	c := config{v, v, &v, map[string]secret.Value{"k": v}, []secret.Value{v}, v}
 	var out bytes.Buffer
 	for _, x := range []any{v, &v, c, &c, []any{v}, struct{ config }{c}, fmt.Errorf("key %v", v)} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v", "%10.3v", "% x", "%p", "%b", "%U", "%t", "%e"} {
+		for _, verb := range []string{"%+v", "%#v", "%T %v", "%10.3v", "% x", "%#x", "%+q", "%08d"} {
 			fmt.Fprintf(&out, verb, x)
+		}
+		for c := 'A'; c <= 'z'; c++ { // every verb that there is or may be
+			fmt.Fprintf(&out, "%"+string(c), x)
 		}
 		fmt.Fprint(&out, x)
 		log.New(&out, "", 0).Println(x)
