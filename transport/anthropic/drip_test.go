@@ -14,17 +14,19 @@ import (
 )
 
 // Bytes that drip and never make a line are as good as silence; a stream that is slow,
-// but whose lines come, is read to its end.
+// but whose lines or kilobytes come, is read to its end.
 func TestDrips(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		drip string // one byte at a time
+		drip string
+		size int // bytes at a time
 		idle bool
 	}{
-		{"of a line without an end", ":" + strings.Repeat(".", 900), true},
-		{"of an event without an end", "data: " + strings.Repeat("x", 900), true},
-		{"of comments", strings.Repeat(":\n", 450), false},
+		{"of a line without an end", ":" + strings.Repeat(".", 900), 1, true},
+		{"of an event without an end", "data: " + strings.Repeat("x", 900), 1, true},
+		{"of comments", strings.Repeat(":\n", 450), 1, false},
+		{"of a long line by kilobytes", ":" + strings.Repeat(".", 200*128-2) + "\n", 128, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +34,7 @@ func TestDrips(t *testing.T) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				w.WriteHeader(200)
 				for i := 0; i < 200 && r.Context().Err() == nil; i++ {
-					io.WriteString(w, tt.drip[i:i+1])
+					io.WriteString(w, tt.drip[i*tt.size:(i+1)*tt.size])
 					w.(http.Flusher).Flush()
 					select {
 					case <-r.Context().Done():

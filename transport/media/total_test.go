@@ -44,6 +44,16 @@ func TestTotal(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for name, most := range map[string]media.Total{"pages": {Pages: 600}, "pictures": {Pictures: 600}, "many and large": {Pictures: 21, LongSide: 2000}, "few and larger": {Pictures: 20, LongSide: 2001}, "large": {Pictures: 1, LongSide: 8000}, "heavy": {Bytes: 32 << 20}} {
+		if err := most.Check(1_000_000); err != nil {
+			t.Errorf("%s at the limit: %v", name, err)
+		}
+	}
+	for pages, want := range map[int]error{100: nil, 101: media.ErrTooLarge} {
+		if err := (media.Total{Pages: pages}).Check(0); !errors.Is(err, want) {
+			t.Errorf("%d pages for a model that isn't known: %v", pages, err)
+		}
+	}
 	locked := `{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"` +
 		base64.StdEncoding.EncodeToString([]byte(classic(tree(1, 1, 1), "/Encrypt 9 0 R"))) + `"}}`
 	if err := media.CheckBlock([]byte(`{"type":"tool_result","content":[`+locked+`]}`), media.Limits{}); !errors.Is(err, media.ErrEncrypted) {
