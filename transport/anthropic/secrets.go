@@ -30,7 +30,7 @@ func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
 	return u, nil
 }
 
-var errProxy = &permanentError{errors.New("the address of the proxy, in HTTPS_PROXY or HTTP_PROXY, is not a URL")}
+var errProxy = &permanentError{errors.New("the address of the proxy, in HTTPS_PROXY or HTTP_PROXY, is not a URL: give one such as http://host:3128, or unset it")}
 
 // A permanentError is one that a retry won't fix.
 type permanentError struct{ error }

@@ -77,7 +77,7 @@ func (v Value) MarshalBinary() ([]byte, error) { return []byte(v.String()), nil 
 // an error: the secret isn't in it.
 func (v *Value) UnmarshalText(text []byte) error {
 	if string(text) == Redacted {
-		return errors.New("secret: the text was written without the secret: " + Redacted)
+		return errors.New("secret: the text is " + Redacted + ", which stands for a secret and holds none: give the secret itself")
 	}
 	*v = New(string(text))
 	return nil
