@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -42,7 +43,6 @@ func TestBackgroundTools(t *testing.T) {
 			}
 			return "let go", nil
 		})
-		free := tools.Func("free", "Lets go.", func(context.Context, struct{}) (string, error) { close(hold); return "ok", nil })
 		// The helper says what it was told while it worked.
 		helper := newAgent(t, brain(func(req *transport.Request) *transport.Response {
 			if len(results(req)) == 0 {
@@ -57,9 +57,15 @@ func TestBackgroundTools(t *testing.T) {
 			return reply("end_turn", text("I was told: "+told))
 		}), held)
 		sub := agent.Sub{Agent: helper, Name: "helper", Description: "Helps.", Background: true}
-		root := newAgent(t, steps(`helper {"task":"one"}`, `look_at_agents {}`, `tell_agent {"id":"2-c0","message":"hurry"}`, `free {}`, `wait_for_agent {"id":"2-c0"}`,
-			`wait_for_agent {"id":"2-c0"}`, `tell_agent {"id":"2-c0","message":"?"}`, `wait_for_agent {"id":"nobody"}`), append(agent.BackgroundTools(), sub, free)...)
-		res, err := root.Run(t.Context(), in)
+		root := newAgent(t, steps(`helper {"task":"one"}`, `look_at_agents {}`, `tell_agent {"id":"2-c0","message":"hurry"}`, `wait_for_agent {"id":"2-c0"}`,
+			`wait_for_agent {"id":"2-c0"}`, `tell_agent {"id":"2-c0","message":"?"}`, `wait_for_agent {"id":"nobody"}`), append(agent.BackgroundTools(), sub)...)
+		run, free := root.NewRun(in), sync.OnceFunc(func() { close(hold) })
+		for ev := range run.Events(t.Context()) { // the helper ends while it is waited for, and not before
+			if ev.Type == agent.EventToolStart && ev.Call.Name == "wait_for_agent" {
+				free()
+			}
+		}
+		res, err := run.Result()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +77,7 @@ func TestBackgroundTools(t *testing.T) {
 				}
 			}
 		}
-		for i, want := range []string{"2-c0", `working`, "It is told", "ok", "I was told: hurry", "has ended before", "hears nothing any more", `no agent \"nobody\"`} {
+		for i, want := range []string{"2-c0", `working`, "It is told", "I was told: hurry", "has ended before", "hears nothing any more", `no agent \"nobody\"`} {
 			if i >= len(got) || !strings.Contains(got[i], want) {
 				t.Fatalf("result %d is not %q: %v", i, want, got)
 			}
