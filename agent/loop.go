@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/agent/internal/reply"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -183,7 +183,7 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 		return emit(Event{Type: EventStream, Step: step, Stream: ev})
 	})
 	if err == nil {
-		if err = distinctCalls(resp); err != nil {
+		if err = reply.Check(resp, r.log); err != nil {
 			tries.begun = resp
 		}
 	}
@@ -247,22 +247,6 @@ func (r *Run) stream(ctx context.Context, req *transport.Request, tries *attempt
 		}
 	}
 	return nil, &transport.StreamError{Err: errors.New("the stream ended without message_stop")}
-}
-
-// distinctCalls fails for a response that the service would not take back, and
-// that no results can be told apart for.
-func distinctCalls(resp *transport.Response) error {
-	if len(resp.Content) < 2 {
-		return nil
-	}
-	calls := resp.ToolCalls()
-	for i, c := range calls {
-		if slices.ContainsFunc(calls[:i], func(before transport.ToolCall) bool { return before.ID == c.ID }) {
-			err := fmt.Errorf("two tool calls of the response have the id %q; resume the log to ask the model again", c.ID)
-			return &transport.StreamError{Err: err, Partial: resp}
-		}
-	}
-	return nil
 }
 
 // interrupted keeps what had come of a response that will not be completed, or

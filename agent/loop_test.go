@@ -63,6 +63,9 @@ func TestStopReasons(t *testing.T) {
 	served := `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]}`
 	cut := func() *transport.Response { return reply(t, "max_tokens", text("x"), use("c", "echo", `{}`)) }
 	paused := func() *transport.Response { return reply(t, "pause_turn", text("Let me see. "), server) }
+	pausedAt := func(n int) *transport.Response {
+		return reply(t, "pause_turn", text("Let me see. "), strings.Replace(server, "srvtoolu_1", fmt.Sprint("srvtoolu_", n), 1))
+	}
 	tests := []struct {
 		name    string
 		replies []any
@@ -81,7 +84,7 @@ func TestStopReasons(t *testing.T) {
 		{"model_context_window_exceeded", []any{reply(t, "model_context_window_exceeded", text("half"))}, 1, "half", "context window"},
 		{"unknown", []any{reply(t, "from_next_year", text("what"))}, 1, "what", "doesn't know"},
 		{"a pause is no end", []any{paused(), reply(t, "end_turn", served, text("Found."))}, 2, "Let me see. Found.", ""},
-		{"pauses have a limit", []any{paused(), paused(), paused(), paused()}, 3, "Let me see. Let me see. Let me see. ", "paused its turn more than 2 times"},
+		{"pauses have a limit", []any{paused(), pausedAt(2), pausedAt(3), pausedAt(4)}, 3, "Let me see. Let me see. Let me see. ", "paused its turn more than 2 times"},
 		{"calls cut off are answered, not run", []any{cut(), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
 		{"but not for ever", []any{cut(), cut(), cut(), cut(), cut(), cut()}, 3, "x", "max_tokens cut a tool call"},
 		{"tool_use without a call is asked again once", []any{reply(t, "tool_use"), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},

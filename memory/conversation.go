@@ -225,7 +225,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	} else if c.pending && !goesOn {
 		c.dropPending()
 	}
-	c.pending = r.StopReason == transport.StopPauseTurn || goesOn && len(wire.PendingServerCalls(r)) > 0
+	c.pending = c.goesOn(r, goesOn)
 	c.calls, c.owned = calls, true
 	if c.open = len(c.calls); c.open == 0 && !c.pending {
 		c.addWaiting()
@@ -270,6 +270,45 @@ func (c *conversation) dropPending() {
 	c.messages = c.messages[:n:n]
 	c.sent, c.prev = min(c.sent, n), min(c.prev, n)
 	c.requests = slices.DeleteFunc(slices.Clone(c.requests), func(s Request) bool { return s.Messages > n })
+}
+
+// goesOn reports whether a response goes on in the next one: it was paused, or a
+// server tool's call of the turn waits for its result still. Where the turn ends
+// without the result, more says no, it never comes, and the call is left out.
+func (c *conversation) goesOn(r *transport.Response, more bool) bool {
+	if !c.pending && len(wire.PendingServerCalls(r)) == 0 {
+		return r.StopReason == transport.StopPauseTurn
+	}
+	open := openServerCalls(c.messages[min(c.pendingFrom, len(c.messages)):])
+	if more || len(open) == 0 {
+		return r.StopReason == transport.StopPauseTurn || len(open) > 0
+	}
+	turn := slices.Clone(c.messages[c.pendingFrom:])
+	c.dropPending()
+	for _, m := range turn {
+		m.Content = slices.DeleteFunc(slices.Clone(m.Content), func(b transport.Block) bool {
+			return wire.IsServerCall(b.Type()) && slices.Contains(open, rawjson.GetString(b.Raw(), "id"))
+		})
+		if slices.ContainsFunc(m.Content, func(b transport.Block) bool { return !wire.IsBlank(b) }) {
+			c.messages = append(c.messages, m.Measured())
+		}
+	}
+	return false
+}
+
+// openServerCalls are the ids of the calls of server tools without a result.
+func openServerCalls(messages []transport.Message) (open []string) {
+	for _, m := range messages {
+		for _, b := range m.Content {
+			switch {
+			case wire.IsServerCall(b.Type()):
+				open = append(open, rawjson.GetString(b.Raw(), "id"))
+			case wire.IsServerResult(b.Type()):
+				open = slices.DeleteFunc(open, func(id string) bool { return id == b.ToolUseID() })
+			}
+		}
+	}
+	return open
 }
 
 // newCalls are the calls that the response opens. A refused one opens none.

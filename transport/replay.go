@@ -62,17 +62,18 @@ func (r *Response) HasToolCalls() bool {
 // back although it sent them. These are left out, and nothing else:
 //
 //   - a refused response, whole (wire §6.1);
-//   - text blocks that are empty; those that are only white space if nothing else
-//     is left of the response, or if they end a paused one (wire §3.2);
+//   - text blocks that are empty; blank ones if nothing else is left, or if they
+//     end a paused response (wire §3.2);
 //   - in front of the last fallback block: thinking, redacted thinking, calls of
 //     client tools, and calls of server tools without a result (wire §3.6);
-//   - thinking at the very end of a paused response, which would end the next
-//     request (wire §2.5);
+//   - thinking at the very end of a paused response (wire §2.5);
 //   - in a response that was cut off by a limit, thinking without a signature: its
 //     end never came (wire §5.6);
 //   - in text blocks, the file_id of citations, which only responses have (wire §3.4);
+//   - text behind the last call of a client tool (wire §6.5), and a server tool's
+//     call without a result in a response that doesn't go on (wire §6.4);
 //   - thinking that holds half a surrogate pair or bytes that are no UTF-8: it is
-//     signed, so that it can't be repaired, and the service refuses such a request.
+//     signed, and so can't be repaired.
 //
 // The input of a call that is no object becomes one (wire §3.2): some gateways send
 // null for no arguments, or the object inside a string. In other blocks half a
@@ -84,16 +85,16 @@ func (r *Response) Replay() (Message, bool) {
 		return Message{}, false
 	}
 	kept := r.Content
-	after := afterFallback(r.Content)
-	if i := r.firstDropped(after); i >= 0 {
+	after, called := afterFallback(r.Content), r.lastCall()
+	if i := r.firstDropped(after, called); i >= 0 {
 		kept = append(make([]Block, 0, len(r.Content)), r.Content[:i]...)
 		for j := i; j < len(r.Content); j++ {
-			if !r.dropped(j, after) {
+			if !r.dropped(j, after, called) {
 				kept = append(kept, r.Content[j])
 			}
 		}
 	}
-	if r.StopReason == StopPauseTurn {
+	if r.waits() {
 		for len(kept) > 0 && (isThinking(kept[len(kept)-1].typ) || isBlank(kept[len(kept)-1])) {
 			kept = kept[:len(kept)-1]
 		}
@@ -173,33 +174,44 @@ func (b Block) with(member string, value []byte) Block {
 	return newBlock(append(append(appendKey(bytes.Clone(b.raw[:end]), member), value...), '}'))
 }
 
-func (r *Response) firstDropped(after int) int {
+func (r *Response) firstDropped(after, called int) int {
 	for i := range r.Content {
-		if r.dropped(i, after) {
+		if r.dropped(i, after, called) {
 			return i
 		}
 	}
 	return -1
 }
 
+// waits reports whether the next request ends with the response, which goes on.
+func (r *Response) waits() bool {
+	return r.StopReason == StopPauseTurn || r.StopReason == StopToolUse && !r.HasToolCalls() &&
+		slices.ContainsFunc(r.Content, func(b Block) bool { return blocktype.Of(b.typ).ServerCall })
+}
+
+// goesOn reports whether a call of a server tool may get its result in a later
+// response.
+func (r *Response) goesOn() bool {
+	return r.StopReason == StopToolUse || r.StopReason == StopPauseTurn
+}
+
 // dropped reports whether block i is left out; after is the index behind the
-// last fallback block.
-func (r *Response) dropped(i, after int) bool {
+// last fallback block, and called that of the last call that the caller has to
+// answer, or the number of blocks.
+func (r *Response) dropped(i, after, called int) bool {
 	b := r.Content[i]
 	switch {
 	case b.typ == TypeText:
-		return isBlank(b) && b.field("text") == ""
+		return i > called || isBlank(b) && b.field("text") == ""
 	case isThinking(b.typ) && isMalformed(b.raw):
 		return true
 	case b.typ == TypeThinking && (r.StopReason == StopMaxTokens || r.StopReason == StopContextWindowExceeded):
 		return i < after || b.field("signature") == ""
-	case i >= after:
-		return false
 	}
 	switch t := blocktype.Of(b.typ); {
-	case t.Discarded:
+	case t.Discarded && i < after:
 		return true
-	case t.ServerCall:
+	case t.ServerCall && (i < after || !r.goesOn()):
 		id := b.field("id")
 		for _, c := range r.Content[i:] {
 			if blocktype.IsResult(c.typ) && c.field("tool_use_id") == id {
@@ -219,6 +231,17 @@ func afterFallback(content []Block) int {
 		}
 	}
 	return 0
+}
+
+// lastCall is the index of the last call that the caller has to answer, or the
+// number of blocks.
+func (r *Response) lastCall() int {
+	for i := len(r.Content) - 1; i >= 0 && r.Content[i].typ != blocktype.Fallback; i-- {
+		if r.Content[i].typ == TypeToolUse {
+			return i
+		}
+	}
+	return len(r.Content)
 }
 
 // isBlank is true for a text block without text.

@@ -193,23 +193,21 @@ func (t *turn) calls() []place {
 	return t.called
 }
 
-// followed reports whether text stands between the turn's calls and its end, so
-// that no result is immediately after them (recorded).
+// followed reports whether text stands between the turn's last call and its end, so
+// that no result is immediately after it (wire §6.5).
 func (t *turn) followed() bool {
-	called := false
+	called, text := false, false
 	for _, b := range t.blocks {
 		switch b.typ {
 		case transport.TypeToolUse:
-			called = true
+			called, text = true, false
 		case view.TypeFallback:
 			called = false
 		case transport.TypeText:
-			if called {
-				return true
-			}
+			text = true
 		}
 	}
-	return false
+	return called && text
 }
 
 // checkAnswered refuses an assistant turn whose calls are not all answered by

@@ -28,6 +28,13 @@ func FitsInResult(b transport.Block) bool { return !blocktype.Of(b.Type()).OutOf
 // IsModels reports whether only responses have blocks of the type.
 func IsModels(t transport.BlockType) bool { return blocktype.Of(t).Model }
 
+// IsServerCall reports whether blocks of the type are calls that the service answers
+// itself.
+func IsServerCall(t transport.BlockType) bool { return blocktype.Of(t).ServerCall }
+
+// IsServerResult reports whether blocks of the type are such answers.
+func IsServerResult(t transport.BlockType) bool { return blocktype.IsResult(t) }
+
 // PendingServerCalls lists the ids of server tool calls that have no result yet:
 // the service goes on with them in its next response.
 func PendingServerCalls(r *transport.Response) []string {

@@ -63,7 +63,7 @@ const (
 
 // What several types have in common.
 var (
-	serverResult = Traits{Markable: true, Model: true, OutOfResult: true}
+	serverResult = Traits{Markable: true, Model: true, OutOfResult: true, Deltas: None}
 	inResult     = Traits{Markable: true}
 	apart        = Traits{Markable: true, OutOfResult: true}
 )
