@@ -102,9 +102,14 @@ func (r *runner) attempt(ctx context.Context, c Case, n int) (o *Outcome, fatal 
 		o.Err = err
 		return o, err
 	}
-	o.converse(ctx, a, c, in)
+	user, userDone, err := r.user(c, n)
+	if err != nil {
+		o.Err = err
+		return o, err
+	}
+	o.converse(ctx, a, user, c, in)
 	if o.Err == nil {
-		o.Err = done()
+		o.Err = errors.Join(done(), userDone())
 	} else if errors.As(o.Err, new(*agent.BudgetError)) {
 		fatal = fmt.Errorf("the suite's budget is used up: %w", o.Err)
 	}
@@ -112,8 +117,21 @@ func (r *runner) attempt(ctx context.Context, c Case, n int) (o *Outcome, fatal 
 	return o, fatal
 }
 
+// user is the agent that plays the user of a case; nil if nobody does.
+func (r *runner) user(c Case, n int) (*agent.Agent, func() error, error) {
+	nothing := func() error { return nil }
+	if c.User == nil {
+		return nil, nothing, nil
+	}
+	a, done, err := r.helper(c, n, c.User.Agent, ".user")
+	if err != nil {
+		return nil, nothing, fmt.Errorf("the simulated user: %w", err)
+	}
+	return a, done, nil
+}
+
 // converse has the conversation of a case.
-func (o *Outcome) converse(ctx context.Context, a *agent.Agent, c Case, in agent.Input) {
+func (o *Outcome) converse(ctx context.Context, a, user *agent.Agent, c Case, in agent.Input) {
 	o.run(ctx, a, in)
 	say := func(text string) {
 		o.run(ctx, a, agent.Input{Log: o.Log, Prompt: text, Limits: in.Limits, Meta: in.Meta, User: in.User, Budget: in.Budget, Gate: in.Gate, Approver: in.Approver})
@@ -128,7 +146,7 @@ func (o *Outcome) converse(ctx context.Context, a *agent.Agent, c Case, in agent
 		return
 	}
 	for turn := 0; o.Err == nil; turn++ {
-		text, end, err := c.User.next(ctx, o, turn, in.Budget)
+		text, end, err := c.User.next(ctx, user, o, turn, in.Budget)
 		if err != nil {
 			o.Err = fmt.Errorf("the simulated user: %w", err)
 		}

@@ -84,10 +84,7 @@ type Suite struct {
 // the report is complete when the test function has returned, as its subtests are.
 func Run[T TB[T]](t T, s Suite, cases ...Case) *Report {
 	t.Helper()
-	s.Repeat, s.PassRate = max(s.Repeat, 0), cmp.Or(s.PassRate, 1)
-	if s.Repeat == 0 {
-		s.Repeat = 1
-	}
+	s.Repeat, s.PassRate = cmp.Or(s.Repeat, 1), cmp.Or(s.PassRate, 1)
 	r := &runner{suite: s, report: &Report{Name: t.Name(), Repeat: s.Repeat}}
 	if err := r.prepare(cases); err != nil {
 		t.Errorf("evals: %v", err)
@@ -142,6 +139,8 @@ func (r *runner) prepare(cases []Case) error {
 		names[c.Name] = true
 	}
 	switch {
+	case s.Repeat < 0:
+		return fmt.Errorf("Suite.Repeat is %d; it is how often a case is run, and 0 means once", s.Repeat)
 	case s.PassRate < 0 || s.PassRate > 1:
 		return fmt.Errorf("Suite.PassRate is %v; a share is more than 0 and at most 1", s.PassRate)
 	case s.Agent.Model == "":
@@ -220,6 +219,20 @@ func (r *runner) client(c Case, n int, own transport.Client, who string) (transp
 		}
 		return nil
 	}, nil
+}
+
+// helper is an agent beside the one that is tested: a judge, or one that plays the user.
+func (r *runner) helper(c Case, n int, opts agent.Options, who string) (*agent.Agent, func() error, error) {
+	if opts.Client == nil {
+		opts.Client = r.suite.Agent.Client
+	}
+	client, done, err := r.client(c, n, opts.Client, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts.Client = client
+	a, err := agent.New(opts)
+	return a, done, err
 }
 
 // fileName is a case's name as the name of a file.

@@ -86,13 +86,7 @@ func (j *judge) get() (*agent.Agent, error) {
 			j.err = errors.New("the suite has no Judge")
 			return
 		}
-		if opts.Client, j.done, j.err = j.runner.client(j.c, j.n, opts.Client, ".judge"); j.err != nil {
-			return
-		}
-		if opts.Client == nil {
-			opts.Client = j.runner.suite.Agent.Client
-		}
-		j.agent, j.err = agent.New(opts)
+		j.agent, j.done, j.err = j.runner.helper(j.c, j.n, opts, ".judge")
 	})
 	return j.agent, j.err
 }

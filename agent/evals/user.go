@@ -10,8 +10,9 @@ import (
 // A User is an agent that plays the user: it has a goal, reads what was said, and says
 // something, until it has what it wants or gives up.
 type User struct {
-	// Agent plays the user. It needs a Client and a Model; a System is added to what it
-	// is told.
+	// Agent plays the user. It needs a Model; a System is added to what it is told. Its
+	// client is taken from a cassette as the tested agent's own is; without one it is the
+	// tested agent's.
 	Agent agent.Options
 	// Goal is what the user wants, and what the user knows.
 	Goal string
@@ -25,17 +26,13 @@ type saying struct {
 }
 
 // next is what the user says next.
-func (u *User) next(ctx context.Context, o *Outcome, turn int, budget *agent.Budget) (text string, end bool, err error) {
+func (u *User) next(ctx context.Context, a *agent.Agent, o *Outcome, turn int, budget *agent.Budget) (text string, end bool, err error) {
 	most := u.Turns
 	if most == 0 {
 		most = 5
 	}
 	if turn >= most {
 		return "", true, nil
-	}
-	a, err := agent.New(u.Agent)
-	if err != nil {
-		return "", true, err
 	}
 	prompt := "You play a person who talks to an assistant. Say what that person would say next: short, in plain words, and nothing that the person can't know.\n\n" +
 		section("goal", u.Goal) + section("conversation", o.Transcript())

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -486,7 +487,7 @@ func TestDecisionsInTheTree(t *testing.T) {
 		t.Errorf("somebody else: %d", status)
 	}
 	call, _ := json.Marshal(waits[0].Call)
-	if status, body := s.do("POST", "/decisions/"+waits[0].Session, `{"call":`+string(call)+`,"decision":"allow"}`); status != 204 {
+	if status, body := s.do("POST", "/decisions/"+url.PathEscape(waits[0].Session), `{"call":`+string(call)+`,"decision":"allow"}`); status != 204 {
 		t.Fatalf("%d %s", status, body)
 	}
 	for {
