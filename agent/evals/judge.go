@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -150,9 +151,11 @@ func Better(than, rubric string) Check {
 	}}
 }
 
+// ends are the ends of sections, which no text in one may hold.
+var ends = regexp.MustCompile(`</(rubric|transcript|first|second|goal|conversation)>`)
+
 func section(name, text string) string {
-	// The text can't close its own section.
-	return "<" + name + ">\n" + strings.ReplaceAll(text, "</"+name+">", "</ "+name+">") + "\n</" + name + ">\n\n"
+	return "<" + name + ">\n" + ends.ReplaceAllString(text, "</ $1>") + "\n</" + name + ">\n\n"
 }
 
 // ask asks the judge, and adds what that cost to the outcome's bill.

@@ -223,28 +223,18 @@ func (r *Report) JUnit() ([]byte, error) {
 			seconds += a.Took.Seconds()
 		}
 		total += seconds
-		tc := testcase{Name: plain(c.Name), Class: plain(r.Name), Time: fmt.Sprintf("%.3f", seconds), Properties: &properties{[]property{
+		tc := testcase{Name: c.Name, Class: r.Name, Time: fmt.Sprintf("%.3f", seconds), Properties: &properties{[]property{
 			{"attempts", fmt.Sprint(n.Attempts)}, {"passed", fmt.Sprint(n.Passed)}, {"cost_usd", fmt.Sprintf("%.6f", n.CostUSD)}, {"steps", fmt.Sprint(n.Steps)},
 		}}}
 		if len(c.Problems) > 0 {
 			s.Failures++
-			tc.Failure = &failure{Message: plain(short(c.Problems[0])), Text: plain(strings.Join(c.Problems, "\n"))}
+			tc.Failure = &failure{Message: short(c.Problems[0]), Text: strings.Join(c.Problems, "\n")}
 		}
 		s.Cases = append(s.Cases, tc)
 	}
 	s.Time = fmt.Sprintf("%.3f", total)
 	b, err := xml.MarshalIndent(s, "", "  ")
 	return append([]byte(xml.Header), append(b, '\n')...), err
-}
-
-// plain leaves out what XML can't hold.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r >= 0x20 && r != 0xFFFE && r != 0xFFFF {
-			return r
-		}
-		return '\uFFFD'
-	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // Rates are what repetition shows about a case.

@@ -21,6 +21,7 @@ import (
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -266,6 +267,9 @@ func TestAMessageIsAnswered(t *testing.T) {
 	for _, e := range events {
 		kinds[e.Kind] = true
 	}
+	if kinds["record"] {
+		t.Error("records that users aren't told of are told")
+	}
 	for _, k := range []string{"message", "response", "result", "state", "end"} {
 		if !kinds[k] {
 			t.Errorf("no %s", k)
@@ -301,6 +305,32 @@ func TestPiecesOfAnAnswer(t *testing.T) {
 	if live == "" || !strings.HasPrefix("Slow and steady wins the race.", live) || text(events) != "Slow and steady wins the race.\n" {
 		raw, _ := json.Marshal(events)
 		t.Errorf("%q, then %q: %s", live, text(events), raw)
+	}
+}
+
+// Instructions, signatures and what is encrypted are not told.
+func TestWhatIsNotTold(t *testing.T) {
+	s := start(t, nil)
+	s.begin("s")
+	log, err := memory.Open(t.Context(), s.store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := transport.ParseResponse([]byte(`{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5-5","content":[` +
+		`{"type":"thinking","thinking":"hm","signature":"SECRET1"},{"type":"redacted_thinking","data":"SECRET2"},` +
+		`{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"q"}},` +
+		`{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","url":"u","title":"t","encrypted_content":"SECRET3","page_age":null}]},` +
+		`{"type":"text","text":"so","citations":[{"type":"web_search_result_location","url":"u","title":"t","encrypted_index":"SECRET4","cited_text":"c"}]}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")},
+		memory.Record{Kind: memory.KindInput, Message: transport.SystemText("SECRET5")}, memory.Record{Kind: memory.KindResponse, Response: response}); err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := json.Marshal(s.listen("GET", "/events/s", "").until("response", ""))
+	if strings.Contains(string(raw), "SECRET") || !strings.Contains(string(raw), `"cited_text":"c"`) || !strings.Contains(string(raw), `"hm"`) {
+		t.Errorf("%s", raw)
 	}
 }
 
@@ -587,6 +617,7 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/messages/s", `{"content":[{"type":"tool_result","tool_use_id":"x","content":"y"}]}`, "", 422, "bad_message"},
 		{"POST", "/messages/s", `{"content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}`, "", 422, "bad_message"},
 		{"POST", "/messages/s", `{"content":[3]}`, "", 422, "bad_message"},
+		{"POST", "/messages/s", `{"content":[{"type":"container_upload","file_id":"file_1"}]}`, "", 422, "bad_message"},
 		{"POST", "/sessions", `{"id":"s"}`, "", 409, "exists"},
 		{"POST", "/sessions", `{"id":"a/b"}`, "", 422, "bad_id"},
 		{"GET", "/sessions?limit=x", "", "", 400, "bad_limit"},

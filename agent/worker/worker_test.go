@@ -225,13 +225,14 @@ func TestWaitingAndSleeping(t *testing.T) {
 
 func TestTheModelSleeps(t *testing.T) {
 	store := new(memory.RAM)
-	m := simulator.Script(simulator.Do(simulator.Call("sleep_until", map[string]any{"seconds": 1, "why": "a nap"})), simulator.Say("awake"))
+	// Until is past when the call runs again: it keeps to what it noted.
+	m := simulator.Script(simulator.Do(simulator.Call("sleep_until", map[string]any{"until": time.Now().Add(1500 * time.Millisecond), "why": "a nap"})), simulator.Say("awake"))
 	a := newAgent(t, client(t, simulator.Options{Model: m}), worker.SleepUntil(0))
 	b := newBoss(t)
 	defer b.start(worker.Options{Store: store, Run: always(a)})()
 	submit(t, store, "s", "go")
 	list := b.wait("s", 2)
-	if list[0].State != worker.Waits || list[0].Until.IsZero() || list[1].State != worker.Ended || list[1].Result.Text != "awake" {
+	if list[0].State != worker.Waits || list[0].Until.IsZero() || list[1].State != worker.Ended || list[1].Result.Text != "awake" || strings.Contains(string(list[1].Result.Log.Messages()[2].AppendJSON(nil)), "past") {
 		t.Errorf("%+v", list)
 	}
 	for input, want := range map[string]string{
@@ -489,6 +490,50 @@ func TestDrainHasAnEnd(t *testing.T) {
 	defer b.start(worker.Options{Store: store, Run: always(a)})()
 	if o := b.wait("s", 2)[1]; o.State != worker.Ended {
 		t.Errorf("%+v", o)
+	}
+}
+
+// While a session runs it has a time to be woken, in case the process dies behind the
+// run; and a time that somebody sets meanwhile stands.
+func TestTimesToBeWoken(t *testing.T) {
+	store := new(memory.RAM)
+	later := time.Now().Add(time.Hour).Truncate(time.Microsecond)
+	var during time.Time
+	a := newAgent(t, client(t, simulator.Options{Model: twoCalls()}), tools.Func("t", "Looks.", func(ctx context.Context, in in) (string, error) {
+		if in.N == 1 {
+			return "ok", worker.Wake(ctx, store, "s", later)
+		}
+		info, err := store.Info(ctx, "s")
+		during = info.Wake
+		return "ok", err
+	}))
+	b := newBoss(t)
+	stop := b.start(worker.Options{Store: store, Run: always(a)})
+	submit(t, store, "s", "go")
+	b.wait("s", 1)
+	stop()
+	info, err := store.Info(t.Context(), "s")
+	if until := time.Until(during); err != nil || until <= 0 || until > time.Minute || !info.Wake.Equal(later) {
+		t.Errorf("during the run %v, then %v: %v", during, info.Wake, err)
+	}
+}
+
+// Many begin one session, and no message is lost.
+func TestManySubmitAtOnce(t *testing.T) {
+	for range 20 {
+		store := new(memory.RAM)
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() { submit(t, store, "s", fmt.Sprint(i)) })
+		}
+		wg.Wait()
+		n := 0
+		for range store.Inbox(t.Context(), "s", 0) {
+			n++
+		}
+		if n != 8 {
+			t.Fatalf("%d messages", n)
+		}
 	}
 }
 

@@ -194,6 +194,11 @@ func TestBounds(t *testing.T) {
 		dag + "f = repr\ny = [f(x)]":                                                 "larger than",
 		dag + "fail(x)":                                                              "larger than",
 		dag + "weather(city=x)":                                                      "larger than",
+		"x = []\nfor i in range(40):\n  x = [x, x, x]\nprint(x)":                     "larger than",
+		"s = 'a' * 6000000\nsorted([['a'] * 1000], key=s.join)":                      "more than",
+		"s = 'a' * 6000000\nsorted([['a'] * 1000], s.join)":                          "more than",
+		"s = 'a' * 6000000\nmax([['a'] * 1000], key=s.join)":                         "more than",
+		tuple + "y = {}\nz = y[x]":                                                   "larger than",
 		tuple + "y = {x: 1}":                                                         "larger than",
 		tuple + "y = {}\ny[x] = 1":                                                   "larger than",
 		tuple + "y = {}\ny[x] += 1":                                                  "larger than",
@@ -268,6 +273,20 @@ func TestWhatEndsTheProgramGoesOut(t *testing.T) {
 				t.Errorf("%s: %v", code, err)
 			}
 		}
+	}
+}
+
+// Where one call ends the program and another waits, there is nothing to wait for.
+func TestAnEndGoesBeforeAWait(t *testing.T) {
+	disk := tools.Fatal(errors.New("disk"))
+	h := &aHost{reply: func(name, _ string) (tools.Result, error) {
+		if name == "weather" {
+			return tools.Result{}, tools.ErrWaiting
+		}
+		return tools.Result{}, disk
+	}}
+	if _, err := newTool(Options{}).run(t.Context(), h, "gather([call(weather, city='x'), call(mail_send, city='y')])"); !errors.Is(err, disk) || errors.Is(err, tools.ErrWaiting) {
+		t.Error(err)
 	}
 }
 
