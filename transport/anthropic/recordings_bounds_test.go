@@ -48,7 +48,7 @@ func expectedReplay(stop string, blocks [][]byte) ([][]byte, error) {
 		return nil, nil
 	}
 	list := make([]plain, len(blocks))
-	after := 0
+	after, called := 0, len(blocks)
 	answered := map[string]bool{}
 	for i, raw := range blocks {
 		if err := json.Unmarshal(raw, &list[i]); err != nil {
@@ -58,18 +58,25 @@ func expectedReplay(stop string, blocks [][]byte) ([][]byte, error) {
 		if list[i].Type == "fallback" {
 			after = i + 1
 		}
+		if list[i].Type == "tool_use" {
+			called = i
+		}
 		if list[i].ToolUseID != "" {
 			answered[list[i].ToolUseID] = true
 		}
 	}
+	if called < after {
+		called = len(blocks)
+	}
+	goesOn := stop == "tool_use" || stop == "pause_turn"
 	for i := range list {
 		b := &list[i]
 		switch {
-		case b.Type == "text" && b.Text == "",
+		case b.Type == "text" && (b.Text == "" || i > called),
 			b.thinking() && !utf8.Valid(b.raw),
 			b.Type == "thinking" && (stop == "max_tokens" || stop == "model_context_window_exceeded") && (i < after || b.Signature == ""),
 			i < after && (b.thinking() || b.Type == "tool_use"),
-			i < after && (b.Type == "server_tool_use" || b.Type == "mcp_tool_use") && !answered[b.ID]:
+			(i < after || !goesOn) && (b.Type == "server_tool_use" || b.Type == "mcp_tool_use") && !answered[b.ID]:
 			b.dropped = true
 		}
 	}
