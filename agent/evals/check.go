@@ -1,6 +1,7 @@
 package evals
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,8 @@ type Check struct {
 // A Verdict is what a check came to.
 type Verdict struct {
 	Pass bool
-	// Score is from 0 to 1, for checks that know degrees; others give 0 or 1.
+	// Score is from 0 to 1, for checks that know degrees: [Rubric], [Better], and [Calls]
+	// that fail. Others give 0 or 1.
 	Score float64
 	// Reason explains why it did not pass, with what was expected and what was there.
 	Reason string
@@ -99,11 +101,12 @@ func Matches(expr string) Check {
 // equal values; objects within are compared the same way, lists element by element.
 func JSON(want string) Check {
 	return simple("json", func(o *Outcome) Verdict {
-		var got, must any
-		if err := json.Unmarshal([]byte(want), &must); err != nil {
+		must, err := decode([]byte(want))
+		if err != nil {
 			return verdict(false, "the check can't be made: what is wanted is no JSON: %v", err)
 		}
-		if err := json.Unmarshal([]byte(o.Text), &got); err != nil {
+		got, err := decode([]byte(o.Text))
+		if err != nil {
 			return verdict(false, "the answer is no JSON: %v: %s", err, quote(o.Text))
 		}
 		diff := subset("", must, got)
@@ -160,10 +163,39 @@ func subset(path string, want, got any) string {
 		}
 		return ""
 	}
-	if compact(want) != compact(got) {
+	if !same(want, got) {
 		return fmt.Sprintf("%s is %s, not %s", at, compact(got), compact(want))
 	}
 	return ""
+}
+
+// same compares numbers by their value, and by all their digits.
+func same(want, got any) bool {
+	w, ok := want.(json.Number)
+	if !ok {
+		return want == got
+	}
+	g, ok := got.(json.Number)
+	if !ok || w == g {
+		return ok
+	}
+	if !strings.ContainsAny(string(w+g), ".eE") {
+		return false // integers of any length have one spelling
+	}
+	a, errA := w.Float64()
+	b, errB := g.Float64()
+	return errA == nil && errB == nil && a == b
+}
+
+// decode reads JSON with numbers as they are written.
+func decode(data []byte) (v any, err error) {
+	if !json.Valid(data) { // which a decoder would not see of what follows the value
+		return nil, json.Unmarshal(data, &v)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	err = d.Decode(&v)
+	return v, err
 }
 
 func compact(v any) string {

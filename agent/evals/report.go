@@ -3,11 +3,9 @@ package evals
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/whorl-go/whorl/agent"
 )
@@ -182,59 +180,6 @@ type Line struct {
 	FirstTokenSeconds float64   `json:"first_token_seconds"`
 	Calls             []Called  `json:"calls"`
 	Checks            []Checked `json:"checks"`
-}
-
-// JUnit is the report as JUnit XML, in the form that CI systems read.
-func (r *Report) JUnit() ([]byte, error) {
-	type failure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",chardata"`
-	}
-	type property struct {
-		Name  string `xml:"name,attr"`
-		Value string `xml:"value,attr"`
-	}
-	type properties struct {
-		List []property `xml:"property"`
-	}
-	type testcase struct {
-		Properties *properties `xml:"properties"`
-		Name       string      `xml:"name,attr"`
-		Class      string      `xml:"classname,attr"`
-		Time       string      `xml:"time,attr"`
-		Failure    *failure    `xml:"failure"`
-	}
-	type testsuite struct {
-		XMLName   xml.Name   `xml:"testsuite"`
-		Name      string     `xml:"name,attr"`
-		Tests     int        `xml:"tests,attr"`
-		Failures  int        `xml:"failures,attr"`
-		Errors    int        `xml:"errors,attr"`
-		Skipped   int        `xml:"skipped,attr"`
-		Time      string     `xml:"time,attr"`
-		Timestamp string     `xml:"timestamp,attr"`
-		Cases     []testcase `xml:"testcase"`
-	}
-	s := testsuite{Name: r.Name, Tests: len(r.Cases), Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05")}
-	total := 0.0
-	for _, c := range r.Cases {
-		n, seconds := c.numbers(), 0.0
-		for _, a := range c.Attempts {
-			seconds += a.Took.Seconds()
-		}
-		total += seconds
-		tc := testcase{Name: c.Name, Class: r.Name, Time: fmt.Sprintf("%.3f", seconds), Properties: &properties{[]property{
-			{"attempts", fmt.Sprint(n.Attempts)}, {"passed", fmt.Sprint(n.Passed)}, {"cost_usd", fmt.Sprintf("%.6f", n.CostUSD)}, {"steps", fmt.Sprint(n.Steps)},
-		}}}
-		if len(c.Problems) > 0 {
-			s.Failures++
-			tc.Failure = &failure{Message: short(c.Problems[0]), Text: strings.Join(c.Problems, "\n")}
-		}
-		s.Cases = append(s.Cases, tc)
-	}
-	s.Time = fmt.Sprintf("%.3f", total)
-	b, err := xml.MarshalIndent(s, "", "  ")
-	return append([]byte(xml.Header), append(b, '\n')...), err
 }
 
 // Rates are what repetition shows about a case.

@@ -27,7 +27,9 @@ const (
 	Same    Order = "same"     // these calls and no other, in any order
 )
 
-// Calls passes if the case's tool calls are as the order says.
+// Calls passes if the case's tool calls are as the order says. Where they are not, the
+// score is the F1 measure of the calls that were wanted and made, in the same order for
+// [InOrder], and 0 for [Exact].
 func Calls(order Order, calls ...Call) Check {
 	return simple("calls "+string(order), func(o *Outcome) Verdict {
 		for _, c := range calls {
@@ -39,7 +41,11 @@ func Calls(order Order, calls ...Call) Check {
 		case Exact:
 			return exactly(o, calls)
 		case InOrder:
-			return inOrder(o, calls)
+			v := inOrder(o, calls)
+			if !v.Pass {
+				v.Score = f1(longest(o, calls), o, calls)
+			}
+			return v
 		case All, Only, Same:
 			return matching(o, calls, order)
 		}
@@ -55,9 +61,9 @@ func (c Call) matches(got Called) string {
 	if c.Input == "" {
 		return ""
 	}
-	var want, have any
-	_ = json.Unmarshal([]byte(c.Input), &want)
-	if err := json.Unmarshal(got.Input, &have); err != nil {
+	want, _ := decode([]byte(c.Input))
+	have, err := decode(got.Input)
+	if err != nil {
 		return "the arguments are no JSON: " + short(string(got.Input))
 	}
 	if d := subset("", want, have); d != "" {
@@ -101,6 +107,33 @@ func inOrder(o *Outcome, calls []Call) Verdict {
 	return verdict(true, "")
 }
 
+// longest is the number of wanted calls that were made in their order, at most.
+func longest(o *Outcome, calls []Call) int {
+	row := make([]int, len(o.Calls)+1) // by the calls that were made, so far
+	for _, c := range calls {
+		left := 0
+		for m, got := range o.Calls {
+			over := row[m+1]
+			if c.matches(got) == "" {
+				row[m+1] = left + 1
+			} else {
+				row[m+1] = max(over, row[m])
+			}
+			left = over
+		}
+	}
+	return row[len(o.Calls)]
+}
+
+// f1 is the harmonic mean of pairs as a share of the calls that were made and of those
+// that were wanted.
+func f1(pairs int, o *Outcome, calls []Call) float64 {
+	if n := len(o.Calls) + len(calls); n > 0 {
+		return 2 * float64(pairs) / float64(n)
+	}
+	return 0
+}
+
 // matching compares without order, by as many pairs as there can be.
 func matching(o *Outcome, calls []Call, order Order) Verdict {
 	owner := make([]int, len(o.Calls)) // the wanted call that has a made one, plus 1
@@ -118,26 +151,30 @@ func matching(o *Outcome, calls []Call, order Order) Verdict {
 		}
 		return false
 	}
+	pairs, v := 0, verdict(true, "")
 	for w, c := range calls {
-		if !take(w, make([]bool, len(o.Calls))) && order != Only {
-			nearest := ""
-			for _, got := range o.Calls {
-				if got.Name == c.Name {
-					nearest = "; " + c.matches(got)
-				}
+		if take(w, make([]bool, len(o.Calls))) {
+			pairs++
+			continue
+		}
+		if order == Only || !v.Pass {
+			continue
+		}
+		nearest := ""
+		for _, got := range o.Calls {
+			if got.Name == c.Name {
+				nearest = "; " + c.matches(got)
 			}
-			return verdict(false, "%s was not called as wanted%s; there were %s", c.Name, nearest, o.trajectory())
 		}
+		v = verdict(false, "%s was not called as wanted%s; there were %s", c.Name, nearest, o.trajectory())
 	}
-	if order == All {
-		return verdict(true, "")
+	if i := slices.Index(owner, 0); i >= 0 && order != All && v.Pass {
+		v = verdict(false, "call %d, %s %s, is not one of those wanted; there were %s", i+1, o.Calls[i].Name, short(string(o.Calls[i].Input)), o.trajectory())
 	}
-	for m, w := range owner {
-		if w == 0 {
-			return verdict(false, "call %d, %s %s, is not one of those wanted; there were %s", m+1, o.Calls[m].Name, short(string(o.Calls[m].Input)), o.trajectory())
-		}
+	if !v.Pass {
+		v.Score = f1(pairs, o, calls)
 	}
-	return verdict(true, "")
+	return v
 }
 
 // trajectory are the names of the calls.
