@@ -141,7 +141,7 @@ func (r *Run) beginBackground(ctx context.Context, s Sub, log *memory.Log, begun
 			return tools.Result{}, err
 		}
 		if err := r.append(ctx, memory.Record{Kind: memory.KindNote, Note: notes.Began, Data: data}); err != nil {
-			return tools.Result{}, &unfinishedError{err}
+			return tools.Result{}, err
 		}
 	}
 	if r.input.Actions == 0 { // else once there is nothing else to do

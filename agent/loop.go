@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,8 @@ func (r *Run) isWork(ctx context.Context, a Action) (bool, error) {
 }
 
 // append appends records to the log, and releases the context's end: what has
-// happened is recorded even if the run was cancelled meanwhile.
+// happened is recorded even if the run was cancelled meanwhile. A call that fails
+// because its log could not be written goes on in the next run, if it may run again.
 func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -83,7 +85,20 @@ func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 			records[i].Time = now
 		}
 	}
-	return store(context.WithoutCancel(ctx), r.log, records)
+	err := store(context.WithoutCancel(ctx), r.log, records)
+	if unwritable(err) {
+		err = &unfinishedError{err}
+	}
+	return err
+}
+
+// unwritable reports whether an error is about the store or the session, and not about
+// what was to be stored.
+func unwritable(err error) bool {
+	return slices.ContainsFunc([]error{
+		memory.ErrUnavailable, memory.ErrConflict, memory.ErrLocked, memory.ErrFull, memory.ErrReadOnly,
+		memory.ErrLeased, memory.ErrNoSession, memory.ErrReplaced,
+	}, func(is error) bool { return errors.Is(err, is) })
 }
 
 func (r *Run) appendSteers(ctx context.Context) error {

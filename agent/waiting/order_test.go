@@ -122,46 +122,59 @@ func TestEveryOrder(t *testing.T) {
 	}
 }
 
-// All of it in one conversation, killed at every append, before it and behind it.
+// All of it in one conversation, with several processes killed at an append, before it
+// and behind it, and one process that deals with what waits.
 func TestEverythingKilledAtEveryAppend(t *testing.T) {
-	for _, behind := range []bool{false, true} {
-		for n, through := 1, false; !through; n++ {
-			store, e := new(memory.RAM), new(effects)
-			in := agent.Input{Session: "root", Prompt: "go"}
-			dealt, ended := 0, false
-			for try := 0; try < 60 && !ended; try++ {
-				in.Store = store
-				if try < 4 {
-					in.Store = kill(store, n+try, behind)
-				}
-				res, err := everything(t, e).Run(t.Context(), in)
-				through = through || try == 3 && !errors.Is(err, errKilled) && n > 6
-				if info, e := store.Info(t.Context(), "root"); e == nil && info.Records > 0 {
-					in.Prompt = ""
-				}
-				if ended = err == nil; ended {
-					got := content(t, res.Log)
-					for what, ran := range e.ran {
-						if ran != 1 {
-							t.Errorf("append %d: %s ran %d times", n, what, ran)
-						}
-					}
-					if dealt != 5 || len(e.ran) < 2 && !strings.Contains(got, "unknown") || !strings.Contains(got, "the blue one") || !strings.Contains(got, "The sub-agent beside") {
-						t.Errorf("append %d (behind: %v): %d dealt with, ran %v: %s", n, behind, dealt, e.ran, got)
-					}
-					continue
-				}
-				if !errors.Is(err, errKilled) && !errors.Is(err, agent.ErrAwaitingApproval) {
-					t.Fatalf("append %d: %v", n, err)
-				}
-				if items := waits0(t, store, "root"); len(items) > 0 {
-					deal(t, store, items[len(items)-1])
-					dealt++
+	for _, p := range places(t) {
+		t.Run(p.name, func(t *testing.T) {
+			cases := 0
+			for _, behind := range []bool{false, true} {
+				for n, through := 1, false; !through; n += (p.every + 2) / 3 {
+					through = everythingKilled(t, p, n, behind)
+					cases++
 				}
 			}
-			if !ended {
-				t.Fatalf("append %d: it never came to an end", n)
+			t.Logf("%d cases", cases)
+		})
+	}
+}
+
+// everythingKilled kills four processes, each at an append later. It reports whether
+// the fourth was not.
+func everythingKilled(t *testing.T, p *place, n int, behind bool) (through bool) {
+	e := new(effects)
+	in := agent.Input{Session: p.session(), Prompt: "go"}
+	dealt := 0
+	for try := range 60 {
+		in.Store = p.run
+		if try < 4 {
+			in.Store = kill(p.run, n+try, behind)
+		}
+		res, err := everything(t, e).Run(t.Context(), in)
+		through = through || try == 3 && !errors.Is(err, errKilled) && n > 6
+		if info, e := p.decide.Info(t.Context(), in.Session); e == nil && info.Records > 0 {
+			in.Prompt = ""
+		}
+		if err == nil {
+			got := content(t, res.Log)
+			for what, ran := range e.ran {
+				if ran != 1 {
+					t.Errorf("append %d: %s ran %d times", n, what, ran)
+				}
 			}
+			if dealt != 5 || len(e.ran) < 2 && !strings.Contains(got, "unknown") || !strings.Contains(got, "the blue one") || !strings.Contains(got, "The sub-agent beside") {
+				t.Errorf("append %d (behind: %v): %d dealt with, ran %v: %s", n, behind, dealt, e.ran, got)
+			}
+			return through
+		}
+		if !errors.Is(err, errKilled) && !errors.Is(err, agent.ErrAwaitingApproval) {
+			t.Fatalf("append %d: %v", n, err)
+		}
+		if items := waits0(t, p.decide, in.Session); len(items) > 0 {
+			deal(t, p.decide, items[len(items)-1])
+			dealt++
 		}
 	}
+	t.Fatalf("append %d: it never came to an end", n)
+	return false
 }
