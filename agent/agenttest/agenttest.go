@@ -17,22 +17,22 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// A TB is what the assertions need of a test: *testing.T, *testing.B and
-// *testing.F have it.
+// A TB is what the assertions need of a test: *testing.T, *testing.B and **testing.F
+// implement it.
 type TB interface {
 	Helper()
 	Errorf(format string, args ...any)
 }
 
-// An Exchange is a request and what it was answered with.
+// An Exchange is a request and its response.
 type Exchange struct {
 	Request  *transport.Request
 	Response *transport.Response
 	At       time.Time // when it was sent
 }
 
-// A Recorder is a client that keeps the exchanges that go through it, those that
-// were completed. Set Client before the first use.
+// A Recorder is a client that keeps the completed exchanges that go through it. Set
+// Client before the first use.
 type Recorder struct {
 	Client transport.Client
 
@@ -60,15 +60,15 @@ func (r *Recorder) Stream(ctx context.Context, req *transport.Request) iter.Seq2
 // Unwrap returns the client that is recorded.
 func (r *Recorder) Unwrap() transport.Client { return r.Client }
 
-// Exchanges are those so far, in the order in which they were completed.
+// Exchanges returns the exchanges so far, in the order in which they were completed.
 func (r *Recorder) Exchanges() []Exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]Exchange(nil), r.exchanges...)
 }
 
-// FromLog makes the exchanges that a log reports: the requests, body for body, but
-// for credentials of MCP servers.
+// FromLog returns the exchanges that a log records. The bodies of the requests are
+// those that were sent, without the credentials of MCP servers.
 func FromLog(log *memory.Log) ([]Exchange, error) {
 	var out []Exchange
 	var at time.Time // of the record before: the request was sent then
@@ -106,7 +106,7 @@ func PrefixStable(t TB, exchanges []Exchange) {
 	}
 }
 
-// CostUnder fails the test if the exchanges cost more than usd, or if that isn't
+// CostUnder fails the test if the exchanges cost more than usd, or if their cost isn't
 // known. own corrects and extends the table of prices.
 func CostUnder(t TB, exchanges []Exchange, usd float64, own ...models.Model) {
 	t.Helper()
@@ -124,9 +124,10 @@ func CostUnder(t TB, exchanges []Exchange, usd float64, own ...models.Model) {
 	}
 }
 
-// CacheReadAtLeast fails the test unless at least share (0 to 1) of the tokens
-// that could be read from the cache were: of each prompt, what the request
-// before left there. It names the requests that missed, and why.
+// CacheReadAtLeast fails the test unless at least share (0 to 1) of the tokens that
+// could be read from the cache were read from it. What could be read of a prompt is
+// what the previous request left in the cache. It names the requests that missed, and
+// why.
 func CacheReadAtLeast(t TB, exchanges []Exchange, share float64) {
 	t.Helper()
 	var could, missed int64

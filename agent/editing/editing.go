@@ -1,4 +1,4 @@
-// Package editing has the service clear old content out of long prompts.
+// Package editing configures the service to clear old content from long prompts.
 package editing
 
 import (
@@ -9,25 +9,25 @@ import (
 	"github.com/whorl-go/whorl/transport/models"
 )
 
-// ToolUses has the service clear old tool results out of long prompts, where that
-// saves more than it costs. Put what [ToolUses.For] makes into
-// Template.ContextManagement. The log keeps the results, and thinking stays valid
-// (wire §9.4, §10.1).
+// ToolUses configures the service to clear old tool results from long prompts, where
+// that saves more than it costs. Assign the value of [ToolUses.For] to
+// Template.ContextManagement. The log keeps the results, and thinking stays valid (wire
+// §9.4, §10.1).
 //
-// Clearing changes the prompt from the first cleared result on, so all behind it
-// is written to the cache once more; and since the service edits each request
-// again, each step clears one result more and writes those that are kept again.
-// With a cheap cache that takes long to pay: see docs/context.md.
+// Clearing changes the prompt from the first cleared result on, so everything after it
+// is written to the cache again. The service edits every request: each step clears one
+// more result and writes the kept ones again. Where the cache is cheap, clearing takes
+// many steps to pay off; see docs/context.md.
 type ToolUses struct {
-	Trigger int      // tokens of prompt from which on results are cleared; 0 means 100,000
-	Keep    int      // newest tool uses that are kept; 0 means 3
-	Steps   int      // model calls that are expected to follow; 0 means 30
-	Result  int      // tokens of a call and its result, about; 0 means 1,000
+	Trigger int      // prompt tokens above which results are cleared; 0 means 100,000
+	Keep    int      // number of newest tool uses to keep; 0 means 3
+	Steps   int      // expected number of further model calls; 0 means 30
+	Result  int      // approximate tokens of a call and its result; 0 means 1,000
 	Exclude []string // tools whose results are kept
 }
 
-// For makes the edit for a model. Its clear_at_least is what has to be cleared for
-// the edit to pay at the model's prices.
+// For returns the edit for a model, as JSON. Its clear_at_least is the number of tokens
+// that must be cleared for the edit to pay off at the model's prices.
 func (e ToolUses) For(model models.Model) json.RawMessage {
 	type amount struct {
 		Type  string `json:"type"`

@@ -16,21 +16,21 @@ import (
 const baselineVersion = 1
 
 // A Tolerance says how far a case may differ from the baseline before it fails. The
-// zero value of a field means its default, a negative one that it is not compared.
+// zero value of a field means its default. A negative value turns the comparison off.
 type Tolerance struct {
-	// Cost is a share of the mean cost, by default 0.1: a case fails if it costs more
-	// than 1.1 times as much.
+	// Cost is a share of the mean cost; 0 means 0.1: a case fails if it costs more than
+	// 1.1 times the baseline.
 	Cost float64
-	// Steps is a share of the mean number of steps, by default 0.25.
+	// Steps is a share of the mean number of steps; 0 means 0.25.
 	Steps float64
-	// CacheRead is a difference of the mean share that was read from the cache, by
-	// default 0.05.
+	// CacheRead is a difference of the mean share of the prompts that was read from the
+	// cache; 0 means 0.05.
 	CacheRead float64
-	// PassRate is a difference of rates, by default 0: a rate may not fall at all,
-	// beyond what chance explains.
+	// PassRate is a difference of pass rates. 0 means that a rate may not fall at all,
+	// except by what chance explains.
 	PassRate float64
 	// AnyTrajectory allows tool calls in an order that the baseline has not seen. A
-	// case whose attempts had several orders in the baseline is not compared anyway.
+	// case whose attempts had several orders in the baseline is never compared.
 	AnyTrajectory bool
 }
 

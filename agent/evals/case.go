@@ -17,10 +17,10 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Case is one conversation and what has to be true of it. Name, and one of Input,
-// User and From are needed.
+// A Case is one conversation and what must be true of it. Name and one of Input, User
+// and From are required.
 type Case struct {
-	// Name is the subtest's name, and the case's in the baseline.
+	// Name is the name of the subtest, and of the case in the baseline.
 	Name string
 	// Tags group cases; see [Tagged].
 	Tags []string
@@ -33,27 +33,27 @@ type Case struct {
 	// From begins the case in the middle of a recorded session, in place of Input.
 	From *Fork
 
-	// Stubs answer calls of the tools of these names, in place of the tools.
+	// Stubs answer calls in place of tools, by the tools' names.
 	Stubs map[string]Stub
-	// Approve decides on calls that wait for approval, in place of the agent's own
+	// Approve decides on calls that wait for approval, in place of the agent's
 	// Approver.
 	Approve func(context.Context, agent.PendingCall) (agent.Decision, error)
 
-	// Checks have to pass.
+	// Checks must pass.
 	Checks []Check
 	// Repeat is how often the case is run; 0 means as often as the suite says.
 	Repeat int
 }
 
-// A Stub answers a call in place of a tool.
+// A Stub answers a tool call in place of the tool.
 type Stub func(ctx context.Context, input json.RawMessage) (tools.Result, error)
 
-// Answer is a Stub that always answers with a text.
+// Answer returns a Stub that always answers with text.
 func Answer(text string) Stub {
 	return func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text(text), nil }
 }
 
-// Tagged returns the cases that have one of the tags.
+// Tagged returns the cases that have at least one of the tags.
 func Tagged(cases []Case, tags ...string) []Case {
 	var list []Case
 	for _, c := range cases {
@@ -183,27 +183,28 @@ func stubs(list map[string]Stub) tools.Middleware {
 	}
 }
 
-// An Outcome is what came of one attempt, for checks to look at.
+// An Outcome is the outcome of one attempt. Checks judge it.
 type Outcome struct {
 	Case    string
 	Attempt int // from 1
-	// Text is the last answer, Result the last run's. Log is the whole conversation.
+	// Text is the last answer, Result the result of the last run. Log is the whole
+	// conversation.
 	Text   string
 	Result *agent.Result
 	Log    *memory.Log
-	// Calls are the tool calls of the case, in order; not those from before a fork.
+	// Calls are the tool calls of the case, in order, without those before a fork.
 	Calls []Called
-	// Err is that of the run; checks are asked even so.
+	// Err is the error of the run. Checks are applied even if it is not nil.
 	Err error
 	// Steps counts model calls.
 	Steps int
-	// Bill is what the case cost; what stood in a session before a fork is not in it.
+	// Bill is what the case cost, without what a session cost before a fork.
 	Bill agent.Bill
-	// Judging is what judges and a simulated user cost besides.
+	// Judging is what judges and a simulated user cost in addition.
 	Judging agent.Bill
-	// CacheRead is the share of all tokens of prompts that came from the cache.
+	// CacheRead is the share of all prompt tokens that was read from the cache, 0 to 1.
 	CacheRead float64
-	// FirstToken is the time until the first text; Took that of the attempt.
+	// FirstToken is the time until the first text, Took the duration of the attempt.
 	FirstToken, Took time.Duration
 
 	from  int // records of the log that were there before
@@ -255,7 +256,7 @@ func (o *Outcome) bill(opts agent.Options) {
 	}
 }
 
-// Messages is the conversation.
+// Messages returns the messages of the conversation.
 func (o *Outcome) Messages() []transport.Message {
 	if o.Log == nil {
 		return nil

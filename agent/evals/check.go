@@ -14,21 +14,21 @@ import (
 
 // A Check says whether an outcome is good.
 type Check struct {
-	// Name is what the report calls it.
+	// Name is the name of the check in the report.
 	Name string
-	// Do looks at the outcome. A panic is a failure.
+	// Do judges the outcome. A panic counts as a failure.
 	Do func(ctx context.Context, o *Outcome) Verdict
 
 	takesError bool // an error of the run is this check's matter
 }
 
-// A Verdict is what a check came to.
+// A Verdict is the result of a check.
 type Verdict struct {
 	Pass bool
 	// Score is from 0 to 1, for checks that know degrees: [Rubric], [Better], and [Calls]
 	// that fail. Others give 0 or 1.
 	Score float64
-	// Reason explains why it did not pass, with what was expected and what was there.
+	// Reason explains why the check didn't pass: what was expected, and what was found.
 	Reason string
 }
 
@@ -44,7 +44,7 @@ func simple(name string, f func(o *Outcome) Verdict) Check {
 	return Check{Name: name, Do: func(_ context.Context, o *Outcome) Verdict { return f(o) }}
 }
 
-// Func is a check of your own: it passes where f returns nil.
+// Func returns a check that passes if f returns nil.
 func Func(name string, f func(o *Outcome) error) Check {
 	return simple(name, func(o *Outcome) Verdict {
 		if err := f(o); err != nil {
@@ -54,14 +54,14 @@ func Func(name string, f func(o *Outcome) error) Check {
 	})
 }
 
-// Equals passes if the answer is text, white space at both ends aside.
+// Equals passes if the answer equals text, ignoring leading and trailing white space.
 func Equals(text string) Check {
 	return simple("equals", func(o *Outcome) Verdict {
 		return verdict(strings.TrimSpace(o.Text) == strings.TrimSpace(text), "the answer is %s, not %s", quote(o.Text), quote(text))
 	})
 }
 
-// Contains passes if the answer has each of the texts in it, in any case of letters.
+// Contains passes if the answer contains each of the texts, ignoring case.
 func Contains(texts ...string) Check {
 	return simple("contains", func(o *Outcome) Verdict {
 		for _, text := range texts {
@@ -73,7 +73,7 @@ func Contains(texts ...string) Check {
 	})
 }
 
-// Lacks passes if the answer has none of the texts in it, in any case of letters.
+// Lacks passes if the answer contains none of the texts, ignoring case.
 func Lacks(texts ...string) Check {
 	return simple("lacks", func(o *Outcome) Verdict {
 		for _, text := range texts {
@@ -85,8 +85,8 @@ func Lacks(texts ...string) Check {
 	})
 }
 
-// Matches passes if the regular expression matches somewhere in the answer. One that
-// can't be compiled fails always, and says so.
+// Matches passes if the regular expression matches somewhere in the answer. If it can't
+// be compiled, the check fails and says why.
 func Matches(expr string) Check {
 	re, err := regexp.Compile(expr)
 	return simple("matches", func(o *Outcome) Verdict {
@@ -97,8 +97,9 @@ func Matches(expr string) Check {
 	})
 }
 
-// JSON passes if the answer is JSON that has all of want in it: its members, with
-// equal values; objects within are compared the same way, lists element by element.
+// JSON passes if the answer is JSON that contains want: each member of want is there
+// with an equal value. Nested objects are compared the same way, arrays element by
+// element.
 func JSON(want string) Check {
 	return simple("json", func(o *Outcome) Verdict {
 		must, err := decode([]byte(want))
@@ -114,7 +115,7 @@ func JSON(want string) Check {
 	})
 }
 
-// Typed passes if the answer decodes as a T, as [agent.Generate] would do it, and f
+// Typed passes if the answer decodes as a T, as [agent.Generate] decodes it, and f
 // returns nil for it.
 func Typed[T any](name string, f func(T) error) Check {
 	return simple(name, func(o *Outcome) Verdict {
@@ -218,16 +219,16 @@ func NoErrors() Check {
 	})
 }
 
-// FailsWith passes if the run ended with an error that matches target, as errors.Is
-// tells. An error of the run is a failure unless this check is used.
+// FailsWith passes if the run ended with an error that matches target, as [errors.Is]
+// reports. Without this check an error of the run is a failure.
 func FailsWith(target error) Check {
 	return Check{Name: "fails with", takesError: true, Do: func(_ context.Context, o *Outcome) Verdict {
 		return verdict(errors.Is(o.Err, target), "the run's error is %v, not %v", o.Err, target)
 	}}
 }
 
-// Grounded passes if the answer quotes something, and no quote is missing in its
-// source; see package tools/citations. Quotes whose source isn't at hand are passed over.
+// Grounded passes if the answer quotes something, and no quote is missing from its
+// source; see package tools/citations. It ignores quotes whose source isn't available.
 func Grounded() Check {
 	return simple("grounded", func(o *Outcome) Verdict {
 		messages := o.Messages()

@@ -17,10 +17,10 @@
 //
 // A case may begin in a recorded session of a store, forked where the model was asked
 // for the k-th time: [Recorded] makes cases of last week's sessions. A call that the
-// session had made is answered from it. Any other that may change something is refused,
-// unless a stub is given: an evaluation never sends a mail.
+// session made is answered from the session. Any other call that may change something
+// is refused unless a stub is given: an evaluation never sends mail.
 //
-// A model is not the same each time, so a case can be run several times (Suite.Repeat).
-// The report has means and intervals, and a baseline is compared by them: a change that
-// chance explains fails no test.
+// A model doesn't answer the same each time, so a case can be run several times
+// (Suite.Repeat). The report has means and intervals, and the comparison with a
+// baseline uses them: a change that chance explains fails no test.
 package evals

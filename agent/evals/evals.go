@@ -18,7 +18,7 @@ import (
 	"github.com/whorl-go/whorl/transport/anthropic/cassette"
 )
 
-// A TB is what a suite needs of a test. *testing.T is one, with itself for T.
+// A TB is what a suite needs of a test. *testing.T implements TB[*testing.T].
 type TB[T any] interface {
 	Helper()
 	Name() string
@@ -31,9 +31,10 @@ type TB[T any] interface {
 	Context() context.Context
 }
 
-// A Suite says which agent is tested and how. Agent is needed; all else has a default.
+// A Suite specifies which agent is tested, and how. Agent is required; all other fields
+// are optional.
 type Suite struct {
-	// Agent makes the agent, a new one for each attempt.
+	// Agent has the options of the agent. A new agent is made for each attempt.
 	Agent agent.Options
 
 	// Cassettes is a folder with a cassette for each case, recorded with
@@ -42,46 +43,47 @@ type Suite struct {
 	// Agent.Client.
 	Cassettes string
 	// Live lets the cases use Agent.Client: the service, at its price, or a simulator.
-	// Without Live and Cassettes all cases are skipped, those with a Case.From too. A
-	// test sets it from a flag of its own.
+	// Without Live or Cassettes all cases are skipped, including those with a
+	// Case.From. A test usually sets Live from a flag.
 	Live bool
 
 	// Repeat is how often each case is run; 0 means once.
 	Repeat int
 	// PassRate is the share of attempts that must pass, more than 0 and at most 1; 0
-	// means 1. With a smaller one a case fails if the whole 95% interval of its rate
-	// lies below.
+	// means 1. With a smaller share, a case fails only if the whole 95% interval of its
+	// rate lies below it.
 	PassRate float64
-	// Parallel runs the cases beside each other, as many as -parallel allows.
+	// Parallel runs the cases in parallel, as many at a time as -parallel allows.
 	Parallel bool
-	// Budget bounds what all attempts cost together; nil for no bound. Cases for
-	// which nothing is left fail, and the report has what was paid for.
+	// Budget bounds the total cost of all attempts; nil means no bound. Cases that
+	// start when nothing is left fail. The report has what was spent until then.
 	Budget *agent.Budget
 
 	// Baseline is a file with the numbers of an earlier run, to compare with. It is
-	// written if Update is true, and has to be there otherwise.
+	// written if Update is true, and must exist otherwise.
 	Baseline string
 	Update   bool
 	// Tolerance is how far a case may differ from the baseline.
 	Tolerance Tolerance
 
-	// Checks are applied to each case, besides its own.
+	// Checks are applied to each case, in addition to its own.
 	Checks []Check
-	// Judge is the agent that judges, for [Rubric] and [Better]; it should have
-	// another model than the agent that is judged. Its client is taken from a cassette
-	// as the agent's own is.
+	// Judge has the options of the agent that judges for [Rubric] and [Better]. It
+	// should use another model than the agent that is judged. A cassette replaces its
+	// client as it does the agent's.
 	Judge agent.Options
 
 	// JUnit, Markdown, JSONLines and HTML are files that the report is written to;
-	// empty for none. Their folders must be there.
+	// empty for none. Their folders must exist.
 	JUnit, Markdown, JSONLines, HTML string
 	// TracerProvider gets a span for each attempt, with an event
 	// gen_ai.evaluation.result for each check; nil means the global one.
 	TracerProvider trace.TracerProvider
 }
 
-// Run runs each case as a subtest of t, and returns the report. With Suite.Parallel
-// the report is complete when the test function has returned, as its subtests are.
+// Run runs each case as a subtest of t, and returns the report. With Suite.Parallel the
+// report is complete only after the test function has returned, as parallel subtests
+// run then.
 func Run[T TB[T]](t T, s Suite, cases ...Case) *Report {
 	t.Helper()
 	s.Repeat, s.PassRate = cmp.Or(s.Repeat, 1), cmp.Or(s.PassRate, 1)

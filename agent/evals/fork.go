@@ -13,21 +13,21 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Fork is a place in a recorded session: where the model was asked for the Step-th
-// time. The case goes on there with the suite's agent, on a log in memory; the store is
-// only read.
+// A Fork is a place in a recorded session: the point at which the model was called for
+// the Step-th time. The case continues from there with the suite's agent, on a log in
+// memory. The store is only read.
 type Fork struct {
 	Store   memory.Store
 	Session string
 	// Step counts the session's model calls from 1; a negative one counts from the
 	// end, so that -1 is the last. 0 means 1.
 	Step int
-	// Redact changes records before the model sees them. It may not leave one out.
+	// Redact changes records before the model sees them. It can't drop one.
 	Redact func(r *memory.Record) error
 }
 
-// Recorded makes a case of each session that q finds, forked at step; see [Fork].
-// The cases have the same checks, and the sessions' ids for names.
+// Recorded returns a case for each session that q finds, forked at step; see [Fork].
+// The cases have the same checks, and are named after the sessions' ids.
 func Recorded(ctx context.Context, store memory.Store, q memory.Query, step int, checks ...Check) ([]Case, error) {
 	var cases []Case
 	for info, err := range store.List(ctx, q) {
@@ -46,7 +46,7 @@ type ForkError struct {
 	Err     error
 }
 
-// Error names the session and the step.
+// Error returns the message, with the session and the step.
 func (e *ForkError) Error() string {
 	return fmt.Sprintf("session %q can't be forked at step %d: %v", e.Session, e.Step, e.Err)
 }

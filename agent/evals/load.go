@@ -15,9 +15,9 @@ import (
 	"github.com/whorl-go/whorl/internal/nearest"
 )
 
-// Load reads cases from files: from each *.json file a list of cases, or one, from
-// each *.txtar file one, named after the file. The patterns are those of fs.Glob; a
-// pattern that finds nothing is a mistake.
+// Load reads cases from files. A *.json file holds a list of cases, or one case; a
+// *.txtar file holds one case, named after the file. The patterns are those of fs.Glob;
+// a pattern that matches nothing is an error.
 //
 // A case in JSON:
 //
@@ -34,7 +34,8 @@ import (
 //	}
 //
 // In a txtar file the sections "prompt", "turn" (several), "stub/NAME", "equals" and
-// "rubric" are texts, and "checks" and "case" are the JSON of "checks" and of all else.
+// "rubric" are texts. The section "checks" is the JSON of "checks", and "case" is the
+// JSON of all other members.
 func Load(fsys fs.FS, patterns ...string) ([]Case, error) {
 	var cases []Case
 	for _, pattern := range patterns {
@@ -60,14 +61,14 @@ func Load(fsys fs.FS, patterns ...string) ([]Case, error) {
 	return cases, nil
 }
 
-// A FileError is a mistake in a file of cases.
+// A FileError is an error in a file of cases.
 type FileError struct {
 	File string
-	Line int // from 1; 0 if it is the file's as a whole
+	Line int // counted from 1; 0 if the error concerns the whole file
 	Err  error
 }
 
-// Error names the place.
+// Error returns the message, with the file and the line.
 func (e *FileError) Error() string {
 	if e.Line == 0 {
 		return e.File + ": " + e.Err.Error()

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// HTML is the report as a page of its own: cases side by side, what changed in their
-// tool calls, and what they cost.
+// HTML returns the report as a self-contained page: the cases side by side, what
+// changed in their tool calls, and what they cost.
 func (r *Report) HTML() ([]byte, error) { return r.page(nil) }
 
 type pageCase struct {

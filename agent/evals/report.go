@@ -10,17 +10,17 @@ import (
 	"github.com/whorl-go/whorl/agent"
 )
 
-// A Report is what a suite came to.
+// A Report is the result of a suite.
 type Report struct {
 	Name   string // of the test
 	Repeat int
 	Cases  []*CaseReport // in the order in which they began
-	// Bill is what all attempts cost, Judging what judges and simulated users cost
-	// besides.
+	// Bill is what all attempts cost, Judging what judges and simulated users cost in
+	// addition.
 	Bill, Judging agent.Bill
 }
 
-// A CaseReport is what a case came to.
+// A CaseReport is the result of a case.
 type CaseReport struct {
 	Name     string
 	Tags     []string
@@ -28,7 +28,7 @@ type CaseReport struct {
 	Problems []string // why the case fails; none if it passes
 }
 
-// Passed counts the attempts that passed.
+// Passed returns the number of attempts that passed.
 func (c *CaseReport) Passed() int {
 	n := 0
 	for _, a := range c.Attempts {
@@ -82,7 +82,7 @@ func (r *Report) sum() {
 	}
 }
 
-// Summary is the report in one line.
+// Summary returns the report in one line.
 func (r *Report) Summary() string {
 	good, attempts, passed := 0, 0, 0
 	for _, c := range r.Cases {
@@ -103,7 +103,7 @@ func (r *Report) Summary() string {
 	return s
 }
 
-// Markdown is the report for a summary of a CI run.
+// Markdown returns the report as Markdown, for the summary of a CI run.
 func (r *Report) Markdown() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "## %s\n\n%s\n\n", cell(r.Name), cell(r.Summary()))
@@ -138,8 +138,8 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "`", "'").Replace(s)
 }
 
-// JSONLines is the report as one JSON object for each attempt. Its members are those
-// of [Line].
+// JSONLines returns the report as JSON Lines, with one object for each attempt. Its
+// members are those of [Line].
 func (r *Report) JSONLines() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -162,7 +162,7 @@ func (r *Report) JSONLines() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// A Line is what [Report.JSONLines] says about an attempt.
+// A Line is one attempt in the output of [Report.JSONLines].
 type Line struct {
 	Suite             string    `json:"suite"`
 	Case              string    `json:"case"`
@@ -182,16 +182,16 @@ type Line struct {
 	Checks            []Checked `json:"checks"`
 }
 
-// Rates are what repetition shows about a case.
+// Rates are the pass rates of a case that was run several times.
 type Rates struct {
-	Mean      float64 // of the attempts that passed
-	Low, High float64 // the 95% interval of that
-	PassAt    float64 // that at least one of k passes
-	PassAll   float64 // that all of k pass
+	Mean      float64 // share of the attempts that passed
+	Low, High float64 // 95% confidence interval of Mean
+	PassAt    float64 // probability that at least one of k attempts passes
+	PassAll   float64 // probability that all of k attempts pass
 }
 
-// Rates returns the rates of a case for k attempts; those for k are NaN if there were
-// fewer.
+// Rates returns the rates of a case for k attempts. PassAt and PassAll are NaN if there
+// were fewer than k.
 func (c *CaseReport) Rates(k int) Rates {
 	passed, n := c.Passed(), len(c.Attempts)
 	r := Rates{Mean: math.NaN(), PassAt: PassAt(k, passed, n), PassAll: PassAll(k, passed, n)}

@@ -5,8 +5,8 @@ import "math"
 // z95 is the quantile of the normal distribution for a 95% interval.
 const z95 = 1.959963984540054
 
-// Wilson is the 95% interval of a rate of which passed of n were seen (Wilson 1927).
-// Of n = 0 nothing is known: 0 to 1.
+// Wilson returns the 95% confidence interval of a pass rate, given that passed of n
+// attempts passed (Wilson 1927). It returns 0 and 1 if n is 0.
 func Wilson(passed, n int) (low, high float64) {
 	if n <= 0 {
 		return 0, 1
@@ -24,9 +24,9 @@ func Wilson(passed, n int) (low, high float64) {
 	return low, high
 }
 
-// PassAt is the chance that at least one of k attempts passes, estimated without bias
-// of n attempts of which passed did (Chen et al. 2021). NaN if k is more than n, or less
-// than 1.
+// PassAt returns an unbiased estimate of the probability that at least one of k
+// attempts passes, given that passed of n attempts did (Chen et al. 2021). It returns
+// NaN if k is more than n, or less than 1.
 func PassAt(k, passed, n int) float64 {
 	if k < 1 || k > n {
 		return math.NaN()
@@ -34,8 +34,8 @@ func PassAt(k, passed, n int) float64 {
 	return 1 - chooseRatio(n-passed, n, k)
 }
 
-// PassAll is the chance that all of k attempts pass, which is called pass^k, estimated
-// without bias. NaN if k is more than n, or less than 1.
+// PassAll returns an unbiased estimate of the probability that all of k attempts pass,
+// known as pass^k. It returns NaN if k is more than n, or less than 1.
 func PassAll(k, passed, n int) float64 {
 	if k < 1 || k > n {
 		return math.NaN()

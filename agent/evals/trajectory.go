@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// A Call is what a tool call has to be: of the tool Name, with arguments that have all
-// of Input in them, as [JSON] compares. An empty Input takes any arguments.
+// A Call describes a tool call that is expected: its tool is Name, and its arguments
+// contain all of Input, compared as [JSON] does. An empty Input matches any arguments.
 type Call struct {
 	Name  string
 	Input string // JSON
 }
 
-// An Order says how calls are compared with those that were made.
+// An Order specifies how expected calls are compared with those that were made.
 type Order string
 
 // The orders.
 const (
 	Exact   Order = "exact"    // these calls, in this order, and no other
-	InOrder Order = "in order" // these calls in this order; others may stand between
-	All     Order = "all"      // these calls, in any order; others may be there
-	Only    Order = "only"     // no call but these; each at most as often as it is named
-	Same    Order = "same"     // these calls and no other, in any order
+	InOrder Order = "in order" // these calls in this order; other calls may come between them
+	All     Order = "all"      // these calls, in any order; other calls may be made too
+	Only    Order = "only"     // no other calls; each at most as often as it is listed
+	Same    Order = "same"     // exactly these calls, in any order
 )
 
-// Calls passes if the case's tool calls are as the order says. Where they are not, the
-// score is the F1 measure of the calls that were wanted and made, in the same order for
-// [InOrder], and 0 for [Exact].
+// Calls passes if the case's tool calls match calls, compared as order says. Where they
+// are not, the score is the F1 measure of the calls that were wanted and made, in the
+// same order for [InOrder], and 0 for [Exact].
 func Calls(order Order, calls ...Call) Check {
 	return simple("calls "+string(order), func(o *Outcome) Verdict {
 		for _, c := range calls {
@@ -193,7 +193,7 @@ func (o *Outcome) tools() []string {
 	return names
 }
 
-// Never passes if none of the tools is called.
+// Never passes if none of the named tools is called.
 func Never(names ...string) Check {
 	return simple("never calls "+strings.Join(names, ", "), func(o *Outcome) Verdict {
 		for i, c := range o.Calls {
@@ -205,8 +205,8 @@ func Never(names ...string) Check {
 	})
 }
 
-// AsksBefore passes if each call of the tools waited for somebody's approval, and
-// there was at least one.
+// AsksBefore passes if there was at least one call of the tools, and each waited for
+// approval.
 func AsksBefore(names ...string) Check {
 	return simple("asks before "+strings.Join(names, ", "), func(o *Outcome) Verdict {
 		n := 0
@@ -222,14 +222,14 @@ func AsksBefore(names ...string) Check {
 	})
 }
 
-// StepsAtMost passes if the model was asked at most n times.
+// StepsAtMost passes if the model was called at most n times.
 func StepsAtMost(n int) Check {
 	return simple(fmt.Sprintf("at most %d steps", n), func(o *Outcome) Verdict {
 		return verdict(o.Steps <= n, "it took %d steps: %s", o.Steps, o.trajectory())
 	})
 }
 
-// CostAtMost passes if the case cost at most usd, and that is known.
+// CostAtMost passes if the cost of the case is known, and is at most usd.
 func CostAtMost(usd float64) Check {
 	return simple(fmt.Sprintf("at most $%g", usd), func(o *Outcome) Verdict {
 		if o.Bill.Cost.Incomplete {
@@ -254,8 +254,8 @@ func CacheReadAtLeast(share float64) Check {
 	})
 }
 
-// FirstTokenWithin passes if the first text came within d. A cassette has no times of
-// the service: it tells something of live runs only.
+// FirstTokenWithin passes if the first text came within d. It is meaningful for live
+// runs only: a cassette doesn't hold the service's times.
 func FirstTokenWithin(d time.Duration) Check {
 	return simple(fmt.Sprintf("first text within %v", d), func(o *Outcome) Verdict {
 		return verdict(o.FirstToken > 0 && o.FirstToken <= d, "the first text came after %v", o.FirstToken)

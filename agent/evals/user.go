@@ -7,16 +7,17 @@ import (
 	"github.com/whorl-go/whorl/agent"
 )
 
-// A User is an agent that plays the user: it has a goal, reads what was said, and says
-// something, until it has what it wants or gives up.
+// A User is an agent that plays the user. It has a goal, reads the conversation and
+// sends messages until it has what it wants or gives up.
 type User struct {
-	// Agent plays the user. It needs a Model; a System is added to what it is told. Its
-	// client is taken from a cassette as the tested agent's own is; without one it is the
-	// tested agent's.
+	// Agent has the options of the agent that plays the user. It needs a Model. Its
+	// System is added to its instructions. Without a Client it uses the tested agent's.
+	// A cassette replaces its client as it does the tested agent's.
 	Agent agent.Options
 	// Goal is what the user wants, and what the user knows.
 	Goal string
-	// Turns is the most that the user says, behind the case's Input; 0 means 5.
+	// Turns is the maximum number of messages that the user sends after the case's
+	// Input; 0 means 5.
 	Turns int
 }
 

@@ -1,15 +1,15 @@
-// Package feed carries what happens in sessions to any number of those who watch
-// them: pages, servers, protocols. It is the one source of events for all of them.
+// Package feed carries what happens in sessions to any number of watchers: pages,
+// servers, protocols. It is the only source of events for all of them.
 //
-// A [Feed] is attached to the context of runs, and asked by id what happens in a
-// session. A watcher gets the session's records, in order, each once, and between
-// them what no store has: the response that is being written, block by block, what
-// running tools report, what the session waits for, and how a run ended. A watcher
-// that joins during a response gets what there is of it; one that returns continues
-// from a [Position]. In a process that doesn't run the session the records come
-// from the store.
+// A [Feed] is attached to the context of runs. A watcher names a session by its id and
+// gets the session's records in order, each once. Between them it gets what no store
+// has: the response that is being written, block by block, what running tools report,
+// what the session waits for, and how a run ended. A watcher that joins during a
+// response gets what has been written so far. A watcher that returns continues from a
+// [Position]. In a process that doesn't run the session, the records come from the
+// store.
 //
-// Nothing is kept for a watcher but its place. One that is slow holds nobody up: it
-// gets the records, and of a response that is over meanwhile not the pieces, but the
-// record. A watcher needs no goroutine but the one that reads.
+// The feed keeps only the position of a watcher. A slow watcher delays nobody: if a
+// response ended in the meantime, it gets the record and not the pieces. A watcher
+// needs no goroutine other than the one that reads.
 package feed

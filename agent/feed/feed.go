@@ -13,14 +13,14 @@ import (
 )
 
 // A Feed carries what happens in sessions to those who watch them. The zero Feed is
-// ready to use, by many goroutines, and knows of the runs in this process that it is
-// attached to. It must not be copied, nor its fields changed once it is in use.
+// ready to use and knows of the runs in this process that it is attached to. It is safe
+// for concurrent use. A Feed must not be copied, and its fields must not be changed,
+// after first use.
 type Feed struct {
-	// Store has the sessions that other processes run, or nobody does.
+	// Store has the sessions that this process doesn't run.
 	Store memory.Store
-	// Poll is how often a session that is watched, and that this process does not run,
-	// is looked up in the store; 0 means each second. It is looked up once, however
-	// many watch it.
+	// Poll is the time between two reads of a watched session that this process doesn't
+	// run; 0 means one second. All watchers of a session share the reads.
 	Poll time.Duration
 
 	count    atomic.Int64 // of ends and reports, so that each has a number of its own
@@ -28,8 +28,8 @@ type Feed struct {
 	sessions map[string]*session // that run here, or are watched
 }
 
-// Attach lets those who watch see the runs that are made with the context, with the
-// sub-agents that they call. Runs whose log is no session are not seen.
+// Attach returns a context whose runs are visible to watchers, together with the
+// sub-agents that they call. Runs whose log is not a session are not visible.
 func (f *Feed) Attach(ctx context.Context) context.Context {
 	if ctx.Value(attached{f}) != nil {
 		return ctx

@@ -10,73 +10,75 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Kind specifies what an [Item] reports.
+// A Kind specifies what an [Item] reports. The comment of each kind names the fields
+// that are set.
 type Kind string
 
 // The kinds of items.
 const (
-	// Record: a record of the session. Record.
+	// Record reports a record of the session. Fields: Record.
 	Record Kind = "record"
-	// Begin: a response begins to be written. Block, Delta and Stop follow, until
+	// Begin reports the beginning of a response. Block, Delta and Stop follow, until
 	// Over.
 	Begin Kind = "begin"
-	// Block: a block of the response begins. Block, Type, Name, ID.
+	// Block reports the beginning of a block. Fields: Block, Type, Name, ID.
 	Block Kind = "block"
-	// Delta: more of a block. Block, Delta, Text.
+	// Delta reports more text of a block. Fields: Block, Delta, Text.
 	Delta Kind = "delta"
-	// Stop: a block is complete. Block.
+	// Stop reports that a block is complete. Fields: Block.
 	Stop Kind = "stop"
-	// Over: the response is not being written any more. If it stands its record
-	// follows, and takes the place of what came of it; else that is void. For one that
-	// was too slow to see all of it, it may be over sooner than all has come.
+	// Over reports the end of a response. If the response is kept, its record follows
+	// and replaces the pieces; otherwise the pieces are void. A slow watcher may get
+	// Over before it has all the pieces.
 	Over Kind = "over"
-	// Progress: a running tool reports. ID, of the call, and Text, which is empty once
-	// the call has ended. Only the newest report of a call is kept.
+	// Progress reports on a running tool. Only the newest report of a call is kept.
+	// Fields: ID, of the call, and Text, which is empty once the call has ended.
 	Progress Kind = "progress"
-	// State: what is to be done in the session is another thing now, such as to wait,
-	// or not to wait any more. Next, Pending.
+	// State reports that the next action of the session has changed, for instance
+	// because the session waits. Fields: Next, Pending.
 	State Kind = "state"
-	// End: a run of the session has ended in this process. Err.
+	// End reports that a run of the session has ended in this process. Fields: Err.
 	End Kind = "end"
 )
 
-// An Item is something that a watcher is told. Items of one session come in order.
+// An Item is one event that a watcher gets. The items of a session come in order.
 type Item struct {
 	Kind    Kind
 	Session string
-	// At is the place behind the item: whoever comes back with it gets what follows.
+	// At is the position after the item. A watcher that returns with it gets what
+	// follows.
 	At Position
 
-	Record memory.Record // its number is At.Records - 1
+	Record memory.Record // its position in the log is At.Records - 1
 
-	Block int                 // counts the blocks of the response from 0
+	Block int                 // number of the block in the response, from 0
 	Type  transport.BlockType // of the block
 	Name  string              // of its tool
-	ID    string              // of the block, or of the call that reports
+	ID    string              // of the block, or of the call whose tool reports
 	Delta transport.DeltaType // text, thinking or input_json
-	Text  string              // what is added, or reported
+	Text  string              // the text that is added, or reported
 
-	Next    agent.Action        // what is to be done: see [agent.Next]
+	Next    agent.Action        // what to do next; see [agent.Next]
 	Pending []agent.PendingCall // the calls that wait for a decision
 	Err     error               // of the run; nil if it ended well
 }
 
-// A Position is a place in a session: behind so many records, and so much of the
-// response that is written behind them. The zero Position is the beginning.
+// A Position is a position in a session: after a number of records, and within the
+// response that is written after them. The zero Position is the beginning.
 type Position struct {
-	Incarnation string // of the session; empty means whichever is there
+	Incarnation string // of the session; empty means any
 	Records     int
-	Response    string // which response is being written; empty if none is
-	Offset      int    // how much of it is before the place
+	Response    string // the response that is being written; empty if there is none
+	Offset      int    // how much of the response comes before the position
 }
 
-// MarshalText gives the position as one word, such as for the id of a server-sent
+// MarshalText returns the position as one word, which fits the id of a server-sent
 // event.
 func (p Position) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d.%d.%s.%s", p.Records, p.Offset, p.Response, p.Incarnation), nil
 }
 
-// UnmarshalText reads what MarshalText gave.
+// UnmarshalText parses the output of MarshalText.
 func (p *Position) UnmarshalText(text []byte) error {
 	parts := strings.SplitN(string(text), ".", 4)
 	if len(parts) != 4 {

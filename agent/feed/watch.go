@@ -15,24 +15,25 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options are what a watcher wants to be told. The zero Options are all of one
-// session from its beginning.
+// Options specify what a watcher gets. The zero Options select all of one session, from
+// its beginning.
 type Options struct {
-	// From is where to continue.
+	// From is the position to continue from.
 	From Position
-	// Tree includes the sub-agents' sessions too, while their runs go on in this
-	// process. A sub-agent's items begin at its first record, or where Children says.
+	// Tree includes the sessions of sub-agents while their runs go on in this process.
+	// The items of a sub-agent begin at its first record, or at its position in
+	// Children.
 	Tree     bool
 	Children map[string]Position // by session
-	// NoRecords leaves out the records and the states, for one who reads those
+	// NoRecords leaves out the records and the states, for a watcher that reads them
 	// elsewhere.
 	NoRecords bool
 }
 
 // Watch yields what happens in a session until the context ends. It fails with
-// [memory.ErrNoSession] if there is none, with [memory.ErrReplaced] if it was deleted
-// and another was begun under its id, and if it can't be read. Stopping is no concern
-// of the run's.
+// [memory.ErrNoSession] if there is no such session, with [memory.ErrReplaced] if the
+// session was deleted and another one was begun under its id, and if the session can't
+// be read. A caller that stops watching doesn't affect the run.
 func (f *Feed) Watch(ctx context.Context, id string, opts Options) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		w := f.Open(id, opts)
@@ -69,8 +70,8 @@ func (f *Feed) Watch(ctx context.Context, id string, opts Options) iter.Seq2[Ite
 
 func (f *Feed) every() time.Duration { return cmp.Or(f.Poll, time.Second) }
 
-// A Watcher is one who watches a session. [Feed.Watch] is the usual way to use one.
-// It is for one goroutine.
+// A Watcher watches a session. [Feed.Watch] is the usual way to use one. It is not safe
+// for concurrent use.
 type Watcher struct {
 	feed   *Feed
 	opts   Options
@@ -88,7 +89,7 @@ type place struct {
 	reports int64
 }
 
-// Open begins to watch a session. Close the watcher in the end.
+// Open begins to watch a session. The caller must close the watcher.
 func (f *Feed) Open(id string, opts Options) *Watcher {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -101,7 +102,7 @@ func (f *Feed) Open(id string, opts Options) *Watcher {
 	return w
 }
 
-// Close ends the watching.
+// Close stops watching.
 func (w *Watcher) Close() {
 	f := w.feed
 	f.mu.Lock()
@@ -113,7 +114,8 @@ func (w *Watcher) Close() {
 	}
 }
 
-// Moved is closed once there may be something new. Ask for it before Read.
+// Moved returns a channel that is closed once there may be something new. Call it
+// before Read.
 func (w *Watcher) Moved() <-chan struct{} {
 	w.feed.mu.Lock()
 	defer w.feed.mu.Unlock()
@@ -123,9 +125,9 @@ func (w *Watcher) Moved() <-chan struct{} {
 	return w.root.moved
 }
 
-// Read gives what is new, without waiting for it; if there is much, the first of it.
-// A session that doesn't run in this process is looked up in the store, if that is
-// due.
+// Read returns what is new, without waiting. If there is much, it returns the first
+// part. It reads a session that doesn't run in this process from the store if
+// [Feed.Poll] has passed.
 func (w *Watcher) Read(ctx context.Context) ([]Item, error) {
 	if !w.opts.NoRecords {
 		if err := w.feed.poll(ctx, w.root, !w.begun); err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// Gate denies a call that would be the nth in a row of one tool with the same
-// arguments in a run: the model is told to do something else. Calls of other tools,
-// or with other arguments, in between start the count from zero. n has to be at least 2;
-// less means 3.
+// Gate returns a gate that denies the nth call in a row of one tool with the same
+// arguments in a run. The result tells the model to do something else. A call of
+// another tool, or with other arguments, restarts the count. n must be at least 2; a
+// smaller n means 3.
 func Gate(n int) agent.Gate {
 	if n < 2 {
 		n = 3

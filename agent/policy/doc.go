@@ -1,5 +1,5 @@
-// Package policy decides by rules which tool calls run. A rule is an expression
-// of the language of expr-lang/expr, which has no side effects and ends:
+// Package policy decides by rules which tool calls run. A rule is an expression of the
+// language of expr-lang/expr, which has no side effects and always terminates:
 //
 //	tool == "shell" && args.command startsWith "git " ? "allow" : "ask"
 //
@@ -18,16 +18,16 @@
 //	session         the session's id
 //	meta            the agent's Metadata, a map of strings
 //
-// The labels of taint are those of the tools' traits and of server tools' results,
-// and stay for good; see package memory/taint. So that nothing goes out unseen once
-// a page was read is one rule:
+// The labels of taint come from the tools' traits and from the results of server tools.
+// They are never removed; see package memory/taint. One rule makes sure that nothing
+// goes out unseen once a page has been read:
 //
 //	outside && taint.untrusted ? "ask" : ""
 //
-// Rules are compiled and type-checked when the policy is made. Their decisions
-// carry the name of the rule; a denial reports it to the model.
+// Rules are compiled and type-checked when the policy is made. A decision carries the
+// name of its rule, and a denial reports it to the model.
 //
-// A policy guards against a model's mistakes. Rules over the text of a shell
-// command can be got around by somebody who means to: what must not happen is
-// prevented by a sandbox, not by a pattern.
+// A policy guards against a model's mistakes. An attacker can get around rules over the
+// text of a shell command: use a sandbox, not a pattern, to prevent what must not
+// happen.
 package policy

@@ -17,38 +17,41 @@ import (
 	"github.com/whorl-go/whorl/memory/taint"
 )
 
-// The decisions of a rule. One that says nothing leaves the call to the next.
+// The decisions of a rule. A rule that gives the empty string leaves the call to the
+// next rule.
 const (
 	Allow = agent.Allow
 	Deny  = agent.Deny
 	Ask   = agent.Ask
 )
 
-// A Rule is an expression over a tool call.
+// A Rule is an expression over a tool call, with its decision.
 type Rule struct {
-	// Name names the rule in errors and traces; empty for "rule N", counted from 1.
+	// Name is the name of the rule in errors and traces; empty means "rule N", counted
+	// from 1.
 	Name string
-	// Expr is what is evaluated; see the package comment for what it may use. It
-	// gives "allow", "deny", "ask", or "" to pass; or true and false, which mean
-	// Then and to pass.
+	// Expr is the expression; the package comment lists what it may use. It gives
+	// "allow", "deny" or "ask", or "" to leave the call to the next rule. It may give a
+	// bool instead: true means Then, false means "".
 	Expr string
-	// Then is the decision of an Expr that gives true. It is needed for those only.
+	// Then is the decision if Expr gives true. It is required only for an Expr that
+	// gives a bool.
 	Then agent.Permission
-	// Reason is what the model is told of a denial, and a person who is asked.
+	// Reason explains the decision, to the model if the call is denied and to the
+	// person who is asked.
 	Reason string
 }
 
-// Options make a [Policy].
+// Options configure a [Policy].
 type Options struct {
 	// Rules are tried in order; the first one that decides counts.
 	Rules []Rule
-	// Default is for calls that no rule decides. Empty leaves them to the tool's own
-	// traits: allowed, unless the tool wants an approval.
+	// Default decides calls that no rule decides. Empty leaves them to the tool's
+	// traits: they are allowed unless the tool needs approval.
 	Default agent.Permission
 }
 
-// A Policy is a list of compiled rules. It is immutable and may be used by many
-// goroutines.
+// A Policy is a list of compiled rules. It is immutable and safe for concurrent use.
 type Policy struct {
 	rules    []rule
 	fallback agent.Permission
@@ -63,8 +66,8 @@ type rule struct {
 // maxExprBytes bounds an expression, which is a configuration's, not a program.
 const maxExprBytes = 16 << 10
 
-// New compiles and type-checks the rules. The error names the rule and the
-// place in it.
+// New compiles and type-checks the rules. The error names the rule and the position in
+// it.
 func New(opts Options) (*Policy, error) {
 	if !valid(opts.Default) && opts.Default != "" {
 		return nil, fmt.Errorf("policy: Default is %q; use allow, deny, ask or nothing", opts.Default)
@@ -144,9 +147,9 @@ func (f *finder) Visit(node *ast.Node) {
 	}
 }
 
-// Gate is the policy as an agent asks it, for [agent.Options].Gate. A rule that
-// can't be evaluated for a call, for instance because an argument that
-// it compares with a number is missing, asks: what was not foreseen is not allowed.
+// Gate returns the policy as a gate, for [agent.Options].Gate. If a rule can't be
+// evaluated for a call, for instance because it compares a missing argument with a
+// number, the decision is Ask: what was not foreseen is not allowed.
 func (p *Policy) Gate() agent.Gate { return p.decide }
 
 func (p *Policy) decide(_ context.Context, q agent.ToolRequest) agent.Decision {
@@ -249,10 +252,10 @@ func numbers(v any) any {
 	return v
 }
 
-// StopWhen compiles an expression over step, cost_usd, tokens, session and meta
-// for [agent.Options].StopWhen. It gives true to end the run, or a string that
-// says why, which is empty to go on. An expression that can't be evaluated ends
-// the run.
+// StopWhen compiles an expression over step, cost_usd, tokens, session and meta for
+// [agent.Options].StopWhen. The expression gives true to end the run, or a string with
+// the reason; false and the empty string mean to continue. An expression that can't be
+// evaluated ends the run.
 func StopWhen(code string) (func(context.Context, agent.Status) string, error) {
 	program, err := compile(code)
 	if err != nil {

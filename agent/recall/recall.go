@@ -1,4 +1,4 @@
-// Package recall gives a model a tool to search past conversations.
+// Package recall provides a tool with which a model searches past conversations.
 //
 //	tool := recall.New(recall.Options{Store: store, Same: []string{"user"}}) // of Input.User
 //
@@ -21,23 +21,25 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options make the tool.
+// Options configure the tool.
 type Options struct {
-	// Store has the sessions; the stores of packages sqlite and postgres can be
+	// Store has the sessions. The stores of packages sqlite and postgres can be
 	// searched.
 	Store search.Searcher
-	// Meta chooses the sessions that the model may see, as in [memory.Query]: for
-	// instance those of one user. Nil means all, which suits a store of one user's.
+	// Meta selects the sessions that the model may see, as in [memory.Query]: for
+	// instance those of one user. Nil means all sessions, which suits a store with a
+	// single user.
 	Meta map[string]string
-	// Same are metadata of the run that calls the tool, such as "user": the model sees
-	// sessions with the same values only, so that one tool serves many users. A run
-	// that lacks one of them finds nothing, and is told why.
+	// Same are keys of the metadata of the run that calls the tool, such as "user". The
+	// model sees only sessions with the same values, so one tool serves many users. A
+	// run that lacks one of the keys finds nothing, and the result says why.
 	Same []string
 	// Name is the tool's name; empty means "search_past_conversations".
 	Name string
-	// Limit is the most that one call gives; 0 means 10.
+	// Limit is the maximum number of matches in a result; 0 means 10.
 	Limit int
-	// ExcerptBytes is about how much of each message is shown; 0 means 600.
+	// ExcerptBytes is the approximate number of bytes that are shown of each message; 0
+	// means 600.
 	ExcerptBytes int
 }
 
@@ -48,7 +50,7 @@ type lookup struct {
 
 const description = "Searches what was said in past conversations, by the user and by the assistant. Gives parts of messages, with the conversation's id and the date."
 
-// New makes a tool that searches sessions. It changes nothing, so it may be run
+// New returns a tool that searches sessions. The tool changes nothing, so it may run
 // while the model is still writing, and again after a crash.
 func New(o Options) tools.Tool {
 	if o.Name == "" {

@@ -1,5 +1,5 @@
-// Package remaining tells the model what is left of its budget and its steps, so that
-// it can come to an end in time.
+// Package remaining tells the model how much of its budget and how many of its steps
+// are left, so that it can finish in time.
 package remaining
 
 import (
@@ -10,18 +10,18 @@ import (
 	"github.com/whorl-go/whorl/agent"
 )
 
-// Options specify what is told, and when.
+// Options specify what is reported, and when.
 type Options struct {
-	Budget *agent.Budget // whose money and tokens are told of; nil for none
+	Budget *agent.Budget // budget whose money and tokens are reported; nil for none
 	Steps  int           // the run's Limits.Steps; 0 for none
-	// Below is the part that has to be left, or less, for anything to be told: 0.25
-	// reports the last quarter. 0 means 0.5; 1 tells always.
+	// Below is the share at or below which what is left is reported, for instance 0.25
+	// for the last quarter. 0 means 0.5; 1 reports always.
 	Below float64
 }
 
-// Reminder makes a reminder for agent.ContextOptions.Reminder. Of a budget whose ledger
-// can't be read no money is told: the request that comes next fails with the ledger's
-// error.
+// Reminder returns a function for agent.ContextOptions.Reminder. If the budget's ledger
+// can't be read, the reminder says nothing about money; the next request then fails
+// with the ledger's error.
 func Reminder(o Options) func(context.Context, agent.Status) string {
 	below := o.Below
 	if below <= 0 {

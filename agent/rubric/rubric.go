@@ -15,19 +15,20 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Verdict is what the judge says.
+// A Verdict is the judgment of the judge.
 type Verdict struct {
 	Reasons string `json:"reasons" jsonschema_description:"For each point of the rubric, whether the answer meets it, and if not what is missing or wrong"`
 	Pass    bool   `json:"pass" jsonschema_description:"Whether the answer meets every point of the rubric"`
 }
 
-// Check makes a check that asks judge, an agent without tools that has best a model of
-// its own, whether an answer meets every point of the rubric. If it doesn't, the
-// error has the judge's reasons, which the checked agent's model is sent.
+// Check returns a function that asks judge whether an answer meets every point of the
+// rubric. The judge should be an agent without tools, with another model. If the answer
+// doesn't meet the rubric, the error is an [*Error] with the judge's reasons, and the
+// model of the checked agent gets them.
 //
-// The judge is shown the rubric, the user's messages and the answer, each as data. If
-// it can't be reached, or doesn't answer in the form that it has to, the run ends with
-// that error, and can be run on.
+// The judge sees the rubric, the user's messages and the answer, each marked as data.
+// If the judge can't be reached, or doesn't answer in the required form, the run ends
+// with that error and can be resumed.
 func Check(judge *agent.Agent, rubric string) func(context.Context, *agent.Result) error {
 	return func(ctx context.Context, res *agent.Result) error {
 		if judge == nil || strings.TrimSpace(rubric) == "" {
@@ -44,10 +45,10 @@ func Check(judge *agent.Agent, rubric string) func(context.Context, *agent.Resul
 	}
 }
 
-// An Error is an answer that doesn't meet the rubric.
+// An Error reports an answer that doesn't meet the rubric.
 type Error struct{ Verdict Verdict }
 
-// Error is what the checked agent's model is sent.
+// Error returns the text that is sent to the model of the checked agent.
 func (e *Error) Error() string {
 	return "Your answer was judged by a rubric, and does not meet it yet. Fix what is named here, and give the whole answer again.\n\n" + e.Verdict.Reasons
 }

@@ -1,5 +1,5 @@
-// Package subagents gives a model its sub-agents by name, out of a registry that is
-// given once.
+// Package subagents provides one tool with which a model calls any of several
+// sub-agents, by name.
 package subagents
 
 import (
@@ -15,18 +15,18 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Registry is one tool for many sub-agents: the model names the one that it gives a
-// task to. The zero Registry is ready to use. Sub-agents may be added after agents
-// were made with it, also those that have it as a tool themselves: agent.Limits.Depth
-// bounds how deep they call each other. The tool's definition names those that are
-// there when an agent is made.
+// A Registry is one tool for many sub-agents: the model names the sub-agent that it
+// gives a task to. The zero Registry is ready to use. Sub-agents may be added after
+// agents were made with the registry, and may have the registry as a tool themselves:
+// agent.Limits.Depth bounds how deep they call each other. The tool's definition names
+// the sub-agents that are in the registry when an agent is made.
 type Registry struct {
 	Name        string // of the tool; empty means "agent"
-	Description string // empty means words that say what it does
+	Description string // of the tool; empty means a description of what it does
 
 	// NeedsApproval and Outside are traits of the tool's calls; see [tools.Traits]. The
-	// tool has those of the sub-agents that are there when an agent is made with it.
-	// Set them for sub-agents that have them and are added later.
+	// tool has the traits of the sub-agents that are in the registry when an agent is
+	// made with it. Set the fields if sub-agents with these traits are added later.
 	NeedsApproval bool
 	Outside       bool
 
@@ -35,9 +35,9 @@ type Registry struct {
 	told *tools.Traits // to agents; nil before the first one
 }
 
-// Add adds a sub-agent. It fails if there is one of that name, if it has a Group, which
-// a tool for many sub-agents can't have, or if its calls have a trait that agents which
-// were made with the registry don't know of.
+// Add adds a sub-agent. It fails if the registry has a sub-agent of that name, if s has
+// a Group, or if the calls of s have a trait that agents already made with the registry
+// don't know of.
 func (r *Registry) Add(s agent.Sub) error {
 	if _, err := s.Definition(); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (r *Registry) Add(s agent.Sub) error {
 	return nil
 }
 
-// SubAgent is the sub-agent of a name.
+// SubAgent returns the sub-agent of that name. It returns false if there is none.
 func (r *Registry) SubAgent(name string) (agent.Sub, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

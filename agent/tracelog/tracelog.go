@@ -1,5 +1,5 @@
-// Package tracelog finds log lines from a trace: [Handler] adds the ids of the span
-// that a line was logged in.
+// Package tracelog connects log records with traces: [Handler] adds the ids of the span
+// that a record was logged in.
 package tracelog
 
 import (
@@ -9,10 +9,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Handler makes a handler that adds trace_id and span_id to each record
-// that is logged with the context of a span, and passes it to h. An agent puts it
-// around its Logger; put it around those of your tools and of the client, so
-// that their lines can be found from a trace too.
+// Handler returns a handler that adds trace_id and span_id to each record that is
+// logged with the context of a span, and passes the record to h. An agent does this for
+// its own Logger. Use Handler for the loggers of your tools and of the client, so that
+// their records can be found from a trace too.
 func Handler(h slog.Handler) slog.Handler { return traceIDs{h} }
 
 type traceIDs struct{ slog.Handler }

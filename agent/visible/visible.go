@@ -8,20 +8,21 @@ import (
 	"unicode/utf8"
 )
 
-// Text makes a text safe to show. Line feeds and tabs stay, and so do the joiners
-// and selectors that emoji and some scripts need, where they belong.
+// Text makes text safe to show. It keeps line feeds and tabs, and the joiners and
+// selectors that emoji and some scripts need, where they belong.
 func Text(text string) string { return replace(text, prose) }
 
-// Exact is Text without exceptions: no character stays unseen. It is for what runs
-// as it stands, such as a command that a person is asked about.
+// Exact is like Text without exceptions: it shows every invisible character as a code
+// point. Use it for text that will be executed, such as a command that a person is
+// asked to approve.
 func Exact(text string) string { return replace(text, exact) }
 
-// Line is Exact for a text that has to stay on one line: line feeds and tabs are
-// shown as code points too.
+// Line is like Exact for text that must stay on one line: it shows line feeds and tabs
+// as code points too.
 func Line(text string) string { return replace(text, oneLine) }
 
-// JSON is JSON text with the characters that can't be seen written as escapes, such
-// as \u202e. It stands for the same value.
+// JSON returns JSON text with the invisible characters written as escapes, such as
+// \u202e. The result denotes the same value.
 func JSON(raw []byte) string {
 	var b strings.Builder
 	b.Grow(len(raw))

@@ -5,18 +5,18 @@ import (
 	"unicode/utf8"
 )
 
-// A Writer passes on what is written to it as [Text] shows it. Characters may come
-// in parts. It is not for many goroutines at once.
+// A Writer writes text to another writer in the form that [Text] returns. A character
+// may be split between two calls of Write. A Writer is not safe for concurrent use.
 type Writer struct {
 	w      io.Writer
 	before rune
 	half   []byte // the beginning of a character
 }
 
-// NewWriter makes a Writer that writes to w.
+// NewWriter returns a Writer that writes to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
-// Write writes a part of a text.
+// Write writes the next part of the text.
 func (w *Writer) Write(p []byte) (int, error) {
 	text := append(w.half, p...)
 	w.half = nil
@@ -27,8 +27,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), w.write(text)
 }
 
-// Flush writes what is left of a character that didn't come whole. The next Write
-// begins another text.
+// Flush writes the bytes of an incomplete character. The next Write begins a new text.
 func (w *Writer) Flush() error {
 	half := w.half
 	w.half = nil

@@ -15,36 +15,36 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An Item is one thing that waits. It is plain JSON data: it can be sent to whoever
-// deals with it, and come back to another process. Exactly one of Call and Question is
-// set.
+// An Item is a call that waits for approval or a question that waits for an answer. It
+// is plain JSON data: a program can send it to whoever decides, and take it back in
+// another process. Exactly one of Call and Question is set.
 type Item struct {
-	// Root is the session that was asked about, and that has to be run on. Session is
-	// the one below it, or itself, that waits.
+	// Root is the session that List was given; run it again after the item is dealt
+	// with. Session is the session that waits: Root, or one below it.
 	Root    string `json:"root"`
 	Session string `json:"session"`
-	// Incarnation is that of Session: a new session under its id doesn't take the
-	// decision.
+	// Incarnation is the incarnation of Session. A new session under the same id
+	// doesn't take the decision.
 	Incarnation string `json:"incarnation"`
-	// Agents are the names of the sub-agents' tools from the root down to the one that
-	// waits; none for the root's own agent.
+	// Agents are the names of the sub-agents' tools, from the root down to the agent
+	// that waits; empty for the root's agent.
 	Agents []string `json:"agents,omitempty"`
-	// Kind is "approval", or the question's: "user", "external" and others.
+	// Kind is "approval", or the kind of the question: "user", "external" and others.
 	Kind string `json:"kind"`
-	// Tool is the name of the tool that asks, or that is to be called.
+	// Tool is the name of the tool that asks, or of the tool that is to be called.
 	Tool string `json:"tool"`
-	// Why is the question, or the reason why a decision is asked for.
+	// Why is the question, or the reason why a decision is needed.
 	Why   string    `json:"why,omitempty"`
 	Since time.Time `json:"since,omitzero"`
-	Until time.Time `json:"until,omitzero"` // the question's Deadline; zero means for ever
+	Until time.Time `json:"until,omitzero"` // the question's Deadline; zero means no limit
 
 	Call     *agent.PendingCall     `json:"call,omitempty"`
 	Question *agent.PendingQuestion `json:"question,omitempty"`
 }
 
-// List lists what waits in a session and below it, in the order of the calls that
-// wait, those of a sub-agent in the place of the call that it works for. A session
-// that is at work, or has ended, has none.
+// List returns what waits in a session and below it, in the order of the calls. The
+// items of a sub-agent stand at the position of the call that it works for. A session
+// that is running, or has ended, has none.
 func List(ctx context.Context, store memory.Store, session string) ([]Item, error) {
 	return below(ctx, store, session, session, nil)
 }
@@ -96,10 +96,11 @@ func childOf(q agent.PendingQuestion) string {
 	return rawjson.GetString(q.Question.Data, "session")
 }
 
-// ErrKind means that an item was dealt with in a way that its Kind doesn't have.
+// ErrKind means that a method doesn't apply to an item of its Kind, for instance Answer
+// to an approval.
 var ErrKind = errors.New("that is no way to deal with what waits")
 
-// Approve lets a call run with the arguments that the item shows.
+// Approve allows a call to run with the arguments that the item shows.
 func (it Item) Approve(ctx context.Context, store memory.Store) error {
 	return it.decide(ctx, store, func(log *memory.Log) error {
 		switch {
@@ -112,7 +113,7 @@ func (it Item) Approve(ctx context.Context, store memory.Store) error {
 	})
 }
 
-// Deny answers a call without running it. The model is told the reason.
+// Deny refuses a call, which then doesn't run. The result tells the model the reason.
 func (it Item) Deny(ctx context.Context, store memory.Store, reason string) error {
 	return it.decide(ctx, store, func(log *memory.Log) error {
 		switch {
@@ -125,7 +126,7 @@ func (it Item) Deny(ctx context.Context, store memory.Store, reason string) erro
 	})
 }
 
-// Edit lets a call run with other arguments, a JSON object.
+// Edit allows a call to run with other arguments. input is a JSON object.
 func (it Item) Edit(ctx context.Context, store memory.Store, input json.RawMessage) error {
 	return it.decide(ctx, store, func(log *memory.Log) error {
 		if it.Call == nil {
@@ -135,7 +136,7 @@ func (it Item) Edit(ctx context.Context, store memory.Store, input json.RawMessa
 	})
 }
 
-// Answer answers a question; by says who did, or is empty.
+// Answer answers a question. by names who answered; it may be empty.
 func (it Item) Answer(ctx context.Context, store memory.Store, value json.RawMessage, by string) error {
 	return it.decide(ctx, store, func(log *memory.Log) error {
 		if it.Question == nil {
@@ -145,8 +146,8 @@ func (it Item) Answer(ctx context.Context, store memory.Store, value json.RawMes
 	})
 }
 
-// Cancel records that nobody will approve, or answer. The model is told, with the
-// reason.
+// Cancel records that nobody will decide or answer. The result tells the model so, with
+// the reason.
 func (it Item) Cancel(ctx context.Context, store memory.Store, reason string) error {
 	return it.decide(ctx, store, func(log *memory.Log) error {
 		if it.Call != nil {

@@ -1,6 +1,6 @@
-// Package withskills brings the skills of [skills.Set] into runs: [Input] puts
-// their list into the conversation, where it stays as it was, and [Gate] honours
-// the allowed-tools of a skill that the conversation has loaded.
+// Package withskills adds the skills of a [skills.Set] to an agent's runs. [Input] puts
+// the list of skills into the conversation, where it never changes. [Gate] applies the
+// allowed-tools of the skills that the conversation has loaded.
 //
 //	set, err := skills.Open("skills", skills.Options{})
 //	a, err := agent.New(agent.Options{

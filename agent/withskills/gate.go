@@ -10,18 +10,19 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Gate is base, which may be nil, with the calls allowed that it would have a
-// person asked about and that the allowed-tools of a loaded skill name; see
-// [skills.Skill].Allows. A call that base denies stays denied, one that it allows
-// is not narrowed, and one that it would change needs an approval. A skill is
-// loaded from the result of the call that loads it on, as long as the conversation
-// has that: not behind a compaction, and not if the skill has changed since.
+// Gate returns a gate that decides as base does, except that it allows a call for which
+// base would ask a person if the allowed-tools of a loaded skill name the call; see
+// [skills.Skill].Allows. base may be nil. A call that base denies stays denied, a call
+// that base allows stays allowed, and a call that base would change needs an approval.
+// A skill counts as loaded from the result of the call that loads it on, as long as the
+// conversation contains that result: not after a compaction, and not if the skill has
+// changed since.
 //
-// names gives the tools of the agent the names by which skills know them, where
-// those are others: {"read_file": "Read"}.
+// names maps the names of the agent's tools to the names that skills use for them,
+// where they differ: {"read_file": "Read"}.
 //
-// So a skill can spare its user questions, and no more. Leave the gate out if you
-// don't trust the skills that far.
+// A skill can thereby save its user questions, and nothing more. Leave the gate out if
+// you don't trust the skills that far.
 func Gate(set *skills.Set, base agent.Gate, names map[string]string) agent.Gate {
 	return func(ctx context.Context, req agent.ToolRequest) agent.Decision {
 		var d agent.Decision

@@ -11,14 +11,14 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Input is in with the list of the skills in front of its messages, unless the
-// newest list in the conversation is the same. A new conversation therefore begins
-// with the list, one that goes on keeps the one it has, and where the skills have
-// changed, or the list has fallen to a compaction, it stands once more behind all
-// that was said. Messages that were sent before are never changed.
+// Input returns in with the list of skills before its messages, unless the newest list
+// in the conversation is the same. A new conversation begins with the list, and a
+// conversation that continues keeps the list it has. If the skills have changed, or a
+// compaction has removed the list, the list is appended again. Messages that were sent
+// are never changed.
 //
-// An input that says nothing, to go on with a run, is given back as it is. A
-// session is read from its store for this.
+// Input returns an input without messages, which resumes a run, unchanged. Input reads
+// a session from its store to find the newest list.
 func Input(ctx context.Context, set *skills.Set, in agent.Input) (agent.Input, error) {
 	if set == nil {
 		return in, errors.New("withskills: the set is nil; make one with skills.Open or skills.Load")
