@@ -1,11 +1,11 @@
-// Package budget is about money of which a store of sessions keeps account, for
-// all processes that use the store: what a user may spend in a day or a month.
+// Package budget defines budgets that a store of sessions keeps for all processes that
+// use the store: what a user may spend in a day or a month.
 //
 //	ledger, err := memory.Need[budget.Ledger](store)
 //	…
 //	err = ledger.Reserve(ctx, budget.Budget{Name: "user/ann", USD: 5, Period: budget.Month}, "s1/17", 0.02)
 //
-// The stores of packages memory, sqlite and postgres are Ledgers.
+// The stores of packages memory, sqlite and postgres implement [Ledger].
 package budget
 
 import (
@@ -15,23 +15,25 @@ import (
 	"time"
 )
 
-// A Ledger keeps account of money, for all processes that use the store. A
-// request's forecast is reserved before the request is made, and replaced by its
-// cost afterwards. After a crash in between the forecast stays reserved: nothing
-// more than that is lost, and [Spending] tells it, until Charge or Release ends it.
+// A Ledger keeps account of money for all processes that use the store. The estimated
+// cost of a request is reserved before the request is sent, and replaced by its cost
+// afterwards. After a crash in between, the estimate stays reserved until Charge or
+// Release ends it. [Spending] reports such reservations.
 type Ledger interface {
-	// Reserve sets usd aside in the budget's present period, under an id of the
-	// caller's, such as a session's and a record's. It fails with a [*OverError]
-	// if that is more than is left. Done again with the same id it does nothing.
+	// Reserve reserves usd in the budget's current period. The caller chooses the id,
+	// for instance from a session's id and a record's number. Reserve fails with an
+	// [*OverError] if usd is more than what is left. A second call with the same id
+	// does nothing.
 	Reserve(ctx context.Context, b Budget, id string, usd float64) error
 
-	// Charge ends the reservation and books what was spent, in the period in which it
-	// was reserved, even if it is more than was reserved. Done again with the same id
-	// it does nothing. It fails with [ErrNoReservation] if there was none.
+	// Charge ends the reservation and records what was spent, in the period of the
+	// reservation, even if it is more than what was reserved. A second call with the
+	// same id does nothing. Charge fails with [ErrNoReservation] if there was no
+	// reservation.
 	Charge(ctx context.Context, id string, usd float64) error
 
-	// Release ends a reservation of which nothing was spent. It fails with
-	// [ErrNoReservation] if there was none.
+	// Release ends a reservation from which nothing was spent. It fails with
+	// [ErrNoReservation] if there was no reservation.
 	Release(ctx context.Context, id string) error
 
 	// Spending returns the state of the budget in its current period.
@@ -45,7 +47,7 @@ type Budget struct {
 	Period Period
 }
 
-// Check reports what is wrong about a budget.
+// Check returns an error if the budget is not valid.
 func (b Budget) Check() error {
 	_, err := b.Period.Key(time.Time{})
 	if err == nil && b.Name == "" {
@@ -57,16 +59,16 @@ func (b Budget) Check() error {
 	return nil
 }
 
-// Period is how long a budget lasts. The zero Period is for ever.
+// A Period is the length of a budget's period. The zero Period never ends.
 type Period string
 
-// Periods, in UTC by the store's clock.
+// The periods, in UTC by the store's clock.
 const (
 	Day   Period = "day"
 	Month Period = "month"
 )
 
-// Key names the period that t is in. It fails for an unknown Period.
+// Key returns the name of the period that t is in. It fails for an unknown Period.
 func (p Period) Key(t time.Time) (string, error) {
 	switch p {
 	case "":
@@ -79,22 +81,21 @@ func (p Period) Key(t time.Time) (string, error) {
 	return "", fmt.Errorf("unknown period %q: use Day, Month or none", string(p))
 }
 
-// Spending is how a budget stands.
+// Spending is the state of a budget in one period.
 type Spending struct {
 	USD      float64 // the budget
 	Spent    float64
-	Reserved float64 // by requests under way, or by processes that died
-	// Open are the ids of the reservations, the oldest first, and OldestOpen the time
-	// of the first.
+	Reserved float64 // by requests in progress, or by processes that died
+	// Open has the ids of the open reservations, oldest first. OldestOpen is the time
+	// of the oldest.
 	Open       []string
 	OldestOpen time.Time
 }
 
-// Left is what can be reserved; never negative.
+// Left returns the amount that can still be reserved, in USD. It is never negative.
 func (s Spending) Left() float64 { return max(0, s.USD-s.Spent-s.Reserved) }
 
-// An OverError says that a budget has too little left. It matches
-// [ErrOver].
+// An OverError reports that too little is left of a budget. It matches [ErrOver].
 type OverError struct {
 	Budget Budget
 	Wanted float64 // USD
@@ -112,13 +113,13 @@ func (e *OverError) Error() string {
 
 func money(usd float64) string { return fmt.Sprintf("%.4f", usd) }
 
-// Is makes errors.Is(err, ErrOver) true.
+// Is reports whether target is [ErrOver].
 func (e *OverError) Is(target error) bool { return target == ErrOver }
 
 // Errors to compare with by [errors.Is].
 var (
-	// ErrOver means that a budget has too little left. The error is an [*OverError].
+	// ErrOver means that too little is left of a budget. The error is an [*OverError].
 	ErrOver = errors.New("the budget is used up")
-	// ErrNoReservation means that the store has no open reservation of that id.
+	// ErrNoReservation means that the store has no open reservation with that id.
 	ErrNoReservation = errors.New("no such reservation")
 )

@@ -1,5 +1,6 @@
-// Package protect wraps stores of sessions: [Encrypted] hides what they hold from
-// whoever has the database, and [Redacted] keeps things out of them.
+// Package protect wraps stores of sessions, to encrypt or to redact what they hold.
+// [Encrypted] hides their content from whoever has the database, and [Redacted] keeps
+// data out of them.
 package protect
 
 import (
@@ -9,7 +10,7 @@ import (
 
 // Errors to compare with by [errors.Is].
 var (
-	// ErrKey means that a record can't be decrypted: the keyring lacks its key, or the
+	// ErrKey means that a record can't be decrypted: the keyring lacks the key, or the
 	// record was changed or moved.
 	ErrKey = errors.New("can't be decrypted")
 	// ErrUnredacted means that a record was not stored because the hook of a

@@ -14,28 +14,30 @@ import (
 	"time"
 )
 
-// Encrypted returns store with all records, messages and blobs encrypted. Each
-// session has a key of its own (AES-256-GCM), which is stored in its metadata,
-// wrapped by the keyring's. A record is bound to its session, by id and
-// incarnation, and to its position; a message to its number in the inbox: what is
-// changed, or moved or copied to another place or session, is not read.
+// Encrypted returns store with all records, messages and blobs encrypted. Each session
+// has a key of its own (AES-256-GCM), which is stored in the session's metadata,
+// wrapped by a key of the keyring. A record is bound to its session, by id and
+// incarnation, and to its position; a message is bound to its number in the inbox. A
+// record that was changed, or moved or copied to another position or session, can't be
+// read.
 //
-// Not hidden are ids, metadata, times, and the number and sizes of records and
-// blobs. A fork shares its origin's key. That the newest records of a session were
-// cut off, or that a whole session was put back to an older copy of itself, can't
-// be noticed. Sessions written by v0.1 are bound to their positions only, until
-// [EncryptedStore.Rewrap] binds them; see [EncryptedStore.RefuseUnbound].
+// Ids, metadata, times, and the number and sizes of records and blobs are not hidden. A
+// fork shares the key of its origin. The store can't detect that the newest records of
+// a session were cut off, or that a whole session was replaced by an older copy of
+// itself. The records of sessions written by v0.1 are bound to their positions only,
+// until [EncryptedStore.Rewrap] binds them to the session; see
+// [EncryptedStore.RefuseUnbound].
 func Encrypted(store memory.Store, keys Keyring) *EncryptedStore {
 	return &EncryptedStore{Store: store, keys: keys, sealers: make(map[[2]string]*sealer)}
 }
 
-// An EncryptedStore is a [memory.Store] made by [Encrypted].
+// An EncryptedStore is a [memory.Store] that encrypts sessions; see [Encrypted].
 type EncryptedStore struct {
-	memory.Store // the one inside, which has the encrypted records
+	memory.Store // the wrapped store, which has the encrypted records
 
 	// RefuseUnbound refuses sessions written by v0.1 that have not been rewrapped
-	// since. Set it once all are: until then whoever can write to the database may put
-	// the records of such a session in the place of another.
+	// since. Set it once all of them are rewrapped: until then whoever can write to the
+	// database can replace the records of such a session with those of another one.
 	RefuseUnbound bool
 
 	keys Keyring
@@ -50,7 +52,7 @@ const maxSealers = 4096
 // metaKey is the name of the metadata value that holds a session's key.
 const metaKey = "whorl.key"
 
-// Unwrap returns the store inside.
+// Unwrap returns the wrapped store.
 func (s *EncryptedStore) Unwrap() memory.Store { return s.Store }
 
 // check fails for records that a redaction hook inside would still change: it
@@ -255,7 +257,7 @@ func (s *EncryptedStore) SetMeta(ctx context.Context, id, key, value string) err
 	return setter.SetMeta(ctx, id, key, value)
 }
 
-// Search fails: what is encrypted can't be searched.
+// Search fails: encrypted sessions can't be searched.
 func (s *EncryptedStore) Search(ctx context.Context, q search.Query) ([]search.Match, error) {
 	return nil, &memory.AbilityError{Ability: "search.Searcher", Store: "*protect.EncryptedStore"}
 }

@@ -312,15 +312,15 @@ type replacer interface {
 	ReplaceSealed(ctx context.Context, id string, n int, r memory.Record) error
 }
 
-// Rewrap wraps a session's key with the keyring's present key, so that the one
-// before it can be thrown away once all sessions are rewrapped: no copy of the
-// session's key that it wrapped is left in the session. A session written by v0.1
-// is bound to its id by that as well.
+// Rewrap wraps a session's key with the keyring's current key. The session then has no
+// copy of its key that the previous key wrapped, so the previous key can be deleted
+// once all sessions are rewrapped. Rewrap also binds a session written by v0.1 to its
+// id.
 //
-// The records stay as they are: anyone who has an old key and an old copy of the
-// database, or of a page that the database has not written over yet, can read the
-// session, and what is appended to it later. If that matters, [Copy] the session to
-// a new one.
+// The records are not encrypted again. Anyone who has an old key and an old copy of the
+// database, or of a page that the database has not overwritten yet, can read the
+// session and what is appended to it later. If that matters, copy the session to a new
+// one with package memory/transfer.
 func (s *EncryptedStore) Rewrap(ctx context.Context, id string) error {
 	if err := s.rewrap(ctx, id); err != nil {
 		return fmt.Errorf("session %q: %w", id, err)

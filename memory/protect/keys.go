@@ -8,12 +8,13 @@ import (
 	"fmt"
 )
 
-// A Keyring wraps the keys of sessions with keys that are kept elsewhere. [Keys]
-// is one; another may ask a key management service.
+// A Keyring wraps the keys of sessions with keys that are kept elsewhere. [Keys] is a
+// Keyring in memory; another implementation may call a key management service.
 type Keyring interface {
-	// Wrap encrypts a session's key and names the key that it did it with.
+	// Wrap encrypts a session's key. It returns the name of the key that it used.
 	Wrap(ctx context.Context, key []byte) (name string, wrapped []byte, err error)
-	// Unwrap undoes Wrap. It fails with ErrKey if it lacks the key of that name.
+	// Unwrap decrypts what Wrap returned. It fails with [ErrKey] if there is no key of
+	// that name.
 	Unwrap(ctx context.Context, name string, wrapped []byte) ([]byte, error)
 }
 

@@ -9,21 +9,20 @@ import (
 	"iter"
 )
 
-// Redacted returns store with a hook that sees each record before it is appended,
-// and may change it or refuse it with an error. Data that the hook removes is never
-// stored, and the model does not see it either: were it otherwise, a resumed
-// session would differ from what was sent.
+// Redacted returns store with a hook that gets each record before it is appended. The
+// hook may change the record, or refuse it with an error. Data that the hook removes is
+// never stored and never sent to the model; otherwise a resumed session would differ
+// from what was sent.
 //
 // [memory.Log.Append] and [memory.Enqueue] call the hook. The store itself doesn't
-// change what it is given: it fails with [ErrUnredacted] for a record that the hook
-// would still change, whether it is appended, enqueued, imported, or becomes part
-// of a fork. No record bypasses the hook, however the store is wrapped. A blob is
-// shown to the hook as a note "blob", whose Data has media_type and data (base64):
-// the hook may refuse it.
+// change records: it fails with [ErrUnredacted] if the hook would still change a record
+// that is appended, enqueued, imported or forked. No record bypasses the hook, however
+// the store is wrapped. The hook gets a blob as a note named "blob", whose Data has
+// media_type and data (base64), and may refuse it.
 //
-// The hook must leave alone what it has changed already. It should leave the
-// blocks of responses alone: thinking is signed, on some models together with all
-// that stands before it, and the service refuses what was changed.
+// The hook must be idempotent: it must not change a record that it has already changed.
+// It should not change the blocks of responses: thinking is signed, on some models
+// together with everything before it, and the service refuses changed thinking.
 func Redacted(store memory.Store, hook func(*memory.Record) error) memory.Store {
 	return &redacted{store, hook}
 }
@@ -33,7 +32,7 @@ type redacted struct {
 	hook func(*memory.Record) error
 }
 
-// Unwrap returns the store inside.
+// Unwrap returns the wrapped store.
 func (s *redacted) Unwrap() memory.Store { return s.Store }
 
 // Redact implements [memory.Redactor].

@@ -1,5 +1,5 @@
-// Package search finds what was said in past sessions. The stores of packages
-// sqlite and postgres are Searchers.
+// Package search defines full-text search in past sessions. The stores of packages
+// sqlite and postgres implement [Searcher].
 package search
 
 import (
@@ -12,26 +12,26 @@ import (
 	"unicode"
 )
 
-// A Searcher finds what was said in its sessions.
+// A Searcher searches the text of its sessions.
 type Searcher interface {
-	// Search finds records by their words, the best first. What was appended before
-	// the call is found; bringing the index up to date is part of it.
+	// Search finds records by their words and returns the best matches first. It finds
+	// every record that was appended before the call.
 	Search(ctx context.Context, q Query) ([]Match, error)
 }
 
-// A Query says what to look for.
+// A Query specifies a search.
 type Query struct {
-	// Words to look for. A record with more of them, and with rarer ones, is better;
-	// none of them has to be there but one. Case and accents don't matter. A store may
-	// leave out words beyond the first 64.
+	// Words are the words to look for. A match has at least one of them; a record with
+	// more of them, or with rarer ones, ranks higher. Case and accents are ignored. A
+	// store may ignore words after the first 64.
 	Words string
-	// Meta chooses the sessions to search, as in [memory.Query].
+	// Meta selects the sessions to search, as in [memory.Query].
 	Meta map[string]string
-	// Limit is the most matches; 0 means 10.
+	// Limit is the maximum number of matches; 0 means 10.
 	Limit int
 }
 
-// A Match is a record that has been found: an input, or a response.
+// A Match is a record that a search found: an input or a response.
 type Match struct {
 	Session string
 	Record  int // position in the session
@@ -40,8 +40,8 @@ type Match struct {
 	Text    string // all of the record's text
 }
 
-// Text is what of a record can be searched: the text of inputs and
-// responses. It is empty for other records.
+// Text returns the searchable text of a record and its role: the text of inputs and
+// responses. It returns empty strings for other records.
 func Text(r memory.Record) (role, text string) {
 	switch r.Kind {
 	case memory.KindInput:
@@ -52,7 +52,7 @@ func Text(r memory.Record) (role, text string) {
 	return "", ""
 }
 
-// Words splits a search into words, of letters and digits only.
+// Words splits a search into words. Only letters and digits are part of words.
 func Words(s string) []string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 	return slices.DeleteFunc(words, func(w string) bool { return !strings.ContainsFunc(w, notMark) })
@@ -60,8 +60,8 @@ func Words(s string) []string {
 
 func notMark(r rune) bool { return !unicode.IsMark(r) }
 
-// Excerpt is a part of the match's text of about n bytes, with the first of the
-// words in it where one is found as it stands.
+// Excerpt returns a part of the match's text, of about n bytes. The part contains the
+// first of the words that is found literally.
 func (m Match) Excerpt(words string, n int) string {
 	if len(m.Text) <= n {
 		return m.Text

@@ -9,8 +9,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Bench measures a store: a step of a run appended to a short and to a long
-// session, a session of 5,000 steps loaded, and 200 sessions at once.
+// Bench measures how a store appends a step of a run to a short and to a long session,
+// loads a session of 5,000 steps, and serves 200 sessions at once.
 func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
 	for _, steps := range []int{20, 2000} {
 		b.Run(fmt.Sprintf("append a step at %d", steps), func(b *testing.B) {
@@ -52,7 +52,7 @@ func Bench(b *testing.B, open func(b *testing.B) memory.Store) {
 	})
 }
 
-// RecordsPerStep is how many records [AppendStep] appends.
+// RecordsPerStep is the number of records that [AppendStep] appends.
 const RecordsPerStep = 3
 
 // AppendStep appends step n, counted from 0, of a run that calls one tool in
@@ -88,7 +88,7 @@ func step(tb testing.TB, n int) []memory.Record {
 	}
 }
 
-// Fill makes a session of some steps with one append.
+// Fill creates a session of the given number of steps with one append.
 func Fill(tb testing.TB, s memory.Store, id string, steps int) {
 	records := []memory.Record{{Kind: memory.KindInput, Message: transport.UserText("Find it.")}}
 	for n := range steps {

@@ -14,8 +14,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Golden yields the kinds of golden databases, and how to read them. It is for
-// the stores of this module.
+// Golden yields the kinds of golden databases with a function that wraps a store so
+// that it can read them. It is meant for the stores of this module.
 func Golden() iter.Seq2[string, func(memory.Store) memory.Store] {
 	return maps.All(map[string]func(memory.Store) memory.Store{
 		"plain": func(s memory.Store) memory.Store { return s },
@@ -27,7 +27,7 @@ func Golden() iter.Seq2[string, func(memory.Store) memory.Store] {
 	})
 }
 
-// CheckGolden reads what a store of v0.1 has written, and goes on with it.
+// CheckGolden reads the sessions that a store of v0.1 wrote, and appends to them.
 func CheckGolden(t *testing.T, store memory.Store) {
 	s := under{store, t}
 	if got := list(t, s, memory.Query{Sort: "id"}); got != "ann ann-fork orphan" {
@@ -136,7 +136,7 @@ func checkRewrap(t *testing.T, e *protect.EncryptedStore) {
 	}
 }
 
-// CountDue is how many sessions are due, at most so many.
+// CountDue returns the number of sessions that are due, at most most.
 func CountDue(t *testing.T, store memory.Store, most int) int {
 	t.Helper()
 	return len(strings.Fields(due(t, under{store, t}, memory.Query{Limit: most})))

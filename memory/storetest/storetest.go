@@ -1,12 +1,12 @@
-// Package storetest has the tests that every [memory.Store] must pass, and those
-// for what it can do besides.
+// Package storetest provides the tests that every [memory.Store] must pass, and tests
+// for its optional abilities.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) memory.Store { return mystore.New(t.TempDir()) })
 //	}
 //
-// Run runs all; the tests of an ability that the store lacks are skipped. RunCore,
-// RunForker and so on run some alone.
+// Run runs all tests, and skips those of an ability that the store lacks. RunCore,
+// RunForker and so on run a part of them.
 package storetest
 
 import (
@@ -24,8 +24,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Run runs all tests, each on a store that open makes empty. Use t.Cleanup in open
-// to close it. Tests of abilities that the store lacks are skipped.
+// Run runs all tests, each on an empty store that open returns. Use t.Cleanup in open
+// to close the store. Run skips the tests of abilities that the store lacks.
 func Run(t *testing.T, open func(t *testing.T) memory.Store) {
 	for _, suite := range []struct {
 		name string

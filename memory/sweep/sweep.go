@@ -13,11 +13,11 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// Before deletes old sessions, each with its tree: those without a parent that have
-// all of these metadata, and in whose tree nothing was changed at or after before.
+// Before deletes old sessions with their trees: each session without a parent that has
+// all of the metadata meta, if nothing in its tree was changed at or after before.
 // Deleting a session deletes its records, its inbox, and the blobs that no other
-// session has. It leaves sessions that somebody works on, and those that are to be
-// woken. It returns how many trees it has deleted, also where it fails.
+// session has. Before keeps sessions that are leased, and sessions with a wake time. It
+// returns the number of deleted trees, even if it fails.
 func Before(ctx context.Context, store memory.Store, before time.Time, meta map[string]string) (deleted int, err error) {
 	if before.IsZero() {
 		return 0, errors.New("delete old sessions: the time is zero; give that from which on they are kept")

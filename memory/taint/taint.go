@@ -8,15 +8,16 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Labels say what a text, or a conversation, may hold. The zero Labels are nothing.
+// Labels specify what a text or a conversation may contain. The zero Labels mean
+// neither.
 type Labels struct {
-	// Untrusted says that strangers may have written some of it.
+	// Untrusted means that strangers may have written some of the text.
 	Untrusted bool `json:"untrusted,omitempty"`
-	// Private says that not everybody may know all of it.
+	// Private means that some of the text must not be disclosed to everybody.
 	Private bool `json:"private,omitempty"`
 }
 
-// With is both together.
+// With returns the union of l and m.
 func (l Labels) With(m Labels) Labels {
 	return Labels{Untrusted: l.Untrusted || m.Untrusted, Private: l.Private || m.Private}
 }
@@ -24,10 +25,10 @@ func (l Labels) With(m Labels) Labels {
 // Has reports whether l has all of m.
 func (l Labels) Has(m Labels) bool { return l.With(m) == l }
 
-// IsZero reports whether there is no label.
+// IsZero reports whether no label is set.
 func (l Labels) IsZero() bool { return l == Labels{} }
 
-// String is "untrusted, private" or one of both; empty for none.
+// String returns "untrusted", "private", "untrusted, private" or the empty string.
 func (l Labels) String() string {
 	switch {
 	case l.Untrusted && l.Private:
@@ -40,7 +41,7 @@ func (l Labels) String() string {
 	return ""
 }
 
-// A Source is a record that brought labels.
+// A Source is a record that added labels.
 type Source struct {
 	Labels
 	// Record is the record's position in the log.
@@ -51,7 +52,7 @@ type Source struct {
 	Call string `json:"call,omitempty"`
 }
 
-// NoteName is the Note of records that [Note] makes.
+// NoteName is the name of the notes that [Note] makes.
 const NoteName = "taint"
 
 // note is the data of such a record.
@@ -61,8 +62,8 @@ type note struct {
 	Call string `json:"call_id,omitempty"`
 }
 
-// Note makes a record that gives a log labels from there on. tool and call tell
-// where they come from, and may be empty.
+// Note returns a record that adds labels to a log, from its position on. tool and call
+// specify where the labels come from, and may be empty.
 func Note(l Labels, tool, call string) memory.Record {
 	data, err := json.Marshal(note{l, tool, call})
 	if err != nil { // of strings and bools there is none
@@ -71,7 +72,7 @@ func Note(l Labels, tool, call string) memory.Record {
 	return memory.Record{Kind: memory.KindNote, Note: NoteName, Data: data}
 }
 
-// Of are the labels of a conversation.
+// Of returns the labels of a conversation.
 func Of(log *memory.Log) Labels {
 	var all Labels
 	for _, r := range log.Records(0) {
@@ -80,7 +81,7 @@ func Of(log *memory.Log) Labels {
 	return all
 }
 
-// Sources are the records of a log that brought labels, in order.
+// Sources returns the records of a log that added labels, in order.
 func Sources(log *memory.Log) []Source {
 	var list []Source
 	for i, r := range log.Records(0) {

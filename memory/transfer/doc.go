@@ -1,6 +1,6 @@
-// Package transfer brings sessions from one store to another: [Copy] directly,
-// [Export] and [Import] through JSON Lines. Trees of sessions go as a whole, and
-// nothing of them is lost: times, metadata, inbox, blobs.
+// Package transfer moves sessions between stores: [Copy] copies them directly, [Export]
+// and [Import] use JSON Lines. A session is transferred with its whole tree, including
+// times, metadata, inbox and blobs.
 //
-// An import brings words, not permissions, unless it is trusted; see [Options].
+// An import that is not trusted brings text, but no permissions; see [Options].
 package transfer

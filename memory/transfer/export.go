@@ -15,11 +15,11 @@ import (
 // exportFormat is the header's member that tells an export from other JSON Lines.
 const exportFormat = "whorl session"
 
-// Export writes a session and its tree as JSON Lines: for each session a header
-// with what [memory.Info] says of it, then a record a line, as [memory.Record.AppendJSON] writes
-// it, then the messages of its inbox and its blobs. docs/sessions.md describes the
-// form. An encrypted session is exported as it is stored if store is the one inside
-// of [github.com/whorl-go/whorl/memory/protect.Encrypted].
+// Export writes a session and its tree as JSON Lines. Each session has a header line
+// with its [memory.Info], then one line for each record, as [memory.Record.AppendJSON]
+// writes it, then the messages of its inbox and its blobs. docs/sessions.md describes
+// the format. To export an encrypted session in its encrypted form, pass the store that
+// the encrypted one wraps.
 func Export(ctx context.Context, store memory.Store, id string, w io.Writer) error {
 	for s, err := range sessionTree(ctx, store, id) {
 		if err == nil {

@@ -19,32 +19,33 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Options specify how far an export is trusted. Nil and the zero Options are for a
-// file from anybody: it brings words, not permissions.
+// Options specify how far a file is trusted. Nil and the zero Options suit a file from
+// anybody: it brings text, but no permissions.
 type Options struct {
-	// Trusted takes all that the file says, as is right for a backup of one's own.
-	// Otherwise
+	// Trusted imports everything in the file, which suits a backup of your own.
+	// Otherwise:
 	//
 	//   - approval requests and decisions on calls without a result become notes
-	//     ("imported"): the calls are judged again by this program's rules;
-	//   - the session is labelled as one that strangers wrote (package taint);
-	//   - a run that was going on is at its limits, so that it is not resumed;
-	//   - metadata, parent and time to be woken are left out;
+	//     ("imported"), and this program's rules judge the calls again;
+	//   - the session is labelled as untrusted (package taint);
+	//   - an unfinished run counts as stopped by its limits, so that it is not resumed;
+	//   - metadata, the parent and the wake time are left out;
 	//   - a file with system messages or encrypted records is refused.
 	Trusted bool
-	// memory.Start is what the session begins with besides. A parent of the file's that isn't
-	// in the store makes Import fail, unless memory.Start has another or none.
+	// Start has what else the session starts with. Import fails if the file names a
+	// parent that isn't in the store, unless Start names another parent or none.
 	Start *memory.Start
-	// MaxLine is the most bytes of a line; 0 means 64 MB.
+	// MaxLine is the maximum size of a line, in bytes; 0 means 64 MB.
 	MaxLine int
 }
 
 const defaultMaxLine = 64 << 20
 
-// Import makes sessions of what [Export] has written: the first with the id given,
-// those of its tree with ids derived from it. It makes all or none: where a record
-// can't be read it fails with a [*memory.RecordError]; [Read] gives those before it.
-// It fails with an [*memory.AbilityError] if the store is no [memory.Importer].
+// Import creates sessions from the output of [Export]: the first with the given id,
+// those of its tree with ids derived from that. It creates all of them or none. If a
+// record can't be read, Import fails with a [*memory.RecordError]; [Read] returns the
+// records before it. Import fails with a [*memory.AbilityError] if the store is not a
+// [memory.Importer].
 func Import(ctx context.Context, store memory.Store, r io.Reader, id string, opts *Options) (memory.Info, error) {
 	var o Options
 	if opts != nil {
@@ -163,9 +164,9 @@ func distrust(records []memory.Record) error {
 	return nil
 }
 
-// Read reads what [Export] has written of the first session: the header, and
-// the records one by one. A record that can't be read, or is missing, ends the
-// records with a [*memory.RecordError]. A line may have 64 MB.
+// Read reads the first session from the output of [Export]: the header, and the records
+// one by one. A record that can't be read, or is missing, ends the records with a
+// [*memory.RecordError]. A line may have at most 64 MB.
 func Read(r io.Reader) (memory.Info, iter.Seq2[memory.Record, error], error) {
 	x := newExportReader(r, 0)
 	h, err := x.header()

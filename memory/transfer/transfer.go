@@ -81,12 +81,12 @@ func readSession(ctx context.Context, store memory.Store, info memory.Info) (mem
 	return s, nil
 }
 
-// Copy stores a session and its tree in another store, or in the same one, under
-// the id newID or, if that is empty, its own. Nothing is lost: neither times nor
-// metadata, inbox and blobs; the copy is a session of its own, however, and shares
-// nothing. What it says is trusted; see [Options]. Its parent is the one that
-// start names or, if start is nil, that of the original. It fails with an
-// [*memory.AbilityError] if the store to copy to is no [memory.Importer].
+// Copy copies a session and its tree to another store, or within the same one, under
+// the id newID. An empty newID means the session's own id. The copy has the times,
+// metadata, inbox and blobs of the original, but shares nothing with it. Copy trusts
+// the session; see [Options]. The copy's parent is the one that start names or, if
+// start is nil, that of the original. Copy fails with a [*memory.AbilityError] if the
+// store to copy to is not a [memory.Importer].
 func Copy(ctx context.Context, from memory.Store, id string, to memory.Store, newID string, start *memory.Start) (memory.Info, error) {
 	info, err := transfer(ctx, to, sessionTree(ctx, from, id), cmp.Or(newID, id), Options{Trusted: true, Start: start})
 	if err != nil {
