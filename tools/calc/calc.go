@@ -23,12 +23,12 @@ const (
 	maxList   = 1000   // elements
 )
 
-// Options configure the tool. The zero value is fit for use.
+// Options configure the tool. The zero value is ready to use.
 type Options struct {
-	// Name is what the model calls the tool by; empty means "calculate".
+	// Name is the name of the tool; empty means "calculate".
 	Name string
-	// Now is the clock behind today(). Nil means that there is none: results then
-	// depend on the expression alone.
+	// Now is the clock that today() reads. Nil means that there is no today(): results
+	// then depend on the expression alone.
 	Now func() time.Time
 }
 
@@ -42,7 +42,7 @@ type input struct {
 	Expression string `json:"expression" jsonschema_description:"For instance: round(1234.56 * 0.19, 2), or date(\"2026-03-01\") - date(\"2026-02-01\")" jsonschema:"minLength=1,maxLength=2000"`
 }
 
-// New makes the tool.
+// New returns the calculator as a tool.
 func New(o Options) *tools.FuncTool {
 	name, about := o.Name, description
 	if name == "" {
@@ -56,9 +56,8 @@ func New(o Options) *tools.FuncTool {
 	}, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
-// Evaluate evaluates an expression and writes the result as the model sees it:
-// a number with all its digits or, if it has no end, as an approximation and a
-// fraction.
+// Evaluate evaluates an expression and returns the result as the model sees it: a
+// number with all its digits or, if they never end, an approximation and a fraction.
 func (o Options) Evaluate(ctx context.Context, expression string) (result string, err error) {
 	if n := utf8.RuneCountInString(expression); n > maxLength {
 		return "", fmt.Errorf("the expression has %d characters; at most %d are read", n, maxLength)

@@ -12,21 +12,21 @@ import (
 // Status is the outcome of looking a quote up.
 type Status string
 
-// What can become of it.
+// The values of Status.
 const (
-	Verified    Status = "verified"    // the words stand in the source
-	NotFound    Status = "not found"   // the source's text is here, and the words are not in it
-	Unavailable Status = "not checked" // the source's text is not here: a search result of the service, which is encrypted, a PDF, a file
+	Verified    Status = "verified"    // the source contains the words
+	NotFound    Status = "not found"   // the source's text is available and doesn't contain the words
+	Unavailable Status = "not checked" // the source's text isn't available: an encrypted search result of the service, a PDF, a file
 )
 
-// A Source is what an answer cites.
+// A Source is a source that an answer cites.
 type Source struct {
-	Number int    // its place among the sources, counted from 1 in the order of first citation
+	Number int    // position among the sources, counted from 1 in the order of first citation
 	Title  string // may be empty
-	URL    string // where it is from: a URL, or what the source was called; may be empty
+	URL    string // a URL, or the name of the source; may be empty
 }
 
-// A Citation is one passage of the answer with one of its sources.
+// A Citation is a passage of the answer with one of its sources.
 type Citation struct {
 	Text   string // the passage of the answer
 	Quote  string // the words that are cited
@@ -49,9 +49,9 @@ type part struct {
 	cites []int // indices of Citations
 }
 
-// Read reads the answer in blocks, which are those of one or several assistant
-// messages. messages are the conversation up to it; the texts of sources are
-// taken from there and from the answer itself.
+// Read reads the citations of answer, the blocks of one or more assistant messages.
+// messages are the conversation before the answer. The texts of the sources are taken
+// from both.
 func Read(messages []transport.Message, answer []transport.Block) *Answer {
 	texts := new(library)
 	for _, m := range messages {
@@ -108,7 +108,7 @@ func (a *Answer) source(byKey map[string]*Source, texts *library, w view.Citatio
 	return s
 }
 
-// Text is the answer without its citations.
+// Text returns the answer without its citations.
 func (a *Answer) Text() string {
 	var b strings.Builder
 	for _, p := range a.parts {
@@ -117,7 +117,7 @@ func (a *Answer) Text() string {
 	return b.String()
 }
 
-// Doubtful lists the citations whose words are not in their source.
+// Doubtful returns the citations whose words are not in their source.
 func (a *Answer) Doubtful() []Citation {
 	var doubtful []Citation
 	for _, c := range a.Citations {

@@ -105,9 +105,9 @@ func (l *library) look(w view.Citation) Status {
 	return NotFound
 }
 
-// Contains reports whether quote stands in text, word for word. White space,
-// the shape of quotation marks and dashes, invisible characters and a dot or dots
-// at the quote's ends make no difference; case and all else do.
+// Contains reports whether text contains quote, word for word. It ignores differences
+// in white space, in the shape of quotation marks and dashes, in invisible characters,
+// and in dots at the ends of the quote. Case and everything else count.
 func Contains(text, quote string) bool { return contains(plain(text), quote) }
 
 // contains is Contains of a text that is plain already.

@@ -8,14 +8,14 @@ import (
 	"github.com/whorl-go/whorl/internal/runes"
 )
 
-// Markdown is the answer with a mark behind each passage that has sources, and
-// the sources as footnotes, in the order of first citation:
+// Markdown returns the answer with a mark after each passage that has sources, and the
+// sources as footnotes, in the order of first citation:
 //
 //	Ruby is from 1993.[^1]
 //
 //	[^1]: [Ruby facts](https://example.com/ruby): “created … in 1993”
 //
-// A quote whose words are not in the source is marked so.
+// A footnote says so if its words are not in the source.
 func (a *Answer) Markdown() string {
 	var b strings.Builder
 	for _, p := range a.parts {

@@ -24,9 +24,8 @@ const (
 	maxGenerated = 512 << 10 // of a file that says it is generated
 )
 
-// A Corpus is a folder that was opened. Its methods may be called by several
-// goroutines. Files outside the folder can't be reached, by ".." or by a symbolic
-// link.
+// A Corpus is an open folder. It is safe for concurrent use. Files outside the folder
+// can't be reached, neither by ".." nor by a symbolic link.
 type Corpus struct {
 	root    *os.Root
 	folders []string
@@ -46,8 +45,8 @@ type file struct {
 	size int64
 }
 
-// Open opens the folder dir. With folders given, only these folders in it count,
-// for instance "src" and "doc".
+// Open opens the folder dir. If folders are given, only these subfolders are used, for
+// instance "src" and "doc".
 func Open(dir string, folders ...string) (*Corpus, error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -76,7 +75,7 @@ func Open(dir string, folders ...string) (*Corpus, error) {
 	return c, nil
 }
 
-// Close stops the indexing, if it is going on, and releases the folder.
+// Close stops the indexing, if it is running, and releases the folder.
 func (c *Corpus) Close() error {
 	c.cancel()
 	c.begin.Do(func() { close(c.done) })
@@ -104,10 +103,10 @@ func (c *Corpus) ready(ctx context.Context) (*index, error) {
 	}
 }
 
-// List returns up to limit paths that match pattern, in order, and how many match.
-// A pattern with one of *?[ is matched against the whole path and against the
-// file's name; another one is a prefix of the path, or part of it. The empty
-// pattern matches every file.
+// List returns up to limit paths that match pattern, in order, and the total number of
+// matches. A pattern with one of *?[ is matched against the whole path and against the
+// file's name. Any other pattern matches the paths that contain it. The empty pattern
+// matches every file.
 func (c *Corpus) List(pattern string, limit int) (paths []string, total int, err error) {
 	files, err := c.walk()
 	if err != nil {
@@ -138,8 +137,8 @@ func (c *Corpus) List(pattern string, limit int) (paths []string, total int, err
 	return paths, total, nil
 }
 
-// Lines returns lines from to to of a file, counted from 1, and how many lines
-// the file has. It cuts the range to what there is.
+// Lines returns the lines from to to of a file, counted from 1, and the number of lines
+// that the file has. The range is clipped to the lines that exist.
 func (c *Corpus) Lines(name string, from, to int) (lines []string, total int, err error) {
 	all, err := c.fileLines(name)
 	if err != nil {

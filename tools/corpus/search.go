@@ -13,9 +13,9 @@ import (
 // A Hit is a passage that a search found.
 type Hit struct {
 	Path  string
-	From  int // lines of the passage
+	From  int // first line of the passage; To is the last
 	To    int
-	Lines []Line // those that show best what it is about, in order
+	Lines []Line // the lines that best show what the passage is about, in order
 }
 
 // A Line is one line of a file.
@@ -24,14 +24,14 @@ type Line struct {
 	Text   string
 }
 
-// Found is what a search came to.
+// Found is the result of a search.
 type Found struct {
 	Hits     []Hit
-	Passages int     // how many hold one of the words at all
-	Words    []Count // of the query, in its order
+	Passages int     // number of passages that contain any of the words
+	Words    []Count // of the query, in order
 }
 
-// A Count tells how many passages hold a word, in any of its forms.
+// A Count is the number of passages that contain a word, in any of its forms.
 type Count struct {
 	Word     string
 	Passages int
@@ -43,10 +43,11 @@ const (
 	maxPerFile = 5   // hits in one file, unless it was asked for
 )
 
-// Search ranks passages by the words of query: by BM25 over the index, then by
-// reading the best ones again: words that stand close together, in comments and
-// in the name of a declaration count for more, tests and generated code for less.
-// With under given, only files whose path contains it are looked at.
+// Search returns up to limit passages, ranked by the words of query. It ranks all
+// passages by BM25, and the best ones again by their text: words that are close
+// together, in comments or in the name of a declaration count for more, tests and
+// generated code for less. If under is not empty, only files whose path contains it are
+// searched.
 func (c *Corpus) Search(ctx context.Context, query, under string, limit int) (Found, error) {
 	x, err := c.ready(ctx)
 	if err != nil {

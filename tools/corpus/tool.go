@@ -14,9 +14,9 @@ type toolInput struct {
 	Limit int    `json:"limit,omitempty" jsonschema_description:"How many passages to return; 6 if left out" jsonschema:"minimum=1,maximum=20"`
 }
 
-// Tool is a search of the folder dir for a model. The index is made again for
-// each call, as the files may have changed: it suits folders of some thousand
-// files, where that takes less than a second.
+// Tool returns a tool that searches the folder dir. Each call builds the index again,
+// as the files may have changed. That takes less than a second for a few thousand
+// files.
 func Tool(name, dir string) *tools.FuncTool {
 	search := func(ctx context.Context, in toolInput) (_ string, err error) {
 		c, err := Open(dir)
@@ -37,8 +37,8 @@ func Tool(name, dir string) *tools.FuncTool {
 		search, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
 }
 
-// String is what a model is shown of a search: how rare each word is, and the
-// passages as path:line: text, the best first.
+// String returns the text that a model sees: how rare each word is, and the passages as
+// path:line: text, the best first.
 func (f Found) String() string {
 	var words []string
 	for _, w := range f.Words {

@@ -1,40 +1,39 @@
-// Package fetch lets a model read a page of the web: as Markdown without menus
-// and advertising, or as the PDF or picture that it is.
+// Package fetch lets a model read web pages, PDFs and pictures. An HTML page becomes
+// Markdown without menus and advertising; PDFs and pictures are returned as they are.
 //
 // # Threat model
 //
-// The URL comes from the model, and so from whatever the model has read; the
-// page comes from anyone.
+// The URL comes from the model, and so from whatever the model has read. Anyone may
+// have written the page.
 //
-// The URL must not reach what the public can't: addresses are checked when a
-// connection is made, after names are resolved and for every redirect again, so
-// that neither a name that changes its address nor an odd way to write one gets
-// to this machine, to the networks that its interfaces stand in, or to a cloud's
-// metadata. A public address that a router outside leads back in is not known
-// here. Only http and https, on their standard ports unless [Options.Ports] says
-// otherwise, without user names, cookies or a proxy. Hosts are compared as IDNA
-// maps them. That a URL itself can carry data out, in its path or query, can't be
-// seen from here: [Options.Hosts] narrows where fetches may go.
+// The URL must not reach what the public can't. Addresses are checked when a connection
+// is made, after names are resolved, and again for every redirect. So neither a name
+// that changes its address nor an unusual spelling of an address reaches this machine,
+// the networks of its interfaces, or a cloud's metadata service. The package can't know
+// of a public address that an outside router leads back in. It uses only http and
+// https, on their standard ports unless [Options.Ports] says otherwise, without user
+// names, cookies or a proxy. Hosts are compared as IDNA maps them. A URL can carry data
+// out in its path or query; [Options.Hosts] restricts where fetches may go.
 //
-// The page must not take the program down: time, redirects, headers and the
-// decompressed body are limited, nesting and the spans of tables as well, and the
-// looks that are taken at the nodes of a page are counted.
+// The page must not take the program down: time, redirects, headers, the decompressed
+// body, nesting, the spans of tables and the number of visits to the nodes of a page
+// are limited.
 //
-// And the page must not give orders. Content that is not displayed is left out, as
-// far as the page itself says so: by an attribute, an element's own style, the
-// rules of its style elements, or a class name that hides text for screen readers.
-// Style sheets in files of their own, and text in the colour of what is behind it,
-// are not looked at. The rest stands between marks as from outside, the URL and the
-// title too, with the marks kept out of it; errors are in this package's own words.
-// That makes a prompt injection less likely, not impossible: do not give an agent
-// that reads the web tools whose misuse you can't bear.
+// The page must not give instructions. Content that the page itself declares as not
+// displayed is left out: by an attribute, an element's style, the rules of its style
+// elements, or a class name that hides text except for screen readers. Separate style
+// sheets, and text in the colour of its background, are not considered. The rest,
+// including the URL and the title, is enclosed in marks that label it as external; the
+// marks are removed from the text itself. Errors are in this package's own words. That
+// makes prompt injection less likely, not impossible: do not give an agent that reads
+// the web tools whose misuse you can't accept.
 //
 // # What is left out
 //
-// Menus, related links and the like are left out where both their name or kind
-// and what is in them speak for it: prose stays. A result tells how many letters
-// were left out, [Page.LeftOut] and [Page.Hidden] too.
+// Menus, related links and similar parts are left out if both their name or element and
+// their content indicate it; prose is kept. A result reports how many letters were left
+// out, as do [Page.LeftOut] and [Page.Hidden].
 //
-// PDFs and pictures are looked at before they are returned (package media): one
-// that the service would refuse would be refused in each later request as well.
+// PDFs and pictures are checked before they are returned (package media): the service
+// would refuse a bad one in each later request too.
 package fetch

@@ -18,37 +18,38 @@ import (
 
 // Options configure a fetcher. Zero fields take the defaults.
 type Options struct {
-	// Name is what the model calls the tool by; empty means "fetch".
+	// Name is the name of the tool; empty means "fetch".
 	Name string
-	// UserAgent is sent along; empty means "whorl-fetch".
+	// UserAgent is the User-Agent header; empty means "whorl-fetch".
 	UserAgent string
 
-	// Hosts are the only hosts to fetch from, with their subdomains. Empty means all
-	// but NotHosts.
+	// Hosts are the only hosts to fetch from, including their subdomains. Empty means
+	// all except NotHosts.
 	Hosts, NotHosts []string
-	// Ports are the ports to connect to; empty means 80 and 443.
+	// Ports are the ports that may be connected to; empty means 80 and 443.
 	Ports []uint16
-	// Allow are addresses to connect to although they are private or special, for
-	// instance those of an intranet.
+	// Allow are private or special addresses that may be connected to, for instance
+	// those of an intranet.
 	Allow []netip.Prefix
-	// Resolver looks names up; nil means the system's.
+	// Resolver resolves host names; nil means the system's resolver.
 	Resolver *net.Resolver
 
-	// Robots keeps to the robots.txt of each host.
+	// Robots obeys the robots.txt of each host.
 	Robots bool
 	// Citable returns a page as a search result that the model can cite. Citations
 	// must then be on for all documents and search results of a request.
 	Citable bool
 
-	MaxPages     int           // of a PDF; 0 means 100, which every model takes; those with a context of a million tokens take 600
+	MaxPages     int           // of a PDF; 0 means 100, which every model accepts; models with a context of a million tokens accept 600
 	MaxBytes     int64         // of a body, decompressed; 0 means 5 MiB
-	MaxTextBytes int           // of text in one result; 0 means 40,000; the rest is asked for by offset
+	MaxTextBytes int           // of text in one result; 0 means 40,000; the model gets the rest by offset
 	MaxRedirects int           // 0 means 5; negative means none
 	Timeout      time.Duration // of a whole fetch; 0 means 20 seconds
-	CacheTime    time.Duration // how long a page is kept; 0 means 15 minutes; negative means not at all
+	CacheTime    time.Duration // how long a page is cached; 0 means 15 minutes; negative means not at all
 }
 
-// A Fetcher fetches pages. It may be shared by several agents.
+// A Fetcher fetches pages. It is safe for concurrent use, and several agents may share
+// it.
 type Fetcher struct {
 	options         Options
 	client          *http.Client
@@ -57,7 +58,7 @@ type Fetcher struct {
 	robots          cache
 }
 
-// New makes a fetcher.
+// New returns a fetcher.
 func New(o Options) *Fetcher {
 	if o.UserAgent == "" {
 		o.UserAgent = "whorl-fetch"
@@ -89,7 +90,7 @@ type input struct {
 	Offset int    `json:"offset,omitempty" jsonschema_description:"Where to go on in a long page, in bytes of its text" jsonschema:"minimum=0"`
 }
 
-// Tool is the fetcher as a tool.
+// Tool returns the fetcher as a tool.
 func (f *Fetcher) Tool() *tools.FuncTool {
 	name := f.options.Name
 	if name == "" {
@@ -107,12 +108,12 @@ func (f *Fetcher) do(ctx context.Context, in input) (tools.Result, error) {
 	return page.result(in.Offset, f.options)
 }
 
-// A Page is what came of a fetch.
+// A Page is a page that was fetched.
 type Page struct {
-	URL     string    // where the page was found, after redirects
+	URL     string    // of the page, after redirects
 	Title   string    // of an HTML page; may be empty
-	LeftOut int       // letters of an HTML page that Text leaves out since they stand around its matter: menus, related links
-	Hidden  int       // letters that Text leaves out since the page doesn't display them
+	LeftOut int       // letters of an HTML page that Text leaves out because they surround its content: menus, related links
+	Hidden  int       // letters that Text leaves out because the page doesn't display them
 	Kind    string    // media type, for instance "text/html"
 	Text    string    // Markdown of an HTML page, or the text of others
 	Data    []byte    // the body of a PDF or a picture; nil for others
@@ -206,7 +207,7 @@ func cut(text string, offset, n int) (part string, rest int, err error) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Fetch fetches a page, or takes it from the cache.
+// Fetch returns a page, from the cache or from its server.
 func (f *Fetcher) Fetch(ctx context.Context, rawURL string) (*Page, error) {
 	u, err := f.check(rawURL)
 	if err != nil {

@@ -13,22 +13,22 @@ import (
 	"github.com/whorl-go/whorl/tools/internal/textfile"
 )
 
-// Options specify what the tools may do. The zero value is fit for use, and lets
-// the model write.
+// Options specify what the tools may do. The zero value is ready to use, and lets the
+// model write.
 type Options struct {
 	// Prefix is the folder's path as the model knows it, such as "/repo". Empty means
 	// that paths are relative.
 	Prefix string
 	// ReadOnly leaves out the tools and commands that write.
 	ReadOnly bool
-	// NeedsApproval makes every write wait for a decision.
+	// NeedsApproval makes every write wait for approval.
 	NeedsApproval bool
 	// Hidden includes files and folders whose names begin with a dot.
 	Hidden bool
 
 	MaxFileBytes   int64 // of a file to read, edit or write; 0 means 2 MiB
 	MaxResultBytes int   // of text in a result; 0 means 32 KiB
-	MaxMatches     int   // of a search, and entries of a list; 0 means 200
+	MaxMatches     int   // of a search, and entries of a listing; 0 means 200
 }
 
 func (o Options) withDefaults() Options {
@@ -50,9 +50,9 @@ type folder struct {
 	root *os.Root
 }
 
-// Tools makes read_file, list_files and search_files and, unless the options
-// say read-only, edit_file and write_file. The caller closes root when it is
-// done.
+// Tools returns the tools read_file, list_files and search_files and, unless
+// Options.ReadOnly is set, edit_file and write_file. The caller closes root after the
+// last call.
 func Tools(root *os.Root, o Options) []tools.Tool {
 	f := &folder{o.withDefaults(), root}
 	read := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Private: true}}

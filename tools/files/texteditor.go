@@ -24,9 +24,9 @@ type command struct {
 	InsertText *string `json:"insert_text,omitempty"`
 }
 
-// TextEditor makes Anthropic's text editor tool, text_editor_20250728, over a
-// folder. The model gives whole paths, so set [Options.Prefix] to what it is
-// told the folder is called, such as "/repo".
+// TextEditor returns Anthropic's text editor tool, text_editor_20250728, for a folder.
+// The model uses absolute paths, so set [Options.Prefix] to the path by which the model
+// knows the folder, such as "/repo".
 func TextEditor(root *os.Root, o Options) *tools.FuncTool {
 	f := &folder{o.withDefaults(), root}
 	if f.Prefix == "" {

@@ -17,25 +17,26 @@ import (
 // prefix is the folder's name to the model.
 const prefix = "/memories"
 
-// Options bound the notes. Zero fields take the defaults.
+// Options limit the notes. Zero fields mean the defaults.
 type Options struct {
 	MaxFileBytes  int64 // of one file; 0 means 256 KiB
 	MaxTotalBytes int64 // of all files; 0 means 16 MiB
 	MaxFiles      int   // files and folders; 0 means 1000
-	MaxViewBytes  int   // of text that one view shows; 0 means 16,000
+	MaxViewBytes  int   // of text in the result of one view; 0 means 16,000
 
 	// ReadOnly refuses every command but view.
 	ReadOnly bool
 }
 
-// Notes is a folder of notes. It may be shared by several agents.
+// Notes is a folder of notes. It is safe for concurrent use, and several agents may
+// share it.
 type Notes struct {
 	root    *os.Root
 	options Options
 	mu      sync.RWMutex
 }
 
-// New makes notes of a folder. The caller closes root when it is done.
+// New returns Notes for a folder. The caller closes root after the last call.
 func New(root *os.Root, o Options) *Notes {
 	if o.MaxFileBytes <= 0 {
 		o.MaxFileBytes = 256 << 10
@@ -66,7 +67,7 @@ type command struct {
 	NewPath    string  `json:"new_path,omitempty"`
 }
 
-// Tool is the memory tool over the notes.
+// Tool returns the memory tool for the notes.
 func (n *Notes) Tool() *tools.FuncTool {
 	return tools.FuncWith("memory", "", n.do, tools.Options{
 		Type: "memory_20250818",

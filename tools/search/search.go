@@ -19,26 +19,26 @@ type Provider interface {
 	Search(ctx context.Context, query string, limit int) ([]Hit, error)
 }
 
-// A ProviderFunc is a function as a Provider.
+// A ProviderFunc is a function that implements [Provider].
 type ProviderFunc func(ctx context.Context, query string, limit int) ([]Hit, error)
 
-// Search calls the function.
+// Search calls f.
 func (f ProviderFunc) Search(ctx context.Context, query string, limit int) ([]Hit, error) {
 	return f(ctx, query, limit)
 }
 
-// A Hit is one thing found.
+// A Hit is one result of a search.
 type Hit struct {
 	Source string    // its URL, path or name; required
 	Title  string    // empty means the source
-	Text   string    // the passage that fits the query; may be empty
+	Text   string    // the passage that matches the query; may be empty
 	Date   time.Time // zero if unknown
 }
 
 // Options configure the tool. Zero fields take the defaults.
 type Options struct {
-	Name        string // what the model calls the tool by; empty means "search"
-	Description string // says what is searched; empty means "Searches by words and returns the best hits."
+	Name        string // of the tool; empty means "search"
+	Description string // of the tool: what is searched; empty means "Searches by words and returns the best hits."
 	MaxHits     int    // hits in one result; 0 means 10
 	MaxHitBytes int    // of text of one hit; 0 means 2,000
 
@@ -52,7 +52,7 @@ type input struct {
 	Limit int    `json:"limit,omitempty" jsonschema_description:"How many hits to return" jsonschema:"minimum=1,maximum=50"`
 }
 
-// New makes a tool of a search engine.
+// New returns a tool that searches with p.
 func New(p Provider, o Options) *tools.FuncTool {
 	if o.Name == "" {
 		o.Name = "search"

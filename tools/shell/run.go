@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// Run runs one command of the session and waits until it has ended. The error
-// is for what went wrong before or around it; a command that fails is an
-// Output. If ctx ends first the command is killed and the cause is the error.
+// Run runs one command of the session and waits until it has ended. The error is not
+// nil if the command could not be run; a command that fails is not an error. If ctx
+// ends first, Run kills the command and returns the context's cause.
 func (s *Shell) Run(ctx context.Context, command string) (Output, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

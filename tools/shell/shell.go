@@ -14,17 +14,17 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// Confinement is what stands between a command and the machine.
+// Confinement specifies how commands are isolated from the machine.
 type Confinement int
 
 // The confinements.
 const (
 	// Sandboxed runs commands in bubblewrap. New fails where that doesn't work.
 	Sandboxed Confinement = iota
-	// AskFirst runs commands with the program's own rights, each after approval.
+	// AskFirst runs each command with the program's rights, after approval.
 	AskFirst
-	// Unconfined runs commands with the program's own rights, unasked. It is meant
-	// for machines that are a sandbox themselves.
+	// Unconfined runs commands with the program's rights, without approval. It is meant
+	// for machines that are sandboxes themselves.
 	Unconfined
 )
 
@@ -32,31 +32,31 @@ const (
 type Options struct {
 	// Dir is the working folder, which commands may read and write. Required.
 	Dir string
-	// Env is the environment of the commands, as "NAME=value", besides PATH, HOME,
-	// LANG and TERM. The program's environment is not inherited.
+	// Env has variables of the commands' environment, as "NAME=value", in addition to
+	// PATH, HOME, LANG and TERM. The program's environment is not inherited.
 	Env []string
 
 	Confinement Confinement
-	// Network lets sandboxed commands reach the network: the machine's own, with all
-	// that listens on its loopback addresses, such as databases and this program's
-	// pages, with its neighbours and with a cloud's metadata service.
+	// Network lets sandboxed commands use the machine's network. It includes the
+	// loopback addresses, with databases and this program's pages, neighbours, and a
+	// cloud's metadata service.
 	Network bool
-	// ReadOnly are more files and folders that sandboxed commands may read. What of
-	// them is in Dir can't be changed, moved or removed: .git, say. They have to
+	// ReadOnly are additional files and folders that sandboxed commands may read. Those
+	// inside Dir, such as .git, can't be changed, moved or removed. All of them must
 	// exist.
 	ReadOnly []string
-	// GainPrivileges lets commands outside of the sandbox gain privileges, as sudo
-	// does. They can then also read the program's own environment and memory.
+	// GainPrivileges lets commands outside the sandbox gain privileges, as sudo does.
+	// They can then also read the program's own environment and memory.
 	GainPrivileges bool
 
 	Timeout        time.Duration // of one command; 0 means 2 minutes
-	MaxOutputBytes int           // of a command's output that is kept; 0 means 30,000
+	MaxOutputBytes int           // of a command's output to keep; 0 means 30,000
 	MaxFileBytes   int64         // of a file that a command writes; 0 means 1 GiB
-	MaxProcesses   int           // at a time, of an ordinary user; 0 means 256 in the sandbox, and no limit outside
+	MaxProcesses   int           // at a time, for an ordinary user; 0 means 256 in the sandbox, and no limit outside
 	MaxMemoryBytes int64         // of each process, and of each of /tmp and /dev/shm in the sandbox; 0 means 4 GiB in the sandbox, and no limit outside
 }
 
-// A Shell is a session. Commands run one at a time.
+// A Shell is a shell session. Its commands run one at a time.
 type Shell struct {
 	options    Options
 	bash       string
@@ -68,8 +68,8 @@ type Shell struct {
 	state string // a script that restores variables and functions
 }
 
-// New makes a session. It fails if there is no bash, or no sandbox although the
-// options ask for one.
+// New starts a session. It fails if there is no bash, or if the options ask for a
+// sandbox and there is none.
 func New(o Options) (*Shell, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 2 * time.Minute
@@ -132,7 +132,7 @@ type input struct {
 	Restart bool   `json:"restart,omitempty"`
 }
 
-// Tool is the bash tool over the session.
+// Tool returns the bash tool for the session.
 func (s *Shell) Tool() *tools.FuncTool {
 	return tools.FuncWith("bash", "", s.do, tools.Options{
 		Type: "bash_20250124",
@@ -171,24 +171,24 @@ func (s *Shell) do(ctx context.Context, in input) (tools.Result, error) {
 	return out.result(), nil
 }
 
-// Restart forgets the working directory, variables and functions of the session.
+// Restart resets the working directory, variables and functions of the session.
 func (s *Shell) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dir, s.state = s.options.Dir, ""
 }
 
-// An Output is what came of a command.
+// An Output is the result of a command.
 type Output struct {
-	Text     string // standard output and error as they came, the middle left out if it was too much
+	Text     string // standard output and error, in order; the middle is left out if there was too much
 	Status   int    // exit status; 128 + n if signal n killed it
-	TimedOut bool   // killed at the time limit
+	TimedOut bool   // whether the command was killed at its time limit
 
-	// Ended names programs that still ran in the background at the command's end, and
-	// were ended with it; at most ten.
+	// Ended names up to ten programs that still ran in the background when the command
+	// ended, and were then killed.
 	Ended []string
-	// Forgot says that what the session was to carry on was too much: the directory,
-	// variables and functions are as they were before the command.
+	// Forgot reports that the new state of the session was too large to keep: the
+	// directory, variables and functions are as they were before the command.
 	Forgot bool
 }
 

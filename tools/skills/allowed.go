@@ -38,18 +38,17 @@ func splitAllowed(text string) []string {
 	})
 }
 
-// Allows reports whether the skill's allowed-tools names a call: of the tool of
-// that name, upper and lower case being one, with the arguments input, a JSON
-// object.
+// Allows reports whether the skill's allowed-tools allows a call of a tool with the
+// arguments input, a JSON object. It ignores the case of the tool's name.
 //
-// Read allows every call of the tool read. Bash(git:*) allows those calls of bash
-// that have nothing but a command, which is git or git and arguments; Bash(git
-// status) those of that very command. A command with anything that a shell reads
-// otherwise than as plain words, such as ; | & $ > or a line break, is allowed by
-// neither. Patterns of other tools are not known, and allow nothing.
+// Read allows every call of the tool read. Bash(git:*) allows the calls of bash whose
+// only argument is a command that is git, with or without arguments. Bash(git status)
+// allows exactly that command. Neither allows a command with characters that a shell
+// doesn't read as plain words, such as ; | & $ > or a line break. Patterns for other
+// tools are not supported, and allow nothing.
 //
-// As with every rule over the text of a command this is for a model's mistakes, not
-// against somebody who means to get around it: git itself can run programs.
+// Like every rule over the text of a command, this guards against a model's mistakes,
+// not against an attacker: git itself can run programs.
 func (s *Skill) Allows(tool string, input json.RawMessage) bool {
 	for _, a := range s.allowed {
 		if strings.EqualFold(a.tool, tool) && (!a.narrow || strings.EqualFold(a.tool, "bash") && a.allowsCommand(input)) {

@@ -8,12 +8,12 @@ import (
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;")
 
-// Catalog is what the model is told of the skills: their names and descriptions,
-// and how to load one. It goes into the conversation once, in front of the first
-// question, so that it is in the log, and in the cached prefix, as it was then. A
-// set of the same skills has the same catalog.
+// Catalog returns the message that describes the skills to the model: their names and
+// descriptions, and how to load one. Put it into the conversation once, before the
+// first question, so that the log and the cached prefix keep it unchanged. Sets of the
+// same skills have the same catalog.
 //
-// agent/withskills.Input puts it there.
+// Function Input of package agent/withskills does that.
 func (s *Set) Catalog() transport.Message {
 	var b strings.Builder
 	b.WriteString(catalogStart + "\n")
@@ -27,7 +27,7 @@ func (s *Set) Catalog() transport.Message {
 
 const catalogStart = "<available_skills>"
 
-// IsCatalog reports whether a message is the catalog of a set, of any skills.
+// IsCatalog reports whether a message is the catalog of any set.
 func IsCatalog(m transport.Message) bool {
 	return m.Role == transport.RoleUser && len(m.Content) == 1 && strings.HasPrefix(m.Text(), catalogStart+"\n")
 }

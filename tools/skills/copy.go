@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// CopyTo writes the files of all skills below dir, each skill in a folder of its
-// name, as they were when the set was made: for a shell whose commands run their
-// scripts. Existing files stay, and must not be in the way: an existing file is an
-// error, which matches [fs.ErrExist].
+// CopyTo writes the files of all skills to dir, each skill in a folder of its name, so
+// that the commands of a shell can run their scripts. The files are as they were when
+// the set was made. CopyTo never overwrites: if a file exists, the error matches
+// [fs.ErrExist].
 func (s *Set) CopyTo(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("copy skills: %w", err)

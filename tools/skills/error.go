@@ -2,14 +2,14 @@ package skills
 
 import "fmt"
 
-// An Error says what is wrong with a skill, and how to fix it.
+// An Error reports a problem of a skill, and how to fix it.
 type Error struct {
-	File    string // the path of the SKILL.md, or of the file or folder that is wrong
-	Line    int    // counted from 1; 0 if no line is meant
-	Problem string // what is wrong, and what to do
+	File    string // path of the SKILL.md, or of the file or folder with the problem
+	Line    int    // counted from 1; 0 if the problem is not in a line
+	Problem string // what is wrong, and how to fix it
 }
 
-// Error gives the place and the problem.
+// Error returns the position and the problem.
 func (e *Error) Error() string {
 	if e.Line > 0 {
 		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)

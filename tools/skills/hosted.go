@@ -8,17 +8,17 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Hosted is a skill that runs at the provider, in the container of the code
-// execution tool: one of Anthropic's, or one that was uploaded.
+// A Hosted is a skill that runs at the provider, in the container of the code execution
+// tool: a skill of Anthropic's, or an uploaded one.
 type Hosted struct {
 	Type    string `json:"type"`              // "anthropic" or "custom"; empty means anthropic
-	ID      string `json:"skill_id"`          // such as "pdf"; 1 to 64 characters
-	Version string `json:"version,omitempty"` // empty means the newest; name one to keep the prefix the same
+	ID      string `json:"skill_id"`          // for instance "pdf"; 1 to 64 characters
+	Version string `json:"version,omitempty"` // empty means the newest; set it to keep the request's prefix the same
 }
 
-// Container is the value of a request's container for skills at the provider, at
-// most 20. It goes into the agent's Options.Template, as Container, beside the tool
-// [tools.CodeExecution].
+// Container returns the container parameter of a request that uses skills at the
+// provider, at most 20. Assign it to Container in the agent's Options.Template, and add
+// the tool [tools.CodeExecution].
 func Container(list ...Hosted) (json.RawMessage, error) {
 	if len(list) == 0 || len(list) > 20 {
 		return nil, fmt.Errorf("skills: there are %d hosted skills; a request takes 1 to 20", len(list))

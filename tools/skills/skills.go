@@ -11,21 +11,21 @@ import (
 	"slices"
 )
 
-// Options bound what is read, and say where commands find the skills. Zero fields
-// take the defaults.
+// Options limit what is read, and specify where commands find the skills. Zero fields
+// mean the defaults.
 type Options struct {
-	// Dir is where the commands of the agent's shell find the folders of the skills,
-	// such as "/skills". The model is told the path of a skill that it loads. Empty
-	// says nothing: the model then knows the files by the tool only. [Set.CopyTo] puts
-	// them there.
+	// Dir is the folder in which the commands of the agent's shell find the skills,
+	// such as "/skills". The tool then tells the model the path of each skill that it
+	// loads. If Dir is empty, the model can read the files only with the tool.
+	// [Set.CopyTo] copies the files to a folder.
 	Dir string
 
-	// Only names the folders to read; the others are passed over. Nil means all.
+	// Only names the folders to read; others are ignored. Nil means all.
 	Only []string
 
 	MaxSkills       int   // in the set; 0 means 200
 	MaxFiles        int   // of all skills, folders included; 0 means 5,000
-	MaxBytes        int64 // of all files, which are kept in memory; 0 means 64 MiB
+	MaxBytes        int64 // of all files, which stay in memory; 0 means 64 MiB
 	MaxInstructions int   // bytes of one SKILL.md; 0 means 256 KiB
 	MaxResult       int   // bytes of a file that one call returns; 0 means 32 KiB
 }
@@ -65,8 +65,8 @@ type Skill struct {
 	Instructions string
 	// Version is a SHA-256 hash of all files of the skill, in hexadecimal digits.
 	Version string
-	// LeftOut are paths in the folder that are no regular files, such as links. Files
-	// and folders whose names begin with a dot are left out without a word.
+	// LeftOut are the paths in the folder that are not regular files, such as links.
+	// Files and folders whose names begin with a dot are left out too, but not listed.
 	LeftOut []string
 
 	allowed  []allowed
@@ -74,16 +74,16 @@ type Skill struct {
 	files    map[string]file
 }
 
-// A Set is a set of skills as they were when it was made. It is immutable and may
-// be used by many goroutines.
+// A Set is a set of skills, as they were when they were read. It is immutable and safe
+// for concurrent use.
 type Set struct {
 	options Options
 	skills  map[string]*Skill
 	names   []string // sorted
 }
 
-// Open reads the skills of a folder, each in a folder of its own, and follows no
-// link out of it. See [Load].
+// Open reads the skills in the folder dir, each in a subfolder, and follows no link out
+// of dir. See [Load].
 func Open(dir string, o Options) (*Set, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -93,12 +93,12 @@ func Open(dir string, o Options) (*Set, error) {
 	return load(o, []source{{root.FS(), filepath.ToSlash(dir)}})
 }
 
-// Load reads the skills of one or more folders, such as an [embed.FS]'s part by
-// [fs.Sub]. A skill is a folder right below with a file SKILL.md, or skill.md;
-// folders without one are passed over. Two skills of one name are an error.
+// Load reads the skills in one or more file systems, for instance a part of an
+// [embed.FS] made by [fs.Sub]. A skill is a top-level folder with a file SKILL.md or
+// skill.md; other folders are ignored. Two skills of the same name are an error.
 //
-// If something is wrong with a skill there is no set. The error holds an [*Error]
-// for each thing that is wrong.
+// If any skill has a problem, Load returns no set. The error contains an [*Error] for
+// each problem.
 func Load(o Options, folders ...fs.FS) (*Set, error) {
 	sources := make([]source, len(folders))
 	for i, f := range folders {
@@ -110,9 +110,9 @@ func Load(o Options, folders ...fs.FS) (*Set, error) {
 	return load(o, sources)
 }
 
-// Validate judges the skill in the folder dir of fsys as skills-ref validate does,
-// within the bounds of the zero [Options]. The error holds an [*Error] for each
-// thing that is wrong.
+// Validate validates the skill in the folder dir of fsys as the command skills-ref
+// validate does, within the bounds of the zero [Options]. The error contains an
+// [*Error] for each problem.
 func Validate(fsys fs.FS, dir string) error {
 	info, err := fs.Stat(fsys, dir)
 	if err != nil {
@@ -192,8 +192,9 @@ func isSkill(fsys fs.FS, dir string) bool {
 	return false
 }
 
-// Names are the names of the skills, sorted.
+// Names returns the names of the skills, sorted.
 func (s *Set) Names() []string { return slices.Clone(s.names) }
 
-// Skill is the skill of that name, or nil. The caller must not modify it.
+// Skill returns the skill of that name, or nil if there is none. The caller must not
+// modify it.
 func (s *Set) Skill(name string) *Skill { return s.skills[normal(name)] }

@@ -25,8 +25,8 @@ import (
 // ToolName is the name of the tool that loads skills.
 const ToolName = "skill"
 
-// NoteName is the name of the note, of [tools.Host], that a call which loaded a
-// skill leaves in the log: a JSON object with the members name and version.
+// NoteName is the name of the note that a call which loads a skill records in the log
+// through [tools.Host]: a JSON object with the members name and version.
 const NoteName = "skill"
 
 type input struct {
@@ -35,9 +35,9 @@ type input struct {
 	Line int    `json:"line,omitempty" jsonschema:"minimum=1" jsonschema_description:"The line of the file to begin at"`
 }
 
-// Tool is the tool by which a model loads the instructions of a skill, and reads
-// its files: texts, and pictures. Its definition doesn't depend on the skills. A
-// call has a span of its own, and leaves a note of the version that was loaded.
+// Tool returns the tool with which a model loads the instructions of a skill and reads
+// its files: text and pictures. The tool's definition doesn't depend on the skills. A
+// call has its own span, and records a note with the version that was loaded.
 func (s *Set) Tool() *tools.FuncTool {
 	return tools.FuncWith(ToolName, "Loads the instructions of a skill, or reads a file that belongs to one.", s.use, tools.Options{
 		Traits: tools.Traits{
@@ -95,8 +95,8 @@ func (k *Skill) opening() string {
 	return fmt.Sprintf("<skill name=%q version=%q>\n", k.Name, k.Version[:16])
 }
 
-// IsLoaded reports whether the result of a call of the tool is this skill, in this
-// version.
+// IsLoaded reports whether the result of a call of the tool contains this version of
+// the skill.
 func (k *Skill) IsLoaded(result string) bool { return strings.HasPrefix(result, k.opening()) }
 
 // maxListed bounds the files that are listed with a skill.

@@ -1,5 +1,5 @@
-// Package todo gives a model a list of what is to be done, which it keeps up to date
-// and people can look at.
+// Package todo provides a tool with which a model keeps a to-do list that people can
+// see.
 package todo
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// Status is how far an item is.
+// Status is the status of an item.
 type Status string
 
 // The values of Status.
@@ -22,22 +22,22 @@ const (
 	Completed  Status = "completed"
 )
 
-// An Item is one thing to do.
+// An Item is one entry of the list.
 type Item struct {
 	Text   string `json:"text" jsonschema_description:"What is to be done, in a few words"`
 	Status Status `json:"status" jsonschema:"enum=pending,enum=in_progress,enum=completed"`
 }
 
-// A List is what the tool's arguments are: the whole list.
+// A List is the whole to-do list: the arguments of the tool.
 type List struct {
 	Items []Item `json:"items" jsonschema_description:"The whole list, in order; it takes the place of the one before" jsonschema:"maxItems=200"`
 }
 
-// Name is the tool's name, and that of the note in which each list is recorded.
+// Name is the name of the tool, and of the note in which each list is recorded.
 const Name = "todo"
 
-// New makes the tool. Each list is a note of the call ([tools.Host].Note) as well, for
-// programs that read the log.
+// New returns the tool. Each call also records its list as a note ([tools.Host].Note),
+// for programs that read the log.
 func New() *tools.FuncTool {
 	return tools.FuncWith(Name, "Write down what is to be done for a task of several steps, and keep it up to date: one item is in_progress at a time, and is set to completed as soon as it is done.", write, tools.Options{Traits: tools.Traits{Repeatable: true}})
 }
@@ -60,7 +60,7 @@ func write(ctx context.Context, l List) (string, error) {
 	return l.String(), nil
 }
 
-// Parse reads the arguments of a call, as pages and terminals do that show the list.
+// Parse parses the arguments of a call, for programs that show the list.
 func Parse(input json.RawMessage) (List, error) {
 	var l List
 	if err := json.Unmarshal(input, &l); err != nil {
@@ -69,7 +69,7 @@ func Parse(input json.RawMessage) (List, error) {
 	return l, nil
 }
 
-// String is the list as text, an item a line.
+// String returns the list as text, one item per line.
 func (l List) String() string {
 	if len(l.Items) == 0 {
 		return "The list is empty."
