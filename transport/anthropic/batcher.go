@@ -13,30 +13,32 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// BatcherOptions configure how a [Batcher] gathers requests. The zero value is
-// useful.
+// BatcherOptions configure how a [Batcher] collects requests. The zero value is ready
+// to use.
 type BatcherOptions struct {
-	// Delay is how long the first request of a batch waits for others; 0 means 10 seconds.
+	// Delay is the time that the first request of a batch waits for others; 0 means 10
+	// seconds.
 	Delay time.Duration
-	// Size is how many requests a batch has at most; it is sent as soon as it has
-	// them. 0 means 10,000; the service takes 100,000, and 256 MB.
+	// Size is the maximum number of requests in a batch, which is sent as soon as it
+	// has them; 0 means 10,000. The service accepts 100,000, and 256 MB.
 	Size int
-	// Poll is the time between two questions whether a batch has ended; 0 means a minute.
+	// Poll is the time between two checks whether a batch has ended; 0 means one
+	// minute.
 	Poll time.Duration
 }
 
-// A Batcher is a [transport.Client] that answers at half the price: it gathers
-// what is asked of it at the same time into batches (wire §12.2). An agent
-// that is given one runs as ever, but each of its steps takes minutes, up to a
-// day; it pays where many conversations run at once and nobody waits for them.
-// Such an agent needs a longer Limits.Time than the usual hour.
+// A Batcher is a [transport.Client] at half the price: it collects concurrent requests
+// into batches (wire §12.2). An agent with a Batcher runs as usual, but each of its
+// steps takes from minutes up to a day. This pays off if many conversations run at once
+// and nobody waits for them. Such an agent needs a longer Limits.Time than the default
+// of one hour.
 //
-// A response comes whole, in the events of a stream. If a context ends, the others
-// in the batch continue; when nobody waits for it any more, the batch is canceled.
-// A program that dies loses the answers of its batches, which are billed all the
-// same: [Client.Batches] and [Client.BatchResults] still have them.
+// A response comes all at once, as the events of a stream. If the context of a request
+// ends, the other requests of the batch continue. The batch is canceled when nobody
+// waits for it any more. If the program dies, the batches continue and are billed;
+// [Client.Batches] and [Client.BatchResults] return their responses.
 //
-// Many goroutines may use one Batcher. Make it with [Client.Batcher].
+// A Batcher is safe for concurrent use. Make one with [Client.Batcher].
 type Batcher struct {
 	client *Client
 	opts   BatcherOptions
@@ -47,7 +49,7 @@ type Batcher struct {
 
 var _ transport.Client = (*Batcher)(nil)
 
-// Batcher makes a Batcher that sends its batches by c.
+// Batcher returns a Batcher that sends its batches with c.
 func (c *Client) Batcher(o BatcherOptions) *Batcher {
 	o.Delay = cmp.Or(o.Delay, 10*time.Second)
 	o.Size = min(cmp.Or(o.Size, 10_000), maxBatchItems)
@@ -55,7 +57,7 @@ func (c *Client) Batcher(o BatcherOptions) *Batcher {
 	return &Batcher{client: c, opts: o}
 }
 
-// Features are those of the Client.
+// Features returns the features of the Client.
 func (b *Batcher) Features() transport.Features { return b.client.features }
 
 // A batchGroup is the requests of one batch.
@@ -75,9 +77,9 @@ type batchOutcome struct {
 	again    bool // it failed by itself, and may succeed in another batch
 }
 
-// Stream puts req into a batch and yields the events of its response when the
-// batch has ended. An item that failed for a reason that may pass is put into
-// another batch, up to Options.MaxRetries times.
+// Stream adds req to a batch and yields the events of its response when the batch has
+// ended. A request that failed with a temporary error is added to another batch, up to
+// Options.MaxRetries times.
 func (b *Batcher) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
 		began := time.Now()
@@ -202,8 +204,8 @@ func (b *Batcher) run(g *batchGroup) {
 	b.fail(g, fmt.Errorf("anthropic: batch %s: %w", batch.ID, cmp.Or(err, errNoResult)))
 }
 
-// ErrUnanswered is a request whose batch was canceled, or took more than 24
-// hours, before it came to it. It wasn't billed, and may be sent again.
+// ErrUnanswered means that the batch was canceled or expired, after 24 hours, before
+// the request was processed. The request wasn't billed and may be sent again.
 var ErrUnanswered = errors.New("the batch ended without an answer to the request")
 
 var errNoResult = errors.New("it has no result for the request")

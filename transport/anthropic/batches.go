@@ -36,7 +36,7 @@ type Batch struct {
 	EndedAt          time.Time   `json:"ended_at"` // zero until then
 }
 
-// BatchCounts are the numbers of a batch's requests in each state.
+// BatchCounts has the number of a batch's requests in each state.
 type BatchCounts struct {
 	Processing int `json:"processing"`
 	Succeeded  int `json:"succeeded"`
@@ -45,10 +45,10 @@ type BatchCounts struct {
 	Expired    int `json:"expired"`
 }
 
-// A BatchResult is what came of one item.
+// A BatchResult is the result of one item.
 type BatchResult struct {
 	CustomID string
-	Type     string              // "succeeded", "errored", "canceled" or "expired"; perhaps one of later years
+	Type     string              // "succeeded", "errored", "canceled", "expired", or a later addition
 	Response *transport.Response // if it succeeded
 	Err      *transport.Error    // if it errored
 }
@@ -63,10 +63,10 @@ const (
 	maxBatchBytes = 256 << 20
 )
 
-// CreateBatch sends a batch of 1 to 100,000 requests, of 256 MB at most. The
-// requests are not streamed; MaxTokens 0, Speed, Fallbacks and a credit for one
-// are refused in a batch. A failure after which the batch may exist all the same,
-// such as a connection that broke, is not retried: [Client.Batches] tells.
+// CreateBatch sends a batch of 1 to 100,000 requests, of at most 256 MB. The requests
+// are not streamed. A batch can't have requests with MaxTokens 0, Speed, Fallbacks or a
+// credit for a fallback. A failure after which the batch may exist, such as a broken
+// connection, is not retried; [Client.Batches] shows whether it exists.
 func (c *Client) CreateBatch(ctx context.Context, items []BatchItem) (Batch, error) {
 	body, betas, err := c.batchBody(items)
 	if err != nil {
@@ -131,12 +131,12 @@ func checkItem(it BatchItem) error {
 	return nil
 }
 
-// Batch asks how a batch is doing.
+// Batch returns the current state of a batch.
 func (c *Client) Batch(ctx context.Context, id string) (Batch, error) {
 	return c.batch(ctx, http.MethodGet, id, "")
 }
 
-// CancelBatch stops a batch. Requests that are running may still end.
+// CancelBatch cancels a batch. Requests in progress may still finish.
 func (c *Client) CancelBatch(ctx context.Context, id string) (Batch, error) {
 	return c.batch(ctx, http.MethodPost, id, "/cancel")
 }
@@ -164,13 +164,13 @@ func (c *Client) batch(ctx context.Context, method, id, action string) (Batch, e
 // deletion has the first one only.
 var batchMembers = []string{"id", "processing_status"}
 
-// Batches lists the batches, newest first.
+// Batches yields the batches, newest first.
 func (c *Client) Batches(ctx context.Context) iter.Seq2[Batch, error] {
 	return list[Batch](ctx, c, batchPath, "100")
 }
 
-// WaitBatch asks for a batch every so often until it has ended; every 0 means
-// once a minute.
+// WaitBatch waits until a batch has ended, and returns it. It polls the service at the
+// interval every; 0 means one minute.
 func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) (Batch, error) {
 	every = cmp.Or(every, time.Minute)
 	for {
@@ -188,9 +188,9 @@ func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) 
 }
 
 // BatchResults yields the results of a batch that has ended, each once, in no
-// particular order. If the connection breaks, it asks again and continues. A result
-// that can't be read comes as an error, with its CustomID as far as that is known;
-// the others can be had by going on.
+// particular order. If the connection breaks, it reconnects and continues. A result
+// that can't be read is yielded with an error, and with its CustomID if that is known;
+// the iteration may continue after it.
 func (c *Client) BatchResults(ctx context.Context, id string) iter.Seq2[BatchResult, error] {
 	return func(yield func(BatchResult, error) bool) {
 		id, err := pathID("batch", id)

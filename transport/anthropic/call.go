@@ -171,13 +171,13 @@ func (c *Client) fetch(ctx context.Context, k *call, v any) error {
 	return nil
 }
 
-// An UnexpectedAnswerError is an answer with a status of success that isn't what
-// was asked for, as gateways give it that don't have the endpoint. Asking again
-// doesn't help, so it is not retried.
+// An UnexpectedAnswerError reports a response with a success status but unexpected
+// content, as gateways send it for endpoints that they don't have. A retry doesn't
+// help, so none is made.
 type UnexpectedAnswerError struct {
 	Path string // of the endpoint, such as "/v1/files"
 	Why  string // what is wrong with the answer
-	Body string // its beginning, without the client's keys
+	Body string // the beginning of the body, without the client's keys
 	host string
 }
 

@@ -24,92 +24,94 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// Base URLs that need no setting of their own.
+// Base URLs of known services.
 const (
 	BaseURL      = "https://api.anthropic.com"
 	CometBaseURL = "https://api.cometapi.com"
 )
 
-// Options specify which service to reach, and how. The zero value reaches
-// Anthropic's, and lacks only a key.
+// Options specify which service to use, and how. The zero value is valid for
+// Anthropic's service except for the missing key.
 type Options struct {
 	// BaseURL is the service's address without "/v1"; empty means [BaseURL].
 	BaseURL string
-	// APIKey is sent as x-api-key, AuthToken as a Bearer token. The service takes
-	// one of them. Neither is needed for a base URL on this machine (a loopback
-	// address), with an x-api-key or authorization in Header, or with an HTTPClient,
-	// which may sign the requests.
+	// APIKey is sent as x-api-key, AuthToken as a Bearer token. Set one of them.
+	// Neither is required if the base URL is a loopback address, if Header has
+	// x-api-key or authorization, or if there is an HTTPClient, which may sign the
+	// requests.
 	APIKey, AuthToken secret.Value
-	// BearerKey sends APIKey as "Authorization: Bearer" too, instead of as x-api-key:
-	// Anthropic's own service takes either (wire §1.2), some gateways only one.
+	// BearerKey sends APIKey as "Authorization: Bearer" instead of x-api-key.
+	// Anthropic's own service accepts both (wire §1.2), some gateways only one.
 	BearerKey bool
 
-	// HTTPClient sends the requests; nil means one of this Client's own, made for
-	// many long streams. Its Timeout would cut streams short: leave it 0. An error of
-	// its Transport that has a method Permanent() bool which says so is not retried.
+	// HTTPClient sends the requests; nil means a client that is configured for many
+	// long streams. Leave its Timeout 0, as it would cut streams short. An error of its
+	// Transport is not retried if it has a method Permanent() bool that returns true.
 	HTTPClient *http.Client
 
-	// MaxRetries is how often a request is sent again after a failure that may pass;
-	// 0 means 4, a negative number none.
+	// MaxRetries is the maximum number of times that a request is sent again after a
+	// temporary failure; 0 means 4, a negative number none.
 	MaxRetries int
-	// RetryBudget is how many retries all requests of the Client together may make in
-	// a burst. Further ones wait their turn, up to MaxRetryDelay: the budget fills up
-	// within a minute, and faster as requests succeed. 0 means 100, a negative number
-	// no limit.
+	// RetryBudget is the number of retries that all requests of the Client together may
+	// make in a burst; 0 means 100, a negative number no limit. Further retries wait,
+	// up to MaxRetryDelay. The budget refills within a minute, and faster as requests
+	// succeed.
 	RetryBudget int
-	// MaxRestarts is how often a response that broke off after some of it had been
-	// delivered may be started over, besides MaxRetries. The consumer of the events must
-	// then drop what it has shown at [transport.EventRestarted]. 0 means never.
+	// MaxRestarts is the maximum number of times that a response which broke off after
+	// a part of it was delivered is started over, in addition to MaxRetries; 0 means
+	// never. At [transport.EventRestarted] the consumer of the events must drop what it
+	// has shown.
 	MaxRestarts int
-	// NoPacing turns off the waiting for rate limits that are nearly used up.
+	// NoPacing turns off waiting for rate limits that are nearly used up.
 	NoPacing bool
-	// MaxRetryDelay caps the pause that the service asks for with Retry-After, and the
-	// waiting for rate limits; 0 means a minute.
+	// MaxRetryDelay limits the delay that the service requests with Retry-After, and
+	// the wait for rate limits; 0 means one minute.
 	MaxRetryDelay time.Duration
-	// HeaderTimeout is how long the service may take to begin its answer; 0 means 10
-	// minutes, a negative time no limit. A connection that has served before is given
-	// up much sooner where it seems dead: see docs/transports.md.
+	// HeaderTimeout is the maximum time until the response begins; 0 means 10 minutes,
+	// a negative time no limit. A reused connection is given up much sooner if it seems
+	// dead; see docs/transports.md.
 	HeaderTimeout time.Duration
-	// IdleTimeout is how long a stream may bring nothing, not even a ping; 0 means 2
-	// minutes, a negative time no limit. If the service has sent pings while the model
-	// was silent, three of their intervals are enough.
+	// IdleTimeout is the maximum time between two events of a stream, pings included; 0
+	// means 2 minutes, a negative time no limit. If the service sends pings while the
+	// model is silent, the timeout is three times their interval.
 	IdleTimeout time.Duration
 
-	// Models corrects and extends what is known of models. A request is checked
-	// against it and [models.Known] before it is sent; an entry with nothing
-	// but an ID turns the check off for that model.
+	// Models corrects and extends the table of models. A request is checked against
+	// Models and [models.Known] before it is sent. An entry with only an ID turns the
+	// check off for that model.
 	Models []models.Model
 
-	// Version is the anthropic-version header: "2023-06-01", which empty means, or
-	// "2026-10-21". The older one is the default as it has no end date, every gateway
-	// knows it, and it takes all that the newer one takes. What the newer one refuses
-	// (wire §1.11) is not sent under it: the error is a [*transport.RequestError]. It
-	// holds for messages, token counts and the items of batches.
+	// Version is the anthropic-version header, [APIVersion] or [APIVersion2026]; empty
+	// means APIVersion. The older version is the default because it has no end date,
+	// every gateway knows it, and it accepts all that the newer one accepts. What the
+	// newer version refuses (wire §1.11) is not sent under it: the error is a
+	// [*transport.RequestError]. Version applies to messages, token counts and the
+	// items of batches.
 	Version string
 	// Betas are values of the anthropic-beta header for all requests.
 	Betas []string
 	// Header is sent with all requests, for instance an anthropic-workspace-id.
-	// Printing the Options shows it: a key belongs into APIKey or AuthToken.
+	// Printing the Options shows it, so put keys into APIKey or AuthToken.
 	Header http.Header
 	// UserAgent replaces "whorl/" and the version of the module.
 	UserAgent string
 
-	// Propagator, if not nil, adds the context of the span that a request belongs to
-	// to its headers: propagation.TraceContext{} sends traceparent.
+	// Propagator, if not nil, adds the context of a request's span to its headers:
+	// propagation.TraceContext{} sends traceparent.
 	Propagator propagation.TextMapPropagator
 
-	// Features are what the endpoint takes beyond the common core. nil means all for
-	// Anthropic's own service, and nothing for others; see [AllFeatures].
+	// Features are the features of the endpoint beyond the common core. Nil means all
+	// for Anthropic's own service and none for others; see [AllFeatures].
 	Features *transport.Features
 
-	// Logger is told of requests (debug), of retries and, once a day, of a model that
-	// ends within 60 days or has ended (warn), never of keys and contents; nil means
-	// silence.
+	// Logger logs requests (debug), retries and, once a day, the use of a model that
+	// ends within 60 days or has ended (warn). It never gets keys or content. Nil means
+	// no logging.
 	Logger *slog.Logger
 }
 
-// A Client sends requests over HTTP. It is a [transport.Client]; many
-// goroutines may use it.
+// A Client sends requests over HTTP. It is a [transport.Client] and safe for concurrent
+// use.
 type Client struct {
 	base *url.URL
 	// header is what every request has, without the betas. It is a function since
@@ -144,8 +146,8 @@ type Client struct {
 
 var _ transport.Client = (*Client)(nil)
 
-// New makes a Client. It fails on a base URL that is none, on a missing key, on
-// two keys at once, and on an API version that it doesn't know.
+// New returns a Client. It fails if the base URL is not valid, if there is no key or
+// more than one, and if the API version is unknown.
 func New(o Options) (*Client, error) {
 	base, err := parseBase(cmp.Or(o.BaseURL, BaseURL))
 	if err != nil {
@@ -232,15 +234,15 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// BaseURL is the service's address, without "/v1".
+// BaseURL returns the service's address, without "/v1".
 func (c *Client) BaseURL() string { return c.base.String() }
 
-// Features are what the endpoint takes; see [Options].
+// Features returns the features of the endpoint; see [Options].
 func (c *Client) Features() transport.Features { return c.features }
 
-// AllFeatures are the features of Anthropic's own service, for [Options.Features]
-// of an endpoint that is known to have them too: the simulator, or a gateway that
-// passes on whatever it is sent.
+// AllFeatures returns the features of Anthropic's own service. Use them as
+// [Options.Features] for an endpoint that has the same features: the simulator, or a
+// gateway that passes requests on unchanged.
 func AllFeatures() *transport.Features {
 	return &transport.Features{LongCache: true, Diagnostics: true, SystemMessages: true, Compaction: true, InlineTools: true, Threads: true}
 }
@@ -255,7 +257,7 @@ func featuresOf(base *url.URL) transport.Features {
 	return transport.Features{}
 }
 
-// CloseIdleConnections closes the connections that no request is using.
+// CloseIdleConnections closes the connections that are not in use.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // orDefault is v, or def if v is zero, or zero if v is negative.

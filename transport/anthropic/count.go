@@ -9,9 +9,9 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// CountTokens asks how many tokens the prompt of req has, without sending it to
-// a model. It is an estimate, costs nothing, and has a rate limit of its own
-// (wire §12.1). Parameters that don't bear on the prompt are left out.
+// CountTokens returns the service's estimate of the number of tokens in the prompt of
+// req, without sending it to a model. It costs nothing and has a separate rate limit
+// (wire §12.1). Parameters that don't affect the prompt are left out.
 func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, error) {
 	err := c.checkVersion(req, true)
 	var body *transport.Body

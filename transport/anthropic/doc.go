@@ -1,18 +1,18 @@
-// Package anthropic is a [transport.Client] over HTTP: for Anthropic's own
-// service, for CometAPI, and for any gateway that speaks the Messages API.
+// Package anthropic is a [transport.Client] over HTTP: for Anthropic's own service, for
+// CometAPI, and for any gateway that implements the Messages API.
 //
 //	client, err := anthropic.FromEnv() // ANTHROPIC_API_KEY and its like
 //	client, err := anthropic.New(anthropic.Options{BaseURL: anthropic.CometBaseURL, APIKey: secret.New(key)})
 //
-// The zero [Options] reach Anthropic's service with 4 retries, 10 minutes to the
-// first byte of an answer and 2 minutes between bytes. A Client may be used by many
-// goroutines; make one for all agents, so that they share its connections, its
-// retries and what it knows of the rate limits.
+// The zero [Options] mean Anthropic's service, up to 4 retries, a timeout of 10 minutes
+// for the first byte of a response and of 2 minutes between bytes. A [Client] is safe
+// for concurrent use. Make one for all agents, so that they share its connections, its
+// retries and its knowledge of the rate limits.
 //
-// Every request is streamed. One that fails before it has delivered anything is
-// sent again, with growing pauses; one that fails later is not, as the caller has
-// seen part of the answer.
+// Every request is streamed. A request that fails before it has delivered anything is
+// sent again, after increasing delays. A request that fails later is not sent again, as
+// the caller has already seen a part of the response.
 //
-// What nobody waits for costs half: [Client.Batcher] sends the same requests in
-// batches, and is a transport.Client too.
+// Requests that nobody waits for can be sent at half the price: [Client.Batcher]
+// returns a transport.Client that sends them in batches.
 package anthropic

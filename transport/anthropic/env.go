@@ -7,7 +7,7 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// FromEnv makes a Client as the environment says:
+// FromEnv returns a Client that is configured by environment variables:
 //
 //	ANTHROPIC_API_KEY     the key, sent as x-api-key
 //	ANTHROPIC_AUTH_TOKEN  instead of a key, sent as a Bearer token
@@ -21,8 +21,8 @@ func FromEnv() (*Client, error) {
 	return New(o)
 }
 
-// EnvOptions are the options that [FromEnv] uses, for a program that wants to
-// set more. It fails if the environment holds no key and names no other service.
+// EnvOptions returns the options that [FromEnv] uses, for a program that sets more. It
+// fails if the environment has no key and names no other service.
 func EnvOptions() (Options, error) {
 	o := Options{
 		BaseURL: os.Getenv("ANTHROPIC_BASE_URL"),

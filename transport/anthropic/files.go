@@ -18,14 +18,14 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A File is a file that the service keeps. Requests name it by its ID.
+// A File describes a file that the service stores. Requests refer to it by its ID.
 type File struct {
 	ID           string    `json:"id"`
 	Filename     string    `json:"filename"`
 	MimeType     string    `json:"mime_type"`
 	SizeBytes    int64     `json:"size_bytes"`
 	CreatedAt    time.Time `json:"created_at"`
-	ExpiresAt    time.Time `json:"expires_at"` // zero: it stays
+	ExpiresAt    time.Time `json:"expires_at"` // zero if it doesn't expire
 	Downloadable bool      `json:"downloadable"`
 }
 
@@ -33,15 +33,16 @@ type File struct {
 type Upload struct {
 	Filename string // at most 500 characters
 	MimeType string // empty means application/octet-stream
-	// Content is read once. If it is an [io.Seeker] a failed upload is sent again.
+	// Content is read once. A failed upload is retried only if Content is an
+	// [io.Seeker].
 	Content io.Reader
-	// ExpiresIn is when the service deletes the file; 0 means never.
+	// ExpiresIn is the time after which the service deletes the file; 0 means never.
 	ExpiresIn time.Duration
 }
 
 const filesPath = "/v1/files"
 
-// UploadFile sends a file.
+// UploadFile uploads a file.
 func (c *Client) UploadFile(ctx context.Context, u Upload) (File, error) {
 	if u.Filename == "" || u.Content == nil {
 		return File{}, errors.New("anthropic: upload: a file needs a Filename and Content")
@@ -82,7 +83,7 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (File, error) {
 
 var quoteEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\r", "%0D", "\n", "%0A")
 
-// File asks about a file.
+// File returns the description of a file.
 func (c *Client) File(ctx context.Context, id string) (File, error) {
 	var f File
 	err := c.file(ctx, http.MethodGet, id, &f)
@@ -103,13 +104,13 @@ func (c *Client) file(ctx context.Context, method, id string, v any) error {
 	return c.fetch(ctx, &call{method: method, path: filesPath + "/" + id, needs: []string{"id"}}, v)
 }
 
-// Files lists the files, newest first.
+// Files yields the descriptions of the files, newest first.
 func (c *Client) Files(ctx context.Context) iter.Seq2[File, error] {
 	return list[File](ctx, c, filesPath, "1000")
 }
 
-// DownloadFile reads the content of a file that code execution or a skill has
-// made; files that were uploaded can't be downloaded. The reader must be closed.
+// DownloadFile returns the content of a file that code execution or a skill created;
+// uploaded files can't be downloaded. The caller must close the reader.
 func (c *Client) DownloadFile(ctx context.Context, id string) (io.ReadCloser, error) {
 	id, err := pathID("file", id)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ModelInfo is what the service says of a model (wire §12.3).
+// ModelInfo is the service's description of a model (wire §12.3).
 type ModelInfo struct {
 	ID          string    `json:"id"`
 	DisplayName string    `json:"display_name"`
@@ -23,14 +23,14 @@ type ModelInfo struct {
 	// Lifecycle is "active", "deprecated" or "retired".
 	Lifecycle      string    `json:"lifecycle"`
 	RetiresAt      time.Time `json:"retires_at"`
-	MaxInputTokens int       `json:"max_input_tokens"` // 0: not told
-	MaxTokens      int       `json:"max_tokens"`       // of output; 0: not told
-	// Capabilities is a tree of objects with a "supported" in each, or nil.
+	MaxInputTokens int       `json:"max_input_tokens"` // 0 if unknown
+	MaxTokens      int       `json:"max_tokens"`       // of output; 0 if unknown
+	// Capabilities is a tree of objects, each with a member "supported"; it may be nil.
 	Capabilities json.RawMessage `json:"capabilities"`
 }
 
-// Supports looks a capability up by its path, for instance ("thinking", "types",
-// "adaptive"). Features that the service doesn't mention are Unknown.
+// Supports looks up a capability by its path, for instance ("thinking", "types",
+// "adaptive"). It returns Unknown for a capability that the service doesn't mention.
 func (m ModelInfo) Supports(path ...string) models.Support {
 	v := []byte(m.Capabilities)
 	for _, p := range path {
@@ -45,8 +45,8 @@ func (m ModelInfo) Supports(path ...string) models.Support {
 	return models.Unknown
 }
 
-// Model is the table's entry for the model, corrected by what the service says.
-// It can be given to [models.Lookup] and to [Options.Models].
+// Model returns the table's entry for the model, corrected by the service's
+// description. Use it with [models.Lookup] and in [Options.Models].
 func (m ModelInfo) Model() models.Model {
 	out, _ := models.Lookup(m.ID)
 	out.ID = m.ID
@@ -79,12 +79,12 @@ func (m ModelInfo) Model() models.Model {
 	return out
 }
 
-// Models lists the models that the key may use, newest first.
+// Models yields the models that the key may use, newest first.
 func (c *Client) Models(ctx context.Context) iter.Seq2[ModelInfo, error] {
 	return list[ModelInfo](ctx, c, "/v1/models", "1000")
 }
 
-// Model asks for one model by its id or an alias.
+// Model returns the service's description of one model, by its id or an alias.
 func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 	var m ModelInfo
 	id, err := pathID("model", id)

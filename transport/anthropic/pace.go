@@ -89,8 +89,8 @@ func (p *pacer) learn(model string, limit *transport.RateLimit, usage *transport
 	}
 }
 
-// RateLimits returns what the service last said of its limits, by model, less
-// what has been sent since. It is nil with [Options.NoPacing].
+// RateLimits returns the rate limits that the service last reported, by model, less
+// what has been sent since. It returns nil if [Options.NoPacing] is set.
 func (c *Client) RateLimits() map[string]transport.RateLimit {
 	if c.pacer == nil {
 		return nil

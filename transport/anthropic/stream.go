@@ -35,17 +35,17 @@ var (
 
 // Stream sends req and yields the events of the response. See [transport.Client].
 //
-// Until something of the response has been delivered (a delta that adds
-// something, or a whole block) a failure that may pass makes Stream send the
-// request again, up to Options.MaxRetries times; after that, only as often as
-// Options.MaxRestarts allows. If events had been yielded by then,
-// [transport.EventRestarted] tells that they are void.
+// Until a part of the response has been delivered (a delta that adds something, or a
+// whole block), Stream sends the request again after a temporary failure, up to
+// Options.MaxRetries times. After that it starts over at most Options.MaxRestarts
+// times. If it has yielded events by then, it yields [transport.EventRestarted], which
+// means that they are void.
 //
-// A request that the service would surely refuse, going by [models.Model.Check],
-// [Options.Models] and [Options.Version], is not sent.
+// Stream does not send a request that the service would surely refuse, according to
+// [models.Model.Check], [Options.Models] and [Options.Version].
 //
-// A request with MaxTokens 0 can't be streamed (wire §2.2): its response
-// comes whole, in the same events.
+// A request with MaxTokens 0 can't be streamed (wire §2.2): its response comes all at
+// once, as the same events.
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
 		body, err := c.body(req, req.MaxTokens > 0)

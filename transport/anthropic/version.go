@@ -15,12 +15,12 @@ import (
 
 // Versions of the API, for [Options.Version].
 const (
-	// APIVersion is the default: the service serves it without an end date, every
-	// gateway knows it, and older models may be sent sampling parameters under it.
+	// APIVersion is the default. The service supports it without an end date, every
+	// gateway knows it, and older models accept sampling parameters under it.
 	APIVersion = "2023-06-01"
-	// APIVersion2026 refuses what docs/wire.md §1.11 lists: sampling parameters on
-	// every model, documents of the assistant, citations of the user, and system
-	// messages of other blocks than text.
+	// APIVersion2026 refuses what docs/wire.md §1.11 lists: sampling parameters for
+	// every model, documents in assistant messages, citations in user messages, and
+	// system messages with blocks other than text.
 	APIVersion2026 = "2026-10-21"
 )
 

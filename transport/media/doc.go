@@ -1,7 +1,7 @@
-// Package media checks what the service takes of PDFs and pictures before they are
-// put into a conversation: a document that is refused once is refused in every
-// later request of the same log.
+// Package media checks PDFs and pictures against the limits of the service before they
+// are added to a conversation: the service refuses a bad document in every later
+// request of the same log.
 //
-// Nothing here trusts what it reads. The work on a file is bounded by the file's
-// size, and damaged ones get an error that says what is wrong.
+// The package does not trust its input. The work on a file is bounded by the file's
+// size, and the error for a damaged file says what is wrong.
 package media

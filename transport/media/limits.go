@@ -5,36 +5,36 @@ import (
 	"fmt"
 )
 
-// What the service takes, by the pages "Errors", "Vision" and "PDF support" of its
+// The limits of the service, from the pages "Errors", "Vision" and "PDF support" of its
 // documentation.
 const (
-	MaxRequestBytes = 32 << 20 // of a request's body, base64 included
+	MaxRequestBytes = 32 << 20 // of a request's body, including base64
 	MaxPictureBytes = 10 << 20 // of a picture in base64; half of it on Bedrock and Vertex
 	MaxPictureSide  = 8000     // pixels
-	MaxManySide     = 2000     // pixels, where a request has more than ManyPictures
+	MaxManySide     = 2000     // pixels, in a request with more than ManyPictures
 	ManyPictures    = 20
-	MaxPages        = 600 // of all PDFs of a request, for models with more than 200,000 tokens of context; as many pictures
-	MaxPagesSmall   = 100 // for the others
+	MaxPages        = 600 // of all PDFs in a request, for models with more than 200,000 tokens of context; also the maximum of pictures
+	MaxPagesSmall   = 100 // for other models
 )
 
 // Errors that the functions of this package wrap.
 var (
-	ErrDamaged   = errors.New("damaged")            // it can't be read, or ends early
-	ErrEncrypted = errors.New("encrypted")          // it is locked
-	ErrTooLarge  = errors.New("more than is taken") // it is over a limit
-	ErrFormat    = errors.New("of another format")  // it is not what it should be
+	ErrDamaged   = errors.New("damaged")            // the file can't be read, or ends early
+	ErrEncrypted = errors.New("encrypted")          // the PDF is encrypted
+	ErrTooLarge  = errors.New("more than is taken") // the file exceeds a limit
+	ErrFormat    = errors.New("of another format")  // the file has another format
 )
 
-// Limits are what is taken of one PDF or picture. Zero fields mean what every
-// model takes.
+// Limits are the limits of one PDF or picture. Zero fields mean the limits that hold
+// for every model.
 type Limits struct {
 	Pages int // of a PDF; 0 means MaxPagesSmall
 	Side  int // of a picture, in pixels; 0 means MaxPictureSide
 	Bytes int // in base64; 0 means three quarters of MaxRequestBytes for a PDF, MaxPictureBytes for a picture
 }
 
-// LimitsFor are the limits for a model with a context of so many tokens; 0 means
-// that it isn't known.
+// LimitsFor returns the limits for a model with a context of contextTokens tokens; 0
+// means that the size isn't known.
 func LimitsFor(contextTokens int) Limits {
 	if contextTokens > 200_000 {
 		return Limits{Pages: MaxPages}
@@ -42,7 +42,7 @@ func LimitsFor(contextTokens int) Limits {
 	return Limits{Pages: MaxPagesSmall}
 }
 
-// Check reports an error that wraps ErrTooLarge or ErrEncrypted if the service
+// Check returns an error that wraps [ErrTooLarge] or [ErrEncrypted] if the service
 // would refuse the PDF.
 func (p PDF) Check(l Limits) error {
 	pages, size := l.Pages, l.Bytes
@@ -63,7 +63,7 @@ func (p PDF) Check(l Limits) error {
 	return nil
 }
 
-// Check reports an error that wraps ErrTooLarge if the service would refuse the
+// Check returns an error that wraps [ErrTooLarge] if the service would refuse the
 // picture.
 func (p Picture) Check(l Limits) error {
 	side, size := l.Side, l.Bytes

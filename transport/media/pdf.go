@@ -6,17 +6,16 @@ import (
 	"strconv"
 )
 
-// A PDF is what can be told of one without showing it.
+// A PDF has the properties of a PDF that the service limits.
 type PDF struct {
 	Pages     int  // 0 if it is encrypted
-	Encrypted bool // with a password or without: the service takes neither
+	Encrypted bool // with or without a password: the service accepts neither
 	Bytes     int
 }
 
-// ReadPDF counts the pages of a PDF. It fails with an error that wraps ErrFormat
-// for what isn't one, and with one that wraps ErrDamaged for one that is cut off
-// or whose pages can't be found. Files whose table of objects is broken are read
-// as readers do, by a search for the objects.
+// ReadPDF counts the pages of a PDF. The error wraps [ErrFormat] if data is not a PDF,
+// and [ErrDamaged] if the PDF is truncated or its pages can't be found. If the table of
+// objects is broken, ReadPDF searches for the objects, as PDF readers do.
 func ReadPDF(data []byte) (PDF, error) {
 	p := PDF{Bytes: len(data)}
 	at := bytes.Index(data[:min(len(data), 1024)], []byte("%PDF-"))

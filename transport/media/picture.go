@@ -13,9 +13,9 @@ import (
 	"slices"
 )
 
-// A Picture is what can be told of one without showing it.
+// A Picture has the properties of a picture that the service limits.
 type Picture struct {
-	MediaType     string // by its bytes: image/png, image/jpeg, image/gif or image/webp
+	MediaType     string // detected from the bytes: image/png, image/jpeg, image/gif or image/webp
 	Width, Height int    // pixels
 	Bytes         int
 }
@@ -24,12 +24,12 @@ type Picture struct {
 // whole; of larger ones only the beginning is looked at.
 const maxDecoded = 16 << 20
 
-// ReadPicture returns what kind of picture data is, and how large. It fails with an
-// error that wraps ErrFormat for what isn't a picture that the service takes, and
-// one that wraps ErrDamaged for one that can't be decoded. A JPEG, PNG or GIF of up
-// to 16 million pixels, and of no more on a side than is taken, is decoded whole;
-// of a GIF, the first frame. One of a rare kind that the decoder doesn't know is
-// taken for whole.
+// ReadPicture returns the media type and the size of a picture. The error wraps
+// [ErrFormat] if data is not a picture that the service accepts, and [ErrDamaged] if
+// the picture can't be decoded. ReadPicture decodes a JPEG, a PNG or the first frame of
+// a GIF completely if it has up to 16 million pixels and its sides are within the
+// limits. A picture of a rare kind that the decoder doesn't support is assumed to be
+// undamaged.
 func ReadPicture(data []byte) (Picture, error) {
 	p, shown, err := readHeader(data)
 	if err != nil || shown == nil || max(p.Width, p.Height) > MaxPictureSide || p.Width*p.Height > maxDecoded {

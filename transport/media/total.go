@@ -8,18 +8,19 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Total sums up what the messages of one request hold: the service's limits
-// are for all of it, history included.
+// A Total sums up the PDFs and pictures in the messages of one request. The service's
+// limits apply to all of them, including the history.
 type Total struct {
 	Pages    int // of PDFs
 	Pictures int
 	Bytes    int // of PDFs and pictures, in base64
-	LongSide int // pixels, of the largest picture
+	LongSide int // longest side of any picture, in pixels
 }
 
-// Add adds what is in a block, given as its JSON, and in the blocks inside of it.
-// Sources that are a URL or the id of a file count as one picture or no page: what
-// is there isn't known. It fails for a PDF or a picture that can't be read.
+// Add adds the PDFs and pictures in a block, given as its JSON, and in the blocks
+// inside it. The size of a source that is a URL or a file's id isn't known: a picture
+// counts as one picture, a document as no page. Add fails if a PDF or a picture can't
+// be read.
 func (t *Total) Add(block []byte) error {
 	for typ, source := range sources(block) {
 		one, data, err := count(typ, source)
@@ -33,8 +34,8 @@ func (t *Total) Add(block []byte) error {
 	return nil
 }
 
-// Count is Add as far as blocks can be read, and looks at no more of a picture than
-// its beginning.
+// Count is like Add, but ignores what can't be read, and reads only the beginning of a
+// picture.
 func (t *Total) Count(block []byte) {
 	for typ, source := range sources(block) {
 		one, _, _ := count(typ, source)
@@ -42,7 +43,7 @@ func (t *Total) Count(block []byte) {
 	}
 }
 
-// Plus is the sum of two totals.
+// Plus returns the sum of two totals.
 func (t Total) Plus(u Total) Total {
 	t.sum(u)
 	return t
@@ -55,8 +56,8 @@ func (t *Total) sum(u Total) {
 	t.LongSide = max(t.LongSide, u.LongSide)
 }
 
-// CheckBlock reports why the service would refuse a block, given as its JSON, for a
-// picture or a PDF in it. Its limits are those of one PDF or picture.
+// CheckBlock returns an error if the service would refuse a block because of a picture
+// or a PDF in it. block is the block's JSON. l has the limits of one PDF or picture.
 func CheckBlock(block []byte, l Limits) error {
 	for typ, source := range sources(block) {
 		data, err := decode(typ, source)
@@ -152,9 +153,9 @@ func decode(typ string, source []byte) ([]byte, error) {
 	return data, nil
 }
 
-// Check reports an error that wraps ErrTooLarge if a request for a model with a
-// context of so many tokens would be refused. 0 means that it isn't known, and
-// the lower limits hold.
+// Check returns an error that wraps [ErrTooLarge] if the service would refuse the
+// request for a model with a context of contextTokens tokens. 0 means that the size
+// isn't known, and the lower limits apply.
 func (t Total) Check(contextTokens int) error {
 	most := LimitsFor(contextTokens).Pages
 	switch {

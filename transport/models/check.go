@@ -10,10 +10,10 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Check looks for what the service would surely refuse, given what is known of
-// the model: parameters that the model doesn't have, values out of its range, and
-// parameters that exclude each other (wire §2.3, §2.4, §2.7, §9.1, §13.1). It
-// returns nil for what it doesn't know. The error is a [*transport.RequestError].
+// Check returns an error if the service would surely refuse the request, given what is
+// known of the model: for parameters that the model doesn't have, values out of range,
+// and parameters that exclude each other (wire §2.3, §2.4, §2.7, §9.1, §13.1). It
+// allows what isn't known. The error is a [*transport.RequestError].
 func (m Model) Check(r *transport.Request) error {
 	for _, check := range []func(*transport.Request, *Model) (feature, instead string){
 		checkLength, checkThinking, checkEffort, checkToolChoice, checkSampling, checkMessages, checkTools, checkStrict, checkCompaction,

@@ -14,15 +14,14 @@ const (
 	usFactor    = 1.1 // inference_geo "us"
 )
 
-// Cost is what a response of this model was billed, in USD, at the prices of the
-// time when it came; the zero time stands for now. It counts cache
-// writes by how long they live, web searches, and each of the service's own
-// iterations at the price of its model; batches, fast mode and US inference
-// change the price of tokens. known is false if a price is missing; usd then
-// leaves out what it belongs to. It is false, too, for a usage without a prompt:
-// some gateways count nothing. Time in code execution containers is not in the
-// usage and so never counted. own corrects and extends the table of models, in
-// which the models of iterations are looked up.
+// Cost returns what the service billed for a response of this model, in USD, at the
+// prices of the time at which it came. The zero time means now. Cost counts cache
+// writes by their lifetime, web searches, and each of the service's own iterations at
+// the price of its model. Batches, fast mode and US inference change the price of
+// tokens. known is false if a price is missing; usd then leaves out its part. known is
+// also false for a usage without a prompt, as some gateways report none. Time in code
+// execution containers is not in the usage, so it is never counted. own corrects and
+// extends the table of models, in which Cost looks up the models of iterations.
 func (m Model) Cost(u transport.Usage, at time.Time, own ...Model) (usd float64, known bool) {
 	known = true
 	factor := 1.0

@@ -1,22 +1,20 @@
-// Package models says what is known of models: their limits, their prices over
-// time, when they end, and what a request to them may hold. [Lookup] finds a
-// [Model] by its id.
+// Package models describes models: their limits, their prices over time, when they end,
+// and what a request to them may contain. [Lookup] finds a [Model] by its id.
 //
 //	m, ok := models.Lookup("claude-opus-5-5")
 //	usd, known := m.Cost(resp.Usage, time.Now())
 //
-// What nobody knows is the zero value of its field, and is allowed: the service
-// decides. A model that isn't in the table can be used like any other; its cost is
-// then said to be incomplete.
+// A zero field means that the property isn't known. What isn't known is allowed: the
+// service decides. A model that isn't in the table can be used like any other; its cost
+// is then reported as incomplete.
 //
 // # A model of your own
 //
-// What a gateway calls by another name, sells at another price, or runs itself, is
-// described by a [Model] in a list that goes to two places. The Models of
-// anthropic.Options are those that requests are checked against before they are
-// sent; the Models of agent.Options are those by which an agent prices answers, and
-// knows how long a prompt may be. An entry with the id of a model of the table takes
-// its place.
+// A model that a gateway renames, sells at another price, or runs itself is described
+// by a [Model] in a list of your own. Set the list in two places: a client checks
+// requests against the Models of anthropic.Options before it sends them; an agent uses
+// the Models of agent.Options to price responses and to limit the length of prompts. An
+// entry with the id of a model in the table replaces it.
 //
 //	own := []models.Model{{
 //		ID:     "gateway/small",

@@ -10,8 +10,8 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// Request returns a request without what o leaves out. It copies what it changes.
-// It fails if a place isn't there, or holds what can't be left out.
+// Request returns r without what o leaves out. It copies what it changes. It fails if a
+// place doesn't exist, or its block can't be left out.
 func (o Omission) Request(r *transport.Request) (*transport.Request, error) {
 	messages, err := o.Messages(r.Messages)
 	if err != nil {
@@ -23,8 +23,8 @@ func (o Omission) Request(r *transport.Request) (*transport.Request, error) {
 	return &without, nil
 }
 
-// Configuration leaves the containers and the MCP servers out of a request's fields
-// other than its messages. It changes the fields of r, and nothing that they refer to.
+// Configuration removes the containers and the MCP servers from the fields of a request
+// other than its messages. It changes the fields of r, but nothing that they refer to.
 func (o Omission) Configuration(r *transport.Request) {
 	if id := containerID(r.Container); id != "" && slices.Contains(o.Containers, id) {
 		if r.Container[0] == '{' && !rawjson.IsNull(rawjson.Get(r.Container, "skills")) {
@@ -62,9 +62,10 @@ func containerID(container []byte) string {
 	return rawjson.Unquote(container)
 }
 
-// Messages returns messages without what o leaves out: as many, each in its place.
-// It copies what it changes, and returns messages itself if that is nothing. It fails
-// if a place isn't there, or holds what can't be left out.
+// Messages returns messages without what o leaves out. The number and order of the
+// messages stay the same. Messages copies what it changes, and returns messages itself
+// if nothing changes. It fails if a place doesn't exist, or its block can't be left
+// out.
 func (o Omission) Messages(messages []transport.Message) ([]transport.Message, error) {
 	places := slices.Clone(o.Blocks)
 	for i, m := range messages {

@@ -1,13 +1,11 @@
-// Package omit lets a conversation go on without something that the service
-// doesn't take any more: a container that is gone, an expired file, a picture or a
-// PDF that it refuses, thinking of another vendor, an MCP server that doesn't
-// answer.
+// Package omit lets a conversation continue without content that the service no longer
+// accepts: a container that is gone, an expired file, a picture or a PDF that it
+// refuses, thinking of another vendor, an MCP server that doesn't answer.
 //
-// [Find] tells from a refusal what could be left out. An [Omission] says it in
-// places of the messages, so that it means the same each time: a log keeps it as a
-// record, and every later request is the same again. [Omission.Request] leaves it
-// out of a single request.
+// [Find] determines from a refusal what can be left out. An [Omission] names it by its
+// places in the messages. A log keeps the omission as a record, so that every later
+// request leaves out the same. [Omission.Request] applies an omission to a single
+// request.
 //
-// Nothing is left out by this package on its own. See docs/errors.md, "A log that
-// lets go".
+// The package leaves out nothing on its own. See docs/errors.md, "A log that lets go".
 package omit

@@ -15,16 +15,17 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// An Error is a request that was refused for something that it can go without, or
-// that wasn't sent because it would be.
+// An Error reports a request that the service refused, or would refuse, because of
+// content that can be left out.
 type Error struct {
 	// Err is the refusal.
 	Err error
-	// Omission is what to leave out.
+	// Omission is what can be left out.
 	Omission Omission
-	// What describes that in words, such as "the container container_01".
+	// What describes the omission in words, such as "the container container_01".
 	What string
-	// Guessed is true if the refusal doesn't name it, so that it may be something else.
+	// Guessed is true if the refusal doesn't name the cause, so that the cause may be
+	// something else.
 	Guessed bool
 }
 
@@ -39,9 +40,9 @@ func (e *Error) Error() string {
 // Unwrap returns the refusal.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Find returns what a request that was refused with err could leave out. It is nil
-// if that is nothing that it knows, or if err is no refusal of the service. own
-// correct and extend what is known of models.
+// Find returns what a request that was refused with err can leave out. It returns nil
+// if it finds nothing, or if err is not a refusal of the service. own corrects and
+// extends the table of models.
 func Find(err error, r *transport.Request, own ...models.Model) *Error {
 	var before *Error
 	if errors.As(err, &before) {

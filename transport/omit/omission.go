@@ -7,22 +7,24 @@ import (
 	"strings"
 )
 
-// DefaultText is the Text of the omissions that [Find] makes.
+// DefaultText is the Text of the omissions that [Find] returns.
 const DefaultText = "[left out: the service does not take it any more]"
 
-// An Omission is what is left out of requests. The zero Omission is nothing.
+// An Omission specifies what is left out of requests. The zero Omission leaves out
+// nothing.
 type Omission struct {
-	// Blocks are the places of blocks in the messages. Pictures, documents,
-	// uploads to a container, search results and texts of users and of tool results
-	// may be left out; of the model's own blocks only thinking and lists of MCP tools.
+	// Blocks are the places of blocks in the messages. Pictures, documents, uploads to
+	// a container, search results and text of users and of tool results may be left
+	// out. Of the model's own blocks, only thinking and lists of MCP tools may be left
+	// out.
 	Blocks []Place `json:"blocks,omitempty"`
 	// Containers are ids that are not sent any more.
 	Containers []string `json:"containers,omitempty"`
-	// MCPServers are the names of servers that are left out of mcp_servers, with their
-	// toolsets, and with what the messages say of their tools.
+	// MCPServers are the names of servers that are left out of mcp_servers, together
+	// with their toolsets and the parts of the messages that concern their tools.
 	MCPServers []string `json:"mcp_servers,omitempty"`
-	// Text stands in the place of each block of a user, a tool or the system. Without
-	// it nothing does, which fails where a message would be empty.
+	// Text replaces each block of a user, a tool or the system. If it is empty, such
+	// blocks are removed, which fails if a message would become empty.
 	Text string `json:"text,omitempty"`
 }
 
@@ -31,9 +33,9 @@ func (o Omission) IsZero() bool {
 	return len(o.Blocks) == 0 && len(o.Containers) == 0 && len(o.MCPServers) == 0
 }
 
-// A Place is where a block stands in the messages of a request. As text it is as the
-// service's errors have it: "messages.4.content.1", or "messages.4.content.1.content.0"
-// for a block in the content of a tool_result.
+// A Place is the position of a block in the messages of a request. Its text form is
+// that of the service's errors: "messages.4.content.1", or
+// "messages.4.content.1.content.0" for a block in the content of a tool_result.
 type Place struct {
 	Message int // index of the message
 	Block   int // index in its content
@@ -42,7 +44,7 @@ type Place struct {
 	Inner int
 }
 
-// String is the place as text.
+// String returns the text form.
 func (p Place) String() string {
 	s := "messages." + strconv.Itoa(p.Message) + ".content." + strconv.Itoa(p.Block)
 	if p.Inner > 0 {
@@ -51,10 +53,10 @@ func (p Place) String() string {
 	return s
 }
 
-// MarshalText returns what String does.
+// MarshalText returns the text form.
 func (p Place) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads what MarshalText writes, and nothing else.
+// UnmarshalText parses the text form. It accepts only what MarshalText returns.
 func (p *Place) UnmarshalText(text []byte) error {
 	var q Place
 	parts := strings.Split(string(text), ".")

@@ -24,10 +24,10 @@ type medium struct {
 	media.Total
 }
 
-// Over tells what a request has to leave out that holds more pictures and documents
-// than the service takes in all: the oldest of them. It is nil if the service would not
-// refuse it for that. own correct and extend what is known of models; for one that isn't
-// known the limits are the highest.
+// Over returns what a request must leave out if it has more pictures and documents than
+// the service accepts: the oldest of them. It returns nil if the request is within the
+// limits. own corrects and extends the table of models. For an unknown model the
+// highest limits apply.
 func Over(r *transport.Request, own ...models.Model) *Error {
 	f := finder{request: r, own: own}
 	var total media.Total

@@ -1,14 +1,13 @@
 package rawjson
 
-// CloseUp makes a valid object of the beginning of one. Complete members and
-// elements stay as they stand, an incomplete one is dropped, and the objects and
-// arrays that are open are closed. whole is true, and object is text without
-// surrounding space, if nothing had to be done. Text that doesn't even begin an
-// object gives {}.
+// CloseUp returns a valid object for the beginning of one. It keeps complete members
+// and elements as they are, drops an incomplete one, and closes the open objects and
+// arrays. If nothing had to be done, whole is true and object is text without
+// surrounding space. If text doesn't begin an object, CloseUp returns {}.
 //
-// Unlike the rest of the package it takes text that is not valid JSON; what follows
-// the first mistake is dropped. Nesting so deep that the object could not stand
-// inside other JSON counts as one.
+// Unlike the rest of the package, CloseUp accepts text that is not valid JSON; it drops
+// what follows the first mistake. Nesting that is too deep for the object to be part of
+// other JSON counts as a mistake.
 func CloseUp(text []byte) (object []byte, whole bool) {
 	text = Trim(text)
 	if len(text) == 0 || text[0] != '{' {

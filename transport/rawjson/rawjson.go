@@ -1,13 +1,12 @@
 // Package rawjson reads and writes JSON without re-encoding it.
 //
-// A value that has been received is kept as the bytes that came. encoding/json
-// can't do that: it sorts keys, rounds integers above 2^53, and escapes "<".
-// This package finds the places of values inside a text, and joins texts, so
-// that what was between the places stays as it was.
+// A received value is kept as the bytes that came. encoding/json can't do that: it
+// sorts keys, rounds integers above 2^53, and escapes "<". This package finds the
+// positions of values in a text and joins texts, so that all other bytes stay the same.
 //
-// Unless a function says otherwise its input must be valid JSON: check once,
-// with [Valid], where bytes enter the program. On invalid input the functions
-// return less than they could, but never panic and never read out of bounds.
+// Unless a function says otherwise, its input must be valid JSON: check it once with
+// [Valid], where bytes enter the program. For invalid input the functions may return
+// incomplete results, but they never panic and never read out of bounds.
 package rawjson
 
 import (
@@ -17,9 +16,9 @@ import (
 	"unicode/utf8"
 )
 
-// Members yields the keys and values of an object, in order. The key is
-// decoded; the value is the bytes as they stand, without surrounding space.
-// It yields nothing if text is not an object.
+// Members yields the keys and values of an object, in order. The keys are decoded; the
+// values are the bytes in text, without surrounding space. It yields nothing if text is
+// not an object.
 func Members(text []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		scan(text, func(keyStart, keyEnd, from, to int) bool {
@@ -28,9 +27,9 @@ func Members(text []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// Fields is [Members] with the keys as they stand between their quotes, not
-// decoded, so that it allocates nothing. It suits keys that are known to hold no
-// escapes, as the service's own.
+// Fields is like [Members], but yields the keys without decoding them, as the bytes
+// between their quotes, and so doesn't allocate. It suits keys that are known to have
+// no escapes, such as the service's own.
 func Fields(text []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(key, value []byte) bool) {
 		scan(text, func(keyStart, keyEnd, from, to int) bool {
@@ -69,8 +68,8 @@ func scan(text []byte, yield func(keyStart, keyEnd, from, to int) bool) {
 	}
 }
 
-// Elements yields the values of an array, in order, each as the bytes that
-// stand there. It yields nothing if text is not an array.
+// Elements yields the values of an array, in order, as the bytes in text. It yields
+// nothing if text is not an array.
 func Elements(text []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		i := skipSpace(text, 0)
@@ -101,8 +100,8 @@ func Get(text []byte, name string) []byte {
 	return nil
 }
 
-// Span returns where the value of the named member stands in an object:
-// text[start:end] is what [Get] returns. It is false if there is no such member.
+// Span returns the position of the value of the named member in an object:
+// text[start:end] is what [Get] returns. ok is false if there is no such member.
 func Span(text []byte, name string) (start, end int, ok bool) {
 	scan(text, func(keyStart, keyEnd, from, to int) bool {
 		if keyIs(text[keyStart:keyEnd], name) {
@@ -123,7 +122,7 @@ func GetString(text []byte, name string) string {
 	return Unquote(v)
 }
 
-// Trim drops the white space around text.
+// Trim returns text without leading and trailing white space.
 func Trim(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
 // IsNull reports whether text is the value null, or empty.
@@ -221,8 +220,8 @@ func Unquote(text []byte) string {
 	return string(in)
 }
 
-// AppendUnquoted appends the decoded form of a quoted JSON string to dst. An
-// unpaired surrogate becomes U+FFFD; bytes that are not UTF-8 stay.
+// AppendUnquoted appends the decoded form of a quoted JSON string to dst. An unpaired
+// surrogate becomes U+FFFD; bytes that are not UTF-8 are kept.
 func AppendUnquoted(dst, text []byte) []byte {
 	in := Inner(text)
 	for len(in) > 0 {

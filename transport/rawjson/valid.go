@@ -9,8 +9,8 @@ import (
 const maxDepth = 10000
 
 // Valid reports whether text is one valid JSON value. It agrees with
-// [encoding/json.Valid] and is several times as fast, as every byte that enters
-// the program passes through it.
+// [encoding/json.Valid] but is several times as fast, since every byte that enters the
+// program passes through it.
 func Valid(text []byte) bool { return validWithin(text, maxDepth) }
 
 // validWithin is Valid for text that is nested at most depth deep.

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Rewrite appends an object to dst as it stands, but for the values of its
-// members: write appends each of them, changed or not.
+// Rewrite appends an object to dst. It copies everything except the values of the
+// members: write appends each value, changed or not.
 func Rewrite(dst, text []byte, write func(dst, key, value []byte) []byte) []byte {
 	done := 0
 	scan(text, func(keyStart, keyEnd, from, to int) bool {
@@ -20,8 +20,8 @@ func Rewrite(dst, text []byte, write func(dst, key, value []byte) []byte) []byte
 	return append(dst, text[done:]...)
 }
 
-// Drop returns an object without the named member, otherwise as it stands. It
-// returns text itself if there is no such member.
+// Drop returns an object without the named member and otherwise unchanged. It returns
+// text itself if there is no such member.
 func Drop(text []byte, name string) []byte {
 	var out []byte
 	done, previous := 0, -1 // what has been copied; where the member before ended
@@ -52,9 +52,9 @@ func Drop(text []byte, name string) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a quoted JSON string. Only what JSON demands is
-// escaped (quotes, backslashes, control characters); "<", ">" and "&" and all
-// other text stay as they are. Bytes that are not UTF-8 become U+FFFD.
+// AppendString appends s as a quoted JSON string. It escapes only what JSON requires:
+// quotes, backslashes and control characters, but not "<", ">" and "&". Bytes that are
+// not UTF-8 become U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -108,8 +108,8 @@ func plainASCII(s string, i int) int {
 	return i
 }
 
-// Marshal encodes v as encoding/json does, but leaves "<", ">" and "&" as they
-// are, and adds no newline.
+// Marshal encodes v as encoding/json does, but doesn't escape "<", ">" and "&", and
+// adds no newline.
 func Marshal(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -121,12 +121,12 @@ func Marshal(v any) ([]byte, error) {
 	return out[: len(out)-1 : len(out)-1], nil
 }
 
-// Merge returns base with the members of over put into it: a member that both
-// have keeps base's place and takes over's value; a new one goes to the end.
-// Nested objects are replaced, not merged. Both must be objects.
+// Merge returns base with the members of over added. A member that both have keeps its
+// position in base and gets the value from over. A new member is appended. Nested
+// objects are replaced, not merged. Both arguments must be objects.
 func Merge(base, over []byte) []byte { return merge(base, over, false) }
 
-// MergeValues is [Merge], but a null never replaces a value.
+// MergeValues is like [Merge], but null never replaces a value.
 func MergeValues(base, over []byte) []byte { return merge(base, over, true) }
 
 func merge(base, over []byte, keepValues bool) []byte {
@@ -185,6 +185,6 @@ func find(list []member, object, quoted []byte) []byte {
 	return nil
 }
 
-// Skip returns the index after the value that starts at text[i], or -1 if none
-// starts there. The inside of the value isn't checked.
+// Skip returns the index after the value that starts at text[i], or -1 if no value
+// starts there. It doesn't check the inside of the value.
 func Skip(text []byte, i int) int { return skipValue(text, i) }

@@ -17,15 +17,15 @@ import (
 // are names of schemes or stand-ins, and would be found in ordinary words.
 const shortest = 8
 
-// A Redactor replaces secrets in texts by [Redacted], in the spellings that programs
-// write them in: as they are, escaped for URLs, JSON and HTML, in base64 alone or
-// behind other bytes, and in hexadecimal. The zero Redactor changes nothing. It is
-// immutable, and may be used by many goroutines.
+// A Redactor replaces secrets in text by [Redacted], in all forms in which programs
+// write them: plain, escaped for URLs, JSON and HTML, in base64 alone or after other
+// bytes, and in hexadecimal. The zero Redactor changes nothing. A Redactor is immutable
+// and safe for concurrent use.
 //
-// The replacing is a function for the reason that a [Value] has one.
+// Its secrets are behind a function for the same reason as the text of a [Value].
 type Redactor struct{ replace func(string) string }
 
-// NewRedactor makes a Redactor of secrets. One of less than 8 bytes is not looked for.
+// NewRedactor returns a Redactor for secrets. It ignores secrets of less than 8 bytes.
 func NewRedactor(secrets ...Value) Redactor {
 	var all []string
 	for _, v := range secrets {
@@ -44,9 +44,9 @@ func NewRedactor(secrets ...Value) Redactor {
 	return Redactor{strings.NewReplacer(pairs...).Replace}
 }
 
-// InHeader lists what the headers of a request hold that is nobody's business: the
-// words of the headers that the official SDKs redact (wire §1.2). A password of
-// basic authentication is told apart.
+// InHeader returns the secrets in the headers of a request: the words of the headers
+// that the official SDKs redact (wire §1.2). For basic authentication it includes the
+// password itself.
 func InHeader(h http.Header) []Value {
 	var found []Value
 	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"} {
@@ -71,7 +71,7 @@ func InHeader(h http.Header) []Value {
 	return found
 }
 
-// String is s without the secrets.
+// String returns s without the secrets.
 func (r Redactor) String(s string) string {
 	if r.replace == nil {
 		return s
@@ -79,7 +79,7 @@ func (r Redactor) String(s string) string {
 	return r.replace(s)
 }
 
-// Bytes is b without the secrets. It returns b itself if there are none in it.
+// Bytes returns b without the secrets. It returns b itself if it contains none.
 func (r Redactor) Bytes(b []byte) []byte {
 	if r.replace == nil {
 		return b
@@ -90,7 +90,8 @@ func (r Redactor) Bytes(b []byte) []byte {
 	return b
 }
 
-// Err is err, or an error with the cleaned text alone if there is a secret in its own.
+// Err returns err or, if its text contains a secret, an error that has only the
+// redacted text.
 func (r Redactor) Err(err error) error {
 	if err == nil || r.replace == nil {
 		return err

@@ -10,8 +10,8 @@ type Text struct {
 	Citations []Citation `json:"citations"`
 }
 
-// A Citation says where a text comes from. Which fields are set follows from
-// the Type (wire §3.4):
+// A Citation specifies where a text comes from. The Type determines which fields are
+// set (wire §3.4):
 //
 //	char_location               Document…, StartCharIndex, EndCharIndex
 //	page_location               Document…, StartPageNumber, EndPageNumber
@@ -19,7 +19,7 @@ type Text struct {
 //	search_result_location      Source, Title, SearchResultIndex, StartBlockIndex, EndBlockIndex
 //	web_search_result_location  URL, Title, EncryptedIndex
 //
-// Indices count from 0, pages from 1; the end lies behind the last one.
+// Indices are counted from 0, pages from 1. The end is exclusive.
 type Citation struct {
 	Type      string `json:"type"`
 	CitedText string `json:"cited_text"`
@@ -43,8 +43,8 @@ type Citation struct {
 	EncryptedIndex string `json:"encrypted_index"`
 }
 
-// A Thinking is the model's thinking, or a summary of it, or nothing where
-// the display is omitted. The signature carries the whole of it.
+// A Thinking is the model's thinking or a summary of it, or is empty if the display is
+// omitted. The signature contains all of the thinking.
 type Thinking struct {
 	Thinking  string `json:"thinking"`
 	Signature string `json:"signature"`
@@ -88,14 +88,14 @@ type MCPToolUse struct {
 	Input      json.RawMessage `json:"input"`
 }
 
-// An MCPToolResult is what came of an MCP call.
+// An MCPToolResult is the result of an MCP call.
 type MCPToolResult struct {
 	ToolUseID string    `json:"tool_use_id"`
 	IsError   bool      `json:"is_error"`
 	Content   BlockList `json:"content"`
 }
 
-// An MCPToolListing pins the tools of an MCP server to what they were.
+// An MCPToolListing fixes the list of an MCP server's tools.
 type MCPToolListing struct {
 	ServerName string    `json:"mcp_server_name"`
 	Tools      []MCPTool `json:"tools"`
@@ -149,40 +149,39 @@ type ContainerUpload struct {
 	FileID string `json:"file_id"`
 }
 
-// A Compaction stands for the messages that it summarizes. Signature is
-// set by a compaction that was asked for, EncryptedContent by one at a
-// threshold.
+// A Compaction replaces the messages that it summarizes. A requested compaction sets
+// Signature, a compaction at a threshold sets EncryptedContent.
 type Compaction struct {
-	Content          string    `json:"content"` // empty if there was nothing to say or the summary failed
+	Content          string    `json:"content"` // empty if there was nothing to summarize or the summary failed
 	Signature        string    `json:"signature"`
 	EncryptedContent string    `json:"encrypted_content"`
 	ToolChanges      BlockList `json:"tool_changes"`
 }
 
-// A Fallback is the seam where another model took over after a refusal.
+// A Fallback marks the point at which another model took over after a refusal.
 type Fallback struct {
 	From    FallbackModel   `json:"from"`
 	To      FallbackModel   `json:"to"`
 	Trigger FallbackTrigger `json:"trigger"`
 }
 
-// A FallbackModel is a model on one side of the seam.
+// A FallbackModel is the model before or after a [Fallback].
 type FallbackModel struct {
 	Model string `json:"model"`
 }
 
-// A FallbackTrigger says why another model took over.
+// A FallbackTrigger specifies why another model took over.
 type FallbackTrigger struct {
 	Type     string `json:"type"`     // "refusal"
 	Category string `json:"category"` // as in [transport.StopDetails]
 }
 
-// A ToolAddition makes a tool available from its place in the conversation on.
+// A ToolAddition makes a tool available from its position in the conversation on.
 type ToolAddition struct {
 	Tool ChangedTool `json:"tool"`
 }
 
-// A ToolRemoval takes a tool away from its place in the conversation on.
+// A ToolRemoval removes a tool from its position in the conversation on.
 type ToolRemoval struct {
 	Tool ChangedTool `json:"tool"`
 }
@@ -201,11 +200,11 @@ type ToolReference struct {
 	ToolName string `json:"tool_name"`
 }
 
-// A BrowserState, in the result of a member of the browser toolset, tells
-// of the tabs and what happened in them (wire §4.5).
+// A BrowserState, in the result of a member of the browser toolset, lists the tabs and
+// what happened in them (wire §4.5).
 type BrowserState struct {
 	Tabs         []BrowserTab      `json:"tabs"`
-	StateChanges []json.RawMessage `json:"state_changes"` // objects that tell their type
+	StateChanges []json.RawMessage `json:"state_changes"` // objects with a member "type"
 }
 
 // A BrowserTab is one tab of a browser.

@@ -1,5 +1,5 @@
-// Package view decodes content blocks and the rarer parts of responses into
-// structs, to read from. What is sent is always the block itself.
+// Package view decodes content blocks and the rarer parts of responses into structs,
+// for reading. Requests always contain the blocks themselves.
 //
 //	switch v := view.Of(block).(type) {
 //	case view.Text:

@@ -7,26 +7,26 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Block makes the block that puts a file of the service's into the container.
+// Block returns the block that puts a stored file into the container.
 func (b ContainerUpload) Block() (transport.Block, error) {
 	return transport.ParseBlock(append(rawjson.AppendString([]byte(`{"type":"container_upload","file_id":`), b.FileID), '}'))
 }
 
-// Block makes the block for the result of a tool that searches for tools. The
-// named tool must be in the request's "tools".
+// Block returns the block for the result of a tool that searches for tools. The named
+// tool must be in the request's "tools".
 func (b ToolReference) Block() (transport.Block, error) {
 	return transport.ParseBlock(append(rawjson.AppendString([]byte(`{"type":"tool_reference","tool_name":`), b.ToolName), '}'))
 }
 
-// Block makes the block, for a system message, that makes a tool of the request's
-// "tools" available, one with defer_loading, or brings in the one that
-// Tool.Definition defines.
+// Block returns the block, for a system message, that makes a tool available: a tool
+// with defer_loading in the request's "tools", or the tool that Tool.Definition
+// defines.
 func (b ToolAddition) Block() (transport.Block, error) {
 	return b.Tool.block(`{"type":"tool_addition","tool":`)
 }
 
-// Block makes the block, for a system message, that takes a tool away. The model
-// may still call it, and is then to be told that it is gone.
+// Block returns the block, for a system message, that removes a tool. If the model
+// still calls the tool, the result should say that it is gone.
 func (b ToolRemoval) Block() (transport.Block, error) {
 	return b.Tool.block(`{"type":"tool_removal","tool":`)
 }

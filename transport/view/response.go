@@ -8,12 +8,12 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ContextManagement is what the service did to the prompt (wire §10.1).
+// ContextManagement reports what the service changed in the prompt (wire §10.1).
 type ContextManagement struct {
 	AppliedEdits []AppliedEdit `json:"applied_edits"`
 }
 
-// An AppliedEdit is one edit that took effect.
+// An AppliedEdit is one edit that was applied.
 type AppliedEdit struct {
 	Type                 string `json:"type"`
 	ClearedToolUses      int    `json:"cleared_tool_uses"`
@@ -21,8 +21,8 @@ type AppliedEdit struct {
 	ClearedInputTokens   int64  `json:"cleared_input_tokens"`
 }
 
-// ContextManagementOf reads what the service did to the prompt; the zero value
-// means nothing, or that it wasn't asked to.
+// ContextManagementOf decodes what the service changed in the prompt. It returns the
+// zero value if the service changed nothing, or if the request didn't ask for it.
 func ContextManagementOf(r *transport.Response) (ContextManagement, error) {
 	var c ContextManagement
 	err := member(r, "context_management", &c)
@@ -37,23 +37,23 @@ type InputTransformation struct {
 	Reason string `json:"reason"` // "prefix_binding_mismatch" and so on
 }
 
-// InputTransformationsOf reads what the service did to blocks of the request. It
-// tells only if thinking.block_binding was set.
+// InputTransformationsOf decodes what the service changed in blocks of the request. The
+// service reports it only if thinking.block_binding was set.
 func InputTransformationsOf(r *transport.Response) ([]InputTransformation, error) {
 	var t []InputTransformation
 	err := member(r, "input_transformations", &t)
 	return t, err
 }
 
-// CacheMiss is why less of the prompt was read from the cache than could have
-// been (wire §8.8).
+// A CacheMiss explains why less of the prompt was read from the cache than possible
+// (wire §8.8).
 type CacheMiss struct {
 	Type         string `json:"type"` // "model_changed", "system_changed", "tools_changed", "messages_changed", "previous_message_not_found" or "unavailable"
 	MissedTokens int64  `json:"cache_missed_input_tokens"`
 }
 
-// CacheMissOf reads the diagnostics. It is nil if they were not asked for, found
-// no difference, or were not ready.
+// CacheMissOf decodes the cache diagnostics of a response. It returns nil if the
+// request didn't ask for them, if they found no difference, or if they were not ready.
 func CacheMissOf(r *transport.Response) (*CacheMiss, error) {
 	raw := rawjson.Get(r.Diagnostics, "cache_miss_reason")
 	if rawjson.IsNull(raw) {

@@ -14,8 +14,8 @@ type serverResult struct {
 	Content   json.RawMessage `json:"content"`
 }
 
-// A WebSearchToolResult is what a web search found: Results, which may be
-// empty, or an Error.
+// A WebSearchToolResult has the Results of a web search, which may be empty, or an
+// Error.
 type WebSearchToolResult struct {
 	ToolUseID string
 	Caller    *Caller
@@ -32,7 +32,7 @@ type WebSearchResult struct {
 	EncryptedContent string `json:"encrypted_content"`
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *WebSearchToolResult) UnmarshalJSON(data []byte) (err error) {
 	var w serverResult
 	if err = json.Unmarshal(data, &w); err == nil {
@@ -52,7 +52,7 @@ type WebFetchToolResult struct {
 	Error       *ToolError
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *WebFetchToolResult) UnmarshalJSON(data []byte) error {
 	var w serverResult
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -70,28 +70,28 @@ func (b *WebFetchToolResult) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// A CodeExecutionToolResult is what a run of code gave, or an Error.
+// A CodeExecutionToolResult is the result of running code, or an Error.
 type CodeExecutionToolResult struct {
 	ToolUseID string
 	Result    *CodeExecutionResult
 	Error     *ToolError
 }
 
-// A BashCodeExecutionToolResult is what a shell command in the container
-// gave, or an Error.
+// A BashCodeExecutionToolResult is the result of a shell command in the container, or
+// an Error.
 type BashCodeExecutionToolResult CodeExecutionToolResult
 
-// A CodeExecutionResult is the end of a run.
+// A CodeExecutionResult is the outcome of a run.
 type CodeExecutionResult struct {
-	Type            string // "encrypted_code_execution_result" where EncryptedStdout stands for Stdout
+	Type            string // "encrypted_code_execution_result" if EncryptedStdout is set instead of Stdout
 	Stdout          string
 	EncryptedStdout string
 	Stderr          string
 	ReturnCode      int
-	FileIDs         []string // files that the run made
+	FileIDs         []string // files that the run created
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *CodeExecutionToolResult) UnmarshalJSON(data []byte) error {
 	var w serverResult
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -121,21 +121,21 @@ func (b *CodeExecutionToolResult) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *BashCodeExecutionToolResult) UnmarshalJSON(data []byte) error {
 	return (*CodeExecutionToolResult)(b).UnmarshalJSON(data)
 }
 
-// A TextEditorCodeExecutionToolResult is what viewing or editing a file in
-// the container gave, or an Error.
+// A TextEditorCodeExecutionToolResult is the result of viewing or editing a file in the
+// container, or an Error.
 type TextEditorCodeExecutionToolResult struct {
 	ToolUseID string
 	Result    *TextEditorResult
 	Error     *ToolError
 }
 
-// A TextEditorResult is the outcome of one command. Which fields are set
-// follows from the Type.
+// A TextEditorResult is the outcome of one command. The Type determines which fields
+// are set.
 type TextEditorResult struct {
 	Type string `json:"type"` // "text_editor_code_execution_view_result", "…_create_result" or "…_str_replace_result"
 
@@ -157,7 +157,7 @@ type TextEditorResult struct {
 	NewLines int      `json:"new_lines"`
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *TextEditorCodeExecutionToolResult) UnmarshalJSON(data []byte) error {
 	var w serverResult
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -172,14 +172,14 @@ func (b *TextEditorCodeExecutionToolResult) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// A ToolSearchToolResult names the tools that a search found, or is an Error.
+// A ToolSearchToolResult has the names of the tools that a search found, or an Error.
 type ToolSearchToolResult struct {
 	ToolUseID string
 	ToolNames []string
 	Error     *ToolError
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *ToolSearchToolResult) UnmarshalJSON(data []byte) error {
 	var w serverResult
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -209,7 +209,7 @@ type AdvisorToolResult struct {
 	Error            *ToolError
 }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes the wire form.
 func (b *AdvisorToolResult) UnmarshalJSON(data []byte) error {
 	var w serverResult
 	if err := json.Unmarshal(data, &w); err != nil {

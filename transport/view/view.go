@@ -7,10 +7,10 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Of decodes a block into the struct for its type: a [Text], a [ToolUse] and so
-// on, never a pointer. A block of a type that this package doesn't know, or of a
-// shape that its type doesn't have, gives an [Unknown]. Members without a field in
-// the struct are in [transport.Block.Raw].
+// Of decodes a block into the struct for its type: a [Text], a [ToolUse] and so on,
+// never a pointer. It returns an [Unknown] if this package doesn't know the block's
+// type, or if the block doesn't have the shape of its type. [transport.Block.Raw] has
+// the members for which the struct has no field.
 func Of(b transport.Block) any {
 	decode, ok := views[b.Type()]
 	if !ok {
@@ -23,14 +23,14 @@ func Of(b transport.Block) any {
 	return v
 }
 
-// As is [Of] for a block that should be a T. It is false for a block of another
-// type or of another shape.
+// As is like [Of] for a block that should be a T. It returns false if the block has
+// another type or shape.
 func As[T any](b transport.Block) (T, bool) {
 	v, ok := Of(b).(T)
 	return v, ok
 }
 
-// An Unknown is a block that this package can't read.
+// An Unknown is a block that this package can't decode.
 type Unknown struct {
 	Type transport.BlockType
 	Raw  json.RawMessage
@@ -72,11 +72,11 @@ func decodeAs[T any](raw []byte) (any, error) {
 	return v, err
 }
 
-// A BlockList is content in the forms the API has: a string, which becomes one
-// text block, or a list of blocks.
+// A BlockList is a list of content blocks. The API also allows a string in its place,
+// which becomes one text block.
 type BlockList []transport.Block
 
-// UnmarshalJSON takes either form.
+// UnmarshalJSON decodes either form.
 func (l *BlockList) UnmarshalJSON(data []byte) error {
 	data = rawjson.Trim(append([]byte(nil), data...))
 	*l = nil
@@ -92,17 +92,18 @@ func (l *BlockList) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// A Caller says who made a tool call: the model, or code that it runs in a container.
+// A Caller specifies who made a tool call: the model, or code that it runs in a
+// container.
 type Caller struct {
 	Type   string `json:"type"`    // "direct", or for instance "code_execution_20260120"
-	ToolID string `json:"tool_id"` // the id of the server tool call whose code called; empty for direct calls
+	ToolID string `json:"tool_id"` // the id of the server tool call whose code made the call; empty for direct calls
 }
 
-// A ToolError is what went wrong in a server tool (wire §4.3).
+// A ToolError is an error of a server tool (wire §4.3).
 type ToolError struct {
 	Type    string `json:"type"`          // "web_search_tool_result_error" and so on
 	Code    string `json:"error_code"`    // "max_uses_exceeded" and so on
-	Message string `json:"error_message"` // mostly empty
+	Message string `json:"error_message"` // usually empty
 }
 
 // errorOf returns the ToolError that content is, or nil if it is none.

@@ -55,14 +55,14 @@ func (s *betaSet) addUnless(value string, needed bool, older ...string) {
 	s.add(value, needed && !slices.ContainsFunc(*s, func(b string) bool { return slices.Contains(older, b) }))
 }
 
-// NeededBetas lists the values of the anthropic-beta header that the request
-// calls for: Betas, and those that its parameters, tools and messages need. As
-// messages are never taken back, a value that a conversation once needed stays.
+// NeededBetas returns the values of the anthropic-beta header for the request: its
+// Betas, and those that its parameters, tools and messages need. As messages are never
+// removed, a value that a conversation once needed stays.
 //
-// Messages that a thread holds are not looked at: a request that goes on with one
+// It doesn't look at messages that a thread holds: a request that continues a thread
 // has in Betas what its first request needed.
 //
-// Only a request that uses a beta costs an allocation here.
+// It allocates only if the request uses a beta.
 func NeededBetas(r *transport.Request) []string {
 	var s betaSet
 	for _, b := range r.Betas {

@@ -8,9 +8,9 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Markable reports whether the service surely takes a cache_control on the
-// block: not on thinking, blank text, fallback and mcp_tool_listing blocks
-// (wire §8.1), and perhaps not on types that nobody knows yet.
+// Markable reports whether the service is known to accept a cache_control on the block.
+// It is false for thinking, blank text, fallback and mcp_tool_listing blocks (wire
+// §8.1), and for unknown types.
 func Markable(b transport.Block) bool {
 	return blocktype.Of(b.Type()).Markable && !IsBlank(b)
 }
@@ -21,22 +21,22 @@ func IsBlank(b transport.Block) bool {
 	return b.IsZero() || b.Type() == transport.TypeText && blocktype.IsBlank(b.Raw())
 }
 
-// FitsInResult reports whether the service may take the block in the result of a
-// tool. A type that nobody knows yet passes.
+// FitsInResult reports whether the service may accept the block in the result of a
+// tool. It is true for unknown types.
 func FitsInResult(b transport.Block) bool { return !blocktype.Of(b.Type()).OutOfResult }
 
 // IsModels reports whether only responses have blocks of the type.
 func IsModels(t transport.BlockType) bool { return blocktype.Of(t).Model }
 
-// IsServerCall reports whether blocks of the type are calls that the service answers
+// IsServerCall reports whether blocks of the type are calls that the service runs
 // itself.
 func IsServerCall(t transport.BlockType) bool { return blocktype.Of(t).ServerCall }
 
-// IsServerResult reports whether blocks of the type are such answers.
+// IsServerResult reports whether blocks of the type are the results of such calls.
 func IsServerResult(t transport.BlockType) bool { return blocktype.IsResult(t) }
 
-// PendingServerCalls lists the ids of server tool calls that have no result yet:
-// the service goes on with them in its next response.
+// PendingServerCalls returns the ids of server tool calls that have no result yet. The
+// service continues them in its next response.
 func PendingServerCalls(r *transport.Response) []string {
 	var pending []string
 	for _, b := range r.Content {
@@ -54,10 +54,9 @@ func PendingServerCalls(r *transport.Response) []string {
 	return pending
 }
 
-// LastSampling is what the service sampled last for the response: the prompt
-// that the next request begins with. It is false where the response has calls of
-// server tools and the usage tells nothing but the sum over all samplings
-// (wire §5.5); the Iteration is that sum then.
+// LastSampling returns the usage of the last sampling of the response, whose prompt the
+// next request begins with. It returns false, with the sum over all samplings, if the
+// response has calls of server tools and the usage has only that sum (wire §5.5).
 func LastSampling(r *transport.Response) (transport.Iteration, bool) {
 	u := &r.Usage
 	for i := len(u.Iterations) - 1; i >= 0; i-- {
@@ -72,8 +71,8 @@ func LastSampling(r *transport.Response) (transport.Iteration, bool) {
 	return sum, !slices.ContainsFunc(r.Content, func(b transport.Block) bool { return blocktype.Of(b.Type()).ServerCall })
 }
 
-// MarkTTL is the lifetime that the cache_control of a block or a definition asks
-// for; empty if it has none, or leaves it at the default.
+// MarkTTL returns the lifetime in the cache_control of a block or a definition. It
+// returns the empty TTL if there is no cache_control, or if it doesn't set its ttl.
 func MarkTTL(raw []byte) transport.TTL {
 	return transport.TTL(rawjson.GetString(rawjson.Get(raw, "cache_control"), "ttl"))
 }

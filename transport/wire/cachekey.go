@@ -6,14 +6,14 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A CacheKey tells apart what requests say besides their messages, as far as the
-// prompt cache hangs on it (wire §8.5). Two requests can read each other's entries
-// up to the end of the tools if Tools agree, up to the end of the system prompt if
-// System does, and behind it if Messages does. The zero CacheKey is unknown.
+// A CacheKey identifies the parts of a request other than its messages that the prompt
+// cache depends on (wire §8.5). Two requests can read each other's cache entries up to
+// the end of the tools if Tools is equal, up to the end of the system prompt if System
+// is equal, and beyond it if Messages is equal. The zero CacheKey means unknown.
 type CacheKey struct{ Tools, System, Messages uint64 }
 
-// CacheKeyOf is the key of a request's body. It looks at members of the body as they
-// are written, so that another way to write the same value has another key.
+// CacheKeyOf returns the key of a request's body. It compares members as they are
+// written: a different spelling of the same value has a different key.
 func CacheKeyOf(body []byte) CacheKey {
 	var k CacheKey
 	if len(body) == 0 {

@@ -1,16 +1,16 @@
-// Package wire holds what the packages above transport need of it and programs
-// don't: no compatibility is promised here.
+// Package wire has what other packages of this module need of transport and programs
+// don't. Its API may change without notice.
 package wire
 
 import "github.com/whorl-go/whorl/transport/internal/seam"
 
-// As finds a T in v or behind what wraps it, where S is the interface that all
-// of them implement. It asks v itself. Then it follows Unwrap, a method without
-// parameters that returns one value. A type without Unwrap that is a struct, or a
-// pointer to one, is searched for embedded interfaces: embedding promotes the
-// methods of the interface only, and As finds the others. What Unwrap returns and
-// what is embedded must be an S.
+// As finds a T in v or in the values that it wraps, all of which implement the
+// interface S. It tries v itself first. Then it follows Unwrap, a method without
+// parameters that returns one value. If a type has no Unwrap and is a struct, or a
+// pointer to one, As looks into its embedded interfaces: embedding promotes only the
+// methods of the interface, and As finds the others. The result of Unwrap and the
+// embedded value must be an S.
 //
-// As doesn't panic: behind a nil value, a nil pointer, an Unwrap that panics, or
-// more than 64 wrappers there is nothing.
+// As doesn't panic. It returns false if it meets a nil value, a nil pointer, an Unwrap
+// that panics, or more than 64 wrappers.
 func As[T, S any](v S) (T, bool) { return seam.As[T](v) }

@@ -6,10 +6,10 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// ResultContent makes of the content of a tool's result what the service takes: no
-// blank text, no block that a result can't hold, and in an error nothing but text
-// (wire §3.2, §3.5). Content that can't stand there is replaced by a word for it.
-// Content that is fine is returned as it is.
+// ResultContent returns the content of a tool's result in a form that the service
+// accepts: without blank text, without blocks that a result can't contain, and with
+// only text in an error (wire §3.2, §3.5). It replaces other content by a short
+// description. It returns acceptable content unchanged.
 func ResultContent(content []transport.Block, isError bool) []transport.Block {
 	fits := func(b transport.Block) bool {
 		return FitsInResult(b) && (!isError || b.Type() == transport.TypeText)

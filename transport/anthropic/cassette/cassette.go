@@ -19,21 +19,23 @@ import (
 
 // Options configure how a cassette is used. The zero value replays strictly.
 type Options struct {
-	// Record sends the requests and keeps the answers, in place of what the file
-	// holds.
+	// Record sends the requests and keeps the responses, which replace the content of
+	// the file.
 	Record bool
-	// InOrder replays the answers in the order in which they were recorded, whatever
-	// is asked. Otherwise a request gets the answer to the equal one.
+	// InOrder replays the responses in the order in which they were recorded, whatever
+	// the requests are. Otherwise a request gets the response to the recorded request
+	// that equals it.
 	InOrder bool
 	// Transport sends the requests while recording; nil means
 	// [http.DefaultTransport].
 	Transport http.RoundTripper
-	// Scrub changes a body before it is kept, after what is done anyway.
+	// Scrub changes a body before it is recorded, after keys and ids have been
+	// replaced.
 	Scrub func(body []byte) []byte
 }
 
-// A Cassette is an [http.RoundTripper] that records or replays. Many goroutines
-// may use it.
+// A Cassette is an [http.RoundTripper] that records or replays. It is safe for
+// concurrent use.
 type Cassette struct {
 	path string
 	opts Options
@@ -44,7 +46,8 @@ type Cassette struct {
 	ids       scrubber
 }
 
-// New makes a Cassette of a file, which must exist unless it records.
+// New returns a Cassette for the file path. The file must exist unless the cassette
+// records.
 func New(path string, o Options) (*Cassette, error) {
 	c := &Cassette{path: path, opts: o, ids: newScrubber()}
 	if c.opts.Transport == nil {
@@ -64,7 +67,7 @@ func New(path string, o Options) (*Cassette, error) {
 	return c, nil
 }
 
-// A TB is what Open needs of a test: *testing.T, *testing.B and *testing.F have
+// A TB is what Open needs of a test: *testing.T, *testing.B and **testing.F implement
 // it.
 type TB interface {
 	Helper()
@@ -74,9 +77,9 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Open makes a Cassette for a test. With WHORL_CASSETTE=record in the
-// environment it records, and writes the file when the test has passed;
-// otherwise it replays, and the test fails if an exchange is left over.
+// Open returns a Cassette for a test. With WHORL_CASSETTE=record in the environment it
+// records, and writes the file when the test has passed. Otherwise it replays, and the
+// test fails if a recorded exchange was not used.
 func Open(t TB, path string) *Cassette {
 	t.Helper()
 	c, err := New(path, Options{Record: os.Getenv("WHORL_CASSETTE") == "record"})
@@ -103,9 +106,9 @@ func Open(t TB, path string) *Cassette {
 // [anthropic.Options] or any other client of the service.
 func (c *Cassette) HTTPClient() *http.Client { return &http.Client{Transport: c} }
 
-// Client returns a client that goes through the cassette. While recording it
-// takes its key from the environment, as [anthropic.FromEnv] does. It panics if
-// there is none, which ends the test.
+// Client returns a client that goes through the cassette. While recording, it takes its
+// key from the environment, as [anthropic.FromEnv] does. Client panics if there is no
+// key, which ends the test.
 func (c *Cassette) Client() *anthropic.Client {
 	o := anthropic.Options{APIKey: secret.New("replayed")}
 	if c.opts.Record {
@@ -122,7 +125,7 @@ func (c *Cassette) Client() *anthropic.Client {
 	return client
 }
 
-// Left is how many recorded exchanges have not been replayed.
+// Left returns the number of recorded exchanges that have not been replayed.
 func (c *Cassette) Left() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -256,11 +259,11 @@ func (c *Cassette) replay(req *http.Request, body []byte) (*http.Response, error
 	return nil, &MismatchError{Cassette: c.path, Recorded: len(c.exchanges), Difference: nearest}
 }
 
-// A MismatchError is a request that is not on the cassette.
+// A MismatchError reports a request that is not on the cassette.
 type MismatchError struct {
 	Cassette   string
-	Recorded   int         // how many exchanges the cassette has
-	Difference *Difference // from the next one that was not asked for; nil if all were
+	Recorded   int         // number of exchanges on the cassette
+	Difference *Difference // from the next exchange that was not used; nil if all were used
 }
 
 func (e *MismatchError) Error() string {

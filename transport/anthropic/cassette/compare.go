@@ -19,7 +19,7 @@ import (
 type Difference struct {
 	Exchange       int    // the number of the recorded exchange, from 1
 	Path           string // for instance "messages.3.content.0.text"
-	Sent, Recorded string // JSON, shortened; empty if it isn't there
+	Sent, Recorded string // JSON, shortened; empty if the member is missing
 }
 
 // difference compares a request with a recorded one by value. It leaves out what

@@ -1,17 +1,16 @@
-// Package cassette records exchanges with the Messages API to a plain file, and
-// replays them without a network, so that a test of an agent runs offline on
-// what the service really said.
+// Package cassette records exchanges with the Messages API to a plain file, and replays
+// them without a network, so that a test of an agent runs offline on real responses of
+// the service.
 //
 //	func TestAgent(t *testing.T) {
 //		client := cassette.Open(t, "testdata/weather.json").Client()
 //		// Build the agent on client, run it, look at the result.
 //	}
 //
-// The first time, and whenever what is sent changes, the test is run once with a
-// key and WHORL_CASSETTE=record. The file holds no keys, and ids of the service
-// are replaced; read it before you commit it all the same, as it holds what was
-// said.
+// Run the test once with a key and WHORL_CASSETTE=record, and again whenever the
+// requests change. The file contains no keys, and the service's ids are replaced. Read
+// it before you commit it all the same, as it contains the conversation.
 //
-// Replay is strict: a request that was not recorded fails, and the error names
-// the first place where it differs from the one that was.
+// Replay is strict: a request that was not recorded fails, and the error names the
+// first place where it differs from the recorded one.
 package cassette
