@@ -43,6 +43,7 @@ var shared = map[string]string{
 	"memory/search":     "a store that can be searched implements its interface",
 	"agent/tracelog":    "the ids of a trace in lines of the log",
 	"agent/feed":        "the one source of events, for pages, servers and protocols",
+	"agent/worker":      "the one way to give a session a message, and to leave it to another program",
 	"agent/waiting":     "the one way to deal with what waits, for pages, servers and protocols",
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/single"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -49,9 +50,10 @@ func remedy(err error) string {
 }
 
 // retry reports whether a request that failed with err is sent again, and after
-// which pause. attempts is how many times it was sent.
+// which pause. attempts is how many times it was sent. Where an engine tries the
+// whole action again (package single), the client doesn't.
 func (c *Client) retry(ctx context.Context, err error, attempts int) (time.Duration, bool) {
-	if attempts > c.maxRetries || ctx.Err() != nil || !passes(err) {
+	if attempts > c.maxRetries || ctx.Err() != nil || single.Is(ctx) || !passes(err) {
 		return 0, false
 	}
 	return c.pauseAfter(ctx, err, attempts)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/single"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -163,7 +164,7 @@ func (x *exchange) again(ctx context.Context, err error) (time.Duration, bool) {
 	if !delivered(err) {
 		return x.client.retry(ctx, err, x.attempts-x.restarts)
 	}
-	if x.restarts >= x.client.maxRestarts || ctx.Err() != nil || !passes(err) {
+	if x.restarts >= x.client.maxRestarts || ctx.Err() != nil || single.Is(ctx) || !passes(err) {
 		return 0, false
 	}
 	x.restarts++

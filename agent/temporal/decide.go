@@ -1,0 +1,120 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A decision is the input of the local activity of that name.
+type decision struct {
+	Session string  `json:"session"`
+	Do      string  `json:"do"`
+	Request Request `json:"request"`
+}
+
+// decide records a decision, or an answer, in the store.
+func (d *driver) decide(ctx context.Context, c decision) error {
+	return refused(decide(ctx, d.o.Store, c))
+}
+
+func decide(ctx context.Context, store memory.Store, c decision) error {
+	r := c.Request
+	items, err := waiting.List(ctx, store, c.Session)
+	if err != nil {
+		return err
+	}
+	var found []waiting.Item
+	for _, it := range items {
+		id := ""
+		switch {
+		case it.Call != nil && c.Do != Answer:
+			id = it.Call.CallID
+		case it.Question != nil && (c.Do == Answer || c.Do == Cancel) && (r.Key == "" || r.Key == it.Question.Question.Key):
+			id = it.Question.Call
+		}
+		if id == r.Call && (r.Session == "" || r.Session == it.Session) {
+			found = append(found, it)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return &agent.DecisionError{Call: agent.PendingCall{Session: c.Session, CallID: r.Call}, Why: "not_pending"}
+	case len(found) > 1:
+		return fmt.Errorf("%d things wait under the call %q: give its session, or the question's key", len(found), r.Call)
+	}
+	it := found[0]
+	if it.Call != nil && r.Hash != "" && r.Hash != it.Call.Hash {
+		return &agent.DecisionError{Call: *it.Call, Why: "changed"}
+	}
+	switch c.Do {
+	case Approve:
+		if r.Input != nil {
+			return it.Edit(ctx, store, r.Input)
+		}
+		return it.Approve(ctx, store)
+	case Deny:
+		return it.Deny(ctx, store, r.Reason)
+	case Answer:
+		return it.Answer(ctx, store, r.Value, r.By)
+	}
+	return it.Cancel(ctx, store, r.Reason)
+}
+
+// A saying is the input of the local activity "say".
+type saying struct {
+	Session string `json:"session"`
+	Number  int64  `json:"number"` // for the inbox, so that it is put there once
+	Text    string `json:"text"`
+}
+
+// say puts a message into the session's inbox, once, however often it is called.
+func (d *driver) say(ctx context.Context, s saying) error { return refused(say(ctx, d.o.Store, s)) }
+
+func say(ctx context.Context, store memory.Store, s saying) error {
+	m := transport.UserText(s.Text)
+	inbox, err := memory.Need[memory.Inbox](store)
+	if err == nil {
+		err = memory.CheckInput(m)
+	}
+	if err != nil {
+		return err
+	}
+	r := memory.Record{Kind: memory.KindInput, Time: time.Now(), Message: m, Queued: s.Number}
+	if redactor, ok := memory.As[memory.Redactor](store); ok {
+		if err := redactor.Redact(&r); err != nil {
+			return err
+		}
+	}
+	err = inbox.Enqueue(ctx, s.Session, r)
+	if !errors.Is(err, memory.ErrConflict) {
+		return err
+	}
+	// An earlier attempt has put it there, or somebody else's has a higher number.
+	has := func(r memory.Record) bool { return r.Queued == s.Number }
+	for r, err := range inbox.Inbox(ctx, s.Session, 0) {
+		if err != nil {
+			return err
+		}
+		if has(r) {
+			return nil
+		}
+	}
+	log, err := memory.Open(ctx, store, s.Session)
+	if err != nil {
+		return err
+	}
+	for _, r := range log.Records(0) {
+		if has(r) {
+			return nil
+		}
+	}
+	r.Queued = 0
+	return inbox.Enqueue(ctx, s.Session, r)
+}

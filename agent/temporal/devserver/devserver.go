@@ -1,0 +1,96 @@
+// Package devserver starts Temporal's dev server, for tests and measurements. The
+// module's server.sh builds it.
+package devserver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"go.temporal.io/sdk/client"
+)
+
+// A Server is a running server. It listens on 127.0.0.1.
+type Server struct {
+	Address string // host and port
+
+	script, file string
+	cmd          *exec.Cmd
+}
+
+// Start builds the server, if it isn't yet, and starts it with its state in a file of
+// the folder dir.
+func Start(ctx context.Context, dir string) (*Server, error) {
+	_, self, _, _ := runtime.Caller(0)
+	s := &Server{script: filepath.Join(filepath.Dir(self), "..", "server.sh"), file: filepath.Join(dir, "temporal.db")}
+	if out, err := exec.CommandContext(ctx, "bash", s.script).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the server: %w: %.500s", err, out)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.Address = l.Addr().String()
+	l.Close()
+	return s, s.Restart(ctx)
+}
+
+// Restart kills the server, if it runs, and starts it again with the same state.
+func (s *Server) Restart(ctx context.Context) error {
+	s.Kill()
+	_, port, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("bash", s.script, port, s.file)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.cmd = cmd
+	for {
+		c, err := s.Dial()
+		if err == nil {
+			_, err = c.CheckHealth(ctx, &client.CheckHealthRequest{})
+			c.Close()
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			s.Kill()
+			return fmt.Errorf("the server does not start: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Dial connects to the server.
+func (s *Server) Dial() (client.Client, error) {
+	return client.Dial(client.Options{HostPort: s.Address, Identity: "whorl", Logger: quiet{}})
+}
+
+// Kill ends the server at once, as a power cut does. Its state stays.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// quiet is a logger that says nothing.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
