@@ -78,6 +78,9 @@ type call struct {
 
 // add appends one record. On error c is unusable; the caller works on a copy.
 func (c *conversation) add(r *Record) error {
+	if len(r.Aside) > 0 {
+		return errors.New("parts of it are blobs: open the session through the store of package memory/blob")
+	}
 	if c.forked {
 		// Its own list, with room for a few more, where append would double it.
 		c.messages, c.forked = append(make([]transport.Message, 0, len(c.messages)+8), c.messages...), false

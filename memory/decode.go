@@ -77,6 +77,8 @@ func (d *decoder) record(raw []byte) Record {
 		switch {
 		case name == "time":
 			r.Time = d.time(v)
+		case name == "aside":
+			r.Aside = d.strings(v)
 		case r.Kind == KindRun && name == "limits":
 			r.Limits = new(Limits)
 			d.strict(v, r.Limits)

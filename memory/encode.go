@@ -36,6 +36,9 @@ func (r *Record) AppendJSON(dst []byte) ([]byte, error) {
 	if !r.Time.IsZero() {
 		e.time("time", r.Time)
 	}
+	if len(r.Aside) > 0 {
+		e.strings("aside", r.Aside)
+	}
 	switch r.Kind {
 	case KindRun:
 		if l := r.Limits; l != nil {

@@ -90,8 +90,18 @@ func withMeta(meta map[string]string, key, value string) map[string]string {
 
 // Append implements [Store].
 func (s *RAM) Append(ctx context.Context, id string, at Position, records ...Record) error {
+	return s.AppendBlobs(ctx, id, at, nil, records...)
+}
+
+// AppendBlobs implements [github.com/whorl-go/whorl/memory/blob.Appender].
+func (s *RAM) AppendBlobs(ctx context.Context, id string, at Position, blobs []Blob, records ...Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	for _, b := range blobs {
+		if err := b.Check(); err != nil {
+			return fmt.Errorf("session %q: %w", id, err)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,6 +121,10 @@ func (s *RAM) Append(ctx context.Context, id string, at Position, records ...Rec
 	}
 	if len(ses.records) != at.Records {
 		return fmt.Errorf("session %q holds %d records, not %d: %w", id, len(ses.records), at.Records, ErrConflict)
+	}
+	for _, b := range blobs {
+		b.Data = slices.Clone(b.Data)
+		s.putBlob(ses, b)
 	}
 	ses.records = append(ses.records, records...)
 	ses.info.Records, ses.info.Changed = len(ses.records), now

@@ -65,6 +65,12 @@ type Record struct {
 	Decision         *Decision
 	Note             string // a word for what the note is, such as "interrupted"
 	Data             []byte // JSON
+
+	// Aside names blobs of the session whose contents stood in the record: each name
+	// stands, as a JSON string, where its content did. Only the store of
+	// [github.com/whorl-go/whorl/memory/blob] sets it, and puts the contents back when
+	// it loads the record; a [Log] refuses a record that has it.
+	Aside []string
 }
 
 // Limits are the limits of a run that can be judged from its log alone. They

@@ -40,6 +40,7 @@ var shared = map[string]string{
 	"transport/media":   "what the service takes of pictures and documents",
 	"memory/budget":     "a store that keeps account of money implements its interface",
 	"memory/taint":      "labels in a log, which imports give it and policies read",
+	"memory/blob":       "wrappers and stores append blobs with records by its interface, and copies are whole",
 	"memory/search":     "a store that can be searched implements its interface",
 	"agent/tracelog":    "the ids of a trace in lines of the log",
 	"agent/feed":        "the one source of events, for pages, servers and protocols",

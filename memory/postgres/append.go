@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -27,11 +28,30 @@ const extendSession = `
 	)
 	SELECT key FROM s`
 
+// extendSessionBlobs is extendSession with blobs.
+var extendSessionBlobs = strings.Replace(extendSession, "SELECT key FROM s", `, b AS (
+		INSERT INTO ~blobs (name, data) SELECT x.name, x.data FROM s, unnest($8::text[], $9::bytea[]) AS x (name, data)
+		ON CONFLICT (name) DO UPDATE SET name = excluded.name
+	), f AS (
+		INSERT INTO ~blob_refs (session, name, media_type) SELECT s.key, x.name, x.type FROM s, unnest($8::text[], $10::text[]) AS x (name, type)
+		ON CONFLICT (session, name) DO UPDATE SET media_type = excluded.media_type
+	)
+	SELECT key FROM s`, 1)
+
 // Append implements [memory.Store]. If the connection is lost it connects again
 // and finds out whether the append has happened; see Options.Wait.
 func (s *Store) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	return s.AppendBlobs(ctx, id, at, nil, records...)
+}
+
+// AppendBlobs implements [github.com/whorl-go/whorl/memory/blob.Appender]: one
+// statement stores blobs and records.
+func (s *Store) AppendBlobs(ctx context.Context, id string, at memory.Position, blobs []memory.Blob, records ...memory.Record) error {
 	rows, err := sqlstore.Encode(id, at.Records, records)
 	if err != nil {
+		return err
+	}
+	if blobs, err = sqlstore.OrderBlobs(id, blobs); err != nil {
 		return err
 	}
 	if at.Start != nil && at.Start.Incarnation == "" { // so that it is known again
@@ -42,7 +62,7 @@ func (s *Store) Append(ctx context.Context, id string, at memory.Position, recor
 	queued := sqlstore.Queued(records)
 	uncertain := false
 	err = s.retry(ctx, true, func() error {
-		err := s.append(ctx, id, at, rows, queued)
+		err := s.append(ctx, id, at, rows, queued, blobs)
 		if uncertain && errors.Is(err, memory.ErrConflict) && s.happened(ctx, id, at, rows) {
 			return nil
 		}
@@ -83,24 +103,34 @@ func (s *Store) retry(ctx context.Context, twice bool, f func() error) error {
 // leastWait is how long transactions that got in each other's way are tried again.
 const leastWait = 2 * time.Second
 
-func (s *Store) append(ctx context.Context, id string, at memory.Position, rows []sqlstore.Row, queued int64) error {
+func (s *Store) append(ctx context.Context, id string, at memory.Position, rows []sqlstore.Row, queued int64, blobs []memory.Blob) error {
 	if at.Start != nil || queued != 0 {
-		return s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued) })
+		return s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
 	}
 	sums, data := columns(rows)
-	args := []any{id, at.Records, len(rows), time.Now().UnixNano(), sums, data, at.Incarnation}
+	query, args := extendSession, []any{id, at.Records, len(rows), time.Now().UnixNano(), sums, data, at.Incarnation}
+	if len(blobs) > 0 {
+		names, contents, types := make([]string, len(blobs)), make([][]byte, len(blobs)), make([]string, len(blobs))
+		for i, b := range blobs {
+			names[i], contents[i], types[i] = b.Name, b.Data, b.MediaType
+			if b.Data == nil {
+				contents[i] = []byte{}
+			}
+		}
+		query, args = extendSessionBlobs, append(args, names, contents, types)
+	}
 	var err error
 	var key int64
 	if s.pooled { // where the isolation of a statement of its own is not ours
-		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, s.db.Q(extendSession), args...).Scan(&key) })
+		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key) })
 	} else {
-		err = s.db.Write.QueryRowContext(ctx, s.db.Q(extendSession), args...).Scan(&key)
+		err = s.db.Write.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key)
 	}
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if err = s.db.Refused(ctx, s.db.Write, id, at); errors.Is(err, memory.ErrNoSession) && sqlstore.Makes(at) {
-		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued) })
+		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
 	}
 	return err
 }

@@ -6,6 +6,8 @@ package protect
 import (
 	"errors"
 	"maps"
+
+	"github.com/whorl-go/whorl/memory/internal/redact"
 )
 
 // Errors to compare with by [errors.Is].
@@ -16,7 +18,7 @@ var (
 	// ErrUnredacted means that a record was not stored because the hook of a
 	// [Redacted] store would still change it. Append to the session's log, or call the
 	// hook first.
-	ErrUnredacted = errors.New("the redaction hook would still change it")
+	ErrUnredacted = redact.ErrUnredacted
 )
 
 // setMeta is a copy of meta with one value more, or less if it is "".

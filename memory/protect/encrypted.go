@@ -7,11 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/memory/search"
 	"iter"
 	"sync"
 	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
+	"github.com/whorl-go/whorl/memory/internal/redact"
+	"github.com/whorl-go/whorl/memory/search"
 )
 
 // Encrypted returns store with all records, messages and blobs encrypted. Each session
@@ -63,7 +66,7 @@ func (s *EncryptedStore) check(records ...memory.Record) error {
 		return nil
 	}
 	for i, r := range records {
-		if err := checkRedacted(redactor, r); err != nil {
+		if err := redact.Check(redactor, r); err != nil {
 			return fmt.Errorf("record %d of %d (%s): %w", i+1, len(records), r.Kind, err)
 		}
 	}
@@ -72,11 +75,27 @@ func (s *EncryptedStore) check(records ...memory.Record) error {
 
 // Append implements [memory.Store].
 func (s *EncryptedStore) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
-	sealed, at, made, err := s.prepare(ctx, id, at, records)
+	return s.AppendBlobs(ctx, id, at, nil, records...)
+}
+
+// AppendBlobs implements [blob.Appender].
+func (s *EncryptedStore) AppendBlobs(ctx context.Context, id string, at memory.Position, blobs []memory.Blob, records ...memory.Record) error {
+	for _, b := range blobs {
+		if err := errors.Join(b.Check(), s.checkBlob(b)); err != nil {
+			return fmt.Errorf("session %q: %w", id, err)
+		}
+	}
+	sealed, box, at, made, err := s.prepare(ctx, id, at, records)
+	sealedBlobs := make([]memory.Blob, len(blobs))
+	for i, b := range blobs {
+		if err == nil {
+			sealedBlobs[i], err = box.sealBlob(b)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("session %q: %w", id, err)
 	}
-	if err := s.Store.Append(ctx, id, at, sealed...); err != nil {
+	if err := blob.Append(ctx, s.Store, id, at, sealedBlobs, sealed...); err != nil {
 		return err
 	}
 	if made != nil {
@@ -85,12 +104,12 @@ func (s *EncryptedStore) Append(ctx context.Context, id string, at memory.Positi
 	return nil
 }
 
-// prepare seals records for a position. For a new session it makes the sealer.
-func (s *EncryptedStore) prepare(ctx context.Context, id string, at memory.Position, records []memory.Record) (_ []memory.Record, _ memory.Position, made *sealer, err error) {
+// prepare seals records for a position, and returns what seals. For a new session it
+// is made.
+func (s *EncryptedStore) prepare(ctx context.Context, id string, at memory.Position, records []memory.Record) (_ []memory.Record, box *sealer, _ memory.Position, made *sealer, err error) {
 	if err := s.check(records...); err != nil {
-		return nil, at, nil, err
+		return nil, nil, at, nil, err
 	}
-	var box *sealer
 	var first *wrappedKey // the key of a session that is empty and has none
 	if at.Start == nil {
 		box, err = s.sealer(ctx, id, at.Incarnation)
@@ -102,7 +121,7 @@ func (s *EncryptedStore) prepare(ctx context.Context, id string, at memory.Posit
 			at.Start, err = &memory.Start{}, nil
 		}
 		if err != nil {
-			return nil, at, nil, err
+			return nil, nil, at, nil, err
 		}
 	}
 	if at.Start != nil {
@@ -110,7 +129,7 @@ func (s *EncryptedStore) prepare(ctx context.Context, id string, at memory.Posit
 		start.Incarnation = cmp.Or(start.Incarnation, rand.Text())
 		var value string
 		if box, value, err = s.newSealer(ctx, id, start.Incarnation); err != nil {
-			return nil, at, nil, err
+			return nil, nil, at, nil, err
 		}
 		start.Meta = setMeta(start.Meta, metaKey, value)
 		at.Start, made = &start, box
@@ -121,7 +140,7 @@ func (s *EncryptedStore) prepare(ctx context.Context, id string, at memory.Posit
 	if err == nil && first != nil && len(sealed) > 0 {
 		err = setKey(&sealed[0], first)
 	}
-	return sealed, at, made, err
+	return sealed, box, at, made, err
 }
 
 // errNoKey is the error of [EncryptedStore.unwrap] for a session without records

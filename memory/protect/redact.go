@@ -1,12 +1,13 @@
 package protect
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"github.com/whorl-go/whorl/memory"
 	"iter"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/redact"
 )
 
 // Redacted returns store with a hook that gets each record before it is appended. The
@@ -45,35 +46,9 @@ func (s *redacted) Redact(r *memory.Record) error {
 	return s.hook(r)
 }
 
-// checkRedacted fails if r would still be changed.
-func checkRedacted(redactor memory.Redactor, r memory.Record) error {
-	before, err := r.AppendJSON(nil)
-	if err != nil {
-		return err
-	}
-	changed, err := memory.ParseRecord(bytes.Clone(before)) // the hook may write into what it is given
-	if err != nil {
-		return err
-	}
-	if r.Kind == memory.KindSealed {
-		changed.Queued = r.Queued
-	}
-	if err := redactor.Redact(&changed); err != nil {
-		return fmt.Errorf("redact: %w", err)
-	}
-	after, err := changed.AppendJSON(nil)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(before, after) {
-		return ErrUnredacted
-	}
-	return nil
-}
-
 func (s *redacted) check(id string, n int, records ...memory.Record) error {
 	for i, r := range records {
-		if err := checkRedacted(s, r); err != nil {
+		if err := redact.Check(s, r); err != nil {
 			return fmt.Errorf("session %q, record %d (%s): %w", id, n+i, r.Kind, err)
 		}
 	}
@@ -164,7 +139,7 @@ func (s *redacted) checkBlob(b memory.Blob) error {
 		Data      []byte `json:"data"`
 	}{b.MediaType, b.Data})
 	if err == nil {
-		err = checkRedacted(s, memory.Record{Kind: memory.KindNote, Note: "blob", Data: data})
+		err = redact.Check(s, memory.Record{Kind: memory.KindNote, Note: "blob", Data: data})
 	}
 	return err
 }

@@ -15,6 +15,7 @@ type change struct {
 	id     string
 	at     memory.Position
 	rows   []sqlstore.Row
+	blobs  []memory.Blob
 	queued int64
 
 	err  error         // of this change alone
@@ -24,6 +25,12 @@ type change struct {
 // Append implements [memory.Store]. After it has begun to write, the end of ctx
 // does not interrupt it, so that its outcome is certain.
 func (s *Store) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	return s.AppendBlobs(ctx, id, at, nil, records...)
+}
+
+// AppendBlobs implements [github.com/whorl-go/whorl/memory/blob.Appender]: blobs and
+// records become durable together.
+func (s *Store) AppendBlobs(ctx context.Context, id string, at memory.Position, blobs []memory.Blob, records ...memory.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -31,7 +38,10 @@ func (s *Store) Append(ctx context.Context, id string, at memory.Position, recor
 	if err != nil {
 		return err
 	}
-	c := &change{id: id, at: at, rows: rows, queued: sqlstore.Queued(records), done: make(chan struct{})}
+	if blobs, err = sqlstore.OrderBlobs(id, blobs); err != nil {
+		return err
+	}
+	c := &change{id: id, at: at, rows: rows, blobs: blobs, queued: sqlstore.Queued(records), done: make(chan struct{})}
 	s.mu.Lock()
 	s.pending = append(s.pending, c)
 	s.mu.Unlock()
@@ -64,7 +74,7 @@ func (s *Store) write(changes []*change) {
 	ctx := context.Background()
 	err := s.db.Tx(ctx, func(tx *sql.Tx) error {
 		for _, c := range changes {
-			err := s.db.AppendTx(ctx, tx, c.id, c.at, c.rows, c.queued)
+			err := s.db.AppendTx(ctx, tx, c.id, c.at, c.rows, c.queued, c.blobs)
 			if c.err = nil; refused(err) {
 				c.err = err
 			} else if err != nil {

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/memory/storetest"
 	"github.com/whorl-go/whorl/transport"
@@ -81,6 +83,77 @@ func TestFaults(t *testing.T) {
 				t.Errorf("at the end: %d records, %v", len(texts), err)
 			}
 		})
+	}
+}
+
+// A disk that fills up while a picture is stored has stored nothing of its record.
+// A picture whose row is gone or was changed is named, and all else is readable.
+func TestPayloadFaults(t *testing.T) {
+	inside := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+	s, err := blob.New(inside, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := func(n int) memory.Record {
+		data := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(fmt.Sprint("picture ", n), 5000)))
+		b, err := transport.ParseBlock([]byte(`{"type":"image","source":{"type":"base64","media_type":"image/png","data":"` + data + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("c", b)}
+	}
+	count := func() (n int, err error) {
+		for _, err := range s.Load(t.Context(), "s", memory.Position{}) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	if err := s.Append(t.Context(), "s", memory.Position{}, picture(1)); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, inside, "PRAGMA max_page_count = 1")
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("hi"), picture(2)); !errors.Is(err, memory.ErrFull) || !strings.Contains(err.Error(), `"s"`) {
+		t.Errorf("the disk is full: %v", err)
+	}
+	if n, err := count(); n != 1 || err != nil {
+		t.Errorf("after that %d records, %v", n, err)
+	}
+	exec(t, inside, "PRAGMA max_page_count = 100000")
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("hi"), picture(2)); err != nil {
+		t.Error(err)
+	}
+	if n, err := count(); n != 3 || err != nil {
+		t.Errorf("once there is room %d records, %v", n, err)
+	}
+	for _, spoil := range []string{
+		"UPDATE blobs SET data = x'6261' WHERE name = (SELECT max(name) FROM blobs)",
+		"DELETE FROM blobs WHERE name = (SELECT max(name) FROM blobs)",
+	} {
+		var name string
+		if err := inside.DB().QueryRow("SELECT max(name) FROM blobs").Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, inside, spoil)
+		_, err := count()
+		var lost *blob.LostError
+		if !errors.As(err, &lost) || lost.Name != name || !errors.Is(err, memory.ErrCorrupt) {
+			t.Errorf("%s: %v", spoil, err)
+		}
+		readable := 0
+		for n := range 3 {
+			for _, err := range s.Load(t.Context(), "s", memory.Position{Records: n}) {
+				if err == nil {
+					readable++
+				}
+				break
+			}
+		}
+		if readable != 2 {
+			t.Errorf("%s: %d records of 3 are readable by themselves", spoil, readable)
+		}
 	}
 }
 

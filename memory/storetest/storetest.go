@@ -155,6 +155,12 @@ func RunBlobs(t *testing.T, open func(t *testing.T) memory.Store) {
 	run(t, open,
 		test{"blobs", testBlobs},
 		test{"shared", testBlobsShared},
+		test{"appended with records", testBlobsAppended},
+		test{"payloads put aside", testAside},
+		test{"payloads of forks and children", testAsideShared},
+		test{"payloads copied and exported", testAsideMoved},
+		test{"payloads in the inbox", testAsideInbox},
+		test{"payloads lost", testAsideLost},
 	)
 }
 

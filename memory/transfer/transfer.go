@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/whorl-go/whorl/memory"
-	"github.com/whorl-go/whorl/memory/internal/cursor"
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 )
 
 // sessionTree yields a session and those below it, parents before their children,
@@ -119,6 +121,9 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 			return undo(err)
 		}
 		old := s.Info.ID
+		if s, err = blob.Restore(s); err != nil {
+			return undo(err)
+		}
 		if len(names) == 0 {
 			root = old
 			o.begin(&s, newID)

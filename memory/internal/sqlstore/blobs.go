@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 )
@@ -31,8 +33,24 @@ func (ss Sessions) PutBlob(ctx context.Context, id string, b memory.Blob) (strin
 	return b.Name, nil
 }
 
-// putBlob adds a blob to a session. The blob's row is locked, so that no other
-// session's end takes it away meanwhile.
+// OrderBlobs checks blobs, and returns them in the order of their names, each once,
+// so that appends that have some in common don't wait for each other in a circle.
+func OrderBlobs(id string, blobs []memory.Blob) ([]memory.Blob, error) {
+	if len(blobs) == 0 {
+		return nil, nil
+	}
+	for _, b := range blobs {
+		if err := b.Check(); err != nil {
+			return nil, fmt.Errorf("session %q: %w", id, err)
+		}
+	}
+	blobs = slices.SortedFunc(slices.Values(blobs), func(a, b memory.Blob) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(blobs, func(a, b memory.Blob) bool { return a.Name == b.Name }), nil
+}
+
+// putBlob adds a blob to a session. Where transactions run side by side the blob's
+// row is locked, so that no other session's end takes it away meanwhile; elsewhere
+// a row that is there isn't written again.
 func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) error {
 	if err := b.Check(); err != nil {
 		return err
@@ -40,7 +58,11 @@ func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) 
 	if b.Data == nil {
 		b.Data = []byte{}
 	}
-	if err := d.exec(ctx, tx, "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET name = excluded.name", b.Name, b.Data); err != nil {
+	onConflict := "DO NOTHING"
+	if d.ForUpdate != "" {
+		onConflict = "DO UPDATE SET name = excluded.name"
+	}
+	if err := d.exec(ctx, tx, "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) "+onConflict, b.Name, b.Data); err != nil {
 		return err
 	}
 	return d.exec(ctx, tx, "INSERT INTO ~blob_refs (session, name, media_type) VALUES (?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET media_type = excluded.media_type", key, b.Name, b.MediaType)

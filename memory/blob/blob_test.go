@@ -1,0 +1,254 @@
+package blob_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
+	"github.com/whorl-go/whorl/memory/protect"
+	"github.com/whorl-go/whorl/memory/storetest"
+	"github.com/whorl-go/whorl/memory/transfer"
+	"github.com/whorl-go/whorl/transport"
+)
+
+func wrap(t testing.TB, inside memory.Store, opts *blob.Options) *blob.Store {
+	t.Helper()
+	s, err := blob.New(inside, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var keys = protect.Keys{Current: "a", Keys: map[string][]byte{"a": []byte(strings.Repeat("a", 32))}}
+
+// The store is as good as the one inside, also where that one can't append blobs
+// together with records, and whichever wrapper is inside or outside.
+func TestStore(t *testing.T) {
+	small := &blob.Options{MinBytes: 1}
+	for name, open := range map[string]func(t *testing.T) memory.Store{
+		"RAM":                  func(t *testing.T) memory.Store { return wrap(t, new(memory.RAM), small) },
+		"blobs before records": func(t *testing.T) memory.Store { return wrap(t, struct{ memory.Store }{new(memory.RAM)}, small) },
+		"encrypted":            func(t *testing.T) memory.Store { return wrap(t, protect.Encrypted(new(memory.RAM), keys), small) },
+		"inside an encrypted":  func(t *testing.T) memory.Store { return protect.Encrypted(wrap(t, new(memory.RAM), small), keys) },
+		"redacted": func(t *testing.T) memory.Store {
+			return protect.Redacted(wrap(t, new(memory.RAM), small), func(*memory.Record) error { return nil })
+		},
+		"around a redacted": func(t *testing.T) memory.Store {
+			return wrap(t, protect.Redacted(new(memory.RAM), func(*memory.Record) error { return nil }), small)
+		},
+	} {
+		t.Run(name, func(t *testing.T) { storetest.Run(t, open) })
+	}
+}
+
+// The tests for stores hold of one that has nothing but blobs.
+func TestBlobsFirst(t *testing.T) {
+	storetest.RunBlobs(t, func(*testing.T) memory.Store { return struct{ memory.Store }{new(memory.RAM)} })
+}
+
+// Whatever a record holds, it comes back byte for byte.
+func TestExactBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	}
+	shared := base64.StdEncoding.EncodeToString(random(3000))
+	sum := memory.Blob{Data: append([]byte("b"), must(base64.StdEncoding.DecodeString(shared))...)}.Sum()
+	values := []func() string{
+		func() string { return shared },
+		func() string { return base64.StdEncoding.EncodeToString(random(200 + r.IntN(3000))) },
+		func() string { return base64.URLEncoding.EncodeToString(random(300)) },
+		func() string { return base64.RawStdEncoding.EncodeToString(random(301)) },
+		func() string { return strings.ReplaceAll(base64.StdEncoding.EncodeToString(random(600)), "/", `\/`) },
+		func() string { return base64.StdEncoding.EncodeToString(random(300)) + `\n` },
+		func() string { return strings.Repeat("QUJD", 100) + "QUJE=" },
+		func() string { return strings.Repeat("QUJD", 100) + "QR==" }, // not what an encoder writes
+		func() string { return strings.Repeat("A", 400) + `\"` },
+		func() string { return strings.Repeat("A", 400) + `\\` },
+		func() string { return sum }, // the name of a payload, as the text of a record
+		func() string { return `\"` + sum + `\"` },
+		func() string { return "aside" },
+		func() string { return "" },
+	}
+	value := func() string { return `"` + values[r.IntN(len(values))]() + `"` }
+	object := func(typ string) []byte {
+		s := `{"type":"` + typ + `"`
+		for i := range r.IntN(6) {
+			switch r.IntN(4) {
+			case 0:
+				s += fmt.Sprintf(`, "k%d" : {"data":%s}`, i, value())
+			case 1:
+				s += fmt.Sprintf(",%s:[%s,%s]", value(), value(), value())
+			default:
+				s += fmt.Sprintf(`,"k%d":%s`, i, value())
+			}
+		}
+		return []byte(s + "}")
+	}
+	block := func(typ string) transport.Block { return must(transport.ParseBlock(object(typ))) }
+	var records []memory.Record
+	at := time.Unix(5, 6).UTC()
+	for range 400 {
+		resp := must(transport.ParseResponse([]byte(`{"id":"m","type":"message","role":"assistant","content":[` + string(object("x")) + `,` + string(object("y")) + `],"stop_reason":"end_turn","usage":{}}`)))
+		resp.Cut, resp.Meta = []string{"c"}, transport.Meta{RequestID: "r"}
+		m := transport.Message{Role: transport.RoleUser, Content: []transport.Block{block("a"), block("b"), block("c")}}
+		records = append(records,
+			memory.Record{Kind: memory.KindInput, Time: at, Message: m},
+			memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: object("d")},
+			memory.Record{Kind: memory.KindResult, Time: at, Block: block("tool_result"), Final: true},
+			memory.Record{Kind: memory.KindSummary, Time: at, Message: m, Replaces: 2},
+			memory.Record{Kind: memory.KindNote, Time: at, Note: shared, Data: object("e")},
+			memory.Record{Kind: memory.KindDecision, Time: at, Decision: &memory.Decision{CallID: "c", Hash: "h", Input: object("f")}},
+		)
+	}
+	inside := new(memory.RAM)
+	s := wrap(t, inside, &blob.Options{MinBytes: 200})
+	before := texts(t, records)
+	if err := s.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
+		t.Fatal(err)
+	}
+	var got []memory.Record
+	for r, err := range s.Load(t.Context(), "s", memory.Position{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r)
+	}
+	for i, text := range texts(t, got) {
+		if text != before[i] {
+			t.Fatalf("record %d came back as\n%s, want\n%s", i, text, before[i])
+		}
+	}
+	if after := texts(t, records); strings.Join(after, "") != strings.Join(before, "") {
+		t.Error("the records given to Append were changed")
+	}
+	put := 0
+	for r, err := range inside.Load(t.Context(), "s", memory.Position{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		put += len(r.Aside)
+	}
+	if put < 1000 {
+		t.Errorf("%d payloads were put aside: the test tests nothing", put)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func texts(t *testing.T, records []memory.Record) []string {
+	t.Helper()
+	list := make([]string, len(records))
+	for i, r := range records {
+		raw, err := r.AppendJSON(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list[i] = string(raw)
+	}
+	return list
+}
+
+// picture is an input with a picture, different for each n.
+func picture(n int) memory.Record {
+	r := rand.New(rand.NewPCG(uint64(n), 0))
+	img := image.NewGray(image.Rect(0, 0, 150, 150))
+	for i := range img.Pix {
+		img.Pix[i] = byte(r.Uint32())
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, img); err != nil {
+		panic(err)
+	}
+	return memory.Record{Kind: memory.KindInput, Time: time.Unix(1, 0).UTC(), Message: transport.Message{
+		Role: transport.RoleUser, Content: []transport.Block{must(transport.Image{Data: file.Bytes()}.Block())},
+	}}
+}
+
+// A backup of the store inside has payloads as blobs. It can be read by a library
+// without them nowhere, and by this one into the same kind of store.
+func TestBackupOfTheInside(t *testing.T) {
+	inside, other := new(memory.RAM), new(memory.RAM)
+	if err := wrap(t, inside, nil).Append(t.Context(), "s", memory.Position{}, picture(1), picture(1)); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := transfer.Export(t.Context(), inside, "s", &file); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(file.String(), `"aside"`); n != 2 {
+		t.Errorf("%d records have payloads aside", n)
+	}
+	if n := file.Len(); n > 80_000 {
+		t.Errorf("one picture twice makes %d bytes", n)
+	}
+	for _, to := range []memory.Store{other, wrap(t, other, nil)} {
+		id := fmt.Sprintf("%T", to)
+		if _, err := transfer.Import(t.Context(), to, bytes.NewReader(file.Bytes()), id, &transfer.Options{Trusted: true}); err != nil {
+			t.Errorf("into %T: %v", to, err)
+			continue
+		}
+		want := texts(t, []memory.Record{picture(1), picture(1)})
+		for r, err := range wrap(t, other, nil).Load(t.Context(), id, memory.Position{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := texts(t, []memory.Record{r})[0]; got != want[0] {
+				t.Errorf("into %T: %.100s", to, got)
+			}
+		}
+	}
+}
+
+// A redaction hook sees the payloads, whichever store is inside of which.
+func TestRedaction(t *testing.T) {
+	secret := picture(7)
+	payload := secret.Message.Content[0].Raw()
+	hook := func(r *memory.Record) error {
+		if r.Kind == memory.KindInput && bytes.Equal(r.Message.Content[0].Raw(), payload) {
+			r.Message = transport.UserText("[removed]")
+		}
+		return nil
+	}
+	for name, s := range map[string]memory.Store{
+		"inside":  wrap(t, protect.Redacted(new(memory.RAM), hook), nil),
+		"outside": protect.Redacted(wrap(t, new(memory.RAM), nil), hook),
+	} {
+		inbox, importer := must(memory.Need[memory.Inbox](s)), must(memory.Need[memory.Importer](s))
+		if err := s.Append(t.Context(), "s", memory.Position{}, picture(1)); err != nil {
+			t.Fatal(err)
+		}
+		for way, err := range map[string]error{
+			"append":  s.Append(t.Context(), "s", memory.Position{Records: 1}, secret),
+			"enqueue": inbox.Enqueue(t.Context(), "s", secret),
+			"import":  importer.Import(t.Context(), memory.Session{Info: memory.Info{ID: "i"}, Records: []memory.Record{secret}}),
+		} {
+			if !errors.Is(err, protect.ErrUnredacted) {
+				t.Errorf("hook %s: %s: %v", name, way, err)
+			}
+		}
+		log := must(memory.Open(t.Context(), s, "s"))
+		if err := log.Append(t.Context(), secret); err != nil || log.Messages()[1].Text() != "[removed]" {
+			t.Errorf("hook %s: appended to the log: %v", name, err)
+		}
+	}
+}

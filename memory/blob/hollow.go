@@ -1,0 +1,253 @@
+package blob
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// PayloadType is the media type of the blobs that hold payloads. Their data is
+// the letter b and the bytes whose base64 stood in a record, so that none is the
+// blob that a tool has kept of the same bytes: that one is listed, and exported, on
+// its own account.
+const PayloadType = "application/vnd.whorl.payload"
+
+// formBase64 says that a payload stood in the record as base64 with padding.
+const formBase64 = 'b'
+
+var encoding = base64.StdEncoding.Strict()
+
+// hollow takes the payloads of at least so many bytes of base64 out of a record. It
+// returns the record as it is if it has none.
+func hollow(r memory.Record, least int) (memory.Record, []memory.Blob, error) {
+	if r.Kind == memory.KindSealed || len(r.Aside) > 0 {
+		return r, nil, nil
+	}
+	var blobs []memory.Blob
+	out, err := rewrite(r, func(text []byte) ([]byte, error) {
+		text, found := cutPayloads(text, least)
+		blobs = append(blobs, found...)
+		return text, nil
+	})
+	if err != nil || len(blobs) == 0 {
+		return r, nil, err
+	}
+	for _, b := range blobs {
+		if !slices.Contains(out.Aside, b.Name) {
+			out.Aside = append(out.Aside, b.Name)
+		}
+	}
+	// Its own text may have the name of a payload as a string, too. Such a record
+	// stays whole.
+	marks := 0
+	if _, err := rewrite(out, func(text []byte) ([]byte, error) {
+		for _, name := range out.Aside {
+			marks += bytes.Count(text, quoted(name))
+		}
+		return text, nil
+	}); err != nil || marks != len(blobs) {
+		return r, nil, err
+	}
+	return out, blobs, nil
+}
+
+func quoted(name string) []byte { return []byte(`"` + name + `"`) }
+
+// cutPayloads puts the names of payloads in their places. It returns text itself if
+// there are none.
+func cutPayloads(text []byte, least int) ([]byte, []memory.Blob) {
+	var out []byte
+	var blobs []memory.Blob
+	done := 0 // so much of the text is in out
+	for i := 0; len(text)-i > least; {
+		open := bytes.IndexByte(text[i:], '"')
+		if open < 0 {
+			break
+		}
+		first := i + open + 1
+		end := endOfString(text, first)
+		i = end + 1
+		if end-first < least {
+			continue
+		}
+		b, ok := payload(text[first:end])
+		if !ok {
+			continue
+		}
+		out = append(append(out, text[done:first]...), b.Name...)
+		done = end
+		blobs = append(blobs, b)
+	}
+	if len(blobs) == 0 {
+		return text, nil
+	}
+	return append(out, text[done:]...), blobs
+}
+
+// endOfString is the place of the quote that ends the string whose first byte is at
+// i; it is the end of a text that isn't JSON.
+func endOfString(text []byte, i int) int {
+	for {
+		n := bytes.IndexByte(text[i:], '"')
+		if n < 0 {
+			return len(text)
+		}
+		end := i + n
+		slashes := 0
+		for end-slashes > i && text[end-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return end
+		}
+		i = end + 1
+	}
+}
+
+// payload is the blob of a string, if that is base64 which encoding its bytes gives
+// again.
+func payload(s []byte) (memory.Blob, bool) {
+	if len(s)%4 != 0 {
+		return memory.Blob{}, false
+	}
+	if _, err := encoding.Decode(make([]byte, 48), s[:min(len(s)-4, 64)]); err != nil {
+		return memory.Blob{}, false // a text, which is not worth room for its bytes
+	}
+	data := make([]byte, 1, 1+encoding.DecodedLen(len(s)))
+	data[0] = formBase64
+	data, err := encoding.AppendDecode(data, s)
+	// The decoder passes over line breaks, which would be missing afterwards.
+	if err != nil || encoding.EncodedLen(len(data)-1) != len(s) {
+		return memory.Blob{}, false
+	}
+	b := memory.Blob{MediaType: PayloadType, Data: data}
+	b.Name = b.Sum()
+	return b, true
+}
+
+// appendPayload appends what stood in the record.
+func appendPayload(dst []byte, b memory.Blob) ([]byte, error) {
+	if len(b.Data) == 0 || b.Data[0] != formBase64 {
+		return dst, fmt.Errorf("it is in a form that this version of the library doesn't know: %w", memory.ErrCorrupt)
+	}
+	return encoding.AppendEncode(dst, b.Data[1:]), nil
+}
+
+// fill puts payloads back into a record, in the place of their names.
+func fill(r memory.Record, get func(name string) (memory.Blob, error)) (memory.Record, error) {
+	if len(r.Aside) == 0 {
+		return r, nil
+	}
+	contents := make([][]byte, len(r.Aside))
+	for i, name := range r.Aside {
+		b, err := get(name)
+		if err == nil {
+			contents[i], err = appendPayload(nil, b)
+		}
+		if err != nil {
+			return r, &LostError{Name: name, Err: err}
+		}
+	}
+	found := make([]bool, len(r.Aside))
+	out, err := rewrite(r, func(text []byte) ([]byte, error) {
+		return putBack(text, r.Aside, contents, found), nil
+	})
+	if err == nil && slices.Contains(found, false) {
+		err = errors.New("the place of a payload is missing")
+	}
+	out.Aside = nil
+	return out, err
+}
+
+// putBack replaces names by contents, and notes which it has found.
+func putBack(text []byte, names []string, contents [][]byte, found []bool) []byte {
+	type hole struct{ at, which int }
+	var holes []hole
+	size := len(text)
+	for which, name := range names {
+		mark := quoted(name)
+		for at := 0; ; at += len(mark) {
+			n := bytes.Index(text[at:], mark)
+			if n < 0 {
+				break
+			}
+			at += n
+			holes = append(holes, hole{at, which})
+			found[which] = true
+			size += len(contents[which]) - len(name)
+		}
+	}
+	if len(holes) == 0 {
+		return text
+	}
+	slices.SortFunc(holes, func(a, b hole) int { return a.at - b.at })
+	out := make([]byte, 0, size)
+	done := 0
+	for _, h := range holes {
+		out = append(out, text[done:h.at+1]...)
+		out = append(out, contents[h.which]...)
+		done = h.at + 1 + len(names[h.which])
+	}
+	return append(out, text[done:]...)
+}
+
+// rewrite has f look at each piece of JSON in a record that may be big, and makes
+// a record of what it returns.
+func rewrite(r memory.Record, f func(text []byte) ([]byte, error)) (memory.Record, error) {
+	var err error
+	apply := func(text []byte) (changed []byte, ok bool) {
+		if err != nil || len(text) == 0 {
+			return text, false
+		}
+		var out []byte
+		if out, err = f(text); err != nil {
+			return text, false
+		}
+		return out, len(out) != len(text)
+	}
+	block := func(b transport.Block) transport.Block {
+		if text, ok := apply(b.Raw()); ok {
+			b, err = transport.ParseBlock(text)
+		}
+		return b
+	}
+	if !r.Block.IsZero() {
+		r.Block = block(r.Block)
+	}
+	cloned := false
+	for i, b := range r.Message.Content {
+		text, ok := apply(b.Raw())
+		if !ok {
+			continue
+		}
+		if !cloned {
+			r.Message.Content, cloned = slices.Clone(r.Message.Content), true
+		}
+		r.Message.Content[i], err = transport.ParseBlock(text)
+	}
+	if r.Response != nil {
+		if text, ok := apply(r.Response.Raw()); ok {
+			var resp *transport.Response
+			if resp, err = transport.ParseResponse(text); err == nil {
+				resp.Cut, resp.Meta = r.Response.Cut, r.Response.Meta
+				r.Response = resp
+			}
+		}
+	}
+	if text, ok := apply(r.Data); ok {
+		r.Data = text
+	}
+	if r.Decision != nil {
+		if text, ok := apply(r.Decision.Input); ok {
+			d := *r.Decision
+			d.Input = text
+			r.Decision = &d
+		}
+	}
+	return r, err
+}
