@@ -49,9 +49,10 @@ type waitSight struct {
 	Agents                         []string
 	Since, Until                   int64
 	Question                       *struct {
-		Key, Hash, Free, Data, Schema, Default string
-		Several                                bool
-		Choices                                []struct{ Value, Label string }
+		Key, Hash, Data, Schema, Default string
+		Several                          bool
+		Choices                          []struct{ Value, Label string }
+		Fields                           []struct{ Name, Title, Kind string }
 	}
 }
 
@@ -99,10 +100,10 @@ func TestAnswers(t *testing.T) {
 	if len(shown) != 5 || which.Question == nil || several.Question == nil || why.Question == nil || whose.Question == nil || heavy.Question == nil {
 		t.Fatalf("shown are %v", shown)
 	}
-	if q := which; q.Session != "s" || q.Kind != "user" || q.Tool != "ask_user" || q.Since == 0 || q.Until != 0 || fmt.Sprint(q.Question.Choices) != `[{"red" red} {"blue" blue}]` || q.Question.Free != "text" {
+	if q := which; q.Session != "s" || q.Kind != "user" || q.Tool != "ask_user" || q.Since == 0 || q.Until != 0 || fmt.Sprint(q.Question.Choices) != `[{"red" red} {"blue" blue}]` || fmt.Sprint(q.Question.Fields) != "[{  text}]" {
 		t.Errorf("the first is %+v %+v", q, q.Question)
 	}
-	if q := heavy; q.Kind != "external" || q.Until <= q.Since || q.Question.Free != "json" || q.Question.Schema == "" || q.Question.Default != "0" || !strings.Contains(q.Question.Data, "A-1") {
+	if q := heavy; q.Kind != "external" || q.Until <= q.Since || fmt.Sprint(q.Question.Fields) != "[{  number}]" || q.Question.Schema != "" || q.Question.Default != "0" || !strings.Contains(q.Question.Data, "A-1") {
 		t.Errorf("the last is %+v %+v", q, q.Question)
 	}
 	for _, tt := range []struct {
@@ -118,12 +119,15 @@ func TestAnswers(t *testing.T) {
 		{"both", `{` + which.form() + `,"value":"\"red\"","decline":true}`, 400},
 		{"a value that is no JSON", `{` + which.form() + `,"value":"red"}`, 400},
 		{"a value that doesn't fit", `{` + heavy.form() + `,"value":"\"much\""}`, 400},
+		{"a value and a form", `{` + heavy.form() + `,"value":"1","given":{"":["1"]}}`, 400},
+		{"no number in a form", `{` + heavy.form() + `,"given":{"":["much"]}}`, 400},
+		{"nothing in a form", `{` + heavy.form() + `,"given":{}}`, 400},
 		{"a choice", `{` + which.form() + `,"value":"\"blue\""}`, 200},
 		{"the choice once more", `{` + which.form() + `,"value":"\"red\""}`, 409},
 		{"two of them", `{` + several.form() + `,"value":"[\"a\",\"c\"]"}`, 200},
-		{"free words", `{` + why.form() + `,"value":"\"because\""}`, 200},
+		{"free words", `{` + why.form() + `,"given":{"":["because"]}}`, 200},
 		{"declined", `{` + whose.form() + `,"decline":true,"reason":"none of your business"}`, 200},
-		{"a number", `{` + heavy.form() + `,"value":"2.50"}`, 200},
+		{"a number", `{` + heavy.form() + `,"given":{"":["2.50"]}}`, 200},
 	} {
 		if status, text, _ := do(t, "POST", server.URL+api+"/s/answers", tt.body); status != tt.want {
 			t.Errorf("%s: status %d, want %d: %s", tt.name, status, tt.want, text)

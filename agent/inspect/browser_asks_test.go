@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/todo"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -50,7 +51,7 @@ func TestBrowserQuestions(t *testing.T) {
 	// What was begun in one stays while another is answered.
 	const find = `(words) => [...document.querySelectorAll(".ask")].find((e) => e.querySelector(".prompt").textContent.includes(words))`
 	write := func(words, text string) {
-		eval[any](b, `(() => { const e = (`+find+`)("`+words+`").querySelector("textarea"); e.value = '`+text+`'; e.dispatchEvent(new Event("input")); })()`)
+		eval[any](b, `(() => { const e = (`+find+`)("`+words+`").querySelector("textarea, .fields input"); e.value = '`+text+`'; e.dispatchEvent(new Event("input")); })()`)
 	}
 	press := func(words, button string) {
 		eval[any](b, `[...(`+find+`)("`+words+`").querySelectorAll("button")].find((e) => e.textContent === "`+button+`").click()`)
@@ -58,7 +59,7 @@ func TestBrowserQuestions(t *testing.T) {
 	write("And below?", "the blue one")
 	press("Which?", "red")
 	b.until("three are left, and what was written", `document.querySelectorAll(".ask").length === 3 && (`+find+`)("And below?").querySelector("textarea").value === "the blue one"`)
-	write("result of weigh", `"much"`)
+	write("result of weigh", "much")
 	press("result of weigh", "Answer")
 	b.until("an answer that doesn't fit is refused", `(`+find+`)("result of weigh").querySelector(".error").textContent.includes("number")`)
 	b.forget() // the browser notes the status 400
@@ -86,6 +87,52 @@ func TestBrowserQuestions(t *testing.T) {
 		if !strings.Contains(results.String(), want) {
 			t.Errorf("the model isn't told %s: %s", want, results.String())
 		}
+	}
+	if p := b.problems(); len(p) > 0 {
+		t.Errorf("errors of the page: %v", p)
+	}
+}
+
+// An answer that has to fit a schema is filled in, a field for each part of it.
+func TestBrowserForm(t *testing.T) {
+	b := newBrowser(t)
+	store := new(memory.RAM)
+	trip := tools.External("trip", "Asks for a trip.", nil, tools.ExternalOptions{Output: []byte(`{"type":"object","properties":{
+		"to":{"type":"string","title":"Where to?"},"seats":{"type":"integer","minimum":1},"class":{"enum":["first","second"],"default":"second"},
+		"extras":{"type":"array","items":{"enum":["bike","dog"]}},"back":{"type":"boolean"}},"required":["to","seats","class","back"]}`)})
+	a := asker(t, simulator.Script(simulator.Do(simulator.Call("trip", struct{}{})), simulator.Say("Done.")), trip)
+	server := serve(t, store, inspect.Options{Poll: 20 * time.Millisecond})
+	run(t, a, store, "form", transport.UserText("go"))
+	b.look(1280, 860, false)
+	b.open(server.URL + "/debug/agents/?token=" + token + "#form")
+	b.until("a form of five fields", `document.querySelectorAll(".fields > div").length === 5`)
+	write := func(name, text string) {
+		eval[any](b, `(() => { const e = document.querySelector(".fields [aria-label='`+name+`']"); e.value = "`+text+`"; e.dispatchEvent(new Event("input")); })()`)
+	}
+	click := func(group, label string) {
+		eval[any](b, `[...document.querySelectorAll(".fields [aria-label='`+group+`'] label")].find((e) => e.textContent.trim() === "`+label+`").click()`)
+	}
+	answer := func() {
+		eval[any](b, `[...document.querySelectorAll(".ask button")].find((e) => e.textContent === "Answer").click()`)
+	}
+	write("Where to?", "the sea")
+	write("seats", "none")
+	click("extras (may be left out)", "dog")
+	click("back", "no")
+	b.shootAll("form")
+	answer()
+	b.until("no number is refused", `document.querySelector(".ask .error").textContent.includes("seats: it is not a number")`)
+	b.forget()
+	write("seats", "2")
+	answer()
+	b.until("it is answered", `document.querySelector("#waiting").hidden`)
+	run(t, a, store, "form")
+	log, err := memory.Open(t.Context(), store, "form")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := string(log.Messages()[2].AppendJSON(nil)); !strings.Contains(m, `{\"to\":\"the sea\",\"seats\":2,\"class\":\"second\",\"extras\":[\"dog\"],\"back\":false}`) {
+		t.Errorf("the model is told %s", m)
 	}
 	if p := b.problems(); len(p) > 0 {
 		t.Errorf("errors of the page: %v", p)

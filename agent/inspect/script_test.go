@@ -93,12 +93,13 @@ func TestPageEscapes(t *testing.T) {
 			const w = (kind, q) => ({ session: hostile, agents: [hostile], kind, tool: hostile, why: hostile, since: 1, until: 2, call: hostile, question: q });
 			const q = (hash, more) => Object.assign({ key: hostile, hash, data: JSON.stringify({ [hostile]: hostile }), schema: JSON.stringify(hostile), default: JSON.stringify(hostile) }, more);
 			const choices = [{ value: JSON.stringify(hostile), label: hostile }, { value: '2', label: '2' }];
-			const list = [w('approval'), w(hostile, q('1', { choices })), w('user', q('2', { choices, several: true, free: 'text' })), w('external', q('3', { free: 'json' }))];
+			const fields = ['text', 'number', 'boolean', 'choice', 'choices', 'json'].map((kind) => ({ name: hostile + kind, title: hostile, description: hostile, kind, choices, default: hostile }));
+			const list = [w('approval'), w(hostile, q('1', { choices })), w('user', q('2', { choices, several: true, fields: [{ name: '', kind: 'text', required: true }] })), w('external', q('3', { fields })), w('external', q('4', { fields: [{ name: '', kind: 'json', title: hostile }] }))];
 			for (const readOnly of [false, true]) {
 				const asks = new modules.asks.Asks({ ...act, readOnly: () => readOnly });
 				if (!asks.take(list) || asks.take(list)) throw new Error('what is new is not noticed');
 				const built = modules.dom.flat([asks.build()]);
-				if (built.length < 5) throw new Error('only ' + built.length + ' rows');
+				if (built.length < 6) throw new Error('only ' + built.length + ' rows');
 				document.createElement('div').append(...built);
 			}
 		}`,

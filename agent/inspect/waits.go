@@ -37,15 +37,25 @@ type questionView struct {
 	Hash    string       `json:"hash"` // of what was asked, which an answer names
 	Choices []choiceView `json:"choices,omitempty"`
 	Several bool         `json:"several,omitempty"`
-	Free    string       `json:"free,omitempty"` // "text" or "json" if there are answers besides the choices
+	Fields  []fieldView  `json:"fields,omitempty"` // for answers besides the choices; see waiting.Form
 	Data    string       `json:"data,omitempty"`
-	Schema  string       `json:"schema,omitempty"` // for "json"
+	Schema  string       `json:"schema,omitempty"` // if a field is for JSON
 	Default string       `json:"default,omitempty"`
 }
 
 type choiceView struct {
 	Value string `json:"value"` // JSON
 	Label string `json:"label"`
+}
+
+type fieldView struct {
+	Name        string            `json:"name"`
+	Title       string            `json:"title,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Kind        waiting.FieldKind `json:"kind"`
+	Choices     []choiceView      `json:"choices,omitempty"`
+	Required    bool              `json:"required,omitempty"`
+	Default     string            `json:"default,omitempty"` // JSON, or for "text" the text
 }
 
 // A tree is what waits in a session and below it.
@@ -130,23 +140,30 @@ func viewItem(it waiting.Item) waitView {
 	}
 	q := it.Question.Question
 	v.Call = it.Question.Call
+	form := waiting.FormOf(q)
 	v.Question = &questionView{
-		Key: q.Key, Hash: hashItem(it), Several: q.Several, Free: freeAnswer(&q),
+		Key: q.Key, Hash: hashItem(it), Choices: viewChoices(form.Choices), Several: form.Several,
 		Data: string(q.Data), Default: string(q.Default),
 	}
-	if v.Question.Free == "json" {
-		v.Question.Schema = string(q.Schema)
-	}
-	for _, c := range q.Choices {
-		label := c.Label
-		if label == "" {
-			if label = rawjson.Unquote(c.Value); label == "" {
-				label = string(c.Value)
-			}
+	for _, f := range form.Fields {
+		shown := fieldView{f.Name, f.Title, f.Description, f.Kind, viewChoices(f.Choices), f.Required, string(f.Default)}
+		if f.Kind == waiting.TextField {
+			shown.Default = rawjson.Unquote(f.Default)
 		}
-		v.Question.Choices = append(v.Question.Choices, choiceView{Value: string(c.Value), Label: label})
+		if f.Kind == waiting.JSONField {
+			v.Question.Schema = string(q.Schema)
+		}
+		v.Question.Fields = append(v.Question.Fields, shown)
 	}
 	return v
+}
+
+func viewChoices(list []tools.Choice) []choiceView {
+	var views []choiceView
+	for _, c := range list {
+		views = append(views, choiceView{string(c.Value), c.Label})
+	}
+	return views
 }
 
 func milli(t time.Time) int64 {
@@ -154,35 +171,6 @@ func milli(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
-}
-
-// freeAnswer says in which form an answer is given that is none of the choices:
-// "text" for a JSON string, "json" for any other value, "" if there are the choices
-// only.
-func freeAnswer(q *tools.Question) string {
-	if len(q.Choices) > 0 && !q.Open {
-		return ""
-	}
-	var schema struct {
-		Type json.RawMessage `json:"type"`
-	}
-	if q.Kind == "user" && q.Schema == nil {
-		return "text"
-	}
-	if json.Unmarshal(q.Schema, &schema) == nil && (string(schema.Type) == `"string"` || rawjson.Unquote(firstOf(schema.Type)) == "string") {
-		return "text"
-	}
-	return "json"
-}
-
-// firstOf is the first element of a list, or nil.
-func firstOf(raw []byte) []byte {
-	if len(raw) > 0 && raw[0] == '[' {
-		for e := range rawjson.Elements(raw) {
-			return e
-		}
-	}
-	return nil
 }
 
 // hashItem is the hash of a question, with the session that it was asked in.
@@ -222,6 +210,8 @@ type answerForm struct {
 	Value   *string `json:"value"` // JSON
 	Decline bool    `json:"decline"`
 	Reason  string  `json:"reason"`
+
+	Given map[string][]string `json:"given"` // in the place of Value: see waiting.Form.Value
 }
 
 // answer records an answer to a question, or that there will be none.
@@ -244,17 +234,23 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
 	case i < 0:
 		http.Error(w, "The question that was shown does not wait for an answer any more. Reload the page.", http.StatusConflict)
 		return
-	case form.Decline == (form.Value != nil):
-		http.Error(w, "Give a value, or decline.", http.StatusBadRequest)
+	case form.Decline == (form.Value != nil || form.Given != nil) || form.Value != nil && form.Given != nil:
+		http.Error(w, "Give a value, or what was filled in, or decline.", http.StatusBadRequest)
 		return
 	}
 	root := p.outermost(r.Context(), id)
 	it := t.items[i]
 	it.Root = root
-	if form.Decline {
+	var value json.RawMessage
+	switch {
+	case form.Decline:
 		err = it.Cancel(r.Context(), p.store, form.Reason)
-	} else {
+	case form.Value != nil:
 		err = it.Answer(r.Context(), p.store, json.RawMessage(*form.Value), "inspect")
+	default:
+		if value, err = waiting.FormOf(it.Question.Question).Value(form.Given); err == nil {
+			err = it.Answer(r.Context(), p.store, value, "inspect")
+		}
 	}
 	if wrong, ok := errors.AsType[*tools.AnswerError](err); ok {
 		http.Error(w, wrong.Error(), http.StatusBadRequest)

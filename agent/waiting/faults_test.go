@@ -111,22 +111,23 @@ func (k *talk) whole(what string) string {
 		res, disturbed, err := k.process()
 		if err == nil {
 			got := position.ReplaceAllString(content(k.t, res.Log), "N-b")
-			unknown := strings.Contains(got, "unknown")
+			// The end of a run may cut an effect off, or keep it from beginning: that is told.
+			cut := strings.Contains(got, "The outcome of this call is unknown") || strings.Contains(got, "was not run: the run was cancelled")
 			for _, effect := range []string{`{"what":"fore"}`, `{"what":"back"}`} {
-				if ran := k.e.ran[effect]; ran > 1 || ran == 0 && !unknown {
+				if ran := k.e.ran[effect]; ran > 1 || ran == 0 && !cut {
 					k.t.Errorf("%s: %s ran %d times: %s", what, effect, ran, got)
 				}
 			}
 			if k.dealt != 5 || len(waits(k.t, k.place.decide, k.session)) != 0 {
 				k.t.Errorf("%s: %d items were dealt with, and %v wait", what, k.dealt, waits(k.t, k.place.decide, k.session))
 			}
-			for _, want := range []string{"the blue one", "The sub-agent beside (N-b) has ended", "fore", "14"} {
+			for _, want := range []string{"the blue one", "The sub-agent beside (N-b) has ended", "14"} {
 				if !strings.Contains(got, want) {
 					k.t.Errorf("%s: the model isn't told %q: %s", what, want, got)
 				}
 			}
 			checkPairs(k.t, what, res.Log)
-			if unknown {
+			if cut {
 				return ""
 			}
 			return got

@@ -288,3 +288,117 @@ func waits0(t testing.TB, store memory.Store, session string) []waiting.Item {
 	}
 	return waits(t, store, session)
 }
+
+// What is wrong about an item or an answer is told by a typed error that says what to
+// do, and what waits goes on waiting.
+func TestBadItems(t *testing.T) {
+	store, e := new(memory.RAM), new(effects)
+	in := agent.Input{Store: store, Session: "root", Prompt: "go"}
+	if _, err := everything(t, e).Run(t.Context(), in); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	var weigh, call waiting.Item
+	for _, it := range waits(t, store, "root") {
+		switch {
+		case it.Call != nil && len(it.Agents) == 1 && it.Agents[0] == "helper":
+			call = it
+		case it.Kind == "external":
+			weigh = it
+		}
+	}
+	if weigh.Question == nil || call.Call == nil {
+		t.Fatal("the items are missing")
+	}
+	with := func(it waiting.Item, change func(*waiting.Item)) waiting.Item {
+		if it.Question != nil {
+			q := *it.Question
+			it.Question = &q
+		}
+		if it.Call != nil {
+			c := *it.Call
+			it.Call = &c
+		}
+		change(&it)
+		return it
+	}
+	answer := func(value string) func(waiting.Item) error {
+		return func(it waiting.Item) error {
+			return it.Answer(t.Context(), store, json.RawMessage(value), "")
+		}
+	}
+	edit := func(input string) func(waiting.Item) error {
+		return func(it waiting.Item) error { return it.Edit(t.Context(), store, json.RawMessage(input)) }
+	}
+	approve := func(it waiting.Item) error { return it.Approve(t.Context(), store) }
+	same := func(*waiting.Item) {}
+	for _, c := range []struct {
+		name   string
+		it     waiting.Item
+		change func(*waiting.Item)
+		do     func(waiting.Item) error
+		want   any // an error to match, or Why of a DecisionError, or words of an AnswerError or any other
+	}{
+		{"nothing in it", waiting.Item{}, same, approve, waiting.ErrKind},
+		{"both in it", weigh, func(it *waiting.Item) { it.Call = call.Call }, answer("1"), waiting.ErrKind},
+		{"a question approved", weigh, same, approve, waiting.ErrKind},
+		{"a question edited", weigh, same, edit("{}"), waiting.ErrKind},
+		{"a call answered", call, same, answer("1"), waiting.ErrKind},
+		{"no number", weigh, same, answer(`"much"`), "does not fit"},
+		{"no JSON", weigh, same, answer(`much`), "does not fit"},
+		{"50 MB", weigh, same, answer(`"` + strings.Repeat("x", 50<<20) + `"`), "answer with a reference"},
+		{"another session", weigh, func(it *waiting.Item) { it.Session, it.Incarnation = call.Session, call.Incarnation }, answer("1"), "changed"},
+		{"a session that is not there", weigh, func(it *waiting.Item) { it.Session = "nobody" }, answer("1"), memory.ErrNoSession},
+		{"another incarnation", weigh, func(it *waiting.Item) { it.Incarnation = "x" }, answer("1"), memory.ErrReplaced},
+		{"a call that never was", weigh, func(it *waiting.Item) { it.Question.Call, it.Question.Root = "9-x", "9-x" }, answer("1"), "not_pending"},
+		{"other words", weigh, func(it *waiting.Item) { it.Question.Question.Prompt = "May I?" }, answer("1"), "changed"},
+		{"other arguments of a question", weigh, func(it *waiting.Item) { it.Question.Question.Data = json.RawMessage(`{}`) }, answer("1"), "changed"},
+		{"other arguments of a call", call, func(it *waiting.Item) { it.Call.Input = `{"what":"all"}` }, approve, "changed"},
+		{"a call of another record", call, func(it *waiting.Item) { it.Call.Record = 99 }, approve, "not_pending"},
+		{"edited to no object", call, same, edit(`[]`), "not a JSON object"},
+		{"edited to no JSON", call, same, edit(`{`), "not a JSON object"},
+	} {
+		err := c.do(with(c.it, c.change))
+		var decision *agent.DecisionError
+		var wrong *tools.AnswerError
+		switch want := c.want.(type) {
+		case error:
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		case string:
+			if err == nil || len(err.Error()) > 400 || !(errors.As(err, &decision) && decision.Why == want) && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %.400v", c.name, err)
+			}
+			if strings.Contains(want, "fit") && !errors.As(err, &wrong) {
+				t.Errorf("%s: %T", c.name, err)
+			}
+		}
+		if n := len(waits(t, store, "root")); n != 5 {
+			t.Fatalf("%s: %d wait", c.name, n)
+		}
+	}
+	if _, err := waiting.List(t.Context(), store, "nobody"); !errors.Is(err, memory.ErrNoSession) {
+		t.Errorf("the list of no session: %v", err)
+	}
+	// What belongs to a session that was deleted and begun again is not dealt with in
+	// the new one; a sub-agent that is gone doesn't wait.
+	if err := store.Delete(t.Context(), "root"); err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range []waiting.Item{weigh, call} {
+		if err := it.Cancel(t.Context(), store, ""); !errors.Is(err, memory.ErrNoSession) {
+			t.Errorf("deleted: %v", err)
+		}
+	}
+	if _, err := everything(t, e).Run(t.Context(), in); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	for _, it := range []waiting.Item{weigh, call} {
+		if err := it.Cancel(t.Context(), store, ""); !errors.Is(err, memory.ErrReplaced) {
+			t.Errorf("begun again: %v", err)
+		}
+	}
+	if n := len(waits(t, store, "root")); n != 5 || len(e.ran) != 0 {
+		t.Errorf("%d wait, ran %v", n, e.ran)
+	}
+}

@@ -27,7 +27,7 @@ var programExceptions = map[string]beyond{
 	"agent/serve":                  {"it serves sessions over HTTP", []string{"server"}},
 	"agent/tracelog":               {"its lines of the log have the ids of the trace", []string{"traced"}},
 	"agent/visible":                {"it shows in a terminal or on a page what a model wrote", []string{"assistant", "durable", "form", "quickstart", "research", "reviewer", "traced"}},
-	"agent/waiting":                {"it lists what waits, and decides it", []string{"form"}},
+	"agent/waiting":                {"it lists what waits, and asks for answers part by part", []string{"assistant", "form"}},
 	"memory":                       {"it opens sessions itself, to list, fork or fill them", []string{"assistant", "durable", "form", "server"}},
 	"memory/budget":                {"its users have budgets that processes share", []string{"server"}},
 	"memory/postgres":              {"a flag chooses between two stores", []string{"server"}},

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/agent/visible"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -47,37 +48,17 @@ func (a *assistant) answerAll(ctx context.Context) error {
 }
 
 // answer asks one question until the answer is one that it allows. A choice may be
-// given by its number.
+// given by its number, and what a schema wants is asked part by part.
 func (a *assistant) answer(ctx context.Context, q agent.PendingQuestion) error {
 	for line := range strings.Lines(q.Question.Prompt) {
 		a.show.Note("  │ %s", visible.Text(strings.TrimRight(line, "\r\n")))
 	}
-	for i, c := range q.Question.Choices {
-		label := c.Label
-		if label == "" {
-			label = rawjson.Unquote(c.Value)
-		}
-		a.show.Note("  %d. %s", i+1, visible.Text(label))
-	}
+	form := waiting.FormOf(q.Question)
 	for {
-		text, err := a.in.Answer("  answer? ", "")
-		if err != nil {
-			return err
+		value, err := a.fillIn(form)
+		if err == nil {
+			err = q.Answer(ctx, a.log, tools.Answer{Value: value})
 		}
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		value, err := rawjson.Marshal(text)
-		if err != nil {
-			return err
-		}
-		if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= len(q.Question.Choices) {
-			value = q.Question.Choices[n-1].Value
-			if q.Question.Several {
-				value = append(append(json.RawMessage("["), value...), ']')
-			}
-		}
-		err = q.Answer(ctx, a.log, tools.Answer{Value: value})
 		var wrong *tools.AnswerError
 		var late *agent.DecisionError
 		if errors.As(err, &late) && late.Why == "decided" {
@@ -89,6 +70,76 @@ func (a *assistant) answer(ctx context.Context, q agent.PendingQuestion) error {
 		}
 		a.show.Fail(err)
 	}
+}
+
+// fillIn asks for an answer: a choice, or each field in turn.
+func (a *assistant) fillIn(form waiting.Form) (json.RawMessage, error) {
+	given := make(map[string][]string)
+	if len(form.Choices) > 0 {
+		text, chosen, err := a.choose("answer", form.Choices, true)
+		switch {
+		case err != nil:
+			return nil, err
+		case form.Several && len(chosen) > 0:
+			return json.RawMessage("[" + strings.Join(chosen, ",") + "]"), nil
+		case len(chosen) == 1:
+			return json.RawMessage(chosen[0]), nil
+		}
+		given[""] = []string{text}
+		return form.Value(given)
+	}
+	for _, f := range form.Fields {
+		name := "answer"
+		if f.Name != "" {
+			name = f.Title
+		}
+		if f.Description != "" {
+			a.show.Note("  %s", visible.Text(f.Description))
+		}
+		switch f.Kind {
+		case waiting.BooleanField:
+			name += " (true or false)"
+		case waiting.JSONField:
+			name += " (as JSON)"
+		}
+		text, chosen, err := a.choose(name, f.Choices, f.Required)
+		if err != nil {
+			return nil, err
+		}
+		if given[f.Name] = chosen; len(chosen) == 0 && text != "" {
+			given[f.Name] = []string{text}
+		}
+	}
+	return form.Value(given)
+}
+
+// choose asks for one text, and tells which of the choices are meant if it is one of
+// their labels, or made of their numbers.
+func (a *assistant) choose(name string, choices []tools.Choice, required bool) (text string, chosen []string, err error) {
+	for i, c := range choices {
+		a.show.Note("  %d. %s", i+1, visible.Text(c.Label))
+	}
+	for text == "" {
+		if text, err = a.in.Answer("  "+visible.Text(name)+"? ", ""); err != nil {
+			return "", nil, err
+		}
+		if text = strings.TrimSpace(text); !required {
+			break
+		}
+	}
+	for _, c := range choices {
+		if strings.EqualFold(text, c.Label) {
+			return text, []string{string(c.Value)}, nil
+		}
+	}
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }) {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || n > len(choices) {
+			return text, nil, nil
+		}
+		chosen = append(chosen, string(choices[n-1].Value))
+	}
+	return text, chosen, nil
 }
 
 // decideOn asks about one call. What the user says yes to was shown to the end, and

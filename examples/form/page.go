@@ -5,7 +5,9 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/visible"
@@ -13,19 +15,27 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"visible": visible.Text, "text": text, "json": toJSON}).Parse(`<!DOCTYPE html>
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"visible": visible.Text, "json": toJSON, "raw": func(raw json.RawMessage) string { return string(raw) }, "text": text}).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>What the agent asks</title>
-<style>body{font:16px/1.5 sans-serif;max-width:40em;margin:2em auto;padding:0 1em}.error{color:#b00020}fieldset{margin:1em 0}</style></head>
+<style>body{font:16px/1.5 sans-serif;max-width:40em;margin:2em auto;padding:0 1em}.error{color:#b00020}fieldset{margin:1em 0}.hint{color:#555}</style></head>
 <body><h1>What the agent asks</h1>
 {{with .Error}}<p class="error" role="alert">{{visible .}}</p>{{end}}
-{{range .Items}}{{if .Question}}<form method="post"><fieldset><legend>{{visible .Why}}</legend>
-<input type="hidden" name="item" value="{{json .}}">
-{{$several := .Question.Question.Several}}
-{{range .Question.Question.Choices}}<p><label><input type="{{if $several}}checkbox{{else}}radio{{end}}" name="choice" value="{{text .Value}}"> {{visible (text .Value)}}</label></p>
-{{end}}<p><label>In your own words: <input name="words" size="40"></label></p>
+{{range .Items}}<form method="post"><fieldset><legend>{{visible .Item.Why}}</legend>
+<input type="hidden" name="item" value="{{json .Item}}">
+{{$several := .Form.Several}}
+{{range .Form.Choices}}<p><label><input type="{{if $several}}checkbox{{else}}radio{{end}}" name="choice" value="{{raw .Value}}"> {{visible .Label}}</label></p>
+{{end}}{{$beside := .Form.Choices}}
+{{range .Form.Fields}}{{$name := printf "field.%s" .Name}}{{if eq .Kind "choice" "choices"}}<fieldset><legend>{{template "label" .}}</legend>
+{{$type := "radio"}}{{if eq .Kind "choices"}}{{$type = "checkbox"}}{{end}}{{$default := raw .Default}}
+{{range .Choices}}<label><input type="{{$type}}" name="{{$name}}" value="{{raw .Value}}"{{if eq (raw .Value) $default}} checked{{end}}> {{visible .Label}}</label><br>
+{{end}}</fieldset>{{else}}<p><label>{{if .Name}}{{template "label" .}}{{else if $beside}}In your own words{{else}}{{with .Title}}{{visible .}}{{else}}Your answer{{end}}{{end}}:
+{{if eq .Kind "boolean"}}<select name="{{$name}}"><option value=""></option>{{$default := raw .Default}}<option value="true"{{if eq $default "true"}} selected{{end}}>yes</option><option value="false"{{if eq $default "false"}} selected{{end}}>no</option></select>
+{{else if eq .Kind "json"}}<textarea name="{{$name}}" rows="3" cols="40" spellcheck="false">{{raw .Default}}</textarea> (JSON)
+{{else}}<input name="{{$name}}" size="40"{{if eq .Kind "number"}} inputmode="decimal"{{end}} value="{{text .Default}}">{{end}}</label></p>{{end}}
+{{with .Description}}<p class="hint">{{visible .}}</p>{{end}}{{end}}
 <p><button name="do" value="answer">Answer</button> <button name="do" value="cancel">I will not answer</button></p></fieldset></form>
-{{end}}{{else}}<p>Nothing waits.</p>{{with .Said}}<h2>The agent says</h2><p>{{visible .}}</p>{{end}}{{end}}</body></html>
-`))
+{{else}}<p>Nothing waits.</p>{{with .Said}}<h2>The agent says</h2><p>{{visible .}}</p>{{end}}{{end}}</body></html>
+{{define "label"}}{{visible .Title}}{{if not .Required}} (may be left out){{end}}{{end}}`))
 
 func text(raw json.RawMessage) string {
 	var s string
@@ -73,28 +83,57 @@ func answer(w http.ResponseWriter, r *http.Request, store memory.Store) error {
 	if r.PostForm.Get("do") == "cancel" {
 		return it.Cancel(r.Context(), store, "the user will not answer")
 	}
-	values := r.PostForm["choice"]
-	if words := r.PostForm.Get("words"); words != "" {
-		values = append(values, words)
-	}
-	var value any = values
-	if !it.Question.Question.Several {
-		if len(values) != 1 {
-			return errors.New("give one answer, you gave " + strconv.Itoa(len(values)))
-		}
-		value = values[0]
-	}
-	raw, err := json.Marshal(value)
+	value, err := filledIn(waiting.FormOf(it.Question.Question), r.PostForm)
 	if err != nil {
 		return err
 	}
-	return it.Answer(r.Context(), store, raw, "the form")
+	return it.Answer(r.Context(), store, value, "the form")
+}
+
+// filledIn is the answer that a form gives: a choice, or what is in the fields.
+func filledIn(f waiting.Form, posted url.Values) (json.RawMessage, error) {
+	given := make(map[string][]string)
+	for key, values := range posted {
+		if name, ok := strings.CutPrefix(key, "field."); ok && strings.Join(values, "") != "" {
+			given[name] = values
+		}
+	}
+	if len(f.Choices) == 0 {
+		return f.Value(given)
+	}
+	var values []string
+	for _, v := range posted["choice"] {
+		if !json.Valid([]byte(v)) {
+			return nil, errors.New("the form is not one of this page's; load it again")
+		}
+		values = append(values, v)
+	}
+	if len(given) > 0 {
+		words, err := f.Value(given)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, string(words))
+	}
+	switch {
+	case f.Several:
+		return json.RawMessage("[" + strings.Join(values, ",") + "]"), nil
+	case len(values) != 1:
+		return nil, errors.New("give one answer, you gave " + strconv.Itoa(len(values)))
+	}
+	return json.RawMessage(values[0]), nil
+}
+
+// shown is a question, and the form for its answer.
+type shown struct {
+	Item waiting.Item
+	Form waiting.Form
 }
 
 func show(w http.ResponseWriter, r *http.Request, store memory.Store, status int, failure string) {
 	data := struct {
 		Error, Said string
-		Items       []waiting.Item
+		Items       []shown
 	}{Error: failure}
 	items, err := waiting.List(r.Context(), store, sessionID)
 	switch {
@@ -103,7 +142,11 @@ func show(w http.ResponseWriter, r *http.Request, store memory.Store, status int
 	case err != nil:
 		data.Error = err.Error()
 	default:
-		data.Items = items
+		for _, it := range items {
+			if it.Question != nil {
+				data.Items = append(data.Items, shown{it, waiting.FormOf(it.Question.Question)})
+			}
+		}
 		if log, err := memory.Open(r.Context(), store, sessionID); err == nil && log.State().Response != nil {
 			data.Said = log.State().Response.Text()
 		}

@@ -45,7 +45,7 @@ export class Asks {
       if (q.choices) out.append(el('ul', {}, q.choices.map((c) => el('li', {}, c.label))));
       return out;
     }
-    if (!this.drafts.has(q.hash)) this.drafts.set(q.hash, { chosen: new Set(), text: '', reason: '' });
+    if (!this.drafts.has(q.hash)) this.drafts.set(q.hash, { chosen: new Set(), fields: begun(q.fields || []), reason: '' });
     const draft = this.drafts.get(q.hash), buttons = [], error = el('p', { class: 'error', role: 'alert' });
     const send = async (form) => {
       error.replaceChildren();
@@ -73,15 +73,47 @@ export class Asks {
     } else if (choices.length) {
       out.append(el('div', { class: 'buttons choices' }, choices.map((c, i) => button('', `choice-${i}-`, c.label, value(c), () => send({ value: c.value })))));
     }
-    if (q.free) {
-      const name = q.free === 'json' ? 'An answer, as JSON' : choices.length ? 'An answer in other words' : 'An answer';
-      const text = el('textarea', { rows: 2, value: draft.text, placeholder: name, 'aria-label': name, spellcheck: q.free === 'text', data: { key: 'text-' + q.hash }, oninput: () => { draft.text = text.value; } });
-      out.append(text, el('div', { class: 'buttons' }, button('approve', 'answer', 'Answer', null, () => send({ value: q.free === 'json' ? text.value : JSON.stringify(text.value) }))));
+    if (q.fields) {
+      out.append(el('div', { class: 'fields' }, q.fields.map((f) => field(f, draft, q.hash, choices.length > 0))),
+        el('div', { class: 'buttons' }, button('approve', 'answer', 'Answer', null, () => send({ given: given(q.fields, draft) }))));
     }
     const reason = el('input', { type: 'text', placeholder: 'Reason, if declined', 'aria-label': 'Reason, if declined', value: draft.reason, data: { key: 'reason-' + q.hash }, oninput: () => { draft.reason = reason.value; } });
     out.append(el('div', { class: 'buttons' }, button('deny', 'decline', 'Decline', null, () => send({ decline: true, reason: reason.value })), reason), error);
     return out;
   }
+}
+
+/** begun is what the fields of a form begin with: a text, or the set of the choices. */
+function begun(fields) {
+  const start = (f) => f.kind === 'choices' ? new Set() : f.default || '';
+  return new Map(fields.map((f) => [f.name, start(f)]));
+}
+
+/** given is what was filled in, as the server takes it. */
+function given(fields, draft) {
+  const list = (v) => v instanceof Set ? [...v] : v === '' ? [] : [v];
+  return Object.fromEntries(fields.map((f) => [f.name, f.kind === 'text' && f.required ? [draft.fields.get(f.name)] : list(draft.fields.get(f.name))]));
+}
+
+const yesOrNo = [{ value: 'true', label: 'yes' }, { value: 'false', label: 'no' }];
+
+/** field is what one part of an answer is filled in with. */
+function field(f, draft, hash, besides) {
+  const whole = { json: 'An answer, as JSON', number: 'A number' }[f.kind] || (besides ? 'An answer in other words' : 'An answer');
+  const name = f.name ? (f.title || f.name) + (f.required ? '' : ' (may be left out)') : f.title || whole;
+  const hint = f.description ? el('p', { class: 'quiet' }, f.description) : null;
+  const key = `field-${f.name}-${hash}`, value = draft.fields.get(f.name);
+  if (f.kind === 'choice' || f.kind === 'choices' || f.kind === 'boolean') {
+    const several = f.kind === 'choices';
+    return el('div', { class: 'choices', role: 'group', 'aria-label': name }, f.name ? el('p', {}, name) : null, (f.kind === 'boolean' ? yesOrNo : f.choices).map((c, i) => {
+      const box = el('input', { type: several ? 'checkbox' : 'radio', name: key, checked: several ? value.has(c.value) : value === c.value, data: { key: `${key}-${i}` },
+        onchange: () => { if (!several) draft.fields.set(f.name, c.value); else if (box.checked) value.add(c.value); else value.delete(c.value); } });
+      return el('label', { title: title(c) }, box, ' ', c.label);
+    }), hint);
+  }
+  const props = { value, placeholder: name, 'aria-label': name, spellcheck: f.kind === 'text', data: { key }, oninput: () => { draft.fields.set(f.name, text.value); } };
+  const text = f.kind === 'number' ? el('input', { type: 'text', ...props }) : el('textarea', { rows: 2, ...props });
+  return el('div', {}, f.name ? el('p', {}, name) : null, text, hint);
 }
 
 /** who is the tool that asks, behind the names of the sub-agents that it is of. */
