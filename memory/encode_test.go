@@ -138,8 +138,8 @@ func TestParseRecordRefuses(t *testing.T) {
 		{`{"v":1,"kind":"note","note":7}`, "not a string"},
 		{`{"v":1,"kind":"omission"}`, "missing"},
 		{`{"v":1,"kind":"omission","omission":{"all":true}}`, `unknown field "all"`},
-		{`{"v":1,"kind":"omission","omission":{"blocks":["messages.1"]}}`, "no place in the messages"},
-		{`{"v":1,"kind":"omission","omission":{"blocks":["messages.1.content.-1"]}}`, "no place in the messages"},
+		{`{"v":1,"kind":"omission","omission":{"blocks":["messages.1"]}}`, "not a place in the messages"},
+		{`{"v":1,"kind":"omission","omission":{"blocks":["messages.1.content.-1"]}}`, "not a place in the messages"},
 		{`{"v":1,"kind":"decision","decision":{"call_id":"a","sure":true}}`, `unknown member "sure"`},
 	} {
 		if _, err := memory.ParseRecord([]byte(tt.raw)); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -326,10 +326,10 @@ func TestExportImport(t *testing.T) {
 		readable int
 		want     string
 	}{
-		"cut between lines": {strings.Join(lines[:3], ""), 2, "record 2 can't be read (those before it can): the file is cut off"},
+		"cut between lines": {strings.Join(lines[:3], ""), 2, "record 2 can't be read (those before it can): the file is truncated"},
 		"cut inside a line": {whole[:len(whole)-20], 3, "record 3 can't be read"},
 		"damaged":           {lines[0] + lines[1] + "\x00" + strings.Join(lines[2:], ""), 1, "record 1 can't be read"},
-		"a line too many":   {whole + lines[1], 4, "promises 4 records only"},
+		"a line too many":   {whole + lines[1], 4, "announces only 4 records"},
 	} {
 		_, records, err := transfer.Read(strings.NewReader(tt.text))
 		if err != nil {

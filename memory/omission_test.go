@@ -89,7 +89,7 @@ func TestOmissionIsRefused(t *testing.T) {
 	mustAppend(t, log, memory.Record{Kind: memory.KindResult, Block: transport.ToolResult("t")})
 	refuse(leftOut(omit.Omission{}), "leaves nothing out")
 	refuse(memory.Record{Kind: memory.KindOmission}, "leaves nothing out")
-	refuse(leftOut(omit.Omission{Blocks: []omit.Place{{Message: 1, Block: 1}}}), "has to stay")
+	refuse(leftOut(omit.Omission{Blocks: []omit.Place{{Message: 1, Block: 1}}}), "left out")
 	before := log.Fork()
 	mustAppend(t, log, leftOut(thinking))
 	if got := len(log.Messages()[1].Content); got != 1 {

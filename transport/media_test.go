@@ -51,7 +51,7 @@ func TestMediaThatTheServiceRefuses(t *testing.T) {
 		{"too heavy", Image{Data: append([]byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00D,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"), make([]byte, 8<<20)...)}, "bytes in base64"},
 		{"no picture", Image{Data: []byte("hello"), MediaType: "image/png"}, "it is text/plain"},
 		{"locked PDF", Document{Data: []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page>>endobj\ntrailer<</Root 1 0 R/Encrypt 4 0 R>>\n%%EOF")}, "encrypted"},
-		{"broken PDF", Document{Data: []byte("%PDF-1.7")}, "cut off before its end"},
+		{"broken PDF", Document{Data: []byte("%PDF-1.7")}, "it is truncated"},
 		{"PDF of 601 pages", Document{Data: []byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 601>>endobj\n3 0 obj<</Type/Page>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF")}, "601 pages"},
 		{"long title", Document{Text: "x", Title: strings.Repeat("é", 501)}, "the title has 501 characters"},
 	} {

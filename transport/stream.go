@@ -136,7 +136,7 @@ var errForeign error = foreignError{}
 type foreignError struct{}
 
 func (foreignError) Error() string {
-	return "the answer holds no message: does the endpoint speak the Messages API, and is no proxy in the way?"
+	return "the answer holds no message: does the endpoint implement the Messages API, and is no proxy in the way?"
 }
 
 func (foreignError) Permanent() bool { return true }

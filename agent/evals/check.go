@@ -140,7 +140,7 @@ func subset(path string, want, got any) string {
 	case map[string]any:
 		g, ok := got.(map[string]any)
 		if !ok {
-			return fmt.Sprintf("%s is %s, and no object", at, compact(got))
+			return fmt.Sprintf("%s is %s, not an object", at, compact(got))
 		}
 		for name, w := range want {
 			v, ok := g[name]

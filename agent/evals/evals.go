@@ -134,15 +134,15 @@ func (r *runner) prepare(cases []Case) error {
 		case c.Name == "":
 			return fmt.Errorf("case %d has no Name", i)
 		case names[c.Name]:
-			return fmt.Errorf("there are two cases of the name %q; names tell them apart in the baseline", c.Name)
+			return fmt.Errorf("there are two cases named %q; the baseline needs unique names", c.Name)
 		case len(c.Checks)+len(s.Checks) == 0:
-			return fmt.Errorf("case %q has no Checks: it could not fail; give it at least one, such as NoErrors()", c.Name)
+			return fmt.Errorf("case %q has no Checks: it can't fail; give it at least one, such as NoErrors()", c.Name)
 		}
 		names[c.Name] = true
 	}
 	switch {
 	case s.Repeat < 0:
-		return fmt.Errorf("Suite.Repeat is %d; it is how often a case is run, and 0 means once", s.Repeat)
+		return fmt.Errorf("Suite.Repeat is %d; it must be at least 1, or 0 for once", s.Repeat)
 	case s.PassRate < 0 || s.PassRate > 1:
 		return fmt.Errorf("Suite.PassRate is %v; a share is more than 0 and at most 1", s.PassRate)
 	case s.Agent.Model == "":
@@ -217,7 +217,7 @@ func (r *runner) client(c Case, n int, own transport.Client, who string) (transp
 	}
 	return tape.Client(), func() error {
 		if left := tape.Left(); left > 0 {
-			return fmt.Errorf("%d recorded exchanges of %s were not asked for; record it again if that is right", left, path)
+			return fmt.Errorf("%d recorded exchanges of %s were not used; record the cassette again if that is expected", left, path)
 		}
 		return nil
 	}, nil

@@ -372,7 +372,7 @@ func TestSuitesAreChecked(t *testing.T) {
 		cases []evals.Case
 	}{
 		"has no Name":               {nil, []evals.Case{{Checks: ok.Checks}}},
-		"two cases of the name":     {nil, []evals.Case{ok, ok}},
+		"two cases named":           {nil, []evals.Case{ok, ok}},
 		"has no Checks":             {nil, []evals.Case{{Name: "x"}}},
 		"Suite.Repeat is -1":        {func(s *evals.Suite) { s.Repeat = -1 }, []evals.Case{ok}},
 		"a share is more than 0":    {func(s *evals.Suite) { s.PassRate = 7 }, []evals.Case{ok}},

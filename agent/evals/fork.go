@@ -81,7 +81,7 @@ func (f *Fork) open(ctx context.Context, list []tools.Tool) (*memory.Log, tools.
 		step += len(responses) + 1
 	}
 	if step < 1 || step > len(responses) {
-		return wrong(fmt.Errorf("the model was asked %d times in it; choose a step from 1 to that, or from -1 back", len(responses)))
+		return wrong(fmt.Errorf("the session has %d model calls; choose a step from 1 to that number, or a negative one, counted from the end", len(responses)))
 	}
 	n := responses[step-1]
 	log := memory.NewLog()

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// JUnit is the report as JUnit XML, valid by the schemas of Apache Ant and of Jenkins.
-// Neither has a place for figures of a case: attempts, cost_usd, passed and steps are
-// properties of the suite, with the case's name and a dot in front.
+// JUnit returns the report as JUnit XML that is valid under the schemas of Apache Ant
+// and of Jenkins. Neither allows properties of a case: attempts, cost_usd, passed and
+// steps are properties of the suite, prefixed by the case's name and a dot.
 func (r *Report) JUnit() ([]byte, error) {
 	s := junitSuite{
 		Name: r.Name, Hostname: "localhost", Tests: len(r.Cases),

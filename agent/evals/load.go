@@ -44,7 +44,7 @@ func Load(fsys fs.FS, patterns ...string) ([]Case, error) {
 			return nil, fmt.Errorf("evals: the pattern %q: %w", pattern, err)
 		}
 		if len(names) == 0 {
-			return nil, fmt.Errorf("evals: the pattern %q finds no file", pattern)
+			return nil, fmt.Errorf("evals: the pattern %q matches no file", pattern)
 		}
 		for _, name := range names {
 			data, err := fs.ReadFile(fsys, name)

@@ -27,9 +27,9 @@ const (
 	Same    Order = "same"     // exactly these calls, in any order
 )
 
-// Calls passes if the case's tool calls match calls, compared as order says. Where they
-// are not, the score is the F1 measure of the calls that were wanted and made, in the
-// same order for [InOrder], and 0 for [Exact].
+// Calls passes if the case's tool calls match calls, compared as order says. Otherwise
+// the score is the F1 measure of the expected calls that were made, in the same order
+// for [InOrder], or 0 for [Exact].
 func Calls(order Order, calls ...Call) Check {
 	return simple("calls "+string(order), func(o *Outcome) Verdict {
 		for _, c := range calls {

@@ -43,7 +43,7 @@ func (u *User) next(ctx context.Context, a *agent.Agent, o *Outcome, turn int, b
 		o.Judging.Add(bill)
 	}
 	if err == nil && !v.Done && v.Text == "" {
-		err = fmt.Errorf("it says nothing, and is not done")
+		err = fmt.Errorf("it sent no message, and didn't end the conversation")
 	}
 	return v.Text, v.Done, err
 }

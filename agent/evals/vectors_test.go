@@ -109,7 +109,7 @@ func TestVectorsOfPydanticEvals(t *testing.T) {
 		{`search {"q":"cats"}`, `search {"limit":5}`, false, `no member "limit"`},
 		{`other {"q":"cats"}`, `search {"q":"cats"}`, false, `there were other`},
 		{`search not-json`, `search {"q":"cats"}`, false, `no JSON`},
-		{`search [1,2,3]`, `search {"q":"cats"}`, false, `no object`},
+		{`search [1,2,3]`, `search {"q":"cats"}`, false, `not an object`},
 	} {
 		if v := evals.Calls(evals.All, wanted(c.wanted)...).Do(t.Context(), made(c.made)); v.Pass != c.pass || !strings.Contains(v.Reason, c.reason) {
 			t.Errorf("%s, wanted %s: %v, %s", c.made, c.wanted, v.Pass, v.Reason)

@@ -82,15 +82,15 @@ func (p Position) MarshalText() ([]byte, error) {
 func (p *Position) UnmarshalText(text []byte) error {
 	parts := strings.SplitN(string(text), ".", 4)
 	if len(parts) != 4 {
-		return fmt.Errorf("position %.80q: it has not four parts", text)
+		return fmt.Errorf("position %.80q: it doesn't have four parts", text)
 	}
 	records, err := strconv.Atoi(parts[0])
 	if err != nil || records < 0 {
-		return fmt.Errorf("position %.80q: its number of records is no number", text)
+		return fmt.Errorf("position %.80q: its number of records is not a number", text)
 	}
 	offset, err := strconv.Atoi(parts[1])
 	if err != nil || offset < 0 {
-		return fmt.Errorf("position %.80q: its offset is no number", text)
+		return fmt.Errorf("position %.80q: its offset is not a number", text)
 	}
 	*p = Position{Incarnation: parts[3], Records: records, Response: parts[2], Offset: offset}
 	return nil

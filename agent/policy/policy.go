@@ -119,7 +119,7 @@ type labels struct {
 // compile leaves out what would make an expression's answer depend on when it is asked.
 func compile(code string) (*vm.Program, error) {
 	if len(code) > maxExprBytes {
-		return nil, fmt.Errorf("the expression has %d bytes; at most %d are taken", len(code), maxExprBytes)
+		return nil, fmt.Errorf("the expression has %d bytes; at most %d are allowed", len(code), maxExprBytes)
 	}
 	if code == "" {
 		return nil, errors.New("the expression is empty")
@@ -196,7 +196,7 @@ func (r rule) eval(env environment) (agent.Permission, error) {
 		}
 		return "", fmt.Errorf("it gives %q; it may give allow, deny, ask or an empty string", out)
 	}
-	return "", fmt.Errorf("it gives %T; it may give a string or true and false", out)
+	return "", fmt.Errorf("it gives %T; it may give a string or a bool", out)
 }
 
 // firstLine drops the drawing of the expression that expr adds to an error.
@@ -263,7 +263,7 @@ func StopWhen(code string) (func(context.Context, agent.Status) string, error) {
 	}
 	for _, name := range []string{"tool", "toolset", "args", "read_only", "outside", "taint"} {
 		if uses(program, name) {
-			return nil, fmt.Errorf("stop condition: %s is of a tool call, and there is none", name)
+			return nil, fmt.Errorf("stop condition: %s belongs to a tool call, and a stop condition has none", name)
 		}
 	}
 	return func(_ context.Context, s agent.Status) string {
@@ -284,6 +284,6 @@ func StopWhen(code string) (func(context.Context, agent.Status) string, error) {
 		case string:
 			return out
 		}
-		return fmt.Sprintf("%s gives %T, neither true or false nor a string", code, out)
+		return fmt.Sprintf("%s gives %T, which is neither a bool nor a string", code, out)
 	}, nil
 }

@@ -43,7 +43,7 @@ func (r *Registry) Add(s agent.Sub) error {
 		return err
 	}
 	if _, ok := r.SubAgent(s.Name); ok {
-		return fmt.Errorf("sub-agent %q: there is another one of that name", s.Name)
+		return fmt.Errorf("sub-agent %q: the registry already has a sub-agent of that name", s.Name)
 	}
 	if s.Group != "" {
 		return fmt.Errorf("sub-agent %q: it has the Group %q; leave it out, or give agents the Sub itself as a tool", s.Name, s.Group)
@@ -53,9 +53,9 @@ func (r *Registry) Add(s agent.Sub) error {
 	switch has := s.Traits(); {
 	case r.told == nil:
 	case has.NeedsApproval && !r.told.NeedsApproval:
-		return fmt.Errorf("sub-agent %q: its calls need approval, and agents were made that don't ask for it; add it before, or set Registry.NeedsApproval", s.Name)
+		return fmt.Errorf("sub-agent %q: its calls need approval, and agents made with the registry don't ask for it; add it earlier, or set Registry.NeedsApproval", s.Name)
 	case has.Outside && !r.told.Outside:
-		return fmt.Errorf("sub-agent %q: it writes outside, and agents were made that don't know it; add it before, give it a Gate, or set Registry.Outside", s.Name)
+		return fmt.Errorf("sub-agent %q: it writes outside, and agents made with the registry don't know that; add it earlier, give it a Gate, or set Registry.Outside", s.Name)
 	}
 	r.subs = append(r.subs, s)
 	return nil

@@ -98,7 +98,7 @@ func childOf(q agent.PendingQuestion) string {
 
 // ErrKind means that a method doesn't apply to an item of its Kind, for instance Answer
 // to an approval.
-var ErrKind = errors.New("that is no way to deal with what waits")
+var ErrKind = errors.New("the method doesn't apply to an item of this kind")
 
 // Approve allows a call to run with the arguments that the item shows.
 func (it Item) Approve(ctx context.Context, store memory.Store) error {
@@ -167,14 +167,14 @@ func (it Item) decide(ctx context.Context, store memory.Store, record func(*memo
 		return err
 	}
 	if is := log.Position().Incarnation; it.Incarnation != "" && is != it.Incarnation {
-		return fmt.Errorf("session %q is another one than what waited: %w", it.Session, memory.ErrReplaced)
+		return fmt.Errorf("session %q was replaced since the item was listed: %w", it.Session, memory.ErrReplaced)
 	}
 	if err := record(log); err != nil {
 		return err
 	}
 	if waker, ok := memory.As[memory.Waker](store); ok && it.Root != "" {
 		if err := waker.Wake(ctx, it.Root, time.Now()); err != nil && !errors.Is(err, memory.ErrNoSession) {
-			return fmt.Errorf("it is decided, but session %q could not be woken; run it on: %w", it.Root, err)
+			return fmt.Errorf("the decision is recorded, but session %q could not be woken; run it again: %w", it.Root, err)
 		}
 	}
 	return nil

@@ -51,7 +51,7 @@ type Budget struct {
 func (b Budget) Check() error {
 	_, err := b.Period.Key(time.Time{})
 	if err == nil && b.Name == "" {
-		err = errors.New("it needs a name")
+		err = errors.New("the Name is empty")
 	}
 	if err != nil {
 		return fmt.Errorf("budget %q: %w", b.Name, err)
@@ -107,7 +107,7 @@ func (e *OverError) Error() string {
 	if e.Budget.Period != "" {
 		period = " of this " + string(e.Budget.Period)
 	}
-	return fmt.Sprintf("budget %q: %v: $%s are wanted; of $%s%s, $%s are spent and $%s reserved",
+	return fmt.Sprintf("budget %q: %v: $%s is needed; of $%s%s, $%s is spent and $%s is reserved",
 		e.Budget.Name, ErrOver, money(e.Wanted), money(e.Budget.USD), period, money(e.Spent), money(e.Reserved))
 }
 

@@ -355,7 +355,7 @@ func (s *EncryptedStore) unwrap(ctx context.Context, info memory.Info) (*sealer,
 		w = *first.Key
 	}
 	if w.Head == nil && s.RefuseUnbound {
-		return nil, w, fmt.Errorf("%w: the session was written by an older version, and has not been rewrapped since", ErrKey)
+		return nil, w, fmt.Errorf("%w: the session was written by v0.1; bind it with EncryptedStore.Rewrap", ErrKey)
 	}
 	key, err := s.keys.Unwrap(ctx, w.Name, w.Wrapped)
 	if err != nil {

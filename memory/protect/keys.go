@@ -43,7 +43,7 @@ func (k Keys) Unwrap(_ context.Context, name string, wrapped []byte) ([]byte, er
 	}
 	n := aead.NonceSize()
 	if len(wrapped) < n {
-		return nil, fmt.Errorf("%w: the session's key is cut off", ErrKey)
+		return nil, fmt.Errorf("%w: the session's key is truncated", ErrKey)
 	}
 	key, err := aead.Open(nil, wrapped[:n], wrapped[n:], []byte(name))
 	if err != nil {

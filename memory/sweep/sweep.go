@@ -20,7 +20,7 @@ import (
 // returns the number of deleted trees, even if it fails.
 func Before(ctx context.Context, store memory.Store, before time.Time, meta map[string]string) (deleted int, err error) {
 	if before.IsZero() {
-		return 0, errors.New("delete old sessions: the time is zero; give that from which on they are kept")
+		return 0, errors.New("delete old sessions: the time is zero; give the time before which sessions are old")
 	}
 	const page = 100
 	q := memory.Query{Roots: true, Before: before, Meta: meta, Sort: "id", Limit: page}

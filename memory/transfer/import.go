@@ -181,7 +181,7 @@ func Read(r io.Reader) (memory.Info, iter.Seq2[memory.Record, error], error) {
 			}
 		}
 		if line, err := x.line(); err == nil && rawjson.Valid(line) && rawjson.GetString(line, "kind") != "" {
-			err := fmt.Errorf("the header promises %d records only", h.Records)
+			err := fmt.Errorf("the header announces only %d records", h.Records)
 			yield(memory.Record{}, &memory.RecordError{Record: h.Records, Err: err})
 		}
 	}, nil
@@ -301,7 +301,7 @@ func (x *exportReader) header() (header, error) {
 func (x *exportReader) record(n int) (memory.Record, error) {
 	line, err := x.line()
 	if err == io.EOF {
-		return memory.Record{}, &memory.RecordError{Record: n, Err: errors.New("the file is cut off: its header promises more records")}
+		return memory.Record{}, &memory.RecordError{Record: n, Err: errors.New("the file is truncated: its header announces more records")}
 	}
 	var r memory.Record
 	if err == nil {
@@ -351,7 +351,7 @@ func (x *exportReader) session(h header) (memory.Session, error) {
 func (x *exportReader) read(to any) error {
 	line, err := x.line()
 	if err == io.EOF {
-		return errors.New("the file is cut off")
+		return errors.New("the file is truncated")
 	}
 	if err != nil {
 		return err

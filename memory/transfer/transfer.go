@@ -105,7 +105,7 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 		return memory.Info{}, err
 	}
 	if newID == "" {
-		return memory.Info{}, errors.New("an id is needed for the session: whoever made the file doesn't choose it")
+		return memory.Info{}, errors.New("the id is empty; choose the session's id, which the file must not do")
 	}
 	root := "" // its old id
 	made := false
@@ -151,7 +151,7 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 		names[old], made = s.Info.ID, true
 	}
 	if !made {
-		return memory.Info{}, errors.New("there is no session in it")
+		return memory.Info{}, errors.New("the file has no session")
 	}
 	return to.Info(ctx, newID)
 }
@@ -160,5 +160,5 @@ func moved(names map[string]string, parent string) (string, error) {
 	if name, ok := names[parent]; ok {
 		return name, nil
 	}
-	return "", fmt.Errorf("the parent %q of a session is not before it: %w", parent, memory.ErrCorrupt)
+	return "", fmt.Errorf("the parent %q of a session doesn't come before it: %w", parent, memory.ErrCorrupt)
 }

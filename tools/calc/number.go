@@ -20,7 +20,7 @@ type date struct{ time.Time }
 
 const secondsPerDay = 24 * 60 * 60
 
-var errTooLarge = fmt.Errorf("a number on the way has more than %d bits", maxBits)
+var errTooLarge = fmt.Errorf("an intermediate number has more than %d bits", maxBits)
 
 // parseNumber reads a literal with all its digits.
 func parseNumber(text string) (value, error) {

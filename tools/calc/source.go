@@ -27,7 +27,7 @@ var (
 )
 
 var (
-	errComment = errors.New("comments are not read; give the expression alone")
+	errComment = errors.New("comments are not supported; give the expression alone")
 	errPercent = errors.New("% is the remainder of a division, and a sign follows it; for per cent write / 100, and put a number with a sign in brackets")
 )
 
@@ -61,7 +61,7 @@ func prepare(expression string) (*source, error) {
 			if ascii, ok := spellings[r]; ok && ascii != 0 {
 				s.ready[i] = ascii
 			} else if ok {
-				return nil, fmt.Errorf("%c is not read; write <=, >= or !=", r)
+				return nil, fmt.Errorf("%c is not supported; write <=, >= or !=", r)
 			}
 			i++
 		}

@@ -35,7 +35,7 @@ func (f *Fetcher) newClient() *http.Client {
 			req.Header.Del("Referer")
 			u, err := f.check(req.URL.String())
 			if err != nil {
-				return &refusal{fmt.Errorf("the redirect leads astray: %w", err)}
+				return &refusal{fmt.Errorf("the redirect is not allowed: %w", err)}
 			}
 			req.URL.Host = u.Host
 			return nil
@@ -47,7 +47,7 @@ func (f *Fetcher) newClient() *http.Client {
 // when it is dialled.
 func (f *Fetcher) check(rawURL string) (*url.URL, error) {
 	if len(rawURL) > maxURL {
-		return nil, fmt.Errorf("the URL has %d bytes; at most %d are taken", len(rawURL), maxURL)
+		return nil, fmt.Errorf("the URL has %d bytes; at most %d are allowed", len(rawURL), maxURL)
 	}
 	u, err := url.Parse(strings.TrimSpace(rawURL))
 	switch {
@@ -65,7 +65,7 @@ func (f *Fetcher) check(rawURL string) (*url.URL, error) {
 		return nil, err
 	}
 	if len(f.hosts) > 0 && !within(host, f.hosts) || within(host, f.notHosts) {
-		return nil, fmt.Errorf("pages of %s are not to be fetched", clip(host))
+		return nil, fmt.Errorf("fetching pages of %s is not allowed", clip(host))
 	}
 	setHost(u, host)
 	u.Fragment, u.RawFragment = "", ""

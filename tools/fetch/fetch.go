@@ -192,7 +192,7 @@ func cut(text string, offset, n int) (part string, rest int, err error) {
 		return "(the page has no text)", 0, nil
 	}
 	if offset >= len(text) {
-		return "", 0, fmt.Errorf("offset %d is behind the end: the page has %d bytes of text", offset, len(text))
+		return "", 0, fmt.Errorf("offset %d is beyond the end: the page has %d bytes of text", offset, len(text))
 	}
 	text = text[offset:]
 	if len(text) <= n {

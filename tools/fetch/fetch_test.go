@@ -162,7 +162,7 @@ func TestLongPageInParts(t *testing.T) {
 	if hits.Load() != 1 {
 		t.Errorf("%d fetches, want 1: the rest is in the cache", hits.Load())
 	}
-	if _, err := tool.Call(t.Context(), json.RawMessage(fmt.Sprintf(`{"url":%q,"offset":99999}`, base))); err == nil || !strings.Contains(err.Error(), "behind the end") {
+	if _, err := tool.Call(t.Context(), json.RawMessage(fmt.Sprintf(`{"url":%q,"offset":99999}`, base))); err == nil || !strings.Contains(err.Error(), "beyond the end") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -338,9 +338,9 @@ func TestHostileServers(t *testing.T) {
 		{"not found", http.NotFound, "404"},
 		{"wrong type", page("application/zip", "PK"), "can't be shown"},
 		{"program", page("application/x-executable", "\x7fELF"), "can't be shown"},
-		{"bytes as text", page("text/plain", "a\x00b"), "not the text"},
-		{"page as picture", page("image/png", "<html>"), "not the picture"},
-		{"page as PDF", page("application/pdf", "<html>"), "not the PDF"},
+		{"bytes as text", page("text/plain", "a\x00b"), "labelled as text"},
+		{"page as picture", page("image/png", "<html>"), "labelled as a picture"},
+		{"page as PDF", page("application/pdf", "<html>"), "labelled as a PDF"},
 		{"deep page", page("text/html", strings.Repeat("<div>", 10000)), "can't be read"},
 		{"unknown charset", page("text/html; charset=klingon", "<p>\xff\xfe"), ""},
 		{"endless type", page(strings.Repeat("x", 5000), "\x00\x01"), "can't be shown"},
@@ -420,7 +420,7 @@ func TestRobotsAreObeyed(t *testing.T) {
 	}
 	broken, o := site(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
 	o.Robots = true
-	if _, err := fetch.New(o).Fetch(t.Context(), broken+"/open"); err == nil || !strings.Contains(err.Error(), "can't be had") {
+	if _, err := fetch.New(o).Fetch(t.Context(), broken+"/open"); err == nil || !strings.Contains(err.Error(), "is not available") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -428,7 +428,7 @@ func TestRobotsAreObeyed(t *testing.T) {
 func TestHosts(t *testing.T) {
 	f := fetch.New(fetch.Options{Hosts: []string{"go.dev"}})
 	for _, u := range []string{"https://example.com/", "https://go.dev.evil.example/", "https://notgo.dev/"} {
-		if _, err := f.Fetch(t.Context(), u); err == nil || !strings.Contains(err.Error(), "not to be fetched") {
+		if _, err := f.Fetch(t.Context(), u); err == nil || !strings.Contains(err.Error(), "is not allowed") {
 			t.Errorf("%s: error is %v", u, err)
 		}
 	}
@@ -442,5 +442,5 @@ func ExampleNew() {
 	var tool tools.Callable = fetcher.Tool() // goes into the agent's tools
 	_, err := tool.Call(context.Background(), json.RawMessage(`{"url":"http://169.254.169.254/latest/meta-data/"}`))
 	fmt.Println(err)
-	// Output: pages of 169.254.169.254 are not to be fetched
+	// Output: fetching pages of 169.254.169.254 is not allowed
 }

@@ -30,12 +30,12 @@ func (p *Page) read(ctx context.Context, body []byte, contentType string, base *
 	}
 	switch {
 	case strings.HasSuffix(kind, "/pdf") || strings.HasSuffix(kind, "/x-pdf"):
-		return errors.New("the body is not the PDF that it is said to be")
+		return errors.New("the body is labelled as a PDF, but is not one")
 	case strings.HasPrefix(kind, "image/") && kind != "image/svg+xml":
 		if !strings.Contains("image/png image/jpeg image/jpg image/gif image/webp", kind) {
-			return fmt.Errorf("what is there is of type %s, which can't be shown", clip(kind))
+			return fmt.Errorf("the content has the type %s, which can't be shown", clip(kind))
 		}
-		return errors.New("the body is not the picture that it is said to be")
+		return errors.New("the body is labelled as a picture, but is not one")
 	case kind == "" || generic[kind]:
 		contentType = http.DetectContentType(body)
 		kind, _, _ = mime.ParseMediaType(contentType)
@@ -52,14 +52,14 @@ func (p *Page) read(ctx context.Context, body []byte, contentType string, base *
 		p.Title, p.Text, p.LeftOut, p.Hidden = t.title, t.markdown, t.beside, t.hidden
 		return err
 	case binary.MatchString(kind), !textual(kind) && !looksTextual(body):
-		return fmt.Errorf("what is there is of type %s, which can't be shown", clip(kind))
+		return fmt.Errorf("the content has the type %s, which can't be shown", clip(kind))
 	}
 	text, err := decode(body, contentType)
 	if err != nil {
 		return err
 	}
 	if strings.ContainsRune(text, 0) {
-		return fmt.Errorf("the body is not the text that it is said to be (%s)", clip(kind))
+		return fmt.Errorf("the body is labelled as text (%s), but is not text", clip(kind))
 	}
 	p.Text = visibleOnly(strings.ReplaceAll(text, "\r\n", "\n"))
 	return nil
@@ -93,7 +93,7 @@ func looksTextual(body []byte) bool {
 }
 
 // pdfStart is body from the PDF's header on, before which some servers write
-// blanks or a byte order mark; nil if it is no PDF.
+// blanks or a byte order mark; nil if it is not a PDF.
 func pdfStart(body []byte) []byte {
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(body, " \t\r\n\x00"), []byte("\xef\xbb\xbf")), " \t\r\n\x00")
 	if bytes.HasPrefix(trimmed, []byte("%PDF-")) {

@@ -109,7 +109,7 @@ func TestKindsOfPDF(t *testing.T) {
 		"a lying count":  {strings.Replace(pdf, "/Count 1", "/Count 700", 1), "700 pages"},
 		"a low count":    {strings.Replace(many, "/Count 150", "/Count 1", 1), "150 pages"},
 		"encrypted":      {strings.Replace(pdf, "<</Root", "<</Encrypt 9 0 R/Root", 1), "encrypted"},
-		"cut off":        {pdf[:120], "cut off"},
+		"cut off":        {pdf[:120], "truncated"},
 		"no pages":       {"%PDF-1.4\ntrailer<</Root 1 0 R>>\n%%EOF", "damaged"},
 	}
 	for name, test := range refused {

@@ -51,7 +51,7 @@ func (f *Fetcher) robotsRules(ctx context.Context, host string) ([]robotsRule, e
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		return nil, fmt.Errorf("the robots.txt of %s can't be had now (%s), so its pages are not fetched", u.Host, statusOf(resp))
+		return nil, fmt.Errorf("the robots.txt of %s is not available now (%s), so its pages are not fetched", u.Host, statusOf(resp))
 	case resp.StatusCode != http.StatusOK:
 		return []robotsRule{}, nil
 	}

@@ -28,7 +28,7 @@ func (f *folder) edit(_ context.Context, in editIn) (string, error) {
 	case len(lines) == 0:
 		return "", fmt.Errorf("%s has no such passage%s; nothing was changed", in.Path, nearly(text.String, in.Old))
 	case len(lines) > 1 && !in.All:
-		return "", fmt.Errorf("%s has the passage at lines %s; give more of what is around it, or set all. Nothing was changed", in.Path, textfile.Join(lines))
+		return "", fmt.Errorf("%s has the passage at lines %s; include more of the surrounding text, or set all. Nothing was changed", in.Path, textfile.Join(lines))
 	}
 	text, count := textfile.ReplaceAll(text, in.Old, in.New)
 	if err := f.save(in.Path, name, text); err != nil {

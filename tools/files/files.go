@@ -89,7 +89,7 @@ func (f *folder) place(p string) (string, error) {
 		return "", fmt.Errorf("%q: %w", p, err)
 	}
 	if !f.Hidden && (hidden(name) || hidden(textfile.Resolve(f.root, name))) {
-		return "", fmt.Errorf("%q: hidden files are out of bounds", p)
+		return "", fmt.Errorf("%q: hidden files can't be accessed", p)
 	}
 	return name, nil
 }

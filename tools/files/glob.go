@@ -50,7 +50,7 @@ func (f *folder) glob(pattern string) (*glob, error) {
 	case p == "" || p == ".":
 		return g, nil
 	case len(p) > maxPattern:
-		return nil, fmt.Errorf("the pattern has %d bytes; at most %d are taken", len(p), maxPattern)
+		return nil, fmt.Errorf("the pattern has %d bytes; at most %d are allowed", len(p), maxPattern)
 	}
 	if strings.HasSuffix(p, "/") {
 		p += "**" // a folder stands for what is in it

@@ -162,7 +162,7 @@ func (s *Shell) do(ctx context.Context, in input) (tools.Result, error) {
 	case strings.ContainsRune(in.Command, 0):
 		return tools.Result{}, errors.New("the command has a NUL character in it")
 	case len(in.Command) > maxState:
-		return tools.Result{}, fmt.Errorf("the command has %d bytes; at most %d are taken", len(in.Command), maxState)
+		return tools.Result{}, fmt.Errorf("the command has %d bytes; at most %d are allowed", len(in.Command), maxState)
 	}
 	out, err := s.Run(ctx, in.Command)
 	if err != nil {

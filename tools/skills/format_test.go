@@ -98,7 +98,7 @@ func TestValidateFolder(t *testing.T) {
 		"file.txt":        {Data: []byte("x")},
 	}
 	for dir, want := range map[string]string{
-		"lower": "", "both": "", "empty": "no file SKILL.md", "file.txt": "no folder", "nonexistent": "can't be read",
+		"lower": "", "both": "", "empty": "no file SKILL.md", "file.txt": "not a folder", "nonexistent": "can't be read",
 	} {
 		err := Validate(fsys, dir)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -37,7 +37,7 @@ func (r *reader) skill(fsys fs.FS, dir, shown string) (*Skill, error) {
 		}
 		below := strings.TrimPrefix(name, dir+"/")
 		if r.files++; r.files > r.MaxFiles {
-			return &Error{File: shown, Problem: fmt.Sprintf("there are more than %d files and folders; raise Options.MaxFiles, or take some away", r.MaxFiles)}
+			return &Error{File: shown, Problem: fmt.Sprintf("there are more than %d files and folders; raise Options.MaxFiles, or remove some", r.MaxFiles)}
 		}
 		switch {
 		case name == dir:
@@ -73,7 +73,7 @@ func (r *reader) skill(fsys fs.FS, dir, shown string) (*Skill, error) {
 	at := path.Join(shown, manifest)
 	content := files[manifest].data
 	if len(content) > r.MaxInstructions {
-		return nil, &Error{File: at, Problem: fmt.Sprintf("it has %d bytes; at most %d are taken; move parts into files beside it, or raise Options.MaxInstructions", len(content), r.MaxInstructions)}
+		return nil, &Error{File: at, Problem: fmt.Sprintf("it has %d bytes; at most %d are allowed; move parts into files beside it, or raise Options.MaxInstructions", len(content), r.MaxInstructions)}
 	}
 	s, problems := parse(content, path.Base(dir))
 	if len(problems) > 0 {
@@ -106,7 +106,7 @@ func (r *reader) read(fsys fs.FS, name, shown string) (file, error) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() { // it was exchanged meanwhile
-		err = errors.New("it is no regular file")
+		err = errors.New("it is not a regular file")
 	}
 	if err != nil {
 		return unreadable(err)
@@ -117,7 +117,7 @@ func (r *reader) read(fsys fs.FS, name, shown string) (file, error) {
 		return unreadable(err)
 	}
 	if int64(len(data)) > room {
-		return file{}, &Error{File: shown, Problem: fmt.Sprintf("with it the skills have more than %d bytes; raise Options.MaxBytes, or take it away", r.MaxBytes)}
+		return file{}, &Error{File: shown, Problem: fmt.Sprintf("with it the skills have more than %d bytes; raise Options.MaxBytes, or remove it", r.MaxBytes)}
 	}
 	r.bytes += int64(len(data))
 	return file{data, info.Mode().Perm()}, nil

@@ -21,7 +21,7 @@ type Hosted struct {
 // the tool [tools.CodeExecution].
 func Container(list ...Hosted) (json.RawMessage, error) {
 	if len(list) == 0 || len(list) > 20 {
-		return nil, fmt.Errorf("skills: there are %d hosted skills; a request takes 1 to 20", len(list))
+		return nil, fmt.Errorf("skills: there are %d hosted skills; a request can have 1 to 20", len(list))
 	}
 	list = append([]Hosted(nil), list...)
 	for i := range list {

@@ -119,7 +119,7 @@ func Validate(fsys fs.FS, dir string) error {
 		return &Error{File: dir, Problem: "it can't be read: " + err.Error()}
 	}
 	if !info.IsDir() {
-		return &Error{File: dir, Problem: "it is no folder; a skill is a folder with a SKILL.md"}
+		return &Error{File: dir, Problem: "it is not a folder; a skill is a folder with a SKILL.md"}
 	}
 	r := reader{Options: Options{}.withDefaults()}
 	_, err = r.skill(fsys, dir, dir)
@@ -153,14 +153,14 @@ func load(o Options, sources []source) (*Set, error) {
 				continue
 			}
 			if len(s.skills) == s.options.MaxSkills {
-				return nil, fmt.Errorf("skills: there are more than %d; raise Options.MaxSkills, or take some away", s.options.MaxSkills)
+				return nil, fmt.Errorf("skills: there are more than %d; raise Options.MaxSkills, or remove some", s.options.MaxSkills)
 			}
 			skill, err := r.skill(src.fsys, e.Name(), shown)
 			switch {
 			case err != nil:
 				problems = append(problems, err)
 			case s.skills[skill.Name] != nil:
-				problems = append(problems, &Error{File: shown, Problem: fmt.Sprintf("the skill %q is in %s, too; take one away", skill.Name, at[skill.Name])})
+				problems = append(problems, &Error{File: shown, Problem: fmt.Sprintf("the skill %q is in %s, too; remove one of them", skill.Name, at[skill.Name])})
 			default:
 				s.skills[skill.Name], at[skill.Name] = skill, shown
 			}
@@ -175,7 +175,7 @@ func load(o Options, sources []source) (*Set, error) {
 		return nil, fmt.Errorf("skills: %w", errors.Join(problems...))
 	}
 	if len(s.skills) == 0 {
-		return nil, errors.New("skills: there is no skill; a skill is a folder with a file SKILL.md, right below the one that is given")
+		return nil, errors.New("skills: there is no skill; a skill is a folder with a file SKILL.md, directly below the one that is given")
 	}
 	s.names = slices.Sorted(maps.Keys(s.skills))
 	return s, nil

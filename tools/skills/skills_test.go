@@ -181,7 +181,7 @@ func TestTwice(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	var e *Error
-	if _, err := Load(Options{}, two); !errors.As(err, &e) || !strings.Contains(e.Problem, "take one away") {
+	if _, err := Load(Options{}, two); !errors.As(err, &e) || !strings.Contains(e.Problem, "remove one of them") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Load(Options{}, nil); err == nil {

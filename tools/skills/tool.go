@@ -132,7 +132,7 @@ func (k *Skill) read(name string, line, limit int) (tools.Result, error) {
 	f, ok := k.files[path.Clean(name)]
 	switch {
 	case !ok && slices.Contains(k.LeftOut, path.Clean(name)):
-		return tools.Result{}, fmt.Errorf("%q is a link or no regular file; those are not read", name)
+		return tools.Result{}, fmt.Errorf("%q is a link or not a regular file, so it can't be read", name)
 	case !ok && len(k.others()) == 0:
 		return tools.Result{}, fmt.Errorf("the skill %s has no file %q: it has no files beside its instructions, and nothing outside of its folder can be read", k.Name, name)
 	case !ok:
@@ -147,7 +147,7 @@ func (k *Skill) read(name string, line, limit int) (tools.Result, error) {
 		return picture(name, f.data)
 	}
 	if !utf8.Valid(f.data) || strings.ContainsRune(string(f.data), 0) {
-		return tools.Result{}, fmt.Errorf("%q is no text in UTF-8; use it by a command, if there is a tool that runs commands", name)
+		return tools.Result{}, fmt.Errorf("%q is not UTF-8 text; use a command to read it, if there is a tool that runs commands", name)
 	}
 	text, line := string(f.data), max(line, 1)
 	for n := 1; n < line; n++ {

@@ -93,7 +93,7 @@ func (c *Client) batchBody(items []BatchItem) (body []byte, betaHeader string, e
 			return nil, "", fmt.Errorf("item %d: %w", i, err)
 		}
 		if seen[it.CustomID] {
-			return nil, "", fmt.Errorf("item %d: custom id %q is taken", i, it.CustomID)
+			return nil, "", fmt.Errorf("item %d: custom id %q is used twice", i, it.CustomID)
 		}
 		seen[it.CustomID] = true
 		params, err := c.body(it.Request, false)
@@ -107,7 +107,7 @@ func (c *Client) batchBody(items []BatchItem) (body []byte, betaHeader string, e
 		_, _ = params.WriteTo(&buf)
 		buf.WriteByte('}')
 		if buf.Len() > maxBatchBytes {
-			return nil, "", fmt.Errorf("over %d MB at item %d of %d; send it in parts", maxBatchBytes>>20, i, len(items))
+			return nil, "", fmt.Errorf("the batch exceeds %d MB at item %d of %d; send it in parts", maxBatchBytes>>20, i, len(items))
 		}
 		for _, b := range c.requestBetas(it.Request) {
 			if !slices.Contains(betas, b) {
@@ -126,7 +126,7 @@ func checkItem(it BatchItem) error {
 	case r == nil:
 		return fmt.Errorf("%q has no Request", it.CustomID)
 	case r.MaxTokens == 0 || r.Speed != "" || len(r.Fallbacks) > 0 || len(r.Extra["fallback_credit_token"]) > 0:
-		return fmt.Errorf("%q: a batch takes no max_tokens 0, speed, fallbacks or fallback_credit_token", it.CustomID)
+		return fmt.Errorf("%q: a batch can't have max_tokens 0, speed, fallbacks or fallback_credit_token", it.CustomID)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	}
 	if k.betas != "" {
 		if !isHeaderValue(k.betas) {
-			return nil, fmt.Errorf("anthropic: the beta values %q hold a character that no header may have", k.betas)
+			return nil, fmt.Errorf("anthropic: the beta values %q contain a character that is not allowed in a header", k.betas)
 		}
 		req.Header.Set("Anthropic-Beta", k.betas)
 	}

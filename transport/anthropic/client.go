@@ -156,7 +156,7 @@ func New(o Options) (*Client, error) {
 	own := make(http.Header, len(o.Header))
 	for name, values := range o.Header {
 		if slices.ContainsFunc(values, func(v string) bool { return !isHeaderValue(v) }) {
-			return nil, fmt.Errorf("anthropic: the header %s holds a line break or another character that no header may have", name)
+			return nil, fmt.Errorf("anthropic: the header %s contains a line break or another character that is not allowed in a header", name)
 		}
 		own[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
@@ -168,7 +168,7 @@ func New(o Options) (*Client, error) {
 	}
 	for _, key := range []secret.Value{o.APIKey, o.AuthToken} {
 		if strings.ContainsFunc(key.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			return nil, errors.New("anthropic: the key holds a space, a line break or another character that no key has; check how it was set")
+			return nil, errors.New("anthropic: the key contains a space, a line break or another character that keys don't have; check how it was set")
 		}
 	}
 	version, err := versionOf(&o, own)
@@ -310,7 +310,7 @@ func parseBase(s string) (*url.URL, error) {
 		return nil, errors.New("anthropic: the base URL is not a URL of the form https://host") // it may hold a key
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("anthropic: base URL with a user, a query or a fragment; give https://host and the key in Options.APIKey")
+		return nil, errors.New("anthropic: the base URL has a user, a query or a fragment; give https://host and the key in Options.APIKey")
 	}
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/v1")
 	return u, nil

@@ -112,7 +112,7 @@ func TestCreateBatch(t *testing.T) {
 		want  string
 	}{
 		{[]BatchItem{{"a b", newRequest()}}, "custom id"},
-		{[]BatchItem{{"a", newRequest()}, {"a", newRequest()}}, "is taken"},
+		{[]BatchItem{{"a", newRequest()}, {"a", newRequest()}}, "is used twice"},
 		{[]BatchItem{{"a", warm}}, "max_tokens 0"},
 		{[]BatchItem{{"a", fast}}, "speed"},
 		{[]BatchItem{{"a", forced}}, "tool_choice"},

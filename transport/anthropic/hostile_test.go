@@ -41,10 +41,10 @@ func TestOddAnswers(t *testing.T) {
 		{"an error", "application/json", "", `{"type":"error","error":{"type":"invalid_request_error","message":"m"}}`, 1, "invalid_request_error (HTTP 400): m"},
 		{"an error that may pass", "application/json", "", `{"type":"error","error":{"type":"overloaded_error","message":"m"}}`, 2, "overloaded_error (HTTP 529): m, after 2 attempts"},
 		{"an error of another family", "application/json", "", `{"error":{"type":"new_api_error","message":"no quota"}}`, 2, "no quota"},
-		{"an answer of another API", "application/json", "", `{"id":"x","object":"chat.completion","choices":[]}`, 1, `does the endpoint speak the Messages API? "{\"id\"`},
+		{"an answer of another API", "application/json", "", `{"id":"x","object":"chat.completion","choices":[]}`, 1, `does the endpoint implement the Messages API? "{\"id\"`},
 		{"an echo of the request", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789"}}`, 1, `{\"X-Api-Key\":\"[redacted]`},
 		{"a page called a stream", "text/event-stream", "", "<html>Log in", 1, "is the base URL right"},
-		{"chunks of another API", "text/event-stream", "", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n", 1, "does the endpoint speak the Messages API"},
+		{"chunks of another API", "text/event-stream", "", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n", 1, "does the endpoint implement the Messages API"},
 		{"nothing", "application/json", "", ``, 2, "the stream ended without message_stop"},
 		{"half of a message", "application/json", "", whole[:40], 2, "not a JSON object"},
 		{"gzip", "text/event-stream", "gzip", streamOf("hello"), 1, ""},
@@ -67,7 +67,7 @@ func TestOddAnswers(t *testing.T) {
 		{"a message called a page", "text/html", "", whole, 1, ""},
 		{"a message behind a byte order mark", "application/json", "", "\ufeff" + whole, 1, ""},
 		{"a stream behind a byte order mark", "text/event-stream", "", "\ufeff" + streamOf("hello"), 1, ""},
-		{"JSON that is no message", "application/json", "", `[1,2]`, 1, "something else than a message"},
+		{"JSON that is no message", "application/json", "", `[1,2]`, 1, "did not answer with a message"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var sent atomic.Int32

@@ -19,7 +19,7 @@ func (e *proxyError) Error() string {
 	case http.StatusProxyAuthRequired:
 		return s + "; give the proxy's user and password in HTTPS_PROXY, as http://user:password@host:port"
 	case http.StatusForbidden, http.StatusMethodNotAllowed:
-		return s + "; the proxy's rules have to allow this host, or name it in NO_PROXY to reach it without the proxy"
+		return s + "; the proxy's rules must allow this host, or name it in NO_PROXY to reach it without the proxy"
 	}
 	return s
 }

@@ -291,7 +291,7 @@ func TestNewErrors(t *testing.T) {
 		{Options{APIKey: secret.New("a"), AuthToken: secret.New("b")}, "set one"},
 		{Options{APIKey: secret.New("a\n")}, "line break"},
 		{Options{BaseURL: "api.anthropic.com", APIKey: secret.New("a")}, "not a URL of the form https://host"},
-		{Options{BaseURL: "https://u:p@host", APIKey: secret.New("a")}, "with a user"},
+		{Options{BaseURL: "https://u:p@host", APIKey: secret.New("a")}, "has a user"},
 		{Options{BaseURL: "http://127.0.0.1:1"}, ""},
 		{Options{BaseURL: "http://localhost:1/v1/"}, ""},
 		{Options{BaseURL: "http://[::1]:1"}, ""},

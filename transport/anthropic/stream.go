@@ -210,7 +210,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 	case formJSON:
 		return x.whole(a.body)
 	case formPage:
-		return fmt.Errorf("anthropic: %s answered with a web page: is the base URL right, and no proxy in the way?", x.client.base.Host)
+		return fmt.Errorf("anthropic: %s answered with a web page: is the base URL right, and is there no proxy in between?", x.client.base.Host)
 	}
 	if err := x.stream(a); err != nil || x.stopped {
 		return err
@@ -289,10 +289,10 @@ func (x *exchange) whole(in io.Reader) error {
 			return &transport.StreamError{Err: err}
 		}
 		// It came whole, so that it would come so again, and be billed again.
-		return &permanentError{fmt.Errorf("anthropic: %s answered with something else than a message: %w: %s", x.client.base.Host, err, x.client.brief(raw))}
+		return &permanentError{fmt.Errorf("anthropic: %s did not answer with a message: %w: %s", x.client.base.Host, err, x.client.brief(raw))}
 	}
 	if rawjson.Get(raw, "content") == nil {
-		return fmt.Errorf("anthropic: %s answered with something else than a message: does the endpoint speak the Messages API? %s", x.client.base.Host, x.client.brief(raw))
+		return fmt.Errorf("anthropic: %s did not answer with a message: does the endpoint implement the Messages API? %s", x.client.base.Host, x.client.brief(raw))
 	}
 	for ev := range resp.Events() {
 		if !x.pass(ev) {

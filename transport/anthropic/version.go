@@ -33,7 +33,7 @@ func versionOf(o *Options, own http.Header) (string, error) {
 	values := own.Values("Anthropic-Version")
 	v := cmp.Or(o.Version, strings.Join(values, ", "), APIVersion)
 	if !slices.Contains(versions, v) {
-		return "", fmt.Errorf("anthropic: the API version %q is not known; Options.Version takes %s, or nothing for %s", v, strings.Join(versions, " and "), APIVersion)
+		return "", fmt.Errorf("anthropic: the API version %q is not known; set Options.Version to %s, or leave it empty for %s", v, strings.Join(versions, " or "), APIVersion)
 	}
 	if len(values) > 1 || len(values) == 1 && values[0] != v {
 		return "", fmt.Errorf("anthropic: Options.Header has the anthropic-version %q beside Options.Version %q; leave it out of the header", values, v)

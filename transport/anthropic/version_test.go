@@ -29,7 +29,7 @@ func TestVersionOfOptions(t *testing.T) {
 		{"2026-10-21", nil, "2026-10-21"},
 		{"", header("2026-10-21"), "2026-10-21"},
 		{"2026-10-21", header("2026-10-21"), "2026-10-21"},
-		{"2023-01-01", nil, `"2023-01-01" is not known; Options.Version takes 2023-06-01 and 2026-10-21`},
+		{"2023-01-01", nil, `"2023-01-01" is not known; set Options.Version to 2023-06-01 or 2026-10-21`},
 		{"2027-01-01", nil, `"2027-01-01" is not known`},
 		{"bedrock-2023-05-31", nil, "is not known"},
 		{"", header("1999-01-01"), "is not known"},

@@ -19,10 +19,10 @@ const (
 
 // Errors that the functions of this package wrap.
 var (
-	ErrDamaged   = errors.New("damaged")            // the file can't be read, or ends early
-	ErrEncrypted = errors.New("encrypted")          // the PDF is encrypted
-	ErrTooLarge  = errors.New("more than is taken") // the file exceeds a limit
-	ErrFormat    = errors.New("of another format")  // the file has another format
+	ErrDamaged   = errors.New("damaged")              // the file can't be read, or ends early
+	ErrEncrypted = errors.New("encrypted")            // the PDF is encrypted
+	ErrTooLarge  = errors.New("more than is allowed") // the file exceeds a limit
+	ErrFormat    = errors.New("in another format")    // the file has another format
 )
 
 // Limits are the limits of one PDF or picture. Zero fields mean the limits that hold

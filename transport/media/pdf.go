@@ -20,12 +20,12 @@ func ReadPDF(data []byte) (PDF, error) {
 	p := PDF{Bytes: len(data)}
 	at := bytes.Index(data[:min(len(data), 1024)], []byte("%PDF-"))
 	if at < 0 {
-		return p, fmt.Errorf("the document is %w: it is no PDF", ErrFormat)
+		return p, fmt.Errorf("the document is %w: it is not a PDF", ErrFormat)
 	}
 	f := &file{data: data[at:], objects: map[int]place{}, streams: map[int][]byte{}, budget: maxInflated}
 	tail := f.data[max(0, len(f.data)-2048):]
 	if !bytes.Contains(tail, []byte("%%EOF")) && !bytes.Contains(tail, []byte("startxref")) {
-		return p, fmt.Errorf("the PDF is %w: it is cut off before its end", ErrDamaged)
+		return p, fmt.Errorf("the PDF is %w: it is truncated", ErrDamaged)
 	}
 	if !f.readTables() || f.root() == nil {
 		f.search()
@@ -44,7 +44,7 @@ func ReadPDF(data []byte) (PDF, error) {
 	}
 	p.Pages = max(f.countPages(root["Pages"]), said)
 	if f.exhausted() {
-		return p, fmt.Errorf("the PDF is %w: its objects refer to each other without an end", ErrDamaged)
+		return p, fmt.Errorf("the PDF is %w: its objects refer to each other in a cycle", ErrDamaged)
 	}
 	if p.Pages <= 0 {
 		return p, fmt.Errorf("the PDF is %w: it has no pages that can be found", ErrDamaged)

@@ -36,7 +36,7 @@ func ReadPicture(data []byte) (Picture, error) {
 		return p, err
 	}
 	if _, _, err := image.Decode(bytes.NewReader(shown)); err != nil && !unsupported(err) {
-		return p, fmt.Errorf("the picture is %w: it breaks off or can't be decoded", ErrDamaged)
+		return p, fmt.Errorf("the picture is %w: it is truncated or can't be decoded", ErrDamaged)
 	}
 	return p, nil
 }
@@ -56,7 +56,7 @@ func readHeader(data []byte) (_ Picture, shown []byte, _ error) {
 	case p.MediaType == "image/webp":
 		return p, nil, p.readWebP(data)
 	case !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, p.MediaType):
-		return Picture{}, nil, fmt.Errorf("the picture is %w: it is %s, and PNG, JPEG, GIF and WebP are taken", ErrFormat, p.MediaType)
+		return Picture{}, nil, fmt.Errorf("the picture is %w: it is %s; the service accepts PNG, JPEG, GIF and WebP", ErrFormat, p.MediaType)
 	}
 	shown = critical(data)
 	config, format, err := image.DecodeConfig(bytes.NewReader(shown))
@@ -76,7 +76,7 @@ func readHeader(data []byte) (_ Picture, shown []byte, _ error) {
 // readWebP reads the header of a WebP file (RFC 9649), for which the standard
 // library has no decoder.
 func (p *Picture) readWebP(data []byte) error {
-	damaged := fmt.Errorf("the picture is %w: it breaks off or can't be decoded", ErrDamaged)
+	damaged := fmt.Errorf("the picture is %w: it is truncated or can't be decoded", ErrDamaged)
 	if len(data) < 30 || int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data))+1 {
 		return damaged
 	}

@@ -70,7 +70,7 @@ func CheckBlock(block []byte, l Limits) error {
 				err = p.Check(l)
 			}
 			if said := rawjson.GetString(source, "media_type"); err == nil && said != p.MediaType {
-				err = fmt.Errorf("the picture is %w: it is %s, and not %s", ErrFormat, p.MediaType, said)
+				err = fmt.Errorf("the picture is %w: it is %s, not %s", ErrFormat, p.MediaType, said)
 			}
 		default:
 			var p PDF

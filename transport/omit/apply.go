@@ -130,7 +130,7 @@ func (o Omission) message(m transport.Message, places []Place) (transport.Messag
 			content = append(content, b)
 		case here[0].Inner == 0:
 			if !removable(m.Role, b.Type()) {
-				return m, fmt.Errorf("leave out %v: a block of type %s has to stay in a message of role %s", here[0], b.Type(), m.Role)
+				return m, fmt.Errorf("leave out %v: a block of type %s can't be left out of a message of role %s", here[0], b.Type(), m.Role)
 			}
 			if o.Text != "" && m.Role != transport.RoleAssistant {
 				content = append(content, transport.Text(o.Text))
@@ -144,7 +144,7 @@ func (o Omission) message(m transport.Message, places []Place) (transport.Messag
 		}
 	}
 	if len(content) == 0 && m.Role != transport.RoleAssistant {
-		return m, fmt.Errorf("leave out all of message %d: the service takes no empty one; give a Text that stands there", at)
+		return m, fmt.Errorf("leave out all of message %d: the service refuses an empty message; set Text to replace its blocks", at)
 	}
 	m.Content = content
 	return m.Measured(), nil
@@ -163,7 +163,7 @@ func (o Omission) inner(b transport.Block, places []Place) (transport.Block, err
 		k++
 		switch {
 		case here && !removable(transport.RoleUser, transport.BlockType(rawjson.GetString(e, "type"))):
-			return b, fmt.Errorf("leave out %v: a block of type %s has to stay", places[0], rawjson.GetString(e, "type"))
+			return b, fmt.Errorf("leave out %v: a block of type %s can't be left out", places[0], rawjson.GetString(e, "type"))
 		case here && o.Text == "":
 			places = places[1:]
 			continue

@@ -74,7 +74,7 @@ func (p *Place) UnmarshalText(text []byte) error {
 		q.Inner = number(parts[5]) + 1
 	}
 	if err != nil || min(q.Message, q.Block) < 0 || len(parts) == 6 && q.Inner < 1 || q.String() != string(text) {
-		return fmt.Errorf("%q is no place in the messages", text)
+		return fmt.Errorf("%q is not a place in the messages", text)
 	}
 	*p = q
 	return nil

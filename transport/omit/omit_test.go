@@ -101,16 +101,16 @@ func TestRefuses(t *testing.T) {
 		places []omit.Place
 		want   string
 	}{
-		{[]omit.Place{{Message: 1, Block: 1}}, "tool_use has to stay"},
-		{[]omit.Place{{Message: 2, Block: 0}}, "tool_result has to stay"},
-		{[]omit.Place{{Message: 3, Block: 1}}, "text has to stay"},
+		{[]omit.Place{{Message: 1, Block: 1}}, "tool_use can't be left out"},
+		{[]omit.Place{{Message: 2, Block: 0}}, "tool_result can't be left out"},
+		{[]omit.Place{{Message: 3, Block: 1}}, "text can't be left out"},
 		{[]omit.Place{{Message: 9, Block: 1}}, "there are 5 messages"},
 		{[]omit.Place{{Message: -1, Block: 0}}, "there are 5 messages"},
 		{[]omit.Place{{Message: 0, Block: 7}}, "has 2 blocks"},
 		{[]omit.Place{{Message: 0, Block: -7}}, "has 2 blocks"},
 		{[]omit.Place{{Message: 2, Block: 0, Inner: 3}}, "has 2 blocks"},
 		{[]omit.Place{{Message: 0, Block: 1, Inner: 1}}, "no content of blocks"},
-		{[]omit.Place{{Message: 0, Block: 0}, {Message: 0, Block: 1}}, "no empty one"},
+		{[]omit.Place{{Message: 0, Block: 0}, {Message: 0, Block: 1}}, "an empty message"},
 	} {
 		if _, err := (omit.Omission{Blocks: tt.places}).Request(request(t)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: %v, want %q", tt.places, err, tt.want)

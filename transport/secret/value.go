@@ -79,7 +79,7 @@ func (v Value) MarshalBinary() ([]byte, error) { return []byte(v.String()), nil 
 // the output of MarshalText, which doesn't contain the secret.
 func (v *Value) UnmarshalText(text []byte) error {
 	if string(text) == Redacted {
-		return errors.New("secret: the text is " + Redacted + ", which stands for a secret and holds none: give the secret itself")
+		return errors.New("secret: the text is " + Redacted + ", which replaces a secret and contains none: give the secret itself")
 	}
 	*v = New(string(text))
 	return nil

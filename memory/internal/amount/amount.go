@@ -13,7 +13,7 @@ const most = 1e9
 // Nano is an amount of USD in billionths of a dollar, rounded up.
 func Nano(usd float64) (int64, error) {
 	if !(usd >= 0 && usd <= most) {
-		return 0, fmt.Errorf("%v USD is no amount: it goes from 0 to %.0f", usd, most)
+		return 0, fmt.Errorf("%v USD is not a valid amount: it must be from 0 to %.0f", usd, most)
 	}
 	n := usd * 1e9
 	if whole := math.Round(n); math.Abs(n-whole) < 1e-3 {

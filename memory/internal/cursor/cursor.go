@@ -33,7 +33,7 @@ func Parse(sort, after string) (Cursor, error) {
 		c.Sort = Changed
 	case Changed, Created, ID:
 	default:
-		return c, fmt.Errorf("unknown order %q: there are %q, %q and %q", sort, Changed, Created, ID)
+		return c, fmt.Errorf("unknown order %q: use %q, %q or %q", sort, Changed, Created, ID)
 	}
 	if after == "" {
 		return c, nil
@@ -43,7 +43,7 @@ func Parse(sort, after string) (Cursor, error) {
 	at, id, ok := strings.Cut(rest, " ")
 	nanos, err2 := strconv.ParseInt(at, 10, 64)
 	if err != nil || err2 != nil || !ok || of != c.Sort {
-		return c, fmt.Errorf("the cursor %q is not one of a list in the order %q", after, c.Sort)
+		return c, fmt.Errorf("the cursor %q doesn't belong to a list in the order %q", after, c.Sort)
 	}
 	c.Set, c.Time, c.ID = true, time.Unix(0, nanos), id
 	return c, nil

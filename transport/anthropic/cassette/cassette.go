@@ -95,7 +95,7 @@ func Open(t TB, path string) *Cassette {
 			}
 		default:
 			if n := c.Left(); n > 0 {
-				t.Errorf("cassette %s: %d of %d recorded exchanges were not asked for", path, n, len(c.exchanges))
+				t.Errorf("cassette %s: %d of %d recorded exchanges were not used", path, n, len(c.exchanges))
 			}
 		}
 	})
@@ -268,10 +268,10 @@ type MismatchError struct {
 
 func (e *MismatchError) Error() string {
 	if e.Difference == nil {
-		return fmt.Sprintf("cassette %s: a request more than the %d that were recorded; record it again with WHORL_CASSETTE=record", e.Cassette, e.Recorded)
+		return fmt.Sprintf("cassette %s: one request more than the %d that were recorded; record it again with WHORL_CASSETTE=record", e.Cassette, e.Recorded)
 	}
 	d := e.Difference
-	return fmt.Sprintf("cassette %s: a request that was not recorded; it differs from number %d first at %s:\n  sent:     %s\n  recorded: %s\nIf the change is meant, record it again with WHORL_CASSETTE=record",
+	return fmt.Sprintf("cassette %s: a request that was not recorded; its first difference from number %d is at %s:\n  sent:     %s\n  recorded: %s\nIf the change is intended, record it again with WHORL_CASSETTE=record",
 		e.Cassette, d.Exchange, d.Path, cmp.Or(d.Sent, "nothing"), cmp.Or(d.Recorded, "nothing"))
 }
 
