@@ -31,31 +31,34 @@ var layers = map[string]int{
 
 // shared are packages that all others of their first folder may import, and why.
 var shared = map[string]string{
-	"transport/models":  "what is known of models, which all that asks one needs",
-	"transport/secret":  "a type for keys, which options of other packages have",
-	"transport/rawjson": "JSON as it is, without which nobody can keep bytes",
-	"transport/wire":    "what the other packages need of transport and programs don't",
-	"transport/view":    "typed views of blocks",
-	"transport/omit":    "what a request can go without",
-	"transport/media":   "what the service takes of pictures and documents",
-	"memory/budget":     "a store that keeps account of money implements its interface",
-	"memory/taint":      "labels in a log, which imports give it and policies read",
-	"memory/blob":       "wrappers and stores append blobs with records by its interface, and copies are whole",
-	"memory/search":     "a store that can be searched implements its interface",
-	"agent/tracelog":    "the ids of a trace in lines of the log",
-	"agent/feed":        "the one source of events, for pages, servers and protocols",
-	"agent/worker":      "the one way to give a session a message, and to leave it to another program",
-	"agent/waiting":     "the one way to deal with what waits, for pages, servers and protocols",
+	"transport/models":          "what is known of models, which all that asks one needs",
+	"transport/secret":          "a type for keys, which options of other packages have",
+	"transport/rawjson":         "JSON as it is, without which nobody can keep bytes",
+	"transport/wire":            "what the other packages need of transport and programs don't",
+	"transport/view":            "typed views of blocks",
+	"transport/omit":            "what a request can go without",
+	"transport/media":           "what the service takes of pictures and documents",
+	"transport/anthropic":       "the client of the Messages API, which those of other hosts adapt",
+	"transport/clouds/platform": "the client that the platforms share",
+	"memory/budget":             "a store that keeps account of money implements its interface",
+	"memory/taint":              "labels in a log, which imports give it and policies read",
+	"memory/blob":               "wrappers and stores append blobs with records by its interface, and copies are whole",
+	"memory/search":             "a store that can be searched implements its interface",
+	"agent/tracelog":            "the ids of a trace in lines of the log",
+	"agent/feed":                "the one source of events, for pages, servers and protocols",
+	"agent/worker":              "the one way to give a session a message, and to leave it to another program",
+	"agent/waiting":             "the one way to deal with what waits, for pages, servers and protocols",
 }
 
 // testOnly are packages that tests import and programs don't. They may import
 // package testing and all packages of their first folder.
 var testOnly = map[string]string{
-	"agent/agenttest":                "assertions",
-	"memory/storetest":               "the tests that every store must pass",
-	"memory/postgres/pgserver":       "a PostgreSQL server for tests",
-	"tools/internal/confinetest":     "a folder with links out of it",
-	"transport/internal/requesttest": "requests for tests",
+	"agent/agenttest":                  "assertions",
+	"memory/storetest":                 "the tests that every store must pass",
+	"memory/postgres/pgserver":         "a PostgreSQL server for tests",
+	"tools/internal/confinetest":       "a folder with links out of it",
+	"transport/internal/requesttest":   "requests for tests",
+	"transport/clouds/internal/fronts": "all platforms before a simulator",
 }
 
 // exceptions are imports that the rules don't allow, and why they are there.

@@ -16,12 +16,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/simulator/platforms"
 )
 
 func main() {
@@ -42,7 +44,7 @@ func run(args []string) error {
 	record := flags.String("record", "", "folder that cassettes are written to, one per conversation")
 	quiet := flags.Bool("quiet", false, "print no line per request")
 	oldAccount := flags.Bool("old-account", false, "bind thinking to its prefix only where a request asks for it")
-	platform := flags.String("platform", "", "host that is played: empty for the Claude API, or cometapi")
+	platform := flags.String("platform", "", "host that is played: empty for the Claude API, cometapi, bedrock, bedrock-messages, aws, vertex, googlecloud or foundry")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -52,10 +54,16 @@ func run(args []string) error {
 	if !(*faults >= 0 && *faults <= 1) {
 		return fmt.Errorf("-faults %v: it is a share, between 0 and 1", *faults)
 	}
-	if p := simulator.Platform(*platform); p != "" && p != simulator.PlatformCometAPI {
-		return fmt.Errorf("-platform %s: not a host that is known; leave it out for the Claude API, or say %s", *platform, simulator.PlatformCometAPI)
+	opts := simulator.Options{Seed: *seed, FaultRate: *faults, APIKey: *key, OldAccount: *oldAccount}
+	cloud := slices.Contains(platforms.All(), platforms.Platform(*platform))
+	switch p := simulator.Platform(*platform); {
+	case cloud:
+		opts.APIKey = "" // the front checks it
+	case p == "" || p == simulator.PlatformCometAPI:
+		opts.Platform = p
+	default:
+		return fmt.Errorf("-platform %s: not a host that is known; leave it out for the Claude API, or say %s or one of %v", *platform, simulator.PlatformCometAPI, platforms.All())
 	}
-	opts := simulator.Options{Platform: simulator.Platform(*platform), Seed: *seed, FaultRate: *faults, APIKey: *key, OldAccount: *oldAccount}
 	var err error
 	if opts.Model, err = modelFor(*model); err != nil {
 		return err
@@ -80,12 +88,19 @@ func run(args []string) error {
 			return err
 		}
 	}
+	if cloud {
+		if handler, err = platforms.New(platforms.Options{Platform: platforms.Platform(*platform), Next: handler, Token: *key}); err != nil {
+			return err
+		}
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "serving the Messages API on http://%s (model %s, seed %d)\n", listener.Addr(), *model, *seed)
-	fmt.Fprintf(os.Stderr, "for most clients: export ANTHROPIC_BASE_URL=http://%s ANTHROPIC_API_KEY=%s\n", listener.Addr(), cmp.Or(*key, "any"))
+	if !cloud {
+		fmt.Fprintf(os.Stderr, "for most clients: export ANTHROPIC_BASE_URL=http://%s ANTHROPIC_API_KEY=%s\n", listener.Addr(), cmp.Or(*key, "any"))
+	}
 	server := &http.Server{Handler: withFrontPage(handler), ReadHeaderTimeout: time.Minute}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

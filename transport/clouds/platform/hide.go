@@ -1,0 +1,82 @@
+package platform
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
+)
+
+// A hider takes credentials out of what a platform, or something on the way, repeats.
+type hider struct {
+	of string // the headers that it was made of
+	secret.Redactor
+}
+
+// remember makes what stands in the headers of a request hidden from then on.
+func (f *front) remember(h http.Header) {
+	of := h.Get("Authorization") + "\n" + h.Get("X-Api-Key") + "\n" + h.Get("X-Amz-Security-Token")
+	if was := f.hide.Load(); was != nil && was.of == of {
+		return
+	}
+	found := http.Header{"X-Api-Key": h["X-Api-Key"], "X-Amz-Security-Token": h["X-Amz-Security-Token"]}
+	if auth := h.Get("Authorization"); !strings.HasPrefix(auth, "AWS4-") { // a signature is good for one request
+		found.Set("Authorization", auth)
+	}
+	f.hide.Store(&hider{of: of, Redactor: secret.NewRedactor(secret.InHeader(found)...)})
+}
+
+func (f *front) redactor() secret.Redactor {
+	if h := f.hide.Load(); h != nil {
+		return h.Redactor
+	}
+	return secret.Redactor{}
+}
+
+// cleaned is an answer without the credentials, if it is an error.
+func (f *front) cleaned(resp *http.Response) *http.Response {
+	if resp.StatusCode < 300 {
+		return resp
+	}
+	hide := f.redactor()
+	if id := resp.Header.Get("Request-Id"); id != "" {
+		resp.Header.Set("Request-Id", hide.String(id))
+	}
+	if resp.Header.Get("Content-Encoding") != "" {
+		return resp // the client decodes it, and reads its message only: see Client.hidden
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	resp.Body.Close()
+	if err != nil {
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(hide.Bytes(body)), failing{err}))
+		return resp
+	}
+	body = hide.Bytes(body)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return resp
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// hidden is an error without the credentials. It keeps its type.
+func (c *Client) hidden(err error) error {
+	var refused *transport.Error
+	if err == nil || !errors.As(err, &refused) {
+		return err
+	}
+	hide := c.front.redactor()
+	refused.Message = hide.String(refused.Message)
+	refused.Type = transport.ErrorType(hide.String(string(refused.Type)))
+	refused.Code = hide.String(refused.Code)
+	refused.RequestID = hide.String(refused.RequestID)
+	refused.Raw = hide.Bytes(refused.Raw)
+	return err
+}
