@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"sync"
 
+	"github.com/modelcontextprotocol/go-sdk/auth"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
@@ -37,6 +38,17 @@ type Options struct {
 	// Token, if not zero, is sent to an HTTP server as a Bearer token, within the
 	// endpoint's origin only. It is kept out of errors, results and logs.
 	Token secret.Value
+	// OAuth gets the tokens for an HTTP server, instead of Token; see package oauth.
+	// It is asked for one before each request, and to authorize when the server has
+	// refused a request.
+	OAuth auth.OAuthHandler
+	// Ask answers what a server asks the user in a call outside of a run, and what a
+	// server of a revision before 2026-07-28 asks: such a server waits for the answer
+	// while its call runs, which a run can't. An error that matches
+	// [tools.ErrDeclined] declines, and any other one cancels. Nil means that these
+	// questions are not offered to the server, and refused. It may be called by
+	// several goroutines.
+	Ask func(context.Context, tools.Question) (tools.Answer, error)
 	// MaxMessageBytes bounds one message of the server; 0 means 32 MiB. A longer
 	// answer is an error of the call that it belongs to.
 	MaxMessageBytes int
@@ -114,7 +126,7 @@ func HTTP(ctx context.Context, endpoint string, client *http.Client, o Options) 
 		return nil, err
 	}
 	return connect(ctx, func() sdk.Transport {
-		return &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client}
+		return &sdk.StreamableClientTransport{Endpoint: endpoint, HTTPClient: client, OAuthHandler: o.OAuth}
 	}, hide, o)
 }
 
@@ -134,6 +146,9 @@ func connect(ctx context.Context, dial func() sdk.Transport, hide hider, o Optio
 		Capabilities:                &sdk.ClientCapabilities{},
 		MultiRoundTrip:              &sdk.MultiRoundTripOptions{Disabled: true},
 		ProgressNotificationHandler: func(_ context.Context, r *sdk.ProgressNotificationClientRequest) { c.progress(r.Params) },
+	}
+	if o.Ask != nil { // with it the SDK tells the server that it may ask
+		clientOptions.ElicitationHandler = c.askedInCall
 	}
 	if o.ToolsChanged != nil { // with it the SDK asks the server to tell
 		clientOptions.ToolListChangedHandler = func(context.Context, *sdk.ToolListChangedRequest) { go o.ToolsChanged() }

@@ -256,5 +256,10 @@ func contentOf(b transport.Block) sdk.Content {
 			}
 		}
 	}
+	if b.Type() == "audio" {
+		if data, err := base64.StdEncoding.DecodeString(rawjson.GetString(b.Raw(), "data")); err == nil && len(data) > 0 {
+			return &sdk.AudioContent{Data: data, MIMEType: rawjson.GetString(b.Raw(), "mimeType")}
+		}
+	}
 	return &sdk.TextContent{Text: string(b.Raw())}
 }

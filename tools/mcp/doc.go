@@ -18,7 +18,13 @@
 // client, for files or a model, are refused at once. A request of a server to the
 // user is a question of the run ([tools.Host]), where the server speaks revision
 // 2026-07-28: the call waits for the answer without a connection, and is then made
-// again with it. It is refused in earlier revisions, and outside of a run.
+// again with it. In earlier revisions, and outside of a run, it is for [Options.Ask],
+// and refused without it.
+//
+// A client of a server that is made here is someone else's program too. What it keeps
+// for a call that waits is encrypted, and bound to that call
+// ([ServerOptions.StateKey]). The answers are its user's: a call that asks whether it
+// may run is approved by whoever is at the client, so let in clients that you trust.
 //
 // # Rules about arguments
 //

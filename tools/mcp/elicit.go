@@ -14,13 +14,14 @@ import (
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/internal/dialect"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // Since revision 2026-07-28 a server that needs a user's answer for a call ends
 // the call with its questions and a state, and the client makes the call again
 // with the answers. So a question can wait for days, without a connection: it is
 // a question of the run's ([tools.Host]). Earlier revisions ask while the call
-// runs, which can't wait, and is not offered.
+// runs, which can't wait: such a question is for Options.Ask.
 
 const (
 	retryRevision = "2026-07-28"
@@ -29,9 +30,9 @@ const (
 )
 
 // offerElicitation offers a server to ask, in calls whose run can be asked.
-func offerElicitation(ctx context.Context, s *session, meta sdk.Meta) {
+func offerElicitation(ctx context.Context, s *session, meta sdk.Meta, asks bool) {
 	_, hosted := tools.HostOf(ctx)
-	if init := s.InitializeResult(); !hosted || init == nil || init.ProtocolVersion < retryRevision {
+	if init := s.InitializeResult(); !hosted && !asks || init == nil || init.ProtocolVersion < retryRevision {
 		return
 	}
 	meta[sdk.MetaKeyClientCapabilities] = map[string]any{"elicitation": map[string]any{"form": struct{}{}, "url": struct{}{}}}
@@ -48,6 +49,10 @@ type round struct {
 func (c *Client) elicited(ctx context.Context, name string, input json.RawMessage) (*sdk.CallToolResult, error) {
 	params := &sdk.CallToolParams{Name: name, Arguments: input}
 	host, hosted := tools.HostOf(ctx)
+	ask := c.options.Ask
+	if hosted {
+		ask = host.Ask
+	}
 	var noted []json.RawMessage
 	if hosted {
 		var err error
@@ -69,7 +74,7 @@ func (c *Client) elicited(ctx context.Context, name string, input json.RawMessag
 			if r, err = asked(result); err != nil {
 				return nil, err
 			}
-			if len(r.Requests) > 0 && !hosted {
+			if len(r.Requests) > 0 && ask == nil {
 				return nil, fmt.Errorf("the server asks the user, and there is nobody to ask here: %s", messages(r))
 			}
 			if hosted {
@@ -85,7 +90,7 @@ func (c *Client) elicited(ctx context.Context, name string, input json.RawMessag
 		params.RequestState, params.InputResponses = r.State, sdk.InputResponseMap{}
 		var waiting error
 		for _, id := range slices.Sorted(maps.Keys(r.Requests)) {
-			answer, err := c.ask(ctx, host, fmt.Sprintf("%d/%s", n+1, id), r.Requests[id])
+			answer, err := c.ask(ctx, ask, fmt.Sprintf("%d/%s", n+1, id), r.Requests[id])
 			switch {
 			case errors.Is(err, tools.ErrWaiting):
 				waiting = err
@@ -130,26 +135,44 @@ func messages(r round) string {
 	return strings.Join(all, "; ")
 }
 
-// ask puts one question of the server's to the run.
-func (c *Client) ask(ctx context.Context, host tools.Host, key string, raw json.RawMessage) (*sdk.ElicitResult, error) {
+// An asker is what answers a question: a run, or Options.Ask.
+type asker func(context.Context, tools.Question) (tools.Answer, error)
+
+// askedInCall answers a question that a server asks while its call runs.
+func (c *Client) askedInCall(ctx context.Context, r *sdk.ElicitRequest) (*sdk.ElicitResult, error) {
+	raw, err := json.Marshal(r.Params)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.ask(ctx, c.options.Ask, "question", raw)
+	if err != nil && ctx.Err() == nil {
+		c.log.Warn("mcp: a question of the server's was cancelled", "reason", c.hide.text(err.Error()))
+		return &sdk.ElicitResult{Action: "cancel"}, nil
+	}
+	return answer, err
+}
+
+// ask puts one question of the server's.
+func (c *Client) ask(ctx context.Context, ask asker, key string, raw json.RawMessage) (*sdk.ElicitResult, error) {
 	var e sdk.ElicitParams
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, fmt.Errorf("what the server asks can't be read: %w", err)
 	}
 	q := tools.Question{Key: "mcp/" + key, Kind: "elicitation", Prompt: e.Message, Data: raw}
+	var schema json.RawMessage
 	form := e.URL == ""
 	if form {
-		schema, err := json.Marshal(e.RequestedSchema)
-		if err != nil {
+		var err error
+		if schema, err = json.Marshal(e.RequestedSchema); err != nil {
 			return nil, err
 		}
 		if translated, err := dialect.Translate(schema); err == nil {
-			q.Schema = translated.Checked
+			q.Schema = withoutDefaulted(translated.Checked)
 		}
 	} else {
 		q.Choices = []tools.Choice{{Value: json.RawMessage("true"), Label: "done"}, {Value: json.RawMessage("false"), Label: "decline"}}
 	}
-	answer, err := host.Ask(ctx, q)
+	answer, err := ask(ctx, q)
 	switch {
 	case errors.Is(err, tools.ErrDeclined):
 		return &sdk.ElicitResult{Action: "decline"}, nil
@@ -162,11 +185,97 @@ func (c *Client) ask(ctx context.Context, host tools.Host, key string, raw json.
 	case !form:
 		return &sdk.ElicitResult{Action: "decline"}, nil
 	}
+	if err := q.Check(answer.Value); err != nil {
+		return nil, fmt.Errorf("the answer to %q doesn't fit: %w", e.Message, err)
+	}
 	result := &sdk.ElicitResult{Action: "accept"}
-	d := json.NewDecoder(bytes.NewReader(answer.Value))
-	d.UseNumber()
-	if err := d.Decode(&result.Content); err != nil {
+	if err := decode(answer.Value, &result.Content); err != nil {
 		return nil, fmt.Errorf("the answer to %q is no object: %w", e.Message, err)
 	}
+	if result.Content == nil {
+		result.Content = map[string]any{}
+	}
+	for name, property := range rawjson.Members(rawjson.Get(schema, "properties")) {
+		if _, has := result.Content[name]; has {
+			continue
+		}
+		if d := rawjson.Get(property, "default"); len(d) > 0 {
+			var v any
+			if decode(d, &v) == nil {
+				result.Content[name] = v
+			}
+		}
+	}
 	return result, nil
+}
+
+// withoutDefaulted is a schema that doesn't require the properties which have a
+// default: what is not answered has that.
+func withoutDefaulted(schema json.RawMessage) json.RawMessage {
+	var fields map[string]json.RawMessage
+	var required []string
+	if json.Unmarshal(schema, &fields) != nil || json.Unmarshal(fields["required"], &required) != nil {
+		return schema
+	}
+	properties := rawjson.Members(fields["properties"])
+	kept := slices.DeleteFunc(required, func(name string) bool {
+		for n, p := range properties {
+			if n == name && len(rawjson.Get(p, "default")) > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	if kept == nil {
+		kept = []string{}
+	}
+	raw, err := json.Marshal(kept)
+	if err != nil {
+		return schema
+	}
+	fields["required"] = raw
+	if out, err := json.Marshal(fields); err == nil {
+		return out
+	}
+	return schema
+}
+
+// decode keeps whole numbers as they are written. The SDK's check of answers knows
+// Go's numbers only.
+func decode(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	switch v := into.(type) {
+	case *any:
+		*v = goNumbers(*v)
+	case *map[string]any:
+		for key, one := range *v {
+			(*v)[key] = goNumbers(one)
+		}
+	}
+	return nil
+}
+
+func goNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+	case map[string]any:
+		for key, one := range v {
+			v[key] = goNumbers(one)
+		}
+	case []any:
+		for i, one := range v {
+			v[i] = goNumbers(one)
+		}
+	}
+	return v
 }

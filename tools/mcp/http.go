@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"sync"
 
+	"github.com/modelcontextprotocol/go-sdk/auth"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -35,11 +36,26 @@ func overHTTP(t *sdk.StreamableClientTransport, x *exchanges, o Options) sdk.Tra
 	}
 	own := *t
 	own.HTTPClient = &http.Client{Transport: rt, Timeout: user.Timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if t.OAuthHandler == nil { // which looks for the issuer at the endpoint
-		own.Endpoint = origin(endpoint) + "/"
+	own.Endpoint = origin(endpoint) + "/"
+	if t.OAuthHandler != nil { // which looks for the issuer at the endpoint
+		own.OAuthHandler = &realAddress{t.OAuthHandler, endpoint}
 	}
 	own.MaxEventSize = -1 // they are bounded here
 	return &own
+}
+
+// realAddress has an OAuth handler see the endpoint that requests really go to.
+type realAddress struct {
+	auth.OAuthHandler
+	endpoint *url.URL
+}
+
+// Authorize implements [auth.OAuthHandler].
+func (h *realAddress) Authorize(ctx context.Context, req *http.Request, resp *http.Response) error {
+	sent, address := req.Clone(ctx), *h.endpoint
+	address.User = nil
+	sent.URL = &address
+	return h.OAuthHandler.Authorize(ctx, sent, resp)
 }
 
 func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }

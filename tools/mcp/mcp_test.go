@@ -29,6 +29,13 @@ func TestMain(m *testing.M) {
 		rawServer(mode, os.Stdin, os.Stdout)
 		return
 	}
+	if scenario := os.Getenv("MCP_CONFORMANCE_SCENARIO"); scenario != "" {
+		if err := conformanceClient(context.Background(), scenario, os.Args[len(os.Args)-1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getenv("WHORL_MCP_SERVER") == "" {
 		goleak.VerifyTestMain(m)
 		return

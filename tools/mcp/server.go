@@ -3,56 +3,153 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
+	"math"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Serve makes an MCP server of tools that run here. It is not listening yet:
-// give it to [sdk.Server.Run] with a transport, or to [sdk.NewStreamableHTTPHandler].
-//
-// The tools run without an agent's limits: no approval is asked for, and a
-// tool's own time limit is the only one. Calls may overlap.
+// ServerOptions say what a server offers.
+type ServerOptions struct {
+	// Name and Version are those of the program, for the client.
+	Name, Version string
+	// Instructions tell the client's model how the server wants to be used.
+	Instructions string
+
+	// Tools are what clients may call. They run without an agent's limits: no approval
+	// is asked for, and a tool's own time limit is the only one. Calls may overlap. A
+	// tool finds a [tools.Host]: what it asks goes to the client's user by elicitation,
+	// and what it notes comes back with the answers.
+	Tools []tools.Tool
+	// Resources are what clients may read.
+	Resources []Resource
+	// Prompts are beginnings of conversations that clients may get.
+	Prompts []Prompt
+
+	// StateKey protects what the client keeps between two rounds of a call that asks:
+	// at least 16 random bytes, the same in all replicas of the server. The zero Value
+	// stands for a key of this process, whose calls other processes can't go on with.
+	StateKey secret.Value
+	// TTL is how long clients may keep the lists and resources without asking again; 0
+	// means not at all. Private says that they are for one user only, so that nothing
+	// on the way may share them.
+	TTL     time.Duration
+	Private bool
+
+	// Logger is told what goes wrong; nil means that nothing is logged.
+	Logger *slog.Logger
+}
+
+// Serve makes an MCP server of tools that run here: it is [NewServer] with nothing else.
 func Serve(name, version string, set ...tools.Tool) (*sdk.Server, error) {
-	server := sdk.NewServer(&sdk.Implementation{Name: name, Version: version}, &sdk.ServerOptions{Capabilities: &sdk.ServerCapabilities{}})
-	for i, tool := range set {
-		callable, ok := tool.(tools.Callable)
-		if !ok {
-			return nil, fmt.Errorf("mcp: tool %d runs at the provider and can't be served", i)
+	return NewServer(ServerOptions{Name: name, Version: version, Tools: set})
+}
+
+// NewServer makes an MCP server. It is not listening yet: give it to
+// [sdk.Server.Run] with a transport, or to [Handler] for HTTP. Tools, resources and
+// prompts of the SDK may be added to it; clients that listen are told. Clients may
+// subscribe to resources: call [sdk.Server.ResourceUpdated] when one has changed.
+//
+// Roots, sampling and logging, which revision 2026-07-28 deprecates, are not used.
+func NewServer(o ServerOptions) (*sdk.Server, error) {
+	sealer, err := newSealer(o.StateKey)
+	if err != nil {
+		return nil, err
+	}
+	s := &served{sealer: sealer, tools: map[string]tools.Callable{}, log: o.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	options := &sdk.ServerOptions{Instructions: o.Instructions, Logger: s.log, Capabilities: &sdk.ServerCapabilities{}, SetCacheable: o.cacheable}
+	if len(o.Resources) > 0 {
+		options.SubscribeHandler = func(context.Context, *sdk.SubscribeRequest) error { return nil }
+		options.UnsubscribeHandler = func(context.Context, *sdk.UnsubscribeRequest) error { return nil }
+	}
+	if complete := completer(o, s.log); complete != nil {
+		options.CompletionHandler = complete
+	}
+	server := sdk.NewServer(&sdk.Implementation{Name: o.Name, Version: o.Version}, options)
+	for i, tool := range o.Tools {
+		if err := s.addTool(server, i, tool); err != nil {
+			return nil, err
 		}
-		def, err := tool.Definition()
-		if err != nil {
-			return nil, fmt.Errorf("mcp: %w", err)
+	}
+	for i, r := range o.Resources {
+		if err := s.addResource(server, i, r); err != nil {
+			return nil, err
 		}
-		schema := rawjson.Get(def.Raw(), "input_schema")
-		if schema == nil {
-			if own, ok := tool.(interface{ Schema() json.RawMessage }); ok {
-				schema = own.Schema()
-			}
+	}
+	for i, p := range o.Prompts {
+		if err := s.addPrompt(server, i, p); err != nil {
+			return nil, err
 		}
-		if schema == nil {
-			return nil, fmt.Errorf("mcp: tool %q has no schema to serve", def.Name())
-		}
-		traits := callable.Traits()
-		server.AddTool(&sdk.Tool{
-			Name:        def.Name(),
-			Description: rawjson.GetString(def.Raw(), "description"),
-			InputSchema: json.RawMessage(schema),
-			Annotations: &sdk.ToolAnnotations{ReadOnlyHint: traits.ReadOnly, IdempotentHint: traits.Repeatable},
-		}, handler(def.Name(), callable))
 	}
 	return server, nil
 }
 
-// handler answers calls of one tool. Whatever goes wrong in it is an error
+func (o ServerOptions) cacheable(_ context.Context, _ sdk.Request, c *sdk.Cacheable) {
+	c.TTLMs = int(min(o.TTL.Milliseconds(), math.MaxInt32))
+	if o.Private {
+		c.CacheScope = "private"
+	}
+}
+
+// served is what the handlers of a server share.
+type served struct {
+	sealer *sealer
+	tools  map[string]tools.Callable
+	log    *slog.Logger
+}
+
+func (s *served) addTool(server *sdk.Server, i int, tool tools.Tool) error {
+	if tool == nil {
+		return fmt.Errorf("mcp: tool %d is nil", i)
+	}
+	callable, ok := tool.(tools.Callable)
+	if !ok {
+		return fmt.Errorf("mcp: tool %d runs at the provider and can't be served", i)
+	}
+	def, err := tool.Definition()
+	if err != nil {
+		return fmt.Errorf("mcp: %w", err)
+	}
+	schema := rawjson.Get(def.Raw(), "input_schema")
+	if schema == nil {
+		if own, ok := tool.(interface{ Schema() json.RawMessage }); ok {
+			schema = own.Schema()
+		}
+	}
+	if schema == nil {
+		return fmt.Errorf("mcp: tool %q has no schema to serve", def.Name())
+	}
+	if s.tools[def.Name()] != nil {
+		return fmt.Errorf("mcp: two tools are called %q", def.Name())
+	}
+	s.tools[def.Name()] = callable
+	traits := callable.Traits()
+	server.AddTool(&sdk.Tool{
+		Name:        def.Name(),
+		Description: rawjson.GetString(def.Raw(), "description"),
+		InputSchema: json.RawMessage(schema),
+		Annotations: &sdk.ToolAnnotations{ReadOnlyHint: traits.ReadOnly, IdempotentHint: traits.Repeatable},
+	}, s.callTool(def.Name(), callable))
+	return nil
+}
+
+// callTool answers calls of one tool. Whatever goes wrong in it is an error
 // result, so that the client's model sees it.
-func handler(name string, tool tools.Callable) sdk.ToolHandler {
+func (s *served) callTool(name string, tool tools.Callable) sdk.ToolHandler {
 	return func(ctx context.Context, r *sdk.CallToolRequest) (result *sdk.CallToolResult, err error) {
 		defer func() {
 			if v := recover(); v != nil {
+				s.log.Error("mcp: a served tool panicked", "tool", name, "panic", fmt.Sprint(v))
 				result, err = failure(fmt.Sprintf("tool %q failed", name)), nil
 			}
 		}()
@@ -65,7 +162,13 @@ func handler(name string, tool tools.Callable) sdk.ToolHandler {
 		if err != nil {
 			return failure(err.Error()), nil
 		}
-		info := tools.CallInfo{Name: name, Prepared: prepared}
+		q := &request{session: r.Session, offers: r.ClientCapabilities(), state: r.Params.RequestState, responses: r.Params.InputResponses, principal: principalOf(r.Extra)}
+		q.boundTo("tool", name, prepared.Input())
+		host, err := s.host(q)
+		if err != nil {
+			return nil, err
+		}
+		info := tools.CallInfo{ID: host.state.Key, Key: host.state.Key, Name: name, Prepared: prepared, Host: host}
 		if token := r.Params.GetProgressToken(); token != nil {
 			steps := 0.0
 			info.Progress = func(message string) {
@@ -75,6 +178,14 @@ func handler(name string, tool tools.Callable) sdk.ToolHandler {
 		}
 		ctx = extractTrace(ctx, r.Params.Meta)
 		out, err := tool.Call(tools.WithCall(ctx, info), prepared.Input())
+		if requests, state, sealErr := s.waits(host, err); sealErr != nil {
+			return failure(sealErr.Error()), nil
+		} else if requests != nil {
+			return &sdk.CallToolResult{InputRequests: requests, RequestState: state}, nil
+		}
+		if unable := host.unable(err); unable != nil {
+			return nil, unable
+		}
 		if err != nil {
 			return failure(err.Error()), nil
 		}
@@ -88,4 +199,15 @@ func handler(name string, tool tools.Callable) sdk.ToolHandler {
 
 func failure(text string) *sdk.CallToolResult {
 	return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{&sdk.TextContent{Text: text}}}
+}
+
+// guarded runs what somebody has given to answer a prompt or a resource.
+func guarded(what string, log *slog.Logger, run func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			log.Error("mcp: what serves "+what+" panicked", "panic", fmt.Sprint(v))
+			err = errors.New(what + " failed")
+		}
+	}()
+	return run()
 }
