@@ -89,6 +89,12 @@ func TestStopReasons(t *testing.T) {
 		{"but not for ever", []any{cut(), cut(), cut(), cut(), cut(), cut()}, 3, "x", "max_tokens cut a tool call"},
 		{"tool_use without a call is asked again once", []any{reply(t, "tool_use"), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
 		{"and not twice", []any{reply(t, "tool_use"), reply(t, "tool_use"), reply(t, "tool_use")}, 2, "", "named none"},
+		{"a text in its place is left out, and asked for again", []any{reply(t, "tool_use", text("I look.")), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
+		{"and not twice, either", []any{reply(t, "tool_use", text("I look.")), reply(t, "tool_use", text("I look.")), reply(t, "end_turn")}, 2, "I look.", "named none"},
+		{"a pause where no tool of the service works", []any{reply(t, "pause_turn", text("Let me see. ")), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
+		{"has an end", []any{reply(t, "pause_turn", text("a")), reply(t, "pause_turn", text("b")), reply(t, "end_turn")}, 2, "b", "go on with a message"},
+		{"a pause behind one in which a tool of the service works", []any{reply(t, "pause_turn", server, served), reply(t, "pause_turn", text("a")), reply(t, "end_turn", text("b"))}, 3, "ab", ""},
+		{"a pause behind a served result", []any{paused(), reply(t, "pause_turn", served, text("a")), reply(t, "end_turn", text("b"))}, 3, "Let me see. ab", ""},
 		{"compaction goes on", []any{reply(t, "compaction", `{"type":"compaction","content":"sum","encrypted_content":"x"}`), reply(t, "end_turn", text("ok"))}, 2, "ok", ""},
 	}
 	for _, tt := range tests {

@@ -98,6 +98,9 @@ func next(log *memory.Log, s memory.State) Action {
 		return afterCalls(s)
 
 	case transport.StopPauseTurn:
+		if s.Counts.Empty > 1 && !s.Input {
+			return Action{Do: doNone, Reason: reason, Err: &StopError{Response: s.Response, Why: "the model paused its turn where no tool of the service works, twice; go on with a message"}}
+		}
 		if l := limits(s).Pauses; l >= 0 && s.Counts.Pauses > l {
 			return Action{Do: doNone, Reason: reason, Err: &LimitError{Limit: "pauses", Max: int64(l)}}
 		}

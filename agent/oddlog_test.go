@@ -32,7 +32,7 @@ func FuzzOddStreamsInALog(f *testing.F) {
 }
 
 func TestRandomOddStreamsInALog(t *testing.T) {
-	n := 2000
+	n := 3000
 	if testing.Short() {
 		n = 600
 	}
@@ -151,7 +151,8 @@ func oddEvents(rng *rand.Rand) string {
 }
 
 // talkOddly has a conversation of several runs, some of them stopped, in a store that
-// is opened again, and forked, and fails the test at the first request that is refused.
+// is opened again, and forked, and fails the test at the first request that is refused,
+// by the service or by the client.
 func talkOddly(t *testing.T, seed uint64) (talk oddTalk) {
 	synctest.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 5))
@@ -191,6 +192,9 @@ func talkOddly(t *testing.T, seed uint64) (talk oddTalk) {
 			ctx, cancel := context.WithCancel(t.Context())
 			n, stop, breaks := 0, rng.IntN(60), rng.IntN(2) == 0
 			for ev, err := range run.Events(ctx) {
+				if re := (*transport.RequestError)(nil); errors.As(err, &re) {
+					t.Fatalf("seed %d, round %d: the client refuses a request of the log: %v", seed, round, err)
+				}
 				if err != nil {
 					w.broken++
 				} else if ev.Type == agent.EventResponse {

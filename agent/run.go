@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,6 +71,7 @@ type Run struct {
 	shown   shown.Sum  // of pictures and PDFs, in the log
 	again   bool       // the newest request was refused, and is made again without what it was refused for
 	text    []string   // of the responses of the newest turn segment chain
+	serves  bool       // a tool of the service works in that chain
 }
 
 type runState int
@@ -179,7 +181,7 @@ func (r *Run) replay() {
 		bill := l.bill(&rec)
 		switch rec.Kind {
 		case memory.KindRun:
-			r.result, r.text, r.spent, r.summary = Result{Log: r.log}, nil, Bill{}, summaryTry{}
+			r.result, r.text, r.serves, r.spent, r.summary = Result{Log: r.log}, nil, false, Bill{}, summaryTry{}
 		case memory.KindResponse:
 			r.count(rec.Response, bill)
 		case memory.KindNote:
@@ -196,7 +198,8 @@ func (r *Run) replay() {
 
 // count adds a step to the result.
 func (r *Run) count(resp *transport.Response, bill Bill) {
-	continues := r.result.StopReason == transport.StopPauseTurn
+	continues := r.result.StopReason == transport.StopPauseTurn && r.serves
+	r.serves = continues || slices.ContainsFunc(resp.Content, func(b transport.Block) bool { return wire.IsServerCall(b.Type()) || wire.IsServerResult(b.Type()) })
 	r.result.Steps++
 	r.result.Response, r.result.StopReason = resp, resp.StopReason
 	r.spend(bill)

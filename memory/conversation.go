@@ -22,7 +22,9 @@ import (
 // The rules of where a record lands (wire §6.3 to §6.5):
 //
 //   - a response stands as its blocks came, less what the service won't take
-//     back ([transport.Response.Replay]);
+//     back ([transport.Response.Replay]); one that goes on, but holds nothing to go on
+//     from, no call and no server tool, is left out: only old models take a prefill
+//     (wire §2.5), so the same request is sent again;
 //   - results stand in one user message directly behind the response, in the order of
 //     the calls, once the last of them is there;
 //   - an input that comes while calls are unanswered, or while the service has a call
@@ -217,18 +219,22 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	if r.Container != nil && r.Container.ID != "" {
 		c.container = r.Container.ID
 	}
-	c.counts.add(r)
-	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
+	m, ok := r.Replay()
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
-	if m, ok := r.Replay(); ok {
+	stuck := ok && goesOn && len(calls) == 0 && wire.EndsInPrefill(append(slices.Clip(c.messages), m))
+	c.counts.add(r, stuck)
+	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
+	switch {
+	case stuck:
+	case ok:
 		c.messages = append(c.messages, m.Measured())
 		if !c.pending {
 			c.pendingFrom = len(c.messages) - 1
 		}
-	} else if c.pending && !goesOn {
+	case c.pending && !goesOn:
 		c.dropPending()
 	}
-	c.pending = c.goesOn(r, goesOn)
+	c.pending = !stuck && c.goesOn(r, goesOn)
 	c.calls, c.owned = calls, true
 	if c.open = len(c.calls); c.open == 0 && !c.pending {
 		c.addWaiting()

@@ -114,15 +114,17 @@ type Counts struct {
 	// Malformed are responses in a row, up to the newest whose calls are answered, with a
 	// call that failed because its arguments are no JSON ([transport.InvalidJSON]).
 	Malformed int
-	Empty     int // responses in a row, up to the newest, that ask for tools and call none
+	// Empty are responses in a row, up to the newest, that go on, by their stop reason,
+	// and hold nothing to go on from: no call, and no tool of the service in the turn.
+	Empty int
 }
 
-func (n *Counts) add(r *transport.Response) {
+func (n *Counts) add(r *transport.Response, stuck bool) {
 	n.Steps++
 	calls := r.HasToolCalls()
 	count(&n.Pauses, r.StopReason == transport.StopPauseTurn)
 	count(&n.Cuts, r.HasCutCalls())
-	count(&n.Empty, !calls && r.StopReason == transport.StopToolUse)
+	count(&n.Empty, stuck || !calls && r.StopReason == transport.StopToolUse)
 }
 
 func count(n *int, more bool) {

@@ -62,11 +62,11 @@ func (r *Response) HasToolCalls() bool {
 // back although it sent them. These are left out, and nothing else:
 //
 //   - a refused response, whole (wire §6.1);
-//   - text blocks that are empty; blank ones if nothing else is left, or if they
-//     end a paused response (wire §3.2);
+//   - text blocks that are empty; blank ones if nothing else is left, or at the
+//     end of a response that goes on without client calls (wire §3.2);
 //   - in front of the last fallback block: thinking, redacted thinking, calls of
 //     client tools, and calls of server tools without a result (wire §3.6);
-//   - thinking at the very end of a paused response (wire §2.5);
+//   - thinking at the very end of such a response (wire §2.5);
 //   - in a response that was cut off by a limit, thinking without a signature: its
 //     end never came (wire §5.6);
 //   - in text blocks, the file_id of citations, which only responses have (wire §3.4);
@@ -185,8 +185,7 @@ func (r *Response) firstDropped(after, called int) int {
 
 // waits reports whether the next request ends with the response, which goes on.
 func (r *Response) waits() bool {
-	return r.StopReason == StopPauseTurn || r.StopReason == StopToolUse && !r.HasToolCalls() &&
-		slices.ContainsFunc(r.Content, func(b Block) bool { return blocktype.Of(b.typ).ServerCall })
+	return r.StopReason == StopPauseTurn || r.StopReason == StopToolUse && !r.HasToolCalls()
 }
 
 // goesOn reports whether a call of a server tool may get its result in a later

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Check returns an error if the service would surely refuse the request, given what is
@@ -158,7 +158,7 @@ func checkMessages(r *transport.Request, m *Model) (feature, instead string) {
 			}
 		}
 	}
-	if len(r.Messages) == 0 || len(r.Compaction) > 0 || !isPrefill(r.Messages[len(r.Messages)-1]) {
+	if len(r.Compaction) > 0 || !wire.EndsInPrefill(r.Messages) {
 		return "", "" // what compacts a conversation may end with any finished turn
 	}
 	switch {
@@ -168,17 +168,6 @@ func checkMessages(r *transport.Request, m *Model) (feature, instead string) {
 		return "a last message of role assistant with output_config.format", "end with a user message"
 	}
 	return "", ""
-}
-
-// isPrefill reports whether the model would have to go on in the middle of m. A
-// paused turn, which has server tools or a compaction in it, is no prefill.
-func isPrefill(m transport.Message) bool {
-	if m.Role != transport.RoleAssistant || len(m.Content) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(m.Content, func(b transport.Block) bool {
-		return !blocktype.Of(b.Type()).Prefill
-	})
 }
 
 func checkTools(r *transport.Request, m *Model) (feature, instead string) {

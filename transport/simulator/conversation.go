@@ -387,11 +387,12 @@ func (r *request) checkEnd(turns []turn) *Refusal {
 	return nil
 }
 
-// paused reports whether the turn came from a response that said pause_turn, as
-// far as its thinking or its server tools show.
+// paused reports whether the turn came from a response that said pause_turn, as far
+// as its server tools show: a call, or the result of one that stands in front of the
+// client's results (wire §6.4; wire G95).
 func (r *request) paused(t *turn) bool {
 	for _, b := range t.blocks {
-		if b.isServerCall() {
+		if b.isServerCall() || b.result {
 			return true
 		}
 	}

@@ -54,6 +54,41 @@ func PendingServerCalls(r *transport.Response) []string {
 	return pending
 }
 
+// EndsInPrefill reports whether the model would have to go on in the middle of the
+// last message, which is the assistant's: only models up to 4.5 do (wire §2.5). A turn
+// that was paused is no prefill. It has a tool of the service in it, its result, a
+// compaction, or a block of a type that nobody knows yet, or such a call waits for its
+// result still.
+func EndsInPrefill(messages []transport.Message) bool {
+	n := len(messages)
+	if n == 0 || messages[n-1].Role != transport.RoleAssistant {
+		return false
+	}
+	said := false
+	for i := n - 1; i >= 0 && messages[i].Role != transport.RoleUser; i-- {
+		if messages[i].Role == transport.RoleSystem {
+			continue
+		}
+		for _, b := range messages[i].Content {
+			if !blocktype.Of(b.Type()).Prefill {
+				return false
+			}
+			said = true
+		}
+	}
+	var open []string
+	for _, m := range messages {
+		for _, b := range m.Content {
+			if IsServerCall(b.Type()) {
+				open = append(open, rawjson.GetString(b.Raw(), "id"))
+			} else if IsServerResult(b.Type()) {
+				open = slices.DeleteFunc(open, func(id string) bool { return id == b.ToolUseID() })
+			}
+		}
+	}
+	return said && len(open) == 0
+}
+
 // LastSampling returns the usage of the last sampling of the response, whose prompt the
 // next request begins with. It returns false, with the sum over all samplings, if the
 // response has calls of server tools and the usage has only that sum (wire §5.5).
