@@ -330,6 +330,18 @@ func (r *Run) check(ctx context.Context) (back bool, err error) {
 		memory.Record{Kind: memory.KindInput, Message: transport.UserText(words)})
 }
 
+// count adds a step to the result.
+func (r *Run) count(resp *transport.Response, bill Bill) {
+	continues := r.result.StopReason == transport.StopPauseTurn && r.serves
+	r.serves = continues || slices.ContainsFunc(resp.Content, func(b transport.Block) bool {
+		return wire.IsServerCall(b.Type()) || wire.IsServerResult(b.Type())
+	})
+	r.result.Steps++
+	r.result.Response, r.result.StopReason = resp, resp.StopReason
+	r.spend(bill)
+	r.keepText(resp.Text(), continues)
+}
+
 // keepText keeps the text of the newest answer. A response that goes on after a
 // pause adds to it.
 func (r *Run) keepText(text string, continues bool) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,7 +70,7 @@ type Run struct {
 	shown   shown.Sum  // of pictures and PDFs, in the log
 	again   bool       // the newest request was refused, and is made again without what it was refused for
 	text    []string   // of the responses of the newest turn segment chain
-	serves  bool       // a tool of the service works in that chain
+	serves  bool       // whether a tool of the service works in it
 }
 
 type runState int
@@ -194,16 +193,6 @@ func (r *Run) replay() {
 		}
 	}
 	r.resumed, r.own = r.result, Bill{}
-}
-
-// count adds a step to the result.
-func (r *Run) count(resp *transport.Response, bill Bill) {
-	continues := r.result.StopReason == transport.StopPauseTurn && r.serves
-	r.serves = continues || slices.ContainsFunc(resp.Content, func(b transport.Block) bool { return wire.IsServerCall(b.Type()) || wire.IsServerResult(b.Type()) })
-	r.result.Steps++
-	r.result.Response, r.result.StopReason = resp, resp.StopReason
-	r.spend(bill)
-	r.keepText(resp.Text(), continues)
 }
 
 // abandoned is what the model is told of a call that was left open.

@@ -237,7 +237,10 @@ func TestSpanContentIsRedactedAndCut(t *testing.T) {
 // A paused turn has a span for each segment, and all of them hang below the run.
 func TestSpansOfAPausedTurn(t *testing.T) {
 	spans := newSpanLog()
-	s := &script{replies: []any{reply(t, "pause_turn", text("first")), reply(t, "pause_turn", text("second")), reply(t, "end_turn", text("third"))}}
+	search := func(n int) string {
+		return strings.ReplaceAll(`{"type":"server_tool_use","id":"srvtoolu_N","name":"web_search","input":{}},{"type":"web_search_tool_result","tool_use_id":"srvtoolu_N","content":[]}`, "N", fmt.Sprint(n))
+	}
+	s := &script{replies: []any{reply(t, "pause_turn", text("first"), search(1)), reply(t, "pause_turn", text("second"), search(2)), reply(t, "end_turn", text("third"))}}
 	a := newAgent(t, s, agent.Options{Telemetry: agent.Telemetry{TracerProvider: spans.provider}})
 	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
 		t.Fatal(err)

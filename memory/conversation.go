@@ -23,8 +23,9 @@ import (
 //
 //   - a response stands as its blocks came, less what the service won't take
 //     back ([transport.Response.Replay]); one that goes on, but holds nothing to go on
-//     from, no call and no server tool, is left out: only old models take a prefill
-//     (wire §2.5), so the same request is sent again;
+//     from, no call and no server tool, waits for the user's next message to stand in
+//     front of: only old models take a prefill (wire §2.5), so that the same request is
+//     sent again, and its response takes the place of the first;
 //   - results stand in one user message directly behind the response, in the order of
 //     the calls, once the last of them is there;
 //   - an input that comes while calls are unanswered, or while the service has a call
@@ -44,6 +45,7 @@ type conversation struct {
 	prev      int                 // messages in the request before that one
 	malformed bool                // one of calls has failed because its arguments are no JSON
 	input     bool                // an input stands behind the newest response
+	stuck     transport.Message   // the newest response, if it holds nothing to go on from
 	pending   bool                // the service has a call of its own to finish
 	// pendingFrom is the message that holds the first such call, if pending.
 	pendingFrom int
@@ -172,6 +174,10 @@ func (c *conversation) addWaiting() {
 // message with content stands behind a user message, with no other one behind it
 // before the next response. One that comes too early waits for the user's.
 func (c *conversation) insert(m transport.Message) {
+	if m.Role == transport.RoleUser && len(c.stuck.Content) > 0 {
+		c.messages = append(c.messages, c.stuck)
+		c.stuck = transport.Message{}
+	}
 	end := len(c.messages)
 	for end > 0 && c.messages[end-1].Role == transport.RoleSystem {
 		end--
@@ -224,8 +230,10 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	stuck := ok && goesOn && len(calls) == 0 && wire.EndsInPrefill(append(slices.Clip(c.messages), m))
 	c.counts.add(r, stuck)
 	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
+	c.stuck = transport.Message{}
 	switch {
 	case stuck:
+		c.stuck = m.Measured()
 	case ok:
 		c.messages = append(c.messages, m.Measured())
 		if !c.pending {
@@ -256,6 +264,7 @@ func (c *conversation) addSummary(m transport.Message, n int) error {
 		return fmt.Errorf("a summary of %d messages parts calls from their results", n)
 	}
 	c.messages = append([]transport.Message{m.Measured()}, c.messages[n:]...)
+	c.stuck = transport.Message{}
 	c.sent, c.prev, c.requests = 0, 0, nil
 	c.edits++
 	return nil
@@ -288,15 +297,18 @@ func (c *conversation) goesOn(r *transport.Response, more bool) bool {
 	if !c.pending && len(wire.PendingServerCalls(r)) == 0 {
 		return r.StopReason == transport.StopPauseTurn
 	}
-	open := openServerCalls(c.messages[min(c.pendingFrom, len(c.messages)):])
+	from := min(c.pendingFrom, len(c.messages))
+	open := openServerCalls(c.messages[from:])
 	if more || len(open) == 0 {
 		return r.StopReason == transport.StopPauseTurn || len(open) > 0
 	}
-	turn := slices.Clone(c.messages[c.pendingFrom:])
+	turn := slices.Clone(c.messages[from:])
 	c.dropPending()
-	for _, m := range turn {
-		m.Content = slices.DeleteFunc(slices.Clone(m.Content), func(b transport.Block) bool {
-			return wire.IsServerCall(b.Type()) && slices.Contains(open, rawjson.GetString(b.Raw(), "id"))
+	for i, m := range turn {
+		at := -1
+		m.Content = slices.DeleteFunc(slices.Clone(m.Content), func(transport.Block) bool {
+			at++
+			return slices.Contains(open, [2]int{i, at})
 		})
 		if slices.ContainsFunc(m.Content, func(b transport.Block) bool { return !wire.IsBlank(b) }) {
 			c.messages = append(c.messages, m.Measured())
@@ -305,15 +317,18 @@ func (c *conversation) goesOn(r *transport.Response, more bool) bool {
 	return false
 }
 
-// openServerCalls are the ids of the calls of server tools without a result.
-func openServerCalls(messages []transport.Message) (open []string) {
-	for _, m := range messages {
-		for _, b := range m.Content {
+// openServerCalls are the places, message and block, of the calls of server tools
+// without a result. One id may come again behind its result.
+func openServerCalls(messages []transport.Message) (open [][2]int) {
+	for i, m := range messages {
+		for k, b := range m.Content {
 			switch {
 			case wire.IsServerCall(b.Type()):
-				open = append(open, rawjson.GetString(b.Raw(), "id"))
+				open = append(open, [2]int{i, k})
 			case wire.IsServerResult(b.Type()):
-				open = slices.DeleteFunc(open, func(id string) bool { return id == b.ToolUseID() })
+				open = slices.DeleteFunc(open, func(at [2]int) bool {
+					return rawjson.GetString(messages[at[0]].Content[at[1]].Raw(), "id") == b.ToolUseID()
+				})
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func (c *conversation) addOmission(o *omit.Omission) error {
 	if len(o.MCPServers) > 0 {
 		same = 0 // the tools come before them
 	}
-	c.messages = slices.Clip(messages)
+	c.messages, c.stuck = slices.Clip(messages), transport.Message{}
 	c.edits++
 	c.omitted.Containers = append(slices.Clip(c.omitted.Containers), o.Containers...)
 	c.omitted.MCPServers = append(slices.Clip(c.omitted.MCPServers), o.MCPServers...)
