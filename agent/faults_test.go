@@ -116,7 +116,7 @@ func (m worldModel) Stream(_ context.Context, req *transport.Request) iter.Seq2[
 	case stage == 0:
 		resp = priced(t, "tool_use", 200_000, 10, use("a", "act", `{"what":"first"}`), use("b", "helper", `{"task":"look"}`))
 	case stage == 1:
-		resp = priced(t, "pause_turn", 100, 10, text("Wait. "))
+		resp = priced(t, "pause_turn", 100, 10, text("Wait. "), `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`, `{"type":"web_search_tool_result","tool_use_id":"s","content":[]}`)
 	case stage == 2:
 		resp = priced(t, "tool_use", 100, 10, use("c", "act", `{"what":"second"}`), use("d", "read", `{}`))
 	default:

@@ -81,7 +81,8 @@ func expectedReplay(stop string, blocks [][]byte) ([][]byte, error) {
 		}
 	}
 	list = slices.DeleteFunc(list, func(b plain) bool { return b.dropped })
-	for n := len(list); stop == "pause_turn" && n > 0 && (list[n-1].thinking() || list[n-1].blank()); n-- {
+	waits := stop == "pause_turn" || stop == "tool_use" && called == len(blocks)
+	for n := len(list); waits && n > 0 && (list[n-1].thinking() || list[n-1].blank()); n-- {
 		list = list[:n-1]
 	}
 	var kept [][]byte
