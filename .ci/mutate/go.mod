@@ -1,0 +1,3 @@
+module github.com/whorl-go/whorl/ci-mutate
+
+go 1.26.0
