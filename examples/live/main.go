@@ -13,7 +13,7 @@
 //
 // Into the folder -out go report.md, to read or to attach to an issue;
 // recording.jsonl, the exchanges; and, of the Claude API, wire.patch, which writes what
-// was learned into docs/wire.md. No key and no header that tells of the account is
+// was learned into docs/wire.md. No key and no header that identifies the account is
 // written; the requests are this program's own.
 package main
 

@@ -275,7 +275,7 @@ func (s *session) models(ctx context.Context) ([]string, error) {
 // unasked are the guesses that this program doesn't ask about, and why.
 func unasked() map[string]string {
 	const (
-		watch   = "it can't be brought about; the library tells of it when it is seen"
+		watch   = "it can't be brought about; the library says so when it is seen"
 		account = "it needs an account of another kind"
 		host    = "it needs another host"
 		wait    = "it takes longer than five minutes"
