@@ -164,13 +164,14 @@ func contentOf(b transport.Block) Content {
 	}
 	c.Raw = b.Raw()
 	if b.Type() != "image" && b.Type() != "document" {
-		c.Raw = shown(c.Raw)
+		c.Raw = Shown(c.Raw)
 	}
 	return c
 }
 
-// shown is JSON without the members that are hidden, at any depth.
-func shown(raw json.RawMessage) json.RawMessage {
+// Shown is JSON of the API's for people: without signatures and what is encrypted, at
+// any depth. It is nil for what is no JSON.
+func Shown(raw json.RawMessage) json.RawMessage {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any

@@ -95,14 +95,19 @@ func (h *Handler) owned(ctx context.Context, u User, id string) (memory.Info, er
 
 // read decodes the body, in which all members have to be known. An empty body is an
 // empty object.
-func (c *call) read(v any) error {
+func (c *call) read(v any) error { return c.decode(v, true) }
+
+// decode decodes the body; strict, if all of its members have to be known.
+func (c *call) decode(v any, strict bool) error {
 	if t := c.r.Header.Get("Content-Type"); t != "" {
 		if m, _, err := mime.ParseMediaType(t); err != nil || m != "application/json" {
 			return problem(http.StatusUnsupportedMediaType, "not_json", "The body's type is not application/json.", "")
 		}
 	}
 	d := json.NewDecoder(http.MaxBytesReader(c.w, c.r.Body, c.max))
-	d.DisallowUnknownFields()
+	if strict {
+		d.DisallowUnknownFields()
+	}
 	err := d.Decode(v)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -343,7 +348,7 @@ func (h *Handler) goOn(c *call) error {
 	if err != nil {
 		return err
 	}
-	h.drive(c.user, top, a, in)
+	h.drive(c.r.Context(), c.user, top, a, in)
 	return nil
 }
 

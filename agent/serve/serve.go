@@ -133,8 +133,9 @@ func (h *Handler) Close(ctx context.Context) error {
 }
 
 // drive has a session run on, in the background. If it runs already, that run, or one
-// behind it, sees what has come.
-func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input) *running {
+// behind it, sees what has come. Of the request's context the values are kept, for
+// Options.Run.
+func (h *Handler) drive(request context.Context, u User, info memory.Info, a *agent.Agent, in agent.Input) *running {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -161,7 +162,7 @@ func (h *Handler) drive(u User, info memory.Info, a *agent.Agent, in agent.Input
 			}
 			// The agent is asked for again: limits and budgets may be others by now.
 			var next error
-			if a, in, next = h.o.Run(ctx, u, info); next != nil {
+			if a, in, next = h.o.Run(values{ctx, request}, u, info); next != nil {
 				h.o.Logger.WarnContext(ctx, "a session can't go on", "session", info.ID, "error", next.Error())
 				h.mu.Lock()
 				delete(h.running, info.ID)
@@ -210,6 +211,19 @@ func (h *Handler) stop(id string) bool {
 	r.again = false
 	r.cancel(errStopped)
 	return true
+}
+
+// values is a context with the values of another one.
+type values struct {
+	context.Context
+	of context.Context
+}
+
+func (v values) Value(key any) any {
+	if value := v.of.Value(key); value != nil {
+		return value
+	}
+	return v.Context.Value(key)
 }
 
 var errStopped = errors.New("the user stopped the run")

@@ -91,7 +91,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 	if err := h.enqueue(r.Context(), c.info.ID, m); err != nil {
 		return nil, feed.Position{}, nil, err
 	}
-	return c, at, h.drive(c.user, c.info, a, in), nil
+	return c, at, h.drive(r.Context(), c.user, c.info, a, in), nil
 }
 
 // enqueue puts a message where the session's next request takes it from.

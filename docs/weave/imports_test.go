@@ -59,6 +59,7 @@ var testOnly = map[string]string{
 	"tools/internal/confinetest":       "a folder with links out of it",
 	"transport/internal/requesttest":   "requests for tests",
 	"transport/clouds/internal/fronts": "all platforms before a simulator",
+	"agent/serve/internal/stage":       "a server with an agent for the tests of protocols",
 }
 
 // exceptions are imports that the rules don't allow, and why they are there.

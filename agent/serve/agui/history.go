@@ -1,0 +1,237 @@
+package agui
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"regexp"
+	"strconv"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/serve/internal/flow"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// The ids of messages that are made here: r3 is the session's third response, r3-2 what
+// begins with block 2 of it, t12 and u12 the result and the message of record 12.
+var made = regexp.MustCompile(`^[rtu]([0-9]{1,9})(-[0-9]{1,9})?$`)
+
+func ours(id string) bool { return made.MatchString(id) }
+
+// known is what a client knows of a session, and what it adds.
+type known struct {
+	records   int // of the session
+	responses int
+	history   []Message // what the session's records come to, under the client's ids
+	// behind is set if the client's messages are not those.
+	behind   bool
+	snapshot []Message
+	// prefix is how much of the snapshot is sent first, because a client adds what it
+	// doesn't have at the end; below 0 if the whole will do.
+	prefix   int
+	news     []Message // what the user has said since
+	messages []transport.Message
+	// expect are the client's messages of the user that are not in the log yet.
+	expect []Message
+	ids    map[int]string    // the client's ids of messages of the user, by record
+	tools  map[string]string // those of results, by call
+}
+
+// unfinished reports whether a session is in the middle of something, such as after its
+// process has died.
+func unfinished(log *memory.Log) bool {
+	next := agent.Next(log)
+	return !next.Done() && !next.Waits()
+}
+
+// An entry is something that a user has said in a session.
+type entry struct {
+	record int // 0 if it waits in the inbox
+	after  int // the number of responses before it
+	text   string
+}
+
+// read compares what a client sent with its session. log is nil if there is none.
+func read(ctx context.Context, store memory.Store, log *memory.Log, in *Input) (*known, error) {
+	k := &known{ids: map[int]string{}, tools: map[string]string{}}
+	for _, m := range in.Messages {
+		if m.Role == "tool" && !ours(m.ID) {
+			k.tools[m.ToolCallID] = m.ID
+		}
+	}
+	var said []entry
+	if log != nil {
+		k.records = log.Len()
+		for i, r := range log.Records(0) {
+			if i >= k.records {
+				break
+			}
+			switch {
+			case r.Kind == memory.KindResponse:
+				k.responses++
+			case r.Kind == memory.KindInput && r.Message.Role == transport.RoleUser:
+				said = append(said, entry{i + 1, k.responses, r.Message.Text()})
+			}
+		}
+		if inbox, ok := memory.As[memory.Inbox](store); ok {
+			for r, err := range inbox.Inbox(ctx, log.ID(), log.State().Queued) {
+				if err != nil {
+					return nil, err
+				}
+				said = append(said, entry{0, k.responses + 1, r.Message.Text()})
+			}
+		}
+	}
+	if err := k.align(in, said); err != nil {
+		return nil, err
+	}
+	if log != nil {
+		k.history = history(log, k.records, k.ids, k.tools)
+	}
+	k.compare(in)
+	return k, nil
+}
+
+// align finds out which of the user's messages are in the session. The client's history
+// says up to which response it knows the session: what was said behind that, and is in
+// the session in the same words, was sent before, by a client that lost the connection.
+func (k *known) align(in *Input, said []entry) error {
+	texts := make([]string, len(in.Messages))
+	parsed := make([]transport.Message, len(in.Messages))
+	behind, at := 0, 0 // the response that the client knows last, and what follows on it
+	for i := range in.Messages {
+		m := &in.Messages[i]
+		if g := made.FindStringSubmatch(m.ID); g != nil {
+			at = i + 1
+			if m.Role == "assistant" || m.Role == "reasoning" {
+				behind, _ = strconv.Atoi(g[1])
+			}
+		}
+		if m.Role == "user" && !ours(m.ID) {
+			msg, err := m.said()
+			if err != nil {
+				return err
+			}
+			parsed[i], texts[i] = msg, msg.Text()
+		}
+	}
+	first, next, lost := true, 0, false
+	for i := range in.Messages {
+		m := &in.Messages[i]
+		if m.Role != "user" || ours(m.ID) {
+			continue
+		}
+		if i >= at && first {
+			first = false
+			for next < len(said) && said[next].after < behind {
+				next++
+			}
+			// A client that knows nothing of a session which has gone on for long says
+			// something new, even if it was said before.
+			lost = behind == 0 && k.responses > 0 && len(said) != len(in.Messages)-i
+		}
+		j := next
+		for j < len(said) && said[j].text != texts[i] {
+			j++
+		}
+		switch {
+		case j < len(said) && !(i >= at && lost):
+			next = j + 1
+			if said[j].record > 0 {
+				k.ids[said[j].record] = m.ID
+			} else {
+				k.expect = append(k.expect, *m)
+			}
+		case i >= at:
+			next = len(said)
+			k.news = append(k.news, *m)
+			k.messages = append(k.messages, parsed[i])
+			k.expect = append(k.expect, *m)
+		}
+	}
+	return nil
+}
+
+// compare finds out whether the client has what the session's records come to, and
+// makes the snapshot that it needs if it hasn't.
+func (k *known) compare(in *Input) {
+	has := map[string]*Message{}
+	for i := range in.Messages {
+		has[in.Messages[i].ID] = &in.Messages[i]
+	}
+	is := map[string]bool{}
+	for i := range k.history {
+		m := &k.history[i]
+		is[m.ID] = true
+		k.behind = k.behind || !same(has[m.ID], m)
+	}
+	var before, partial []Message
+	for _, m := range in.Messages {
+		switch {
+		case ours(m.ID) && !is[m.ID]: // of a response that was not whole when it was lost
+			k.behind = true
+			if m.Role == "reasoning" { // a snapshot without any leaves it as it is
+				m.Content = json.RawMessage(`""`)
+				partial = append(partial, m)
+			}
+		case !ours(m.ID) && m.Role == "assistant" && !is[m.ID]: // a greeting of the client's
+			before = append(before, m)
+		}
+	}
+	k.snapshot = append(append(before, k.history...), k.expect...)
+	k.snapshot = append(k.snapshot, partial...)
+	k.prefix = -1
+	at := 0
+	for _, m := range k.snapshot {
+		if has[m.ID] == nil {
+			break
+		}
+		at++
+	}
+	for _, m := range k.snapshot[at:] {
+		if has[m.ID] != nil {
+			k.prefix = at
+		}
+	}
+}
+
+// same reports whether a client's message is the one of the session.
+func same(m, is *Message) bool {
+	if m == nil || m.Role != is.Role || m.ToolCallID != is.ToolCallID || len(m.ToolCalls) != len(is.ToolCalls) {
+		return false
+	}
+	for i, c := range m.ToolCalls {
+		if c.ID != is.ToolCalls[i].ID || c.Function != is.ToolCalls[i].Function {
+			return false
+		}
+	}
+	if is.Role == "user" || is.Role == "tool" && !ours(is.ID) {
+		return true // as the client wrote it
+	}
+	return reflect.DeepEqual(content(m), content(is))
+}
+
+func content(m *Message) any {
+	var v any
+	_ = json.Unmarshal(m.Content, &v)
+	if v == nil {
+		return ""
+	}
+	return v
+}
+
+// history is what a log's records come to as messages of AG-UI.
+func history(log *memory.Log, records int, ids map[int]string, tools map[string]string) []Message {
+	var messages []Message
+	w := &writer{ids: ids, tools: map[string]string{}}
+	w.send = func(e event) {
+		if id := tools[e.ToolCallID]; id != "" && e.Type == "TOOL_CALL_RESULT" {
+			e.MessageID = id
+		}
+		messages = apply(messages, e)
+	}
+	w.said = func(m Message) { messages = append(messages, m) }
+	flow.New(w, 0).Log(log, records)
+	return messages
+}
