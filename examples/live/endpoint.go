@@ -29,7 +29,8 @@ type endpoint struct {
 	budget float64 // USD; 0 is none
 	record func(exchange)
 	pause  time.Duration // before the second try; 0 means a quarter of a second
-	nonce  string        // in front of what is cached, so that no earlier run has cached it
+	sleep  func(ctx context.Context, d time.Duration) error
+	nonce  string // in front of what is cached, so that no earlier run has cached it
 
 	mu    sync.Mutex
 	spent float64

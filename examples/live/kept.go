@@ -68,11 +68,7 @@ func kept() []probe {
 			}
 			var t struct{ Signature, Data string }
 			_ = json.Unmarshal(thought, &t) // it came as JSON
-			var content []string
-			for _, b := range m.Content {
-				content = append(content, string(b))
-			}
-			facts, err := s.facts(ctx, ask(older, think, question, assistant(content...), user(text("And half of that?"))))
+			facts, err := s.facts(ctx, ask(older, think, question, assistant(m.texts()...), user(text("And half of that?"))))
 			return fmt.Sprintf("signed: %s, back: %s", yes(t.Signature+t.Data != ""), facts), err
 		}},
 		{id: "kept effort", ask: "Is effort taken?", requests: []request{ask(haiku, `"output_config":{"effort":"low"},`)}},

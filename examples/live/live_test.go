@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,6 +224,34 @@ func spentIn(t *testing.T, out string) float64 {
 	return usd
 }
 
+// What waits is asked if there is time, and found if it differs.
+func TestLifetimes(t *testing.T) {
+	for _, differ := range []bool{false, true} {
+		var ahead atomic.Int64
+		opts := standIn()
+		opts.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		sim := simulator.StartTest(t, opts)
+		waited := func(_ context.Context, d time.Duration) error {
+			if !differ { // a cache that keeps all is one whose time stands still
+				ahead.Add(int64(d))
+			}
+			return nil
+		}
+		out, err := meet(t, sim.URL(), options{only: "G6", time: 15 * time.Minute, sleep: waited, light: true})
+		want := []string(nil)
+		if differ {
+			want = []string{"G65"}
+		}
+		if got := outcomes(out, differs); err != nil || !slices.Equal(got, want) || strings.Contains(out, "set -time") {
+			t.Errorf("%v, %v: %v\n%s", differ, err, got, out)
+		}
+	}
+	sim := simulator.StartTest(t, standIn())
+	if out, err := meet(t, sim.URL(), options{only: "G65"}); err != nil || !strings.Contains(out, "set -time 15m") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestTheBudgetHolds(t *testing.T) {
 	sim := simulator.StartTest(t, standIn())
 	out, err := meet(t, sim.URL(), options{light: true, budget: 0.02})
@@ -322,7 +351,7 @@ func TestWithoutAKey(t *testing.T) {
 	if err := run(t.Context(), &out, options{light: true, budget: 0.5}); err != nil || !strings.Contains(out.String(), "Nothing was asked: there is no key") || !regexp.MustCompile(`questions would cost at most \$\d+\.\d\d`).MatchString(out.String()) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	if err := run(t.Context(), &out, options{only: "X"}); err == nil || !strings.Contains(err.Error(), "G1 to G94") {
+	if err := run(t.Context(), &out, options{only: "X"}); err == nil || !strings.Contains(err.Error(), "G1, G2 and so on") {
 		t.Error(err)
 	}
 }

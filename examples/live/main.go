@@ -5,7 +5,8 @@
 //	WHORL_LIVE=1 go run ./examples/live -out first-meeting
 //
 // It takes under five minutes and at most USD 0.50; both are enforced, and -budget and
-// -time set them. It needs the key of an endpoint in the environment: ANTHROPIC_API_KEY,
+// -time set them. Two questions about the cache's lifetimes wait, and are asked with
+// -time 15m only. It needs the key of an endpoint in the environment: ANTHROPIC_API_KEY,
 // ANTHROPIC_AUTH_TOKEN with ANTHROPIC_BASE_URL, or COMETAPI_KEY. Without a key, or
 // without WHORL_LIVE=1, it says what it would ask, and what that would cost at most.
 //
@@ -31,6 +32,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -75,6 +77,7 @@ type options struct {
 	wire   string
 	client *http.Client
 	pause  time.Duration
+	sleep  func(ctx context.Context, d time.Duration) error
 	light  bool // ask nothing that sends megabytes
 }
 
@@ -87,7 +90,7 @@ func probes(only string) []probe {
 func run(ctx context.Context, w io.Writer, o options) error {
 	list := slices.DeleteFunc(probes(o.only), func(p probe) bool { return o.light && p.heavy })
 	if len(list) == 0 {
-		return fmt.Errorf("nothing has an id that begins with %q: there are G1 to G94 and kept", o.only)
+		return fmt.Errorf("nothing has an id that begins with %q: there are G1, G2 and so on, and kept", o.only)
 	}
 	if !o.live {
 		return plan(w, list, o)
@@ -99,15 +102,25 @@ func run(ctx context.Context, w io.Writer, o options) error {
 	if o.url != "" {
 		host = o.url
 	}
-	sim, err := simulator.Start(standIn())
+	// What waits on the endpoint doesn't on the simulator: its clock goes forward.
+	var ahead atomic.Int64
+	opts := standIn()
+	opts.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	sim, err := simulator.Start(opts)
 	if err != nil {
 		return err
 	}
 	defer sim.Close()
+	if o.sleep == nil {
+		o.sleep = sleep
+	}
 	r := &report{host: hostOf(host), when: time.Now()}
 	nonce := fmt.Sprint(r.when.UnixNano())
-	to := &endpoint{url: host, key: o.key, bearer: o.bearer, client: o.client, budget: o.budget, pause: o.pause, nonce: nonce, record: r.record}
-	stand := &endpoint{url: sim.URL(), key: secret.New("any"), client: o.client, nonce: nonce}
+	to := &endpoint{url: host, key: o.key, bearer: o.bearer, client: o.client, budget: o.budget, pause: o.pause, sleep: o.sleep, nonce: nonce, record: r.record}
+	stand := &endpoint{url: sim.URL(), key: secret.New("any"), client: o.client, nonce: nonce, sleep: func(_ context.Context, d time.Duration) error {
+		ahead.Add(int64(d))
+		return nil
+	}}
 
 	ctx, cancel := context.WithTimeout(ctx, o.time)
 	defer cancel()
@@ -118,6 +131,8 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		switch {
 		case stopped != nil:
 			v.why = "the asking had ended: " + stopped.Error()
+		case p.wait > 0 && time.Until(r.when.Add(o.time)) < p.wait+30*time.Second:
+			v.why = fmt.Sprintf("it takes %v: set -time 15m", p.wait)
 		default:
 			v, stopped = question(ctx, p, to, stand)
 		}
@@ -138,6 +153,15 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		fmt.Fprintf(w, "Written to %s.\n", o.out)
 	}
 	return stopped
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // hello asks for one word, to see that the endpoint is one and takes the key.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A probe asks an endpoint about one thing that the project assumes (docs/wire.md §17).
@@ -17,8 +18,9 @@ type probe struct {
 	// measure is true for an answer that is told, and can't be compared with the
 	// simulator's: it is about numbers that the simulator only estimates.
 	measure bool
-	usd     float64 // what run costs at most
-	heavy   bool    // it sends megabytes
+	usd     float64       // what run costs at most
+	heavy   bool          // it sends megabytes
+	wait    time.Duration // that run waits
 }
 
 // A session is a probe being asked of an endpoint.

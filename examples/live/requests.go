@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
 )
+
+// overFiveMinutes is longer than the cache keeps what it keeps for five minutes.
+const overFiveMinutes = 5*time.Minute + 20*time.Second
 
 // errNoMatter ends a probe whose answer had not what it is about, such as thinking.
 var errNoMatter = errors.New("the model's answer didn't have what the question is about")
@@ -58,6 +62,15 @@ func (m *reply) block(kinds ...string) json.RawMessage {
 		}
 	}
 	return nil
+}
+
+// texts are the blocks as they came.
+func (m *reply) texts() []string {
+	var list []string
+	for _, b := range m.Content {
+		list = append(list, string(b))
+	}
+	return list
 }
 
 func yes(b bool) string {
@@ -127,6 +140,40 @@ func questions() []probe {
 				return "", err
 			}
 			return "read behind 24 blocks in 2 runs: " + yes(m.Usage.CacheReadInputTokens > 0), nil
+		}},
+		{id: "G65", ask: "Does marking an entry again, for an hour, prolong it?", usd: 0.08, wait: overFiveMinutes, run: func(ctx context.Context, s *session) (string, error) {
+			system := fmt.Sprintf(`"system":[{"type":"text","text":%q,"cache_control":{"type":"ephemeral"%%s}}],`, s.long())
+			for _, ttl := range []string{"", `,"ttl":"1h"`} {
+				if _, err := s.message(ctx, ask(older, fmt.Sprintf(system, ttl))); err != nil {
+					return "", err
+				}
+			}
+			if err := s.to.sleep(ctx, overFiveMinutes); err != nil {
+				return "", err
+			}
+			m, err := s.message(ctx, ask(older, fmt.Sprintf(system, `,"ttl":"1h"`)))
+			if err != nil {
+				return "", err
+			}
+			return "read after five minutes: " + yes(m.Usage.CacheReadInputTokens > 0), nil
+		}},
+		{id: "G66", ask: "Does an entry of an hour outlive what was written for five minutes in front of it?", usd: 0.1, wait: overFiveMinutes, run: func(ctx context.Context, s *session) (string, error) {
+			front := s.long()
+			both := user(text(front), fmt.Sprintf(`{"type":"text","text":%q,"cache_control":{"type":"ephemeral","ttl":"1h"}}`, strings.Repeat("And so on. ", 300)))
+			if _, err := s.message(ctx, ask(older, "", user(fmt.Sprintf(`{"type":"text","text":%q%s}`, front, marked)))); err != nil {
+				return "", err
+			}
+			if _, err := s.message(ctx, ask(older, "", both)); err != nil {
+				return "", err
+			}
+			if err := s.to.sleep(ctx, overFiveMinutes); err != nil {
+				return "", err
+			}
+			m, err := s.message(ctx, ask(older, "", both))
+			if err != nil {
+				return "", err
+			}
+			return "read after five minutes: " + yes(m.Usage.CacheReadInputTokens > 0), nil
 		}},
 		{id: "G67", ask: "Do system and tools stay cached when thinking, effort and format change?", usd: 0.12, run: func(ctx context.Context, s *session) (string, error) {
 			base := tool + fmt.Sprintf(`"system":[{"type":"text","text":%q%s}],`, s.long(), marked)
@@ -242,15 +289,24 @@ func questions() []probe {
 			}
 			var c struct{ ID string }
 			_ = json.Unmarshal(used, &c) // it came as JSON
-			var content []string
-			for _, b := range m.Content {
-				content = append(content, string(b))
-			}
+			content := m.texts()
 			answered := user(fmt.Sprintf(`{"type":"tool_result","tool_use_id":%q,"content":"7"}`, c.ID))
 			other := strings.Replace(tool, "Gives a number.", "Gives a word.", 1)
 			return s.facts(ctx,
 				ask(haiku, other+think, question, assistant(content...), answered),
 				ask(haiku, tool+think, user(text("Use the tool f.")), assistant(content...), answered))
+		}},
+		{id: "G95", ask: "May a turn with a server tool's result that ends in text be the last message?", usd: 0.15, run: func(ctx context.Context, s *session) (string, error) {
+			search := `"max_tokens":300,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":1}],`
+			question := user(text("Search the web for: Go programming language. Then say ok."))
+			m, err := s.message(ctx, ask(haiku, search, question))
+			if err != nil {
+				return "", err
+			}
+			if n := len(m.Content); m.block("web_search_tool_result") == nil || !strings.Contains(string(m.Content[n-1]), `"type":"text"`) {
+				return "", errNoMatter
+			}
+			return s.facts(ctx, ask(haiku, search, question, assistant(m.texts()...)))
 		}},
 	}
 }
@@ -278,14 +334,13 @@ func unasked() map[string]string {
 		watch   = "it can't be brought about; the library says so when it is seen"
 		account = "it needs an account of another kind"
 		host    = "it needs another host"
-		wait    = "it takes longer than five minutes"
 		matter  = "it needs an answer that can't be asked for: "
 	)
 	return map[string]string{
 		"G3": watch, "G34": watch, "G63": watch, "G91": watch,
 		"G52": account, "G81": account, "G93": account,
 		"G70": host, "G82": host,
-		"G65": wait, "G66": wait, "G80": wait + ", and 300,000 tokens of output",
+		"G80": "it takes a batch, and 300,000 tokens of output",
 		"G15": matter + "code at the service that waits for a client's tool",
 		"G31": matter + "a blank text in front of thinking",
 		"G40": "it needs a page of known length on the public web",
