@@ -199,6 +199,9 @@ func (h *History) pass(d time.Duration) {
 	}
 }
 
+// pauses is how many were seen.
+func (h *History) pauses() int { return h.afterPause.pauses + h.otherwise.pauses }
+
 // lastingPlace is where the newest entry ends that lives for an hour.
 func (h *History) lastingPlace(p Prompt) (transport.Breakpoint, bool) {
 	if h.lastingUpTo > 0 {

@@ -29,8 +29,12 @@ type lifetimes struct {
 //
 // A mark in front of an anchor has 1h as well, as the service wants it; it costs
 // nothing where it is read. Else what is read is marked with 5m: should it have to be
-// written after all, 1h would be dearer. If an entry of an hour turns out to have been
-// gone sooner, anchors don't hold, and all is written for an hour.
+// written after all, 1h would be dearer. So is, behind a pause, the newest place whose
+// entry lives for an hour: a mark of 5m reads it just as well.
+//
+// If an entry of an hour turns out to have been gone sooner, entries live no longer than
+// what they were built on, and anchors don't hold. Then an hour pays only where all of
+// the prompt has it: from the second pause on, when all has to be written anyway.
 func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 	if c.TTL != "" || !p.Long {
 		ttl := c.TTL
@@ -39,7 +43,10 @@ func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 		}
 		return lifetimes{newest: ttl, read: ttl, lasting: ttl}
 	}
-	life := lifetimes{lasting: transport.TTL1h}
+	var life lifetimes
+	if h.warm {
+		life.lasting = transport.TTL1h
+	}
 	price, size := PriceOf(p.Model), h.Size(p)
 	premium := price.CacheWrite1h - price.CacheWrite5m // USD per million tokens, like the rest
 	loss := func(likely float64, safe int64) float64 {
@@ -58,7 +65,9 @@ func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 			life.anchor, life.anchored = a, true
 		}
 	}
-	if premium*(float64(size-h.Readable)+missed) < least || h.gone {
+	switch {
+	case h.gone && h.warm && h.lasting < h.cached: // what it would extend is gone sooner
+	case h.gone && !h.warm && h.pauses() > 1, premium*(float64(size-h.Readable)+missed) < least:
 		life.newest, life.anchored = transport.TTL1h, false
 	}
 	life.read = life.newest

@@ -146,9 +146,9 @@ func TestBreakpoints(t *testing.T) {
 		{"not where the endpoint doesn't know it", Prompt{System: []transport.Block{txt}, Messages: loop, Requests: sent(2*time.Minute, 1, time.Minute, 3)},
 			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), system}},
 		{"after a pause the place that lives on is marked too", Prompt{Long: true, Messages: loop, Requests: anchored(sent(21*time.Minute, 1, 20*time.Minute, 3), 100)},
-			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(1, 0))}},
+			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(1, 0)}},
 		{"a long stream leaves little of five minutes", Prompt{Long: true, Messages: loop, Requests: anchored(sent(6*time.Minute, 1, 4*time.Minute+57*time.Second, 3), 100)},
-			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), hour(on(1, 0))}},
+			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0), on(1, 0)}},
 		{"after hours nothing lives", Prompt{Long: true, Messages: loop, Requests: sent(3*time.Hour, 1, 2*time.Hour, 3)},
 			Options{}, []transport.Breakpoint{on(4, 0), on(2, 0)}},
 		{"pauses at each step make an hour pay", Prompt{Long: true, Messages: loop, Requests: sent(20*time.Minute, 1, 10*time.Minute, 3)},
@@ -189,7 +189,8 @@ func TestBreakpoints(t *testing.T) {
 }
 
 // Where a pause showed that an entry of an hour was gone sooner, no more is built
-// on such entries, and all is written for an hour.
+// on entries of 5 minutes. All is written for an hour from the next pause on, when all
+// has to be written anyway, and as long as what is new pays for it.
 func TestLearnsThatAnchorsDontHold(t *testing.T) {
 	long := transport.Text(fmt.Sprintf("%4000d", 1))
 	messages := []transport.Message{transport.UserText("q")}
@@ -209,8 +210,18 @@ func TestLearnsThatAnchorsDontHold(t *testing.T) {
 		t.Errorf("they held: %v", got)
 	}
 	sends[4].Read, sends[4].Written5m = 0, sends[4].Prompt
-	if got := plan(); got[0].TTL != transport.TTL1h {
-		t.Errorf("one did not: %v", got)
+	for _, b := range plan() {
+		if b.TTL != "" && b.Index > 15 { // up to there it is read
+			t.Errorf("one did not, and %v is written for an hour", b)
+		}
+	}
+	for i := range sends {
+		sends[i].At = sends[i].At.Add(-10 * time.Minute)
+	}
+	for _, b := range plan() {
+		if b.TTL != transport.TTL1h {
+			t.Errorf("the next pause: %v is written for 5 minutes", b)
+		}
 	}
 }
 

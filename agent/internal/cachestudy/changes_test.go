@@ -131,7 +131,7 @@ func TestNeverDearerThanPlain(t *testing.T) {
 	}
 	for _, id := range ids {
 		model, _ := models.Lookup(id)
-		for _, r := range []reading{{name: "blocks"}, {name: "blocks, prolonged", lives: prolonged}, {name: "runs", runs: true}} {
+		for _, r := range []reading{{name: "blocks"}, {name: "blocks, prolonged", lives: prolonged}, {name: "runs", runs: true}, {name: "as below", lives: asBelow}, {name: "as below, runs", lives: asBelow, runs: true}} {
 			t.Logf("%s, %s: cost of the prompts over that of plain marks, and of none", id, r.name)
 			for _, sh := range slices.Concat(shapes, changes) {
 				simple, none := play(sh, plain, model, r), play(sh, elsewhere[0], model, r)
