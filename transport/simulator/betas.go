@@ -20,6 +20,8 @@ func (b betas) has(name string) bool {
 	return false
 }
 
+const betaMessageEffort = "mid-conversation-output-config-2026-07-01"
+
 // readBetas reads the header and refuses values that the service doesn't know
 // (wire row 5), unless any is taken.
 func readBetas(h http.Header, any bool) (betas, *Refusal) {
@@ -38,6 +40,9 @@ func readBetas(h http.Header, any bool) (betas, *Refusal) {
 			if !b.has(v) {
 				b.list = append(b.list, v)
 				b.hash ^= hashString(seedKey, v)
+			}
+			if v == "per-turn-control-2026-07-01" && !b.has(betaMessageEffort) {
+				b.list = append(b.list, betaMessageEffort) // by this name claude-code 2.1 unlocks it (wire §1.3)
 			}
 		}
 	}

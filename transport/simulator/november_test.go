@@ -33,6 +33,11 @@ func TestBetasOfClients(t *testing.T) {
 		"timing-2026-09-09,redact-thinking-2026-02-12,context-hint-2026-04-09,request-tags-2026-08-21,web-search-2025-03-05,prompt-caching-evict-2026-05-12," +
 		"cache-keepalive-2026-09-03,efs-2026-10-01,google-managed-data-controls-2026-09-01"
 	ask(t, sim.URL(), request("claude-opus-5", "", hi), "anthropic-beta", sent)
+	effort := request("claude-opus-5-5", "", hi+`,{"role":"system","content":"Be brief.","output_config":{"effort":"low"}}`)
+	ask(t, sim.URL(), effort, "anthropic-beta", "per-turn-control-2026-07-01")
+	if status, _, raw := post(t, sim.URL(), effort); status != 400 {
+		t.Errorf("%d %s", status, raw)
+	}
 	unknown := request("claude-opus-5", "", hi)
 	if status, _, raw := post(t, sim.URL(), unknown, "anthropic-beta", "no-such-beta-2026-01-01"); status != 400 {
 		t.Errorf("%d %s", status, raw)
