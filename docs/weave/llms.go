@@ -15,7 +15,7 @@ import (
 // guides are the documents in the order in which to read them. Those that are
 // not named come behind, by name.
 var guides = []string{
-	"quickstart", "tools", "loop", "thinking", "server-tools", "sessions", "caching", "context", "policies", "waiting", "skills", "script",
+	"quickstart", "tools", "loop", "thinking", "server-tools", "sessions", "caching", "context", "policies", "waiting", "skills", "script", "mcp",
 	"testing", "evals", "serve", "scale", "transports", "tracing", "inspect", "security", "errors", "wire", "benchmarks", "coming-from", "design", "rough-edges",
 }
 
