@@ -291,6 +291,8 @@ func (d *decoder) meta(v []byte) (m transport.Meta) {
 		switch name {
 		case "request_id":
 			m.RequestID = d.string(v)
+		case "endpoint":
+			m.Endpoint = d.string(v)
 		case "attempts":
 			m.Attempts = int(d.int(v))
 		case "first_delta_ns":

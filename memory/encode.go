@@ -261,6 +261,9 @@ func (e *encoder) response(r *transport.Response) {
 	if m.RequestID != "" {
 		e.string("request_id", m.RequestID)
 	}
+	if m.Endpoint != "" {
+		e.string("endpoint", m.Endpoint)
+	}
 	if m.Attempts != 0 {
 		e.int("attempts", int64(m.Attempts))
 	}

@@ -37,13 +37,13 @@ type Response struct {
 
 // Meta describes the exchange that brought a response.
 type Meta struct {
-	RequestID  string
-	Attempts   int           // how many times the request was sent
-	Lost       int           // attempts of which nothing came back, though they may have been billed
-	FirstDelta time.Duration // from sending to the first delta; 0 if there was none
-	Duration   time.Duration // from sending to the end
-	Sent       int64         // bytes of the request's body, those of all attempts
-	RateLimit  *RateLimit    // nil if the service sent none
+	RequestID, Endpoint string        // Endpoint is the name of the one of several that answered
+	Attempts            int           // how many times the request was sent
+	Lost                int           // attempts of which nothing came back, though they may have been billed
+	FirstDelta          time.Duration // from sending to the first delta; 0 if there was none
+	Duration            time.Duration // from sending to the end
+	Sent                int64         // bytes of the request's body, those of all attempts
+	RateLimit           *RateLimit    // nil if the service sent none
 }
 
 // RateLimit holds the limits that the service reported in the headers of a

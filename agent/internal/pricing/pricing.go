@@ -2,6 +2,7 @@
 package pricing
 
 import (
+	"slices"
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
@@ -15,8 +16,13 @@ type Prices struct {
 }
 
 // Model is the model whose prices a response has: the one that answered, or else
-// the one that was asked. It is false if neither is known.
+// the one that was asked. It is false if neither is known. If several endpoints could
+// have answered, the prices of the one that did are looked for first: those of a model
+// with the endpoint's name and a slash in front of its id.
 func (p Prices) Model(resp *transport.Response) (models.Model, bool) {
+	if m, ok := p.atEndpoint(resp); ok {
+		return m, true
+	}
 	m, ok := models.Lookup(resp.Model, p.Own...)
 	if !ok && p.Asked != "" {
 		m, ok = models.Lookup(p.Asked, p.Own...)
@@ -25,6 +31,24 @@ func (p Prices) Model(resp *transport.Response) (models.Model, bool) {
 		m = models.Model{ID: resp.Model}
 	}
 	return m, ok
+}
+
+// atEndpoint is the model at the endpoint that answered. Its ids are those without
+// the endpoint, too, by which iterations name it.
+func (p Prices) atEndpoint(resp *transport.Response) (models.Model, bool) {
+	if resp.Meta.Endpoint == "" {
+		return models.Model{}, false
+	}
+	for _, id := range []string{resp.Model, p.Asked} {
+		for i := range p.Own {
+			m := p.Own[i]
+			if name := resp.Meta.Endpoint + "/" + id; id != "" && (m.ID == name || slices.Contains(m.Aliases, name)) {
+				m.Aliases = append(slices.Clone(m.Aliases), resp.Model)
+				return m, true
+			}
+		}
+	}
+	return models.Model{}, false
 }
 
 // Cost is what a response was billed, in USD, at the prices of the time when it

@@ -1,0 +1,218 @@
+package failover
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// EventSwitched is an event of this package's own, in front of the events of another
+// endpoint than the first in order. Its Raw has who was asked and why:
+//
+//	{"type":"failover","from":"anthropic","to":"vertex","reason":"overloaded_error","left_out":["thread"]}
+const EventSwitched transport.EventType = "failover"
+
+// mostTries is how often a request is sent to one endpoint, each time without
+// something more that the endpoint doesn't take.
+const mostTries = 6
+
+// An exchange is one call of Stream.
+type exchange struct {
+	c     *Client
+	ctx   context.Context
+	req   *transport.Request
+	yield func(transport.Event, error) bool
+
+	shown     bool // events of a response have been yielded, and aren't void
+	delivered bool // content was among them
+	stopped   bool // the consumer wants no more
+	attempts  int  // at endpoints that failed
+	lost      int
+}
+
+func (x *exchange) run() {
+	order := x.c.order()
+	var failures []Failure
+	for n, i := range order {
+		var why error
+		if n > 0 {
+			why = failures[n-1].Err
+		}
+		err := x.at(i, why, failures)
+		if err == nil || x.stopped {
+			return
+		}
+		x.count(err)
+		failures = append(failures, Failure{Endpoint: x.c.o.Endpoints[i].Name, Err: err})
+		if x.ctx.Err() != nil {
+			break
+		}
+		serves := !x.c.o.On(err)
+		if !serves {
+			x.c.answered(i, false)
+		}
+		// What the first endpoint refuses is the request's own fault. Another one may
+		// refuse what the first would take.
+		if serves && n == 0 || x.delivered && !x.c.o.Restart {
+			break
+		}
+	}
+	last := failures[len(failures)-1].Err
+	if len(failures) > 1 {
+		last = &Error{Failures: failures}
+	}
+	x.yield(transport.Event{}, last)
+}
+
+// count keeps what a failure cost.
+func (x *exchange) count(err error) {
+	x.attempts++
+	var refused *transport.Error
+	if errors.As(err, &refused) && refused.Attempts > 1 {
+		x.attempts += refused.Attempts - 1
+	}
+	var lost *transport.LostError
+	if errors.As(err, &lost) {
+		x.lost += lost.Attempts
+	}
+}
+
+// at asks one endpoint, again without what it turns out not to take.
+func (x *exchange) at(i int, why error, failures []Failure) error {
+	c := x.c
+	a := &adapted{c: c, at: i, why: why}
+	req, err := a.request(x.req)
+	if err != nil {
+		return err
+	}
+	told := false
+	for tries := 1; ; tries++ {
+		began, err := x.once(i, req, func() bool {
+			if told || i == 0 && len(failures) == 0 && len(a.leftOut) == 0 {
+				return true
+			}
+			told = true
+			return x.tell(i, why, failures, a.leftOut)
+		}, a)
+		if err == nil || x.stopped || began || x.ctx.Err() != nil || tries == mostTries {
+			return err
+		}
+		less := a.without(req, err)
+		if less == nil {
+			return err
+		}
+		req = less
+	}
+}
+
+// once sends a request and yields what comes. before is called in front of the first
+// event. began reports whether there was one.
+func (x *exchange) once(i int, req *transport.Request, before func() bool, a *adapted) (began bool, err error) {
+	e := &x.c.o.Endpoints[i]
+	for ev, err := range e.Client.Stream(x.ctx, req) {
+		if err != nil {
+			return began, err
+		}
+		if !began {
+			began = true
+			if x.shown { // what another endpoint, or this one before, had begun is void
+				x.shown, x.delivered = false, false
+				if !x.pass(transport.Event{Type: transport.EventRestarted}) {
+					return true, nil
+				}
+			}
+			if !before() {
+				x.stopped = true
+				return true, nil
+			}
+		}
+		switch ev.Type {
+		case transport.EventContentBlockDelta, transport.EventContentBlockStop:
+			x.delivered = true
+		case transport.EventRestarted:
+			x.delivered = false
+		}
+		if ev.Response != nil {
+			r := *ev.Response // the client may keep its own
+			ev.Response = &r
+			r.Meta.Endpoint = e.Name
+			r.Meta.Attempts += x.attempts
+			r.Meta.Lost += x.lost
+		}
+		if ev.Type == transport.EventMessageStop && ev.Response != nil {
+			x.c.known.response(i, ev.Response, req.Thread != nil)
+			before, changed := x.c.answered(i, true)
+			if changed && x.c.o.Observe != nil {
+				x.c.o.Observe(x.ctx, Switch{From: x.c.o.Endpoints[before].Name, To: e.Name, Err: a.why, LeftOut: a.leftOut})
+			}
+			trace.SpanFromContext(x.ctx).SetAttributes(attribute.String("whorl.endpoint", e.Name))
+		}
+		x.shown = true
+		if !x.pass(ev) {
+			return true, nil
+		}
+	}
+	if !began {
+		return false, &transport.StreamError{Err: errors.New("the endpoint " + e.Name + " answered with nothing")}
+	}
+	return true, nil
+}
+
+func (x *exchange) pass(ev transport.Event) bool {
+	x.stopped = !x.yield(ev, nil)
+	return !x.stopped
+}
+
+// tell reports that another endpoint answers, or that one answers without something.
+func (x *exchange) tell(i int, why error, failures []Failure, leftOut []string) bool {
+	from := x.c.o.Endpoints[0].Name
+	if len(failures) > 0 {
+		from = failures[len(failures)-1].Endpoint
+	}
+	to := x.c.o.Endpoints[i].Name
+	told := struct {
+		Type    transport.EventType `json:"type"`
+		From    string              `json:"from"`
+		To      string              `json:"to"`
+		Reason  string              `json:"reason,omitempty"`
+		LeftOut []string            `json:"left_out,omitempty"`
+	}{EventSwitched, from, to, reason(why), leftOut}
+	raw, err := json.Marshal(told)
+	if err != nil {
+		return true
+	}
+	attrs := []attribute.KeyValue{attribute.String("whorl.failover.from", from), attribute.String("whorl.failover.to", to)}
+	if told.Reason != "" {
+		attrs = append(attrs, attribute.String("error.type", told.Reason))
+	}
+	if len(leftOut) > 0 {
+		attrs = append(attrs, attribute.StringSlice("whorl.failover.left_out", leftOut))
+	}
+	trace.SpanFromContext(x.ctx).AddEvent("whorl.failover", trace.WithAttributes(attrs...))
+	return x.yield(transport.Event{Type: EventSwitched, Raw: raw}, nil)
+}
+
+// reason is an error in a word: its text may hold what is nobody's business.
+func reason(err error) string {
+	var refused *transport.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &refused):
+		return string(refused.Type)
+	}
+	return "unreachable"
+}
+
+// An adapted request is one in the form that an endpoint takes.
+type adapted struct {
+	c       *Client
+	at      int
+	why     error
+	leftOut []string
+}
