@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/whorl-go/whorl/memory"
 )
@@ -21,6 +22,14 @@ type Appender interface {
 	// [memory.Blobs].PutBlob does: all of it is durable when it returns, or none. Each
 	// blob has a name.
 	AppendBlobs(ctx context.Context, id string, at memory.Position, blobs []memory.Blob, records ...memory.Record) error
+}
+
+// A Fetcher is a store that gives several blobs at once. As with [Appender], it is
+// not looked for behind Unwrap.
+type Fetcher interface {
+	// FetchBlobs yields those of the session's own blobs that have these names and can
+	// be read, in any order. What it leaves out [memory.Blobs].Blob is asked for.
+	FetchBlobs(ctx context.Context, id string, names []string) iter.Seq2[memory.Blob, error]
 }
 
 // Append appends records to a session of a store, with the blobs that they need.

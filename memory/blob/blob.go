@@ -117,71 +117,6 @@ func (s *Store) Append(ctx context.Context, id string, at memory.Position, recor
 	return Append(ctx, s.Store, id, at, blobs, records...)
 }
 
-// Load implements [memory.Store]. A record with a payload that is gone or was
-// changed ends it with a [*memory.RecordError] that has a [*LostError], after all
-// records before it.
-func (s *Store) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
-	return func(yield func(memory.Record, error) bool) {
-		n := max(0, from.Records)
-		for r, err := range s.Store.Load(ctx, id, from) {
-			if err == nil {
-				r, err = s.fill(ctx, id, from.Incarnation, n, r)
-			}
-			if !yield(r, err) || err != nil {
-				return
-			}
-			n++
-		}
-	}
-}
-
-// fill puts the payloads back into the record at position n, or into a message of
-// the inbox if that is negative.
-func (s *Store) fill(ctx context.Context, id, incarnation string, n int, r memory.Record) (memory.Record, error) {
-	full, err := fill(r, func(name string) (memory.Blob, error) { return s.blobs.Blob(ctx, id, name) })
-	if err == nil {
-		return full, nil
-	}
-	var lost *LostError
-	switch {
-	case errors.As(err, &lost) && passing(lost.Err):
-		return memory.Record{}, fmt.Errorf("session %q, payload %s: %w", id, lost.Name, lost.Err)
-	case lost != nil && incarnation != "" && s.replaced(ctx, id, incarnation):
-		return memory.Record{}, fmt.Errorf("session %q: %w", id, memory.ErrReplaced)
-	case lost != nil:
-		if lost.Session, lost.Record = id, n; n < 0 {
-			lost.Queued = r.Queued
-		}
-		if s.opts.Lost != nil {
-			if full, err = s.opts.Lost(r, lost); err == nil && len(full.Aside) == 0 {
-				return full, nil
-			}
-			if err == nil {
-				err = lost
-			}
-		}
-	}
-	if n < 0 {
-		return memory.Record{}, fmt.Errorf("session %q, message %d of its inbox: %w (%w)", id, r.Queued, err, memory.ErrCorrupt)
-	}
-	return memory.Record{}, fmt.Errorf("session %q: %w", id, &memory.RecordError{Record: n, Err: err})
-}
-
-// passing reports whether an error says nothing of the payload.
-func passing(err error) bool {
-	for _, kind := range []error{context.Canceled, context.DeadlineExceeded, memory.ErrUnavailable, memory.ErrLocked, memory.ErrNoSession} {
-		if errors.Is(err, kind) {
-			return !errors.Is(err, fs.ErrNotExist)
-		}
-	}
-	return false
-}
-
-func (s *Store) replaced(ctx context.Context, id, incarnation string) bool {
-	info, err := s.Store.Info(ctx, id)
-	return err == nil && info.Incarnation != incarnation
-}
-
 // Enqueue implements [memory.Inbox].
 func (s *Store) Enqueue(ctx context.Context, id string, input memory.Record) error {
 	inbox, err := memory.Need[memory.Inbox](s.Store)
@@ -210,7 +145,7 @@ func (s *Store) Inbox(ctx context.Context, id string, after int64) iter.Seq2[mem
 		}
 		for r, err := range inbox.Inbox(ctx, id, after) {
 			if err == nil {
-				r, err = s.fill(ctx, id, "", -1, r)
+				r, err = s.one(ctx, id, r)
 			}
 			if !yield(r, err) || err != nil {
 				return

@@ -130,12 +130,12 @@ func payload(s []byte) (memory.Blob, bool) {
 	return b, true
 }
 
-// appendPayload appends what stood in the record.
-func appendPayload(dst []byte, b memory.Blob) ([]byte, error) {
+// check fails for what payload has not made.
+func check(b memory.Blob) error {
 	if len(b.Data) == 0 || b.Data[0] != formBase64 {
-		return dst, fmt.Errorf("it is in a form that this version of the library doesn't know: %w", memory.ErrCorrupt)
+		return fmt.Errorf("it is in a form that this version of the library doesn't know: %w", memory.ErrCorrupt)
 	}
-	return encoding.AppendEncode(dst, b.Data[1:]), nil
+	return nil
 }
 
 // fill puts payloads back into a record, in the place of their names.
@@ -143,11 +143,11 @@ func fill(r memory.Record, get func(name string) (memory.Blob, error)) (memory.R
 	if len(r.Aside) == 0 {
 		return r, nil
 	}
-	contents := make([][]byte, len(r.Aside))
+	payloads := make([]memory.Blob, len(r.Aside))
 	for i, name := range r.Aside {
-		b, err := get(name)
-		if err == nil {
-			contents[i], err = appendPayload(nil, b)
+		var err error
+		if payloads[i], err = get(name); err == nil {
+			err = check(payloads[i])
 		}
 		if err != nil {
 			return r, &LostError{Name: name, Err: err}
@@ -155,7 +155,7 @@ func fill(r memory.Record, get func(name string) (memory.Blob, error)) (memory.R
 	}
 	found := make([]bool, len(r.Aside))
 	out, err := rewrite(r, func(text []byte) ([]byte, error) {
-		return putBack(text, r.Aside, contents, found), nil
+		return putBack(text, r.Aside, payloads, found), nil
 	})
 	if err == nil && slices.Contains(found, false) {
 		err = errors.New("the place of a payload is missing")
@@ -164,8 +164,8 @@ func fill(r memory.Record, get func(name string) (memory.Blob, error)) (memory.R
 	return out, err
 }
 
-// putBack replaces names by contents, and notes which it has found.
-func putBack(text []byte, names []string, contents [][]byte, found []bool) []byte {
+// putBack replaces names by what stood in their places, and notes which it has found.
+func putBack(text []byte, names []string, payloads []memory.Blob, found []bool) []byte {
 	type hole struct{ at, which int }
 	var holes []hole
 	size := len(text)
@@ -179,7 +179,7 @@ func putBack(text []byte, names []string, contents [][]byte, found []bool) []byt
 			at += n
 			holes = append(holes, hole{at, which})
 			found[which] = true
-			size += len(contents[which]) - len(name)
+			size += encoding.EncodedLen(len(payloads[which].Data)-1) - len(name)
 		}
 	}
 	if len(holes) == 0 {
@@ -190,7 +190,7 @@ func putBack(text []byte, names []string, contents [][]byte, found []bool) []byt
 	done := 0
 	for _, h := range holes {
 		out = append(out, text[done:h.at+1]...)
-		out = append(out, contents[h.which]...)
+		out = encoding.AppendEncode(out, payloads[h.which].Data[1:])
 		done = h.at + 1 + len(names[h.which])
 	}
 	return append(out, text[done:]...)

@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/whorl-go/whorl/memory"
 	"io/fs"
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
 )
 
 // Enqueue implements [memory.Inbox].
@@ -282,6 +284,35 @@ func (s *EncryptedStore) Blob(ctx context.Context, id, name string) (memory.Blob
 		up = info.Parent // it has another key
 	}
 	return memory.Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, fs.ErrNotExist)
+}
+
+// FetchBlobs implements [blob.Fetcher].
+func (s *EncryptedStore) FetchBlobs(ctx context.Context, id string, names []string) iter.Seq2[memory.Blob, error] {
+	return func(yield func(memory.Blob, error) bool) {
+		inside, ok := s.Store.(blob.Fetcher)
+		if !ok {
+			return
+		}
+		box, err := s.sealer(ctx, id, "")
+		if err != nil {
+			yield(memory.Blob{}, fmt.Errorf("session %q: %w", id, err))
+			return
+		}
+		sealed := make([]string, len(names))
+		for i, name := range names {
+			sealed[i] = box.blobName(name)
+		}
+		for b, err := range inside.FetchBlobs(ctx, id, sealed) {
+			if err == nil {
+				if b, err = box.openBlob(b); err != nil {
+					continue // it can't be read
+				}
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Blobs implements [memory.Blobs].

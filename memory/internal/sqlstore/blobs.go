@@ -127,6 +127,44 @@ func (ss Sessions) Blob(ctx context.Context, id, name string) (memory.Blob, erro
 	return b, nil
 }
 
+// FetchBlobs implements [github.com/whorl-go/whorl/memory/blob.Fetcher].
+func (ss Sessions) FetchBlobs(ctx context.Context, id string, names []string) iter.Seq2[memory.Blob, error] {
+	d := ss.db
+	return func(yield func(memory.Blob, error) bool) {
+		args := []any{id}
+		for _, name := range names {
+			args = append(args, name)
+		}
+		for len(args)&(len(args)-1) != 0 { // few numbers of arguments are few queries
+			args = append(args, args[len(args)-1])
+		}
+		if len(args) == 1 {
+			return
+		}
+		query := "SELECT b.name, r.media_type, b.data FROM ~blobs b JOIN ~blob_refs r ON r.name = b.name AND r.session = (SELECT key FROM ~sessions WHERE id = ?) WHERE b.name IN (?" +
+			strings.Repeat(", ?", len(args)-2) + ")"
+		rows, err := d.Read.QueryContext(ctx, d.Q(query), args...)
+		if err != nil {
+			yield(memory.Blob{}, d.fail(id, err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var b memory.Blob
+			if err := rows.Scan(&b.Name, &b.MediaType, &b.Data); err != nil {
+				yield(memory.Blob{}, d.fail(id, err))
+				return
+			}
+			if b.Check() == nil && !yield(b, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(memory.Blob{}, d.fail(id, err))
+		}
+	}
+}
+
 // Blobs implements [memory.Blobs].
 func (ss Sessions) Blobs(ctx context.Context, id string) iter.Seq2[memory.Blob, error] {
 	d := ss.db

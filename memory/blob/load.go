@@ -1,0 +1,180 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/whorl-go/whorl/memory"
+)
+
+// Load implements [memory.Store]. A record with a payload that is gone or was
+// changed ends it with a [*memory.RecordError] that has a [*LostError], after all
+// records before it.
+func (s *Store) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		n := max(0, from.Records)
+		var ahead batch
+		flush := func() bool {
+			full, errs := ahead.fill(s.get(ctx, id, ahead.names))
+			for i, r := range ahead.records {
+				out, err := full[i], errs[i]
+				if err != nil {
+					out, err = s.lost(ctx, id, from.Incarnation, n, r, err)
+				}
+				if !yield(out, err) || err != nil {
+					return false
+				}
+				n++
+			}
+			ahead = batch{records: ahead.records[:0]}
+			return true
+		}
+		for r, err := range s.Store.Load(ctx, id, from) {
+			if err != nil {
+				if flush() {
+					yield(r, err)
+				}
+				return
+			}
+			if ahead.add(r) && !flush() {
+				return
+			}
+		}
+		flush()
+	}
+}
+
+// A batch is records whose payloads are asked for at once.
+type batch struct {
+	records []memory.Record
+	names   []string
+}
+
+const (
+	maxNames = 16 // payloads, which are big
+	maxAhead = 64
+)
+
+// add adds a record, and reports whether the batch is to be read now. Records that
+// need nothing don't wait for others.
+func (b *batch) add(r memory.Record) (full bool) {
+	b.records = append(b.records, r)
+	for _, name := range r.Aside {
+		if !slices.Contains(b.names, name) {
+			b.names = append(b.names, name)
+		}
+	}
+	return len(b.names) == 0 || len(b.names) >= maxNames || len(b.records) >= maxAhead
+}
+
+// fill puts payloads back into the records, several at a time.
+func (b *batch) fill(payloads map[string]payloadOrError) (full []memory.Record, errs []error) {
+	full, errs = slices.Clone(b.records), make([]error, len(b.records))
+	one := func(i int) {
+		full[i], errs[i] = fill(b.records[i], func(name string) (memory.Blob, error) { return payloads[name].Blob, payloads[name].err })
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(b.names))
+	if workers < 2 {
+		for i := range full {
+			one(i)
+		}
+		return full, errs
+	}
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range workers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(full)); i = next.Add(1) - 1 {
+				one(int(i))
+			}
+		})
+	}
+	wg.Wait()
+	return full, errs
+}
+
+type payloadOrError struct {
+	memory.Blob
+	err error
+}
+
+// get reads payloads: at once where the store can do that.
+func (s *Store) get(ctx context.Context, id string, names []string) map[string]payloadOrError {
+	have := make(map[string]payloadOrError, len(names))
+	if f, ok := s.Store.(Fetcher); ok && len(names) > 1 {
+		for b, err := range f.FetchBlobs(ctx, id, names) {
+			if err != nil {
+				break // which asking for one tells better
+			}
+			have[b.Name] = payloadOrError{Blob: b}
+		}
+	}
+	for _, name := range names {
+		if _, ok := have[name]; !ok {
+			b, err := s.blobs.Blob(ctx, id, name)
+			have[name] = payloadOrError{b, err}
+		}
+	}
+	return have
+}
+
+// one puts the payloads back into a message of the inbox.
+func (s *Store) one(ctx context.Context, id string, r memory.Record) (memory.Record, error) {
+	full, err := fill(r, func(name string) (memory.Blob, error) { return s.blobs.Blob(ctx, id, name) })
+	if err != nil {
+		return s.lost(ctx, id, "", -1, r, err)
+	}
+	return full, nil
+}
+
+// lost is what is returned for the record at position n, or for a message of the
+// inbox if that is negative, which fill has failed for.
+func (s *Store) lost(ctx context.Context, id, incarnation string, n int, r memory.Record, err error) (memory.Record, error) {
+	var lost *LostError
+	switch {
+	case errors.As(err, &lost) && passing(lost.Err):
+		return memory.Record{}, fmt.Errorf("session %q, payload %s: %w", id, lost.Name, lost.Err)
+	case lost != nil && incarnation != "" && s.replaced(ctx, id, incarnation):
+		return memory.Record{}, fmt.Errorf("session %q: %w", id, memory.ErrReplaced)
+	case lost != nil:
+		if lost.Session, lost.Record = id, n; n < 0 {
+			lost.Queued = r.Queued
+		}
+		if s.opts.Lost != nil {
+			var full memory.Record
+			if full, err = s.opts.Lost(r, lost); err == nil && len(full.Aside) == 0 {
+				return full, nil
+			}
+			if err == nil {
+				err = lost
+			}
+		}
+	}
+	if n < 0 {
+		return memory.Record{}, fmt.Errorf("session %q, message %d of its inbox: %w (%w)", id, r.Queued, err, memory.ErrCorrupt)
+	}
+	return memory.Record{}, fmt.Errorf("session %q: %w", id, &memory.RecordError{Record: n, Err: err})
+}
+
+// passing reports whether an error says nothing of the payload.
+func passing(err error) bool {
+	for _, kind := range []error{context.Canceled, context.DeadlineExceeded, memory.ErrUnavailable, memory.ErrLocked, memory.ErrNoSession} {
+		if errors.Is(err, kind) {
+			return !errors.Is(err, fs.ErrNotExist)
+		}
+	}
+	return false
+}
+
+func (s *Store) replaced(ctx context.Context, id, incarnation string) bool {
+	info, err := s.Store.Info(ctx, id)
+	return err == nil && info.Incarnation != incarnation
+}
+
