@@ -177,4 +177,3 @@ func (s *Store) replaced(ctx context.Context, id, incarnation string) bool {
 	info, err := s.Store.Info(ctx, id)
 	return err == nil && info.Incarnation != incarnation
 }
-

@@ -16,7 +16,7 @@ type editIn struct {
 	All  bool   `json:"all,omitempty" jsonschema_description:"Replace every occurrence"`
 }
 
-func (f *folder) edit(_ context.Context, in editIn) (string, error) {
+func (f *folder) edit(ctx context.Context, in editIn) (string, error) {
 	name, text, err := f.text(in.Path)
 	if err != nil {
 		return "", err
@@ -31,7 +31,7 @@ func (f *folder) edit(_ context.Context, in editIn) (string, error) {
 		return "", fmt.Errorf("%s has the passage at lines %s; include more of the surrounding text, or set all. Nothing was changed", in.Path, textfile.Join(lines))
 	}
 	text, count := textfile.ReplaceAll(text, in.Old, in.New)
-	if err := f.save(in.Path, name, text); err != nil {
+	if err := f.save(ctx, in.Path, name, text); err != nil {
 		return "", err
 	}
 	if count > 1 {
@@ -63,7 +63,7 @@ type writeIn struct {
 	Text string `json:"text" jsonschema_description:"The whole content of the file"`
 }
 
-func (f *folder) write(_ context.Context, in writeIn) (string, error) {
+func (f *folder) write(ctx context.Context, in writeIn) (string, error) {
 	name, err := f.place(in.Path)
 	if err != nil {
 		return "", err
@@ -72,7 +72,7 @@ func (f *folder) write(_ context.Context, in writeIn) (string, error) {
 		return "", errors.New("the path names the folder itself")
 	}
 	text, remark := f.rewrite(name, in.Text)
-	if err := f.save(in.Path, name, text); err != nil {
+	if err := f.save(ctx, in.Path, name, text); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("wrote %d lines to %s%s", len(textfile.Lines(text.String)), in.Path, remark), nil

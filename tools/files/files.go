@@ -25,6 +25,11 @@ type Options struct {
 	NeedsApproval bool
 	// Hidden includes files and folders whose names begin with a dot.
 	Hidden bool
+	// Follow, if not empty, keeps what the tools overwrite beside the conversation, with
+	// a note that names the folder by this word, so that package agent/rewind can put
+	// the folder back. A file that is too big to be kept is not overwritten. What other
+	// tools and programs write is not followed.
+	Follow string
 
 	MaxFileBytes   int64 // of a file to read, edit or write; 0 means 2 MiB
 	MaxResultBytes int   // of text in a result; 0 means 32 KiB
@@ -153,13 +158,16 @@ func (f *folder) rewrite(name, text string) (rewritten textfile.Text, remark str
 	return rewritten, remark
 }
 
-func (f *folder) save(p, name string, text textfile.Text) error {
+func (f *folder) save(ctx context.Context, p, name string, text textfile.Text) error {
 	data, err := text.Bytes()
 	if err != nil {
 		return fmt.Errorf("%s: %w; nothing was changed", p, err)
 	}
 	if int64(len(data)) > f.MaxFileBytes {
 		return fmt.Errorf("%s would have %d bytes; at most %d are allowed", p, len(data), f.MaxFileBytes)
+	}
+	if err := f.follow(ctx, name, data); err != nil {
+		return f.explain(p, err)
 	}
 	if err := textfile.Write(f.root, name, data); err != nil {
 		return f.explain(p, err)

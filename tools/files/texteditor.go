@@ -51,11 +51,11 @@ func (f *folder) editor(ctx context.Context, c command) (tools.Result, error) {
 	}
 	switch c.Command {
 	case "create":
-		return f.create(c, name)
+		return f.create(ctx, c, name)
 	case "str_replace":
-		return f.strReplace(c)
+		return f.strReplace(ctx, c)
 	}
-	return f.insert(c)
+	return f.insert(ctx, c)
 }
 
 func (f *folder) view(ctx context.Context, c command) (tools.Result, error) {
@@ -110,7 +110,7 @@ func skip(d fs.DirEntry) error {
 	return nil
 }
 
-func (f *folder) create(c command, name string) (tools.Result, error) {
+func (f *folder) create(ctx context.Context, c command, name string) (tools.Result, error) {
 	if c.FileText == nil {
 		return tools.Result{}, textfile.Answerf("Error: create needs `file_text`")
 	}
@@ -118,13 +118,13 @@ func (f *folder) create(c command, name string) (tools.Result, error) {
 		return tools.Result{}, textfile.Answerf("Error: %s is a directory", c.Path)
 	}
 	text, remark := f.rewrite(name, *c.FileText)
-	if err := f.save(c.Path, name, text); err != nil {
+	if err := f.save(ctx, c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
 	return tools.Text("File created successfully at: " + c.Path + remark), nil
 }
 
-func (f *folder) strReplace(c command) (tools.Result, error) {
+func (f *folder) strReplace(ctx context.Context, c command) (tools.Result, error) {
 	name, text, err := f.text(c.Path)
 	if err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
@@ -133,13 +133,13 @@ func (f *folder) strReplace(c command) (tools.Result, error) {
 	if err != nil {
 		return tools.Result{}, err
 	}
-	if err := f.save(c.Path, name, text); err != nil {
+	if err := f.save(ctx, c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
 	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, around)), nil
 }
 
-func (f *folder) insert(c command) (tools.Result, error) {
+func (f *folder) insert(ctx context.Context, c command) (tools.Result, error) {
 	if c.InsertLine == nil || c.InsertText == nil {
 		return tools.Result{}, textfile.Answerf("Error: insert needs `insert_line` and `insert_text`")
 	}
@@ -150,7 +150,7 @@ func (f *folder) insert(c command) (tools.Result, error) {
 	if text, err = textfile.Insert(text, *c.InsertLine, *c.InsertText); err != nil {
 		return tools.Result{}, err
 	}
-	if err := f.save(c.Path, name, text); err != nil {
+	if err := f.save(ctx, c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
 	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text.String, *c.InsertLine+1, strings.Count(*c.InsertText, "\n")))), nil

@@ -55,6 +55,11 @@ func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) 
 	if err := b.Check(); err != nil {
 		return err
 	}
+	return d.putChecked(ctx, tx, key, b)
+}
+
+// putChecked is putBlob for a blob that has its name for certain.
+func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) error {
 	if b.Data == nil {
 		b.Data = []byte{}
 	}

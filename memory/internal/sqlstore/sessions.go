@@ -118,14 +118,15 @@ func nullText(s string) sql.NullString { return sql.NullString{String: s, Valid:
 
 func nullInt(n int64) sql.NullInt64 { return sql.NullInt64{Int64: n, Valid: n != 0} }
 
-// AppendTx is an append in a transaction, with the blobs that the records need.
+// AppendTx is an append in a transaction, with the blobs that the records need,
+// which [OrderBlobs] has checked.
 func (d *DB) AppendTx(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row, queued int64, blobs []memory.Blob) error {
 	key, err := d.extend(ctx, tx, id, at, len(rows))
 	if err != nil {
 		return err
 	}
 	for _, b := range blobs {
-		if err := d.putBlob(ctx, tx, key, b); err != nil {
+		if err := d.putChecked(ctx, tx, key, b); err != nil {
 			return err
 		}
 	}

@@ -103,11 +103,11 @@ func Read(root *os.Root, name string, limit int64) ([]byte, error) {
 // sees the old file or the new one. What name is a link to stays as it is.
 // Directories on the way are made.
 func Write(root *os.Root, name string, data []byte) error {
-	mode := fs.FileMode(0o644)
+	mode, keep := fs.FileMode(0o644), false
 	if info, err := root.Lstat(name); err == nil {
 		switch {
 		case info.Mode().IsRegular():
-			mode = info.Mode().Perm()
+			mode, keep = info.Mode().Perm(), true
 		case info.Mode()&fs.ModeSymlink == 0:
 			return ErrNotRegular
 		}
@@ -124,6 +124,9 @@ func Write(root *os.Root, name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil && keep {
+		err = f.Chmod(mode) // the umask is for new files
+	}
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = root.Rename(temp, name)

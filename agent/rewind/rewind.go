@@ -1,0 +1,225 @@
+package rewind
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools/files"
+)
+
+// Options say where the folder stands and where it is to be.
+type Options struct {
+	// Folder is the files.Options.Follow of the tools that worked on it.
+	Folder string
+	// From is the conversation whose work the folder shows: all of its records.
+	From *memory.Log
+	// To is the conversation that the folder is to show, such as a fork of From, or what
+	// From is a fork of; nil means From.
+	To *memory.Log
+	// Records is how many of To's records count; 0 means all.
+	Records int
+	// OnConflict says what is done with files that somebody else has changed.
+	OnConflict Resolution
+	// ReadOnly are names of tools that don't write files, besides those of tools/files
+	// that don't. Their calls are not in Plan.NotFollowed.
+	ReadOnly []string
+}
+
+// A Resolution is what is done with files in conflict.
+type Resolution string
+
+const (
+	// Fail changes nothing if there is a conflict, and returns a [*ConflictError].
+	Fail Resolution = ""
+	// Leave leaves the files in conflict as they are, and puts the others back.
+	Leave Resolution = "leave"
+	// Overwrite puts files back that somebody else has changed, too: what was changed
+	// is lost. Other conflicts are as with Fail.
+	Overwrite Resolution = "overwrite"
+)
+
+// A Plan is what has to be done to a folder.
+type Plan struct {
+	Files     []File // in the order of their paths
+	Conflicts []Conflict
+	// NotFollowed are the calls of tools that may have written files and don't follow
+	// what they write, such as a shell: after the place that the conversations have in
+	// common. What they wrote stays.
+	NotFollowed []Call
+
+	root       *os.Root
+	folder     string
+	onConflict Resolution
+	made       []string // folders that the tools have made, and that may go
+}
+
+// A File is one to be put back.
+type File struct {
+	Path string
+	Now  files.Version // what there is; its Ref is the name of its bytes
+	Want files.Version // the zero Version means that there was none
+
+	data []byte
+}
+
+// A Call is a tool call.
+type Call struct {
+	Session string // the log's, or one below it
+	Record  int
+	ID      string
+	Name    string
+
+	place
+}
+
+// ours are the tools of package tools/files.
+var ours = []string{"read_file", "list_files", "search_files", "edit_file", "write_file", "str_replace_based_edit_tool"}
+
+// Folder puts the folder of root back, and returns what it has done, or what there
+// would be to do if it fails. It fails with a [*ConflictError], a [*FolderError] or
+// a [*FileError].
+func Folder(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
+	p, err := Make(ctx, root, o)
+	if err == nil {
+		err = p.Apply(ctx)
+	}
+	return p, err
+}
+
+// Make makes the plan, and changes nothing. The plan is never nil.
+func Make(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
+	p := &Plan{root: root, folder: o.Folder, onConflict: o.OnConflict}
+	if root == nil || o.From == nil || o.Folder == "" {
+		return p, errors.New("rewind: a folder, its name and a conversation are needed: root, Options.Folder and Options.From")
+	}
+	if err := inPlace(root, o.Folder); err != nil {
+		return p, err
+	}
+	from, err := read(ctx, o.From, o)
+	if err != nil {
+		return p, fmt.Errorf("rewind: %w", err)
+	}
+	to := from
+	if o.To != nil && o.To != o.From {
+		if to, err = read(ctx, o.To, o); err != nil {
+			return p, fmt.Errorf("rewind: %w", err)
+		}
+	}
+	if len(from.changes)+len(to.changes) == 0 && len(from.others)+len(to.others) > 0 {
+		return p, &FolderError{Folder: o.Folder, Known: slices.Compact(slices.Sorted(slices.Values(append(from.others, to.others...))))}
+	}
+	records := to.log.Len()
+	if o.Records < 0 || o.Records > records {
+		return p, fmt.Errorf("rewind: the conversation has %d records, not %d", records, o.Records)
+	}
+	records = cmp.Or(o.Records, records)
+	shared, err := common(from.log, to.log, records)
+	if err != nil {
+		return p, fmt.Errorf("rewind: %w", err)
+	}
+	p.compute(ctx, from, to, shared, records)
+	return p, ctx.Err()
+}
+
+// inPlace fails if the folder isn't where it was opened.
+func inPlace(root *os.Root, folder string) error {
+	here, err := root.Stat(".")
+	if err != nil {
+		return &FolderError{Folder: folder, Path: root.Name()}
+	}
+	if there, err := os.Stat(root.Name()); err != nil || !os.SameFile(here, there) {
+		return &FolderError{Folder: folder, Path: root.Name()}
+	}
+	return nil
+}
+
+// A target is what a path is to be, and what may be there now.
+type target struct {
+	want     files.Version
+	by       *session // which has kept what is wanted
+	expected []files.Version
+}
+
+// compute finds what is to be done: what From has changed behind the records that
+// both share is undone, and what To has changed there is done again.
+func (p *Plan) compute(ctx context.Context, from, to *history, shared, records int) {
+	split, end := timeOf(to.log, shared), timeOf(to.log, records)
+	targets := map[string]*target{}
+	for _, c := range from.changes {
+		if !c.after(shared, split) {
+			continue
+		}
+		t := targets[c.Path]
+		if t == nil {
+			t = &target{want: c.Before, by: c.session}
+			targets[c.Path] = t
+		}
+		t.expected = []files.Version{c.Before, c.After} // the last one may not have been done
+		if c.Made != "" {
+			p.made = append(p.made, c.Made)
+		}
+	}
+	for _, c := range from.calls {
+		if c.after(shared, split) {
+			p.NotFollowed = append(p.NotFollowed, c)
+		}
+	}
+	if to.log != from.log && !(to.log.ID() == from.log.ID() && to.log.ID() != "") {
+		for _, c := range to.changes {
+			if !c.after(shared, split) || c.after(records, end) {
+				continue
+			}
+			t := targets[c.Path]
+			if t == nil {
+				t = &target{expected: []files.Version{c.Before}}
+				targets[c.Path] = t
+			}
+			t.want, t.by = c.After, c.session
+		}
+		for _, c := range to.calls {
+			if c.after(shared, split) && !c.after(records, end) {
+				p.NotFollowed = append(p.NotFollowed, c)
+			}
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(targets)) {
+		p.add(ctx, path, targets[path])
+	}
+}
+
+// add adds what is to be done at a path.
+func (p *Plan) add(ctx context.Context, path string, t *target) {
+	now, err := look(p.root, path)
+	f := File{Path: path, Now: now, Want: t.want}
+	conflict := func(why Reason, err error) {
+		p.Conflicts = append(p.Conflicts, Conflict{Path: path, Reason: why, Now: now, Want: t.want, Err: err})
+	}
+	switch {
+	case err != nil:
+		conflict(Irregular, err)
+		return
+	case same(now, t.want) && (t.want.Mode == 0 || t.want.Mode == now.Mode):
+		return
+	case !same(now, t.want) && !slices.ContainsFunc(t.expected, func(v files.Version) bool { return same(v, now) }):
+		if p.onConflict != Overwrite {
+			conflict(Changed, nil)
+			return
+		}
+	}
+	if t.want.Ref != "" {
+		if f.data, err = t.by.kept(ctx, t.want.Ref); err != nil {
+			conflict(Lost, err)
+			return
+		}
+	}
+	p.Files = append(p.Files, f)
+}
+
+// same reports whether two versions have the same content.
+func same(a, b files.Version) bool { return a.Ref == b.Ref && a.Link == b.Link }
