@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/internal/blocktype"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
 )
@@ -185,13 +186,5 @@ func (o Omission) inner(b transport.Block, places []Place) (transport.Block, err
 // removable reports whether a message is valid without a block: one that nothing
 // else refers to.
 func removable(role transport.Role, typ transport.BlockType) bool {
-	switch typ {
-	case transport.TypeThinking, transport.TypeRedactedThinking, view.TypeMCPToolListing:
-		return role == transport.RoleAssistant
-	case view.TypeToolAddition, view.TypeToolRemoval:
-		return role == transport.RoleSystem
-	case transport.TypeImage, transport.TypeDocument, transport.TypeText, view.TypeContainerUpload, transport.TypeSearchResult:
-		return role == transport.RoleUser
-	}
-	return false
+	return role != "" && string(role) == blocktype.Of(typ).LeftOutOf
 }

@@ -43,12 +43,16 @@ type Traits struct {
 	Thinking    bool   // readable or not
 	Model       bool   // only a response brings one
 	OutOfResult bool   // a tool result can't hold it
+	LeftOutOf   string // the role of messages that stay valid without it, as nothing else refers to it; empty if there is none
 	Prefill     bool   // at the end of a conversation the model would have to go on from it
 	ServerCall  bool   // a call that the service answers itself, in a block of a type that ends in _tool_result
 	Discarded   bool   // in front of a fallback it belongs to the model that refused (wire §3.6)
 	Holds       string // the kind of marks inside it: "content" of a result, "definition" of a tool
 	Deltas      Deltas // what a stream adds to it; 0 if that isn't known
 }
+
+// Roles of messages.
+const user, assistant, system = "user", "assistant", "system"
 
 // Deltas are kinds of additions.
 type Deltas uint8
@@ -64,28 +68,27 @@ const (
 // What several types have in common.
 var (
 	serverResult = Traits{Markable: true, Model: true, OutOfResult: true, Deltas: None}
-	inResult     = Traits{Markable: true}
-	apart        = Traits{Markable: true, OutOfResult: true}
+	content      = Traits{Markable: true, LeftOutOf: user}
 )
 
 var table = named(map[string]Traits{
-	Text:             {Markable: true, Prefill: true, Deltas: TextDeltas},
-	Thinking:         {Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: ThinkingDeltas},
-	RedactedThinking: {Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: None},
+	Text:             {Markable: true, LeftOutOf: user, Prefill: true, Deltas: TextDeltas},
+	Thinking:         {Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, LeftOutOf: assistant, Prefill: true, Discarded: true, Deltas: ThinkingDeltas},
+	RedactedThinking: {Unmarkable: true, Thinking: true, Model: true, OutOfResult: true, LeftOutOf: assistant, Prefill: true, Discarded: true, Deltas: None},
 	ToolUse:          {Markable: true, Model: true, OutOfResult: true, Prefill: true, Discarded: true, Deltas: InputDeltas},
 	ToolResult:       {Markable: true, OutOfResult: true, Holds: "content"},
 	ServerToolUse:    {Markable: true, Model: true, OutOfResult: true, ServerCall: true, Deltas: InputDeltas},
 	MCPToolUse:       {Markable: true, Model: true, OutOfResult: true, ServerCall: true, Deltas: InputDeltas},
 	MCPToolResult:    serverResult,
-	MCPToolListing:   {OutOfResult: true},
-	Image:            inResult,
-	Document:         inResult,
-	SearchResult:     inResult,
-	ContainerUpload:  apart,
-	Compaction:       apart,
+	MCPToolListing:   {OutOfResult: true, LeftOutOf: assistant},
+	Image:            content,
+	Document:         content,
+	SearchResult:     content,
+	ContainerUpload:  {Markable: true, OutOfResult: true, LeftOutOf: user},
+	Compaction:       {Markable: true, OutOfResult: true},
 	Fallback:         {Model: true, OutOfResult: true},
-	ToolAddition:     {Markable: true, OutOfResult: true, Holds: "definition"},
-	ToolRemoval:      apart,
+	ToolAddition:     {Markable: true, OutOfResult: true, LeftOutOf: system, Holds: "definition"},
+	ToolRemoval:      {Markable: true, OutOfResult: true, LeftOutOf: system},
 	ToolReference:    {},
 	BrowserState:     {},
 	ConnectorText:    {Discarded: true},
