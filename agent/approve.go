@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -202,10 +203,10 @@ func answeredSince(log *memory.Log, j *job) []PendingQuestion {
 		switch {
 		case r.Kind == memory.KindStarted && slices.Contains(r.Calls, j.call.ID):
 			ended = nil
-		case r.Kind != memory.KindNote || r.Note != noteQuestion && r.Note != noteAnswer || json.Unmarshal(r.Data, &n) != nil || n.Root != j.key():
-		case r.Note == noteQuestion && n.Question != nil && n.Question.Kind != kindSession:
+		case r.Kind != memory.KindNote || r.Note != notes.Question && r.Note != notes.Answer || json.Unmarshal(r.Data, &n) != nil || n.Root != j.key():
+		case r.Note == notes.Question && n.Question != nil && n.Question.Kind != kindSession:
 			asked[n.Call+" "+n.Key] = PendingQuestion{Session: log.ID(), Call: n.Call, Root: n.Root, Name: n.Name, Question: *n.Question, Since: r.Time}
-		case r.Note == noteAnswer:
+		case r.Note == notes.Answer:
 			if q, ok := asked[n.Call+" "+n.Key]; ok {
 				ended = append(ended, q)
 			}

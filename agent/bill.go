@@ -113,15 +113,6 @@ func sameRecord(a, b memory.Record) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
-// Notes of a log that report requests whose response is no part of the
-// conversation; see also notes.Warm.
-const (
-	noteInterrupted  = "interrupted"  // a response that was cut off: what had come of it
-	noteAside        = "aside"        // a whole response, to a request beside the conversation
-	noteUnsummarized = "unsummarized" // a summary could not be had
-	noteLost         = "lost"         // attempts of which nothing came back, though they may have been billed
-)
-
 // AddResponse adds a response, at the prices of the time when it came; the zero
 // time stands for now. own corrects and extends the table of prices.
 func (b *Bill) AddResponse(resp *transport.Response, at time.Time, own ...models.Model) {
@@ -201,15 +192,15 @@ func (l *pricer) estimated(resp *transport.Response, e sentdata.Estimate, at tim
 // that was cut off is billed for more than is known.
 func (l *pricer) note(note *memory.Record) Bill {
 	switch note.Note {
-	case noteInterrupted, noteAside, notes.Warm:
+	case notes.Interrupted, notes.Aside, notes.Warm:
 		resp, err := transport.ParseResponse(note.Data)
 		if err != nil {
 			return Bill{}
 		}
 		b := l.price(resp, note.Time)
-		b.Cost.Incomplete = b.Cost.Incomplete || note.Note == noteInterrupted
+		b.Cost.Incomplete = b.Cost.Incomplete || note.Note == notes.Interrupted
 		return b
-	case noteLost:
+	case notes.Lost:
 		n := 0
 		if _, err := fmt.Sscan(string(rawjson.Get(note.Data, "attempts")), &n); err != nil || n < 1 {
 			return Bill{}
@@ -326,15 +317,15 @@ func (t *attempts) failed(err error) {
 
 // notes are what the log keeps of the attempts that failed.
 func (t *attempts) notes() []memory.Record {
-	var notes []memory.Record
+	var list []memory.Record
 	at := time.Now()
 	for _, resp := range t.void {
-		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteInterrupted, Time: at, Data: resp.Raw()})
+		list = append(list, memory.Record{Kind: memory.KindNote, Note: notes.Interrupted, Time: at, Data: resp.Raw()})
 	}
 	if t.lost > 0 {
-		notes = append(notes, memory.Record{Kind: memory.KindNote, Note: noteLost, Time: at, Data: fmt.Appendf(nil, `{"attempts":%d}`, t.lost)})
+		list = append(list, memory.Record{Kind: memory.KindNote, Note: notes.Lost, Time: at, Data: fmt.Appendf(nil, `{"attempts":%d}`, t.lost)})
 	}
-	return notes
+	return list
 }
 
 // recordFailed bills the attempts that failed to the run and to its budgets, and gives

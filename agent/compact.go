@@ -12,6 +12,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
@@ -127,7 +128,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 		r.warn(ctx, "the conversation was not summarized", "error_type", errorType(err))
 		return nil
 	}
-	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: noteAside, Time: at, Data: resp.Raw()})
+	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: notes.Aside, Time: at, Data: resp.Raw()})
 	booked := held.spend(ctx, bill)
 	r.spend(bill)
 	if m, ok := summaryOf(resp); ok {
@@ -152,7 +153,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 // it is to be tried again, whichever process goes on with the run; see [summaryTry].
 func (r *Run) unsummarized(size int64) memory.Record {
 	r.summary = summaryTry{failed: true, size: size}
-	return memory.Record{Kind: memory.KindNote, Note: noteUnsummarized, Data: fmt.Appendf(nil, `{"prompt_tokens":%d}`, size)}
+	return memory.Record{Kind: memory.KindNote, Note: notes.Unsummarized, Data: fmt.Appendf(nil, `{"prompt_tokens":%d}`, size)}
 }
 
 // reserveSummary sets aside what a request for a summary may cost. It gives nil if

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/shown"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -40,7 +41,6 @@ const (
 	// maxSpill is the most that is kept of one result.
 	maxSpill = 16 << 20
 
-	noteSpilled    = "spilled"
 	readResultName = "read_result"
 )
 
@@ -170,7 +170,7 @@ func findSpilled(run *Run, id string) (string, bool) {
 	}
 	var found []byte
 	for _, r := range run.log.Records(0) {
-		if r.Kind == memory.KindNote && r.Note == noteSpilled && rawjson.GetString(r.Data, "call_id") == id {
+		if r.Kind == memory.KindNote && r.Note == notes.Spilled && rawjson.GetString(r.Data, "call_id") == id {
 			found = r.Data
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -299,7 +300,7 @@ func (x *execution) records(done []*job) []memory.Record {
 	x.run.fit(done)
 	for _, j := range done {
 		if j.spilled != nil {
-			records = append(records, memory.Record{Kind: memory.KindNote, Note: noteSpilled, Data: j.spilled})
+			records = append(records, memory.Record{Kind: memory.KindNote, Note: notes.Spilled, Data: j.spilled})
 		}
 		if j.unfinished == nil && !j.waiting {
 			final := j.tool != nil && j.tool.traits.Final && !j.result.IsError

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -31,19 +32,7 @@ type host struct {
 	slots     chan struct{} // for inner calls at once
 }
 
-// Names of the notes that belong to a call. Their data begins with the key of the
-// call of the model's that they belong to, and that of the call itself, which may be
-// one that a tool has made.
-const (
-	noteCall     = "call.note"     // what a tool noted
-	noteQuestion = "call.question" // what a tool asked
-	noteAnswer   = "call.answer"   // the answer to that
-	noteStarted  = "call.started"  // an inner call is about to run
-	noteResult   = "call.result"   // its result
-	noteBlob     = "call.blob"     // bytes that were kept, where the store has no blobs
-)
-
-// hostNote is the data of such a note, with the members that its kind uses.
+// hostNote is the data of a note of a call, with the members that its kind uses.
 type hostNote struct {
 	Root      string            `json:"root"`
 	Call      string            `json:"call"`
@@ -110,7 +99,7 @@ func callNotes(log *memory.Log, record int) []callNote {
 			continue
 		}
 		switch r.Note {
-		case noteCall, noteQuestion, noteAnswer, noteStarted, noteResult:
+		case notes.Call, notes.Question, notes.Answer, notes.Started, notes.Result:
 			n := callNote{kind: r.Note}
 			if json.Unmarshal(r.Data, &n.hostNote) == nil {
 				list = append(list, n)
@@ -125,7 +114,7 @@ func (h *host) Note(ctx context.Context, name string, data json.RawMessage) erro
 	if !rawjson.Valid(data) {
 		return fmt.Errorf("note %q: the data is not JSON", name)
 	}
-	return h.append(ctx, noteCall, hostNote{Name: name, Data: data})
+	return h.append(ctx, notes.Call, hostNote{Name: name, Data: data})
 }
 
 // Notes implements [tools.Host].
@@ -134,7 +123,7 @@ func (h *host) Notes(ctx context.Context, name string) ([]json.RawMessage, error
 		return nil, err
 	}
 	var list []json.RawMessage
-	for _, n := range h.notes(noteCall) {
+	for _, n := range h.notes(notes.Call) {
 		if n.Name == name {
 			list = append(list, n.Data)
 		}
@@ -159,7 +148,7 @@ func (h *host) Keep(ctx context.Context, data []byte, mediaType string) (string,
 	if err != nil {
 		return "", err
 	}
-	return ref, h.append(ctx, noteBlob, hostNote{Name: ref, Data: quoted, MediaType: mediaType})
+	return ref, h.append(ctx, notes.Blob, hostNote{Name: ref, Data: quoted, MediaType: mediaType})
 }
 
 // Kept implements [tools.Host].
@@ -174,7 +163,7 @@ func (h *host) Kept(ctx context.Context, ref string) ([]byte, string, error) {
 	}
 	for _, r := range log.Records(0) {
 		var n hostNote
-		if r.Kind == memory.KindNote && r.Note == noteBlob && rawjson.GetString(r.Data, "name") == ref && json.Unmarshal(r.Data, &n) == nil {
+		if r.Kind == memory.KindNote && r.Note == notes.Blob && rawjson.GetString(r.Data, "name") == ref && json.Unmarshal(r.Data, &n) == nil {
 			data, err := base64.StdEncoding.DecodeString(rawjson.Unquote(n.Data))
 			return data, n.MediaType, err
 		}
@@ -197,28 +186,28 @@ func (h *host) Ask(ctx context.Context, q tools.Question) (tools.Answer, error) 
 	for _, n := range callNotes(h.job.owner.log, h.job.record) {
 		switch {
 		case n.Call != h.job.key() || n.Key != q.Key:
-		case n.kind == noteQuestion:
+		case n.kind == notes.Question:
 			asked = true
 			if n.Question.Kind != q.Kind || n.Question.Prompt != q.Prompt {
 				return tools.Answer{}, &tools.DivergedError{Call: q.Key, Recorded: brief(n.Question.Prompt), Got: brief(q.Prompt)}
 			}
-		case n.kind == noteAnswer && n.Declined && n.Reason != "":
+		case n.kind == notes.Answer && n.Declined && n.Reason != "":
 			return tools.Answer{}, fmt.Errorf("%w: %s", tools.ErrDeclined, n.Reason)
-		case n.kind == noteAnswer && n.Declined:
+		case n.kind == notes.Answer && n.Declined:
 			return tools.Answer{}, tools.ErrDeclined
-		case n.kind == noteAnswer && n.Answer == nil:
+		case n.kind == notes.Answer && n.Answer == nil:
 			return tools.Answer{}, tools.ErrExpired
-		case n.kind == noteAnswer && n.Answer.Expired:
+		case n.kind == notes.Answer && n.Answer.Expired:
 			if err := q.Check(n.Answer.Value); err != nil {
 				return tools.Answer{}, fmt.Errorf("question %q was not answered in time, and its default: %w", q.Key, err)
 			}
 			return *n.Answer, nil
-		case n.kind == noteAnswer:
+		case n.kind == notes.Answer:
 			return *n.Answer, nil
 		}
 	}
 	if !asked {
-		if err := h.append(ctx, noteQuestion, hostNote{Key: q.Key, Name: h.job.call.Name, Question: &q}); err != nil {
+		if err := h.append(ctx, notes.Question, hostNote{Key: q.Key, Name: h.job.call.Name, Question: &q}); err != nil {
 			return tools.Answer{}, err
 		}
 	}
@@ -263,7 +252,7 @@ func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Res
 		inner.call.Input = []byte("{}")
 	}
 	started := false
-	for _, n := range h.notes(noteStarted) {
+	for _, n := range h.notes(notes.Started) {
 		if n.Key != call.ID {
 			continue
 		}
@@ -271,7 +260,7 @@ func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Res
 			return tools.Result{}, &tools.DivergedError{Call: call.ID, Recorded: brief(n.Name + " " + string(n.Input)), Got: brief(call.Name + " " + string(inner.call.Input))}
 		}
 	}
-	for _, n := range h.notes(noteResult) {
+	for _, n := range h.notes(notes.Result) {
 		if n.Key == call.ID {
 			return recordedResult(n)
 		}
@@ -310,7 +299,7 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 		j.owner.traceRefusal(ctx, j)
 	} else {
 		if !started {
-			if err := h.append(ctx, noteStarted, hostNote{Key: id, Name: j.call.Name, Input: j.call.Input}); err != nil {
+			if err := h.append(ctx, notes.Started, hostNote{Key: id, Name: j.call.Name, Input: j.call.Input}); err != nil {
 				return tools.Result{}, err
 			}
 		}
@@ -340,7 +329,7 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 	for _, b := range j.result.Content {
 		n.Content = append(n.Content, b.Raw())
 	}
-	return j.result, h.append(context.WithoutCancel(ctx), noteResult, n)
+	return j.result, h.append(context.WithoutCancel(ctx), notes.Result, n)
 }
 
 // approval has an inner call decided on, which is a question to outside like others.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/transport"
@@ -222,7 +223,7 @@ func (r *Run) settleEntry(ctx context.Context, e ledgerEntry, n int, usd float64
 		}
 	}
 	r.warn(ctx, "a process died in the middle of a request; the forecast of its cost is booked", "usd", strconv.FormatFloat(usd, 'f', -1, 64))
-	lost := memory.Record{Kind: memory.KindNote, Note: noteLost, Data: []byte(`{"attempts":1}`)}
+	lost := memory.Record{Kind: memory.KindNote, Note: notes.Lost, Data: []byte(`{"attempts":1}`)}
 	return errors.Join(r.append(ctx, lost), e.end(ctx, usd))
 }
 
@@ -231,7 +232,7 @@ func (r *Run) answer(rec memory.Record) (Bill, bool) {
 	switch {
 	case rec.Kind == memory.KindResponse:
 		return r.pricer().estimated(rec.Response, sentdata.EstimateOf(rec.Data), rec.Time), true
-	case rec.Kind == memory.KindNote && rec.Note == noteAside:
+	case rec.Kind == memory.KindNote && rec.Note == notes.Aside:
 		resp, err := transport.ParseResponse(rec.Data)
 		if err != nil {
 			return Bill{}, false

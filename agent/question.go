@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 )
@@ -87,7 +88,7 @@ func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote
 	if err != nil {
 		return err
 	}
-	ours := memory.Record{Kind: memory.KindNote, Note: noteAnswer, Data: raw, Time: time.Now()}
+	ours := memory.Record{Kind: memory.KindNote, Note: notes.Answer, Data: raw, Time: time.Now()}
 	if err := log.Append(ctx, ours); err != nil {
 		return err
 	}
@@ -103,14 +104,14 @@ func (q PendingQuestion) find(log *memory.Log) (asked *tools.Question, ended boo
 	from, _ := strconv.Atoi(strings.SplitN(q.Root, "-", 2)[0])
 	for _, r := range log.Records(max(0, from)) {
 		var n hostNote
-		if r.Kind != memory.KindNote || r.Note != noteQuestion && r.Note != noteAnswer ||
+		if r.Kind != memory.KindNote || r.Note != notes.Question && r.Note != notes.Answer ||
 			json.Unmarshal(r.Data, &n) != nil || n.Root != q.Root || n.Call != q.Call {
 			continue
 		}
 		switch {
-		case r.Note == noteQuestion && n.Question != nil && n.Question.Key == q.Question.Key:
+		case r.Note == notes.Question && n.Question != nil && n.Question.Key == q.Question.Key:
 			asked = n.Question
-		case r.Note == noteAnswer && n.Key == q.Question.Key:
+		case r.Note == notes.Answer && n.Key == q.Question.Key:
 			return asked, true, r.Time
 		}
 	}
@@ -138,7 +139,7 @@ func waits(log *memory.Log) (asked map[string]bool, open []PendingQuestion) {
 					asked[id] = true // it has seen what had come
 				}
 			}
-		case r.Kind == memory.KindNote && (r.Note == noteQuestion || r.Note == noteAnswer):
+		case r.Kind == memory.KindNote && (r.Note == notes.Question || r.Note == notes.Answer):
 			var n hostNote
 			id, mine := "", false
 			if json.Unmarshal(r.Data, &n) == nil {
@@ -151,10 +152,10 @@ func waits(log *memory.Log) (asked map[string]bool, open []PendingQuestion) {
 				asked = make(map[string]bool)
 			}
 			same := func(q PendingQuestion) bool { return q.Call == n.Call && q.Question.Key == n.Key }
-			if r.Note == noteQuestion && n.Question != nil {
+			if r.Note == notes.Question && n.Question != nil {
 				asked[id] = true
 				open = append(open, PendingQuestion{Session: log.ID(), Call: n.Call, Root: n.Root, Name: n.Name, Question: *n.Question, Since: r.Time})
-			} else if r.Note == noteAnswer {
+			} else if r.Note == notes.Answer {
 				asked[id] = false // it has something to run for
 				open = slices.DeleteFunc(open, same)
 			}
@@ -189,7 +190,7 @@ func behindNewestResponse(log *memory.Log) int {
 // askedBefore reports whether a call has asked something, so that it may run again.
 func askedBefore(log *memory.Log, j *job) bool {
 	for _, n := range callNotes(log, j.record) {
-		if n.kind == noteQuestion && (n.Call == j.key() || strings.HasPrefix(n.Call, j.key()+"/")) {
+		if n.kind == notes.Question && (n.Call == j.key() || strings.HasPrefix(n.Call, j.key()+"/")) {
 			return true
 		}
 	}
@@ -306,7 +307,7 @@ func (s Sub) suspend(ctx context.Context, log *memory.Log, waits *ApprovalError,
 		return tools.Result{}, err
 	}
 	n := 1
-	for _, a := range h.notes(noteAnswer) {
+	for _, a := range h.notes(notes.Answer) {
 		if strings.HasPrefix(a.Key, kindSession+" ") {
 			n++
 		}

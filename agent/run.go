@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
-	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
-
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/agent/internal/shown"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/wire"
@@ -185,7 +185,7 @@ func (r *Run) replay() {
 			r.count(rec.Response, bill)
 		case memory.KindNote:
 			r.spend(bill)
-			if rec.Note == noteUnsummarized {
+			if rec.Note == notes.Unsummarized {
 				r.summary = wasUnsummarized(rec)
 			}
 		case memory.KindSummary:

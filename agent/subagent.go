@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools"
@@ -119,7 +120,7 @@ func (s Sub) Call(ctx context.Context, input json.RawMessage) (tools.Result, err
 		}
 		return tools.Result{}, &unfinishedError{err} // the store may be there again later
 	}
-	if h, ok := tools.CallOf(ctx).Host.(*host); ok && !begun && len(h.notes(noteQuestion)) > 0 {
+	if h, ok := tools.CallOf(ctx).Host.(*host); ok && !begun && len(h.notes(notes.Question)) > 0 {
 		return tools.Result{}, fmt.Errorf("the session of the sub-agent %q is gone; what it had done is not known", s.Name)
 	}
 	if !begun {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -92,16 +93,13 @@ func (r *Run) startRun(ctx context.Context) context.Context {
 	return ctx
 }
 
-// noteTrace is the note with the context of the span of the run that begins there.
-const noteTrace = "trace"
-
 // traceNote is the record that ties a run to those that resume it, if it is traced.
 func (r *Run) traceNote() []memory.Record {
 	span := r.observed.Context()
 	if span == nil {
 		return nil
 	}
-	return []memory.Record{{Kind: memory.KindNote, Note: noteTrace, Data: span}}
+	return []memory.Record{{Kind: memory.KindNote, Note: notes.Trace, Data: span}}
 }
 
 // linkTrace links the span of a run to that of the run that it goes on with, or, if a
@@ -112,7 +110,7 @@ func (r *Run) linkTrace() {
 		switch {
 		case rec.Kind == memory.KindRun:
 			span = nil
-		case rec.Kind == memory.KindNote && rec.Note == noteTrace:
+		case rec.Kind == memory.KindNote && rec.Note == notes.Trace:
 			span = rec.Data
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools/todo"
 )
@@ -22,7 +23,7 @@ const (
 
 // todoOf is the list that a record brings, if it is the note of one.
 func todoOf(r *memory.Record) (list []todoView, ok bool) {
-	if r.Kind != memory.KindNote || r.Note != "call.note" {
+	if r.Kind != memory.KindNote || r.Note != notes.Call {
 		return nil, false
 	}
 	var n struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/whorl-go/whorl/agent/internal/pricing"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -188,7 +189,7 @@ func viewRecord(n int, r *memory.Record, prices pricing.Prices) entry {
 	if r.Kind == memory.KindNote && len(r.Data) > 0 {
 		if resp, err := transport.ParseResponse(r.Data); err == nil && resp.Model != "" {
 			e.Aside = viewResponse(resp, r.Time, prices)
-			e.Aside.USD.Known = e.Aside.USD.Known && r.Note != "interrupted" // that was billed for more than is known
+			e.Aside.USD.Known = e.Aside.USD.Known && r.Note != notes.Interrupted // that was billed for more than is known
 		}
 		text, cut := clip(string(r.Data), dataLimit)
 		e.Blocks = append(e.Blocks, blockView{Type: "note", JSON: text, Cut: cut, Bytes: len(r.Data)})

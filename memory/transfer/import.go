@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/transport"
@@ -130,10 +131,6 @@ func fits(s memory.Session) error {
 	return err
 }
 
-// noteImported is the Note of what was an approval request or a decision in an
-// imported file. Data is the record.
-const noteImported = "imported"
-
 // distrust takes the permissions out of records: what approves calls that have no
 // result yet, and the limits of a run that was going on.
 func distrust(records []memory.Record) error {
@@ -159,7 +156,7 @@ func distrust(records []memory.Record) error {
 		if err != nil {
 			return &memory.RecordError{Record: i, Err: err}
 		}
-		*r = memory.Record{Kind: memory.KindNote, Time: r.Time, Note: noteImported, Data: data}
+		*r = memory.Record{Kind: memory.KindNote, Time: r.Time, Note: notes.Imported, Data: data}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package begin
 import (
 	"context"
 
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -15,5 +16,5 @@ func Session(ctx context.Context, store memory.Store, id string, meta map[string
 		return err
 	}
 	// A session is there with its first record.
-	return log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: "begun", Data: []byte("{}")})
+	return log.Append(ctx, memory.Record{Kind: memory.KindNote, Note: notes.Begun, Data: []byte("{}")})
 }
