@@ -27,6 +27,9 @@ type Bill struct {
 	// Tokens is the sum of all that was sampled, prompts and answers, with what Usage
 	// leaves out: compaction, the advisor, models that refused.
 	Tokens int64
+	// Sent is how many bytes of request bodies were sent for the responses, those of all
+	// attempts; 0 where the log doesn't say.
+	Sent int64
 	// Unpriced are the models whose price is not known.
 	Unpriced []string
 }
@@ -125,6 +128,7 @@ func (b *Bill) Add(c Bill) {
 	b.Usage = b.Usage.Add(c.Usage)
 	b.Cost = b.Cost.Add(c.Cost)
 	b.Tokens += c.Tokens
+	b.Sent += c.Sent
 	for _, id := range c.Unpriced {
 		if !slices.Contains(b.Unpriced, id) {
 			b.Unpriced = append(slices.Clip(b.Unpriced), id)
@@ -179,7 +183,7 @@ func (l *pricer) estimated(resp *transport.Response, e sentdata.Estimate, at tim
 	counted := *resp
 	counted.Usage.InputTokens += e.Input
 	counted.Usage.OutputTokens += e.Output
-	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(counted.Usage)}
+	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(counted.Usage), Sent: resp.Meta.Sent}
 	usd, known := prices.Cost(&counted, at)
 	b.Cost = Cost{USD: usd, Incomplete: !known || untold(resp) != sentdata.Estimate{}}
 	if !known {
@@ -253,7 +257,7 @@ func (r *Run) estimate(req *transport.Request, resp *transport.Response) sentdat
 func (r *Run) spend(b Bill) {
 	r.spent.Add(b)
 	r.own.Add(b)
-	r.result.Usage, r.result.Cost = r.spent.Usage, r.spent.Cost
+	r.result.Usage, r.result.Cost, r.result.Sent = r.spent.Usage, r.spent.Cost, r.spent.Sent
 }
 
 // Cost is money. The zero Cost is nothing spent.

@@ -96,6 +96,7 @@ type Result struct {
 	// Usage and Cost are sums over the run's steps.
 	Usage transport.Usage
 	Cost  Cost
+	Sent  int64 // bytes of the bodies of the requests for them
 	// Steps counts the model calls of the run that brought a response; those from
 	// before it was resumed are among them, as they are in Usage and Cost.
 	Steps int

@@ -165,7 +165,8 @@ func TestThreadSendsWhatIsNew(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{Turns: tt.steps}, Now: time.Now})}
 				log := memory.NewLog()
-				if _, err := threadAgent(t, w, threads, tt.result, nil).Run(t.Context(), agent.Input{Log: log, Prompt: "go"}); err != nil {
+				res, err := threadAgent(t, w, threads, tt.result, nil).Run(t.Context(), agent.Input{Log: log, Prompt: "go"})
+				if err != nil {
 					t.Fatal(err)
 				}
 				logs[i], sent[i] = content(log), w.size()
@@ -183,9 +184,13 @@ func TestThreadSendsWhatIsNew(t *testing.T) {
 					if err != nil || !bytes.Equal(told.Bytes(), w.bodies[n]) {
 						t.Fatalf("request %d was\n%s\nand the log tells\n%s\n%v", n, w.bodies[n], told.Bytes(), err)
 					}
-					if x.Response.Meta.Sent != 0 && x.Response.Meta.Sent != int64(len(w.bodies[n])) {
+					if x.Response.Meta.Sent != int64(len(w.bodies[n])) {
 						t.Errorf("request %d: %d bytes sent, of %d", n, x.Response.Meta.Sent, len(w.bodies[n]))
 					}
+				}
+				bill, err := agent.BillOf(t.Context(), log)
+				if err != nil || bill.Sent != int64(w.size()) || res.Sent != bill.Sent {
+					t.Errorf("the bill says that %d bytes were sent, and the result %d, of %d: %v", bill.Sent, res.Sent, w.size(), err)
 				}
 			})
 		}

@@ -299,6 +299,8 @@ func (d *decoder) meta(v []byte) (m transport.Meta) {
 			m.FirstDelta = time.Duration(d.int(v))
 		case "duration_ns":
 			m.Duration = time.Duration(d.int(v))
+		case "sent_bytes":
+			m.Sent = d.int(v)
 		case "rate_limit":
 			m.RateLimit = d.rateLimit(v)
 		default:

@@ -273,6 +273,9 @@ func (e *encoder) response(r *transport.Response) {
 	if m.Duration != 0 {
 		e.int("duration_ns", int64(m.Duration))
 	}
+	if m.Sent != 0 {
+		e.int("sent_bytes", m.Sent)
+	}
 	if l := m.RateLimit; l != nil {
 		e.name("rate_limit")
 		e.raw("{")

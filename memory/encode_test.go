@@ -42,6 +42,8 @@ func everyKind(t testing.TB) []memory.Record {
 	resp := parseResponse(t, `{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5-5","content":[`+odd+
 		`,{"type":"tool_use","id":"toolu_1","name":"search","input":{"z":9007199254740993,"a":null},"caller":{"type":"direct"}}],"stop_reason":"tool_use","usage":{"input_tokens":3,"output_tokens":5},"new_member":[1.0]}`)
 	resp.Cut = []string{"toolu_1"}
+	big := parseResponse(t, `{"id":"msg_2","type":"message","role":"assistant","model":"claude-opus-5-5","content":[],"stop_reason":"end_turn"}`)
+	big.Meta = transport.Meta{Attempts: 1, Sent: 9007199254740993}
 	resp.Meta = transport.Meta{RequestID: "req_1", Attempts: 2, FirstDelta: 3 * time.Millisecond, Duration: time.Second,
 		RateLimit: &transport.RateLimit{Tokens: transport.Allowance{Limit: 100, Remaining: 99, Reset: at}}}
 	system := transport.Message{Role: transport.RoleSystem, Content: []transport.Block{parseBlock(t, "{\"type\":\"text\",\n\t\"text\":\"raw \u2028 line\"}")},
@@ -65,6 +67,7 @@ func everyKind(t testing.TB) []memory.Record {
 			Blocks:     []omit.Place{{Message: 0, Block: 1}, {Message: 2, Block: 0, Inner: 3}},
 			Containers: []string{"container_1"}, MCPServers: []string{"search"}, Text: "<gone>",
 		}},
+		{Kind: memory.KindResponse, Time: at, Response: big},
 	}
 }
 

@@ -119,6 +119,9 @@ func TestPageEscapes(t *testing.T) {
 		if strings.ContainsAny(shown.String(), unseen) {
 			t.Errorf("%s: what can't be seen gets into the page: %q", name, shown)
 		}
+		if name == "transcript" && !strings.Contains(shown.String(), "sent 2.0 KB") {
+			t.Errorf("the page doesn't show what was sent: %q", shown)
+		}
 		for _, want := range []string{"<img src=x onerror=alert(1)>", "U+202E", "U+200B", "U+E0041"} {
 			if got := shown.String(); !strings.Contains(got, want) && !(name == "transcript" && strings.Contains(got, `\u`)) {
 				t.Errorf("%s: the page doesn't show %s: %q", name, want, got)
@@ -140,6 +143,7 @@ func recordsOf(t *testing.T, quoted string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	resp.Meta.Sent = 2048
 	result, err := transport.ParseBlock(fmt.Appendf(nil, `{"type":"tool_result","tool_use_id":"toolu_1","is_error":true,"content":[{"type":"text","text":%s}]}`, quoted))
 	if err != nil {
 		t.Fatal(err)

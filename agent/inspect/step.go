@@ -33,8 +33,9 @@ type stepView struct {
 	Thinking int64 `json:"thinking,omitempty"` // of Output
 	USD      price `json:"usd"`
 
-	First int64 `json:"first"` // milliseconds to the first delta
-	Took  int64 `json:"took"`  // milliseconds to the end
+	First int64 `json:"first"`          // milliseconds to the first delta
+	Took  int64 `json:"took"`           // milliseconds to the end
+	Sent  int64 `json:"sent,omitempty"` // bytes of the request's body, of all attempts
 
 	Configured bool   `json:"configured"` // the log tells the whole request
 	Marks      []mark `json:"marks,omitempty"`
@@ -162,7 +163,7 @@ func viewResponse(resp *transport.Response, at time.Time, prices pricing.Prices)
 		Model: resp.Model, Stop: string(resp.StopReason), RequestID: resp.Meta.RequestID, Retries: max(0, resp.Meta.Attempts-1),
 		Read: resp.Usage.CacheReadInputTokens, Written: resp.Usage.CacheCreationInputTokens, New: resp.Usage.InputTokens,
 		Output: resp.Usage.OutputTokens, Thinking: resp.Usage.OutputTokensDetails.ThinkingTokens,
-		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), USD: priceOf(resp, at, prices),
+		First: resp.Meta.FirstDelta.Milliseconds(), Took: resp.Meta.Duration.Milliseconds(), Sent: resp.Meta.Sent, USD: priceOf(resp, at, prices),
 	}
 }
 

@@ -1,6 +1,6 @@
 // The page: sessions at the left, one of them at the right, as it grows.
 
-import { $, el, flat, tokens, duration, ago, count, call, LazyList } from './dom.js';
+import { $, el, flat, tokens, size, duration, ago, count, call, LazyList } from './dom.js';
 import { Transcript } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
@@ -190,7 +190,7 @@ function drawSummary() {
   const t = page.open.transcript, all = totals(t.steps, t.asides), first = t.rows[0], last = t.rows[t.rows.length - 1];
   const items = [
     ['steps', count(t.steps.length)], ['read', tokens(all.read)], ['written', tokens(all.written)], ['new', tokens(all.new)], ['output', tokens(all.output)],
-    ['from cache', all.share], ['cost', all.money], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],
+    ['from cache', all.share], ['cost', all.money], ['sent', size(all.sent)], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],
   ];
   if (all.misses) items.push(['cache misses', count(all.misses)]);
   $('totals').replaceChildren(...items.map(([k, v]) => el('div', { class: k.replace(' ', '-') }, el('dt', {}, k), el('dd', {}, v))),

@@ -181,7 +181,7 @@ export class Transcript {
       el('header', { class: 'rowhead' },
         el('h2', {}, 'Step ' + s.number),
         el('span', { class: 'stop ' + s.stop }, stopText(s.stop)),
-        el('span', { class: 'time' }, duration(s.took), s.first ? el('span', { class: 'first-chunk' }, ` · first chunk ${duration(s.first)}`) : '', s.retries ? ' · ' + plural(s.retries, 'retry', 'retries') : ''),
+        el('span', { class: 'time' }, duration(s.took), s.first ? el('span', { class: 'first-chunk' }, ` · first chunk ${duration(s.first)}`) : '', s.sent ? ` · sent ${size(s.sent)}` : '', s.retries ? ' · ' + plural(s.retries, 'retry', 'retries') : ''),
         el('span', { class: 'spacer' }),
         el('button', { class: 'small', data: { key: 'request' }, 'aria-label': `Request of step ${s.number}`, onclick: () => this.act.request(row) }, 'Request'),
         this.forkButton(e.n, `step ${s.number}`)),

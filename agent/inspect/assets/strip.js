@@ -93,16 +93,18 @@ function sum(s) { return s.read + s.written + s.new + s.output; }
 
 /** totals is what the head of the page says of a session. */
 export function totals(steps, asides) {
-  const t = { read: 0, written: 0, new: 0, output: 0, usd: 0, known: true, misses: 0 };
+  const t = { read: 0, written: 0, new: 0, output: 0, usd: 0, known: true, misses: 0, sent: 0 };
   for (const r of steps) {
     const s = r.entry.step;
     for (const [k] of parts) t[k] += s[k];
     t.usd += s.usd.total;
     t.known = t.known && s.usd.known;
     if (s.miss) t.misses++;
+    t.sent += s.sent || 0;
   }
   for (const { entry: { aside } } of asides) {
     for (const [k] of parts) t[k] += aside[k];
+    t.sent += aside.sent || 0;
     t.usd += aside.usd.total;
     t.known = t.known && aside.usd.known;
   }

@@ -200,7 +200,7 @@ func (p *Printer) Summary(r *agent.Result) {
 }
 
 // Summary is one line on a run: steps, tokens, the share of the prompt that was
-// read from the cache, cost and time.
+// read from the cache, what was sent in KB of 1,000 bytes, cost and time.
 func Summary(r *agent.Result) string {
 	u := r.Usage
 	share := 0.0
@@ -211,8 +211,8 @@ func Summary(r *agent.Result) string {
 	if r.Steps == 1 {
 		steps = "step"
 	}
-	return fmt.Sprintf("%d %s · tokens: %d read from cache, %d written, %d new, %d out · %.0f%% read from cache · %s · %s",
-		r.Steps, steps, u.CacheReadInputTokens, u.CacheCreationInputTokens, u.InputTokens, u.OutputTokens, share, r.Cost, Took(r.Took))
+	return fmt.Sprintf("%d %s · tokens: %d read from cache, %d written, %d new, %d out · %.0f%% read from cache · %.1f KB sent · %s · %s",
+		r.Steps, steps, u.CacheReadInputTokens, u.CacheCreationInputTokens, u.InputTokens, u.OutputTokens, share, float64(r.Sent)/1000, r.Cost, Took(r.Took))
 }
 
 // Brief is a call's arguments on one line: the values, with the names of all but

@@ -54,6 +54,9 @@ func show(t *testing.T, colour bool) (answer, progress string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if result.Sent < 500 { // two requests, with the definition of a tool in each
+		t.Errorf("%d bytes were sent", result.Sent)
+	}
 	p.Summary(result)
 	return out.String(), log.String()
 }
@@ -63,7 +66,7 @@ func TestPrinter(t *testing.T) {
 	if answer != "Not\nthere.\n" {
 		t.Errorf("answer %q", answer)
 	}
-	for _, line := range []string{"step 1\n  Let me look.\n  ✗ lookup(", "the index is broken\nstep 2\n2 steps · tokens: "} {
+	for _, line := range []string{"step 1\n  Let me look.\n  ✗ lookup(", "the index is broken\nstep 2\n2 steps · tokens: ", " KB sent · $"} {
 		if !strings.Contains(progress, line) {
 			t.Errorf("progress lacks %q:\n%s", line, progress)
 		}
