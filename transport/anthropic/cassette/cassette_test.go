@@ -158,7 +158,7 @@ func TestMismatch(t *testing.T) {
 		want   []string
 	}{
 		{"a word", func(r *transport.Request) { r.Messages[0] = transport.UserText("use g") },
-			[]string{"number 1 first at messages.0.content.0.text", `sent:     "use g"`, `recorded: "use f"`, "WHORL_CASSETTE=record"}},
+			[]string{"its first difference from number 1 is at messages.0.content.0.text", `sent:     "use g"`, `recorded: "use f"`, "WHORL_CASSETTE=record"}},
 		{"the system prompt comes first", func(r *transport.Request) {
 			r.System, r.Messages[0] = []transport.Block{transport.Text("be long")}, transport.UserText("use g")
 		}, []string{"at system.0.text"}},
@@ -169,7 +169,7 @@ func TestMismatch(t *testing.T) {
 			if len(r.Messages) == 3 {
 				r.Messages[2].Content[0] = transport.ToolResult("toolu_0001", transport.Text("8"))
 			}
-		}, []string{"number 3 first at messages.2.content.0.content.0.text"}},
+		}, []string{"its first difference from number 3 is at messages.2.content.0.content.0.text"}},
 		{"a beta", func(r *transport.Request) { r.Betas = []string{"b"} }, []string{"at the anthropic-beta header", "sent:     b"}},
 	}
 	for _, tt := range tests {
@@ -204,7 +204,7 @@ func TestInOrder(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = converse(c.Client(), same)
-	if err == nil || !strings.Contains(err.Error(), "a request more than the 3 that were recorded") {
+	if err == nil || !strings.Contains(err.Error(), "one request more than the 3 that were recorded") {
 		t.Errorf("got %v", err)
 	}
 }
