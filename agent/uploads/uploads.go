@@ -1,0 +1,194 @@
+package uploads
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+)
+
+// An Uploader takes files, as [*anthropic.Client] does.
+type Uploader interface {
+	UploadFile(ctx context.Context, u anthropic.Upload) (anthropic.File, error)
+}
+
+// Options specify what is uploaded. Nil and the zero Options suit most programs.
+type Options struct {
+	// MinBytes is the least size of a picture or document, as bytes, that is uploaded;
+	// 0 means 65,536.
+	MinBytes int
+	// ExpiresIn is the time after which the service deletes a file; 0 means never. A
+	// file that is still needed is uploaded again before that.
+	ExpiresIn time.Duration
+	// Index remembers what was uploaded; nil means as long as the Files exist. Each
+	// account of the service needs one of its own.
+	Index Index
+}
+
+const defaultMinBytes = 64 << 10
+
+// Files uploads what requests hold, each content once. Many goroutines may use it.
+type Files struct {
+	to    Uploader
+	opts  Options
+	index Index
+
+	mu      sync.Mutex
+	working map[string]chan struct{} // closed when the upload of a key is over
+	blocks  map[weak.Pointer[byte]]replaced
+}
+
+// New returns Files that uploads to an account of the service.
+func New(to Uploader, opts *Options) *Files {
+	f := &Files{to: to, index: new(ram), working: make(map[string]chan struct{})}
+	if opts != nil {
+		f.opts = *opts
+	}
+	if f.opts.MinBytes <= 0 {
+		f.opts.MinBytes = defaultMinBytes
+	}
+	if f.opts.Index != nil {
+		f.index = f.opts.Index
+	}
+	return f
+}
+
+// A Ref is a file at the service.
+type Ref struct {
+	ID        string    `json:"id"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero if it doesn't expire
+}
+
+// An UploadError reports a picture or document that could not be uploaded. The
+// request was not sent.
+type UploadError struct {
+	Place string // in the request, such as messages.4.content.1
+	Key   string // "sha256:" and the sum of its bytes
+	Err   error
+}
+
+func (e *UploadError) Error() string {
+	return fmt.Sprintf("%s: its file %s can't be uploaded: %v", e.Place, e.Key, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UploadError) Unwrap() error { return e.Err }
+
+// Middleware sends requests with files in the place of base64. A request that the
+// service refuses because a file of it has expired, or is gone, is sent again with
+// that file uploaded again; an [*UploadError] ends one whose files can't be uploaded.
+// It is a [transport.Middleware].
+func (f *Files) Middleware(next transport.StreamFunc) transport.StreamFunc {
+	return func(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+		return func(yield func(transport.Event, error) bool) {
+			sent, used, err := f.replace(ctx, req, nil)
+			for again := false; ; again = true {
+				if err != nil {
+					yield(transport.Event{}, err)
+					return
+				}
+				begun, refused := false, error(nil)
+				for event, err := range next(ctx, sent) {
+					if err != nil && !begun && !again && missing(err) && len(used) > 0 {
+						refused = err
+						break
+					}
+					begun = true
+					if !yield(event, err) || err != nil {
+						return
+					}
+				}
+				if refused == nil {
+					return
+				}
+				sent, used, err = f.replace(ctx, req, named(used, refused))
+			}
+		}
+	}
+}
+
+// missing reports whether a refusal may be because of a file that isn't there (wire §12.4).
+func missing(err error) bool {
+	var e *transport.Error
+	return errors.As(err, &e) && (e.Code == "file_expired" || e.Status == 404)
+}
+
+// A use is a file in a request.
+type use struct{ key, id string }
+
+// named are the files that a refusal names or, if it names none, all.
+func named(used []use, err error) (list []use) {
+	var e *transport.Error
+	if errors.As(err, &e) {
+		for _, u := range used {
+			if contains(e.Message, u.id) {
+				list = append(list, u)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return used
+	}
+	return list
+}
+
+// file is the file of a content, which is uploaded if there is none, or if it is
+// among those that are stale. Of several that need the same one uploads it.
+func (f *Files) file(ctx context.Context, p payload, stale []use) (Ref, error) {
+	for {
+		f.mu.Lock()
+		other := f.working[p.key]
+		if other == nil {
+			f.working[p.key] = make(chan struct{})
+		}
+		f.mu.Unlock()
+		if other == nil {
+			break
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return Ref{}, ctx.Err()
+		}
+	}
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		close(f.working[p.key])
+		delete(f.working, p.key)
+	}()
+	ref, ok, err := f.index.Get(ctx, p.key)
+	if err != nil {
+		return Ref{}, err
+	}
+	end := f.renewed(ref)
+	if ok && (end.IsZero() || time.Now().Before(end)) && !slices.Contains(stale, use{p.key, ref.ID}) {
+		return ref, nil
+	}
+	file, err := f.to.UploadFile(ctx, p.upload(f.opts.ExpiresIn))
+	if err != nil {
+		return Ref{}, err
+	}
+	ref = Ref{ID: file.ID, ExpiresAt: file.ExpiresAt}
+	return ref, f.index.Put(ctx, p.key, ref)
+}
+
+// renewed is when a file is uploaded again: before the last tenth of its life, and
+// an hour before its end at the most. It is zero for one that doesn't expire.
+func (f *Files) renewed(ref Ref) time.Time {
+	if ref.ExpiresAt.IsZero() {
+		return time.Time{}
+	}
+	early := time.Hour
+	if f.opts.ExpiresIn > 0 {
+		early = min(early, f.opts.ExpiresIn/10)
+	}
+	return ref.ExpiresAt.Add(-early)
+}
