@@ -6,7 +6,8 @@
 //
 // A user is whoever the cookie says, which is fine for a demonstration and nothing
 // else: put your own sign-in in front, and have user tell who it found. Without a key
-// in the environment it runs offline, on a simulator of the Messages API.
+// in the environment it runs offline, on a simulator of the Messages API. The same
+// sessions are at /agui for clients of AG-UI, and at /chat/ for those of the AI SDK.
 package main
 
 import (
@@ -30,6 +31,8 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/agui"
+	"github.com/whorl-go/whorl/agent/serve/uistream"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
@@ -132,6 +135,8 @@ func handler(conn *service.Connection, st store, month float64) (*site, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/agent/", http.StripPrefix("/agent", h))
+	mux.Handle("POST /agui", agui.New(h, agui.Options{})) // for clients of AG-UI
+	mux.Handle("/chat/", http.StripPrefix("/chat", uistream.New(h)))
 	mux.Handle("/", http.FileServerFS(pages))
 	// A page of another site can't use the cookie.
 	return &site{site: signIn(http.NewCrossOriginProtection().Handler(mux)), agent: h}, nil
@@ -182,15 +187,12 @@ func toolset() []tools.Tool {
 			return fmt.Sprintf("booked at %s for %d", in.Place, in.People), nil
 		}, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
 		tools.Func("ask", "Asks the user.", func(ctx context.Context, in question) (string, error) {
-			host, ok := tools.HostOf(ctx)
-			if !ok {
-				return "", errors.New("nobody can be asked")
-			}
 			q := tools.Question{Kind: "user", Prompt: in.Question, Schema: json.RawMessage(`{"type":"string"}`)}
 			for _, c := range in.Choices {
 				value, _ := json.Marshal(c)
 				q.Choices, q.Schema = append(q.Choices, tools.Choice{Value: value, Label: c}), nil
 			}
+			host, _ := tools.HostOf(ctx) // there is one in every run
 			a, err := host.Ask(ctx, q)
 			return string(a.Value), err
 		}),

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -84,6 +85,17 @@ func TestATableIsBooked(t *testing.T) {
 	}
 	if !asked || !approved || !strings.Contains(answer, "booked") {
 		t.Errorf("asked %v, approved %v: %q", asked, approved, answer)
+	}
+	for path, body := range map[string]string{"/agui": `{"threadId":"s","runId":"r","messages":[]}`, "/chat/": `{"id":"t","messages":[{"id":"m","role":"user","parts":[{"type":"text","text":"hi"}]}]}`} {
+		resp, err := client.Post(server.URL+path, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || !strings.Contains(string(stream), map[string]string{"/agui": "RUN_FINISHED", "/chat/": "You said"}[path]) {
+			t.Errorf("%s: %v %d %s", path, err, resp.StatusCode, stream)
+		}
 	}
 	other := &http.Client{}
 	resp, err := other.Get(server.URL + "/agent/sessions/s")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/internal/flow"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -115,12 +116,13 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var log *memory.Log
+	var waits []memory.Record
 	if !access.New {
-		if log, err = memory.Open(ctx, s.h.Store(), in.ThreadID); err != nil {
+		if log, waits, err = flow.Open(ctx, s.h.Store(), in.ThreadID); err != nil {
 			return err
 		}
 	}
-	known, err := read(ctx, s.h.Store(), log, in)
+	known, err := read(log, waits, in)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package agui
 
 import (
-	"context"
 	"encoding/json"
 	"reflect"
 	"regexp"
@@ -52,8 +51,9 @@ type entry struct {
 	text   string
 }
 
-// read compares what a client sent with its session. log is nil if there is none.
-func read(ctx context.Context, store memory.Store, log *memory.Log, in *Input) (*known, error) {
+// read compares what a client sent with its session, and the messages that wait in that
+// one's inbox. log is nil if there is none.
+func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
 	k := &known{ids: map[int]string{}, tools: map[string]string{}}
 	for _, m := range in.Messages {
 		if m.Role == "tool" && !ours(m.ID) {
@@ -74,13 +74,8 @@ func read(ctx context.Context, store memory.Store, log *memory.Log, in *Input) (
 				said = append(said, entry{i + 1, k.responses, r.Message.Text()})
 			}
 		}
-		if inbox, ok := memory.As[memory.Inbox](store); ok {
-			for r, err := range inbox.Inbox(ctx, log.ID(), log.State().Queued) {
-				if err != nil {
-					return nil, err
-				}
-				said = append(said, entry{0, k.responses + 1, r.Message.Text()})
-			}
+		for _, r := range waits {
+			said = append(said, entry{0, k.responses + 1, r.Message.Text()})
 		}
 	}
 	if err := k.align(in, said); err != nil {

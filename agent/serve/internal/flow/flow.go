@@ -82,7 +82,7 @@ func (f *Flow) Log(log *memory.Log, records int) {
 		if i >= records {
 			return
 		}
-		f.record(r, i+1)
+		f.Record(r, i+1)
 	}
 }
 
@@ -90,7 +90,7 @@ func (f *Flow) Log(log *memory.Log, records int) {
 func (f *Flow) Item(it feed.Item) {
 	switch it.Kind {
 	case feed.Record:
-		f.record(it.Record, it.At.Records)
+		f.Record(it.Record, it.At.Records)
 	case feed.Begin:
 		f.void()
 		f.begin()
@@ -149,7 +149,8 @@ func (f *Flow) void() {
 	}
 }
 
-func (f *Flow) record(r memory.Record, number int) {
+// Record takes in a record; number is its own, counted from 1.
+func (f *Flow) Record(r memory.Record, number int) {
 	if r.Kind != memory.KindResponse {
 		switch r.Kind {
 		case memory.KindInput, memory.KindResult, memory.KindSummary:
