@@ -118,11 +118,7 @@ func (r *Run) find(handle string) (b begunNote, open bool, err error) {
 }
 
 func waitForAgent(ctx context.Context, in agentID) (string, error) {
-	r := runOf(ctx)
-	if r == nil {
-		return "", errNoRun
-	}
-	b, open, err := r.find(in.ID)
+	r, b, open, err := agentOf(ctx, in.ID)
 	if err != nil {
 		return "", err
 	}
@@ -194,12 +190,17 @@ func (r *Run) release(c *child) {
 	r.atWork = slices.DeleteFunc(slices.Clone(r.atWork), func(o *child) bool { return o == c })
 }
 
-func cancelAgent(ctx context.Context, in agentID) (string, error) {
-	r := runOf(ctx)
-	if r == nil {
-		return "", errNoRun
+// agentOf finds the run that calls a tool and the sub-agent of that id.
+func agentOf(ctx context.Context, id string) (r *Run, b begunNote, open bool, err error) {
+	if r = runOf(ctx); r == nil {
+		return nil, b, false, errNoRun
 	}
-	b, open, err := r.find(in.ID)
+	b, open, err = r.find(id)
+	return r, b, open, err
+}
+
+func cancelAgent(ctx context.Context, in agentID) (string, error) {
+	r, b, open, err := agentOf(ctx, in.ID)
 	if err != nil {
 		return "", err
 	}
@@ -223,11 +224,7 @@ func cancelAgent(ctx context.Context, in agentID) (string, error) {
 }
 
 func tellAgent(ctx context.Context, in agentMessage) (string, error) {
-	r := runOf(ctx)
-	if r == nil {
-		return "", errNoRun
-	}
-	b, open, err := r.find(in.ID)
+	r, b, open, err := agentOf(ctx, in.ID)
 	if err != nil {
 		return "", err
 	}

@@ -46,12 +46,17 @@ type listIn struct {
 	Pattern string `json:"pattern,omitempty" jsonschema_description:"Pattern of the path below it, such as *.go, cmd/**/*.md or *.{ts,tsx}; empty means every file"`
 }
 
-func (f *folder) list(ctx context.Context, in listIn) (string, error) {
-	name, err := f.place(in.Path)
-	if err != nil {
-		return "", err
+// scope resolves the folder and the pattern that a listing or a search is given.
+func (f *folder) scope(path, pattern string) (name string, g *glob, err error) {
+	if name, err = f.place(path); err != nil {
+		return "", nil, err
 	}
-	pattern, err := f.glob(in.Pattern)
+	g, err = f.glob(pattern)
+	return name, g, err
+}
+
+func (f *folder) list(ctx context.Context, in listIn) (string, error) {
+	name, pattern, err := f.scope(in.Path, in.Pattern)
 	if err != nil {
 		return "", err
 	}

@@ -37,11 +37,7 @@ var (
 )
 
 func (f *folder) search(ctx context.Context, in searchIn) (string, error) {
-	name, err := f.place(in.Path)
-	if err != nil {
-		return "", err
-	}
-	pattern, err := f.glob(in.Pattern)
+	name, pattern, err := f.scope(in.Path, in.Pattern)
 	if err != nil {
 		return "", err
 	}
