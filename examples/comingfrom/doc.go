@@ -13,5 +13,5 @@
 //
 //	WHORL_PEERS=1 go test ./examples/comingfrom -v
 //
-// With WHORL_UPDATE=1 as well it writes what it saw to testdata/wire.txt.
+// WHORL_PEERS=fantasy,genkit runs those. With WHORL_UPDATE=1 as well it writes what it saw to testdata/wire.txt.
 package comingfrom

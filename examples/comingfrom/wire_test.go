@@ -40,9 +40,12 @@ func TestWire(t *testing.T) {
 		t.Skip("builds programs")
 	}
 	libraries := []string{"whorl"}
-	all := os.Getenv("WHORL_PEERS") != ""
+	peers := os.Getenv("WHORL_PEERS")
+	all := peers == "1"
 	if all {
-		libraries = append(libraries, "anthropicsdk", "fantasy", "genkit", "langchaingo")
+		libraries = append(libraries, "anthropicsdk", "anthropicsdk whole", "fantasy", "genkit", "langchaingo")
+	} else if peers != "" {
+		libraries = append(libraries, strings.Split(peers, ",")...)
 	}
 	want, err := os.ReadFile("testdata/wire.txt")
 	if err != nil {
@@ -64,12 +67,12 @@ func TestWire(t *testing.T) {
 	t.Logf("\n%s", got)
 }
 
-const header = "              questions  thinking   requests    same bytes  tool error\n" +
-	"              answered   sent back  with marks  for tools   is_error\n"
+const header = "                   questions  thinking   requests    same bytes  tool error\n" +
+	"                   answered   sent back  with marks  for tools   is_error\n"
 
 func (o outcome) String() string {
 	yes := map[bool]string{true: "yes", false: "no"}
-	line := fmt.Sprintf("%-13s %-10s %-10s %-11s %-11s %s", o.library, o.answered, o.thinking, o.marks, yes[o.tools], yes[o.isError])
+	line := fmt.Sprintf("%-18s %-10s %-10s %-11s %-11s %s", o.library, o.answered, o.thinking, o.marks, yes[o.tools], yes[o.isError])
 	if o.refused != "" {
 		line += "\n    refused: " + o.refused
 	}
@@ -80,9 +83,10 @@ func (o outcome) String() string {
 func try(t *testing.T, library string) outcome {
 	t.Helper()
 	dir := t.TempDir()
-	program, guide := filepath.Join(dir, library), filepath.Join(dir, "guide")
+	program, guide := filepath.Join(dir, "program"), filepath.Join(dir, "guide")
 	build := exec.Command("go", "build", "-o", program, ".")
-	build.Dir = library
+	folder, whole, _ := strings.Cut(library, " ")
+	build.Dir = folder
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", library, err, out)
 	}
@@ -98,6 +102,9 @@ func try(t *testing.T, library string) outcome {
 		for _, question := range []string{"Do I need an umbrella in Lisbon?", "And tomorrow?"} {
 			run := exec.Command(program, guide, filepath.Join(dir, fmt.Sprint("conversation", i)), question)
 			run.Env = append(os.Environ(), "ANTHROPIC_BASE_URL="+srv.URL, "ANTHROPIC_API_KEY=none")
+			if whole != "" {
+				run.Env = append(run.Env, "DISABLE_THREAD=1")
+			}
 			out, err := run.CombinedOutput()
 			if err == nil && strings.Contains(string(out), "umbrella") {
 				answered++
@@ -202,7 +209,9 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	if bytes.Contains(body, []byte(`"cache_control"`)) {
 		w.marked++
 	}
-	w.toolBytes[string(mark.ReplaceAll(sent.Tools, nil))] = true
+	if len(sent.Tools) > 0 { // a message thread holds them
+		w.toolBytes[string(mark.ReplaceAll(sent.Tools, nil))] = true
+	}
 	w.due, w.sentBack = w.came, 0
 	for _, m := range sent.Messages {
 		for _, b := range m.Content {

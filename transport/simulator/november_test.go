@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,7 +91,7 @@ func TestBillingPolicy(t *testing.T) {
 
 func TestCodedFaults(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{})
-	for code, want := range map[string]struct {
+	codes := map[string]struct {
 		status int
 		typ    string
 	}{
@@ -99,8 +101,11 @@ func TestCodedFaults(t *testing.T) {
 		"user_profile_not_billable":               {403, "permission_error"},
 		"ramp_limit_exceeded":                     {429, "rate_limit_error"},
 		"contract_spend_limit_reached":            {429, "rate_limit_error"},
+		"enforced_spend_limit_reached":            {429, "rate_limit_error"},
+		"workspace_human_review_disabled":         {400, "invalid_request_error"},
 		"thread_unsupported_request":              {400, "invalid_request_error"},
-	} {
+	}
+	for code, want := range codes {
 		fault, err := simulator.ParseFault("code=" + code + ";retry-after=2s")
 		if err != nil {
 			t.Fatal(err)
@@ -119,8 +124,20 @@ func TestCodedFaults(t *testing.T) {
 	if status != 400 || errorDetails(t, raw)["error_code"] != "workspace_human_review_disabled" {
 		t.Errorf("%d %s", status, raw)
 	}
-	if _, err := simulator.ParseFault("code=nothing"); err == nil || !strings.Contains(err.Error(), "ramp_limit_exceeded") {
-		t.Errorf("%v", err)
+	_, err := simulator.ParseFault("code=nothing")
+	if want := strings.Join(slices.Sorted(maps.Keys(codes)), ", "); err == nil || !strings.HasSuffix(err.Error(), "those there are: "+want) {
+		t.Errorf("%v; tested are %s", err, want)
+	}
+}
+
+// TestCodesOfEncodings has bodies that can't be decompressed (wire §1.5, §1.12).
+func TestCodesOfEncodings(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{})
+	for encoding, want := range map[string]string{"br": "request_body_encoding_unsupported", "gzip": "request_body_encoding_invalid"} {
+		status, _, raw := send(t, "POST", sim.URL()+"/v1/messages", strings.NewReader("{}"), "content-encoding", encoding)
+		if status != 400 || errorDetails(t, raw)["error_code"] != want {
+			t.Errorf("%s: %d %s", encoding, status, raw)
+		}
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"log"
 	"os"
 
-	"github.com/anthropics/anthropic-sdk-go"
-	"github.com/anthropics/anthropic-sdk-go/toolrunner"
+	"github.com/anthropics/anthropic-sdk-go/v2"
+	"github.com/anthropics/anthropic-sdk-go/v2/toolrunner"
 )
 
 // Usage: GUIDE FILE QUESTION, where GUIDE holds the system prompt and FILE keeps the conversation.
@@ -72,6 +72,7 @@ func answer(ctx context.Context, guide, file, question string) (string, error) {
 	messages = append(messages, anthropic.NewBetaUserMessage(anthropic.NewBetaTextBlock(question)))
 	runner := client.Beta.Messages.NewToolRunner([]anthropic.BetaTool{tool}, anthropic.BetaToolRunnerParams{
 		MaxIterations: 100,
+		DisableThread: os.Getenv("DISABLE_THREAD") != "", // on by default: later requests hold what is new
 		BetaMessageNewParams: anthropic.BetaMessageNewParams{
 			Model: "claude-opus-5-5", MaxTokens: 16_000,
 			System:       []anthropic.BetaTextBlockParam{{Text: guide}},

@@ -3,7 +3,7 @@ module github.com/whorl-go/whorl/examples/benchmark/peers/anthropicsdk
 go 1.26.0
 
 require (
-	github.com/anthropics/anthropic-sdk-go v1.84.0
+	github.com/anthropics/anthropic-sdk-go/v2 v2.15.0
 	github.com/whorl-go/whorl/examples/benchmark v0.0.0
 )
 

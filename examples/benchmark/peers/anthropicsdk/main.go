@@ -5,9 +5,9 @@ package main
 import (
 	"context"
 
-	anthropic "github.com/anthropics/anthropic-sdk-go"
-	"github.com/anthropics/anthropic-sdk-go/option"
-	"github.com/anthropics/anthropic-sdk-go/toolrunner"
+	anthropic "github.com/anthropics/anthropic-sdk-go/v2"
+	"github.com/anthropics/anthropic-sdk-go/v2/option"
+	"github.com/anthropics/anthropic-sdk-go/v2/toolrunner"
 
 	"github.com/whorl-go/whorl/examples/benchmark/harness"
 )
@@ -32,7 +32,7 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		if c.Cache { // the service places a mark at the end of each request
 			p.CacheControl = anthropic.NewBetaCacheControlEphemeralParam()
 		}
-		return anthropic.BetaToolRunnerParams{BetaMessageNewParams: p}
+		return anthropic.BetaToolRunnerParams{BetaMessageNewParams: p, DisableThread: true} // as the others: the whole conversation each time
 	}
 	list := []anthropic.BetaTool{tool}
 	if !c.Stream {
