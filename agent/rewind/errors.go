@@ -19,6 +19,9 @@ const (
 	Irregular Reason = "irregular"
 	// Lost means that what was kept of the file is gone, or was changed.
 	Lost Reason = "lost"
+	// Imported means that an import says what is to be there which isn't trusted; see
+	// [Options.Trusted].
+	Imported Reason = "imported"
 )
 
 // A Conflict is a file that can't be put back without a decision.
@@ -49,6 +52,8 @@ func (e *ConflictError) Error() string {
 			fmt.Fprintf(&b, " %s (somebody else has changed it)", c.Path)
 		case Irregular:
 			fmt.Fprintf(&b, " %s (it is no file any more)", c.Path)
+		case Imported:
+			fmt.Fprintf(&b, " %s (a file that was imported says what it was)", c.Path)
 		default:
 			fmt.Fprintf(&b, " %s (what was kept of it is lost)", c.Path)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools/files"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -31,9 +32,10 @@ type change struct {
 
 // A place is a record in a session.
 type place struct {
-	session *session
-	record  int
-	at      time.Time
+	session  *session
+	record   int
+	at       time.Time
+	imported bool // somebody else's file says so
 }
 
 // A session is a log, or a child of one.
@@ -110,8 +112,9 @@ func (h *history) addChildren(log *memory.Log, folder string) error {
 // times count, so their records are -1.
 func (h *history) add(s *session, folder string, own bool) error {
 	names := map[string]string{} // of calls
+	first := len(h.changes)
 	for n, r := range s.log {
-		p := place{s, n, r.Time}
+		p := place{session: s, record: n, at: r.Time}
 		if !own {
 			p.record = -1
 		}
@@ -128,6 +131,11 @@ func (h *history) add(s *session, folder string, own bool) error {
 				}
 			}
 		case memory.KindNote:
+			if r.Note == taint.NoteName && rawjson.GetString(r.Data, "tool") == "import" {
+				for i := range h.changes[first:] {
+					h.changes[first+i].imported = true
+				}
+			}
 			if r.Note != noteCall || rawjson.GetString(r.Data, "name") != files.NoteChange {
 				continue
 			}
@@ -148,8 +156,8 @@ func (h *history) add(s *session, folder string, own bool) error {
 	return nil
 }
 
-// split returns what came after a record of the log: a record of its own, or one
-// of a session below it, which the time places.
+// after reports whether it is behind so many records of the log: by its own number
+// or, in a session below it, by its time.
 func (p place) after(records int, last time.Time) bool {
 	if p.record >= 0 {
 		return p.record >= records

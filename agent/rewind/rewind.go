@@ -29,6 +29,10 @@ type Options struct {
 	// ReadOnly are names of tools that don't write files, besides those of tools/files
 	// that don't. Their calls are not in Plan.NotFollowed.
 	ReadOnly []string
+	// Trusted takes the changes of conversations that were imported without trust
+	// (transfer.Options): whoever made the file says then what is written to the folder.
+	// Without it they are conflicts.
+	Trusted bool
 }
 
 // A Resolution is what is done with files in conflict.
@@ -56,6 +60,7 @@ type Plan struct {
 	root       *os.Root
 	folder     string
 	onConflict Resolution
+	trusted    bool
 	made       []string // folders that the tools have made, and that may go
 }
 
@@ -94,7 +99,7 @@ func Folder(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
 
 // Make makes the plan, and changes nothing. The plan is never nil.
 func Make(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
-	p := &Plan{root: root, folder: o.Folder, onConflict: o.OnConflict}
+	p := &Plan{root: root, folder: o.Folder, onConflict: o.OnConflict, trusted: o.Trusted}
 	if root == nil || o.From == nil || o.Folder == "" {
 		return p, errors.New("rewind: a folder, its name and a conversation are needed: root, Options.Folder and Options.From")
 	}
@@ -144,6 +149,7 @@ type target struct {
 	want     files.Version
 	by       *session // which has kept what is wanted
 	expected []files.Version
+	imported bool // a change that isn't trusted is among those that lead there
 }
 
 // compute finds what is to be done: what From has changed behind the records that
@@ -160,6 +166,7 @@ func (p *Plan) compute(ctx context.Context, from, to *history, shared, records i
 			t = &target{want: c.Before, by: c.session}
 			targets[c.Path] = t
 		}
+		t.imported = t.imported || c.imported
 		t.expected = []files.Version{c.Before, c.After} // the last one may not have been done
 		if c.Made != "" {
 			p.made = append(p.made, c.Made)
@@ -180,7 +187,7 @@ func (p *Plan) compute(ctx context.Context, from, to *history, shared, records i
 				t = &target{expected: []files.Version{c.Before}}
 				targets[c.Path] = t
 			}
-			t.want, t.by = c.After, c.session
+			t.want, t.by, t.imported = c.After, c.session, t.imported || c.imported
 		}
 		for _, c := range to.calls {
 			if c.after(shared, split) && !c.after(records, end) {
@@ -205,6 +212,9 @@ func (p *Plan) add(ctx context.Context, path string, t *target) {
 		conflict(Irregular, err)
 		return
 	case same(now, t.want) && (t.want.Mode == 0 || t.want.Mode == now.Mode):
+		return
+	case t.imported && !p.trusted:
+		conflict(Imported, nil)
 		return
 	case !same(now, t.want) && !slices.ContainsFunc(t.expected, func(v files.Version) bool { return same(v, now) }):
 		if p.onConflict != Overwrite {

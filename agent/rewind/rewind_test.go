@@ -1,6 +1,7 @@
 package rewind_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/whorl-go/whorl/agent/rewind"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
+	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/files"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -371,6 +373,44 @@ func TestFolders(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// Whoever made an export doesn't choose what is written to the folder of the one
+// who imports it.
+func TestImported(t *testing.T) {
+	store := new(memory.RAM)
+	w := begin(t, store)
+	log := w.do(w.session("s", nil))
+	n, before := log.Len(), w.state()
+	w.do(log, put("a.txt", "A"), put("new.txt", "N"))
+	after := w.state()
+	var file bytes.Buffer
+	must(t, transfer.Export(t.Context(), store, "s", &file))
+	_, err := transfer.Import(t.Context(), store, &file, "theirs", nil)
+	must(t, err)
+	theirs, err := memory.Open(t.Context(), store, "theirs")
+	must(t, err)
+	var conflict *rewind.ConflictError
+	if _, err := w.rewind(rewind.Options{From: theirs, Records: n, OnConflict: rewind.Overwrite}); !errors.As(err, &conflict) || len(conflict.Conflicts) != 2 || conflict.Conflicts[0].Reason != rewind.Imported {
+		t.Errorf("undone: %v", err)
+	}
+	w.wantState(after, "undone")
+	if _, err := w.rewind(rewind.Options{From: log, Records: n}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.rewind(rewind.Options{From: w.fork(log, n, "f"), To: theirs}); !errors.As(err, &conflict) || conflict.Conflicts[0].Reason != rewind.Imported {
+		t.Errorf("done again: %v", err)
+	}
+	w.wantState(before, "done again")
+	// What comes behind the import is this program's own.
+	w.do(theirs, put("own.txt", "O"))
+	if _, err := w.rewind(rewind.Options{From: theirs, Records: theirs.Len() - 4, ReadOnly: []string{"x"}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.rewind(rewind.Options{From: theirs, Records: n, Trusted: true, OnConflict: rewind.Leave}); err != nil {
+		t.Error(err)
+	}
+	w.wantState(before, "trusted")
 }
 
 // forgetful is a store that has lost its blobs.
