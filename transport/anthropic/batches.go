@@ -126,7 +126,12 @@ func checkItem(it BatchItem) error {
 	case r == nil:
 		return fmt.Errorf("%q has no Request", it.CustomID)
 	case r.MaxTokens == 0 || r.Speed != "" || len(r.Fallbacks) > 0 || len(r.Extra["fallback_credit_token"]) > 0:
-		return fmt.Errorf("%q: a batch can't have max_tokens 0, speed, fallbacks or fallback_credit_token", it.CustomID)
+		return &transport.RequestError{
+			Field:  fmt.Sprintf("item %q", it.CustomID),
+			Reason: "a batch can't have max_tokens 0, speed, fallbacks or fallback_credit_token",
+			Remedy: "leave them out, or send the request on its own",
+			Model:  r.Model,
+		}
 	}
 	return nil
 }

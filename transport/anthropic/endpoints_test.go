@@ -125,6 +125,11 @@ func TestCreateBatch(t *testing.T) {
 			t.Errorf("got %v, want %q", err, tt.want)
 		}
 	}
+	for _, r := range []*transport.Request{warm, fast, forced} {
+		if _, err := c.CreateBatch(t.Context(), []BatchItem{{"a", r}}); !errors.Is(err, transport.ErrInvalidRequest) {
+			t.Errorf("%v does not match ErrInvalidRequest", err)
+		}
+	}
 }
 
 func TestWaitBatch(t *testing.T) {
