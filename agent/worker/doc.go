@@ -1,5 +1,5 @@
-// Package worker runs the sessions of a store that can go on: any number of
-// processes, each with so many sessions at once.
+// Package worker runs the sessions of a store that can continue, on any number of
+// processes, each with a limited number of sessions at once.
 //
 //	w, err := worker.New(worker.Options{Store: store, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
 //		return support, agent.Input{}, nil

@@ -85,7 +85,7 @@ func (w *Worker) fire(ctx context.Context, s Schedule, at time.Time) error {
 	return w.waker.Wake(ctx, id, w.now())
 }
 
-// Every is the times that are multiples of d since 1970.
+// Every returns a function for the times that are multiples of d since 1970.
 func Every(d time.Duration) func(time.Time) time.Time {
 	return func(after time.Time) time.Time {
 		if d <= 0 {
@@ -95,7 +95,7 @@ func Every(d time.Duration) func(time.Time) time.Time {
 	}
 }
 
-// A CronError is a specification that can't be read.
+// A CronError reports a specification that can't be parsed.
 type CronError struct {
 	Spec  string
 	Field string // the part that is wrong
@@ -107,12 +107,12 @@ func (e *CronError) Error() string {
 	return fmt.Sprintf("the schedule %q can't be read: %q: %s", e.Spec, e.Field, e.Why)
 }
 
-// Cron is the times of a specification of five fields, in a time zone: minute (0-59),
-// hour (0-23), day of the month (1-31), month (1-12), day of the week (0-7, both ends
-// are Sunday). A field is *, a number, a range such as 1-5, either with a step such as
-// */15, or several of these with commas. If both days are given, one of them has to
-// fit. A nil zone is UTC. A time that a change of clocks leaves out is left out; one
-// that it brings twice comes twice.
+// Cron returns a function for the times of a specification of five fields, in a time
+// zone: minute (0-59), hour (0-23), day of the month (1-31), month (1-12), day of the
+// week (0-7, both ends are Sunday). A field is *, a number, a range such as 1-5, either
+// with a step such as */15, or several of these with commas. If both days are given,
+// one of them has to fit. A nil zone is UTC. A time that a change of clocks leaves out
+// is left out; one that it brings twice comes twice.
 func Cron(spec string, zone *time.Location) (func(time.Time) time.Time, error) {
 	if zone == nil {
 		zone = time.UTC

@@ -15,9 +15,9 @@ type sleepIn struct {
 	Why     string `json:"why,omitempty" jsonschema_description:"What is waited for"`
 }
 
-// SleepUntil is a tool by which the model goes on at a later time, of at most longest
-// from now; 0 means 30 days. Its call waits in the log, and costs nothing meanwhile; a
-// worker wakes the session. A message ends the sleep.
+// SleepUntil returns a tool with which the model continues at a later time, at most
+// longest from now; 0 means 30 days. The call waits in the log and costs nothing
+// meanwhile; a worker wakes the session. A message ends the sleep.
 func SleepUntil(longest time.Duration) *tools.FuncTool {
 	if longest == 0 {
 		longest = 30 * 24 * time.Hour

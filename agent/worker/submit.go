@@ -11,9 +11,9 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Submit gives a session a message, and begins the session if there is none of that
-// id. A worker goes on with it. meta is the metadata of a session that begins, by
-// which [Options].Run and pages know it; it may be nil.
+// Submit sends a message to a session, and begins the session if there is none of that
+// id. A worker continues it. meta is the metadata of a session that begins, by which
+// [Options].Run and pages know it; it may be nil.
 //
 // When Submit has returned, the message is in the store. If it fails, or its process
 // dies, the message is there once or not at all.
@@ -39,7 +39,7 @@ func Wake(ctx context.Context, store memory.Store, id string, at time.Time) erro
 	return waker.Wake(ctx, id, at)
 }
 
-// Retry makes a session due that was set aside, and forgets its failures.
+// Retry makes a session due that was set aside, and resets its failures.
 func Retry(ctx context.Context, store memory.Store, id string) error {
 	meta, err := memory.Need[memory.MetaSetter](store)
 	if err != nil {

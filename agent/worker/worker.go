@@ -34,7 +34,7 @@ type Options struct {
 	// Query chooses among the sessions, by Meta, Parent and Roots.
 	Query memory.Query
 
-	// Parallel is how many sessions run at once; 0 means 8.
+	// Parallel is the number of sessions that run at once; 0 means 8.
 	Parallel int
 	// Poll is how often the store is asked; 0 means 2 seconds. Notify, if it is not nil,
 	// makes the worker ask at once when something comes on it.
@@ -75,7 +75,7 @@ type Options struct {
 // agent for it. The worker leaves it alone for a minute.
 var ErrNotMine = errors.New("no agent of this program is for the session")
 
-// A State says what became of a session's run.
+// A State specifies how a session's run ended.
 type State string
 
 // The states.
@@ -88,7 +88,7 @@ const (
 	Left     State = "left"      // another process has it, or it isn't there any more, or is not for this program
 )
 
-// An Outcome is what came of a session's run.
+// An Outcome is the outcome of a session's run.
 type Outcome struct {
 	State  State
 	Result *agent.Result // nil if there was no run
@@ -96,7 +96,7 @@ type Outcome struct {
 	Until  time.Time
 }
 
-// A Worker runs sessions. Make it with [New].
+// A Worker runs sessions. Make one with [New].
 type Worker struct {
 	o       Options
 	waker   memory.Waker
@@ -111,7 +111,7 @@ type Worker struct {
 	now     func() time.Time
 }
 
-// New makes a worker.
+// New returns a Worker. It fails if the options are not valid.
 func New(o Options) (*Worker, error) {
 	switch {
 	case o.Store == nil:

@@ -22,9 +22,10 @@ import (
 // Options change how a database is opened. Nil and the zero Options suit most
 // programs.
 type Options struct {
-	// Schema holds the tables, and is made if it isn't there; empty means "whorl".
+	// Schema is the schema of the tables, which is created if it doesn't exist; empty
+	// means "whorl".
 	Schema string
-	// MaxConns is the most connections that are open at once; 0 means 16.
+	// MaxConns is the maximum number of open connections; 0 means 16.
 	MaxConns int
 	// Wait is how long a call keeps trying while the server can't be reached, if it
 	// may: an append, what only reads, and the like. Then it fails with

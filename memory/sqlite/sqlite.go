@@ -22,7 +22,7 @@ import (
 
 // Options change how a file is opened. Nil and the zero Options suit most programs.
 type Options struct {
-	// ReadOnly opens the file without the right to change it. It must be there.
+	// ReadOnly opens the file for reading only. The file must exist.
 	ReadOnly bool
 	// Wait is how long a call waits while another process writes, before it fails
 	// with [memory.ErrLocked]; 0 means 5 seconds.
@@ -42,9 +42,9 @@ type Store struct {
 	turn    chan struct{} // holds one token; who has it writes
 }
 
-// Open opens the file at path, and makes it if it isn't there. It keeps its
-// journal in two more files of that name with -wal and -shm at the end; the file
-// must be on a disk of this machine.
+// Open opens the file at path, and creates it if it doesn't exist. It keeps its journal
+// in two more files of that name with -wal and -shm at the end; the file must be on a
+// disk of this machine.
 func Open(path string, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -127,7 +127,7 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// Close closes the file. Calls that are under way fail or finish first.
+// Close closes the file. Calls in progress fail or finish first.
 func (s *Store) Close() error { return errors.Join(s.db.Read.Close(), s.db.Write.Close()) }
 
 // translate wraps an error of SQLite in the one of package memory that it means
