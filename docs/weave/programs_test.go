@@ -25,6 +25,8 @@ var programExceptions = map[string]beyond{
 	"agent/inspect":                {"it serves the page", []string{"assistant"}},
 	"agent/policy":                 {"its gate is made of rules", []string{"assistant"}},
 	"agent/serve":                  {"it serves sessions over HTTP", []string{"server"}},
+	"agent/serve/agui":             {"it serves them to clients of AG-UI too", []string{"server"}},
+	"agent/serve/uistream":         {"it serves them to clients of the AI SDK too", []string{"server"}},
 	"agent/tracelog":               {"its lines of the log have the ids of the trace", []string{"traced"}},
 	"agent/visible":                {"it shows in a terminal or on a page what a model wrote", []string{"assistant", "durable", "form", "quickstart", "research", "reviewer", "traced"}},
 	"agent/waiting":                {"it lists what waits, and asks for answers part by part", []string{"assistant", "form"}},
