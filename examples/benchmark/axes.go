@@ -19,6 +19,8 @@ type Task struct {
 	HTTP2       bool          `json:"http2"`
 	Bill        bool          `json:"bill"`
 	Cache       bool          `json:"cache"`
+	// Threads is "on" or "off" for message threads; empty is a driver's default.
+	Threads string `json:"threads,omitempty"`
 	// MemoryLimit is the Go runtime's soft limit, GOMEMLIMIT, for the driver; empty for none.
 	MemoryLimit string `json:"memory_limit,omitempty"`
 }
@@ -85,7 +87,7 @@ func axes(quick bool) []Axis {
 		t.HTTP2 = i == 1
 		protocol.add(label, i, t)
 	}
-	return []Axis{steps, results, parallel, stream, protocol, concurrency(quick), bill(quick)}
+	return []Axis{steps, results, parallel, stream, protocol, concurrency(quick), bill(quick), threads(quick)}
 }
 
 func concurrency(quick bool) Axis {
@@ -127,9 +129,25 @@ func bill(quick bool) Axis {
 	return a
 }
 
+// threads are conversations in message threads and without: whoever has them.
+func threads(quick bool) Axis {
+	a := Axis{Name: "threads", Title: "Message threads (5 KB results)", Columns: []column{sent, cpu, allocated, mallocs, rss, count},
+		Drivers: []string{"whorl", "anthropic-sdk-go-2"}}
+	for _, n := range pick(quick, 2, 50, 200, 1000) {
+		for _, on := range []string{"off", "on"} {
+			t := usual(quick)
+			t.Turns, t.ResultBytes, t.Threads = n, 5<<10, on
+			a.add(fmt.Sprintf("%d steps, threads %s", n, on), n, t)
+		}
+	}
+	return a
+}
+
 // measures reports whether a driver is measured at a point of the axis.
 func (a *Axis) measures(driver string, p Point) bool {
 	switch {
+	case driver == "anthropic-sdk-go-2" && a.Name != "threads":
+		return false
 	case a.Drivers != nil && !slices.Contains(a.Drivers, driver):
 		return false
 	case p.Task.Cache:

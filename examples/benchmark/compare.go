@@ -17,8 +17,12 @@ var drivers = []struct{ name, dir, module string }{
 	{"whorl", "whorl", ""},
 	{"anthropic-sdk-go", "peers/anthropicsdk", "github.com/anthropics/anthropic-sdk-go"},
 	{"fantasy", "peers/fantasy", "charm.land/fantasy"},
+	{"anthropic-sdk-go-2", "peers/anthropicsdk2", "github.com/anthropics/anthropic-sdk-go/v2"},
 	{"genkit", "peers/genkit", "github.com/firebase/genkit/go"},
 }
+
+// plotted are the drivers of the charts: not one that the axis of threads alone has.
+var plotted = slices.DeleteFunc(slices.Clone(drivers), func(d struct{ name, dir, module string }) bool { return d.name == "anthropic-sdk-go-2" })
 
 // compare measures. What it has is written to the folder after each round.
 func compare(o options) (*Results, error) {

@@ -23,6 +23,7 @@ type Stats struct {
 	GapMedian float64 `json:"gap_median_us"`
 	Bill      float64 `json:"bill"`
 	Marks     int     `json:"marks"`
+	Sent      float64 `json:"sent_bytes,omitempty"` // of a request's body, the mean
 }
 
 // build compiles the program in dir, which may be a module of its own.
@@ -55,7 +56,8 @@ func drive(bin, driver string, t Task, most limits) (s Sample, err error) {
 	cmd := exec.Command(filepath.Join(bin, driver), "-base", base,
 		fmt.Sprint("-turns=", t.Turns), fmt.Sprint("-parallel=", t.Parallel), fmt.Sprint("-result=", t.ResultBytes),
 		fmt.Sprint("-system=", t.SystemBytes), fmt.Sprint("-runs=", t.Runs), fmt.Sprint("-for=", t.For),
-		fmt.Sprint("-c=", t.Concurrency), fmt.Sprint("-stream=", t.Stream), fmt.Sprint("-cache=", t.Cache))
+		fmt.Sprint("-c=", t.Concurrency), fmt.Sprint("-stream=", t.Stream), fmt.Sprint("-cache=", t.Cache),
+		"-threads="+t.Threads)
 	cmd.Env = os.Environ()
 	if t.HTTP2 {
 		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+cert)

@@ -39,6 +39,7 @@ func main() {
 	flag.DurationVar(&o.crowdLimit, "crowd-limit", 4*time.Minute, "longest time for a run of a driver with 10,000 conversations")
 	flag.Float64Var(&o.memory, "memory", 12, "most memory for a driver, in GB resident")
 	from := flag.String("from", "", "comma-separated results.json files to write tables of, without measuring; later ones replace points of earlier ones")
+	threads := flag.String("threads", "figures/threads.json", "results of the axis threads, if it was measured apart and the file is there")
 	soak := flag.String("soak", "figures/soak.json", "the soak test's report, if there is one: see whorl/soak_test.go")
 	docs := flag.String("docs", "", "folder of benchmarks.md, whose figures are brought up to date")
 	flag.Parse()
@@ -46,7 +47,7 @@ func main() {
 	if o.quick {
 		o.rounds, o.budget = min(o.rounds, 3), min(o.budget, 3*time.Minute)
 	}
-	if err := run(o, split(*from), *soak, *docs); err != nil {
+	if err := run(o, split(*from), *soak, *threads, *docs); err != nil {
 		log.Fatal("benchmark: ", err)
 	}
 }
@@ -71,7 +72,7 @@ func split(list string) []string {
 }
 
 // run measures, or reads what was measured, and writes its tables.
-func run(o options, from []string, soak, docs string) error {
+func run(o options, from []string, soak, threads, docs string) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return err
 	}
@@ -84,6 +85,9 @@ func run(o options, from []string, soak, docs string) error {
 	}
 	if err == nil {
 		res.Soak, err = readSoak(soak)
+	}
+	if err == nil {
+		res.Threads, err = readThreads(threads)
 	}
 	if err != nil {
 		return err

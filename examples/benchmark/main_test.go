@@ -24,6 +24,9 @@ func TestDocsAreMadeFromTheFigures(t *testing.T) {
 	if res.Soak, err = readSoak("figures/soak.json"); err != nil {
 		t.Fatal(err)
 	}
+	if res.Threads, err = readThreads("figures/threads.json"); err != nil {
+		t.Fatal(err)
+	}
 	page, err := os.ReadFile("../../docs/benchmarks.md")
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func plot(r *Results) []byte {
 
 func legend(b *bytes.Buffer) {
 	x := left
-	for _, d := range drivers {
+	for _, d := range plotted {
 		fmt.Fprintf(b, `<path d="M%d,24h26" class="%s" style="stroke:var(--%s)"/><text x="%d" y="28">%s</text>`+"\n", x, lineClass(d.name), d.name, x+34, d.name)
 		x += 62 + 7*len(d.name)
 	}
@@ -159,7 +159,7 @@ func (c chart) draw(b *bytes.Buffer, r *Results) {
 			continue
 		}
 		seen := false
-		for _, d := range drivers {
+		for _, d := range plotted {
 			cell := r.cell(d.name, p.Task)
 			if cell == nil {
 				continue
@@ -197,7 +197,7 @@ func (c chart) draw(b *bytes.Buffer, r *Results) {
 		fmt.Fprintf(b, `<path d="M%.1f,%dV%d" class="grid"/>`+"\n", x.at(p.X), top, panelH-bottom)
 		text(b, x.at(p.X), panelH-bottom+18, "faint mid", p.Label)
 	}
-	for i, d := range drivers {
+	for i, d := range plotted {
 		var path bytes.Buffer
 		for j, p := range lines[d.name] {
 			fmt.Fprintf(&path, "%c%.1f,%.1f", "ML"[min(j, 1)], x.at(p.x), y.at(p.y))
@@ -209,7 +209,7 @@ func (c chart) draw(b *bytes.Buffer, r *Results) {
 			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3.5" style="fill:var(--%s)"><title>%s: %s</title></circle>`+"\n", x.at(p.x), y.at(p.y), d.name, d.name, short(p.y))
 		}
 		for _, at := range missing[d.name] {
-			fmt.Fprintf(b, `<text x="%.1f" y="%d" class="end" style="fill:var(--%s);font-weight:700">✕</text>`+"\n", x.at(at)-4-14*float64(len(drivers)-1-i), top+16, d.name)
+			fmt.Fprintf(b, `<text x="%.1f" y="%d" class="end" style="fill:var(--%s);font-weight:700">✕</text>`+"\n", x.at(at)-4-14*float64(len(plotted)-1-i), top+16, d.name)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func drawBill(b *bytes.Buffer, r *Results) {
 	const from, to = billLeft + 24, 2*panelW - right - 24
 	most := 2.0
 	for _, p := range points {
-		for _, d := range drivers {
+		for _, d := range plotted {
 			if c := r.done(d.name, p.Task); c != nil {
 				most = max(most, math.Ceil(c.spread(billOf).least))
 			}
@@ -64,7 +64,7 @@ func drawBill(b *bytes.Buffer, r *Results) {
 		cached := p.Task
 		cached.Cache = true
 		placed := make(map[int]int) // how many stand at a place already
-		for _, d := range drivers {
+		for _, d := range plotted {
 			for _, t := range []Task{p.Task, cached} {
 				c := r.done(d.name, t)
 				if c == nil || d.name == "floor" || t.Cache && d.name == "whorl" {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -24,6 +26,7 @@ type Results struct {
 	Cells    []*Cell           `json:"cells"`
 	Benches  []Bench           `json:"benches,omitempty"`
 	Soak     *harness.Soak     `json:"-"` // kept in a file of its own
+	Threads  *Results          `json:"-"` // likewise: the axis of that name, which may have been measured apart
 }
 
 // A Cell is a driver with a task, and its runs.
@@ -131,6 +134,15 @@ func readResults(files []string) (*Results, error) {
 		all = r
 	}
 	return all, nil
+}
+
+// readThreads reads results that were measured apart, which are nil if there are none.
+func readThreads(file string) (*Results, error) {
+	r, err := readResults([]string{file})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return r, err
 }
 
 // write writes the results with a line for each cell.

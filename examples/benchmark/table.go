@@ -41,6 +41,7 @@ var (
 	p99OverMedian = column{"p99 ÷ median", func(c, _ *Cell) string { return fmt.Sprintf("%.1f", c.spread(tailOf).median) }}
 	overLeast     = column{"bill ÷ least", func(c, _ *Cell) string { return fmt.Sprintf("%.3f", c.spread(billOf).median) }}
 	marks         = column{"marks in a request", func(c, _ *Cell) string { return fmt.Sprint(c.Samples[0].Marks) }}
+	sent          = middle("KB sent a step", func(s Sample) float64 { return s.Sent / 1000 })
 	count         = column{"runs", func(c, _ *Cell) string { return fmt.Sprint(len(c.Samples)) }}
 )
 

@@ -90,7 +90,7 @@ func (s *server) exchange(conn net.Conn, in *bufio.Reader, path string, length i
 // arrive notes a request.
 func (s *server) arrive(body []byte, at time.Time) place {
 	p := s.script.locate(body)
-	s.gaps.came(p, at)
+	s.gaps.came(p, at, len(body))
 	if s.bills != nil && p.conversation > 0 { // the first is the warming up
 		s.bills.add(p.conversation, body)
 	}

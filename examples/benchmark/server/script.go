@@ -31,12 +31,13 @@ const (
 	// Stand-ins of the same width as what replaces them.
 	standInConversation = "CCCCCCCC"
 	standInStep         = "SSSSS"
+	standInRead         = "RRRRRRRRR" // tokens read from the cache: all that was written before
 )
 
 // A template is prepared bytes with numbers to fill in.
 type template struct {
-	text                []byte
-	conversations, step []int
+	text                      []byte
+	conversations, step, read []int
 }
 
 func newTemplate(text []byte) template {
@@ -47,6 +48,9 @@ func newTemplate(text []byte) template {
 		}
 		if bytes.HasPrefix(text[i:], []byte(standInStep)) {
 			t.step = append(t.step, i)
+		}
+		if bytes.HasPrefix(text[i:], []byte(standInRead)) {
+			t.read = append(t.read, i)
 		}
 	}
 	return t
@@ -61,6 +65,13 @@ func (t *template) fill(dst []byte, p place) []byte {
 	}
 	for _, i := range t.step {
 		digits(dst[from+i:][:len(standInStep)], p.step)
+	}
+	for _, i := range t.read {
+		number := dst[from+i:][:len(standInRead)]
+		digits(number, 21000+1100*p.step)
+		for j := 0; number[j] == '0'; j++ {
+			number[j] = ' ' // JSON has no leading zeros
+		}
 	}
 	return dst
 }
@@ -123,7 +134,7 @@ func wantsStream(body []byte) bool {
 
 // The answers. parallel 0 makes the last one of a conversation.
 
-const usage = `{"input_tokens":12,"cache_creation_input_tokens":1100,"cache_read_input_tokens":21000,"cache_creation":{"ephemeral_5m_input_tokens":1100,"ephemeral_1h_input_tokens":0},"output_tokens":%d,"service_tier":"standard","inference_geo":"not_available"}`
+const usage = `{"input_tokens":12,"cache_creation_input_tokens":1100,"cache_read_input_tokens":RRRRRRRRR,"cache_creation":{"ephemeral_5m_input_tokens":1100,"ephemeral_1h_input_tokens":0},"output_tokens":%d,"service_tier":"standard","inference_geo":"not_available"}`
 
 func head(content, stop string, out int) string {
 	return `{"model":"claude-sonnet-4-5-20250929","id":"msg_CCCCCCCC_SSSSS","type":"message","role":"assistant","content":` + content +

@@ -14,6 +14,8 @@ type gaps struct {
 	answers map[int]time.Time // when the newest answer of a conversation was written
 	early   map[int]time.Time // requests that came before the write had returned
 	all     []time.Duration
+	bytes   int64 // of the bodies of requests behind the warming up
+	bodies  int64
 }
 
 func newGaps() *gaps {
@@ -32,7 +34,13 @@ func (g *gaps) left(p place) {
 	g.answers[p.conversation] = now
 }
 
-func (g *gaps) came(p place, at time.Time) {
+func (g *gaps) came(p place, at time.Time, bytes int) {
+	if p.conversation > 0 {
+		g.mu.Lock()
+		g.bytes += int64(bytes)
+		g.bodies++
+		g.mu.Unlock()
+	}
 	if p.step == 0 {
 		return
 	}
@@ -56,13 +64,15 @@ type Stats struct {
 	Bill float64 `json:"bill"`
 	// Marks is the largest number of breakpoints in one request.
 	Marks int `json:"marks"`
+	// Sent is the mean size of a request's body, without those of the warming up.
+	Sent float64 `json:"sent_bytes"`
 }
 
 func (s *server) stats() []byte {
 	s.gaps.mu.Lock()
 	all := slices.Clone(s.gaps.all)
+	st := Stats{Requests: len(all), Sent: float64(s.gaps.bytes) / float64(max(1, s.gaps.bodies))}
 	s.gaps.mu.Unlock()
-	st := Stats{Requests: len(all)}
 	if len(all) > 0 {
 		slices.Sort(all)
 		st.GapMedian = float64(all[len(all)/2].Nanoseconds()) / 1000

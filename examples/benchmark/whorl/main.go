@@ -20,7 +20,7 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		return nil, err
 	}
 	a, err := agent.New(agent.Options{
-		Client: client, Model: harness.Model, MaxTokens: harness.MaxTokens, System: c.System(), Limits: agent.Limits{Steps: -1},
+		Client: client, Model: harness.Model, MaxTokens: harness.MaxTokens, System: c.System(), Threads: c.Threads, Limits: agent.Limits{Steps: -1},
 		Tools: []tools.Tool{tools.Func(harness.ToolName, harness.ToolDescription, func(_ context.Context, in harness.Input) (string, error) {
 			return lookup.Call(in), nil
 		})},
