@@ -2,6 +2,7 @@ package blob_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -216,6 +217,55 @@ func TestBackupOfTheInside(t *testing.T) {
 				t.Errorf("into %T: %.100s", to, got)
 			}
 		}
+	}
+}
+
+// broken is a store whose appends of records fail, as if the program had ended
+// behind the payloads.
+type broken struct {
+	memory.Store
+	err error
+}
+
+func (s *broken) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	if len(records) > 0 && s.err != nil {
+		return s.err
+	}
+	return s.Store.Append(ctx, id, at, records...)
+}
+
+// A store that keeps payloads before records loses nothing if it ends in between,
+// also of a session that is being made, and the same append succeeds later.
+func TestEndsBetweenPayloadAndRecord(t *testing.T) {
+	inside := &broken{new(memory.RAM), memory.ErrUnavailable}
+	s := wrap(t, inside, nil)
+	log := must(memory.Create(s, "s", &memory.Start{Meta: map[string]string{"user": "ann"}}))
+	for n := range 3 {
+		inside.err = memory.ErrUnavailable
+		if err := log.Append(t.Context(), picture(n)); !errors.Is(err, memory.ErrUnavailable) {
+			t.Fatalf("%v", err)
+		}
+		if info, err := s.Info(t.Context(), "s"); err != nil || info.Records != n {
+			t.Errorf("in between: %+v, %v", info, err)
+		}
+		inside.err = nil
+		if err := log.Append(t.Context(), picture(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := must(memory.Open(t.Context(), s, "s"))
+	if again.Len() != 3 || again.Meta()["user"] != "ann" || again.Position() != log.Position() {
+		t.Errorf("%d records, %v", again.Len(), again.Meta())
+	}
+	for i, m := range again.Messages() {
+		if want := log.Messages()[i].AppendJSON(nil); !bytes.Equal(m.AppendJSON(nil), want) {
+			t.Errorf("message %d: %.100s", i, m.AppendJSON(nil))
+		}
+	}
+	// Somebody else's session of that id is not taken over.
+	other := must(memory.Create(s, "s", nil))
+	if err := other.Append(t.Context(), picture(9)); !errors.Is(err, memory.ErrConflict) {
+		t.Errorf("another beginning: %v", err)
 	}
 }
 
