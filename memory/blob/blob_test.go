@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io/fs"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/whorl-go/whorl/memory/blob"
 	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/storetest"
+	"github.com/whorl-go/whorl/memory/sweep"
 	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -266,6 +268,43 @@ func TestEndsBetweenPayloadAndRecord(t *testing.T) {
 	other := must(memory.Create(s, "s", nil))
 	if err := other.Append(t.Context(), picture(9)); !errors.Is(err, memory.ErrConflict) {
 		t.Errorf("another beginning: %v", err)
+	}
+}
+
+// Retention takes payloads with the last session that has them, and not before.
+func TestSweep(t *testing.T) {
+	inside := new(memory.RAM)
+	s := wrap(t, inside, nil)
+	for _, id := range []string{"old", "kept"} {
+		if err := s.Append(t.Context(), id, memory.Position{Start: &memory.Start{Meta: map[string]string{"id": id}}}, picture(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var name string
+	for b, err := range inside.Blobs(t.Context(), "old") {
+		if err != nil || name != "" {
+			t.Fatalf("%q, %v", name, err)
+		}
+		name = b.Name
+	}
+	future := time.Now().Add(time.Hour)
+	if n, err := sweep.Before(t.Context(), s, future, map[string]string{"id": "old"}); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	want := texts(t, []memory.Record{picture(1)})
+	for r, err := range s.Load(t.Context(), "kept", memory.Position{}) {
+		if err != nil || texts(t, []memory.Record{r})[0] != want[0] {
+			t.Errorf("kept: %v", err)
+		}
+	}
+	if n, err := sweep.Before(t.Context(), s, future, nil); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if err := s.Append(t.Context(), "kept", memory.Position{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inside.Blob(t.Context(), "kept", name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the payload is there still: %v", err)
 	}
 }
 
