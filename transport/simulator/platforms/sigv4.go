@@ -123,6 +123,24 @@ func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
+// canonicalQuery is the query encoded and sorted, by names and then by values.
 func canonicalQuery(u *url.URL) string {
-	return strings.ReplaceAll(u.Query().Encode(), "+", "%20")
+	var pairs [][2]string
+	for name, values := range u.Query() {
+		for _, v := range values {
+			pairs = append(pairs, [2]string{encode(name), encode(v)})
+		}
+	}
+	slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	var b strings.Builder
+	for i, p := range pairs {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(p[0] + "=" + p[1])
+	}
+	return b.String()
 }
+
+// encode is s as a part of a query.
+func encode(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

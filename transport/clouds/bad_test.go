@@ -1,0 +1,479 @@
+package clouds_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/auth"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/clouds"
+	"github.com/whorl-go/whorl/transport/clouds/awsplatform"
+	"github.com/whorl-go/whorl/transport/clouds/bedrock"
+	"github.com/whorl-go/whorl/transport/clouds/foundry"
+	"github.com/whorl-go/whorl/transport/clouds/googlecloud"
+	"github.com/whorl-go/whorl/transport/clouds/internal/fronts"
+	"github.com/whorl-go/whorl/transport/clouds/platform"
+	"github.com/whorl-go/whorl/transport/clouds/vertex"
+	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/simulator"
+	"github.com/whorl-go/whorl/transport/simulator/platforms"
+)
+
+func tool(t *testing.T, raw string) []transport.ToolDefinition {
+	t.Helper()
+	d, err := transport.ParseToolDefinition([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []transport.ToolDefinition{d}
+}
+
+func block(t *testing.T, raw string) transport.Block {
+	t.Helper()
+	b, err := transport.ParseBlock([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A lack is something of a request that some platforms don't take.
+type lack struct {
+	name    string
+	on      string // platforms, by their names
+	field   string // of the error
+	instead string // in the remedy
+	change  func(*testing.T, *transport.Request)
+}
+
+const (
+	amazon   = "bedrock "
+	amazons  = "bedrock bedrock-messages "
+	noState  = "bedrock bedrock-messages vertex "
+	noFiles  = "bedrock bedrock-messages vertex "
+	anywhere = "bedrock bedrock-messages aws vertex googlecloud foundry "
+)
+
+var lacks = []lack{
+	{"a thread", noState, "thread", "whole conversation", func(_ *testing.T, r *transport.Request) { r.Thread = &transport.Thread{} }},
+	{"diagnostics", noState + "googlecloud foundry ", "diagnostics", "leave it out", func(_ *testing.T, r *transport.Request) { r.Diagnostics = &transport.Diagnostics{} }},
+	{"compaction", amazons, "compaction", "request of its own", func(_ *testing.T, r *transport.Request) { r.Compaction = json.RawMessage(`{"type":"summarize"}`) }},
+	{"the older compaction", amazons, "context_management", "request of its own", func(_ *testing.T, r *transport.Request) {
+		r.ContextManagement = json.RawMessage(`{"edits":[{"type":"compact_20260112"}]}`)
+	}},
+	{"MCP servers", noState, "mcp_servers", "tools/mcp", func(_ *testing.T, r *transport.Request) {
+		r.MCPServers = json.RawMessage(`[{"type":"url","name":"a","url":"https://a.example"}]`)
+	}},
+	{"a container", amazon + "vertex ", "container", "tool of the program", func(_ *testing.T, r *transport.Request) { r.Container = json.RawMessage(`"container_1"`) }},
+	{"fallbacks", noState + "foundry ", "fallbacks", "transport/failover", func(_ *testing.T, r *transport.Request) {
+		r.Fallbacks = json.RawMessage(`[{"model":"claude-opus-5"}]`)
+	}},
+	{"a place of inference", noState, "inference_geo", "choose the region", func(_ *testing.T, r *transport.Request) { r.InferenceGeo = "us" }},
+	{"fast mode", amazon + "aws vertex foundry ", "speed", "leave it out", func(_ *testing.T, r *transport.Request) { r.Speed = "fast" }},
+	{"a new web search", amazon + "vertex ", "tools.0", "", func(t *testing.T, r *transport.Request) {
+		r.Tools = tool(t, `{"type":"web_search_20260209","name":"web_search"}`)
+	}},
+	{"code execution", amazon + "vertex ", "tools.0", "tools/shell", func(t *testing.T, r *transport.Request) {
+		r.Tools = tool(t, `{"type":"code_execution_20260120","name":"code_execution"}`)
+	}},
+	{"web fetch", amazon + "vertex ", "tools.0", "tools/fetch", func(t *testing.T, r *transport.Request) {
+		r.Tools = tool(t, `{"type":"web_fetch_20250910","name":"web_fetch"}`)
+	}},
+	{"the advisor", amazon + "vertex foundry ", "tools.0", "", func(t *testing.T, r *transport.Request) {
+		r.Tools = tool(t, `{"type":"advisor_20260301","name":"advisor","model":"claude-opus-5-5"}`)
+	}},
+	{"a file", noFiles, "messages.0.content.1", "data itself", func(t *testing.T, r *transport.Request) {
+		r.Messages[0].Content = append(r.Messages[0].Content, block(t, `{"type":"document","source":{"type":"file","file_id":"file_1"}}`))
+	}},
+	{"a URL inside a result", amazon + "vertex ", "messages.0.content.1.content.0", "fetch it", func(t *testing.T, r *transport.Request) {
+		r.Messages[0].Content = append(r.Messages[0].Content, block(t, `{"type":"tool_result","tool_use_id":"toolu_1","content":[{"type":"image","source":{"type":"url","url":"https://a.example/a.png"}}]}`))
+	}},
+	{"an upload to a container", noState, "messages.0.content.1", "as data", func(t *testing.T, r *transport.Request) {
+		r.Messages[0].Content = append(r.Messages[0].Content, block(t, `{"type":"container_upload","file_id":"file_1"}`))
+	}},
+	{"a large picture", noState, "messages.0.content.1", "smaller", func(t *testing.T, r *transport.Request) {
+		r.Messages[0].Content = append(r.Messages[0].Content, block(t, `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"`+strings.Repeat("A", 5<<20+4)+`"}}`))
+	}},
+	{"a system message inside the conversation", "foundry ", "messages.1.role", "system prompt", func(_ *testing.T, r *transport.Request) {
+		r.Messages = append(r.Messages, transport.SystemText("be brief"))
+	}},
+	{"a change of tools", noState + "foundry ", "", "", func(t *testing.T, r *transport.Request) {
+		r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, Content: []transport.Block{block(t, `{"type":"tool_removal","tool":{"type":"tool_reference","name":"a"}}`)}})
+	}},
+	{"an id of a far platform", anywhere, "model", "here it is", func(*testing.T, *transport.Request) {}}, // see foreignID
+}
+
+// foreignID is an id that a platform doesn't know the model by.
+func foreignID(p platforms.Platform) string {
+	if strings.HasPrefix(string(p), "bedrock") {
+		return "claude-haiku-4-5@20251001"
+	}
+	return "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+}
+
+// TestLacks holds what each platform doesn't take: an error that says where and what
+// to use instead, and nothing sent. What is not in the table for a platform is sent.
+func TestLacks(t *testing.T) {
+	var sent atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		sent.Add(1)
+		w.WriteHeader(400)
+	}))
+	defer srv.Close()
+	for _, p := range platforms.All() {
+		client := fronts.Client(t, p, srv.URL, anthropic.Options{MaxRetries: -1})
+		for _, l := range lacks {
+			req := ask(p, "hi")
+			if l.field == "model" {
+				req.Model = foreignID(p)
+			}
+			l.change(t, req)
+			before := sent.Load()
+			_, err := transport.Create(t.Context(), client, req)
+			var unsupported *platform.UnsupportedError
+			refused := errors.As(err, &unsupported)
+			if want := strings.Contains(l.on, string(p)+" "); refused != want || (sent.Load() > before) == want {
+				t.Errorf("%s, %s: %v", p, l.name, err)
+				continue
+			}
+			if refused && (!errors.Is(err, transport.ErrInvalidRequest) || l.field != "" && unsupported.Request.Field != l.field || unsupported.Request.Remedy == "" || !strings.Contains(unsupported.Request.Remedy, l.instead)) {
+				t.Errorf("%s, %s: %+v", p, l.name, unsupported.Request)
+			}
+		}
+		if _, err := client.API().File(t.Context(), "file_1"); errors.As(err, new(*platform.UnsupportedError)) != strings.Contains(noFiles, string(p)+" ") {
+			t.Errorf("%s: files: %v", p, err)
+		}
+		for range client.API().Models(t.Context()) {
+			break
+		}
+		_, err := client.CountTokens(t.Context(), ask(p, "hi"))
+		if errors.As(err, new(*platform.UnsupportedError)) != (p == platforms.Bedrock) {
+			t.Errorf("%s: counting: %v", p, err)
+		}
+	}
+}
+
+// TestTooLong refuses a request that is longer than a platform takes.
+func TestTooLong(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	defer srv.Close()
+	for p, size := range map[platforms.Platform]int{platforms.Bedrock: 20 << 20, platforms.Vertex: 30 << 20} {
+		client := fronts.Client(t, p, srv.URL, anthropic.Options{})
+		_, err := transport.Create(t.Context(), client, ask(p, strings.Repeat("x", size)))
+		if !errors.As(err, new(*platform.UnsupportedError)) || !strings.Contains(err.Error(), "shorten the conversation") {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+// TestIDs turns the ids of each platform into those of the others.
+func TestIDs(t *testing.T) {
+	for plain, want := range map[string][2]string{ // Bedrock, Vertex
+		"claude-opus-5-5":   {"anthropic.claude-opus-5-5", "claude-opus-5-5"},
+		"claude-fable-5-2":  {"anthropic.claude-fable-5-2", "claude-fable-5-2"},
+		"claude-haiku-4-5":  {"anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5@20251001"},
+		"claude-sonnet-4-5": {"anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5@20250929"},
+		"claude-opus-4-6":   {"anthropic.claude-opus-4-6-v1", "claude-opus-4-6"},
+	} {
+		for _, from := range []string{plain, want[0], "global." + want[0], "us-gov." + want[0], want[1]} {
+			b, _ := platform.BedrockIDs.ID(from)
+			v, _ := platform.VertexIDs.ID(from)
+			p, _ := platform.PlainIDs.ID(from)
+			if b != want[0] || v != want[1] || p != plain {
+				t.Errorf("%s: %s %s %s", from, b, v, p)
+			}
+		}
+	}
+	if _, ok := platform.Plain("claude-none-1"); ok {
+		t.Error("a model that nobody knows has an id")
+	}
+}
+
+// TestPrices holds the surcharge of places that aren't global.
+func TestPrices(t *testing.T) {
+	used := transport.Usage{InputTokens: 1_000_000, OutputTokens: 1_000_000, CacheReadInputTokens: 1_000_000}
+	known, _ := models.Lookup("claude-opus-5-5")
+	plain, _ := known.Cost(used, time.Now())
+	cost := func(c *platform.Client, asked string) float64 {
+		m, ok := models.Lookup("claude-opus-5-5", c.Models(asked)...) // answers name it so
+		if !ok {
+			t.Fatal("no model")
+		}
+		usd, ok := m.Cost(used, time.Now())
+		if !ok {
+			t.Fatal("no price")
+		}
+		return usd / plain
+	}
+	b, err := bedrock.New(t.Context(), bedrock.Options{Config: fronts.AWS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]float64{"global.anthropic.claude-opus-5-5": 1, "us.anthropic.claude-opus-5-5": 1.1, "anthropic.claude-opus-5-5": 1.1} {
+		if got := cost(b, asked); got < want-1e-9 || got > want+1e-9 {
+			t.Errorf("%s: %v", asked, got)
+		}
+	}
+	for location, want := range map[string]float64{"global": 1, "us": 1.1, "europe-west1": 1.1} {
+		v, err := vertex.New(t.Context(), vertex.Options{Project: "p", Location: location, Credentials: fronts.Google()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cost(v, "claude-opus-5-5"); got < want-1e-9 || got > want+1e-9 {
+			t.Errorf("%s: %v", location, got)
+		}
+		if want := map[string]string{"global": "https://aiplatform.googleapis.com", "us": "https://aiplatform.us.rep.googleapis.com", "europe-west1": "https://europe-west1-aiplatform.googleapis.com"}[location]; v.BaseURL() != want {
+			t.Errorf("%s: %s", location, v.BaseURL())
+		}
+	}
+}
+
+// bare is an environment that names nothing.
+func bare(t *testing.T) {
+	t.Helper()
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		for _, p := range []string{"AWS_", "ANTHROPIC_", "GOOGLE_", "CLOUD_ML_", "AZURE_", "CLAUDE_CODE_", "COMETAPI_", "IDENTITY_", "MSI_"} {
+			if strings.HasPrefix(name, p) {
+				t.Setenv(name, "")
+				os.Unsetenv(name)
+			}
+		}
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("PATH", home) // no command-line programs of the clouds
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+// TestMissing holds settings and credentials that are missing, or can't be right.
+func TestMissing(t *testing.T) {
+	bare(t)
+	ctx := t.Context()
+	setting := func(name string, err error, wants ...string) {
+		t.Helper()
+		var bad *platform.SettingError
+		if !errors.As(err, &bad) || bad.Setting != name {
+			t.Errorf("%s: %v", name, err)
+			return
+		}
+		for _, want := range wants {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("no %s in %v", want, err)
+			}
+		}
+	}
+	_, err := bedrock.New(ctx, bedrock.Options{})
+	setting("region", err, "AWS_REGION", "Options.Region")
+	_, err = awsplatform.New(ctx, awsplatform.Options{Config: fronts.AWS()})
+	setting("workspace", err, "ANTHROPIC_AWS_WORKSPACE_ID")
+	_, err = vertex.New(ctx, vertex.Options{Credentials: fronts.Google()})
+	setting("project", err, "ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
+	_, err = vertex.New(ctx, vertex.Options{Credentials: fronts.Google(), Project: "a/b"})
+	setting("project", err)
+	_, err = vertex.New(ctx, vertex.Options{Credentials: fronts.Google(), Project: "p", Location: "us-east5.evil.example/"})
+	setting("location", err, "CLOUD_ML_REGION")
+	_, err = googlecloud.New(ctx, googlecloud.Options{Credentials: fronts.Google(), Project: "p"})
+	setting("workspace", err, "ANTHROPIC_GOOGLE_CLOUD_WORKSPACE_ID")
+	_, err = googlecloud.New(ctx, googlecloud.Options{Credentials: fronts.Google(), Workspace: ".."})
+	setting("project", err)
+	_, err = foundry.New(ctx, foundry.Options{Credential: fronts.Azure()})
+	setting("resource", err, "ANTHROPIC_FOUNDRY_RESOURCE")
+	_, err = foundry.New(ctx, foundry.Options{Credential: fronts.Azure(), Resource: "evil.example/"})
+	setting("resource", err)
+
+	credentials := func(err error, wants ...string) {
+		t.Helper()
+		if !errors.As(err, new(*platform.CredentialsError)) || !errors.Is(err, transport.ErrAuthentication) {
+			t.Errorf("%v", err)
+			return
+		}
+		for _, want := range wants {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("no %s in %v", want, err)
+			}
+		}
+	}
+	_, err = vertex.New(ctx, vertex.Options{Project: "p"})
+	credentials(err, "GOOGLE_APPLICATION_CREDENTIALS (not set)", "application_default_credentials.json (no such file", "metadata server")
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
+	_, err = googlecloud.New(ctx, googlecloud.Options{Project: "p", Workspace: "w"})
+	credentials(err, "GOOGLE_APPLICATION_CREDENTIALS (set, but there is no such file)")
+	short, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	_, err = foundry.New(short, foundry.Options{Resource: "r", Credential: failing{}})
+	credentials(err, "ANTHROPIC_FOUNDRY_API_KEY (not set)", "AZURE_CLIENT_ID (not set)", "run az login")
+}
+
+type failing struct{}
+
+func (failing) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{}, errors.New("run az login")
+}
+
+func (failing) Token(context.Context) (*auth.Token, error) {
+	return &auth.Token{Value: "old-token", Expiry: time.Now().Add(-time.Hour)}, nil
+}
+
+// TestEndedTokens sends nothing with a token that has ended.
+func TestEndedTokens(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	defer srv.Close()
+	c, err := vertex.New(t.Context(), vertex.Options{Project: "p", Credentials: auth.NewCredentials(&auth.CredentialsOptions{TokenProvider: failing{}}), API: anthropic.Options{BaseURL: srv.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = transport.Create(t.Context(), c, ask(platforms.Vertex, "hi"))
+	if !errors.Is(err, transport.ErrAuthentication) || !strings.Contains(err.Error(), "log in again") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestClock signs by a clock that is wrong: the service's counts from then on.
+func TestClock(t *testing.T) {
+	for _, p := range []platforms.Platform{platforms.Bedrock, platforms.BedrockMessages, platforms.AWS} {
+		for _, off := range []time.Duration{-3 * time.Hour, 20 * time.Minute} {
+			var asked atomic.Int64
+			api := simulator.New(simulator.Options{})
+			now := func() time.Time { return time.Now().Add(off) }
+			base := fronts.Serve(t, p, api, now)
+			dated := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
+				forward(t, w, r, base)
+			}))
+			t.Cleanup(dated.Close)
+			client := fronts.Client(t, p, dated.URL, anthropic.Options{MaxRetries: -1})
+			for i, want := range []int64{2, 3} {
+				if _, err := transport.Create(t.Context(), client, ask(p, "hi")); err != nil || asked.Load() != want {
+					t.Errorf("%s, %s, request %d: asked %d times, %v", p, off, i, asked.Load(), err)
+				}
+			}
+		}
+	}
+}
+
+// forward passes a request on with the host that it was signed for.
+func forward(t *testing.T, w http.ResponseWriter, r *http.Request, base string) {
+	out := r.Clone(r.Context())
+	out.RequestURI = ""
+	out.URL.Scheme, out.URL.Host = "http", strings.TrimPrefix(base, "http://")
+	resp, err := http.DefaultTransport.RoundTrip(out)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	for name, v := range resp.Header {
+		if name != "Date" {
+			w.Header()[name] = v
+		}
+	}
+	w.WriteHeader(resp.StatusCode)
+	io.Copy(w, resp.Body)
+}
+
+// TestWrongCredentials holds the refusals of each front: typed, not retried, and
+// without the credentials.
+func TestWrongCredentials(t *testing.T) {
+	for _, p := range platforms.All() {
+		front, err := platforms.New(platforms.Options{Platform: p, Next: simulator.New(simulator.Options{}), AccessKey: "AKIDOTHER", SecretKey: "other", Token: "other-token"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked atomic.Int64
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			front.ServeHTTP(w, r)
+		}))
+		client := fronts.Client(t, p, srv.URL, anthropic.Options{})
+		_, err = transport.Create(t.Context(), client, ask(p, "hi"))
+		if !errors.Is(err, transport.ErrAuthentication) || asked.Load() != 1 || strings.Contains(err.Error(), fronts.Token) || strings.Contains(err.Error(), fronts.SessionToken) {
+			t.Errorf("%s, asked %d times: %v", p, asked.Load(), err)
+		}
+		srv.Close()
+	}
+}
+
+// TestLimited holds a rate limit in each platform's own form, in front of a stream and
+// inside one.
+func TestLimited(t *testing.T) {
+	for _, p := range platforms.All() {
+		base := fronts.Start(t, p, simulator.Options{Faults: []simulator.Fault{{Status: 429}, {Status: 529, AfterEvents: 3}, {CutAfter: 700}}, Model: simulator.Script(simulator.Say(strings.Repeat("word ", 500)), simulator.Say(strings.Repeat("word ", 500)))})
+		client := fronts.Client(t, p, base, anthropic.Options{MaxRetries: -1})
+		if _, err := transport.Create(t.Context(), client, ask(p, "hi")); !errors.Is(err, transport.ErrRateLimit) {
+			t.Errorf("%s: %v", p, err)
+		}
+		var broken *transport.StreamError
+		if _, err := transport.Create(t.Context(), client, ask(p, "hi")); !errors.As(err, &broken) || !errors.Is(err, transport.ErrOverloaded) {
+			t.Errorf("%s: %v", p, err)
+		}
+		if _, err := transport.Create(t.Context(), client, ask(p, "hi")); !errors.As(err, &broken) {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+// TestFromEnv picks by the variables, and doesn't guess between two platforms.
+func TestFromEnv(t *testing.T) {
+	bare(t)
+	creds := t.TempDir() + "/adc.json"
+	if err := os.WriteFile(creds, []byte(`{"type":"authorized_user","client_id":"a","client_secret":"b","refresh_token":"c"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want string // a platform's name, or a part of the error
+	}{
+		"nothing":                  {nil, "a profile of package identity (none)"},
+		"a key":                    {map[string]string{"ANTHROPIC_API_KEY": "sk-ant-api03-x"}, "https://api.anthropic.com"},
+		"a key and an identity":    {map[string]string{"ANTHROPIC_API_KEY": "sk-ant-api03-x", "ANTHROPIC_PROFILE": "p"}, "https://api.anthropic.com"},
+		"an identity":              {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "fdrl_1", "ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "jwt-of-the-test"}, "the Claude API"},
+		"a profile that isn't":     {map[string]string{"ANTHROPIC_PROFILE": "nobody"}, "nobody.json"},
+		"a key of Bedrock":         {map[string]string{"AWS_BEARER_TOKEN_BEDROCK": "key-of-bedrock", "AWS_REGION": "us-east-1"}, "Amazon Bedrock"},
+		"Bedrock by Claude Code's": {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "ANTHROPIC_API_KEY": "sk-ant-api03-x"}, "Amazon Bedrock"},
+		"Bedrock turned off":       {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "0", "ANTHROPIC_API_KEY": "sk-ant-api03-x"}, "https://api.anthropic.com"},
+		"Mantle":                   {map[string]string{"CLAUDE_CODE_USE_MANTLE": "1", "AWS_REGION": "us-east-1", "AWS_BEARER_TOKEN_BEDROCK": "key-of-bedrock"}, "Amazon Bedrock (Messages)"},
+		"AWS":                      {map[string]string{"ANTHROPIC_AWS_WORKSPACE_ID": "wrkspc_1", "ANTHROPIC_AWS_API_KEY": "key-of-aws", "AWS_REGION": "us-east-1"}, "Claude Platform on AWS"},
+		"Vertex":                   {map[string]string{"ANTHROPIC_VERTEX_PROJECT_ID": "p", "GOOGLE_APPLICATION_CREDENTIALS": creds}, "Vertex AI"},
+		"the gateway":              {map[string]string{"ANTHROPIC_GOOGLE_CLOUD_PROJECT": "p", "ANTHROPIC_GOOGLE_CLOUD_WORKSPACE_ID": "w", "GOOGLE_APPLICATION_CREDENTIALS": creds}, "Google Cloud's gateway"},
+		"Foundry":                  {map[string]string{"ANTHROPIC_FOUNDRY_RESOURCE": "r", "ANTHROPIC_FOUNDRY_API_KEY": "key-of-foundry"}, "Microsoft Foundry"},
+		"two clouds":               {map[string]string{"ANTHROPIC_FOUNDRY_RESOURCE": "r", "ANTHROPIC_VERTEX_PROJECT_ID": "p"}, "ANTHROPIC_VERTEX_PROJECT_ID means Vertex AI, ANTHROPIC_FOUNDRY_RESOURCE means Microsoft Foundry"},
+		"two of Claude Code's":     {map[string]string{"CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_USE_VERTEX": "1"}, "are both set"},
+		"a key and a cloud":        {map[string]string{"ANTHROPIC_API_KEY": "sk-ant-api03-x", "ANTHROPIC_VERTEX_PROJECT_ID": "p"}, "ANTHROPIC_API_KEY means the Claude API"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			client, err := clouds.FromEnv(t.Context())
+			got := ""
+			switch client := client.(type) {
+			case *platform.Client:
+				got = client.Platform()
+			case *anthropic.Client:
+				got = client.BaseURL()
+			default:
+				got = err.Error()
+			}
+			if (err == nil && got != c.want) || !strings.Contains(got, c.want) || strings.Contains(got, "sk-ant") {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}

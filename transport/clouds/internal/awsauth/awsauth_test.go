@@ -1,0 +1,159 @@
+package awsauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/clouds/platform"
+)
+
+func credentialed(c aws.Credentials) *aws.Config {
+	return &aws.Config{Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })}
+}
+
+// TestVectors signs the requests of AWS's published test suite for Signature Version 4
+// (as in github.com/boto/botocore, tests/unit/auth, Apache-2.0) that a client of HTTP can
+// send, and that aren't about paths with dots or a body's length, which is signed here.
+func TestVectors(t *testing.T) {
+	var all []struct{ Name, Request, Authorization string }
+	data, err := os.ReadFile("testdata/sigv4.json")
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)
+	signed := 0
+	for _, v := range all {
+		base := path.Base(v.Name)
+		head, body, _ := strings.Cut(v.Request, "\n\n")
+		if strings.HasPrefix(v.Name, "normalize-path/") && base != "get-special-character" || base == "get-utf8" || base == "get-vanilla-utf8-query" || body != "" || strings.Contains(head, "\n ") {
+			continue
+		}
+		lines := strings.Split(head, "\n")
+		method, target, _ := strings.Cut(strings.TrimSuffix(lines[0], " HTTP/1.1"), " ")
+		where, query, _ := strings.Cut(target, "?")
+		req := &http.Request{Method: method, Header: http.Header{}, URL: &url.URL{Scheme: "https", Host: "example.amazonaws.com", Path: where, RawQuery: query}}
+		credentials := aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+		for _, line := range lines[1:] {
+			switch name, value, _ := strings.Cut(line, ":"); name {
+			case "", "Host", "X-Amz-Date":
+			case "X-Amz-Security-Token":
+				credentials.SessionToken = value
+			default:
+				req.Header.Add(name, value)
+			}
+		}
+		if base == "get-vanilla-with-session-token" {
+			credentials.SessionToken = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"
+		}
+		s, err := New(t.Context(), Setup{Platform: "test", Service: "service", Config: credentialed(credentials), Now: func() time.Time { return at }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Traceparent", "00-1-2-01") // is no part of the signature
+		if err := s.Authorize(req.WithContext(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if got := req.Header.Get("Authorization"); got != v.Authorization {
+			t.Errorf("%s:\n%s\n%s", v.Name, got, v.Authorization)
+		}
+		if req.Header.Get("Traceparent") == "" {
+			t.Error("traceparent is lost")
+		}
+		signed++
+	}
+	if signed != 22 {
+		t.Errorf("%d vectors were signed", signed)
+	}
+}
+
+// environment is one without anything of AWS's.
+func environment(t *testing.T) {
+	t.Helper()
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ANTHROPIC_") {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+// TestNoCredentials names each place that was looked at.
+func TestNoCredentials(t *testing.T) {
+	environment(t)
+	t.Setenv("AWS_REGION", "us-east-1")
+	_, err := New(t.Context(), Setup{Platform: "Amazon Bedrock", Service: "bedrock", KeyVars: []string{"AWS_BEARER_TOKEN_BEDROCK"}})
+	var none *platform.CredentialsError
+	if !errors.As(err, &none) || !errors.Is(err, transport.ErrAuthentication) {
+		t.Fatalf("%v", err)
+	}
+	for _, want := range []string{"AWS_BEARER_TOKEN_BEDROCK (not set)", "AWS_ACCESS_KEY_ID (not set)", ".aws/credentials (no such file)", ".aws/config (no such file)", "AWS_WEB_IDENTITY_TOKEN_FILE (not set)", "AWS_CONTAINER_CREDENTIALS_FULL_URI (not set)", "AWS_EC2_METADATA_DISABLED"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %s in %v", want, err)
+		}
+	}
+	if _, err := New(t.Context(), Setup{Platform: "Amazon Bedrock", Config: &aws.Config{Region: "us-east-1"}}); !errors.As(err, &none) || !strings.Contains(err.Error(), "Options.Config.Credentials (not set)") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestRegion holds a region that is missing, or can't be one.
+func TestRegion(t *testing.T) {
+	environment(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	for region, want := range map[string]string{"": "AWS_REGION", "virginia": "no name of a region", "us-east-1.evil.example/": "no name of a region", "us-east-1": "", "us-gov-west-1": "", "eusc-de-east-1": ""} {
+		_, err := New(t.Context(), Setup{Platform: "Amazon Bedrock", Service: "bedrock", Region: region})
+		var bad *platform.SettingError
+		if want == "" && err != nil || want != "" && (!errors.As(err, &bad) || bad.Setting != "region" || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", region, err)
+		}
+	}
+	t.Setenv("AWS_DEFAULT_REGION", "eu-west-1")
+	if s, err := New(t.Context(), Setup{Platform: "Amazon Bedrock", Service: "bedrock"}); err != nil || s.Region() != "eu-west-1" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestEnded refuses credentials that have ended, and a body that can't be read twice.
+func TestEnded(t *testing.T) {
+	s, err := New(t.Context(), Setup{Platform: "Amazon Bedrock", Service: "bedrock", Config: credentialed(aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b", Source: "a test", CanExpire: true, Expires: time.Now().Add(-time.Hour)})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", "https://example.com", strings.NewReader("{}"))
+	err = s.Authorize(req)
+	var ended *platform.CredentialsError
+	if !errors.As(err, &ended) || !strings.Contains(err.Error(), "a test ended on") || !ended.Permanent() {
+		t.Errorf("%v", err)
+	}
+	s, err = New(t.Context(), Setup{Platform: "Amazon Bedrock", Service: "bedrock", Config: credentialed(aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Body, req.GetBody = io.NopCloser(strings.NewReader("{}")), nil
+	if err := s.Authorize(req); err == nil || !strings.Contains(err.Error(), "can seek") {
+		t.Errorf("%v", err)
+	}
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("{}")), nil }
+	if err := s.Authorize(req); err != nil || !regexp.MustCompile(`Signature=[0-9a-f]{64}$`).MatchString(req.Header.Get("Authorization")) {
+		t.Errorf("%v %s", err, req.Header.Get("Authorization"))
+	}
+}
