@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -211,12 +212,12 @@ func TestEverythingAtEveryMoment(t *testing.T) {
 // brief is a store that can't be reached at one append, and is there again at the next.
 type brief struct {
 	memory.Store
-	left   *int
+	left   *atomic.Int64 // appends up to that one
 	stored bool
 }
 
 func (s brief) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
-	if *s.left--; *s.left != 0 {
+	if s.left.Add(-1) != 0 {
 		return s.Store.Append(ctx, id, at, records...)
 	}
 	if s.stored {
@@ -249,8 +250,9 @@ func TestAskingWhileTheStoreIsAway(t *testing.T) {
 		}
 		for _, stored := range []bool{false, true} {
 			for at, away := 1, true; away; at++ {
-				store, e, left := new(memory.RAM), new(effects), at
-				in := agent.Input{Store: brief{store, &left, stored}, Session: "root", Prompt: "go"}
+				store, e, left := new(memory.RAM), new(effects), new(atomic.Int64)
+				left.Store(int64(at))
+				in := agent.Input{Store: brief{store, left, stored}, Session: "root", Prompt: "go"}
 				asks := brain(func(req *transport.Request) *transport.Response {
 					n := len(results(req))
 					if n >= len(calls) {
@@ -267,7 +269,7 @@ func TestAskingWhileTheStoreIsAway(t *testing.T) {
 					items := waits0(t, store, "root")
 					switch {
 					case err == nil:
-						away = left <= 0
+						away = left.Load() <= 0
 						if strings.Contains(res.Text, memory.ErrUnavailable.Error()) || e.ran[`{"what":"a"}`] > 1 {
 							t.Errorf("%s, append %d, stored %v: %s", name, at, stored, res.Text)
 						}

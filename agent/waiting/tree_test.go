@@ -402,3 +402,19 @@ func TestBadItems(t *testing.T) {
 		t.Errorf("%d wait, ran %v", n, e.ran)
 	}
 }
+
+// An Approver of the root decides on the calls of sub-agents that have none, and may
+// change their arguments as it may change the root's own.
+func TestApproverEditsBelow(t *testing.T) {
+	store, e := new(memory.RAM), new(effects)
+	asked := 0
+	res, err := deep(t, e).Run(t.Context(), agent.Input{Store: store, Session: "root", Prompt: "clean up", Approver: func(_ context.Context, c agent.PendingCall) (agent.Decision, error) {
+		if asked++; c.Input == `{"what":"a"}` {
+			return agent.Decision{Permission: agent.Allow, Input: json.RawMessage(`{"what":"c"}`)}, nil
+		}
+		return agent.Decision{Permission: agent.Deny, Reason: "b is needed"}, nil
+	}})
+	if err != nil || asked != 2 || len(e.ran) != 1 || e.ran[`{"what":"c"}`] != 1 || !strings.Contains(res.Text, "b is needed") {
+		t.Errorf("%v, asked %d times, ran %v", err, asked, e.ran)
+	}
+}
