@@ -35,7 +35,8 @@ type Input struct {
 	// Prompt is a user's message of one text. It stands behind Messages.
 	Prompt string
 	// Messages are appended to the log in this order. Tool calls that an earlier run
-	// left open are then not run any more; the model is told so.
+	// left open are then not run any more; the model is told so. One of the assistant's
+	// may begin a log, or follow a user's as a prefill, for models up to 4.5.
 	Messages []transport.Message
 
 	// Log is the conversation. Nil, and without a Store, means a new one in memory.

@@ -147,18 +147,37 @@ func (c *conversation) configure(key wire.CacheKey) {
 }
 
 func (c *conversation) addInput(m transport.Message) error {
-	if m.Role != transport.RoleUser && m.Role != transport.RoleSystem {
-		return fmt.Errorf("an input has the role user or system, not %q", m.Role)
-	}
 	if len(m.Content) == 0 && len(m.OutputConfig) == 0 {
 		return errors.New("an input needs content: the service refuses an empty message")
 	}
 	m = m.Measured()
+	switch m.Role {
+	case transport.RoleUser, transport.RoleSystem:
+	case transport.RoleAssistant:
+		return c.addAssistants(m)
+	default:
+		return fmt.Errorf("an input has the role user, system or assistant, not %q", m.Role)
+	}
 	if c.open > 0 || c.pending {
 		c.waiting = append(slices.Clip(c.waiting), m)
 		return nil
 	}
 	c.insert(m)
+	return nil
+}
+
+// addAssistants puts words that the caller has the assistant say where the service
+// takes them: at the beginning, or behind a user's message, for the model to go on from.
+func (c *conversation) addAssistants(m transport.Message) error {
+	n := len(c.messages)
+	switch {
+	case n == 0 && len(c.deferred) == 0:
+	case !c.input || n == 0 || c.messages[n-1].Role != transport.RoleUser:
+		return errors.New("a message of the assistant's stands at the beginning, or directly behind a user's message")
+	case wire.EndsInSpace(m):
+		return errors.New("a message that the model goes on from can't end in white space (wire §2.5)")
+	}
+	c.messages = append(c.messages, m)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
@@ -59,4 +60,55 @@ func TestACallOfOneIDTwice(t *testing.T) {
 	if got, want := wire(log), "u go; a server_tool_use:srvtoolu_1; a web_search_tool_result: a; a b"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+}
+
+// TestWordsOfTheAssistants has logs that begin with the assistant's message, and
+// prefills, which the model goes on from.
+func TestWordsOfTheAssistants(t *testing.T) {
+	says := func(text string) memory.Record {
+		return memory.Record{Kind: memory.KindInput, Message: transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{transport.Text(text)}}}
+	}
+	const done = `{"type":"text","text":"1}"}`
+	for _, tt := range []struct {
+		name    string
+		records []memory.Record
+		want    string
+		input   bool   // whether the model has something to go on from
+		refused string // the words for the last record
+	}{
+		{"a greeting", []memory.Record{says("Hello. ")}, "a Hello. ", false, ""},
+		{"a greeting and a question", []memory.Record{says("Hello."), input("go")}, "a Hello.; u go", true, ""},
+		{"a prefill", []memory.Record{input("go"), says("{")}, "u go; a {", true, ""},
+		{"a prefill and its answer", []memory.Record{input("go"), says("{"), response(t, "end_turn", done)}, "u go; a {; a 1}", false, ""},
+		{"a prefill that is a question's answer", []memory.Record{input("go"), says("Yes."), input("more")}, "u go; a Yes.; u more", true, ""},
+		{"white space at the end", []memory.Record{input("go"), says("{ ")}, "u go", true, "white space"},
+		{"behind an answer", []memory.Record{input("go"), response(t, "end_turn", done), says("and")}, "u go; a 1}", false, "stands at the beginning"},
+		{"behind a prefill", []memory.Record{input("go"), says("a"), says("b")}, "u go; a a", true, "stands at the beginning"},
+		{"behind an open call", []memory.Record{input("go"), response(t, "tool_use", callA), says("b")}, "u go; a tool_use:a", false, "stands at the beginning"},
+		{"a block of the model's", []memory.Record{{Kind: memory.KindInput, Message: transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{block(t, callA)}}}}, "", false, "is the model's"},
+	} {
+		log := memory.NewLog()
+		var err error
+		for _, r := range tt.records {
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			err = log.Append(t.Context(), r)
+		}
+		if (err == nil) != (tt.refused == "") || err != nil && !strings.Contains(err.Error(), tt.refused) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.refused)
+		}
+		if got := wire(log); got != tt.want || log.State().Input != tt.input {
+			t.Errorf("%s: %q, input %t; want %q, %t", tt.name, got, log.State().Input, tt.want, tt.input)
+		}
+	}
+}
+
+func block(t *testing.T, raw string) transport.Block {
+	t.Helper()
+	b, err := transport.ParseBlock([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

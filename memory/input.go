@@ -18,6 +18,12 @@ func CheckInput(m transport.Message) error {
 	switch {
 	case m.Role != transport.RoleUser && m.Role != transport.RoleSystem:
 		return fmt.Errorf("an input has the role user or system, not %q", m.Role)
+	}
+	return checkContent(m)
+}
+
+func checkContent(m transport.Message) error {
+	switch {
 	case len(m.Content) == 0 && len(m.OutputConfig) == 0:
 		return errors.New("an input needs content: the service refuses an empty message")
 	}
@@ -44,6 +50,8 @@ func CheckInput(m transport.Message) error {
 // an older version of this library, can be loaded.
 func (r *Record) check() error {
 	switch {
+	case r.Kind == KindInput && r.Message.Role == transport.RoleAssistant:
+		return checkContent(r.Message) // where it may stand the conversation knows
 	case r.Kind == KindInput:
 		return CheckInput(r.Message)
 	case r.Kind == KindDecision && r.Decision != nil && len(r.Decision.Input) > 0:

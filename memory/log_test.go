@@ -133,7 +133,7 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 		{"response over open calls", []memory.Record{input("q"), response(t, "tool_use", callA)}, response(t, "end_turn", text), "unanswered"},
 		{"result for nobody", []memory.Record{input("q")}, result("a", "1"), `no open tool call has the id "a"`},
 		{"second result", []memory.Record{input("q"), response(t, "tool_use", callA, callB), result("a", "1")}, result("a", "1"), "has a result already"},
-		{"assistant input", nil, memory.Record{Kind: memory.KindInput, Message: transport.Message{Role: "assistant", Content: []transport.Block{transport.Text("x")}}}, "role user or system"},
+		{"input of no role", nil, memory.Record{Kind: memory.KindInput, Message: transport.Message{Role: "tool", Content: []transport.Block{transport.Text("x")}}}, "role user or system"},
 		{"empty input", nil, memory.Record{Kind: memory.KindInput, Message: transport.Message{Role: "user"}}, "needs content"},
 		{"decision nobody asked for", []memory.Record{input("q"), response(t, "tool_use", callA)}, memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "a"}}, "does not wait"},
 		{"unknown kind", nil, memory.Record{Kind: "future"}, "newer version"},

@@ -17,8 +17,8 @@ const (
 	// if the run's requests differ from those of the run before in more than their
 	// messages, a request without messages.
 	KindRun Kind = "run"
-	// KindInput is a message from outside: the user's, or an instruction. Message,
-	// Queued.
+	// KindInput is a message from outside: the user's, an instruction, or, at the
+	// beginning and as a prefill behind the user's, the assistant's. Message, Queued.
 	KindInput Kind = "input"
 	// KindResponse is the model's answer. Response; Data, which may hold what was
 	// particular about the request.

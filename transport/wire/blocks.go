@@ -2,6 +2,8 @@ package wire
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/internal/blocktype"
@@ -87,6 +89,17 @@ func EndsInPrefill(messages []transport.Message) bool {
 		}
 	}
 	return said && len(open) == 0
+}
+
+// EndsInSpace reports whether the last block of the message is text that ends in white
+// space, which no model goes on from (wire row 39).
+func EndsInSpace(m transport.Message) bool {
+	n := len(m.Content)
+	if n == 0 || m.Content[n-1].Type() != transport.TypeText {
+		return false
+	}
+	text := rawjson.GetString(m.Content[n-1].Raw(), "text")
+	return strings.TrimRightFunc(text, unicode.IsSpace) != text
 }
 
 // LastSampling returns the usage of the last sampling of the response, whose prompt the
