@@ -2,9 +2,11 @@ package agent_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/secret"
@@ -48,5 +50,12 @@ func TestWordsOfTheAssistants(t *testing.T) {
 	a := newAgent(t, &script{}, agent.Options{})
 	if _, err := a.Run(t.Context(), agent.Input{Messages: []transport.Message{says("Hello.")}}); !errors.Is(err, agent.ErrNoInput) {
 		t.Errorf("a greeting alone: %v", err)
+	}
+	// A message that comes at any time is the user's.
+	if err := a.NewRun(agent.Input{Prompt: "go"}).Steer(says("x")); err == nil || !strings.Contains(err.Error(), "role") {
+		t.Errorf("steer: %v", err)
+	}
+	if err := memory.Enqueue(t.Context(), new(memory.RAM), "s", says("x")); err == nil || !strings.Contains(err.Error(), "role") {
+		t.Errorf("queue: %v", err)
 	}
 }

@@ -45,7 +45,6 @@ func TestRefusedInputsStayOutOfTheLog(t *testing.T) {
 		{"a result", user(transport.ToolResult("toolu_1")), "tool_result"},
 		{"a call", user(block(t, use("1", "f", "{}"))), "tool_use"},
 		{"thinking", user(block(t, `{"type":"thinking","thinking":"x","signature":"x"}`)), "thinking"},
-		{"the model's role", transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{transport.Text("x")}}, "role"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
