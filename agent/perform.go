@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -163,7 +165,7 @@ func (j *job) settle(o outcome) {
 func (j *job) cutOff(o outcome) error {
 	var unfinished *unfinishedError
 	switch {
-	case !j.tool.traits.Repeatable && !j.tool.traits.ReadOnly:
+	case !j.tool.traits.Repeatable && !j.tool.traits.ReadOnly && !j.resumable():
 	case o.err == nil && !o.result.IsError, j.fatal != nil, panicked(o.err):
 	case j.ctx.Err() != nil:
 		return context.Cause(j.ctx)
@@ -171,6 +173,11 @@ func (j *job) cutOff(o outcome) error {
 		return unfinished
 	}
 	return nil
+}
+
+// resumable reports whether the tool has noted what its call goes on from.
+func (j *job) resumable() bool {
+	return j.host.job != nil && slices.ContainsFunc(j.host.notes(notes.Call), func(n hostNote) bool { return n.Name == tools.NoteResumable })
 }
 
 // An unfinishedError is a call that can go on where it was, in another run.

@@ -187,9 +187,13 @@ func behindNewestResponse(log *memory.Log) int {
 	}
 }
 
-// askedBefore reports whether a call has asked something, so that it may run again.
+// askedBefore reports whether a call has asked something, or has noted what it goes on
+// from, so that it may run again.
 func askedBefore(log *memory.Log, j *job) bool {
 	for _, n := range callNotes(log, j.record) {
+		if n.kind == notes.Call && n.Name == tools.NoteResumable && n.Call == j.key() {
+			return true
+		}
 		if n.kind == notes.Question && (n.Call == j.key() || strings.HasPrefix(n.Call, j.key()+"/")) {
 			return true
 		}

@@ -42,7 +42,7 @@ func (c *Client) once(ctx context.Context, params *sdk.CallToolParams) (*sdk.Cal
 			p.SetProgressToken(id)
 		}
 		injectTrace(ctx, &p.Meta)
-		offerElicitation(ctx, s, p.Meta, c.options.Ask != nil)
+		c.offer(ctx, s, p.Meta)
 		sendCtx, sent := withSending(ctx)
 		result, err := s.CallTool(sendCtx, &p)
 		status := int(sent.status.Load())

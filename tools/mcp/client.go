@@ -154,6 +154,9 @@ func connect(ctx context.Context, dial func() sdk.Transport, hide hider, o Optio
 		clientOptions.ToolListChangedHandler = func(context.Context, *sdk.ToolListChangedRequest) { go o.ToolsChanged() }
 	}
 	c.sdk = sdk.NewClient(&sdk.Implementation{Name: "whorl", Version: "1"}, clientOptions)
+	if err := c.addTaskMethods(); err != nil {
+		return nil, err
+	}
 	if _, err := c.current(ctx); err != nil {
 		return nil, err
 	}

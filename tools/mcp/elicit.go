@@ -29,13 +29,17 @@ const (
 	roundNote     = "mcp/input"
 )
 
-// offerElicitation offers a server to ask, in calls whose run can be asked.
-func offerElicitation(ctx context.Context, s *session, meta sdk.Meta, asks bool) {
-	_, hosted := tools.HostOf(ctx)
-	if init := s.InitializeResult(); !hosted && !asks || init == nil || init.ProtocolVersion < retryRevision {
+// offer says in a request what the server may answer it with: a task, and questions
+// where there is somebody to ask.
+func (c *Client) offer(ctx context.Context, s *session, meta sdk.Meta) {
+	if init := s.InitializeResult(); init == nil || init.ProtocolVersion < retryRevision {
 		return
 	}
-	meta[sdk.MetaKeyClientCapabilities] = map[string]any{"elicitation": map[string]any{"form": struct{}{}, "url": struct{}{}}}
+	offers := map[string]any{"extensions": map[string]any{tasksExtension: struct{}{}}}
+	if _, hosted := tools.HostOf(ctx); hosted || c.options.Ask != nil {
+		offers["elicitation"] = map[string]any{"form": struct{}{}, "url": struct{}{}}
+	}
+	meta[sdk.MetaKeyClientCapabilities] = offers
 }
 
 // A round is what a server has asked, as it is noted in the run's log.
@@ -55,6 +59,12 @@ func (c *Client) elicited(ctx context.Context, name string, input json.RawMessag
 	}
 	var noted []json.RawMessage
 	if hosted {
+		if task, err := notedTask(ctx, host); err != nil || task != nil {
+			if err != nil {
+				return nil, err
+			}
+			return c.follow(ctx, task, host, ask)
+		}
 		var err error
 		if noted, err = host.Notes(ctx, roundNote); err != nil {
 			return nil, err
@@ -68,8 +78,19 @@ func (c *Client) elicited(ctx context.Context, name string, input json.RawMessag
 			}
 		} else {
 			result, err := c.once(ctx, params)
-			if err != nil || !result.NeedsInput() {
-				return result, err
+			if err != nil {
+				return nil, err
+			}
+			if task := taskOf(result); task != nil {
+				if hosted {
+					if err := host.Note(context.WithoutCancel(ctx), tools.NoteResumable, task); err != nil {
+						return nil, err
+					}
+				}
+				return c.follow(ctx, task, host, ask)
+			}
+			if !result.NeedsInput() {
+				return result, nil
 			}
 			if r, err = asked(result); err != nil {
 				return nil, err
@@ -113,7 +134,7 @@ func asked(result *sdk.CallToolResult) (round, error) {
 	for id, request := range result.InputRequests {
 		e, ok := request.(*sdk.ElicitParams)
 		if !ok {
-			return r, fmt.Errorf("the server asks for what is not offered to it: its request %q is for a model or for folders", id)
+			return r, notOffered(id)
 		}
 		raw, err := json.Marshal(e)
 		if err != nil {
@@ -122,6 +143,26 @@ func asked(result *sdk.CallToolResult) (round, error) {
 		r.Requests[id] = raw
 	}
 	return r, nil
+}
+
+func notOffered(id string) error {
+	return fmt.Errorf("the server asks for what is not offered to it: its request %q is for a model or for folders", id)
+}
+
+// askedRequests is what a task asks for.
+func askedRequests(raw []byte) (map[string]json.RawMessage, error) {
+	requests := map[string]json.RawMessage{}
+	for id, one := range rawjson.Members(raw) {
+		params := rawjson.Get(one, "params")
+		if rawjson.GetString(one, "method") != "elicitation/create" {
+			return nil, notOffered(id)
+		}
+		if len(params) == 0 || params[0] != '{' {
+			return nil, fmt.Errorf("what the server asks as %q can't be read", id)
+		}
+		requests[id] = json.RawMessage(params)
+	}
+	return requests, nil
 }
 
 func messages(r round) string {

@@ -107,7 +107,12 @@ func (x *exchanges) received(raw []byte) []byte {
 	if result[0] != '{' && e.method != "tools/call" {
 		return response(id, "error", errorObject("the server's result of "+e.method+" is no object"))
 	}
+	if err := readableRequests(rawjson.Get(result, "inputRequests")); err != nil && e.method != "tasks/get" {
+		return response(id, "error", errorObject(err.Error()))
+	}
 	switch e.method {
+	case "tasks/get", "tasks/update", "tasks/cancel":
+		result = append(rawjson.AppendString([]byte(`{"raw":`), string(result)), '}')
 	case "tools/list":
 		result = mendList(result, x.log)
 	case "tools/call":

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
@@ -168,6 +169,9 @@ func (t *roundTripper) request(ctx context.Context, req *http.Request, to *url.U
 		for _, cookie := range t.jar.Cookies(to) {
 			out.AddCookie(cookie)
 		}
+	}
+	if out.Header.Get("Mcp-Method") != "" && strings.HasPrefix(rawjson.GetString(body, "method"), "tasks/") {
+		out.Header.Set("Mcp-Name", rawjson.GetString(rawjson.Get(body, "params"), "taskId"))
 	}
 	out.Body, out.GetBody = nil, nil
 	if req.Body != nil {

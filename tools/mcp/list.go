@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -129,7 +130,7 @@ func (c *Client) tool(name string, t *sdk.Tool) (tools.Tool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mcp: tool %q: its schema can't be encoded: %w", t.Name, err)
 	}
-	o := tools.Options{Traits: c.options.traits(t)}
+	o := tools.Options{Traits: c.options.traits(withoutRaw(t))}
 	anything := dialect.Schema{Sent: json.RawMessage(`{"type":"object"}`)}
 	given, err := dialect.Translate(raw)
 	if err != nil {
@@ -176,10 +177,18 @@ func (c *Client) build(name string, t *sdk.Tool, schema json.RawMessage, o tools
 	return tool, nil
 }
 
+// withoutRaw is a tool without what mendTool has added. The SDK keeps the tool itself
+// as long as the server's ttl says, so that is not to be changed.
+func withoutRaw(t *sdk.Tool) *sdk.Tool {
+	own := *t
+	own.Meta = maps.Clone(t.Meta)
+	delete(own.Meta, rawSchema)
+	return &own
+}
+
 // serversSchema is a tool's schema as the server wrote it.
 func serversSchema(t *sdk.Tool) (json.RawMessage, error) {
 	if raw, ok := t.Meta[rawSchema].(string); ok {
-		delete(t.Meta, rawSchema)
 		return json.RawMessage(cmp.Or(raw, "null")), nil
 	}
 	return rawjson.Marshal(t.InputSchema)

@@ -74,6 +74,24 @@ func withMembers(out, raw []byte, into any, keys ...string) []byte {
 	return out
 }
 
+// readableRequests reports whether the SDK can read what a server asks: it takes
+// objects for granted.
+func readableRequests(raw []byte) error {
+	if len(raw) == 0 || rawjson.IsNull(raw) {
+		return nil
+	}
+	if raw[0] != '{' {
+		return fmt.Errorf("what the server asks can't be read: it is no object")
+	}
+	for id, one := range rawjson.Members(raw) {
+		single := append(append(append(rawjson.AppendString([]byte{'{'}, id), ':'), one...), '}')
+		if len(one) == 0 || one[0] != '{' || json.Unmarshal(single, &sdk.InputRequestMap{}) != nil {
+			return fmt.Errorf("what the server asks as %q can't be read", id)
+		}
+	}
+	return nil
+}
+
 // mendPrompt makes of the result of prompts/get one that the SDK can read.
 func mendPrompt(result []byte) []byte {
 	out := []byte(`{"messages":[`)
@@ -130,6 +148,12 @@ func mendTool(raw []byte) ([]byte, error) {
 func mendResult(result []byte) []byte {
 	if result[0] != '{' {
 		return append(append([]byte(`{"content":[`), unknownContent(result)...), "]}"...)
+	}
+	if rawjson.GetString(result, "resultType") == "task" {
+		return append(rawjson.AppendString([]byte(`{"content":[],"_meta":{"`+taskMember+`":`), string(result)), "}}"...)
+	}
+	if len(rawjson.Get(rawjson.Get(result, "_meta"), taskMember)) > 0 {
+		result = rawjson.Drop(result, "_meta") // the server's own words must not stand for it
 	}
 	out := []byte(`{"content":[`)
 	content := rawjson.Get(result, "content")

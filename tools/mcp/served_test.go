@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -309,6 +310,42 @@ func TestServerOptions(t *testing.T) {
 	} {
 		if _, err := mcp.NewServer(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// A list is read again only after its time to live, and is the same then, byte by byte.
+func TestTimeToLive(t *testing.T) {
+	for _, tt := range []struct {
+		ttl  time.Duration
+		want int64
+	}{{time.Hour, 1}, {0, 3}} {
+		schema := json.RawMessage(`{"type":"object","properties":{"z":{"type":"integer","maximum":9007199254740993},"a":{"type":"string"}}}`)
+		server, err := mcp.NewServer(mcp.ServerOptions{Name: "x", Version: "1", TTL: tt.ttl, Tools: []tools.Tool{
+			tools.Raw("do", "Does.", schema, func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text("done"), nil })}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lists atomic.Int64
+		handler := mcp.Handler(server)
+		c := overHandler(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Mcp-Method") == "tools/list" {
+				lists.Add(1)
+			}
+			handler.ServeHTTP(w, r)
+		}), mcp.Options{Traits: func(tool *sdk.Tool) tools.Traits {
+			if len(tool.Meta) > 0 {
+				t.Errorf("the server's tool has %v", tool.Meta)
+			}
+			return tools.Traits{}
+		}})
+		first := definition(t, list(t, c)["do"])
+		list(t, c)
+		if again := definition(t, list(t, c)["do"]); again != first || !strings.Contains(again, "9007199254740993") {
+			t.Errorf("first %s\nthen  %s", first, again)
+		}
+		if lists.Load() != tt.want {
+			t.Errorf("with a ttl of %v it was listed %d times", tt.ttl, lists.Load())
 		}
 	}
 }
