@@ -70,6 +70,9 @@ func (a *Agent) newObserver() *observe.Observer {
 	if b, ok := transport.As[interface{ BaseURL() string }](a.opts.Client); ok {
 		o.BaseURL = b.BaseURL()
 	}
+	if p, ok := transport.As[interface{ Provider() string }](a.opts.Client); ok { // of a cloud
+		o.Provider = p.Provider()
+	}
 	if c := t.Content; c != nil {
 		o.Content = &observe.Content{MaxBytes: c.MaxBytes}
 		if c.Redact != nil {

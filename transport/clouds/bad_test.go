@@ -410,6 +410,29 @@ func TestWrongCredentials(t *testing.T) {
 	}
 }
 
+// TestRedirects follows none: a signature or a token stays at its origin.
+func TestRedirects(t *testing.T) {
+	var stolen atomic.Int64
+	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stolen.Add(1) }))
+	defer thief.Close()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, thief.URL, http.StatusTemporaryRedirect)
+	}))
+	defer srv.Close()
+	for _, p := range platforms.All() {
+		follows := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+		for _, own := range []*http.Client{nil, follows} { // one that a program gives follows none either
+			client := fronts.Client(t, p, srv.URL, anthropic.Options{MaxRetries: -1, HTTPClient: own})
+			if _, err := transport.Create(t.Context(), client, ask(p, "hi")); err == nil || !strings.Contains(err.Error(), "not followed") && !strings.Contains(err.Error(), "307") {
+				t.Errorf("%s: %v", p, err)
+			}
+		}
+	}
+	if stolen.Load() > 0 {
+		t.Errorf("%d requests went elsewhere", stolen.Load())
+	}
+}
+
 // TestLimited holds a rate limit in each platform's own form, in front of a stream and
 // inside one.
 func TestLimited(t *testing.T) {

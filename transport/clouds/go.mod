@@ -10,6 +10,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.27
 	github.com/aws/aws-sdk-go-v2/config v1.33.18
 	github.com/whorl-go/whorl v0.2.0
+	go.opentelemetry.io/otel/sdk v1.47.0
 )
 
 require (

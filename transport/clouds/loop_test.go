@@ -1,13 +1,19 @@
 package clouds_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/tools"
@@ -64,8 +70,10 @@ func TestLoop(t *testing.T) {
 			if hasSearch[p] {
 				list = append(list, tools.WebSearch{})
 			}
+			spans := tracetest.NewInMemoryExporter()
 			a, err := agent.New(agent.Options{
-				Client: client, Model: fronts.Model(p, "claude-opus-5-5"), MaxTokens: 4000, System: strings.Repeat("Be thorough and brief. ", 900),
+				Telemetry: agent.Telemetry{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))},
+				Client:    client, Model: fronts.Model(p, "claude-opus-5-5"), MaxTokens: 4000, System: strings.Repeat("Be thorough and brief. ", 900),
 				Thinking: &transport.Thinking{Type: "adaptive"}, Tools: list, Models: client.Models(fronts.Model(p, "claude-opus-5-5")),
 			})
 			if err != nil {
@@ -83,6 +91,9 @@ func TestLoop(t *testing.T) {
 			if len(queries) != 3 || !strings.Contains(strings.Join(queries, "|"), "b <&> \u2028 \U0001F980") {
 				t.Errorf("%q", queries)
 			}
+			if want := map[platforms.Platform]string{platforms.Bedrock: "aws.bedrock", platforms.BedrockMessages: "aws.bedrock", platforms.Vertex: "gcp.vertex_ai"}[p]; !strings.Contains(fmt.Sprint(spans.GetSpans()[0].Attributes), cmp.Or(want, "anthropic")) {
+				t.Errorf("the trace has %v", spans.GetSpans()[0].Attributes)
+			}
 			if res.Cost.Incomplete || res.Cost.USD <= 0 {
 				t.Errorf("the cost is %+v", res.Cost)
 			}
@@ -97,6 +108,7 @@ func TestCancel(t *testing.T) {
 		t.Run(string(p), func(t *testing.T) {
 			base := fronts.Start(t, p, simulator.Options{Model: simulator.Script(simulator.Say(strings.Repeat("word ", 2000))), Faults: []simulator.Fault{{AfterEvents: 6, Stall: time.Minute}}})
 			client := fronts.Client(t, p, base, anthropic.Options{})
+			before := runtime.NumGoroutine()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var last error
@@ -109,6 +121,14 @@ func TestCancel(t *testing.T) {
 			if !errors.Is(last, context.Canceled) {
 				t.Errorf("%v", last)
 			}
+			client.CloseIdleConnections()
+			for range 200 { // the server's side takes a moment
+				if runtime.NumGoroutine() <= before {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		})
 	}
 }

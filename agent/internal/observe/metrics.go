@@ -138,7 +138,7 @@ func (m *metrics) enabled(ctx context.Context) bool { return m.duration.Enabled(
 // model is the attribute set of a model call's metrics.
 func (t *Observer) model(model string, more ...attribute.KeyValue) metric.MeasurementOption {
 	attrs := make([]attribute.KeyValue, 0, 8)
-	attrs = append(attrs, attribute.String(keyOperation, opChat), attribute.String(keyProvider, providerAnthropic), attribute.String(keyRequestModel, t.request.Model))
+	attrs = append(attrs, attribute.String(keyOperation, opChat), attribute.String(keyProvider, t.provider), attribute.String(keyRequestModel, t.request.Model))
 	attrs = append(attrs, t.server...)
 	if model != "" {
 		attrs = append(attrs, attribute.String(keyResponseModel, model))
@@ -243,7 +243,7 @@ func (m *metrics) run(ctx context.Context, r *Run, out Outcome) {
 	}
 	attrs := []attribute.KeyValue{attribute.String(keyOperation, opInvokeAgent)}
 	if !r.latest {
-		attrs = append(attrs, attribute.String(keyProvider, providerAnthropic))
+		attrs = append(attrs, attribute.String(keyProvider, r.provider))
 	}
 	if r.agent != "" {
 		attrs = append(attrs, attribute.String(keyAgentName, r.agent))

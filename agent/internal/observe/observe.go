@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"log/slog"
 	"net/url"
 	"os"
@@ -28,9 +29,10 @@ type Options struct {
 	Logger  *slog.Logger         // nil for none
 	Content *Content             // nil keeps content out of spans
 
-	Agent   string             // its name
-	Request *transport.Request // what all its requests have
-	BaseURL string             // of the service; empty if it is not known
+	Agent    string             // its name
+	Request  *transport.Request // what all its requests have
+	BaseURL  string             // of the service; empty if it is not known
+	Provider string             // whose models the service has; empty means Anthropic itself
 
 	// Guard calls f, and returns its panic as an error. The log handler and
 	// Content.Redact are called through it.
@@ -54,6 +56,7 @@ type Observer struct {
 	chatOptions []trace.SpanStartOption // what samplers may go by
 	chatRequest []attribute.KeyValue    // what else all requests ask for
 	server      []attribute.KeyValue    // server.address and server.port, if known
+	provider    string
 	chunkSet    metric.MeasurementOption
 	finish      map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
 	tools       map[string]*lazyToolKind                    // of the registered tools
@@ -82,6 +85,7 @@ func New(opts Options) *Observer {
 
 		chatName: opChat + " " + req.Model,
 		server:   serverOf(opts.BaseURL),
+		provider: cmp.Or(opts.Provider, providerAnthropic),
 	}
 	if opts.Logger != nil {
 		t.logger = slog.New(tracelog.Handler(guardedHandler{opts.Logger.Handler(), opts.Guard}))
@@ -89,7 +93,7 @@ func New(opts Options) *Observer {
 	t.chunkSet = t.model("")
 	sampled := append([]attribute.KeyValue{
 		attribute.String(keyOperation, opChat),
-		attribute.String(keyProvider, providerAnthropic),
+		attribute.String(keyProvider, t.provider),
 		attribute.String(keyRequestModel, req.Model),
 	}, t.server...)
 	t.chatOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(sampled...)}

@@ -41,7 +41,7 @@ func (t *Observer) StartRun(ctx context.Context, session string, input []transpo
 		attribute.String(keyRequestModel, t.request.Model),
 	}
 	if !t.latest { // a run may use models of several providers
-		attrs = append(attrs, attribute.String(keyProvider, providerAnthropic))
+		attrs = append(attrs, attribute.String(keyProvider, t.provider))
 	}
 	if t.agent != "" {
 		attrs = append(attrs, attribute.String(keyAgentName, t.agent))

@@ -43,6 +43,7 @@ const version2023 = "bedrock-2023-05-31"
 // invokeRules are what InvokeModel takes (wire §14.1, §8.2, §10.4).
 var invokeRules = platform.Rules{
 	Name:     "Amazon Bedrock",
+	Provider: "aws.bedrock",
 	Features: transport.Features{LongCache: true, SystemMessages: true},
 	Paths:    []string{platform.Messages},
 	IDs:      platform.BedrockIDs,

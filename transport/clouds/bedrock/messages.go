@@ -15,6 +15,7 @@ import (
 // messagesRules are what the Messages endpoint takes (wire §14.1).
 var messagesRules = platform.Rules{
 	Name:     "Amazon Bedrock (Messages)",
+	Provider: "aws.bedrock",
 	Features: transport.Features{LongCache: true, SystemMessages: true},
 	Paths:    []string{platform.Messages, platform.CountTokens},
 	IDs:      platform.BedrockIDs,

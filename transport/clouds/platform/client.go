@@ -121,6 +121,9 @@ func (c *Client) BaseURL() string { return c.api.BaseURL() }
 // Platform is the name of the platform, such as "Amazon Bedrock".
 func (c *Client) Platform() string { return c.rules.Name }
 
+// Provider is what traces call the platform, such as "aws.bedrock".
+func (c *Client) Provider() string { return cmp.Or(c.rules.Provider, "anthropic") }
+
 // RateLimits are what the platform last said of its limits, by model.
 func (c *Client) RateLimits() map[string]transport.RateLimit { return c.api.RateLimits() }
 

@@ -15,6 +15,7 @@ import (
 // refuses all paths, and nothing of a request to one that is named.
 type Rules struct {
 	Name     string             // such as "Amazon Bedrock"
+	Provider string             // gen_ai.provider.name in traces; empty means "anthropic"
 	Features transport.Features // what an agent may use; Threads, Diagnostics and the like are refused without them
 	Paths    []string           // of the endpoints that it serves: Messages, CountTokens and so on
 	IDs      IDForm

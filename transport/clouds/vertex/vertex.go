@@ -38,6 +38,7 @@ const version2023 = "vertex-2023-10-16"
 
 var rules = platform.Rules{
 	Name:     "Vertex AI",
+	Provider: "gcp.vertex_ai",
 	Features: transport.Features{LongCache: true, SystemMessages: true, Compaction: true},
 	Paths:    []string{platform.Messages, platform.CountTokens},
 	IDs:      platform.VertexIDs,
