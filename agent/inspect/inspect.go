@@ -61,14 +61,15 @@ const defaultPoll = 250 * time.Millisecond
 
 // A Page is the handler that serves the page; see [Handler].
 type Page struct {
-	store   memory.Store
-	opts    Options
-	mux     *http.ServeMux
-	assets  fs.FS
-	briefs  briefs
-	key     key
-	watches watches
-	guarded http.Handler
+	store     memory.Store
+	opts      Options
+	mux       *http.ServeMux
+	assets    fs.FS
+	briefs    briefs
+	spendings spendings
+	key       key
+	watches   watches
+	guarded   http.Handler
 }
 
 // Handler makes the page for the sessions in a store. It finds out by itself
@@ -90,6 +91,7 @@ func Handler(store memory.Store, opts Options) *Page {
 	p.mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(p.assets)))
 	p.mux.HandleFunc("GET /api/sessions", p.sessions)
 	p.mux.HandleFunc("GET /api/sessions/{id}/brief", p.brief)
+	p.mux.HandleFunc("GET /api/money", p.money)
 	p.mux.HandleFunc("GET /api/sessions/{id}/stream", p.stream)
 	p.mux.HandleFunc("GET /api/sessions/{id}/records/{n}/blocks/{block}", p.block)
 	p.mux.HandleFunc("GET /api/sessions/{id}/requests/{n}", p.request)

@@ -65,12 +65,15 @@ type mark struct {
 
 // A miss is a cache that held less than the request before had left in it.
 type miss struct {
-	Tokens int64  `json:"tokens"` // that could have been read
-	Reason string `json:"reason"`
-	Detail string `json:"detail"`
-	Place  string `json:"place,omitempty"` // of the first block that differs
-	Before string `json:"before,omitempty"`
-	After  string `json:"after,omitempty"`
+	Tokens int64 `json:"tokens"` // that could have been read
+	// What the tokens cost beyond what reading them would have.
+	USD    float64 `json:"usd"`
+	Known  bool    `json:"known"`
+	Reason string  `json:"reason"`
+	Detail string  `json:"detail"`
+	Place  string  `json:"place,omitempty"` // of the first block that differs
+	Before string  `json:"before,omitempty"`
+	After  string  `json:"after,omitempty"`
 }
 
 // A reader reads a session's records in order, and keeps what it needs to
@@ -244,7 +247,7 @@ func missOf(last, now *lastStep) *miss {
 	if told == nil && (blurred(last.resp.Usage) || blurred(now.resp.Usage)) {
 		return nil
 	}
-	m := &miss{Tokens: found.Tokens, Reason: found.Reason}
+	m := &miss{Tokens: found.Tokens, Reason: found.Reason, USD: found.USD, Known: found.Known}
 	m.compare(last, now)
 	life, gap := 5*time.Minute, now.began.Sub(last.began)
 	for _, p := range last.points {

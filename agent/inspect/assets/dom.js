@@ -69,7 +69,25 @@ export function ago(ms) {
   return d < 5000 ? 'now' : duration(Math.floor(d / 1000) * 1000).replace('.0 s', ' s') + ' ago';
 }
 
-export const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+/** clock is a time with its date: 28 Nov, 10:05:03; of another year with that. */
+export const clock = (ms) => {
+  const d = new Date(ms), year = d.getFullYear() === new Date().getFullYear() ? {} : { year: 'numeric' };
+  return d.toLocaleString([], { day: 'numeric', month: 'short', ...year, hour: '2-digit', minute: '2-digit', second: '2-digit' });
+};
+
+let inUSD = true;
+try { inUSD = localStorage.getItem('unit') !== 'tokens'; } catch { /* storage is off: the choice lasts for this page */ }
+
+/** money reports whether the chart and the bars show USD; it can be turned. */
+export const money = {
+  get on() { return inUSD; },
+  turn() {
+    inUSD = !inUSD;
+    try { localStorage.setItem('unit', inUSD ? 'usd' : 'tokens'); } catch { /* as above */ }
+  },
+  /** of is a part of a step in the unit that is shown. */
+  of: (s, k) => inUSD && s.usd.total ? s.usd[k] : s[k],
+};
 
 export async function call(path, body) {
   const r = await fetch(path, body === undefined ? {} : { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });

@@ -1,7 +1,7 @@
 // The page: sessions at the left, one of them at the right, as it grows.
 
-import { $, el, flat, tokens, size, duration, ago, count, call, LazyList } from './dom.js';
-import { Transcript } from './rows.js';
+import { $, el, flat, tokens, size, duration, ago, count, call, money, LazyList } from './dom.js';
+import { Transcript, turnBars } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
 import { LiveRow } from './live.js';
@@ -189,8 +189,8 @@ function status(kind, text) {
 function drawSummary() {
   const t = page.open.transcript, all = totals(t.steps, t.asides), first = t.rows[0], last = t.rows[t.rows.length - 1];
   const items = [
-    ['steps', count(t.steps.length)], ['read', tokens(all.read)], ['written', tokens(all.written)], ['new', tokens(all.new)], ['output', tokens(all.output)],
-    ['from cache', all.share], ['cost', all.money], ['sent', size(all.sent)], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],
+    ['cost', all.money], ['steps', count(t.steps.length)], ['read', tokens(all.read)], ['written', tokens(all.written)], ['new', tokens(all.new)], ['output', tokens(all.output)],
+    ['from cache', all.share], ['sent', size(all.sent)], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],
   ];
   if (all.misses) items.push(['cache misses', count(all.misses)]);
   $('totals').replaceChildren(...items.map(([k, v]) => el('div', { class: k.replace(' ', '-') }, el('dt', {}, k), el('dd', {}, v))),
@@ -344,6 +344,15 @@ document.querySelector('.tabs').addEventListener('keydown', (ev) => {
   show(page.view === 'transcript' ? 'timeline' : 'transcript');
   $('tab-' + page.view).focus();
 });
+
+function unit() {
+  $('unit').textContent = money.on ? 'USD' : 'Tokens';
+  $('unit').setAttribute('aria-label', `Chart and bars show ${money.on ? 'USD' : 'tokens'}; turn`);
+  turnBars();
+  strip.draw();
+}
+$('unit').addEventListener('click', () => { money.turn(); unit(); });
+unit();
 
 const themes = ['', 'light', 'dark'];
 function theme(name) {

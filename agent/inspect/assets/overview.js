@@ -14,8 +14,11 @@ export class Overview {
     this.cells = new Map(); // session -> row
     this.sessions = [];
     this.list = el('div');
+    this.by = 'changed'; // or cost
+    this.waiting = el('p', { class: 'waiting', hidden: true });
+    this.sums = el('details', { class: 'sums', ontoggle: () => this.sum() }, el('summary', {}, 'Sums per user, model and day'), el('div'));
     this.filter = el('input', { type: 'search', class: 'filter', placeholder: 'Filter sessions  /', 'aria-label': 'Filter sessions', autocomplete: 'off', oninput: () => this.draw(this.sessions) });
-    box.append(this.filter, this.list);
+    box.append(this.filter, this.waiting, this.sums, this.list);
     // A session's log is read for what it cost, so only those in view are asked about.
     this.seen = new IntersectionObserver((changes) => {
       for (const c of changes) { c.target.inView = c.isIntersecting; if (c.isIntersecting) this.ask(c.target); }
@@ -26,7 +29,9 @@ export class Overview {
     this.sessions = all;
     this.filter.hidden = !all.length;
     const want = this.filter.value.toLowerCase();
-    const sessions = all.filter((s) => (s.id + ' ' + s.title).toLowerCase().includes(want));
+    const sessions = this.order(all.filter((s) => (s.id + ' ' + s.title + ' ' + meta(s)).toLowerCase().includes(want)));
+    this.sums.hidden = !all.length;
+    if (this.sums.open) this.sum();
     if (!sessions.length) {
       this.seen.disconnect();
       this.cells.clear();
@@ -45,6 +50,44 @@ export class Overview {
     }
   }
 
+  /** order puts the dearest first if that is asked for, and sub-agents' sessions behind
+   * their callers'. */
+  order(sessions) {
+    const cost = (s) => this.briefs.get(s.id)?.treeUSD || 0;
+    const list = this.by === 'cost' ? [...sessions].sort((a, b) => cost(b) - cost(a)) : sessions;
+    const shown = new Set(list.map((s) => s.id)), below = new Map(), out = [];
+    for (const s of list) if (shown.has(s.parent)) below.set(s.parent, [...below.get(s.parent) || [], s]);
+    const put = (s, depth) => {
+      if (depth > 20) return;
+      s.depth = depth;
+      out.push(s);
+      for (const c of below.get(s.id) || []) put(c, depth + 1);
+    };
+    for (const s of list) if (!shown.has(s.parent)) put(s, 0);
+    return out;
+  }
+
+  /** sum asks for the sums over all sessions of the list, and shows them. */
+  async sum() {
+    if (!this.sums.open || this.summing) return;
+    this.summing = true;
+    try {
+      const all = await (await call('api/money')).json();
+      const table = (name, lines, none) => el('table', {}, el('caption', {}, name),
+        el('thead', {}, el('tr', {}, ['', 'Sessions', 'Requests', 'Tokens', 'Cost'].map((t, i) => el('th', { scope: 'col', class: i ? 'number' : '' }, t)))),
+        el('tbody', {}, lines.map((l) => el('tr', {}, el('th', { scope: 'row' }, l.name || none), [count(l.sessions), count(l.requests), tokens(l.tokens), usd(l.usd, l.known)].map((t) => el('td', { class: 'number' }, t))))));
+      this.sums.lastElementChild.replaceChildren(table('Users', all.users, 'no user'), table('Models', all.models, 'beside the conversations'), table('Days (UTC)', all.days, ''));
+    } catch { /* it is asked again with the next list */ }
+    this.summing = false;
+  }
+
+  /** wait names the sessions that wait for somebody. */
+  wait() {
+    const list = this.sessions.filter((s) => this.briefs.get(s.id)?.waiting);
+    this.waiting.hidden = !list.length;
+    this.waiting.replaceChildren('Waits for you: ', ...list.flatMap((s, i) => [i ? ', ' : '', el('a', { href: '#' + encodeURIComponent(s.id) }, s.title || s.id)]));
+  }
+
   build(sessions) {
     const focused = document.activeElement?.dataset?.overview;
     this.seen.disconnect();
@@ -52,9 +95,9 @@ export class Overview {
     const rows = sessions.map((s) => {
       const cell = (name, label) => el('td', { class: name, data: { label } }, '–');
       const row = { state: cell('state', ''), model: cell('model', 'model'), steps: cell('number', 'steps'), tokens: cell('number', 'tokens'), share: cell('number', 'from cache'), cost: cell('number cost', 'cost'), changed: el('td', { class: 'number changed', data: { label: '' } }) };
-      row.el = el('tr', {},
+      row.el = el('tr', { class: s.depth ? 'below' : '' },
         el('th', { scope: 'row' }, el('a', { href: '#' + encodeURIComponent(s.id), data: { overview: s.id } }, s.title || s.id),
-          el('span', { class: 'about' }, s.id + (s.parent ? ' · of ' + s.parent : '') + (s.origin && s.origin !== s.parent ? ' · forked from ' + s.origin : ''))),
+          el('span', { class: 'about' }, s.id + (s.parent ? ' · of ' + s.parent : '') + (s.origin && s.origin !== s.parent ? ' · forked from ' + s.origin : '') + (meta(s) ? ' · ' + meta(s) : ''))),
         row.state, row.model, row.steps, row.tokens, row.share, row.cost, row.changed);
       row.el.session = s.id;
       this.cells.set(s.id, row);
@@ -62,10 +105,25 @@ export class Overview {
       return row.el;
     });
     this.list.replaceChildren(el('table', { class: 'sessions' },
-      el('thead', {}, el('tr', {}, ['Session', 'State', 'Model', 'Steps', 'Tokens', 'From cache', 'Cost', 'Changed'].map((t, i) => el('th', { scope: 'col', class: i > 2 ? 'number' : '' }, t)))),
+      el('thead', {}, el('tr', {}, ['Session', 'State', 'Model', 'Steps', 'Tokens', 'From cache', 'Cost', 'Changed'].map((t, i) => {
+        const by = { Cost: 'cost', Changed: 'changed' }[t];
+        return el('th', { scope: 'col', class: i > 2 ? 'number' : '', 'aria-sort': by && by === this.by ? 'descending' : 'none' },
+          by ? el('button', { class: 'sort', data: { overview: 'sort ' + by }, onclick: () => this.sort(by) }, t + (by === this.by ? ' ↓' : '')) : t);
+      }))),
       el('tbody', {}, rows)));
     for (const r of rows) this.seen.observe(r);
+    this.wait();
     if (focused) this.list.querySelector(`[data-overview="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  async sort(by) {
+    this.by = by;
+    if (by === 'cost') { // what all cost has to be known first
+      const rows = [...this.cells.values()].map((r) => r.el);
+      for (let i = 0; i < rows.length; i += 4) await Promise.all(rows.slice(i, i + 4).map((r) => this.ask(r)));
+    }
+    this.cells.clear();
+    this.draw(this.sessions);
   }
 
   async ask(tr) {
@@ -77,6 +135,7 @@ export class Overview {
       this.briefs.set(id, brief);
       const row = this.cells.get(id);
       if (row) this.fill(row, brief);
+      this.wait();
     } catch { /* it is asked again with the next list */ }
     tr.asking = false;
   }
@@ -92,3 +151,6 @@ export class Overview {
     if (b.treeUSD > b.usd || b.treeKnown !== b.known) row.cost.append(el('span', { class: 'about' }, 'with sub-agents ' + usd(b.treeUSD, b.treeKnown)));
   }
 }
+
+/** meta is a session's metadata in one line. */
+function meta(s) { return Object.entries(s.meta || {}).map(([k, v]) => k + ': ' + v).join(' · '); }

@@ -1,6 +1,6 @@
 // The rows of the transcript.
 
-import { el, tokens, usd, size, duration, clock, count, plural, call } from './dom.js';
+import { el, tokens, usd, size, duration, clock, count, plural, call, money } from './dom.js';
 import { pretty } from './rawjson.js';
 import { exact, escapes, say } from './visible.js';
 
@@ -14,6 +14,7 @@ export class Transcript {
     this.asides = []; // requests beside the conversation
     this.owner = new Map(); // record -> row
     this.calls = new Map(); // call id -> call
+    this.added = []; // what the next request has beyond the one before
     this.selected = null;
     this.follow = true; // the selected step is the newest
   }
@@ -36,7 +37,10 @@ export class Transcript {
     for (const e of entries) {
       switch (e.kind) {
         case 'run': row('run', e); break;
-        case 'input': row('input', e); break;
+        case 'input':
+          row('input', e);
+          this.added.push({ name: e.role === 'system' ? 'system message' : 'the user', bytes: bytes(e) });
+          break;
         case 'note': case 'sealed': case 'omission':
           if (e.aside) this.asides.push(row('note', e)); else row('note', e);
           break;
@@ -44,6 +48,8 @@ export class Transcript {
         case 'response': {
           const r = row('step', e);
           r.calls = [];
+          r.added = this.added;
+          this.added = [];
           for (const b of e.blocks || []) {
             if (b.type !== 'tool_use') continue;
             const c = { id: b.id, name: b.name, row: r };
@@ -58,6 +64,7 @@ export class Transcript {
           break;
         case 'result': {
           const c = callOf(e.blocks[0].id, e);
+          this.added.push({ name: 'result of ' + (c ? c.name : 'a call'), bytes: bytes(e) });
           if (c) { c.result = e.blocks[0]; c.resultRecord = e.n; c.ended = e.time; }
           break;
         }
@@ -188,7 +195,7 @@ export class Transcript {
       moneyBar(s),
     ];
     if (s.miss) out.push(missBox(s.miss));
-    out.push(this.blocks(e));
+    out.push(this.blocks(e), causes(row)); // behind the blocks, whose place it doesn't move
     return out;
   }
 
@@ -339,6 +346,8 @@ export function callState(c) {
   return { name: 'open', text: 'not yet run' };
 }
 
+const bytes = (e) => (e.blocks || []).reduce((n, b) => n + b.bytes, 0);
+
 export const parts = [['read', 'read'], ['written', 'written'], ['new', 'new'], ['output', 'output']];
 
 export function moneyText(s) {
@@ -346,19 +355,47 @@ export function moneyText(s) {
 }
 
 export function moneyBar(s) {
-  const total = parts.reduce((n, [k]) => n + s[k], 0) || 1;
   return el('div', { class: 'money' },
-    el('div', { class: 'bar', role: 'img', 'aria-label': 'Tokens: ' + moneyText(s) },
-      parts.map(([k]) => { const seg = el('span', { class: k }); seg.style.flexGrow = s[k] / total; return s[k] ? seg : null; })),
+    el('div', { class: 'bar', role: 'img', 'aria-label': 'Tokens and price: ' + moneyText(s) },
+      parts.map(([k]) => {
+        if (!s[k]) return null;
+        const seg = el('span', { class: k });
+        segments.set(seg, [s, k]);
+        stretch(seg);
+        return seg;
+      })),
     el('ul', {},
       parts.map(([k, name]) => el('li', { class: k + (s[k] ? '' : ' none') }, el('span', { class: 'dot' }), `${name} ${tokens(s[k])}`, el('span', { class: 'usd' }, usd(s.usd[k], s.usd.known)))),
       s.usd.other ? el('li', {}, 'searches', el('span', { class: 'usd' }, usd(s.usd.other))) : null,
       el('li', { class: 'total' }, usd(s.usd.total, s.usd.known))));
 }
 
+const segments = new WeakMap(); // of bars: the step and the part
+
+function stretch(seg) {
+  const [s, k] = segments.get(seg), total = parts.reduce((n, [p]) => n + money.of(s, p), 0) || 1;
+  seg.style.flexGrow = money.of(s, k) / total;
+}
+
+/** turnBars draws all bars in the unit that is shown now. */
+export function turnBars() {
+  for (const seg of document.querySelectorAll('.money .bar span')) if (segments.has(seg)) stretch(seg);
+}
+
+/** causes names what was added to the prompt before a step, and about what each part
+ * cost: by its share of the bytes. */
+function causes(row) {
+  const s = row.entry.step, all = row.added.reduce((n, a) => n + a.bytes, 0);
+  const cost = s.usd.new + s.usd.written;
+  if (s.miss || s.number === 1 || !all || !cost) return null;
+  const dear = [...row.added].sort((a, b) => b.bytes - a.bytes).slice(0, 3);
+  return el('p', { class: 'causes' }, 'Added to the prompt: ', dear.map((a, i) => [i ? ', ' : '', el('strong', {}, a.name), ` ${size(a.bytes)}, about ${usd(cost * a.bytes / all)}`]),
+    row.added.length > 3 ? ` and ${row.added.length - 3} more` : '');
+}
+
 function missBox(m) {
   return el('div', { class: 'miss' },
-    el('p', {}, el('strong', {}, `Cache miss: ${m.reason.replaceAll('_', ' ')}. `), `${count(m.tokens)} tokens were there before and were not read. `, m.detail),
+    el('p', {}, el('strong', {}, `Cache miss: ${m.reason.replaceAll('_', ' ')}. `), `${count(m.tokens)} tokens were there before and were not read`, m.usd ? [', which cost ', el('strong', {}, usd(m.usd, m.known)), ' more'] : '', '. ', m.detail),
     m.place ? el('div', {}, el('p', {}, 'First block that differs: ', el('code', {}, m.place)),
       el('pre', { class: 'before' }, '− ' + (m.before || '(nothing)')), el('pre', { class: 'after' }, '+ ' + (m.after || '(nothing)'))) : null);
 }

@@ -1,6 +1,6 @@
-// The strip of all requests: one column each, as high as its tokens.
+// The strip of all requests: one column each, as high as its price or its tokens.
 
-import { $, usd, count } from './dom.js';
+import { $, usd, count, money } from './dom.js';
 import { moneyText, parts } from './rows.js';
 
 export class Strip {
@@ -55,8 +55,9 @@ export class Strip {
     const css = getComputedStyle(document.documentElement);
     const colour = Object.fromEntries(parts.map(([k]) => [k, css.getPropertyValue('--' + k)]));
     const column = this.width();
-    let most = 1;
+    let most = 0;
     for (const r of this.steps) most = Math.max(most, sum(r.entry.step));
+    most ||= 1;
     // Columns narrower than a pixel share one: the highest of them is drawn.
     const wide = Math.max(1, column);
     for (let x = 0, i = 0; i < this.steps.length; x += wide) {
@@ -69,7 +70,7 @@ export class Strip {
       }
       let y = h;
       for (const [k] of parts) {
-        const height = s[k] / most * (h - 6);
+        const height = money.of(s, k) / most * (h - 6);
         g.fillStyle = colour[k];
         g.fillRect(x, y - height, wide - (wide > 3 ? 1 : 0), height);
         y -= height;
@@ -89,7 +90,7 @@ export class Strip {
   }
 }
 
-function sum(s) { return s.read + s.written + s.new + s.output; }
+function sum(s) { return parts.reduce((n, [k]) => n + money.of(s, k), 0); }
 
 /** totals is what the head of the page says of a session. */
 export function totals(steps, asides) {

@@ -1,0 +1,79 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// What sessions cost is summed up per user, model and day; what a fork has of its origin
+// counts once.
+func TestSums(t *testing.T) {
+	store := new(memory.RAM)
+	answer := func(model string) *transport.Response {
+		r, err := transport.ParseResponse([]byte(`{"id":"msg_1","type":"message","role":"assistant","model":"` + model + `","content":[{"type":"text","text":"x"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1000,"output_tokens":0,"service_tier":"standard","inference_geo":"not_available"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	day := time.Now().Add(-48 * time.Hour)
+	for id, user := range map[string]string{"a": "ann", "b": "ann", "c": "bob"} {
+		log, err := memory.Create(store, id, &memory.Start{Meta: map[string]string{"user": user}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		model := "claude-haiku-4-5"
+		if id == "b" {
+			model = "claude-opus-5-5"
+		}
+		for i := range 2 {
+			at := day.Add(time.Duration(i) * 24 * time.Hour)
+			if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi"), Time: at}, memory.Record{Kind: memory.KindResponse, Response: answer(model), Time: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := memory.ForkSession(t.Context(), store, "c", 4, "fork", nil); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, store, inspect.Options{})
+	type line struct {
+		Name               string
+		Sessions, Requests int
+		USD                float64
+		Known              bool
+	}
+	get := func() (v struct{ Users, Models, Days []line }) {
+		_, raw, _ := do(t, "GET", server.URL+"/debug/agents/api/money", "")
+		if err := json.Unmarshal([]byte(raw), &v); err != nil {
+			t.Fatalf("%v: %s", err, raw)
+		}
+		return v
+	}
+	v := get()
+	// The responses are bare, and do not say all that their price depends on.
+	if len(v.Users) != 2 || v.Users[0].Name != "ann" || v.Users[0].Sessions != 2 || v.Users[0].Requests != 4 || v.Users[1].Requests != 2 || v.Users[0].Known {
+		t.Errorf("users: %+v", v.Users)
+	}
+	if len(v.Models) != 2 || v.Models[0].Name != "claude-opus-5-5" || v.Models[1].Requests != 4 {
+		t.Errorf("models: %+v", v.Models)
+	}
+	if len(v.Days) != 2 || v.Days[0].Name <= v.Days[1].Name || v.Days[0].Requests != 3 {
+		t.Errorf("days: %+v", v.Days)
+	}
+	sum := func(lines []line) (usd float64) {
+		for _, l := range lines {
+			usd += l.USD
+		}
+		return usd
+	}
+	if u, m, d := sum(v.Users), sum(v.Models), sum(v.Days); u == 0 || math.Abs(u-m) > 1e-9 || math.Abs(u-d) > 1e-9 {
+		t.Errorf("the sums differ: %v %v %v", u, m, d)
+	}
+}
