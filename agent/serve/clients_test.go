@@ -25,8 +25,13 @@ func TestProtocolClients(t *testing.T) {
 	switch {
 	case dir == "":
 		t.Skip("WHORL_NPM is not set: the JavaScript clients are not installed and not run")
-	case !filepath.IsAbs(dir):
+	case filepath.IsAbs(dir):
+		dir = filepath.Join(dir, "serve")
+	default:
 		dir = t.TempDir()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
