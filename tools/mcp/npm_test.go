@@ -14,6 +14,20 @@ import (
 	"github.com/whorl-go/whorl/tools/mcp"
 )
 
+// npmServers is a folder with the servers.
+func npmServers(t *testing.T, ctx context.Context) string {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "npm"))); err != nil {
+		t.Fatal(err)
+	}
+	install := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm can't install the servers: %v\n%s", err, out)
+	}
+	return dir
+}
+
 // TestFromNPM talks to servers that others have written, to two whose schemas
 // other people's libraries make, and has the official TypeScript SDK talk to ours.
 // It installs them with npm, so it runs only if WHORL_NPM is set.
@@ -21,17 +35,9 @@ func TestFromNPM(t *testing.T) {
 	if os.Getenv("WHORL_NPM") == "" {
 		t.Skip("WHORL_NPM is not set: the servers are not installed and not run")
 	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "npm"))); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	install := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("npm can't install the servers, they are not run: %v\n%s", err, out)
-	}
+	dir := npmServers(t, ctx)
 	start := func(t *testing.T, o mcp.Options, script string, args ...string) (*mcp.Client, *logged) {
 		log := &logged{}
 		o.Logger = log.logger()
