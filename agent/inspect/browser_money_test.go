@@ -1,7 +1,9 @@
 package inspect_test
 
 import (
+	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -30,7 +32,12 @@ func TestBrowserMoney(t *testing.T) {
 		}
 	}
 	run(t, newAgent(t, simulator.Script(simulator.Say("Once more.")), false, prompt+"Be brief."), store, "dear", transport.UserText("Sure?"))
-	server := serve(t, store, inspect.Options{})
+	talks := newAgent(t, simulator.Script(simulator.Say("A new answer."), simulator.Say("And another.")), false, prompt)
+	var runs sync.WaitGroup
+	defer runs.Wait()
+	server := serve(t, store, inspect.Options{Resume: func(id string) {
+		runs.Go(func() { _, _ = talks.Run(context.Background(), agent.Input{Store: store, Session: id}) })
+	}})
 
 	b.look(1280, 860, false)
 	b.open(server.URL + "/debug/agents/?token=" + token)
@@ -39,6 +46,7 @@ func TestBrowserMoney(t *testing.T) {
 	b.until("the dearest first", `document.querySelector(".sessions tbody a").dataset.overview === "dear" && document.querySelector("[aria-sort=descending]").textContent.startsWith("Cost")`)
 	b.click(".sums summary")
 	b.until("the sums", `document.querySelectorAll(".sums table").length === 3 && document.querySelector(".sums tbody th").textContent === "ann"`)
+	b.axe("sums")
 	b.shootAll("sums")
 	eval[any](b, `(document.querySelector(".filter").value = "bob", document.querySelector(".filter").dispatchEvent(new Event("input")))`)
 	b.until("one of bob's", `document.querySelectorAll(".sessions tbody tr").length === 1`)
@@ -50,6 +58,7 @@ func TestBrowserMoney(t *testing.T) {
 		"the chart shows USD":              `document.querySelector("#unit").textContent === "USD"`,
 		"what made the cost has a price":   `/result of \w+ .*about \$/.test(document.querySelector(".causes").textContent)`,
 		"the miss has a price":             `/cost over \$|cost \$/.test(document.querySelector(".miss").textContent)`,
+		"no pill of a breakpoint is cut":   `[...document.querySelectorAll(".row")].every((r) => [...r.querySelectorAll(".mark span")].every((m) => m.getBoundingClientRect().bottom <= r.getBoundingClientRect().bottom + 1))`,
 		"times have dates":                 `/\d/.test(document.querySelector(".row .time").textContent) && document.querySelector(".divider").textContent.includes(new Date().toLocaleDateString([], {month: "short"}))`,
 		"nothing is wider than the window": `document.documentElement.scrollWidth <= innerWidth`,
 	} {
@@ -65,9 +74,22 @@ func TestBrowserMoney(t *testing.T) {
 		t.Error("the bars are the same in tokens and in USD")
 	}
 	b.click("#unit")
+	b.axe("money")
 	b.shootAll("money")
+	b.look(1280, 860, true)
+	b.axe("money, dark")
 	b.look(390, 844, false)
 	b.until("the phone shows the cost", `(() => { const r = document.querySelector("#totals .cost").getBoundingClientRect(); return r.left >= 0 && r.right <= innerWidth; })()`)
+	// A session is begun, and goes on, by what is written in the page.
+	b.look(1280, 860, false)
+	b.key("h")
+	b.until("all sessions", `!document.querySelector("#overview").hidden && !document.querySelector("#write").hidden`)
+	for _, want := range []string{"A new answer.", "And another."} {
+		eval[any](b, `(document.querySelector("#words").value = "Hello.", document.querySelector("#write").requestSubmit())`)
+		b.until(want, `document.querySelector("#transcript").textContent.includes("`+want+`")`)
+	}
+	b.axe("written")
+	b.shootAll("written")
 	if p := b.problems(); len(p) > 0 {
 		t.Errorf("errors of the page: %v", p)
 	}

@@ -56,6 +56,7 @@ func TestBrowserTranscript(t *testing.T) {
 	} {
 		b.until(what, js)
 	}
+	b.axe("transcript")
 	b.shootAll("transcript")
 	eval[any](b, `document.querySelector(".miss").scrollIntoView({block: "end"})`)
 	b.key("t")
@@ -69,6 +70,7 @@ func TestBrowserTranscript(t *testing.T) {
 	b.until("the request", `document.querySelector("#request[open] .request-body h3")`)
 	b.until("its breakpoints", `document.querySelectorAll("#request .badge").length >= 2`)
 	b.until("the focus is in the dialog", `document.querySelector("#request").contains(document.activeElement)`)
+	b.axe("request")
 	b.shootAll("request")
 	b.key("Escape")
 	b.until("the dialog is closed", `!document.querySelector("#request").open`)
@@ -84,6 +86,7 @@ func TestBrowserTranscript(t *testing.T) {
 	b.look(1280, 860, false)
 	b.click("#tab-timeline")
 	b.until("the timeline", `document.querySelectorAll(".timeline-row").length >= 8`)
+	b.axe("timeline")
 	b.shootAll("timeline")
 	b.key("h")
 	b.until("all sessions", `location.hash === "" && !document.querySelector("#overview").hidden && document.querySelector("#transcript").hidden`)

@@ -40,8 +40,9 @@ type Options struct {
 	// ReadOnly refuses decisions, answers, forks and runs.
 	ReadOnly bool
 	// Resume goes on with a session: it is called when the last call and question that
-	// waited in it, and in the sessions of its sub-agents, has been dealt with, and when
-	// the user of the page asks for it. It should start the run and return. nil means
+	// waited in it, and in the sessions of its sub-agents, has been dealt with, when
+	// the user of the page asks for it, and when they have written a message, which waits
+	// in the session's inbox; the session may be new, or may run already. It should start the run and return. nil means
 	// that something else resumes sessions.
 	Resume func(session string)
 	// Feed, if not nil, shows responses while they stream, and what running tools
@@ -97,6 +98,7 @@ func Handler(store memory.Store, opts Options) *Page {
 	p.mux.HandleFunc("GET /api/sessions/{id}/requests/{n}", p.request)
 	p.mux.HandleFunc("GET /api/sessions/{id}/log", p.download)
 	p.mux.HandleFunc("GET /api/sessions/{id}/waits", p.waits)
+	p.mux.HandleFunc("POST /api/messages", p.write)
 	p.mux.HandleFunc("POST /api/sessions/{id}/decisions", p.decide)
 	p.mux.HandleFunc("POST /api/sessions/{id}/answers", p.answer)
 	p.mux.HandleFunc("POST /api/sessions/{id}/fork", p.fork)

@@ -24,6 +24,7 @@ async function loadSessions() {
     return;
   }
   Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume });
+  drawWrite();
   drawSessions();
   if (!page.open) overview.draw(page.sessions);
 }
@@ -66,6 +67,7 @@ function openSession(id, at) {
     },
   });
   page.open = { id, transcript, asks, at, placed: false, state: null };
+  drawWrite();
   say($('title'), id);
   document.title = plain(id) + ' · Sessions';
   $('overview').hidden = true;
@@ -194,7 +196,7 @@ function drawSummary() {
   ];
   if (all.misses) items.push(['cache misses', count(all.misses)]);
   $('totals').replaceChildren(...items.map(([k, v]) => el('div', { class: k.replace(' ', '-') }, el('dt', {}, k), el('dd', {}, v))),
-    el('a', { class: 'button small', href: `api/sessions/${encodeURIComponent(page.open.id)}/log`, download: 'session.jsonl' }, 'Download log'));
+    el('div', { class: 'log' }, el('dt', {}, 'log'), el('dd', {}, el('a', { class: 'button small', href: `api/sessions/${encodeURIComponent(page.open.id)}/log`, download: 'session.jsonl' }, 'Download'))));
   strip.set(t.steps, t.selected);
 }
 
@@ -210,6 +212,7 @@ function drawTimeline() {
 function showAll() {
   closeSession();
   $('title').textContent = 'Sessions';
+  drawWrite();
   document.title = 'Sessions';
   delete document.body.dataset.ready;
   status('', '');
@@ -343,6 +346,30 @@ document.querySelector('.tabs').addEventListener('keydown', (ev) => {
   if (ev.key !== 'ArrowLeft' && ev.key !== 'ArrowRight') return;
   show(page.view === 'transcript' ? 'timeline' : 'transcript');
   $('tab-' + page.view).focus();
+});
+
+/** drawWrite shows the box to write in, where a session can be told something: not in a
+ * sub-agent's. */
+function drawWrite() {
+  const open = page.open && page.sessions.find((s) => s.id === page.open.id);
+  $('write').hidden = !page.canResume || Boolean(open?.parent);
+  $('words').placeholder = page.open ? 'Say something' : 'Begin a session';
+}
+
+$('write').addEventListener('submit', async (ev) => {
+  ev.preventDefault();
+  $('write-error').textContent = '';
+  try {
+    const made = await (await call('api/messages', { id: page.open?.id || '', text: $('words').value })).json();
+    $('words').value = '';
+    await loadSessions();
+    location.hash = encodeURIComponent(made.id);
+  } catch (err) {
+    say($('write-error'), err.message);
+  }
+});
+$('words').addEventListener('keydown', (ev) => {
+  if (ev.key === 'Enter' && !ev.shiftKey && !ev.isComposing) { ev.preventDefault(); $('write').requestSubmit(); }
 });
 
 function unit() {

@@ -62,6 +62,6 @@ export function build(item, go) {
     first.style.width = (100 * Math.min(1, b.first / Math.max(1, b.to - b.from))).toFixed(2) + '%';
     line.append(first);
   }
-  return [el('button', { class: 'timeline-row', title: clock(b.from), onclick: () => go(b.row), 'aria-label': `${b.label}, ${took}, from ${clock(b.from)}` },
+  return [el('button', { class: 'timeline-row', title: clock(b.from), onclick: () => go(b.row) },
     el('span', { class: 'label ' + b.kind.split(' ')[0] }, b.label), el('span', { class: 'track' }, line), el('span', { class: 'took' }, took))];
 }
