@@ -351,6 +351,13 @@ func TestLeftOut(t *testing.T) {
 // TestThreadsBetween follows threads over a switch and back: the first endpoint is
 // never told to go on from a response of the second.
 func TestThreadsBetween(t *testing.T) {
+	for _, same := range []bool{false, true} { // the second has no threads, of whichever account it is
+		threadsBetween(t, same)
+	}
+}
+
+func threadsBetween(t *testing.T, same bool) {
+	t.Helper()
 	down := false
 	n := 0
 	all := *anthropic.AllFeatures()
@@ -362,7 +369,7 @@ func TestThreadsBetween(t *testing.T) {
 		return says(fmt.Sprint("msg_a", n), "hello"), nil
 	}}
 	second := &stub{answer: ok("msg_b")}
-	client := newClient(t, failover.Options{Rest: time.Nanosecond, Endpoints: []failover.Endpoint{{Name: "a", Client: first}, {Name: "b", Client: second}}})
+	client := newClient(t, failover.Options{Rest: time.Nanosecond, Endpoints: []failover.Endpoint{{Name: "a", Client: first}, {Name: "b", Client: second, SameAccount: same}}})
 	send := func(previous string) *transport.Thread {
 		t.Helper()
 		req := hello()

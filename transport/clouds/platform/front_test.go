@@ -1,0 +1,130 @@
+package platform
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
+)
+
+const token = "token-of-the-platform"
+
+func testClient(t *testing.T, base string) *Client {
+	t.Helper()
+	c, err := New(Config{
+		Rules: Rules{Name: "Test", Paths: []string{Messages, Files}}, BaseURL: base, Options: anthropic.Options{MaxRetries: -1},
+		Authorize: func(r *http.Request) error { r.Header.Set("Authorization", "Bearer "+token); return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestOrigin sends credentials nowhere but to the origin that they are for.
+func TestOrigin(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	defer srv.Close()
+	c := testClient(t, "https://platform.example/base")
+	for _, target := range []string{srv.URL + "/base/v1/messages", "http://platform.example/base/v1/messages", "https://platform.example.evil/base/v1/messages", "https://platform.example:8443/base/v1/messages"} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", target, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.front.RoundTrip(req)
+		var bad *SettingError
+		if !errors.As(err, &bad) || bad.Setting != "origin" || req.Header.Get("Authorization") != "" {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
+// TestHidden holds errors that repeat the token: of messages, of other endpoints, in
+// the id of a request, inside a stream.
+func TestHidden(t *testing.T) {
+	stream := false
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Request-Id", "req-"+token)
+		if stream {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"no "+token+"\"}}\n\n")
+			return
+		}
+		w.WriteHeader(403)
+		io.WriteString(w, `{"type":"error","error":{"type":"permission_error","message":"`+r.Header.Get("Authorization")+` may not"}}`)
+	}))
+	defer srv.Close()
+	c := testClient(t, srv.URL)
+	ask := func() error {
+		_, err := transport.Create(t.Context(), c, &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}})
+		return err
+	}
+	_, err := c.API().File(t.Context(), "file_1")
+	for name, err := range map[string]error{"files": err, "messages": ask(), "a stream": func() error { stream = true; return ask() }()} {
+		var refused *transport.Error
+		if !errors.As(err, &refused) || strings.Contains(err.Error()+string(refused.Raw)+refused.RequestID, token) || !strings.Contains(err.Error(), "[redacted]") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestReopen refuses bodies that package transport didn't write, and keeps each byte
+// behind the opening of those that it did.
+func TestReopen(t *testing.T) {
+	body := func(text string) *http.Request {
+		r, err := http.NewRequest("POST", "https://platform.example/v1/messages", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	edit := func(o Opening) ([]byte, error) {
+		if o.Stream {
+			return []byte(`"a":"stream of ` + o.Model + `"`), nil
+		}
+		return []byte(`"a":"` + o.Model + `"`), nil
+	}
+	for in, want := range map[string]string{
+		`{"model":"m","max_tokens":10,"stream":true,"messages":[{"x":1.10}]}`: `{"a":"stream of m","max_tokens":10,"messages":[{"x":1.10}]}`,
+		`{"model":"\u006d","max_tokens":0,"messages":[]}`:                     `{"a":"m","max_tokens":0,"messages":[]}`,
+		`{"model":"m","max_tokens":10,"stream":false,"messages":[]}`:          `{"a":"m","max_tokens":10,"stream":false,"messages":[]}`,
+		`{"model":"m","max_tokens":10}`:                                       `{"a":"m","max_tokens":10}`,
+		`{"model":5,"max_tokens":10}`:                                         "",
+		`{ "model":"m","max_tokens":10}`:                                      "",
+		`{"model":"m"}`:                                                       "",
+		`{"model":"m","max_tokens":`:                                          "",
+		`{"model":"m","max_tokens":1`:                                         "",
+		`{"model":"m`:                                                         "",
+		``:                                                                    "",
+	} {
+		r := body(in)
+		err := Reopen(r, edit)
+		if want == "" {
+			if !errors.Is(err, errNotOurs) {
+				t.Errorf("%s: %v", in, err)
+			}
+			continue
+		}
+		for range 2 { // it may be read again
+			got, _ := io.ReadAll(r.Body)
+			if string(got) != want || r.ContentLength != int64(len(want)) {
+				t.Errorf("%s: %s, %d bytes", in, got, r.ContentLength)
+			}
+			if r.Body, err = r.GetBody(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := body(`{"b":1}`)
+	if err := Prepend(r, []byte(`"a":1`)); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(r.Body); string(got) != `{"a":1,"b":1}` || r.ContentLength != int64(len(got)) {
+		t.Errorf("%s, %d", got, r.ContentLength)
+	}
+}
