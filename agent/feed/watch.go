@@ -130,7 +130,7 @@ func (w *Watcher) Moved() <-chan struct{} {
 // [Feed.Poll] has passed.
 func (w *Watcher) Read(ctx context.Context) ([]Item, error) {
 	if !w.opts.NoRecords {
-		if err := w.feed.poll(ctx, w.root, !w.begun); err != nil {
+		if err := w.feed.poll(ctx, w.root, !w.begun, w.opts.From.Incarnation); err != nil {
 			return nil, err
 		}
 		w.begun = true
@@ -302,8 +302,14 @@ func (f *Feed) logOf(s *session) *memory.Log {
 }
 
 // poll looks a session up in the store, if it doesn't run here and it is time. first
-// waits until that is done.
-func (f *Feed) poll(ctx context.Context, s *session, first bool) error {
+// waits until that is done; it is time then, too, if what is known is of another session
+// than the incarnation that is wanted.
+func (f *Feed) poll(ctx context.Context, s *session, first bool, want string) error {
+	stale := false
+	if first && want != "" {
+		log := f.logOf(s)
+		stale = log != nil && log.Position().Incarnation != want
+	}
 	f.mu.Lock()
 	running, last := s.run != nil, s.last
 	f.mu.Unlock()
@@ -326,7 +332,7 @@ func (f *Feed) poll(ctx context.Context, s *session, first bool) error {
 		return nil // somebody else does
 	}
 	defer s.polling.Unlock()
-	if !s.polled.IsZero() && time.Since(s.polled) < f.every() {
+	if !stale && !s.polled.IsZero() && time.Since(s.polled) < f.every() {
 		return nil
 	}
 	own, n, err := s.own, 0, error(nil)
@@ -340,8 +346,8 @@ func (f *Feed) poll(ctx context.Context, s *session, first bool) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if gone {
-		s.last = nil
+	if gone || own != nil && last != nil && own.Len() > 0 && own.Position().Incarnation != last.Position().Incarnation {
+		s.last = nil // that was the session before, under the same id
 	}
 	if s.own = own; err != nil {
 		return err

@@ -1,0 +1,73 @@
+package serve_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// A place of another session under the same id, one that is behind the end, and one that
+// can't be read are refused before the stream begins.
+func TestBadPlaces(t *testing.T) {
+	s := start(t, nil)
+	s.begin("s")
+	l := s.listen("POST", "/messages/s", `{"text":"hi"}`)
+	l.until("end", "")
+	for status := 0; status != 204; {
+		if status, _ = s.do("DELETE", "/sessions/s", ""); status != 204 && status != 409 {
+			t.Fatal(status)
+		}
+	}
+	s.begin("s")
+	s.listen("POST", "/messages/s", `{"text":"hi"}`).until("end", "")
+	for at, want := range map[string]struct {
+		status int
+		typ    string
+	}{
+		l.last:            {410, "replaced"},
+		"9999.0..":        {410, "replaced"},
+		"nonsense":        {400, "bad_position"},
+		"-1.0..x":         {400, "bad_position"},
+		"1.99999999999..": {200, ""}, // an offset in a response that isn't written any more
+	} {
+		resp := s.request("GET", "/events/s", "", "Last-Event-ID", at)
+		if resp.StatusCode != want.status {
+			t.Errorf("%q: %d", at, resp.StatusCode)
+		}
+		if want.status == 200 { // what a proxy needs to know, so that it doesn't keep events back
+			if resp.Header.Get("X-Accel-Buffering") != "no" || !strings.Contains(resp.Header.Get("Cache-Control"), "no-transform") {
+				t.Errorf("%v", resp.Header)
+			}
+		}
+		resp.Body.Close()
+	}
+}
+
+// An upload that the model doesn't take, a version of the body that isn't known, and a
+// message to a server that ends have clear answers, and nothing is written.
+func TestWhatIsRefusedLeavesNothing(t *testing.T) {
+	s := start(t, nil)
+	for body, typ := range map[string]string{
+		`{"content":[{"type":"image","source":{"type":"base64","media_type":"image/tiff","data":"AAAA"}}]}`:         "bad_message",
+		`{"content":[{"type":"document","source":{"type":"base64","media_type":"application/zip","data":"AAAA"}}]}`: "bad_message",
+		`{"content":[{"type":"video","source":{"type":"url","url":"https://x.example/a.mp4"}}]}`:                    "bad_message",
+		`{"v":2,"text":"hi"}`: "bad_body",
+		`{"message":"hi"}`:    "bad_body",
+	} {
+		if status, answer := s.do("POST", "/messages/new", body); status < 400 || status > 499 || !strings.Contains(answer, `"`+typ+`"`) {
+			t.Errorf("%s: %d %s", body, status, answer)
+		}
+	}
+	if status, _ := s.do("GET", "/sessions/new", ""); status != 404 {
+		t.Errorf("a session was begun: %d", status)
+	}
+	s.begin("busy")
+	s.do("POST", "/messages/busy", `{"text":"call slow"}`)
+	for s.calls.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if status, answer := s.do("POST", "/messages/busy", `{"text":"hi","idle":true}`); status != 409 || !strings.Contains(answer, `"busy"`) {
+		t.Errorf("%d %s", status, answer)
+	}
+	close(s.hold)
+}
