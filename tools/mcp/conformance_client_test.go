@@ -2,7 +2,10 @@ package mcp_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,6 +27,7 @@ func conformanceClient(ctx context.Context, scenario, endpoint string) error {
 	var setting struct {
 		ClientID     string `json:"client_id"`
 		ClientSecret string `json:"client_secret"`
+		PrivateKey   string `json:"private_key_pem"`
 		ToolCalls    []struct {
 			Name      string
 			Arguments json.RawMessage
@@ -42,6 +46,20 @@ func conformanceClient(ctx context.Context, scenario, endpoint string) error {
 		return tools.Traits{}
 	}}
 	switch {
+	case strings.HasPrefix(scenario, "auth/client-credentials-"):
+		m := oauth.MachineOptions{ClientID: setting.ClientID, ClientSecret: secret.New(setting.ClientSecret)}
+		if block, _ := pem.Decode([]byte(setting.PrivateKey)); block != nil {
+			key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+			if err != nil {
+				return err
+			}
+			m.Key = key.(crypto.Signer)
+		}
+		h, err := oauth.NewMachine(endpoint, m)
+		if err != nil {
+			return err
+		}
+		o.OAuth = h
 	case strings.HasPrefix(scenario, "auth/"):
 		h, err := oauth.New(endpoint, oauth.Options{
 			RedirectURL:  "http://localhost:3000/callback",

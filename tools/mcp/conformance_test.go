@@ -35,8 +35,6 @@ var refused = map[string]string{
 	"input-required-result-capability-check":        sampling, // it offers nothing else
 	"input-required-result-multiple-input-requests": sampling + "; " + roots,
 
-	"auth/client-credentials-jwt":           extension,
-	"auth/client-credentials-basic":         extension,
 	"auth/enterprise-managed-authorization": extension,
 	"auth/dpop":                             extension,
 	"auth/dpop-nonce":                       extension,

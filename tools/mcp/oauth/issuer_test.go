@@ -2,12 +2,14 @@ package oauth_test
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -36,6 +38,8 @@ type issuer struct {
 	refresh  map[string]grant    // by refresh token, which is good once
 	clients  map[string]bool     // that have registered
 	count    map[string]int      // of requests, by what they were
+	key      *ecdsa.PublicKey    // of the program that comes without a user
+	jtis     map[string]bool     // of assertions that were used
 	resource map[string]struct{} // that tokens were asked for
 }
 
@@ -45,7 +49,7 @@ type grant struct {
 }
 
 func newIssuer(t *testing.T) *issuer {
-	i := &issuer{t: t, codes: map[string]grant{}, access: map[string]grant{}, refresh: map[string]grant{}, clients: map[string]bool{}, count: map[string]int{}, resource: map[string]struct{}{}}
+	i := &issuer{t: t, codes: map[string]grant{}, access: map[string]grant{}, refresh: map[string]grant{}, clients: map[string]bool{}, count: map[string]int{}, jtis: map[string]bool{}, resource: map[string]struct{}{}}
 	server, err := mcp.Serve("behind", "1", tools.Func("whoami", "Says for whom the call is.", func(ctx context.Context, _ struct{}) (string, error) {
 		return "called", nil
 	}))
@@ -126,6 +130,32 @@ func newIssuer(t *testing.T) *issuer {
 		var g grant
 		var ok bool
 		switch r.FormValue("grant_type") {
+		case "client_credentials":
+			i.count["machine"]++
+			id, password, _ := r.BasicAuth()
+			password, _ = url.QueryUnescape(password) // RFC 6749 §2.3.1
+			if id == "" {
+				id, password = r.FormValue("client_id"), r.FormValue("client_secret")
+			}
+			if claims := i.claims(r.FormValue("client_assertion")); claims != nil {
+				password = "by its key"
+				if claims["aud"] != i.URL || claims["sub"] != id || i.jtis[claims["jti"].(string)] {
+					password = "wrong"
+				}
+				i.jtis[claims["jti"].(string)] = true
+			}
+			if id != "robot" || password != "pass word" && password != "by its key" || r.FormValue("resource") != i.URL+"/mcp" {
+				answer(w, 401, map[string]any{"error": "invalid_client"})
+				return
+			}
+			life := i.life
+			if life == 0 {
+				life = time.Hour
+			}
+			a := rand.Text()
+			i.access[a] = grant{user: id, until: time.Now().Add(life)}
+			answer(w, 200, map[string]any{"access_token": a, "token_type": "Bearer", "expires_in": int(life.Seconds())})
+			return
 		case "authorization_code":
 			g, ok = i.codes[r.FormValue("code")]
 			delete(i.codes, r.FormValue("code"))
@@ -150,6 +180,24 @@ func newIssuer(t *testing.T) *issuer {
 		answer(w, 200, map[string]any{"access_token": a, "token_type": "Bearer", "expires_in": int(life.Seconds()), "refresh_token": f, "scope": "mcp"})
 	})
 	return i
+}
+
+// claims are what an assertion says, if it is signed with the program's key.
+func (i *issuer) claims(assertion string) map[string]any {
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 || i.key == nil {
+		return nil
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	raw, err2 := base64.RawURLEncoding.DecodeString(parts[1])
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if err != nil || err2 != nil || len(signature) != 64 ||
+		!ecdsa.Verify(i.key, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+		return nil
+	}
+	var claims map[string]any
+	_ = json.Unmarshal(raw, &claims)
+	return claims
 }
 
 func (i *issuer) counted(what string) {
