@@ -35,7 +35,7 @@ func pageScripts(t *testing.T) *goja.Runtime {
 	if _, err := vm.RunScript("document.js", string(document)+"\nvar modules = {};"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"visible", "rawjson", "dom", "rows", "request", "live", "overview", "timeline", "asks"} {
+	for _, name := range []string{"visible", "rawjson", "dom", "markdown", "rows", "request", "live", "overview", "timeline", "asks"} {
 		source, err := os.ReadFile(filepath.Join("assets", name+".js"))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 // The rows of the transcript.
 
 import { el, tokens, usd, size, duration, clock, count, plural, call, money } from './dom.js';
+import { marked } from './markdown.js';
 import { pretty } from './rawjson.js';
 import { exact, escapes, say } from './visible.js';
 
@@ -223,7 +224,7 @@ export class Transcript {
   block(b, record, i) {
     switch (b.type) {
       case 'text':
-        return el('div', { class: 'block' }, this.text(b, record, i), b.json && el('details', {}, el('summary', {}, 'Citations'), json(b.json)));
+        return el('div', { class: 'block' }, this.text(b, record, i, true), b.json && el('details', {}, el('summary', {}, 'Citations'), json(b.json)));
       case 'thinking':
         if (!b.text) return el('p', { class: 'quiet' }, `Thinking, not shown by the service (${size(b.bytes)} signed)`);
         return el('details', { class: 'thinking' }, el('summary', {}, 'Thinking · ' + size(b.bytes)), this.text(b, record, i));
@@ -237,8 +238,8 @@ export class Transcript {
     return el('details', { class: 'other' }, el('summary', {}, title), json(b.json), this.more(b, record, i));
   }
 
-  text(b, record, i) {
-    return el('div', { class: 'text' }, b.text, this.more(b, record, i));
+  text(b, record, i, markdown) {
+    return el('div', { class: 'text' }, markdown && b.text ? marked(b.text) : b.text, this.more(b, record, i));
   }
 
   /** more is the button that gets the rest of a block that was cut. */
