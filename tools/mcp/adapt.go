@@ -15,7 +15,7 @@ func (c *Client) adapt(t sdk.Transport) sdk.Transport {
 	case *sdk.CommandTransport:
 		return &process{cmd: t.Command, patience: t.TerminateDuration, exchanges: x, most: c.options.messageBytes()}
 	case *sdk.StreamableClientTransport:
-		return overHTTP(t, x, c.options)
+		return overHTTP(t, x, c.options, c.hide.sent)
 	}
 	return &adapted{Transport: t, exchanges: x}
 }

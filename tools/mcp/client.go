@@ -136,6 +136,7 @@ func Connect(ctx context.Context, transport func() sdk.Transport, o Options) (*C
 }
 
 func connect(ctx context.Context, dial func() sdk.Transport, hide hider, o Options) (*Client, error) {
+	hide.sent = &sentTokens{}
 	c := &Client{options: o, log: o.Logger, dial: dial, hide: hide, dialing: make(chan struct{}, 1), watching: map[string]context.Context{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

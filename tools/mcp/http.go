@@ -25,13 +25,13 @@ import (
 // address without path, query and user, so that no key that stands in the URL can
 // get into an error or a log of the SDK's or of net/http; the real one is put into
 // each request.
-func overHTTP(t *sdk.StreamableClientTransport, x *exchanges, o Options) sdk.Transport {
+func overHTTP(t *sdk.StreamableClientTransport, x *exchanges, o Options, tokens *sentTokens) sdk.Transport {
 	endpoint, err := url.Parse(t.Endpoint)
 	if err != nil { // the SDK tells it
 		return t
 	}
 	user := cmp.Or(t.HTTPClient, http.DefaultClient)
-	rt := &roundTripper{base: user.Transport, jar: user.Jar, endpoint: endpoint, token: o.Token, most: o.messageBytes(), exchanges: x}
+	rt := &roundTripper{base: user.Transport, jar: user.Jar, endpoint: endpoint, token: o.Token, most: o.messageBytes(), tokens: tokens, exchanges: x}
 	if rt.base == nil {
 		rt.base = http.DefaultTransport
 	}
@@ -67,6 +67,7 @@ type roundTripper struct {
 	endpoint *url.URL
 	token    secret.Value
 	most     int // bytes of a message
+	tokens   *sentTokens
 	*exchanges
 
 	mu        sync.Mutex
@@ -164,6 +165,9 @@ func (t *roundTripper) request(ctx context.Context, req *http.Request, to *url.U
 	address.User = nil
 	if !t.token.IsZero() {
 		out.Header.Set("Authorization", "Bearer "+t.token.Reveal())
+	}
+	if bearer, ok := strings.CutPrefix(out.Header.Get("Authorization"), "Bearer "); ok && t.token.IsZero() {
+		t.tokens.add(bearer)
 	}
 	if t.jar != nil {
 		for _, cookie := range t.jar.Cookies(to) {

@@ -31,6 +31,7 @@ type issuer struct {
 
 	mu       sync.Mutex
 	life     time.Duration       // of an access token; 0 means an hour
+	says     string              // what the tool says
 	refuses  bool                // the MCP server takes no token
 	down     bool                // the token endpoint has an error of its own
 	codes    map[string]grant    // by code
@@ -51,7 +52,9 @@ type grant struct {
 func newIssuer(t *testing.T) *issuer {
 	i := &issuer{t: t, codes: map[string]grant{}, access: map[string]grant{}, refresh: map[string]grant{}, clients: map[string]bool{}, count: map[string]int{}, jtis: map[string]bool{}, resource: map[string]struct{}{}}
 	server, err := mcp.Serve("behind", "1", tools.Func("whoami", "Says for whom the call is.", func(ctx context.Context, _ struct{}) (string, error) {
-		return "called", nil
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		return i.says, nil
 	}))
 	if err != nil {
 		t.Fatal(err)

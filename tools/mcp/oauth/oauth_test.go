@@ -306,3 +306,30 @@ func TestForget(t *testing.T) {
 		t.Errorf("after: %v, %v, %s", ts, err, kept)
 	}
 }
+
+// A server that gives its token back, in a result or as an error, doesn't show it to
+// the model.
+func TestTokenStaysOutOfResults(t *testing.T) {
+	i := newIssuer(t)
+	c, err := i.connect(oauth.Options{Authorize: user("ann")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := c.Tools(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range i.secrets() {
+		i.mu.Lock()
+		_, access := i.access[token]
+		i.says = "your token is " + token
+		i.mu.Unlock()
+		r, err := set[0].(tools.Callable).Call(t.Context(), json.RawMessage(`{}`))
+		if err != nil || !strings.Contains(string(r.Content[0].Raw()), "your token is") {
+			t.Fatalf("%v, %v", r, err)
+		}
+		if access && strings.Contains(string(r.Content[0].Raw()), token) {
+			t.Errorf("the model is told %s", r.Content[0].Raw())
+		}
+	}
+}
