@@ -2,8 +2,7 @@
 // action of [agent.Next].
 //
 //	c, err := client.Dial(client.Options{})
-//	w := worker.New(c, "agents", worker.Options{})
-//	err = temporal.Register(w, temporal.Options{Store: store, Run: choose})
+//	w, err := temporal.NewWorker(c, "agents", temporal.Options{Store: store, Run: choose}, worker.Options{})
 //	err = w.Run(worker.InterruptCh())
 //
 // The conversation is in the store. The workflow carries the session's id and its

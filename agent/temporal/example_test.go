@@ -24,10 +24,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	w := sdkworker.New(c, "agents", sdkworker.Options{})
-	err = temporal.Register(w, temporal.Options{Store: store, Run: func(_ context.Context, s memory.Info) (*agent.Agent, agent.Input, error) {
+	w, err := temporal.NewWorker(c, "agents", temporal.Options{Store: store, Run: func(_ context.Context, s memory.Info) (*agent.Agent, agent.Input, error) {
 		return support, agent.Input{User: s.Meta["user"]}, nil
-	}})
+	}}, sdkworker.Options{})
 	if err == nil {
 		err = w.Run(sdkworker.InterruptCh())
 	}

@@ -35,11 +35,14 @@ func (activities) RegisterWorkflowWithOptions(any, workflow.RegisterOptions)    
 func (activities) RegisterDynamicWorkflow(any, workflow.DynamicRegisterOptions) {}
 
 // result takes what became of an update.
-func result(to *error) *testsuite.TestUpdateCallback {
+func result(to *error) *testsuite.TestUpdateCallback { return then(to, func() {}) }
+
+// then does so, and goes on.
+func then(to *error, on func()) *testsuite.TestUpdateCallback {
 	return &testsuite.TestUpdateCallback{
-		OnReject:   func(err error) { *to = err },
+		OnReject:   func(err error) { *to = err; on() },
 		OnAccept:   func() {},
-		OnComplete: func(_ any, err error) { *to = err },
+		OnComplete: func(_ any, err error) { *to = err; on() },
 	}
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds Temporal's dev server, once, and runs it on 127.0.0.1:
 #
-#   ./server.sh PORT FILE    the server, with its state in FILE, until it is killed
-#   ./server.sh              only builds
+#   ./server.sh PORT FILE [OPTIONS]   the server, with its state in FILE, until it is killed
+#   ./server.sh                       only builds
 #
 # The first build takes about 320 seconds of CPU. WHORL_TEMPORAL_BIN names a program
 # that is there already.
@@ -14,4 +14,4 @@ if [ ! -x "$bin" ]; then
   GOBIN=$(dirname "$bin") go install github.com/temporalio/cli/cmd/temporal@$version >&2
 fi
 [ $# -ge 2 ] || exit 0
-exec "$bin" server start-dev --ip 127.0.0.1 --port "$1" --headless --db-filename "$2" --log-level error
+exec "$bin" server start-dev --ip 127.0.0.1 --port "$1" --headless --db-filename "$2" --log-level error "${@:3}"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -57,7 +58,7 @@ func Register(r worker.Registry, o Options) error {
 	}
 	d := &driver{o}
 	r.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{Name: Workflow})
-	r.RegisterActivityWithOptions(d.step, activity.RegisterOptions{Name: stepActivity})
+	r.RegisterActivityWithOptions(d.stepRaw, activity.RegisterOptions{Name: stepActivity})
 	r.RegisterActivityWithOptions(d.decide, activity.RegisterOptions{Name: decideActivity})
 	r.RegisterActivityWithOptions(d.say, activity.RegisterOptions{Name: sayActivity})
 	return nil
@@ -65,6 +66,19 @@ func Register(r worker.Registry, o Options) error {
 
 // A driver has the activities.
 type driver struct{ o Options }
+
+// stepRaw is step, as the engine calls it.
+func (d *driver) stepRaw(ctx context.Context, in converter.RawValue) (out converter.RawValue, err error) {
+	p, err := parsePayload(in, activity.GetInfo(ctx).WorkflowExecution.ID)
+	if err != nil {
+		return out, refuse(err)
+	}
+	o, err := d.step(ctx, p)
+	if err != nil {
+		return out, err
+	}
+	return o.raw()
+}
 
 // step does one action of a session, if it ends where the payload says. If it doesn't,
 // an earlier attempt has done it, or somebody has decided or answered: then step does

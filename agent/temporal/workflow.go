@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
@@ -53,8 +54,7 @@ func run(ctx workflow.Context, p Payload) (Outcome, error) {
 		s.woken = false
 		for wake.ReceiveAsync(nil) {
 		}
-		var out Outcome
-		err := workflow.ExecuteActivity(ctx, stepActivity, s.p).Get(ctx, &out)
+		out, err := s.step(ctx)
 		if err != nil {
 			finish, _ := workflow.NewDisconnectedContext(ctx)
 			if e := s.handled(finish); e != nil {
@@ -86,6 +86,22 @@ func run(ctx workflow.Context, p Payload) (Outcome, error) {
 			return s.out, workflow.NewContinueAsNewError(ctx, Workflow, s.p)
 		}
 	}
+}
+
+// step has the next action done.
+func (s *session) step(ctx workflow.Context) (out Outcome, err error) {
+	in, err := rawPayload(s.p, workflow.GetInfo(ctx).WorkflowExecution.ID)
+	if err != nil {
+		return out, err
+	}
+	var result converter.RawValue
+	if err := workflow.ExecuteActivity(ctx, stepActivity, in).Get(ctx, &result); err != nil {
+		return out, err
+	}
+	if out, err = parseOutcome(result); err != nil {
+		return out, refuse(err)
+	}
+	return out, nil
 }
 
 // wait waits until something has come, or the time is over.
@@ -151,7 +167,7 @@ func (s *session) change(ctx workflow.Context, activity string, input any) error
 	return err
 }
 
-// refuse is an update that is not accepted, and so in no history.
+// refuse is the error of what can't be used.
 func refuse(err error) error {
 	if err == nil {
 		return nil

@@ -21,14 +21,15 @@ type Server struct {
 	Address string // host and port
 
 	script, file string
+	options      []string
 	cmd          *exec.Cmd
 }
 
 // Start builds the server, if it isn't yet, and starts it with its state in a file of
-// the folder dir.
-func Start(ctx context.Context, dir string) (*Server, error) {
+// the folder dir. Options are those of "temporal server start-dev".
+func Start(ctx context.Context, dir string, options ...string) (*Server, error) {
 	_, self, _, _ := runtime.Caller(0)
-	s := &Server{script: filepath.Join(filepath.Dir(self), "..", "server.sh"), file: filepath.Join(dir, "temporal.db")}
+	s := &Server{script: filepath.Join(filepath.Dir(self), "..", "server.sh"), file: filepath.Join(dir, "temporal.db"), options: options}
 	if out, err := exec.CommandContext(ctx, "bash", s.script).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the server: %w: %.500s", err, out)
 	}
@@ -48,7 +49,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("bash", s.script, port, s.file)
+	cmd := exec.Command("bash", append([]string{s.script, port, s.file}, s.options...)...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -75,7 +76,7 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // Dial connects to the server.
 func (s *Server) Dial() (client.Client, error) {
-	return client.Dial(client.Options{HostPort: s.Address, Identity: "whorl", Logger: quiet{}})
+	return client.Dial(client.Options{HostPort: s.Address, Logger: quiet{}})
 }
 
 // Kill ends the server at once, as a power cut does. Its state stays.

@@ -89,10 +89,9 @@ func measure(ctx context.Context, o options) (s size, err error) {
 	if err != nil {
 		return s, err
 	}
-	w := worker.New(c, "histsize", worker.Options{})
-	err = temporal.Register(w, temporal.Options{Store: store, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
+	w, err := temporal.NewWorker(c, "histsize", temporal.Options{Store: store, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
 		return a, agent.Input{}, nil
-	}})
+	}}, worker.Options{})
 	if err == nil {
 		err = w.Start()
 	}

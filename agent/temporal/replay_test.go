@@ -1,0 +1,70 @@
+package temporal_test
+
+import (
+	"context"
+	"flag"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/nexus-rpc/sdk-go/nexus"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/temporal"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// update records the histories in testdata anew, with WHORL_TEMPORAL=1. A history that
+// is there stands for workflows that run somewhere: add others, or say in the changelog
+// that running workflows break.
+var update = flag.Bool("update", false, "record the histories in testdata anew")
+
+// replayer is a worker.Registry of workflows alone.
+type replayer struct{ worker.WorkflowReplayer }
+
+func (replayer) RegisterActivity(any)                                         {}
+func (replayer) RegisterActivityWithOptions(any, activity.RegisterOptions)    {}
+func (replayer) RegisterDynamicActivity(any, activity.DynamicRegisterOptions) {}
+func (replayer) RegisterDynamicWorkflow(any, workflow.DynamicRegisterOptions) {}
+func (replayer) RegisterNexusService(*nexus.Service)                          {}
+
+// Workflows that an earlier version has begun go on with this one.
+func TestReplay(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.json")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d histories, %v", len(files), err)
+	}
+
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			r := worker.NewWorkflowReplayer()
+			if err := temporal.Register(replayer{r}, temporal.Options{Store: new(memory.RAM), Run: nobody}); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.ReplayWorkflowHistoryFromJSONFile(quiet{}, file); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A workflow that does something else is noticed.
+func TestReplayNotices(t *testing.T) {
+	r := worker.NewWorkflowReplayer()
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ temporal.Payload) (temporal.Outcome, error) {
+		return temporal.Outcome{}, workflow.Sleep(ctx, time.Second)
+	}, workflow.RegisterOptions{Name: temporal.Workflow})
+	if err := r.ReplayWorkflowHistoryFromJSONFile(quiet{}, "testdata/histories/turn.json"); err == nil {
+		t.Error("another workflow has replayed the history")
+	}
+}
+
+// nobody is asked while a history is replayed.
+func nobody(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
+	panic("an activity runs")
+}
