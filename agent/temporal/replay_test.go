@@ -19,10 +19,10 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// update records the histories in testdata anew, with WHORL_TEMPORAL=1. A history that
+// update records the histories in testdata again, with WHORL_TEMPORAL=1. A history that
 // is there stands for workflows that run somewhere: add others, or say in the changelog
 // that running workflows break.
-var update = flag.Bool("update", false, "record the histories in testdata anew")
+var update = flag.Bool("update", false, "record the histories in testdata again")
 
 // replayer is a worker.Registry of workflows alone.
 type replayer struct{ worker.WorkflowReplayer }
