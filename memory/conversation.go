@@ -133,7 +133,7 @@ func (c *conversation) add(r *Record) error {
 	case KindSealed:
 		return errors.New("the session is encrypted: open it with protect.Encrypted and its keys")
 	}
-	return fmt.Errorf("unknown kind %q: it was written by a newer version of this library", r.Kind)
+	return fmt.Errorf("unknown kind %q: %w", r.Kind, newer)
 }
 
 // configure says which configuration the requests to come have.

@@ -20,7 +20,8 @@ import (
 //
 // It fails if raw is not valid JSON or lacks what its kind needs, and if it has a
 // version, a kind or a member that this library doesn't know: such a record was
-// written by a newer library, and dropping the unknown part would change it.
+// written by a newer library, and dropping the unknown part would change it. The error
+// then matches [errors.ErrUnsupported].
 func ParseRecord(raw []byte) (Record, error) {
 	raw = rawjson.Trim(raw)
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
@@ -43,7 +44,17 @@ func brief(raw []byte) string {
 	return fmt.Sprintf("%q", raw)
 }
 
-const newer = "it was written by a newer version of this library, or by another program"
+// A newerError says that something can't be read because it was written by a newer
+// version. It matches [errors.ErrUnsupported].
+type newerError struct{}
+
+func (newerError) Error() string {
+	return "it was written by a newer version of this library, or by another program"
+}
+
+func (newerError) Is(target error) bool { return target == errors.ErrUnsupported }
+
+var newer error = newerError{}
 
 // A decoder reads values out of valid JSON. It keeps the first error.
 type decoder struct{ err error }
@@ -55,7 +66,7 @@ func (d *decoder) fail(err error) {
 }
 
 func (d *decoder) unknown(name string) {
-	d.fail(fmt.Errorf("unknown member %q: %s", name, newer))
+	d.fail(fmt.Errorf("unknown member %q: %w", name, newer))
 }
 
 func (d *decoder) record(raw []byte) Record {
@@ -136,9 +147,9 @@ func (d *decoder) opening(at int, name string, v []byte) (complete bool) {
 	case at == 1 && name != "v", at == 2 && name != "kind":
 		d.fail(fmt.Errorf(`a record begins with "v" and "kind", not with %q`, name))
 	case at == 1 && string(v) != recordVersion:
-		d.fail(fmt.Errorf("unknown version %s, this library reads 1: %s", v, newer))
+		d.fail(fmt.Errorf("unknown version %s, this library reads 1: %w", v, newer))
 	case at == 2 && !Kind(rawjson.Unquote(v)).known():
-		d.fail(fmt.Errorf("unknown kind %s: %s", v, newer))
+		d.fail(fmt.Errorf("unknown kind %s: %w", v, newer))
 	}
 	return at == 2
 }

@@ -38,6 +38,8 @@ var (
 // A RecordError reports a stored record that can't be read. It matches
 // [ErrCorrupt]. The records before it are readable, and [ForkSession] at its number
 // makes a session of them.
+// One that was written by a newer version of the library matches
+// [errors.ErrUnsupported] too: it is not damaged, and a newer program reads it.
 type RecordError struct {
 	Record int // its position in the session
 	Err    error

@@ -36,8 +36,9 @@ type Options struct {
 
 	// Parallel is the number of sessions that run at once; 0 means 8.
 	Parallel int
-	// Poll is how often the store is asked; 0 means 2 seconds. Notify, if it is not nil,
-	// makes the worker ask at once when something comes on it.
+	// Poll is how often the store is asked; 0 means 2 seconds. A store that is a
+	// [Notifier] is asked at once when a message comes, and so is any when something comes
+	// on Notify, if that is not nil.
 	Poll   time.Duration
 	Notify <-chan struct{}
 	// Drain is the time that running sessions have, once Work's context has ended, to
@@ -69,6 +70,16 @@ type Options struct {
 
 	Logger        *slog.Logger         // nil logs nothing
 	MeterProvider metric.MeterProvider // nil means the global one
+}
+
+// A Notifier is a store that tells when a session may have become due, such as that of
+// memory/postgres. The worker asks such a store at once then, and as often as
+// Options.Poll says besides.
+type Notifier interface {
+	// Notify calls due whenever a session may have become due because of what somebody
+	// has stored, and returns when ctx ends. Where the store can't, it fails with an error
+	// that matches [errors.ErrUnsupported].
+	Notify(ctx context.Context, due func()) error
 }
 
 // ErrNotMine means that a session is for another program: [Options].Run has no
@@ -108,6 +119,7 @@ type Worker struct {
 	left    map[string]time.Time // sessions to leave alone until then
 	pause   time.Time            // no session begins before
 	freed   chan struct{}        // a session has ended
+	told    chan struct{}        // by the store
 	now     func() time.Time
 }
 
@@ -144,7 +156,7 @@ func New(o Options) (*Worker, error) {
 	}
 	w := &Worker{
 		o: o, waker: waker, running: make(map[string]bool), left: make(map[string]time.Time),
-		freed: make(chan struct{}, 1), now: time.Now,
+		freed: make(chan struct{}, 1), told: make(chan struct{}, 1), now: time.Now,
 	}
 	w.meta, _ = memory.As[memory.MetaSetter](o.Store)
 	if w.metrics, err = newMetrics(w); err != nil {
@@ -164,6 +176,9 @@ func (w *Worker) Work(ctx context.Context) error {
 	for _, s := range w.o.Schedules {
 		sessions.Go(func() { w.keep(ctx, s) })
 	}
+	if n, ok := memory.As[Notifier](w.o.Store); ok {
+		sessions.Go(func() { w.listen(ctx, n) })
+	}
 	poll := time.NewTimer(0)
 	defer poll.Stop()
 	down := 0
@@ -173,6 +188,7 @@ func (w *Worker) Work(ctx context.Context) error {
 			continue
 		case <-poll.C:
 		case <-w.o.Notify:
+		case <-w.told:
 		case <-w.freed:
 		}
 		err := w.take(ctx, run, &sessions)
@@ -196,6 +212,19 @@ func (w *Worker) Work(ctx context.Context) error {
 		<-ended
 	}
 	return nil
+}
+
+// listen has the store tell what comes.
+func (w *Worker) listen(ctx context.Context, n Notifier) {
+	err := n.Notify(ctx, func() {
+		select {
+		case w.told <- struct{}{}:
+		default:
+		}
+	})
+	if ctx.Err() == nil {
+		w.o.Logger.WarnContext(ctx, "the store gives no notice of messages; it is asked for them", "error", fmt.Sprint(err), "every", w.o.Poll)
+	}
 }
 
 var errDrained = errors.New("the worker's process ends")
@@ -382,6 +411,13 @@ func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.
 		}
 		return o
 	case errors.As(err, &lease), errors.Is(err, memory.ErrNoSession), errors.Is(err, memory.ErrReplaced):
+		return Outcome{State: Left, Err: err}
+	case errors.Is(err, memory.ErrCorrupt) && errors.Is(err, errors.ErrUnsupported):
+		// A newer program wrote it, and goes on with it: the session stays due.
+		w.leave(info.ID, time.Minute)
+		if err := w.waker.Wake(store, info.ID, w.now()); err != nil && !errors.Is(err, memory.ErrNoSession) {
+			w.o.Logger.WarnContext(ctx, "the time to wake a session of a newer program can't be set; it is looked at again", "session", info.ID, "error", err.Error())
+		}
 		return Outcome{State: Left, Err: err}
 	case ctx.Err() != nil && (errors.Is(err, agent.ErrStopped) || errors.Is(err, errDrained) || errors.Is(err, context.Canceled)):
 		return Outcome{State: Stopped, Err: err, Until: w.now()}

@@ -40,6 +40,9 @@ type Store struct {
 	db     *sqlstore.DB
 	wait   time.Duration
 	pooled bool // behind a pooler that shares connections between transactions
+
+	channel string // of notifications
+	config  *pgx.ConnConfig
 }
 
 // Open connects to the database at url, for instance
@@ -80,7 +83,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	conns.SetMaxOpenConns(o.MaxConns)
 	conns.SetMaxIdleConns(o.MaxConns)
 	conns.SetConnMaxIdleTime(idleTime)
-	s := &Store{wait: o.Wait, pooled: pooled}
+	s := &Store{wait: o.Wait, pooled: pooled, channel: channelOf(o.Schema), config: config}
 	s.db = &sqlstore.DB{
 		Write: conns, Read: conns, Numbered: true, Prefix: quoteIdent(o.Schema) + ".",
 		ForUpdate: " FOR UPDATE", ForShare: " FOR KEY SHARE", Bytewise: ` COLLATE "C"`, Isolation: sql.LevelReadCommitted,

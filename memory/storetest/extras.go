@@ -390,6 +390,50 @@ func testDueMessage(t *testing.T, s under) {
 	expectDue(t, s, "")
 }
 
+// testNotify is for stores that tell when a session may be due, as agent/worker has it
+// as its Notifier. Others pass.
+func testNotify(t *testing.T, s under) {
+	n, ok := memory.As[interface {
+		Notify(context.Context, func()) error
+	}](s.Store)
+	if !ok {
+		return
+	}
+	must(t, s.Append(ctx, "s", 0, note("x")))
+	ctx, cancel := context.WithCancel(ctx)
+	told, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		ended <- n.Notify(ctx, func() {
+			select {
+			case told <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	await := func(what string) {
+		t.Helper()
+		select {
+		case <-told:
+		case err := <-ended:
+			if !errors.Is(err, errors.ErrUnsupported) {
+				t.Fatalf("%s: Notify has ended: %v", what, err)
+			}
+			t.Skip(err)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: nobody was told", what)
+		}
+	}
+	await("at the beginning")
+	must(t, memory.Enqueue(ctx, s.Store, "s", transport.UserText("go on")))
+	await("a message")
+	must(t, need[memory.Waker](s).Wake(ctx, "s", time.Now().Add(-time.Second)))
+	await("a time to be woken")
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of its context Notify returned %v", err)
+	}
+}
+
 func testDueLease(t *testing.T, s under) {
 	w := need[memory.Waker](s)
 	must(t, s.Lease(ctx, "s", "one", 20*time.Millisecond)) // before the session is there

@@ -135,6 +135,7 @@ func RunWaker(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"wake", testWake},
 		test{"due by message", testDueMessage},
 		test{"due by a lease that ran out", testDueLease},
+		test{"those who listen are told", testNotify},
 	)
 }
 
