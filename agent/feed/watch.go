@@ -177,24 +177,35 @@ func (w *Watcher) read(items []Item, s *session) ([]Item, error) {
 		p.over(say)
 	}
 	s.mu.Unlock()
-	log := w.feed.logOf(s)
-	if log != nil && !w.opts.NoRecords {
-		if err := p.check(s.id, log.Position()); err != nil {
-			return items, err
-		}
-		n := 0
-		for i, rec := range log.Records(p.pos.Records) {
-			if n++; n > batch {
-				return items, nil
+	log, n := w.feed.logOf(s), 0
+	for {
+		if log != nil && !w.opts.NoRecords {
+			if err := p.check(s.id, log.Position()); err != nil {
+				return items, err
 			}
-			if rec.Kind == memory.KindResponse && p.pos.Response != "" {
-				p.over(say) // the run is about to say so
+			for i, rec := range log.Records(p.pos.Records) {
+				if n++; n > batch {
+					return items, nil
+				}
+				if rec.Kind == memory.KindResponse && p.pos.Response != "" {
+					p.over(say) // the run is about to say so
+				}
+				p.pos.Records = i + 1
+				say(Item{Kind: Record, Record: rec})
 			}
-			p.pos.Records = i + 1
-			say(Item{Kind: Record, Record: rec})
 		}
+		s.mu.Lock()
+		if log == nil || w.opts.NoRecords || s.flight.id == "" || p.pos.Records >= s.flight.base {
+			break
+		}
+		// A response has begun meanwhile: the records before it come first.
+		s.mu.Unlock()
+		now := w.feed.logOf(s)
+		if now == log && log.Len() <= p.pos.Records {
+			return items, nil
+		}
+		log = now
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.inFlight(s, p, log, say)
 	for _, id := range slices.Sorted(maps.Keys(s.progress)) {

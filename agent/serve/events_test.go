@@ -134,6 +134,8 @@ func golden(t *testing.T, name string, lines []string) {
 		}
 		return ids[id]
 	})
+	// The end of a run that was over before it was listened to has no place.
+	got = strings.ReplaceAll(got, `"kind":"end","session":"…","at":"…"`, `"kind":"end","session":"…"`)
 	path := filepath.Join("testdata", "events", name+".txt")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
