@@ -349,3 +349,42 @@ func TestTimeToLive(t *testing.T) {
 		}
 	}
 }
+
+// A call that its client gives up is cancelled where it runs, with sessions and without,
+// over HTTP and over a pipe.
+func TestCancelledAtTheServer(t *testing.T) {
+	for _, over := range []string{"stateless", "sessions", "pipe"} {
+		t.Run(over, func(t *testing.T) {
+			begun, ended := make(chan struct{}), make(chan struct{})
+			server, err := mcp.Serve("hangs", "1", tools.Func("hang", "Hangs.", func(ctx context.Context, _ struct{}) (string, error) {
+				close(begun)
+				<-ctx.Done()
+				close(ended)
+				return "", ctx.Err()
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var c *mcp.Client
+			switch over {
+			case "stateless":
+				c = overHandler(t, mcp.Handler(server), mcp.Options{})
+			case "sessions":
+				c = overHandler(t, inCall(server), mcp.Options{})
+			default:
+				c = inMemory(t, server, mcp.Options{})
+			}
+			hang := list(t, c)["hang"]
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() { <-begun; cancel() }()
+			if _, err := hang.Call(ctx, json.RawMessage(`{}`)); !errors.Is(err, context.Canceled) {
+				t.Errorf("the error is %v", err)
+			}
+			select {
+			case <-ended:
+			case <-time.After(20 * time.Second):
+				t.Error("the tool runs on")
+			}
+		})
+	}
+}

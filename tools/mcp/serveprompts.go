@@ -46,6 +46,8 @@ func (s *served) addPrompt(server *sdk.Server, i int, p Prompt) error {
 
 func (s *served) getPrompt(p Prompt) sdk.PromptHandler {
 	return func(ctx context.Context, r *sdk.GetPromptRequest) (*sdk.GetPromptResult, error) {
+		ctx, done := withRequest(ctx)
+		defer done()
 		for _, a := range p.Arguments {
 			if _, has := r.Params.Arguments[a.Name]; a.Required && !has {
 				return nil, &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: fmt.Sprintf("the argument %q is missing", a.Name)}

@@ -153,6 +153,8 @@ func (s *served) callTool(name string, tool tools.Callable) sdk.ToolHandler {
 				result, err = failure(fmt.Sprintf("tool %q failed", name)), nil
 			}
 		}()
+		ctx, done := withRequest(ctx)
+		defer done()
 		if limit := tool.Traits().Timeout; limit > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, limit)

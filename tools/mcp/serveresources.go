@@ -66,6 +66,8 @@ var uriPattern = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:.`)
 
 func (s *served) readResource(r Resource, template *uritemplate.Template) sdk.ResourceHandler {
 	return func(ctx context.Context, req *sdk.ReadResourceRequest) (*sdk.ReadResourceResult, error) {
+		ctx, done := withRequest(ctx)
+		defer done()
 		uri := req.Params.URI
 		parts := map[string]string{}
 		if template != nil {
