@@ -116,6 +116,8 @@ func judge(t *testing.T, out string) {
 	for _, s := range scenarios {
 		t.Run(s[2], func(t *testing.T) {
 			switch reason := refused[s[2]]; {
+			case s[1] == "✓" && s[3] == "0":
+				t.Skip("the suite checks nothing in it")
 			case s[1] == "✓":
 				t.Logf("%s checks passed", s[3])
 			case reason != "":
