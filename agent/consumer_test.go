@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,17 @@ func TestAConsumerThatPanics(t *testing.T) {
 			for range 2 {
 				s.replies = append(s.replies, priced(t, "tool_use", 10_000, 10, use("a", "slow", `{}`), use("b", "read", `{}`)), reply(t, "end_turn", text("done")))
 			}
+			running := 0
+			var mu sync.Mutex
+			count := func(n int) int {
+				mu.Lock()
+				defer mu.Unlock()
+				running += n
+				return running
+			}
 			slow := fake{name: "slow", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+				count(1)
+				defer count(-1)
 				tools.Progress(ctx, "begun")
 				select {
 				case <-time.After(time.Hour):
@@ -59,6 +70,9 @@ func TestAConsumerThatPanics(t *testing.T) {
 					}
 				}
 			}()
+			if n := count(0); n != 0 {
+				t.Errorf("event %d: %d tools run behind the end of the run", at, n)
+			}
 			synctest.Wait() // fails for a goroutine that never ends
 			if spans.open.Load() != 0 || spans.begun.Load() < 2 && at > 0 {
 				t.Errorf("event %d: %d spans have begun, %d are open", at, spans.begun.Load(), spans.open.Load())

@@ -161,35 +161,49 @@ type execution struct {
 	err     error
 
 	unstored bool // a result could not be recorded; err says why
-}
 
-type progress struct {
-	job     *job
-	message string
+	ended []*job // that are done and not settled
+	over  bool   // each job is settled
 }
 
 func (x *execution) do(ctx context.Context) error {
 	ctx, x.cancel = context.WithCancel(ctx)
 	defer x.cancel()
 	x.done = make(chan *job, len(x.jobs))
+	defer func() {
+		if !x.over { // the consumer panicked: what runs ends first, and is recorded
+			x.stop()
+			x.finish(ctx)
+		}
+	}()
 	for _, ev := range x.notices {
 		x.tell(ev)
 	}
-	x.makeLanes()
-	for x.launch(ctx); x.running > 0; x.launch(ctx) {
-		select {
-		case j := <-x.done:
-			done := x.drain(j)
-			x.tellNews() // comes before their ends
-			x.settle(ctx, done)
-		case p := <-x.run.news:
-			x.tellProgress(p)
-		}
-	}
+	x.finish(ctx)
 	if x.err == nil && x.stopped {
 		return ErrStopped
 	}
 	return x.err
+}
+
+// finish runs the jobs that are left. An event may panic anywhere in it: called again,
+// it goes on from there.
+func (x *execution) finish(ctx context.Context) {
+	if x.lanes == nil {
+		x.makeLanes()
+	}
+	x.settle(ctx)
+	for x.launch(ctx); x.running > 0; x.launch(ctx) {
+		select {
+		case j := <-x.done:
+			x.drain(j)
+			x.tellNews() // comes before their ends
+			x.settle(ctx)
+		case p := <-x.run.news:
+			x.tellProgress(p)
+		}
+	}
+	x.over = true
 }
 
 // makeLanes puts the jobs of one group into one lane, where they run one after
@@ -222,9 +236,7 @@ func (x *execution) makeLanes() {
 		}
 		ends[g] = j
 	}
-	if len(answered) > 0 {
-		x.settle(context.Background(), answered)
-	}
+	x.ended = answered
 }
 
 // launch begins lanes, in the order of the calls, while the limit allows.
@@ -232,13 +244,13 @@ func (x *execution) launch(ctx context.Context) {
 	limit := x.run.limits.Parallel
 	for len(x.lanes) > 0 && (limit < 0 || x.running < limit) {
 		lane := x.lanes[0]
-		x.lanes = x.lanes[1:]
-		x.running++
 		for j := lane; j != nil; j = j.next {
 			if j.early == nil && !x.run.fatal.Load() {
 				x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
 			}
 		}
+		x.lanes = x.lanes[1:]
+		x.running++
 		go x.runLane(ctx, lane, false)
 	}
 }
@@ -266,23 +278,28 @@ func (x *execution) runLane(ctx context.Context, j *job, failed bool) {
 	}
 }
 
-// drain takes what else is done by now, so that it is recorded at once.
-func (x *execution) drain(first *job) []*job {
-	done := []*job{first}
+// drain takes a job that is done, and what else is done by now, so that it is
+// recorded at once.
+func (x *execution) drain(j *job) {
+	x.ended = append(x.ended, j)
 	for {
 		select {
 		case j := <-x.done:
-			done = append(done, j)
+			x.ended = append(x.ended, j)
 		default:
-			return done
+			return
 		}
 	}
 }
 
 // settle records results, in the order in which they came: what has taken
 // effect is durable before anything is told of it.
-func (x *execution) settle(ctx context.Context, done []*job) {
-	records := x.records(done)
+func (x *execution) settle(ctx context.Context) {
+	if len(x.ended) == 0 {
+		return
+	}
+	records := x.records(x.ended)
+	x.ended = x.ended[:0]
 	if err := x.run.append(ctx, records...); err != nil {
 		if !x.unstored { // those after the first tell nothing new
 			x.err, x.unstored = errors.Join(x.err, err), true

@@ -316,3 +316,9 @@ func (a *Agent) unknownTool(name string) string {
 	}
 	return fmt.Sprintf("There is no tool %q. The tools are: %s%s.", name, strings.Join(known, ", "), more)
 }
+
+// A progress is what a tool reports while it runs.
+type progress struct {
+	job     *job
+	message string
+}
