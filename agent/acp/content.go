@@ -8,6 +8,7 @@ import (
 
 	sdk "github.com/coder/acp-go-sdk"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -147,12 +148,7 @@ func kindOf(tool string) sdk.ToolKind {
 func titleOf(name string, input json.RawMessage) string {
 	for _, member := range []string{"path", "command", "url", "query", "pattern"} {
 		if s := rawjson.GetString(input, member); s != "" {
-			s, _, _ = strings.Cut(s, "\n")
-			const most = 100
-			if r := []rune(s); len(r) > most {
-				s = string(r[:most]) + "…"
-			}
-			return name + ": " + s
+			return name + ": " + runes.Line(s, 100)
 		}
 	}
 	return name

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	sdk "github.com/coder/acp-go-sdk"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -180,17 +180,9 @@ func (v *session) title(ctx context.Context, said string) {
 	titled := v.titled
 	v.titled = true
 	v.server.mu.Unlock()
-	line, _, _ := strings.Cut(said, "\n")
+	line := runes.Line(said, 80)
 	if titled || line == "" {
 		return
-	}
-	const most = 80
-	if len(line) > most {
-		cut := most
-		for !utf8.RuneStart(line[cut]) {
-			cut--
-		}
-		line = line[:cut] + "…"
 	}
 	if m, ok := memory.As[memory.MetaSetter](v.server.o.Store); ok {
 		if err := m.SetMeta(ctx, v.id, metaTitle, line); err != nil {

@@ -22,7 +22,7 @@ import (
 type teller struct {
 	v       *session
 	watcher *feed.Watcher
-	replay  bool // tells of a session's past, the user's messages included
+	replay  bool // reports a session's past, the user's messages included
 
 	told  map[int]*strings.Builder // of the response that is being written, by block
 	fresh map[string]bool          // calls of it that no record has yet
@@ -32,7 +32,7 @@ type teller struct {
 	size  int             // of the model's window
 }
 
-// A call is a tool call that the editor was told of.
+// A call is a tool call that the editor knows.
 type call struct {
 	name  string
 	input json.RawMessage
@@ -109,7 +109,7 @@ func (t *teller) item(it feed.Item) {
 
 func isCall(b transport.BlockType) bool { return strings.HasSuffix(string(b), "tool_use") }
 
-// void ends what was told of a response that doesn't stand.
+// void ends a response that doesn't stand.
 func (t *teller) void() {
 	for _, b := range t.told {
 		if b.Len() > 0 {
@@ -175,7 +175,7 @@ func (t *teller) record(r memory.Record, root bool) {
 	}
 }
 
-// response tells what was not told of a response while it was written.
+// response tells what is new in a response that was written meanwhile.
 func (t *teller) response(r *transport.Response, root bool) {
 	for i, b := range r.Content {
 		switch {
@@ -209,7 +209,7 @@ func (t *teller) response(r *transport.Response, root bool) {
 	}
 }
 
-// rest tells what a block has beyond what was told of it.
+// rest tells what a block has beyond what was told already.
 func (t *teller) rest(block int, kind transport.DeltaType, text string) {
 	if b := t.told[block]; b != nil {
 		if rest, ok := strings.CutPrefix(text, b.String()); ok {
@@ -219,7 +219,7 @@ func (t *teller) rest(block int, kind transport.DeltaType, text string) {
 	t.delta(block, kind, text)
 }
 
-// call tells of a call, or more of one that was told of. Without an input, the model is
+// call reports a call, or more of one that is known. Without an input, the model is
 // still writing it.
 func (t *teller) call(id, name string, input json.RawMessage) {
 	c := t.calls[id]
@@ -248,7 +248,7 @@ func (t *teller) over(id string, status sdk.ToolCallStatus, content []sdk.ToolCa
 	}
 }
 
-// result tells of a call's result.
+// result reports a call's result.
 func (t *teller) result(b transport.Block) {
 	id := b.ToolUseID()
 	if id == "" {
