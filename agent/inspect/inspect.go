@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"cmp"
 	"embed"
 	"encoding/json"
@@ -54,6 +55,9 @@ type Options struct {
 	// Poll is how often the store is asked for new records while a page is open;
 	// 0 means every 250 ms.
 	Poll time.Duration
+	// Reports is a folder of pages that the page links to: the HTML reports of package
+	// evals, such as os.DirFS("testdata/evals"). Scripts in them don't run; nil for none.
+	Reports fs.FS
 	// Logger is told of what the store refuses; nil for none.
 	Logger *slog.Logger
 }
@@ -90,6 +94,8 @@ func Handler(store memory.Store, opts Options) *Page {
 	p.assets, _ = fs.Sub(embedded, "assets") // the folder is there: it is compiled in
 	p.mux.HandleFunc("GET /{$}", p.page)
 	p.mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(p.assets)))
+	p.mux.HandleFunc("GET /reports/{$}", p.reports)
+	p.mux.HandleFunc("GET /reports/{name}", p.report)
 	p.mux.HandleFunc("GET /api/sessions", p.sessions)
 	p.mux.HandleFunc("GET /api/sessions/{id}/brief", p.brief)
 	p.mux.HandleFunc("GET /api/money", p.money)
@@ -123,7 +129,16 @@ func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Page) page(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, p.assets, "index.html")
+	if p.opts.Reports != nil {
+		http.ServeFileFS(w, r, p.assets, "index.html")
+		return
+	}
+	index, err := fs.ReadFile(p.assets, "index.html")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	http.ServeContent(w, r, "index.html", time.Time{}, bytes.NewReader(bytes.Replace(index, []byte(reportsLink), nil, 1)))
 }
 
 // A sessionView is a line in the list of sessions.
