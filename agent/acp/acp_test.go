@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	sdk "github.com/coder/acp-go-sdk"
 
@@ -528,5 +529,23 @@ func TestOptions(t *testing.T) {
 		if err := acp.Serve(t.Context(), strings.NewReader(""), io.Discard, o); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// A process that was killed leaves a lease; a prompt waits until it has run out.
+func TestLeaseOfKilledProcess(t *testing.T) {
+	s, store := newStage(t), new(memory.RAM)
+	e := start(t, options(t, s, store), everything)
+	e.begin()
+	leaser, ok := memory.As[memory.Leaser](store)
+	if !ok {
+		t.Fatal("the store has no leases")
+	}
+	if err := leaser.Lease(t.Context(), string(e.id), "a killed process", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	e.prompt("hello", sdk.StopReasonEndTurn)
+	if got := e.text(); got != "You said: hello" {
+		t.Errorf("text: %q", got)
 	}
 }

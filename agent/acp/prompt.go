@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	sdk "github.com/coder/acp-go-sdk"
 
@@ -38,6 +39,10 @@ func (s *server) prompt(ctx context.Context, p *sdk.PromptRequest) (any, error) 
 	return v.answer(ctx, m)
 }
 
+// leaseWait is how long a prompt waits for a session that another process has: more
+// than the lease that a killed one leaves, by the default of [agent.Limits].
+const leaseWait = 20 * time.Second
+
 // answer has the agent work on what the user says, until it has nothing left to do.
 func (v *session) answer(ctx context.Context, m transport.Message) (any, error) {
 	s := v.server
@@ -61,9 +66,16 @@ func (v *session) answer(ctx context.Context, m transport.Message) (any, error) 
 	ctx = s.o.Feed.Attach(ctx)
 	t := newTeller(v, feed.Position{Incarnation: info.Incarnation, Records: info.Records})
 	defer t.close()
-	for {
+	for began := time.Now(); ; {
 		in.Store, in.Session, in.Log = s.o.Store, v.id, nil
 		res, err := t.run(ctx, a, in)
+		if lease := (*memory.LeaseError)(nil); errors.As(err, &lease) && time.Since(began) < leaseWait {
+			select { // a process that was killed has it until it runs out
+			case <-ctx.Done():
+			case <-time.After(500 * time.Millisecond):
+				continue
+			}
+		}
 		in.Messages, in.Prompt = nil, ""
 		if ctx.Err() == nil && errors.Is(err, agent.ErrAwaitingApproval) {
 			on, err := v.ask(ctx, t)

@@ -18,10 +18,9 @@ import (
 // A server is the agent's side of one connection. It reads requests itself: the SDK's
 // own would cancel a prompt when another one of the session comes.
 type server struct {
-	o     Options
-	ctx   context.Context
-	conn  *sdk.Connection
-	ready chan struct{} // closed once conn is set
+	o    Options
+	ctx  context.Context
+	conn *sdk.Connection
 
 	mu       sync.Mutex
 	client   sdk.ClientCapabilities
@@ -32,7 +31,6 @@ type server struct {
 
 // handle answers a request or takes a notification.
 func (s *server) handle(ctx context.Context, method string, params json.RawMessage) (any, *sdk.RequestError) {
-	<-s.ready
 	f := s.methods()[method]
 	if f == nil {
 		return nil, sdk.NewMethodNotFound(method)
@@ -219,12 +217,11 @@ func (s *server) take(ctx context.Context, id sdk.SessionId, dir string, roots [
 	}
 	s.mu.Unlock()
 	session := s.open(info.ID, info.Meta, dir, roots, servers)
-	ctx, end, err := session.turn(ctx)
+	_, end, err := session.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	_ = ctx
 	return session, f(session)
 }
 
