@@ -1,6 +1,7 @@
 package acp
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -70,9 +71,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := &server{o: o, ctx: ctx, sessions: map[string]*session{}}
+	s := &server{o: o, ctx: ctx, sessions: map[string]*session{}, coming: map[string]int{}, early: map[string]bool{}}
 	ready := make(chan struct{})
-	s.conn = sdk.NewConnection(s.handle, out, &heldReader{in, ready})
+	lines := &lineWriter{out: out}
+	s.conn = sdk.NewConnection(s.handle, lines, &lineReader{s: s, in: bufio.NewReaderSize(in, 64<<10), out: lines, ready: ready})
 	// The SDK logs lines that it can't read with what stands in them.
 	s.conn.SetLogger(slog.New(slog.DiscardHandler))
 	close(ready)
@@ -92,16 +94,3 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 
 // errClosed ends the runs of a connection that has ended.
 var errClosed = errors.New("acp: the editor has closed the connection")
-
-// A heldReader reads nothing before the connection, which begins to read as it is made,
-// is set up.
-type heldReader struct {
-	in    io.Reader
-	ready <-chan struct{}
-}
-
-// Read implements io.Reader.
-func (r *heldReader) Read(p []byte) (int, error) {
-	<-r.ready
-	return r.in.Read(p)
-}

@@ -483,7 +483,7 @@ func TestBadLines(t *testing.T) {
 	fromAgent, toEditor := io.Pipe()
 	go func() {
 		for _, line := range []string{
-			`no json`, `{}`, `[]`, `{"jsonrpc":"2.0","id":1,"method":"none"}`, `{"jsonrpc":"2.0","id":2,"method":"session/prompt"}`,
+			`no json`, `{}`, `[]`, `7`, `{"jsonrpc":"2.0","id":9,"method":7}`, ``, `{"a":"` + strings.Repeat("x", 11<<20) + `"}`, `{"jsonrpc":"2.0","id":1,"method":"none"}`, `{"jsonrpc":"2.0","id":2,"method":"session/prompt"}`,
 			`{"jsonrpc":"2.0","id":3,"method":"session/prompt","params":{"sessionId":7}}`,
 			`{"jsonrpc":"2.0","id":4,"method":"session/prompt","params":{"sessionId":"x","prompt":[{"type":"of tomorrow"}]}}`,
 			`{"jsonrpc":"2.0","method":"session/cancel","params":{"sessionId":"none"}}`,
@@ -500,7 +500,7 @@ func TestBadLines(t *testing.T) {
 	}()
 	var got strings.Builder
 	buf := make([]byte, 1<<16)
-	for n := 0; n < 5; {
+	for n := 0; n < 11; {
 		k, err := fromAgent.Read(buf)
 		if err != nil {
 			t.Fatal(err)
@@ -511,6 +511,11 @@ func TestBadLines(t *testing.T) {
 	for _, want := range []string{`"id":1,"error":{"code":-32601`, `"id":2,"error":{"code":-32602`, `"id":3,"error":{"code":-32602`, `"id":4,"error":{"code":-32002`, `"id":5,"result":{`} {
 		if !strings.Contains(got.String(), want) {
 			t.Errorf("no %s in %s", want, got.String())
+		}
+	}
+	for want, n := range map[string]int{`{"error":{"code":-32700`: 1, `{"error":{"code":-32600`: 5} {
+		if got := strings.Count(got.String(), want); got != n {
+			t.Errorf("%d lines with %s, want %d", got, want, n)
 		}
 	}
 	cancel()
@@ -547,5 +552,22 @@ func TestLeaseOfKilledProcess(t *testing.T) {
 	e.prompt("hello", sdk.StopReasonEndTurn)
 	if got := e.text(); got != "You said: hello" {
 		t.Errorf("text: %q", got)
+	}
+}
+
+// A cancel right behind its prompt is not lost, whichever is taken up first.
+func TestCancelRightBehindPrompt(t *testing.T) {
+	e, s := begin(t)
+	for range 20 {
+		fmt.Fprintf(e.raw, `{"jsonrpc":"2.0","id":"p","method":"session/prompt","params":{"sessionId":%q,"prompt":[{"type":"text","text":"slow"}]}}`+"\n"+
+			`{"jsonrpc":"2.0","method":"session/cancel","params":{"sessionId":%q}}`+"\n", e.id, e.id)
+		// A prompt that is still being answered makes the next one "busy".
+		e.until(func() bool {
+			_, err := e.agent.ResumeSession(t.Context(), sdk.ResumeSessionRequest{SessionId: e.id, Cwd: e.dir})
+			return err == nil
+		})
+	}
+	if s.Ran("slow") != s.Ended("slow") {
+		t.Errorf("%d calls have begun, %d were cancelled", s.Ran("slow"), s.Ended("slow"))
 	}
 }

@@ -28,6 +28,7 @@ type Problem struct {
 
 // Codes of JSON-RPC and of the protocol.
 const (
+	codeParse          = -32700
 	codeInvalidRequest = -32600
 	codeInvalidParams  = -32602
 	codeInternal       = -32603

@@ -36,6 +36,9 @@ func (s *server) prompt(ctx context.Context, p *sdk.PromptRequest) (any, error) 
 		return nil, err
 	}
 	defer end()
+	if s.wasCancelled(v.id) {
+		return sdk.PromptResponse{StopReason: sdk.StopReasonCancelled}, nil
+	}
 	return v.answer(ctx, m)
 }
 
@@ -55,7 +58,7 @@ func (v *session) answer(ctx context.Context, m transport.Message) (any, error) 
 		return nil, err
 	}
 	said := strings.TrimSpace(m.Text())
-	switch answered, err := v.answered(ctx, said); {
+	switch answered, err := v.answered(ctx, m); {
 	case err != nil:
 		return nil, err
 	case answered, said == "/"+Continue:
@@ -157,8 +160,9 @@ func commands() *sdk.SessionAvailableCommandsUpdate {
 
 // answered gives the text to the question that the session waits for, if there is one
 // that takes it.
-func (v *session) answered(ctx context.Context, said string) (bool, error) {
-	if said == "" || said == "/"+Continue {
+func (v *session) answered(ctx context.Context, m transport.Message) (bool, error) {
+	said := strings.TrimSpace(m.Text())
+	if len(m.Content) != 1 || said == "" || said == "/"+Continue { // a picture is more than an answer
 		return false, nil
 	}
 	items, err := waiting.List(ctx, v.server.o.Store, v.id)

@@ -25,12 +25,17 @@ type server struct {
 	mu       sync.Mutex
 	client   sdk.ClientCapabilities
 	sessions map[string]*session
+	coming   map[string]int  // by session: prompts that were read and aren't dealt with
+	early    map[string]bool // sessions whose cancel has overtaken their prompt
 	closed   bool
 	turns    sync.WaitGroup
 }
 
 // handle answers a request or takes a notification.
 func (s *server) handle(ctx context.Context, method string, params json.RawMessage) (any, *sdk.RequestError) {
+	if method == sdk.AgentMethodSessionPrompt {
+		defer s.answered(sessionOf(params))
+	}
 	f := s.methods()[method]
 	if f == nil {
 		return nil, sdk.NewMethodNotFound(method)

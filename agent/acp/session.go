@@ -92,15 +92,16 @@ func (v *session) turn(ctx context.Context) (_ context.Context, end func(), err 
 	}, nil
 }
 
-// errCancelled ends the run of a prompt that the user has cancelled.
-var errCancelled = context.Canceled
-
-// cancel ends the turn that goes on, if there is one.
+// cancel ends the turn that goes on, or that is about to begin.
 func (v *session) cancel() {
-	v.server.mu.Lock()
-	defer v.server.mu.Unlock()
-	if v.stop != nil {
-		v.stop(errCancelled)
+	s := v.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case v.stop != nil:
+		v.stop(context.Canceled)
+	case s.coming[v.id] > 0:
+		s.early[v.id] = true
 	}
 }
 

@@ -23,7 +23,8 @@ type editor struct {
 	agent *sdk.ClientSideConnection
 	dir   string
 	id    sdk.SessionId
-	end   func() // closes the connection, as a kill of the editor does
+	raw   io.Writer // to the agent, for lines that the SDK's client doesn't send
+	end   func()    // closes the connection, as a kill of the editor does
 
 	choose func(sdk.RequestPermissionRequest) string // "" dismisses
 
@@ -144,6 +145,7 @@ func start(t *testing.T, o acp.Options, can sdk.ClientCapabilities) *editor {
 	fromAgent, toEditor := io.Pipe()
 	served := make(chan error, 1)
 	go func() { served <- acp.Serve(context.Background(), fromEditor, toEditor, o) }()
+	e.raw = toAgent
 	e.agent = sdk.NewClientSideConnection(e, toAgent, fromAgent)
 	e.agent.SetLogger(quiet)
 	var once sync.Once
