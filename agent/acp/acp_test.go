@@ -18,7 +18,9 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/acp"
 	"github.com/whorl-go/whorl/agent/acp/internal/stage"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -569,5 +571,88 @@ func TestCancelRightBehindPrompt(t *testing.T) {
 	}
 	if s.Ran("slow") != s.Ended("slow") {
 		t.Errorf("%d calls have begun, %d were cancelled", s.Ran("slow"), s.Ended("slow"))
+	}
+}
+
+func TestAnswerThatBrokeOff(t *testing.T) {
+	s := newStage(t, simulator.Fault{CutAfter: 1100})
+	e := start(t, options(t, s, new(memory.RAM)), everything)
+	e.begin()
+	long := strings.TrimSpace(strings.Repeat("a long text ", 60))
+	e.prompt(long, sdk.StopReasonEndTurn)
+	got := e.text()
+	before, after, ok := strings.Cut(got, "\n\n(The answer broke off, and begins again.)\n\n")
+	whole := "You said: " + long
+	if !ok || before == "" || !strings.HasPrefix(whole, before) || after != whole {
+		t.Errorf("text: %q", got)
+	}
+}
+
+// An editor that ends while it is asked leaves a call that waits.
+func TestEditorEndsWhileAsked(t *testing.T) {
+	s, store := newStage(t), new(memory.RAM)
+	e := start(t, options(t, s, store), everything)
+	e.begin()
+	e.choose = nil
+	go e.say(sdk.TextBlock("book"))
+	e.until(func() bool { e.mu.Lock(); defer e.mu.Unlock(); return len(e.asked) == 1 })
+	e.end()
+	items, err := waiting.List(t.Context(), store, string(e.id))
+	if err != nil || len(items) != 1 || items[0].Tool != "book" {
+		t.Fatalf("%+v %v", items, err)
+	}
+	// It is decided elsewhere; the session goes on in the next editor.
+	if err := items[0].Approve(t.Context(), store); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, options(t, s, store), everything)
+	again.id, again.dir = e.id, e.dir
+	if _, err := again.agent.ResumeSession(t.Context(), sdk.ResumeSessionRequest{SessionId: e.id, Cwd: e.dir}); err != nil {
+		t.Fatal(err)
+	}
+	again.prompt("/"+acp.Continue, sdk.StopReasonEndTurn)
+	if s.Ran("book") != 1 || len(again.asked) != 0 {
+		t.Errorf("ran %d times, asked %+v", s.Ran("book"), again.asked)
+	}
+}
+
+// A new prompt ends what waits: it doesn't run later.
+func TestPromptInPlaceOfDecision(t *testing.T) {
+	e, s := begin(t)
+	e.choose = always("")
+	e.prompt("book", sdk.StopReasonCancelled)
+	e.choose = always("allow")
+	e.prompt("hello", sdk.StopReasonEndTurn)
+	if s.Ran("book") != 0 || len(e.asked) != 1 {
+		t.Errorf("ran %d times, asked %d times", s.Ran("book"), len(e.asked))
+	}
+}
+
+// A picture beside a text is no answer to a question: both are said.
+func TestPictureInPlaceOfAnswer(t *testing.T) {
+	e, _ := begin(t)
+	e.prompt("name", sdk.StopReasonEndTurn)
+	if _, err := e.say(sdk.TextBlock("picture"), sdk.ImageBlock(stage.Pixel, "image/png")); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.text(); !strings.Contains(got, "I see a picture here") {
+		t.Errorf("text: %q", got)
+	}
+}
+
+func TestClose(t *testing.T) {
+	e, s := begin(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.prompt("slow", sdk.StopReasonCancelled)
+	}()
+	e.until(func() bool { return s.Ran("slow") == 1 })
+	if _, err := e.agent.CloseSession(t.Context(), sdk.CloseSessionRequest{SessionId: e.id}); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if _, err := e.say(sdk.TextBlock("hello")); kindOf(t, err) != "no_session" {
+		t.Errorf("a prompt behind the close: %v", err)
 	}
 }

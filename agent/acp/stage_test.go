@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/agent/acp"
 	"github.com/whorl-go/whorl/agent/acp/internal/stage"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 // An editor is a client on the SDK's side for clients.
@@ -118,9 +119,9 @@ func (e *editor) WaitForTerminalExit(ctx context.Context, _ sdk.WaitForTerminalE
 }
 
 // newStage is a stage that ends with the test.
-func newStage(t *testing.T) *stage.Stage {
+func newStage(t *testing.T, faults ...simulator.Fault) *stage.Stage {
 	t.Helper()
-	s, err := stage.New()
+	s, err := stage.New(faults...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -38,13 +39,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Standard output is the protocol's.
-	if err := serve(ctx, *store, *model, *offline); err != nil && ctx.Err() == nil {
+	if err := serve(ctx, os.Stdin, os.Stdout, *store, *model, *offline); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "acp:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, file, model string, offline bool) error {
+func serve(ctx context.Context, in io.Reader, out io.Writer, file, model string, offline bool) error {
 	client, done, err := connect(offline)
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func serve(ctx context.Context, file, model string, offline bool) error {
 		return err
 	}
 	defer store.Close()
-	return acp.Serve(ctx, os.Stdin, os.Stdout, acp.Options{
+	return acp.Serve(ctx, in, out, acp.Options{
 		Store: store,
 		Run: func(ctx context.Context, s *acp.Session) (*agent.Agent, agent.Input, error) {
 			list, err := toolbox(ctx, s)

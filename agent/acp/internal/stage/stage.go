@@ -30,13 +30,13 @@ type Stage struct {
 	limits agent.Limits
 }
 
-// New starts a stage.
-func New() (*Stage, error) {
-	sim, err := simulator.Start(simulator.Options{Model: simulator.ModelFunc(model)})
+// New starts a stage, whose service has these faults, one a request.
+func New(faults ...simulator.Fault) (*Stage, error) {
+	sim, err := simulator.Start(simulator.Options{Model: simulator.ModelFunc(model), Faults: faults})
 	if err != nil {
 		return nil, err
 	}
-	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), MaxRetries: 1})
+	c, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), MaxRetries: 1, MaxRestarts: 1})
 	if err != nil {
 		return nil, err
 	}
