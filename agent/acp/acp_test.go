@@ -355,6 +355,10 @@ func TestModes(t *testing.T) {
 	if got := e.text()[before:]; strings.Contains(got, "edit_file") || !strings.Contains(got, "read_file") {
 		t.Errorf("text: %q", got)
 	}
+	e.prompt("mode", sdk.StopReasonEndTurn)
+	if got := e.text(); !strings.Contains(got, "the mode is read") {
+		t.Errorf("tools and rules don't know the mode: %q", got)
+	}
 	res, err := e.agent.LoadSession(t.Context(), sdk.LoadSessionRequest{SessionId: e.id, Cwd: e.dir, McpServers: []sdk.McpServer{}})
 	if err != nil || res.Modes.CurrentModeId != "read" || len(res.Modes.AvailableModes) != 2 {
 		t.Errorf("%+v %v", res, err)

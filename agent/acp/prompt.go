@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -52,6 +53,13 @@ func (v *session) answer(ctx context.Context, m transport.Message) (any, error) 
 	a, in, err := s.o.Run(ctx, v.public())
 	if err != nil {
 		return nil, err
+	}
+	if mode := v.public().Mode; mode != "" && in.Meta[metaMode] == "" { // rules and tools may ask
+		in.Meta = maps.Clone(in.Meta)
+		if in.Meta == nil {
+			in.Meta = map[string]string{}
+		}
+		in.Meta[metaMode] = mode
 	}
 	info, err := s.stored(ctx, sdk.SessionId(v.id))
 	if err != nil {

@@ -77,7 +77,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, file, model string,
 				Client: client, Model: model, Tools: list,
 				System: fmt.Sprintf("You are a programmer's assistant in an editor. The project is in %s. Look before you answer, and do what was asked and no more. The user is asked before a tool changes something; if they deny a call, don't try it another way.", s.Dir),
 			})
-			return a, agent.Input{}, err
+			return a, agent.Input{Gate: gate(s.Mode)}, err
 		},
 		Name: "whorl", Title: "Whorl",
 		Modes: []acp.Mode{
@@ -91,13 +91,12 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, file, model string,
 // toolbox are the editor's tools where it has them. Lists and searches are the disk's:
 // the protocol has none.
 func toolbox(ctx context.Context, s *acp.Session) ([]tools.Tool, error) {
-	reads := s.Mode == "read"
 	root, err := os.OpenRoot(s.Dir)
 	if err != nil {
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { root.Close() })
-	list := s.Files(acp.FileOptions{ReadOnly: reads})
+	list := s.Files(acp.FileOptions{})
 	taken := map[string]bool{}
 	for _, t := range list {
 		d, err := t.Definition()
@@ -106,7 +105,7 @@ func toolbox(ctx context.Context, s *acp.Session) ([]tools.Tool, error) {
 		}
 		taken[d.Name()] = true
 	}
-	for _, t := range files.Tools(root, files.Options{ReadOnly: reads, NeedsApproval: true}) {
+	for _, t := range files.Tools(root, files.Options{NeedsApproval: true}) {
 		d, err := t.Definition()
 		if err != nil {
 			return nil, err
@@ -115,10 +114,19 @@ func toolbox(ctx context.Context, s *acp.Session) ([]tools.Tool, error) {
 			list = append(list, t)
 		}
 	}
-	if !reads {
-		list = append(list, s.Terminal(acp.TerminalOptions{})...)
-	}
+	list = append(list, s.Terminal(acp.TerminalOptions{})...)
 	return append(list, todo.New()), nil
+}
+
+// gate decides on calls in a mode. The tools are the same in all modes: other ones would
+// cost the prompt's cache.
+func gate(mode string) agent.Gate {
+	return func(_ context.Context, req agent.ToolRequest) agent.Decision {
+		if mode == "read" && !req.Traits.ReadOnly && req.Call.Name != todo.Name {
+			return agent.Decision{Permission: agent.Deny, Reason: "The user has chosen a mode in which nothing is changed."}
+		}
+		return agent.Decision{Permission: agent.Allow}
+	}
 }
 
 func connect(offline bool) (transport.Client, func() error, error) {

@@ -9,6 +9,10 @@ import (
 	"testing"
 
 	sdk "github.com/coder/acp-go-sdk"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // An editor that keeps what the agent says, and can do nothing else.
@@ -22,6 +26,25 @@ func (e *editor) SessionUpdate(_ context.Context, n sdk.SessionNotification) err
 		e.said.WriteString(c.Content.Text.Text)
 	}
 	return nil
+}
+
+func TestGate(t *testing.T) {
+	for _, tt := range []struct {
+		mode, tool string
+		reads      bool
+		want       agent.Permission
+	}{
+		{"read", "write_file", false, agent.Deny},
+		{"read", "run_command", false, agent.Deny},
+		{"read", "read_file", true, agent.Allow},
+		{"read", "todo", false, agent.Allow},
+		{"write", "write_file", false, agent.Allow}, // the tool itself asks for approval
+	} {
+		d := gate(tt.mode)(t.Context(), agent.ToolRequest{Call: transport.ToolCall{Name: tt.tool}, Traits: tools.Traits{ReadOnly: tt.reads}})
+		if d.Permission != tt.want {
+			t.Errorf("%s in mode %s: %s, want %s", tt.tool, tt.mode, d.Permission, tt.want)
+		}
+	}
 }
 
 func TestOffline(t *testing.T) {

@@ -88,6 +88,9 @@ func (s *Stage) own() []tools.Tool {
 			a, err := host.Ask(ctx, tools.Question{Kind: "user", Prompt: "What is your name?", Schema: json.RawMessage(`{"type":"string"}`)})
 			return string(a.Value), err
 		}),
+		tools.Func("mode", "Tells the mode.", func(ctx context.Context, _ place) (string, error) {
+			return "the mode is " + tools.CallOf(ctx).Meta["mode"], nil
+		}),
 		tools.Func("slow", "Waits.", func(ctx context.Context, _ place) (string, error) {
 			s.count(s.ran, "slow", 1)
 			tools.Progress(ctx, "waiting for the end")
@@ -149,7 +152,7 @@ func model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 	switch command {
 	case "think":
 		r = simulator.Do(simulator.Thinking("Let me think, step by step."), simulator.Text("I have thought."))
-	case "book", "which", "slow", "draw", "name":
+	case "book", "which", "slow", "draw", "name", "mode":
 		r = call(command, oslo)
 	case "twice":
 		switch results {
