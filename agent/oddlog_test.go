@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,7 @@ type oddTalk struct{ requests, answers, calls, broken int }
 // An oddWire asks a strict simulator about each request, and answers with an odd
 // stream in its place.
 type oddWire struct {
+	mu      sync.Mutex // for rng and the counts: a call may start early
 	sim     http.Handler
 	rng     *rand.Rand
 	last    []byte // body
@@ -84,6 +86,8 @@ func (w *oddWire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.ContentLength = -1
 	resp.Header.Del("Content-Length")
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	resp.Body = io.NopCloser(strings.NewReader(oddEvents(w.rng)))
 	return resp, nil
 }
@@ -163,8 +167,11 @@ func talkOddly(t *testing.T, seed uint64) (talk oddTalk) {
 		}
 		tool := func(name string, traits tools.Traits) fake {
 			return fake{name: name, traits: traits, call: func(ctx context.Context, in json.RawMessage) (tools.Result, error) {
+				w.mu.Lock()
 				w.calls++
-				switch rng.IntN(8) {
+				fate := rng.IntN(8)
+				w.mu.Unlock()
+				switch fate {
 				case 0:
 					return tools.Result{}, errors.New("no")
 				case 1:

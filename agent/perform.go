@@ -79,7 +79,7 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 		ctx, cancel = context.WithTimeout(ctx, j.limit)
 		defer cancel()
 	}
-	j.limited = ctx
+	j.limited, j.host.job = ctx, j
 	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
 	o := j.run(withRun(ctx, j.owner))
 	unwatch()
@@ -200,7 +200,6 @@ func (j *job) run(ctx context.Context) (o outcome) {
 		return outcome{err: j.unfit}
 	}
 	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Meta: j.owner.meta, Progress: j.report, Prepared: j.prepared, Host: &j.host}
-	j.host.job = j
 	ctx = tools.WithCall(ctx, info)
 	if o.result, o.err = call(ctx, j.tool.callable, j.prepared.Input()); o.err != nil {
 		j.owner.agent.logPanic(ctx, o.err, "tool", j.call.Name, "call_id", j.call.ID)
