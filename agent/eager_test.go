@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -109,6 +110,33 @@ func TestEarlyStartsAreThrownAwayWithTheResponse(t *testing.T) {
 						t.Errorf("stop %s: %s", p.stop, b.Raw())
 					}
 				}
+			}
+		})
+	}
+}
+
+// A gate stands in front of calls that start early as of all others: what it denies is
+// never run, and what it asks about waits.
+func TestGatesStandBeforeEarlyCalls(t *testing.T) {
+	for _, permission := range []agent.Permission{agent.Deny, agent.Ask} {
+		synctest.Test(t, func(t *testing.T) {
+			client := &paced{gap: time.Second, stop: "tool_use", calls: 2, t: t}
+			var ran atomic.Int64
+			tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+				ran.Add(1)
+				return tools.Text("x"), nil
+			}}
+			gate := func(context.Context, agent.ToolRequest) agent.Decision { return agent.Decision{Permission: permission} }
+			a, err := agent.New(agent.Options{Client: client, Model: "m", Tools: []tools.Tool{tool}, Gate: gate})
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
+			if waits := errors.Is(err, agent.ErrAwaitingApproval); ran.Load() != 0 || waits != (permission == agent.Ask) || err != nil && !waits {
+				t.Errorf("%q: %d calls were run: %v", permission, ran.Load(), err)
+			}
+			if permission == agent.Deny {
+				checkValid(t, res.Log)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -104,4 +105,46 @@ func wireBytes(l *memory.Log) string {
 		out = m.AppendJSON(out)
 	}
 	return string(out)
+}
+
+// A message that comes after a crash ends the calls that were open. The model is told
+// of those that were running that they may have taken effect, and of no other.
+func TestCallsLeftOpenByACrash(t *testing.T) {
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{}`), use("b", "pay", `{}`)), reply(t, "end_turn", text("ok")), reply(t, "end_turn", text("ok"))}}
+	a := newAgent(t, s, agent.Options{}, fake{name: "pay", call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text("paid"), nil }})
+	whole, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := new(memory.RAM)
+	var records []memory.Record
+	for _, r := range whole.Log.Records(0) {
+		if r.Kind == memory.KindStarted {
+			r.Calls = []string{"a"}
+			records = append(records, r)
+			break
+		}
+		records = append(records, r)
+	}
+	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "What now?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for _, m := range res.Log.Messages() {
+		for _, b := range m.Content {
+			if id := b.ToolUseID(); id != "" {
+				told[id] = string(b.Raw())
+			}
+		}
+	}
+	if !strings.Contains(told["a"], "may or may not have taken effect") || strings.Contains(told["a"], "was not run") {
+		t.Errorf("the model was told of the call that ran: %s", told["a"])
+	}
+	if !strings.Contains(told["b"], "was not run") {
+		t.Errorf("the model was told of the call that did not run: %s", told["b"])
+	}
 }

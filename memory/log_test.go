@@ -227,3 +227,37 @@ func TestStoreConflict(t *testing.T) {
 		t.Errorf("the loser's log changed: %s", got)
 	}
 }
+
+// What is known of requests tells what the cache may hold. Those of a turn that was
+// taken back are none of the conversation any more.
+func TestRequestsOfADroppedPause(t *testing.T) {
+	log := memory.NewLog()
+	for _, r := range []memory.Record{input("q"), response(t, "pause_turn", server), input("wait"), response(t, "refusal")} {
+		mustAppend(t, log, r)
+	}
+	for _, r := range log.State().Requests {
+		if r.Messages > 1 {
+			t.Errorf("a request of %d messages is remembered; of those that stand the first only was sent", r.Messages)
+		}
+	}
+	if len(log.State().Requests) == 0 {
+		t.Error("the request that stands is not remembered")
+	}
+}
+
+// A run that a final tool has ended says nothing of the next one.
+func TestFinalIsOfOneRun(t *testing.T) {
+	log := memory.NewLog()
+	final := result("a", "1")
+	final.Final = true
+	for _, r := range []memory.Record{{Kind: memory.KindRun}, input("q"), response(t, "tool_use", callA), final} {
+		mustAppend(t, log, r)
+	}
+	if !log.State().Final {
+		t.Error("the final result did not count")
+	}
+	mustAppend(t, log, memory.Record{Kind: memory.KindRun})
+	if log.State().Final {
+		t.Error("a new run has ended before it began")
+	}
+}

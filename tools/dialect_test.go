@@ -89,3 +89,15 @@ func jsonInText(raw string) string {
 	q, _ := json.Marshal(raw)
 	return strings.Trim(string(q), `"`)
 }
+
+// A field's name is put right only where one field can be meant.
+func TestAmbiguousNamesAreNotGuessed(t *testing.T) {
+	tool := tools.Raw("t", "", json.RawMessage(`{"type":"object","properties":{"user_id":{"type":"integer"},"userId":{"type":"integer"},"name":{"type":"string"}},"additionalProperties":false}`),
+		func(_ context.Context, in json.RawMessage) (tools.Result, error) { return tools.Text(string(in)), nil })
+	if r, err := call(t.Context(), tool, `{"USER-ID":7}`); err == nil {
+		t.Errorf("the name was guessed: %s", r.Content[0].Raw())
+	}
+	if r, err := call(t.Context(), tool, `{"Name":"x"}`); err != nil || !strings.Contains(string(r.Content[0].Raw()), jsonInText(`{"name":"x"}`)) {
+		t.Errorf("%v, %v", r.Content, err)
+	}
+}

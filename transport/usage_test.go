@@ -104,3 +104,26 @@ func TestArgumentsOfGateways(t *testing.T) {
 		}
 	}
 }
+
+// A sum has every count of what it is the sum of.
+func TestAddSumsEveryCount(t *testing.T) {
+	fill := func(n int64) (u Usage) {
+		var set func(v reflect.Value)
+		set = func(v reflect.Value) {
+			switch v.Kind() {
+			case reflect.Struct:
+				for i := range v.NumField() {
+					set(v.Field(i))
+				}
+			case reflect.Int64:
+				v.SetInt(n)
+				n *= 10
+			}
+		}
+		set(reflect.ValueOf(&u).Elem())
+		return u
+	}
+	if got, want := fill(1).Add(fill(2)), fill(3); !reflect.DeepEqual(got, want) || got.ServerToolUse.WebSearchRequests == 0 {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

@@ -2,7 +2,11 @@
 // that the tests notice. It never writes to the tree: each mistake is an overlay.
 //
 //	cd .ci/mutate && go run . -n 100 -seed 7 ../../agent ../../transport
+//	cd .ci/mutate && go run . -cases
 //	cd .ci/mutate && go run . -reach ../..
+//
+// With -cases, it makes the mistakes of caselist.go instead, each of which a named test
+// is to notice; -only takes those whose description it matches.
 //
 // The arguments are folders; all Go files in and below them that belong to the root's
 // module are taken. A mistake that doesn't compile is replaced by another. The tests
@@ -26,6 +30,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -40,13 +45,25 @@ func main() {
 	limit := flag.Duration("timeout", 5*time.Minute, "for the tests under one mistake; one that makes them hang is noticed")
 	reach := flag.Bool("reach", false, "list assertions that are never reached")
 	list := flag.Bool("list", false, "print the mistakes and run nothing")
+	listed := flag.Bool("cases", false, "make the mistakes of the list in caselist.go")
+	only := flag.String("only", "", "with -cases: those whose description this regular expression matches")
 	flag.Parse()
-	if flag.NArg() == 0 {
+	if flag.NArg() == 0 && !*listed {
 		log.Fatal("which folders? See the comment at the top of main.go")
 	}
 	root, err := output(".", "git", "rev-parse", "--show-toplevel")
 	if err != nil {
 		log.Fatal(err)
+	}
+	if *listed {
+		matching, err := regexp.Compile(*only)
+		if err == nil {
+			err = judgeKnown(root, matching, *limit)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	files, err := goFiles(root, flag.Args())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,7 +132,16 @@ func TestGuard(t *testing.T) {
 			if w.Code != tt.want {
 				t.Fatalf("status %d, want %d: %s", w.Code, tt.want, w.Body)
 			}
-			if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			csp := w.Header().Get("Content-Security-Policy")
+			for _, part := range []string{
+				"default-src 'none'", "script-src 'self'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+				"require-trusted-types-for 'script'", "trusted-types 'none'",
+			} {
+				if !slices.Contains(strings.Split(csp, "; "), part) {
+					t.Errorf("the policy has no %q: %q", part, csp)
+				}
+			}
+			if strings.Contains(csp, "unsafe") {
 				t.Errorf("policy %q", csp)
 			}
 			if tt.want != 200 && strings.Contains(w.Body.String(), "t0p") {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -28,6 +27,7 @@ var (
 func pageScripts(t *testing.T) *goja.Runtime {
 	t.Helper()
 	vm := goja.New()
+	server := serve(t, new(memory.RAM), inspect.Options{})
 	document, err := os.ReadFile("testdata/document.js")
 	if err != nil {
 		t.Fatal(err)
@@ -36,15 +36,15 @@ func pageScripts(t *testing.T) *goja.Runtime {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"visible", "rawjson", "dom", "markdown", "rows", "request", "live", "overview", "timeline", "asks"} {
-		source, err := os.ReadFile(filepath.Join("assets", name+".js"))
-		if err != nil {
-			t.Fatal(err)
+		status, source, _ := do(t, "GET", server.URL+"/debug/agents/assets/"+name+".js", "")
+		if status != 200 {
+			t.Fatalf("assets/%s.js: status %d", name, status)
 		}
 		var exports []string
-		for _, m := range exported.FindAllStringSubmatch(string(source), -1) {
+		for _, m := range exported.FindAllStringSubmatch(source, -1) {
 			exports = append(exports, m[1])
 		}
-		text := imported.ReplaceAllString(string(source), "const {$1} = modules.$2;")
+		text := imported.ReplaceAllString(source, "const {$1} = modules.$2;")
 		text = starred.ReplaceAllString(text, "const $1 = modules.$2;")
 		text = keyExport.ReplaceAllString(text, "")
 		if _, err := vm.RunScript(name+".js", fmt.Sprintf("modules.%s = (function () {%s\nreturn {%s};\n})();", name, text, strings.Join(exports, ", "))); err != nil {

@@ -3,6 +3,7 @@ package protect_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,6 +86,47 @@ func TestEncryptedHidesAndKeeps(t *testing.T) {
 		if !errors.Is(err, memory.ErrCorrupt) || len(list) > 1 {
 			t.Errorf("%s: %d records, then %v", name, len(list), err)
 		}
+	}
+}
+
+// AES-GCM is broken once two texts are sealed with one key and one nonce.
+func TestNoncesAreUsedOnce(t *testing.T) {
+	ctx, inside := t.Context(), new(memory.RAM)
+	s := protect.Encrypted(inside, keys("a", "a"))
+	for i := range 20 {
+		if err := s.Append(ctx, "s", memory.Position{Records: 2 * i}, input("x"), input("x")); err != nil {
+			t.Fatal(err)
+		}
+		if err := memory.Enqueue(ctx, s, "s", transport.UserText("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[string]int{}
+	see := func(sealed memory.Record, err error) {
+		var box struct{ Nonce []byte }
+		if err == nil {
+			err = json.Unmarshal(sealed.Data, &box)
+		}
+		if err != nil || len(box.Nonce) != 12 {
+			t.Fatalf("a nonce of %d bytes: %v", len(box.Nonce), err)
+		}
+		seen[string(box.Nonce)]++
+	}
+	for r, err := range inside.Load(ctx, "s", memory.Position{}) {
+		see(r, err)
+	}
+	for r, err := range inside.Inbox(ctx, "s", 0) {
+		see(r, err)
+	}
+	info, err := inside.Info(ctx, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range info.Meta { // the session's key and head
+		see(memory.Record{Data: []byte(value)}, nil)
+	}
+	if len(seen) != 61 {
+		t.Errorf("%d texts were sealed with %d nonces", 61, len(seen))
 	}
 }
 

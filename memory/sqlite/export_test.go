@@ -1,6 +1,42 @@
 package sqlite
 
-import "database/sql"
+import (
+	"database/sql"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/sqlstore"
+)
 
 // DB gives tests the connection that writes.
 func (s *Store) DB() *sql.DB { return s.db.Write }
+
+// A Change is a record for a session of a test.
+type Change struct {
+	ID    string
+	At    memory.Position
+	Input memory.Record
+	Spoil bool // so that the database refuses the row
+}
+
+// Together writes changes in one transaction, as those of several goroutines are, and
+// returns what became of each.
+func (s *Store) Together(list []Change) ([]error, error) {
+	changes := make([]*change, len(list))
+	for i, l := range list {
+		rows, err := sqlstore.Encode(l.ID, l.At.Records, []memory.Record{l.Input})
+		if err != nil {
+			return nil, err
+		}
+		if l.Spoil {
+			rows[0].Data = nil
+		}
+		changes[i] = &change{id: l.ID, at: l.At, rows: rows, done: make(chan struct{})}
+	}
+	s.write(changes)
+	errs := make([]error, len(list))
+	for i, c := range changes {
+		<-c.done
+		errs[i] = c.err
+	}
+	return errs, nil
+}

@@ -382,3 +382,25 @@ func TestDamagedPages(t *testing.T) {
 		t.Errorf("only %d damages were found: the test tests nothing", found)
 	}
 }
+
+// What is written together with an append that fails is written all the same.
+func TestAppendsFailAlone(t *testing.T) {
+	for name, bad := range map[string]sqlite.Change{
+		"refused": {ID: "b", At: memory.Position{Records: 7}, Input: input("x")},
+		"failed":  {ID: "b", Input: input("x"), Spoil: true},
+	} {
+		s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+		errs, err := s.Together([]sqlite.Change{{ID: "a", Input: input("x")}, bad, {ID: "c", Input: input("x")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if errs[0] != nil || errs[1] == nil || errs[2] != nil {
+			t.Errorf("%s: %v", name, errs)
+		}
+		for _, id := range []string{"a", "c"} {
+			if texts, err := load(t, s, id); err != nil || len(texts) != 1 {
+				t.Errorf("%s: session %s holds %q: %v", name, id, texts, err)
+			}
+		}
+	}
+}

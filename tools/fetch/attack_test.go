@@ -48,6 +48,18 @@ func TestOwnNetwork(t *testing.T) {
 		{"93.184.216.99:443", false}, // allowed
 		{"[2606:2800:220::1]:443", false},
 		{"10.0.0.1:443", true},
+		{"169.254.169.254:80", true}, // clouds' metadata
+		{"168.63.129.16:80", true},
+		{"[::1]:443", true},
+		{"[::]:443", true},
+		{"[fe80::1]:443", true},
+		{"[fc00::1]:443", true},
+		{"[fd00:ec2::254]:80", true}, // metadata
+		{"[ff02::1]:443", true},
+		{"[2001:db8::1]:443", true},
+		{"[64:ff9b::a00:1]:443", true}, // 10.0.0.1 behind NAT64
+		{"[2002:a00:1::]:443", true},   // and by 6to4
+		{"[2606:2800:220::1]:22", true},
 	}
 	for _, test := range tests {
 		network := "tcp4"

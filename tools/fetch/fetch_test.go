@@ -444,3 +444,38 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output: fetching pages of 169.254.169.254 is not allowed
 }
+
+// MaxRedirects redirects are followed, and not one more.
+func TestRedirectsAreCounted(t *testing.T) {
+	base, o := site(t, func(w http.ResponseWriter, r *http.Request) {
+		if left, _ := strconv.Atoi(r.URL.Query().Get("left")); left > 0 {
+			http.Redirect(w, r, fmt.Sprint("/?left=", left-1), http.StatusFound)
+			return
+		}
+		page("text/plain", "there")(w, r)
+	})
+	o.MaxRedirects = 2
+	f := fetch.New(o)
+	for left, want := range map[int]bool{0: true, 2: true, 3: false} {
+		if _, err := f.Fetch(t.Context(), fmt.Sprint(base, "/?left=", left)); (err == nil) != want {
+			t.Errorf("%d redirects: %v", left, err)
+		}
+	}
+}
+
+// A robots.txt that isn't there allows all; one that can't be had forbids all.
+func TestStatusesOfRobots(t *testing.T) {
+	for status, want := range map[int]bool{404: true, 403: true, 410: true, 429: false, 500: false, 503: false} {
+		base, o := site(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/robots.txt" {
+				w.WriteHeader(status)
+				return
+			}
+			page("text/plain", "there")(w, r)
+		})
+		o.Robots = true
+		if _, err := fetch.New(o).Fetch(t.Context(), base+"/a"); (err == nil) != want {
+			t.Errorf("status %d: %v", status, err)
+		}
+	}
+}

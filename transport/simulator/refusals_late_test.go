@@ -62,6 +62,7 @@ func TestLateRefusals(t *testing.T) {
 		{name: "fast on a model that isn't", model: "claude-sonnet-5", betas: "fast-mode-2026-02-01", extra: `"speed":"fast",`, want: "speed: "},
 		{name: "a format and a prefill", model: "claude-haiku-4-5", extra: format, content: hi + "," + says("assistant", `{"type":"text","text":"{"}`), want: "output_config.format: "},
 		{name: "a user id of 513 characters", extra: `"metadata":{"user_id":"` + strings.Repeat("x", 513) + `"},`, want: "metadata.user_id: String should have at most 512 characters"},
+		{name: "citations on one document only", content: says("user", `{"type":"document","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"a"}},{"type":"document","source":{"type":"text","media_type":"text/plain","data":"b"}}`), want: "messages: citations must be enabled on all or none"},
 		{name: "the file_id of a citation", content: hi + "," + says("assistant", `{"type":"text","text":"a","citations":[{"type":"char_location","cited_text":"x","document_index":0,"document_title":null,"start_char_index":0,"end_char_index":1,"file_id":null}]}`) + "," + hi, want: "messages.1.content.0.text.citations.0.char_location.file_id: Extra inputs are not permitted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
