@@ -259,3 +259,18 @@ func TestRemindersStandBehind(t *testing.T) {
 		t.Errorf("%s", m[len(m)-1].AppendJSON(nil))
 	}
 }
+
+// A sub-agent with a budget of its own is under its caller's too.
+func TestABudgetOfItsOwn(t *testing.T) {
+	all, own := &agent.Budget{USD: 100}, &agent.Budget{USD: 50}
+	worker, _ := live(t, simulator.Loop{Turns: 2, Parallel: 1}, agent.Options{Name: "worker", Budget: own, Tools: []tools.Tool{lookup(100)}})
+	tasks := simulator.Loop{Turns: 1, Parallel: 1, Input: []byte(`{"task":"look it up"}`)}
+	a, _ := live(t, tasks, agent.Options{Budget: all, Tools: []tools.Tool{agent.Sub{Agent: worker, Name: "worker", Description: "Looks things up."}}})
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := own.Spent().Requests; n == 0 || all.Spent().Requests != n+res.Steps {
+		t.Errorf("the sub-agent made %d requests and the caller %d, of which its budget has %d", n, res.Steps, all.Spent().Requests)
+	}
+}

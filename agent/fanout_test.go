@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
@@ -114,4 +117,40 @@ func collect(seq iter.Seq2[*agent.Result, error]) []branch {
 		all = append(all, branch{res, err})
 	}
 	return all
+}
+
+// slowStart is a client whose responses begin after a second. It keeps when it was asked.
+type slowStart struct {
+	t     *testing.T
+	began time.Time
+	mu    sync.Mutex
+	asked []time.Duration
+}
+
+func (s *slowStart) Stream(context.Context, *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		s.mu.Lock()
+		s.asked = append(s.asked, time.Since(s.began))
+		s.mu.Unlock()
+		time.Sleep(time.Second)
+		if yield(transport.Event{Type: transport.EventPing}, nil) {
+			yield(transport.Event{Type: transport.EventMessageStop, Response: reply(s.t, "end_turn", text("ok"))}, nil)
+		}
+	}
+}
+
+// The service has nothing to read from its cache until a response has begun: the other
+// branches wait for the first one.
+func TestBranchesWaitForTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &slowStart{t: t, began: time.Now()}
+		a, err := agent.New(agent.Options{Client: client, Model: "m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		collect(a.FanOut(context.Background(), agent.Input{Prompt: "read this"}, transport.UserText("a"), transport.UserText("b"), transport.UserText("c")))
+		if len(client.asked) != 3 || client.asked[0] != 0 || client.asked[1] < time.Second || client.asked[2] < time.Second {
+			t.Errorf("asked after %v", client.asked)
+		}
+	})
 }

@@ -122,3 +122,20 @@ func TestMetricsOfChunks(t *testing.T) {
 		}
 	}
 }
+
+// What is read from the cache and what is written to it are counted apart.
+func TestMetricsOfTheCache(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	resp := reply(t, "end_turn", text("ok"))
+	resp.Usage.CacheReadInputTokens, resp.Usage.CacheCreationInputTokens = 700, 30
+	a := newAgent(t, &script{replies: []any{resp}}, agent.Options{Telemetry: agent.Telemetry{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}})
+	if _, err := a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
+		t.Fatal(err)
+	}
+	got := points(t, reader)
+	for name, want := range map[string]string{"read": "=700", "write": "=30"} {
+		if v := got["gen_ai.client.inference.usage.cache_"+name+".input_tokens {token}"]; !strings.HasSuffix(v, want) {
+			t.Errorf("cache %s: %s, want %s", name, v, want)
+		}
+	}
+}

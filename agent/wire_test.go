@@ -290,3 +290,26 @@ func TestMarksInsideResults(t *testing.T) {
 		}
 	}
 }
+
+// The service compares a request with the one whose response is named.
+func TestDiagnosticsNameTheNewestResponse(t *testing.T) {
+	a, wire := live(t, simulator.Loop{Turns: 2, Parallel: 1}, agent.Options{Tools: []tools.Tool{lookup(10)}})
+	res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, r := range res.Log.Records(0) {
+		if r.Kind == memory.KindResponse {
+			ids = append(ids, r.Response.ID)
+		}
+	}
+	if len(ids) != len(wire.bodies) || len(ids) < 2 {
+		t.Fatalf("%d responses to %d requests", len(ids), len(wire.bodies))
+	}
+	for i, body := range wire.bodies[1:] {
+		if got := rawjson.GetString(rawjson.Get(body, "diagnostics"), "previous_message_id"); got != ids[i] {
+			t.Errorf("request %d names %q, want %q", i+1, got, ids[i])
+		}
+	}
+}

@@ -73,9 +73,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "a sub-agent with a budget of its own is not under its caller's",
 		file: "agent/budget.go", pkg: "./agent",
-		old:  "append(slices.Clip(before), b))",
-		new:  "[]*Budget{b})",
-		open: true,
+		old: "append(slices.Clip(before), b))",
+		new: "[]*Budget{b})",
+		run: "^TestABudgetOfItsOwn$",
 	},
 	{
 		hurt: "high", what: "two runs that ask at the same moment both get what is left",
@@ -115,9 +115,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "branches do not wait for the first response",
 		file: "agent/fanout.go", pkg: "./agent",
-		old:  "\t\t\t\tif i > 0 {",
-		new:  "\t\t\t\tif i < 0 {",
-		open: true,
+		old: "\t\t\t\tif i > 0 {",
+		new: "\t\t\t\tif i < 0 {",
+		run: "^TestBranchesWaitForTheFirst$",
 	},
 	{
 		hurt: "high", what: "a call that was cut off inside its arguments starts early",
@@ -135,10 +135,10 @@ var cases = []known{
 	},
 	{
 		hurt: "high", what: "results of server tools get into spans unredacted",
-		file: "agent/internal/observe/content.go", pkg: "./agent",
-		old:  `out = c.json(out, Piece{Kind: string(typ), Text: string(rawjson.Get(raw, "content"))})`,
-		new:  `out = append(out, rawjson.Get(raw, "content")...)`,
-		open: true,
+		file: "agent/internal/observe/content.go", pkg: "./agent/internal/observe",
+		old: `out = c.json(out, Piece{Kind: string(typ), Text: string(rawjson.Get(raw, "content"))})`,
+		new: `out = append(out, rawjson.Get(raw, "content")...)`,
+		run: "^TestEveryBlockIsRedacted$",
 	},
 	{
 		hurt: "high", what: "after a final tool the next run ends at its first tool call",
@@ -173,9 +173,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "a Bearer token that the answer repeats is in the cassette",
 		file: "transport/anthropic/cassette/cassette.go", pkg: "./transport/anthropic/cassette",
-		old:  "secret.InHeader(req.Header)...",
-		new:  `secret.New(req.Header.Get("X-Api-Key"))`,
-		open: true,
+		old: "secret.InHeader(req.Header)...",
+		new: `secret.New(req.Header.Get("X-Api-Key"))`,
+		run: "^TestTokensThatAnswersRepeat$",
 	},
 	{
 		hurt: "medium", what: "a decision fails when the session is appended to",
@@ -189,8 +189,8 @@ var cases = []known{
 		file: "agent/loop.go", pkg: "./agent",
 		old: `		r.steers = append(steers, r.steers...)
 `,
-		new:  "",
-		open: true,
+		new: "",
+		run: "^TestSteersOutliveAStoreThatFails$",
 	},
 	{
 		hurt: "medium", what: "early calls of a restarted attempt are kept",
@@ -221,7 +221,7 @@ var cases = []known{
 		o.err`,
 		new: `	case false:
 		o.err`,
-		open: true,
+		run: "^TestACancelledCallIsToldSo$",
 	},
 	{
 		hurt: "medium", what: "a resumed run forgets what attempts and summaries cost",
@@ -240,14 +240,14 @@ var cases = []known{
 		return nil, nil`,
 		new: `	if err != nil {
 		return nil, nil`,
-		open: true,
+		run: "^TestAnInboxThatCannotBeRead$",
 	},
 	{
 		hurt: "medium", what: "the metric of cache writes counts reads",
 		file: "agent/internal/observe/metrics.go", pkg: "./agent",
-		old:  "m.cacheWrite.Add(ctx, u.CacheCreationInputTokens",
-		new:  "m.cacheWrite.Add(ctx, u.CacheReadInputTokens",
-		open: true,
+		old: "m.cacheWrite.Add(ctx, u.CacheCreationInputTokens",
+		new: "m.cacheWrite.Add(ctx, u.CacheReadInputTokens",
+		run: "^TestMetricsOfTheCache$",
 	},
 	{
 		hurt: "medium", what: "a session under a name used before gets the old one's key",
@@ -318,7 +318,7 @@ var cases = []known{
 `,
 		new: `			_ = s.Response.ID
 `,
-		open: true,
+		run: "^TestDiagnosticsNameTheNewestResponse$",
 	},
 	{
 		hurt: "low", what: "passing reminders come back after a summary",
@@ -359,8 +359,8 @@ var cases = []known{
 	{
 		hurt: "low", what: "a partial response has no request id",
 		file: "transport/anthropic/stream.go", pkg: "./transport/anthropic",
-		old:  "broken.Partial.Meta = x.finish()",
-		new:  "broken.Partial.Meta.Duration = x.finish().Duration",
-		open: true,
+		old: "broken.Partial.Meta = x.finish()",
+		new: "broken.Partial.Meta.Duration = x.finish().Duration",
+		run: "^TestDroppedConnections$",
 	},
 }

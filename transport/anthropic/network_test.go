@@ -52,6 +52,7 @@ func TestDroppedConnections(t *testing.T) {
 				tt.first(&headless{&sent})
 				if sent.Len() > 0 {
 					w.Header().Set("Content-Type", "text/event-stream")
+					w.Header().Set("Request-Id", "req_partial")
 					io.WriteString(w, sent.String())
 					w.(http.Flusher).Flush()
 				}
@@ -61,6 +62,9 @@ func TestDroppedConnections(t *testing.T) {
 			var broken *transport.StreamError
 			if errors.As(err, &broken) {
 				resp = broken.Partial
+				if resp.Meta.RequestID != "req_partial" {
+					t.Errorf("the partial response has the request id %q", resp.Meta.RequestID)
+				}
 			}
 			if n.Load() != tt.sent || (err != nil) != (tt.sent == 1) {
 				t.Fatalf("sent %d times: %v", n.Load(), err)

@@ -332,3 +332,39 @@ func (c withQuery) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.URL.RawQuery = "api_key=hush"
 	return c.Cassette.RoundTrip(req)
 }
+
+// A token is not written, however it is sent and wherever an answer repeats it.
+func TestTokensThatAnswersRepeat(t *testing.T) {
+	const token = "0a1b2c3d-no-pattern-finds-this"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(400)
+		fmt.Fprintf(w, `{"type":"error","error":{"type":"invalid_request_error","message":"seen: %s %s"}}`, r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"))
+	}))
+	defer srv.Close()
+	for name, o := range map[string]anthropic.Options{
+		"auth token": {AuthToken: secret.New(token)}, "key": {APIKey: secret.New(token)}, "key as a bearer": {APIKey: secret.New(token), BearerKey: true},
+	} {
+		path := filepath.Join(t.TempDir(), "x.json")
+		c, err := New(path, Options{Record: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.BaseURL, o.HTTPClient = srv.URL, c.HTTPClient()
+		client, err := anthropic.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := converse(client, same); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		if err := c.Save(); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil || strings.Contains(string(raw), token) || !strings.Contains(string(raw), "seen:") {
+			t.Errorf("%s: %v: %s", name, err, raw)
+		}
+	}
+}

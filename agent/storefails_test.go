@@ -1,0 +1,85 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// failsOnce is a store that refuses the first append of a message with a text.
+type failsOnce struct {
+	memory.Store
+	text   string
+	failed bool
+}
+
+func (s *failsOnce) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	for _, r := range records {
+		if !s.failed && r.Kind == memory.KindInput && r.Message.Text() == s.text {
+			s.failed = true
+			return memory.ErrUnavailable
+		}
+	}
+	return s.Store.Append(ctx, id, at, records...)
+}
+
+// A steering message that could not be stored at its place is stored at the run's end.
+func TestSteersOutliveAStoreThatFails(t *testing.T) {
+	store := &failsOnce{Store: new(memory.RAM), text: "hurry"}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "f", `{}`)), reply(t, "end_turn", text("ok"))}}
+	var run *agent.Run
+	f := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		return tools.Text("x"), run.Steer(transport.UserText("hurry"))
+	}}
+	run = newAgent(t, s, agent.Options{}, f).NewRun(agent.Input{Store: store, Session: "s", Prompt: "go"})
+	res, err := finish(t.Context(), run)
+	if !errors.Is(err, memory.ErrUnavailable) || !store.failed {
+		t.Fatalf("the store failed %v: %v", store.failed, err)
+	}
+	if m := res.Log.Messages(); m[len(m)-1].Text() != "hurry" {
+		t.Errorf("the message is lost: the last one is %q", m[len(m)-1].Text())
+	}
+}
+
+// noInbox is a store whose inboxes can't be read.
+type noInbox struct{ *memory.RAM }
+
+func (noInbox) Inbox(context.Context, string, int64) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) { yield(memory.Record{}, memory.ErrUnavailable) }
+}
+
+// An inbox that can't be read ends the run: what was sent to it would not be heard.
+func TestAnInboxThatCannotBeRead(t *testing.T) {
+	store := noInbox{new(memory.RAM)}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("ok"))}}
+	if _, err := newAgent(t, s, agent.Options{}, echo("echo")).Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"}); !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The model is told of a call that the run's end cut off, and not of a time limit.
+func TestACancelledCallIsToldSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "f", `{}`))}}
+	f := fake{name: "f", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		cancel()
+		<-ctx.Done()
+		return tools.Result{}, ctx.Err()
+	}}
+	res, err := newAgent(t, s, agent.Options{}, f).Run(ctx, agent.Input{Prompt: "go"})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	m := res.Log.Messages()
+	if told := string(m[len(m)-1].Content[0].Raw()); !strings.Contains(told, "the run was cancelled while this call ran") || strings.Contains(told, "time limit") {
+		t.Errorf("told %s", told)
+	}
+}
