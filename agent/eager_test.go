@@ -141,3 +141,45 @@ func TestGatesStandBeforeEarlyCalls(t *testing.T) {
 		})
 	}
 }
+
+// events is a client that yields what it is given for its first request.
+type events struct {
+	list []transport.Event
+	last *transport.Response
+}
+
+func (e *events) Stream(context.Context, *transport.Request) iter.Seq2[transport.Event, error] {
+	list := e.list
+	e.list = []transport.Event{{Type: transport.EventMessageStop, Response: e.last}}
+	return func(yield func(transport.Event, error) bool) {
+		for _, ev := range list {
+			if !yield(ev, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A call that was cut off is not started early.
+func TestCutCallsDoNotStartEarly(t *testing.T) {
+	cut := reply(t, "max_tokens", use("c0", "read", `{}`))
+	list := []transport.Event{{Type: transport.EventContentBlockStop, Block: cut.Content[0], Cut: true}, {Type: transport.EventMessageStop, Response: cut}}
+	var ran atomic.Int64
+	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		ran.Add(1)
+		return tools.Text("x"), nil
+	}}
+	a, err := agent.New(agent.Options{Client: &events{list, reply(t, "end_turn", text("ok"))}, Model: "m", Tools: []tools.Tool{tool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := 0
+	for ev := range a.NewRun(agent.Input{Prompt: "go"}).Events(t.Context()) {
+		if ev.Type == agent.EventToolStart {
+			events++
+		}
+	}
+	if ran.Load() != 0 || events != 0 {
+		t.Errorf("%d calls were run, %d started", ran.Load(), events)
+	}
+}

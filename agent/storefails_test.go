@@ -83,3 +83,31 @@ func TestACancelledCallIsToldSo(t *testing.T) {
 		t.Errorf("told %s", told)
 	}
 }
+
+// A decision is taken although something was appended to the session meanwhile.
+func TestADecisionBesideAnAppend(t *testing.T) {
+	store := new(memory.RAM)
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{}`))}}
+	a := newAgent(t, s, agent.Options{}, fake{name: "pay", traits: tools.Traits{NeedsApproval: true}})
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	log, err := memory.Open(t.Context(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := memory.Open(t.Context(), store, "s")
+	if err == nil {
+		err = other.Append(t.Context(), memory.Record{Kind: memory.KindNote, Note: "other", Data: []byte("{}")})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending := agent.Pending(log)
+	if len(pending) != 1 {
+		t.Fatal(pending)
+	}
+	if err := pending[0].Approve(t.Context(), log); err != nil || len(agent.Pending(log)) != 0 {
+		t.Errorf("still waiting %v: %v", agent.Pending(log), err)
+	}
+}

@@ -122,9 +122,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "a call that was cut off inside its arguments starts early",
 		file: "agent/loop.go", pkg: "./agent",
-		old:  "transport.EventContentBlockStop && !ev.Cut &&",
-		new:  "transport.EventContentBlockStop &&",
-		open: true,
+		old: "transport.EventContentBlockStop && !ev.Cut &&",
+		new: "transport.EventContentBlockStop &&",
+		run: "^TestCutCallsDoNotStartEarly$",
 	},
 	{
 		hurt: "high", what: "a sub-agent that a crash cut off begins anew",
