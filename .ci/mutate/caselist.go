@@ -127,7 +127,7 @@ var cases = []known{
 		run: "^TestCutCallsDoNotStartEarly$",
 	},
 	{
-		hurt: "high", what: "a sub-agent that a crash cut off begins anew",
+		hurt: "high", what: "a sub-agent that a crash cut off begins again from zero",
 		file: "agent/subagent.go", pkg: "./agent",
 		old:  "begun = err == nil && !fresh(log, shared)",
 		new:  "begun = false",
