@@ -80,9 +80,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "two runs that ask at the same moment both get what is left",
 		file: "agent/budget.go", pkg: "./agent",
-		old:  "b.Ledger == nil && free < output {",
-		new:  "false && free < output {",
-		open: true,
+		old: "b.Ledger == nil && free < output {",
+		new: "false && free < output {",
+		run: "TestTwoCallsAskAtOnce",
 	},
 	{
 		hurt: "high", what: "the forecast of answers is halved",
@@ -94,9 +94,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "summarized only when the window is full",
 		file: "agent/compact.go", pkg: "./agent",
-		old:  "size+int64(req.MaxTokens)+summaryMaxTokens >",
-		new:  "size >",
-		open: true,
+		old: "size+int64(req.MaxTokens)+summaryMaxTokens >",
+		new: "size >",
+		run: "TestRoomIsLeftForAnswerAndSummary",
 	},
 	{
 		hurt: "high", what: "a batch of a toolset goes on after a failure",
