@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
@@ -39,4 +40,9 @@ func (s *Store) Together(list []Change) ([]error, error) {
 		errs[i] = c.err
 	}
 	return errs, nil
+}
+
+// DueQuery is the query by which Due finds sessions.
+func (s *Store) DueQuery(q memory.Query, now time.Time) (query string, args []any) {
+	return s.db.DueQuery(q, now)
 }

@@ -152,12 +152,25 @@ func (d *DB) due(ctx context.Context, q memory.Query) ([]memory.Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	rest, args := dueBy(q, now)
+	return d.infos(ctx, rest, args...)
+}
+
+// dueBy is the condition and the order of the sessions that are due at a time.
+func dueBy(q memory.Query, now time.Time) (rest string, args []any) {
 	where, args := conditions(q)
 	limit := math.MaxInt32
 	if q.Limit > 0 {
 		limit = q.Limit
 	}
-	return d.infos(ctx, fmt.Sprintf("%s AND s.due <= ? ORDER BY s.due LIMIT %d", where, limit), append(args, now.UnixNano())...)
+	return fmt.Sprintf("%s AND s.due <= ? ORDER BY s.due LIMIT %d", where, limit), append(args, now.UnixNano())
+}
+
+// DueQuery is the query by which Due finds sessions, so that tests can ask the
+// database for its plan.
+func (d *DB) DueQuery(q memory.Query, now time.Time) (query string, args []any) {
+	rest, args := dueBy(q, now)
+	return d.Q(selectInfo + rest), args
 }
 
 // readClock is the time by which leases end, without a transaction that writes.
