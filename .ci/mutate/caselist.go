@@ -108,9 +108,9 @@ var cases = []known{
 	{
 		hurt: "high", what: "a final tool that failed ends the run",
 		file: "agent/execute.go", pkg: "./agent",
-		old:  "j.tool.traits.Final && !j.result.IsError",
-		new:  "j.tool.traits.Final",
-		open: true,
+		old: "j.tool.traits.Final && !j.result.IsError",
+		new: "j.tool.traits.Final",
+		run: "TestAFinalToolThatFailsEndsNothing",
 	},
 	{
 		hurt: "high", what: "branches do not wait for the first response",
@@ -128,10 +128,10 @@ var cases = []known{
 	},
 	{
 		hurt: "high", what: "a sub-agent that a crash cut off begins again from zero",
-		file: "agent/subagent.go", pkg: "./agent",
-		old:  "begun = err == nil && !fresh(log, shared)",
-		new:  "begun = false",
-		open: true,
+		file: "agent/subagent.go", pkg: "./agent/waiting",
+		old: "begun = err == nil && !fresh(log, shared)",
+		new: "begun = false",
+		run: "TestAnsweredOnAnotherMachine",
 	},
 	{
 		hurt: "high", what: "results of server tools get into spans unredacted",
@@ -176,13 +176,6 @@ var cases = []known{
 		old: "secret.InHeader(req.Header)...",
 		new: `secret.New(req.Header.Get("X-Api-Key"))`,
 		run: "^TestTokensThatAnswersRepeat$",
-	},
-	{
-		hurt: "medium", what: "a decision fails when the session is appended to",
-		file: "agent/approve.go", pkg: "./agent",
-		old:  "if !errors.Is(err, memory.ErrConflict) {",
-		new:  "if true {",
-		open: true,
 	},
 	{
 		hurt: "medium", what: "steering messages are lost when the store fails",
