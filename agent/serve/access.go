@@ -25,9 +25,9 @@ type Access struct {
 	h *Handler
 }
 
-// Access finds out whose a request is, and whether the session of that id is theirs,
-// or one that isn't there yet. Sub-agents' sessions are not given: they go on in their
-// callers' runs. Report its errors with [Handler.Fail].
+// Access returns the request's user with the session of that id, which belongs to them or
+// isn't there yet. Sub-agents' sessions are refused: they continue in their callers'
+// runs. Report its errors with [Handler.Fail].
 func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
 	u, err := h.o.User(r)
 	if err != nil || u.ID == "" {
@@ -48,7 +48,7 @@ func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
 	return &Access{User: u, Info: info, h: h}, nil
 }
 
-// Whose says whose a request is.
+// Whose returns the user who makes a request.
 func (h *Handler) Whose(r *http.Request) (User, error) {
 	u, err := h.o.User(r)
 	if err != nil || u.ID == "" {
@@ -57,11 +57,11 @@ func (h *Handler) Whose(r *http.Request) (User, error) {
 	return u, nil
 }
 
-// Fail answers a request with what an error is told as: a problem document (RFC 9457).
+// Fail answers a request with the problem document (RFC 9457) for an error.
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) { h.fail(w, r, err) }
 
-// ProblemOf is how an error is told to users. It is nil for none, and for the end of a
-// run that waits.
+// ProblemOf returns the problem that users see for an error. It is nil for a nil error,
+// and for the end of a run that waits.
 func (h *Handler) ProblemOf(err error) *Problem {
 	if err == nil || isWait(err) {
 		return nil
@@ -76,7 +76,7 @@ func (h *Handler) ReadBody(w http.ResponseWriter, r *http.Request, v any) error 
 	return c.decode(v, false)
 }
 
-// Store is that of the Handler's Options.
+// Store returns the store of the Handler's Options.
 func (h *Handler) Store() memory.Store { return h.o.Store }
 
 // Message makes a user's message of text and blocks, as the request POST /messages
@@ -102,8 +102,7 @@ type Going struct{ r *running }
 // Over is closed when the session doesn't run any more.
 func (g *Going) Over() <-chan struct{} { return g.r.over }
 
-// Err is why the last run ended, if it failed or waits. It is to be read once Over is
-// closed.
+// Err returns why the last run ended, if it failed or waits. Read it once Over is closed.
 func (g *Going) Err() error { return g.r.err }
 
 // Run adds to the session, begins it if need be, and has it run on, in the
@@ -142,7 +141,7 @@ func (a *Access) Run(ctx context.Context, c Change) (*Going, error) {
 	return &Going{a.h.drive(ctx, a.User, a.Info, ag, in)}, nil
 }
 
-// Going is the session's run, if this process has one; else nil.
+// Going returns the session's run, or nil if this process has none.
 func (a *Access) Going() *Going {
 	a.h.mu.Lock()
 	defer a.h.mu.Unlock()
@@ -158,7 +157,7 @@ func (a *Access) Stop() bool { return a.h.stop(a.Info.ID) }
 // Stopped reports whether an error is that of a run which the user stopped.
 func Stopped(err error) bool { return errors.Is(err, errStopped) }
 
-// A Stream is an answer of server-sent events.
+// A Stream is a response of server-sent events.
 type Stream struct {
 	// Begin is called before the first item: the answer's head is not written yet.
 	Begin func(head http.Header)
@@ -174,10 +173,10 @@ type Stream struct {
 // Data writes an event.
 func (s *Stream) Data(data []byte) { s.out.write("data: " + string(data) + "\n\n") }
 
-// Stream tells a listener what happens in the session, from a place on, until the run
-// is over; without one, until the session has come to rest, or no other process works on
-// it. To stop listening is not to stop. Slow listeners, heartbeats and proxies are
-// dealt with as in the Handler's own streams.
+// Stream reports to a listener what happens in the session, from a position on, until the
+// run is over. Without a run it ends when the session is idle and no other process works
+// on it. A listener that leaves does not stop the run. Slow listeners, heartbeats and
+// proxies are dealt with as in the Handler's own streams.
 func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Position, going *Going, s *Stream) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

@@ -5,15 +5,15 @@
 //	…
 //	http.Handle("/agent/", http.StripPrefix("/agent", h))
 //
-// Who asks, and whose a session is, is looked at in each request: Options.User says
-// whose request it is, by whatever the program's own middleware has found out, and
-// a session belongs to the user who began it. For anybody else it does not exist.
+// Each request is checked: Options.User tells which user makes it, from what the
+// program's own middleware found out, and a session belongs to the user who began it.
+// For other users it does not exist.
 //
-// A run goes on whoever listens. Those who listen get a session's records, and of a
-// response that is being written its pieces; a client that reconnects with the last
-// id it received continues from there, at any replica. An invalid request is
-// reported before a stream begins, as a problem document (RFC 9457); afterwards as
-// an event.
+// A run continues whether or not anybody listens. A listener gets the session's records,
+// and the pieces of a response while it is written; a client that reconnects with the
+// last id it received continues from there, at any replica. An invalid request is
+// reported before a stream begins, as a problem document (RFC 9457); afterwards as an
+// event.
 //
 // docs/serve.md describes the requests and the events, which are versioned.
 package serve

@@ -132,7 +132,7 @@ type stopped struct {
 	Stopped bool `json:"stopped"` // false if this process does not run it
 }
 
-// A Session is what is told of a session.
+// A Session describes a session.
 type Session struct {
 	ID      string            `json:"id"`
 	Created time.Time         `json:"created"`

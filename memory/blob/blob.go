@@ -61,8 +61,8 @@ func New(store memory.Store, opts *Options) (*Store, error) {
 // leastBytes is the length of a name, more or less: to put aside less gains nothing.
 const leastBytes = 128
 
-// A Store is a [memory.Store] made by [New]. What it doesn't do itself the store
-// inside does.
+// A Store is a [memory.Store] made by [New]. Its other methods are those of the store
+// inside.
 type Store struct {
 	memory.Store // the one inside
 	blobs        memory.Blobs

@@ -6,11 +6,11 @@
 //	mux.Handle("/agent/", http.StripPrefix("/agent", h))
 //	mux.Handle("POST /agui", agui.New(h, agui.Options{}))
 //
-// The session is the truth, and what a client sends of the conversation is what it
-// knows of it. What the user has said since is taken from that; where the client has
-// missed something it is sent a snapshot of the messages. So a client that lost its
-// connection, or a page that was loaded again, sends what it has, and gets the rest,
-// that of a run which goes on as it comes. A message that is sent twice lands once.
+// The session is what counts. From the messages that a client sends, only what the user
+// has said since is taken; a client that has missed something is sent a snapshot of the
+// messages. So a client that lost its connection, or a page that was loaded again, sends
+// what it has, and gets the rest, that of a run which goes on as it comes. A message that
+// is sent twice lands once.
 //
 // Calls that need approval and questions of tools end a run with the interrupt
 // outcome. A front-end tool, one of those in the client's input, is a tool that the
