@@ -438,7 +438,7 @@ func (c over) Err() error {
 func TestLostAndInterrupted(t *testing.T) {
 	w := begin(t, forgetful{new(memory.RAM)})
 	log := w.do(w.session("s", nil))
-	n, before := log.Len(), w.state()
+	n := log.Len()
 	w.do(log, put("a.txt", "A"), put("new.txt", "N"))
 	after := w.state()
 	var conflict *rewind.ConflictError
@@ -449,7 +449,8 @@ func TestLostAndInterrupted(t *testing.T) {
 
 	w = begin(t, new(memory.RAM))
 	log = w.do(w.session("s", nil))
-	n, before = log.Len(), w.state()
+	n = log.Len()
+	before := w.state()
 	w.do(log, put("a.txt", "A"), put("sub/b.txt", "B"), put("run.sh", "R"))
 	plan, err := rewind.Make(t.Context(), w.root, rewind.Options{Folder: "repo", From: log, Records: n})
 	must(t, err)
