@@ -71,7 +71,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := &server{o: o, ctx: ctx, sessions: map[string]*session{}, coming: map[string]int{}, early: map[string]bool{}}
+	s := &server{o: o, ctx: ctx, sessions: map[string]*session{}, coming: map[string]int{}, early: map[string]int{}}
 	ready := make(chan struct{})
 	lines := &lineWriter{out: out}
 	s.conn = sdk.NewConnection(s.handle, lines, &lineReader{s: s, in: bufio.NewReaderSize(in, 64<<10), out: lines, ready: ready})

@@ -3,6 +3,7 @@ package acp
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"sync"
@@ -68,8 +69,11 @@ func (r *lineReader) next() []byte {
 			r.out.refuse(codeInvalidRequest, bad("a line is no message of JSON-RPC, and was left out"))
 			return nil
 		}
-		if m.Method == sdk.AgentMethodSessionPrompt && m.ID != nil {
+		switch {
+		case m.Method == sdk.AgentMethodSessionPrompt && m.ID != nil:
 			r.s.comes(sessionOf(m.Params))
+		case m.Method == sdk.AgentMethodSessionCancel:
+			r.s.cancelled(sessionOf(m.Params))
 		}
 		return append(line, '\n')
 	}
@@ -108,7 +112,7 @@ func sessionOf(params json.RawMessage) string {
 }
 
 // comes says that a prompt for a session was read. It is taken up by a goroutine of its
-// own, which a cancel that was sent behind it may overtake.
+// own, so a cancel that was sent behind it may be read before it has begun.
 func (s *server) comes(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,15 +125,34 @@ func (s *server) answered(id string) {
 	defer s.mu.Unlock()
 	if s.coming[id]--; s.coming[id] <= 0 {
 		delete(s.coming, id)
+	}
+	if s.early[id] = min(s.early[id], s.coming[id]); s.early[id] == 0 {
 		delete(s.early, id)
 	}
 }
 
-// wasCancelled reports whether a cancel has overtaken a session's prompt.
+// cancelled says that a cancel for a session was read: it ends the turn that goes on,
+// and all that were read before it and have not begun.
+func (s *server) cancelled(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.coming[id]
+	if v := s.sessions[id]; v != nil && v.stop != nil {
+		v.stop(context.Canceled)
+		n--
+	}
+	if n > 0 {
+		s.early[id] = n
+	}
+}
+
+// wasCancelled reports whether a cancel was read before a session's prompt has begun.
 func (s *server) wasCancelled(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was := s.early[id]
-	delete(s.early, id)
-	return was
+	if s.early[id] == 0 {
+		return false
+	}
+	s.early[id]--
+	return true
 }

@@ -25,8 +25,8 @@ type server struct {
 	mu       sync.Mutex
 	client   sdk.ClientCapabilities
 	sessions map[string]*session
-	coming   map[string]int  // by session: prompts that were read and aren't dealt with
-	early    map[string]bool // sessions whose cancel has overtaken their prompt
+	coming   map[string]int // by session: prompts that were read and aren't dealt with
+	early    map[string]int // by session, the prompts that a cancel has overtaken
 	closed   bool
 	turns    sync.WaitGroup
 }
@@ -294,12 +294,8 @@ func (s *server) close(_ context.Context, p *sdk.CloseSessionRequest) (any, erro
 }
 
 func (s *server) cancel(_ context.Context, p *sdk.CancelNotification) (any, error) {
-	v, err := s.find(p.SessionId)
-	if err != nil {
-		return nil, err
-	}
-	v.cancel()
-	return nil, nil
+	_, err := s.find(p.SessionId) // the turn ended as the line was read
+	return nil, err
 }
 
 func (s *server) setMode(ctx context.Context, p *sdk.SetSessionModeRequest) (any, error) {

@@ -92,18 +92,8 @@ func (v *session) turn(ctx context.Context) (_ context.Context, end func(), err 
 	}, nil
 }
 
-// cancel ends the turn that goes on, or that is about to begin.
-func (v *session) cancel() {
-	s := v.server
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case v.stop != nil:
-		v.stop(context.Canceled)
-	case s.coming[v.id] > 0:
-		s.early[v.id] = true
-	}
-}
+// cancel ends the turn that goes on, and those that are about to begin.
+func (v *session) cancel() { v.server.cancelled(v.id) }
 
 // decided is what the user has decided for good about a tool.
 func (v *session) decided(tool string) (allow, ok bool) {
