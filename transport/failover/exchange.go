@@ -57,8 +57,8 @@ func (x *exchange) run() {
 			x.c.answered(i, false)
 		}
 		// What the first endpoint refuses is the request's own fault. Another one may
-		// refuse what the first would take.
-		if serves && n == 0 || x.delivered && !x.c.o.Restart {
+		// refuse what the first would take, also while that one rests.
+		if serves && i == 0 || x.delivered && !x.c.o.Restart {
 			break
 		}
 	}
