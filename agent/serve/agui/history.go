@@ -46,9 +46,9 @@ func unfinished(log *memory.Log) bool {
 
 // An entry is something that a user has said in a session.
 type entry struct {
-	record int // 0 if it waits in the inbox
-	after  int // the number of responses before it
-	text   string
+	record  int // 0 if it waits in the inbox
+	after   int // the number of responses before it
+	message transport.Message
 }
 
 // read compares what a client sent with its session, and the messages that wait in that
@@ -71,11 +71,11 @@ func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
 			case r.Kind == memory.KindResponse:
 				k.responses++
 			case r.Kind == memory.KindInput && r.Message.Role == transport.RoleUser:
-				said = append(said, entry{i + 1, k.responses, r.Message.Text()})
+				said = append(said, entry{i + 1, k.responses, r.Message})
 			}
 		}
 		for _, r := range waits {
-			said = append(said, entry{0, k.responses + 1, r.Message.Text()})
+			said = append(said, entry{0, k.responses + 1, r.Message})
 		}
 	}
 	if err := k.align(in, said); err != nil {
@@ -92,7 +92,6 @@ func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
 // says up to which response it knows the session: what was said behind that, and is in
 // the session in the same words, was sent before, by a client that lost the connection.
 func (k *known) align(in *Input, said []entry) error {
-	texts := make([]string, len(in.Messages))
 	parsed := make([]transport.Message, len(in.Messages))
 	behind, at := 0, 0 // the response that the client knows last, and what follows on it
 	for i := range in.Messages {
@@ -108,7 +107,7 @@ func (k *known) align(in *Input, said []entry) error {
 			if err != nil {
 				return err
 			}
-			parsed[i], texts[i] = msg, msg.Text()
+			parsed[i] = msg
 		}
 	}
 	first, next, lost := true, 0, false
@@ -127,7 +126,7 @@ func (k *known) align(in *Input, said []entry) error {
 			lost = behind == 0 && k.responses > 0 && len(said) != len(in.Messages)-i
 		}
 		j := next
-		for j < len(said) && said[j].text != texts[i] {
+		for j < len(said) && !flow.Same(said[j].message, parsed[i]) {
 			j++
 		}
 		switch {

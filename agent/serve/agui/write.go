@@ -252,7 +252,7 @@ func (w *writer) Record(r memory.Record, number int) {
 // user tells a message of the user's, unless the client has sent it.
 func (w *writer) user(m transport.Message, number int) {
 	if len(w.expect) > 0 && w.said == nil {
-		if first, err := w.expect[0].said(); err == nil && first.Text() == m.Text() {
+		if first, err := w.expect[0].said(); err == nil && flow.Same(first, m) {
 			w.ids[number], w.expect = w.expect[0].ID, w.expect[1:]
 			return
 		}

@@ -26,10 +26,9 @@ type turn struct {
 
 // An entry is a message of the user's.
 type entry struct {
-	n      int // its number among them, counted from 1
-	record int // 0 if it waits in the inbox
-	text   string
-	blocks []transport.Block
+	n       int // its number among them, counted from 1
+	record  int // 0 if it waits in the inbox
+	message transport.Message
 }
 
 func (t *turn) name() string {
@@ -58,7 +57,7 @@ func turnsOf(log *memory.Log, records int) []turn {
 				continue
 			}
 			n++
-			e := entry{n, i + 1, r.Message.Text(), r.Message.Content}
+			e := entry{n, i + 1, r.Message}
 			if at := len(list); at > 0 {
 				if t := &list[at-1]; t.last == t.before { // nothing was answered
 					t.said, t.n, t.record = append(t.said, e), n, i+1
@@ -78,7 +77,7 @@ func messages(log *memory.Log, turns []turn) []Message {
 	for i := range turns {
 		t := &turns[i]
 		for _, e := range t.said {
-			list = append(list, Message{ID: fmt.Sprintf("u%d", e.n), Role: "user", Parts: partsOf(e.blocks)})
+			list = append(list, Message{ID: fmt.Sprintf("u%d", e.n), Role: "user", Parts: partsOf(e.message.Content)})
 		}
 		if m := t.answer(log); len(m.Parts) > 0 {
 			list = append(list, m)
@@ -143,7 +142,7 @@ func entries(waits []memory.Record, n int) []entry {
 	var list []entry
 	for _, r := range waits {
 		n++
-		list = append(list, entry{n, 0, r.Message.Text(), r.Message.Content})
+		list = append(list, entry{n, 0, r.Message})
 	}
 	return list
 }

@@ -54,25 +54,28 @@ func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // open is the session that a chat is in, its newest branch, and what waits in its inbox.
 // log is nil if there is none.
 func (s *handler) open(r *http.Request, chat string) (*serve.Access, *memory.Log, []memory.Record, error) {
-	u, err := s.h.Whose(r)
-	if err != nil {
-		return nil, nil, nil, err
-	}
 	a, err := s.h.Access(r, chat)
 	if err != nil || a.New {
 		return a, nil, nil, err
 	}
-	q := memory.Query{Meta: map[string]string{"chat": chat}, Roots: true, Sort: "created", Limit: 1}
-	if !u.All {
-		q.Meta["user"] = u.ID
+	// Users write the meta of their sessions: one that names the chat of somebody else
+	// is no branch of it.
+	owner := a.Info.Meta["user"]
+	q := memory.Query{Meta: map[string]string{"chat": chat}, Roots: true, Sort: "created"}
+	if owner != "" {
+		q.Meta["user"], q.Limit = owner, 1
 	}
 	for info, err := range s.h.Store().List(r.Context(), q) {
 		if err != nil {
 			return nil, nil, nil, err
 		}
+		if info.Meta["user"] != owner {
+			continue
+		}
 		if a, err = s.h.Access(r, info.ID); err != nil {
 			return nil, nil, nil, err
 		}
+		break
 	}
 	log, waits, err := flow.Open(r.Context(), s.h.Store(), a.Info.ID)
 	return a, log, waits, err
@@ -142,11 +145,11 @@ func (s *handler) resume(w http.ResponseWriter, r *http.Request, chat string) er
 		t = turns[n-1]
 	}
 	going := a.Going()
-	var skip []string
+	var skip []transport.Message
 	if going != nil {
 		// What was said last may not be in the log yet.
 		for _, e := range entries(waits, t.n) {
-			skip = append(skip, e.text)
+			skip = append(skip, e.message)
 			t = turn{n: e.n, record: log.Len(), before: t.last, last: t.last}
 		}
 	}
@@ -197,10 +200,8 @@ func (s *handler) send(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	t, sent := answering(log, waits, n, parsed)
-	var skip []string
-	for _, m := range parsed[sent:] {
-		skip = append(skip, m.Text())
-	}
+	var skip []transport.Message
+	skip = append(skip, parsed[sent:]...)
 	going := a.Going()
 	if len(skip) > 0 || going == nil && unfinished(log) {
 		if going, err = a.Run(r.Context(), serve.Change{Messages: parsed[sent:], Meta: in.Meta}); err != nil {
@@ -242,7 +243,7 @@ func answering(log *memory.Log, waits []memory.Record, n int, said []transport.M
 	}
 	// A page without history says something new, even if it was said before.
 	if n > 0 || len(turns) == 0 || len(has) == len(said) {
-		for sent < len(said) && sent < len(has) && said[sent].Text() == has[sent].text {
+		for sent < len(said) && sent < len(has) && flow.Same(said[sent], has[sent].message) {
 			sent++
 		}
 	}
@@ -318,7 +319,7 @@ func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, 
 }
 
 // stream tells a turn from its beginning, or from where it goes on.
-func (s *handler) stream(w http.ResponseWriter, r *http.Request, a *serve.Access, t turn, going *serve.Going, skip []string) {
+func (s *handler) stream(w http.ResponseWriter, r *http.Request, a *serve.Access, t turn, going *serve.Going, skip []transport.Message) {
 	out := new(serve.Stream)
 	send := func(c chunk) {
 		raw, err := json.Marshal(c)

@@ -22,6 +22,7 @@ import (
 	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -569,7 +570,7 @@ func TestGolden(t *testing.T) {
 		}
 		var chunks []chunk
 		w := newWriter(func(c chunk) { chunks = append(chunks, c) })
-		w.skip = []string{said}
+		w.skip = []transport.Message{transport.UserText(said)}
 		flow.New(w, 0).Log(log, log.Len())
 		w.endStep()
 		var lines strings.Builder

@@ -22,8 +22,8 @@ type writer struct {
 	mute bool
 	// has are the calls whose results the client has given.
 	has map[string]bool
-	// skip are messages of the user that the client has, by their text, in order.
-	skip []string
+	// skip are messages of the user that the client has, in order.
+	skip []transport.Message
 
 	step     bool   // a step is open
 	again    bool   // a response of it was void
@@ -213,7 +213,7 @@ func (w *writer) Record(r memory.Record, number int) {
 			return
 		}
 		said := r.Message.Text()
-		if len(w.skip) > 0 && w.skip[0] == said {
+		if len(w.skip) > 0 && flow.Same(w.skip[0], r.Message) {
 			w.unmute()
 			w.skip = w.skip[1:]
 			return

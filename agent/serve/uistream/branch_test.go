@@ -1,0 +1,43 @@
+package uistream
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/internal/stage"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// A session that a user gives the chat id of somebody else's is not taken for a branch of
+// that chat, by nobody: not by the one who may see all sessions either.
+func TestBranchOfAnother(t *testing.T) {
+	s := newStage(t, stage.Options{Change: func(o *serve.Options) {
+		o.User = func(r *http.Request) (serve.User, error) {
+			id := r.Header.Get("X-User")
+			return serve.User{ID: id, All: id == "admin"}, nil
+		}
+	}})
+	ann := newClient(t, s)
+	ann.say("hello")
+	ann.send(nil)
+	bob := newClient(t, s)
+	bob.id, bob.user = "trap", "bob"
+	bob.say("trap")
+	bob.send(func(in *input) { in.Meta = map[string]string{"chat": "chat", "title": "kept"} })
+	admin := newClient(t, s)
+	admin.user = "admin"
+	admin.load()
+	if got := told(admin.messages); strings.Contains(got, "trap") || !strings.Contains(got, "hello") {
+		t.Errorf("the admin sees another user's session in the place of ann's:\n%s", got)
+	}
+	for info, err := range s.Store.List(t.Context(), memory.Query{Roots: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.ID == "trap" && info.Meta["title"] != "kept" {
+			t.Errorf("%v", info.Meta)
+		}
+	}
+}
