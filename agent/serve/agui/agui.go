@@ -126,7 +126,7 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answers, err := s.answers(ctx, access, in)
+	answers, err := s.answers(ctx, access, in, known)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 		from.Incarnation, from.Records = access.Info.Incarnation, known.records
 	}
 	going := access.Going()
-	if len(known.news) > 0 || answers.record != nil || going == nil && log != nil && in.asks() && unfinished(log) {
+	if len(known.news) > 0 || answers.record != nil || going == nil && log != nil && known.asks(in) && unfinished(log) {
 		if going, err = access.Run(ctx, serve.Change{Messages: known.messages, Record: answers.record}); err != nil {
 			return err
 		}
@@ -161,13 +161,8 @@ type answers struct {
 }
 
 // answers finds out what the input decides and answers. Nothing is written yet.
-func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input) (answers, error) {
-	a := answers{tools: make(map[string]string)}
-	for _, m := range in.Messages {
-		if m.Role == "tool" && !ours(m.ID) {
-			a.tools[m.ToolCallID] = m.ID
-		}
-	}
+func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input, k *known) (answers, error) {
+	a := answers{tools: k.tools}
 	if access.New || len(in.Resume) == 0 && len(a.tools) == 0 {
 		if len(in.Resume) > 0 {
 			return a, bad("resume: there is no such thread, so nothing waits in it")
@@ -198,7 +193,7 @@ func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input) 
 	}
 	for _, m := range in.Messages {
 		for _, it := range items {
-			if m.Role != "tool" || ours(m.ID) || it.Question == nil || it.Question.Question.Kind != Kind || it.Session != access.Info.ID || callOf(it) != m.ToolCallID {
+			if m.Role != "tool" || k.ours(&m) || it.Question == nil || it.Question.Question.Kind != Kind || it.Session != access.Info.ID || callOf(it) != m.ToolCallID {
 				continue
 			}
 			value, err := m.answer()

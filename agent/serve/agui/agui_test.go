@@ -323,7 +323,7 @@ func TestInterrupts(t *testing.T) {
 
 // A front-end tool is called by the agent and answered by the client.
 func TestFrontEndTools(t *testing.T) {
-	for _, failed := range []string{"", "the user closed the picker"} {
+	for id, failed := range map[string]string{"result-1": "", "result-2": "the user closed the picker", "t1": "", "t6": ""} {
 		c := newClient(t, newStage(t, stage.Options{}))
 		c.tools = []Tool{{Name: "pick_color", Description: "Picks.", Parameters: json.RawMessage(`{"type":"object","properties":{"city":{"type":"string"}}}`)}}
 		c.say("color")
@@ -333,7 +333,7 @@ func TestFrontEndTools(t *testing.T) {
 		if o == nil || o.Type != "success" || len(o.Pending) != 1 {
 			t.Fatalf("%+v", last(events))
 		}
-		m := Message{ID: "result-1", Role: "tool", ToolCallID: o.Pending[0], Content: json.RawMessage(`"red"`), Error: failed}
+		m := Message{ID: id, Role: "tool", ToolCallID: o.Pending[0], Content: json.RawMessage(`"red"`), Error: failed}
 		c.messages = append(c.messages, m)
 		events = c.run()
 		check(t, events)
@@ -373,6 +373,9 @@ func TestBadInput(t *testing.T) {
 		"an empty message":    {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[]}]}`, 422, "bad_message"},
 		"a file of a type":    {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[{"type":"image","source":{"type":"data","value":"AAAA","mimeType":"image/tiff"}}]}]}`, 422, "bad_message"},
 		"a message of no id":  {"ann", `{"threadId":"t","runId":"r","messages":[{"role":"user","content":"x"}]}`, 422, "bad_message"},
+		"an answer's id":      {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"r1","role":"user","content":"x"}]}`, 422, "bad_message"},
+		"a result's id":       {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"t1","role":"user","content":"x"}]}`, 422, "bad_message"},
+		"a message's id":      {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"u1","role":"tool","content":"x","toolCallId":"c"}]}`, 422, "bad_message"},
 		"a bad answer":        {"ann", `{"threadId":"thread","runId":"r","messages":[],"resume":[{"interruptId":"` + wait + `","status":"resolved","payload":{"yes":1}}]}`, 422, "bad_message"},
 		"a bad status":        {"ann", `{"threadId":"thread","runId":"r","messages":[],"resume":[{"interruptId":"` + wait + `","status":"maybe"}]}`, 422, "bad_message"},
 		"a tool of no name":   {"ann", `{"threadId":"t","runId":"r","messages":[],"tools":[{"name":"","description":""}]}`, 422, "bad_message"},

@@ -18,6 +18,41 @@ var made = regexp.MustCompile(`^[rtu]([0-9]{1,9})(-[0-9]{1,9})?$`)
 
 func ours(id string) bool { return made.MatchString(id) }
 
+// ours reports whether a client's message is one that was made here. Clients may call
+// their own in the same way: one of the user or with a result is made here only if the
+// session's record of that number is the one that it tells.
+func (k *known) ours(m *Message) bool {
+	g := made.FindStringSubmatch(m.ID)
+	if g == nil {
+		return false
+	}
+	n, _ := strconv.Atoi(g[1])
+	switch m.Role {
+	case "user":
+		is, ok := k.inputs[n]
+		if !ok || m.ID[0] != 'u' || g[2] != "" {
+			return false
+		}
+		msg, err := m.said()
+		return err != nil || msg.Text() == is.Text()
+	case "tool":
+		if m.ID[0] == 't' {
+			return g[2] == "" && k.results[n] == m.ToolCallID
+		}
+	}
+	return true
+}
+
+// asks reports whether the client waits for an answer: the newest that it has is its
+// own. A run that was stopped doesn't go on because a page is loaded.
+func (k *known) asks(in *Input) bool {
+	if len(in.Messages) == 0 {
+		return false
+	}
+	m := &in.Messages[len(in.Messages)-1]
+	return (m.Role == "user" || m.Role == "tool") && !k.ours(m)
+}
+
 // known is what a client knows of a session, and what it adds.
 type known struct {
 	records   int // of the session
@@ -35,6 +70,9 @@ type known struct {
 	expect []Message
 	ids    map[int]string    // the client's ids of messages of the user, by record
 	tools  map[string]string // those of results, by call
+
+	inputs  map[int]transport.Message // what the user has said, by record
+	results map[int]string            // the calls whose results records are
 }
 
 // unfinished reports whether a session is in the middle of something, such as after its
@@ -54,12 +92,7 @@ type entry struct {
 // read compares what a client sent with its session, and the messages that wait in that
 // one's inbox. log is nil if there is none.
 func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
-	k := &known{ids: map[int]string{}, tools: map[string]string{}}
-	for _, m := range in.Messages {
-		if m.Role == "tool" && !ours(m.ID) {
-			k.tools[m.ToolCallID] = m.ID
-		}
-	}
+	k := &known{ids: map[int]string{}, tools: map[string]string{}, inputs: map[int]transport.Message{}, results: map[int]string{}}
 	var said []entry
 	if log != nil {
 		k.records = log.Len()
@@ -72,10 +105,18 @@ func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
 				k.responses++
 			case r.Kind == memory.KindInput && r.Message.Role == transport.RoleUser:
 				said = append(said, entry{i + 1, k.responses, r.Message})
+				k.inputs[i+1] = r.Message
+			case r.Kind == memory.KindResult:
+				k.results[i+1] = r.Block.ToolUseID()
 			}
 		}
 		for _, r := range waits {
 			said = append(said, entry{0, k.responses + 1, r.Message})
+		}
+	}
+	for i := range in.Messages {
+		if m := &in.Messages[i]; m.Role == "tool" && !k.ours(m) {
+			k.tools[m.ToolCallID] = m.ID
 		}
 	}
 	if err := k.align(in, said); err != nil {
@@ -93,16 +134,18 @@ func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
 // the session in the same words, was sent before, by a client that lost the connection.
 func (k *known) align(in *Input, said []entry) error {
 	parsed := make([]transport.Message, len(in.Messages))
-	behind, at := 0, 0 // the response that the client knows last, and what follows on it
+	own := make([]bool, len(in.Messages)) // what the user says, under an id of the client's
+	behind, at := 0, 0                    // the response that the client knows last, and what follows on it
 	for i := range in.Messages {
 		m := &in.Messages[i]
-		if g := made.FindStringSubmatch(m.ID); g != nil {
+		ours := k.ours(m)
+		if g := made.FindStringSubmatch(m.ID); ours {
 			at = i + 1
 			if m.Role == "assistant" || m.Role == "reasoning" {
 				behind, _ = strconv.Atoi(g[1])
 			}
 		}
-		if m.Role == "user" && !ours(m.ID) {
+		if own[i] = m.Role == "user" && !ours; own[i] {
 			msg, err := m.said()
 			if err != nil {
 				return err
@@ -113,7 +156,7 @@ func (k *known) align(in *Input, said []entry) error {
 	first, next, lost := true, 0, false
 	for i := range in.Messages {
 		m := &in.Messages[i]
-		if m.Role != "user" || ours(m.ID) {
+		if !own[i] {
 			continue
 		}
 		if i >= at && first {
@@ -163,13 +206,13 @@ func (k *known) compare(in *Input) {
 	var before, partial []Message
 	for _, m := range in.Messages {
 		switch {
-		case ours(m.ID) && !is[m.ID]: // of a response that was not whole when it was lost
+		case k.ours(&m) && !is[m.ID]: // of a response that was not whole when it was lost
 			k.behind = true
 			if m.Role == "reasoning" { // a snapshot without any leaves it as it is
 				m.Content = json.RawMessage(`""`)
 				partial = append(partial, m)
 			}
-		case !ours(m.ID) && m.Role == "assistant" && !is[m.ID]: // a greeting of the client's
+		case !k.ours(&m) && m.Role == "assistant" && !is[m.ID]: // a greeting of the client's
 			before = append(before, m)
 		}
 	}

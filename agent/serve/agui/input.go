@@ -94,18 +94,11 @@ func (in *Input) check() error {
 		if m.ID == "" || len(m.ID) > most {
 			return bad("messages %d: the id is missing, or longer than %d bytes", i, most)
 		}
+		if ours(m.ID) && (m.Role == "user" && m.ID[0] != 'u' || m.Role == "tool" && m.ID[0] == 'u') {
+			return bad("messages %d: the id %s of a message of the role %s is in the form of those that the server makes for other roles; take another one, such as a UUID", i, m.ID, m.Role)
+		}
 	}
 	return nil
-}
-
-// asks reports whether the client waits for an answer: the newest that it has is its
-// own. A run that was stopped doesn't go on because a page is loaded.
-func (in *Input) asks() bool {
-	if len(in.Messages) == 0 {
-		return false
-	}
-	m := in.Messages[len(in.Messages)-1]
-	return !ours(m.ID) && (m.Role == "user" || m.Role == "tool")
 }
 
 // A part is a part of a message's content.
