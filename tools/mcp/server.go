@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -172,8 +173,11 @@ func (s *served) callTool(name string, tool tools.Callable) sdk.ToolHandler {
 		}
 		info := tools.CallInfo{ID: host.state.Key, Key: host.state.Key, Name: name, Prepared: prepared, Host: host}
 		if token := r.Params.GetProgressToken(); token != nil {
+			var mu sync.Mutex
 			steps := 0.0
-			info.Progress = func(message string) {
+			info.Progress = func(message string) { // from any goroutine; the numbers have to rise
+				mu.Lock()
+				defer mu.Unlock()
 				steps++
 				_ = r.Session.NotifyProgress(ctx, &sdk.ProgressNotificationParams{ProgressToken: token, Message: message, Progress: steps})
 			}
