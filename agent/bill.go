@@ -197,7 +197,7 @@ func (l *pricer) estimated(resp *transport.Response, e sentdata.Estimate, at tim
 func (l *pricer) note(note *memory.Record) Bill {
 	switch note.Note {
 	case notes.Interrupted, notes.Aside, notes.Warm:
-		resp, err := transport.ParseResponse(note.Data)
+		resp, err := pricing.OfNote(note.Data)
 		if err != nil {
 			return Bill{}
 		}
@@ -324,7 +324,7 @@ func (t *attempts) notes() []memory.Record {
 	var list []memory.Record
 	at := time.Now()
 	for _, resp := range t.void {
-		list = append(list, memory.Record{Kind: memory.KindNote, Note: notes.Interrupted, Time: at, Data: resp.Raw()})
+		list = append(list, memory.Record{Kind: memory.KindNote, Note: notes.Interrupted, Time: at, Data: pricing.NoteData(resp)})
 	}
 	if t.lost > 0 {
 		list = append(list, memory.Record{Kind: memory.KindNote, Note: notes.Lost, Time: at, Data: fmt.Appendf(nil, `{"attempts":%d}`, t.lost)})

@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/miss"
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/agent/internal/pricing"
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
@@ -170,7 +171,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 		return memory.Record{}, false
 	}
 	held.charge(bill)
-	return memory.Record{Kind: memory.KindNote, Note: notes.Warm, Time: at, Data: resp.Raw()}, true
+	return memory.Record{Kind: memory.KindNote, Note: notes.Warm, Time: at, Data: pricing.NoteData(resp)}, true
 }
 
 // warmRequest is the newest request once more, for no tokens. It is nil where the

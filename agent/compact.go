@@ -12,6 +12,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/agent/internal/pricing"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -128,7 +129,7 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 		r.warn(ctx, "the conversation was not summarized", "error_type", errorType(err))
 		return nil
 	}
-	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: notes.Aside, Time: at, Data: resp.Raw()})
+	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: notes.Aside, Time: at, Data: pricing.NoteData(resp)})
 	booked := held.spend(ctx, bill)
 	r.spend(bill)
 	if m, ok := summaryOf(resp); ok {

@@ -10,11 +10,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/whorl-go/whorl/agent/internal/pricing"
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
-	"github.com/whorl-go/whorl/transport"
 )
 
 // Left is how much money the budget has left, beside what is set aside for requests
@@ -233,7 +233,7 @@ func (r *Run) answer(rec memory.Record) (Bill, bool) {
 	case rec.Kind == memory.KindResponse:
 		return r.pricer().estimated(rec.Response, sentdata.EstimateOf(rec.Data), rec.Time), true
 	case rec.Kind == memory.KindNote && rec.Note == notes.Aside:
-		resp, err := transport.ParseResponse(rec.Data)
+		resp, err := pricing.OfNote(rec.Data)
 		if err != nil {
 			return Bill{}, false
 		}

@@ -187,7 +187,7 @@ func viewRecord(n int, r *memory.Record, prices pricing.Prices) entry {
 		}
 	}
 	if r.Kind == memory.KindNote && len(r.Data) > 0 {
-		if resp, err := transport.ParseResponse(r.Data); err == nil && resp.Model != "" {
+		if resp, err := pricing.OfNote(r.Data); err == nil && resp.Model != "" {
 			e.Aside = viewResponse(resp, r.Time, prices)
 			e.Aside.USD.Known = e.Aside.USD.Known && r.Note != notes.Interrupted // that was billed for more than is known
 		}
