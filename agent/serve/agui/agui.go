@@ -174,6 +174,17 @@ func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input, 
 		return a, err
 	}
 	var steps []func(context.Context) error
+	taken := make(map[string]bool)
+	// take fails for a second answer to an item: nothing is written of either.
+	take := func(it waiting.Item, step func(context.Context) error) error {
+		id := interruptID(it)
+		if taken[id] {
+			return bad("the call %s of %s is answered twice", callOf(it), it.Tool)
+		}
+		taken[id] = true
+		steps = append(steps, step)
+		return nil
+	}
 	for i, e := range in.Resume {
 		found := false
 		for _, it := range items {
@@ -185,7 +196,9 @@ func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input, 
 			if err != nil {
 				return a, bad("resume %d: %v", i, err)
 			}
-			steps = append(steps, step)
+			if err := take(it, step); err != nil {
+				return a, err
+			}
 		}
 		if !found {
 			a.late = append(a.late, e.InterruptID)
@@ -205,12 +218,15 @@ func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input, 
 					return a, bad("the result of %s: %v", it.Tool, err)
 				}
 			}
-			steps = append(steps, func(ctx context.Context) error {
+			err = take(it, func(ctx context.Context) error {
 				if m.Error != "" {
 					return it.Cancel(ctx, s.h.Store(), m.Error)
 				}
 				return it.Answer(ctx, s.h.Store(), value, access.User.ID)
 			})
+			if err != nil {
+				return a, err
+			}
 		}
 	}
 	if len(steps) > 0 {
