@@ -114,6 +114,7 @@ func (x *exchange) at(i int, why error, failures []Failure) error {
 // event. began reports whether there was one.
 func (x *exchange) once(i int, req *transport.Request, before func() bool, a *adapted) (began bool, err error) {
 	e := &x.c.o.Endpoints[i]
+	whole := false
 	for ev, err := range e.Client.Stream(x.ctx, req) {
 		if err != nil {
 			return began, err
@@ -132,6 +133,8 @@ func (x *exchange) once(i int, req *transport.Request, before func() bool, a *ad
 			}
 		}
 		switch ev.Type {
+		case transport.EventMessageStop:
+			whole = true
 		case transport.EventContentBlockDelta, transport.EventContentBlockStop:
 			x.delivered = true
 		case transport.EventRestarted:
@@ -159,6 +162,9 @@ func (x *exchange) once(i int, req *transport.Request, before func() bool, a *ad
 	}
 	if !began {
 		return false, &transport.StreamError{Err: errors.New("the endpoint " + e.Name + " answered with nothing")}
+	}
+	if !whole { // a client of somebody else's may end without an error
+		return true, &transport.StreamError{Err: errors.New("the endpoint " + e.Name + " ended the stream without message_stop"), Delivered: x.delivered}
 	}
 	return true, nil
 }
