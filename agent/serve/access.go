@@ -12,22 +12,22 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// An Access is a user's way to a session, for handlers that speak other protocols
-// over the same sessions: packages agui and uistream are two. Get it from
-// [Handler.Access], for one request.
+// An Access gives a user access to a session for the time of one request. It is for
+// handlers that serve other protocols over the same sessions, such as those of packages
+// agui and uistream. [Handler.Access] returns one.
 type Access struct {
 	User User
-	// Info is of the session; if New is true only its ID and Meta are set.
+	// Info describes the session. If New is true, only its ID and Meta are set.
 	Info memory.Info
-	// New is true if there is no such session yet: the first Run begins it.
+	// New is true if the session does not exist yet. The first Run creates it.
 	New bool
 
 	h *Handler
 }
 
-// Access returns the request's user with the session of that id, which belongs to them or
-// isn't there yet. Sub-agents' sessions are refused: they continue in their callers'
-// runs. Report its errors with [Handler.Fail].
+// Access returns the access of the request's user to the session id. The session belongs
+// to that user or does not exist yet. Sessions of sub-agents are refused, because they
+// continue in their callers' runs. Report the error with [Handler.Fail].
 func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
 	u, err := h.o.User(r)
 	if err != nil || u.ID == "" {
@@ -57,7 +57,7 @@ func (h *Handler) Whose(r *http.Request) (User, error) {
 	return u, nil
 }
 
-// Fail answers a request with the problem document (RFC 9457) for an error.
+// Fail responds to a request with the problem document (RFC 9457) for an error.
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) { h.fail(w, r, err) }
 
 // ProblemOf returns the problem that users see for an error. It is nil for a nil error,
@@ -69,8 +69,8 @@ func (h *Handler) ProblemOf(err error) *Problem {
 	return h.problemOf(err)
 }
 
-// ReadBody decodes a request's body, of at most Options.MaxBody bytes. Members that v
-// doesn't have are left out: clients of other protocols add their own.
+// ReadBody decodes a request's JSON body of at most Options.MaxBody bytes into v. It
+// ignores members that v does not have, since clients of other protocols add their own.
 func (h *Handler) ReadBody(w http.ResponseWriter, r *http.Request, v any) error {
 	c := &call{w: w, r: r, max: h.o.MaxBody}
 	return c.decode(v, false)
@@ -79,35 +79,37 @@ func (h *Handler) ReadBody(w http.ResponseWriter, r *http.Request, v any) error 
 // Store returns the store of the Handler's Options.
 func (h *Handler) Store() memory.Store { return h.o.Store }
 
-// Message makes a user's message of text and blocks, as the request POST /messages
-// does: the blocks stand in front of the text.
+// Message returns a user's message with the blocks followed by the text, as the request
+// POST /messages makes it.
 func Message(text string, blocks ...json.RawMessage) (transport.Message, error) {
 	return message{Text: text, Content: blocks}.read()
 }
 
-// A Change is what a request adds to a session before it goes on. The zero Change
+// A Change is what a request adds to a session before the session runs. The zero Change
 // adds nothing.
 type Change struct {
-	// Record writes what the user has decided and answered; nil if that is nothing.
+	// Record writes the user's decisions and answers. It is nil if there are none.
 	Record func(ctx context.Context) error
-	// Messages are what the user says. Their place is before the model's next request.
+	// Messages are the user's messages. They are added before the next request to the
+	// model.
 	Messages []transport.Message
-	// Meta is that of a session which the request begins.
+	// Meta is the metadata of the session, if the request creates it.
 	Meta map[string]string
 }
 
-// A Going is a session that this process runs.
+// A Going is a running session of this process.
 type Going struct{ r *running }
 
-// Over is closed when the session doesn't run any more.
+// Over returns a channel that is closed when the session no longer runs.
 func (g *Going) Over() <-chan struct{} { return g.r.over }
 
-// Err returns why the last run ended, if it failed or waits. Read it once Over is closed.
+// Err returns the reason why the last run ended, if it failed or waits. Call it after
+// Over is closed.
 func (g *Going) Err() error { return g.r.err }
 
-// Run adds to the session, begins it if need be, and has it run on, in the
-// background. Options.Run is asked before anything is written: its error is returned.
-// The context's values are kept for it.
+// Run applies c to the session, creating the session if necessary, and runs it in the
+// background. It calls Options.Run before it writes anything, and returns that function's
+// error. Later calls of Options.Run get the values of ctx, but not its cancellation.
 func (a *Access) Run(ctx context.Context, c Change) (*Going, error) {
 	for k, v := range c.Meta {
 		if a.New && k != "user" {
@@ -151,20 +153,21 @@ func (a *Access) Going() *Going {
 	return nil
 }
 
-// Stop ends the session's run, if this process has one, and reports whether it has.
+// Stop ends the session's run in this process, and reports whether there was one.
 func (a *Access) Stop() bool { return a.h.stop(a.Info.ID) }
 
-// Stopped reports whether an error is that of a run which the user stopped.
+// Stopped reports whether err is the error of a run that the user stopped.
 func Stopped(err error) bool { return errors.Is(err, errStopped) }
 
 // A Stream is a response of server-sent events.
 type Stream struct {
-	// Begin is called before the first item: the answer's head is not written yet.
+	// Begin is called before the first item, when the response's header is not written
+	// yet.
 	Begin func(head http.Header)
-	// Item is told what happens in the session.
+	// Item is called for each item: a record, or part of a response.
 	Item func(it feed.Item)
-	// End is called when the session doesn't run any more, with the error of its run;
-	// not if the listener has gone.
+	// End is called when the session no longer runs, with the error of its run. It is not
+	// called if the listener has disconnected.
 	End func(err error)
 
 	out *sse
@@ -173,10 +176,10 @@ type Stream struct {
 // Data writes an event.
 func (s *Stream) Data(data []byte) { s.out.write("data: " + string(data) + "\n\n") }
 
-// Stream reports to a listener what happens in the session, from a position on, until the
-// run is over. Without a run it ends when the session is idle and no other process works
-// on it. A listener that leaves does not stop the run. Slow listeners, heartbeats and
-// proxies are dealt with as in the Handler's own streams.
+// Stream sends what happens in the session, starting at a position, until the run ends.
+// If going is nil, it ends when the session is idle and no other process works on it. A
+// listener that disconnects does not stop the run. Slow listeners, heartbeats and proxies
+// are handled as in the Handler's own streams.
 func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Position, going *Going, s *Stream) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

@@ -1,19 +1,18 @@
 // Package serve gives an agent to many users over HTTP: sessions, messages, events as
-// they happen, approvals, questions, forks and bills.
+// they happen, approvals, questions, forks and costs.
 //
 //	h, err := serve.New(serve.Options{Store: store, Run: run, User: user})
 //	…
 //	http.Handle("/agent/", http.StripPrefix("/agent", h))
 //
-// Each request is checked: Options.User tells which user makes it, from what the
-// program's own middleware found out, and a session belongs to the user who began it.
-// For other users it does not exist.
+// Each request is checked. [Options.User] returns the user who makes the request, usually
+// from what the program's own middleware has put into the context. A session belongs to
+// the user who began it, and does not exist for other users.
 //
-// A run continues whether or not anybody listens. A listener gets the session's records,
-// and the pieces of a response while it is written; a client that reconnects with the
-// last id it received continues from there, at any replica. An invalid request is
-// reported before a stream begins, as a problem document (RFC 9457); afterwards as an
-// event.
+// A run continues whether or not a client listens. A listener gets the session's records,
+// and the parts of a response while the model writes it. A client that reconnects with
+// the last id it received continues from there, at any replica. An error is reported as a
+// problem document (RFC 9457) before a stream begins, and as an event afterwards.
 //
 // docs/serve.md describes the requests and the events, which are versioned.
 package serve

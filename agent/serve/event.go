@@ -12,14 +12,14 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// An Event is what a listener is told, as JSON. docs/serve.md describes the kinds.
-// Members are added within a version; a member never changes its meaning.
+// An Event is the JSON data of an event in a stream. docs/serve.md describes the kinds. A
+// version may add members, but never changes the meaning of one.
 type Event struct {
 	Version int    `json:"v"` // 1
 	Kind    string `json:"kind"`
 	Session string `json:"session"`
-	// At is the place behind the event, for Last-Event-ID; only for the session that is
-	// listened to.
+	// At is the position after the event, for Last-Event-ID. It is set only for events of
+	// the session that the client listens to, not for those of its sub-agents.
 	At string `json:"at,omitempty"`
 
 	Time    *time.Time `json:"time,omitempty"`
@@ -49,15 +49,14 @@ type Event struct {
 	Problem *Problem `json:"problem,omitempty"`
 }
 
-// A Content is a block of a message, for people: without signatures and what is
-// encrypted.
+// A Content is a block of a message, without signatures and encrypted content.
 type Content struct {
 	Type  string          `json:"type"`
 	Text  string          `json:"text,omitempty"` // of text and thinking
 	ID    string          `json:"id,omitempty"`   // of a call
 	Name  string          `json:"name,omitempty"`
 	Input json.RawMessage `json:"input,omitempty"`
-	// Raw is the block as the API has it, for all other types, and for text with
+	// Raw is the block in the API's form, for all other types and for text with
 	// citations.
 	Raw json.RawMessage `json:"raw,omitempty"`
 }
@@ -169,8 +168,8 @@ func contentOf(b transport.Block) Content {
 	return c
 }
 
-// Shown is JSON of the API's for people: without signatures and what is encrypted, at
-// any depth. It is nil for what is no JSON.
+// Shown returns the API's JSON without signatures and encrypted content, at any depth,
+// for showing it to people. It returns nil if raw is not valid JSON.
 func Shown(raw json.RawMessage) json.RawMessage {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

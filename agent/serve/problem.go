@@ -10,9 +10,9 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Problem is what a client is told of an error: a problem document (RFC 9457).
+// A Problem is what a client sees of an error: a problem document (RFC 9457).
 type Problem struct {
-	// Type is a word for the kind of problem, such as "busy"; programs go by it.
+	// Type identifies the kind of problem for programs, such as "busy".
 	Type string `json:"type"`
 	// Title says what is wrong, Detail what to do.
 	Title  string `json:"title"`
@@ -20,7 +20,7 @@ type Problem struct {
 	Status int    `json:"status"`
 }
 
-// Error makes a Problem an error, which handlers return.
+// Error returns the Title.
 func (p *Problem) Error() string { return p.Title }
 
 func problem(status int, typ, title, detail string) *Problem {
@@ -29,7 +29,7 @@ func problem(status int, typ, title, detail string) *Problem {
 
 var (
 	notThere     = problem(http.StatusNotFound, "no_session", "There is no such session.", "")
-	unauthorized = problem(http.StatusUnauthorized, "unauthorized", "The request doesn't say whose it is.", "Sign in.")
+	unauthorized = problem(http.StatusUnauthorized, "unauthorized", "The request names no user.", "Sign in.")
 )
 
 // problemOf is how an error is told.
@@ -55,17 +55,17 @@ func (h *Handler) problemOf(err error) *Problem {
 	var service *transport.Error
 	switch {
 	case errors.As(err, &tooLarge):
-		return problem(http.StatusRequestEntityTooLarge, "too_large", "The body is too large.", "Send less.")
+		return problem(http.StatusRequestEntityTooLarge, "too_large", "The body is too large.", "Send a smaller one.")
 	case errors.Is(err, memory.ErrNoSession):
 		return notThere
 	case errors.Is(err, memory.ErrReplaced):
 		return problem(http.StatusGone, "replaced", "The session was deleted, and another one has its id.", "Read it from the beginning.")
 	case errors.As(err, &lease), errors.Is(err, memory.ErrLeased):
-		return problem(http.StatusConflict, "busy", "The session is being run.", "Wait for the end, or stop it.")
+		return problem(http.StatusConflict, "busy", "The session is running.", "Wait for the end of the run, or stop it.")
 	case errors.As(err, &decision):
-		return problem(http.StatusConflict, "decided", "The call doesn't wait any more, or is another one.", "Look at what waits now.")
+		return problem(http.StatusConflict, "decided", "The call no longer waits, or has changed.", "Read what the session waits for, and decide on that.")
 	case errors.Is(err, memory.ErrConflict):
-		return problem(http.StatusConflict, "conflict", "The session has gone on meanwhile.", "Read what came, and try again.")
+		return problem(http.StatusConflict, "conflict", "The session has changed in the meantime.", "Read the new events, and try again.")
 	case errors.As(err, &budget):
 		return problem(http.StatusPaymentRequired, "budget", "The budget is used up.", "")
 	case errors.As(err, &limit):
@@ -75,7 +75,7 @@ func (h *Handler) problemOf(err error) *Problem {
 	case errors.Is(err, errStopped):
 		return problem(http.StatusOK, "stopped", "The run was stopped.", "")
 	case errors.Is(err, errClosed):
-		return problem(http.StatusServiceUnavailable, "closing", "The server ends; the session goes on with its next message.", "Try again.")
+		return problem(http.StatusServiceUnavailable, "closing", "The server is shutting down. The session continues with its next message.", "Try again.")
 	case errors.As(err, &service) && (service.Type == transport.ErrRateLimit || service.Type == transport.ErrOverloaded):
 		return problem(http.StatusServiceUnavailable, "overloaded", "The model's service is overloaded.", "Try again in a while.")
 	}

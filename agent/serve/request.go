@@ -142,12 +142,12 @@ type Session struct {
 	Meta    map[string]string `json:"meta,omitempty"`
 	// Running is true if this process runs it.
 	Running bool `json:"running"`
-	// What is told of one session, not in a list.
+	// State and Waits are set for a single session, not in a list.
 	State string `json:"state,omitempty"` // idle, working, waiting
-	// Waits are the calls and questions that wait in the session and in those of its
-	// sub-agents. Each names the session that a decision or an answer goes to.
+	// Waits are the calls and questions that wait in the session and in the sessions of
+	// its sub-agents. Each names the session that its decision or answer goes to.
 	Waits []waiting.Item `json:"waits,omitempty"`
-	// Cursor is where a list goes on behind this session.
+	// Cursor continues a list after this session.
 	Cursor string `json:"cursor,omitempty"`
 }
 
@@ -250,7 +250,7 @@ func stateOf(next agent.Action) string {
 // remove is DELETE /sessions/ID.
 func (h *Handler) remove(c *call) (any, error) {
 	if h.isRunning(c.info.ID) {
-		return nil, problem(http.StatusConflict, "busy", "The session is being run.", "Stop it first.")
+		return nil, problem(http.StatusConflict, "busy", "The session is running.", "Stop it first.")
 	}
 	return nil, h.o.Store.Delete(c.r.Context(), c.info.ID)
 }
@@ -414,7 +414,7 @@ func (h *Handler) budget(c *call) (any, error) {
 type message struct {
 	Text    string            `json:"text"`
 	Content []json.RawMessage `json:"content"` // blocks: text, image, document
-	// Idle makes the request fail if the session is being run.
+	// Idle makes the request fail if the session is running.
 	Idle bool `json:"idle"`
 	// Meta is that of a session which the message begins.
 	Meta map[string]string `json:"meta"`

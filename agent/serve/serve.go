@@ -14,51 +14,55 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// A User is who a request is from.
+// A User is the user who makes a request.
 type User struct {
-	// ID names the user, and is kept with each session that the user begins, as
-	// Meta["user"]. It may not be empty.
+	// ID names the user. It must not be empty. It is stored as Meta["user"] with each
+	// session that the user begins.
 	ID string
-	// All lets the user see and decide on everybody's sessions.
+	// All lets the user see, and decide in, the sessions of all users.
 	All bool
 }
 
-// Options make a Handler. Store, Run and User are needed.
+// Options configure a Handler. Store, Run and User are required.
 type Options struct {
-	// Store has the sessions. With a [memory.Forker] they can be forked, with a
-	// [memory.Inbox] messages reach a run that goes on.
+	// Store holds the sessions. Sessions can be forked if it is a [memory.Forker], and
+	// messages reach a run in progress if it is a [memory.Inbox].
 	Store memory.Store
-	// Run chooses the agent that continues a session, and the rest of the run's input:
-	// gate, limits, budget. It is asked before each run, and before a stream begins:
-	// its error, such as an [agent.BudgetError], is the answer. Store, Session and
-	// User of the Input are set by the Handler. A session that isn't there yet has an
-	// ID and Meta only.
+	// Run returns the agent that continues a session, and the rest of the run's input:
+	// gate, limits, budget. It is called before each run and before a stream begins. Its
+	// error, such as an [agent.BudgetError], is the response to the request. The Handler
+	// sets Store, Session and User of the Input. For a session that does not exist yet,
+	// only ID and Meta of s are set.
 	Run func(ctx context.Context, u User, s memory.Info) (*agent.Agent, agent.Input, error)
-	// User says whose the request is. An error is answered with 401 and not told.
+	// User returns the user who makes a request. If it fails, the response is 401,
+	// without the text of the error.
 	User func(r *http.Request) (User, error)
 
-	// Feed carries what happens; nil means one of the Handler's own. Give it to the
-	// page of package inspect, too.
+	// Feed passes events from runs to listeners. If nil, the Handler makes one. Set the
+	// same one in the Options of package inspect, so that its page shows these runs as
+	// well.
 	Feed *feed.Feed
-	// Left tells what is left of a user's budget, in USD; nil if there is none.
+	// Left returns what is left of a user's budget, in USD. It is nil if there are no
+	// budgets.
 	Left func(ctx context.Context, u User) (usd float64, err error)
-	// Problem says how an error of a run is told to users; nil, and a zero Problem, mean
-	// the usual: kinds of errors by name, and no text of an error that this package
-	// doesn't know.
+	// Problem returns what users see of a run's error. If it is nil, or returns the zero
+	// Problem, users see the kinds of errors that this package knows, and no text of any
+	// other error.
 	Problem func(err error) Problem
 
-	// MaxBody is the most bytes of a request's body; 0 means 24 MiB.
+	// MaxBody is the maximum size of a request's body in bytes; 0 means 24 MiB.
 	MaxBody int64
-	// Heartbeat is how often a stream without events is kept alive; 0 means 15 seconds.
+	// Heartbeat is the interval at which a stream without events is kept alive; 0 means
+	// 15 seconds.
 	Heartbeat time.Duration
-	// WriteTimeout is how long one write to a listener may take before it is dropped;
-	// 0 means 30 seconds. It comes back with its last id.
+	// WriteTimeout is the time that one write to a listener may take before the listener
+	// is disconnected; 0 means 30 seconds. The client reconnects with its last id.
 	WriteTimeout time.Duration
 	Logger       *slog.Logger // nil logs nothing
 }
 
-// A Handler serves the sessions of a store. Make it with [New], and [Handler.Close] it
-// in the end.
+// A Handler serves the sessions of a store. Make one with [New], and call [Handler.Close]
+// when the program ends.
 type Handler struct {
 	o   Options
 	mux *http.ServeMux
@@ -115,8 +119,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var errClosed = errors.New("the server ends")
 
-// Close ends the runs that go on, and waits for them until ctx ends. Their work is
-// in the store, and continues with the session's next run.
+// Close ends all runs, and waits for them until ctx is done. Their work is in the store;
+// the session's next run continues it.
 func (h *Handler) Close(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true

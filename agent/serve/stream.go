@@ -63,7 +63,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		return nil, feed.Position{}, nil, err
 	}
 	if body.Idle && h.isRunning(c.info.ID) {
-		return nil, feed.Position{}, nil, problem(http.StatusConflict, "busy", "The session is being run.", "Wait for the end, or stop it.")
+		return nil, feed.Position{}, nil, problem(http.StatusConflict, "busy", "The session is running.", "Wait for the end of the run, or stop it.")
 	}
 	if fresh {
 		c.info.Meta = map[string]string{}

@@ -16,19 +16,19 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// ProtocolVersion is the version of AG-UI that is spoken.
+// ProtocolVersion is the version of AG-UI that this package implements.
 const ProtocolVersion = "1.0"
 
-// Options of a handler. The zero Options are fine.
+// Options configure a handler. The zero Options serve without shared state.
 type Options struct {
-	// State is the shared state that the client gets when a run begins and when it ends:
-	// any JSON, made from the session's log. Nil means that there is none, and what the
-	// client has stays as it is. What the client sends is in [InputOf].
+	// State returns the shared state, which the client gets when a run begins and when it
+	// ends. It is encoded as JSON. If State is nil, the client gets no state and keeps
+	// what it has. [InputOf] returns the state that the client sends.
 	State func(ctx context.Context, u serve.User, log *memory.Log) (any, error)
 }
 
-// New makes a handler that runs the sessions of h by AG-UI: POST with a RunAgentInput,
-// answered by server-sent events.
+// New returns a handler that runs the sessions of h by AG-UI. It takes a POST with a
+// RunAgentInput and responds with server-sent events.
 func New(h *serve.Handler, o Options) http.Handler { return &handler{h: h, o: o} }
 
 type handler struct {
@@ -38,25 +38,25 @@ type handler struct {
 
 type inputKey struct{}
 
-// InputOf is the input that a client of AG-UI sent, by the context that
-// [serve.Options].Run is given: the state, context and forwarded properties are the
-// program's to use, and not to be trusted. It is nil for runs that other requests begin.
+// InputOf returns the input that an AG-UI client sent. ctx is the context that
+// [serve.Options].Run gets. State, Context and Forwarded are for the program to use;
+// don't trust them. InputOf returns nil for a run that another kind of request begins.
 func InputOf(ctx context.Context) *Input {
 	in, _ := ctx.Value(inputKey{}).(*Input)
 	return in
 }
 
-// Kind is the kind of the questions that calls of front-end tools wait as.
+// Kind is the Kind of the question as which a call of a front-end tool waits.
 const Kind = "agui"
 
-// Tools are own and the front-end tools of the client, by the context that
-// [serve.Options].Run is given, for the session's agent:
+// Tools returns own and the client's front-end tools, for the session's agent. ctx is the
+// context that [serve.Options].Run gets:
 //
 //	agent.New(agent.Options{Client: c, Model: m, Tools: agui.Tools(ctx, own...)})
 //
 // A call of a front-end tool ends the run; the client's next input has the result. The
-// client has to send the same tools with each input: without them such a call can't go
-// on. One that has the name of an own tool is left out.
+// client must send the same tools with each input, because without them such a call can't
+// continue. A front-end tool with the name of one of own is left out.
 func Tools(ctx context.Context, own ...tools.Tool) []tools.Tool {
 	list := slices.Clone(own)
 	in := InputOf(ctx)
@@ -86,7 +86,7 @@ func (t Tool) external() tools.Tool {
 func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		s.h.Fail(w, r, &serve.Problem{Type: "no_such_request", Title: "AG-UI runs are begun by POST.", Status: http.StatusMethodNotAllowed})
+		s.h.Fail(w, r, &serve.Problem{Type: "no_such_request", Title: "AG-UI runs begin with POST.", Status: http.StatusMethodNotAllowed})
 		return
 	}
 	if err := s.serve(w, r); err != nil {
@@ -249,11 +249,11 @@ func (s *handler) resolve(it waiting.Item, e Resume, by string) (func(context.Co
 		return func(ctx context.Context) error { return it.Cancel(ctx, store, "the user has cancelled") }, nil
 	}
 	if e.Status != "resolved" {
-		return nil, fmt.Errorf("status is %q; it is resolved or cancelled", e.Status)
+		return nil, fmt.Errorf("status is %q; it must be resolved or cancelled", e.Status)
 	}
 	if it.Question != nil {
 		if len(e.Payload) == 0 {
-			return nil, errors.New("payload is missing: it is the answer")
+			return nil, errors.New("payload is missing; it must be the answer")
 		}
 		if err := it.Question.Question.Check(e.Payload); err != nil {
 			return nil, err
@@ -266,7 +266,7 @@ func (s *handler) resolve(it waiting.Item, e Resume, by string) (func(context.Co
 		EditedArgs json.RawMessage `json:"editedArgs"`
 	}
 	if err := json.Unmarshal(e.Payload, &d); err != nil || d.Approved == nil {
-		return nil, errors.New(`payload has to be {"approved": true or false, "reason"?, "editedArgs"?}`)
+		return nil, errors.New(`payload must be {"approved": true or false, "reason"?, "editedArgs"?}`)
 	}
 	switch {
 	case !*d.Approved:
@@ -274,7 +274,7 @@ func (s *handler) resolve(it waiting.Item, e Resume, by string) (func(context.Co
 	case len(d.EditedArgs) == 0 || string(d.EditedArgs) == "null":
 		return func(ctx context.Context) error { return it.Approve(ctx, store) }, nil
 	case d.EditedArgs[0] != '{':
-		return nil, errors.New("editedArgs has to be an object")
+		return nil, errors.New("editedArgs must be a JSON object")
 	}
 	return func(ctx context.Context) error { return it.Edit(ctx, store, d.EditedArgs) }, nil
 }

@@ -1,21 +1,21 @@
-// Package agui speaks AG-UI 1.0, the Agent-User Interaction protocol, over the sessions
-// of a [serve.Handler]: a thread is a session.
+// Package agui serves the sessions of a [serve.Handler] by AG-UI 1.0, the Agent-User
+// Interaction protocol. A thread is a session.
 //
 //	h, err := serve.New(serve.Options{Store: store, Run: run, User: user})
 //	…
 //	mux.Handle("/agent/", http.StripPrefix("/agent", h))
 //	mux.Handle("POST /agui", agui.New(h, agui.Options{}))
 //
-// The session is what counts. From the messages that a client sends, only what the user
-// has said since is taken; a client that has missed something is sent a snapshot of the
-// messages. So a client that lost its connection, or a page that was loaded again, sends
-// what it has, and gets the rest, that of a run which goes on as it comes. A message that
-// is sent twice lands once.
+// The session in the store is authoritative. Of the messages that a client sends, the
+// handler takes only the user's new ones. A client that has missed something gets a
+// snapshot of the messages. So a client that lost its connection, or a page that was
+// loaded again, sends the messages that it has and gets the rest, including the events of
+// a run in progress. A message that is sent twice is stored once.
 //
-// Calls that need approval and questions of tools end a run with the interrupt
-// outcome. A front-end tool, one of those in the client's input, is a tool that the
-// client answers: see [Tools]. To stop listening is not to stop the run: that is POST
-// /stop of the serve.Handler.
+// A run that waits for approval of a call, or for the answer to a tool's question, ends
+// with the interrupt outcome. A front-end tool is a tool in the client's input, whose
+// calls the client answers; see [Tools]. A client that disconnects does not stop the run;
+// POST /stop of the serve.Handler does.
 //
-// docs/serve.md has a table of what becomes which event.
+// docs/serve.md has a table of the events.
 package agui

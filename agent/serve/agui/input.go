@@ -9,8 +9,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// An Input is what a client sends to run a thread: AG-UI's RunAgentInput. Members
-// that it doesn't have are left out.
+// An Input is AG-UI's RunAgentInput, which a client sends to run a thread. Other members
+// are ignored.
 type Input struct {
 	ThreadID    string          `json:"threadId"` // the session's id
 	RunID       string          `json:"runId"`
@@ -30,25 +30,25 @@ type Tool struct {
 	Parameters  json.RawMessage `json:"parameters,omitempty"` // a JSON Schema of an object
 }
 
-// A Context is something that the client's program tells the agent.
+// A Context is information that the client's program has for the agent.
 type Context struct {
 	Description string `json:"description"`
 	Value       string `json:"value"`
 }
 
-// A Resume answers an interrupt. The Payload of one with the status "resolved" is the
-// answer to a question, or {"approved": …, "reason"?, "editedArgs"?} for a call; the
-// status "cancelled" denies, or declines.
+// A Resume answers an interrupt. With the status "resolved", Payload is the answer to a
+// question, or {"approved": …, "reason"?, "editedArgs"?} for a call. The status
+// "cancelled" denies the call or declines the question.
 type Resume struct {
 	InterruptID string          `json:"interruptId"`
 	Status      string          `json:"status"` // resolved, cancelled
 	Payload     json.RawMessage `json:"payload,omitempty"`
 }
 
-// A Message is a message of a thread, as clients have it.
+// A Message is a message of a thread in AG-UI's form.
 type Message struct {
 	ID         string          `json:"id"`
-	Role       string          `json:"role"` // user, assistant, tool, reasoning; what clients send besides is left alone
+	Role       string          `json:"role"` // user, assistant, tool, reasoning; others are ignored
 	Name       string          `json:"name,omitempty"`
 	Content    json.RawMessage `json:"content,omitempty"` // a string, or a list of parts
 	ToolCalls  []ToolCall      `json:"toolCalls,omitempty"`
@@ -67,7 +67,7 @@ type ToolCall struct {
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// A Function is what a ToolCall calls.
+// A Function is the function that a ToolCall calls.
 type Function struct {
 	Name      string `json:"name"`
 	Arguments string `json:"arguments"` // JSON
@@ -193,11 +193,11 @@ func (s *source) block() (map[string]any, error) {
 	case s == nil || s.Value == "":
 		return nil, fmt.Errorf("it has no source")
 	case s.Type == "data" && s.MimeType == "text/plain":
-		return nil, fmt.Errorf("text is sent as a part of type text")
+		return nil, fmt.Errorf("text must be a part of type text")
 	case s.Type == "data":
 		return map[string]any{"type": "base64", "media_type": s.MimeType, "data": s.Value}, nil
 	case s.Type == "url":
 		return map[string]any{"type": "url", "url": s.Value}, nil
 	}
-	return nil, fmt.Errorf("the source is of type %q; the model takes data and url", s.Type)
+	return nil, fmt.Errorf("the type of the source is %q; it must be data or url", s.Type)
 }

@@ -49,14 +49,15 @@ type Message struct {
 	Parts    []Part          `json:"parts"`
 }
 
-// A Part is a part of a message, with the members that its type has.
+// A Part is a part of a message. Its Type decides which members are set.
 type Part struct {
 	Type  string  `json:"type"`
 	ID    string  `json:"id,omitempty"`
 	Text  *string `json:"text,omitempty"`
 	State string  `json:"state,omitempty"`
 
-	// Of a tool's part, whose type is "tool-" and its name.
+	// The next fields are those of a tool's part, whose Type is "tool-" followed by the
+	// tool's name.
 	ToolCallID string          `json:"toolCallId,omitempty"`
 	ToolName   string          `json:"toolName,omitempty"` // where the type is dynamic-tool
 	Provider   bool            `json:"providerExecuted,omitempty"`
@@ -65,7 +66,7 @@ type Part struct {
 	Error      string          `json:"errorText,omitempty"`
 	Approval   *Approval       `json:"approval,omitempty"`
 
-	// Of sources and files.
+	// The next fields are those of sources and files.
 	SourceID  string `json:"sourceId,omitempty"`
 	URL       string `json:"url,omitempty"`
 	Title     string `json:"title,omitempty"`
@@ -73,12 +74,12 @@ type Part struct {
 	Filename  string `json:"filename,omitempty"`
 
 	Data  json.RawMessage `json:"data,omitempty"`
-	Parts []textPart      `json:"parts,omitempty"` // of a message that came in the middle
+	Parts []textPart      `json:"parts,omitempty"` // of a message that the user sent during the answer
 
 	open string // the id of a text that is open
 }
 
-// An Approval is what was asked and decided about a call.
+// An Approval is the request to approve a call, and the decision.
 type Approval struct {
 	ID       string `json:"id"`
 	Approved *bool  `json:"approved,omitempty"`

@@ -146,7 +146,7 @@ func (p *Part) file() (map[string]any, error) {
 		b["source"] = map[string]any{"type": "url", "url": p.URL}
 		return b, nil
 	}
-	return nil, fmt.Errorf("its url is neither a data URL nor one of http")
+	return nil, fmt.Errorf("its url must be a data URL, or begin with http:// or https://")
 }
 
 func encode(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }

@@ -16,12 +16,12 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Kind is the kind of the questions that calls wait as which the page answers: make
-// such a tool with [tools.External] and this Kind, and answer with addToolOutput.
+// Kind is the Kind of the question as which a call waits that the page answers. Make such
+// a tool with [tools.External] and this Kind; the page answers with addToolOutput.
 const Kind = "ui"
 
-// New makes a handler that runs the sessions of h by the UI message stream. Its paths are
-// "" for POST, and ID, ID/stream and ID/stop: see docs/serve.md.
+// New returns a handler that runs the sessions of h by the UI message stream. Its paths
+// are "" for POST, and ID, ID/stream and ID/stop; see docs/serve.md.
 func New(h *serve.Handler) http.Handler { return &handler{h} }
 
 type handler struct{ h *serve.Handler }
@@ -305,7 +305,7 @@ func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, 
 	}
 	turns := turnsOf(log, log.Len())
 	if len(turns) == 0 || record == nil && in.last().ID != turns[len(turns)-1].name() {
-		return &serve.Problem{Type: "conflict", Title: "The chat has gone on meanwhile.", Detail: "Load it again.", Status: http.StatusConflict}
+		return &serve.Problem{Type: "conflict", Title: "The chat has changed in the meantime.", Detail: "Load it again.", Status: http.StatusConflict}
 	}
 	t := turn{record: log.Len(), before: turns[len(turns)-1].last, id: in.last().ID, has: has}
 	going := a.Going()

@@ -188,7 +188,7 @@ func (s *handler) answer(it waiting.Item, a answer, by string) (func(context.Con
 	case !*a.Approved:
 		return func(ctx context.Context) error { return it.Deny(ctx, store, a.Reason) }, nil
 	case len(a.Input) > 0 && a.Input[0] != '{':
-		return nil, fmt.Errorf("input has to be an object")
+		return nil, fmt.Errorf("input must be a JSON object")
 	case len(a.Input) > 0:
 		return func(ctx context.Context) error { return it.Edit(ctx, store, a.Input) }, nil
 	}
