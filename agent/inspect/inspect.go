@@ -25,40 +25,41 @@ import (
 //go:embed assets
 var embedded embed.FS
 
-// Options configure the page. The zero value serves requests from this machine
-// that have the token of [Page.URL], and lets its user decide on calls, answer
-// questions, and fork sessions, but not run them.
+// Options configure the page. The zero value serves requests from this machine that have
+// the token of [Page.URL], and lets the user decide on calls, answer questions and fork
+// sessions, but not run them.
 type Options struct {
-	// Token is the token that opens the page: in the first URL as ?token=…, or as a
-	// Bearer token. Anyone who has it may see and do all that the page can. Empty
-	// means a random one, and that the page answers to this machine only. One that is
-	// set opens the page to other machines: serve it over TLS then, and take one that
-	// can't be guessed, such as that of crypto/rand.Text.
+	// Token is the token that requests need: in the first URL as ?token=…, or as a Bearer
+	// token. Anyone who has it can see and do everything that the page allows. If it is
+	// empty, the token is random and the page serves only this machine. If it is set, the
+	// page serves other machines, too: use TLS, and a token that can't be guessed, such
+	// as one of [crypto/rand.Text].
 	Token string
-	// Hosts are names that the page may be reached by besides localhost, 127.0.0.1
-	// and ::1, without ports, in lower case. With a Token all names are taken.
+	// Hosts are the host names, besides localhost, 127.0.0.1 and ::1, that requests may
+	// use, without ports, in lower case. With a Token, all names are allowed.
 	Hosts []string
 	// ReadOnly refuses decisions, answers, forks and runs.
 	ReadOnly bool
-	// Resume goes on with a session: it is called when the last call and question that
-	// waited in it, and in the sessions of its sub-agents, has been dealt with, when
-	// the user of the page asks for it, and when they have written a message, which waits
-	// in the session's inbox; the session may be new, or may run already. It should start the run and return. nil means
-	// that something else resumes sessions.
+	// Resume should start a run of a session and return. It is called when the last call
+	// or question that waited in the session and in those of its sub-agents is decided or
+	// answered, when the user of the page asks for it, and when the user has written a
+	// message, which is in the session's inbox. The session may be new, or already
+	// running. Nil means that something else resumes sessions.
 	Resume func(session string)
-	// Feed, if not nil, shows responses while they stream, and what running tools
-	// report: of the runs in this process that it is attached to. Without it the page
-	// shows whole records, as they get into the store.
+	// Feed, if not nil, lets the page show responses while they stream, and reports of
+	// running tools, for runs in this process that it is attached to. Without it, the
+	// page shows whole records when they are in the store.
 	Feed *feed.Feed
-	// Models correct and extend the table of prices, as agent.Options.Models do.
+	// Models correct and extend the table of prices, as in agent.Options.
 	Models []models.Model
-	// Poll is how often the store is asked for new records while a page is open;
-	// 0 means every 250 ms.
+	// Poll is the interval at which the store is read for new records while a page is
+	// open; 0 means 250 ms.
 	Poll time.Duration
-	// Reports is a folder of pages that the page links to: the HTML reports of package
-	// evals, such as os.DirFS("testdata/evals"). Scripts in them don't run; nil for none.
+	// Reports is a folder of HTML reports of package evals, such as
+	// os.DirFS("testdata/evals"), that the page links to. Scripts in them don't run. Nil
+	// means none.
 	Reports fs.FS
-	// Logger is told of what the store refuses; nil for none.
+	// Logger logs errors of the store; nil means no logging.
 	Logger *slog.Logger
 }
 
@@ -77,10 +78,10 @@ type Page struct {
 	guarded   http.Handler
 }
 
-// Handler makes the page for the sessions in a store. It finds out by itself
-// under which path it is mounted, where a [http.ServeMux] does that.
+// Handler returns the page for the sessions in a store. If it is mounted in an
+// [http.ServeMux], it finds out its path by itself.
 //
-// Nothing is served without a token. [Page.URL] has it:
+// Every request needs the token, which is in [Page.URL]:
 //
 //	page := inspect.Handler(store, inspect.Options{})
 //	mux.Handle("/debug/agents/", page)

@@ -34,10 +34,10 @@ func newKey(token string) key {
 	return key{token: token, cookie: "whorl_inspect_" + derive("cookie's name")[:12], value: derive("cookie's value")}
 }
 
-// URL is the address of the page with the token that opens it, for base, the
-// address that it is mounted at, such as "http://127.0.0.1:8100/debug/agents/".
-// Anyone who has it may see and do all that the page can: show it to the user of
-// the program, and keep it out of logs.
+// URL returns the address of the page with its token. base is the address that the page
+// is mounted at, such as "http://127.0.0.1:8100/debug/agents/". Anyone who has the URL
+// can see and do everything that the page allows: show it to the user of the program, and
+// keep it out of logs.
 func (p *Page) URL(base string) string {
 	return strings.TrimSuffix(base, "/") + "/?token=" + url.QueryEscape(p.key.token)
 }
