@@ -14,22 +14,22 @@ import (
 	"github.com/whorl-go/whorl/tools"
 )
 
-// Options make an agent a tool.
+// Options configure the tool that New returns.
 type Options struct {
 	Agent             *agent.Agent
 	Name, Description string
-	// Store has the sessions of the calls, one for each. All processes that may go on
-	// with a call need the same one. The sessions stay when the calls have ended.
+	// Store holds the sessions, one for each call. All processes that may continue a call
+	// need the same Store. The sessions remain after the calls have ended.
 	Store memory.Store
-	// Prefix is put before the ids of the sessions; empty means "call-".
+	// Prefix is the beginning of the sessions' ids; empty means "call-".
 	Prefix string
-	// Input completes what a call's run is given, such as its user, its budget or its
-	// gate; nil changes nothing. It is called for each run of a call. The task, the
-	// store and the session are set afterwards.
+	// Input returns the input of a call's run, such as its user, its budget or its gate.
+	// It is called for each run of a call. The task, the store and the session are set
+	// afterwards. Nil means the zero Input.
 	Input func(ctx context.Context) agent.Input
 }
 
-// New makes the tool. Its argument is the task; its result is the agent's answer.
+// New returns the tool. Its argument is the task, and its result is the agent's answer.
 func New(o Options) (tools.Tool, error) {
 	switch {
 	case o.Agent == nil:
@@ -106,7 +106,7 @@ func (t *agentTool) call(ctx context.Context, in task) (string, error) {
 			return "", fmt.Errorf("the agent did not finish (%w). So far: %s", err, res.Text)
 		}
 	}
-	return "", fmt.Errorf("the agent has asked %d times in one call", maxRounds)
+	return "", fmt.Errorf("the agent asked %d times in one call, which is the limit", maxRounds)
 }
 
 // run runs the agent as far as it comes.
@@ -166,7 +166,7 @@ func deal(ctx context.Context, store memory.Store, host tools.Host, items []wait
 	return wait
 }
 
-var errNobody = fmt.Errorf("there is nobody to ask here: %w", tools.ErrDeclined)
+var errNobody = fmt.Errorf("the caller has no one to ask: %w", tools.ErrDeclined)
 
 // question is what an item asks, under a key of its own.
 func question(it waiting.Item) tools.Question {
