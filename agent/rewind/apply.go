@@ -38,10 +38,10 @@ func look(root *os.Root, name string) (v files.Version, err error) {
 	return files.Version{Ref: memory.Blob{Data: data}.Sum(), Mode: info.Mode().Perm()}, nil
 }
 
-// Apply puts the files back. Each is replaced in one step. It fails with a
+// Apply restores the files. It replaces each in one step. It fails with a
 // [*ConflictError], and changes nothing, if there are conflicts and OnConflict isn't
-// Leave, or if a file was changed since the plan was made; with a [*FolderError] if
-// the folder was moved; and with a [*FileError] if a file can't be written.
+// Leave, or if a file was changed since the plan was made; with a [*FolderError] if the
+// folder was moved; and with a [*FileError] if a file can't be written.
 func (p *Plan) Apply(ctx context.Context) error {
 	conflicts := p.Conflicts
 	if p.onConflict == Leave {

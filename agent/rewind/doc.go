@@ -1,13 +1,14 @@
-// Package rewind puts a folder back to what it was at a record of a conversation,
-// or to what it is in a fork.
+// Package rewind restores a folder to its state at a record of a conversation, or to its
+// state in a fork.
 //
-// The tools of package tools/files, with Options.Follow set, keep what they
-// overwrite beside the conversation. After a fork at record 40
+// The tools of package tools/files, with Options.Follow set, store what they overwrite
+// with the conversation. After a fork at record 40
 //
 //	fork, err := memory.ForkSession(ctx, store, "s", 40, "s-2", nil)
 //	_, err = rewind.Folder(ctx, root, rewind.Options{Folder: "repo", From: log, To: fork})
 //
-// the folder is what it was at that record. Files that somebody else has changed
-// are told, and are not overwritten unless the options say so. What other tools
-// wrote, such as a shell, is not followed: [Plan.NotFollowed] has their calls.
+// the folder is in its state at that record. Files that somebody else has changed are
+// reported as conflicts, and are not overwritten unless the options say so. Files that
+// other tools wrote, such as a shell, are not followed: [Plan.NotFollowed] lists their
+// calls.
 package rewind

@@ -13,48 +13,49 @@ import (
 	"github.com/whorl-go/whorl/tools/files"
 )
 
-// Options say where the folder stands and where it is to be.
+// Options specify the folder's present state and the state to restore.
 type Options struct {
-	// Folder is the files.Options.Follow of the tools that worked on it.
+	// Folder is the files.Options.Follow of the tools that wrote the files.
 	Folder string
-	// From is the conversation whose work the folder shows: all of its records.
+	// From is the conversation that the folder's present state belongs to, with all of
+	// its records.
 	From *memory.Log
-	// To is the conversation that the folder is to show, such as a fork of From, or what
-	// From is a fork of; nil means From.
+	// To is the conversation whose state to restore, such as a fork of From, or the
+	// conversation that From is a fork of; nil means From.
 	To *memory.Log
-	// Records is how many of To's records count; 0 means all.
+	// Records is the number of To's records to use; 0 means all.
 	Records int
-	// OnConflict says what is done with files that somebody else has changed.
+	// OnConflict says what to do with files that somebody else has changed.
 	OnConflict Resolution
-	// ReadOnly are names of tools that don't write files, besides those of tools/files
-	// that don't. Their calls are not in Plan.NotFollowed.
+	// ReadOnly are the names of tools that don't write files, in addition to those of
+	// tools/files. Their calls are not in Plan.NotFollowed.
 	ReadOnly []string
-	// Trusted takes the changes of conversations that were imported without trust
-	// (transfer.Options): whoever made the file says then what is written to the folder.
-	// Without it they are conflicts.
+	// Trusted also restores the changes of conversations that were imported without trust
+	// (transfer.Options). Whoever made the imported file then decides what is written to
+	// the folder. If it is false, these changes are conflicts.
 	Trusted bool
 }
 
-// A Resolution is what is done with files in conflict.
+// A Resolution says what to do with files in conflict.
 type Resolution string
 
 const (
 	// Fail changes nothing if there is a conflict, and returns a [*ConflictError].
 	Fail Resolution = ""
-	// Leave leaves the files in conflict as they are, and puts the others back.
+	// Leave leaves the files in conflict as they are, and restores the others.
 	Leave Resolution = "leave"
-	// Overwrite puts files back that somebody else has changed, too: what was changed
-	// is lost. Other conflicts are as with Fail.
+	// Overwrite also restores files that somebody else has changed; those changes are
+	// lost. It treats other conflicts as Fail does.
 	Overwrite Resolution = "overwrite"
 )
 
-// A Plan is what has to be done to a folder.
+// A Plan lists the changes that restore a folder.
 type Plan struct {
 	Files     []File // in the order of their paths
 	Conflicts []Conflict
-	// NotFollowed are the calls of tools that may have written files and don't follow
-	// what they write, such as a shell: after the place that the conversations have in
-	// common. What they wrote stays.
+	// NotFollowed are the calls, after the records that the conversations have in common,
+	// of tools that may have written files without following them, such as a shell. The
+	// files that they wrote remain.
 	NotFollowed []Call
 
 	root       *os.Root
@@ -64,18 +65,18 @@ type Plan struct {
 	made       []string // folders that the tools have made, and that may go
 }
 
-// A File is one to be put back.
+// A File is a file to restore.
 type File struct {
 	Path string
-	Now  files.Version // what there is; its Ref is the name of its bytes
-	Want files.Version // the zero Version means that there was none
+	Now  files.Version // the file's present state; Ref names its bytes
+	Want files.Version // the state to restore; the zero Version means no file
 
 	data []byte
 }
 
 // A Call is a tool call.
 type Call struct {
-	Session string // the log's, or one below it
+	Session string // the session of the log, or of one of its sub-agents
 	Record  int
 	ID      string
 	Name    string
@@ -86,9 +87,9 @@ type Call struct {
 // ours are the tools of package tools/files.
 var ours = []string{"read_file", "list_files", "search_files", "edit_file", "write_file", "str_replace_based_edit_tool"}
 
-// Folder puts the folder of root back, and returns what it has done, or what there
-// would be to do if it fails. It fails with a [*ConflictError], a [*FolderError] or
-// a [*FileError].
+// Folder restores the folder of root. It returns the plan that it has carried out or, if
+// it fails, the plan that it would have carried out. The error may be a [*ConflictError],
+// a [*FolderError] or a [*FileError].
 func Folder(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
 	p, err := Make(ctx, root, o)
 	if err == nil {
@@ -97,11 +98,11 @@ func Folder(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
 	return p, err
 }
 
-// Make makes the plan, and changes nothing. The plan is never nil.
+// Make returns the plan without changing anything. The plan is never nil.
 func Make(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
 	p := &Plan{root: root, folder: o.Folder, onConflict: o.OnConflict, trusted: o.Trusted}
 	if root == nil || o.From == nil || o.Folder == "" {
-		return p, errors.New("rewind: a folder, its name and a conversation are needed: root, Options.Folder and Options.From")
+		return p, errors.New("rewind: root, Options.Folder and Options.From are required; one of them is missing")
 	}
 	if err := inPlace(root, o.Folder); err != nil {
 		return p, err
@@ -121,7 +122,7 @@ func Make(ctx context.Context, root *os.Root, o Options) (*Plan, error) {
 	}
 	records := to.log.Len()
 	if o.Records < 0 || o.Records > records {
-		return p, fmt.Errorf("rewind: the conversation has %d records, not %d", records, o.Records)
+		return p, fmt.Errorf("rewind: Options.Records is out of range: the conversation has %d records, not %d", records, o.Records)
 	}
 	records = cmp.Or(o.Records, records)
 	shared, err := common(from.log, to.log, records)
