@@ -1,9 +1,9 @@
-// Package uploads sends pictures and documents to the service once, as files, in
-// the place of their base64 in every request.
+// Package uploads sends pictures and documents to the service once, as files, instead of
+// as base64 in every request.
 //
 //	client = transport.Wrap(client, uploads.New(client, nil).Middleware)
 //
-// The log keeps the bytes: only what is sent differs. A conversation should be sent
-// in one of the two ways from its beginning, as the prompt cache goes by what was
-// sent. docs/blobs.md has more.
+// The log keeps the bytes; only the requests differ. Send a conversation in one of the
+// two ways from its beginning, because the prompt cache compares what was sent. See
+// docs/blobs.md.
 package uploads

@@ -12,16 +12,16 @@ import (
 	"sync"
 )
 
-// An Index remembers which contents are files at the service, for all programs
-// that share it. Its keys are "sha256:" and 64 hexadecimal digits.
+// An Index remembers which contents are files at the service, for all programs that share
+// it. A key is "sha256:" followed by 64 hexadecimal digits.
 type Index interface {
-	// Get returns the file of a content; ok is false if there is none.
+	// Get returns the file stored under key; ok is false if there is none.
 	Get(ctx context.Context, key string) (ref Ref, ok bool, err error)
-	// Put sets it.
+	// Put stores the file under key.
 	Put(ctx context.Context, key string, ref Ref) error
 }
 
-// Folder is an [Index] of small files in a folder, one for each content.
+// Folder returns an [Index] of small files in a folder, one for each content.
 func Folder(root *os.Root) Index { return folder{root} }
 
 type folder struct{ root *os.Root }

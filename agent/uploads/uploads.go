@@ -14,27 +14,28 @@ import (
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
-// An Uploader takes files, as [*anthropic.Client] does.
+// An Uploader uploads files. [*anthropic.Client] is one.
 type Uploader interface {
 	UploadFile(ctx context.Context, u anthropic.Upload) (anthropic.File, error)
 }
 
-// Options specify what is uploaded. Nil and the zero Options suit most programs.
+// Options specify what to upload. Nil and the zero Options suit most programs.
 type Options struct {
-	// MinBytes is the least size of a picture or document, as bytes, that is uploaded;
-	// 0 means 65,536.
+	// MinBytes is the minimum size, in bytes, of a picture or document to upload; 0 means
+	// 65,536.
 	MinBytes int
 	// ExpiresIn is the time after which the service deletes a file; 0 means never. A
 	// file that is still needed is uploaded again before that.
 	ExpiresIn time.Duration
-	// Index remembers what was uploaded; nil means as long as the Files exist. Each
-	// account of the service needs one of its own.
+	// Index remembers what was uploaded; nil means in memory, for this Files only. Each
+	// account of the service needs an Index of its own.
 	Index Index
 }
 
 const defaultMinBytes = 64 << 10
 
-// Files uploads what requests hold, each content once. Many goroutines may use it.
+// Files uploads the pictures and documents of requests, each content once. It is safe for
+// concurrent use.
 type Files struct {
 	to    Uploader
 	opts  Options
@@ -45,7 +46,7 @@ type Files struct {
 	blocks  map[weak.Pointer[byte]]replaced
 }
 
-// New returns Files that uploads to an account of the service.
+// New returns a Files that uploads with to.
 func New(to Uploader, opts *Options) *Files {
 	f := &Files{to: to, index: new(ram), working: make(map[string]chan struct{})}
 	if opts != nil {
@@ -69,22 +70,22 @@ type Ref struct {
 // An UploadError reports a picture or document that could not be uploaded. The
 // request was not sent.
 type UploadError struct {
-	Place string // in the request, such as messages.4.content.1
-	Key   string // "sha256:" and the sum of its bytes
+	Place string // position in the request, such as messages.4.content.1
+	Key   string // "sha256:" and the hash of its bytes
 	Err   error
 }
 
 func (e *UploadError) Error() string {
-	return fmt.Sprintf("%s: its file %s can't be uploaded: %v", e.Place, e.Key, e.Err)
+	return fmt.Sprintf("%s: file %s can't be uploaded: %v", e.Place, e.Key, e.Err)
 }
 
 // Unwrap returns the cause.
 func (e *UploadError) Unwrap() error { return e.Err }
 
-// Middleware sends requests with files in the place of base64. A request that the
-// service refuses because a file of it has expired, or is gone, is sent again with
-// that file uploaded again; an [*UploadError] ends one whose files can't be uploaded.
-// It is a [transport.Middleware].
+// Middleware sends requests with files instead of base64. If the service refuses a
+// request because a file has expired or is gone, Middleware uploads that file again and
+// sends the request again. A request whose files can't be uploaded fails with an
+// [*UploadError]. Middleware is a [transport.Middleware].
 func (f *Files) Middleware(next transport.StreamFunc) transport.StreamFunc {
 	return func(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 		return func(yield func(transport.Event, error) bool) {
