@@ -11,8 +11,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// EventSwitched is an event of this package's own, in front of the events of another
-// endpoint than the first in order. Its Raw has who was asked and why:
+// EventSwitched is the type of an event of this package. It precedes the events of any
+// endpoint but the first in order. Its Raw names the endpoints and the reason:
 //
 //	{"type":"failover","from":"anthropic","to":"vertex","reason":"overloaded_error","left_out":["thread"]}
 const EventSwitched transport.EventType = "failover"
@@ -161,7 +161,7 @@ func (x *exchange) once(i int, req *transport.Request, before func() bool, a *ad
 		}
 	}
 	if !began {
-		return false, &transport.StreamError{Err: errors.New("the endpoint " + e.Name + " answered with nothing")}
+		return false, &transport.StreamError{Err: errors.New("the endpoint " + e.Name + " sent an empty response")}
 	}
 	if !whole { // a client of somebody else's may end without an error
 		return true, &transport.StreamError{Err: errors.New("the endpoint " + e.Name + " ended the stream without message_stop"), Delivered: x.delivered}

@@ -14,51 +14,52 @@ import (
 	"github.com/whorl-go/whorl/transport/models"
 )
 
-// An Endpoint is one of the places where a conversation can be continued.
+// An Endpoint is a service that can continue a conversation.
 type Endpoint struct {
-	// Name stands for it in events, traces and bills. It is required, and no two are the
-	// same.
+	// Name names the endpoint in events, traces and bills. It is required and must be
+	// unique.
 	Name   string
 	Client transport.Client
-	// Model is what the endpoint calls a model that a request names; nil, and an empty
-	// answer, mean the same. platform.IDForm.ID of transport/clouds knows the clouds' ids.
+	// Model returns the endpoint's id for the model of a request. If it is nil, or
+	// returns "", the id is unchanged. For clouds, platform.IDForm.ID of transport/clouds
+	// returns their ids.
 	Model func(id string) string
-	// SameAccount says that it is another way to the account of the first endpoint: ids
-	// of files, containers and threads of that one are good here.
+	// SameAccount is true if the endpoint serves the same account as the first one, so
+	// that the first one's ids of files, containers and threads are valid here.
 	SameAccount bool
-	// Prices are those of the endpoint, by its ids or those of its answers; nil means
-	// what package models has.
+	// Prices are the endpoint's prices, by the ids that requests or responses name; nil
+	// means those of package models.
 	Prices []models.Model
 }
 
 // Options configure a [Client].
 type Options struct {
-	// Endpoints are tried in this order. There are two at least.
+	// Endpoints are tried in this order. There must be at least two.
 	Endpoints []Endpoint
-	// Rest is how long an endpoint that failed is asked only if no other one answers; 0
-	// means a minute.
+	// Rest is the time during which an endpoint that failed is tried only after all
+	// others; 0 means one minute.
 	Rest time.Duration
-	// On reports whether another endpoint is asked after an error; nil means
-	// [Unavailable].
+	// On reports whether to try another endpoint after an error; nil means [Unavailable].
 	On func(error) bool
-	// Restart asks another endpoint for a response that broke off after some of it was
-	// delivered, too. The consumer of the events must then drop what it has shown at
-	// [transport.EventRestarted].
+	// Restart also tries another endpoint if a response breaks off after part of it was
+	// delivered. At [transport.EventRestarted], the consumer of the events must then
+	// discard that part.
 	Restart bool
-	// Observe is told of each time that another endpoint answers than before, if not
-	// nil, from many goroutines.
+	// Observe, if not nil, is called when a request is answered by another endpoint than
+	// the request before. It must be safe for concurrent use.
 	Observe func(context.Context, Switch)
 }
 
-// A Switch is a request that another endpoint was asked than the first in order.
+// A Switch reports that a request was answered by another endpoint than the request
+// before.
 type Switch struct {
 	From, To string   // names of endpoints
-	Err      error    // why; nil if From failed for another request and rests
-	LeftOut  []string // what To could not take, in words, such as "thread"
+	Err      error    // the error that led to the switch; nil if this request failed at no endpoint
+	LeftOut  []string // what To can't take, such as "thread"
 }
 
-// A Client asks one of several endpoints. It is a [transport.Client]; many goroutines
-// may use it.
+// A Client sends each request to one of several endpoints. It is a [transport.Client] and
+// safe for concurrent use.
 type Client struct {
 	o      Options
 	known  known
@@ -70,11 +71,11 @@ type Client struct {
 
 var _ transport.Client = (*Client)(nil)
 
-// New makes a Client. It fails with less than two endpoints, and for one without a
-// client or with a name that is empty or used twice.
+// New returns a Client. It fails if there are fewer than two endpoints, if an endpoint
+// has no client, or if a name is empty or used twice.
 func New(o Options) (*Client, error) {
 	if len(o.Endpoints) < 2 {
-		return nil, errors.New("failover: there are less than two endpoints: give the one to use, and another for when it fails")
+		return nil, errors.New("failover: Options.Endpoints has fewer than two endpoints; list the first one and another for when it fails")
 	}
 	names := map[string]bool{}
 	for i, e := range o.Endpoints {
@@ -82,9 +83,9 @@ func New(o Options) (*Client, error) {
 		case e.Client == nil:
 			return nil, fmt.Errorf("failover: Endpoints[%d] has no Client", i)
 		case e.Name == "":
-			return nil, fmt.Errorf("failover: Endpoints[%d] has no Name: bills and traces need one", i)
+			return nil, fmt.Errorf("failover: Endpoints[%d] has no Name; set one, for bills and traces", i)
 		case names[e.Name]:
-			return nil, fmt.Errorf("failover: two endpoints are called %q", e.Name)
+			return nil, fmt.Errorf("failover: two endpoints have the Name %q; give each its own", e.Name)
 		}
 		names[e.Name] = true
 	}
@@ -96,9 +97,10 @@ func New(o Options) (*Client, error) {
 	return &Client{o: o, failed: make([]time.Time, len(o.Endpoints)), now: time.Now}, nil
 }
 
-// Features are what all endpoints take of what a log keeps (system messages and
-// changes of tools inside a conversation, summaries of the service), and what the first
-// takes of the rest, which is left out for the others.
+// Features returns the features that an agent may use. Those that become part of the log
+// (system messages and changes of tools inside a conversation, summaries of the service)
+// are the ones that all endpoints have. The rest are those of the first endpoint, and are
+// left out for the others.
 func (c *Client) Features() transport.Features {
 	f := transport.FeaturesOf(c.o.Endpoints[0].Client)
 	for _, e := range c.o.Endpoints[1:] {
@@ -110,7 +112,8 @@ func (c *Client) Features() transport.Features {
 	return f
 }
 
-// BaseURL is that of the first endpoint; empty if it has none.
+// BaseURL returns the base URL of the first endpoint; it is empty if that endpoint has
+// none.
 func (c *Client) BaseURL() string {
 	if b, ok := transport.As[interface{ BaseURL() string }](c.o.Endpoints[0].Client); ok {
 		return b.BaseURL()
@@ -118,9 +121,10 @@ func (c *Client) BaseURL() string {
 	return ""
 }
 
-// Models are the endpoints' prices, for the Models of agent.Options. Those of the first
-// endpoint have their own ids; those of each have them also behind the endpoint's name
-// and a slash, by which an agent prices what the endpoint answered.
+// Models returns the endpoints' prices, for the Models of agent.Options. The models of
+// the first endpoint are listed by their ids. The models of every endpoint are also
+// listed as the endpoint's name, a slash and the id, by which an agent prices the
+// endpoint's responses.
 func (c *Client) Models() []models.Model {
 	out := slices.Clone(c.o.Endpoints[0].Prices)
 	for _, e := range c.o.Endpoints {
@@ -175,10 +179,10 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 	}
 }
 
-// Unavailable reports whether an error says that an endpoint doesn't serve, while
-// another one might: a status of 5xx, 529 included, a lack of credit or a limit on
-// spending, or no answer at all. What the request is refused for is no such error, nor
-// is a rate limit, which passes.
+// Unavailable reports whether err means that an endpoint doesn't serve requests but
+// another one might: a status of 5xx, including 529, a lack of credit, a spending limit,
+// or no answer at all. It is false if the service refuses the request itself, and for a
+// rate limit, which is temporary.
 func Unavailable(err error) bool {
 	var refused *transport.Error
 	var wrong *transport.RequestError
@@ -194,11 +198,11 @@ func Unavailable(err error) bool {
 	return true
 }
 
-// An Error is a request that no endpoint answered. errors.Is and errors.As look at the
-// failures in their order.
+// An Error reports a request that no endpoint answered. [errors.Is] and [errors.As]
+// examine the failures in order.
 type Error struct{ Failures []Failure }
 
-// A Failure is why an endpoint didn't answer.
+// A Failure is the reason why an endpoint didn't answer.
 type Failure struct {
 	Endpoint string
 	Err      error

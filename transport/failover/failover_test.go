@@ -423,10 +423,10 @@ func TestTraced(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	a := &stub{}
 	for want, endpoints := range map[string][]failover.Endpoint{
-		"less than two": {{Name: "a", Client: a}},
-		"no Client":     {{Name: "a", Client: a}, {Name: "b"}},
-		"no Name":       {{Name: "a", Client: a}, {Client: a}},
-		`called "a"`:    {{Name: "a", Client: a}, {Name: "a", Client: a}},
+		"fewer than two":    {{Name: "a", Client: a}},
+		"no Client":         {{Name: "a", Client: a}, {Name: "b"}},
+		"no Name":           {{Name: "a", Client: a}, {Client: a}},
+		`have the Name "a"`: {{Name: "a", Client: a}, {Name: "a", Client: a}},
 	} {
 		if _, err := failover.New(failover.Options{Endpoints: endpoints}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
