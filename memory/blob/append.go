@@ -11,33 +11,32 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// An Appender is a store that appends records together with the blobs that they
-// need. The stores of this module are; for another one [Append] puts the blobs
-// first.
+// An Appender is a store that appends records together with the blobs that they need. The
+// stores of this module are Appenders. For others, [Append] puts the blobs first.
 //
-// A wrapper that changes what is appended must implement it itself, or leave it
-// out: it is not looked for behind Unwrap, where it would bypass the wrapper.
+// The method is not looked up through Unwrap, because a wrapper that changes records
+// would be bypassed. Such a wrapper must implement Appender itself or do without.
 type Appender interface {
-	// AppendBlobs is [memory.Store.Append] that also gives the session blobs, as
-	// [memory.Blobs].PutBlob does: all of it is durable when it returns, or none. Each
-	// blob has a name.
+	// AppendBlobs does what [memory.Store.Append] and, for each blob,
+	// [memory.Blobs].PutBlob do, in one step: when it returns, either everything is
+	// durable or nothing is. Each blob must have a name.
 	AppendBlobs(ctx context.Context, id string, at memory.Position, blobs []memory.Blob, records ...memory.Record) error
 }
 
-// A Fetcher is a store that gives several blobs at once. As with [Appender], it is
-// not looked for behind Unwrap.
+// A Fetcher is a store that reads several blobs at once. As with [Appender], the method
+// is not looked up through Unwrap.
 type Fetcher interface {
-	// FetchBlobs yields those of the session's own blobs that have these names and can
-	// be read, in any order. What it leaves out [memory.Blobs].Blob is asked for.
+	// FetchBlobs yields the session's own blobs with these names, in any order. It may
+	// leave out blobs that can't be read; [memory.Blobs].Blob is then called for them.
 	FetchBlobs(ctx context.Context, id string, names []string) iter.Seq2[memory.Blob, error]
 }
 
-// Append appends records to a session of a store, with the blobs that they need.
+// Append appends records to a session of a store, together with the blobs that they need.
 // It is for wrappers that implement [Appender].
 //
-// Where the store itself is no Appender, the blobs are put before the records are
-// appended, so that a crash in between loses nothing; the session may then have
-// blobs that no record needs, and a new session may be there without records.
+// If the store itself is not an Appender, Append puts the blobs before it appends the
+// records, so a crash in between loses nothing. The session may then have blobs that no
+// record needs, and a new session may exist without records.
 func Append(ctx context.Context, store memory.Store, id string, at memory.Position, blobs []memory.Blob, records ...memory.Record) error {
 	if len(blobs) == 0 {
 		return store.Append(ctx, id, at, records...)

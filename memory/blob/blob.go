@@ -12,28 +12,29 @@ import (
 	"github.com/whorl-go/whorl/memory/internal/redact"
 )
 
-// Options specify what is put aside. Nil and the zero Options suit most programs.
+// Options specify which payloads are stored separately. Nil and the zero Options suit
+// most programs.
 type Options struct {
-	// MinBytes is the least length of a string of base64 that is put aside; 0 means
-	// 8192. It may be changed later: what is stored stays readable.
+	// MinBytes is the minimum length of a string of base64 that is stored separately; 0
+	// means 8192. It may be changed later: stored sessions remain readable.
 	MinBytes int
 
 	// Lost, if not nil, is called for a record with a payload that is gone or was
-	// changed, and returns a record to go on with in its place, so that what stands
-	// behind it can be read; with an error Load ends as it does without Lost. The record
-	// it gets has the payload's name where the payload was, in Aside and in its text; the
-	// one it returns must have none in Aside. A conversation that goes on with it is
-	// another one to the service: its cache, and on some models its signed thinking, end
-	// before that record.
+	// changed. It returns a record to use instead, so that the records after it can be
+	// read. If it returns an error, Load ends as it does without Lost. The record r has
+	// the payload's name where the payload was, in Aside and in its text; the record that
+	// Lost returns must have none in Aside. To the service the changed conversation is a
+	// different one: its cache, and on some models its signed thinking, are valid only up
+	// to that record.
 	Lost func(r memory.Record, lost *LostError) (memory.Record, error)
 }
 
 const defaultMinBytes = 8192
 
-// New returns store with the payloads of its records put aside. Sessions that were
-// written without it are read as they are; those written with it are read with it
-// only. It fails with a [*memory.AbilityError] if the store is no [memory.Blobs], and
-// for a store that puts payloads aside already.
+// New returns a store that keeps the payloads of its records separately in store. It also
+// reads sessions that were written without it, but sessions written with it can be read
+// only with it. It fails with a [*memory.AbilityError] if the store is no [memory.Blobs],
+// and for a store that puts payloads aside already.
 //
 // It belongs outside of the wrappers of package protect: an encrypted record has
 // nothing to put aside. Records are redacted before their payloads are put aside;
@@ -206,9 +207,9 @@ func (s *Store) Blobs(ctx context.Context, id string) iter.Seq2[memory.Blob, err
 	}
 }
 
-// Restore returns a session that was read past [New]'s store as that one reads it:
-// with the payloads, which it has as blobs, in its records. A session that has
-// nothing aside is returned as it is.
+// Restore puts the payloads, which are among the session's blobs, back into its records.
+// It is for sessions that were not read through the store of [New]. A session without
+// payloads is returned unchanged.
 func Restore(in memory.Session) (memory.Session, error) {
 	payloads := make(map[string]memory.Blob)
 	for _, b := range in.Blobs {

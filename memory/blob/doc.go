@@ -1,10 +1,10 @@
-// Package blob keeps pictures, PDFs and other big payloads of records once in a
-// store, beside the records: New wraps a store for it.
+// Package blob stores pictures, PDFs and other large payloads of records once, separately
+// from the records. [New] wraps a store.
 //
 //	store, err := blob.New(inside, nil)
 //
-// A payload is a long string of base64 in a record's JSON. It stands in the store as the
-// bytes that it encodes, under their SHA-256, for all sessions, forks and children that
-// have it, and is gone with the last of them. What is loaded is the records as they were
-// appended, byte for byte. docs/blobs.md has more.
+// A payload is a long string of base64 in a record's JSON. The store holds the bytes that
+// it encodes, under their SHA-256, once for all sessions, forks and children that use
+// them, and deletes them with the last of these. Loaded records are the appended ones,
+// byte for byte. See docs/blobs.md.
 package blob

@@ -4,10 +4,10 @@ import (
 	"fmt"
 )
 
-// A LostError reports a record that can't be read because a payload of it is gone
-// or was changed. It comes in a [*memory.RecordError], and matches
-// [memory.ErrCorrupt] by it; if the payload is gone it matches [io/fs.ErrNotExist].
-// The records before it are readable; see [Options.Lost] for those behind it.
+// A LostError reports a record that can't be read because a payload of it is gone or was
+// changed. It is wrapped in a [*memory.RecordError], and matches [memory.ErrCorrupt] by
+// it; if the payload is gone it matches [io/fs.ErrNotExist]. The records before it are
+// readable; see [Options.Lost] for those behind it.
 type LostError struct {
 	Session string
 	Record  int    // the record's position; -1 for a message in the inbox

@@ -11,10 +11,10 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// PayloadType is the media type of the blobs that hold payloads. Their data is
-// the letter b and the bytes whose base64 stood in a record, so that none is the
-// blob that a tool has kept of the same bytes: that one is listed, and exported, on
-// its own account.
+// PayloadType is the media type of the blobs that hold payloads. Their data is the letter
+// b followed by the bytes that a record had as base64. The letter keeps them apart from
+// the blob of a tool that has stored the same bytes, which is listed and exported on its
+// own.
 const PayloadType = "application/vnd.whorl.payload"
 
 // formBase64 says that a payload stood in the record as base64 with padding.
