@@ -13,29 +13,29 @@ import (
 // A Form is what a person fills in to answer a question, made from the question's
 // choices and its schema. It is plain JSON data, for pages and terminals alike.
 type Form struct {
-	// Choices are the question's own. If there are any, one of them is an answer, or
-	// with Several a list of some. Fields are then for an answer that is none of them,
-	// and empty if there must not be one.
+	// Choices are the choices of the question. If there are any, an answer is one of them
+	// or, with Several, a list of them. Fields are then for an answer that is not among
+	// them; they are empty if the question allows no other answer.
 	Choices []tools.Choice `json:"choices,omitempty"`
 	Several bool           `json:"several,omitempty"`
-	// Fields are the parts of an answer in the order of the schema. Object says that
-	// they are the members of one JSON object; else there is one field without a Name,
+	// Fields are the parts of an answer in the order of the schema. If Object is true,
+	// they are the members of a JSON object. Otherwise there is one field without a Name,
 	// which is the whole answer.
 	Fields []Field `json:"fields,omitempty"`
 	Object bool    `json:"object,omitempty"`
 }
 
-// A FieldKind says what a person gives for a [Field].
+// A FieldKind is the kind of value that a [Field] takes.
 type FieldKind string
 
 // Kinds of fields.
 const (
 	TextField    FieldKind = "text"    // any text
-	NumberField  FieldKind = "number"  // a JSON number, perhaps a whole one
+	NumberField  FieldKind = "number"  // a JSON number; the schema may require an integer
 	BooleanField FieldKind = "boolean" // true or false
 	ChoiceField  FieldKind = "choice"  // the Value of one of the Choices
-	ChoicesField FieldKind = "choices" // those of any number of them
-	JSONField    FieldKind = "json"    // any JSON; what no other kind is there for
+	ChoicesField FieldKind = "choices" // a list of Values of the Choices
+	JSONField    FieldKind = "json"    // any JSON, for schemas that no other kind fits
 )
 
 // A Field is one part of an answer.
@@ -46,13 +46,14 @@ type Field struct {
 	Kind        FieldKind       `json:"kind"`
 	Choices     []tools.Choice  `json:"choices,omitempty"` // Labels are never empty
 	Required    bool            `json:"required,omitempty"`
-	Default     json.RawMessage `json:"default,omitempty"` // to begin with; it is not filled in by Value
+	Default     json.RawMessage `json:"default,omitempty"` // the initial value to show; Value doesn't fill it in
 }
 
-// FormOf makes a form for the answer to a question. Texts, numbers, booleans, choices
-// (enum, or constants that are alternatives) and lists of choices have fields of their
-// kind, and so have such members of an object. All else of a schema is a field for
-// JSON. Whether an answer fits the schema is checked when it is given.
+// FormOf returns a form for the answer to a question. Texts, numbers, booleans, choices
+// (enum, or oneOf and anyOf of constants) and lists of choices become fields of their
+// kind, also as members of an object. Any other schema becomes a field of Kind "json".
+// The form doesn't check answers against the schema; that happens when the answer is
+// recorded.
 func FormOf(q tools.Question) Form {
 	f := Form{Several: q.Several}
 	for _, c := range q.Choices {
@@ -88,12 +89,14 @@ func FormOf(q tools.Question) Form {
 	return f
 }
 
-// Value makes an answer of what was filled in, by the names of the fields. Fields of
-// Kind "text" are given as they are, all others as JSON; nothing, or an empty text, is
-// left out, unless it is a required text. The error is a [*tools.AnswerError].
+// Value returns the answer for the given values, which are listed by the names of the
+// fields. The values of fields of Kind "text" are plain text, and all others are JSON.
+// Value leaves out a field that is not required and has no value or an empty one. A
+// required field must have a value, but its text may be empty, and choices without a
+// value are an empty list. The error is a [*tools.AnswerError].
 func (f Form) Value(given map[string][]string) (json.RawMessage, error) {
 	if len(f.Fields) == 0 {
-		return nil, &tools.AnswerError{Problems: []tools.Problem{{Message: "it has to be one of the choices"}}}
+		return nil, &tools.AnswerError{Problems: []tools.Problem{{Message: "it must be one of the choices"}}}
 	}
 	var wrong tools.AnswerError
 	object := []byte{'{'}
