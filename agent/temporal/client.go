@@ -14,8 +14,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Client gives sessions messages, and decides about calls that wait. All fields are
-// needed.
+// A Client sends messages to sessions, and decides about calls that wait. All fields are
+// required.
 type Client struct {
 	Temporal client.Client
 	Store    memory.Store
@@ -23,19 +23,19 @@ type Client struct {
 	TaskQueue string
 }
 
-// ErrNotWoken means that a session has got its message, but that its workflow could
-// not be told: call [Client.Wake].
-var ErrNotWoken = errors.New("the message is stored, and the workflow could not be told; call Wake")
+// ErrNotWoken means that a message is stored in its session, but that the workflow could
+// not be signalled. Call [Client.Wake].
+var ErrNotWoken = errors.New("the message is stored, but the workflow could not be signalled; call Client.Wake")
 
-// ID is the id of a session's workflow.
+// ID returns the id of a session's workflow.
 func ID(session string) string { return "whorl/" + session }
 
-// Say gives a session a message, of whatever size, and begins the session, with that
-// metadata, if there is none of that id. Its workflow goes on, or is started. The
-// message goes through the store, and not through Temporal.
+// Say adds a message to a session, and starts or continues the session's workflow. If the
+// session does not exist, Say creates it with the metadata. The message may have any
+// size, because it goes through the store and not through Temporal.
 //
-// If it fails with an error that matches [ErrNotWoken], the message is in the store;
-// otherwise it is there once or not at all, as with worker.Submit.
+// If Say fails with an error that matches [ErrNotWoken], the message is in the store.
+// After any other error it is there once or not at all, as with worker.Submit.
 func (c *Client) Say(ctx context.Context, session string, m transport.Message, meta map[string]string) (client.WorkflowRun, error) {
 	if err := worker.Submit(ctx, c.Store, session, m, meta); err != nil {
 		return nil, err
@@ -47,9 +47,9 @@ func (c *Client) Say(ctx context.Context, session string, m transport.Message, m
 	return r, err
 }
 
-// Wake has the workflow of a session look at it, and starts it if it doesn't run: after
-// something has been changed in the store. A session that has nothing to do is left at
-// once.
+// Wake makes the workflow of a session read the session again, and starts the workflow if
+// it isn't running. Call it after a change in the store. If there is nothing to do, the
+// workflow ends at once.
 func (c *Client) Wake(ctx context.Context, session string) (client.WorkflowRun, error) {
 	info, err := c.Store.Info(ctx, session)
 	if err != nil {
@@ -59,9 +59,9 @@ func (c *Client) Wake(ctx context.Context, session string) (client.WorkflowRun, 
 		Workflow, Payload{Session: session, Records: info.Records})
 }
 
-// Update decides about a call that waits, or answers its question: what is [Approve],
-// [Deny], [Answer] or [Cancel]. It returns once that is stored. For a call that doesn't
-// wait it fails with an [*agent.DecisionError].
+// Update decides about a call that waits, or answers its question. The update what is
+// [Approve], [Deny], [Answer] or [Cancel]. It returns when the decision is stored. For a
+// call that is not waiting it fails with an [*agent.DecisionError].
 func (c *Client) Update(ctx context.Context, session, what string, r Request) error {
 	h, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: ID(session), UpdateName: what, Args: []any{r}, WaitForStage: client.WorkflowUpdateStageCompleted,
@@ -78,8 +78,8 @@ func (c *Client) Update(ctx context.Context, session, what string, r Request) er
 	return Error(err)
 }
 
-// Stop cancels the workflow of a session. A request, or a tool, that runs is
-// cancelled; the log is left valid, and the next message goes on from there.
+// Stop cancels the workflow of a session, and with it the request or the tools in
+// progress. The log remains valid, and the next message continues from there.
 func (c *Client) Stop(ctx context.Context, session string) error {
 	return c.Temporal.CancelWorkflow(ctx, ID(session), "")
 }

@@ -47,7 +47,7 @@ func decide(ctx context.Context, store memory.Store, c decision) error {
 	case len(found) == 0:
 		return &agent.DecisionError{Call: agent.PendingCall{Session: c.Session, CallID: r.Call}, Why: "not_pending"}
 	case len(found) > 1:
-		return fmt.Errorf("%d things wait under the call %q: give its session, or the question's key", len(found), r.Call)
+		return fmt.Errorf("%d items wait for the call %q; set Session, or the Key of the question", len(found), r.Call)
 	}
 	it := found[0]
 	if it.Call != nil && r.Hash != "" && r.Hash != it.Call.Hash {

@@ -17,23 +17,23 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// The types of the errors that activities, workflows and updates fail with: those of
-// temporal.ApplicationError. Besides, a request that the service refuses has the
-// service's own type, such as "rate_limit_error". [Error] makes Go errors of some.
+// The types of the temporal.ApplicationError that activities, workflows and updates fail
+// with. A request that the service refuses has the service's own type instead, such as
+// "rate_limit_error". [Error] converts some of them to Go errors.
 const (
-	TypePayload   = "Payload"       // a payload, or an update, that can't be used
+	TypePayload   = "Payload"       // an invalid payload or update
 	TypeNoSession = "NoSession"     // memory.ErrNoSession
 	TypeReplaced  = "Replaced"      // memory.ErrReplaced
-	TypeLeased    = "Leased"        // memory.ErrLeased; it is tried again
-	TypeNotMine   = "NotMine"       // worker.ErrNotMine; it is tried again
-	TypeNewer     = "Newer"         // written by a newer version of the library; it is tried again
+	TypeLeased    = "Leased"        // memory.ErrLeased; retried
+	TypeNotMine   = "NotMine"       // worker.ErrNotMine; retried
+	TypeNewer     = "Newer"         // written by a newer version of the library; retried
 	TypeCorrupt   = "Corrupt"       // memory.ErrCorrupt
 	TypeLimit     = "LimitError"    // agent.LimitError
 	TypeBudget    = "BudgetError"   // agent.BudgetError
 	TypeStop      = "StopError"     // agent.StopError
-	TypeDecision  = "DecisionError" // agent.DecisionError: the call doesn't wait
-	TypeAnswer    = "AnswerError"   // tools.AnswerError: the question doesn't allow that
-	TypeStopped   = "Stopped"       // the worker's process ends; another one goes on
+	TypeDecision  = "DecisionError" // agent.DecisionError: the call is not waiting
+	TypeAnswer    = "AnswerError"   // tools.AnswerError: the question doesn't allow that answer
+	TypeStopped   = "Stopped"       // the worker's process is stopping; another one continues
 	TypeOther     = "Error"
 )
 
@@ -141,9 +141,9 @@ func refused(err error) error {
 	return sdk.NewNonRetryableApplicationError(err.Error(), TypePayload, nil)
 }
 
-// Error is the Go error behind an error of Temporal's, for errors.As and
-// errors.Is: an [*agent.DecisionError], an [*agent.LimitError], [memory.ErrNoSession]
-// and others, besides err itself. Where there is none, it returns err.
+// Error converts an error of Temporal to one that [errors.Is] and [errors.As] match both
+// to err and to a Go error: an [*agent.DecisionError], an [*agent.LimitError],
+// [memory.ErrNoSession] and others. If there is no such Go error, it returns err.
 func Error(err error) error {
 	var app *sdk.ApplicationError
 	if !errors.As(err, &app) {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Names of the workflow, its activity, its query, its signal and its updates. They are
-// in the histories of workflows, and do not change.
+// Names of the workflow, its query, its signal and its updates. Histories of workflows
+// contain them, so they do not change.
 const (
 	Workflow = "whorl" // takes a [Payload], returns an [Outcome]
 
-	Wake  = "wake"  // the signal: look at the session again; it carries nothing
+	Wake  = "wake"  // the signal to read the session again; it has no argument
 	State = "state" // the query: returns an [Outcome]
 
 	// The updates take a [Request], or for Say a [Message].
@@ -26,24 +26,24 @@ const (
 	sayActivity    = "say"    // local
 )
 
-// A Payload is what a workflow and its activities are given: a session, and its number
-// of records when the next action was planned. Members that it doesn't know, of another
-// version of this package, are ignored; a number that is missing, or old, costs one
-// activity more, which only reads.
+// A Payload is the argument of a workflow and of its activities: a session, and its
+// number of records when the next action was planned. Unknown members, from another
+// version of this package, are ignored. A missing or old number of records costs one more
+// activity, which only reads.
 type Payload struct {
 	Session string `json:"session"`
 	Records int    `json:"records,omitempty"`
 }
 
-// An Outcome is what came of an action, or of a workflow.
+// An Outcome is the result of an action or of a workflow.
 type Outcome struct {
 	// Records is the session's number of records.
 	Records int `json:"records"`
-	// Do is "done" if the turn is over, "wait" if nothing can be done until somebody
-	// decides or answers, and empty if there is more to do.
+	// Do is [Done] if the turn is over, [Waits] if a decision or an answer is needed to
+	// continue, and empty if there is more to do.
 	Do string `json:"do,omitempty"`
-	// Wait is how long to wait at most; 0 means for ever. It is a duration, and no time,
-	// so that no two clocks are compared.
+	// Wait is the maximum time to wait; 0 means no limit. It is a duration rather than a
+	// time so that no two clocks are compared.
 	Wait time.Duration `json:"wait,omitempty"`
 }
 
@@ -57,26 +57,28 @@ const (
 type Request struct {
 	// Call is the id of the call.
 	Call string `json:"call"`
-	// Session is that of the sub-agent that waits; empty means the workflow's session,
-	// and any below it if Call is unique there.
+	// Session is the session that waits, such as a sub-agent's. Empty means the
+	// workflow's session, or a sub-agent's session if the id of the call is unique among
+	// them.
 	Session string `json:"session,omitempty"`
-	// Hash, if it is not empty, is agent.PendingCall.Hash of what was approved.
+	// Hash, if not empty, is the agent.PendingCall.Hash of the call that was approved.
 	Hash string `json:"hash,omitempty"`
-	// Input is for Approve: other arguments, a JSON object.
+	// Input replaces the arguments of the call, for Approve. It is a JSON object.
 	Input json.RawMessage `json:"input,omitempty"`
-	// Key is for Answer, and Cancel: the question's Key; empty if the call has one
-	// question.
+	// Key is the question's Key, for Answer and Cancel; it may be empty if the call has
+	// one question.
 	Key string `json:"key,omitempty"`
-	// Value is for Answer: JSON, of the question's schema. By is who answers.
+	// Value is the answer, for Answer: JSON that fits the question's schema. By names who
+	// answers.
 	Value json.RawMessage `json:"value,omitempty"`
 	By    string          `json:"by,omitempty"`
-	// Reason is for Deny and Cancel. The model is told it.
+	// Reason is the reason, for Deny and Cancel. The model sees it.
 	Reason string `json:"reason,omitempty"`
 }
 
 func (r *Request) check() error {
 	if r.Call == "" {
-		return fmt.Errorf("the request has no call: give the id of the call that waits")
+		return fmt.Errorf("Request.Call is empty; set it to the id of the call that waits")
 	}
 	return nil
 }

@@ -18,26 +18,26 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// Options specify which sessions are driven and how. Store and Run are needed.
+// Options specify which sessions to run and how. Store and Run are required.
 type Options struct {
-	// Store has the sessions. All workers of a task queue have the same one.
+	// Store holds the sessions. All workers of a task queue must use the same one.
 	Store memory.Store
-	// Run chooses the agent that continues a session, and the rest of the run's input:
-	// gate, limits, budget, user. Where the session ends, Actions and At are set by this
-	// package. An error that matches worker.ErrNotMine, of package
-	// agent/worker, leaves the session to other processes, such as those of a newer
-	// program: the action is tried again, a minute later, by whichever takes it.
+	// Run returns the agent that continues a session, and the rest of the run's input:
+	// gate, limits, budget, user. This package sets Log, Store, Session, Actions and At
+	// of the input. An error that matches worker.ErrNotMine, of package agent/worker,
+	// leaves the session to other processes, such as those of a newer program. The action
+	// is retried a minute later, in any process.
 	Run func(ctx context.Context, s memory.Info) (*agent.Agent, agent.Input, error)
 
-	// Failures is how often an action may fail in a row, other than by what passes,
-	// before its workflow fails; 0 means 5.
+	// Failures is the number of consecutive failures of an action, not counting temporary
+	// ones, after which its workflow fails; 0 means 5.
 	Failures int
 
-	// Watch is called for each action with its context, and returns the one to use: the
-	// place for feed.Feed.Attach, or for a span.
+	// Watch, if not nil, is called with the context of each action, and returns the
+	// context to use. It can call feed.Feed.Attach or start a span.
 	Watch func(ctx context.Context, s memory.Info) context.Context
 
-	Logger *slog.Logger // nil logs nothing; the engine has a logger of its own
+	Logger *slog.Logger // nil logs nothing; Temporal's client has a logger of its own
 }
 
 // Register registers the workflow and its activities with a worker.

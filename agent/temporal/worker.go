@@ -14,16 +14,16 @@ import (
 	"go.temporal.io/sdk/worker"
 )
 
-// NewWorker makes a worker of a task queue, and registers with it. What w leaves out is
-// set so that
+// NewWorker returns a worker of a task queue in which the workflow and its activities are
+// registered. It sets fields of w that are zero so that
 //
-//   - running actions have 25 seconds to end once the worker is stopped: they are
-//     cancelled otherwise (WorkerStopTimeout)
-//   - a cancel reaches a tool within 2 seconds (MaxHeartbeatThrottleInterval)
-//   - histories are small: the identity, which is in four events of an action, is four
-//     letters, which Options.Logger says beside the process and its machine, and so is
-//     the id of the program's build (BuildID, or that of DeploymentOptions), which is in
-//     three
+//   - running actions have 25 seconds to end after the worker is stopped, before they
+//     are cancelled (WorkerStopTimeout)
+//   - a cancellation reaches a tool within 2 seconds (MaxHeartbeatThrottleInterval)
+//   - histories are small: the identity, which each action repeats in four events, has
+//     four letters, and so has the id of the program's build (BuildID, or that of
+//     DeploymentOptions), which it repeats in three. Options.Logger logs the identity
+//     together with the process and its machine
 func NewWorker(c client.Client, taskQueue string, o Options, w worker.Options) (worker.Worker, error) {
 	if w.WorkerStopTimeout == 0 {
 		w.WorkerStopTimeout = 25 * time.Second
@@ -37,7 +37,7 @@ func NewWorker(c client.Client, taskQueue string, o Options, w worker.Options) (
 	if w.BuildID == "" && w.DeploymentOptions.Version.BuildID == "" {
 		id, err := build()
 		if err != nil {
-			return nil, fmt.Errorf("temporal: the id of the program: %w; give one, worker.Options.BuildID", err)
+			return nil, fmt.Errorf("temporal: the id of the program can't be found: %w; set BuildID of worker.Options", err)
 		}
 		w.BuildID = id
 	}
