@@ -8,8 +8,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Audio is sound in the result of a tool that is served, a [tools.Content]. The
-// Messages API has no such block: an agent's tool should not return it.
+// Audio is sound in the result of a tool that is served, a [tools.Content]. The Messages
+// API has no such block, so an agent's tool should not return it.
 type Audio struct {
 	Data      []byte
 	MediaType string // such as "audio/wav"

@@ -127,7 +127,7 @@ func bomb(levels int) string {
 }
 
 func TestListsWithoutEnd(t *testing.T) {
-	for list, want := range map[string]string{"endless": "doesn't end", "circle": "in a circle"} {
+	for list, want := range map[string]string{"endless": "list is too long", "circle": "cursor twice"} {
 		c, _ := raw(t, list, mcp.Options{})
 		set, err := c.Tools(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -16,41 +16,41 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Options configure a connection. The zero value is fit for use.
+// Options configure a connection. The zero value is ready to use.
 type Options struct {
-	// Prefix is put before the names of the server's tools, for instance "github_".
+	// Prefix is added before the names of the server's tools, for instance "github_".
 	Prefix string
 	// Only are the tools to take, by the server's names; empty means all but Not.
 	Only, Not []string
-	// Traits decides how a tool may be run, from what the server says of it. Nil means
-	// Untrusted, Private and Outside for all, and nothing else: nobody knows what a
-	// server reads, and whom it tells. Do not trust what the server says.
+	// Traits returns the traits of a tool. Do not trust the server's own statements about
+	// the tool. Nil means Untrusted, Private and Outside for all tools, because it is not
+	// known what a server reads and where it sends it.
 	Traits func(*sdk.Tool) tools.Traits
-	// ToolsChanged is called when the server says that its list of tools is another
-	// one, on a goroutine of its own. To bring the change into a conversation, list
-	// the tools again and hand them to the run, which has them turned on and off
-	// where it stands. Nil means that the list stays as it was taken.
+	// ToolsChanged, if not nil, is called on its own goroutine when the server says that
+	// its list of tools has changed. To change the tools of a conversation, list them
+	// again and pass them to the run, which turns tools on and off at its current
+	// position. Nil means that the list is not updated.
 	ToolsChanged func()
-	// Logger is told what was changed of the server's tools so that the Messages API
-	// takes them (Warn for what was dropped, Info for what was translated), and what
-	// of the server's output was passed over (Debug). Nil means that nothing is logged.
+	// Logger logs what was changed in the server's tools so that the Messages API accepts
+	// them (Warn for what was dropped, Info for what was translated), and which output of
+	// the server was ignored (Debug). Nil means no logging.
 	Logger *slog.Logger
 	// Token, if not zero, is sent to an HTTP server as a Bearer token, within the
 	// endpoint's origin only. It is kept out of errors, results and logs.
 	Token secret.Value
-	// OAuth gets the tokens for an HTTP server, instead of Token; see package oauth.
-	// It is asked for one before each request, and to authorize when the server has
+	// OAuth gets the tokens for an HTTP server, instead of Token; see package oauth. It
+	// is called for a token before each request, and to authorize when the server has
 	// refused a request.
 	OAuth auth.OAuthHandler
-	// Ask answers what a server asks the user in a call outside of a run, and what a
-	// server of a revision before 2026-07-28 asks: such a server waits for the answer
-	// while its call runs, which a run can't. An error that matches
-	// [tools.ErrDeclined] declines, and any other one cancels. Nil means that these
-	// questions are not offered to the server, and refused. It may be called by
-	// several goroutines.
+	// Ask answers the questions to the user of a call outside of a run, and all questions
+	// of a server of a revision before 2026-07-28. Such a server waits for the answer
+	// while its call runs, which a run can't do. An error that matches
+	// [tools.ErrDeclined] declines, and any other error cancels. If Ask is nil, the
+	// server is told that it can't ask, and such questions are refused. Ask must be safe
+	// for concurrent use.
 	Ask func(context.Context, tools.Question) (tools.Answer, error)
-	// MaxMessageBytes bounds one message of the server; 0 means 32 MiB. A longer
-	// answer is an error of the call that it belongs to.
+	// MaxMessageBytes limits the size of one message of the server; 0 means 32 MiB. If an
+	// answer is longer, its call fails.
 	MaxMessageBytes int
 }
 
@@ -70,12 +70,12 @@ func (o Options) messageBytes() int {
 	return defaultMessageBytes
 }
 
-// ErrClosed is returned by the methods and the tools of a Client that was closed.
+// ErrClosed is returned by the methods and the tools of a closed Client.
 var ErrClosed = errors.New("mcp: the client is closed")
 
-// A Client is a connection to a server. When it breaks, the next call connects
-// again. A call that broke is sent again only if nothing of it had gone out, since
-// it may have had its effect.
+// A Client is a connection to a server. When it breaks, the next call connects again. A
+// call that broke is sent again only if nothing of it had gone out, because it may have
+// had its effect.
 type Client struct {
 	options Options
 	log     *slog.Logger
@@ -109,7 +109,7 @@ func (s *session) broken() bool {
 // each time, since it is called again after the program has ended; set its Env
 // and Stderr. Its standard input and output belong to the connection.
 //
-// Lines on its standard output that are no messages are passed over.
+// Lines on its standard output that are not messages are ignored.
 func Command(ctx context.Context, command func() *exec.Cmd, o Options) (*Client, error) {
 	return connect(ctx, func() sdk.Transport { return &sdk.CommandTransport{Command: command()} }, hider{}, o)
 }
@@ -130,7 +130,7 @@ func HTTP(ctx context.Context, endpoint string, client *http.Client, o Options) 
 	}, hide, o)
 }
 
-// Connect connects by any transport of the SDK. transport makes a new one each time.
+// Connect connects by a transport of the SDK. It calls transport for each connection.
 func Connect(ctx context.Context, transport func() sdk.Transport, o Options) (*Client, error) {
 	return connect(ctx, transport, hider{}, o)
 }
@@ -228,8 +228,8 @@ func (c *Client) Close() error {
 	return c.hide.error(s.Close())
 }
 
-// Instructions is what the server says of how it wants to be used. Nothing is
-// done with it; put it into the system prompt if you trust it.
+// Instructions returns the server's instructions for its use. The Client doesn't use
+// them; add them to the system prompt if you trust the server.
 func (c *Client) Instructions() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,25 +1,22 @@
-// Package mcp connects to servers of the Model Context Protocol, over a
-// command's standard input and output or over HTTP, and makes their tools the
-// agent's; and the other way round it serves tools to MCP clients. It stands on
-// the official go-sdk, and is a module of its own for that reason.
+// Package mcp connects an agent to servers of the Model Context Protocol, over a
+// command's standard input and output or over HTTP. It also serves tools to MCP clients.
+// It uses the official go-sdk, and is therefore a module of its own.
 //
 // # Threat model
 //
-// An MCP server is someone else's program. Its tools' names and descriptions go
-// into the prompt, and what they return goes to the model, so a bad server can try
-// to talk the model into misuse of other tools. So connect to servers that you
-// trust, take only the tools you want ([Options.Only]), keep their names apart from
-// yours ([Options.Prefix]), and have calls approved ([Options.Traits]). A list
-// without end, a description of megabytes and a schema that grows when it is
-// followed are bounded. A server's own statements about its tools, such as that
-// they only read, are hints that this package does not rely on. The list of tools
-// is taken once: a server can't slip in another description in the middle of a run,
-// and the prompt's cached prefix stays as it is. A server's requests back to the
-// client, for files or a model, are refused at once. A request of a server to the
-// user is a question of the run ([tools.Host]), where the server speaks revision
-// 2026-07-28: the call waits for the answer without a connection, and is then made
-// again with it. In earlier revisions, and outside of a run, it is for [Options.Ask],
-// and refused without it.
+// An MCP server is someone else's program. Its tools' names and descriptions go into the
+// prompt, and what they return goes to the model, so a bad server can try to make the
+// model misuse other tools. So connect to servers that you trust, take only the tools you
+// want ([Options].Only), keep their names apart from yours ([Options].Prefix), and
+// require approval for calls ([Options].Traits). The sizes of lists, descriptions and
+// schemas are limited. A server's own statements about its tools, such as that they only
+// read, are hints that this package does not rely on. The list of tools is taken once: a
+// server can't slip in another description in the middle of a run, and the prompt's
+// cached prefix stays as it is. A server's requests back to the client, for files or a
+// model, are refused at once. A request of a server to the user is a question of the run
+// ([tools.Host]), where the server speaks revision 2026-07-28: the call waits for the
+// answer without a connection, and is then made again with it. In earlier revisions, and
+// outside of a run, it is for [Options.Ask], and refused without it.
 //
 // A client of a server that is made here is someone else's program too. What it keeps
 // for a call that waits is encrypted, and bound to that call
@@ -34,12 +31,12 @@
 //
 // # What is lost and what is not
 //
-// A call is sent again, on a new connection, only if nothing of it had gone out or
-// the server didn't know the session. An error that the server answers with is the
-// call's result, and the connection stays. If something that the server writes
-// can't be read, only that item is lost: a tool of a list, a field of a tool, a
-// block of a result, a line of its output. It is logged ([Options.Logger]).
+// A call is sent again, on a new connection, only if no part of it was sent or the server
+// didn't know the session. If the server answers with an error, that is the call's
+// result, and the connection remains. If part of the server's output can't be read, only
+// that part is lost: a tool of a list, a field of a tool, a block of a result, a line of
+// output. [Options].Logger logs it.
 //
-// A command gets the environment that it is given in [exec.Cmd.Env]; leave that
-// nil and it inherits the program's, with the keys in it.
+// A command gets the environment in [exec.Cmd].Env. If that is nil, it inherits the
+// program's environment, including any keys in it.
 package mcp

@@ -96,7 +96,7 @@ func (c *Client) elicited(ctx context.Context, name string, input json.RawMessag
 				return nil, err
 			}
 			if len(r.Requests) > 0 && ask == nil {
-				return nil, fmt.Errorf("the server asks the user, and there is nobody to ask here: %s", messages(r))
+				return nil, fmt.Errorf("the server asks the user, but there is no one to ask: %s", messages(r))
 			}
 			if hosted {
 				raw, err := json.Marshal(r)
@@ -125,7 +125,7 @@ func (c *Client) elicited(ctx context.Context, name string, input json.RawMessag
 			return nil, waiting
 		}
 	}
-	return nil, fmt.Errorf("the server has asked %d times in one call and was not answered any more", maxRounds)
+	return nil, fmt.Errorf("the server asked %d times in one call, which is the limit", maxRounds)
 }
 
 // asked is what a result asks for. What is not offered is an error.
@@ -146,7 +146,7 @@ func asked(result *sdk.CallToolResult) (round, error) {
 }
 
 func notOffered(id string) error {
-	return fmt.Errorf("the server asks for what is not offered to it: its request %q is for a model or for folders", id)
+	return fmt.Errorf("the server makes a request that this client does not support: %q is for a model or for folders", id)
 }
 
 // askedRequests is what a task asks for.

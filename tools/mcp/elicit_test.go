@@ -113,7 +113,7 @@ func TestElicitationRefused(t *testing.T) {
 	if err != nil || !strings.Contains(got, "decline") || !strings.Contains(got, "cancel") {
 		t.Errorf("%s, %v", got, err)
 	}
-	if got := call(t, asking(t, &ordered), `{}`); !strings.Contains(got, "nobody to ask") || !strings.Contains(got, "How many?") {
+	if got := call(t, asking(t, &ordered), `{}`); !strings.Contains(got, "no one to ask") || !strings.Contains(got, "How many?") {
 		t.Errorf("without a host: %s", got)
 	}
 }

@@ -189,7 +189,7 @@ func (f *form) answer(value []byte) ([]byte, error) {
 				return c.Value, nil
 			}
 		}
-		return nil, fmt.Errorf("%q is none of the choices", text)
+		return nil, fmt.Errorf("%q is not one of the choices", text)
 	}
 	if !f.question.Several {
 		return chosen(rawjson.Unquote(value))

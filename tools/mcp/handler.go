@@ -7,20 +7,20 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// Handler serves a server by streamable HTTP without sessions: each request stands
-// for itself, so any number of replicas may answer them, in any order. A call that
-// asks goes on at whichever replica the answer reaches; give all of them the same
+// Handler serves a server by streamable HTTP without sessions: each request is
+// independent, so any replica may answer any request. A call that asks the user continues
+// at the replica that the answer reaches; all replicas need the same
 // ServerOptions.StateKey.
 //
-// Clients of revisions before 2026-07-28 are answered too, but can't be asked, since
-// they would have to be asked while the call runs. [sdk.NewStreamableHTTPHandler]
-// without Stateless keeps sessions for them.
+// Clients of revisions before 2026-07-28 are served too, but their users can't be asked,
+// because these revisions ask while the call runs. [sdk.NewStreamableHTTPHandler] without
+// Stateless keeps sessions for them.
 //
 // A client that closes the connection cancels its request.
 //
-// Requests of web pages from other origins are refused. Who may call is for the
-// handler around it to check; its [auth.TokenInfo] binds a call that waits to the
-// user who has begun it.
+// Requests of web pages from other origins are refused. The Handler doesn't check who may
+// call: wrap it in a handler that does. The [auth.TokenInfo] that the wrapper sets binds
+// a call that waits to the user who made it.
 func Handler(server *sdk.Server) http.Handler {
 	h := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{Stateless: true})
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -52,10 +52,10 @@ func (s *sentTokens) current() secret.Redactor {
 func newHider(endpoint string, token secret.Value) (hider, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
-		return hider{}, errors.New("mcp: the endpoint is no URL, such as https://example.com/mcp")
+		return hider{}, errors.New("mcp: the endpoint is not a URL; it must be one such as https://example.com/mcp")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return hider{}, fmt.Errorf("mcp: the endpoint's scheme is %q; http and https are known", u.Scheme)
+		return hider{}, fmt.Errorf("mcp: the endpoint's scheme is %q; it must be http or https", u.Scheme)
 	}
 	return hiderOf(u, token), nil
 }

@@ -141,16 +141,16 @@ func (t *roundTripper) do(req *http.Request) (*http.Response, error) {
 		}
 		to.Path, to.RawPath, to.RawQuery = next.Path, next.RawPath, cmp.Or(next.RawQuery, to.RawQuery)
 	}
-	return nil, errors.New("the server redirects in a circle")
+	return nil, errors.New("the server redirects too many times")
 }
 
-// A RedirectError says that a server redirects to another origin. That is not
-// followed, since the request and its credentials would go there.
+// A RedirectError reports that a server redirects to another origin. The redirect is not
+// followed, because the request and its credentials would go there.
 type RedirectError struct{ From, To string }
 
-// Error names both origins.
+// Error returns a message with both origins.
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("%s redirects to another origin, %s, which is not followed; connect to that address if you trust it", e.From, e.To)
+	return fmt.Sprintf("%s redirects to another origin, %s, which is not followed; if you trust that address, connect to it", e.From, e.To)
 }
 
 // request is req to the real address.

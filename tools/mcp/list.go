@@ -28,14 +28,13 @@ const (
 	maxDescription = 32 << 10
 )
 
-// Tools lists the server's tools as they are now, in the order of their names. If
-// the connection has broken it connects again.
+// Tools lists the server's present tools, sorted by name. If the connection is broken, it
+// connects again.
 //
-// A tool of the server's that can't be used at all, such as one without a name, is
-// left out; what had to be changed of the others is logged ([Options].Logger).
-// Tools whose names come to the same are numbered: "a_b", "a_b_2". It fails if a
-// tool of Only is not there, or if the list is longer than any sound server's:
-// 10,000 tools, 1,000 pages or 32 MiB.
+// Tools leaves out a tool that can't be used, such as one without a name.
+// [Options].Logger logs the changes to other tools. Tools whose names become the same are
+// numbered: "a_b", "a_b_2". Tools fails if a tool of [Options].Only is missing, or if the
+// list exceeds 10,000 tools, 1,000 pages or 32 MiB.
 func (c *Client) Tools(ctx context.Context) ([]tools.Tool, error) {
 	all, err := c.list(ctx)
 	if err != nil {

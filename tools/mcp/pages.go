@@ -52,9 +52,9 @@ func listed[T any](ctx context.Context, c *Client, what string, page func(ctx co
 			case cursor == "":
 				return all, nil
 			case seen[cursor]:
-				return nil, fmt.Errorf("the pages of the list go round in a circle after %d pages", n)
+				return nil, fmt.Errorf("the list has a cursor twice, after %d pages", n)
 			case n >= maxPages, len(all) > maxItems, sent.bytes.Load() > maxListBytes:
-				return nil, fmt.Errorf("the list doesn't end: it has %d entries and %d bytes on %d pages, and goes on", len(all), sent.bytes.Load(), n)
+				return nil, fmt.Errorf("the list is too long: %d entries and %d bytes on %d pages, and more follow", len(all), sent.bytes.Load(), n)
 			}
 		}
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Resources lists the server's resources, on all pages. A server without any has
-// an empty list.
+// Resources lists all of the server's resources. The list is empty if the server has
+// none.
 func (c *Client) Resources(ctx context.Context) ([]*sdk.Resource, error) {
 	if !c.offers(ctx, func(o *sdk.ServerCapabilities) bool { return o.Resources != nil }) {
 		return nil, nil
@@ -41,9 +41,9 @@ func (c *Client) ResourceTemplates(ctx context.Context) ([]*sdk.ResourceTemplate
 	})
 }
 
-// ReadResource reads a resource, as blocks for a message: pictures, PDFs and texts
-// by what their bytes are. Content that the Messages API has no block for is
-// described in words.
+// ReadResource reads a resource, as blocks for a message: pictures, PDFs and texts by
+// what their bytes are. Content for which the Messages API has no block is described in
+// text.
 func (c *Client) ReadResource(ctx context.Context, uri string) ([]transport.Block, error) {
 	r, err := read(ctx, c, "resource "+uri, func(ctx context.Context, s *session) (*sdk.ReadResourceResult, error) {
 		return s.ReadResource(ctx, &sdk.ReadResourceParams{URI: uri})
@@ -52,7 +52,7 @@ func (c *Client) ReadResource(ctx context.Context, uri string) ([]transport.Bloc
 	case err != nil:
 		return nil, err
 	case r.NeedsInput():
-		return nil, fmt.Errorf("mcp: the server asks the user before it gives the resource %s, which is possible in calls of tools only", uri)
+		return nil, fmt.Errorf("mcp: the server asks the user before it gives the resource %s; it can do so only in calls of tools", uri)
 	}
 	w := &resultWriter{hide: c.hide}
 	for _, contents := range r.Contents {
@@ -64,9 +64,9 @@ func (c *Client) ReadResource(ctx context.Context, uri string) ([]transport.Bloc
 	return w.blocks, nil
 }
 
-// ResourceTools are two tools for the model: list_resources and read_resource,
-// with Options.Prefix before their names. Options.Traits is asked for them as for
-// the server's own.
+// ResourceTools returns two tools for the model, list_resources and read_resource, with
+// Options.Prefix before their names. Options.Traits is called for them as for the
+// server's own tools.
 func (c *Client) ResourceTools() []tools.Tool {
 	options := func(name string) tools.Options {
 		return tools.Options{Traits: c.options.traits(&sdk.Tool{Name: name, Annotations: &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true}})}
@@ -125,8 +125,7 @@ func (c *Client) resourceList(ctx context.Context) (string, error) {
 	return c.hide.text(b.String()), nil
 }
 
-// Prompts lists the server's prompts, on all pages. A server without any has an
-// empty list.
+// Prompts lists all of the server's prompts. The list is empty if the server has none.
 func (c *Client) Prompts(ctx context.Context) ([]*sdk.Prompt, error) {
 	if !c.offers(ctx, func(o *sdk.ServerCapabilities) bool { return o.Prompts != nil }) {
 		return nil, nil
@@ -140,9 +139,9 @@ func (c *Client) Prompts(ctx context.Context) ([]*sdk.Prompt, error) {
 	})
 }
 
-// Prompt gets a prompt with its arguments filled in, as messages to begin a
-// conversation with. They are the server's words in the user's mouth: show them,
-// or take prompts of servers that you trust.
+// Prompt returns a prompt with its arguments filled in, as messages to begin a
+// conversation with. The server writes messages in the user's name: show them to the
+// user, or use only prompts of servers that you trust.
 func (c *Client) Prompt(ctx context.Context, name string, arguments map[string]string) ([]transport.Message, error) {
 	r, err := read(ctx, c, "prompt "+name, func(ctx context.Context, s *session) (*sdk.GetPromptResult, error) {
 		return s.GetPrompt(ctx, &sdk.GetPromptParams{Name: name, Arguments: arguments})
@@ -151,7 +150,7 @@ func (c *Client) Prompt(ctx context.Context, name string, arguments map[string]s
 	case err != nil:
 		return nil, err
 	case r.NeedsInput():
-		return nil, fmt.Errorf("mcp: the server asks the user before it gives the prompt %s, which is possible in calls of tools only", name)
+		return nil, fmt.Errorf("mcp: the server asks the user before it gives the prompt %s; it can do so only in calls of tools", name)
 	}
 	var messages []transport.Message
 	for _, m := range r.Messages {

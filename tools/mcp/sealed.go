@@ -75,7 +75,7 @@ type given struct {
 	Declined bool            `json:"declined,omitempty"`
 }
 
-var errState = errors.New("the state of this request is none of this server's, was changed, is for another request, or is too old; make the request from its beginning")
+var errState = errors.New("the state of this request is not from this server, was changed, belongs to another request, or is too old; make the request again without it")
 
 // seal seals s for the call that is described by bound.
 func (z *sealer) seal(s state, bound string) (string, error) {

@@ -193,11 +193,11 @@ func TestStateBetweenReplicas(t *testing.T) {
 	other := last
 	other.Arguments = json.RawMessage(`{"what":"coffee"}`)
 	for name, p := range map[string]sdk.CallToolParams{"changed": changed, "for other arguments": other} {
-		if r, err := at.call(t, p); err == nil || !strings.Contains(err.Error(), "none of this server's") {
+		if r, err := at.call(t, p); err == nil || !strings.Contains(err.Error(), "not from this server") {
 			t.Errorf("a state %s: %+v, %v", name, r, err)
 		}
 	}
-	if r, err := connect(t, stranger).call(t, last); err == nil || !strings.Contains(err.Error(), "none of this server's") {
+	if r, err := connect(t, stranger).call(t, last); err == nil || !strings.Contains(err.Error(), "not from this server") {
 		t.Errorf("a state of another server: %+v, %v", r, err)
 	}
 	r3, err := connect(t, first).call(t, last)

@@ -13,20 +13,19 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Prompt is the beginning of a conversation that a server has for its clients'
-// users.
+// A Prompt is the beginning of a conversation that a server offers to its clients' users.
 type Prompt struct {
 	Name, Description string
 	Arguments         []PromptArgument
-	// Messages gives the messages for arguments, of which the required ones are
-	// there. It may ask the client's user through [tools.HostOf].
+	// Messages returns the messages for the arguments. The required arguments are
+	// present. It may ask the client's user through [tools.HostOf].
 	Messages func(ctx context.Context, arguments map[string]string) ([]transport.Message, error)
-	// Complete proposes values for an argument; nil means none. At most 100 of them are
-	// sent.
+	// Complete returns completions for an argument; nil means none. At most 100 of them
+	// are sent.
 	Complete Completer
 }
 
-// A PromptArgument is what a user fills in.
+// A PromptArgument is an argument of a Prompt that the user fills in.
 type PromptArgument struct {
 	Name, Description string
 	Required          bool

@@ -17,38 +17,39 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// ServerOptions say what a server offers.
+// ServerOptions specify what a server offers.
 type ServerOptions struct {
-	// Name and Version are those of the program, for the client.
+	// Name and Version are the name and the version of the program, for the client.
 	Name, Version string
 	// Instructions tell the client's model how the server wants to be used.
 	Instructions string
 
-	// Tools are what clients may call. They run without an agent's limits: no approval
-	// is asked for, and a tool's own time limit is the only one. Calls may overlap. A
-	// tool finds a [tools.Host]: what it asks goes to the client's user by elicitation,
-	// and what it notes comes back with the answers.
+	// Tools are the tools that clients may call. They run without an agent's limits:
+	// calls need no approval, and a tool's own time limit is the only one. Calls may
+	// overlap. A tool has a [tools.Host]: its questions go to the client's user by
+	// elicitation, and its notes come back with the answers.
 	Tools []tools.Tool
-	// Resources are what clients may read.
+	// Resources are the resources that clients may read.
 	Resources []Resource
-	// Prompts are beginnings of conversations that clients may get.
+	// Prompts are the prompts that clients may get.
 	Prompts []Prompt
 
-	// StateKey protects what the client keeps between two rounds of a call that asks:
-	// at least 16 random bytes, the same in all replicas of the server. The zero Value
-	// stands for a key of this process, whose calls other processes can't go on with.
+	// StateKey encrypts the state that the client keeps between two rounds of a call that
+	// asks: at least 16 random bytes, the same in all replicas of the server. The zero
+	// Value means a random key of this process; other processes can't continue its calls.
 	StateKey secret.Value
-	// TTL is how long clients may keep the lists and resources without asking again; 0
-	// means not at all. Private says that they are for one user only, so that nothing
-	// on the way may share them.
+	// TTL is the time for which clients may cache the lists and resources; 0 means not at
+	// all. Private means that they are for one user only, so that shared caches may not
+	// store them.
 	TTL     time.Duration
 	Private bool
 
-	// Logger is told what goes wrong; nil means that nothing is logged.
+	// Logger logs errors; nil means no logging.
 	Logger *slog.Logger
 }
 
-// Serve makes an MCP server of tools that run here: it is [NewServer] with nothing else.
+// Serve returns an MCP server of tools that run in this program. It is [NewServer] with
+// only these options.
 func Serve(name, version string, set ...tools.Tool) (*sdk.Server, error) {
 	return NewServer(ServerOptions{Name: name, Version: version, Tools: set})
 }

@@ -16,28 +16,30 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// ErrNoResource is for Resource.Read to return if there is nothing at the URI.
+// ErrNoResource is the error that [Resource].Read returns if there is no resource at the
+// URI.
 var ErrNoResource = errors.New("mcp: there is no such resource")
 
-// A Resource is what a server lets clients read.
+// A Resource is content that a server lets clients read.
 type Resource struct {
-	// URI names the resource, such as "notes://today"; or many of them by a URI
-	// template (RFC 6570), such as "notes://{day}".
+	// URI names the resource, such as "notes://today". A URI template (RFC 6570), such as
+	// "notes://{day}", names many.
 	URI string
 	// Name is for programs, Description for models.
 	Name, Description string
-	// MediaType is that of the content; empty means that it isn't known before.
+	// MediaType is the media type of the content; empty means that it isn't known in
+	// advance.
 	MediaType string
-	// Read gives the content of uri: texts, pictures and documents. parts are what the
-	// template's variables stand for there. It may ask the client's user through
+	// Read returns the content of uri: texts, pictures and documents. parts are the
+	// values of the template's variables in uri. Read may ask the client's user through
 	// [tools.HostOf].
 	Read func(ctx context.Context, uri string, parts map[string]string) ([]transport.Block, error)
-	// Complete proposes values for a variable of the template; see [Prompt].
+	// Complete returns completions for a variable of the template; see [Prompt].
 	Complete Completer
 }
 
-// A Completer proposes values that begin with what a user has typed so far. others
-// are the arguments that they have filled in before.
+// A Completer returns values that begin with the text that a user has typed so far.
+// others are the arguments that the user has already filled in.
 type Completer func(ctx context.Context, argument, typed string, others map[string]string) ([]string, error)
 
 func (s *served) addResource(server *sdk.Server, i int, r Resource) error {

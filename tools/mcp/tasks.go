@@ -32,14 +32,14 @@ const (
 	maxQuestions = 100 // of one task
 )
 
-// A TaskError says that a task at a server has ended without a result.
+// A TaskError reports that a task at a server has ended without a result.
 type TaskError struct {
 	ID     string // the server's
-	Status string // "failed", "cancelled", or what else the server says
+	Status string // "failed", "cancelled" or another status of the server's
 	Reason string // in the server's words; may be empty
 }
 
-// Error has the server's words.
+// Error returns a message with the server's reason.
 func (e *TaskError) Error() string {
 	text := fmt.Sprintf("the server's task %q has no result: its status is %q", e.ID, e.Status)
 	if e.Reason != "" {
@@ -188,7 +188,7 @@ func (c *Client) ended(t task) (*sdk.CallToolResult, error) {
 func (c *Client) input(ctx context.Context, t task, ask asker, answered map[string]bool) error {
 	asked, err := askedRequests(rawjson.Get(t.raw, "inputRequests"))
 	if err == nil && len(asked) > 0 && ask == nil {
-		err = errors.New("the server asks the user, and there is nobody to ask here")
+		err = errors.New("the server asks the user, but there is no one to ask")
 	}
 	if err == nil && len(asked)+len(answered) > maxQuestions {
 		err = fmt.Errorf("the server's task has asked more than %d questions", maxQuestions)
