@@ -15,9 +15,8 @@
 // # Threat model
 //
 // A server names its issuer, and so the address that the user is sent to and the
-// addresses that this program reads metadata from. Connect to servers that you
-// trust, and where servers are named by others, give a Client that doesn't reach
-// the inside of your network. Addresses have to be https, but for the loopback.
-// What a [Store] keeps are credentials: the tokens of one tenant are never given for
-// another's requests.
+// addresses that this program reads metadata from. Connect to servers that you trust, and
+// where servers are named by others, give a Client that doesn't reach the inside of your
+// network. Addresses must be https, except those of the loopback. A [Store] holds
+// credentials. The tokens of one tenant are never used for another's requests.
 package oauth

@@ -22,33 +22,33 @@ import (
 
 // Options configure a [Handler].
 type Options struct {
-	// Authorize sends the user to address and returns the address, with its query,
-	// that the issuer has sent them back to: RedirectURL with a code or an error. It
-	// may take as long as the user does. Nil means that nobody is there: a server
-	// whose token is missing or used up is then a [*LoginError].
+	// Authorize sends the user to address. It returns the address, with its query, to
+	// which the issuer has sent the user back: RedirectURL with a code or an error. It
+	// may take as long as the user needs. If it is nil, a missing or expired token is a
+	// [*LoginError].
 	Authorize func(ctx context.Context, address string) (back string, err error)
-	// RedirectURL is where the issuer sends the user back to. See [Loopback].
+	// RedirectURL is the address to which the issuer sends the user back. See [Loopback].
 	RedirectURL string
 
-	// How this program is known to the issuer. What is set is tried in this order:
-	// MetadataURL is the https address of a client id metadata document; ClientID and
-	// ClientSecret were registered by hand, with the issuer Issuer if that is not
-	// empty. If neither can be used the program registers itself (RFC 7591), under
-	// the name ClientName; empty means "whorl".
+	// The next fields identify this program to the issuer. Those that are set are tried
+	// in this order: MetadataURL is the https address of a client id metadata document;
+	// ClientID and ClientSecret were registered by hand, at Issuer if that is not empty.
+	// If neither can be used, the program registers itself (RFC 7591) under ClientName;
+	// empty means "whorl".
 	MetadataURL  string
 	ClientID     string
 	ClientSecret secret.Value
 	Issuer       string
 	ClientName   string
 
-	// Scopes chooses the scopes to ask for, of those that the server names; nil means
-	// all of them.
+	// Scopes returns the scopes to request, of those that the server names; nil means
+	// all.
 	Scopes func(offered []string) []string
 
-	// Tokens keeps what was granted; nil means in this Handler only.
+	// Tokens stores the tokens; nil means in this Handler only.
 	Tokens Store
-	// Tenant tells apart for whom tokens were granted, such as a user of yours. It is
-	// part of the key in Tokens.
+	// Tenant is the id of the one that the tokens are granted to, such as a user of
+	// yours. It is part of the key in Tokens.
 	Tenant string
 
 	// Client makes the requests to the issuer and for metadata; nil means
@@ -58,8 +58,8 @@ type Options struct {
 
 const refreshTime = 30 * time.Second
 
-// A Handler has the tokens for one server and one tenant. It is an
-// [auth.OAuthHandler], for mcp.Options.OAuth, and may be used by many goroutines.
+// A Handler manages the tokens for one server and one tenant. It is an
+// [auth.OAuthHandler], for mcp.Options.OAuth, and safe for concurrent use.
 type Handler struct {
 	options Options
 	key     Key
@@ -73,12 +73,12 @@ type Handler struct {
 	unproven string // an access token of a refresh that a refusal led to
 }
 
-// New makes a Handler for the server at an endpoint. It fails if the options
-// can't lead to a token.
+// New returns a Handler for the server at an endpoint. It fails if no token can be had
+// with the options.
 func New(endpoint string, o Options) (*Handler, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("oauth: the endpoint is no URL, such as https://example.com/mcp")
+		return nil, errors.New("oauth: the endpoint is not a URL; it must be one such as https://example.com/mcp")
 	}
 	h := &Handler{options: o, key: Key{Tenant: o.Tenant, Server: u.Scheme + "://" + u.Host + u.Path}, client: cmp.Or(o.Client, http.DefaultClient), turn: make(chan struct{}, 1)}
 	if h.options.Tokens == nil {
@@ -86,7 +86,7 @@ func New(endpoint string, o Options) (*Handler, error) {
 	}
 	redirect := cmp.Or(o.RedirectURL, "http://127.0.0.1/none")
 	if o.Authorize != nil && o.RedirectURL == "" {
-		return nil, errors.New("oauth: Options.RedirectURL is missing; it is where the issuer sends the user back to")
+		return nil, errors.New("oauth: Options.RedirectURL is empty; set it to the address to which the issuer sends the user back")
 	}
 	config := &auth.AuthorizationCodeHandlerConfig{
 		RedirectURL:              redirect,
@@ -225,9 +225,9 @@ func (h *Handler) begin(ctx context.Context) error {
 
 func (h *Handler) end() { <-h.turn }
 
-// TokenSource implements [auth.OAuthHandler]. The source gives the token that is
-// valid now, a refreshed one if need be. It is nil where there is none: the request
-// then goes without, and the server's refusal leads to Authorize.
+// TokenSource implements [auth.OAuthHandler]. The source returns a valid token, and
+// refreshes it if necessary. The source is nil if there is no token: the request is then
+// sent without one, and the server's refusal leads to Authorize.
 func (h *Handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	g, err := h.load(ctx, false)
 	if err != nil || g == nil {
@@ -292,9 +292,9 @@ func (h *Handler) hide(g *grant, err error) error {
 	return secret.NewRedactor(secret.New(g.Access), secret.New(g.Refresh), secret.New(g.ClientSecret), h.options.ClientSecret).Err(err)
 }
 
-// Authorize implements [auth.OAuthHandler]: a server has refused a request. A
-// token that can be refreshed is; else the user authorizes, once for all requests
-// that wait for it.
+// Authorize implements [auth.OAuthHandler]. It is called when the server has refused a
+// request. It refreshes the token if possible. Otherwise the user authorizes, once for
+// all requests that wait.
 func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.Response) error {
 	if err := h.begin(ctx); err != nil {
 		resp.Body.Close()
@@ -351,8 +351,8 @@ func bearer(req *http.Request) string {
 	return ""
 }
 
-// Forget drops what was granted, also from the store. The user authorizes again
-// with the next request.
+// Forget deletes the tokens, also from the store. The user must authorize again at the
+// next request.
 func (h *Handler) Forget(ctx context.Context) error {
 	if err := h.begin(ctx); err != nil {
 		return err

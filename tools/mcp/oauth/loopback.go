@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A Loopback takes the user back at an address of this machine, for programs that
-// run where the user's browser does (RFC 8252 §7.3).
+// A Loopback receives the user at an address of this machine, for programs that run on
+// the same machine as the user's browser (RFC 8252 §7.3).
 //
 //	l, err := oauth.NewLoopback(openBrowser)
 //	defer l.Close()
@@ -27,8 +27,8 @@ type Loopback struct {
 	back  chan string // nil if there is none
 }
 
-// NewLoopback listens at a port of 127.0.0.1 that is free. open shows the user an
-// address: it opens a browser, or prints it.
+// NewLoopback listens on a free port of 127.0.0.1. open shows the user an address, for
+// instance by opening a browser or printing it.
 func NewLoopback(open func(ctx context.Context, address string) error) (*Loopback, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,11 +52,11 @@ func NewLoopback(open func(ctx context.Context, address string) error) (*Loopbac
 	return l, nil
 }
 
-// URL is the Options.RedirectURL.
+// URL returns the address for Options.RedirectURL.
 func (l *Loopback) URL() string { return l.url }
 
-// Authorize is the Options.Authorize. One user is sent at a time; an answer to
-// another request is passed over.
+// Authorize is for Options.Authorize. It handles one user at a time, and ignores answers
+// to other requests.
 func (l *Loopback) Authorize(ctx context.Context, address string) (string, error) {
 	select {
 	case l.turn <- struct{}{}:

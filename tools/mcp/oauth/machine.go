@@ -30,23 +30,23 @@ import (
 
 // MachineOptions configure a [Machine].
 type MachineOptions struct {
-	// ClientID is the program's id at the issuer, and ClientSecret or Key what proves
-	// it: Key signs an assertion for each token (RFC 7523), and is an ECDSA key of the
+	// ClientID is the program's id at the issuer. Either ClientSecret or Key proves it.
+	// Key signs an assertion for each token (RFC 7523); it must be an ECDSA key of the
 	// curve P-256 or an RSA key.
 	ClientID     string
 	ClientSecret secret.Value
 	Key          crypto.Signer
-	// Issuer, if not empty, is the only issuer that is given a proof.
+	// Issuer, if not empty, is the only issuer to which a proof is sent.
 	Issuer string
-	// Scopes are those to ask for; nil means what the server names.
+	// Scopes are the scopes to request; nil means those that the server names.
 	Scopes []string
 	// Client makes the requests; nil means [http.DefaultClient].
 	Client *http.Client
 }
 
 // A Machine gets tokens for the program itself, without a user (client credentials, RFC
-// 6749 §4.4). It is an [auth.OAuthHandler], for mcp.Options.OAuth, and may be used by
-// many goroutines.
+// 6749 §4.4). It is an [auth.OAuthHandler], for mcp.Options.OAuth, and safe for
+// concurrent use.
 type Machine struct {
 	options MachineOptions
 	server  string
@@ -60,14 +60,14 @@ type Machine struct {
 	token    *oauth2.Token
 }
 
-// NewMachine makes a Machine for the server at an endpoint.
+// NewMachine returns a Machine for the server at an endpoint.
 func NewMachine(endpoint string, o MachineOptions) (*Machine, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("oauth: the endpoint is no URL, such as https://example.com/mcp")
+		return nil, errors.New("oauth: the endpoint is not a URL; it must be one such as https://example.com/mcp")
 	}
 	if o.ClientID == "" || o.ClientSecret.IsZero() == (o.Key == nil) {
-		return nil, errors.New("oauth: MachineOptions need a ClientID, and either a ClientSecret or a Key")
+		return nil, errors.New("oauth: MachineOptions must have a ClientID, and either a ClientSecret or a Key")
 	}
 	if o.Key != nil {
 		if _, _, err := sign(o.Key, nil); err != nil {
@@ -77,8 +77,8 @@ func NewMachine(endpoint string, o MachineOptions) (*Machine, error) {
 	return &Machine{options: o, server: u.Scheme + "://" + u.Host + u.Path, client: cmp.Or(o.Client, http.DefaultClient)}, nil
 }
 
-// TokenSource implements [auth.OAuthHandler]. It is nil before the server has refused a
-// request, which names the issuer.
+// TokenSource implements [auth.OAuthHandler]. It returns nil until the server has refused
+// a request, because that response names the issuer.
 func (m *Machine) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -149,7 +149,7 @@ func (m *Machine) find(ctx context.Context, resp *http.Response) error {
 		return failed
 	}
 	if m.options.Issuer != "" && strings.TrimSuffix(m.options.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
-		return fmt.Errorf("the server names the issuer %s, and the program is known to %s", issuer, m.options.Issuer)
+		return fmt.Errorf("the server names the issuer %s, but MachineOptions.Issuer is %s", issuer, m.options.Issuer)
 	}
 	meta, err := auth.GetAuthServerMetadata(ctx, issuer, m.client)
 	if err != nil {

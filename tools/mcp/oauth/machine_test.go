@@ -83,9 +83,9 @@ func TestMachineRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, o := range map[string]oauth.MachineOptions{
-		"need a ClientID": {ClientSecret: secret.New("x")},
-		"either":          {ClientID: "robot"},
-		"P-256":           {ClientID: "robot", Key: p384},
+		"must have a ClientID": {ClientSecret: secret.New("x")},
+		"either":               {ClientID: "robot"},
+		"P-256":                {ClientID: "robot", Key: p384},
 	} {
 		if _, err := oauth.NewMachine(i.URL, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

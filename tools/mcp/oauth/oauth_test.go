@@ -271,7 +271,7 @@ func TestLoopback(t *testing.T) {
 // Options that lead to no token are refused at once.
 func TestNew(t *testing.T) {
 	for want, try := range map[string]func() (*oauth.Handler, error){
-		"no URL": func() (*oauth.Handler, error) { return oauth.New("mcp", oauth.Options{}) },
+		"not a URL": func() (*oauth.Handler, error) { return oauth.New("mcp", oauth.Options{}) },
 		"RedirectURL": func() (*oauth.Handler, error) {
 			return oauth.New("https://e.com", oauth.Options{Authorize: user("ann")})
 		},

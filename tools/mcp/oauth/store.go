@@ -14,16 +14,16 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A Key says what a token is for: whose it is, and the server, without a query.
+// A Key identifies a token by its tenant and its server. Server is a URL without a query.
 type Key struct{ Tenant, Server string }
 
-// A Store keeps what was granted. The data are credentials: a store that others can
-// read should encrypt them. It may be used by many goroutines, and by many
-// processes at once.
+// A Store stores tokens. The data are credentials: a store that others can read should
+// encrypt them. A Store must be safe for concurrent use, and may be used by several
+// processes.
 type Store interface {
-	// Load returns what was saved last under key; nil if there is nothing.
+	// Load returns the data saved last under key; nil if there is none.
 	Load(ctx context.Context, key Key) ([]byte, error)
-	// Save keeps data under key, in place of what was there. Nil drops it.
+	// Save stores data under key, and replaces earlier data. Nil deletes it.
 	Save(ctx context.Context, key Key, data []byte) error
 }
 
@@ -49,7 +49,7 @@ func (g *grant) config() *oauth2.Config {
 		Endpoint: oauth2.Endpoint{TokenURL: g.TokenURL, AuthStyle: oauth2.AuthStyle(g.AuthStyle)}}
 }
 
-// Memory is a Store that lasts as long as the program.
+// Memory returns a Store in memory.
 func Memory() Store { return &memory{kept: map[Key][]byte{}} }
 
 type memory struct {
@@ -74,9 +74,9 @@ func (m *memory) Save(_ context.Context, key Key, data []byte) error {
 	return nil
 }
 
-// Dir is a Store of files in a directory, one for each key, which the user of the
-// program alone can read. The directory is made when it is needed. The files are
-// not encrypted.
+// Dir returns a Store of files in a directory, one for each key, that only the user of
+// the program can read. The directory is created when needed. The files are not
+// encrypted.
 func Dir(path string) Store { return dir(path) }
 
 type dir string
