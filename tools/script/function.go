@@ -26,7 +26,7 @@ func functions(list []tools.Tool) ([]*function, error) {
 	var all []*function
 	for i, t := range list {
 		if _, ok := tools.As[tools.Callable](t); !ok {
-			return nil, fmt.Errorf("Tools[%d] does not run here; a program can call only tools that do", i)
+			return nil, fmt.Errorf("Tools[%d] does not run in this program; only tools that do can be called", i)
 		}
 		def, err := t.Definition()
 		if err != nil {
@@ -35,7 +35,7 @@ func functions(list []tools.Tool) ([]*function, error) {
 		f := &function{name: identifier(def.Name()), tool: def.Name(), schema: rawjson.Get(def.Raw(), "input_schema"), description: rawjson.GetString(def.Raw(), "description")}
 		for _, other := range all {
 			if other.name == f.name {
-				return nil, fmt.Errorf("the tools %q and %q have one name in programs, %s; rename one", other.tool, f.tool, f.name)
+				return nil, fmt.Errorf("the tools %q and %q have the same name in programs, %s; rename one", other.tool, f.tool, f.name)
 			}
 		}
 		if slices.Contains(reserved, f.name) || starlark.Universe.Has(f.name) {

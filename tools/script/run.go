@@ -86,10 +86,10 @@ func (p *program) failed(err error) tools.Result {
 
 func (p *program) exec() error {
 	if n := len(p.source); n > p.tool.options.MaxSource {
-		return fmt.Errorf("the program has %d bytes; %d are the most", n, p.tool.options.MaxSource)
+		return fmt.Errorf("the program has %d bytes; the limit is %d", n, p.tool.options.MaxSource)
 	}
 	if !utf8.ValidString(p.source) {
-		return errors.New("the program is no text in UTF-8")
+		return errors.New("the program is not valid UTF-8")
 	}
 	file, err := dialect.Parse(fileName, p.source, 0)
 	if err != nil {
@@ -228,7 +228,7 @@ func (p *program) help(_ *starlark.Thread, args starlark.Tuple, kwargs []starlar
 	}
 	f, ok := v.(toolValue)
 	if !ok {
-		return nil, fmt.Errorf("help takes a tool, as in help(%s); this is a %s", p.anyTool(), v.Type())
+		return nil, fmt.Errorf("help must be called with a tool, as in help(%s), not with a %s", p.anyTool(), v.Type())
 	}
 	return starlark.None, p.write(f.f.help() + "\n")
 }

@@ -12,33 +12,33 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options specify what programs may call and how much they may use. The zero value
-// of each bound means its default.
+// Options specify the tools and the limits of programs. The zero value of each limit
+// means its default.
 type Options struct {
 	// Name is the tool's name; empty means "script".
 	Name string
-	// Tools are what programs may call. The model doesn't see them, unless they are
-	// the agent's own tools too.
+	// Tools are the tools that programs may call. The model doesn't see them, unless they
+	// are also tools of the agent.
 	Tools []tools.Tool
-	// Description is told to the model beside the tool's own, for instance what to
-	// use programs for.
+	// Description is added to the tool's own description, for instance to say what to use
+	// programs for.
 	Description string
 
-	// MaxSteps bounds the steps of one program; 0 means 1,000,000. A statement is
-	// some ten steps.
+	// MaxSteps limits the steps of one program; 0 means 1,000,000. A statement takes
+	// about ten steps.
 	MaxSteps uint64
-	// MaxMemory bounds the bytes that one program builds, garbage included; 0 means
+	// MaxMemory limits the bytes that one program allocates, including garbage; 0 means
 	// 64 MiB.
 	MaxMemory int
-	// MaxOutput bounds the bytes that one program prints; 0 means 48 KiB.
+	// MaxOutput limits the bytes that one program prints; 0 means 48 KiB.
 	MaxOutput int
-	// MaxCalls bounds the calls of one program; 0 means 200.
+	// MaxCalls limits the calls of one program; 0 means 200.
 	MaxCalls int
-	// MaxSource bounds the bytes of a program's text; 0 means 32 KiB, which is also
-	// the most.
+	// MaxSource limits the size of a program's text in bytes; 0 means 32 KiB, which is
+	// also the maximum.
 	MaxSource int
-	// Timeout is the most time for one program, the calls that it makes included;
-	// 0 means 10 minutes, a negative one no limit.
+	// Timeout limits the time of one program, including its calls; 0 means 10 minutes,
+	// and a negative value means no limit.
 	Timeout time.Duration
 }
 
@@ -61,9 +61,9 @@ type input struct {
 	Code string `json:"code" jsonschema_description:"The program, in Starlark"`
 }
 
-// New returns a tool that runs programs. A mistake in Options, such as two tools of
-// one name or one that doesn't run here, is an error of the tool's Definition, and so
-// of agent.New.
+// New returns a tool that runs programs. If Options are invalid, for instance because two
+// tools have the same name or one doesn't run in this program, the tool's Definition
+// returns an error, and so does agent.New.
 func New(o Options) *Tool {
 	o.Name = cmp.Or(o.Name, defaultName)
 	o.MaxSteps = cmp.Or(o.MaxSteps, 1_000_000)
@@ -75,7 +75,7 @@ func New(o Options) *Tool {
 	t := &Tool{options: o}
 	t.inner, t.err = functions(o.Tools)
 	if t.err == nil && (o.MaxMemory < 0 || o.MaxOutput < 0 || o.MaxCalls < 0 || o.MaxSource < 0) {
-		t.err = errors.New("a bound is negative; 0 means its default")
+		t.err = errors.New("a limit is negative; 0 means its default")
 	}
 	t.FuncTool = tools.FuncWith(o.Name, t.describe(), t.call, tools.Options{
 		Traits: tools.Traits{
@@ -135,7 +135,7 @@ func firstSentence(s string) string {
 func (t *Tool) call(ctx context.Context, in input) (tools.Result, error) {
 	host, ok := tools.HostOf(ctx)
 	if !ok {
-		return tools.Result{}, errors.New("a program needs the run of an agent to call its tools; there is none")
+		return tools.Result{}, errors.New("the tool needs the run of an agent, to call its tools; there is none")
 	}
 	return t.run(ctx, host, in.Code)
 }

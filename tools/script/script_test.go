@@ -115,12 +115,12 @@ func TestMistakesHavePlaces(t *testing.T) {
 		"print(1)\nweather(city='x')":       "line 2, column 8: weather: no such town\n  weather(city='x')\nThese calls were answered before, by a result or an error, and are not undone: weather ×1\nPrinted before:\n1",
 		"fail('so')":                        "line 1, column 5: fail: so",
 		"gather([weather])":                 "gather takes calls made by call(), as in gather([call(mail_send, …)]); one is a tool",
-		"help(3)":                           "help takes a tool, as in help(mail_send); this is a int",
+		"help(3)":                           "help must be called with a tool, as in help(mail_send), not with a int",
 		"def f():\n  f()\nf()":              "called recursively",
 		"c = call(weather)\ngather([c, c])": "this call was made before",
-		"weather(city=set([float('nan')]))": "JSON has no number for nan",
+		"weather(city=set([float('nan')]))": "nan is not a number in JSON",
 		"load('x', 'y')":                    "load not implemented by this application",
-		"1 + \xff":                          "no text in UTF-8",
+		"1 + \xff":                          "not valid UTF-8",
 	} {
 		got, isError, _ := runText(t, Options{}, code, failing)
 		if !strings.Contains(got, want) || !isError {
@@ -222,7 +222,7 @@ func TestBounds(t *testing.T) {
 		"x = 'a' * 1000000\nfor i in range(9999):\n  y = x[1:]":                      "more than",
 		"x = [1] * 100000\nfor i in range(9999):\n  y = 2 in x":                      "more than",
 		"x = [1] * 100000\ny = x[:]\nfor i in range(9999):\n  z = x == y":            "more than",
-		strings.Repeat("x = 1\n", 9999):                                              "are the most",
+		strings.Repeat("x = 1\n", 9999):                                              "the limit is",
 	} {
 		got, isError, _ := runText(t, Options{}, code, nil)
 		if len(got) > 60_000 || !strings.Contains(got, want) || !isError {
@@ -301,10 +301,10 @@ func TestAProgramIsStopped(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	for want, o := range map[string]Options{
-		"have one name in programs":  {Tools: []tools.Tool{aTool("a-b"), aTool("a_b")}},
-		"a function of the language": {Tools: []tools.Tool{aTool("print")}},
-		"does not run here":          {Tools: []tools.Tool{tools.WebSearch{}}},
-		"a bound is negative":        {MaxOutput: -1},
+		"have the same name in programs": {Tools: []tools.Tool{aTool("a-b"), aTool("a_b")}},
+		"a function of the language":     {Tools: []tools.Tool{aTool("print")}},
+		"does not run in this program":   {Tools: []tools.Tool{tools.WebSearch{}}},
+		"a limit is negative":            {MaxOutput: -1},
 	} {
 		if _, err := newTool(o).Definition(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

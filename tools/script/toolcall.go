@@ -98,7 +98,7 @@ func (p *program) begin(c *pendingCall) error {
 		return errors.New("this call was made before; make another one by call()")
 	}
 	if p.calls++; p.calls > p.tool.options.MaxCalls {
-		return fmt.Errorf("the program makes more than %d calls", p.tool.options.MaxCalls)
+		return fmt.Errorf("the program makes more than %d calls; make fewer", p.tool.options.MaxCalls)
 	}
 	c.made, c.call.ID = true, fmt.Sprint(p.calls)
 	return nil

@@ -108,7 +108,7 @@ func appendJSON(b []byte, v starlark.Value) ([]byte, error) {
 		return append(b, v.String()...), nil
 	case starlark.Float:
 		if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
-			return nil, fmt.Errorf("JSON has no number for %v", v)
+			return nil, fmt.Errorf("%v is not a number in JSON", v)
 		}
 		return strconv.AppendFloat(b, float64(v), 'g', -1, 64), nil
 	case starlark.String:
@@ -119,7 +119,7 @@ func appendJSON(b []byte, v starlark.Value) ([]byte, error) {
 		for key, e := range v.Entries() {
 			name, ok := key.(starlark.String)
 			if !ok {
-				return nil, fmt.Errorf("a key in JSON is a string, and not a %s such as %v", key.Type(), key)
+				return nil, fmt.Errorf("a key in JSON must be a string, not a %s such as %v", key.Type(), key)
 			}
 			if !first {
 				b = append(b, ',')
