@@ -7,13 +7,14 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A LookbackRule is a reading of the rule that the service looks for an earlier
-// cache entry at 20 positions back from a breakpoint (wire §8.1), which
-// doesn't say what a position is.
+// A LookbackRule is an interpretation of the service's rule that it looks for an earlier
+// cache entry at up to 20 positions before a breakpoint (wire §8.1). The rule doesn't say
+// what a position is.
 type LookbackRule int
 
 const (
-	// LookbackBlocks counts every content block as a position: the stricter reading.
+	// LookbackBlocks counts every content block as a position. It is the stricter
+	// interpretation.
 	LookbackBlocks LookbackRule = iota
 	// LookbackRuns counts a run of tool calls, or of tool results, in one message as
 	// one position.

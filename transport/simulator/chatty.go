@@ -12,16 +12,15 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// Chatty is a Model that says anything a model may say, drawn by lot from the
-// turn's seed: text in many scripts, thinking, calls of the request's tools with
-// inputs that fit their schemas and some that don't, server tools, pauses,
-// blocks of a type that nobody knows, empty turns, refusals. It is for soak and
-// fuzz tests of clients. A conversation always ends after some steps.
+// Chatty is a Model whose replies are random, by the turn's seed: text in many scripts,
+// thinking, calls of the request's tools with inputs that fit their schemas and some that
+// don't, server tools, pauses, blocks of an unknown type, empty turns, refusals. It is
+// for soak and fuzz tests of clients. Every conversation ends after some steps.
 type Chatty struct {
-	// Steps is about how many steps with calls a turn takes; 0 means 4.
+	// Steps is the approximate number of steps with calls in a turn; 0 means 4.
 	Steps int
-	// Tame leaves out what ends a run early: refusals, unknown stop reasons, a full
-	// window.
+	// Tame leaves out responses that end a run early: refusals, unknown stop reasons, a
+	// full window.
 	Tame bool
 }
 

@@ -8,14 +8,13 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// Dialogue is a Model that gives its n-th reply to the n-th step of every
-// conversation, so that many conversations may use it and any may be sent
-// again. Past the last reply it ends the turn with no words.
+// Dialogue returns a Model that gives the n-th reply to the n-th step of every
+// conversation, so many conversations may use it, and any may be sent again. After the
+// last reply it ends the turn without content.
 //
-// A step is what a [Script] would give one reply for: one sampling, of which a
-// response has several if server tools were called or another model took over.
-// They are counted by what the conversation holds of the earlier replies; a reply
-// without content leaves nothing to be counted by, nor does a conversation that was
+// A step is one sampling. A response has several if server tools were called or another
+// model took over. Dialogue counts the steps by the earlier replies in the conversation,
+// so it can't count a reply without content, nor the steps of a conversation that was
 // compacted.
 func Dialogue(replies ...Reply) Model { return dialogue(replies) }
 

@@ -152,6 +152,6 @@ func hashBytes(seed uint64, b []byte) uint64 {
 	return mix(h, binary.LittleEndian.Uint64(tail[:]))
 }
 
-// EstimateTokens is the simulator's one rule for counting tokens: 4 bytes of
-// text are a token, rounded up. Blocks are counted one by one and summed.
+// EstimateTokens returns the number of tokens of a text: one for every 4 bytes, rounded
+// up. The simulator counts each block on its own and adds the numbers.
 func EstimateTokens(bytes int) int { return (bytes + 3) / 4 }

@@ -14,48 +14,50 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// FaultHeader is the request header that asks for a fault; see [ParseFault].
+// FaultHeader is the request header that requests a fault; see [ParseFault].
 const FaultHeader = "X-Simulator-Fault"
 
-// A Fault is something that goes wrong with an answer. The zero Fault is none.
-// Fields may be joined; those about events need a streamed answer.
+// A Fault is an error that the simulator makes in a response. The zero Fault is none.
+// Fields may be combined; those about events need a streamed response.
 type Fault struct {
-	// Status answers with this status and the error that goes with it, in place of
-	// a response. With AfterEvents above 0 the error comes as an event of the stream.
+	// Status answers with this status and the error that belongs to it instead of a
+	// response. If AfterEvents is above 0, the error is an event of the stream.
 	Status int
-	// AfterEvents is how many events come before the error of Status, or before Stall.
+	// AfterEvents is the number of events before the error of Status, or before Stall.
 	AfterEvents int
-	// Code answers with the error of that error_code, such as "ramp_limit_exceeded",
-	// and its status; it is for those that the simulator has no reason of its own for
-	// (wire §1.12).
+	// Code answers with the error of that error_code, such as "ramp_limit_exceeded", and
+	// its status. It is for errors that the simulator never returns otherwise (wire
+	// §1.12).
 	Code string
 	// RetryAfter is sent with Status, in seconds.
 	RetryAfter time.Duration
 
 	Reset bool // close the connection without an answer
-	// CutAfter closes the connection after so many bytes of the answer's body.
+	// CutAfter closes the connection after this number of bytes of the response's body.
 	CutAfter int
-	// Stall waits so long after AfterEvents events, or before the answer, and goes on.
+	// Stall waits for this time after AfterEvents events, or before the response, and
+	// then continues.
 	Stall time.Duration
-	// Drip sends the answer in small pieces with this wait between them.
+	// Drip sends the response in small pieces, with this time between them.
 	Drip time.Duration
 
 	Empty     bool // an end_turn without content, whatever the model would say
 	Truncate  bool // cut the last tool input in the middle, with max_tokens
 	Duplicate bool // send the message_start and the pings twice
 	NoStop    bool // leave out message_stop, and end the stream in good order
-	// Strange adds what a client must bear although it doesn't know it: events,
-	// deltas and comments of its own making, two message_deltas, and a retry-after
-	// on a 200 (wire §1.4, §5.7).
+	// Strange adds things that a client must tolerate without knowing them: unknown
+	// events, deltas and comments, two message_deltas, and a retry-after on a 200 (wire
+	// §1.4, §5.7).
 	Strange bool
-	// ContentType is sent in place of the right one; the body is a page of HTML.
+	// ContentType replaces the right one; the body is a page of HTML.
 	ContentType string
 }
 
-// ParseFault reads a fault as the header and the command line spell it: parts
-// joined by ";", each a name or a name=value. The names: status=529,
-// code=ramp_limit_exceeded, after=3 (events), retry-after=2s, reset, cut=1200 (bytes), stall=5s, drip=10ms, empty,
-// truncate, duplicate, no-stop, strange, content-type=text/html. "none" is no fault.
+// ParseFault parses a fault in the form of the header and the command line: parts
+// separated by ";", each a name or a name=value. The names: status=529,
+// code=ramp_limit_exceeded, after=3 (events), retry-after=2s, reset, cut=1200 (bytes),
+// stall=5s, drip=10ms, empty, truncate, duplicate, no-stop, strange,
+// content-type=text/html. "none" is no fault.
 func ParseFault(text string) (Fault, error) {
 	var f Fault
 	for part := range strings.SplitSeq(text, ";") {
@@ -104,7 +106,7 @@ func ParseFault(text string) (Fault, error) {
 	return f, nil
 }
 
-// String spells the fault as [ParseFault] reads it.
+// String returns the fault in the form that [ParseFault] parses.
 func (f Fault) String() string {
 	var parts []string
 	add := func(yes bool, format string, args ...any) {

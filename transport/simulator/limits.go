@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// RateLimits are what an account may use in a minute, of each model (wire
-// §1.9). 0 means no limit.
+// RateLimits are an account's limits per minute and model (wire §1.9). 0 means no limit.
 type RateLimits struct {
 	Requests     int
-	InputTokens  int // read from the cache they don't count
+	InputTokens  int // without those read from the cache
 	OutputTokens int
 }
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Local is a Server that listens on this machine.
+// A Local is a Server that listens on this machine.
 type Local struct {
 	*Server
 	url  string
@@ -16,7 +16,7 @@ type Local struct {
 	busy sync.WaitGroup // requests being answered
 }
 
-// Start serves a new Server on a free port of 127.0.0.1, until Close.
+// Start serves a new Server on a free port of 127.0.0.1 until it is closed.
 func Start(opts Options) (*Local, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,11 +35,11 @@ func Start(opts Options) (*Local, error) {
 	return l, nil
 }
 
-// URL is the base URL, without a slash at its end.
+// URL returns the base URL, without a slash at its end.
 func (l *Local) URL() string { return l.url }
 
-// Close ends all connections and stops listening. It returns when no request is
-// being answered any more.
+// Close ends all connections and stops listening. It returns when all requests have
+// ended.
 func (l *Local) Close() error {
 	err := l.http.Close()
 	<-l.done
@@ -47,16 +47,16 @@ func (l *Local) Close() error {
 	return err
 }
 
-// A TB is what StartTest needs of a test: *testing.T, *testing.B and *testing.F
-// have it.
+// A TB is the part of testing.TB that StartTest needs. *testing.T, *testing.B and
+// *testing.F implement it.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Cleanup(func())
 }
 
-// StartTest is Start for tests: it fails the test on an error, and closes the
-// server when the test ends.
+// StartTest is [Start] for tests. It fails the test on an error, and closes the server
+// when the test ends.
 func StartTest(t TB, opts Options) *Local {
 	t.Helper()
 	l, err := Start(opts)

@@ -11,13 +11,12 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Model answers in place of a language model. Respond is called once per
-// sampling: once for a plain request, and again after each server tool call
-// that the simulator carried out, with the result at the end of the turn's
-// messages. It must be safe for use by many goroutines.
+// A Model takes the place of a language model. Respond is called for each sampling: once
+// for a plain request, and again after each server tool call that the simulator ran, with
+// the result at the end of the turn's messages. It must be safe for concurrent use.
 //
-// An error that is a [*Refusal] is sent as it is; any other becomes a 500
-// api_error. After the response has begun it becomes an error event.
+// An error that is a [*Refusal] is sent as it is; any other becomes a 500 api_error.
+// After the response has begun, it becomes an error event.
 type Model interface {
 	Respond(ctx context.Context, turn *Turn) (*Reply, error)
 }
@@ -28,8 +27,8 @@ type ModelFunc func(ctx context.Context, turn *Turn) (*Reply, error)
 // Respond calls f.
 func (f ModelFunc) Respond(ctx context.Context, turn *Turn) (*Reply, error) { return f(ctx, turn) }
 
-// A Turn is what a Model is asked to go on from. It is the model's to read
-// only, and valid until Respond returns.
+// A Turn is the conversation that a Model continues. The Model must not change it, and
+// may use it only until Respond returns.
 type Turn struct {
 	Model     string // resolved id
 	System    string // the text of the system prompt
@@ -57,7 +56,7 @@ type Turn struct {
 	server *Server
 }
 
-// HasTool reports whether the turn's tools have one of that name.
+// HasTool reports whether the turn has a tool of that name.
 func (t *Turn) HasTool(name string) bool {
 	for _, d := range t.Tools {
 		if d.Name() == name {
@@ -67,14 +66,14 @@ func (t *Turn) HasTool(name string) bool {
 	return false
 }
 
-// Open reads the text behind an encrypted_content that this simulator made, as
-// the service's own model can. It is false for any other string.
+// Open returns the text of an encrypted_content that this simulator made, as the
+// service's own model can read it. It returns false for any other string.
 func (t *Turn) Open(encrypted string) (string, bool) {
 	plain, ok := t.server.sealer.open(kindPage, encrypted)
 	return string(plain), ok
 }
 
-// LastUserText is the text of the last user message that has any, or "".
+// LastUserText returns the text of the last user message that has any, or "".
 func (t *Turn) LastUserText() string {
 	for i := len(t.Messages) - 1; i >= 0; i-- {
 		if m := t.Messages[i]; m.Role == transport.RoleUser {
@@ -86,8 +85,7 @@ func (t *Turn) LastUserText() string {
 	return ""
 }
 
-// A Reply is what a Model says in one sampling. The zero Reply is an empty
-// end_turn.
+// A Reply is the output of a Model in one sampling. The zero Reply is an empty end_turn.
 type Reply struct {
 	Content []Part
 
@@ -98,14 +96,14 @@ type Reply struct {
 	StopSequence string                 // with stop_sequence
 	StopDetails  *transport.StopDetails // with refusal
 
-	// Delay is waited before each delta of a streamed answer.
+	// Delay is the time before each delta of a streamed response.
 	Delay time.Duration
-	// DeltaBytes is the most bytes that a delta adds; 0 lets them vary.
+	// DeltaBytes is the maximum number of bytes of a delta; 0 lets them vary.
 	DeltaBytes int
 }
 
-// A Part is a piece of a Reply. Make one with [Text], [Cited], [Thinking],
-// [Redacted], [Call], [ServerCall], [MCPCall] or [Raw].
+// A Part is a part of a Reply. Make one with [Text], [Cited], [Thinking], [Redacted],
+// [Call], [ServerCall], [MCPCall] or [Raw].
 type Part struct {
 	kind      partKind
 	text      string
@@ -130,55 +128,56 @@ const (
 	partRaw
 )
 
-// Text is a text block.
+// Text returns a text block.
 func Text(text string) Part { return Part{kind: partText, text: text} }
 
-// Cited is a text block with citations.
+// Cited returns a text block with citations.
 func Cited(text string, citations ...Citation) Part {
 	return Part{kind: partText, text: text, citations: citations}
 }
 
-// Thinking is a thinking block, which the simulator signs. Its text is left out
-// if the request's display says so. It is dropped if the request has thinking off.
+// Thinking returns a thinking block, which the simulator signs. Its text is left out if
+// the request's display says so. The block is left out if the request has thinking off.
 //
-// With thinking of type "enabled" the service starts every turn with thinking, and
-// so does the simulator: where a Reply lacks it, it is added. Thinking behind
-// something else in the same message is dropped.
+// With thinking of type "enabled" the service starts every turn with thinking, and so
+// does the simulator: it adds thinking to a Reply without it. Thinking after other blocks
+// in the same message is left out.
 func Thinking(text string) Part { return Part{kind: partThinking, text: text} }
 
-// Redacted is a redacted_thinking block of the simulator's making.
+// Redacted returns a redacted_thinking block, which the simulator encrypts.
 func Redacted(text string) Part { return Part{kind: partRedacted, text: text} }
 
-// Call is a call of a client tool. input is encoded as JSON; a
-// json.RawMessage is sent byte for byte.
+// Call returns a call of a client tool. input is encoded as JSON; a [json.RawMessage] is
+// sent byte for byte.
 func Call(name string, input any) Part {
 	return Part{kind: partCall, name: name, input: encodeInput(input)}
 }
 
-// WithID gives a call an id, in place of one that the simulator makes up.
+// WithID returns the call with an id of its own, instead of one that the simulator makes
+// up.
 func (p Part) WithID(id string) Part {
 	p.id = id
 	return p
 }
 
-// WithToolset marks a call as that of a member of a toolset.
+// WithToolset returns the call marked as a call of a member of a toolset.
 func (p Part) WithToolset(name string) Part {
 	p.toolset = name
 	return p
 }
 
-// ServerCall is a call of a server tool: "web_search", "web_fetch" and so on.
-// The simulator carries it out, adds the result block, and asks the model again.
+// ServerCall returns a call of a server tool: "web_search", "web_fetch" and so on. The
+// simulator runs it, adds the result block, and calls the model again.
 func ServerCall(name string, input any) Part {
 	return Part{kind: partServerCall, name: name, input: encodeInput(input)}
 }
 
-// MCPCall is a call of a tool of an MCP server that the service connects to.
+// MCPCall returns a call of a tool of an MCP server that the service connects to.
 func MCPCall(server, name string, input any) Part {
 	return Part{kind: partServerCall, name: name, server: server, input: encodeInput(input)}
 }
 
-// Raw is a block that is sent as it is, whole in its content_block_start.
+// Raw returns a block that is sent as it is, complete in its content_block_start.
 func Raw(block json.RawMessage) Part { return Part{kind: partRaw, raw: block} }
 
 func encodeInput(input any) json.RawMessage {
@@ -195,7 +194,7 @@ func encodeInput(input any) json.RawMessage {
 	return raw
 }
 
-// A Citation points at what a text rests on. Which fields count depends on Type:
+// A Citation names the source of a text. Type decides which fields are used:
 //
 //   - "web_search_result_location": URL, Title, CitedText; the encrypted index
 //     is made by the simulator
@@ -214,9 +213,9 @@ type Citation struct {
 	Start, End int
 }
 
-// A Loop is a Model for load tests: it calls Tool in each of Turns steps,
-// Parallel times, and then says Answer. It counts the steps by the tool results
-// behind the last user text, so that many conversations may use one Loop.
+// A Loop is a Model for load tests. It calls Tool, Parallel times, in each of Turns
+// steps, and then says Answer. It counts the steps by the tool results after the last
+// user text, so many conversations may use one Loop.
 type Loop struct {
 	Turns    int             // steps with calls
 	Parallel int             // calls in a step; 0 means 1
@@ -267,7 +266,7 @@ func (l Loop) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 	return &Reply{Content: parts}, nil
 }
 
-// Echo is the Model of a Server without one: it repeats what the user said.
+// Echo is the default Model. It repeats what the user said.
 type Echo struct{}
 
 // Respond implements [Model].

@@ -10,7 +10,7 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Platform is the host that the simulator plays. The zero value is the Claude API.
+// A Platform is a host that the simulator can simulate. The zero value is the Claude API.
 type Platform string
 
 // PlatformCometAPI is the proxy of that name, as far as its page describes it (wire

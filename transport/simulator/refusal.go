@@ -12,8 +12,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// A Refusal is an answer of status 400 or above. A [Model] that returns one as
-// its error makes the simulator send it.
+// A Refusal is a response of status 400 or above. If a Model returns one as its error,
+// the simulator sends it.
 type Refusal struct {
 	Status  int                 // HTTP status; inside a stream that has begun it isn't sent
 	Type    transport.ErrorType // error.type
@@ -42,18 +42,18 @@ func notFound(format string, args ...any) *Refusal {
 	return &Refusal{Status: http.StatusNotFound, Type: transport.ErrNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
-// Overloaded is the refusal by which the service sheds load (wire row 137).
+// Overloaded returns the refusal of an overloaded service (wire row 137).
 func Overloaded() *Refusal {
 	return &Refusal{Status: 529, Type: transport.ErrOverloaded, Message: "Overloaded"}
 }
 
-// RateLimited is the refusal of a request over the limit (wire row 135).
+// RateLimited returns the refusal of a request over the limit (wire row 135).
 func RateLimited(after time.Duration) *Refusal {
 	return &Refusal{Status: http.StatusTooManyRequests, Type: transport.ErrRateLimit, RetryAfter: after,
 		Message: "This request would exceed your account's rate limit. Please try again later."}
 }
 
-// InternalError is the service's own failure (wire row 138).
+// InternalError returns the refusal for a failure inside the service (wire row 138).
 func InternalError() *Refusal {
 	return &Refusal{Status: http.StatusInternalServerError, Type: transport.ErrAPI, Message: "Internal server error"}
 }

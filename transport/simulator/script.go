@@ -11,8 +11,8 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Script is a Model that gives one reply after the other, to whichever request
-// comes. When they are used up it fails with a 500 that says so.
+// Script returns a Model that gives one reply after the other, to any request. After the
+// last reply it fails with a 500 that says so.
 func Script(replies ...Reply) Model { return &script{replies: replies} }
 
 type script struct {
@@ -31,17 +31,17 @@ func (s *script) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 	return &s.replies[s.next-1], nil
 }
 
-// Say makes a Reply of one text.
+// Say returns a Reply of one text.
 func Say(text string) Reply { return Reply{Content: []Part{Text(text)}} }
 
-// Do makes a Reply of tool calls, or any other parts.
+// Do returns a Reply of tool calls or other parts.
 func Do(parts ...Part) Reply { return Reply{Content: parts} }
 
-// ParseReplies reads replies from JSON: a list of objects with "content", a list of
+// ParseReplies parses replies from JSON: a list of objects with "content", a list of
 // blocks as the service sends them, and optional "stop_reason", "stop_sequence",
 // "stop_details", "delay_ms" and "delta_bytes". The simulator makes up what text,
-// thinking, redacted_thinking, tool_use and server_tool_use blocks lack (ids,
-// signatures, results); others are sent as they are.
+// thinking, redacted_thinking, tool_use and server_tool_use blocks lack (ids, signatures,
+// results); others are sent as they are.
 func ParseReplies(data []byte) ([]Reply, error) {
 	var list []struct {
 		Content      []json.RawMessage      `json:"content"`

@@ -14,67 +14,66 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Options configures a Server. The zero value is a strict service of a new
-// account whose model is an [Echo].
+// Options configure a Server. The zero value is a strict service with a new account and
+// the model [Echo].
 type Options struct {
-	// Model says what is answered; nil means Echo.
+	// Model decides the replies; nil means [Echo].
 	Model Model
-	// Now is the clock that cache entries and rate limits go by; nil means time.Now.
+	// Now is the clock for cache entries and rate limits; nil means [time.Now].
 	Now func() time.Time
-	// Seed makes ids, and models that draw lots, repeat themselves. Servers with the
-	// same Seed and Secret make the same signatures.
+	// Seed is the seed of ids and of random models. Servers with the same Seed and Secret
+	// make the same signatures.
 	Seed uint64
-	// APIKey is the one key that is taken; "" takes any.
+	// APIKey is the only key that is accepted; "" accepts any.
 	APIKey string
-	// Secret is what signatures and encrypted content are made with; nil means one
-	// derived from Seed, so that a simulator that was restarted knows its own.
+	// Secret is the key for signatures and encrypted content. Nil means a key derived
+	// from Seed, so that a simulator accepts its own signatures after a restart.
 	Secret []byte
 
-	// Pages are what web_search finds and web_fetch gets: .html, .md, .txt and .go
-	// files. nil makes web_search answer "unavailable". web_fetch also gets pages
-	// from loopback addresses, and nothing from anywhere else.
+	// Pages are the pages for web_search and web_fetch: .html, .md, .txt and .go files.
+	// If it is nil, web_search answers "unavailable". web_fetch also gets pages from
+	// loopback addresses, but from no other address.
 	Pages fs.FS
 	// PagesURL is the URL that file names are added to; "" means https://pages.example/.
 	PagesURL string
 
-	// ServerTool answers the calls of server tools that the simulator doesn't run:
-	// code execution, the advisor, the tools of MCP servers. nil makes them answer
+	// ServerTool answers the calls of server tools that the simulator doesn't run: code
+	// execution, the advisor, the tools of MCP servers. Nil makes them answer
 	// "unavailable".
 	ServerTool func(ServerToolCall) json.RawMessage
 
-	// Lookback is the reading of the cache's rule on positions.
+	// Lookback is the interpretation of the cache's rule on positions.
 	Lookback LookbackRule
-	// OldAccount makes the account one from before 31 August 2026, on which thinking
-	// is bound to its prefix only where a request asks for it (wire §9.4).
+	// OldAccount simulates an account from before 31 August 2026, on which thinking is
+	// bound to its prefix only if a request asks for it (wire §9.4).
 	OldAccount bool
 
-	// Faults are what goes wrong with the first requests, one after the other.
+	// Faults are the faults of the first requests, one for each.
 	Faults []Fault
-	// FaultRate is the share of requests, 0 to 1, that get a fault drawn by Seed,
-	// behind those of Faults.
+	// FaultRate is the share of requests after those of Faults, from 0 to 1, that get a
+	// random fault, by Seed.
 	FaultRate float64
 
-	// Foreign takes thinking, encrypted content and ids that this simulator didn't
+	// Foreign accepts thinking, encrypted content and ids that this simulator didn't
 	// make, such as those of a conversation recorded with the real service.
 	Foreign bool
-	// RetiredModels takes models that the service has retired, which it otherwise
-	// doesn't know.
+	// RetiredModels accepts models that the service has retired.
 	RetiredModels bool
 
-	// UnknownBetas takes values of the anthropic-beta header that the simulator
-	// doesn't know. The service refuses those that it doesn't know.
+	// UnknownBetas accepts unknown values of the anthropic-beta header. The service
+	// refuses values that it doesn't know.
 	UnknownBetas bool
 
-	// Platform is the host that is played; the zero value is the Claude API.
+	// Platform is the host to simulate; the zero value is the Claude API.
 	Platform Platform
 
-	// Threads are the open questions about message threads.
+	// Threads configures message threads.
 	Threads ThreadOptions
 
-	// Limits are the account's rate limits; the zero value has none, and headers as
-	// if nothing had been used.
+	// Limits are the account's rate limits. The zero value has no limits; response
+	// headers then report no usage.
 	Limits RateLimits
-	// BatchTime is how long a batch takes, by Now; 0 means that it is done at once.
+	// BatchTime is the duration of a batch, by Now; 0 means that it ends at once.
 	BatchTime time.Duration
 
 	// Observe is called after each request, if not nil, from many goroutines.
@@ -95,7 +94,7 @@ type ServerToolCall struct {
 	Input  json.RawMessage
 }
 
-// An Exchange is what Observe is told of a request.
+// An Exchange describes a request and its response, for [Options].Observe.
 type Exchange struct {
 	Start     time.Time
 	Duration  time.Duration
@@ -144,7 +143,7 @@ type Server struct {
 	containers map[string]time.Time // by id, when they expire
 }
 
-// New makes a Server.
+// New returns a Server.
 func New(opts Options) *Server {
 	if opts.Model == nil {
 		opts.Model = Echo{}

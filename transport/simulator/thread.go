@@ -12,8 +12,8 @@ import (
 	"github.com/whorl-go/whorl/transport/view"
 )
 
-// ThreadOptions are what is open, or another organization's, about message threads
-// (wire §15).
+// ThreadOptions configure message threads where the service's rules are not known, or
+// differ between organizations (wire §15).
 type ThreadOptions struct {
 	// CountEarlierMarks counts the cache marks of all messages of a thread toward the
 	// four that a request may have, not only of those that it brings (wire G90).
@@ -21,8 +21,8 @@ type ThreadOptions struct {
 	// Unsupported refuses every thread, with these values of details.unsupported, as
 	// it is for organizations with "hipaa" or "inference_hooks".
 	Unsupported []string
-	// MaxBytes is the size of a conversation from which it isn't held; 0 means that of
-	// the largest body, 32 MB (wire G87).
+	// MaxBytes is the size of a conversation from which the service doesn't keep it; 0
+	// means the size of the largest body, 32 MB (wire G87).
 	MaxBytes int
 }
 

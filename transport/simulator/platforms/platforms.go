@@ -16,7 +16,7 @@ import (
 // A Platform is a host of Claude models.
 type Platform string
 
-// The platforms that have a front.
+// The platforms that this package simulates.
 const (
 	Bedrock         Platform = "bedrock"          // InvokeModel and its event stream
 	BedrockMessages Platform = "bedrock-messages" // Bedrock's Messages endpoint
@@ -26,22 +26,22 @@ const (
 	Foundry         Platform = "foundry"
 )
 
-// All lists the platforms.
+// All returns the platforms.
 func All() []Platform {
 	return []Platform{Bedrock, BedrockMessages, AWS, Vertex, GoogleCloud, Foundry}
 }
 
-// Options say which platform is played, and who may ask. A credential that is empty
-// is not checked beyond being there.
+// Options specify the platform, and the credentials that it accepts. If a credential is
+// empty, requests must have one, but any value is accepted.
 type Options struct {
 	Platform Platform
-	Next     http.Handler // answers in Anthropic's form; its keys must be any
+	Next     http.Handler // answers in Anthropic's form; it must accept any key
 
-	AccessKey, SecretKey, SessionToken string // for signatures; no SecretKey: any signature is taken
+	AccessKey, SecretKey, SessionToken string // for signatures; without a SecretKey, any signature is accepted
 	Token                              string // the Bearer token or API key
-	Region                             string // of AWS and of Vertex; empty takes any
-	Project                            string // of Google; empty takes any
-	Workspace                          string // of AWS and of Google's gateway; empty takes any
+	Region                             string // of AWS and of Vertex; empty accepts any
+	Project                            string // of Google; empty accepts any
+	Workspace                          string // of AWS and of Google's gateway; empty accepts any
 
 	Now func() time.Time // nil means time.Now
 }
@@ -77,11 +77,11 @@ func refuse(status int, name, format string, args ...any) *refusal {
 	return &refusal{status: status, name: name, message: fmt.Sprintf(format, args...)}
 }
 
-// New makes the front. It fails without a server behind it, and for a platform that it
-// doesn't know.
+// New returns a handler that simulates a platform. It fails if Options.Next is nil or the
+// platform is unknown.
 func New(o Options) (http.Handler, error) {
 	if o.Next == nil {
-		return nil, errors.New("platforms: Options.Next is nil: give the server that answers")
+		return nil, errors.New("platforms: Options.Next is nil; set it to the server that answers")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -96,7 +96,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	h, ok := hosts[o.Platform]
 	if !ok {
-		return nil, fmt.Errorf("platforms: %q is not a platform that is known: say one of %v", o.Platform, All())
+		return nil, fmt.Errorf("platforms: the platform %q is unknown; use one of %v", o.Platform, All())
 	}
 	return &front{Options: o, host: h}, nil
 }

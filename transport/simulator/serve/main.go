@@ -2,8 +2,8 @@
 //
 //	go run ./transport/simulator/serve -model chatty -seed 7 -faults 0.05
 //
-// It prints one line per request: what was asked, what it cost, what the cache
-// did. Any key is taken unless -key names one.
+// It prints one line per request, with its cost and its use of the cache. It accepts any
+// key unless -key names one.
 package main
 
 import (
@@ -49,10 +49,10 @@ func run(args []string) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is not a flag; all settings are flags, see -help", flags.Arg(0))
+		return fmt.Errorf("the argument %q is not a flag; all settings are flags, see -help", flags.Arg(0))
 	}
 	if !(*faults >= 0 && *faults <= 1) {
-		return fmt.Errorf("-faults %v: it is a share, between 0 and 1", *faults)
+		return fmt.Errorf("-faults %v: must be between 0 and 1", *faults)
 	}
 	opts := simulator.Options{Seed: *seed, FaultRate: *faults, APIKey: *key, OldAccount: *oldAccount}
 	cloud := slices.Contains(platforms.All(), platforms.Platform(*platform))
@@ -62,7 +62,7 @@ func run(args []string) error {
 	case p == "" || p == simulator.PlatformCometAPI:
 		opts.Platform = p
 	default:
-		return fmt.Errorf("-platform %s: not a host that is known; leave it out for the Claude API, or say %s or one of %v", *platform, simulator.PlatformCometAPI, platforms.All())
+		return fmt.Errorf("-platform %s: unknown host; leave the flag out for the Claude API, or use %s or one of %v", *platform, simulator.PlatformCometAPI, platforms.All())
 	}
 	var err error
 	if opts.Model, err = modelFor(*model); err != nil {
@@ -137,13 +137,13 @@ func modelFor(name string) (simulator.Model, error) {
 	if shape, ok := strings.CutPrefix(name, "loop:"); ok {
 		var l simulator.Loop
 		if _, err := fmt.Sscanf(shape, "%dx%d", &l.Turns, &l.Parallel); err != nil {
-			return nil, fmt.Errorf("-model %s: say for instance loop:50x1, 50 steps of 1 call", name)
+			return nil, fmt.Errorf("-model %s: must be like loop:50x1, which is 50 steps of 1 call", name)
 		}
 		return l, nil
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("-model %s: not chatty, echo or loop:NxP, and no file: %w", name, err)
+		return nil, fmt.Errorf("-model %s: not chatty, echo, loop:NxP or a file: %w", name, err)
 	}
 	replies, err := simulator.ParseReplies(data)
 	if err != nil {

@@ -87,10 +87,10 @@ func TestRecordWritesCassettes(t *testing.T) {
 func TestBadFlags(t *testing.T) {
 	for want, args := range map[string][]string{
 		"not a flag":                   {"chatty"},
-		"a share, between 0 and 1":     {"-faults", "5"},
+		"must be between 0 and 1":      {"-faults", "5"},
 		"-model gpt":                   {"-model", "gpt"},
 		"-platform mars":               {"-platform", "mars"},
-		"say for instance loop:50x1":   {"-model", "loop:x"},
+		"must be like loop:50x1":       {"-model", "loop:x"},
 		"-pages no/such: not a folder": {"-pages", "no/such"},
 	} {
 		if err := run(args); err == nil || !strings.Contains(err.Error(), want) {
