@@ -62,15 +62,14 @@ func client[C transport.Client](c C, err error) (transport.Client, error) {
 	return c, nil
 }
 
-// FromEnv makes a client of the platform that the environment names: by a variable
-// that Claude Code has for it (CLAUDE_CODE_USE_BEDROCK, …_MANTLE, …_ANTHROPIC_AWS,
-// …_VERTEX, …_FOUNDRY, each "1"), or else by variables that only one platform has,
-// such as ANTHROPIC_VERTEX_PROJECT_ID or AWS_BEARER_TOKEN_BEDROCK. Keys of the Claude
-// API and identities (package identity) count, too; a profile that is active is used if
-// nothing else is set. docs/clouds.md lists the variables.
+// FromEnv makes a client of the platform that the environment names: by a variable that
+// Claude Code has for it (CLAUDE_CODE_USE_BEDROCK, …_MANTLE, …_ANTHROPIC_AWS, …_VERTEX,
+// …_FOUNDRY, each "1"), or else by variables that only one platform has, such as
+// ANTHROPIC_VERTEX_PROJECT_ID or AWS_BEARER_TOKEN_BEDROCK. Keys of the Claude API and
+// identities (package identity) are used, too; the active profile is used if nothing else
+// is set. docs/clouds.md lists the variables.
 //
-// It doesn't guess where a prompt goes: with the variables of two platforms it fails,
-// and names them.
+// FromEnv fails if the variables of two platforms are set, and its error names them.
 func FromEnv(ctx context.Context) (transport.Client, error) {
 	var flagged, named []choice
 	var why []string

@@ -1,5 +1,6 @@
-// Package clouds reaches Claude where companies run it. FromEnv picks the platform
-// that the environment names; the packages below it have a constructor each:
+// Package clouds connects to Claude on the platforms of cloud providers. [FromEnv]
+// chooses the platform that the environment names. Each package below it has a
+// constructor:
 //
 //	bedrock       Amazon Bedrock: InvokeModel, and the Messages endpoint
 //	awsplatform   Claude Platform on AWS
@@ -9,8 +10,9 @@
 //	identity      the Claude API by workload identity federation, and by profiles
 //	platform      the client that they share, and its errors
 //
-// Each gives a [transport.Client] with the cloud's own credentials, and refuses what its
-// platform is known not to take before it is sent, saying what to use instead. They
-// are a module of their own, so that programs without them get none of the clouds'
-// libraries; a program that imports one package gets the libraries of that cloud.
+// Each returns a [transport.Client] with the cloud's own credentials. The client refuses
+// requests with features that its platform is known not to support before it sends them,
+// and the error says what to use instead. The packages are a module of their own, so that
+// other programs don't depend on the clouds' libraries. A program that imports one
+// package depends on the libraries of that cloud only.
 package clouds

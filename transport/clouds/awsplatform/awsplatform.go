@@ -1,11 +1,11 @@
-// Package awsplatform reaches the Claude Platform on AWS: the Claude API itself, with
-// the credentials and the bill of AWS.
+// Package awsplatform connects to the Claude Platform on AWS: the Claude API itself, with
+// AWS credentials and AWS billing.
 //
 //	client, err := awsplatform.New(ctx, awsplatform.Options{Region: "us-east-1", Workspace: "wrkspc_01…"})
 //	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
 //
-// None of this was tried on the live service: docs/clouds.md tells what it was held
-// against.
+// This package has not been tested against the live service; docs/clouds.md lists what it
+// was tested against.
 package awsplatform
 
 import (
@@ -24,19 +24,19 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Options say which workspace asks, and where. The zero value goes by the environment.
+// Options configure a client. The zero value uses the environment.
 type Options struct {
-	// Region is that of the gateway; empty means AWS_REGION, AWS_DEFAULT_REGION or the
+	// Region is the gateway's region; empty means AWS_REGION, AWS_DEFAULT_REGION or the
 	// profile's.
 	Region string
-	// Workspace is the id of a workspace at Anthropic, which is required; empty means
+	// Workspace is the id of a workspace at Anthropic. It is required; empty means
 	// ANTHROPIC_AWS_WORKSPACE_ID.
 	Workspace string
 	// Config has the credentials; nil loads them as the AWS SDK does.
 	Config *aws.Config
 	// API are the options of the client that sends the requests. APIKey is a key of the
-	// platform, which is sent in place of a signature; ANTHROPIC_AWS_API_KEY is used
-	// without one. BaseURL, or ANTHROPIC_AWS_BASE_URL, replaces the region's address.
+	// platform, which is sent instead of a signature; empty means ANTHROPIC_AWS_API_KEY.
+	// BaseURL, or ANTHROPIC_AWS_BASE_URL, replaces the region's address.
 	API anthropic.Options
 }
 
@@ -49,8 +49,8 @@ var rules = platform.Rules{
 	NoModels: []string{"claude-mythos-5-1", "claude-mythos-5-2"},
 }
 
-// New makes a client of the platform. It fails without a region, a workspace or
-// credentials: the error names each place that was looked at.
+// New returns a client of the platform. It fails if the region, the workspace or
+// credentials are missing. The error names each place that was searched.
 func New(ctx context.Context, o Options) (*platform.Client, error) {
 	workspace := cmp.Or(o.Workspace, os.Getenv("ANTHROPIC_AWS_WORKSPACE_ID"), o.API.Header.Get("Anthropic-Workspace-Id"))
 	if workspace == "" {

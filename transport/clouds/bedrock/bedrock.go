@@ -23,16 +23,16 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Options say where Bedrock is and who asks. The zero value goes by the environment.
+// Options configure a client. The zero value uses the environment.
 type Options struct {
-	// Region is where the model is asked; empty means AWS_REGION, AWS_DEFAULT_REGION or
+	// Region is the region of the model; empty means AWS_REGION, AWS_DEFAULT_REGION or
 	// the profile's.
 	Region string
 	// Config has the credentials; nil loads them as the AWS SDK does.
 	Config *aws.Config
 	// API are the options of the client that sends the requests. APIKey is a Bedrock API
-	// key, which is sent in place of a signature; AWS_BEARER_TOKEN_BEDROCK is used
-	// without one. BaseURL replaces the region's address, for a private endpoint.
+	// key, which is sent instead of a signature; empty means AWS_BEARER_TOKEN_BEDROCK.
+	// BaseURL replaces the region's address, for a private endpoint.
 	API anthropic.Options
 }
 
@@ -55,8 +55,8 @@ var invokeRules = platform.Rules{
 	AutomaticCache: since47,
 }
 
-// New makes a client of InvokeModel. It fails without a region, and without
-// credentials: the error names each place that was looked at.
+// New returns a client of InvokeModel. It fails if the region or credentials are missing.
+// The error names each place that was searched.
 func New(ctx context.Context, o Options) (*platform.Client, error) {
 	rules := invokeRules
 	signer, err := awsauth.New(ctx, awsauth.Setup{

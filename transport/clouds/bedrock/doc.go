@@ -1,4 +1,4 @@
-// Package bedrock reaches Claude on Amazon Bedrock: by InvokeModel and its event
+// Package bedrock connects to Claude on Amazon Bedrock: by InvokeModel and its event
 // stream ([New]), which all regions and all models of Bedrock have, or by its Messages
 // endpoint ([NewMessages]), which is newer and closer to the Claude API.
 //
@@ -7,10 +7,10 @@
 //
 // Credentials are those that the AWS SDK finds: the environment, the shared files, web
 // identity, the container's or the machine's role. A Bedrock API key in
-// AWS_BEARER_TOKEN_BEDROCK comes before them. Requests are signed again at each attempt;
-// a clock that is wrong is corrected by the service's.
+// AWS_BEARER_TOKEN_BEDROCK takes precedence. Requests are signed again at each attempt;
+// if the local clock is wrong, the service's time is used.
 //
-// What Bedrock is known not to take is refused before it is sent, with a
-// [*platform.UnsupportedError]. None of this was tried on the live service:
-// docs/clouds.md tells what it was held against.
+// Requests with features that Bedrock is known not to support fail with a
+// [*platform.UnsupportedError] and are not sent. This package has not been tested against
+// the live service; docs/clouds.md lists what it was tested against.
 package bedrock

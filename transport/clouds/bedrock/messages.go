@@ -27,8 +27,8 @@ var messagesRules = platform.Rules{
 // none is no key.
 var none secret.Value
 
-// NewMessages makes a client of Bedrock's Messages endpoint, which takes requests and
-// gives answers in Anthropic's own form. Without Options.API.APIKey the keys of
+// NewMessages returns a client of Bedrock's Messages endpoint, whose requests and
+// responses have Anthropic's own form. Without Options.API.APIKey the keys of
 // AWS_BEARER_TOKEN_BEDROCK and ANTHROPIC_AWS_API_KEY are used, then a signature.
 // ANTHROPIC_BEDROCK_MANTLE_BASE_URL replaces the address.
 func NewMessages(ctx context.Context, o Options) (*platform.Client, error) {

@@ -1,10 +1,11 @@
-// Package foundry reaches Claude on Microsoft Foundry.
+// Package foundry connects to Claude on Microsoft Foundry.
 //
 //	client, err := foundry.New(ctx, foundry.Options{Resource: "my-resource"})
 //	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
 //
-// The model is the name of a deployment, which by default is the model's id. None of
-// this was tried on the live service: docs/clouds.md tells what it was held against.
+// The model of a request is the name of a deployment, which by default is the model's id.
+// This package has not been tested against the live service; docs/clouds.md lists what it
+// was tested against.
 package foundry
 
 import (
@@ -28,24 +29,23 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Scope is what tokens of Entra ID are asked for.
+// Scope is the scope of the tokens of Entra ID.
 const Scope = "https://ai.azure.com/.default"
 
-// Options say which resource is asked, and by whom. The zero value goes by the
-// environment.
+// Options configure a client. The zero value uses the environment.
 type Options struct {
 	// Resource is the name in https://RESOURCE.services.ai.azure.com; empty means
 	// ANTHROPIC_FOUNDRY_RESOURCE.
 	Resource string
-	// Credential gives tokens of Entra ID; nil means the API key, or without one the
-	// chain of azidentity.NewDefaultAzureCredential.
+	// Credential provides tokens of Entra ID. Nil means the API key or, without one,
+	// [azidentity.NewDefaultAzureCredential].
 	Credential azcore.TokenCredential
 	// API are the options of the client that sends the requests. APIKey is a key of the
-	// resource; ANTHROPIC_FOUNDRY_API_KEY is used without one. BaseURL, or
+	// resource; empty means ANTHROPIC_FOUNDRY_API_KEY. BaseURL, or
 	// ANTHROPIC_FOUNDRY_BASE_URL, replaces the address, and ends with /anthropic.
 	API anthropic.Options
-	// OnAzure says that the deployments are hosted on Azure: they lack structured
-	// outputs, server tools and files.
+	// OnAzure is true if the deployments are hosted on Azure, without structured outputs,
+	// server tools and files.
 	OnAzure bool
 }
 
@@ -61,8 +61,8 @@ var rules = platform.Rules{
 
 var resourceName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
 
-// New makes a client of Foundry. It fails without a resource, and without
-// credentials: the error names each place that was looked at.
+// New returns a client of Foundry. It fails if the resource or credentials are missing.
+// The error names each place that was searched.
 func New(ctx context.Context, o Options) (*platform.Client, error) {
 	base := cmp.Or(o.API.BaseURL, os.Getenv("ANTHROPIC_FOUNDRY_BASE_URL"))
 	if base == "" {
@@ -148,7 +148,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	case token.Token == "":
 		return "", noCredentials(errors.New("the token is empty"))
 	case !token.ExpiresOn.IsZero() && token.ExpiresOn.Before(time.Now()):
-		return "", noCredentials(errors.New("the token ended on " + token.ExpiresOn.UTC().Format(time.DateTime) + ": log in again, or look at the clock of this machine"))
+		return "", noCredentials(errors.New("the token ended on " + token.ExpiresOn.UTC().Format(time.DateTime) + "; log in again, or correct the clock of this machine"))
 	}
 	t.token = token
 	return token.Token, nil

@@ -1,11 +1,11 @@
-// Package googlecloud reaches Claude by Google Cloud's gateway ("Anthropic managed"):
-// the Claude API itself, with Google's credentials and Google's bill.
+// Package googlecloud connects to Claude through Google Cloud's gateway ("Anthropic
+// managed"): the Claude API itself, with Google credentials and Google billing.
 //
 //	client, err := googlecloud.New(ctx, googlecloud.Options{Project: "my-project", Workspace: "wrkspc_01…"})
 //	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
 //
-// None of this was tried on the live service: docs/clouds.md tells what it was held
-// against.
+// This package has not been tested against the live service; docs/clouds.md lists what it
+// was tested against.
 package googlecloud
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/whorl-go/whorl/transport/clouds/platform"
 )
 
-// Options say which project and workspace ask. The zero value goes by the environment.
+// Options configure a client. The zero value uses the environment.
 type Options struct {
 	// Project is the id of the project; empty means ANTHROPIC_GOOGLE_CLOUD_PROJECT,
 	// GOOGLE_CLOUD_PROJECT, or that of the credentials.
@@ -30,14 +30,14 @@ type Options struct {
 	// Workspace is the id of a workspace at Anthropic; empty means
 	// ANTHROPIC_GOOGLE_CLOUD_WORKSPACE_ID.
 	Workspace string
-	// Location is where the gateway is addressed; empty means
-	// ANTHROPIC_GOOGLE_CLOUD_LOCATION, or "global", the only one so far.
+	// Location is the gateway's location; empty means ANTHROPIC_GOOGLE_CLOUD_LOCATION, or
+	// "global", which is the only one so far.
 	Location string
-	// Credentials are Google's; nil looks for the Application Default Credentials.
+	// Credentials are Google credentials; nil means the Application Default Credentials.
 	Credentials *auth.Credentials
-	// API are the options of the client that sends the requests. It takes no keys.
-	// BaseURL, or ANTHROPIC_GOOGLE_CLOUD_BASE_URL, replaces the whole address; project and
-	// workspace aren't needed then.
+	// API are the options of the client that sends the requests. They must not have keys.
+	// BaseURL, or ANTHROPIC_GOOGLE_CLOUD_BASE_URL, replaces the whole address; Project
+	// and Workspace are then not needed.
 	API anthropic.Options
 }
 
@@ -53,8 +53,8 @@ var rules = platform.Rules{
 	},
 }
 
-// New makes a client of the gateway. It fails without a project, a workspace or
-// credentials: the error names each place that was looked at.
+// New returns a client of the gateway. It fails if the project, the workspace or
+// credentials are missing. The error names each place that was searched.
 func New(ctx context.Context, o Options) (*platform.Client, error) {
 	source, err := googleauth.New(rules.Name, o.Credentials)
 	if err != nil {
@@ -82,7 +82,7 @@ func New(ctx context.Context, o Options) (*platform.Client, error) {
 	return platform.New(platform.Config{Rules: rules, BaseURL: base, Options: o.API, Authorize: source.Authorize})
 }
 
-// Path is the address of a workspace at a host of the gateway.
+// Path returns the address of a workspace at a host of the gateway.
 func Path(host, project, location, workspace string) string {
 	return host + "/v1/projects/" + url.PathEscape(project) + "/locations/" + url.PathEscape(location) + "/workspaces/" + url.PathEscape(workspace) + "/invoke"
 }

@@ -1,15 +1,15 @@
-// Package identity reaches the Claude API without a key: by workload identity
-// federation, which exchanges a token of the program's own identity provider for one
-// of Anthropic's that lasts minutes, and by the profiles that Anthropic's command-line
-// programs and SDKs keep.
+// Package identity connects to the Claude API without an API key. It supports workload
+// identity federation, which exchanges a token of the program's own identity provider for
+// a token of Anthropic's that lasts minutes, and the profiles that Anthropic's
+// command-line programs and SDKs store.
 //
 //	client, err := identity.FromEnv(ctx) // ANTHROPIC_FEDERATION_RULE_ID and its like, or a profile
 //
 // One exchange serves all callers. A token is renewed in the background two minutes
-// before it ends, and at once after a 401, which is then tried again. It goes to the
-// origin that gave it, and nowhere else; neither the exchange nor a request follows a
-// redirect.
+// before it expires. After a 401 it is renewed at once and the request is sent again. The
+// token is sent only to the origin that issued it; neither the exchange nor a request
+// follows a redirect.
 //
-// None of this was tried on the live service: docs/clouds.md tells what it was held
-// against.
+// This package has not been tested against the live service; docs/clouds.md lists what it
+// was tested against.
 package identity

@@ -24,7 +24,7 @@ import (
 // (wire §1.2).
 const maxAssertion = 16384
 
-// An ExchangeError is a refusal by the endpoint that gives out tokens. It matches
+// An ExchangeError is a refusal by the endpoint that issues tokens. It matches
 // [transport.ErrAuthentication] if the status is 400, 401 or 403.
 type ExchangeError struct {
 	Status    int
@@ -44,8 +44,8 @@ func (e *ExchangeError) Error() string {
 	return s
 }
 
-// Is makes errors.Is(err, transport.ErrAuthentication) true for what the program's
-// identity is refused for.
+// Is makes errors.Is(err, transport.ErrAuthentication) true if the program's identity was
+// refused.
 func (e *ExchangeError) Is(target error) bool {
 	return target == transport.ErrAuthentication && (e.Status == http.StatusBadRequest || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
@@ -228,7 +228,7 @@ func (x *exchange) assertion(ctx context.Context) (secret.Value, error) {
 	case n == 0:
 		return bad(errors.New("the program's own token is empty"))
 	case n > maxAssertion:
-		return bad(fmt.Errorf("the program's own token has %d bytes, and %d are taken", n, maxAssertion))
+		return bad(fmt.Errorf("the program's own token has %d bytes; the limit is %d", n, maxAssertion))
 	}
 	return v, nil
 }

@@ -13,25 +13,24 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Options are the rule by which tokens are exchanged, and where the program's own
-// token is.
+// Options specify the federation rule, and the source of the program's own token.
 type Options struct {
 	// RuleID is the id of the federation rule, "fdrl_…", and OrganizationID that of the
 	// organization. Both are required.
 	RuleID, OrganizationID string
-	// ServiceAccountID is "svac_…" where the rule wants one.
+	// ServiceAccountID is "svac_…", if the rule requires one.
 	ServiceAccountID string
-	// WorkspaceID is "wrkspc_…" or "default"; it is needed where the rule spans several
-	// workspaces. The token is for it, so that requests don't name it.
+	// WorkspaceID is "wrkspc_…" or "default". It is required if the rule covers several
+	// workspaces. The token is bound to the workspace, so requests don't name it.
 	WorkspaceID string
 
 	// TokenFile is a file with the program's own token, a JWT. It is read at each
-	// exchange, so that what rotates it is seen. Token gives the JWT in its place.
+	// exchange, so it may be rotated. Token, if not nil, returns the JWT instead.
 	TokenFile string
 	Token     func(context.Context) (secret.Value, error)
 
-	// API are the options of the client that sends the requests. It takes no keys.
-	// BaseURL is where tokens are exchanged, too; it is https, or on this machine.
+	// API are the options of the client that sends the requests. They must not have keys.
+	// Tokens are exchanged at BaseURL, too; it must be https or on this machine.
 	API anthropic.Options
 }
 
@@ -44,8 +43,7 @@ const (
 	betaFederation = "oidc-federation-2026-04-01"
 )
 
-// New makes a client that exchanges tokens. The first exchange is made by the first
-// request.
+// New returns a client that exchanges tokens. The first request makes the first exchange.
 func New(o Options) (*platform.Client, error) {
 	x, err := newExchange(&o)
 	if err != nil {
@@ -61,7 +59,7 @@ func newExchange(o *Options) (*exchange, error) {
 		}
 	}
 	if o.TokenFile == "" && o.Token == nil {
-		return nil, &platform.CredentialsError{Platform: name, Err: errors.New("there is no token of the program's own to exchange"), Looked: []platform.Place{
+		return nil, &platform.CredentialsError{Platform: name, Err: errors.New("the program has no token of its own to exchange"), Looked: []platform.Place{
 			{Where: "Options.TokenFile", Found: "not set"}, {Where: "Options.Token", Found: "not set"},
 			{Where: "ANTHROPIC_IDENTITY_TOKEN_FILE", Found: found("ANTHROPIC_IDENTITY_TOKEN_FILE")}, {Where: "ANTHROPIC_IDENTITY_TOKEN", Found: found("ANTHROPIC_IDENTITY_TOKEN")},
 		}}
@@ -117,15 +115,15 @@ func (o *Options) client(source func(context.Context, bool) (token, error), work
 	})
 }
 
-// FromEnv makes a client as the environment says: by the profile that
-// ANTHROPIC_PROFILE names, else by
+// FromEnv returns a client for the environment. It uses the profile that
+// ANTHROPIC_PROFILE names, or else
 //
 //	ANTHROPIC_FEDERATION_RULE_ID, ANTHROPIC_ORGANIZATION_ID
 //	ANTHROPIC_IDENTITY_TOKEN_FILE   or ANTHROPIC_IDENTITY_TOKEN
 //	ANTHROPIC_SERVICE_ACCOUNT_ID, ANTHROPIC_WORKSPACE_ID   where they are needed
 //	ANTHROPIC_BASE_URL              another origin
 //
-// else by the active profile, or the one called default, if there is one.
+// or else the active profile or the one called default, if there is one.
 func FromEnv(context.Context) (*platform.Client, error) {
 	api := anthropic.Options{BaseURL: os.Getenv("ANTHROPIC_BASE_URL")}
 	if profile := os.Getenv("ANTHROPIC_PROFILE"); profile != "" {

@@ -412,10 +412,10 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	bad("../me", "can't be the name", func() {})
+	bad("../me", "not a valid name", func() {})
 	bad("none", "none.json", func() {})
 	bad("me", "chmod 600", func() { os.Chmod(mine, 0o644) })
-	bad("me", "may be no link", func() {
+	bad("me", "must not be a link", func() {
 		os.Rename(mine, mine+".real")
 		os.Chmod(mine+".real", 0o600)
 		os.Symlink(mine+".real", mine)

@@ -74,10 +74,10 @@ func activeProfile() (name, file string, err error) {
 	return name, filepath.Join(dir, "configs", name+".json"), nil
 }
 
-// FromProfile makes a client by a profile: configs/NAME.json in ANTHROPIC_CONFIG_DIR,
-// or in ~/.config/anthropic. A file with tokens, which the profile may have, is read
-// only if nobody else can; it is kept up to date. api are further options; its BaseURL
-// comes before the profile's.
+// FromProfile returns a client for a profile: configs/NAME.json in ANTHROPIC_CONFIG_DIR,
+// or in ~/.config/anthropic. If the profile has a file with tokens, no other user may be
+// able to read it; FromProfile's client updates it. api are further options; api.BaseURL
+// takes precedence over the profile's.
 func FromProfile(which string, api anthropic.Options) (*platform.Client, error) {
 	dir, err := folder()
 	if err != nil {
@@ -87,7 +87,7 @@ func FromProfile(which string, api anthropic.Options) (*platform.Client, error) 
 		return &platform.SettingError{Platform: name, Setting: setting, Why: why, Remedy: remedy}
 	}
 	if !profileName.MatchString(which) || strings.Trim(which, ".") == "" {
-		return nil, bad("profile", fmt.Sprintf("%q can't be the name of one", which), "letters, digits and _ . - make one")
+		return nil, bad("profile", fmt.Sprintf("%q is not a valid name", which), "use letters, digits and _ . - only")
 	}
 	file := filepath.Join(dir, "configs", which+".json")
 	data, err := readLimited(file, 1<<20)
@@ -129,7 +129,7 @@ func FromProfile(which string, api anthropic.Options) (*platform.Client, error) 
 		}
 		return o.client(u.get, p.WorkspaceID)
 	}
-	return nil, bad("authentication.type of "+file, fmt.Sprintf("%q isn't known", a.Type), "it is oidc_federation or user_oauth")
+	return nil, bad("authentication.type of "+file, fmt.Sprintf("%q isn't known", a.Type), "it must be oidc_federation or user_oauth")
 }
 
 // keptTokens is a file with tokens.
@@ -163,9 +163,9 @@ func (f *keptFile) read() (*keptTokens, error) {
 	case err != nil:
 		return nil, bad("not readable", err)
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, bad("a symbolic link", errors.New("a file with tokens may be no link: name the file itself"))
+		return nil, bad("a symbolic link", errors.New("a file with tokens must not be a link; name the file itself"))
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, bad(fmt.Sprintf("permissions %#o", info.Mode().Perm()), errors.New("others may read or write the tokens: chmod 600 it"))
+		return nil, bad(fmt.Sprintf("permissions %#o", info.Mode().Perm()), errors.New("other users can read or write the tokens; chmod 600 the file"))
 	}
 	data, err := readLimited(f.path, 1<<20)
 	if err != nil {
@@ -243,13 +243,13 @@ func (u *user) get(ctx context.Context, force bool) (token, error) {
 		return token{}, err
 	}
 	if !u.kept.origin {
-		return token{}, &platform.CredentialsError{Platform: name, Err: errors.New("the profile's tokens are for another origin than the base URL that is set")}
+		return token{}, &platform.CredentialsError{Platform: name, Err: errors.New("the profile's tokens are for another origin than the base URL")}
 	}
 	if t, ok := k.fresh(); ok && !force {
 		return t, nil
 	}
 	if u.clientID == "" || k.RefreshToken == "" {
-		return token{}, &platform.CredentialsError{Platform: name, Looked: []platform.Place{{Where: u.kept.path, Found: "the token has ended"}}, Err: errors.New("it can't be renewed: log in again")}
+		return token{}, &platform.CredentialsError{Platform: name, Looked: []platform.Place{{Where: u.kept.path, Found: "the token has ended"}}, Err: errors.New("it can't be renewed; log in again")}
 	}
 	g, err := u.endpoint.post(ctx, betaOAuth, map[string]string{"grant_type": "refresh_token", "refresh_token": k.RefreshToken, "client_id": u.clientID}, secret.New(k.RefreshToken), secret.New(k.AccessToken))
 	if err != nil {
@@ -262,7 +262,7 @@ func (u *user) get(ctx context.Context, force bool) (token, error) {
 		k.ExpiresAt = &ends
 	}
 	if err := u.kept.write(k); err != nil {
-		return token{}, fmt.Errorf("identity: the token was renewed, but can't be kept, and what it was renewed with is used up: %w", err)
+		return token{}, fmt.Errorf("identity: the token was renewed but can't be stored, and the old refresh token is used up; log in again: %w", err)
 	}
 	return t, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/whorl-go/whorl/transport/models"
 )
 
-// A Config describes a platform and the way to it.
+// A Config describes a platform and how to connect to it.
 type Config struct {
 	Rules   Rules
 	BaseURL string // of the platform, without "/v1"; Options.BaseURL replaces it
@@ -22,19 +22,20 @@ type Config struct {
 	// has adapted. Features replace those of Rules.
 	Options anthropic.Options
 
-	// Authorize adds the credentials to a request, which is complete by then: its body
-	// can be read by GetBody, any number of times. nil adds none.
+	// Authorize adds the credentials to a request. The request is complete; its body can
+	// be read with GetBody any number of times. Nil adds none.
 	Authorize func(*http.Request) error
-	// Adapt gives a request the platform's form; nil leaves it in Anthropic's.
+	// Adapt converts a request to the platform's form; nil leaves it in Anthropic's.
 	Adapt func(*http.Request) error
-	// Answer looks at an answer before the client does: it may change it to
-	// Anthropic's form, or ask for the request to be sent once more. nil takes it as it
-	// came.
+	// Answer is called with each response before the client reads it. It may convert the
+	// response to Anthropic's form, or return true to send the request again. Nil leaves
+	// responses as they are.
 	Answer func(*http.Request, *http.Response) (again bool, err error)
 }
 
-// A Client reaches a platform. It is a [transport.Client] that refuses what the
-// platform is known not to take, before anything is sent. Many goroutines may use it.
+// A Client connects to a platform. It is a [transport.Client] that refuses requests with
+// features that the platform is known not to support, before it sends anything. It is
+// safe for concurrent use.
 type Client struct {
 	api   *anthropic.Client
 	front *front
@@ -44,7 +45,7 @@ type Client struct {
 
 var _ transport.Client = (*Client)(nil)
 
-// New makes a Client. The packages of the clouds do so with their own Config.
+// New returns a Client. The packages of the clouds call it with their own Config.
 func New(c Config) (*Client, error) {
 	o := c.Options
 	o.BaseURL = cmp.Or(o.BaseURL, c.BaseURL)
@@ -72,9 +73,9 @@ func New(c Config) (*Client, error) {
 	return &Client{api: api, front: front, rules: c.Rules, own: own}, nil
 }
 
-// Stream sends req and yields the events of the response, as
-// [anthropic.Client.Stream] does. What the platform doesn't take is an
-// [*UnsupportedError], and is not sent.
+// Stream sends req and yields the events of the response, as [anthropic.Client.Stream]
+// does. A request with a feature that the platform doesn't support fails with an
+// [*UnsupportedError] and is not sent.
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
 		if err := c.Check(req); err != nil {
@@ -89,8 +90,8 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 	}
 }
 
-// Check returns an [*UnsupportedError] for what the platform is known not to take of
-// a request, and nil if there is nothing.
+// Check returns an [*UnsupportedError] if the platform is known not to support a feature
+// of the request, and nil otherwise.
 func (c *Client) Check(req *transport.Request) error {
 	if e := c.rules.check(req); e != nil {
 		e.Model = req.Model
@@ -99,7 +100,8 @@ func (c *Client) Check(req *transport.Request) error {
 	return nil
 }
 
-// CountTokens asks how many tokens the prompt of req has, where the platform counts.
+// CountTokens returns the number of tokens of the prompt of req, if the platform can
+// count them.
 func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, error) {
 	if err := c.Check(req); err != nil {
 		return 0, err
@@ -108,32 +110,32 @@ func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, 
 	return n, c.hidden(err)
 }
 
-// API is the client that sends the requests, for the endpoints beside messages. What
-// the platform doesn't serve fails with an [*UnsupportedError].
+// API returns the client that sends the requests, for the endpoints other than messages.
+// Requests to endpoints that the platform doesn't serve fail with an [*UnsupportedError].
 func (c *Client) API() *anthropic.Client { return c.api }
 
-// Features are what the platform takes.
+// Features returns the features that the platform supports.
 func (c *Client) Features() transport.Features { return c.api.Features() }
 
-// BaseURL is the platform's address.
+// BaseURL returns the platform's address.
 func (c *Client) BaseURL() string { return c.api.BaseURL() }
 
-// Platform is the name of the platform, such as "Amazon Bedrock".
+// Platform returns the name of the platform, such as "Amazon Bedrock".
 func (c *Client) Platform() string { return c.rules.Name }
 
-// Provider is what traces call the platform, such as "aws.bedrock".
+// Provider returns the platform's name in traces, such as "aws.bedrock".
 func (c *Client) Provider() string { return cmp.Or(c.rules.Provider, "anthropic") }
 
-// RateLimits are what the platform last said of its limits, by model.
+// RateLimits returns the rate limits that the platform last reported, by model.
 func (c *Client) RateLimits() map[string]transport.RateLimit { return c.api.RateLimits() }
 
 // CloseIdleConnections closes the connections that no request is using.
 func (c *Client) CloseIdleConnections() { c.api.CloseIdleConnections() }
 
-// Models are the models at this platform's prices, for the Models of agent.Options.
-// Answers name a model without what the platform adds to its id, so the ids that
-// requests name have to be told where the price hangs on them: on Bedrock. Without
-// any, the prices are those of the platform at the place that the client was made for.
+// Models returns the models with this platform's prices, for the Models of agent.Options.
+// ids are the ids that requests name. They are needed on Bedrock, where the price depends
+// on parts of the id that responses leave out. Without ids, the prices are those of the
+// location that the client was made for.
 func (c *Client) Models(ids ...string) []models.Model {
 	var out []models.Model
 	for _, id := range ids {

@@ -1,10 +1,10 @@
-// Package platform holds what the packages of the clouds share: a
-// [transport.Client] that knows what its platform takes, the errors that say what to
-// use instead, and the ids by which the platforms call the models.
+// Package platform contains what the packages of the clouds share: a [transport.Client]
+// that knows which features its platform supports, errors that say what to use instead,
+// and the platforms' ids of the models.
 //
-// Programs use the packages beside it: bedrock, awsplatform, vertex, googlecloud,
-// foundry, identity, and clouds.FromEnv, which picks one of them. A host of another
-// kind can be described by [Config]:
+// Most programs use the packages bedrock, awsplatform, vertex, googlecloud, foundry and
+// identity, or clouds.FromEnv, which chooses one of them. A [Config] describes any other
+// host:
 //
 //	client, err := platform.New(platform.Config{
 //		Rules:     platform.Rules{Name: "Our gateway", Paths: []string{platform.Messages}, MaxBody: 20 << 20},
@@ -12,5 +12,5 @@
 //		Authorize: func(r *http.Request) error { r.Header.Set("Authorization", "Bearer "+token()); return nil },
 //	})
 //
-// docs/clouds.md has the table of what works where.
+// docs/clouds.md has a table of the features of each platform.
 package platform

@@ -10,9 +10,9 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// An UnsupportedError is a request that was not sent, as the platform doesn't take
-// something of it. It matches [transport.ErrInvalidRequest], and errors.As finds the
-// [*transport.RequestError] in it, too.
+// An UnsupportedError reports a request that was not sent because the platform doesn't
+// support a feature of it. It matches [transport.ErrInvalidRequest], and [errors.As]
+// finds its [*transport.RequestError].
 type UnsupportedError struct {
 	Platform string                  // such as "Amazon Bedrock"
 	Request  *transport.RequestError // where, why, and what to use instead
@@ -23,11 +23,11 @@ func (e *UnsupportedError) Error() string { return e.Platform + ": " + e.Request
 // Unwrap returns Request.
 func (e *UnsupportedError) Unwrap() error { return e.Request }
 
-// Permanent reports that the same request would fail again.
+// Permanent returns true: the same request would fail again.
 func (e *UnsupportedError) Permanent() bool { return true }
 
-// A SettingError is a setting that a platform can't do without, or one that can't be
-// right: a region, a project, an address.
+// A SettingError reports a required setting that is missing, or one that is invalid: a
+// region, a project, an address.
 type SettingError struct {
 	Platform string
 	Setting  string // what is missing or wrong, such as "region"
@@ -39,16 +39,16 @@ func (e *SettingError) Error() string {
 	return fmt.Sprintf("%s: %s: %s; %s", e.Platform, e.Setting, e.Why, e.Remedy)
 }
 
-// A Place is where credentials were looked for, and what was found there.
+// A Place is a place where credentials were searched for, and what was found there.
 type Place struct{ Where, Found string }
 
-// A CredentialsError is a request that couldn't be signed, or a client that couldn't
-// be made: there are no credentials, or those that are there give no access. It
-// matches [transport.ErrAuthentication].
+// A CredentialsError reports that a request couldn't be signed or a client couldn't be
+// made, because there are no credentials or those found give no access. It matches
+// [transport.ErrAuthentication].
 type CredentialsError struct {
 	Platform string
-	Looked   []Place // in the order in which they were looked at
-	Err      error   // what the cloud's library says; may be nil
+	Looked   []Place // in the order in which they were searched
+	Err      error   // the error of the cloud's library; may be nil
 }
 
 func (e *CredentialsError) Error() string {
@@ -74,8 +74,8 @@ func (e *CredentialsError) Unwrap() error { return e.Err }
 // Is makes errors.Is(err, transport.ErrAuthentication) true.
 func (e *CredentialsError) Is(target error) bool { return target == transport.ErrAuthentication }
 
-// Permanent reports whether the same request would fail again: unless the network, or
-// the service that hands out credentials, is to blame.
+// Permanent reports whether the same request would fail again. It is false for failures
+// of the network or of the service that issues credentials.
 func (e *CredentialsError) Permanent() bool {
 	var atURL *url.Error
 	var op *net.OpError

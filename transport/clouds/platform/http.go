@@ -16,8 +16,8 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// Paths of the API's endpoints, for Rules.Paths. A path stands for those below it, too,
-// but for Messages.
+// Paths of the API's endpoints, for [Rules].Paths. A path includes those below it, except
+// Messages.
 const (
 	Messages    = "/v1/messages"
 	CountTokens = "/v1/messages/count_tokens"
@@ -105,7 +105,7 @@ func (f *front) RoundTrip(req *http.Request) (*http.Response, error) {
 // prepare makes the request that goes over the network.
 func (f *front) prepare(req *http.Request) (*http.Request, error) {
 	if originOf(req.URL) != f.origin {
-		return nil, &SettingError{Platform: f.rules.Name, Setting: "origin", Why: fmt.Sprintf("the request goes to %s, and the credentials are for %s", originOf(req.URL), f.origin), Remedy: "they are sent nowhere else"}
+		return nil, &SettingError{Platform: f.rules.Name, Setting: "origin", Why: fmt.Sprintf("the request goes to %s, but the credentials are for %s", originOf(req.URL), f.origin), Remedy: "they are sent nowhere else"}
 	}
 	if e := f.rules.checkPath(req.Method, strings.TrimPrefix(req.URL.Path, f.path)); e != nil {
 		return nil, &UnsupportedError{Platform: f.rules.Name, Request: e}
@@ -118,7 +118,7 @@ func (f *front) prepare(req *http.Request) (*http.Request, error) {
 	}
 	if most := f.rules.MaxBody; most > 0 && sent.ContentLength > most {
 		return nil, &UnsupportedError{Platform: f.rules.Name, Request: &transport.RequestError{
-			Field: "the request", Reason: fmt.Sprintf("it has %d bytes, and the platform takes %d", sent.ContentLength, most), Remedy: "shorten the conversation, or send fewer pictures and documents",
+			Field: "the request", Reason: fmt.Sprintf("it has %d bytes, and the platform's limit is %d", sent.ContentLength, most), Remedy: "shorten the conversation, or send fewer pictures and documents",
 		}}
 	}
 	if f.authorize != nil {

@@ -10,20 +10,20 @@ import (
 	"github.com/whorl-go/whorl/transport/models"
 )
 
-// An IDForm is how a platform calls the models.
+// An IDForm is the form of a platform's model ids.
 type IDForm int
 
 const (
 	// PlainIDs are those of the Claude API: claude-opus-5-5.
 	PlainIDs IDForm = iota
-	// VertexIDs have the date behind an @ where there is one: claude-haiku-4-5@20251001.
+	// VertexIDs have an @ before the date, if there is one: claude-haiku-4-5@20251001.
 	VertexIDs
-	// BedrockIDs begin with anthropic., perhaps behind the name of an inference profile,
-	// and may end with a version: us.anthropic.claude-haiku-4-5-20251001-v1:0. The ARN of
-	// a profile or of a model is one, too.
+	// BedrockIDs begin with anthropic., which may follow the name of an inference
+	// profile, and may end with a version: us.anthropic.claude-haiku-4-5-20251001-v1:0.
+	// The ARN of a profile or of a model is also a Bedrock id.
 	BedrockIDs
-	// DeploymentNames are whatever the account calls its deployments; by default, that
-	// is the id of the Claude API.
+	// DeploymentNames are the names that the account has given its deployments; by
+	// default, the ids of the Claude API.
 	DeploymentNames
 )
 
@@ -36,9 +36,9 @@ var (
 	vertexID  = regexp.MustCompile(`^(claude-[a-z0-9-]+)@(\d{8})$`)
 )
 
-// Plain is the id by which the Claude API knows the model that some platform calls
-// id. It is false for a model that isn't in the table of package models, and for a
-// name that tells nothing, such as that of a profile of one's own.
+// Plain returns the Claude API's id of the model that a platform calls id. It returns
+// false for a model that isn't in the table of package models, and for a name from which
+// the model can't be derived, such as that of an account's own profile.
 func Plain(id string) (string, bool) {
 	name := id
 	if m := bedrockID.FindStringSubmatch(id); m != nil {
@@ -53,8 +53,8 @@ func Plain(id string) (string, bool) {
 	return m.ID, true
 }
 
-// ID is what the platform calls a model that another one, or the Claude API, calls id.
-// It is false for a model that isn't in the table of package models.
+// ID returns the platform's id of the model that another platform, or the Claude API,
+// calls id. It returns false for a model that isn't in the table of package models.
 func (f IDForm) ID(id string) (string, bool) {
 	plain, ok := Plain(id)
 	if !ok {

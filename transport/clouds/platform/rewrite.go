@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// An Opening is how the body of a request to messages begins, as package transport
+// An Opening is the beginning of the body of a request to messages, as package transport
 // writes it: the model, then max_tokens, then stream.
 type Opening struct {
 	Model     string
@@ -22,9 +22,9 @@ type Opening struct {
 // openingSize bounds the opening, in bytes: the model's id is nearly all of it.
 const openingSize = 8 << 10
 
-// Reopen gives the body of a request another opening, and leaves all bytes behind it
-// as they are, without reading them. edit returns the members that stand for the
-// model and for stream; max_tokens stays.
+// Reopen replaces the opening of a request's body, and leaves the bytes after it as they
+// are, without reading them. edit returns the members that replace model and stream;
+// max_tokens remains.
 func Reopen(req *http.Request, edit func(Opening) (members []byte, err error)) error {
 	if req.GetBody == nil {
 		return errNotOurs
@@ -104,7 +104,7 @@ func readOpening(head []byte) (o Opening, size int, err error) {
 	return o, len(head) - len(rest), nil
 }
 
-// Betas takes the values of anthropic-beta out of a request's header.
+// Betas removes the values of anthropic-beta from a request's header and returns them.
 func Betas(h http.Header) []string {
 	var betas []string
 	for _, v := range h.Values("Anthropic-Beta") {
@@ -118,7 +118,7 @@ func Betas(h http.Header) []string {
 	return betas
 }
 
-// Quote is a string as JSON.
+// Quote returns s as a JSON string.
 func Quote(s string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -127,12 +127,12 @@ func Quote(s string) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// Member is a member of a JSON object, with its name.
+// Member returns a member of a JSON object: the name and the value.
 func Member(name string, value []byte) []byte {
 	return append(append(Quote(name), ':'), value...)
 }
 
-// Strings is a list of strings as JSON.
+// Strings returns list as a JSON array.
 func Strings(list []string) []byte {
 	out := []byte{'['}
 	for i, s := range list {
@@ -144,8 +144,8 @@ func Strings(list []string) []byte {
 	return append(out, ']')
 }
 
-// Prepend puts members in front of the first of a request's body, an object that has
-// at least one.
+// Prepend inserts members before the first member of a request's body, which is an object
+// with at least one member.
 func Prepend(req *http.Request, members []byte) error {
 	if req.GetBody == nil {
 		return errNotOurs

@@ -11,8 +11,9 @@ import (
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
-// Rules are what a platform takes and refuses, and what it costs. The zero value
-// refuses all paths, and nothing of a request to one that is named.
+// Rules describe which requests a platform supports, and its prices. The zero value
+// refuses all paths. With only Paths set, the Rules refuse no feature except those that
+// need Features.
 type Rules struct {
 	Name     string             // such as "Amazon Bedrock"
 	Provider string             // gen_ai.provider.name in traces; empty means "anthropic"
@@ -23,14 +24,14 @@ type Rules struct {
 	MaxBody  int64 // bytes of a request; 0 for no limit of its own
 	MaxImage int   // bytes of base64 of a picture; 0 for no limit of its own
 
-	// Surcharge is a factor on the prices of tokens, for a place that isn't global; 0
-	// means 1. On Bedrock it holds for all profiles but global ones.
+	// Surcharge is a factor on the prices of tokens, for locations that aren't global; 0
+	// means 1. On Bedrock it applies to all profiles except global ones.
 	Surcharge float64
-	// OwnEnds is true if the platform retires models on days of its own.
+	// OwnEnds is true if the platform retires models on dates of its own.
 	OwnEnds bool
 
-	// ServerTool says whether it has a server tool, by its wire type, such as
-	// "web_search_20250305". nil means all.
+	// ServerTool reports whether the platform has a server tool, by its wire type, such
+	// as "web_search_20250305". Nil means all.
 	ServerTool func(wireType string) bool
 
 	NoURLs, NoFiles    bool                    // sources of type "url" and "file"
@@ -194,7 +195,7 @@ func (r *Rules) checkSource(place string, raw []byte) *transport.RequestError {
 		}
 	case "base64":
 		if data := rawjson.Get(source, "data"); r.MaxImage > 0 && rawjson.GetString(raw, "type") == "image" && len(data)-2 > r.MaxImage {
-			return refusal(place, fmt.Sprintf("the picture has %d bytes of base64, and the platform takes %d", len(data)-2, r.MaxImage), "send a smaller one")
+			return refusal(place, fmt.Sprintf("the picture has %d bytes of base64, and the platform's limit is %d", len(data)-2, r.MaxImage), "send a smaller one")
 		}
 	}
 	return nil

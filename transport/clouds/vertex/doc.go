@@ -1,10 +1,10 @@
-// Package vertex reaches Claude on Google's Vertex AI.
+// Package vertex connects to Claude on Google's Vertex AI.
 //
 //	client, err := vertex.New(ctx, vertex.Options{Project: "my-project", Location: "global"})
 //	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Models: client.Models()})
 //
 // Credentials are Google's Application Default Credentials, by cloud.google.com/go/auth.
-// What Vertex is known not to take is refused before it is sent, with a
-// [*platform.UnsupportedError]. None of this was tried on the live service:
-// docs/clouds.md tells what it was held against.
+// Requests with features that Vertex AI is known not to support fail with a
+// [*platform.UnsupportedError] and are not sent. This package has not been tested against
+// the live service; docs/clouds.md lists what it was tested against.
 package vertex

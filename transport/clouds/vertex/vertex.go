@@ -18,18 +18,18 @@ import (
 	"github.com/whorl-go/whorl/transport/clouds/platform"
 )
 
-// Options say which project asks, and where. The zero value goes by the environment.
+// Options configure a client. The zero value uses the environment.
 type Options struct {
 	// Project is the id of the project; empty means ANTHROPIC_VERTEX_PROJECT_ID,
 	// GOOGLE_CLOUD_PROJECT, or that of the credentials.
 	Project string
 	// Location is a region such as "us-east5", "us" or "eu" for several regions, or
-	// "global"; empty means CLOUD_ML_REGION, or "global". Places other than global cost a
-	// tenth more.
+	// "global"; empty means CLOUD_ML_REGION, or "global". Locations other than "global"
+	// cost 10% more.
 	Location string
-	// Credentials are Google's; nil looks for the Application Default Credentials.
+	// Credentials are Google credentials; nil means the Application Default Credentials.
 	Credentials *auth.Credentials
-	// API are the options of the client that sends the requests. It takes no keys.
+	// API are the options of the client that sends the requests. They must not have keys.
 	// BaseURL replaces the location's address, for a private endpoint.
 	API anthropic.Options
 }
@@ -54,8 +54,8 @@ var rules = platform.Rules{
 // location is what a location may be called: "global", "us", "us-east5" and so on.
 var location = regexp.MustCompile(`^[a-z]+(-[a-z]+\d+)?$`)
 
-// New makes a client of Vertex AI. It fails without a project, and without
-// credentials: the error names each place that was looked at.
+// New returns a client of Vertex AI. It fails if the project or credentials are missing.
+// The error names each place that was searched.
 func New(ctx context.Context, o Options) (*platform.Client, error) {
 	r := rules
 	where := cmp.Or(o.Location, os.Getenv("CLOUD_ML_REGION"), "global")
