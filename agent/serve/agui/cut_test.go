@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -68,28 +66,8 @@ func TestComingBack(t *testing.T) {
 	for _, events := range []int{1, 3, 4, 6, 9} {
 		c := newClient(t, newStage(t, stage.Options{}))
 		c.say("slowly")
-		r, err := http.NewRequestWithContext(t.Context(), "POST", c.s.URL+"/agui", strings.NewReader(c.input()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("X-User", c.user)
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got bytes.Buffer
-		one := make([]byte, 1)
-		for n := 0; n < events; {
-			if _, err := io.ReadFull(resp.Body, one); err != nil {
-				t.Fatal(err)
-			}
-			got.Write(one)
-			if strings.HasSuffix(got.String(), "\n\n") {
-				n++
-			}
-		}
-		resp.Body.Close()
-		c.take(parse(t, &got))
+		got := bytes.NewBuffer(c.s.Listen(t, "/agui", c.user, c.input(), events))
+		c.take(parse(t, got))
 		check(t, c.run())
 		if got := told(c.messages); strings.Count(got, "Slow and steady wins the race, as they say: schön.") != 1 || strings.Count(got, "\n") != 2 {
 			t.Errorf("after %d events:\n%s", events, got)

@@ -375,28 +375,8 @@ func TestComingBack(t *testing.T) {
 	for _, chunks := range []int{1, 3, 5, 9} {
 		c := newClient(t, newStage(t, stage.Options{}))
 		c.say("slowly")
-		r, err := http.NewRequestWithContext(t.Context(), "POST", c.s.URL+"/chat", strings.NewReader(c.body(nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("X-User", c.user)
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got bytes.Buffer
-		one := make([]byte, 1)
-		for n := 0; n < chunks; {
-			if _, err := io.ReadFull(resp.Body, one); err != nil {
-				t.Fatal(err)
-			}
-			got.Write(one)
-			if strings.HasSuffix(got.String(), "\n\n") {
-				n++
-			}
-		}
-		resp.Body.Close()
-		c.take(parse(t, &got), false)
+		got := bytes.NewBuffer(c.s.Listen(t, "/chat", c.user, c.body(nil), chunks))
+		c.take(parse(t, got), false)
 		c.resume()
 		if got := told(c.messages); strings.Count(got, "Slow and steady wins the race, as they say: schön.") != 1 || len(c.messages) != 2 {
 			t.Errorf("after %d chunks:\n%s", chunks, got)

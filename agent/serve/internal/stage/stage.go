@@ -3,9 +3,11 @@
 package stage
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -45,6 +47,32 @@ func (s *Stage) Ran(tool string) int {
 
 // Release lets the calls of the tool "slow" go on, now and later. It is called once.
 func (s *Stage) Release() { close(s.hold) }
+
+// Listen posts a body as a user, and leaves once so many events have come.
+func (s *Stage) Listen(t *testing.T, path, user, body string, events int) []byte {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-User", user)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var got []byte
+	one := make([]byte, 1)
+	for n := 0; n < events; {
+		if _, err := io.ReadFull(resp.Body, one); err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, one[0]); bytes.HasSuffix(got, []byte("\n\n")) {
+			n++
+		}
+	}
+	return got
+}
 
 func (s *Stage) run(tool string) {
 	s.mu.Lock()
