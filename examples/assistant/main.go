@@ -107,7 +107,7 @@ func assist(ctx context.Context, opts options, in *terminal.Input, show *termina
 		return err
 	}
 	defer client.Close()
-	if client.Offline {
+	if show.Offline = client.Offline; show.Offline {
 		show.Note("No API key is set: running offline. A simulated model takes plain orders (try: help) and quotes what it finds.")
 	}
 	a := &assistant{opts: opts, in: in, show: show, store: store, client: client.Client, box: box}

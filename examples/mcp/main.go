@@ -155,7 +155,7 @@ func ask(ctx context.Context, opts options, in *terminal.Input, show *terminal.P
 		return err
 	}
 	defer client.Close()
-	if client.Offline {
+	if show.Offline = client.Offline; show.Offline {
 		show.Note("No API key is set: running offline. A simulated model reads and quotes; set ANTHROPIC_API_KEY for a real one.")
 	}
 	a, err := agent.New(agent.Options{

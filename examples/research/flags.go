@@ -26,25 +26,34 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("research", flag.ContinueOnError)
 	f.SetOutput(usage)
-	f.StringVar(&o.dir, "dir", "", "folder to search (default the Go source tree that `go env GOROOT` names)")
+	f.StringVar(&o.dir, "dir", "", "`folder` to search (default the Go source tree)")
 	f.BoolVar(&o.web, "web", false, "use web search and web fetch; offline, over the pages of -pages. The folder is searched too only if -dir is given")
-	f.StringVar(&o.pages, "pages", "", "folder of pages for -web offline (default the doc folder of the Go source tree)")
+	f.StringVar(&o.pages, "pages", "", "`folder` of pages for -web offline (default the doc folder of the Go source tree)")
 	f.StringVar(&o.model, "model", "claude-opus-5-5", "the model's id")
 	f.StringVar(&o.effort, "effort", "", "low, medium, high, xhigh or max (default the model's own)")
 	f.IntVar(&o.maxSteps, "max-steps", 30, "most model calls")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "most time")
 	f.BoolVar(&o.json, "json", false, "print the events as JSON Lines; the last line is the result")
 	f.Usage = func() {
-		fmt.Fprintln(usage, `usage: research [flags] "question"`)
+		fmt.Fprintln(usage, `usage: research [flags] "question"; flags may also stand behind it, -- ends them`)
 		f.PrintDefaults()
 	}
-	if err := f.Parse(args); err != nil {
-		return o, err
+	var words []string
+	for len(args) > 0 {
+		if err := f.Parse(args); err != nil {
+			return o, err
+		}
+		rest := f.Args()
+		if read := len(args) - len(rest); len(rest) == 0 || read > 0 && args[read-1] == "--" {
+			words = append(words, rest...)
+			break
+		}
+		words, args = append(words, rest[0]), rest[1:]
 	}
-	o.question = strings.TrimSpace(strings.Join(f.Args(), " "))
+	o.question = strings.TrimSpace(strings.Join(words, " "))
 	if o.question == "" {
 		f.Usage()
-		return o, errors.New("there is no question; put it in quotes behind the flags")
+		return o, errors.New("there is no question; put it in quotes")
 	}
 	return o, nil
 }

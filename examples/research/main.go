@@ -88,7 +88,7 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 	}
 	result, err := run.Result()
 	if opts.json {
-		return errors.Join(encode.Encode(newReport(result, err)), err)
+		return errors.Join(encode.Encode(newReport(result, show.Offline, err)), err)
 	}
 	if err != nil && errors.Is(err, context.Canceled) {
 		show.Note("stopped; this is what there is")
@@ -121,8 +121,10 @@ func connect(opts options, show *terminal.Printer) (transport.Client, func(), er
 	if err != nil {
 		return nil, nil, errors.Join(err, local.Close())
 	}
+	show.Offline = true
 	if !opts.json {
 		show.Note("No API key is set: running offline. A simulated model reads and quotes; set ANTHROPIC_API_KEY for a real one.")
+		show.Note("The requests, tools, prompt cache and prices are as on the service: try out a program, and test it, for nothing.")
 	}
 	return client, func() { client.CloseIdleConnections(); local.Close() }, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,7 @@ func TestAnswersFromAFolder(t *testing.T) {
 	if n := checkPlaces(t, "testdata/snails", answer); n < 2 {
 		t.Errorf("%d statements with a place in:\n%s", n, answer)
 	}
-	for _, part := range []string{"running offline", "step 1\n", "search_corpus(", "read_lines(", "% read from cache", "$"} {
+	for _, part := range []string{"running offline", "step 1\n", "search_corpus(", "read_lines(", "% read from cache", "would have cost $"} {
 		if !strings.Contains(progress, part) {
 			t.Errorf("progress lacks %q:\n%s", part, progress)
 		}
@@ -65,6 +66,20 @@ func TestAnswersFromAFolder(t *testing.T) {
 		t.Errorf("%v, answer:\n%s", err, other)
 	}
 	checkPlaces(t, "testdata/snails", other)
+}
+
+func TestFlagsStandAnywhere(t *testing.T) {
+	for _, args := range [][]string{
+		{"-dir", "docs", "-json", "Is it -x?"}, {"Is it -x?", "-dir", "docs", "-json"}, {"-json", "Is", "it", "-dir=docs", "--", "-x?"},
+	} {
+		if o, err := parseFlags(args, io.Discard); err != nil || o.question != "Is it -x?" || o.dir != "docs" || !o.json {
+			t.Errorf("%q: %+v, %v", args, o, err)
+		}
+	}
+	var help bytes.Buffer
+	if _, err := parseFlags([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "-dir folder\n") {
+		t.Errorf("%v\n%s", err, help.String())
+	}
 }
 
 func TestSaysWhatItCantFind(t *testing.T) {
@@ -196,7 +211,7 @@ func TestJSONLines(t *testing.T) {
 		t.Errorf("lines by type: %v", types)
 	}
 	last := []byte(lines[len(lines)-1])
-	if !strings.Contains(rawjson.GetString(last, "text"), "A Whorl is one turn of a shell.") {
+	if !strings.Contains(rawjson.GetString(last, "text"), "A Whorl is one turn of a shell.") || string(rawjson.Get(last, "simulated")) != "true" {
 		t.Errorf("result: %s", last)
 	}
 }

@@ -17,15 +17,16 @@ type report struct {
 	StopReason transport.StopReason `json:"stop_reason"`
 	Steps      int                  `json:"steps"`
 	Usage      transport.Usage      `json:"usage"`
-	CostUSD    *float64             `json:"cost_usd"` // null if it is not known
+	CostUSD    *float64             `json:"cost_usd"`  // null if it is not known
+	Simulated  bool                 `json:"simulated"` // no money was spent
 	TookMS     float64              `json:"took_ms"`
 	Error      string               `json:"error,omitempty"`
 	Messages   []transport.Message  `json:"messages"`
 }
 
-func newReport(r *agent.Result, err error) report {
+func newReport(r *agent.Result, simulated bool, err error) report {
 	rep := report{
-		Type: "result", Text: r.Text, StopReason: r.StopReason, Steps: r.Steps, Usage: r.Usage,
+		Type: "result", Text: r.Text, StopReason: r.StopReason, Steps: r.Steps, Usage: r.Usage, Simulated: simulated,
 		TookMS: float64(r.Took.Microseconds()) / 1000, Messages: r.Log.Messages(),
 	}
 	if !r.Cost.Incomplete {

@@ -98,7 +98,7 @@ func review(ctx context.Context, opts options, out io.Writer, show *terminal.Pri
 		return err
 	}
 	defer client.Close()
-	if client.Offline {
+	if show.Offline = client.Offline; show.Offline {
 		show.Note("No API key is set: running offline. A simulated model reads the files and applies a few static rules; set ANTHROPIC_API_KEY for a real one.")
 	}
 	var logger *slog.Logger

@@ -24,6 +24,7 @@ import (
 type Printer struct {
 	Answer, Progress io.Writer
 	Colour           bool
+	Offline          bool // a simulator answers: no money is spent
 
 	words    *visible.Writer // to where words was made for, whose text may be cut anywhere
 	to       io.Writer
@@ -196,12 +197,16 @@ func (p *Printer) endLine() {
 
 // Summary prints what a run came to, in one line.
 func (p *Printer) Summary(r *agent.Result) {
-	p.line(dim, "", Summary(r))
+	cost := r.Cost.String()
+	if p.Offline {
+		cost = "would have cost " + cost
+	}
+	p.line(dim, "", summary(r, cost))
 }
 
-// Summary is one line on a run: steps, tokens, the share of the prompt that was
+// summary is one line on a run: steps, tokens, the share of the prompt that was
 // read from the cache, what was sent in KB of 1,000 bytes, cost and time.
-func Summary(r *agent.Result) string {
+func summary(r *agent.Result, cost string) string {
 	u := r.Usage
 	share := 0.0
 	if n := u.PromptTokens(); n > 0 {
@@ -212,7 +217,7 @@ func Summary(r *agent.Result) string {
 		steps = "step"
 	}
 	return fmt.Sprintf("%d %s · tokens: %d read from cache, %d written, %d new, %d out · %.0f%% read from cache · %.1f KB sent · %s · %s",
-		r.Steps, steps, u.CacheReadInputTokens, u.CacheCreationInputTokens, u.InputTokens, u.OutputTokens, share, float64(r.Sent)/1000, r.Cost, Took(r.Took))
+		r.Steps, steps, u.CacheReadInputTokens, u.CacheCreationInputTokens, u.InputTokens, u.OutputTokens, share, float64(r.Sent)/1000, cost, Took(r.Took))
 }
 
 // Brief is a call's arguments on one line: the values, with the names of all but
