@@ -4,20 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/agent/internal/nginxtest"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -146,11 +143,9 @@ func visitor(t *testing.T, network, addr string) *http.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	}}
-	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Jar: jar}
+	client := nginxtest.Client(t, network, addr)
+	client.Jar = jar
+	return client
 }
 
 // Nothing is open behind httputil's reverse proxy, in its usual forms.
@@ -212,15 +207,6 @@ func TestBehindReverseProxy(t *testing.T) {
 
 // Nothing is open behind nginx, in its usual forms.
 func TestBehindNginx(t *testing.T) {
-	nginx := ""
-	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
-		if path, err := exec.LookPath(name); err == nil {
-			nginx = path
-		}
-	}
-	if nginx == "" {
-		t.Skip("no nginx here: install Debian's package nginx-light to test the page behind it")
-	}
 	for _, tt := range []struct {
 		name, location string
 		path           string // of the page at the proxy
@@ -235,49 +221,7 @@ func TestBehindNginx(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := behind(t, inspect.Options{})
-			p.try(t, visitor(t, "unix", startNginx(t, nginx, fmt.Sprintf(tt.location, p.url.Host))), "http://runs.example"+tt.path, tt.opens)
+			p.try(t, visitor(t, "unix", nginxtest.Start(t, fmt.Sprintf(tt.location, p.url.Host))), "http://runs.example"+tt.path, tt.opens)
 		})
 	}
-}
-
-// startNginx starts nginx with a configuration of its own on a Unix socket.
-func startNginx(t *testing.T, nginx, location string) (socket string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "nginx") // t.TempDir's names may be too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "socket")
-	var temp strings.Builder
-	for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		fmt.Fprintf(&temp, "%s_temp_path %s/%s;\n", name, dir, name)
-	}
-	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n%sserver {\nlisten unix:%s;\n%s\n}\n}\n", dir, &temp, socket, location)
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	cmd := exec.Command(nginx, "-p", dir, "-c", file, "-e", "stderr")
-	cmd.Stderr = &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("nginx: %s", &out)
-		}
-	})
-	for range 1000 {
-		if conn, err := net.Dial("unix", socket); err == nil {
-			conn.Close()
-			return socket
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("nginx does not listen")
-	return ""
 }

@@ -464,6 +464,7 @@ func (h *Handler) say(w http.ResponseWriter, r *http.Request) {
 	case wantsStream(r):
 		h.stream(c, at, run)
 	default:
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)
 		writeJSON(w, map[string]any{"id": c.info.ID, "at": at})
 	}

@@ -59,6 +59,7 @@ var testOnly = map[string]string{
 	"tools/internal/confinetest":       "a folder with links out of it",
 	"transport/internal/requesttest":   "requests for tests",
 	"transport/clouds/internal/fronts": "all platforms before a simulator",
+	"agent/internal/nginxtest":         "nginx in front of servers",
 	"agent/serve/internal/stage":       "a server with an agent for the tests of protocols",
 }
 
