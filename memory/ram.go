@@ -240,15 +240,31 @@ func (s *RAM) SetMeta(ctx context.Context, id, key, value string) error {
 
 // Delete implements [Store].
 func (s *RAM) Delete(ctx context.Context, id string) error {
+	_, err := s.delete(id, func(Info) bool { return true })
+	return err
+}
+
+// DeleteOld implements [github.com/whorl-go/whorl/memory/sweep.Deleter].
+func (s *RAM) DeleteOld(ctx context.Context, id string, before time.Time, planned bool) (deleted bool, err error) {
+	return s.delete(id, func(i Info) bool { return i.Changed.Before(before) && (planned || i.Wake.IsZero() && i.Due.IsZero()) })
+}
+
+// delete removes a session's tree, if the condition is true of all sessions in it.
+func (s *RAM) delete(id string, condition func(Info) bool) (deleted bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := s.get(id, Position{}); err != nil {
-		return err
+		return false, err
 	}
 	tree := s.tree(id)
 	for id := range tree {
 		if l := s.leases[id]; time.Now().Before(l.until) {
-			return &LeaseError{ID: id, Owner: l.owner, Until: l.until}
+			return false, &LeaseError{ID: id, Owner: l.owner, Until: l.until}
+		}
+	}
+	for id := range tree {
+		if !condition(s.describe(s.sessions[id])) {
+			return false, nil
 		}
 	}
 	for id := range tree {
@@ -256,7 +272,7 @@ func (s *RAM) Delete(ctx context.Context, id string) error {
 		delete(s.leases, id)
 	}
 	s.dropBlobs()
-	return nil
+	return true, nil
 }
 
 // ReplaceSealed is for [github.com/whorl-go/whorl/memory/protect.EncryptedStore.Rewrap]: it replaces what an encrypted

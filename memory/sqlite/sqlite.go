@@ -122,9 +122,24 @@ func (s *Store) Delete(ctx context.Context, id string) error {
 	if err := s.Sessions.Delete(ctx, id); err != nil {
 		return err
 	}
-	// It fails, or does a part, while somebody reads. The next one does it then.
-	s.db.Write.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
+	s.wipe(ctx)
 	return nil
+}
+
+// DeleteOld implements [github.com/whorl-go/whorl/memory/sweep.Deleter], as Delete does
+// it.
+func (s *Store) DeleteOld(ctx context.Context, id string, before time.Time, planned bool) (deleted bool, err error) {
+	deleted, err = s.Sessions.DeleteOld(ctx, id, before, planned)
+	if deleted {
+		s.wipe(ctx)
+	}
+	return deleted, err
+}
+
+// wipe takes what was deleted out of the journal. It fails, or does a part, while
+// somebody reads. The next one does it then.
+func (s *Store) wipe(ctx context.Context) {
+	s.db.Write.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 // Close closes the file. Calls in progress fail or finish first.

@@ -136,6 +136,9 @@ func RunWaker(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"due by message", testDueMessage},
 		test{"due by a lease that ran out", testDueLease},
 		test{"those who listen are told", testNotify},
+		test{"what is to go on is not swept", testSweepKeeps},
+		test{"a message while a session is swept", testSweepLate},
+		test{"sweeps beside messages", testSweepRaces},
 	)
 }
 

@@ -10,8 +10,31 @@ import (
 
 // Delete implements [memory.Store].
 func (ss Sessions) Delete(ctx context.Context, id string) error {
+	_, err := ss.delete(ctx, id, nil)
+	return err
+}
+
+// DeleteOld implements [github.com/whorl-go/whorl/memory/sweep.Deleter].
+func (ss Sessions) DeleteOld(ctx context.Context, id string, before time.Time, planned bool) (deleted bool, err error) {
+	return ss.delete(ctx, id, func(tx *sql.Tx, keys []int64) (bool, error) {
+		for _, key := range keys {
+			var changed int64
+			var plan bool
+			err := tx.QueryRowContext(ctx, ss.db.Q("SELECT changed, wake IS NOT NULL OR due IS NOT NULL FROM ~sessions WHERE key = ?"), key).Scan(&changed, &plan)
+			if err != nil || changed >= nanos(before) || plan && !planned {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// delete removes a session's tree, if the condition is true of it or nil, in one
+// transaction in which nobody else changes it.
+func (ss Sessions) delete(ctx context.Context, id string, condition func(tx *sql.Tx, keys []int64) (bool, error)) (deleted bool, err error) {
 	d := ss.db
-	return d.named(id, d.once(ctx, func(tx *sql.Tx) error {
+	err = d.named(id, d.once(ctx, func(tx *sql.Tx) error {
+		deleted = false
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
 			return err
@@ -23,6 +46,12 @@ func (ss Sessions) Delete(ctx context.Context, id string) error {
 		if err := d.unleased(ctx, tx, keys); err != nil {
 			return err
 		}
+		if condition != nil {
+			if fits, err := condition(tx, keys); err != nil || !fits {
+				return err
+			}
+		}
+		deleted = true
 		for i := len(keys) - 1; i >= 0; i-- { // children first
 			if err := d.remove(ctx, tx, keys[i]); err != nil {
 				return err
@@ -30,6 +59,7 @@ func (ss Sessions) Delete(ctx context.Context, id string) error {
 		}
 		return nil
 	}))
+	return deleted && err == nil, err
 }
 
 // lockTree returns a session's key and those of the sessions below it, parents
