@@ -71,6 +71,25 @@ func newBlock(raw []byte) Block {
 	return b
 }
 
+// Embed returns the block with payloads in their places, as [rawjson.Embed] does.
+func (b Block) Embed(payloads []rawjson.Payload) Block {
+	raw := rawjson.Embed(b.raw, payloads)
+	if len(raw) == 0 || &raw[0] == &b.raw[0] {
+		return b
+	}
+	for _, p := range payloads {
+		// What is this short could be a key that has a meaning.
+		if len(p.Data) < leastPayload || p.Name == string(b.typ) {
+			return newBlock(raw)
+		}
+	}
+	b.raw, b.answer = raw[:len(raw):len(raw)], false
+	return b
+}
+
+// leastPayload is more than the base64 of what a key of the service's could be.
+const leastPayload = 64
+
 // hasInnerMark reports whether something inside the block is marked.
 func (b Block) hasInnerMark() bool {
 	for range b.innerMarks() {
@@ -131,9 +150,8 @@ func (b Block) Marks() iter.Seq[TTL] {
 	}
 }
 
-// MarshalJSON returns the block's bytes. Note that [json.Marshal] compacts what
-// a MarshalJSON returns and escapes "<", ">" and "&" in it; this package's own
-// writers use [Block.Raw] instead, which changes nothing.
+// MarshalJSON returns the block's bytes. [json.Marshal] compacts them and escapes
+// "<", ">" and "&" in them; this package's own writers use [Block.Raw].
 func (b Block) MarshalJSON() ([]byte, error) {
 	if b.raw == nil {
 		return nil, errors.New("content block: the zero Block can't be encoded")

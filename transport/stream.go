@@ -29,12 +29,10 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 // and carries the whole response. A stream that ends before it, can't be read, or
 // holds an error event ends in a [*StreamError].
 //
-// A second message_start, as sent by proxies that continue with another response of
-// their own, voids everything before it; [EventRestarted] is yielded in front of
-// it.
+// A second message_start, as sent by proxies that continue with a response of their
+// own, voids everything before it. [EventRestarted] is yielded before it.
 //
-// Each event is valid until the next one is asked for. ReadStream doesn't read
-// behind message_stop.
+// An event is valid until the next one. ReadStream stops at message_stop.
 func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		d := decoders.Get().(*decoder)

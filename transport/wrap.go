@@ -10,7 +10,7 @@ import (
 // As finds an optional ability of a client, such as a Features or a BaseURL
 // method: in c itself, or in what it wraps. It follows a method Unwrap that
 // returns the wrapped client, and otherwise an embedded Client, so that
-// struct{ Client } loses nothing. An Unwrap that returns nil hides what is behind.
+// struct{ Client } loses nothing. An Unwrap that returns nil hides the rest.
 //
 //	counter, ok := transport.As[interface {
 //		CountTokens(context.Context, *transport.Request) (int, error)

@@ -27,7 +27,8 @@ type Appender interface {
 // is not looked up through Unwrap.
 type Fetcher interface {
 	// FetchBlobs yields the session's own blobs with these names, in any order. It may
-	// leave out blobs that can't be read; [memory.Blobs].Blob is then called for them.
+	// leave out blobs that can't be read; [memory.Blobs].Blob is then called for them. It
+	// doesn't check whether their bytes were changed: the caller does.
 	FetchBlobs(ctx context.Context, id string, names []string) iter.Seq2[memory.Blob, error]
 }
 

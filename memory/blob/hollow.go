@@ -3,7 +3,6 @@ package blob
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -136,64 +135,6 @@ func check(b memory.Blob) error {
 		return fmt.Errorf("it is in a form that this version of the library doesn't know: %w", memory.ErrCorrupt)
 	}
 	return nil
-}
-
-// fill puts payloads back into a record, in the place of their names.
-func fill(r memory.Record, get func(name string) (memory.Blob, error)) (memory.Record, error) {
-	if len(r.Aside) == 0 {
-		return r, nil
-	}
-	payloads := make([]memory.Blob, len(r.Aside))
-	for i, name := range r.Aside {
-		var err error
-		if payloads[i], err = get(name); err == nil {
-			err = check(payloads[i])
-		}
-		if err != nil {
-			return r, &LostError{Name: name, Err: err}
-		}
-	}
-	found := make([]bool, len(r.Aside))
-	out, err := rewrite(r, func(text []byte) ([]byte, error) {
-		return putBack(text, r.Aside, payloads, found), nil
-	})
-	if err == nil && slices.Contains(found, false) {
-		err = errors.New("the place of a payload is missing")
-	}
-	out.Aside = nil
-	return out, err
-}
-
-// putBack replaces names by what stood in their places, and notes which it has found.
-func putBack(text []byte, names []string, payloads []memory.Blob, found []bool) []byte {
-	type hole struct{ at, which int }
-	var holes []hole
-	size := len(text)
-	for which, name := range names {
-		mark := quoted(name)
-		for at := 0; ; at += len(mark) {
-			n := bytes.Index(text[at:], mark)
-			if n < 0 {
-				break
-			}
-			at += n
-			holes = append(holes, hole{at, which})
-			found[which] = true
-			size += encoding.EncodedLen(len(payloads[which].Data)-1) - len(name)
-		}
-	}
-	if len(holes) == 0 {
-		return text
-	}
-	slices.SortFunc(holes, func(a, b hole) int { return a.at - b.at })
-	out := make([]byte, 0, size)
-	done := 0
-	for _, h := range holes {
-		out = append(out, text[done:h.at+1]...)
-		out = encoding.AppendEncode(out, payloads[h.which].Data[1:])
-		done = h.at + 1 + len(names[h.which])
-	}
-	return append(out, text[done:]...)
 }
 
 // rewrite has f look at each piece of JSON in a record that may be big, and makes

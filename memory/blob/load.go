@@ -22,7 +22,7 @@ func (s *Store) Load(ctx context.Context, id string, from memory.Position) iter.
 		n := max(0, from.Records)
 		var ahead batch
 		flush := func() bool {
-			full, errs := ahead.fill(s.get(ctx, id, ahead.names))
+			full, errs := s.fill(ctx, id, ahead)
 			for i, r := range ahead.records {
 				out, err := full[i], errs[i]
 				if err != nil {
@@ -74,55 +74,74 @@ func (b *batch) add(r memory.Record) (full bool) {
 	return len(b.names) == 0 || len(b.names) >= maxNames || len(b.records) >= maxAhead
 }
 
-// fill puts payloads back into the records, several at a time.
-func (b *batch) fill(payloads map[string]payloadOrError) (full []memory.Record, errs []error) {
+// fill puts payloads back into the records of a batch: into the first ones while the
+// payloads of the others are read.
+func (s *Store) fill(ctx context.Context, id string, b batch) (full []memory.Record, errs []error) {
 	full, errs = slices.Clone(b.records), make([]error, len(b.records))
-	one := func(i int) {
-		full[i], errs[i] = fill(b.records[i], func(name string) (memory.Blob, error) { return payloads[name].Blob, payloads[name].err })
-	}
-	workers := min(runtime.GOMAXPROCS(0), len(b.names))
-	if workers < 2 {
-		for i := range full {
-			one(i)
-		}
+	if len(b.names) == 0 {
 		return full, errs
+	}
+	payloads := make(map[string]*reading, len(b.names))
+	for _, name := range b.names {
+		payloads[name] = &reading{read: make(chan struct{})}
 	}
 	var wg sync.WaitGroup
 	var next atomic.Int64
-	for range workers {
+	for range min(runtime.GOMAXPROCS(0), len(b.names)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(full)); i = next.Add(1) - 1 {
-				one(int(i))
+				full[i], errs[i] = fill(full[i], func(name string) (memory.Blob, error) { return payloads[name].get() })
 			}
 		})
 	}
+	s.read(ctx, id, b.names, payloads)
 	wg.Wait()
 	return full, errs
 }
 
-type payloadOrError struct {
-	memory.Blob
-	err error
+// A reading is a blob that is being read.
+type reading struct {
+	read  chan struct{} // closed when it has been
+	blob  memory.Blob
+	err   error
+	must  bool      // it has yet to be checked
+	check sync.Once // which does that
 }
 
-// get reads payloads: at once where the store can do that.
-func (s *Store) get(ctx context.Context, id string, names []string) map[string]payloadOrError {
-	have := make(map[string]payloadOrError, len(names))
+// get waits for the payload.
+func (p *reading) get() (memory.Blob, error) {
+	<-p.read
+	if p.must {
+		p.check.Do(func() { p.err = p.blob.Check() })
+	}
+	return p.blob, p.err
+}
+
+// read reads payloads: at once where the store can do that.
+func (s *Store) read(ctx context.Context, id string, names []string, payloads map[string]*reading) {
+	left := slices.Clone(names)
+	defer func() { // also when a store of somebody else's panics
+		for _, name := range left {
+			close(payloads[name].read)
+		}
+	}()
 	if f, ok := s.Store.(Fetcher); ok && len(names) > 1 {
 		for b, err := range f.FetchBlobs(ctx, id, names) {
 			if err != nil {
 				break // which asking for one tells better
 			}
-			have[b.Name] = payloadOrError{Blob: b}
+			if i := slices.Index(left, b.Name); i >= 0 {
+				left = slices.Delete(left, i, i+1)
+				payloads[b.Name].blob, payloads[b.Name].must = b, true
+				close(payloads[b.Name].read)
+			}
 		}
 	}
-	for _, name := range names {
-		if _, ok := have[name]; !ok {
-			b, err := s.blobs.Blob(ctx, id, name)
-			have[name] = payloadOrError{b, err}
-		}
+	for ; len(left) > 0; left = left[1:] {
+		p := payloads[left[0]]
+		p.blob, p.err = s.blobs.Blob(ctx, id, left[0])
+		close(p.read)
 	}
-	return have
 }
 
 // one puts the payloads back into a message of the inbox.

@@ -160,7 +160,7 @@ func (ss Sessions) FetchBlobs(ctx context.Context, id string, names []string) it
 				yield(memory.Blob{}, d.fail(id, err))
 				return
 			}
-			if b.Check() == nil && !yield(b, nil) {
+			if !yield(b, nil) {
 				return
 			}
 		}
