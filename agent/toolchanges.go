@@ -171,11 +171,14 @@ func definedBy(log *memory.Log, def transport.ToolDefinition) bool {
 // newestChange is the newest change of a tool in the log: its type and what it
 // says of the tool. A summary by the service reports those before it.
 func newestChange(log *memory.Log, name string) (typ transport.BlockType, tool []byte) {
-	for i, m := range slices.Backward(log.Messages()) {
+	messages := log.Messages()
+	for i := len(messages) - 1; i >= 0; i-- {
+		m := &messages[i]
 		if i > 0 && m.Role != transport.RoleSystem {
 			continue
 		}
-		for _, b := range slices.Backward(m.Content) {
+		for j := len(m.Content) - 1; j >= 0; j-- {
+			b := m.Content[j]
 			switch {
 			case b.Type() == view.TypeCompaction:
 				for change := range rawjson.Elements(rawjson.Get(b.Raw(), "tool_changes")) {

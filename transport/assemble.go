@@ -489,7 +489,7 @@ func (a *assembler) messageDelta(data, delta, usage []byte) error {
 	}
 	if len(usage) > 0 && usage[0] == '{' {
 		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
-			usage = mergeUsage(base, usage, StopReason(rawjson.GetString(delta, "stop_reason")))
+			usage = mergeUsage(base, usage, StopReason(word(rawjson.Get(delta, "stop_reason"))))
 		}
 		over = append(appendKey(over, "usage"), usage...)
 	}

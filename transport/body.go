@@ -289,6 +289,9 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 		diagnostics = append(diagnostics, '}')
 	}
 	w.object("diagnostics", diagnostics)
+	if len(r.Extra) == 0 {
+		return
+	}
 	for _, key := range slices.Sorted(maps.Keys(r.Extra)) {
 		if slices.Contains(ownMembers, key) {
 			if objectMembers[key] != nil {

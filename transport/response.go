@@ -79,7 +79,7 @@ func parseResponse(raw []byte) (*Response, error) {
 		case "model":
 			r.Model = rawjson.Unquote(v)
 		case "stop_reason":
-			r.StopReason = StopReason(rawjson.Unquote(v))
+			r.StopReason = StopReason(word(v))
 		case "stop_sequence":
 			r.StopSequence = rawjson.Unquote(v)
 		case "stop_details":
@@ -107,6 +107,23 @@ func parseResponse(raw []byte) (*Response, error) {
 		}
 	}
 	return r, nil
+}
+
+// word decodes a quoted string. Those that nearly every response has take no memory.
+func word(v []byte) string {
+	switch string(v) {
+	case `"tool_use"`:
+		return "tool_use"
+	case `"end_turn"`:
+		return "end_turn"
+	case `"standard"`:
+		return "standard"
+	case `"not_available"`:
+		return "not_available"
+	case `"global"`:
+		return "global"
+	}
+	return rawjson.Unquote(v)
 }
 
 // Raw is the message object. The caller must not modify it. That of a streamed

@@ -101,11 +101,11 @@ func (u *Usage) parse(raw []byte) {
 			readInt(&u.ServerToolUse.WebSearchRequests, rawjson.Get(v, "web_search_requests"))
 			readInt(&u.ServerToolUse.WebFetchRequests, rawjson.Get(v, "web_fetch_requests"))
 		case "service_tier":
-			u.ServiceTier = rawjson.Unquote(v)
+			u.ServiceTier = word(v)
 		case "inference_geo":
-			u.InferenceGeo = rawjson.Unquote(v)
+			u.InferenceGeo = word(v)
 		case "speed":
-			u.Speed = rawjson.Unquote(v)
+			u.Speed = word(v)
 		case "fallback_credit":
 			if !rawjson.IsNull(v) {
 				u.FallbackCredit = v

@@ -95,32 +95,30 @@ func (a *answer) close() {
 
 // send makes one attempt. An error of the service comes back as an [*transport.Error].
 func (c *Client) send(parent context.Context, k *call) (*answer, error) {
-	ctx, cancel := context.WithCancelCause(parent)
-	header := watchHeader(cancel, c.patience(k), c.headerTimeout)
-	req, err := c.request(&attemptContext{Context: ctx, header: header}, k)
+	ctx := newAttempt(parent, c.patience(k), c.headerTimeout)
+	req, err := c.request(ctx, k)
 	if err != nil {
-		header.stop()
-		cancel(nil)
+		ctx.stop()
+		ctx.cancel(nil)
 		return nil, err
 	}
-	began := time.Now()
-	resp, err := c.http.Do(req)
-	header.stop()
+	resp, err := c.roundTrip(req)
+	ctx.stop()
 	if err != nil {
 		var atURL *url.Error // its text holds the whole URL, and some gateways have keys in theirs
 		if errors.As(err, &atURL) {
 			err = atURL.Err
 		}
 		err = &connectionError{host: c.base.Host, err: c.hide.Err(cause(ctx, err))}
-		cancel(nil)
+		ctx.cancel(nil)
 		return nil, err
 	}
-	c.answered(resp, time.Since(began))
+	c.answered(resp, time.Since(ctx.began))
 	if id := resp.Header.Get("Request-Id"); id != "" {
 		resp.Header.Set("Request-Id", c.hide.String(id))
 	}
-	a := &answer{header: resp.Header, resp: resp, cancel: cancel}
-	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(cancel, errIdle, c.idleTimeout), text: resp.Header.Get("Content-Encoding") == ""}
+	a := &answer{header: resp.Header, resp: resp, cancel: ctx.cancel}
+	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(ctx.cancel, errIdle, c.idleTimeout), text: resp.Header.Get("Content-Encoding") == ""}
 	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		body := errorBody(resp.Header, &a.raw)
@@ -132,6 +130,15 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 		return nil, &connectionError{host: c.base.Host, err: err}
 	}
 	return a, nil
+}
+
+// roundTrip sends a request. What http.Client adds to a transport (redirects, cookies,
+// a copy of the headers) is of no use to a client of our own, and isn't free.
+func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
+	if c.ownHTTP {
+		return c.http.Transport.RoundTrip(req)
+	}
+	return c.http.Do(req)
 }
 
 // open sends a call, again after failures that may pass, until it is answered.

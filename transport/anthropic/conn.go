@@ -127,7 +127,7 @@ type dial func(ctx context.Context, network, address string) (net.Conn, error)
 func bulkDialer(d dial) dial {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if a, ok := ctx.Value(attemptKey{}).(*attemptContext); ok {
-			a.header.dialing()
+			a.dialing()
 		}
 		conn, err := d(ctx, network, address)
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -38,11 +40,24 @@ func http2Config() *http.HTTP2Config {
 	return &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: pingAfter + pingTimeout}
 }
 
-// An attemptContext is the context of one attempt. The dialer finds it there, and
-// says that the attempt may have a new connection.
+// An attemptContext is the context of one attempt, which it cancels if the answer
+// doesn't begin in time. That is the time that a connection in use is given; and the
+// whole HeaderTimeout while the attempt dials, and once it has a new connection.
+//
+// An attempt that has begun to dial may still be given a connection that another one
+// has put back. So the transport is asked which it took.
 type attemptContext struct {
 	context.Context
-	header *headerWatch
+	cancel   context.CancelCauseFunc
+	began    time.Time
+	patience time.Duration // 0: a connection in use has the whole time, too
+	whole    time.Duration // 0 or less: any
+	trace    httptrace.ClientTrace
+
+	mu        sync.Mutex // guards the rest
+	timer     *time.Timer
+	connected bool // it has a connection
+	over      bool
 }
 
 type attemptKey struct{}
@@ -54,50 +69,78 @@ func (a *attemptContext) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// A headerWatch cancels an attempt whose answer doesn't begin in time. It starts
-// with the time that a connection in use is given, and is put off to the whole
-// HeaderTimeout once the attempt dials.
-type headerWatch struct {
-	timer *time.Timer // nil: no limit
-	whole time.Duration
+// newAttempt begins an attempt. Its watch over the answer's beginning ends with
+// stop, its context with cancel.
+func newAttempt(parent context.Context, patience, whole time.Duration) *attemptContext {
+	a := &attemptContext{began: time.Now(), whole: whole}
+	a.Context, a.cancel = context.WithCancelCause(parent)
+	first := whole
+	if patience > 0 && (whole <= 0 || patience < whole) {
+		a.patience, first = patience, patience
+		a.trace.GetConn, a.trace.GotConn = a.wantsConn, a.hasConn
+		a.Context = httptrace.WithClientTrace(a.Context, &a.trace)
+	}
+	if first > 0 {
+		a.timer = time.AfterFunc(first, a.late)
+	}
+	return a
 }
 
-// watchHeader starts the watch over an attempt. patience is 0 where a connection
-// in use has the whole time, too.
-func watchHeader(cancel context.CancelCauseFunc, patience, whole time.Duration) *headerWatch {
-	w := &headerWatch{whole: whole}
-	began := time.Now()
-	fire := func() {
-		if whole > 0 && time.Since(began) >= whole {
-			cancel(limitError{errHeader, whole})
-			return
-		}
-		cancel(limitError{errSilent, patience})
+func (a *attemptContext) late() {
+	if a.whole > 0 && time.Since(a.began) >= a.whole {
+		a.cancel(limitError{errHeader, a.whole})
+		return
 	}
+	a.cancel(limitError{errSilent, a.patience})
+}
+
+// dialing tells that a connection is made for the attempt.
+func (a *attemptContext) dialing() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.connected {
+		a.giveTime(a.whole)
+	}
+}
+
+// wantsConn is called by the transport before it takes or makes a connection. It does
+// so again where the one that it took had been closed.
+func (a *attemptContext) wantsConn(string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.connected = false
+}
+
+// hasConn is called by the transport once it has a connection.
+func (a *attemptContext) hasConn(c httptrace.GotConnInfo) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.connected = true
+	if c.Reused {
+		a.giveTime(a.patience)
+	} else {
+		a.giveTime(a.whole)
+	}
+}
+
+// giveTime begins the watch anew.
+func (a *attemptContext) giveTime(limit time.Duration) {
 	switch {
-	case patience > 0 && (whole <= 0 || patience < whole):
-		w.timer = time.AfterFunc(patience, fire)
-	case whole > 0:
-		w.timer = time.AfterFunc(whole, func() { cancel(limitError{errHeader, whole}) })
+	case a.timer == nil || a.over:
+	case limit > 0:
+		a.timer.Reset(limit)
+	default:
+		a.timer.Stop()
 	}
-	return w
 }
 
-// dialing gives the attempt the whole time.
-func (w *headerWatch) dialing() {
-	if w.timer == nil {
-		return
-	}
-	if w.whole <= 0 {
-		w.timer.Stop()
-		return
-	}
-	w.timer.Reset(w.whole)
-}
-
-func (w *headerWatch) stop() {
-	if w.timer != nil {
-		w.timer.Stop()
+// stop ends the watch.
+func (a *attemptContext) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	if a.timer != nil {
+		a.timer.Stop()
 	}
 }
 

@@ -24,7 +24,8 @@ type path struct {
 	listener net.Listener
 	made     atomic.Int32 // connections
 	mu       sync.Mutex
-	alive    []*atomic.Bool
+	alive    []*atomic.Bool // what the server sends is passed on
+	heard    []*atomic.Bool // what the client sends is passed on
 	conns    []net.Conn
 }
 
@@ -46,12 +47,13 @@ func newPath(t *testing.T, to string) *path {
 				continue
 			}
 			p.made.Add(1)
-			alive := new(atomic.Bool)
+			alive, heard := new(atomic.Bool), new(atomic.Bool)
 			alive.Store(true)
+			heard.Store(true)
 			p.mu.Lock()
-			p.alive, p.conns = append(p.alive, alive), append(p.conns, near, far)
+			p.alive, p.heard, p.conns = append(p.alive, alive), append(p.heard, heard), append(p.conns, near, far)
 			p.mu.Unlock()
-			pass := func(dst, src net.Conn) {
+			pass := func(dst, src net.Conn, alive *atomic.Bool) {
 				buf := make([]byte, 4<<10)
 				for {
 					n, err := src.Read(buf)
@@ -66,8 +68,8 @@ func newPath(t *testing.T, to string) *path {
 					}
 				}
 			}
-			go pass(far, near)
-			go pass(near, far)
+			go pass(far, near, heard)
+			go pass(near, far, alive)
 		}
 	}()
 	t.Cleanup(func() {
@@ -85,8 +87,18 @@ func newPath(t *testing.T, to string) *path {
 func (p *path) swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, a := range p.alive {
-		a.Store(false)
+	for i := range p.alive {
+		p.alive[i].Store(false)
+		p.heard[i].Store(false)
+	}
+}
+
+// deafen makes the connections that are there swallow what the client sends.
+func (p *path) deafen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.heard {
+		h.Store(false)
 	}
 }
 
@@ -157,6 +169,57 @@ func TestSilentConnectionIsLeft(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A request that begins to dial, and is then given a connection that another one put
+// back, has no more patience with it than one that took it at once.
+func TestSilentConnectionThatCameInsteadOfADial(t *testing.T) {
+	hold, held := make(chan struct{}), make(chan struct{})
+	var served atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if served.Add(1) == 1 {
+			close(held)
+			<-hold
+		}
+		io.WriteString(w, streamOf("hello"))
+	}))
+	t.Cleanup(srv.Close)
+	c, p := throughPath(t, srv, Options{RetryBudget: -1})
+	dialed, stuck := make(chan struct{}, 8), make(chan struct{})
+	var dials atomic.Int32
+	c.http.Transport = &spread{make: func() *http.Transport {
+		rt := newTransport()
+		dial := rt.DialContext
+		rt.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if dials.Add(1) == 2 {
+				dialed <- struct{}{}
+				<-stuck
+			}
+			return conn, err
+		}
+		return rt
+	}}
+	t.Cleanup(func() { close(stuck) })
+	var wg sync.WaitGroup
+	create := func() {
+		if resp, err := transport.Create(t.Context(), c, newRequest()); err != nil || resp.Text() != "hello" {
+			t.Errorf("got %v", err)
+		}
+	}
+	wg.Go(create)
+	<-held
+	wg.Go(create) // it dials, and waits
+	<-dialed
+	// The first request's connection is put back once its answer was read. It swallows
+	// what the second sends over it.
+	p.deafen()
+	close(hold)
+	wg.Wait()
+	if dials.Load() != 3 || served.Load() != 2 {
+		t.Errorf("%d connections, %d requests were served", dials.Load(), served.Load())
 	}
 }
 
