@@ -3,6 +3,7 @@ package anthropic
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,10 +136,15 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 // roundTrip sends a request. What http.Client adds to a transport (redirects, cookies,
 // a copy of the headers) is of no use to a client of our own, and isn't free.
 func (c *Client) roundTrip(req *http.Request) (*http.Response, error) {
-	if c.ownHTTP {
-		return c.http.Transport.RoundTrip(req)
+	if !c.ownHTTP {
+		return c.http.Do(req)
 	}
-	return c.http.Do(req)
+	resp, err := c.http.Transport.RoundTrip(req)
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/" {
+		err = http.ErrSchemeMismatch // as http.Client says it
+	}
+	return resp, err
 }
 
 // open sends a call, again after failures that may pass, until it is answered.
