@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
+	"github.com/whorl-go/whorl/internal/nearest"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
@@ -308,12 +309,15 @@ func (a *Agent) unknownTool(name string) string {
 		return fmt.Sprintf("There is no tool %q; no tools can be called here.", name)
 	}
 	const most = 30
-	more := ""
+	more, meant := "", ""
+	if n := nearest.Name(name, known); n != "" {
+		meant = fmt.Sprintf(" Did you mean %q?", n)
+	}
 	if len(known) > most {
 		more = fmt.Sprintf(" and %d more", len(known)-most)
 		known = known[:most]
 	}
-	return fmt.Sprintf("There is no tool %q. The tools are: %s%s.", name, strings.Join(known, ", "), more)
+	return fmt.Sprintf("There is no tool %q. The tools are: %s%s.%s", name, strings.Join(known, ", "), more, meant)
 }
 
 // A progress is what a tool reports while it runs.

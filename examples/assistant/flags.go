@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/whorl-go/whorl/examples/internal/flags"
 )
 
 // options are the program's flags.
@@ -50,13 +52,14 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	f.Func("deny", "`rule` for calls that are denied, whatever else allows them; may be repeated", collect(&o.deny))
 	f.StringVar(&o.inspect, "inspect", "", "serve a page that shows the sessions on this address, such as :8100")
 	f.Usage = func() {
-		fmt.Fprintln(usage, `usage: assistant [flags] ["first prompt"]`)
+		fmt.Fprintln(usage, `usage: assistant ["first prompt"] [flags]`)
 		f.PrintDefaults()
 	}
-	if err := f.Parse(args); err != nil {
+	words, err := flags.Parse(f, args)
+	if err != nil {
 		return o, err
 	}
-	o.prompt = strings.TrimSpace(strings.Join(f.Args(), " "))
+	o.prompt = strings.TrimSpace(strings.Join(words, " "))
 	if !slices.Contains(modes, o.mode) {
 		return o, fmt.Errorf("-policy %s: there are %s", o.mode, strings.Join(modes, ", "))
 	}

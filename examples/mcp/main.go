@@ -33,6 +33,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/flags"
 	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
@@ -81,11 +82,12 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	f.StringVar(&o.server, "server", "", "command of another server, its words apart by spaces")
 	f.StringVar(&o.endpoint, "http", "", "URL of another server, which speaks streamable HTTP")
 	f.StringVar(&o.model, "model", "claude-opus-5-5", "the model's id")
-	if err := f.Parse(args); err != nil {
+	words, err := flags.Parse(f, args)
+	if err != nil {
 		return o, err
 	}
-	if o.question = strings.Join(f.Args(), " "); o.question == "" && o.serve == "" {
-		return o, errors.New("there is no question; put it in quotes behind the flags")
+	if o.question = strings.Join(words, " "); o.question == "" && o.serve == "" {
+		return o, errors.New("there is no question; put it in quotes")
 	}
 	return o, nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/whorl-go/whorl/examples/internal/flags"
 )
 
 // options are the program's flags.
@@ -35,20 +37,12 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	f.DurationVar(&o.timeout, "timeout", 10*time.Minute, "most time")
 	f.BoolVar(&o.json, "json", false, "print the events as JSON Lines; the last line is the result")
 	f.Usage = func() {
-		fmt.Fprintln(usage, `usage: research [flags] "question"; flags may also stand behind it, -- ends them`)
+		fmt.Fprintln(usage, `usage: research "question" [flags]`)
 		f.PrintDefaults()
 	}
-	var words []string
-	for len(args) > 0 {
-		if err := f.Parse(args); err != nil {
-			return o, err
-		}
-		rest := f.Args()
-		if read := len(args) - len(rest); len(rest) == 0 || read > 0 && args[read-1] == "--" {
-			words = append(words, rest...)
-			break
-		}
-		words, args = append(words, rest[0]), rest[1:]
+	words, err := flags.Parse(f, args)
+	if err != nil {
+		return o, err
 	}
 	o.question = strings.TrimSpace(strings.Join(words, " "))
 	if o.question == "" {

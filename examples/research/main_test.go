@@ -68,17 +68,18 @@ func TestAnswersFromAFolder(t *testing.T) {
 	checkPlaces(t, "testdata/snails", other)
 }
 
-func TestFlagsStandAnywhere(t *testing.T) {
-	for _, args := range [][]string{
-		{"-dir", "docs", "-json", "Is it -x?"}, {"Is it -x?", "-dir", "docs", "-json"}, {"-json", "Is", "it", "-dir=docs", "--", "-x?"},
-	} {
-		if o, err := parseFlags(args, io.Discard); err != nil || o.question != "Is it -x?" || o.dir != "docs" || !o.json {
-			t.Errorf("%q: %+v, %v", args, o, err)
-		}
+func TestFlags(t *testing.T) {
+	o, err := parseFlags([]string{"Is it?", "-dir", "docs", "-json"}, io.Discard)
+	if err != nil || o.question != "Is it?" || o.dir != "docs" || !o.json {
+		t.Errorf("%+v, %v", o, err)
 	}
 	var help bytes.Buffer
 	if _, err := parseFlags([]string{"-h"}, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), "-dir folder\n") {
 		t.Errorf("%v\n%s", err, help.String())
+	}
+	_, _, err = ask(t, "-dir", "testdata/snails", "-model", "opus-5.5", "When does a shell stop growing?")
+	if err == nil || !strings.Contains(err.Error(), "did you mean the model claude-opus-5-5?") {
+		t.Errorf("a model's id that nobody knows: %v", err)
 	}
 }
 

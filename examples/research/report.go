@@ -46,7 +46,7 @@ func explain(err error, model string) string {
 	case errors.Is(err, transport.ErrAuthentication):
 		advice = "the service doesn't take the key: check ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN, COMETAPI_KEY); unset it to run offline"
 	case errors.Is(err, transport.ErrNotFound):
-		advice = fmt.Sprintf("the service may not know the model %q: choose another with -model", model)
+		advice = fmt.Sprintf("the model is %q: choose another with -model", model)
 	case errors.Is(err, transport.ErrPermission), errors.Is(err, transport.ErrBilling):
 		advice = "the key's account may not do this: look at its plan and its balance"
 	case errors.Is(err, transport.ErrRateLimit), errors.Is(err, transport.ErrOverloaded):

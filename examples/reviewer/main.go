@@ -28,6 +28,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/visible"
+	"github.com/whorl-go/whorl/examples/internal/flags"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/examples/reviewer/offline"
@@ -78,11 +79,11 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	f.BoolVar(&o.json, "json", false, "print the findings as JSON")
 	f.BoolVar(&o.verbose, "v", false, "log each model call and tool call")
 	f.Usage = func() {
-		fmt.Fprintln(usage, `usage: reviewer [flags] ["what to look at"]`)
+		fmt.Fprintln(usage, `usage: reviewer ["what to look at"] [flags]`)
 		f.PrintDefaults()
 	}
-	err := f.Parse(args)
-	o.wish = strings.Join(f.Args(), " ")
+	words, err := flags.Parse(f, args)
+	o.wish = strings.Join(words, " ")
 	return o, err
 }
 

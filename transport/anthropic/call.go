@@ -124,7 +124,7 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		body := errorBody(resp.Header, &a.raw)
 		a.close()
-		return nil, c.hideSecrets(responseError(resp, body))
+		return nil, c.refused(responseError(resp, body))
 	}
 	if a.body, err = decoded(resp.Header, &headReader{src: &a.raw}); err != nil {
 		a.close()
@@ -237,7 +237,7 @@ func (c *Client) errorIn(raw []byte) error {
 	if !rawjson.Valid(raw) || rawjson.GetString(raw, "type") != "error" && rawjson.IsNull(rawjson.Get(raw, "error")) {
 		return nil
 	}
-	return c.hideSecrets(transport.ParseError(0, raw))
+	return c.refused(transport.ParseError(0, raw))
 }
 
 // brief is the beginning of a body, for an error message.

@@ -162,6 +162,7 @@ func TestErrorsOfTheService(t *testing.T) {
 		{"web page", 404, "<!DOCTYPE html><html><head><style>x{}</style><title>404 - No\nsuch page</title></head>", transport.ErrNotFound, "(HTTP 404): 404 - No such page"},
 		{"other family", 403, `{"error":{"type":"comet_api","message":"no"}}`, transport.ErrPermission, "no"},
 		{"text", 402, `{"error":"pay"}`, transport.ErrBilling, "pay"},
+		{"model", 404, `{"type":"error","error":{"type":"not_found_error","message":"model: claude-opus-5.5"}}`, transport.ErrNotFound, "model: claude-opus-5.5; check the id and the base URL; did you mean the model claude-opus-5-5?"},
 		{"list", 404, `[{"error":{"code":404,"message":"no model"}}]`, transport.ErrNotFound, "no model"},
 		{"message only", 400, `{"message":"The model returned the following errors: x"}`, transport.ErrInvalidRequest, "errors: x"},
 	}

@@ -232,7 +232,7 @@ func (x *exchange) stream(a *answer) error {
 				var refused *transport.Error
 				if errors.As(broken.Err, &refused) {
 					refused.RequestID = cmp.Or(refused.RequestID, x.meta.RequestID)
-					x.client.hideSecrets(refused)
+					broken.Err = x.client.refused(refused)
 				} else {
 					broken.Err = x.client.hide.Err(broken.Err)
 				}

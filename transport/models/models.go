@@ -2,8 +2,10 @@ package models
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/nearest"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -133,6 +135,27 @@ func Lookup(id string, own ...Model) (Model, bool) {
 		}
 	}
 	return Model{}, false
+}
+
+// Nearest returns the id that was most likely meant by one that neither own nor this
+// package's table has, such as "claude-opus-5-5" for "claude-opus-5.5" or "opus-5.5". It
+// returns "" if none is like it.
+func Nearest(id string, own ...Model) string {
+	const maker = "claude-"
+	var ids, short []string
+	for _, list := range [][]Model{own, table} {
+		for _, m := range list {
+			ids = append(append(ids, m.ID), m.Aliases...)
+			short = append(short, strings.TrimPrefix(m.ID, maker))
+		}
+	}
+	if n := nearest.Name(id, ids); n != "" {
+		return n
+	}
+	if n := nearest.Name(id, short); n != "" && !slices.Contains(ids, n) {
+		return maker + n
+	}
+	return ""
 }
 
 // AsOf returns the date of this package's table. Later changes of prices and ends are

@@ -21,6 +21,19 @@ func TestLookupModel(t *testing.T) {
 	}
 }
 
+func TestNearest(t *testing.T) {
+	own := Model{ID: "house-large", Aliases: []string{"house-large-20260101"}}
+	for id, want := range map[string]string{
+		"claude-opus-5.5": "claude-opus-5-5", "opus-5.5": "claude-opus-5-5", "Claude Sonnet 5": "claude-sonnet-5",
+		"claude-hiaku-4-5": "claude-haiku-4-5", "house_large": "house-large", "house-large-2026010": "house-large-20260101",
+		"gpt-9": "", "": "",
+	} {
+		if got := Nearest(id, own); got != want {
+			t.Errorf("%q is taken for %q, not %q", id, got, want)
+		}
+	}
+}
+
 func TestModelTable(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, m := range Known() {
