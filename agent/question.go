@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/clock"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -70,7 +71,7 @@ func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote
 	if err := log.Refresh(ctx); err != nil {
 		return err
 	}
-	late := !q.Question.Deadline.IsZero() && !time.Now().Before(q.Question.Deadline)
+	late := isPast(ctx, q.Question.Deadline)
 	switch asked, ended, _ := q.find(log); {
 	case asked == nil:
 		return fail(whyNotPending, "")
@@ -204,7 +205,7 @@ func askedBefore(log *memory.Log, j *job) bool {
 // expire answers the questions whose time is over.
 func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (expired bool, err error) {
 	for _, q := range questions {
-		if q.Question.Deadline.IsZero() || time.Now().Before(q.Question.Deadline) {
+		if !isPast(ctx, q.Question.Deadline) {
 			continue
 		}
 		n := hostNote{Expired: true}
@@ -262,7 +263,7 @@ func standing(ctx context.Context, log *memory.Log) (*ApprovalError, error) {
 	}
 	all := &ApprovalError{Calls: pendingOf(log, w.Calls)}
 	for _, q := range w.Questions {
-		if isPast(q.Question.Deadline) {
+		if isPast(ctx, q.Question.Deadline) {
 			return nil, nil
 		}
 		d, ok := childOf(q)
@@ -294,7 +295,9 @@ func (e *ApprovalError) add(below *ApprovalError) {
 // until is when the first of the questions has waited long enough, or zero.
 func (e *ApprovalError) until() time.Time { return Action{Questions: e.Questions}.Until() }
 
-func isPast(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
+func isPast(ctx context.Context, deadline time.Time) bool {
+	return !deadline.IsZero() && !clock.Now(ctx).Before(deadline)
+}
 
 func isGone(err error) bool {
 	return errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced)

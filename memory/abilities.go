@@ -58,8 +58,8 @@ type MetaSetter interface {
 // its inbox, and when a lease of it has run out without being given back: its
 // process died. While somebody has a lease of it, it is not due.
 type Waker interface {
-	// Wake sets the time at which the session is to be woken; the zero time means
-	// never. Taking a lease after that time removes it.
+	// Wake sets the time at which the session is to be woken, by the clock of the
+	// store; the zero time means never. Taking a lease after that time removes it.
 	Wake(ctx context.Context, id string, at time.Time) error
 
 	// Due yields the sessions that are due now, the longest due first. It uses the

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -172,8 +173,8 @@ func (it Item) decide(ctx context.Context, store memory.Store, record func(*memo
 	if err := record(log); err != nil {
 		return err
 	}
-	if waker, ok := memory.As[memory.Waker](store); ok && it.Root != "" {
-		if err := waker.Wake(ctx, it.Root, time.Now()); err != nil && !errors.Is(err, memory.ErrNoSession) {
+	if _, ok := memory.As[memory.Waker](store); ok && it.Root != "" {
+		if err := worker.Wake(ctx, store, it.Root, time.Now()); err != nil && !errors.Is(err, memory.ErrNoSession) {
 			return fmt.Errorf("the decision is recorded, but session %q could not be woken; run it again: %w", it.Root, err)
 		}
 	}

@@ -30,6 +30,18 @@ type Schedule struct {
 
 // keep begins a schedule's sessions until ctx ends.
 func (w *Worker) keep(ctx context.Context, s Schedule) {
+	for failures := 1; ; failures++ { // the times are those of the store
+		err := w.readClock(ctx)
+		if err == nil {
+			break
+		}
+		w.o.Logger.WarnContext(ctx, "a schedule can't begin yet", "schedule", s.Name, "error", err.Error())
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(w.backoff(failures, w.o.Backoff, time.Minute)):
+		}
+	}
 	last := w.now().Add(-s.CatchUp)
 	for failures := 0; ; {
 		at := s.Next(last)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	clocks "github.com/whorl-go/whorl/agent/internal/clock"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -71,6 +72,7 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	if w.o.Watch != nil {
 		run = w.o.Watch(run, info)
 	}
+	run = clocks.With(run, w.now)
 	r := a.NewRun(in)
 	for e, err := range r.Events(run) {
 		if err == nil && e.Type == agent.EventStep && ctx.Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	clocks "github.com/whorl-go/whorl/agent/internal/clock"
 	"github.com/whorl-go/whorl/tools"
 )
 
@@ -35,7 +36,7 @@ func SleepUntil(longest time.Duration) *tools.FuncTool {
 		if err != nil {
 			return "", err
 		}
-		return "It is " + time.Now().UTC().Format(time.RFC3339) + ".", nil
+		return "It is " + clocks.Now(ctx).UTC().Format(time.RFC3339) + ".", nil
 	}, tools.Options{})
 }
 
@@ -50,7 +51,7 @@ func wakeTime(ctx context.Context, host tools.Host, in sleepIn, longest time.Dur
 	if len(notes) > 0 {
 		return at, json.Unmarshal(notes[0], &at)
 	}
-	now := time.Now()
+	now := clocks.Now(ctx)
 	switch {
 	case in.Until != "" && in.Seconds > 0:
 		return at, fmt.Errorf("give until or seconds, not both")

@@ -30,10 +30,15 @@ func Submit(ctx context.Context, store memory.Store, id string, m transport.Mess
 }
 
 // Wake makes a session due at a time, in the past for at once: for instance when a
-// call that it waits for was approved. The zero time takes a time back.
+// call that it waits for was approved. The zero time takes a time back. A store that is
+// a [Clock] wakes by its own clock: a time in the past is given by that of this machine,
+// and brought to the store's; one in the future is taken as it is.
 func Wake(ctx context.Context, store memory.Store, id string, at time.Time) error {
 	waker, err := memory.Need[memory.Waker](store)
 	if err != nil {
+		return err
+	}
+	if at, err = storeTime(ctx, store, at); err != nil {
 		return err
 	}
 	return waker.Wake(ctx, id, at)

@@ -117,7 +117,7 @@ type Worker struct {
 	pause   time.Time            // no session begins before
 	freed   chan struct{}        // a session has ended
 	told    chan struct{}        // by the store
-	now     func() time.Time
+	clock   *clock
 }
 
 // New returns a Worker. It fails if the options are not valid.
@@ -153,7 +153,7 @@ func New(o Options) (*Worker, error) {
 	}
 	w := &Worker{
 		o: o, waker: waker, running: make(map[string]bool), left: make(map[string]time.Time),
-		freed: make(chan struct{}, 1), told: make(chan struct{}, 1), now: time.Now,
+		freed: make(chan struct{}, 1), told: make(chan struct{}, 1), clock: newClock(o.Store),
 	}
 	w.meta, _ = memory.As[memory.MetaSetter](o.Store)
 	if w.metrics, err = newMetrics(w); err != nil {
@@ -228,6 +228,9 @@ var errDrained = errors.New("the worker's process ends")
 
 // take begins runs of sessions that are due, as many as there is room for.
 func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) error {
+	if err := w.readClock(ctx); err != nil {
+		return err
+	}
 	if err := w.readPause(ctx); err != nil {
 		return err
 	}
@@ -312,6 +315,18 @@ func (w *Worker) leave(id string, d time.Duration) {
 	w.left[id] = w.now().Add(d)
 	w.mu.Unlock()
 }
+
+// readClock reads the store's clock from time to time.
+func (w *Worker) readClock(ctx context.Context) error {
+	offset, changed, err := w.clock.set(ctx)
+	if changed {
+		w.o.Logger.WarnContext(ctx, "the store's clock and this machine's differ; the store's counts", "ahead_by", offset.Round(time.Second))
+	}
+	return err
+}
+
+// now is the time of the store's clock.
+func (w *Worker) now() time.Time { return w.clock.now() }
 
 // backoff is the time before the n-th attempt, from 1: it doubles, and no two
 // processes have the same.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"path/filepath"
@@ -96,16 +97,10 @@ func (b *boss) start(o worker.Options) (stop func()) {
 	}
 	done := o.Done
 	o.Done = func(s memory.Info, out worker.Outcome) {
-		b.mu.Lock()
-		b.outcomes[s.ID] = append(b.outcomes[s.ID], out)
-		b.mu.Unlock()
 		if done != nil {
-			done(s, out)
+			defer done(s, out)
 		}
-		select {
-		case b.changed <- struct{}{}:
-		default:
-		}
+		b.record(s, out)
 	}
 	w, err := worker.New(o)
 	if err != nil {
@@ -120,6 +115,27 @@ func (b *boss) start(o worker.Options) (stop func()) {
 			b.t.Error(err)
 		}
 	})
+}
+
+// record is Options.Done.
+func (b *boss) record(s memory.Info, out worker.Outcome) {
+	b.mu.Lock()
+	b.outcomes[s.ID] = append(b.outcomes[s.ID], out)
+	b.mu.Unlock()
+	select {
+	case b.changed <- struct{}{}:
+	default:
+	}
+}
+
+// until waits until a run of a session ends in a state.
+func (b *boss) until(id string, state worker.State) {
+	b.t.Helper()
+	for n := 1; ; n++ {
+		if b.wait(id, n)[n-1].State == state {
+			return
+		}
+	}
 }
 
 // wait waits until a session has had n runs, and returns what became of them.
@@ -710,7 +726,7 @@ func TestMetricsAndLogs(t *testing.T) {
 
 type locked struct {
 	mu *sync.Mutex
-	b  *strings.Builder
+	b  io.Writer
 }
 
 func (l locked) Write(p []byte) (int, error) {

@@ -85,7 +85,7 @@ func sweep(ctx context.Context, store memory.Store, a *agent.Agent) error {
 			case errors.Is(err, memory.ErrLeased): // another sweep has it
 			case errors.Is(err, agent.ErrAwaitingApproval): // worker.Wake, once it is decided
 			case err != nil:
-				err = errors.Join(err, due.Wake(context.WithoutCancel(ctx), s.ID, time.Now()))
+				err = errors.Join(err, worker.Wake(context.WithoutCancel(ctx), store, s.ID, time.Now()))
 				log.Printf("%s: %v", s.ID, err)
 			default:
 				log.Printf("%s: %s, %v", s.ID, visible.Text(res.Text), res.Cost)

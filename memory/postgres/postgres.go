@@ -116,6 +116,21 @@ func isPooled(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
 	return pid != conn.PgConn().PID(), err
 }
 
+// Now returns the server's time, by which leases end and sessions are due. It makes
+// the Store a Clock of agent/worker.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.retry(ctx, true, func() error {
+		return s.db.Tx(ctx, func(tx *sql.Tx) error {
+			now, err = clock(ctx, tx)
+			return err
+		})
+	})
+	if err != nil {
+		err = fmt.Errorf("postgres: the server's time: %w", translate(err))
+	}
+	return now, err
+}
+
 // clock is the server's time: the machines that share it may disagree.
 func clock(ctx context.Context, tx *sql.Tx) (now time.Time, err error) {
 	err = tx.QueryRowContext(ctx, "SELECT clock_timestamp()").Scan(&now)

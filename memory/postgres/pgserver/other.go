@@ -4,7 +4,11 @@
 // are installed on the machine.
 package pgserver
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // ErrNotInstalled means that there is no PostgreSQL on the machine.
 var ErrNotInstalled = errors.New("a PostgreSQL server for tests is started on Unix only")
@@ -23,3 +27,8 @@ func (s *Server) Pooler() (url string, err error) { return "", ErrNotInstalled }
 
 // Stop does nothing.
 func (s *Server) Stop() error { return nil }
+
+// Ahead fails with ErrNotInstalled.
+func (s *Server) Ahead(ctx context.Context, by time.Duration) (url string, err error) {
+	return "", ErrNotInstalled
+}
