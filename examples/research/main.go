@@ -7,6 +7,8 @@
 // Messages API whose model only quotes what it finds. With ANTHROPIC_API_KEY,
 // ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL or COMETAPI_KEY set, the same program
 // runs on the real service.
+//
+// The index of the Go source tree is kept in the user's cache folder (29 MB).
 package main
 
 import (

@@ -29,7 +29,15 @@ func TestMain(m *testing.M) {
 	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "COMETAPI_KEY"} {
 		os.Unsetenv(name)
 	}
-	goleak.VerifyTestMain(m)
+	cache, err := os.MkdirTemp("", "research")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("XDG_CACHE_HOME", cache)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(cache)
+		os.Exit(code)
+	}))
 }
 
 // ask runs the program and returns its answer and its progress.

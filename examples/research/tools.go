@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/whorl-go/whorl/tools"
@@ -41,7 +43,14 @@ func openCorpus(dir string) (*corpus.Corpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return corpus.Open(root, "src", "doc")
+	c, err := corpus.Open(root, "src", "doc")
+	if err != nil {
+		return nil, err
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		c.CacheIn(filepath.Join(cache, "whorl", "corpus"))
+	}
+	return c, nil
 }
 
 // library is the folder that the agent's tools work on.

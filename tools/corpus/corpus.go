@@ -29,6 +29,7 @@ const (
 type Corpus struct {
 	root    *os.Root
 	folders []string
+	cache   string // folder that keeps the index, if not empty
 
 	walk func() ([]file, error) // once
 
@@ -41,8 +42,9 @@ type Corpus struct {
 }
 
 type file struct {
-	path string // slash-separated, relative to the root
-	size int64
+	path    string // slash-separated, relative to the root
+	size    int64
+	changed int64 // Unix time in nanoseconds
 }
 
 // Open opens the folder dir. If folders are given, only these subfolders are used, for
@@ -89,7 +91,7 @@ func (c *Corpus) ready(ctx context.Context) (*index, error) {
 	c.begin.Do(func() {
 		go func() {
 			defer close(c.done)
-			c.index, c.err = c.buildIndex(c.ctx)
+			c.index, c.err = c.openIndex(c.ctx)
 		}()
 	})
 	select {
@@ -213,7 +215,7 @@ func (c *Corpus) walkFiles() ([]file, error) {
 			return errFull
 		}
 		bytes += info.Size()
-		files = append(files, file{path: p, size: info.Size()})
+		files = append(files, file{path: p, size: info.Size(), changed: info.ModTime().UnixNano()})
 		return nil
 	}
 	for _, folder := range c.folders {

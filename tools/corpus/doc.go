@@ -3,7 +3,7 @@
 //
 // A search ranks passages by how well they match its words (BM25). Identifiers are
 // indexed whole and by their parts. The index is built in memory at the first search;
-// nothing is written to disk.
+// nothing is written to disk, unless [Corpus.CacheIn] says where.
 //
 // # Threat model
 //

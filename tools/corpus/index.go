@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/whorl-go/whorl/internal/terms"
 )
@@ -54,11 +55,27 @@ func (s *shard) find(stem string) []posting {
 	return s.postings[s.starts[id]:s.starts[id+1]]
 }
 
-func (c *Corpus) buildIndex(ctx context.Context) (*index, error) {
+// openIndex takes the index from the cache, or builds it.
+func (c *Corpus) openIndex(ctx context.Context) (*index, error) {
+	began := time.Now()
 	files, err := c.walk()
 	if err != nil {
 		return nil, err
 	}
+	if c.cache == "" {
+		return c.buildIndex(ctx, files), nil
+	}
+	if x := c.load(files); x != nil {
+		return x, nil
+	}
+	x := c.buildIndex(ctx, files)
+	if ctx.Err() == nil {
+		_ = c.store(x, began) // the next program builds it again
+	}
+	return x, nil
+}
+
+func (c *Corpus) buildIndex(ctx context.Context, files []file) *index {
 	n := min(runtime.GOMAXPROCS(0), 8)
 	x := &index{files: files, kinds: make([]kind, len(files)), shards: make([]*shard, n)}
 	var all sync.WaitGroup
@@ -81,6 +98,12 @@ func (c *Corpus) buildIndex(ctx context.Context) (*index, error) {
 		})
 	}
 	all.Wait()
+	x.sum()
+	return x
+}
+
+// sum counts the passages, and their words.
+func (x *index) sum() {
 	var words int
 	for _, s := range x.shards {
 		x.count += len(s.passages)
@@ -89,7 +112,6 @@ func (c *Corpus) buildIndex(ctx context.Context) (*index, error) {
 		}
 	}
 	x.mean = float64(words) / float64(max(x.count, 1))
-	return x, nil
 }
 
 func kindOf(name string, data []byte) kind {
