@@ -1,15 +1,15 @@
-// Package devserver starts Temporal's dev server, for tests and measurements. The
-// module's server.sh builds it.
+// Package devserver starts Temporal's dev server, for tests and measurements. Its
+// server.sh builds the server.
 package devserver
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -20,17 +20,26 @@ import (
 type Server struct {
 	Address string // host and port
 
-	script, file string
-	options      []string
-	cmd          *exec.Cmd
+	file    string
+	options []string
+	cmd     *exec.Cmd
+}
+
+// script is embedded, since a program that is built with -trimpath does not know where
+// its source is.
+//
+//go:embed server.sh
+var script string
+
+func command(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "bash", append([]string{"-c", script, "server.sh"}, args...)...)
 }
 
 // Start builds the server, if it isn't yet, and starts it with its state in a file of
 // the folder dir. Options are those of "temporal server start-dev".
 func Start(ctx context.Context, dir string, options ...string) (*Server, error) {
-	_, self, _, _ := runtime.Caller(0)
-	s := &Server{script: filepath.Join(filepath.Dir(self), "..", "server.sh"), file: filepath.Join(dir, "temporal.db"), options: options}
-	if out, err := exec.CommandContext(ctx, "bash", s.script).CombinedOutput(); err != nil {
+	s := &Server{file: filepath.Join(dir, "temporal.db"), options: options}
+	if out, err := command(ctx).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the server: %w: %.500s", err, out)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,7 +58,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("bash", append([]string{s.script, port, s.file}, s.options...)...)
+	cmd := command(context.WithoutCancel(ctx), append([]string{port, s.file}, s.options...)...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
