@@ -14,13 +14,18 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// A Client sends messages to sessions, and decides about calls that wait. All fields are
-// required.
+// A Client sends messages to sessions, and decides about calls that wait. Temporal, Store
+// and TaskQueue are required.
 type Client struct {
 	Temporal client.Client
 	Store    memory.Store
 	// TaskQueue is that of the workers.
 	TaskQueue string
+	// Start, if not nil, returns further options of the workflows that the client starts,
+	// such as search attributes, a memo or a priority. The client sets ID and TaskQueue. The
+	// options are in the history of each workflow, and Temporal shows them to its users, so
+	// put nothing of the conversation there.
+	Start func(s memory.Info) client.StartWorkflowOptions
 }
 
 // ErrNotWoken means that a message is stored in its session, but that the workflow could
@@ -55,8 +60,12 @@ func (c *Client) Wake(ctx context.Context, session string) (client.WorkflowRun, 
 	if err != nil {
 		return nil, err
 	}
-	return c.Temporal.SignalWithStartWorkflow(ctx, ID(session), Wake, nil, client.StartWorkflowOptions{TaskQueue: c.TaskQueue},
-		Workflow, Payload{Session: session, Records: info.Records})
+	var o client.StartWorkflowOptions
+	if c.Start != nil {
+		o = c.Start(info)
+	}
+	o.ID, o.TaskQueue = ID(session), c.TaskQueue
+	return c.Temporal.SignalWithStartWorkflow(ctx, o.ID, Wake, nil, o, Workflow, Payload{Session: session, Records: info.Records})
 }
 
 // Update decides about a call that waits, or answers its question. The update what is

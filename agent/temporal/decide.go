@@ -21,7 +21,7 @@ type decision struct {
 
 // decide records a decision, or an answer, in the store.
 func (d *driver) decide(ctx context.Context, c decision) error {
-	return refused(decide(ctx, d.o.Store, c))
+	return d.refused(ctx, c.Session, decide(ctx, d.o.Store, c))
 }
 
 func decide(ctx context.Context, store memory.Store, c decision) error {
@@ -75,7 +75,9 @@ type saying struct {
 }
 
 // say puts a message into the session's inbox, once, however often it is called.
-func (d *driver) say(ctx context.Context, s saying) error { return refused(say(ctx, d.o.Store, s)) }
+func (d *driver) say(ctx context.Context, s saying) error {
+	return d.refused(ctx, s.Session, say(ctx, d.o.Store, s))
+}
 
 func say(ctx context.Context, store memory.Store, s saying) error {
 	m := transport.UserText(s.Text)

@@ -31,6 +31,7 @@ const (
 	TypeLimit     = "LimitError"    // agent.LimitError
 	TypeBudget    = "BudgetError"   // agent.BudgetError
 	TypeStop      = "StopError"     // agent.StopError
+	TypeFatal     = "Fatal"         // tools.Fatal: a tool has ended the run
 	TypeDecision  = "DecisionError" // agent.DecisionError: the call is not waiting
 	TypeAnswer    = "AnswerError"   // tools.AnswerError: the question doesn't allow that answer
 	TypeStopped   = "Stopped"       // the worker's process is stopping; another one continues
@@ -54,6 +55,7 @@ func (d *driver) failed(ctx context.Context, err error) error {
 	var budget *agent.BudgetError
 	var stop *agent.StopError
 	var refused *transport.Error
+	var fatal *fatalError
 	again := func(typ string, after time.Duration) error {
 		return sdk.NewApplicationErrorWithOptions(err.Error(), typ, sdk.ApplicationErrorOptions{NextRetryDelay: after})
 	}
@@ -81,6 +83,8 @@ func (d *driver) failed(ctx context.Context, err error) error {
 		return never(TypeBudget)
 	case errors.As(err, &stop):
 		return never(TypeStop)
+	case errors.As(err, &fatal):
+		return never(TypeFatal)
 	case errors.As(err, &refused):
 		if errors.Is(err, transport.ErrInvalidRequest) || errors.Is(err, transport.ErrRequestTooLarge) {
 			return never(string(refused.Type))
@@ -94,6 +98,13 @@ func (d *driver) failed(ctx context.Context, err error) error {
 	}
 	return never(TypeOther)
 }
+
+// fatalError is the error of a tool that has ended the run. The call has its result, so
+// that another attempt would go on with the model. One of Options.Check is another
+// matter: the next attempt asks again.
+type fatalError struct{ error }
+
+func (e *fatalError) Unwrap() error { return e.error }
 
 // last reports whether the attempt is the last one that may fail.
 func (d *driver) last(ctx context.Context) bool {
@@ -118,6 +129,14 @@ type detail struct {
 	Session string `json:"session,omitempty"`
 	Why     string `json:"why,omitempty"`
 	Detail  string `json:"detail,omitempty"`
+}
+
+// refused is the error of an update as the engine is told it.
+func (d *driver) refused(ctx context.Context, session string, err error) error {
+	if err = refused(err); err != nil {
+		d.report(ctx, FailedUpdates, session, err)
+	}
+	return err
 }
 
 // refused is the error of an update: typed if it says something of the call, else to

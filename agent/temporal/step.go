@@ -16,6 +16,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/internal/single"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
 )
 
 // Options specify which sessions to run and how. Store and Run are required.
@@ -37,7 +38,10 @@ type Options struct {
 	// context to use. It can call feed.Feed.Attach or start a span.
 	Watch func(ctx context.Context, s memory.Info) context.Context
 
-	Logger *slog.Logger // nil logs nothing; Temporal's client has a logger of its own
+	// Logger logs each action and each update that failed, with the session and the
+	// type of the error. Nil logs nothing; Temporal's client has a logger of its own. The
+	// worker's metrics count the same: [FailedActions], [FailedUpdates].
+	Logger *slog.Logger
 }
 
 // Register registers the workflow and its activities with a worker.
@@ -71,10 +75,14 @@ type driver struct{ o Options }
 func (d *driver) stepRaw(ctx context.Context, in converter.RawValue) (out converter.RawValue, err error) {
 	p, err := parsePayload(in, activity.GetInfo(ctx).WorkflowExecution.ID)
 	if err != nil {
-		return out, refuse(err)
+		err = refuse(err)
 	}
-	o, err := d.step(ctx, p)
+	var o Outcome
+	if err == nil {
+		o, err = d.step(ctx, p)
+	}
 	if err != nil {
+		d.report(ctx, FailedActions, p.Session, err)
 		return out, err
 	}
 	return o.raw()
@@ -117,12 +125,13 @@ func (d *driver) step(ctx context.Context, p Payload) (out Outcome, err error) {
 	if d.o.Watch != nil {
 		runCtx = d.o.Watch(runCtx, info)
 	}
-	if next := agent.Next(log); next.Do == "model" || next.Done() {
+	planned := agent.Next(log)
+	if planned.Do == "model" || planned.Done() {
 		// The engine tries the request again. Those of tools are another matter: if a
 		// sub-agent's failed, the model would be told.
 		runCtx = single.Context(runCtx)
 	}
-	res, err := a.Run(runCtx, in)
+	_, err = a.Run(runCtx, in)
 	next := agent.Next(log)
 	out.Records = log.Len()
 	switch {
@@ -147,7 +156,9 @@ func (d *driver) step(ctx context.Context, p Payload) (out Outcome, err error) {
 	case err == nil:
 		return out, nil
 	}
-	d.o.Logger.WarnContext(ctx, "an action has failed", "session", p.Session, "records", out.Records, "steps", res.Steps, "error", err.Error())
+	if planned.Do == "tools" && tools.IsFatal(err) {
+		err = &fatalError{err}
+	}
 	if ctx.Err() == nil {
 		stop()
 		activity.RecordHeartbeat(ctx, out.Records) // is sent before the failure

@@ -1,6 +1,7 @@
 package temporal_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,7 @@ func (s *stage) agent() *agent.Agent {
 		s.t.Fatal(err)
 	}
 	o := s.opts
-	o.Client, o.Model = c, "claude-haiku-4-5"
+	o.Client, o.Model = c, cmp.Or(o.Model, "claude-haiku-4-5")
 	o.Tools = append(o.Tools, tools.Func("t", "Does it once.", func(ctx context.Context, in in) (string, error) {
 		s.ran.Add(1)
 		if s.tool != nil {
@@ -121,7 +122,11 @@ func (s *stage) log(id string) *memory.Log {
 // env is the engine of the tests, with this stage's worker.
 func (s *stage) env(o temporal.Options) *testsuite.TestWorkflowEnvironment {
 	s.t.Helper()
-	var suite testsuite.WorkflowTestSuite
+	return s.envOf(new(testsuite.WorkflowTestSuite), o)
+}
+
+func (s *stage) envOf(suite *testsuite.WorkflowTestSuite, o temporal.Options) *testsuite.TestWorkflowEnvironment {
+	s.t.Helper()
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(30 * time.Second)

@@ -45,7 +45,8 @@ type Item struct {
 
 // List returns what waits in a session and below it, in the order of the calls. The
 // items of a sub-agent stand at the position of the call that it works for. A session
-// that is running, or has ended, has none.
+// that is running has those that wait while other calls of the same response run: they
+// can be decided in the meantime. A session that has ended has none.
 func List(ctx context.Context, store memory.Store, session string) ([]Item, error) {
 	return below(ctx, store, session, session, nil)
 }
@@ -58,9 +59,9 @@ func below(ctx context.Context, store memory.Store, root, session string, agents
 		}
 		return nil, err
 	}
-	wait := agent.Next(log)
-	if !wait.Waits() {
-		return nil, nil
+	questions := agent.Questions(log)
+	if wait := agent.Next(log); wait.Waits() {
+		questions = wait.Questions // of sub-agents that work in the background, too
 	}
 	at := log.Position().Incarnation
 	var items []Item
@@ -68,7 +69,7 @@ func below(ctx context.Context, store memory.Store, root, session string, agents
 		items = append(items, Item{Root: root, Session: session, Incarnation: at, Agents: agents, Kind: "approval", Tool: c.Name, Why: c.Reason, Since: c.Since, Call: &c})
 	}
 	listed := make(map[string]bool) // a call may wait for one that works in the background
-	for _, q := range wait.Questions {
+	for _, q := range questions {
 		if child := childOf(q); child != "" {
 			if listed[child] {
 				continue
