@@ -112,6 +112,65 @@ func conformanceTools() []tools.Tool {
 	}
 }
 
+// taskTools are the tools that the scenarios of tasks call.
+func taskTools() []tools.Tool {
+	sleep := func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	object := func(key, prompt, schema string) tools.Question {
+		return tools.Question{Key: key, Prompt: prompt, Schema: json.RawMessage(schema)}
+	}
+	confirm := `{"type":"object","properties":{"confirm":{"type":"boolean"}},"required":["confirm"]}`
+	return []tools.Tool{
+		tools.Func("greet", "Greets.", func(_ context.Context, in struct {
+			Name string `json:"name"`
+		}) (string, error) {
+			return "Hello, " + in.Name + "!", nil
+		}),
+		tools.Func("slow_compute", "Takes some seconds.", func(ctx context.Context, in struct {
+			Seconds float64 `json:"seconds"`
+			Label   string  `json:"label,omitempty"`
+		}) (string, error) {
+			return "computed " + in.Label, sleep(ctx, time.Duration(in.Seconds*float64(time.Second)))
+		}),
+		tools.Func("failing_job", "Fails.", func(ctx context.Context, _ struct{}) (string, error) {
+			return "", errors.Join(sleep(ctx, 500*time.Millisecond), errors.New("this job always fails"))
+		}),
+		tools.Func("protocol_error_job", "Panics.", func(context.Context, struct{}) (string, error) { panic("always") }),
+		tools.RawWith("confirm_delete", "Asks before it deletes.", json.RawMessage(`{"type":"object","properties":{"filename":{"type":"string"}}}`), func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			host, _ := tools.HostOf(ctx)
+			answer, err := host.Ask(ctx, object("confirm", "Delete it?", confirm))
+			return tools.Text("answered: " + string(answer.Value)), err
+		}, tools.Options{}),
+		asker("multi_input", object("first", "The first?", confirm), object("second", "The second?", confirm)),
+		tools.RawWith("test_tool_with_task", "Asks, and takes its time then.", nil, func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			host, _ := tools.HostOf(ctx)
+			answer, err := host.Ask(ctx, object("user_name", "What is your name?", nameSchema))
+			if err != nil {
+				return tools.Result{}, err
+			}
+			return tools.Text("Hello, " + string(answer.Value)), sleep(ctx, time.Second)
+		}, tools.Options{}),
+	}
+}
+
+func taskRules(tool string) mcp.TaskRule {
+	switch tool {
+	case "slow_compute", "protocol_error_job", "confirm_delete", "multi_input":
+		return mcp.TaskRule{After: -1}
+	case "failing_job":
+		return mcp.TaskRule{After: -1, Required: true}
+	case "test_tool_with_task":
+		return mcp.TaskRule{After: 200 * time.Millisecond, Required: true}
+	}
+	return mcp.TaskRule{Never: true}
+}
+
 // conformanceServer is a server of all that the scenarios want to find. Tools that
 // no agent could have are the SDK's own.
 func conformanceServer(t *testing.T) *sdk.Server {
@@ -123,8 +182,13 @@ func conformanceServer(t *testing.T) *sdk.Server {
 	user := func(blocks ...transport.Block) []transport.Message {
 		return []transport.Message{{Role: transport.RoleUser, Content: blocks}}
 	}
+	tasks, err := mcp.NewTasks(mcp.TaskOptions{Rule: taskRules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tasks.Close(context.Background()) })
 	server, err := mcp.NewServer(mcp.ServerOptions{
-		Name: "whorl-conformance", Version: "1", Tools: conformanceTools(), TTL: time.Minute,
+		Name: "whorl-conformance", Version: "1", Tools: append(conformanceTools(), taskTools()...), TTL: time.Minute, Tasks: tasks,
 		Resources: []mcp.Resource{
 			{URI: "test://static-text", Name: "static-text", MediaType: "text/plain", Read: func(context.Context, string, map[string]string) ([]transport.Block, error) {
 				return text("This is the content of the static text resource."), nil

@@ -39,16 +39,6 @@ var refused = map[string]string{
 	"auth/dpop":                             extension,
 	"auth/dpop-nonce":                       extension,
 	"auth/wif-jwt-bearer":                   extension,
-	"tasks-lifecycle":                       extension,
-	"tasks-capability-negotiation":          extension,
-	"tasks-wire-fields":                     extension,
-	"tasks-request-state-removal":           extension,
-	"tasks-mrtr-input":                      extension,
-	"tasks-request-headers":                 extension,
-	"tasks-dispatch-and-envelope":           extension,
-	"tasks-status-notifications":            extension,
-	"tasks-required-task-error":             extension,
-	"tasks-mrtr-composition":                extension,
 }
 
 // TestConformance runs the official conformance suite against client and server: all

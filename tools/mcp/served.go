@@ -55,9 +55,23 @@ type servedRound struct {
 	request *request
 	tools   map[string]tools.Callable
 
-	mu      sync.Mutex
-	state   state
-	pending sdk.InputRequestMap // what this run asks
+	mu        sync.Mutex
+	state     state
+	pending   sdk.InputRequestMap       // what this run asks
+	questions map[string]tools.Question // those of pending
+	log       *taskLog                  // that of the task that the call is; nil before it is one
+}
+
+// record records what a run has come to: in the task's log, if it is one, and in the
+// state. The caller holds r.mu.
+func (r *servedRound) record(ctx context.Context, e taskEntry) error {
+	if r.log != nil {
+		if err := r.log.append(ctx, e, nil); err != nil {
+			return err
+		}
+	}
+	e.applyTo(&r.state)
+	return nil
 }
 
 // A servedHost is the host of what runs for a client. What is recorded goes to the
@@ -70,7 +84,7 @@ type servedHost struct {
 }
 
 func (s *served) host(r *request) (*servedHost, error) {
-	round := &servedRound{request: r, tools: s.tools, state: state{Key: rand.Text(), Since: time.Now()}, pending: sdk.InputRequestMap{}}
+	round := s.round(r, state{Key: rand.Text(), Since: time.Now()})
 	if r.state != "" {
 		before, err := s.sealer.open(r.state, r.bound)
 		if err != nil {
@@ -78,16 +92,11 @@ func (s *served) host(r *request) (*servedHost, error) {
 		}
 		round.state = before
 	}
-	if round.state.Notes == nil {
-		round.state.Notes = map[string][]json.RawMessage{}
-	}
-	if round.state.Answers == nil {
-		round.state.Answers = map[string]given{}
-	}
-	if round.state.Results == nil {
-		round.state.Results = map[string]innerResult{}
-	}
 	return &servedHost{servedRound: round}, nil
+}
+
+func (s *served) round(r *request, from state) *servedRound {
+	return &servedRound{request: r, tools: s.tools, state: from, pending: sdk.InputRequestMap{}, questions: map[string]tools.Question{}}
 }
 
 // waits are the client's questions and the state to come back with; none if the
@@ -143,15 +152,15 @@ func (h *servedHost) Ask(ctx context.Context, q tools.Question) (tools.Answer, e
 		if err != nil {
 			return tools.Answer{}, err
 		}
-		return h.take(q, g)
+		return h.take(ctx, q, g)
 	}
 	if result, ok := h.request.responses[q.Key].(*sdk.ElicitResult); ok && result != nil {
 		if g, err := f.read(result); err == nil {
-			return h.take(q, g)
+			return h.take(ctx, q, g)
 		}
 	}
 	h.mu.Lock()
-	h.pending[q.Key] = f.params
+	h.pending[q.Key], h.questions[q.Key] = f.params, q
 	h.mu.Unlock()
 	return tools.Answer{}, fmt.Errorf("question %s: %w", q.Key, tools.ErrWaiting)
 }
@@ -177,10 +186,13 @@ func (h *servedHost) unable(err error) error {
 		Data: fmt.Appendf(nil, `{"requiredCapabilities":{"elicitation":{%q:{}}}}`, nobody.mode)}
 }
 
-func (h *servedHost) take(q tools.Question, g given) (tools.Answer, error) {
+func (h *servedHost) take(ctx context.Context, q tools.Question, g given) (tools.Answer, error) {
 	h.mu.Lock()
-	h.state.Answers[q.Key] = g
+	err := h.record(ctx, taskEntry{Answers: map[string]given{q.Key: g}})
 	h.mu.Unlock()
+	if err != nil {
+		return tools.Answer{}, err
+	}
 	return g.answer(q)
 }
 
@@ -215,8 +227,7 @@ func (h *servedHost) Note(ctx context.Context, name string, data json.RawMessage
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.state.Notes[h.prefix+name] = append(h.state.Notes[h.prefix+name], slices.Clone(data))
-	return nil
+	return h.record(ctx, taskEntry{Note: &taskNote{Name: h.prefix + name, Data: slices.Clone(data)}})
 }
 
 // Notes implements [tools.Host].
@@ -272,9 +283,9 @@ func (h *servedHost) CallTool(ctx context.Context, call transport.ToolCall) (too
 		done.Content = append(done.Content, b.Raw())
 	}
 	h.mu.Lock()
-	h.state.Results[key] = done
+	err = h.record(ctx, taskEntry{Results: map[string]innerResult{key: done}})
 	h.mu.Unlock()
-	return out, nil
+	return out, err
 }
 
 func (r innerResult) result() (tools.Result, error) {

@@ -44,6 +44,9 @@ type ServerOptions struct {
 	TTL     time.Duration
 	Private bool
 
+	// Tasks keeps the calls that are served as tasks; nil means that none is.
+	Tasks *Tasks
+
 	// Logger logs errors; nil means no logging.
 	Logger *slog.Logger
 }
@@ -77,7 +80,15 @@ func NewServer(o ServerOptions) (*sdk.Server, error) {
 	if complete := completer(o, s.log); complete != nil {
 		options.CompletionHandler = complete
 	}
+	if s.tasks = o.Tasks; s.tasks != nil {
+		options.Capabilities.AddExtension(tasksExtension, map[string]any{})
+	}
 	server := sdk.NewServer(&sdk.Implementation{Name: o.Name, Version: o.Version}, options)
+	if s.tasks != nil {
+		if err := s.addTasks(server); err != nil {
+			return nil, err
+		}
+	}
 	for i, tool := range o.Tools {
 		if err := s.addTool(server, i, tool); err != nil {
 			return nil, err
@@ -107,6 +118,7 @@ func (o ServerOptions) cacheable(_ context.Context, _ sdk.Request, c *sdk.Cachea
 type served struct {
 	sealer *sealer
 	tools  map[string]tools.Callable
+	tasks  *Tasks // nil if there are none
 	log    *slog.Logger
 }
 
@@ -148,20 +160,9 @@ func (s *served) addTool(server *sdk.Server, i int, tool tools.Tool) error {
 // callTool answers calls of one tool. Whatever goes wrong in it is an error
 // result, so that the client's model sees it.
 func (s *served) callTool(name string, tool tools.Callable) sdk.ToolHandler {
-	return func(ctx context.Context, r *sdk.CallToolRequest) (result *sdk.CallToolResult, err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				s.log.Error("mcp: a served tool panicked", "tool", name, "panic", fmt.Sprint(v))
-				result, err = failure(fmt.Sprintf("tool %q failed", name)), nil
-			}
-		}()
+	return func(ctx context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		ctx, done := withRequest(ctx)
 		defer done()
-		if limit := tool.Traits().Timeout; limit > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, limit)
-			defer cancel()
-		}
 		prepared, err := tools.Prepare(tool, r.Params.Arguments)
 		if err != nil {
 			return failure(err.Error()), nil
@@ -172,36 +173,92 @@ func (s *served) callTool(name string, tool tools.Callable) sdk.ToolHandler {
 		if err != nil {
 			return nil, err
 		}
-		info := tools.CallInfo{ID: host.state.Key, Key: host.state.Key, Name: name, Prepared: prepared, Host: host}
-		if token := r.Params.GetProgressToken(); token != nil {
-			var mu sync.Mutex
-			steps := 0.0
-			info.Progress = func(message string) { // from any goroutine; the numbers have to rise
-				mu.Lock()
-				defer mu.Unlock()
-				steps++
-				_ = r.Session.NotifyProgress(ctx, &sdk.ProgressNotificationParams{ProgressToken: token, Message: message, Progress: steps})
+		ctx = extractTrace(ctx, r.Params.Meta)
+		call := &servedCall{served: s, name: name, tool: tool, prepared: prepared, host: host, progress: progressOf(ctx, r)}
+		if s.tasks != nil && q.rounds() {
+			if rule := s.tasks.rule(name); q.takesTasks() && !rule.Never {
+				return s.tasks.call(ctx, call, rule)
+			} else if rule.Required && !rule.Never {
+				return nil, noTasks()
 			}
 		}
-		ctx = extractTrace(ctx, r.Params.Meta)
-		out, err := tool.Call(tools.WithCall(ctx, info), prepared.Input())
-		if requests, state, sealErr := s.waits(host, err); sealErr != nil {
-			return failure(sealErr.Error()), nil
-		} else if requests != nil {
-			return &sdk.CallToolResult{InputRequests: requests, RequestState: state}, nil
-		}
-		if unable := host.unable(err); unable != nil {
-			return nil, unable
-		}
-		if err != nil {
-			return failure(err.Error()), nil
-		}
-		result = &sdk.CallToolResult{IsError: out.IsError, Content: []sdk.Content{}}
-		for _, b := range out.Content {
-			result.Content = append(result.Content, contentOf(b))
-		}
-		return result, nil
+		out, err := call.run(ctx)
+		return call.reply(out, err)
 	}
+}
+
+// progressOf sends the client what a call reports of its progress; nil if it doesn't
+// want to know.
+func progressOf(ctx context.Context, r *sdk.CallToolRequest) func(message string) {
+	token := r.Params.GetProgressToken()
+	if token == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	steps := 0.0
+	return func(message string) { // from any goroutine; the numbers have to rise
+		mu.Lock()
+		defer mu.Unlock()
+		steps++
+		_ = r.Session.NotifyProgress(ctx, &sdk.ProgressNotificationParams{ProgressToken: token, Message: message, Progress: steps})
+	}
+}
+
+// A servedCall is one call of a tool that is served.
+type servedCall struct {
+	served   *served
+	name     string
+	tool     tools.Callable
+	prepared tools.Prepared
+	host     *servedHost
+	progress func(message string) // may be nil
+}
+
+// A panicError says that a tool panicked. What it panicked with is in the log.
+type panicError struct{ tool string }
+
+func (e *panicError) Error() string { return fmt.Sprintf("tool %q failed", e.tool) }
+
+// run runs the tool, from its beginning.
+func (c *servedCall) run(ctx context.Context) (out tools.Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.served.log.Error("mcp: a served tool panicked", "tool", c.name, "panic", fmt.Sprint(v))
+			out, err = tools.Result{}, &panicError{c.name}
+		}
+	}()
+	if limit := c.tool.Traits().Timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	key := c.host.state.Key
+	info := tools.CallInfo{ID: key, Key: key, Name: c.name, Prepared: c.prepared, Host: c.host, Progress: c.progress}
+	return c.tool.Call(tools.WithCall(ctx, info), c.prepared.Input())
+}
+
+// reply is what a client is told of a run in its call.
+func (c *servedCall) reply(out tools.Result, err error) (*sdk.CallToolResult, error) {
+	if requests, state, sealErr := c.served.waits(c.host, err); sealErr != nil {
+		return failure(sealErr.Error()), nil
+	} else if requests != nil {
+		return &sdk.CallToolResult{InputRequests: requests, RequestState: state}, nil
+	}
+	if unable := c.host.unable(err); unable != nil {
+		return nil, unable
+	}
+	return resultFor(out, err), nil
+}
+
+func resultFor(out tools.Result, err error) *sdk.CallToolResult {
+	if err != nil {
+		return failure(err.Error())
+	}
+	result := &sdk.CallToolResult{IsError: out.IsError, Content: []sdk.Content{}}
+	for _, b := range out.Content {
+		result.Content = append(result.Content, contentOf(b))
+	}
+	return result
 }
 
 func failure(text string) *sdk.CallToolResult {
