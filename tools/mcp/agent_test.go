@@ -3,6 +3,7 @@ package mcp_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,12 +17,13 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/mcp"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
-// shop serves an agent that has to ask before it pays.
-func shop(t *testing.T, url string, store memory.Store, key secret.Value, paid *atomic.Int64) *sdk.Server {
+// shopTool is an agent that has to ask before it pays.
+func shopTool(t *testing.T, url string, store memory.Store, paid *atomic.Int64) tools.Tool {
 	t.Helper()
 	client, err := anthropic.New(anthropic.Options{BaseURL: url, APIKey: secret.New("any")})
 	if err != nil {
@@ -44,7 +46,13 @@ func shop(t *testing.T, url string, store memory.Store, key secret.Value, paid *
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := mcp.NewServer(mcp.ServerOptions{Name: "shop", Version: "1", Tools: []tools.Tool{tool}, StateKey: key})
+	return tool
+}
+
+// shop serves it.
+func shop(t *testing.T, url string, store memory.Store, key secret.Value, paid *atomic.Int64) *sdk.Server {
+	t.Helper()
+	server, err := mcp.NewServer(mcp.ServerOptions{Name: "shop", Version: "1", Tools: []tools.Tool{shopTool(t, url, store, paid)}, StateKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,5 +118,33 @@ func TestAgentToAgent(t *testing.T) {
 			t.Errorf("progress: %s", got)
 		}
 		mu.Unlock()
+	}
+}
+
+// An agent that is served as a task asks in the task, and goes on in any process.
+func TestAgentServedAsATask(t *testing.T) {
+	var paid atomic.Int64
+	url, store := shopModel(t), &memory.RAM{}
+	o := mcp.TaskOptions{Store: &memory.RAM{}}
+	one, two := newReplica(t, o, shopTool(t, url, store, &paid)), newReplica(t, o, shopTool(t, url, store, &paid))
+	result, failed := one.ask("tools/call", "shop", `"name":"shop","arguments":{"task":"Buy a shirt."}`)
+	id := rawjson.GetString(result, "taskId")
+	if id == "" {
+		t.Fatalf("%s%s", result, failed)
+	}
+	asked := rawjson.Get(two.until(id, "input_required"), "inputRequests")
+	n := 0
+	for key, q := range rawjson.Members(asked) {
+		if n++; paid.Load() != 0 || !strings.Contains(string(q), "pay") {
+			t.Errorf("asked %s, paid %d times", q, paid.Load())
+		}
+		for range 2 {
+			if _, failed := two.about("tasks/update", id, fmt.Sprintf(`,"inputResponses":{%q:{"action":"accept","content":{"answer":"true"}}}`, key)); failed != nil {
+				t.Fatalf("%s", failed)
+			}
+		}
+	}
+	if got := string(one.until(id, "completed")); !strings.Contains(got, "on its way") || n != 1 || paid.Load() != 1 {
+		t.Errorf("%s; %d questions, paid %d times", got, n, paid.Load())
 	}
 }

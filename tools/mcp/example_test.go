@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/astool"
@@ -138,4 +139,22 @@ func ExampleNewServer_agent() {
 	_, err := serve(nil, &memory.RAM{}, secret.Value{})
 	fmt.Println(err)
 	// Output: astool: Options.Agent is nil; make one with agent.New
+}
+
+// A tool that takes hours is served as a task, which outlives the server.
+func ExampleNewTasks() {
+	serve := func(report tools.Tool, store memory.Store, key secret.Value) (http.Handler, error) {
+		tasks, err := mcp.NewTasks(mcp.TaskOptions{Store: store, TTL: 7 * 24 * time.Hour})
+		if err != nil {
+			return nil, err
+		}
+		server, err := mcp.NewServer(mcp.ServerOptions{Name: "reports", Version: "1", Tools: []tools.Tool{report}, Tasks: tasks, StateKey: key})
+		if err != nil {
+			return nil, err
+		}
+		return mcp.Handler(server), nil // and tasks.Close when the program ends
+	}
+	_, err := serve(nil, &memory.RAM{}, secret.Value{})
+	fmt.Println(err)
+	// Output: mcp: tool 0 is nil
 }

@@ -24,9 +24,7 @@ type TaskOptions struct {
 	// [memory.Leaser]. Replicas of a server need the same one, and a store on disk or in
 	// a database keeps the tasks over a restart. Nil means memory. Don't share it with
 	// an agent's worker unless that leaves sessions alone whose id begins with
-	// "mcp-task-". A [memory/protect] store encrypts what it is given here too.
-	//
-	// [memory/protect]: https://pkg.go.dev/github.com/whorl-go/whorl/memory/protect
+	// "mcp-task-". The store of [github.com/whorl-go/whorl/memory/protect] encrypts them.
 	Store memory.Store
 	// Rule returns how the calls of a tool are served; nil means that each tool has the
 	// zero TaskRule.
@@ -36,8 +34,8 @@ type TaskOptions struct {
 	TTL time.Duration
 	// PollInterval is how often clients should ask for a task; 0 means one second.
 	PollInterval time.Duration
-	// MaxRunning is the most tasks that run at once in this process; 0 means 1000.
-	// Calls beyond it are refused.
+	// MaxRunning is the most tasks that run at once in this process; 0 means 1000. A call
+	// that would be one more is refused, or goes on without a task if it runs already.
 	MaxRunning int
 	// Lease is the time after which another process may go on with the tasks of one
 	// that has died; 0 means 15 seconds.

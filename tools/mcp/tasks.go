@@ -27,7 +27,7 @@ const (
 	pollDefault  = time.Second
 	pollLeast    = 50 * time.Millisecond
 	pollMost     = time.Minute
-	pollFailures = 5 // in a row
+	pollFailures = 6 // in a row, each after twice the time: a minute at the default interval
 	cancelTime   = 5 * time.Second
 	maxQuestions = 100 // of one task
 )
@@ -118,19 +118,13 @@ func (c *Client) follow(ctx context.Context, raw json.RawMessage, host tools.Hos
 	if err != nil {
 		return nil, err
 	}
-	answered, failures, said := map[string]bool{}, 0, ""
+	answers, failures, said := &taskAnswers{given: map[string]sdk.InputResponse{}, sent: map[string]bool{}}, 0, ""
 	for {
 		now, err := c.ofTask(ctx, "tasks/get", &taskParams{TaskID: t.ID})
 		switch {
 		case ctx.Err() != nil:
 			return nil, c.leave(ctx, t, host)
-		case err != nil:
-			var wire *answeredError
-			if failures++; failures >= pollFailures || errors.As(err, &wire) {
-				return nil, err
-			}
-		default:
-			failures = 0
+		case err == nil:
 			if id := rawjson.GetString(now, "taskId"); id != t.ID {
 				return nil, &TaskError{ID: t.ID, Status: t.Status, Reason: fmt.Sprintf("the server answers with the task %q", c.hide.text(id))}
 			}
@@ -145,13 +139,24 @@ func (c *Client) follow(ctx context.Context, raw json.RawMessage, host tools.Hos
 				tools.Progress(ctx, c.hide.text(said))
 			}
 			if t.Status == "input_required" {
-				if err := c.input(ctx, t, ask, answered); err != nil {
-					return nil, err
-				}
+				err = c.input(ctx, t, ask, answers)
+			}
+		}
+		var unsent *unsentError
+		switch {
+		case ctx.Err() != nil:
+			return nil, c.leave(ctx, t, host)
+		case err == nil:
+			failures = 0
+		case !errors.As(err, &unsent):
+			return nil, err
+		default: // the server may be starting again, and keeps the task
+			if failures++; failures >= pollFailures {
+				return nil, err
 			}
 		}
 		select {
-		case <-time.After(t.wait()):
+		case <-time.After(min(pollMost, t.wait()<<failures)):
 		case <-ctx.Done():
 			return nil, c.leave(ctx, t, host)
 		}
@@ -184,13 +189,19 @@ func (c *Client) ended(t task) (*sdk.CallToolResult, error) {
 	return nil, &TaskError{ID: t.ID, Status: t.Status, Reason: reason}
 }
 
+// taskAnswers are the answers to what a task has asked, by its ids.
+type taskAnswers struct {
+	given map[string]sdk.InputResponse
+	sent  map[string]bool
+}
+
 // input asks what a task wants to know, and sends the answers that there are.
-func (c *Client) input(ctx context.Context, t task, ask asker, answered map[string]bool) error {
+func (c *Client) input(ctx context.Context, t task, ask asker, answers *taskAnswers) error {
 	asked, err := askedRequests(rawjson.Get(t.raw, "inputRequests"))
 	if err == nil && len(asked) > 0 && ask == nil {
 		err = errors.New("the server asks the user, but there is no one to ask")
 	}
-	if err == nil && len(asked)+len(answered) > maxQuestions {
+	if err == nil && len(asked)+len(answers.sent) > maxQuestions {
 		err = fmt.Errorf("the server's task has asked more than %d questions", maxQuestions)
 	}
 	if err != nil {
@@ -200,7 +211,11 @@ func (c *Client) input(ctx context.Context, t task, ask asker, answered map[stri
 	responses := sdk.InputResponseMap{}
 	var waiting error
 	for _, id := range slices.Sorted(maps.Keys(asked)) {
-		if answered[id] {
+		if answers.sent[id] {
+			continue
+		}
+		if before := answers.given[id]; before != nil {
+			responses[id] = before
 			continue
 		}
 		answer, err := c.ask(ctx, ask, "task/"+id, asked[id])
@@ -210,12 +225,15 @@ func (c *Client) input(ctx context.Context, t task, ask asker, answered map[stri
 		case err != nil:
 			return err
 		default:
-			responses[id], answered[id] = answer, true
+			responses[id], answers.given[id] = answer, answer
 		}
 	}
 	if len(responses) > 0 {
 		if _, err := c.ofTask(ctx, "tasks/update", &taskParams{TaskID: t.ID, Responses: responses}); err != nil {
 			return err
+		}
+		for id := range responses {
+			answers.sent[id] = true
 		}
 	}
 	return waiting
@@ -238,10 +256,10 @@ func (c *Client) cancelTask(ctx context.Context, t task) {
 	}
 }
 
-// answeredError is an error that the server has answered with.
-type answeredError struct{ error }
+// An unsentError is one of a request that the server has not answered.
+type unsentError struct{ error }
 
-func (e *answeredError) Unwrap() error { return e.error }
+func (e *unsentError) Unwrap() error { return e.error }
 
 // ofTask makes a request about a task. All of them can be made again.
 func (c *Client) ofTask(ctx context.Context, method string, p *taskParams) (json.RawMessage, error) {
@@ -254,10 +272,10 @@ func (c *Client) ofTask(ctx context.Context, method string, p *taskParams) (json
 		return sdk.CallCustomMethod[*taskParams, *taskResult](ctx, s.ClientSession, method, &q)
 	})
 	if err != nil {
-		if sent != nil && sent.answered.Load() && ctx.Err() == nil {
-			return nil, &answeredError{err}
+		if sent != nil && sent.answered.Load() {
+			return nil, err
 		}
-		return nil, err
+		return nil, &unsentError{err}
 	}
 	return json.RawMessage(r.Raw), nil
 }
