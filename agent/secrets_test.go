@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/transfer"
+	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/secret"
 )
@@ -80,6 +82,11 @@ func TestPlantedKeysAreWrittenNowhere(t *testing.T) {
 					t.Fatal("the error didn't come")
 				}
 				fmt.Fprintf(&out, "%v %+v %#v %q", err, err, err, err)
+				var refused *transport.Error
+				if !errors.As(err, &refused) || len(refused.Raw) == 0 {
+					t.Fatalf("got %v", err)
+				}
+				out.Write(refused.Raw)
 				logger.Error("failed", "error", err, "options", fmt.Sprintf("%+v %#v", o, o), "result", fmt.Sprintf("%+v", res))
 				func() {
 					defer func() { fmt.Fprintf(&out, "%v %+v", recover(), client) }()
