@@ -18,6 +18,35 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
+// Each question of a conversation reads from the cache what was sent before it.
+func ExampleResult_cost() {
+	client, done := offline(simulator.Say("Of the tea plant."), simulator.Say("In China."))
+	defer done()
+
+	// region cost
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", System: handbook})
+	if err != nil {
+		log.Fatal(err)
+	}
+	conversation := memory.NewLog()
+	for _, question := range []string{"What is tea made of?", "And where was it first drunk?"} {
+		res, err := a.Run(context.Background(), agent.Input{Log: conversation, Prompt: question})
+		if err != nil {
+			log.Fatal(err)
+		}
+		u := res.Usage
+		fmt.Println(u.CacheCreationInputTokens, "tokens written,", u.CacheReadInputTokens, "read:", res.Cost, len(res.Misses), "misses")
+	}
+	// endregion
+
+	// Output:
+	// 1655 tokens written, 0 read: $0.0084 0 misses
+	// 13 tokens written, 1655 read: $0.0005 0 misses
+}
+
+// handbook is a long system prompt.
+var handbook = strings.Repeat("Tea is what we serve. ", 300)
+
 // A budget is shared by all runs of an agent, and by the sub-agents they call.
 func ExampleBudget() {
 	client, done := offline(simulator.Say("The answer is long."))

@@ -123,7 +123,7 @@ func (a *attemptContext) hasConn(c httptrace.GotConnInfo) {
 	}
 }
 
-// giveTime begins the watch anew.
+// giveTime starts the watch again.
 func (a *attemptContext) giveTime(limit time.Duration) {
 	switch {
 	case a.timer == nil || a.over:
