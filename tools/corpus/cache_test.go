@@ -38,7 +38,7 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// look opens the corpus anew and tells how many passages have the word.
+// look opens the corpus again and tells how many passages have the word.
 func look(t *testing.T, dir, cache, word string) int {
 	t.Helper()
 	c := open(t, dir)
