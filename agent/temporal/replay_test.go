@@ -3,6 +3,7 @@ package temporal_test
 import (
 	"context"
 	"flag"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,7 +34,8 @@ func (replayer) RegisterDynamicActivity(any, activity.DynamicRegisterOptions) {}
 func (replayer) RegisterDynamicWorkflow(any, workflow.DynamicRegisterOptions) {}
 func (replayer) RegisterNexusService(*nexus.Service)                          {}
 
-// Workflows that an earlier version has begun go on with this one.
+// Workflows that an earlier version has begun go on with this one. While a history is
+// replayed nothing is read, logged or traced.
 func TestReplay(t *testing.T) {
 	files, err := filepath.Glob("testdata/histories/*.json")
 	if err != nil || len(files) < 8 {
@@ -43,11 +45,23 @@ func TestReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 			r := worker.NewWorkflowReplayer()
-			if err := temporal.Register(replayer{r}, temporal.Options{Store: new(memory.RAM), Run: nobody}); err != nil {
+			told := new(told)
+			untouched := fragile{RAM: new(memory.RAM), fails: func(what string) error {
+				t.Errorf("the store is asked for %s", what)
+				return memory.ErrUnavailable
+			}}
+			o := temporal.Options{Store: untouched, Run: nobody, Logger: slog.New(slog.NewTextHandler(told, nil)), Watch: func(ctx context.Context, _ memory.Info) context.Context {
+				t.Error("an action is watched")
+				return ctx
+			}}
+			if err := temporal.Register(replayer{r}, o); err != nil {
 				t.Fatal(err)
 			}
 			if err := r.ReplayWorkflowHistoryFromJSONFile(quiet{}, file); err != nil {
 				t.Error(err)
+			}
+			if log := told.String(); log != "" {
+				t.Errorf("logged: %s", log)
 			}
 		})
 	}

@@ -213,10 +213,13 @@ func TestOnTheServer(t *testing.T) {
 
 // A history that gets long goes on as a new one, and nothing is lost.
 func TestOnTheServerContinued(t *testing.T) {
-	server := startServer(t, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=30")
+	server := startServer(t, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=30", "--search-attribute", "Tenant=Keyword")
 	c := dial(t, server)
 	s := newStage(t, simulator.Options{Model: calls(12)})
 	sessions := s.serve(c)
+	sessions.Start = func(memory.Info) client.StartWorkflowOptions {
+		return client.StartWorkflowOptions{Memo: map[string]any{"plan": "free"}, TypedSearchAttributes: sdk.NewSearchAttributes(tenantKey.ValueSet("acme"))}
+	}
 	first, err := sessions.Say(t.Context(), "long", transport.UserText("go"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +237,10 @@ func TestOnTheServerContinued(t *testing.T) {
 	}
 	if chain.WorkflowExecutionInfo.Execution.RunId == chain.WorkflowExecutionInfo.FirstRunId || chain.WorkflowExecutionInfo.HistoryLength > 60 {
 		t.Errorf("the last run: %v", chain.WorkflowExecutionInfo)
+	}
+	memo, attributes := fmt.Sprint(chain.WorkflowExecutionInfo.GetMemo()), fmt.Sprint(chain.WorkflowExecutionInfo.GetSearchAttributes())
+	if !strings.Contains(memo, "free") || !strings.Contains(attributes, "acme") {
+		t.Errorf("the last run has the memo %s and the attributes %s", memo, attributes)
 	}
 	record(t, c, c.GetWorkflow(t.Context(), first.GetID(), chain.WorkflowExecutionInfo.FirstRunId), "continued")
 }

@@ -419,14 +419,14 @@ func askTool(deadline time.Duration) func(context.Context, in) (string, error) {
 			if err := q.Deadline.UnmarshalJSON(notes[0]); err != nil {
 				return "", err
 			}
-		} else if deadline > 0 {
+		} else if deadline != 0 {
 			q.Deadline = time.Now().UTC().Add(deadline).Truncate(time.Millisecond)
 			data, _ := q.Deadline.MarshalJSON()
 			if err := host.Note(ctx, "until", data); err != nil {
 				return "", err
 			}
 		}
-		if deadline > 0 {
+		if deadline != 0 {
 			q.Default = []byte(`3`)
 		}
 		a, err := host.Ask(ctx, q)
@@ -539,6 +539,7 @@ func TestSay(t *testing.T) {
 }
 
 func TestCancelReachesTheTool(t *testing.T) {
+	temporal.SetHeartbeat(t, time.Second)
 	s := newStage(t, simulator.Options{Model: calls(1)})
 	running, told := make(chan struct{}), make(chan error, 1)
 	s.tool = func(ctx context.Context, _ in) (string, error) {
