@@ -46,7 +46,7 @@ func TestBrowserTranscript(t *testing.T) {
 	b.until("five steps", `document.querySelectorAll(".row.step").length === 5`)
 	for what, js := range map[string]string{
 		"scripts in content are text":      `document.title !== "owned" && !document.querySelector("main script, main img") && document.querySelector("#transcript").textContent.includes("<script>")`,
-		"Markdown looks so, mark for mark": `[...document.querySelectorAll(".text strong")].some((e) => e.textContent === "**2,492 mm**")`,
+		"Markdown is shown as what it means": `[...document.querySelectorAll(".text strong")].some((e) => e.textContent === "2,492 mm")`,
 		"thinking is folded":               `[...document.querySelectorAll("details.thinking")].length === 2 && ![...document.querySelectorAll("details.thinking")].some((d) => d.open)`,
 		"the bars have names":              `[...document.querySelectorAll(".money .bar")].every((e) => /read .*written .*new .*output .*\$/.test(e.getAttribute("aria-label")))`,
 		"breakpoints stand where they are": `document.querySelectorAll(".mark").length >= 2`,

@@ -176,7 +176,7 @@ func TestAssets(t *testing.T) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	for _, name := range []string{"main.js", "markdown.js", "rows.js", "dom.js", "strip.js", "timeline.js", "request.js", "rawjson.js", "style.css", "icon.svg"} {
+	for _, name := range []string{"main.js", "markdown.js", "waits.js", "rows.js", "dom.js", "strip.js", "timeline.js", "request.js", "rawjson.js", "style.css", "icon.svg"} {
 		status, text, _ := do(t, "GET", server.URL+"/debug/agents/assets/"+name, "")
 		if status != 200 {
 			t.Errorf("%s: status %d", name, status)

@@ -167,7 +167,7 @@ func (p *Page) sessions(w http.ResponseWriter, r *http.Request) {
 			ID: info.ID, Title: p.title(r, info.ID), Records: info.Records, Changed: info.Changed.UnixMilli(), Parent: info.Parent, Origin: info.Origin, Meta: info.Meta,
 		})
 	}
-	writeJSON(w, map[string]any{"sessions": list, "readOnly": p.opts.ReadOnly, "canResume": p.opts.Resume != nil && !p.opts.ReadOnly})
+	writeJSON(w, map[string]any{"sessions": list, "full": len(list) == mostSessions, "readOnly": p.opts.ReadOnly, "canResume": p.opts.Resume != nil && !p.opts.ReadOnly})
 }
 
 func (p *Page) title(r *http.Request, id string) string {

@@ -43,13 +43,16 @@ type spendings struct {
 	last map[string]spent
 }
 
-// money serves the sums over the sessions of the list.
+// money serves the sums over the sessions of the list, or over those of one user.
 func (p *Page) money(w http.ResponseWriter, r *http.Request) {
 	users, byModel, days := map[string]*moneyLine{}, map[string]*moneyLine{}, map[string]*moneyLine{}
 	for info, err := range p.store.List(r.Context(), memory.Query{Limit: mostSessions}) {
 		if err != nil {
 			p.fail(w, err)
 			return
+		}
+		if of := r.URL.Query(); of.Has("user") && info.Meta["user"] != of.Get("user") {
+			continue
 		}
 		s, err := p.spent(r.Context(), info)
 		if err != nil {

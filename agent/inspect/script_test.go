@@ -35,7 +35,7 @@ func pageScripts(t *testing.T) *goja.Runtime {
 	if _, err := vm.RunScript("document.js", string(document)+"\nvar modules = {};"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"visible", "rawjson", "dom", "markdown", "rows", "request", "live", "overview", "timeline", "asks"} {
+	for _, name := range []string{"visible", "rawjson", "dom", "markdown", "rows", "request", "live", "waits", "overview", "timeline", "asks"} {
 		status, source, _ := do(t, "GET", server.URL+"/debug/agents/assets/"+name+".js", "")
 		if status != 200 {
 			t.Fatalf("assets/%s.js: status %d", name, status)
@@ -82,7 +82,7 @@ func TestPageEscapes(t *testing.T) {
 		"exact":  `document.createElement('pre').append(...modules.visible.exact(hostile))`,
 		"plain":  `document.createElement('div').title = modules.visible.plain(hostile)`,
 		"transcript": `{
-			const none = () => {}, act = { readOnly: () => false, request: none, refresh: none, decide: none, fork: none };
+			const none = () => {}, act = { readOnly: () => false, request: none, refresh: none, decide: none, fork: none, child: (id) => ({ id: hostile + id, brief: { steps: 1, treeUSD: 1, treeKnown: true } }) };
 			const t = new modules.rows.Transcript(hostile, act);
 			t.add(JSON.parse(records));
 			if (t.rows.length < 4) throw new Error('only ' + t.rows.length + ' rows');
@@ -101,6 +101,22 @@ func TestPageEscapes(t *testing.T) {
 				const built = modules.dom.flat([asks.build()]);
 				if (built.length < 6) throw new Error('only ' + built.length + ' rows');
 				document.createElement('div').append(...built);
+			}
+		}`,
+		"overview": `{
+			const o = new modules.overview.Overview(document.createElement('div'));
+			const s = (id, more) => ({ id, title: hostile, records: 1, changed: 1, meta: { user: hostile, [hostile]: hostile }, ...more });
+			o.briefs.set('a', { records: 1, doing: 'done', detail: hostile, model: hostile, steps: 1, prompt: 1, read: 1, output: 1, usd: 1, known: true, treeUSD: 2, treeKnown: true });
+			o.draw([s(hostile), s('a', { parent: hostile, origin: hostile }), s('c', { meta: {} })], true);
+			o.waits.show([{ session: hostile, tool: hostile, why: hostile, call: 'x' }, { session: 'a', tool: hostile, question: {} }], 1);
+			if (o.cells.size !== 3 || !o.waits.box.children.length) throw new Error('nothing is shown');
+		}`,
+		"markdown": `{
+			const texts = [hostile, '# ' + hostile, '- ' + hostile, '> ' + hostile, '| ' + hostile + ' |\n|---|\n| ' + hostile + ' |', '\x60\x60\x60' + hostile + '\n' + hostile, '**' + hostile + '**', '[' + hostile + '](https://a.example)', '[a](' + hostile + ')', '![' + hostile + '](x)'];
+			for (const partial of [false, true]) for (const text of texts) {
+				const box = document.createElement('div');
+				modules.markdown.draw(box, text, { make: modules.dom.el, partial });
+				document.createElement('div').append(...modules.markdown.rendered(text, { make: modules.dom.el, partial }));
 			}
 		}`,
 		"todo": `document.createElement('div').append(modules.asks.todoList([{ text: hostile, status: 'pending' }, { text: hostile, status: 'completed' }], true))`,

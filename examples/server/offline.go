@@ -28,7 +28,7 @@ func (offline) Respond(_ context.Context, turn *simulator.Turn) (*simulator.Repl
 	var r simulator.Reply
 	switch {
 	case !table:
-		r = simulator.Say("You said: *" + said + "*\n\nI book tables. Try:\n\n- Book a table for two\n- `Find me a table`, and a **Thai** one\n\n```go\nfmt.Println(\"code is shown as code\")\n```\n")
+		r = simulator.Say("You said: *" + said + "*\n\nI book tables. Tonight there are:\n\n| Place | Kitchen | Free at |\n|:--|:--|--:|\n| Golden Snail | French | 19:30 |\n| Chez Escargot | French | 20:00 |\n\n1. Say `Book a table for two`.\n   - Name a **kitchen**, such as Thai.\n2. Choose one, and approve it.\n\n```go\nfmt.Println(\"code is shown as code\")\n```\n")
 	case len(results) == 0:
 		r = simulator.Do(simulator.Thinking("First see what is free."), simulator.Text("Let me see what is free. "), simulator.Call("find_places", find{}))
 	case len(results) == 1:
@@ -45,5 +45,8 @@ func (offline) Respond(_ context.Context, turn *simulator.Turn) (*simulator.Repl
 		r = simulator.Say(fmt.Sprintf("I have not booked anything. %s", "Say the word if you change your mind."))
 	}
 	r.Delay = 15 * time.Millisecond
+	if strings.Contains(said, "slowly") { // to see how it looks while it is written
+		r.Delay = 400 * time.Millisecond
+	}
 	return &r, nil
 }

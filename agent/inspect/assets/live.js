@@ -2,6 +2,8 @@
 // place.
 
 import { el, size } from './dom.js';
+import { draw } from './markdown.js';
+import { asWritten } from './rows.js';
 import { extend } from './visible.js';
 
 export class LiveRow {
@@ -33,7 +35,7 @@ export class LiveRow {
     if (!this.row) this.begin(number);
     for (const b of view.blocks || []) {
       const block = this.blocks[b.i] || (this.blocks[b.i] = this.block(b));
-      extend(block.text, b.add);
+      block.add(b.add);
       block.bytes += b.add.length;
       if (block.label) block.label.textContent = size(block.bytes);
     }
@@ -51,11 +53,24 @@ export class LiveRow {
 
   block(b) {
     const text = el('span');
+    let add = (more) => extend(text, more);
     const label = el('span', { class: 'bytes' });
     let details = null, box;
     switch (b.type) {
       case 'text':
-        box = el('div', { class: 'block' }, el('div', { class: 'text' }, text));
+        if (asWritten.on) {
+          box = el('div', { class: 'block' }, el('div', { class: 'text' }, text));
+          break;
+        }
+        box = el('div', { class: 'block' }, el('div', { class: 'text md' }));
+        { // it is drawn once a frame, however many pieces come
+          let all = '', waits = false;
+          add = (more) => {
+            all += more;
+            if (!waits) requestAnimationFrame(() => { waits = false; draw(box.firstChild, all, { make: el, top: 2, partial: true }); });
+            waits = true;
+          };
+        }
         break;
       case 'thinking':
         box = details = el('details', { class: 'thinking' }, el('summary', {}, 'Thinking · ', label), el('div', { class: 'text' }, text));
@@ -68,6 +83,6 @@ export class LiveRow {
         box = el('p', { class: 'quiet' }, b.type.replaceAll('_', ' '), text);
     }
     this.body.append(box);
-    return { text, details, bytes: 0, label: details && label };
+    return { add, details, bytes: 0, label: details && label };
   }
 }

@@ -1,12 +1,12 @@
 // The page: sessions at the left, one of them at the right, as it grows.
 
-import { $, el, flat, tokens, size, duration, ago, count, call, money, LazyList } from './dom.js';
-import { Transcript, turnBars } from './rows.js';
+import { $, el, flat, tokens, size, duration, ago, count, usd, call, money, LazyList } from './dom.js';
+import { Transcript, turnBars, asWritten } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
 import { LiveRow } from './live.js';
 import { Asks, todoList } from './asks.js';
-import { Overview, doingText } from './overview.js';
+import { Overview, doingText, matches } from './overview.js';
 import { plain, say } from './visible.js';
 import * as timeline from './timeline.js';
 
@@ -23,15 +23,32 @@ async function loadSessions() {
     say($('status'), err.message);
     return;
   }
-  Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume });
+  Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume, full: data.full });
   drawWrite();
   drawSessions();
-  if (!page.open) overview.draw(page.sessions);
+  if (!page.open) overview.draw(page.sessions, page.full); else loadTree();
+}
+
+/** callOf is the call whose sub-agent a session is of. */
+const callOf = (s) => s.id.slice(s.id.lastIndexOf('/') + 1).replace(/^\d+-/, '');
+
+/** loadTree asks what the open session and its sub-agents' sessions came to. */
+async function loadTree() {
+  const open = page.open;
+  overview.sessions = page.sessions;
+  for (const s of page.sessions.filter((o) => o.id === open.id || o.parent === open.id)) {
+    const before = overview.briefs.get(s.id), brief = await overview.ask(s.id);
+    if (page.open !== open) return;
+    const c = s.parent === open.id && open.transcript.calls.get(callOf(s));
+    if (c && (brief !== before || !open.children.has(s.id))) transcriptList.refresh(c.row);
+    open.children.add(s.id);
+    if (s.id === open.id && brief !== open.brief) { open.brief = brief; drawSummary(); }
+  }
 }
 
 function drawSessions() {
-  const want = $('filter').value.toLowerCase();
-  const list = page.sessions.filter((s) => (s.id + ' ' + s.title).toLowerCase().includes(want));
+  const want = $('filter').value;
+  const list = page.sessions.filter((s) => matches(s, want));
   const focused = document.activeElement?.dataset?.session;
   $('session-list').replaceChildren(...list.map((s) => el('li', {},
     el('a', { href: '#' + encodeURIComponent(s.id), data: { session: s.id }, 'aria-current': page.open && page.open.id === s.id ? 'page' : false },
@@ -57,6 +74,10 @@ function openSession(id, at) {
     refresh: (row) => { if (row) transcriptList.refresh(row); },
     decide: (form) => call(`api/sessions/${encodeURIComponent(id)}/decisions`, form),
     fork: (n, before) => askFork(id, n, before),
+    child: (call) => {
+      const s = page.sessions.find((o) => o.parent === id && callOf(o) === call);
+      return s && { id: s.id, brief: overview.briefs.get(s.id) };
+    },
   });
   const asks = new Asks({
     readOnly: () => page.readOnly,
@@ -66,7 +87,7 @@ function openSession(id, at) {
       if (c) goTo(c.row, 'approve'); else if (w.session !== id) location.hash = '#' + encodeURIComponent(w.session);
     },
   });
-  page.open = { id, transcript, asks, at, placed: false, state: null };
+  page.open = { id, transcript, asks, at, placed: false, state: null, children: new Set(), brief: overview.briefs.get(id) };
   drawWrite();
   say($('title'), id);
   document.title = plain(id) + ' · Sessions';
@@ -76,7 +97,7 @@ function openSession(id, at) {
   $('tabs').hidden = false;
   show(page.view);
   drawSessions();
-  if (!page.sessions.some((s) => s.id === id)) loadSessions(); // one that is new
+  if (page.sessions.some((s) => s.id === id)) loadTree(); else loadSessions(); // one that is new
   const source = new EventSource(`api/sessions/${encodeURIComponent(id)}/stream`);
   page.open.source = source;
   source.addEventListener('records', (ev) => onRecords(JSON.parse(ev.data)));
@@ -194,8 +215,11 @@ function drawSummary() {
     ['cost', all.money], ['steps', count(t.steps.length)], ['read', tokens(all.read)], ['written', tokens(all.written)], ['new', tokens(all.new)], ['output', tokens(all.output)],
     ['from cache', all.share], ['sent', size(all.sent)], ['time', first ? duration(last.entry.time - first.entry.time) : '–'],
   ];
+  const brief = page.open.brief, parent = page.sessions.find((s) => s.id === page.open.id)?.parent;
+  if (brief && brief.treeUSD > brief.usd) items.splice(1, 0, ['with sub-agents', usd(brief.treeUSD, brief.treeKnown)]);
+  if (parent) items.push(['sub-agent of', el('a', { href: '#' + encodeURIComponent(parent) }, page.sessions.find((s) => s.id === parent)?.title || parent)]);
   if (all.misses) items.push(['cache misses', count(all.misses)]);
-  $('totals').replaceChildren(...items.map(([k, v]) => el('div', { class: k.replace(' ', '-') }, el('dt', {}, k), el('dd', {}, v))),
+  $('totals').replaceChildren(...items.map(([k, v]) => el('div', { class: k.replaceAll(' ', '-') }, el('dt', {}, k), el('dd', {}, v))),
     el('div', { class: 'log' }, el('dt', {}, 'log'), el('dd', {}, el('a', { class: 'button small', href: `api/sessions/${encodeURIComponent(page.open.id)}/log`, download: 'session.jsonl' }, 'Download'))));
   strip.set(t.steps, t.selected);
 }
@@ -219,7 +243,7 @@ function showAll() {
   for (const id of ['summary', 'tabs', 'transcript', 'timeline']) $(id).hidden = true;
   $('overview').hidden = false;
   document.body.classList.add('all');
-  overview.draw(page.sessions);
+  overview.draw(page.sessions, page.full);
   drawSessions();
 }
 
@@ -378,6 +402,13 @@ function unit() {
   turnBars();
   strip.draw();
 }
+/** written turns Markdown to what the model wrote, letter by letter, and back. */
+function written() {
+  asWritten.on = !asWritten.on;
+  $('written').setAttribute('aria-pressed', String(asWritten.on));
+  if (page.open) for (const r of page.open.transcript.rows) transcriptList.refresh(r);
+}
+$('written').addEventListener('click', written);
 $('unit').addEventListener('click', () => { money.turn(); unit(); });
 unit();
 
@@ -415,6 +446,7 @@ document.addEventListener('keydown', (ev) => {
     case 'g': if (t.rows.length) place(t.rows[0]); break;
     case 'G': toBottom(); break;
     case 'f': if (t.selected && !page.readOnly) { ev.preventDefault(); t.forkBefore(t.selected); } break;
+    case 'm': written(); break;
     case 'v': show(page.view === 'transcript' ? 'timeline' : 'transcript'); break;
     case 't': {
       const all = [...$('transcript').querySelectorAll('details.thinking')];

@@ -1,9 +1,12 @@
 // The rows of the transcript.
 
 import { el, tokens, usd, size, duration, clock, count, plural, call, money } from './dom.js';
-import { marked } from './markdown.js';
+import { rendered } from './markdown.js';
 import { pretty } from './rawjson.js';
 import { exact, escapes, say } from './visible.js';
+
+/** asWritten says whether Markdown is shown as it was written. */
+export const asWritten = { on: false };
 
 /** A Transcript turns a session's records into rows, as they come. */
 export class Transcript {
@@ -191,8 +194,8 @@ export class Transcript {
         el('span', { class: 'stop ' + s.stop }, stopText(s.stop)),
         el('span', { class: 'time' }, duration(s.took), s.first ? el('span', { class: 'first-chunk' }, ` · first chunk ${duration(s.first)}`) : '', s.sent ? ` · sent ${size(s.sent)}` : '', s.retries ? ' · ' + plural(s.retries, 'retry', 'retries') : ''),
         el('span', { class: 'spacer' }),
-        el('button', { class: 'small', data: { key: 'request' }, 'aria-label': `Request of step ${s.number}`, onclick: () => this.act.request(row) }, 'Request'),
-        this.forkButton(e.n, `step ${s.number}`)),
+        el('span', { class: 'acts' }, el('button', { class: 'small', data: { key: 'request' }, 'aria-label': `Request of step ${s.number}`, onclick: () => this.act.request(row) }, 'Request'),
+          this.forkButton(e.n, `step ${s.number}`))),
       moneyBar(s),
     ];
     if (s.miss) out.push(missBox(s.miss));
@@ -224,7 +227,7 @@ export class Transcript {
   block(b, record, i) {
     switch (b.type) {
       case 'text':
-        return el('div', { class: 'block' }, this.text(b, record, i, true), b.json && el('details', {}, el('summary', {}, 'Citations'), json(b.json)));
+        return el('div', { class: 'block' }, this.text(b, record, i, this.owner.get(record)?.kind !== 'input'), b.json && el('details', {}, el('summary', {}, 'Citations'), json(b.json)));
       case 'thinking':
         if (!b.text) return el('p', { class: 'quiet' }, `Thinking, not shown by the service (${size(b.bytes)} signed)`);
         return el('details', { class: 'thinking' }, el('summary', {}, 'Thinking · ' + size(b.bytes)), this.text(b, record, i));
@@ -239,7 +242,8 @@ export class Transcript {
   }
 
   text(b, record, i, markdown) {
-    return el('div', { class: 'text' }, markdown && b.text ? marked(b.text) : b.text, this.more(b, record, i));
+    const md = markdown && b.text && !asWritten.on;
+    return el('div', { class: md ? 'text md' : 'text' }, md ? rendered(b.text, { make: el, top: 2 }) : b.text, this.more(b, record, i));
   }
 
   /** more is the button that gets the rest of a block that was cut. */
@@ -276,6 +280,8 @@ export class Transcript {
         el('span', { class: 'state' }, state.text)),
       short ? null : el('details', { open: asked }, el('summary', {}, `Arguments · ${size(b.bytes)}`), json(args), this.more(b, e.n, i)),
       c.decision && c.decision.input ? el('p', { class: 'quiet' }, 'The arguments were changed by whoever approved the call.') : null);
+    const child = this.act.child(c.id);
+    if (child) out.append(el('p', { class: 'child' }, el('a', { href: '#' + encodeURIComponent(child.id) }, 'The sub-agent’s session'), child.brief ? ` · ${plural(child.brief.steps, 'step')} · ${usd(child.brief.treeUSD, child.brief.treeKnown)}` : ''));
     if (asked) out.append(this.approval(c, b, i));
     if (c.result) {
       const r = c.result, lines = (r.text || '').split('\n').length;

@@ -3,9 +3,9 @@
 var made = [];
 
 const harmless = new Set(['className', 'title', 'alt', 'placeholder', 'label', 'tabIndex', 'hidden', 'open', 'disabled', 'value', 'type',
-  'checked', 'rows', 'cols', 'href', 'src', 'htmlFor', 'id', 'spellcheck', 'autocomplete', 'readOnly', 'width', 'height', 'colSpan', 'scope', 'max', 'min', 'download', 'name']);
+  'checked', 'rows', 'cols', 'href', 'src', 'htmlFor', 'id', 'spellcheck', 'autocomplete', 'readOnly', 'width', 'height', 'colSpan', 'scope', 'max', 'min', 'download', 'name', 'start', 'target', 'rel', 'session', 'list', 'blocks', 'records', 'inView']);
 const tags = new Set(['article', 'header', 'h2', 'h3', 'h4', 'span', 'div', 'p', 'pre', 'code', 'details', 'summary', 'button', 'a', 'ul', 'li', 'ol', 'dl', 'dt', 'dd', 'strong', 'em',
-  'table', 'thead', 'tbody', 'tr', 'td', 'th', 'caption', 'label', 'input', 'textarea', 'img', 'form', 'section', 'figure', 'time', 'small', 'hr', 'br', 'blockquote', 'cite']);
+  'table', 'thead', 'tbody', 'tr', 'td', 'th', 'caption', 'label', 'input', 'textarea', 'img', 'form', 'section', 'figure', 'time', 'small', 'hr', 'br', 'blockquote', 'cite', 'del', 'h1', 'h5', 'h6', 'select', 'option']);
 
 function Text(s) { this.nodeType = 3; this.data = String(s); }
 Text.prototype.appendData = function (s) { this.data += s; };
@@ -36,7 +36,7 @@ function makeElement(tag) {
     set(t, k, v) {
       if (k === 'textContent') { t.children = v === '' ? [] : [new Text(v)]; return true; }
       if (!harmless.has(k)) throw new Error('the property ' + String(k) + ' is set');
-      if ((k === 'href' || k === 'src') && !/^(#|data:image\/(png|jpeg|gif|webp);base64,|api\/)/.test(v)) throw new Error('an address of the data: ' + v);
+      if ((k === 'href' || k === 'src') && !/^(#|data:image\/(png|jpeg|gif|webp);base64,|api\/)/.test(v) && !(tag === 'a' && /^(https?:\/\/|mailto:)[!-~\u00a1-\uffff]+$/i.test(v))) throw new Error('an address of the data: ' + v);
       t[k] = v;
       return true;
     },
@@ -56,5 +56,6 @@ function shownOf() {
   return out.join('\n');
 }
 
+var IntersectionObserver = function () { this.observe = this.disconnect = () => {}; };
 var document = { createElement: makeElement, getElementById: () => makeElement('div'), activeElement: null };
 var Intl = { NumberFormat: function () { this.format = (n) => String(n); } };

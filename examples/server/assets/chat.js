@@ -1,17 +1,24 @@
-'use strict';
+// The chat: it shows the events of a session as they come, and sends what the user does.
+import { draw } from './markdown.js';
+
 const $ = (id) => document.getElementById(id);
 let session = null; // the id of the one that is shown
 let source = null; // its events
-let live = null; // blocks that are being written: elements and texts
-let calls = {}; // elements of calls, by id
+let live = null; // blocks that are being written
+let calls = new Map(); // call id -> element
+let editing = 0; // the number of the message that the box holds, to be said anew
+let last = null; // the newest message of the user: { n, text }
 
 async function request(method, path, body) {
   const r = await fetch('agent' + path, { method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body) });
   const text = await r.text();
-  const value = text ? JSON.parse(text) : null;
-  if (!r.ok) throw new Error((value && [value.title, value.detail].filter(Boolean).join(' ')) || r.statusText);
+  let value = null;
+  try { value = text ? JSON.parse(text) : null; } catch { /* a proxy's page, say */ }
+  if (!r.ok) throw new Error(value ? [value.title, value.detail].filter(Boolean).join(' ') : 'The server answers ' + r.status + '.');
   return value;
 }
+
+const at = (id) => encodeURIComponent(id || session);
 
 function say(text, bad) {
   $('status').textContent = text;
@@ -19,101 +26,170 @@ function say(text, bad) {
 }
 
 const guard = (f) => async (...args) => {
-  try { await f(...args); } catch (e) { say(e.message, true); }
+  try { return await f(...args); } catch (e) { say(e.message, true); }
 };
 
-function add(name, className, parent = $('log')) {
-  const e = document.createElement(name);
-  e.className = className;
-  parent.append(e);
+/** make makes an element; strings become text, never markup. */
+function make(tag, props, ...children) {
+  const e = document.createElement(tag);
+  for (const [k, v] of Object.entries(props || {})) {
+    if (k === 'class') e.className = v;
+    else if (k.startsWith('on')) e.addEventListener(k.slice(2), v);
+    else if (k.includes('-') || k === 'role') e.setAttribute(k, v);
+    else e[k] = v;
+  }
+  e.append(...children.flat(Infinity).filter((c) => c !== '' && c !== null && c !== undefined));
   return e;
 }
 
-function button(text, className, f, parent) {
-  const b = add('button', className, parent);
-  b.type = 'button';
-  b.textContent = text;
-  b.onclick = guard(f);
-  return b;
+function put(e) {
+  $('log').querySelector('.hello')?.remove();
+  const asks = $('log').querySelector('.ask'); // which stay at the end
+  if (asks && !e.classList.contains('ask')) asks.before(e); else $('log').append(e);
+  return e;
+}
+
+const button = (text, className, f) => make('button', { class: className, type: 'button', onclick: guard(f) }, text);
+
+async function copy(text, b) {
+  await navigator.clipboard.writeText(text);
+  const was = b.textContent;
+  b.textContent = 'Copied';
+  setTimeout(() => { b.textContent = was; }, 1500);
+}
+
+// ---- what is shown
+
+const markdown = (box, text, partial) => draw(box, text, { make, top: 1, partial, copy: guard(copy) });
+
+function pretty(json) {
+  try { return JSON.stringify(typeof json === 'string' ? JSON.parse(json) : json, null, 2); } catch { return String(json); }
+}
+
+/** call is a folded tool call; its line says what it was called with, and how it went. */
+function call(name, id) {
+  const c = { line: make('span', { class: 'args' }), state: make('span', { class: 'state' }, '…'), input: make('pre', { tabIndex: 0 }), output: make('pre', { tabIndex: 0, hidden: true }) };
+  c.element = make('details', { class: 'call' }, make('summary', {}, make('strong', {}, name), ' ', c.line, c.state), c.input, c.output);
+  c.give = (json) => {
+    c.input.textContent = pretty(json);
+    c.line.textContent = Object.values(json || {}).map((v) => (typeof v === 'string' ? v : JSON.stringify(v))).join(', ');
+  };
+  if (id) calls.set(id, c);
+  return c;
 }
 
 function folded(title, text) {
-  const d = add('details', '');
-  add('summary', '', d).textContent = title;
-  const pre = add('pre', '', d);
-  pre.tabIndex = 0;
-  pre.textContent = text;
-  return pre;
+  const pre = make('pre', { tabIndex: 0 }, text);
+  return { element: make('details', {}, make('summary', {}, title), pre), pre };
 }
 
 function show(c) { // a block of a response
-  if (c.type === 'text') add('div', 'message').append(render(c.text));
-  else if (c.type === 'thinking') { if (c.text) folded('Thinking', c.text); }
-  else if (c.name) calls[c.id] = folded(c.name, JSON.stringify(c.input, null, 1));
-  else if (c.raw) folded(c.type, JSON.stringify(c.raw, null, 1));
+  if (c.type === 'text' && c.text) {
+    const box = put(make('div', { class: 'message' }));
+    markdown(box, c.text);
+    box.raw = c.text;
+  } else if (c.type === 'thinking') {
+    if (c.text) put(folded('Thinking', c.text).element);
+  } else if (c.name) {
+    const one = call(c.name, c.id);
+    one.give(c.input);
+    put(one.element);
+  } else if (c.raw) {
+    put(folded(c.type.replaceAll('_', ' '), JSON.stringify(c.raw, null, 1)).element);
+  }
+}
+
+/** acts are what can be done with the newest answer. */
+function acts() {
+  $('log').querySelector('.acts')?.remove();
+  const texts = [...$('log').querySelectorAll('.message:not(.mine)')].map((m) => m.raw).filter(Boolean);
+  if (!texts.length || !last || runs || $('log').querySelector('.ask')) return;
+  const b = button('Copy', 'link', () => copy(texts.at(-1), b));
+  put(make('p', { class: 'acts' }, b, button('Try again', 'link', () => { edit(last.n, last.text); return send(last.text); })));
 }
 
 const kinds = {
   message(e) {
-    const box = add('div', 'message mine');
     const text = e.content.filter((c) => c.text).map((c) => c.text).join('\n');
-    add('div', '', box).textContent = text;
-    button('edit', '', () => edit(e.n, text), box);
+    last = { n: e.n, text };
+    $('log').querySelector('.acts')?.remove();
+    put(make('div', { class: 'message mine' }, make('div', { class: 'words' }, text), button('Edit', 'link', () => { edit(e.n, text); $('text').focus(); })));
   },
   begin() { kinds.over(); live = []; working(true); },
   block(e) {
     if (!live) return;
-    const wanted = e.type === 'text' || e.type === 'thinking';
-    live[e.block] = { type: e.type, text: '', at: e.type === 'text' ? add('div', 'message') : wanted ? folded('Thinking', '') : folded(e.name || e.type, '') };
+    const b = { type: e.type, text: '' };
+    if (e.type === 'text') b.element = make('div', { class: 'message' });
+    else if (e.type === 'thinking') { const f = folded('Thinking …', ''); Object.assign(b, { element: f.element, pre: f.pre }); } else { const c = call(e.name || e.type); Object.assign(b, { element: c.element, pre: c.input }); }
+    live[e.block] = b;
+    put(b.element);
   },
   delta(e) {
-    const b = live && live[e.block];
+    const b = live?.[e.block];
     if (!b) return;
     b.text += e.text;
-    if (b.type === 'text') b.at.replaceChildren(render(b.text));
-    else b.at.textContent = b.text;
+    if (!b.waits) requestAnimationFrame(() => { // once a frame, however many pieces come
+      b.waits = false;
+      if (b.type === 'text') markdown(b.element, b.text, true); else b.pre.textContent = b.text;
+      follow();
+    });
+    b.waits = true;
   },
   over() {
-    for (const b of live || []) if (b) (b.at.closest('details') || b.at).remove();
+    for (const b of live || []) if (b) b.element.remove();
     live = null;
   },
   response(e) { kinds.over(); e.content.forEach(show); money(); },
   result(e) {
-    const text = (e.content || []).map((c) => c.text || c.type).join('\n');
-    const at = calls[e.call_id];
-    if (at) at.textContent += '\n\n→ ' + text;
-    if (at && e.is_error) at.className = 'bad';
+    const c = calls.get(e.call_id);
+    if (!c) return;
+    c.state.textContent = e.is_error ? '✕' : '✓';
+    c.element.classList.toggle('bad', Boolean(e.is_error));
+    c.output.hidden = false;
+    c.output.textContent = (e.content || []).map((b) => b.text || b.type).join('\n');
   },
-  summary(e) { folded('What was said before, in short', e.text); },
-  progress(e) { if (e.text) say(e.text); },
+  decision(e) {
+    const c = calls.get(e.call_id);
+    if (c) c.state.textContent = e.decision === 'allow' ? 'allowed …' : 'denied';
+  },
+  summary(e) { put(folded('What was said before, in short', e.text).element); },
+  progress(e) {
+    const c = calls.get(e.call_id);
+    if (c) c.state.textContent = e.text || '…';
+  },
   state(e) {
     clear(e.session);
     if (e.session === session) working(e.state === 'working');
     for (const c of e.calls || []) approval(c, e.session);
     for (const q of e.questions || []) if (q.question.kind !== 'session') question(q, e.session);
+    if (e.session === session && e.state === 'idle') acts();
   },
   end(e) {
     working(false);
-    say(e.problem ? [e.problem.title, e.problem.detail].filter(Boolean).join(' ') : '', !!e.problem && e.problem.type !== 'stopped');
+    const stopped = e.problem?.type === 'stopped';
+    say(e.problem ? [e.problem.title, e.problem.detail].filter(Boolean).join(' ') : '', e.problem && !stopped);
+    acts();
     money();
   },
   error(e) { say(e.problem.title, true); },
 };
 
-// clear removes what a session, the shown one or a sub-agent's, has asked.
+// ---- what waits
+
+/** clear removes what a session, the shown one or a sub-agent's, has asked. */
 function clear(id) {
   document.querySelectorAll('.ask').forEach((a) => { if (a.dataset.session === id) a.remove(); });
 }
 
-function asking(id) {
-  const box = add('div', 'ask');
+function ask(id, ...children) {
+  const box = make('section', { class: 'ask', 'aria-label': 'The assistant asks' }, children);
   box.dataset.session = id;
-  return box;
+  put(box);
 }
 
-// below shows what sub-agents wait for that no run in this process tells of.
+/** below shows what sub-agents wait for that no run in this process tells of. */
 async function below(id) {
-  const s = await request('GET', '/sessions/' + encodeURIComponent(id));
+  const s = await request('GET', '/sessions/' + at(id));
   for (const w of s.waits || []) {
     if (w.session === id || session !== id) continue;
     clear(w.session);
@@ -123,107 +199,154 @@ async function below(id) {
 }
 
 function approval(c, id) {
-  const box = asking(id);
-  add('p', '', box).textContent = 'May ' + c.name + ' be called?' + (c.reason ? ' ' + c.reason : '');
-  const pre = add('pre', '', box);
-  pre.tabIndex = 0;
-  pre.textContent = c.input;
-  const decide = (decision) => request('POST', '/decisions/' + encodeURIComponent(id), { call: c, decision });
-  button('Allow', '', () => decide('allow'), box);
-  button('Deny', 'plain', () => decide('deny'), box);
+  const reason = make('input', { placeholder: 'Reason, if you deny it', 'aria-label': 'Reason, if you deny it' });
+  const decide = (decision) => request('POST', '/decisions/' + at(id), { call: c, decision, reason: decision === 'deny' ? reason.value : '' });
+  let given = {};
+  try { given = JSON.parse(c.input); } catch { /* it is shown as it is */ }
+  const lines = Object.entries(given).map(([k, v]) => [make('dt', {}, k), make('dd', {}, typeof v === 'string' ? v : JSON.stringify(v))]);
+  ask(id, make('p', {}, 'May ', make('strong', {}, c.name), ' be called?', c.reason ? ' ' + c.reason : ''),
+    lines.length ? make('dl', {}, lines) : make('pre', { tabIndex: 0 }, c.input),
+    make('div', { class: 'row' }, button('Allow', '', () => decide('allow')), button('Deny', 'plain', () => decide('deny')), reason));
 }
 
 function question(q, id) {
-  const box = asking(id);
-  add('p', '', box).textContent = q.question.prompt;
-  const answer = (value) => request('POST', '/answers/' + encodeURIComponent(id), { question: q, value });
-  for (const c of q.question.choices || []) button(c.label || String(c.value), '', () => answer(c.value), box);
-  if (!q.question.choices) {
-    const f = add('form', '', box);
-    const i = add('input', '', f);
-    i.setAttribute('aria-label', q.question.prompt);
-    const b = add('button', '', f);
-    b.textContent = 'Answer';
-    f.onsubmit = guard(async (ev) => { ev.preventDefault(); await answer(i.value); });
-  }
+  const answer = (value) => request('POST', '/answers/' + at(id), { question: q, value });
+  const choices = q.question.choices || [], words = make('input', { 'aria-label': q.question.prompt, required: true });
+  ask(id, make('p', {}, q.question.prompt),
+    choices.length
+      ? make('div', { class: 'row' }, choices.map((c) => button(c.label || String(c.value), 'plain', () => answer(c.value))))
+      : make('form', { class: 'row', onsubmit: guard((ev) => { ev.preventDefault(); return answer(words.value); }) }, words, make('button', {}, 'Answer')));
 }
 
+// ---- the page
+
+let runs = false;
 function working(on) {
+  runs = on;
   $('stop').hidden = !on;
   $('send').textContent = on ? 'Add' : 'Send';
+  $('log').classList.toggle('working', on);
+  if (on) $('log').querySelector('.acts')?.remove();
 }
 
+let counting = false; // one request at a time, and one more if something has come since
 async function money() {
-  if (!session) return;
-  const [bill, left] = await Promise.all([request('GET', '/bill/' + encodeURIComponent(session)), request('GET', '/budget')]);
-  $('status').title = bill.tokens + ' tokens in ' + bill.requests + ' requests';
-  $('left').textContent = '$' + bill.cost_usd.toFixed(4) + ' here' + (left.left_usd == null ? '' : ', $' + left.left_usd.toFixed(2) + ' left this month');
+  if (counting) { counting = 'again'; return; }
+  counting = true;
+  try {
+    const [bill, left] = await Promise.all([session ? request('GET', '/bill/' + at()) : null, request('GET', '/budget')]);
+    $('cost').textContent = [bill && `$${bill.cost_usd.toFixed(4)} here`, left.left_usd == null ? '' : `$${Math.max(0, left.left_usd).toFixed(2)} left this month`].filter(Boolean).join(' · ');
+    $('cost').title = bill ? `${bill.tokens} tokens in ${bill.requests} requests` : '';
+  } catch { /* it is asked again behind the next response */ }
+  const again = counting === 'again';
+  counting = false;
+  if (again) money();
+}
+
+const end = () => { const l = $('log'); return l.scrollHeight - l.scrollTop - l.clientHeight < 80; };
+let following = true;
+function follow() {
+  if (following) $('log').scrollTop = $('log').scrollHeight;
+  $('down').hidden = following;
+}
+$('log').addEventListener('scroll', () => { following = end(); $('down').hidden = following; }, { passive: true });
+$('down').onclick = () => { following = true; follow(); };
+
+function hello() {
+  $('log').append(make('div', { class: 'hello' }, make('h2', {}, 'Where would you like to eat?'),
+    make('div', { class: 'row' }, ['Book a table for two', 'What can you do?'].map((t) => button(t, 'plain', () => send(t))))));
 }
 
 function open(id) {
-  if (source) source.close();
+  source?.close();
+  source = null;
   session = id;
-  live = null;
-  calls = {};
+  live = last = null;
+  calls = new Map();
+  following = true;
+  edit(0, '');
   $('log').replaceChildren();
   say('');
   working(false);
-  history.replaceState(null, '', id ? '#' + encodeURIComponent(id) : location.pathname);
-  if (!id) return;
-  source = new EventSource('agent/events/' + encodeURIComponent(id));
+  history.replaceState(null, '', id ? '#' + at(id) : location.pathname);
+  money();
+  if (!id) { hello(); return; }
+  source = new EventSource('agent/events/' + at(id));
   source.onmessage = (m) => {
     const e = JSON.parse(m.data);
     if (e.session !== session && e.kind !== 'state') return; // sub-agents
-    const log = $('log');
-    const below = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
-    if (kinds[e.kind]) kinds[e.kind](e);
-    if (below) log.scrollTop = log.scrollHeight;
+    kinds[e.kind]?.(e);
+    follow();
   };
-  source.onerror = () => say('Connecting again …');
+  source.onerror = () => say(source.readyState === 2 ? 'The conversation can’t be read.' : 'Connecting again …', source.readyState === 2);
   source.onopen = () => { say(''); guard(below)(id); };
 }
 
 async function list() {
   const { sessions } = await request('GET', '/sessions');
   $('sessions').replaceChildren(...sessions.map((s) => {
-    const li = document.createElement('li');
-    const b = button((s.meta && s.meta.title) || s.id, '', () => { open(s.id); return list(); }, li);
+    const name = s.meta?.title || s.id;
+    const b = button(name, 'name', () => { open(s.id); return list(); });
     b.setAttribute('aria-current', s.id === session);
-    return li;
+    const away = button('×', 'away', async () => {
+      if (!confirm(`Delete “${name}”?`)) return;
+      await request('DELETE', '/sessions/' + at(s.id));
+      if (s.id === session) open(null);
+      await list();
+    });
+    away.setAttribute('aria-label', 'Delete ' + name);
+    return make('li', {}, b, away);
   }));
 }
 
-async function send(text) {
-  if (!session) {
-    const s = await request('POST', '/sessions', { meta: { title: text.slice(0, 60) } });
-    open(s.id);
-  }
-  await request('POST', '/messages/' + encodeURIComponent(session), { text });
-  await list();
-}
-
-// edit forks the conversation in front of a message, and puts that into the box.
-async function edit(n, text) {
-  const s = await request('POST', '/forks/' + encodeURIComponent(session), { records: n - 1 });
-  open(s.id);
+/** edit puts a message into the box that is to be said anew; 0 ends that. */
+function edit(n, text) {
+  editing = n;
+  $('editing').hidden = !n;
   $('text').value = text;
-  $('text').focus();
+  grow();
+}
+
+/** send says something. A message that was edited goes to a fork in front of the old one. */
+async function send(text) {
+  if (editing) {
+    if (runs) await request('POST', '/stop/' + at());
+    open((await request('POST', '/forks/' + at(), { records: editing - 1 })).id);
+  } else if (!session) {
+    open((await request('POST', '/sessions', { meta: { title: text.slice(0, 60) } })).id);
+  }
+  following = true;
+  working(true);
+  try { await request('POST', '/messages/' + at(), { text }); } catch (e) { working(false); throw e; }
   await list();
 }
 
-$('say').onsubmit = guard(async (ev) => {
+function grow() {
+  const t = $('text');
+  t.style.height = 'auto';
+  t.style.height = Math.min(t.scrollHeight + 2, innerHeight / 3) + 'px';
+}
+
+$('say').onsubmit = async (ev) => {
   ev.preventDefault();
-  const text = $('text').value.trim();
+  const text = $('text').value.trim(), was = editing;
   if (!text) return;
   $('text').value = '';
-  await send(text);
-});
+  grow();
+  try {
+    await send(text);
+  } catch (e) { // what was written is not lost
+    if (!$('text').value) { edit(was, text); }
+    say(e.message, true);
+  }
+};
+$('text').oninput = grow;
 $('text').onkeydown = (ev) => {
   if (ev.key === 'Enter' && !ev.shiftKey && !ev.isComposing) { ev.preventDefault(); $('say').requestSubmit(); }
+  if (ev.key === 'Escape' && editing) edit(0, '');
 };
-$('stop').onclick = guard(() => request('POST', '/stop/' + encodeURIComponent(session)));
+$('cancel').onclick = () => edit(0, '');
+$('stop').onclick = guard(() => request('POST', '/stop/' + at()));
 $('new').onclick = guard(() => { open(null); $('text').focus(); return list(); });
-guard(async () => {
-  await list();
-  if (location.hash.length > 1) open(decodeURIComponent(location.hash.slice(1)));
-})();
+open(location.hash.length > 1 ? decodeURIComponent(location.hash.slice(1)) : null);
+guard(list)();

@@ -37,10 +37,43 @@ for (const [width, height] of [[1280, 860], [390, 844]]) for (const colorScheme 
   await page.getByRole("button", { name: "Allow" }).click();
   await page.waitForFunction(() => document.querySelector("#log").textContent.includes("Your table is booked"));
   await look(page, name + "-booked");
-  // A page that is loaded again has the conversation, and can go on.
+  // What is said can't become markup, nor a link that runs; it is seen as it is being written.
+  const hostile = 'Is <img src=x onerror=alert(1)> and [this](javascript:alert(1)) **bold** or ![p](https://evil.example/p.png)?';
+  await say(hostile);
+  await page.getByText("Try again").waitFor();
+  const found = await page.evaluate(() => {
+    const answer = [...document.querySelectorAll(".message:not(.mine)")].at(-1);
+    return { text: answer.textContent, bad: document.querySelectorAll("#log img, #log script, #log a:not([href^='https://'])").length, links: [...answer.querySelectorAll("a")].map((a) => a.href + " " + a.rel) };
+  });
+  if (found.bad || !found.text.includes("<img src=x") || found.links.join() !== "https://evil.example/p.png noopener noreferrer nofollow") errors.push(name + ": " + JSON.stringify(found));
+  // A run is stopped in the middle of an answer, and what was said is said anew in a copy.
+  await say("slowly");
+  await page.getByRole("button", { name: "Stop" }).waitFor();
+  await page.waitForFunction(() => [...document.querySelectorAll(".message:not(.mine)")].at(-1).querySelector("table"));
+  await look(page, name + "-writing");
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.waitForFunction(() => document.querySelector("#status").textContent.includes("stopped") && document.querySelector("#stop").hidden);
+  const before = page.url(), edits = page.getByRole("button", { name: "Edit" });
+  await edits.last().click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  if (await page.inputValue("#text") !== "" || page.url() !== before) errors.push(name + ": the edit was not given up");
+  await edits.first().click();
+  if (await page.inputValue("#text") !== "hello") errors.push(name + ": the box has not what was said");
+  await look(page, name + "-editing");
+  await say("good evening");
+  await page.waitForFunction(() => document.querySelector(".mine .words")?.textContent === "good evening" && document.querySelector(".acts"));
+  const fork = await page.evaluate(() => [document.querySelectorAll(".mine").length, document.querySelector(".mine .words").textContent, document.querySelectorAll("#sessions li").length].join());
+  if (fork !== "1,good evening,2" || page.url() === before) errors.push(name + ": the fork has " + fork);
+  await page.getByText("Try again").click();
+  await page.waitForFunction(() => document.querySelectorAll("#sessions li").length === 3 && document.querySelector(".acts"));
+  // A conversation is deleted, and the others stay.
+  page.on("dialog", (d) => d.accept());
+  await page.locator("#sessions .away").first().click();
+  await page.waitForFunction(() => document.querySelectorAll("#sessions li").length === 2);
+  if (!/^\$\d\.\d\d left this month$/.test(await page.textContent("#cost"))) errors.push(name + ": the cost line says " + await page.textContent("#cost"));
+  await page.goto(before);
   await page.reload();
-  await page.waitForSelector("#sessions li");
-  await page.locator("#sessions button, #sessions a").first().click();
+  // A page that is loaded again has the conversation, and can go on.
   await page.waitForFunction(() => document.querySelector("#log").textContent.includes("Your table is booked"));
   await context.close();
 }
