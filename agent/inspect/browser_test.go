@@ -45,15 +45,15 @@ func TestBrowserTranscript(t *testing.T) {
 	b.until("the session", `document.body.dataset.ready === "rain"`)
 	b.until("five steps", `document.querySelectorAll(".row.step").length === 5`)
 	for what, js := range map[string]string{
-		"scripts in content are text":      `document.title !== "owned" && !document.querySelector("main script, main img") && document.querySelector("#transcript").textContent.includes("<script>")`,
+		"scripts in content are text":        `document.title !== "owned" && !document.querySelector("main script, main img") && document.querySelector("#transcript").textContent.includes("<script>")`,
 		"Markdown is shown as what it means": `[...document.querySelectorAll(".text strong")].some((e) => e.textContent === "2,492 mm")`,
-		"thinking is folded":               `[...document.querySelectorAll("details.thinking")].length === 2 && ![...document.querySelectorAll("details.thinking")].some((d) => d.open)`,
-		"the bars have names":              `[...document.querySelectorAll(".money .bar")].every((e) => /read .*written .*new .*output .*\$/.test(e.getAttribute("aria-label")))`,
-		"breakpoints stand where they are": `document.querySelectorAll(".mark").length >= 2`,
-		"the miss is explained":            `document.querySelector(".miss").textContent.includes("system changed") && document.querySelector(".miss code").textContent === "system.0"`,
-		"a call of no tool has failed":     `[...document.querySelectorAll(".call.failed .tool")].some((e) => e.textContent === "nobody")`,
-		"every button has a name":          `[...document.querySelectorAll("button, a, input, textarea")].every((e) => (e.textContent || e.ariaLabel || e.labels?.[0]?.textContent || "").trim())`,
-		"nothing is wider than the window": `document.documentElement.scrollWidth <= innerWidth`,
+		"thinking is folded":                 `[...document.querySelectorAll("details.thinking")].length === 2 && ![...document.querySelectorAll("details.thinking")].some((d) => d.open)`,
+		"the bars have names":                `[...document.querySelectorAll(".money .bar")].every((e) => /read .*written .*new .*output .*\$/.test(e.getAttribute("aria-label")))`,
+		"breakpoints stand where they are":   `document.querySelectorAll(".mark").length >= 2`,
+		"the miss is explained":              `document.querySelector(".miss").textContent.includes("system changed") && document.querySelector(".miss code").textContent === "system.0"`,
+		"a call of no tool has failed":       `[...document.querySelectorAll(".call.failed .tool")].some((e) => e.textContent === "nobody")`,
+		"every button has a name":            `[...document.querySelectorAll("button, a, input, textarea")].every((e) => (e.textContent || e.ariaLabel || e.labels?.[0]?.textContent || "").trim())`,
+		"nothing is wider than the window":   `document.documentElement.scrollWidth <= innerWidth`,
 	} {
 		b.until(what, js)
 	}
