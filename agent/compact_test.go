@@ -1,9 +1,11 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -156,5 +158,58 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 				t.Errorf("asked with %s", raw)
 			}
 		})
+	}
+}
+
+// A reminder that passes with the next message doesn't come back behind a summary.
+func TestSummariesBringNoReminderBack(t *testing.T) {
+	opts := agent.Options{System: strings.Repeat("Be thorough. ", 200), Tools: []tools.Tool{lookup(16_000)}, Limits: agent.Limits{Steps: -1}}
+	opts.Context.Compaction = &agent.Compaction{Over: 60_000}
+	opts.Context.Reminder = func(_ context.Context, s agent.Status) string { return fmt.Sprintf("reminder %d", s.Steps) }
+	a, wire := live(t, steps(40), opts)
+	run := a.NewRun(agent.Input{Prompt: "go"})
+	var behind []int
+	for ev, err := range run.Events(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Type == agent.EventSummary {
+			behind = append(behind, len(wire.bodies))
+		}
+	}
+	if len(behind) == 0 {
+		t.Fatal("there was no summary")
+	}
+	for _, i := range behind {
+		if n := bytes.Count(wire.bodies[i], []byte(`"reminder `)); n != 1 {
+			t.Errorf("the request behind a summary has %d reminders", n)
+		}
+	}
+}
+
+// A run that goes on in steps has spent what it spent in one piece, on summaries too.
+func TestStepsCountWhatSummariesCost(t *testing.T) {
+	opts := agent.Options{System: strings.Repeat("Be thorough. ", 200), Tools: []tools.Tool{lookup(16_000)}, Limits: agent.Limits{Steps: -1}}
+	opts.Context.Compaction = &agent.Compaction{Over: 60_000}
+	a, _ := live(t, steps(40), opts)
+	log := memory.NewLog()
+	in := agent.Input{Log: log, Prompt: "go", Actions: 1}
+	for {
+		res, err := a.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = agent.Input{Log: log, Actions: 1}
+		if !agent.Next(log).Done() {
+			continue
+		}
+		if kinds(log)[memory.KindSummary] == 0 {
+			t.Fatal("there was no summary")
+		}
+		bill, err := agent.BillOf(t.Context(), log)
+		if err != nil || math.Abs(res.Cost.USD-bill.Cost.USD) > 1e-9 {
+			t.Errorf("the run says %v, its log %v, %v", res.Cost, bill.Cost, err)
+		}
+		return
 	}
 }

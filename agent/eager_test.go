@@ -183,3 +183,42 @@ func TestCutCallsDoNotStartEarly(t *testing.T) {
 		t.Errorf("%d calls were run, %d started", ran.Load(), events)
 	}
 }
+
+// restarts streams a call, starts over, and streams another call of the same id.
+type restarts struct {
+	t    *testing.T
+	sent int
+}
+
+func (r *restarts) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		if r.sent++; r.sent > 1 {
+			yield(transport.Event{Type: transport.EventMessageStop, Response: reply(r.t, "end_turn", text("ok"))}, nil)
+			return
+		}
+		void, whole := reply(r.t, "tool_use", use("c", "read", `{"page":1}`)), reply(r.t, "tool_use", use("c", "read", `{"page":2}`))
+		_ = yield(transport.Event{Type: transport.EventContentBlockStop, Block: void.Content[0]}, nil) &&
+			yield(transport.Event{Type: transport.EventRestarted}, nil) &&
+			yield(transport.Event{Type: transport.EventContentBlockStop, Block: whole.Content[0]}, nil) &&
+			yield(transport.Event{Type: transport.EventMessageStop, Response: whole}, nil)
+	}
+}
+
+// What was started for a response that is void answers no call of the next one, even
+// where a gateway gives both the same id.
+func TestEarlyCallsOfARestartedResponse(t *testing.T) {
+	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(_ context.Context, input json.RawMessage) (tools.Result, error) {
+		return tools.Text("page " + string(input)), nil
+	}}
+	a, err := agent.New(agent.Options{Client: &restarts{t: t}, Model: "m", Tools: []tools.Tool{tool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, `{\"page\":2}`) {
+		t.Errorf("the call was answered by %s", got)
+	}
+}

@@ -190,8 +190,8 @@ var cases = []known{
 		file: "agent/loop.go", pkg: "./agent",
 		old: `			r.eager.drop() // what was written is void, and so are its calls
 `,
-		new:  "",
-		open: true,
+		new: "",
+		run: "^TestEarlyCallsOfARestartedResponse$",
 	},
 	{
 		hurt: "medium", what: "the Approver is asked for what another process has decided",
@@ -224,7 +224,7 @@ var cases = []known{
 `,
 		new: `		case memory.KindNote:
 `,
-		open: true,
+		run: "^TestStepsCountWhatSummariesCost$",
 	},
 	{
 		hurt: "medium", what: "an inbox that can't be read is passed over",
@@ -316,9 +316,9 @@ var cases = []known{
 	{
 		hurt: "low", what: "passing reminders come back after a summary",
 		file: "agent/compact.go", pkg: "./agent",
-		old:  `if m.Role != transport.RoleSystem || m.ClearAt != "" {`,
-		new:  "if m.Role != transport.RoleSystem {",
-		open: true,
+		old: `if m.Role != transport.RoleSystem || m.ClearAt != "" {`,
+		new: "if m.Role != transport.RoleSystem {",
+		run: "^TestSummariesBringNoReminderBack$",
 	},
 	{
 		hurt: "low", what: "after a dropped pause marks stand by requests that do not count",
