@@ -128,11 +128,13 @@ func (a *answer) begin() {
 
 // messagesSoFar is the conversation with what was sent of this response.
 func (a *answer) messagesSoFar() []transport.Message {
-	list := a.base[:len(a.base):len(a.base)]
 	if len(a.content) == 0 {
-		return list
+		return a.base[:len(a.base):len(a.base)]
 	}
-	return append(list, transport.Message{Role: transport.RoleAssistant, Content: a.content[:len(a.content):len(a.content)]})
+	a.base = append(a.base, transport.Message{Role: transport.RoleAssistant, Content: a.content[:len(a.content):len(a.content)]})
+	list := a.base
+	a.base = list[:len(list)-1]
+	return list[:len(list):len(list)]
 }
 
 // say sends a reply. It reports whether the model is to be asked again, because

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/whorl-go/whorl/transport"
@@ -67,7 +68,10 @@ func (s *Server) readClaims(b *block) {
 // checkBlocks refuses blocks that are wrong by themselves, and those that claim
 // what isn't so: rows 42 and 57 to 65 of docs/wire.md §7.
 func (r *request) checkBlocks() *Refusal {
-	for i, m := range r.messages {
+	if why := r.checkLateResults(); why != nil {
+		return why
+	}
+	for i, m := range r.recent() {
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			if b.innerEmpty {
@@ -93,28 +97,70 @@ func (r *request) checkClaim(i, j int, b *block) *Refusal {
 	switch {
 	case c.reference != "" && !r.declares(c.reference):
 		return refuse("messages.%d.content.%d: Tool reference '%s' not found in available tools", i, j, c.reference)
-	case c.caller != "" && !r.anyBlock(func(o *block) bool { return o.isServerCall() && o.id == c.caller }):
+	case c.caller != "" && !r.heldID(c.caller).serverCall && !r.anyFresh(func(o *block) bool { return o.isServerCall() && o.id == c.caller }):
 		return refuse("messages.%d.content.%d.%s.caller: source tool '%s' not found", i, j, b.typ, c.caller)
 	case b.typ == transport.TypeToolUse && c.toolset != "":
-		if r.anyBlock(func(o *block) bool {
+		held := r.heldID(b.id)
+		if held.result || slices.ContainsFunc(held.toolResults, func(t string) bool { return t != c.toolset }) || r.anyFresh(func(o *block) bool {
 			return o.typ == transport.TypeToolResult && o.id == b.id && o.claim.toolset != c.toolset
 		}) {
-			return refuse("messages.%d.content.%d: the `tool_result` of a member of toolset '%s' must repeat its `toolset_name`", i, j, c.toolset)
+			return notRepeated(i, j, c.toolset)
 		}
 	}
 	return nil
 }
 
+// heldID is what the messages that the thread holds say of an id.
+func (r *request) heldID(id string) idFacts {
+	if r.held0.index == nil {
+		return idFacts{}
+	}
+	return r.held0.index.ids[id]
+}
+
+// checkLateResults holds the results that are new against the calls that the checks
+// don't look at any more.
+func (r *request) checkLateResults() *Refusal {
+	if r.past == nil {
+		return nil
+	}
+	var first *toolsetUse
+	for _, m := range r.fresh() {
+		for j := range m.blocks {
+			b := &m.blocks[j]
+			if b.typ != transport.TypeToolResult {
+				continue
+			}
+			for _, use := range r.heldID(b.id).uses {
+				if use.message < r.past.n && use.toolset != b.claim.toolset &&
+					(first == nil || use.message < first.message || use.message == first.message && use.block < first.block) {
+					first = &use
+				}
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return notRepeated(first.message, first.block, first.toolset)
+}
+
+func notRepeated(message, block int, toolset string) *Refusal {
+	return refuse("messages.%d.content.%d: the `tool_result` of a member of toolset '%s' must repeat its `toolset_name`", message, block, toolset)
+}
+
 // declares reports whether a tool of that name is in "tools" or was brought in
 // by a system message.
 func (r *request) declares(name string) bool {
-	if r.tools.find(name) != nil {
+	if r.tools.find(name) != nil || r.held0.index != nil && r.held0.index.added[name] {
 		return true
 	}
-	return r.anyBlock(func(b *block) bool {
-		t := rawjson.Get(b.raw, "tool")
-		return b.typ == view.TypeToolAddition && rawjson.GetString(rawjson.Get(t, "definition"), "name") == name
-	})
+	return r.anyFresh(func(b *block) bool { return b.typ == view.TypeToolAddition && b.addedTool() == name })
+}
+
+// addedTool is the name of the tool that a tool_addition defines.
+func (b *block) addedTool() string {
+	return rawjson.GetString(rawjson.Get(rawjson.Get(b.raw, "tool"), "definition"), "name")
 }
 
 // checkCombinations refuses parts of a request that exclude each other
@@ -123,15 +169,19 @@ func (r *request) checkCombinations() *Refusal {
 	if why := r.checkServers(); why != nil {
 		return why
 	}
-	on, off := 0, 0
-	for _, m := range r.messages {
+	known := r.known()
+	sources, on := known.sources, known.cited
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.sources, r.next.cited = sources, on
+		}
 		for j := range m.blocks {
 			on += m.blocks[j].cited
-			off += m.blocks[j].sources - m.blocks[j].cited
+			sources += m.blocks[j].sources
 		}
 	}
 	switch {
-	case on > 0 && off > 0:
+	case on > 0 && sources > on:
 		return refuse("messages: citations must be enabled on all or none of the documents and search results in the request")
 	case on > 0 && r.outputConfig.Format != nil:
 		return refuse("output_config.format: citations can't be used together with a structured output format")

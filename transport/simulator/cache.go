@@ -55,6 +55,7 @@ type charge struct {
 
 	writes []write // to be done once the response begins
 	start  time.Time
+	looked int // positions that were looked up
 }
 
 type write struct {
@@ -71,27 +72,26 @@ func durationOf(ttl transport.TTL) time.Duration {
 
 // price looks the prompt up, without changing what is cached but the lifetime
 // of what is read.
-func (c *promptCache) price(positions []position, minimum int, now time.Time) charge {
+func (c *promptCache) price(p prompt, minimum int, now time.Time) charge {
 	ch := charge{start: now}
-	if len(positions) == 0 {
+	if p.len() == 0 {
 		return ch
 	}
-	total := positions[len(positions)-1].tokens
+	total, marks := p.tokens(), p.marks()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lastMark := 0
-	for i, p := range positions {
-		if p.mark == "" {
-			continue
-		}
+	for _, m := range marks {
+		p := m.position()
 		if p.tokens < minimum {
 			ch.tooShort = true
 			continue
 		}
 		lastMark = p.tokens
 		checked := 0
-		for j := i; j >= 0 && checked < lookback; j-- {
-			q := positions[j]
+		for k, ok := m.cursor, true; ok && checked < lookback; ok = k.back() {
+			q := k.position()
+			ch.looked++
 			if q.tokens <= ch.read && ch.read > 0 {
 				break
 			}
@@ -105,7 +105,7 @@ func (c *promptCache) price(positions []position, minimum int, now time.Time) ch
 				checked++
 			}
 		}
-		ch.writes = append(ch.writes, write{p.hash, durationOf(p.mark)})
+		ch.writes = append(ch.writes, write{p.hash, durationOf(m.ttl)})
 	}
 	if lastMark == 0 {
 		ch.input = total
@@ -114,10 +114,10 @@ func (c *promptCache) price(positions []position, minimum int, now time.Time) ch
 	ch.input = total - lastMark
 	// What is new up to the last 1h mark is billed as 1h, the rest as 5m (wire §8.2).
 	billed := ch.read
-	for _, p := range positions {
-		if p.mark == transport.TTL1h && p.tokens >= minimum && p.tokens > billed {
-			ch.write1h += p.tokens - billed
-			billed = p.tokens
+	for _, m := range marks {
+		if tokens := m.position().tokens; m.ttl == transport.TTL1h && tokens >= minimum && tokens > billed {
+			ch.write1h += tokens - billed
+			billed = tokens
 		}
 	}
 	if lastMark > billed {

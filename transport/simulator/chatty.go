@@ -80,16 +80,15 @@ func (c Chatty) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 
 // stepsOf counts the assistant's messages since the last text of the user.
 func stepsOf(turn *Turn) int {
-	n := turn.Step
-	for i := len(turn.Messages) - 1; i >= 0; i-- {
-		m := turn.Messages[i]
-		if m.Role == transport.RoleAssistant {
-			n++
-		} else if m.Text() != "" {
-			break
+	return turn.Step + turn.fold("steps of a turn", func(n, _ int, m *transport.Message) int {
+		switch {
+		case m.Role == transport.RoleAssistant:
+			return n + 1
+		case m.Text() != "":
+			return 0
 		}
-	}
-	return n
+		return n
+	})
 }
 
 // end finishes the turn in one of the ways there are.

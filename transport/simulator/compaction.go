@@ -32,8 +32,11 @@ func (b *block) isSummary() bool {
 
 // checkCompaction applies rows 127 to 131 of docs/wire.md §7.
 func (s *Server) checkCompaction(r *request) *Refusal {
-	found := 0
-	for i, m := range r.messages {
+	found := r.known().summaries
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.summaries = found
+		}
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			if !b.isSummary() {

@@ -11,9 +11,9 @@ import (
 // A turn is a run of messages of one role: the service merges them before it
 // looks at the order of blocks (wire §2.5).
 type turn struct {
-	role   transport.Role
-	blocks []place
-	last   int // index of its last message
+	role        transport.Role
+	blocks      []place
+	first, last int // indexes of its messages
 
 	listed bool // called is filled
 	called []place
@@ -30,6 +30,9 @@ type place struct {
 // that it has the results of.
 func (r *request) open(i int) []place {
 	turns := r.turns()
+	if i == -2 && r.past != nil {
+		return r.past.open
+	}
 	if i < 0 || i >= len(turns) {
 		return nil
 	}
@@ -42,6 +45,8 @@ func (r *request) open(i int) []place {
 			var before []place
 			if k >= 2 {
 				before = r.waiting[k-2]
+			} else if k == 0 && r.past != nil {
+				before = r.past.open
 			}
 			r.waiting[k] = turns[k].pendingCalls(before)
 		}
@@ -49,24 +54,25 @@ func (r *request) open(i int) []place {
 	return r.waiting[i]
 }
 
-// turns merges consecutive messages of one role. System messages stand apart
-// and don't separate the turns around them.
+// turns merges consecutive messages of one role, from the first that the checks
+// have to look at: that begins a turn of the assistant's, where it isn't the first of
+// all. System messages stand apart and don't separate the turns around them.
 func (r *request) turns() []turn {
 	if r.merged != nil {
 		return r.merged
 	}
 	n := 0
-	for _, m := range r.messages {
+	for _, m := range r.recent() {
 		n += len(m.blocks)
 	}
 	places := make([]place, 0, n) // of all turns, one behind the other
-	list := make([]turn, 0, len(r.messages))
-	for i, m := range r.messages {
+	list := make([]turn, 0, len(r.messages)-r.from())
+	for i, m := range r.recent() {
 		if m.role == transport.RoleSystem {
 			continue
 		}
 		if len(list) == 0 || list[len(list)-1].role != m.role {
-			list = append(list, turn{role: m.role, blocks: places[len(places):]})
+			list = append(list, turn{role: m.role, blocks: places[len(places):], first: i})
 		}
 		t := &list[len(list)-1]
 		t.last = i
@@ -93,7 +99,7 @@ func (r *request) checkConversation() *Refusal {
 			return refuse("system: text content blocks must be non-empty")
 		}
 	}
-	for i, m := range r.messages {
+	for i, m := range r.recent() {
 		if why := r.checkText(i, m); why != nil {
 			return why
 		}

@@ -14,10 +14,7 @@ func (s *Server) serveCount(w http.ResponseWriter, req *http.Request, account ui
 	if why != nil {
 		return why
 	}
-	tokens := 0
-	if n := len(positions); n > 0 {
-		tokens = positions[n-1].tokens
-	}
+	tokens := positions.tokens()
 	type edited struct {
 		OriginalInputTokens int `json:"original_input_tokens"`
 	}

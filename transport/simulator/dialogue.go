@@ -21,12 +21,15 @@ func Dialogue(replies ...Reply) Model { return dialogue(replies) }
 type dialogue []Reply
 
 func (d dialogue) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
-	n := 0
-	for i, m := range turn.Messages {
+	if len(d) == 0 {
+		return &Reply{}, nil
+	}
+	n := turn.fold(&d[0], func(n, i int, m *transport.Message) int {
 		if m.Role == transport.RoleAssistant {
 			n = d.behind(n, m.Content, turn.Step > 0 && i == len(turn.Messages)-1)
 		}
-	}
+		return n
+	})
 	if n >= len(d) {
 		return &Reply{}, nil
 	}

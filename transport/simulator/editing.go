@@ -187,8 +187,8 @@ func (r *request) contextJSON() []byte {
 	return raw
 }
 
-// shown is a message as the model sees it, with what was cleared taken out.
-func (r *request) shown(m *message) transport.Message {
+// seen is a message as the model sees it, with what was cleared taken out.
+func (r *request) seen(m *message) transport.Message {
 	if len(r.cleared) == 0 {
 		return m.transport
 	}

@@ -151,11 +151,23 @@ func (s *Server) checkFiles(r *request) *Refusal {
 	if s.opts.Foreign {
 		return nil
 	}
-	for _, m := range r.messages {
+	files := r.known().files
+	for _, id := range files { // they may have expired
+		if _, why := s.findFile(r.account, id); why != nil {
+			return why
+		}
+	}
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.files = files
+		}
 		for j := range m.blocks {
 			for id := range fileIDs(&m.blocks[j]) {
 				if _, why := s.findFile(r.account, id); why != nil {
 					return why
+				}
+				if !slices.Contains(files, id) {
+					files = append(files[:len(files):len(files)], id)
 				}
 			}
 		}

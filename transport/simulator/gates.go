@@ -223,8 +223,11 @@ func (r *request) checkTools() *Refusal {
 // checkSystemMessages applies the rules on messages of role system (wire §2.6,
 // §2.9).
 func (r *request) checkSystemMessages() *Refusal {
-	effort := r.effort()
-	for i, m := range r.messages {
+	effort := r.known().effort
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.effort = effort
+		}
 		if m.role != transport.RoleSystem {
 			if m.clearAt != "" {
 				return refuse("messages.%d.clear_at: clear_at is only permitted on role 'system' messages", i)
@@ -314,7 +317,11 @@ func (r *request) around(i int) (before, after *message) {
 // checkMarks applies the rules on cache_control: wire rows 112 to 118.
 // Those of messages that a thread holds count only if earlier says so (wire G90).
 func (r *request) checkMarks(earlier bool) *Refusal {
-	n, short := 0, false
+	known := r.known()
+	n, short, ofMessages := 0, known.shortMark, known.marks
+	if earlier {
+		n = known.marks
+	}
 	var late *Refusal
 	counts := true
 	see := func(ttl transport.TTL, path string, args ...any) {
@@ -338,16 +345,22 @@ func (r *request) checkMarks(earlier bool) *Refusal {
 	for i := range r.system {
 		see(r.system[i].mark, "system.%d", i)
 	}
-	var lastMark transport.TTL
-	for i, m := range r.messages {
+	lastMark := known.lastMark
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.marks, r.next.shortMark, r.next.lastMark = ofMessages, short, lastMark
+		}
 		counts = earlier || i >= r.held
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			for k, ttl := range b.inner {
 				see(ttl, "messages.%d.content.%d.content.%d", i, j, k)
+				ofMessages++
 			}
 			see(b.mark, "messages.%d.content.%d", i, j)
-			lastMark = b.mark
+			if lastMark = b.mark; lastMark != "" {
+				ofMessages++
+			}
 		}
 	}
 	counts = true

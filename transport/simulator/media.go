@@ -112,12 +112,14 @@ func (p *picture) tokens() int {
 
 // checkMedia applies rows 119 to 125 of docs/wire.md §7.
 func (r *request) checkMedia() *Refusal {
-	images, pages := 0, 0
+	known := r.known()
 	if why := r.tooLarge(8000, ""); why != nil {
 		return why
 	}
-	var last string
-	for i, m := range r.messages {
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.images, r.next.pages, r.next.lastPDF, r.next.maxSide = known.images, known.pages, known.lastPDF, known.maxSide
+		}
 		for j := range m.blocks {
 			for k := range m.blocks[j].pictures {
 				p := &m.blocks[j].pictures[k]
@@ -126,11 +128,12 @@ func (r *request) checkMedia() *Refusal {
 					return refuse("%s", strings.Replace(p.problem, "%s", path, 1))
 				}
 				if p.pages > 0 {
-					pages += p.pages
-					last = path
+					known.pages += p.pages
+					known.lastPDF = path
 				} else {
-					images++
+					known.images++
 				}
+				known.maxSide = max(known.maxSide, p.width, p.height)
 			}
 		}
 	}
@@ -138,13 +141,13 @@ func (r *request) checkMedia() *Refusal {
 	if r.model.Limits.ContextTokens <= 200_000 {
 		limit = 100
 	}
-	if pages > limit {
-		return refuse("messages.%s.data: A maximum of %d PDF pages may be provided.", last, limit)
+	if known.pages > limit {
+		return refuse("messages.%s.data: A maximum of %d PDF pages may be provided.", known.lastPDF, limit)
 	}
-	if images > limit {
-		return refuse("messages: Too many images (%d). The maximum is %d.", images, limit)
+	if known.images > limit {
+		return refuse("messages: Too many images (%d). The maximum is %d.", known.images, limit)
 	}
-	if images <= 20 {
+	if known.images <= 20 {
 		return nil
 	}
 	return r.tooLarge(2000, " for many-image requests")
@@ -156,7 +159,11 @@ func (r *request) checkMedia() *Refusal {
 func (r *request) tooLarge(most int, when string) *Refusal {
 	var paths []string
 	first := ""
-	for i, m := range r.messages {
+	from := r.from()
+	if r.known().maxSide > most {
+		from = 0
+	}
+	for i, m := range r.messagesFrom(from) {
 		for j := range m.blocks {
 			for k := range m.blocks[j].pictures {
 				p := &m.blocks[j].pictures[k]

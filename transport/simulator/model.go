@@ -54,6 +54,9 @@ type Turn struct {
 	Seed uint64
 
 	server *Server
+	held   int                  // of the messages: those that the thread holds
+	folds  *map[any]foldedTurns // see fold; nil without a thread
+	looked *int                 // counts the messages that fold goes through
 }
 
 // HasTool reports whether the turn has a tool of that name.
@@ -75,14 +78,16 @@ func (t *Turn) Open(encrypted string) (string, bool) {
 
 // LastUserText returns the text of the last user message that has any, or "".
 func (t *Turn) LastUserText() string {
-	for i := len(t.Messages) - 1; i >= 0; i-- {
-		if m := t.Messages[i]; m.Role == transport.RoleUser {
-			if text := m.Text(); text != "" {
-				return text
-			}
+	last := t.fold("user text", func(last, i int, m *transport.Message) int {
+		if m.Role == transport.RoleUser && m.Text() != "" {
+			return i + 1
 		}
+		return last
+	})
+	if last == 0 {
+		return ""
 	}
-	return ""
+	return t.Messages[last-1].Text()
 }
 
 // A Reply is the output of a Model in one sampling. The zero Reply is an empty end_turn.
@@ -227,17 +232,15 @@ type Loop struct {
 
 // Respond implements [Model].
 func (l Loop) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
-	step := 0
-	for i := len(turn.Messages) - 1; i >= 0; i-- {
-		m := turn.Messages[i]
-		if m.Role != transport.RoleUser {
-			continue
+	step := turn.fold("steps of a loop", func(step, _ int, m *transport.Message) int {
+		switch {
+		case m.Role != transport.RoleUser:
+			return step
+		case len(m.Content) == 0 || m.Content[0].Type() != transport.TypeToolResult:
+			return 0
 		}
-		if len(m.Content) == 0 || m.Content[0].Type() != transport.TypeToolResult {
-			break
-		}
-		step++
-	}
+		return step + 1
+	})
 	if step >= l.Turns {
 		answer := l.Answer
 		if answer == "" {

@@ -3,7 +3,6 @@ package simulator
 import (
 	"slices"
 
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
 )
 
@@ -46,17 +45,11 @@ func (r *request) unread(b *block) (reason string) {
 	return ""
 }
 
-// stripsBefore is the index of the message from which on thinking stays in the
-// prompt, on models that keep that of the last turn only (wire §9.5); 0 on
-// the others.
-func (r *request) stripsBefore() int {
+// strip is the index of the message from which on thinking stays in the prompt, on
+// models that keep that of the last turn only (wire §9.5); 0 on the others.
+func (r *request) strip() int {
 	if r.model.Thinking.Kept != models.Unsupported {
 		return 0
 	}
-	for i := len(r.messages) - 1; i >= 0; i-- {
-		if m := r.messages[i]; m.role == transport.RoleUser && !m.onlyResults() {
-			return i
-		}
-	}
-	return 0
+	return r.facts.spoken
 }

@@ -35,15 +35,23 @@ type request struct {
 	stops        []string
 	fields       map[string][]byte // the members, as they came
 
-	thread *thread     // that the request goes on with, or nil
-	held   int         // how many of the messages it held
-	fixed  fixedFields // of a request with a thread
+	thread *thread      // that the request goes on with, or nil
+	held   int          // how many of the messages it held
+	held0  conversation // what it held
+	fixed  fixedFields  // of a request with a thread
+	past   *past        // what is known of the first messages, or nil
+	next   *past        // what the request makes known, or nil
+	facts  facts
+	front  front
+	kinds  toolKinds // see checkToolChanges
+	looked int       // blocks that the checks have looked at
 
-	merged  []turn           // see turns
-	waiting [][]place        // see open
-	cleared map[*block]bool  // by context editing
-	applied []applied        // edits; nil if the request has none
-	changes []transformation // what was made of thinking that doesn't fit
+	shown   []transport.Message // of the turn, with room for the answer
+	merged  []turn              // see turns
+	waiting [][]place           // see open
+	cleared map[*block]bool     // by context editing
+	applied []applied           // edits; nil if the request has none
+	changes []transformation    // what was made of thinking that doesn't fit
 }
 
 // terms are what the request's headers say of its body, and salt tells them apart.

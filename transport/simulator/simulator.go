@@ -105,10 +105,13 @@ type Exchange struct {
 	Refusal   *Refusal // nil if there was none
 	Model     string
 	Stream    bool
-	Messages  int               // in the request
-	Content   []transport.Block // of the response, as far as it was made
-	Usage     transport.Usage
-	Cost      float64 // USD; 0 if the model's prices aren't known
+	Messages  int // in the request, with those that its thread holds
+	// Looked counts the blocks and messages that the simulator's checks, its cache and its
+	// model went through, each as often as one of them did: a measure of its work.
+	Looked  int
+	Content []transport.Block // of the response, as far as it was made
+	Usage   transport.Usage
+	Cost    float64 // USD; 0 if the model's prices aren't known
 	// TooShort is true if something was marked for the cache, but the prefix was
 	// shorter than the model's minimum.
 	TooShort   bool
@@ -159,7 +162,7 @@ func New(opts Options) *Server {
 		opts: opts, now: opts.Now, sealer: newSealer(secret),
 		cache:    promptCache{rule: opts.Lookback, entries: map[uint64]entry{}, sweepAt: 1 << 16},
 		messages: newMemo[*message](256 << 20), toolLists: newMemo[*toolList](32 << 20), systems: newMemo[systemPrompt](32 << 20),
-		threads:      newMemo[*thread](64 << 20),
+		threads:      newMemo[*thread](256 << 20),
 		fingerprints: newMemo[*fingerprint](32 << 20),
 		files:        map[string]*file{}, batches: map[string]*batch{}, meters: map[uint64]*meter{}, containers: map[string]time.Time{},
 	}
@@ -292,9 +295,10 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 		s:     s, r: r, ctx: req.Context(), id: s.newID("msg_"), prefix: p, before: p,
 		charge: s.cache.price(positions, r.model.Limits.MinCacheTokens, start),
 	}
+	r.looked += a.charge.looked
 	a.number = hashString(seedKey, a.id)
 	a.turn = s.newTurn(r, positions)
-	a.base = a.turn.Messages
+	a.base = r.shown
 	if a.fallbacks, why = r.fallbackModels(); why != nil {
 		return why
 	}
@@ -317,6 +321,7 @@ func (s *Server) answerMessages(w http.ResponseWriter, req *http.Request, r *req
 	if why := a.run(); why != nil {
 		return why
 	}
+	ex.Looked = r.looked
 	ex.Content, ex.Usage, ex.TooShort, ex.StopReason = a.content, a.usage(), a.charge.tooShort, a.stop
 	if meter != nil {
 		meter.spend(a.outTokens)

@@ -118,17 +118,29 @@ func (s *Server) binding(r *request) bindingRule {
 // checkThinking verifies every thinking block: wire rows 68 to 75. It returns the
 // prefix behind the last message, and what was dropped in silence.
 func (s *Server) checkThinking(r *request) (prefix, []transformation, *Refusal) {
-	p := r.startPrefix()
-	rule := s.binding(r)
-	var changes []transformation
-	latest := -1
-	for i, m := range r.messages {
-		if m.role == transport.RoleAssistant {
-			latest = i
-		}
+	known := r.known()
+	p, changes, broken := known.prefix, known.changes[:len(known.changes):len(known.changes)], known.broken
+	if r.past == nil {
+		p = r.startPrefix()
 	}
-	broken := false
-	for i, m := range r.messages {
+	rule := s.binding(r)
+	latest := -1
+	for i, m := range r.recent() {
+		if r.ends(i) {
+			r.next.prefix, r.next.changes, r.next.broken = p, changes, broken
+			r.next.turnStart, r.next.turnThinks = known.turnStart, known.turnThinks
+		}
+		switch {
+		case m.role == transport.RoleAssistant:
+			latest = i
+			if known.turnStart < 0 {
+				known.turnStart = i
+			}
+			b, _, _ := r.opening(i, i)
+			known.turnThinks = known.turnThinks || b != nil && b.isThinking()
+		case m.role == transport.RoleUser && !m.onlyResults():
+			known.turnStart, known.turnThinks = -1, false
+		}
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			if !b.isThinking() {
@@ -264,7 +276,10 @@ func (r *request) checkManual(first, latest int) *Refusal {
 	// That an earlier step has lost its thinking and a later one hasn't is taken: no
 	// source says what becomes of it.
 	start := r.turnStart(latest)
-	for i := start; i <= latest; i++ {
+	if start < r.from() && r.past.turnThinks {
+		return nil
+	}
+	for i := max(start, r.from()); i <= latest; i++ {
 		if b, _, _ := r.opening(i, i); b != nil && b.isThinking() {
 			return nil
 		}
@@ -309,7 +324,7 @@ func (r *request) messageStart(at int) int {
 // never do.
 func (r *request) turnStart(at int) int {
 	start := -1
-	for i := at; i >= 0; i-- {
+	for i := at; i >= r.from(); i-- {
 		switch m := r.messages[i]; {
 		case m.role == transport.RoleAssistant:
 			start = i
@@ -317,13 +332,16 @@ func (r *request) turnStart(at int) int {
 			return start
 		}
 	}
+	if r.past != nil && r.past.turnStart >= 0 {
+		return r.past.turnStart
+	}
 	return start
 }
 
 // compactedSince reports whether a compaction block stands in the messages from
 // the given one on: the thinking that the turn started with may be gone with it.
 func (r *request) compactedSince(message int) bool {
-	i, _ := r.lastCompaction()
+	i := r.facts.summed[0]
 	return i > 0 && i >= message
 }
 

@@ -33,22 +33,17 @@ const threadLife = 5 * time.Minute
 // brings only what is new (beta message-threads-2026-08-12). It is found by the id
 // of its newest response. What it doesn't hold, the next request has to bring again:
 // tokens of MCP servers, the container.
-//
-// The messages are shared with the thread of the response before it: only one
-// request at a time goes on with a thread, and it only appends.
 type thread struct {
-	account     uint64
-	messages    []*message
-	size        int // bytes of the messages
-	tools       *toolList
-	system      []block
-	fixed       fixedFields
-	fallsBack   bool // its requests have fallbacks
-	hasPictures bool
-	expires     time.Time
+	account   uint64
+	tools     *toolList
+	system    []block
+	fixed     fixedFields
+	fallsBack bool // its requests have fallbacks
+	expires   time.Time
 
-	mu    sync.Mutex // guards state, and messages once it is continued
+	mu    sync.Mutex // guards what is below
 	state threadState
+	conversation
 }
 
 type threadState int
@@ -113,7 +108,7 @@ func (s *Server) joinThread(r *request) *Refusal {
 		return threadNotFound(id) // the held conversation can't take its first picture (wire §15.3)
 	}
 	t.state = threadInFlight
-	r.thread, r.held = t, len(t.messages)
+	r.thread, r.held, r.held0 = t, len(t.messages), t.conversation
 	r.messages = append(t.messages, r.messages...)
 	r.tools, r.system = t.tools, t.system
 	return nil
@@ -153,7 +148,7 @@ func (r *request) checkThreaded() *Refusal {
 			return unsupportedThread("context_management")
 		}
 	}
-	if r.compacts() || r.betas.has("compact-2026-09-04") && r.anyBlock(func(b *block) bool { return b.typ == view.TypeCompaction }) {
+	if r.compacts() || r.betas.has("compact-2026-09-04") && r.anyFresh(func(b *block) bool { return b.typ == view.TypeCompaction }) {
 		return unsupportedThread("context_management")
 	}
 	return nil
@@ -187,30 +182,37 @@ func (a *answer) keepThread() {
 	}
 	if r.thread != nil {
 		r.thread.mu.Lock()
-		r.thread.state, r.thread.messages = threadContinued, nil // what it held lives on in the next one
+		r.thread.state, r.thread.conversation = threadContinued, conversation{} // what it held lives on in the next one
 		r.thread.mu.Unlock()
 	}
 	cutCall := a.stop == transport.StopMaxTokens && len(a.content) > 0 && a.content[len(a.content)-1].Type() == transport.TypeToolUse
 	if a.stop == transport.StopRefusal || a.fell || cutCall {
 		return
 	}
-	t := &thread{account: r.account, messages: r.messages, tools: r.tools, system: r.system, fixed: r.fixed, fallsBack: r.has("fallbacks"),
-		expires: a.s.now().Add(threadLife)}
-	if r.thread != nil {
-		t.size, t.hasPictures = r.thread.size, r.thread.hasPictures
-	}
+	c := r.held0
+	c.messages, c.shown, c.facts = r.messages, r.shown, r.facts
 	if m := a.reply(); m != nil {
-		t.messages = append(t.messages, m)
+		c.messages = append(c.messages, m)
+		c.shown = append(c.shown, m.transport)
 	}
 	added := 0
-	for _, m := range t.messages[r.held:] {
+	for _, m := range c.messages[r.held:] {
 		added += len(m.raw)
-		t.hasPictures = t.hasPictures || m.hasPicture()
+		c.hasPictures = c.hasPictures || m.hasPicture()
 	}
-	if t.size += added; t.size > a.s.maxThread() {
+	if c.size += added; c.size > a.s.maxThread() {
 		return
 	}
-	a.s.threads.put(a.s.threads.key([]byte(a.id), r.account), t, added+400)
+	if c.past = r.past; r.next != nil {
+		c.past = r.next
+	}
+	if c.index == nil {
+		c.index = &index{}
+	}
+	c.index.keep(c.messages, r.kinds)
+	a.s.threads.put(a.s.threads.key([]byte(a.id), r.account), &thread{
+		account: r.account, tools: r.tools, system: r.system, fixed: r.fixed, fallsBack: r.has("fallbacks"), expires: a.s.now().Add(threadLife), conversation: c,
+	}, 4*added+1000)
 }
 
 // reply is the response as a message of the conversation that goes on, or nil if

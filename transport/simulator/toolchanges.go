@@ -14,9 +14,8 @@ import (
 // wording of all but the first refusal is a guess (wire G29, G45, G46, G47, G49); the codes
 // are the service's.
 func (r *request) checkToolChanges() *Refusal {
-	var kinds map[string]string // of the tools that there are so far, by name
 	var servers map[string]bool
-	for i, m := range r.messages {
+	for i, m := range r.recent() {
 		for j := range m.blocks {
 			b := &m.blocks[j]
 			switch b.typ {
@@ -24,8 +23,8 @@ func (r *request) checkToolChanges() *Refusal {
 			default:
 				continue
 			}
-			if kinds == nil {
-				kinds, servers = r.toolKinds(), r.servers()
+			if servers == nil {
+				r.kinds, servers = r.toolKinds(), r.servers()
 			}
 			path := fmt.Sprintf("messages.%d.content.%d", i, j)
 			if b.typ == view.TypeMCPToolListing {
@@ -34,7 +33,7 @@ func (r *request) checkToolChanges() *Refusal {
 				}
 				continue
 			}
-			if why := checkToolChange(path, b, kinds, servers); why != nil {
+			if why := checkToolChange(path, b, r.kinds, servers); why != nil {
 				return why
 			}
 		}
@@ -42,11 +41,11 @@ func (r *request) checkToolChanges() *Refusal {
 	return nil
 }
 
-func checkToolChange(path string, b *block, kinds map[string]string, servers map[string]bool) *Refusal {
+func checkToolChange(path string, b *block, kinds toolKinds, servers map[string]bool) *Refusal {
 	t := rawjson.Get(b.raw, "tool")
 	switch name := rawjson.GetString(t, "name"); rawjson.GetString(t, "type") {
 	case "tool_reference":
-		if _, ok := kinds[name]; !ok {
+		if _, ok := kinds.of(name); !ok {
 			return unresolved("%s: tool_addition/tool_removal references unknown tool '%s'", path, name)
 		}
 	case "mcp_tool_reference", "mcp_toolset_reference":
@@ -60,11 +59,11 @@ func checkToolChange(path string, b *block, kinds map[string]string, servers map
 }
 
 // checkInlineTool checks a definition in a system message, and adds it to kinds.
-func checkInlineTool(path string, b *block, definition []byte, kinds map[string]string) *Refusal {
+func checkInlineTool(path string, b *block, definition []byte, kinds toolKinds) *Refusal {
 	name, kind := rawjson.GetString(definition, "name"), toolKind(rawjson.GetString(definition, "type"))
 	mark := ttlOf(rawjson.Get(definition, "cache_control"))
 	path += ".tool_addition.tool.tool_definition.definition"
-	switch was, ok := kinds[name]; {
+	switch was, ok := kinds.of(name); {
 	case name != "" && ok && was != kind:
 		return coded("tool_name_conflict", "%s: a tool named '%s' of another kind is there already", path, name)
 	case mark != "" && b.mark != "":
@@ -79,7 +78,7 @@ func checkInlineTool(path string, b *block, definition []byte, kinds map[string]
 			return why
 		}
 	}
-	kinds[name] = kind
+	kinds.added[name] = kind
 	return nil
 }
 
@@ -88,12 +87,29 @@ func unresolved(format string, args ...any) *Refusal {
 	return coded("tool_reference_unresolved", format, args...)
 }
 
-// toolKinds lists the tools of the request by name.
-func (r *request) toolKinds() map[string]string {
-	kinds := map[string]string{}
+// toolKinds are the kinds of the tools that there are so far, by name.
+type toolKinds struct {
+	held, added map[string]string // held belongs to the thread, if there is one
+}
+
+func (k toolKinds) of(name string) (string, bool) {
+	kind, ok := k.added[name]
+	if !ok {
+		kind, ok = k.held[name]
+	}
+	return kind, ok
+}
+
+// toolKinds lists the tools of the request, and those of the messages that the
+// thread holds.
+func (r *request) toolKinds() toolKinds {
+	if x := r.held0.index; x != nil && x.kinds != nil {
+		return toolKinds{held: x.kinds, added: map[string]string{}}
+	}
+	kinds := toolKinds{held: map[string]string{}, added: map[string]string{}}
 	if r.tools != nil {
 		for i := range r.tools.tools {
-			kinds[r.tools.tools[i].name] = toolKind(string(r.tools.tools[i].typ))
+			kinds.held[r.tools.tools[i].name] = toolKind(string(r.tools.tools[i].typ))
 		}
 	}
 	return kinds

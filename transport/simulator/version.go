@@ -38,7 +38,7 @@ func (r *request) checkVersion() *Refusal {
 		return nil
 	}
 	var documents, cited []string
-	for i, m := range r.messages {
+	for i, m := range r.recent() {
 		for j := range m.blocks {
 			path := fmt.Sprintf("messages.%d.content.%d", i, j)
 			switch b := &m.blocks[j]; m.role {
