@@ -40,6 +40,24 @@ func openStore(ctx context.Context, where string) (closer, error) {
 	return sqlite.Open(where, nil)
 }
 
+// testStore is where the processes of a test have their store: a file in dir, or a
+// database, if the environment says so.
+func testStore(t *testing.T, dir string) string {
+	t.Helper()
+	if os.Getenv("WHORL_WORKER_STORE") != "postgres" {
+		return filepath.Join(dir, "s.db")
+	}
+	server, err := pgserver.Start()
+	if errors.Is(err, pgserver.ErrNotInstalled) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	return server.URL
+}
+
 // TestProcess is a worker's process, if the environment says so.
 func TestProcess(t *testing.T) {
 	where := os.Getenv("WHORL_TEST_WORKER")
@@ -93,18 +111,7 @@ func TestKilled(t *testing.T) {
 	}
 	sessions, kills := number("WHORL_WORKER_SESSIONS", 60), number("WHORL_WORKER_KILLS", 6)
 	dir := t.TempDir()
-	where := filepath.Join(dir, "s.db")
-	if os.Getenv("WHORL_WORKER_STORE") == "postgres" {
-		server, err := pgserver.Start()
-		if errors.Is(err, pgserver.ErrNotInstalled) {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Stop()
-		where = server.URL
-	}
+	where := testStore(t, dir)
 	store, err := openStore(t.Context(), where)
 	if err != nil {
 		t.Fatal(err)

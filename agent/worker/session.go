@@ -56,19 +56,19 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	case err != nil:
 		return w.failed(store, info, err)
 	}
-	// If this process dies after the run, with the lease given back, the session is
-	// found by this time.
-	safety = w.now().Add(w.o.Recover).Truncate(time.Microsecond)
-	if err := w.waker.Wake(store, info.ID, safety); errors.Is(err, memory.ErrNoSession) {
-		return Outcome{State: Left, Err: err}
-	} else if err != nil {
-		w.leave(info.ID, w.backoff(1, w.o.Backoff, time.Minute))
-		return Outcome{State: Left, Err: err}
-	}
-	if info.Meta[metaAside] != "" { // a new message has taken it up
-		w.forget(store, info)
-	}
-	in.Store, in.Session, in.Log = w.o.Store, info.ID, nil
+	claim := &claim{Store: w.o.Store, leaser: w.leaser, id: info.ID, taken: func(context.Context) error {
+		// If this process dies after the run, with the lease given back, the session is
+		// found by this time. Until then it is found by the end of the lease.
+		safety = w.now().Add(w.o.Recover).Truncate(time.Microsecond)
+		if err := w.waker.Wake(store, info.ID, safety); err != nil {
+			return err
+		}
+		if info.Meta[metaAside] != "" { // a new message has taken it up
+			w.forget(store, info)
+		}
+		return nil
+	}}
+	in.Store, in.Session, in.Log = claim, info.ID, nil
 	if w.o.Watch != nil {
 		run = w.o.Watch(run, info)
 	}
@@ -80,6 +80,12 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 		}
 	}
 	res, err := r.Result()
+	if failure := claim.failure(); failure != nil {
+		if !errors.Is(failure, memory.ErrNoSession) {
+			w.leave(info.ID, w.backoff(1, w.o.Backoff, time.Minute))
+		}
+		return Outcome{State: Left, Result: res, Err: err}
+	}
 	o = w.judge(store, ctx, info, res, err)
 	o.Result = res
 	return o

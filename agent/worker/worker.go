@@ -107,6 +107,7 @@ type Outcome struct {
 // A Worker runs sessions. Make one with [New].
 type Worker struct {
 	o       Options
+	leaser  memory.Leaser
 	waker   memory.Waker
 	meta    memory.MetaSetter // nil if the store is none
 	metrics *metrics
@@ -135,7 +136,8 @@ func New(o Options) (*Worker, error) {
 			return nil, fmt.Errorf("worker: Options.Schedules[%d] has no Name or no Next", i)
 		}
 	}
-	if _, err := memory.Need[memory.Leaser](o.Store); err != nil {
+	leaser, err := memory.Need[memory.Leaser](o.Store)
+	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	waker, err := memory.Need[memory.Waker](o.Store)
@@ -152,7 +154,7 @@ func New(o Options) (*Worker, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	w := &Worker{
-		o: o, waker: waker, running: make(map[string]bool), left: make(map[string]time.Time),
+		o: o, leaser: leaser, waker: waker, running: make(map[string]bool), left: make(map[string]time.Time),
 		freed: make(chan struct{}, 1), told: make(chan struct{}, 1), clock: newClock(o.Store),
 	}
 	w.meta, _ = memory.As[memory.MetaSetter](o.Store)

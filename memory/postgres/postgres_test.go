@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -195,5 +196,17 @@ func TestUnreachable(t *testing.T) {
 	_, err = postgres.Open(t.Context(), "postgres://u:secret-word@host:port/x", nil)
 	if err == nil || errors.Is(err, memory.ErrUnavailable) {
 		t.Errorf("a bad address: %v", err)
+	}
+}
+
+// A schema that a newer version of the library has changed is refused.
+func TestANewerSchema(t *testing.T) {
+	s := open(t, postgres.Options{Schema: "newer"})
+	if _, err := s.DB().Exec("INSERT INTO newer.version VALUES (99)"); err != nil {
+		t.Fatal(err)
+	}
+	srv, _ := server()
+	if _, err := postgres.Open(t.Context(), srv.URL, &postgres.Options{Schema: "newer"}); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("%v", err)
 	}
 }

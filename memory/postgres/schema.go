@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -102,7 +103,7 @@ func migrate(ctx context.Context, tx *sql.Tx, schema string) error {
 		return err
 	}
 	if version > len(migrations) {
-		return fmt.Errorf("the schema %s is version %d, this library knows up to %d: use a newer version of the library", schema, version, len(migrations))
+		return fmt.Errorf("the schema %s is version %d, this library knows up to %d: use a newer version of the library: %w", schema, version, len(migrations), errors.ErrUnsupported)
 	}
 	for i, m := range migrations[version:] {
 		if _, err := tx.ExecContext(ctx, named(m), pgx.QueryExecModeSimpleProtocol); err != nil {

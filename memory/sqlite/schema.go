@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/whorl-go/whorl/memory"
@@ -85,7 +86,7 @@ func migrate(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	if version > len(migrations) {
-		return fmt.Errorf("the file's schema is version %d, this library knows up to %d: use a newer version of the library", version, len(migrations))
+		return fmt.Errorf("the file's schema is version %d, this library knows up to %d: use a newer version of the library: %w", version, len(migrations), errors.ErrUnsupported)
 	}
 	for _, m := range migrations[version:] {
 		if _, err := tx.ExecContext(ctx, m); err != nil {
