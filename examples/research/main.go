@@ -25,6 +25,7 @@ import (
 	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/models"
@@ -66,6 +67,11 @@ func research(ctx context.Context, opts options, out io.Writer, show *terminal.P
 		return err
 	}
 	defer closeClient()
+	return answer(ctx, opts, client, kit, out, show)
+}
+
+// answer runs an agent with the tools of kit on the question.
+func answer(ctx context.Context, opts options, client transport.Client, kit []tools.Tool, out io.Writer, show *terminal.Printer) error {
 	a, err := agent.New(agent.Options{
 		Name: "research", Client: client, Model: opts.model, Effort: transport.Effort(opts.effort), System: system, Tools: kit,
 		Thinking: thinking(opts.model),

@@ -11,8 +11,9 @@ import (
 const (
 	maxGroups     = 4
 	maxStatements = 10
-	maxPerGroup   = 5
+	maxPerGroup   = 3
 	maxSentences  = 4
+	maxWords      = 40 // of a sentence that is about one thing
 	maxCodeLines  = 24
 	maxLinked     = 2
 	rareName      = 30 // passages that a name may be in, to be looked at
@@ -23,8 +24,10 @@ func (s *study) conclude(why string) move {
 	groups := s.groups()
 	lead := ""
 	if len(groups) == 0 {
-		groups = s.partial()
-		lead = "Not found: nothing that I could search answers the whole question. This is what it says of what you name.\n\n"
+		groups = s.pick(s.near)
+		lead = "Not found: nothing that I read answers the whole question. These passages come nearest.\n"
+	} else if !s.sure(groups[0].paragraphs[0]) {
+		lead = "Not sure: these passages have the question's words, but may tell of something else.\n"
 	}
 	if len(groups) == 0 {
 		return move{thinking: strings.TrimSpace(why + " Nothing that I read answers the question; guessing would be worse than saying so."), answer: say(s.notFound())}
@@ -38,14 +41,9 @@ func (s *study) conclude(why string) move {
 		}
 		out = append(out, statement{text: text})
 	}
-	if lead != "" {
-		add("%s", lead)
-	}
+	add("%s", lead)
 	statements := 0
-	for i, g := range groups {
-		if i > 0 {
-			add("\n\n")
-		}
+	quote := func(g *group) {
 		pg := s.page(g.file)
 		add("%s", g.heading(pg))
 		for _, p := range g.paragraphs {
@@ -56,22 +54,30 @@ func (s *study) conclude(why string) move {
 			}
 			add("\n- %s (%s)", text, place(p.file, from, to))
 		}
-		if code, from, to := s.code(g); code != "" && (i == 0 || g.linked || s.names(g.decl.name)) {
-			add("\n\n  %s\n```\n%s```", place(g.file, from, to), code)
-			statements++
+	}
+	for i, g := range groups {
+		if i > 0 && !g.linked {
+			add("\n\n")
+		}
+		if !g.linked {
+			quote(g)
 		}
 	}
-	thinking := fmt.Sprintf("I have read %s in %s, and %s answer the question. I'll quote them.",
-		count(s.linesRead(), "line", "lines"), count(len(s.opened), "file", "files"), count(statements, "statement", "statements"))
-	return move{thinking: strings.TrimSpace(why + " " + thinking), answer: out}
-}
-
-func (s *study) linesRead() int {
-	n := 0
-	for _, lines := range s.opened {
-		n += len(lines)
+	for i, g := range groups { // code takes much room: it comes after all that is said
+		code, from, to := s.code(g)
+		if code == "" || i > 0 && !g.linked && !s.names(g.decl.name) {
+			continue
+		}
+		if add("\n\n"); g.linked {
+			quote(g)
+			add("\n\n")
+		}
+		add("  %s\n```\n%s```", place(g.file, from, to), code)
+		statements++
 	}
-	return n
+	thinking := fmt.Sprintf("I have read in %s; what comes nearest to the question is %s. I'll quote.",
+		count(len(s.opened), "file", "files"), count(statements, "statement", "statements"))
+	return move{thinking: strings.TrimSpace(why + " " + thinking), answer: out}
 }
 
 // group is what one declaration, or one file outside of declarations, says.
@@ -94,22 +100,47 @@ func (g *group) heading(p *page) string {
 
 // groups picks the paragraphs that answer the question, best group first.
 func (s *study) groups() []*group {
-	if !s.answerable() {
+	groups := s.pick(func(p *paragraph) bool {
+		text, _, _ := s.quote(p)
+		shown := s.match(text) | s.matchPath(p.file)
+		if p.decl != nil {
+			shown |= s.match(p.decl.name)
+			text += " " + p.decl.text // of a constant it has the value
+		}
+		if p.inFunc() && s.kind != "how" && s.kind != "why" {
+			return false // it tells how something is done
+		}
+		return s.answered(shown) && (s.kind != "how many" || amounts.MatchString(text))
+	})
+	if len(groups) == 0 {
 		return nil
 	}
-	groups := s.pick(func(*paragraph) bool { return true })
 	return append(groups, s.linked(groups)...)
 }
 
-// answerable reports whether something that was read answers the question.
-func (s *study) answerable() bool {
-	return slices.ContainsFunc(s.paragraphs, func(p *paragraph) bool { return p.kind != isCode && s.answered(p.matched) })
+// sure reports whether a sentence of p is about what is asked, not only near it: all
+// words of the question stand in it, and it begins with one that matters; or it
+// documents the very thing that the question names, and has the others that matter.
+func (s *study) sure(p *paragraph) bool {
+	asked := matched(1)<<min(len(s.terms), 63) - 1
+	named := p.isDoc && s.names(p.decl.name)
+	return slices.ContainsFunc(p.sentences(), func(sent sentence) bool {
+		missing := asked &^ s.match(sent.text) &^ s.matchPath(p.file)
+		words := strings.Fields(sent.text)
+		switch {
+		case len(words) > maxWords || looksLikeCode(sent.text), slices.Contains([]string{"how many", "when", "why"}, s.kind) && !explains(s.kind, sent.text):
+			return false
+		case named:
+			return missing&^s.match(p.decl.name)&^s.weakTerms() == 0
+		}
+		return missing == 0 && s.strong(strings.Join(words[:min(len(words), 3)], " "))
+	})
 }
 
-// partial is what was read of a thing that the question names, where nothing
-// answers the whole of it.
-func (s *study) partial() []*group {
-	return s.pick(func(p *paragraph) bool { return p.isDoc && s.names(p.decl.name) })
+// near reports whether p is worth showing where nothing answers the question: it
+// documents what is named, or has most of the words that matter.
+func (s *study) near(p *paragraph) bool {
+	return p.isDoc && s.names(p.decl.name) || s.weight(p.matched) >= 0.6
 }
 
 // pick groups the best of the paragraphs that ok accepts.
@@ -125,11 +156,11 @@ func (s *study) pick(ok func(*paragraph) bool) []*group {
 		if p.score < 0.4*best || n == maxStatements {
 			break
 		}
-		if text, _, _ := s.quote(p); said[text] {
+		text, _, _ := s.quote(p)
+		if said[text] {
 			continue
-		} else {
-			said[text] = true
 		}
+		said[text] = true
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.file == p.file && g.decl == p.decl })
 		if i < 0 {
 			if len(groups) == maxGroups {
@@ -142,12 +173,6 @@ func (s *study) pick(ok func(*paragraph) bool) []*group {
 			g.paragraphs = append(g.paragraphs, p)
 			n++
 		}
-	}
-	for _, g := range groups {
-		if g.decl == nil || g.paragraphs[0].kind == isProse {
-			continue // paragraphs of prose have no order that matters: best first
-		}
-		slices.SortFunc(g.paragraphs, func(a, b *paragraph) int { return a.from - b.from })
 	}
 	return groups
 }
@@ -194,10 +219,16 @@ func (s *study) quote(p *paragraph) (text string, from, to int) {
 		}
 		hi = lo + maxSentences
 	}
-	if hi-lo > 1 && !endsSentence(all[hi-1].text) {
-		hi-- // it introduces what is not quoted
-	}
 	var texts []string
+	if last := all[hi-1].text; hi-lo > 1 && !endsSentence(last) {
+		rest := matched(0)
+		for _, sent := range all[lo : hi-1] {
+			rest |= s.match(sent.text)
+		}
+		if s.match(last)&^rest&^s.weakTerms() == 0 {
+			hi-- // it introduces what is not quoted
+		}
+	}
 	for _, sent := range all[lo:hi] {
 		texts = append(texts, sent.text)
 	}

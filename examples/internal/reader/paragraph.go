@@ -78,6 +78,7 @@ type cutter struct {
 func (c *cutter) run(from, to int) {
 	c.decl = nil
 	begin := len(c.out)
+	block := c.blocks(from, to)
 	for n := from; n <= to; {
 		line := c.lines[n]
 		trimmed := strings.TrimSpace(line)
@@ -88,9 +89,9 @@ func (c *cutter) run(from, to int) {
 			name := strings.TrimSpace(strings.Trim(tag.ReplaceAllString(trimmed, ""), "#"))
 			c.decl = &declaration{file: c.file, line: n, text: line, name: name, docFrom: n}
 			n++
-		case c.prose:
+		case c.prose || block[n] && !isCommentLine(line):
 			end := n + 1
-			for end <= to && !breaksProse(c.lines[end]) {
+			for end <= to && !breaksProse(c.lines[end]) && block[end] == block[n] {
 				end++
 			}
 			c.add(isProse, n, end-1)
@@ -110,7 +111,12 @@ func (c *cutter) run(from, to int) {
 		default:
 			c.declaration(n, to)
 			end := n + 1
-			for end <= to && strings.TrimSpace(c.lines[end]) != "" && !isCommentLine(c.lines[end]) && !topLevel(c.lines[end]) {
+			if c.isRemark(line) {
+				c.add(isComment, n, n)
+				n++
+				continue
+			}
+			for end <= to && strings.TrimSpace(c.lines[end]) != "" && !isCommentLine(c.lines[end]) && !topLevel(c.lines[end]) && !c.isRemark(c.lines[end]) {
 				end++
 			}
 			c.add(isCode, n, end-1)
@@ -128,6 +134,33 @@ func (c *cutter) run(from, to int) {
 	}
 }
 
+// blocks are the lines between /* and */; the reading may begin or end there.
+func (c *cutter) blocks(from, to int) map[int]bool {
+	block, open, code := map[int]bool{}, false, c.prose
+	for n := from; n <= to && !code; n++ {
+		code = declLine.MatchString(c.lines[n]) || codeLine.MatchString(c.lines[n])
+	}
+	for n := from; n <= to && !c.prose; n++ {
+		block[n] = !code // no line is code, so all are inside a comment
+		line := strings.TrimSpace(c.lines[n])
+		if begins := strings.HasPrefix(line, "/*"); begins || strings.HasPrefix(line, "*/") {
+			for i := from; !begins && !open && i < n; i++ {
+				block[i] = true
+			}
+			open = begins && !strings.Contains(line, "*/")
+		}
+		block[n] = block[n] || open
+	}
+	return block
+}
+
+// isRemark is true for a line that declares a field, a constant or a variable, and
+// says behind it what that is.
+func (c *cutter) isRemark(line string) bool {
+	_, remark, ok := strings.Cut(line, " // ")
+	return ok && len(remark) > 20 && c.decl != nil && !strings.HasPrefix(c.decl.text, "func")
+}
+
 func (c *cutter) add(kind paragraphKind, from, to int) {
 	p := &paragraph{file: c.file, from: from, to: to, kind: kind}
 	for n := from; n <= to; n++ {
@@ -141,6 +174,8 @@ func (c *cutter) add(kind paragraphKind, from, to int) {
 	}
 	c.out = append(c.out, p)
 }
+
+var codeLine = regexp.MustCompile(`^(?://|/\*|\*/|})|[{;]$`)
 
 var declLine = regexp.MustCompile(`^(?:func|type|var|const|class|def|struct|enum|interface|fn|pub|function|export|trait|async def|public|TEXT)\b`)
 

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -69,6 +70,17 @@ func TestParagraphs(t *testing.T) {
 	}
 }
 
+// A comment between /* and */ is prose, also where the reading has neither mark.
+func TestBlockComments(t *testing.T) {
+	for _, text := range []string{"/*\n\nIt is\nwhole.\n*/\npackage p", "It goes\n\nIt is\nwhole.\n\non"} {
+		if all := paragraphs("a.go", numbered(text)); len(all) < 2 || !slices.ContainsFunc(all, func(p *paragraph) bool {
+			return p.kind == isProse && p.from == 3 && p.to == 4
+		}) {
+			t.Errorf("%q: %+v", text, all)
+		}
+	}
+}
+
 func TestParagraphsThatWereCutAreLeftOut(t *testing.T) {
 	lines := map[int]string{7: "// the end of something.", 8: "// and more", 9: "", 10: "// Whole.", 11: "x := 1", 12: "", 13: "// cut off at the"}
 	for _, p := range paragraphs("a.go", lines) {
@@ -128,4 +140,32 @@ func FuzzParagraphs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Only a sentence about the whole of the question is an answer with confidence.
+func TestSure(t *testing.T) {
+	for _, c := range []struct {
+		question, comment, decl string
+		want                    bool
+	}{
+		{"Is the order of a snail specified?", "The order of snails is not specified.", "var x int", true},
+		{"Is the order of a snail specified?", "Some say that the order of snails is not specified.", "var x int", false}, // of what is said
+		{"Is the order of a snail specified?", "The order is not specified. A snail has none.", "var x int", false},
+		{"Is the order of a snail specified?", "The order of a snail counts.", "var x int", false},
+		{"May a garden.Snail be copied?", "A Snail must not be copied.", "type Snail struct {", true},
+		{"May a garden.Snail be copied?", "A Shell, which is no Snail, may be copied.", "type Shell struct {", false},
+		{"May a garden.Snail be copied?", "A SnailShell must not be copied.", "type SnailShell struct {", false},
+		{"How many shells does garden.Snail have?", "Snail has shells.", "type Snail struct {", false}, // no number
+		{"How many shells does garden.Snail have?", "Snail has at most 7 shells.", "type Snail struct {", true},
+		{"When does garden.Snail sleep?", "Snail can sleep.", "type Snail struct {", false},
+		{"When does garden.Snail sleep?", "Snail can sleep when it freezes.", "type Snail struct {", true},
+	} {
+		s := newStudy(parseQuestion(c.question), kit{read: &toolUse{}}, transcript{opened: map[string]map[int]string{
+			"garden/a.go": {1: "// " + c.comment, 2: c.decl},
+		}})
+		i := slices.IndexFunc(s.paragraphs, func(p *paragraph) bool { return p.kind == isComment })
+		if got := s.sure(s.paragraphs[i]); got != c.want {
+			t.Errorf("%s: %s %s: sure is %v", c.question, c.comment, c.decl, got)
+		}
+	}
 }

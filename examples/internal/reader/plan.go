@@ -13,11 +13,11 @@ import (
 
 // Limits of the work on one question.
 const (
-	maxRounds  = 7 // responses before the answer
-	maxHits    = 8 // passages asked of a search
-	maxReads   = 5 // places read at once
-	maxFollow  = 3 // identifiers looked up at once
-	readBefore = 14
+	maxRounds  = 7  // responses before the answer
+	maxHits    = 12 // passages asked of a search
+	maxReads   = 5  // places read at once
+	maxFollow  = 3  // identifiers looked up at once
+	readBefore = 40
 	readAfter  = 46
 )
 
@@ -127,13 +127,19 @@ func (s *study) firstLook() move {
 	if slices.ContainsFunc(s.terms, func(t term) bool { return t.short != "" }) {
 		m.addSearch(s, s.words(func(t term) string { return cmp.Or(t.short, strong(t)) }), "")
 	}
+	literal := s.words(func(t term) string {
+		if t.path {
+			return ""
+		}
+		return t.word
+	})
 	if s.search.under != "" && len(s.paths) > 0 {
-		m.addSearch(s, s.words(func(t term) string {
-			if t.path {
-				return ""
-			}
-			return t.word
-		}), s.paths[0])
+		m.addSearch(s, literal, s.paths[0])
+	}
+	for _, t := range s.terms {
+		if s.search.under != "" && t.qualifier {
+			m.addSearch(s, literal, "/"+t.word+"/")
+		}
 	}
 	if s.list != nil && len(s.paths) > 0 {
 		m.add(s.list.name, s.list.query, s.paths[0])
@@ -183,27 +189,7 @@ func (s *study) firstReads() move {
 	}
 	m.thinking = fmt.Sprintf("%s found. The best seem to be %s; I'll read around them.",
 		count(s.passages, "passage", "passages"), strings.Join(places, ", "))
-	if acronyms := s.acronymQuery(); acronyms != "" {
-		m.addSearch(s, acronyms, "")
-		m.thinking += " The text shortens some of the words; I'll search for the short form too."
-	}
 	return m
-}
-
-// acronymQuery is the question with acronyms for the words they stand for, or "".
-func (s *study) acronymQuery() string {
-	if !slices.ContainsFunc(s.terms, func(t term) bool { return t.acronym != "" }) {
-		return ""
-	}
-	return s.words(func(t term) string {
-		switch {
-		case t.weak:
-			return ""
-		case t.acronym != "":
-			return t.acronym
-		}
-		return t.word
-	})
 }
 
 // promising is true if one of the regions may answer the question, or declares

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,14 +25,13 @@ type term struct {
 	show      string   // as the question has it
 	stems     []string // of the word and of what may stand for it; any of them is a match
 	short     string   // its usual abbreviation, or ""
-	acronym   string   // initials that stand for it and its neighbours, or ""
 	weight    float64
-	weak      bool   // counts where others match, never alone
-	ident     bool   // an identifier: only the whole is a match
-	name      string // of an identifier, without what qualifies it
-	path      bool   // part of a path: the file's path is a match too
-	qualifier bool   // of an identifier: "errors" in errors.Is
-	absent    bool   // a search said that no passage has it
+	weak      bool           // counts where others match, never alone
+	ident     bool           // an identifier: only the whole is a match
+	whole     *regexp.Regexp // an identifier as it stands, without what qualifies it
+	path      bool           // part of a path: the file's path is a match too
+	qualifier bool           // of an identifier: "errors" in errors.Is
+	absent    bool           // a search said that no passage has it
 }
 
 // Weights of terms. What a question names literally says most of what it is about.
@@ -53,7 +53,7 @@ var abbreviations = map[string]string{
 	"process": "proc", "memory": "mem", "signature": "sig", "signal": "sig", "temporary": "temp", "database": "db",
 	"authentication": "auth", "certificate": "cert", "parameter": "param", "argument": "arg", "variable": "var",
 	"column": "col", "reference": "ref", "synchronization": "sync", "asynchronous": "async", "duplicate": "dup",
-	"priority": "prio", "context": "ctx", "character": "char", "document": "doc", "temperature": "temp",
+	"priority": "prio", "default": "zero", "context": "ctx", "character": "char", "document": "doc", "temperature": "temp",
 }
 
 func parseQuestion(text string) question {
@@ -69,6 +69,9 @@ func parseQuestion(text string) question {
 			t.stems = append(t.stems, terms.Stem(short))
 		}
 		if i, ok := seen[t.stems[0]]; ok {
+			if t.ident && !q.terms[i].ident {
+				q.terms[i] = t // what is named literally stands for the word, too
+			}
 			q.terms[i].weight = max(q.terms[i].weight, t.weight)
 			return
 		}
@@ -80,6 +83,9 @@ func parseQuestion(text string) question {
 		word = strings.TrimSuffix(strings.TrimSuffix(word, "'s"), "’s")
 		if i == 0 {
 			q.kind = strings.ToLower(word)
+		} else if i == 1 && q.kind == "how" && slices.Contains([]string{"many", "much", "long", "often", "big", "large", "far"}, word) {
+			q.kind = "how many"
+			continue
 		}
 		switch {
 		case word == "":
@@ -96,7 +102,7 @@ func parseQuestion(text string) question {
 				case j < len(names)-1:
 					add(term{word: lower, weight: weightPath, path: true, qualifier: true})
 				default:
-					add(term{word: lower, show: word, name: name, weight: weightIdent, ident: true})
+					add(term{word: lower, show: word, whole: regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`), weight: weightIdent, ident: true})
 				}
 			}
 		default:
@@ -137,68 +143,14 @@ func (q *question) weigh(counts map[string]int) {
 	}
 	for i := range q.terms {
 		t := &q.terms[i]
-		if n, known := counts[t.word]; known && !t.weak && !t.path && !t.ident {
+		n, known := counts[t.word]
+		if known && !t.weak && !t.path && !t.ident {
 			t.weight = weightWord * (1.6 - math.Log(1+float64(n))/math.Log(1+most))
 		}
-		t.absent = counts[t.word] == 0 && hasKey(counts, t.word)
+		t.absent = known && n == 0
 	}
 	q.sum()
 }
-
-func hasKey(m map[string]int, key string) bool {
-	_, ok := m[key]
-	return ok
-}
-
-// acronyms lets the initials of two or three words in a row stand for them where
-// text, which was found with these words, has the initials in capitals: "GC" for
-// "garbage collector". It returns those that it found.
-func (q *question) acronyms(text string) []string {
-	words := strings.FieldsFunc(strings.ToLower(q.text), func(r rune) bool { return !('a' <= r && r <= 'z') })
-	find := func(w string) int {
-		return slices.IndexFunc(q.terms, func(t term) bool { return t.word == w && !t.weak && !t.ident && !t.path })
-	}
-	var found []string
-	for n := 3; n >= 2; n-- {
-		for i := 0; i+n <= len(words); i++ {
-			short := ""
-			for _, w := range words[i : i+n] {
-				if find(w) < 0 {
-					break
-				}
-				short += w[:1]
-			}
-			if len(short) < n || !hasWord(text, strings.ToUpper(short)) {
-				continue
-			}
-			found = append(found, short)
-			for _, w := range words[i : i+n] {
-				t := &q.terms[find(w)]
-				t.stems = append(t.stems, short)
-				t.acronym = short
-			}
-		}
-	}
-	return found
-}
-
-// hasWord reports whether word stands in text with no letter next to it.
-func hasWord(text, word string) bool {
-	for i := strings.Index(text, word); i >= 0; {
-		end := i + len(word)
-		if (i == 0 || !isLetter(text[i-1])) && (end == len(text) || !isLetter(text[end])) {
-			return true
-		}
-		next := strings.Index(text[end:], word)
-		if next < 0 {
-			return false
-		}
-		i = end + next
-	}
-	return false
-}
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // isPath is true for "net/http" and "src/a.go", not for "and/or".
 func isPath(word string) bool {
@@ -253,7 +205,7 @@ func (q *question) match(text string) matched {
 	})
 	for i, t := range q.terms {
 		// "foo_bar" and "foobar" are other identifiers than FooBar.
-		if t.ident && i < 64 && m&(1<<i) != 0 && !strings.Contains(text, t.name) {
+		if t.ident && i < 64 && m&(1<<i) != 0 && !t.whole.MatchString(text) {
 			m &^= 1 << i
 		}
 	}
@@ -295,32 +247,38 @@ func (q *question) weight(m matched) float64 {
 }
 
 // answered reports whether the terms of m are enough to call a text that holds
-// them an answer: all that is named literally, both of two words, most of more.
+// them an answer: all that is named literally, both of two other words, and two
+// thirds of more with the rarest.
 func (q *question) answered(m matched) bool {
 	if !q.qualified(m) {
 		return false
 	}
-	strong, found := 0.0, 0.0
+	words, found, rarest, best := 0.0, 0.0, 0.0, 0.0
 	n := 0
 	for i, t := range q.terms {
-		if t.weak || t.path {
+		has := m&(1<<i) != 0
+		switch {
+		case t.weak || t.path:
+			continue
+		case t.ident && !has:
+			return false
+		}
+		if n++; t.ident {
 			continue
 		}
-		n++
-		strong += t.weight
-		if m&(1<<i) != 0 {
+		words += t.weight
+		if rarest = max(rarest, t.weight); has {
 			found += t.weight
-		} else if t.ident {
-			return false
+			best = max(best, t.weight)
 		}
 	}
 	switch {
 	case n == 0:
 		return m != 0
 	case n <= 2:
-		return found == strong
+		return found == words
 	}
-	return found >= 0.6*strong
+	return found >= 0.66*words && best == rarest
 }
 
 // words joins the terms that keep accepts, for a query.

@@ -2,13 +2,12 @@ package reader
 
 import (
 	"cmp"
+	"go/token"
 	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // study is all that is known while answering a question.
@@ -22,12 +21,6 @@ type study struct {
 
 func newStudy(q question, k kit, t transcript) *study {
 	s := &study{question: q, kit: k, transcript: t}
-	var found strings.Builder
-	for _, h := range t.hits {
-		found.WriteString(h.text)
-		found.WriteByte('\n')
-	}
-	s.acronyms(found.String())
 	s.weigh(t.counts)
 	texts := t.opened
 	if k.read == nil && !k.webSearch {
@@ -71,7 +64,7 @@ func (s *study) score(p *paragraph) {
 	bestSentence, close := s.density(p)
 	ownWeight := (s.weight(own) + bestSentence) / 2
 	credit := creditName
-	if p.decl != nil && !p.isDoc && p.kind != isProse {
+	if p.inFunc() {
 		credit = creditInside
 	}
 	base := ownWeight + credit*(s.weight(withName)-s.weight(own)) + creditPath*(s.weight(p.matched)-s.weight(withName))
@@ -83,16 +76,17 @@ func (s *study) score(p *paragraph) {
 	switch {
 	case p.kind == isCode:
 		score *= 0.5
-	case p.isDoc && isExported(p.decl.name):
+	case p.kind == isProse:
+		score *= 1.3
+	case p.inFunc():
+		score *= 0.7 // a remark on how it is done
+	case p.isDoc && token.IsExported(p.decl.name):
 		score *= 1.3 // the documentation of an interface
 	case p.isDoc && s.strong(p.decl.name):
 		score *= 1.15
 	}
 	if p.decl != nil && s.names(p.decl.name) && s.qualified(setting) {
 		score *= 1.6
-		if p.isDoc && p.from == p.decl.docFrom {
-			score *= 1.4 // what it is, before all else on it
-		}
 	}
 	switch words := len(strings.Fields(text)); {
 	case words < 5:
@@ -103,10 +97,18 @@ func (s *study) score(p *paragraph) {
 	if explains(s.kind, text) {
 		score *= 1.2
 	}
+	if p.kind != isCode && s.sure(p) && !(p.isDoc && s.names(p.decl.name)) {
+		score *= 1.5
+	}
 	if p.kind != isCode && looksLikeCode(text) {
 		score *= 0.5
 	}
 	p.score = score * worth(p.file) * s.onTopic(p.file) / (1 + 0.05*s.rank(p))
+}
+
+// inFunc reports whether p stands inside a function.
+func (p *paragraph) inFunc() bool {
+	return p.decl != nil && !p.isDoc && p.kind != isProse && strings.HasPrefix(p.decl.text, "func")
 }
 
 var tag = regexp.MustCompile(`</?[a-zA-Z][^<>]*>`)
@@ -168,20 +170,12 @@ func (s *study) density(p *paragraph) (best, close float64) {
 	return best, close
 }
 
-func (s *study) weakTerms() matched {
-	var m matched
-	for i, t := range s.terms {
-		if t.weak || t.path {
-			m |= 1 << i
-		}
-	}
-	return m
-}
+func (s *study) weakTerms() matched { return s.which(func(t term) bool { return t.weak || t.path }) }
+func (s *study) pathTerms() matched { return s.which(func(t term) bool { return t.path }) }
 
-func (s *study) pathTerms() matched {
-	var m matched
+func (s *study) which(is func(term) bool) (m matched) {
 	for i, t := range s.terms {
-		if t.path {
+		if is(t) {
 			m |= 1 << i
 		}
 	}
@@ -190,10 +184,9 @@ func (s *study) pathTerms() matched {
 
 // onTopic is more than 1 for files in a folder that the question names.
 func (s *study) onTopic(file string) float64 {
-	for _, dir := range s.paths {
-		if strings.Contains("/"+file, "/"+dir+"/") {
-			return 1.6
-		}
+	in := func(dir string) bool { return strings.Contains("/"+file, "/"+dir+"/") }
+	if slices.ContainsFunc(s.paths, in) || slices.ContainsFunc(s.terms, func(t term) bool { return t.qualifier && in(t.word) }) {
+		return 1.6
 	}
 	return 1
 }
@@ -210,11 +203,6 @@ func (s *study) rank(p *paragraph) float64 {
 		best = min(best, float64(h.rank)+float64(away)/10)
 	}
 	return best
-}
-
-func isExported(name string) bool {
-	first, _ := utf8.DecodeRuneInString(name)
-	return unicode.IsUpper(first)
 }
 
 // matchPath matches the folders and the name of a file.
@@ -253,6 +241,9 @@ func worth(file string) float64 {
 	if strings.Contains(path.Base(file), "_test.") || strings.Contains("/"+file, "/test/") {
 		w *= 0.4
 	}
+	if strings.Contains("/"+file, "/internal/") {
+		w *= 0.8
+	}
 	if strings.Contains(path.Base(file), "bundle") || strings.HasPrefix(path.Base(file), "z") && strings.Contains(file, "_") {
 		w *= 0.7
 	}
@@ -260,8 +251,9 @@ func worth(file string) float64 {
 }
 
 var (
-	moments    = regexp.MustCompile(`(?i)\b(when|whenever|until|once|before|after|every)\b`)
+	moments    = regexp.MustCompile(`(?i)\b(if|any time|when|whenever|until|once|before|after|every)\b`)
 	conditions = regexp.MustCompile(`(?i)\b(if|when|whenever|unless|whether|until|once|only|by default)\b`)
+	amounts    = regexp.MustCompile(`(?i)\b(\d[\d,.]*|zero|two|three|four|five|six|seven|eight|nine|ten|unlimited|no limit|at most|maximum|defaults?)\b`)
 	reasons    = regexp.MustCompile(`(?i)\b(because|so that|since|to avoid|in order|otherwise|reason|prevents?|ensures?|would|therefore)\b`)
 )
 
@@ -272,6 +264,8 @@ func explains(kind, text string) bool {
 		return moments.MatchString(text)
 	case "how", "under", "does", "is", "can":
 		return conditions.MatchString(text)
+	case "how many":
+		return amounts.MatchString(text)
 	case "why":
 		return reasons.MatchString(text)
 	}

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -69,26 +70,19 @@ func findTools(defs []transport.ToolDefinition) kit {
 		switch {
 		case s.param("expression", "expr", "formula") != "":
 			u.query = s.param("expression", "expr", "formula")
-			k.calculate = first(k.calculate, u)
+			k.calculate = cmp.Or(k.calculate, u)
 		case u.path != "" && u.from != "" && has("read", "line", "view", "show", "open", "content"):
-			k.read = first(k.read, u)
+			k.read = cmp.Or(k.read, u)
 		case has("list", "glob") && !has("search") || u.query == "pattern" && has("files") && !has("content"):
 			u.query = s.param("pattern", "prefix", "glob", "query", "path", "dir", "folder")
-			k.list = first(k.list, u)
+			k.list = cmp.Or(k.list, u)
 		case u.query != "" && s.onlyRequires(u.query):
-			k.search = first(k.search, u)
+			k.search = cmp.Or(k.search, u)
 		case u.path != "" && s.onlyRequires(u.path) && has("read", "view", "open", "content"):
-			k.read = first(k.read, u)
+			k.read = cmp.Or(k.read, u)
 		}
 	}
 	return k
-}
-
-func first(have, u *toolUse) *toolUse {
-	if have != nil {
-		return have
-	}
-	return u
 }
 
 // param finds the first of names that is a property.

@@ -77,7 +77,7 @@ func TestTranscript(t *testing.T) {
 	if len(tr.hits) != 3 || tr.hits[2].rank != 1 || tr.hits[0].passage == tr.hits[2].passage || tr.hits[1].text != "\tfour" {
 		t.Errorf("hits: %+v", tr.hits)
 	}
-	if tr.counts["x"] != 3 || !hasKey(tr.counts, "y") {
+	if _, counted := tr.counts["y"]; tr.counts["x"] != 3 || !counted {
 		t.Errorf("counts: %v", tr.counts)
 	}
 	if a := tr.opened["a.go"]; len(a) != 2 || a[3] != "// three" || a[4] != "\tfour" {
