@@ -28,6 +28,10 @@ func conformanceClient(ctx context.Context, scenario, endpoint string) error {
 		ClientID     string `json:"client_id"`
 		ClientSecret string `json:"client_secret"`
 		PrivateKey   string `json:"private_key_pem"`
+		Workload     string `json:"valid_jwt"`
+		IDToken      string `json:"idp_id_token"`
+		IDClient     string `json:"idp_client_id"`
+		IDIssuer     string `json:"idp_issuer"`
 		ToolCalls    []struct {
 			Name      string
 			Arguments json.RawMessage
@@ -46,8 +50,19 @@ func conformanceClient(ctx context.Context, scenario, endpoint string) error {
 		return tools.Traits{}
 	}}
 	switch {
-	case strings.HasPrefix(scenario, "auth/client-credentials-"):
+	case strings.HasPrefix(scenario, "auth/client-credentials-"), scenario == "auth/wif-jwt-bearer", scenario == "auth/enterprise-managed-authorization":
 		m := oauth.MachineOptions{ClientID: setting.ClientID, ClientSecret: secret.New(setting.ClientSecret)}
+		if setting.Workload != "" {
+			m.Assertion = func(context.Context, oauth.AssertionRequest) (secret.Value, error) {
+				return secret.New(setting.Workload), nil
+			}
+		}
+		if setting.IDToken != "" {
+			p := &oauth.IdentityProvider{Issuer: setting.IDIssuer, ClientID: setting.IDClient, IDToken: func(context.Context) (secret.Value, error) {
+				return secret.New(setting.IDToken), nil
+			}}
+			m.Assertion = p.Assertion
+		}
 		if block, _ := pem.Decode([]byte(setting.PrivateKey)); block != nil {
 			key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {
@@ -67,6 +82,7 @@ func conformanceClient(ctx context.Context, scenario, endpoint string) error {
 			MetadataURL:  "https://conformance-test.local/client-metadata.json",
 			ClientID:     setting.ClientID,
 			ClientSecret: secret.New(setting.ClientSecret),
+			DPoP:         strings.HasPrefix(scenario, "auth/dpop"),
 		})
 		if err != nil {
 			return err

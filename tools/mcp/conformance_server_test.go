@@ -246,6 +246,11 @@ func conformanceServer(t *testing.T) *sdk.Server {
 	server.AddTool(&sdk.Tool{Name: "test_missing_capability", Description: "Needs a client that offers sampling.", InputSchema: object}, func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		return nil, &jsonrpc.Error{Code: sdk.CodeMissingRequiredClientCapabilities, Message: "no sampling", Data: json.RawMessage(`{"requiredCapabilities":{"sampling":{}}}`)}
 	})
+	server.AddTool(&sdk.Tool{Name: "test_reconnection", Description: "Closes the stream of its call, of revisions that have a way back.", InputSchema: object}, func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		r.Extra.CloseSSEStream(sdk.CloseSSEStreamArgs{RetryAfter: 200 * time.Millisecond})
+		time.Sleep(100 * time.Millisecond) // so that the result is for the next stream
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: "you are back"}}}, nil
+	})
 	server.AddTool(&sdk.Tool{Name: "test_trigger_tool_change", Description: "Changes a list.", InputSchema: object}, func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		server.AddTool(&sdk.Tool{Name: "transient", Description: "Comes later.", InputSchema: object}, nothing)
 		return &sdk.CallToolResult{Content: []sdk.Content{}}, nil
@@ -262,7 +267,7 @@ func conformanceServer(t *testing.T) *sdk.Server {
 // sessions serves clients of revisions before 2026-07-28, which are asked while a
 // call runs.
 func sessions(server *sdk.Server) http.Handler {
-	return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, nil)
+	return sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{EventStore: sdk.NewMemoryEventStore(nil)})
 }
 
 // words are a text among other contents.

@@ -40,6 +40,11 @@ func overHTTP(t *sdk.StreamableClientTransport, x *exchanges, o Options, tokens 
 	own.Endpoint = origin(endpoint) + "/"
 	if t.OAuthHandler != nil { // which looks for the issuer at the endpoint
 		own.OAuthHandler = &realAddress{t.OAuthHandler, endpoint}
+		if proving, ok := t.OAuthHandler.(interface {
+			Transport(http.RoundTripper) http.RoundTripper
+		}); ok {
+			rt.base = proving.Transport(rt.base)
+		}
 	}
 	own.MaxEventSize = -1 // they are bounded here
 	return &own

@@ -12,11 +12,17 @@
 //	})
 //	client, err := mcp.HTTP(ctx, "https://example.com/mcp", nil, mcp.Options{OAuth: h})
 //
+// A [Machine] gets tokens where no user is sent anywhere: by a secret or a key of the
+// program, by the JWT of the platform that it runs on, or by the ID token that a user has
+// signed in with at the [IdentityProvider] of an organization. With DPoP the tokens are
+// bound to a key (RFC 9449).
+//
 // # Threat model
 //
 // A server names its issuer, and so the address that the user is sent to and the
 // addresses that this program reads metadata from. Connect to servers that you trust, and
 // where servers are named by others, give a Client that doesn't reach the inside of your
-// network. Addresses must be https, except those of the loopback. A [Store] holds
+// network. Addresses must be https, except those of the loopback. A request with
+// credentials is never redirected. A [Store] holds
 // credentials. The tokens of one tenant are never used for another's requests.
 package oauth

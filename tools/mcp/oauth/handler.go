@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,11 @@ type Options struct {
 	// all.
 	Scopes func(offered []string) []string
 
+	// DPoP asks for tokens that are bound to a key of this Handler (RFC 9449): they are of
+	// no use to who steals them without the key. The key is stored with the tokens. An
+	// issuer that gives other tokens is an error.
+	DPoP bool
+
 	// Tokens stores the tokens; nil means in this Handler only.
 	Tokens Store
 	// Tenant is the id of the one that the tokens are granted to, such as a user of
@@ -65,6 +71,7 @@ type Handler struct {
 	key     Key
 	client  *http.Client
 	flow    *auth.AuthorizationCodeHandler
+	prover  *prover
 	turn    chan struct{} // holds a token while somebody authorizes or refreshes
 
 	mu       sync.Mutex
@@ -80,7 +87,11 @@ func New(endpoint string, o Options) (*Handler, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("oauth: the endpoint is not a URL; it must be one such as https://example.com/mcp")
 	}
-	h := &Handler{options: o, key: Key{Tenant: o.Tenant, Server: u.Scheme + "://" + u.Host + u.Path}, client: cmp.Or(o.Client, http.DefaultClient), turn: make(chan struct{}, 1)}
+	h := &Handler{options: o, key: Key{Tenant: o.Tenant, Server: u.Scheme + "://" + u.Host + u.Path}, prover: &prover{}, turn: make(chan struct{}, 1)}
+	h.client = issuerClient(o.Client, nil)
+	if o.DPoP {
+		h.client = issuerClient(o.Client, h.prover)
+	}
 	if h.options.Tokens == nil {
 		h.options.Tokens = Memory()
 	}
@@ -140,7 +151,15 @@ func (h *Handler) authorize(ctx context.Context, args *auth.AuthorizationArgs) (
 	if h.options.Authorize == nil {
 		return nil, &LoginError{Server: h.key.Server, Tenant: h.key.Tenant}
 	}
-	back, err := h.options.Authorize(ctx, args.URL)
+	address := args.URL
+	if h.options.DPoP { // the code is bound too (RFC 9449 §10)
+		thumbprint, err := h.prover.thumbprint()
+		if err != nil {
+			return nil, err
+		}
+		address += "&dpop_jkt=" + thumbprint
+	}
+	back, err := h.options.Authorize(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -168,10 +187,28 @@ func (h *Handler) granted(ctx context.Context, c *oauth2.Config, t *oauth2.Token
 		Access: t.AccessToken, Refresh: t.RefreshToken, Type: t.TokenType, Expiry: t.Expiry, Scopes: c.Scopes,
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, TokenURL: c.Endpoint.TokenURL, AuthStyle: int(c.Endpoint.AuthStyle),
 	}
+	if err := h.bind(g); err != nil {
+		return nil, err
+	}
 	if err := h.keep(ctx, g); err != nil {
 		return nil, err
 	}
 	return oauth2.StaticTokenSource(t), nil
+}
+
+// bind adds the key to a grant whose tokens are bound to it.
+func (h *Handler) bind(g *grant) (err error) {
+	if !h.options.DPoP {
+		return nil
+	}
+	if !strings.EqualFold(g.Type, "DPoP") {
+		return &unboundError{g.Type}
+	}
+	if g.Key, err = h.prover.stored(); err != nil {
+		return err
+	}
+	h.prover.binds(g.Access)
+	return nil
 }
 
 func (h *Handler) keep(ctx context.Context, g *grant) error {
@@ -205,6 +242,13 @@ func (h *Handler) load(ctx context.Context, again bool) (*grant, error) {
 		g = &grant{}
 		if err := json.Unmarshal(raw, g); err != nil {
 			g = nil // written by something else: the user authorizes again
+		}
+	}
+	if g != nil && h.options.DPoP {
+		if !strings.EqualFold(g.Type, "DPoP") || len(g.Key) == 0 || h.prover.use(g.Key) != nil {
+			g = nil // stored without DPoP
+		} else {
+			h.prover.binds(g.Access)
 		}
 	}
 	h.mu.Lock()
@@ -270,6 +314,9 @@ func (h *Handler) refreshed(ctx context.Context, old string) (*grant, error) {
 			new := *g
 			new.Access, new.Type, new.Expiry = next.AccessToken, next.TokenType, next.Expiry
 			new.Refresh = cmp.Or(next.RefreshToken, g.Refresh)
+			if err := h.bind(&new); err != nil {
+				return nil, &AuthorizationError{Server: h.key.Server, Err: err}
+			}
 			return &new, h.keep(ctx, &new)
 		}
 		var refused *oauth2.RetrieveError
@@ -301,7 +348,11 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 		return err
 	}
 	defer h.end()
-	failed := bearer(req)
+	failed := accessToken(req)
+	if asksForNonce(resp) {
+		drain(resp)
+		return &AuthorizationError{Server: h.key.Server, Err: errNonces}
+	}
 	g, err := h.load(ctx, false)
 	if err != nil {
 		resp.Body.Close()
@@ -332,7 +383,7 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 		if errors.As(err, &denied) || errors.As(err, &login) || ctx.Err() != nil {
 			return err
 		}
-		return secret.NewRedactor(secret.New(failed), h.options.ClientSecret).Err(&AuthorizationError{Server: h.key.Server, Err: err})
+		return &AuthorizationError{Server: h.key.Server, Err: secret.NewRedactor(secret.New(failed), h.options.ClientSecret).Err(err)}
 	}
 	return nil
 }
@@ -340,15 +391,6 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 func drain(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	resp.Body.Close()
-}
-
-// bearer is the access token that a request was sent with.
-func bearer(req *http.Request) string {
-	const prefix = "Bearer "
-	if v := req.Header.Get("Authorization"); len(v) > len(prefix) {
-		return v[len(prefix):]
-	}
-	return ""
 }
 
 // Forget deletes the tokens, also from the store. The user must authorize again at the

@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -42,6 +43,16 @@ type issuer struct {
 	key      *ecdsa.PublicKey    // of the program that comes without a user
 	jtis     map[string]bool     // of assertions that were used
 	resource map[string]struct{} // that tokens were asked for
+
+	dpop      bool              // tokens are bound to keys
+	unbound   bool              // but this issuer gives others
+	nonces    bool              // proofs need a nonce, which changes
+	loop      bool              // whatever the nonce is
+	nonce     string            // that the next proof needs
+	keys      map[string]string // thumbprints, by access and refresh token, and by code
+	proofs    map[string]bool   // jtis that were seen
+	elsewhere string            // where the token endpoint redirects to; empty for nowhere
+	asserted  map[string]any    // the claims of the last assertion that was taken
 }
 
 type grant struct {
@@ -50,7 +61,7 @@ type grant struct {
 }
 
 func newIssuer(t *testing.T) *issuer {
-	i := &issuer{t: t, codes: map[string]grant{}, access: map[string]grant{}, refresh: map[string]grant{}, clients: map[string]bool{}, count: map[string]int{}, jtis: map[string]bool{}, resource: map[string]struct{}{}}
+	i := &issuer{t: t, codes: map[string]grant{}, access: map[string]grant{}, refresh: map[string]grant{}, clients: map[string]bool{}, count: map[string]int{}, jtis: map[string]bool{}, resource: map[string]struct{}{}, keys: map[string]string{}, proofs: map[string]bool{}}
 	server, err := mcp.Serve("behind", "1", tools.Func("whoami", "Says for whom the call is.", func(ctx context.Context, _ struct{}) (string, error) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -65,8 +76,21 @@ func newIssuer(t *testing.T) *issuer {
 	handler := mcp.Handler(server)
 	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
-		g, ok := i.access[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		g, ok := i.access[token]
 		ok = ok && !i.refuses
+		if i.dpop && token != "" {
+			i.count["proved"]++
+			key, again := i.proved(r, i.URL+"/mcp", token)
+			if again {
+				w.Header().Set("DPoP-Nonce", i.nonce)
+				w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce", algs="ES256"`)
+				i.mu.Unlock()
+				http.Error(w, "another nonce", http.StatusUnauthorized)
+				return
+			}
+			ok = ok && scheme == "DPoP" && key != "" && key == i.keys[token]
+		}
 		i.mu.Unlock()
 		if !ok || time.Now().After(g.until) {
 			i.counted("refused")
@@ -119,6 +143,7 @@ func newIssuer(t *testing.T) *issuer {
 			code := rand.Text()
 			i.codes[code] = grant{user: user, client: q.Get("client_id"), redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge")}
 			i.resource[q.Get("resource")] = struct{}{}
+			i.keys[code] = q.Get("dpop_jkt")
 			back.Set("code", code)
 		}
 		http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
@@ -126,6 +151,26 @@ func newIssuer(t *testing.T) *issuer {
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
+		if i.elsewhere != "" {
+			http.Redirect(w, r, i.elsewhere, http.StatusTemporaryRedirect)
+			return
+		}
+		kind, key := "Bearer", ""
+		if i.dpop {
+			var again bool
+			if key, again = i.proved(r, i.URL+"/token", ""); again {
+				w.Header().Set("DPoP-Nonce", i.nonce)
+				answer(w, 400, map[string]any{"error": "use_dpop_nonce"})
+				return
+			}
+			if key == "" {
+				answer(w, 400, map[string]any{"error": "invalid_dpop_proof"})
+				return
+			}
+			if !i.unbound {
+				kind = "DPoP"
+			}
+		}
 		if i.down {
 			http.Error(w, "overloaded", http.StatusServiceUnavailable)
 			return
@@ -133,6 +178,16 @@ func newIssuer(t *testing.T) *issuer {
 		var g grant
 		var ok bool
 		switch r.FormValue("grant_type") {
+		case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+			i.count["asserted"]++
+			if i.asserted = i.claims(r.FormValue("assertion")); i.asserted == nil || i.asserted["aud"] != i.URL {
+				answer(w, 400, map[string]any{"error": "invalid_grant", "error_description": r.FormValue("assertion")})
+				return
+			}
+			a := rand.Text()
+			i.access[a], i.keys[a] = grant{user: i.asserted["sub"].(string), until: time.Now().Add(time.Hour)}, key
+			answer(w, 200, map[string]any{"access_token": a, "token_type": kind, "expires_in": 3600})
+			return
 		case "client_credentials":
 			i.count["machine"]++
 			id, password, _ := r.BasicAuth()
@@ -156,16 +211,17 @@ func newIssuer(t *testing.T) *issuer {
 				life = time.Hour
 			}
 			a := rand.Text()
-			i.access[a] = grant{user: id, until: time.Now().Add(life)}
-			answer(w, 200, map[string]any{"access_token": a, "token_type": "Bearer", "expires_in": int(life.Seconds())})
+			i.access[a], i.keys[a] = grant{user: id, until: time.Now().Add(life)}, key
+			answer(w, 200, map[string]any{"access_token": a, "token_type": kind, "expires_in": int(life.Seconds())})
 			return
 		case "authorization_code":
 			g, ok = i.codes[r.FormValue("code")]
 			delete(i.codes, r.FormValue("code"))
 			sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
-			ok = ok && g.challenge == base64.RawURLEncoding.EncodeToString(sum[:]) && g.redirect == r.FormValue("redirect_uri")
+			ok = ok && key == i.keys[r.FormValue("code")] && g.challenge == base64.RawURLEncoding.EncodeToString(sum[:]) && g.redirect == r.FormValue("redirect_uri")
 		case "refresh_token":
 			g, ok = i.refresh[r.FormValue("refresh_token")]
+			ok = ok && key == i.keys[r.FormValue("refresh_token")]
 			delete(i.refresh, r.FormValue("refresh_token"))
 			i.count["refreshed"]++
 		}
@@ -179,10 +235,63 @@ func newIssuer(t *testing.T) *issuer {
 		}
 		g.until = time.Now().Add(life)
 		a, f := rand.Text(), rand.Text()
-		i.access[a], i.refresh[f] = g, g
-		answer(w, 200, map[string]any{"access_token": a, "token_type": "Bearer", "expires_in": int(life.Seconds()), "refresh_token": f, "scope": "mcp"})
+		i.access[a], i.refresh[f], i.keys[a], i.keys[f] = g, g, key, key
+		answer(w, 200, map[string]any{"access_token": a, "token_type": kind, "expires_in": int(life.Seconds()), "refresh_token": f, "scope": "mcp"})
 	})
 	return i
+}
+
+// proved is the thumbprint of the key that a request has a proof of, each once; empty if
+// it has none. It reports whether the proof needs another nonce. The caller holds i.mu.
+func (i *issuer) proved(r *http.Request, address, token string) (thumbprint string, again bool) {
+	all := r.Header.Values("DPoP")
+	if len(all) != 1 {
+		return "", false
+	}
+	parts := strings.Split(all[0], ".")
+	var head struct {
+		Typ, Alg string
+		JWK      map[string]string
+	}
+	var claims struct {
+		JTI, HTM, HTU, ATH, Nonce string
+		IAT                       int64
+	}
+	if len(parts) != 3 {
+		return "", false
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	for n, v := range []any{&head, &claims} {
+		raw, err2 := base64.RawURLEncoding.DecodeString(parts[n])
+		if err != nil || err2 != nil || json.Unmarshal(raw, v) != nil {
+			return "", false
+		}
+	}
+	x, err := base64.RawURLEncoding.DecodeString(head.JWK["x"])
+	y, err2 := base64.RawURLEncoding.DecodeString(head.JWK["y"])
+	if err != nil || err2 != nil || head.JWK["kty"] != "EC" || head.JWK["crv"] != "P-256" || len(head.JWK) != 4 || len(signature) != 64 {
+		return "", false
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, x...), y...))
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	ath := sha256.Sum256([]byte(token))
+	wantATH := base64.RawURLEncoding.EncodeToString(ath[:])
+	if token == "" {
+		wantATH = ""
+	}
+	age := time.Since(time.Unix(claims.IAT, 0))
+	if err != nil || !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) ||
+		head.Typ != "dpop+jwt" || head.Alg != "ES256" || claims.HTM != r.Method || claims.HTU != address || claims.ATH != wantATH ||
+		claims.JTI == "" || i.proofs[claims.JTI] || age < -time.Minute || age > time.Minute {
+		return "", false
+	}
+	i.proofs[claims.JTI] = true
+	if (i.nonces && claims.Nonce != i.nonce) || i.loop {
+		i.nonce = rand.Text()
+		return "", true
+	}
+	thumb := sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, head.JWK["x"], head.JWK["y"]))
+	return base64.RawURLEncoding.EncodeToString(thumb[:]), false
 }
 
 // claims are what an assertion says, if it is signed with the program's key.

@@ -1,26 +1,18 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/asn1"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -31,11 +23,19 @@ import (
 // MachineOptions configure a [Machine].
 type MachineOptions struct {
 	// ClientID is the program's id at the issuer. Either ClientSecret or Key proves it.
-	// Key signs an assertion for each token (RFC 7523); it must be an ECDSA key of the
-	// curve P-256 or an RSA key.
+	// Key signs an assertion for each token (RFC 7523 §2.2); it must be an ECDSA key of
+	// the curve P-256, an Ed25519 key or an RSA key.
 	ClientID     string
 	ClientSecret secret.Value
 	Key          crypto.Signer
+	// Assertion, if not nil, returns a JWT that stands for whom the token is (RFC 7523
+	// §2.1). It is called for each token. The JWT is one of the platform that the program
+	// runs on (workload identity federation, SEP-1933), whose audience is the issuer, or
+	// one of an [IdentityProvider]. ClientID, and what proves it, may then be empty where
+	// the issuer doesn't ask for them.
+	Assertion func(ctx context.Context, r AssertionRequest) (secret.Value, error)
+	// DPoP binds the tokens to a key of this Machine (RFC 9449). See [Options].DPoP.
+	DPoP bool
 	// Issuer, if not empty, is the only issuer to which a proof is sent.
 	Issuer string
 	// Scopes are the scopes to request; nil means those that the server names.
@@ -44,13 +44,21 @@ type MachineOptions struct {
 	Client *http.Client
 }
 
-// A Machine gets tokens for the program itself, without a user (client credentials, RFC
-// 6749 §4.4). It is an [auth.OAuthHandler], for mcp.Options.OAuth, and safe for
-// concurrent use.
+// An AssertionRequest says what an assertion is for.
+type AssertionRequest struct {
+	Issuer string   // the server's, which is the audience. The server names it: check it if that matters
+	Server string   // the MCP server
+	Scopes []string // that the token is to have; nil if the server names none
+}
+
+// A Machine gets tokens without sending a user to the server's issuer: for the program
+// itself (client credentials, RFC 6749 §4.4), or by an assertion. It is an
+// [auth.OAuthHandler], for mcp.Options.OAuth, and safe for concurrent use.
 type Machine struct {
 	options MachineOptions
 	server  string
 	client  *http.Client
+	prover  *prover
 
 	mu       sync.Mutex
 	issuer   string
@@ -66,15 +74,26 @@ func NewMachine(endpoint string, o MachineOptions) (*Machine, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, errors.New("oauth: the endpoint is not a URL; it must be one such as https://example.com/mcp")
 	}
-	if o.ClientID == "" || o.ClientSecret.IsZero() == (o.Key == nil) {
-		return nil, errors.New("oauth: MachineOptions must have a ClientID, and either a ClientSecret or a Key")
+	proofs := 0
+	if !o.ClientSecret.IsZero() {
+		proofs++
 	}
 	if o.Key != nil {
-		if _, _, err := sign(o.Key, nil); err != nil {
+		proofs++
+		if _, err := algorithm(o.Key); err != nil {
 			return nil, err
 		}
 	}
-	return &Machine{options: o, server: u.Scheme + "://" + u.Host + u.Path, client: cmp.Or(o.Client, http.DefaultClient)}, nil
+	if proofs > 1 || o.Assertion == nil && (o.ClientID == "" || proofs == 0) || proofs > 0 && o.ClientID == "" {
+		return nil, errors.New("oauth: MachineOptions must have a ClientID, and either a ClientSecret or a Key, or an Assertion")
+	}
+	m := &Machine{options: o, server: u.Scheme + "://" + u.Host + u.Path, prover: &prover{}}
+	if o.DPoP {
+		m.client = issuerClient(o.Client, m.prover)
+	} else {
+		m.client = issuerClient(o.Client, nil)
+	}
+	return m, nil
 }
 
 // TokenSource implements [auth.OAuthHandler]. It returns nil until the server has refused
@@ -98,7 +117,10 @@ func (m *Machine) Authorize(ctx context.Context, req *http.Request, resp *http.R
 	defer drain(resp)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.token.Valid() && m.token.AccessToken != bearer(req) {
+	if asksForNonce(resp) {
+		return &AuthorizationError{Server: m.server, Err: errNonces}
+	}
+	if m.token.Valid() && m.token.AccessToken != accessToken(req) {
 		return nil // it was got meanwhile
 	}
 	if err := m.find(ctx, resp); err != nil {
@@ -151,18 +173,13 @@ func (m *Machine) find(ctx context.Context, resp *http.Response) error {
 	if m.options.Issuer != "" && strings.TrimSuffix(m.options.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
 		return fmt.Errorf("the server names the issuer %s, but MachineOptions.Issuer is %s", issuer, m.options.Issuer)
 	}
-	meta, err := auth.GetAuthServerMetadata(ctx, issuer, m.client)
+	meta, err := findIssuer(ctx, m.client, issuer)
 	if err != nil {
 		return err
 	}
-	if meta == nil {
-		return fmt.Errorf("the issuer %s has no metadata", issuer)
-	}
 	m.issuer, m.tokenURL, m.scopes, m.style = issuer, meta.TokenEndpoint, scopes, oauth2.AuthStyleInHeader
-	for _, method := range meta.TokenEndpointAuthMethodsSupported {
-		if method == "client_secret_post" {
-			m.style = oauth2.AuthStyleInParams
-		}
+	if slices.Contains(meta.AuthMethods, "client_secret_post") || m.options.ClientSecret.IsZero() {
+		m.style = oauth2.AuthStyleInParams
 	}
 	return nil
 }
@@ -173,62 +190,46 @@ func (m *Machine) get(ctx context.Context) error {
 	defer cancel()
 	config := &clientcredentials.Config{ClientID: m.options.ClientID, ClientSecret: m.options.ClientSecret.Reveal(), TokenURL: m.tokenURL, Scopes: m.scopes,
 		AuthStyle: m.style, EndpointParams: url.Values{"resource": {m.server}}}
+	hidden := []secret.Value{m.options.ClientSecret}
+	if m.options.Assertion != nil {
+		jwt, err := m.options.Assertion(ctx, AssertionRequest{Issuer: m.issuer, Server: m.server, Scopes: m.scopes})
+		if err != nil {
+			return &AuthorizationError{Server: m.server, Err: fmt.Errorf("there is no assertion: %w", err)}
+		}
+		hidden = append(hidden, jwt)
+		config.EndpointParams.Set("grant_type", grantJWT)
+		config.EndpointParams.Set("assertion", jwt.Reveal())
+	}
 	if m.options.Key != nil {
 		assertion, err := m.assertion()
 		if err != nil {
 			return err
 		}
-		config.AuthStyle = oauth2.AuthStyleInParams
 		config.EndpointParams.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		config.EndpointParams.Set("client_assertion", assertion)
 	}
 	token, err := config.Token(ctx)
+	if err == nil && m.options.DPoP {
+		if strings.EqualFold(token.TokenType, "DPoP") {
+			m.prover.binds(token.AccessToken)
+		} else {
+			err = &unboundError{token.TokenType}
+		}
+	}
 	if err != nil {
-		return secret.NewRedactor(m.options.ClientSecret).Err(&AuthorizationError{Server: m.server, Err: err})
+		return &AuthorizationError{Server: m.server, Err: secret.NewRedactor(hidden...).Err(err)}
 	}
 	m.token = token
 	return nil
 }
 
+const grantJWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+var errNonces = errors.New("the server wants another DPoP nonce for each request, also for one with the nonce that it gave")
+
 // assertion is a JWT that says, for a minute, who the program is.
 func (m *Machine) assertion() (string, error) {
 	now := time.Now()
-	claims, err := json.Marshal(map[string]any{"iss": m.options.ClientID, "sub": m.options.ClientID, "aud": m.issuer,
+	return jwt(m.options.Key, map[string]any{"typ": "JWT"}, map[string]any{"iss": m.options.ClientID, "sub": m.options.ClientID, "aud": m.issuer,
 		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
-	if err != nil {
-		return "", err
-	}
-	algorithm, _, err := sign(m.options.Key, nil)
-	if err != nil {
-		return "", err
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	signed := encode(fmt.Appendf(nil, `{"alg":%q,"typ":"JWT"}`, algorithm)) + "." + encode(claims)
-	_, signature, err := sign(m.options.Key, []byte(signed))
-	return signed + "." + encode(signature), err
-}
-
-// sign signs data as JWS wants it (RFC 7518 §3).
-func sign(key crypto.Signer, data []byte) (algorithm string, signature []byte, err error) {
-	sum := sha256.Sum256(data)
-	if signature, err = key.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
-		return "", nil, fmt.Errorf("oauth: the key can't sign: %w", err)
-	}
-	switch public := key.Public().(type) {
-	case *rsa.PublicKey:
-		return "RS256", signature, nil
-	case *ecdsa.PublicKey:
-		if public.Curve.Params().BitSize != 256 {
-			break
-		}
-		var pair struct{ R, S *big.Int }
-		if _, err := asn1.Unmarshal(signature, &pair); err != nil {
-			return "", nil, fmt.Errorf("oauth: the key's signature can't be read: %w", err)
-		}
-		out := make([]byte, 64)
-		pair.R.FillBytes(out[:32])
-		pair.S.FillBytes(out[32:])
-		return "ES256", out, nil
-	}
-	return "", nil, errors.New("oauth: MachineOptions.Key is neither an ECDSA key of P-256 nor an RSA key")
 }

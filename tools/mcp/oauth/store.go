@@ -38,6 +38,7 @@ type grant struct {
 	ClientSecret string    `json:"client_secret,omitempty"`
 	TokenURL     string    `json:"token_url"`
 	AuthStyle    int       `json:"auth_style,omitempty"`
+	Key          []byte    `json:"dpop_key,omitempty"` // that the tokens are bound to; PKCS #8
 }
 
 func (g *grant) token() *oauth2.Token {
