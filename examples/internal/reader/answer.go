@@ -2,6 +2,7 @@ package reader
 
 import (
 	"fmt"
+	"math/bits"
 	"path"
 	"slices"
 	"strings"
@@ -123,6 +124,7 @@ func (s *study) groups() []*group {
 // documents the very thing that the question names, and has the others that matter.
 func (s *study) sure(p *paragraph) bool {
 	asked := matched(1)<<min(len(s.terms), 63) - 1
+	several := bits.OnesCount64(uint64(asked&^s.pathTerms())) > 1 || s.which(func(t term) bool { return t.ident }) != 0
 	named := p.isDoc && s.names(p.decl.name)
 	return slices.ContainsFunc(p.sentences(), func(sent sentence) bool {
 		missing := asked &^ s.match(sent.text) &^ s.matchPath(p.file)
@@ -133,7 +135,7 @@ func (s *study) sure(p *paragraph) bool {
 		case named:
 			return missing&^s.match(p.decl.name)&^s.weakTerms() == 0
 		}
-		return missing == 0 && s.strong(strings.Join(words[:min(len(words), 3)], " "))
+		return missing == 0 && several && s.strong(strings.Join(words[:min(len(words), 3)], " "))
 	})
 }
 
