@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	sdk "go.temporal.io/sdk/temporal"
 
 	"github.com/whorl-go/whorl/agent"
@@ -88,7 +90,7 @@ func agentOf(t testing.TB, o agent.Options, model simulator.Model) *agent.Agent 
 func TestAgentsByName(t *testing.T) {
 	s := newStage(t, simulator.Options{Model: says("the first")})
 	o := s.options()
-	agents := map[string]*agent.Agent{"first": s.agent(), "second": agentOf(t, agent.Options{}, says("the second"))}
+	agents := map[string]*agent.Agent{"first": s.agent(), "second": agentOf(t, agent.Options{Model: "claude-sonnet-5"}, says("the second"))}
 	asked := 0
 	o.Run = func(_ context.Context, info memory.Info) (*agent.Agent, agent.Input, error) {
 		name := info.Meta["agent"]
@@ -100,8 +102,8 @@ func TestAgentsByName(t *testing.T) {
 		}
 		return nil, agent.Input{}, fmt.Errorf("%w: %q", worker.ErrNotMine, name)
 	}
-	for _, tt := range []struct{ session, agent, want string }{
-		{"ann", "first", "the first"}, {"bob", "second", "the second"}, {"cid", "third", "the second"},
+	for _, tt := range []struct{ session, agent, want, model string }{
+		{"ann", "first", "the first", "claude-haiku-4-5"}, {"bob", "second", "the second", "claude-sonnet-5"}, {"cid", "third", "the second", "claude-sonnet-5"},
 	} {
 		if err := worker.Submit(t.Context(), s.store, tt.session, transport.UserText("go"), map[string]string{"agent": tt.agent, "user": tt.session}); err != nil {
 			t.Fatal(err)
@@ -111,6 +113,11 @@ func TestAgentsByName(t *testing.T) {
 		}
 		if got := strings.Join(texts(s.log(tt.session)), ", "); got != tt.want {
 			t.Errorf("%s: %s", tt.session, got)
+		}
+		for _, r := range s.log(tt.session).Records(0) {
+			if r.Kind == memory.KindResponse && !strings.HasPrefix(r.Response.Model, tt.model) {
+				t.Errorf("%s: the model is %s, want %s", tt.session, r.Response.Model, tt.model)
+			}
 		}
 	}
 	if asked != 7 {
@@ -387,5 +394,64 @@ func TestPausedTurns(t *testing.T) {
 		if want := min(tt.pauses, 4) + 1; int(n.Load()) != want {
 			t.Errorf("%d pauses: %d requests, want %d", tt.pauses, n.Load(), want)
 		}
+	}
+}
+
+// spans is a tracer provider that keeps the names of spans that ended.
+type spans struct {
+	noop.TracerProvider
+	mu    sync.Mutex
+	names []string
+}
+
+type spansTracer struct {
+	noop.Tracer
+	to *spans
+}
+
+type span struct {
+	noop.Span
+	to   *spans
+	name string
+}
+
+func (s *spans) Tracer(string, ...trace.TracerOption) trace.Tracer { return spansTracer{to: s} }
+
+func (s spansTracer) Start(ctx context.Context, name string, _ ...trace.SpanStartOption) (context.Context, trace.Span) {
+	made := &span{to: s.to, name: name}
+	return trace.ContextWithSpan(ctx, made), made
+}
+
+func (s *span) IsRecording() bool { return true }
+
+func (s *span) End(...trace.SpanEndOption) {
+	s.to.mu.Lock()
+	defer s.to.mu.Unlock()
+	s.to.names = append(s.to.names, s.name)
+}
+
+// Each request and each call has its span once, inside the span that Watch has begun.
+func TestTraces(t *testing.T) {
+	s := newStage(t, simulator.Options{Model: calls(1)})
+	kept := new(spans)
+	s.opts.Name, s.opts.Telemetry.TracerProvider = "support", kept
+	s.submit("ann", "go")
+	o := s.options()
+	o.Watch = func(ctx context.Context, info memory.Info) context.Context {
+		ctx, span := kept.Tracer("").Start(ctx, "action of "+info.ID)
+		context.AfterFunc(ctx, func() { span.End() })
+		return ctx
+	}
+	if _, err := s.execute(s.env(o), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	n := make(map[string]int)
+	for _, name := range kept.names {
+		n[name]++
+	}
+	if n["chat claude-haiku-4-5"] != 2 || n["execute_tool t"] != 1 {
+		t.Errorf("the spans: %v", n)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	common "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
@@ -221,6 +222,31 @@ func TestClientStart(t *testing.T) {
 	}
 	if _, err := c.Wake(t.Context(), "nobody"); !errors.Is(err, memory.ErrNoSession) {
 		t.Errorf("for a session that isn't there: %v", err)
+	}
+}
+
+// registered keeps the names that are registered.
+type registered struct {
+	replayer
+	names *[]string
+}
+
+func (r registered) RegisterWorkflowWithOptions(_ any, o workflow.RegisterOptions) {
+	*r.names = append(*r.names, o.Name)
+}
+
+func (r registered) RegisterActivityWithOptions(_ any, o activity.RegisterOptions) {
+	*r.names = append(*r.names, o.Name)
+}
+
+// The names are in the histories of workflows that run, so they do not change.
+func TestRegister(t *testing.T) {
+	var names []string
+	if err := temporal.Register(registered{names: &names}, temporal.Options{Store: new(memory.RAM), Run: nobody}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(names); got != "[whorl step decide say]" {
+		t.Error(got)
 	}
 }
 

@@ -365,3 +365,49 @@ func TestHeartbeats(t *testing.T) {
 		t.Errorf("%d attempts, %d requests, %d calls, %d heartbeats", attempts.Load(), requests.Load(), s.ran.Load(), beats.Load())
 	}
 }
+
+// A tool that is answered from outside waits in the workflow, without a goroutine.
+func TestExternalTools(t *testing.T) {
+	s := newStage(t, simulator.Options{Model: together(simulator.Call("weigh", map[string]any{}))})
+	s.opts.Tools = []tools.Tool{tools.External("weigh", "Weighs.", nil, tools.ExternalOptions{Output: []byte(`{"type":"number"}`)})}
+	s.submit("ann", "go")
+	env := s.env(s.options())
+	var wrong, right error
+	env.RegisterDelayedCallback(func() {
+		call := agent.Questions(s.log("ann"))[0].Call
+		env.UpdateWorkflow(temporal.Answer, "1", then(&wrong, func() {
+			env.UpdateWorkflow(temporal.Answer, "2", result(&right), temporal.Request{Call: call, Value: []byte(`7.5`)})
+		}), temporal.Request{Call: call, Value: []byte(`"heavy"`)})
+	}, 24*time.Hour)
+	if out, err := s.execute(env, "ann"); err != nil || out.Do != temporal.Done {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	var app *sdk.ApplicationError
+	if !errors.As(wrong, &app) || app.Type() != temporal.TypeAnswer || right != nil {
+		t.Errorf("wrong: %v; right: %v", wrong, right)
+	}
+	if got := strings.Join(texts(s.log("ann")), ", "); got != "result 7.5, done" {
+		t.Error(got)
+	}
+}
+
+// A budget counts over the actions of a session. The workflow fails once, and not again and
+// again.
+func TestBudgets(t *testing.T) {
+	m := &seen{model: calls(50)}
+	s := newStage(t, simulator.Options{Model: m})
+	s.opts.Budget, s.opts.MaxTokens = &agent.Budget{Tokens: 3000}, 2000
+	s.submit("ann", "go")
+	env := s.env(s.options())
+	var attempts, requests atomic.Int64
+	env.SetOnActivityStartedListener(func(*activityInfo, context.Context, encodedValues) { attempts.Add(1) })
+	_, err := s.execute(env, "ann")
+	var app *sdk.ApplicationError
+	if !errors.As(err, &app) || app.Type() != temporal.TypeBudget {
+		t.Fatalf("%v; %d requests, spent %+v", err, len(m.turns), s.opts.Budget.Spent())
+	}
+	requests.Store(int64(len(m.turns)))
+	if n := requests.Load(); n < 2 || n > 49 || attempts.Load() != 2*n+1 {
+		t.Errorf("%d requests, %d attempts", n, attempts.Load())
+	}
+}
