@@ -637,10 +637,16 @@ func TestErrorsHaveTypes(t *testing.T) {
 					return nil, agent.Input{}, tt.run
 				}
 			}
-			_, err := s.execute(s.env(o), "ann")
+			env := s.env(o)
+			var attempts atomic.Int64
+			env.SetOnActivityStartedListener(func(*activityInfo, context.Context, encodedValues) { attempts.Add(1) })
+			_, err := s.execute(env, "ann")
 			var app *sdk.ApplicationError
 			if !errors.As(err, &app) || app.Type() != tt.typ {
 				t.Fatalf("%v", err)
+			}
+			if want := map[string]int64{"steps": 4, "request": 1, "options": 5}[tt.name]; attempts.Load() != want {
+				t.Errorf("%d attempts, want %d", attempts.Load(), want)
 			}
 			if tt.is != nil && !tt.is(temporal.Error(err)) {
 				t.Errorf("as a Go error: %v", temporal.Error(err))
