@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -18,7 +17,10 @@ func (s *RAM) PutBlob(ctx context.Context, id string, b Blob) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.Data, b.Name = slices.Clone(b.Data), cmp.Or(b.Name, b.Sum())
+	b.Data = slices.Clone(b.Data)
+	if b.Name == "" {
+		b = b.Named()
+	}
 	if err := b.Check(); err != nil {
 		return "", fmt.Errorf("session %q: %w", id, err)
 	}
@@ -48,7 +50,7 @@ func (s *RAM) Blob(ctx context.Context, id, name string) (Blob, error) {
 	}
 	for ses := s.sessions[id]; ses != nil; ses = s.sessions[ses.info.Parent] {
 		if typ, ok := ses.blobs[name]; ok {
-			return Blob{name, typ, slices.Clone(s.blobs[name])}, nil
+			return Blob{Name: name, MediaType: typ, Data: slices.Clone(s.blobs[name])}, nil
 		}
 	}
 	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, fs.ErrNotExist)
@@ -62,7 +64,7 @@ func (s *RAM) Blobs(ctx context.Context, id string) iter.Seq2[Blob, error] {
 		var blobs []Blob
 		if err == nil {
 			for _, name := range slices.Sorted(maps.Keys(ses.blobs)) {
-				blobs = append(blobs, Blob{name, ses.blobs[name], slices.Clone(s.blobs[name])})
+				blobs = append(blobs, Blob{Name: name, MediaType: ses.blobs[name], Data: slices.Clone(s.blobs[name])})
 			}
 		}
 		s.mu.Unlock()

@@ -124,9 +124,7 @@ func payload(s []byte) (memory.Blob, bool) {
 	if err != nil || encoding.EncodedLen(len(data)-1) != len(s) {
 		return memory.Blob{}, false
 	}
-	b := memory.Blob{MediaType: PayloadType, Data: data}
-	b.Name = b.Sum()
-	return b, true
+	return memory.Blob{MediaType: PayloadType, Data: data}.Named(), true
 }
 
 // check fails for what payload has not made.

@@ -31,10 +31,11 @@ const extendSession = `
 // extendSessionBlobs is extendSession with blobs.
 var extendSessionBlobs = strings.Replace(extendSession, "SELECT key FROM s", `, b AS (
 		INSERT INTO ~blobs (name, data) SELECT x.name, x.data FROM s, unnest($8::text[], $9::bytea[]) AS x (name, data)
-		ON CONFLICT (name) DO UPDATE SET name = excluded.name
+		ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING key, name
 	), f AS (
-		INSERT INTO ~blob_refs (session, name, media_type) SELECT s.key, x.name, x.type FROM s, unnest($8::text[], $10::text[]) AS x (name, type)
-		ON CONFLICT (session, name) DO UPDATE SET media_type = excluded.media_type
+		INSERT INTO ~blob_refs (session, blob, media_type)
+		SELECT s.key, b.key, x.type FROM s, b JOIN unnest($8::text[], $10::text[]) AS x (name, type) ON x.name = b.name
+		ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type
 	)
 	SELECT key FROM s`, 1)
 

@@ -68,9 +68,14 @@ var migrations = []string{`
 	);
 	CREATE INDEX charges_open ON ~charges (name, period) WHERE settled = 0;
 	CREATE INDEX charges_settled ON ~charges (settled) WHERE settled > 0;
-	CREATE TABLE ~blobs (name text PRIMARY KEY, data bytea NOT NULL);
-	CREATE TABLE ~blob_refs (session bigint NOT NULL, name text NOT NULL, media_type text NOT NULL, PRIMARY KEY (session, name));
-	CREATE INDEX blob_refs_name ON ~blob_refs (name);
+	CREATE TABLE ~blobs (key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE, data bytea NOT NULL);
+	CREATE TABLE ~blob_refs (
+		session    bigint NOT NULL,
+		blob       bigint NOT NULL,        -- its key: what was stored together is together in the indexes
+		media_type text NOT NULL,
+		PRIMARY KEY (session, blob)
+	);
+	CREATE INDEX blob_refs_blob ON ~blob_refs (blob);
 	DELETE FROM ~leases WHERE until = 0;
 	UPDATE ~sessions AS s SET due = COALESCE((SELECT until FROM ~leases l WHERE l.id = s.id), (SELECT min(n) FROM ~inbox WHERE session = key))
 		WHERE id IN (SELECT id FROM ~leases) OR key IN (SELECT session FROM ~inbox);

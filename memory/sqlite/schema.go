@@ -65,14 +65,14 @@ var migrations = []string{`
 	) WITHOUT ROWID;
 	CREATE INDEX charges_open ON charges (name, period) WHERE settled = 0;
 	CREATE INDEX charges_settled ON charges (settled) WHERE settled > 0;
-	CREATE TABLE blobs (name TEXT PRIMARY KEY, data BLOB NOT NULL);
+	CREATE TABLE blobs (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, data BLOB NOT NULL);
 	CREATE TABLE blob_refs (
 		session    INTEGER NOT NULL,
-		name       TEXT NOT NULL,
+		blob       INTEGER NOT NULL,         -- its key: what was stored together is together in the indexes
 		media_type TEXT NOT NULL,
-		PRIMARY KEY (session, name)
+		PRIMARY KEY (session, blob)
 	) WITHOUT ROWID;
-	CREATE INDEX blob_refs_name ON blob_refs (name);
+	CREATE INDEX blob_refs_blob ON blob_refs (blob);
 	DELETE FROM leases WHERE until = 0;
 	UPDATE sessions SET due = COALESCE((SELECT until FROM leases l WHERE l.id = sessions.id), (SELECT min(n) FROM inbox WHERE session = key))
 		WHERE id IS NOT NULL;

@@ -89,6 +89,9 @@ func Open(path string, opts *Options) (*Store, error) {
 		err = checkVersion(ctx, db.Read)
 	} else {
 		err = db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx) })
+		if err == nil {
+			err = db.Prepare(ctx)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(translate(err), s.Close()))

@@ -31,13 +31,46 @@ type finding struct {
 	Append float64 `json:"append_ms"` // a step, median
 	Fork   float64 `json:"fork_ms"`   // with a step of its own, median
 	Load   float64 `json:"load_ms"`   // a session, median
+
+	// The processor's time of the same, of all of the process's threads, mean; 0 where
+	// the system doesn't tell it.
+	AppendCPU float64 `json:"append_cpu_ms"`
+	ForkCPU   float64 `json:"fork_cpu_ms"`
+	LoadCPU   float64 `json:"load_cpu_ms"`
 }
 
 // A place is a store and what is measured of it.
 type place struct {
 	store                 memory.Store
-	appends, forks, loads []time.Duration
+	appends, forks, loads times
 	bytes                 func(context.Context) (int64, error)
+}
+
+// times are what calls of one kind have taken.
+type times struct {
+	wall []time.Duration
+	cpu  time.Duration
+}
+
+// time calls f.
+func (t *times) time(f func() error) error {
+	begun, used := time.Now(), cpuTime()
+	err := f()
+	t.cpu += cpuTime() - used
+	t.wall = append(t.wall, time.Since(begun))
+	return err
+}
+
+func (t *times) median() float64 {
+	if len(t.wall) == 0 {
+		return 0
+	}
+	slices.Sort(t.wall)
+	return float64(t.wall[len(t.wall)/2].Microseconds()) / 1000
+}
+
+func (t *times) meanCPU() float64 {
+	return float64(t.cpu.Microseconds()/int64(max(len(t.wall), 1))) / 1000
 }
 
 func measure(ctx context.Context, c config) (found map[string]finding, err error) {
@@ -73,21 +106,16 @@ func measure(ctx context.Context, c config) (found map[string]finding, err error
 	}
 	found = make(map[string]finding)
 	for name, p := range map[string]*place{"records": plain, "blobs": aside} {
-		f := finding{Append: median(p.appends), Fork: median(p.forks), Load: median(p.loads)}
+		f := finding{
+			Append: p.appends.median(), Fork: p.forks.median(), Load: p.loads.median(),
+			AppendCPU: p.appends.meanCPU(), ForkCPU: p.forks.meanCPU(), LoadCPU: p.loads.meanCPU(),
+		}
 		if f.Bytes, err = p.bytes(ctx); err != nil {
 			return nil, err
 		}
 		found[name] = f
 	}
 	return found, nil
-}
-
-func median(times []time.Duration) float64 {
-	if len(times) == 0 {
-		return 0
-	}
-	slices.Sort(times)
-	return float64(times[len(times)/2].Microseconds()) / 1000
 }
 
 // open makes an empty store, and says how it is closed and removed.
@@ -141,12 +169,14 @@ func (p *place) write(ctx context.Context, c config, n int) error {
 		if err != nil {
 			return err
 		}
-		begun := time.Now()
-		if err := p.store.Append(ctx, id, memory.Position{Records: i * len(records)}, records...); err != nil {
-			return err
+		to := &p.appends
+		if i == 0 { // the one that makes the session
+			to = new(times)
 		}
-		if i > 0 { // not the one that makes the session
-			p.appends = append(p.appends, time.Since(begun))
+		if err := to.time(func() error {
+			return p.store.Append(ctx, id, memory.Position{Records: i * len(records)}, records...)
+		}); err != nil {
+			return err
 		}
 	}
 	forker, err := memory.Need[memory.Forker](p.store)
@@ -159,14 +189,14 @@ func (p *place) write(ctx context.Context, c config, n int) error {
 			return err
 		}
 		at := memory.Position{Records: c.Shots * len(records)}
-		begun := time.Now()
-		if err := forker.Fork(ctx, id, at, fmt.Sprint(id, "/", f), nil); err != nil {
+		if err := p.forks.time(func() error {
+			if err := forker.Fork(ctx, id, at, fmt.Sprint(id, "/", f), nil); err != nil {
+				return err
+			}
+			return p.store.Append(ctx, fmt.Sprint(id, "/", f), at, records...)
+		}); err != nil {
 			return err
 		}
-		if err := p.store.Append(ctx, fmt.Sprint(id, "/", f), at, records...); err != nil {
-			return err
-		}
-		p.forks = append(p.forks, time.Since(begun))
 	}
 	return nil
 }
@@ -209,14 +239,17 @@ func compare(ctx context.Context, c config, n int, plain, aside *place) error {
 		var want, got []byte
 		load := func(p *place, to *[]byte) error {
 			var records []memory.Record
-			begun := time.Now()
-			for r, err := range p.store.Load(ctx, id, memory.Position{}) {
-				if err != nil {
-					return err
+			if err := p.loads.time(func() error {
+				for r, err := range p.store.Load(ctx, id, memory.Position{}) {
+					if err != nil {
+						return err
+					}
+					records = append(records, r)
 				}
-				records = append(records, r)
+				return nil
+			}); err != nil {
+				return err
 			}
-			p.loads = append(p.loads, time.Since(begun))
 			for _, r := range records {
 				var err error
 				if *to, err = r.AppendJSON(*to); err != nil {

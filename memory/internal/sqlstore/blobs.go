@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -17,7 +16,9 @@ import (
 // PutBlob implements [memory.Blobs].
 func (ss Sessions) PutBlob(ctx context.Context, id string, b memory.Blob) (string, error) {
 	d := ss.db
-	b.Name = cmp.Or(b.Name, b.Sum())
+	if b.Name == "" {
+		b = b.Named()
+	}
 	err := d.retry(ctx, func() error {
 		return d.Tx(ctx, func(tx *sql.Tx) error {
 			s, err := d.findFor(ctx, tx, id, d.ForShare)
@@ -58,45 +59,55 @@ func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) 
 	return d.putChecked(ctx, tx, key, b)
 }
 
+const (
+	putBlob        = "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+	putAndLockBlob = "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET name = excluded.name"
+	putRef         = "INSERT INTO ~blob_refs (session, blob, media_type) SELECT CAST(? AS BIGINT), key, ? FROM ~blobs WHERE name = ? ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type"
+	copyRefs       = "INSERT INTO ~blob_refs (session, blob, media_type) SELECT CAST(? AS BIGINT), blob, media_type FROM ~blob_refs WHERE session = ?"
+)
+
+func (d *DB) putBlobQuery() string {
+	if d.ForUpdate != "" {
+		return putAndLockBlob
+	}
+	return putBlob
+}
+
 // putChecked is putBlob for a blob that has its name for certain.
 func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) error {
 	if b.Data == nil {
 		b.Data = []byte{}
 	}
-	onConflict := "DO NOTHING"
-	if d.ForUpdate != "" {
-		onConflict = "DO UPDATE SET name = excluded.name"
-	}
-	if err := d.exec(ctx, tx, "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) "+onConflict, b.Name, b.Data); err != nil {
+	if err := d.exec(ctx, tx, d.putBlobQuery(), b.Name, b.Data); err != nil {
 		return err
 	}
-	return d.exec(ctx, tx, "INSERT INTO ~blob_refs (session, name, media_type) VALUES (?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET media_type = excluded.media_type", key, b.Name, b.MediaType)
+	return d.exec(ctx, tx, putRef, key, b.MediaType, b.Name)
 }
 
 // dropBlobs takes a session's blobs from it, and removes those that no other
 // session has.
 func (d *DB) dropBlobs(ctx context.Context, tx *sql.Tx, key int64) error {
-	rows, err := tx.QueryContext(ctx, d.Q("SELECT name FROM ~blobs WHERE name IN (SELECT name FROM ~blob_refs WHERE session = ?) ORDER BY name"+d.ForUpdate), key)
+	rows, err := tx.QueryContext(ctx, d.Q("SELECT key FROM ~blobs WHERE key IN (SELECT blob FROM ~blob_refs WHERE session = ?) ORDER BY name"+d.Bytewise+d.ForUpdate), key)
 	if err != nil {
 		return err
 	}
-	var names []string
+	var blobs []int64
 	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
+		var blob int64
+		if err := rows.Scan(&blob); err != nil {
 			rows.Close()
 			return err
 		}
-		names = append(names, name)
+		blobs = append(blobs, blob)
 	}
-	if err := rows.Err(); err != nil || len(names) == 0 {
+	if err := rows.Err(); err != nil {
 		return err
 	}
 	if err := d.exec(ctx, tx, "DELETE FROM ~blob_refs WHERE session = ?", key); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := d.exec(ctx, tx, "DELETE FROM ~blobs WHERE name = ? AND NOT EXISTS (SELECT 1 FROM ~blob_refs r WHERE r.name = ?)", name, name); err != nil {
+	for _, blob := range blobs {
+		if err := d.exec(ctx, tx, "DELETE FROM ~blobs WHERE key = ? AND NOT EXISTS (SELECT 1 FROM ~blob_refs r WHERE r.blob = ?)", blob, blob); err != nil {
 			return err
 		}
 	}
@@ -113,8 +124,8 @@ func (ss Sessions) Blob(ctx context.Context, id, name string) (memory.Blob, erro
 				SELECT key, caller, 0 FROM ~sessions WHERE id = ?
 				UNION ALL
 				SELECT s.key, s.caller, up.depth + 1 FROM ~sessions s JOIN up ON s.key = up.caller
-			) SELECT r.media_type, b.data FROM up JOIN ~blob_refs r ON r.session = up.key AND r.name = ? JOIN ~blobs b ON b.name = r.name
-			ORDER BY up.depth LIMIT 1`), id, name).Scan(&b.MediaType, &b.Data)
+			) SELECT r.media_type, b.data FROM up JOIN ~blob_refs r ON r.session = up.key JOIN ~blobs b ON b.key = r.blob
+			WHERE b.name = ? ORDER BY up.depth LIMIT 1`), id, name).Scan(&b.MediaType, &b.Data)
 		if errors.Is(err, sql.ErrNoRows) {
 			if _, err := ss.Info(ctx, id); err != nil {
 				return memory.ErrNoSession
@@ -146,7 +157,7 @@ func (ss Sessions) FetchBlobs(ctx context.Context, id string, names []string) it
 		if len(args) == 1 {
 			return
 		}
-		query := "SELECT b.name, r.media_type, b.data FROM ~blobs b JOIN ~blob_refs r ON r.name = b.name AND r.session = (SELECT key FROM ~sessions WHERE id = ?) WHERE b.name IN (?" +
+		query := "SELECT b.name, r.media_type, b.data FROM ~blobs b JOIN ~blob_refs r ON r.blob = b.key AND r.session = (SELECT key FROM ~sessions WHERE id = ?) WHERE b.name IN (?" +
 			strings.Repeat(", ?", len(args)-2) + ")"
 		rows, err := d.Read.QueryContext(ctx, d.Q(query), args...)
 		if err != nil {
@@ -190,19 +201,23 @@ func (ss Sessions) Blobs(ctx context.Context, id string) iter.Seq2[memory.Blob, 
 
 func (d *DB) blobNames(ctx context.Context, id string) (names []string, err error) {
 	err = d.retry(ctx, func() error {
-		rows, err := d.Read.QueryContext(ctx, d.Q("SELECT COALESCE(r.name, '') FROM ~sessions s LEFT JOIN ~blob_refs r ON r.session = s.key WHERE s.id = ? ORDER BY 1"), id)
+		rows, err := d.Read.QueryContext(ctx, d.Q("SELECT r.blob, b.name FROM ~sessions s LEFT JOIN ~blob_refs r ON r.session = s.key LEFT JOIN ~blobs b ON b.key = r.blob WHERE s.id = ? ORDER BY b.name"+d.Bytewise), id)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		found := false
 		for names = nil; rows.Next(); found = true {
-			var name string
-			if err := rows.Scan(&name); err != nil {
+			var blob sql.NullInt64
+			var name sql.NullString
+			if err := rows.Scan(&blob, &name); err != nil {
 				return err
 			}
-			if name != "" {
-				names = append(names, name)
+			if blob.Valid && !name.Valid {
+				return fmt.Errorf("one of its blobs is gone: %w", memory.ErrCorrupt)
+			}
+			if blob.Valid {
+				names = append(names, name.String)
 			}
 		}
 		if err := rows.Err(); err != nil || found {

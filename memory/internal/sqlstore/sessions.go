@@ -149,7 +149,7 @@ func (d *DB) insert(ctx context.Context, tx *sql.Tx, key int64, n int, rows []Ro
 		return d.Insert(ctx, tx, key, n, rows)
 	}
 	for i, r := range rows {
-		if _, err := tx.ExecContext(ctx, d.Q("INSERT INTO ~records (id, sum, data) VALUES (?, ?, ?)"), Key(key, n+i), int64(r.Sum), r.Data); err != nil {
+		if err := d.exec(ctx, tx, "INSERT INTO ~records (id, sum, data) VALUES (?, ?, ?)", Key(key, n+i), int64(r.Sum), r.Data); err != nil {
 			return err
 		}
 	}
@@ -221,7 +221,7 @@ func (ss Sessions) Fork(ctx context.Context, from string, at memory.Position, to
 		if err != nil {
 			return fmt.Errorf("fork to %q: %w", to, err)
 		}
-		return d.exec(ctx, tx, "INSERT INTO ~blob_refs (session, name, media_type) SELECT CAST(? AS BIGINT), name, media_type FROM ~blob_refs WHERE session = ?", key, s.key)
+		return d.exec(ctx, tx, copyRefs, key, s.key)
 	}))
 }
 

@@ -62,7 +62,8 @@ type DB struct {
 	Translate func(error) error
 
 	mu      sync.RWMutex
-	queries map[string]string // Q's results
+	queries map[string]string    // Q's results
+	stmts   map[string]*sql.Stmt // by query; see Prepare
 }
 
 // Row is a record as it is stored.
@@ -190,7 +191,25 @@ func rollback(tx *sql.Tx) error {
 }
 
 // exec runs a statement.
-func (d *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
-	_, err := tx.ExecContext(ctx, d.Q(query), args...)
+func (d *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) (err error) {
+	if s := d.stmts[query]; s != nil {
+		_, err = tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+	} else {
+		_, err = tx.ExecContext(ctx, d.Q(query), args...)
+	}
 	return err
+}
+
+// Prepare prepares the statements that store blobs, for a dialect whose driver doesn't
+// remember statements itself. The database must have its tables.
+func (d *DB) Prepare(ctx context.Context) error {
+	d.stmts = make(map[string]*sql.Stmt)
+	for _, query := range []string{d.putBlobQuery(), putRef, copyRefs} {
+		s, err := d.Write.PrepareContext(ctx, d.Q(query))
+		if err != nil {
+			return err
+		}
+		d.stmts[query] = s
+	}
+	return nil
 }
