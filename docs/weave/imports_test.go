@@ -67,6 +67,7 @@ var testOnly = map[string]string{
 var exceptions = map[string]string{
 	"tools/mcp -> memory": "a task that is served outlives its process in a store of sessions, as runs do",
 	"examples/durable/screenshots -> memory/postgres/pgserver": "it measures what sessions take in each of the stores",
+	"examples/loadtest/capacity -> memory/postgres/pgserver":   "it measures what a worker does on each of the stores",
 	"examples/durable/killtest -> memory/postgres/pgserver":    "it kills programs at every moment, and starts the database that they use",
 }
 

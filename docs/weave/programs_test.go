@@ -44,9 +44,10 @@ var programExceptions = map[string]beyond{
 
 // programsApart are programs that run an agent and aren't examples of how to.
 var programsApart = map[string]string{
-	"examples/benchmark/whorl":  "a driver of the benchmark, which measures",
-	"examples/durable/killtest": "a test of examples/durable, which kills it",
-	"examples/traced/overhead":  "a measurement of what telemetry costs",
+	"examples/benchmark/whorl":   "a driver of the benchmark, which measures",
+	"examples/loadtest/capacity": "a measurement of workers on each of the stores",
+	"examples/durable/killtest":  "a test of examples/durable, which kills it",
+	"examples/traced/overhead":   "a measurement of what telemetry costs",
 }
 
 // A program that runs an agent with tools and a store imports of this module agent,
