@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/feed"
+	"github.com/whorl-go/whorl/agent/serve/internal/flow"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -164,8 +165,13 @@ type Stream struct {
 	// Begin is called before the first item, when the response's header is not written
 	// yet.
 	Begin func(head http.Header)
-	// Item is called for each item: a record, or part of a response.
-	Item func(it feed.Item)
+	// Item is called for each item: a record, or part of a response. With Tree, those of
+	// the sub-agents' sessions come too, in front of the results of their calls, as long as
+	// they run in this process or have ended a moment ago. Children are the positions to
+	// continue from, by session.
+	Item     func(it feed.Item)
+	Tree     bool
+	Children map[string]feed.Position
 	// End is called when the session no longer runs, with the error of its run. It is not
 	// called if the listener has disconnected.
 	End func(err error)
@@ -184,7 +190,7 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	context.AfterFunc(a.h.ctx, cancel)
-	watcher := a.h.o.Feed.Open(a.Info.ID, feed.Options{From: from})
+	watcher := a.h.o.Feed.Open(a.Info.ID, feed.Options{From: from, Tree: s.Tree, Children: s.Children})
 	defer watcher.Close()
 	moved := watcher.Moved()
 	items, err := watcher.Read(ctx)
@@ -209,10 +215,12 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 	}
 	last, rests, records := false, false, from.Records
 	for {
-		for _, it := range items {
-			records = it.At.Records
-			if it.Kind == feed.State {
-				rests = it.Next.Done() || it.Next.Waits()
+		for _, it := range flow.InOrder(a.Info.ID, items) {
+			if it.Session == a.Info.ID {
+				records = it.At.Records
+				if it.Kind == feed.State {
+					rests = it.Next.Done() || it.Next.Waits()
+				}
 			}
 			s.Item(it)
 		}

@@ -51,7 +51,7 @@ func TestProtocolClients(t *testing.T) {
 			t.Skipf("npm can't install the clients, they are not run: %v\n%s", err, out)
 		}
 	}
-	for script, least := range map[string]int{"agui.mjs": 20, "uistream.mjs": 20} {
+	for script, least := range map[string]int{"agui.mjs": 30, "uistream.mjs": 29} {
 		t.Run(script, func(t *testing.T) {
 			s := stage.Start(t, stage.Options{Tools: func(ctx context.Context, own ...tools.Tool) []tools.Tool {
 				if agui.InputOf(ctx) == nil {

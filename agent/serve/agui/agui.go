@@ -122,7 +122,7 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	known, err := read(log, waits, in)
+	known, err := read(ctx, s.h, log, waits, in)
 	if err != nil {
 		return err
 	}

@@ -158,10 +158,15 @@ func check(t *testing.T, events []event) {
 			goesOn("call", e.ToolCallID)
 			delete(open, "call"+e.ToolCallID)
 		case "STEP_STARTED":
-			begin("step", e.StepName)
+			begin("step", e.Subagent+" "+e.StepName)
 		case "STEP_FINISHED":
-			goesOn("step", e.StepName)
-			delete(open, "step"+e.StepName)
+			goesOn("step", e.Subagent+" "+e.StepName)
+			delete(open, "step"+e.Subagent+" "+e.StepName)
+		case "SUBAGENT_STARTED":
+			begin("subagent", e.Subagent)
+		case "SUBAGENT_FINISHED", "SUBAGENT_ERROR":
+			goesOn("subagent", e.Subagent)
+			delete(open, "subagent"+e.Subagent)
 		case "RUN_FINISHED":
 			if len(open) > 0 {
 				t.Errorf("the run has ended, and open is %v", open)
@@ -181,7 +186,7 @@ func told(messages []Message) string {
 	var b bytes.Buffer
 	for i := range messages {
 		m := &messages[i]
-		fmt.Fprintf(&b, "%s %s: %s", m.Role, m.ID, m.Content)
+		fmt.Fprintf(&b, "%s %s%s: %s", m.Role, m.ID, strings.Repeat("^", strings.Count(m.Subagent, "/")), m.Content)
 		for _, c := range m.ToolCalls {
 			fmt.Fprintf(&b, " %s(%s)", c.Function.Name, c.Function.Arguments)
 		}
@@ -195,7 +200,7 @@ func last(events []event) event { return events[len(events)-1] }
 // Each scenario ends well, its events are in order, and a page that is loaded again has
 // the same messages.
 func TestScenarios(t *testing.T) {
-	for _, said := range []string{"hello", "think", "parallel", "steps", "fails", "draw", "slowly", "typed", "long", "sources", "blocks", "empty"} {
+	for _, said := range []string{"hello", "think", "parallel", "steps", "fails", "draw", "slowly", "typed", "long", "sources", "blocks", "empty", "delegate think", "delegate delegate parallel", "delegate draw", "delegate fails"} {
 		t.Run(said, func(t *testing.T) {
 			c := newClient(t, newStage(t, stage.Options{}))
 			c.say(said)
@@ -297,7 +302,7 @@ func TestInterrupts(t *testing.T) {
 		c := newClient(t, newStage(t, stage.Options{}))
 		c.say("helper")
 		c.run()
-		if len(c.interrupts) != 1 || c.interrupts[0].ToolCallID != "" || fmt.Sprint(c.interrupts[0].Metadata["agents"]) != "[helper]" {
+		if len(c.interrupts) != 1 || !strings.HasPrefix(c.interrupts[0].ToolCallID, "s") || c.interrupts[0].Subagent == "" || fmt.Sprint(c.interrupts[0].Metadata["agents"]) != "[helper]" {
 			t.Fatalf("%+v", c.interrupts)
 		}
 		check(t, resolved(c, `{"approved":true}`))

@@ -25,6 +25,11 @@ type event struct {
 	Content      json.RawMessage `json:"content,omitempty"`
 	Metadata     map[string]any  `json:"metadata,omitempty"`
 
+	// The sub-agent that the event is of; none means the thread's agent.
+	Subagent       string `json:"subagentRunId,omitempty"`
+	ParentSubagent string `json:"parentSubagentRunId,omitempty"`
+	ParentToolCall string `json:"parentToolCallId,omitempty"`
+
 	Messages []Message       `json:"messages,omitzero"`
 	Snapshot json.RawMessage `json:"snapshot,omitempty"`
 	Name     string          `json:"name,omitempty"`
@@ -32,7 +37,8 @@ type event struct {
 }
 
 type outcome struct {
-	Type       string      `json:"type"` // success, interrupt, cancelled
+	Type       string      `json:"type"` // success, interrupt, cancelled; of a sub-agent success, suspended
+	Waits      []string    `json:"interruptIds,omitempty"`
 	Pending    []string    `json:"pendingToolCallIds,omitempty"`
 	Interrupts []interrupt `json:"interrupts,omitempty"`
 }
@@ -42,6 +48,7 @@ type interrupt struct {
 	Reason     string          `json:"reason"` // tool_call, input_required
 	Message    string          `json:"message,omitempty"`
 	ToolCallID string          `json:"toolCallId,omitempty"`
+	Subagent   string          `json:"subagentRunId,omitempty"`
 	Schema     json.RawMessage `json:"responseSchema,omitempty"`
 	ExpiresAt  string          `json:"expiresAt,omitempty"`
 	Metadata   map[string]any  `json:"metadata,omitempty"`
@@ -80,7 +87,7 @@ func apply(messages []Message, e event) []Message {
 	}
 	add := func(id, role string) {
 		if find(id) == nil {
-			messages = append(messages, Message{ID: id, Role: role, Content: json.RawMessage(`""`)})
+			messages = append(messages, Message{ID: id, Role: role, Content: json.RawMessage(`""`), Subagent: e.Subagent})
 		}
 	}
 	more := func(id, delta string) {
@@ -107,7 +114,7 @@ func apply(messages []Message, e event) []Message {
 		}
 		m := find(e.ParentID)
 		if m == nil {
-			messages = append(messages, Message{ID: e.ParentID, Role: "assistant"})
+			messages = append(messages, Message{ID: e.ParentID, Role: "assistant", Subagent: e.Subagent})
 			m = &messages[len(messages)-1]
 		}
 		m.ToolCalls = append(m.ToolCalls, ToolCall{ID: e.ToolCallID, Type: "function", Function: Function{Name: e.ToolCallName}, Metadata: e.Metadata})
@@ -116,7 +123,7 @@ func apply(messages []Message, e event) []Message {
 			c.Function.Arguments += e.Delta
 		}
 	case "TOOL_CALL_RESULT":
-		m := Message{ID: e.MessageID, Role: "tool", ToolCallID: e.ToolCallID, Content: e.Content, Metadata: e.Metadata}
+		m := Message{ID: e.MessageID, Role: "tool", ToolCallID: e.ToolCallID, Content: e.Content, Metadata: e.Metadata, Subagent: e.Subagent}
 		at := len(messages)
 		for i := range messages {
 			for _, c := range messages[i].ToolCalls {

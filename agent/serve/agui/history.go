@@ -1,12 +1,14 @@
 package agui
 
 import (
+	"context"
 	"encoding/json"
 	"reflect"
 	"regexp"
 	"strconv"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/agent/serve/internal/flow"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -71,6 +73,12 @@ type known struct {
 	ids    map[int]string    // the client's ids of messages of the user, by record
 	tools  map[string]string // those of results, by call
 
+	// What is told of sub-agents: how much of their sessions, those in the store, and the
+	// calls that have one, by their sessions.
+	places map[string]flow.Place
+	stored map[string]bool
+	calls  map[string]flow.Child
+
 	inputs  map[int]transport.Message // what the user has said, by record
 	results map[int]string            // the calls whose results records are
 }
@@ -91,7 +99,9 @@ type entry struct {
 
 // read compares what a client sent with its session, and the messages that wait in that
 // one's inbox. log is nil if there is none.
-func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
+func read(ctx context.Context, h *serve.Handler, log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
+	var below []Message // what sub-agents wrote, which the store has, too
+	in, below = in.split()
 	k := &known{ids: map[int]string{}, tools: map[string]string{}, inputs: map[int]transport.Message{}, results: map[int]string{}}
 	var said []entry
 	if log != nil {
@@ -123,9 +133,11 @@ func read(log *memory.Log, waits []memory.Record, in *Input) (*known, error) {
 		return nil, err
 	}
 	if log != nil {
-		k.history = history(log, k.records, k.ids, k.tools)
+		if err := k.tell(ctx, h, log, k.records); err != nil {
+			return nil, err
+		}
 	}
-	k.compare(in)
+	k.compare(in, below)
 	return k, nil
 }
 
@@ -192,8 +204,11 @@ func (k *known) align(in *Input, said []entry) error {
 
 // compare finds out whether the client has what the session's records come to, and
 // makes the snapshot that it needs if it hasn't.
-func (k *known) compare(in *Input) {
+func (k *known) compare(in *Input, below []Message) {
 	has := map[string]*Message{}
+	for i := range below {
+		has[below[i].ID] = &below[i]
+	}
 	for i := range in.Messages {
 		has[in.Messages[i].ID] = &in.Messages[i]
 	}
@@ -204,6 +219,9 @@ func (k *known) compare(in *Input) {
 		k.behind = k.behind || !same(has[m.ID], m)
 	}
 	var before, partial []Message
+	for _, m := range below {
+		k.behind = k.behind || !is[m.ID]
+	}
 	for _, m := range in.Messages {
 		switch {
 		case k.ours(&m) && !is[m.ID]: // of a response that was not whole when it was lost
@@ -258,17 +276,36 @@ func content(m *Message) any {
 	return v
 }
 
-// history is what a log's records come to as messages of AG-UI.
-func history(log *memory.Log, records int, ids map[int]string, tools map[string]string) []Message {
-	var messages []Message
-	w := &writer{ids: ids, tools: map[string]string{}}
+// tell finds out what a log's records come to as messages of AG-UI, with what sub-agents
+// have written.
+func (k *known) tell(ctx context.Context, h *serve.Handler, log *memory.Log, records int) error {
+	var err error
+	if k.stored, err = flow.Stored(ctx, h.Store(), log.ID()); err != nil {
+		return err
+	}
+	k.history = nil
+	w := &writer{ids: k.ids, tools: map[string]string{}}
 	w.send = func(e event) {
-		if id := tools[e.ToolCallID]; id != "" && e.Type == "TOOL_CALL_RESULT" {
+		if id := k.tools[e.ToolCallID]; id != "" && e.Type == "TOOL_CALL_RESULT" && e.Subagent == "" {
 			e.MessageID = id
 		}
-		messages = apply(messages, e)
+		k.history = apply(k.history, e)
 	}
-	w.said = func(m Message) { messages = append(messages, m) }
-	flow.New(w, 0).Log(log, records)
-	return messages
+	w.said = func(m Message) { k.history = append(k.history, m) }
+	tree := newTree(h, func(e event) { k.history = apply(k.history, e) }, func() {}, nil)
+	tree.Look(k.stored)
+	f := flow.New(w, 0)
+	for i, r := range log.Records(0) {
+		if i >= records {
+			break
+		}
+		tree.Calls(log.ID(), r, i+1)
+		if r.Kind == memory.KindResult {
+			tree.Result(ctx, log.ID(), r.Block.ToolUseID())
+		}
+		f.Record(r, i+1)
+	}
+	tree.Rest(ctx)
+	k.places, k.calls = tree.Places(), tree.Known()
+	return nil
 }

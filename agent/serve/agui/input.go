@@ -57,6 +57,7 @@ type Message struct {
 	Metadata   map[string]any  `json:"metadata,omitempty"`
 	Activity   string          `json:"activityType,omitempty"`
 	Encrypted  string          `json:"encryptedValue,omitempty"`
+	Subagent   string          `json:"subagentRunId,omitempty"` // the sub-agent that wrote it
 }
 
 // A ToolCall is a call in an assistant's message.

@@ -38,12 +38,12 @@ func callOf(it waiting.Item) string {
 	return id
 }
 
-// end is the event that a run ends with.
-func (a *answer) end(ctx context.Context, err error, used []usage) event {
+// end is the event that a run ends with, and the ids of the interrupts by session.
+func (a *answer) end(ctx context.Context, err error, used []usage) (event, map[string][]string) {
 	done := event{Type: "RUN_FINISHED", ThreadID: a.in.ThreadID, RunID: a.in.RunID, Usage: used, Outcome: &outcome{Type: "success"}}
 	if serve.Stopped(err) {
 		done.Outcome.Type = "cancelled"
-		return done
+		return done, nil
 	}
 	failed := func(p *serve.Problem) event {
 		e := event{Type: "RUN_ERROR", Message: p.Title, Code: p.Type, Usage: used}
@@ -53,13 +53,15 @@ func (a *answer) end(ctx context.Context, err error, used []usage) event {
 		return e
 	}
 	if p := a.h.ProblemOf(err); p != nil {
-		return failed(p)
+		return failed(p), nil
 	}
 	items, err := waiting.List(ctx, a.h.Store(), a.access.Info.ID)
 	if err != nil {
-		return failed(a.h.ProblemOf(err))
+		return failed(a.h.ProblemOf(err)), nil
 	}
+	waits := map[string][]string{}
 	for _, it := range items {
+		waits[it.Session] = append(waits[it.Session], interruptID(it))
 		if it.Question != nil && it.Question.Question.Kind == Kind && it.Session == a.access.Info.ID {
 			done.Outcome.Pending = append(done.Outcome.Pending, callOf(it))
 			continue
@@ -69,13 +71,14 @@ func (a *answer) end(ctx context.Context, err error, used []usage) event {
 	if len(done.Outcome.Interrupts) > 0 {
 		done.Outcome.Type, done.Outcome.Pending = "interrupt", nil
 	}
-	return done
+	return done, waits
 }
 
 func interruptOf(it waiting.Item) interrupt {
 	i := interrupt{ID: interruptID(it), Message: it.Why, Metadata: map[string]any{"tool": it.Tool}}
-	if it.Session == it.Root {
-		i.ToolCallID = callOf(it)
+	i.ToolCallID = callOf(it)
+	if it.Session != it.Root {
+		i.ToolCallID, i.Subagent = lane(it.Session)+i.ToolCallID, it.Session
 	}
 	if len(it.Agents) > 0 {
 		i.Metadata["agents"] = it.Agents

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/whorl-go/whorl/agent/feed"
@@ -26,6 +27,14 @@ type writer struct {
 	expect []Message
 	back   func() []Message // the messages as they are in the session
 
+	lane string // the prefix of ids of a sub-agent; empty for the thread's agent
+	run  string // its subagentRunId
+	// broken notes that something stays at the client which doesn't hold. It is set for
+	// sub-agents, whose responses are taken back at the end of the run: a snapshot would
+	// cut off what others write.
+	broken func()
+	again  int // responses of that number that were void
+
 	step     string
 	texts    []string // of the response: messages that are open
 	part     string   // the message that text and calls go to
@@ -37,7 +46,12 @@ type writer struct {
 	usage    []usage
 }
 
-func id(response int) string { return fmt.Sprintf("r%d", response) }
+func (w *writer) id(response int) string {
+	if w.again > 0 {
+		return fmt.Sprintf("r%d~%d", response, w.again)
+	}
+	return fmt.Sprintf("r%d", response)
+}
 
 // Begin implements flow.Sink.
 func (w *writer) Begin(n int) {
@@ -58,14 +72,14 @@ func (w *writer) endStep() {
 
 // Open implements flow.Sink.
 func (w *writer) Open(b flow.Block) {
-	own := fmt.Sprintf("%s-%d", id(b.Response), b.Index)
+	own := fmt.Sprintf("%s-%d", w.id(b.Response), b.Index)
 	switch {
 	case b.Type == "text":
 		if w.part != "" && !w.mixed {
 			return // goes on in the same message
 		}
 		if w.part == "" {
-			own = id(b.Response)
+			own = w.id(b.Response)
 		}
 		w.part, w.mixed = own, false
 		w.texts = append(w.texts, own)
@@ -77,7 +91,7 @@ func (w *writer) Open(b flow.Block) {
 	case b.IsCall():
 		w.mixed = true
 		if w.part == "" {
-			w.part = id(b.Response)
+			w.part = w.id(b.Response)
 		}
 		w.calls = append(w.calls, b.ID)
 		e := event{Type: "TOOL_CALL_START", ToolCallID: b.ID, ToolCallName: b.Name, ParentID: w.part}
@@ -168,10 +182,14 @@ func (w *writer) Stands(r *transport.Response) {
 	}
 	w.end(cited)
 	w.count(r)
+	w.again = 0
 }
 
 // response is the id of the response that is told.
-func (w *writer) response() string { return "r" + strings.TrimPrefix(w.step, "step ") }
+func (w *writer) response() string {
+	n, _ := strconv.Atoi(strings.TrimPrefix(w.step, "step "))
+	return w.id(n)
+}
 
 // end closes what is open.
 func (w *writer) end(cited map[string][]json.RawMessage) {
@@ -212,6 +230,12 @@ func (w *writer) count(r *transport.Response) {
 
 // Void implements flow.Sink.
 func (w *writer) Void() {
+	if w.lane != "" {
+		w.end(nil)
+		w.again++
+		w.broken()
+		return
+	}
 	// A snapshot without reasoning leaves what there is of it as it is.
 	var thoughts []Message
 	for _, id := range w.thoughts {
@@ -225,7 +249,7 @@ func (w *writer) Void() {
 func (w *writer) Record(r memory.Record, number int) {
 	switch r.Kind {
 	case memory.KindInput:
-		if r.Message.Role == transport.RoleUser {
+		if r.Message.Role == transport.RoleUser && w.lane == "" { // a sub-agent's task is in the call
 			w.user(r.Message, number)
 		}
 	case memory.KindResult:
@@ -243,7 +267,7 @@ func (w *writer) Record(r memory.Record, number int) {
 		if r.Decision.Approve {
 			decision = "allow"
 		}
-		w.custom("decision", map[string]any{"toolCallId": r.Decision.CallID, "decision": decision, "reason": r.Decision.Reason})
+		w.custom("decision", map[string]any{"toolCallId": w.lane + r.Decision.CallID, "decision": decision, "reason": r.Decision.Reason})
 	case memory.KindSummary:
 		w.custom("summary", map[string]any{"text": r.Message.Text()})
 	}
@@ -275,7 +299,7 @@ func (w *writer) user(m transport.Message, number int) {
 // Item implements flow.Sink.
 func (w *writer) Item(it feed.Item) {
 	if it.Kind == feed.Progress {
-		w.custom("progress", map[string]any{"toolCallId": it.ID, "text": it.Text})
+		w.custom("progress", map[string]any{"toolCallId": w.lane + it.ID, "text": it.Text})
 	}
 }
 
@@ -400,24 +424,61 @@ func (a *answer) stream(ctx context.Context) *serve.Stream {
 		s.Data(raw)
 	}
 	w := &writer{send: send, ids: a.known.ids, tools: a.answers.tools, expect: append([]Message(nil), a.known.expect...)}
+	root := a.access.Info.ID
 	w.back = func() []Message {
-		log, err := memory.Open(ctx, a.h.Store(), a.access.Info.ID)
+		log, err := memory.Open(ctx, a.h.Store(), root)
 		if err != nil {
 			return append([]Message{}, a.known.snapshot...)
 		}
-		return append(history(log, max(a.records, a.known.records), w.ids, a.answers.tools), w.expect...)
+		now := &known{ids: w.ids, tools: a.answers.tools}
+		if err := now.tell(ctx, a.h, log, max(a.records, a.known.records)); err != nil {
+			return append([]Message{}, a.known.snapshot...)
+		}
+		return append(now.history, w.expect...)
+	}
+	broken, waits := false, map[string][]string(nil)
+	tree := newTree(a.h, func(e event) {
+		if e.Type == "SUBAGENT_FINISHED" && e.Outcome.Type == "suspended" {
+			session, _, _ := strings.Cut(e.Subagent, "#")
+			e.Outcome.Waits = waits[session]
+		}
+		send(e)
+	}, func() { broken = true }, a.known.places)
+	tree.Look(a.known.stored)
+	for id, c := range a.known.calls {
+		tree.Know(id, c)
+	}
+	s.Tree, s.Children = true, map[string]feed.Position{}
+	for id, p := range a.known.places {
+		s.Children[id] = feed.Position{Records: p.Records}
 	}
 	f := flow.New(w, a.known.responses)
 	s.Begin = func(http.Header) { a.begin(ctx, send) }
 	s.Item = func(it feed.Item) {
+		if it.Session != root {
+			tree.Item(ctx, it)
+			return
+		}
 		a.records = max(a.records, it.At.Records)
+		if it.Kind == feed.Record {
+			tree.Calls(root, it.Record, it.At.Records)
+			if it.Record.Kind == memory.KindResult {
+				tree.Result(ctx, root, it.Record.Block.ToolUseID())
+			}
+		}
 		f.Item(it)
 	}
 	s.End = func(err error) {
 		f.End()
 		w.endStep()
+		end := event{}
+		end, waits = a.end(ctx, err, w.usage)
+		tree.End(func(session string) bool { return waits[session] != nil })
+		if broken {
+			send(event{Type: "MESSAGES_SNAPSHOT", Messages: w.back()})
+		}
 		a.state(ctx, send)
-		send(a.end(ctx, err, w.usage))
+		send(end)
 	}
 	return s
 }

@@ -178,6 +178,12 @@ func (m *Message) apply(c chunk) {
 		m.Parts = append(m.Parts, Part{Type: c.Type, ID: c.ID, Parts: c.Parts})
 	default:
 		if c.Data != nil && !c.Transient {
+			for i := range m.Parts {
+				if p := &m.Parts[i]; c.ID != "" && p.Type == c.Type && p.ID == c.ID {
+					p.Data = c.Data
+					return
+				}
+			}
 			m.Parts = append(m.Parts, Part{Type: c.Type, ID: c.ID, Data: c.Data})
 		}
 	}

@@ -1,9 +1,11 @@
 package uistream
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
+	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/agent/serve/internal/flow"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -15,6 +17,7 @@ import (
 type turn struct {
 	n      int // the number of its last message of the user, counted from 1
 	record int // what is told of it begins behind that record
+	calls  int // calls behind that record are of it, too; 0 is record
 	end    int // the records before the next turn, or all
 	before int // the responses of the session before it
 	last   int // those up to its end
@@ -29,6 +32,13 @@ type entry struct {
 	n       int // its number among them, counted from 1
 	record  int // 0 if it waits in the inbox
 	message transport.Message
+}
+
+func (t *turn) callsFrom() int {
+	if t.calls > 0 {
+		return t.calls
+	}
+	return t.record
 }
 
 func (t *turn) name() string {
@@ -72,14 +82,14 @@ func turnsOf(log *memory.Log, records int) []turn {
 }
 
 // messages are what the turns of a log come to.
-func messages(log *memory.Log, turns []turn) []Message {
+func messages(ctx context.Context, h *serve.Handler, stored map[string]bool, log *memory.Log, turns []turn) []Message {
 	list := []Message{}
 	for i := range turns {
 		t := &turns[i]
 		for _, e := range t.said {
 			list = append(list, Message{ID: fmt.Sprintf("u%d", e.n), Role: "user", Parts: partsOf(e.message.Content)})
 		}
-		if m := t.answer(log); len(m.Parts) > 0 {
+		if m := t.answer(ctx, h, stored, log); len(m.Parts) > 0 {
 			list = append(list, m)
 		}
 	}
@@ -87,16 +97,14 @@ func messages(log *memory.Log, turns []turn) []Message {
 }
 
 // answer is the assistant's message of a turn.
-func (t *turn) answer(log *memory.Log) Message {
+func (t *turn) answer(ctx context.Context, h *serve.Handler, stored map[string]bool, log *memory.Log) Message {
 	m := Message{ID: t.name(), Role: "assistant", Parts: []Part{}}
 	w := newWriter(m.apply)
-	f := flow.New(w, t.before)
-	for i, r := range log.Records(t.record) {
-		if i >= t.end {
-			break
-		}
-		f.Record(r, i+1)
-	}
+	tree := newTree(h, w)
+	tree.Look(stored)
+	tellLog(ctx, flow.New(w, t.before), tree, log, t.record, t.end)
+	tree.Rest(ctx)
+	tree.End(unfinishedBelow(ctx, h))
 	m.Metadata = metadata(log.ID(), w)
 	return m
 }

@@ -92,7 +92,11 @@ func (s *handler) history(w http.ResponseWriter, r *http.Request, chat string) e
 		Waits    []wait    `json:"waits"`
 	}{[]Message{}, []wait{}}
 	if log != nil {
-		out.Messages = messages(log, turnsOf(log, log.Len()))
+		stored, err := flow.Stored(r.Context(), s.h.Store(), a.Info.ID)
+		if err != nil {
+			return err
+		}
+		out.Messages = messages(r.Context(), s.h, stored, log, turnsOf(log, log.Len()))
 		items, err := s.waits(r.Context(), a)
 		if err != nil {
 			return err
@@ -307,7 +311,7 @@ func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, 
 	if len(turns) == 0 || record == nil && in.last().ID != turns[len(turns)-1].name() {
 		return &serve.Problem{Type: "conflict", Title: "The chat has changed in the meantime.", Detail: "Load it again.", Status: http.StatusConflict}
 	}
-	t := turn{record: log.Len(), before: turns[len(turns)-1].last, id: in.last().ID, has: has}
+	t := turn{record: log.Len(), calls: turns[len(turns)-1].record, before: turns[len(turns)-1].last, id: in.last().ID, has: has}
 	going := a.Going()
 	if record != nil || going == nil && unfinished(log) {
 		if going, err = a.Run(r.Context(), serve.Change{Record: record}); err != nil {
@@ -333,15 +337,28 @@ func (s *handler) stream(w http.ResponseWriter, r *http.Request, a *serve.Access
 	if t.has != nil {
 		wr.has = t.has
 	}
-	f := flow.New(wr, t.before)
+	f, tree := flow.New(wr, t.before), newTree(s.h, wr)
+	out.Tree = true
+	ctx := r.Context()
+	if log, err := memory.Open(ctx, s.h.Store(), a.Info.ID); err == nil && t.callsFrom() < log.Len() {
+		// What was called in the turn before this: its sub-agents go on.
+		for i, rec := range log.Records(t.callsFrom()) {
+			tree.Calls(a.Info.ID, rec, i+1)
+		}
+		if stored, err := flow.Stored(ctx, s.h.Store(), a.Info.ID); err == nil {
+			tree.Look(stored)
+		}
+	}
 	out.Begin = func(head http.Header) {
 		head.Set("X-Vercel-AI-UI-Message-Stream", "v1")
 		send(chunk{Type: "start", MessageID: t.name(), Metadata: metadata(a.Info.ID, wr)})
 	}
-	out.Item = func(it feed.Item) { f.Item(it) }
+	out.Item = func(it feed.Item) { tellItem(ctx, a.Info.ID, f, tree, it) }
 	out.End = func(err error) {
 		f.End()
 		wr.unmute()
+		tree.Rest(context.WithoutCancel(ctx))
+		tree.End(unfinishedBelow(context.WithoutCancel(ctx), s.h))
 		s.end(context.WithoutCancel(r.Context()), a, wr, err)
 		out.Data([]byte("[DONE]"))
 	}

@@ -25,6 +25,7 @@ type writer struct {
 	// skip are messages of the user that the client has, in order.
 	skip []transport.Message
 
+	nested   bool   // it is of a sub-agent
 	step     bool   // a step is open
 	again    bool   // a response of it was void
 	text     string // the text that is open
@@ -209,7 +210,7 @@ func (w *writer) Void() {
 func (w *writer) Record(r memory.Record, number int) {
 	switch r.Kind {
 	case memory.KindInput:
-		if r.Message.Role != transport.RoleUser {
+		if !w.said(r) {
 			return
 		}
 		said := r.Message.Text()

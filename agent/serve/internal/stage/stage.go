@@ -148,6 +148,16 @@ func Model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 		}
 		return simulator.Do(simulator.Text("Let me see. "), simulator.Call(name, oslo))
 	}
+	task, delegated := strings.CutPrefix(said, "delegate ")
+	switch {
+	case delegated && results > 0:
+		return reply(simulator.Say("The helper has told me."))
+	case delegated && strings.HasPrefix(task, "both "):
+		task = strings.TrimPrefix(task, "both ")
+		return reply(simulator.Do(simulator.Text("Over to you two. "), simulator.Call("helper", map[string]string{"task": task}), simulator.Call("helper", map[string]string{"task": task})))
+	case delegated:
+		return reply(simulator.Do(simulator.Text("Over to you. "), simulator.Call("helper", map[string]string{"task": task})))
+	}
 	switch said {
 	case "think":
 		r = simulator.Do(simulator.Thinking("Let me think, step by step."), simulator.Text("I have thought."))
@@ -214,6 +224,8 @@ func Model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 	return &r, nil
 }
 
+func reply(r simulator.Reply) (*simulator.Reply, error) { return &r, nil }
+
 // blocks are of every type that answers were recorded with.
 func blocks() []simulator.Part {
 	parts := []simulator.Part{simulator.Thinking("All of them."), simulator.Redacted("secret thought"), simulator.Text("Here they are. ")}
@@ -265,7 +277,13 @@ func Start(t testing.TB, o Options) *Stage {
 		t.Fatal(err)
 	}
 	s := &Stage{Store: new(memory.RAM), hold: make(chan struct{}), ran: map[string]int{}, Mux: http.NewServeMux()}
-	helper, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", Tools: s.tools()})
+	thinking := &transport.Thinking{Type: "adaptive", Display: "summarized"}
+	inner, err := agent.New(agent.Options{Client: c, Model: "claude-opus-5-5", Tools: s.tools(), Thinking: thinking})
+	if err != nil {
+		t.Fatal(err)
+	}
+	helper, err := agent.New(agent.Options{Client: c, Model: "claude-opus-5-5", Thinking: thinking,
+		Tools: append(s.tools(), agent.Sub{Agent: inner, Name: "helper", Description: "Helps the helper."})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +295,7 @@ func Start(t testing.TB, o Options) *Stage {
 				list = o.Tools(ctx, list...)
 			}
 			a, err := agent.New(agent.Options{Client: c, Model: "claude-opus-5-5", System: "The system prompt.", Tools: list,
-				Thinking: &transport.Thinking{Type: "adaptive", Display: "summarized"}})
+				Thinking: thinking})
 			return a, agent.Input{Output: o.Output}, err
 		},
 		User: func(r *http.Request) (serve.User, error) {

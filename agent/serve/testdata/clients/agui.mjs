@@ -33,9 +33,12 @@ const text = (p) => p.agent.messages.filter((m) => m.role === "assistant").map((
 const results = (p) => p.agent.messages.filter((m) => m.role === "tool").map((m) => m.content);
 const calls = (p) => p.agent.messages.flatMap((m) => m.toolCalls ?? []);
 const post = (path) => fetch(base + path, { method: "POST", headers });
-const plain = (p) => p.agent.messages.map(({ id, role, content, toolCalls, toolCallId }) => ({
-  id: role === "user" ? "" : id, role, content: content ?? "", toolCalls, toolCallId,
+const plain = (p) => p.agent.messages.map(({ id, role, content, toolCalls, toolCallId, subagentRunId }) => ({
+  id: role === "user" ? "" : id, role, content: content ?? "", toolCalls, toolCallId, subagentRunId,
 }));
+const own = (p) => p.agent.messages.filter((m) => m.role === "assistant" && !m.subagentRunId).map((m) => m.content ?? "").join("|");
+const of = (p, run) => p.agent.messages.filter((m) => m.subagentRunId === run).map((m) => m.role + ": " + (m.content ?? ""));
+const started = (p) => p.events.filter((e) => e.type === "SUBAGENT_STARTED");
 
 async function scenario(name, f) {
   const p = page("js-" + name.replaceAll(" ", "-"));
@@ -160,6 +163,59 @@ await scenario("sub-agent", async (p) => {
   assert.deepEqual(i.metadata.agents, ["helper"]);
   await p.resume({ [i.id]: { status: "resolved", payload: { approved: true } } });
   assert.equal(text(p).split("|").at(-1), "The helper is done.");
+});
+await scenario("what a sub-agent writes", async (p) => {
+  p.say("delegate think");
+  await p.run();
+  const [s] = started(p);
+  assert.equal(s.name, "helper");
+  assert.equal(s.parentToolCallId, calls(p)[0].id);
+  assert.deepEqual(of(p, s.subagentRunId), ["reasoning: Let me think, step by step.", "assistant: I have thought."]);
+  assert.equal(own(p), "Over to you. |The helper has told me.");
+  const types = p.events.filter((e) => e.subagentRunId === s.subagentRunId || e.type === "TOOL_CALL_RESULT").map((e) => e.type);
+  assert.equal(types.at(-2) === "SUBAGENT_FINISHED" || types.at(-1) === "SUBAGENT_FINISHED", true);
+  p.say("hello");
+  await p.run();
+  assert.equal(own(p), "Over to you. |The helper has told me.|You said: hello");
+});
+await scenario("a sub-agent of a sub-agent", async (p) => {
+  p.say("delegate delegate parallel");
+  await p.run();
+  const [outer, inner] = started(p);
+  assert.equal(inner.parentSubagentRunId, outer.subagentRunId);
+  assert.equal(p.agent.messages.find((m) => m.toolCalls?.some((c) => c.id === inner.parentToolCallId)).subagentRunId, outer.subagentRunId);
+  assert.deepEqual(of(p, inner.subagentRunId).filter((s) => s.startsWith("tool")).sort(), ["tool: 20 degrees in Oslo", "tool: 20 degrees in Rome"]);
+  assert.equal(own(p), "Over to you. |The helper has told me.");
+});
+await scenario("a sub-agent waits", async (p) => {
+  p.say("delegate approve");
+  await p.run();
+  const [i] = p.agent.pendingInterrupts, end = p.events.find((e) => e.type === "SUBAGENT_FINISHED");
+  assert.deepEqual(end.outcome, { type: "suspended", interruptIds: [i.id] });
+  assert.equal(i.subagentRunId, end.subagentRunId);
+  assert.ok(calls(p).some((c) => c.id === i.toolCallId && c.function.name === "book"));
+  await p.resume({ [i.id]: { status: "resolved", payload: { approved: true } } });
+  assert.deepEqual(of(p, end.subagentRunId), ["assistant: Let me see. ", "tool: booked Oslo", "assistant: Done with book."]);
+});
+await scenario("a sub-agent is cut off", async (p) => {
+  p.say("delegate slowly");
+  const run = p.run().catch(() => {});
+  while (p.events.filter((e) => e.type === "TEXT_MESSAGE_CONTENT" && e.subagentRunId).length < 3) await new Promise((r) => setTimeout(r, 2));
+  p.agent.abortRun();
+  await run;
+  await p.run();
+  assert.equal(p.agent.messages.find((m) => m.subagentRunId).content, "Slow and steady wins the race, as they say: schön.");
+  assert.equal(own(p), "Over to you. |The helper has told me.");
+});
+await scenario("two sub-agents at once", async (p) => {
+  p.say("delegate both parallel");
+  await p.run();
+  assert.equal(new Set(started(p).map((e) => e.parentToolCallId)).size, 2);
+  for (const s of started(p)) assert.equal(of(p, s.subagentRunId).at(-1), "assistant: Warm in both.");
+  const again = page(p.agent.threadId); // in the order of their calls
+  await again.run();
+  assert.deepEqual(plain(again).map((m) => m.content).sort(), plain(p).map((m) => m.content).sort());
+  p.agent.messages = again.agent.messages;
 });
 await scenario("a tool fails", async (p) => {
   p.say("fails");

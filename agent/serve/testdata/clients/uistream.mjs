@@ -155,6 +155,36 @@ await scenario("sub-agent", async (p) => {
   await p.chat.sendMessage(undefined, { body: { answers: { [w.id]: { approved: true } } } });
   assert.match(p.text(), /The helper is done\./);
 });
+const below = (m) => m.parts.filter((x) => x.type === "data-subagent").map((x) => x.data);
+const words = (m) => m.parts.filter((x) => x.type === "text").map((x) => x.text).join("");
+await scenario("what a sub-agent writes", async (p) => {
+  await p.say("delegate think");
+  const m = p.chat.messages.at(-1), [s] = below(m);
+  assert.equal(words(m), "Over to you. The helper has told me.");
+  assert.equal(s.state, "done");
+  assert.equal(s.toolCallId, p.parts("tool-helper")[0].toolCallId);
+  assert.equal(words(s.message), "I have thought.");
+  assert.equal(s.message.parts.find((x) => x.type === "reasoning").text, "Let me think, step by step.");
+});
+await scenario("a sub-agent of a sub-agent", async (p) => {
+  await p.say("delegate delegate parallel");
+  const [outer] = below(p.chat.messages.at(-1)), [inner] = below(outer.message);
+  assert.equal(inner.message.parts.filter((x) => x.type === "tool-get_weather" && x.state === "output-available").length, 2);
+  assert.equal(words(inner.message), "Both. Warm in both.");
+});
+await scenario("a sub-agent waits", async (p) => {
+  await p.say("delegate approve");
+  assert.equal(below(p.chat.messages.at(-1))[0].state, "waiting");
+  await p.chat.sendMessage(undefined, { body: { answers: { [p.waits()[0].id]: { approved: true } } } });
+  const m = p.chat.messages.at(-1), list = below(m);
+  assert.equal(list.length, 1);
+  assert.equal(words(list[0].message), "Let me see. Done with book.");
+  assert.equal(words(m), "Over to you. The helper has told me.");
+});
+await scenario("two sub-agents at once", async (p) => {
+  await p.say("delegate both think");
+  assert.deepEqual(below(p.chat.messages.at(-1)).map((s) => words(s.message)), ["I have thought.", "I have thought."]);
+}, { same: false });
 await scenario("a tool fails", async (p) => {
   await p.say("fails");
   assert.equal(p.parts("tool-fails")[0].state, "output-error");
