@@ -33,14 +33,14 @@ func (in *Input) split() (*Input, []Message) {
 	return &own, below
 }
 
-// A below tells of a sub-agent. It is a flow.ChildSink.
+// A below reports a sub-agent. It is a flow.ChildSink.
 type below struct {
 	*writer
 	problem func(error) *serve.Problem
 	tell    func(event)
 }
 
-// newTree tells of the sub-agents of a thread.
+// newTree reports the sub-agents of a thread.
 func newTree(h *serve.Handler, send func(event), broken func(), places map[string]flow.Place) *flow.Tree {
 	lanes := map[string]*below{}
 	times := map[string]int{}

@@ -24,7 +24,7 @@ type Subagent struct {
 	Message Message `json:"message"`
 }
 
-// A nested tells of a sub-agent: in the answer of its caller stands a part, which is
+// A nested reports a sub-agent: in the answer of its caller stands a part, which is
 // replaced as it grows.
 type nested struct {
 	*writer
@@ -79,7 +79,7 @@ func (n *nested) Over(err error, suspended bool) {
 	n.tell()
 }
 
-// newTree tells of the sub-agents of a session to the writer of its answer.
+// newTree reports the sub-agents of a session to the writer of its answer.
 func newTree(h *serve.Handler, w *writer) *flow.Tree {
 	all := map[string]*nested{}
 	return flow.NewTree(h.Store(), func(c flow.Child) flow.ChildSink {
@@ -118,7 +118,7 @@ func unfinishedBelow(ctx context.Context, h *serve.Handler) func(session string)
 	}
 }
 
-// tellItem takes in what the feed tells of a session and of its sub-agents.
+// tellItem takes in what the feed reports of a session and of its sub-agents.
 func tellItem(ctx context.Context, root string, f *flow.Flow, tree *flow.Tree, it feed.Item) {
 	if it.Session != root {
 		tree.Item(ctx, it)

@@ -29,7 +29,7 @@ type ChildSink interface {
 // A Place is how much of a sub-agent's session was told.
 type Place struct{ Records, Responses int }
 
-// A Tree tells of the sub-agents of a session whose calls it knows. It is for one
+// A Tree reports the sub-agents of a session whose calls it knows. It is for one
 // goroutine.
 type Tree struct {
 	store memory.Store
@@ -53,7 +53,7 @@ type lane struct {
 }
 
 // NewTree makes a Tree. begin is called for each sub-agent that there is something to
-// tell of; waits reports whether the error of a run means that it waits. places are how
+// report about; waits reports whether the error of a run means that it waits. places are how
 // much was told before.
 func NewTree(store memory.Store, begin func(Child) ChildSink, waits func(error) bool, places map[string]Place) *Tree {
 	return &Tree{store: store, begin: begin, waits: waits, calls: map[string]Child{}, stored: map[string]bool{}, places: places, lanes: map[string]*lane{}}
@@ -108,7 +108,7 @@ func (t *Tree) Places() map[string]Place {
 	return places
 }
 
-// Item takes in what the feed tells of a sub-agent's session.
+// Item takes in what the feed reports of a sub-agent's session.
 func (t *Tree) Item(ctx context.Context, it feed.Item) {
 	switch it.Kind {
 	case feed.State:
@@ -172,7 +172,7 @@ func (t *Tree) open(ctx context.Context, session string) *lane {
 	return l
 }
 
-// Result tells what is left to tell of a call's sub-agent, before the call's result.
+// Result reports what is left of a call's sub-agent, before the call's result.
 func (t *Tree) Result(ctx context.Context, session, call string) {
 	for id, c := range t.calls {
 		if c.Parent == session && c.Call == call && t.stored[id] {
@@ -181,7 +181,7 @@ func (t *Tree) Result(ctx context.Context, session, call string) {
 	}
 }
 
-// Rest tells what is left to tell of the sub-agents in the store.
+// Rest reports what is left of the sub-agents in the store.
 func (t *Tree) Rest(ctx context.Context) {
 	for { // what is told may have calls itself
 		var ids []string
