@@ -80,6 +80,9 @@ func main() {
 
 // replay shows the run that is on the cassette.
 func replay(ctx context.Context, path string, show *terminal.Printer) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%w; run this from the root of the repository, or name the file with -cassette", err)
+	}
 	tape, err := cassette.New(path, cassette.Options{})
 	if err != nil {
 		return err
@@ -98,6 +101,7 @@ func replay(ctx context.Context, path string, show *terminal.Printer) error {
 		show.Event(ev)
 	}
 	result, err := run.Result()
+	show.Offline = true
 	show.Summary(result)
 	show.Note("replayed from %s; nothing was sent", path)
 	return err

@@ -7,7 +7,7 @@
 // Other programs send work with worker.Submit, or -submit "Sum up yesterday." does.
 // A sweep ends when no session is left that can go on. Two sweeps at once share the
 // sessions. One that is killed loses nothing but the batch that it waited for, which is
-// asked for again. It needs ANTHROPIC_API_KEY.
+// asked for again. Without ANTHROPIC_API_KEY or the like the model is simulated.
 package main
 
 import (
@@ -24,10 +24,12 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/agent/worker"
+	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func main() {
@@ -48,12 +50,16 @@ func main() {
 		}
 		return
 	}
-	client, err := anthropic.FromEnv()
+	conn, err := service.Connect(simulator.Echo{})
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer conn.Close()
+	if conn.Offline {
+		log.Print("no key is set: the model is simulated, says again what it is asked, and costs nothing")
+	}
 	a, err := agent.New(agent.Options{
-		Client: client.Batcher(anthropic.BatcherOptions{}), Model: "claude-opus-5-5",
+		Client: conn.Client.Batcher(anthropic.BatcherOptions{}), Model: "claude-opus-5-5",
 		Limits: agent.Limits{Time: 24 * time.Hour}, // a batch may take a day
 	})
 	if err != nil {

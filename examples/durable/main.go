@@ -28,6 +28,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -35,6 +36,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/visible"
+	"github.com/whorl-go/whorl/examples/internal/own"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
@@ -42,8 +44,9 @@ import (
 )
 
 const (
-	sessionID = "parcels"
-	system    = `You ship parcels with your tools, two at a time. Ship each parcel once. If the outcome of a call is unknown, ` +
+	sessionID   = "parcels"
+	shippedFile = "shipped.txt"
+	system      = `You ship parcels with your tools, two at a time. Ship each parcel once. If the outcome of a call is unknown, ` +
 		`look at the list of shipped parcels before you ship that one again.`
 	task = `Ship the parcels A1, A2, B1, B2, C1, C2, D1 and D2. D2 is insured.`
 )
@@ -56,7 +59,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "whorl-durable"), "the folder for the session and the list of what was shipped")
+	flag.StringVar(&o.dir, "dir", own.Folder("durable"), "the `folder` for the session and the list of what was shipped")
 	flag.StringVar(&o.model, "model", "claude-opus-5-5", "the model")
 	flag.StringVar(&o.say, "say", "", "say something to the session, from another terminal or before it goes on")
 	flag.BoolVar(&o.approve, "approve", false, "approve what waits for a decision, and go on")
@@ -75,8 +78,11 @@ func main() {
 
 func durable(ctx context.Context, o options, out io.Writer) error {
 	if o.again {
-		if err := os.RemoveAll(o.dir); err != nil {
-			return err
+		// Only what this program has made: -dir may name a folder with other things.
+		for _, name := range []string{"sessions.db", "sessions.db-wal", "sessions.db-shm", shippedFile} {
+			if err := os.Remove(filepath.Join(o.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
 	}
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
@@ -98,7 +104,7 @@ func durable(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer closeClient()
-	w := warehouse{list: filepath.Join(o.dir, "shipped.txt"), pace: o.pace}
+	w := warehouse{list: filepath.Join(o.dir, shippedFile), pace: o.pace}
 	a, err := agent.New(agent.Options{
 		Name: "durable", Client: client, Model: o.model, System: system, Limits: agent.Limits{Lease: o.lease}, Gate: insured,
 		Tools: []tools.Tool{

@@ -111,3 +111,27 @@ func TestDenied(t *testing.T) {
 		}
 	}
 }
+
+// Starting over removes what the program has made, and nothing else of the folder.
+func TestStartsOver(t *testing.T) {
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, "letters.txt")
+	if err := os.WriteFile(foreign, []byte("Dear Ann"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions(dir)
+	o.pace = 0
+	for range 2 {
+		var out bytes.Buffer
+		if err := durable(t.Context(), o, &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "shipped A1") {
+			t.Errorf("it did not start over:\n%s", out.String())
+		}
+		o.again = true
+	}
+	if text, err := os.ReadFile(foreign); err != nil || string(text) != "Dear Ann" {
+		t.Errorf("a file that is not the program's: %q, %v", text, err)
+	}
+}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/visible"
+	"github.com/whorl-go/whorl/examples/internal/own"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
@@ -34,7 +35,7 @@ const sessionID = "seat"
 
 func main() {
 	ask := flag.String("ask", "", "begin with this, and end when the agent waits")
-	db := flag.String("db", filepath.Join(os.TempDir(), "whorl-form.db"), "the file of the session")
+	db := flag.String("db", filepath.Join(own.Folder("form"), "form.db"), "the `file` of the session")
 	addr := flag.String("addr", "127.0.0.1:8090", "where the form is served")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -46,6 +47,9 @@ func main() {
 }
 
 func form(ctx context.Context, db, ask, addr string) error {
+	if err := os.MkdirAll(filepath.Dir(db), 0o700); err != nil {
+		return err
+	}
 	store, err := sqlite.Open(db, nil)
 	if err != nil {
 		return err

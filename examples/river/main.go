@@ -4,7 +4,7 @@
 //	go run . -db postgres://localhost/whorl                            works
 //	go run . -db postgres://localhost/whorl -submit "What is new?"     begins a session
 //
-// It needs ANTHROPIC_API_KEY.
+// Without ANTHROPIC_API_KEY or the like the model is simulated.
 package main
 
 import (
@@ -19,8 +19,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func main() {
@@ -29,11 +30,15 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	client, err := anthropic.FromEnv()
+	conn, err := service.Connect(simulator.Echo{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
+	defer conn.Close()
+	if conn.Offline {
+		log.Print("no key is set: the model is simulated, says again what it is asked, and costs nothing")
+	}
+	a, err := agent.New(agent.Options{Client: conn.Client, Model: "claude-opus-5-5"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,8 +13,10 @@ import (
 	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
-// Usage: GUIDE FILE QUESTION, where GUIDE holds the system prompt and FILE keeps the conversation.
 func main() {
+	if len(os.Args) != 4 {
+		log.Fatal("usage: whorl GUIDE FILE QUESTION; GUIDE holds the system prompt, FILE keeps the conversation")
+	}
 	guide, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		log.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -18,7 +17,7 @@ var Variables = []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC
 
 // A Connection is a client of a service.
 type Connection struct {
-	Client  transport.Client
+	Client  *anthropic.Client
 	Offline bool // the service is simulated
 
 	close func()
