@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -95,50 +96,58 @@ func (f *Files) Middleware(next transport.StreamFunc) transport.StreamFunc {
 					yield(transport.Event{}, err)
 					return
 				}
-				begun, refused := false, error(nil)
+				begun := false
+				var stale []use
 				for event, err := range next(ctx, sent) {
-					if err != nil && !begun && !again && missing(err) && len(used) > 0 {
-						refused = err
-						break
+					if err != nil && !begun && !again {
+						if stale = gone(used, err); len(stale) > 0 {
+							break
+						}
 					}
 					begun = true
 					if !yield(event, err) || err != nil {
 						return
 					}
 				}
-				if refused == nil {
+				if len(stale) == 0 {
 					return
 				}
-				sent, used, err = f.replace(ctx, req, named(used, refused))
+				sent, used, err = f.replace(ctx, req, stale)
 			}
 		}
 	}
-}
-
-// missing reports whether a refusal may be because of a file that isn't there (wire §12.4).
-func missing(err error) bool {
-	var e *transport.Error
-	return errors.As(err, &e) && (e.Code == "file_expired" || e.Status == 404)
 }
 
 // A use is a file in a request.
 type use struct{ key, id string }
 
-// named are the files that a refusal names or, if it names none, all.
-func named(used []use, err error) (list []use) {
+// gone returns which of the files in a request a refusal says are not there (wire
+// §12.4): those that it names or, if it is about a file and names none, all. It returns
+// none for a refusal that is about something else, such as a model that is not there, or
+// about a file that the caller has put into the request.
+func gone(used []use, err error) (list []use) {
 	var e *transport.Error
-	if errors.As(err, &e) {
-		for _, u := range used {
-			if contains(e.Message, u.id) {
-				list = append(list, u)
-			}
+	if !errors.As(err, &e) || e.Code != "file_expired" && e.Status != 404 {
+		return nil
+	}
+	for _, u := range used {
+		if contains(e.Message, u.id) {
+			list = append(list, u)
 		}
 	}
-	if len(list) == 0 {
+	if len(list) > 0 || otherFile.MatchString(e.Message) {
+		return list
+	}
+	if e.Code == "file_expired" || aboutFile.MatchString(e.Message) {
 		return used
 	}
-	return list
+	return nil
 }
+
+var (
+	otherFile = regexp.MustCompile(`\bfile_[0-9A-Za-z]{8,}`)                 // an id
+	aboutFile = regexp.MustCompile(`(?i)(^|[^\pL_-])files?($|[^\pL_-]|_id)`) // not "inference profile"
+)
 
 // file is the file of a content, which is uploaded if there is none, or if it is
 // among those that are stale. Of several that need the same one uploads it.

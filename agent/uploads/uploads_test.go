@@ -244,6 +244,49 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// Only a refusal that is about the files that were uploaded has them uploaded again.
+func TestOtherRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		refusal transport.Error
+		again   bool
+	}{
+		{transport.Error{Status: 404, Message: "model: claude-none"}, false},
+		{transport.Error{Status: 404, Message: "the inference profile us.none is not there"}, false},
+		{transport.Error{Status: 404, Message: "Not found"}, false},
+		{transport.Error{Status: 404, Message: "container_none is not there; its files are lost to"}, true}, // it may be ours
+		{transport.Error{Status: 404, Message: "File not found: file_011CNha8iCJcU1wXNR6q4V8w"}, false},     // the caller's own
+		{transport.Error{Status: 404, Message: "File not found: file_one"}, true},
+		{transport.Error{Status: 404, Message: "a file_id is wrong"}, true},
+		{transport.Error{Status: 400, Message: "File not found: file_one"}, false},
+		{transport.Error{Status: 400, Code: "file_expired", Message: "it has expired"}, true},
+		{transport.Error{Status: 400, Code: "file_expired", Message: "file_011CNha8iCJcU1wXNR6q4V8w has expired"}, false},
+		{transport.Error{Status: 429, Message: "too many files"}, false},
+	} {
+		uploaded, sent := 0, 0
+		f := uploads.New(uploader(func() string { uploaded++; return "file_one" }), nil)
+		stream := f.Middleware(func(context.Context, *transport.Request) iter.Seq2[transport.Event, error] {
+			sent++
+			return func(yield func(transport.Event, error) bool) { yield(transport.Event{}, &tt.refusal) }
+		})
+		var got *transport.Error
+		for _, err := range stream(t.Context(), ask(picture(1))) {
+			if !errors.As(err, &got) || got != &tt.refusal {
+				t.Errorf("%s: %v", tt.refusal.Message, err)
+			}
+		}
+		if want := map[bool]int{false: 1, true: 2}[tt.again]; uploaded != want || sent != want {
+			t.Errorf("%d %s %q: %d uploads, %d requests; want %d", tt.refusal.Status, tt.refusal.Code, tt.refusal.Message, uploaded, sent, want)
+		}
+	}
+}
+
+// An uploader says which id a file has.
+type uploader func() string
+
+func (u uploader) UploadFile(context.Context, anthropic.Upload) (anthropic.File, error) {
+	return anthropic.File{ID: u()}, nil
+}
+
 // wrong uploads nothing, and says that it has.
 type wrong struct{}
 
