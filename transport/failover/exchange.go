@@ -31,8 +31,9 @@ type exchange struct {
 	shown     bool // events of a response have been yielded, and aren't void
 	delivered bool // content was among them
 	stopped   bool // the consumer wants no more
-	attempts  int  // at endpoints that failed
+	attempts  int  // that failed, at all endpoints
 	lost      int
+	tried     int // those of them at the endpoint that is asked now
 }
 
 func (x *exchange) run() {
@@ -43,12 +44,13 @@ func (x *exchange) run() {
 		if n > 0 {
 			why = failures[n-1].Err
 		}
+		x.tried = 0
 		err := x.at(i, why, failures)
 		if err == nil || x.stopped {
 			return
 		}
 		x.count(err)
-		failures = append(failures, Failure{Endpoint: x.c.o.Endpoints[i].Name, Err: err})
+		failures = append(failures, Failure{Endpoint: x.c.o.Endpoints[i].Name, Err: err, Attempts: x.tried})
 		if x.ctx.Err() != nil {
 			break
 		}
@@ -65,21 +67,47 @@ func (x *exchange) run() {
 	last := failures[len(failures)-1].Err
 	if len(failures) > 1 {
 		last = &Error{Failures: failures}
+	} else if refused, ok := last.(*transport.Error); ok && x.tried > max(1, refused.Attempts) {
+		all := *refused // the client's own says nothing of what was sent before
+		all.Attempts = x.tried
+		last = &all
 	}
 	x.yield(transport.Event{}, last)
 }
 
 // count keeps what a failure cost.
 func (x *exchange) count(err error) {
-	x.attempts++
+	sent, lost := cost(err)
+	x.attempts += sent
+	x.tried += sent
+	x.lost += lost
+}
+
+// cost is how often a request was sent for a failure, and how many of these attempts
+// were lost. A failure of a [Client] has those of all of its endpoints.
+func cost(err error) (sent, lost int) {
+	var all *Error
+	if errors.As(err, &all) {
+		for _, f := range all.Failures {
+			s, l := cost(f.Err)
+			sent += max(s, f.Attempts)
+			lost += l
+		}
+		return sent, lost
+	}
+	var wrong *transport.RequestError
+	if !errors.As(err, &wrong) { // which was not sent
+		sent = 1
+	}
 	var refused *transport.Error
-	if errors.As(err, &refused) && refused.Attempts > 1 {
-		x.attempts += refused.Attempts - 1
+	if errors.As(err, &refused) {
+		sent = max(sent, refused.Attempts)
 	}
-	var lost *transport.LostError
-	if errors.As(err, &lost) {
-		x.lost += lost.Attempts
+	var gone *transport.LostError
+	if errors.As(err, &gone) {
+		lost = gone.Attempts
 	}
+	return max(sent, lost), lost
 }
 
 // at asks one endpoint, again without what it turns out not to take.
@@ -106,6 +134,7 @@ func (x *exchange) at(i int, why error, failures []Failure) error {
 		if less == nil {
 			return err
 		}
+		x.count(err)
 		req = less
 	}
 }
@@ -115,7 +144,11 @@ func (x *exchange) at(i int, why error, failures []Failure) error {
 func (x *exchange) once(i int, req *transport.Request, before func() bool, a *adapted) (began bool, err error) {
 	e := &x.c.o.Endpoints[i]
 	whole := false
-	for ev, err := range e.Client.Stream(x.ctx, req) {
+	stream := e.Client.Stream(x.ctx, req)
+	if stream == nil {
+		stream = func(func(transport.Event, error) bool) {}
+	}
+	for ev, err := range stream {
 		if err != nil {
 			return began, err
 		}

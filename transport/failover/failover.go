@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -71,21 +72,48 @@ type Client struct {
 
 var _ transport.Client = (*Client)(nil)
 
-// New returns a Client. It fails if there are fewer than two endpoints, if an endpoint
-// has no client, or if a name is empty or used twice.
+// An EndpointError reports an endpoint that a [Client] can't have.
+type EndpointError struct {
+	Index  int    // in Options.Endpoints
+	Name   string // may be empty
+	Reason string
+}
+
+func (e *EndpointError) Error() string {
+	return fmt.Sprintf("failover: Endpoints[%d] (%q): %s", e.Index, e.Name, e.Reason)
+}
+
+// isNil reports whether a client is a nil pointer, map or function.
+func isNil(c transport.Client) bool {
+	switch v := reflect.ValueOf(c); v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Chan, reflect.Slice:
+		return v.IsNil()
+	}
+	return false
+}
+
+// New returns a Client. It fails if there are fewer than two endpoints and, with an
+// [*EndpointError], if an endpoint has no client or a nil one, or if a name is empty or
+// used twice.
 func New(o Options) (*Client, error) {
 	if len(o.Endpoints) < 2 {
 		return nil, errors.New("failover: Options.Endpoints has fewer than two endpoints; list the first one and another for when it fails")
 	}
 	names := map[string]bool{}
 	for i, e := range o.Endpoints {
+		why := ""
 		switch {
 		case e.Client == nil:
-			return nil, fmt.Errorf("failover: Endpoints[%d] has no Client", i)
+			why = "it has no Client"
+		case isNil(e.Client):
+			why = fmt.Sprintf("its Client is a nil %T; check the error of the function that made it", e.Client)
 		case e.Name == "":
-			return nil, fmt.Errorf("failover: Endpoints[%d] has no Name; set one, for bills and traces", i)
+			why = "it has no Name; set one, for bills and traces"
 		case names[e.Name]:
-			return nil, fmt.Errorf("failover: two endpoints have the Name %q; give each its own", e.Name)
+			why = fmt.Sprintf("two endpoints have the Name %q; give each its own", e.Name)
+		}
+		if why != "" {
+			return nil, &EndpointError{Index: i, Name: e.Name, Reason: why}
 		}
 		names[e.Name] = true
 	}
@@ -171,9 +199,13 @@ func (c *Client) answered(i int, ok bool) (before int, changed bool) {
 }
 
 // Stream sends req to the first endpoint that answers, and yields the events of the
-// response.
+// response. A request that is nil is a [*transport.RequestError].
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
+		if req == nil {
+			yield(transport.Event{}, fmt.Errorf("failover: %w", &transport.RequestError{Field: "request", Reason: "it is nil"}))
+			return
+		}
 		x := exchange{c: c, ctx: ctx, req: req, yield: yield}
 		x.run()
 	}
@@ -206,6 +238,7 @@ type Error struct{ Failures []Failure }
 type Failure struct {
 	Endpoint string
 	Err      error
+	Attempts int // how many times the request was sent to it
 }
 
 func (e *Error) Error() string {
