@@ -22,8 +22,7 @@ const (
 
 // conclude answers from what was read, or says that the answer isn't there.
 func (s *study) conclude(why string) move {
-	groups := s.groups()
-	lead := ""
+	groups, lead := s.groups(), ""
 	if len(groups) == 0 {
 		groups = s.pick(s.near)
 		lead = "Not found: nothing that I read answers the whole question. These passages come nearest.\n"
@@ -57,10 +56,8 @@ func (s *study) conclude(why string) move {
 		}
 	}
 	for i, g := range groups {
-		if i > 0 && !g.linked {
-			add("\n\n")
-		}
 		if !g.linked {
+			add("%s", strings.Repeat("\n\n", min(i, 1)))
 			quote(g)
 		}
 	}

@@ -56,6 +56,9 @@ var abbreviations = map[string]string{
 	"priority": "prio", "default": "zero", "context": "ctx", "character": "char", "document": "doc", "temperature": "temp",
 }
 
+// asking are words of questions that no answer has to hold.
+var asking = []string{"happen", "happens", "decide", "decides", "behave", "behaves"}
+
 func parseQuestion(text string) question {
 	q := question{text: strings.TrimSpace(text)}
 	seen := map[string]int{}
@@ -107,7 +110,7 @@ func parseQuestion(text string) question {
 			}
 		default:
 			for _, w := range terms.List(word) {
-				if terms.Stop(w) {
+				if terms.Stop(w) || slices.Contains(asking, w) {
 					continue
 				}
 				t := term{word: w, weight: weightWord, weak: terms.Weak(w)}

@@ -11,7 +11,7 @@ func TestParseQuestion(t *testing.T) {
 		terms string // ident! path/ weak~
 		paths string
 	}{
-		{"How does net/http decide whether to retry a request?", "net/ http/ decide~ retry request", "net/http"},
+		{"How does net/http decide whether to retry a request?", "net/ http/ retry request", "net/http"},
 		{"What does context.WithoutCancel do?", "context/ withoutcancel!", ""},
 		{"What is the default TLS minimum version?", "default tls minimum version", ""},
 		{"What does `run` do?", "run!", ""},
