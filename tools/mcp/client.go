@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/secret"
 )
@@ -88,6 +90,8 @@ type Client struct {
 	closed   bool
 	session  *session                   // nil if there is none
 	watching map[string]context.Context // of calls, by progress token
+
+	asking atomic.Int64 // questions that the server has asked while its calls run
 }
 
 // A session is one connection; ended is closed when it has broken or was closed.
@@ -249,6 +253,13 @@ func (c *Client) watch(token string, ctx context.Context) {
 	}
 }
 
+const maxProgressBytes = 4 << 10 // of one message
+
+// said is a message of a server's about its progress, as it is handed on.
+func (c *Client) said(message string) string {
+	return c.hide.text(runes.Cut(message, maxProgressBytes))
+}
+
 // progress hands on what a server says about a call that is under way.
 func (c *Client) progress(p *sdk.ProgressNotificationParams) {
 	c.mu.Lock()
@@ -257,7 +268,7 @@ func (c *Client) progress(p *sdk.ProgressNotificationParams) {
 	if ctx == nil {
 		return
 	}
-	message := c.hide.text(p.Message)
+	message := c.said(p.Message)
 	if message == "" {
 		message = fmt.Sprintf("%g", p.Progress)
 		if p.Total > 0 {

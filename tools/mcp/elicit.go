@@ -26,6 +26,7 @@ import (
 const (
 	retryRevision = "2026-07-28"
 	maxRounds     = 10 // of questions in one call
+	maxAsked      = 16 // questions at once that a server asks while its calls run
 	roundNote     = "mcp/input"
 )
 
@@ -185,6 +186,12 @@ func (c *Client) askedInCall(ctx context.Context, r *sdk.ElicitRequest) (*sdk.El
 	if err != nil {
 		return nil, err
 	}
+	if c.asking.Add(1) > maxAsked {
+		c.asking.Add(-1)
+		c.log.Warn("mcp: a question of the server's was cancelled", "reason", "as many others are open as may be")
+		return &sdk.ElicitResult{Action: "cancel"}, nil
+	}
+	defer c.asking.Add(-1)
 	answer, err := c.ask(ctx, c.options.Ask, "question", raw)
 	if err != nil && ctx.Err() == nil {
 		c.log.Warn("mcp: a question of the server's was cancelled", "reason", c.hide.text(err.Error()))

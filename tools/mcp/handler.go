@@ -1,10 +1,17 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // Handler serves a server by streamable HTTP without sessions: each request is
@@ -24,8 +31,30 @@ import (
 func Handler(server *sdk.Server) http.Handler {
 	h := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{Stateless: true})
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.Header.Get("Mcp-Method"), "tasks/") && !namesTask(w, r) {
+			return
+		}
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, r.Context())))
 	}))
+}
+
+// namesTask reports whether the header of a request about a task names the same one as its
+// body. If not, it has answered, as the SDK answers for the methods that it knows.
+func namesTask(w http.ResponseWriter, r *http.Request) bool {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, sdk.DefaultMaxRequestBodyBytes))
+	if err != nil {
+		http.Error(w, "the request can't be read, or is too long", http.StatusRequestEntityTooLarge)
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	id := rawjson.Get(body, "id")
+	if !json.Valid(body) || len(id) == 0 || r.Header.Get("Mcp-Name") == rawjson.GetString(rawjson.Get(body, "params"), "taskId") {
+		return true
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"the header Mcp-Name is not the taskId of the request"}}`, id, sdk.CodeHeaderMismatch)
+	return false
 }
 
 type requestKey struct{}

@@ -57,8 +57,9 @@ func newRunningTask(ctx context.Context, t *Tasks, c *servedCall) *runningTask {
 func (r *runningTask) start() <-chan outcome {
 	ended := make(chan outcome, 1)
 	go func() {
-		out, err := r.call.run(r.ctx)
-		ended <- outcome{out, err}
+		o := outcome{err: &panicError{r.call.name}} // if the tool ends its goroutine
+		defer func() { ended <- o }()
+		o.out, o.err = r.call.run(r.ctx)
 	}()
 	return ended
 }

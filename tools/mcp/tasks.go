@@ -136,7 +136,7 @@ func (c *Client) follow(ctx context.Context, raw json.RawMessage, host tools.Hos
 			}
 			if t.Message != "" && t.Message != said {
 				said = t.Message
-				tools.Progress(ctx, c.hide.text(said))
+				tools.Progress(ctx, c.said(said))
 			}
 			if t.Status == "input_required" {
 				err = c.input(ctx, t, ask, answers)

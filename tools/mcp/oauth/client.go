@@ -6,18 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 const maxRedirects = 10
 
 // issuerClient is a client for requests to issuers, with proofs of p if that is not nil.
 // It doesn't take a request with credentials to where it is redirected, and leaves no
-// https.
-func issuerClient(user *http.Client, p *prover) *http.Client {
+// https. If home is not nil, it makes requests for tokens there only.
+func issuerClient(user *http.Client, p *prover, home *home) *http.Client {
 	if user == nil {
 		user = http.DefaultClient
 	}
@@ -28,6 +30,13 @@ func issuerClient(user *http.Client, p *prover) *http.Client {
 			base = http.DefaultTransport
 		}
 		own.Transport = &proving{base: base, prover: p, issuer: true}
+	}
+	if home != nil {
+		base := own.Transport
+		if base == nil {
+			base = http.DefaultTransport
+		}
+		own.Transport = &homely{base, home}
 	}
 	own.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		from := via[len(via)-1].URL
@@ -44,6 +53,53 @@ func issuerClient(user *http.Client, p *prover) *http.Client {
 		return nil
 	}
 	return &own
+}
+
+// A home is the origin that has given tokens for a secret of the program. A server that
+// names another issuer later, since it was taken over or was always another's, doesn't get
+// the secret there.
+type home struct {
+	mu     sync.Mutex
+	origin string // empty before there was a token
+}
+
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// is sets the home, if it isn't set.
+func (h *home) is(address string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.origin == "" {
+		h.origin = originOf(address)
+	}
+}
+
+type homely struct {
+	base http.RoundTripper
+	home *home
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *homely) RoundTrip(req *http.Request) (*http.Response, error) {
+	t.home.mu.Lock()
+	origin := t.home.origin
+	t.home.mu.Unlock()
+	if origin != "" && isForm(req) && originOf(req.URL.String()) != origin {
+		return nil, fmt.Errorf("the server names an issuer whose tokens come from %s, and they came from %s before: the program's secret isn't sent there; if that is right, set Issuer", originOf(req.URL.String()), origin)
+	}
+	return t.base.RoundTrip(req)
+}
+
+// isForm reports whether a request is one for a token.
+func isForm(req *http.Request) bool {
+	kind, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	return req.Method == http.MethodPost && kind == "application/x-www-form-urlencoded"
 }
 
 // An issuerMetadata is what an issuer says of itself (RFC 8414 §2) that a program without

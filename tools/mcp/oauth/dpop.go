@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -176,7 +175,7 @@ type proving struct {
 func (t *proving) RoundTrip(req *http.Request) (*http.Response, error) {
 	token := ""
 	if t.issuer {
-		if kind, _, _ := mime.ParseMediaType(req.Header.Get("Content-Type")); req.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
+		if !isForm(req) {
 			return t.base.RoundTrip(req)
 		}
 	} else if token = accessToken(req); !t.prover.isBound(token) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,9 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/whorl-go/whorl/tools/mcp/oauth"
 	"github.com/whorl-go/whorl/transport/secret"
@@ -257,78 +254,4 @@ func TestIdentityProvider(t *testing.T) {
 	plain := fresh()
 	plain.TokenURL = "http://provider.example/token"
 	fails("neither https nor", plain)
-}
-
-// Credentials don't go where an endpoint redirects them.
-func TestRedirectedTokenEndpoint(t *testing.T) {
-	var stolen atomic.Int64
-	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stolen.Add(1)
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "planted", "token_type": "Bearer"})
-	}))
-	t.Cleanup(thief.Close)
-	i := newIssuer(t)
-	i.elsewhere = thief.URL + "/token"
-	var failed *oauth.AuthorizationError
-	if _, err := i.machine(oauth.MachineOptions{ClientID: "robot", ClientSecret: secret.New("pass word")}); !errors.As(err, &failed) || !strings.Contains(err.Error(), "redirects a request with credentials") || strings.Contains(err.Error(), "pass word") {
-		t.Errorf("a machine: %v", err)
-	}
-	if _, err := i.connect(oauth.Options{Authorize: user("ann")}); !errors.As(err, &failed) || !strings.Contains(err.Error(), "redirects a request with credentials") {
-		t.Errorf("a user: %v", err)
-	}
-	i.elsewhere = ""
-	i.life = 2 * time.Second // used up when it is given
-	c, err := i.connect(oauth.Options{Authorize: user("ann")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.mu.Lock()
-	i.elsewhere = thief.URL + "/token"
-	i.mu.Unlock()
-	_ = i.call(c) // it may have another token
-	if stolen.Load() != 0 {
-		t.Errorf("%d requests were redirected", stolen.Load())
-	}
-}
-
-// An Ed25519 key signs assertions too.
-func TestMachineEd25519(t *testing.T) {
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := ""
-	mux := http.NewServeMux()
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
-	mux.HandleFunc("/.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": s.URL, "token_endpoint": s.URL + "/token"})
-	})
-	mux.HandleFunc("/.well-known/oauth-protected-resource", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"resource": s.URL, "authorization_servers": []string{s.URL}})
-	})
-	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
-		got = r.FormValue("client_assertion")
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "a", "token_type": "Bearer"})
-	})
-	m, err := oauth.NewMachine(s.URL, oauth.MachineOptions{ClientID: "robot", Key: key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, nil)
-	if err := m.Authorize(t.Context(), req, &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody}); err != nil {
-		t.Fatal(err)
-	}
-	parts := strings.Split(got, ".")
-	if len(parts) != 3 {
-		t.Fatalf("the assertion is %q", got)
-	}
-	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
-	head, _ := base64.RawURLEncoding.DecodeString(parts[0])
-	if err != nil || !ed25519.Verify(key.Public().(ed25519.PublicKey), []byte(parts[0]+"."+parts[1]), signature) || !strings.Contains(string(head), `"EdDSA"`) {
-		t.Errorf("signed %s: %v", head, err)
-	}
 }

@@ -33,7 +33,9 @@ type Options struct {
 
 	// The next fields identify this program to the issuer. Those that are set are tried
 	// in this order: MetadataURL is the https address of a client id metadata document;
-	// ClientID and ClientSecret were registered by hand, at Issuer if that is not empty.
+	// ClientID and ClientSecret were registered by hand, at Issuer. If that is empty, the
+	// server names the issuer, and the secret is sent to no other one once it has given a
+	// token.
 	// If neither can be used, the program registers itself (RFC 7591) under ClientName;
 	// empty means "whorl".
 	MetadataURL  string
@@ -72,6 +74,7 @@ type Handler struct {
 	client  *http.Client
 	flow    *auth.AuthorizationCodeHandler
 	prover  *prover
+	home    *home         // nil if there is no secret, or its issuer is known
 	turn    chan struct{} // holds a token while somebody authorizes or refreshes
 
 	mu       sync.Mutex
@@ -88,10 +91,14 @@ func New(endpoint string, o Options) (*Handler, error) {
 		return nil, errors.New("oauth: the endpoint is not a URL; it must be one such as https://example.com/mcp")
 	}
 	h := &Handler{options: o, key: Key{Tenant: o.Tenant, Server: u.Scheme + "://" + u.Host + u.Path}, prover: &prover{}, turn: make(chan struct{}, 1)}
-	h.client = issuerClient(o.Client, nil)
+	var proofs *prover
 	if o.DPoP {
-		h.client = issuerClient(o.Client, h.prover)
+		proofs = h.prover
 	}
+	if !o.ClientSecret.IsZero() && o.Issuer == "" {
+		h.home = &home{}
+	}
+	h.client = issuerClient(o.Client, proofs, h.home)
 	if h.options.Tokens == nil {
 		h.options.Tokens = Memory()
 	}
@@ -219,10 +226,18 @@ func (h *Handler) keep(ctx context.Context, g *grant) error {
 	if err := h.options.Tokens.Save(ctx, h.key, raw); err != nil {
 		return fmt.Errorf("oauth: the token can't be kept: %w", err)
 	}
-	h.mu.Lock()
-	h.grant, h.loaded = g, true
-	h.mu.Unlock()
+	h.settle(g)
 	return nil
+}
+
+// settle has requests made with a grant; nil stands for none.
+func (h *Handler) settle(g *grant) {
+	if h.home != nil && g != nil {
+		h.home.is(g.TokenURL)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.grant, h.loaded = g, true
 }
 
 // load reads what the store has, if it was not read before or again is set.
@@ -251,9 +266,7 @@ func (h *Handler) load(ctx context.Context, again bool) (*grant, error) {
 			h.prover.binds(g.Access)
 		}
 	}
-	h.mu.Lock()
-	h.grant, h.loaded = g, true
-	h.mu.Unlock()
+	h.settle(g)
 	return g, nil
 }
 

@@ -37,7 +37,7 @@ func (p *IdentityProvider) Assertion(ctx context.Context, r AssertionRequest) (s
 	if p.ClientID == "" || p.IDToken == nil || p.Issuer == "" && p.TokenURL == "" {
 		return secret.Value{}, errors.New("oauth: IdentityProvider must have an Issuer or a TokenURL, a ClientID and an IDToken")
 	}
-	client, endpoint := issuerClient(p.Client, nil), p.TokenURL
+	client, endpoint := issuerClient(p.Client, nil, nil), p.TokenURL
 	if endpoint == "" {
 		meta, err := findIssuer(ctx, client, p.Issuer)
 		if err != nil {

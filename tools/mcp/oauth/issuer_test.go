@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -51,6 +52,8 @@ type issuer struct {
 	nonce     string            // that the next proof needs
 	keys      map[string]string // thumbprints, by access and refresh token, and by code
 	proofs    map[string]bool   // jtis that were seen
+	names     string            // the issuer that the MCP server names; empty for this one
+	pretends  string            // what the MCP server says that it is; empty for the truth
 	elsewhere string            // where the token endpoint redirects to; empty for nowhere
 	asserted  map[string]any    // the claims of the last assertion that was taken
 }
@@ -107,7 +110,10 @@ func newIssuer(t *testing.T) *issuer {
 		_ = json.NewEncoder(w).Encode(v)
 	}
 	mux.HandleFunc("GET /.well-known/oauth-protected-resource/mcp", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, 200, map[string]any{"resource": i.URL + "/mcp", "authorization_servers": []string{i.URL}, "scopes_supported": []string{"mcp"}})
+		i.mu.Lock()
+		names, pretends := cmp.Or(i.names, i.URL), cmp.Or(i.pretends, i.URL+"/mcp")
+		i.mu.Unlock()
+		answer(w, 200, map[string]any{"resource": pretends, "authorization_servers": []string{names}, "scopes_supported": []string{"mcp"}})
 	})
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, 200, map[string]any{"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "registration_endpoint": i.URL + "/register",
@@ -151,6 +157,7 @@ func newIssuer(t *testing.T) *issuer {
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
+		i.count["tokens"]++
 		if i.elsewhere != "" {
 			http.Redirect(w, r, i.elsewhere, http.StatusTemporaryRedirect)
 			return
@@ -225,7 +232,11 @@ func newIssuer(t *testing.T) *issuer {
 			delete(i.refresh, r.FormValue("refresh_token"))
 			i.count["refreshed"]++
 		}
-		if !ok || g.client != r.FormValue("client_id") {
+		client := r.FormValue("client_id")
+		if id, _, basic := r.BasicAuth(); basic {
+			client = id
+		}
+		if !ok || g.client != client {
 			answer(w, 400, map[string]any{"error": "invalid_grant"})
 			return
 		}

@@ -36,7 +36,8 @@ type MachineOptions struct {
 	Assertion func(ctx context.Context, r AssertionRequest) (secret.Value, error)
 	// DPoP binds the tokens to a key of this Machine (RFC 9449). See [Options].DPoP.
 	DPoP bool
-	// Issuer, if not empty, is the only issuer to which a proof is sent.
+	// Issuer, if not empty, is the only issuer to which a proof is sent. If it is empty, the
+	// server names the issuer, and the first one that has given a token is the only one.
 	Issuer string
 	// Scopes are the scopes to request; nil means those that the server names.
 	Scopes []string
@@ -59,6 +60,7 @@ type Machine struct {
 	server  string
 	client  *http.Client
 	prover  *prover
+	home    *home // nil if the issuer is known
 
 	mu       sync.Mutex
 	issuer   string
@@ -88,11 +90,14 @@ func NewMachine(endpoint string, o MachineOptions) (*Machine, error) {
 		return nil, errors.New("oauth: MachineOptions must have a ClientID, and either a ClientSecret or a Key, or an Assertion")
 	}
 	m := &Machine{options: o, server: u.Scheme + "://" + u.Host + u.Path, prover: &prover{}}
-	if o.DPoP {
-		m.client = issuerClient(o.Client, m.prover)
-	} else {
-		m.client = issuerClient(o.Client, nil)
+	if o.Issuer == "" {
+		m.home = &home{}
 	}
+	var proofsOf *prover
+	if o.DPoP {
+		proofsOf = m.prover
+	}
+	m.client = issuerClient(o.Client, proofsOf, m.home)
 	return m, nil
 }
 
@@ -220,6 +225,9 @@ func (m *Machine) get(ctx context.Context) error {
 		return &AuthorizationError{Server: m.server, Err: secret.NewRedactor(hidden...).Err(err)}
 	}
 	m.token = token
+	if m.home != nil {
+		m.home.is(m.tokenURL)
+	}
 	return nil
 }
 
