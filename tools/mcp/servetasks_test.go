@@ -34,6 +34,8 @@ type replica struct {
 	tasks *mcp.Tasks
 	token string // who asks; empty for nobody
 	n     atomic.Int64
+
+	status atomic.Int64 // of the last answer
 }
 
 func newReplica(t *testing.T, o mcp.TaskOptions, set ...tools.Tool) *replica {
@@ -95,6 +97,7 @@ func (r *replica) ask(method, name, params string) (result, failed []byte) {
 		r.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	r.status.Store(int64(resp.StatusCode))
 	var all bytes.Buffer
 	if _, err := all.ReadFrom(resp.Body); err != nil {
 		r.t.Fatal(err)
@@ -158,6 +161,11 @@ func newHeld(traits tools.Traits, note string) *held {
 	h := &held{letGo: make(chan struct{})}
 	h.Callable = tools.RawWith("held", "Waits.", nil, func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
 		h.begun.Add(1)
+		defer func() {
+			if ctx.Err() != nil {
+				h.cancelled.Add(1)
+			}
+		}()
 		h.keys.Store(tools.CallOf(ctx).Key, true)
 		host, _ := tools.HostOf(ctx)
 		notes, err := host.Notes(ctx, note)
@@ -171,7 +179,6 @@ func newHeld(traits tools.Traits, note string) *held {
 		case <-h.letGo:
 			return tools.Text(fmt.Sprintf("done, noted before: %s", notes)), nil
 		case <-ctx.Done():
-			h.cancelled.Add(1)
 			return tools.Result{}, context.Cause(ctx)
 		}
 	}, tools.Options{Traits: traits})
@@ -356,8 +363,8 @@ func TestTasksOfAnotherUser(t *testing.T) {
 			t.Errorf("%q is a task", wrong)
 		}
 	}
-	if _, failed := ann.ask("tasks/cancel", "other", fmt.Sprintf(`"taskId":%q`, id)); !strings.Contains(string(failed), "-32020") {
-		t.Errorf("another header: %s", failed)
+	if _, failed := ann.ask("tasks/cancel", "other", fmt.Sprintf(`"taskId":%q`, id)); !strings.Contains(string(failed), "-32020") || ann.status.Load() != http.StatusBadRequest {
+		t.Errorf("another header: HTTP %d: %s", ann.status.Load(), failed)
 	}
 	ann.until(id, "working")
 }
@@ -501,7 +508,11 @@ func TestTaskOverARestartOfTheServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, h := &memory.RAM{}, newHeld(tools.Traits{Repeatable: true}, "")
 			var up atomic.Pointer[replica]
+			var polls atomic.Int64
 			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Mcp-Method") == "tasks/get" {
+					polls.Add(1)
+				}
 				if now := up.Load(); now != nil {
 					now.Config.Handler.ServeHTTP(w, r)
 					return
@@ -531,7 +542,7 @@ func TestTaskOverARestartOfTheServer(t *testing.T) {
 			restarted := make(chan struct{})
 			go func() {
 				defer close(restarted)
-				eventually(t, "the tool runs", func() bool { return h.begun.Load() == 1 })
+				eventually(t, "the client follows the task", func() bool { return polls.Load() > 0 })
 				up.Store(nil)
 				_ = first.tasks.Close(t.Context())
 				if cut {
@@ -567,4 +578,92 @@ func overHandlerAt(t *testing.T, url string) *mcp.Client {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// Whatever clients do at once, at two replicas: a tool runs once, its answers are taken
+// once, and a task that has ended stays as it is.
+func TestTaskHammer(t *testing.T) {
+	store := &memory.RAM{}
+	var begun, ended atomic.Int64
+	once := tools.RawWith("once", "Asks, and does it.", nil, func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		host, _ := tools.HostOf(ctx)
+		begun.Add(1)
+		answer, err := host.Ask(ctx, tools.Question{Key: "n", Prompt: "Which?", Schema: json.RawMessage(`{"type":"integer"}`)})
+		if err != nil {
+			return tools.Result{}, err
+		}
+		ended.Add(1)
+		return tools.Text("number " + string(answer.Value)), nil
+	}, tools.Options{})
+	o := mcp.TaskOptions{Store: store}
+	replicas := []*replica{newReplica(t, o, once), newReplica(t, o, once)}
+	for round := range 5 {
+		id := replicas[0].begin("once")
+		replicas[1].until(id, "input_required")
+		var all sync.WaitGroup
+		var results sync.Map
+		for worker := range 8 {
+			r := replicas[worker%2]
+			all.Go(func() {
+				for n := range 6 {
+					if _, failed := r.about("tasks/update", id, fmt.Sprintf(`,"inputResponses":{"n":{"action":"accept","content":{"answer":%d}}}`, 10*worker+n)); failed != nil {
+						t.Errorf("tasks/update: %s", failed)
+					}
+					got, failed := r.about("tasks/get", id, "")
+					if failed != nil {
+						t.Errorf("tasks/get: %s", failed)
+					}
+					if rawjson.GetString(got, "status") == "completed" {
+						results.Store(string(rawjson.Get(got, "result")), true)
+						if _, failed := r.about("tasks/cancel", id, ""); failed != nil {
+							t.Errorf("tasks/cancel: %s", failed)
+						}
+					}
+				}
+			})
+		}
+		all.Wait()
+		results.Store(string(rawjson.Get(replicas[0].until(id, "completed"), "result")), true)
+		n := 0
+		results.Range(func(any, any) bool { n++; return true })
+		if want := int64(round + 1); n != 1 || begun.Load() != 2*want || ended.Load() != want {
+			t.Fatalf("round %d: %d results, the tool was begun %d times and ended %d times", round, n, begun.Load(), ended.Load())
+		}
+	}
+}
+
+// A client that gives up its call when it is about to become a task has it cancelled, or
+// has made a task: a tool is never left to run without one.
+func TestCallGivenUpAtItsTask(t *testing.T) {
+	h := newHeld(tools.Traits{}, "")
+	store := &memory.RAM{}
+	r := newReplica(t, mcp.TaskOptions{Store: store, Rule: func(string) mcp.TaskRule { return mcp.TaskRule{After: 10 * time.Millisecond} }}, h)
+	for i := range 40 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(5+i/4)*time.Millisecond)
+		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"held","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}}}`
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "held"} {
+			req.Header.Set(key, value)
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+		}
+		cancel()
+	}
+	tasks := func() (n int64) {
+		for _, err := range store.List(t.Context(), memory.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		return n
+	}
+	eventually(t, "all others are cancelled", func() bool { return h.begun.Load()-h.cancelled.Load() <= tasks() })
+	if err := r.tasks.Close(t.Context()); err != nil || h.cancelled.Load() != h.begun.Load() {
+		t.Errorf("%v; begun %d times, cancelled %d times", err, h.begun.Load(), h.cancelled.Load())
+	}
 }
