@@ -29,7 +29,6 @@ import (
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
-	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func main() {
@@ -50,7 +49,7 @@ func main() {
 		}
 		return
 	}
-	conn, err := service.Connect(simulator.Echo{})
+	conn, err := service.Connect(nil)
 	if err != nil {
 		log.Fatal(err)
 	}

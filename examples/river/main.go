@@ -21,7 +21,6 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 func main() {
@@ -30,7 +29,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	conn, err := service.Connect(simulator.Echo{})
+	conn, err := service.Connect(nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type Connection struct {
 func (c *Connection) Close() { c.close() }
 
 // Connect reaches the service that the environment names, or starts a simulator
-// with that model.
+// with that model; with nil the model says again what it is asked.
 func Connect(model simulator.Model) (*Connection, error) {
 	for _, name := range Variables {
 		if os.Getenv(name) != "" {
