@@ -95,6 +95,9 @@ type BudgetError struct {
 }
 
 func (e *BudgetError) Error() string {
+	if e.budget == nil { // a program has made it, such as to refuse a run
+		return "budget used up"
+	}
 	switch e.Limit {
 	case "price":
 		return fmt.Sprintf("budget of $%.2f: the price of the model is not known; give it in Options.Models, or limit Tokens instead", e.budget.USD)

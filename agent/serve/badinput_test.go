@@ -48,9 +48,16 @@ func TestBadPlaces(t *testing.T) {
 func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 	s := start(t, nil)
 	for body, typ := range map[string]string{
-		`{"content":[{"type":"image","source":{"type":"base64","media_type":"image/tiff","data":"AAAA"}}]}`:         "bad_message",
-		`{"content":[{"type":"document","source":{"type":"base64","media_type":"application/zip","data":"AAAA"}}]}`: "bad_message",
-		`{"content":[{"type":"video","source":{"type":"url","url":"https://x.example/a.mp4"}}]}`:                    "bad_message",
+		`{"content":[{"type":"image","source":{"type":"base64","media_type":"image/tiff","data":"AAAA"}}]}`:                                           "bad_message",
+		`{"content":[{"type":"document","source":{"type":"base64","media_type":"application/zip","data":"AAAA"}}]}`:                                   "bad_message",
+		`{"content":[{"type":"video","source":{"type":"url","url":"https://x.example/a.mp4"}}]}`:                                                      "bad_message",
+		`{"content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGVsbG8="}}]}`:                                        "bad_message",
+		`{"content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"aGVsbG8="}}]}`:                               "bad_message",
+		`{"content":[{"type":"image","source":{"type":"file","file_id":"file_of_bob"}}]}`:                                                             "bad_message",
+		`{"content":[{"type":"image","source":{"type":"url","url":"https://a.example"},"source":{"type":"file","file_id":"file_of_bob"}}]}`:           "bad_message",
+		`{"content":[{"type":"document","source":{"type":"content","content":[{"type":"image","source":{"type":"file","file_id":"file_of_bob"}}]}}]}`: "bad_message",
+		`{"content":[{"type":"image","source":{"type":"url","url":"file:///etc/passwd"}}]}`:                                                           "bad_message",
+		`{"content":[{"type":"image","source":{"type":"url","url":"ftp://a.example/a.png"}}]}`:                                                        "bad_message",
 		`{"v":2,"text":"hi"}`: "bad_body",
 		`{"message":"hi"}`:    "bad_body",
 	} {

@@ -2,13 +2,16 @@ package serve_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A budget that is used up shows at the end of the stream if the message was taken (202):
@@ -45,5 +48,62 @@ func TestABudgetThatIsUsedUpLater(t *testing.T) {
 	}
 	if !strings.HasPrefix(said, "first second third") {
 		t.Errorf("%q", said)
+	}
+}
+
+// What comes in the middle of a run may be refused when that has ended. Whoever listens to
+// the session gets the problem too; the message stays, and is answered later.
+func TestRefusedInTheMiddle(t *testing.T) {
+	var refuse atomic.Bool
+	s := start(t, func(o *serve.Options) {
+		run := o.Run
+		o.Run = func(ctx context.Context, u serve.User, i memory.Info) (*agent.Agent, agent.Input, error) {
+			if refuse.Load() {
+				return nil, agent.Input{}, &agent.BudgetError{Limit: "usd"}
+			}
+			return run(ctx, u, i)
+		}
+	})
+	s.begin("s")
+	l := s.listen("GET", "/events/s", "")
+	s.do("POST", "/messages/s", `{"text":"slowly"}`)
+	l.until("delta", "")
+	if status, body := s.do("POST", "/messages/s", `{"text":"more"}`); status != 202 {
+		t.Fatalf("%d %s", status, body)
+	}
+	// The second message may be in time for the run's next request, and is none of the refused then.
+	refuse.Store(true)
+	for {
+		e, ok := l.next()
+		if !ok {
+			t.Fatal("the stream has ended")
+		}
+		if e.Kind == "end" && e.Problem != nil {
+			if e.Problem.Type != "budget" {
+				t.Fatalf("%+v", e.Problem)
+			}
+			break
+		}
+	}
+	if status, body := s.do("POST", "/messages/s", `{"text":"still more"}`); status != 402 {
+		t.Errorf("%d %s", status, body)
+	}
+	refuse.Store(false)
+	all := s.listen("POST", "/messages/s", `{"text":"last"}`).until("end", "")
+	if !strings.Contains(text(all), "Done: last") {
+		t.Errorf("%q", text(all))
+	}
+}
+
+// What the model's service refuses is no error of the server's, and its words, which may
+// be about the program, are not for users.
+func TestWhatTheServiceRefuses(t *testing.T) {
+	s := start(t, nil)
+	if p := s.h.ProblemOf(fmt.Errorf("ann: %w", &agent.BudgetError{})); p.Type != "budget" {
+		t.Errorf("%+v", p)
+	}
+	p := s.h.ProblemOf(fmt.Errorf("step 3: %w", &transport.Error{Type: transport.ErrInvalidRequest, Message: "messages.0: secret of the prompt"}))
+	if p.Type != "refused" || p.Status != 422 || strings.Contains(p.Title+p.Detail, "secret") || !strings.Contains(p.Detail, "fork") {
+		t.Errorf("%+v", p)
 	}
 }

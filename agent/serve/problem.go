@@ -78,6 +78,8 @@ func (h *Handler) problemOf(err error) *Problem {
 		return problem(http.StatusServiceUnavailable, "closing", "The server is shutting down. The session continues with its next message.", "Try again.")
 	case errors.As(err, &service) && (service.Type == transport.ErrRateLimit || service.Type == transport.ErrOverloaded):
 		return problem(http.StatusServiceUnavailable, "overloaded", "The model's service is overloaded.", "Try again in a while.")
+	case errors.As(err, &service) && service.Type == transport.ErrInvalidRequest:
+		return problem(http.StatusUnprocessableEntity, "refused", "The model's service refuses the request.", "If it does so because of what was sent last, fork the session before that message.")
 	}
 	return problem(http.StatusInternalServerError, "failed", "Something went wrong.", "")
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -436,6 +437,9 @@ func (m message) read() (transport.Message, error) {
 		default:
 			return wrong(fmt.Sprintf("content %d is a block of type %q; users send text, image and document", i, b.Type()))
 		}
+		if problem := checkSource(b.Raw()); problem != "" {
+			return wrong(fmt.Sprintf("content %d %s", i, problem))
+		}
 		if rawjson.Get(b.Raw(), "cache_control") != nil {
 			return wrong(fmt.Sprintf("content %d has a cache_control, which is the agent's matter", i))
 		}
@@ -451,6 +455,25 @@ func (m message) read() (transport.Message, error) {
 		return wrong(err.Error())
 	}
 	return msg, nil
+}
+
+// checkSource says what is wrong with the place that a picture or a document comes from.
+func checkSource(block []byte) string {
+	switch from := rawjson.Get(block, "source"); rawjson.GetString(from, "type") {
+	case "file": // the files of all users are in one workspace
+		return "is a file of the service, which only the program can attach; send the data, or a URL"
+	case "url":
+		if u, err := url.Parse(rawjson.GetString(from, "url")); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return "has a URL that is none of the web; it must begin with https://"
+		}
+	case "content":
+		for b := range rawjson.Elements(rawjson.Get(from, "content")) {
+			if problem := checkSource(b); problem != "" {
+				return problem
+			}
+		}
+	}
+	return ""
 }
 
 // say is POST /messages/ID: it gives the session a message, begins it if need be, and

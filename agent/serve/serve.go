@@ -83,6 +83,9 @@ type running struct {
 
 	over chan struct{} // closed when it doesn't run any more
 	err  error         // of the last run; to be read when over is closed
+	// refused is set with err if Options.Run refused to go on with what has come: no run
+	// has ended with it.
+	refused bool
 }
 
 // New makes a Handler.
@@ -171,7 +174,7 @@ func (h *Handler) drive(request context.Context, u User, info memory.Info, a *ag
 				h.mu.Lock()
 				delete(h.running, info.ID)
 				h.mu.Unlock()
-				r.err = next
+				r.err, r.refused = next, true
 				return
 			}
 		}
@@ -231,6 +234,13 @@ func (v values) Value(key any) any {
 }
 
 var errStopped = errors.New("the user stopped the run")
+
+// runningOf is the session's run in this process, or nil.
+func (h *Handler) runningOf(id string) *running {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.running[id]
+}
 
 // isRunning reports whether this process runs the session.
 func (h *Handler) isRunning(id string) bool {

@@ -133,6 +133,7 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 	if run != nil {
 		over = run.over
 	}
+	var going *running // for who listens to all runs
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
 	context.AfterFunc(h.ctx, cancel)
@@ -153,6 +154,11 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 	beat := time.NewTicker(h.o.Heartbeat)
 	defer beat.Stop()
 	for out.err == nil {
+		if run == nil && going == nil {
+			if going = h.runningOf(c.info.ID); going != nil {
+				over = going.over
+			}
+		}
 		for _, it := range items {
 			e, ok := h.event(it)
 			if !ok {
@@ -182,7 +188,14 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 			return
 		case <-moved:
 		case <-over:
-			last = true // what came until then is read once more
+			if run != nil {
+				last = true // what came until then is read once more
+				break
+			}
+			if going.refused {
+				out.event(Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, Problem: h.problemOf(going.err)})
+			}
+			going, over = nil, nil
 		case <-beat.C:
 			out.comment("still here")
 		}
