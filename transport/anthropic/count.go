@@ -13,6 +13,9 @@ import (
 // req, without sending it to a model. It costs nothing and has a separate rate limit
 // (wire §12.1). Parameters that don't affect the prompt are left out.
 func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, error) {
+	if req == nil {
+		return 0, errNoRequest()
+	}
 	err := c.checkVersion(req, true)
 	var body *transport.Body
 	if err == nil {
@@ -29,4 +32,8 @@ func (c *Client) CountTokens(ctx context.Context, req *transport.Request) (int, 
 	}
 	err = c.fetch(ctx, k, &counted)
 	return counted.InputTokens, err
+}
+
+func errNoRequest() error {
+	return fmt.Errorf("anthropic: %w", &transport.RequestError{Field: "request", Reason: "it is nil"})
 }

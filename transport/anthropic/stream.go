@@ -49,6 +49,10 @@ var (
 // once, as the same events.
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
+		if req == nil {
+			yield(transport.Event{}, errNoRequest())
+			return
+		}
 		body, err := c.body(req, req.MaxTokens > 0)
 		if err != nil {
 			yield(transport.Event{}, fmt.Errorf("anthropic: %w", err))

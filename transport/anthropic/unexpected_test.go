@@ -149,3 +149,15 @@ func TestCreditIsNotRetried(t *testing.T) {
 		}
 	}
 }
+
+// A request that is nil is an error, and nothing is sent.
+func TestNilRequest(t *testing.T) {
+	c := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
+	_, err := c.CountTokens(t.Context(), nil)
+	for name, err := range map[string]error{"Stream": firstError(c.Stream(t.Context(), nil)), "CountTokens": err} {
+		var wrong *transport.RequestError
+		if !errors.As(err, &wrong) || !errors.Is(err, transport.ErrInvalidRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"cloud.google.com/go/auth"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -320,27 +321,101 @@ func TestMissing(t *testing.T) {
 	credentials(err, "ANTHROPIC_FOUNDRY_API_KEY (not set)", "AZURE_CLIENT_ID (not set)", "run az login")
 }
 
+// TestMissingOnAWS holds what is missing on AWS: the region, and credentials, with each
+// place that was looked at.
+func TestMissingOnAWS(t *testing.T) {
+	bare(t)
+	ctx := t.Context()
+	for name, open := range map[string]func(region string) error{
+		"bedrock": func(region string) error { _, err := bedrock.New(ctx, bedrock.Options{Region: region}); return err },
+		"bedrock messages": func(region string) error {
+			_, err := bedrock.NewMessages(ctx, bedrock.Options{Region: region})
+			return err
+		},
+		"aws": func(region string) error {
+			_, err := awsplatform.New(ctx, awsplatform.Options{Region: region, Workspace: "w"})
+			return err
+		},
+	} {
+		var setting *platform.SettingError
+		if err := open(""); !errors.As(err, &setting) || setting.Setting != "region" || !strings.Contains(err.Error(), "AWS_REGION") {
+			t.Errorf("%s, no region: %v", name, err)
+		}
+		if err := open("us-east-1.evil.example/"); !errors.As(err, &setting) || setting.Setting != "region" {
+			t.Errorf("%s, no name of a region: %v", name, err)
+		}
+		err := open("us-east-1")
+		var none *platform.CredentialsError
+		if !errors.As(err, &none) || !errors.Is(err, transport.ErrAuthentication) {
+			t.Errorf("%s, no credentials: %v", name, err)
+			continue
+		}
+		places := []string{"AWS_ACCESS_KEY_ID (not set)", "AWS_SECRET_ACCESS_KEY (not set)", "AWS_PROFILE (not set)", ".aws/credentials (no such file)", ".aws/config (no such file)", "AWS_WEB_IDENTITY_TOKEN_FILE (not set)", "turned off by AWS_EC2_METADATA_DISABLED"}
+		places = append(places, map[string]string{"bedrock": "AWS_BEARER_TOKEN_BEDROCK (not set)", "bedrock messages": "AWS_BEARER_TOKEN_BEDROCK (not set)", "aws": "ANTHROPIC_AWS_API_KEY (not set)"}[name])
+		for _, place := range places {
+			if !strings.Contains(err.Error(), place) {
+				t.Errorf("%s: no %q in %v", name, place, err)
+			}
+		}
+	}
+}
+
 type failing struct{}
 
 func (failing) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{}, errors.New("run az login")
 }
 
-func (failing) Token(context.Context) (*auth.Token, error) {
+// ended are credentials that have ended.
+type ended struct{}
+
+func (ended) Token(context.Context) (*auth.Token, error) {
 	return &auth.Token{Value: "old-token", Expiry: time.Now().Add(-time.Hour)}, nil
 }
 
-// TestEndedTokens sends nothing with a token that has ended.
+func (ended) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "old-token", ExpiresOn: time.Now().Add(-time.Hour)}, nil
+}
+
+func (ended) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "AKIDOLD", SecretAccessKey: "old-secret", SessionToken: "old-token", CanExpire: true, Expires: time.Now().Add(-time.Hour)}, nil
+}
+
+// TestEndedTokens sends nothing with credentials that have ended.
 func TestEndedTokens(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
 	defer srv.Close()
-	c, err := vertex.New(t.Context(), vertex.Options{Project: "p", Credentials: auth.NewCredentials(&auth.CredentialsOptions{TokenProvider: failing{}}), API: anthropic.Options{BaseURL: srv.URL}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = transport.Create(t.Context(), c, ask(platforms.Vertex, "hi"))
-	if !errors.Is(err, transport.ErrAuthentication) || !strings.Contains(err.Error(), "log in again") {
-		t.Errorf("%v", err)
+	ctx := t.Context()
+	api := anthropic.Options{BaseURL: srv.URL, MaxRetries: -1}
+	google := auth.NewCredentials(&auth.CredentialsOptions{TokenProvider: ended{}})
+	amazon := &aws.Config{Region: fronts.Region, Credentials: ended{}}
+	for p, open := range map[platforms.Platform]func() (*platform.Client, error){
+		platforms.Bedrock: func() (*platform.Client, error) { return bedrock.New(ctx, bedrock.Options{Config: amazon, API: api}) },
+		platforms.BedrockMessages: func() (*platform.Client, error) {
+			return bedrock.NewMessages(ctx, bedrock.Options{Config: amazon, API: api})
+		},
+		platforms.AWS: func() (*platform.Client, error) {
+			return awsplatform.New(ctx, awsplatform.Options{Config: amazon, Workspace: fronts.Workspace, API: api})
+		},
+		platforms.Vertex: func() (*platform.Client, error) {
+			return vertex.New(ctx, vertex.Options{Project: "p", Credentials: google, API: api})
+		},
+		platforms.GoogleCloud: func() (*platform.Client, error) {
+			return googlecloud.New(ctx, googlecloud.Options{Project: "p", Workspace: "w", Credentials: google, API: api})
+		},
+		platforms.Foundry: func() (*platform.Client, error) {
+			return foundry.New(ctx, foundry.Options{Credential: ended{}, Resource: "r", API: api})
+		},
+	} {
+		c, err := open()
+		if err == nil {
+			_, err = transport.Create(ctx, c, ask(p, "hi"))
+		}
+		if !errors.As(err, new(*platform.CredentialsError)) || !errors.Is(err, transport.ErrAuthentication) || !strings.Contains(err.Error(), "log in again") {
+			t.Errorf("%s: %v", p, err)
+		} else if strings.Contains(err.Error(), "old-token") || strings.Contains(err.Error(), "old-secret") {
+			t.Errorf("%s: the error has the credentials: %v", p, err)
+		}
 	}
 }
 
@@ -498,5 +573,20 @@ func TestFromEnv(t *testing.T) {
 				t.Errorf("%s", got)
 			}
 		})
+	}
+}
+
+// TestNilRequest refuses a request that is nil on each platform.
+func TestNilRequest(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	defer srv.Close()
+	for _, p := range platforms.All() {
+		client := fronts.Client(t, p, srv.URL, anthropic.Options{})
+		_, err := client.CountTokens(t.Context(), nil)
+		for _, streamed := range client.Stream(t.Context(), nil) {
+			if !errors.As(err, new(*transport.RequestError)) || !errors.As(streamed, new(*transport.RequestError)) {
+				t.Errorf("%s: %v, %v", p, streamed, err)
+			}
+		}
 	}
 }

@@ -93,6 +93,9 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 // Check returns an [*UnsupportedError] if the platform is known not to support a feature
 // of the request, and nil otherwise.
 func (c *Client) Check(req *transport.Request) error {
+	if req == nil {
+		return nil // the client that sends requests says so
+	}
 	if e := c.rules.check(req); e != nil {
 		e.Model = req.Model
 		return &UnsupportedError{Platform: c.rules.Name, Request: e}

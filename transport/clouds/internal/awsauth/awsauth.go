@@ -176,7 +176,11 @@ func (s *Signer) Authorize(req *http.Request) error {
 		return &platform.CredentialsError{Platform: s.setup.Platform, Err: err}
 	}
 	if credentials.CanExpire && credentials.Expires.Before(s.now()) {
-		return &platform.CredentialsError{Platform: s.setup.Platform, Err: fmt.Errorf("the credentials of %s ended on %s", credentials.Source, credentials.Expires.UTC().Format(time.DateTime))}
+		of := ""
+		if credentials.Source != "" {
+			of = " of " + credentials.Source
+		}
+		return &platform.CredentialsError{Platform: s.setup.Platform, Err: fmt.Errorf("the credentials%s ended on %s; log in again, or correct the clock of this machine", of, credentials.Expires.UTC().Format(time.DateTime))}
 	}
 	hash, err := bodyHash(req)
 	if err != nil {

@@ -79,7 +79,7 @@ func (s *Source) Authorize(req *http.Request) error {
 	case token == nil || token.Value == "":
 		return &platform.CredentialsError{Platform: s.platform, Err: errors.New("the token is empty")}
 	case !token.Expiry.IsZero() && token.Expiry.Before(time.Now()):
-		return &platform.CredentialsError{Platform: s.platform, Err: errors.New("the token ended on " + token.Expiry.UTC().Format(time.DateTime) + ": log in again, or look at the clock of this machine")}
+		return &platform.CredentialsError{Platform: s.platform, Err: errors.New("the token ended on " + token.Expiry.UTC().Format(time.DateTime) + "; log in again, or correct the clock of this machine")}
 	}
 	if token.Type != "" && !strings.EqualFold(token.Type, "Bearer") {
 		return &platform.CredentialsError{Platform: s.platform, Err: errors.New("the token is no Bearer token but of the type " + token.Type)}
