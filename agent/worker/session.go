@@ -28,8 +28,11 @@ func (w *Worker) session(ctx, run context.Context, info memory.Info) {
 		attrs = append(attrs, "until", o.Until)
 	}
 	level := slog.LevelDebug
-	if o.State == Failed || o.State == SetAside {
+	switch {
+	case o.State == Failed, o.State == SetAside:
 		level = slog.LevelWarn
+	case errors.Is(o.Err, ErrNotMine), errors.Is(o.Err, errors.ErrUnsupported): // a session for another program
+		level = slog.LevelInfo
 	}
 	w.o.Logger.Log(context.WithoutCancel(ctx), level, "a session's run is over", attrs...)
 	if w.o.Done != nil {
@@ -135,14 +138,14 @@ func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.
 	return w.failed(store, info, err)
 }
 
-// passes reports whether a failure is not the session's own, and will pass: a service
-// or a network that is down for an hour sets nobody aside.
+// passes reports whether a failure is not the session's own, and will pass: a service,
+// a network or a store that is down for an hour sets nobody aside.
 func passes(err error) bool {
 	var service *transport.Error
 	var stream *transport.StreamError
 	var network net.Error
 	return errors.As(err, &service) && (service.Status == http.StatusTooManyRequests || service.Status >= 500) ||
-		errors.As(err, &stream) || errors.As(err, &network)
+		errors.As(err, &stream) || errors.As(err, &network) || errors.Is(err, memory.ErrUnavailable) || errors.Is(err, memory.ErrLocked)
 }
 
 // failed is the outcome of a run that is tried again, if it may be.

@@ -418,12 +418,23 @@ func TestSessionsOfAnotherProgram(t *testing.T) {
 	store := new(memory.RAM)
 	a := newAgent(t, client(t, simulator.Options{Model: simulator.Script(simulator.Say("hi"))}))
 	old, fresh := newBoss(t), newBoss(t)
-	defer old.start(worker.Options{Store: store, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
+	reader := metric.NewManualReader()
+	var lines strings.Builder
+	var mu sync.Mutex
+	defer old.start(worker.Options{Store: store, Logger: slog.New(slog.NewTextHandler(locked{&mu, &lines}, nil)), MeterProvider: metric.NewMeterProvider(metric.WithReader(reader)), Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
 		return nil, agent.Input{}, fmt.Errorf("agent v2: %w", worker.ErrNotMine)
 	}})()
 	submit(t, store, "s", "go")
 	if o := old.wait("s", 1)[0]; o.State != worker.Left {
 		t.Fatalf("%+v", o)
+	}
+	mu.Lock()
+	if !strings.Contains(lines.String(), "level=INFO") || !strings.Contains(lines.String(), "agent v2: no agent of this program is for the session") {
+		t.Errorf("the log: %s", lines.String())
+	}
+	mu.Unlock()
+	if seen, err := collect(t, reader); err != nil || !strings.Contains(seen, "whorl.worker.runs{left}=1 ") || !strings.Contains(seen, "whorl.worker.due=1 ") {
+		t.Errorf("the metrics: %s, %v", seen, err)
 	}
 	defer fresh.start(worker.Options{Store: store, Run: always(a)})()
 	if o := fresh.wait("s", 1)[0]; o.State != worker.Ended {
@@ -692,24 +703,12 @@ func TestMetricsAndLogs(t *testing.T) {
 	if o := b.wait("s", 1)[0]; o.State != worker.SetAside || !strings.Contains(o.Err.Error(), "oh") {
 		t.Errorf("%+v", o)
 	}
-	var m metricdata.ResourceMetrics
 	deadline := time.Now().Add(10 * time.Second)
 	seen := ""
 	for !strings.Contains(seen, "running=1") && time.Now().Before(deadline) {
-		if err := reader.Collect(t.Context(), &m); err != nil {
+		var err error
+		if seen, err = collect(t, reader); err != nil {
 			t.Fatal(err)
-		}
-		seen = ""
-		for _, s := range m.ScopeMetrics {
-			for _, x := range s.Metrics {
-				switch d := x.Data.(type) {
-				case metricdata.Gauge[int64]:
-					seen += fmt.Sprintf("%s=%d ", x.Name, d.DataPoints[0].Value)
-				case metricdata.Sum[int64]:
-					v, _ := d.DataPoints[0].Attributes.Value("whorl.worker.state")
-					seen += fmt.Sprintf("%s{%s}=%d ", x.Name, v.AsString(), d.DataPoints[0].Value)
-				}
-			}
 		}
 	}
 	if !strings.Contains(seen, "whorl.worker.running=1 ") || !strings.Contains(seen, "whorl.worker.runs{set_aside}=1 ") || !strings.Contains(seen, "whorl.worker.due=") {
@@ -722,6 +721,29 @@ func TestMetricsAndLogs(t *testing.T) {
 	if !strings.Contains(lines.String(), "state=set_aside") {
 		t.Error(lines.String())
 	}
+}
+
+// collect returns the worker's metrics, such as "whorl.worker.due=1 ".
+func collect(t *testing.T, reader *metric.ManualReader) (seen string, err error) {
+	t.Helper()
+	var m metricdata.ResourceMetrics
+	err = reader.Collect(t.Context(), &m)
+	for _, s := range m.ScopeMetrics {
+		for _, x := range s.Metrics {
+			switch d := x.Data.(type) {
+			case metricdata.Gauge[int64]:
+				seen += fmt.Sprintf("%s=%d ", x.Name, d.DataPoints[0].Value)
+			case metricdata.Gauge[float64]:
+				seen += fmt.Sprintf("%s=%.0f ", x.Name, d.DataPoints[0].Value)
+			case metricdata.Sum[int64]:
+				for _, p := range d.DataPoints {
+					v, _ := p.Attributes.Value("whorl.worker.state")
+					seen += fmt.Sprintf("%s{%s}=%d ", x.Name, v.AsString(), p.Value)
+				}
+			}
+		}
+	}
+	return seen, err
 }
 
 type locked struct {

@@ -32,3 +32,6 @@ func (s *Server) Stop() error { return nil }
 func (s *Server) Ahead(ctx context.Context, by time.Duration) (url string, err error) {
 	return "", ErrNotInstalled
 }
+
+// Halt does nothing.
+func (s *Server) Halt() error { return ErrNotInstalled }

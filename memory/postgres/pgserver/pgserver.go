@@ -128,6 +128,9 @@ func (s *Server) Restart() error {
 	return fmt.Errorf("the server does not start: %s", said)
 }
 
+// Halt stops the server until Restart. Its clients are cut off.
+func (s *Server) Halt() error { return s.halt() }
+
 func (s *Server) halt() error {
 	if s.cmd == nil {
 		return nil
