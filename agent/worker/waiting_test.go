@@ -119,7 +119,7 @@ func testWaiting(t *testing.T, store memory.Store, sessions int) (stop func()) {
 	}
 	// Those of the client's connections, the simulator and the worker itself end or stay;
 	// there are far fewer of them than of sessions.
-	n, most := runtime.NumGoroutine(), before+sessions/10
+	n, most := runtime.NumGoroutine(), before+50
 	for end := time.Now().Add(20 * time.Second); n > most && time.Now().Before(end); n = runtime.NumGoroutine() {
 		time.Sleep(20 * time.Millisecond)
 	}
