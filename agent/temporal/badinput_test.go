@@ -171,7 +171,10 @@ func (f fragile) Enqueue(ctx context.Context, id string, r memory.Record) error 
 	if err := f.fails("enqueue"); err != nil {
 		return err
 	}
-	return f.RAM.Enqueue(ctx, id, r)
+	if err := f.RAM.Enqueue(ctx, id, r); err != nil {
+		return err
+	}
+	return f.fails("enqueued") // it is there, and the caller isn't told
 }
 
 // The store is away for a minute of the engine's time, from any point of a turn on. The
@@ -288,6 +291,39 @@ func TestANewerVersion(t *testing.T) {
 	told.want(t, temporal.FailedActions, temporal.TypeNewer, 7)
 	if d := env.Now().Sub(began); d < 7*time.Minute || s.ran.Load() != 1 {
 		t.Errorf("after %v, %d calls", d, s.ran.Load())
+	}
+}
+
+// A session is deleted while it waits: whoever decides is told, and the workflow ends.
+func TestADeletedSession(t *testing.T) {
+	for _, by := range []string{temporal.Approve, temporal.Say, temporal.Wake} {
+		s := newStage(t, simulator.Options{Model: calls(1)})
+		s.opts.Gate = func(context.Context, agent.ToolRequest) agent.Decision { return agent.Decision{Permission: agent.Ask} }
+		s.submit("ann", "go")
+		env, told := s.toldEnv(s.options())
+		var decided error
+		env.RegisterDelayedCallback(func() {
+			call := agent.Pending(s.log("ann"))[0].CallID
+			if err := s.store.Delete(t.Context(), "ann"); err != nil {
+				t.Error(err)
+			}
+			switch by {
+			case temporal.Approve:
+				env.UpdateWorkflow(by, "1", result(&decided), temporal.Request{Call: call})
+			case temporal.Say:
+				env.UpdateWorkflow(by, "1", result(&decided), temporal.Message{Text: "hello?"})
+			default:
+				env.SignalWorkflow(by, nil)
+			}
+		}, time.Hour)
+		env.ExecuteWorkflow(temporal.Workflow, temporal.Payload{Session: "ann"})
+		if err := env.GetWorkflowError(); !errors.Is(temporal.Error(err), memory.ErrNoSession) {
+			t.Errorf("%s: the workflow: %v", by, err)
+		}
+		if by != temporal.Wake && !errors.Is(temporal.Error(decided), memory.ErrNoSession) {
+			t.Errorf("%s: %v", by, decided)
+		}
+		told.want(t, temporal.FailedActions, temporal.TypeNoSession, 1)
 	}
 }
 
@@ -446,6 +482,50 @@ func TestClocksAnHourApart(t *testing.T) {
 			}
 		})
 	}
+	t.Run("lost answer", func(t *testing.T) {
+		// The engine's clock is behind, and the store's answer is lost: the message is there once.
+		for _, off := range []time.Duration{0, -time.Hour} {
+			s := newStage(t, simulator.Options{Model: calls(1)})
+			s.tool = askTool(0)
+			ram := new(memory.RAM)
+			s.store = ram
+			s.submit("ann", "one")
+			lost := 0
+			s.store = fragile{RAM: ram, fails: func(what string) error {
+				if what == "enqueued" {
+					if lost++; lost <= 2 {
+						return memory.ErrUnavailable
+					}
+				}
+				return nil
+			}}
+			env := s.env(s.options())
+			env.SetStartTime(time.Now().Add(off))
+			var two, answered error
+			env.RegisterDelayedCallback(func() {
+				env.UpdateWorkflow(temporal.Say, "1", result(&two), temporal.Message{Text: "two"})
+			}, time.Minute)
+			for i := range 3 {
+				env.RegisterDelayedCallback(func() {
+					for _, q := range agent.Questions(s.log("ann")) {
+						env.UpdateWorkflow(temporal.Answer, fmt.Sprint(2+i), result(&answered), temporal.Request{Call: q.Call, Value: []byte(`1`)})
+					}
+				}, time.Duration(1+i)*time.Hour)
+			}
+			if _, err := s.execute(env, "ann"); err != nil || two != nil || answered != nil {
+				t.Fatal(err, two, answered)
+			}
+			n := 0
+			for _, r := range s.log("ann").Records(0) {
+				if r.Kind == memory.KindInput && r.Message.Text() == "two" {
+					n++
+				}
+			}
+			if n != 1 || lost == 0 {
+				t.Errorf("%v: the message is there %d times, %d answers were lost", off, n, lost)
+			}
+		}
+	})
 	t.Run("lease", func(t *testing.T) {
 		// The lease of a process whose clock is an hour ahead: asked for again each minute.
 		s := newStage(t, simulator.Options{Model: calls(1)})

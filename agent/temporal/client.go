@@ -54,9 +54,16 @@ func (c *Client) Say(ctx context.Context, session string, m transport.Message, m
 
 // Wake makes the workflow of a session read the session again, and starts the workflow if
 // it isn't running. Call it after a change in the store. If there is nothing to do, the
-// workflow ends at once.
+// workflow ends at once. If the session does not exist, Wake fails with
+// [memory.ErrNoSession], and a workflow that still waits for it fails too.
 func (c *Client) Wake(ctx context.Context, session string) (client.WorkflowRun, error) {
 	info, err := c.Store.Info(ctx, session)
+	if errors.Is(err, memory.ErrNoSession) {
+		var none *serviceerror.NotFound
+		if e := c.Temporal.SignalWorkflow(ctx, ID(session), "", Wake, nil); e != nil && !errors.As(e, &none) {
+			err = errors.Join(err, e)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

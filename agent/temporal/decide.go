@@ -20,7 +20,7 @@ type decision struct {
 }
 
 // decide records a decision, or an answer, in the store.
-func (d *driver) decide(ctx context.Context, c decision) error {
+func (d *driver) decide(ctx context.Context, c decision) (*refusal, error) {
 	return d.refused(ctx, c.Session, decide(ctx, d.o.Store, c))
 }
 
@@ -75,7 +75,7 @@ type saying struct {
 }
 
 // say puts a message into the session's inbox, once, however often it is called.
-func (d *driver) say(ctx context.Context, s saying) error {
+func (d *driver) say(ctx context.Context, s saying) (*refusal, error) {
 	return d.refused(ctx, s.Session, say(ctx, d.o.Store, s))
 }
 
@@ -88,35 +88,43 @@ func say(ctx context.Context, store memory.Store, s saying) error {
 	if err != nil {
 		return err
 	}
-	r := memory.Record{Kind: memory.KindInput, Time: time.Now(), Message: m, Queued: s.Number}
+	r := memory.Record{Kind: memory.KindInput, Time: time.Now(), Message: m}
 	if redactor, ok := memory.As[memory.Redactor](store); ok {
 		if err := redactor.Redact(&r); err != nil {
 			return err
 		}
 	}
-	err = inbox.Enqueue(ctx, s.Session, r)
-	if !errors.Is(err, memory.ErrConflict) {
-		return err
-	}
-	// An earlier attempt has put it there, or somebody else's has a higher number.
-	has := func(r memory.Record) bool { return r.Queued == s.Number }
-	for r, err := range inbox.Inbox(ctx, s.Session, 0) {
-		if err != nil {
+	// The number is the engine's time. Where the store has a message of a later number, a
+	// later one is taken, always the same, so that a repeated attempt finds it.
+	for _, later := range []time.Duration{0, 2 * time.Hour, 50 * time.Hour, 400 * 24 * time.Hour} {
+		r.Queued = s.Number + int64(later)
+		err := inbox.Enqueue(ctx, s.Session, r)
+		if !errors.Is(err, memory.ErrConflict) {
 			return err
 		}
-		if has(r) {
-			return nil
-		}
-	}
-	log, err := memory.Open(ctx, store, s.Session)
-	if err != nil {
-		return err
-	}
-	for _, r := range log.Records(0) {
-		if has(r) {
-			return nil
+		if has, err := said(ctx, store, inbox, s.Session, r.Queued); has || err != nil {
+			return err
 		}
 	}
 	r.Queued = 0
 	return inbox.Enqueue(ctx, s.Session, r)
+}
+
+// said reports whether a message of that number is in the inbox, or in the log already.
+func said(ctx context.Context, store memory.Store, inbox memory.Inbox, session string, number int64) (bool, error) {
+	for r, err := range inbox.Inbox(ctx, session, 0) {
+		if err != nil || r.Queued == number {
+			return err == nil, err
+		}
+	}
+	log, err := memory.Open(ctx, store, session)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range log.Records(0) {
+		if r.Queued == number {
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	common "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -177,10 +178,16 @@ func TestContextPropagators(t *testing.T) {
 // A recorder is a client that keeps what it is asked to start.
 type recorder struct {
 	client.Client
-	options client.StartWorkflowOptions
-	args    []any
-	signal  string
-	err     error
+	options  client.StartWorkflowOptions
+	args     []any
+	signal   string
+	signaled []string // workflows that were signalled, and not started
+	err      error
+}
+
+func (r *recorder) SignalWorkflow(_ context.Context, id, _, signal string, _ any) error {
+	r.signaled = append(r.signaled, id+" "+signal)
+	return serviceerror.NewNotFound("no such workflow")
 }
 
 func (r *recorder) SignalWithStartWorkflow(_ context.Context, id, signal string, _ any, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
@@ -222,6 +229,9 @@ func TestClientStart(t *testing.T) {
 	}
 	if _, err := c.Wake(t.Context(), "nobody"); !errors.Is(err, memory.ErrNoSession) {
 		t.Errorf("for a session that isn't there: %v", err)
+	}
+	if got := fmt.Sprint(rec.signaled); got != "[whorl/nobody wake]" { // one that waits is told
+		t.Error(got)
 	}
 }
 
@@ -346,7 +356,7 @@ func TestAsChildWorkflows(t *testing.T) {
 		s.tool = func(ctx context.Context, _ in) (string, error) { <-ctx.Done(); return "", ctx.Err() }
 		s.submit("ann", "go")
 		env := s.env(s.options())
-		env.SetWorkerOptions(sdkworker.Options{MaxHeartbeatThrottleInterval: 10 * time.Millisecond})
+		env.SetWorkerOptions(sdkworker.Options{MaxHeartbeatThrottleInterval: 10 * time.Millisecond, DeadlockDetectionTimeout: patient})
 		env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "parent", TaskQueue: "test"})
 		env.RegisterWorkflow(patience)
 		env.ExecuteWorkflow(patience, "ann")
@@ -453,7 +463,7 @@ func TestCancelled(t *testing.T) {
 			tt.set(s, at)
 			s.submit("ann", "go")
 			env := s.env(s.options())
-			env.SetWorkerOptions(sdkworker.Options{MaxHeartbeatThrottleInterval: 10 * time.Millisecond})
+			env.SetWorkerOptions(sdkworker.Options{MaxHeartbeatThrottleInterval: 10 * time.Millisecond, DeadlockDetectionTimeout: patient})
 			go func() { <-at; env.CancelWorkflow() }()
 			if _, err := s.execute(env, "ann"); !sdk.IsCanceledError(err) {
 				t.Errorf("the workflow: %v", err)

@@ -131,12 +131,38 @@ type detail struct {
 	Detail  string `json:"detail,omitempty"`
 }
 
-// refused is the error of an update as the engine is told it.
-func (d *driver) refused(ctx context.Context, session string, err error) error {
-	if err = refused(err); err != nil {
-		d.report(ctx, FailedUpdates, session, err)
+// A refusal is why an update can't be, as the result of its local activity: the error of
+// a local activity is in its marker as plain text, whatever the client's FailureConverter
+// is (go.temporal.io/sdk v1.51).
+type refusal struct {
+	Type    string  `json:"type"`
+	Message string  `json:"message"`
+	Detail  *detail `json:"detail,omitempty"`
+}
+
+func (r *refusal) err() error {
+	if r.Detail == nil {
+		return sdk.NewNonRetryableApplicationError(r.Message, r.Type, nil)
 	}
-	return err
+	return sdk.NewNonRetryableApplicationError(r.Message, r.Type, nil, *r.Detail)
+}
+
+// refused reports the error of an update, and returns it as a refusal unless the engine is
+// to try again.
+func (d *driver) refused(ctx context.Context, session string, err error) (*refusal, error) {
+	if err = refused(err); err == nil {
+		return nil, nil
+	}
+	d.report(ctx, FailedUpdates, session, err)
+	var app *sdk.ApplicationError
+	if !errors.As(err, &app) || !app.NonRetryable() {
+		return nil, err
+	}
+	r := &refusal{Type: app.Type(), Message: app.Message()}
+	if det := new(detail); app.HasDetails() && app.Details(det) == nil {
+		r.Detail = det
+	}
+	return r, nil
 }
 
 // refused is the error of an update: typed if it says something of the call, else to

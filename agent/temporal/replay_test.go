@@ -38,7 +38,7 @@ func (replayer) RegisterNexusService(*nexus.Service)                          {}
 // replayed nothing is read, logged or traced.
 func TestReplay(t *testing.T) {
 	files, err := filepath.Glob("testdata/histories/*.json")
-	if err != nil || len(files) < 8 {
+	if err != nil || len(files) < 11 {
 		t.Fatalf("%d histories, %v", len(files), err)
 	}
 

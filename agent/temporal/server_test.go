@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 	sdkworker "go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -179,6 +180,27 @@ func TestOnTheServer(t *testing.T) {
 				t.Error(err)
 			}
 		}, "canceled"},
+		{"approvals", together(three("t")...), ask, func(t *testing.T, s *stage, sessions *temporal.Client) {
+			id := t.Name()
+			until(t, "waiting", func() bool { return len(agent.Pending(s.log(id))) == 3 })
+			p := agent.Pending(s.log(id))
+			err := errors.Join(
+				sessions.Update(t.Context(), id, temporal.Approve, temporal.Request{Call: p[2].CallID}),
+				sessions.Update(t.Context(), id, temporal.Deny, temporal.Request{Call: p[0].CallID, Reason: "not that one"}),
+				sessions.Update(t.Context(), id, temporal.Approve, temporal.Request{Call: p[1].CallID}))
+			if err != nil {
+				t.Error(err)
+			}
+		}, "done"},
+		{"deleted", calls(1), ask, func(t *testing.T, s *stage, sessions *temporal.Client) {
+			id := t.Name()
+			until(t, "waiting", func() bool { return len(agent.Pending(s.log(id))) == 1 })
+			call := agent.Pending(s.log(id))[0].CallID
+			until(t, "given back", func() bool { return s.store.Delete(t.Context(), id) == nil })
+			if err := sessions.Update(t.Context(), id, temporal.Approve, temporal.Request{Call: call}); !errors.Is(err, memory.ErrNoSession) {
+				t.Errorf("a decision about a session that was deleted: %v", err)
+			}
+		}, "no such session"},
 		{"failed", calls(9), func(s *stage) { s.opts.Limits.Steps = 2 }, nil, "limit reached: 2 steps"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -208,6 +230,53 @@ func TestOnTheServer(t *testing.T) {
 				t.Errorf("a decision after the end: %v", err)
 			}
 		})
+	}
+}
+
+// With a converter that encrypts, the server has nothing that can be read: no payload, and
+// no message of an error.
+func TestOnTheServerSealed(t *testing.T) {
+	server := startServer(t)
+	seal := converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), newSealing(t))
+	c, err := client.Dial(client.Options{HostPort: server.Address, Logger: quiet{}, DataConverter: seal,
+		FailureConverter: sdk.NewDefaultFailureConverter(sdk.DefaultFailureConverterOptions{DataConverter: seal, EncodeCommonAttributes: true})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const word = "confidential"
+	s := newStage(t, simulator.Options{Model: calls(1)})
+	s.opts.Gate = func(context.Context, agent.ToolRequest) agent.Decision { return agent.Decision{Permission: agent.Ask} }
+	s.tool = func(context.Context, in) (string, error) { return "", tools.Fatal(errors.New(word)) }
+	sessions := s.serve(c)
+	run, err := sessions.Say(t.Context(), "s", transport.UserText(word), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "waiting", func() bool { return len(agent.Pending(s.log("s"))) == 1 })
+	var wrong *agent.DecisionError
+	if err := sessions.Update(t.Context(), "s", temporal.Deny, temporal.Request{Call: "toolu_none", Reason: word}); !errors.As(err, &wrong) || wrong.Call.CallID != "toolu_none" {
+		t.Errorf("for a call that is not there: %v", err)
+	}
+	if err := sessions.Update(t.Context(), "s", temporal.Approve, temporal.Request{Call: agent.Pending(s.log("s"))[0].CallID}); err != nil {
+		t.Fatal(err)
+	}
+	var app *sdk.ApplicationError
+	if err := run.Get(t.Context(), nil); !errors.As(err, &app) || app.Type() != temporal.TypeFatal || !strings.Contains(app.Message(), word) {
+		t.Errorf("the workflow: %v", err)
+	}
+	events := 0
+	for it := c.GetWorkflowHistory(t.Context(), run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); it.HasNext(); events++ {
+		e, err := it.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := e.String(); strings.Contains(text, word) || strings.Contains(text, "toolu_") {
+			t.Errorf("an event has %s", text)
+		}
+	}
+	if events < 20 {
+		t.Errorf("%d events", events)
 	}
 }
 

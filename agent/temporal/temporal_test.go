@@ -119,6 +119,10 @@ func (s *stage) log(id string) *memory.Log {
 	return log
 }
 
+// patient is how long the engine of the tests waits for a workflow that does not yield: the
+// machine may be busy.
+const patient = 20 * time.Second
+
 // env is the engine of the tests, with this stage's worker.
 func (s *stage) env(o temporal.Options) *testsuite.TestWorkflowEnvironment {
 	s.t.Helper()
@@ -130,6 +134,7 @@ func (s *stage) envOf(suite *testsuite.WorkflowTestSuite, o temporal.Options) *t
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(30 * time.Second)
+	env.SetWorkerOptions(sdkworker.Options{DeadlockDetectionTimeout: patient})
 	env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: temporal.ID("ann"), TaskQueue: "test"})
 	if err := temporal.Register(registry{env}, o); err != nil {
 		s.t.Fatal(err)
@@ -555,7 +560,7 @@ func TestCancelReachesTheTool(t *testing.T) {
 	}
 	s.submit("ann", "go")
 	env := s.env(s.options())
-	env.SetWorkerOptions(sdkworker.Options{MaxHeartbeatThrottleInterval: 10 * time.Millisecond})
+	env.SetWorkerOptions(sdkworker.Options{MaxHeartbeatThrottleInterval: 10 * time.Millisecond, DeadlockDetectionTimeout: patient})
 	go func() {
 		<-running
 		env.CancelWorkflow()

@@ -160,9 +160,17 @@ func (s *session) handle(ctx workflow.Context) error {
 
 // change changes the session in the store, and has the workflow look at it.
 func (s *session) change(ctx workflow.Context, activity string, input any) error {
-	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, storeOptions), activity, input).Get(ctx, nil)
-	if err == nil {
+	var r *refusal
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, storeOptions), activity, input).Get(ctx, &r)
+	if err == nil && r != nil {
+		err = r.err()
+	}
+	var app *sdk.ApplicationError
+	switch {
+	case err == nil:
 		s.woken = true
+	case errors.As(err, &app) && app.Type() == TypeNoSession && workflow.GetVersion(ctx, "no-session", workflow.DefaultVersion, 1) != workflow.DefaultVersion:
+		s.woken = true // there is nothing left to wait for: the next action finds that, too
 	}
 	return err
 }
