@@ -168,6 +168,12 @@ func TestWorkload(t *testing.T) {
 		t.Errorf("another audience: %v", err)
 	}
 	before := i.counts("asserted")
+	same := token(t, key, map[string]any{"sub": "workload", "aud": "https://other.example"})
+	_, err = i.machine(oauth.MachineOptions{Assertion: func(context.Context, oauth.AssertionRequest) (secret.Value, error) { return same, nil }})
+	if !errors.As(err, &failed) || i.counts("asserted") != before+1 {
+		t.Errorf("an assertion that was refused is sent %d times: %v", i.counts("asserted")-before, err)
+	}
+	before = i.counts("asserted")
 	away = errors.New("the platform is away")
 	if _, err = i.machine(o); !errors.Is(err, away) || i.counts("asserted") != before {
 		t.Errorf("no assertion: %v", err)

@@ -68,6 +68,8 @@ type Machine struct {
 	style    oauth2.AuthStyle
 	scopes   []string
 	token    *oauth2.Token
+	refused  secret.Value // the last assertion that the issuer has refused
+	why      error
 }
 
 // NewMachine returns a Machine for the server at an endpoint.
@@ -195,13 +197,16 @@ func (m *Machine) get(ctx context.Context) error {
 	defer cancel()
 	config := &clientcredentials.Config{ClientID: m.options.ClientID, ClientSecret: m.options.ClientSecret.Reveal(), TokenURL: m.tokenURL, Scopes: m.scopes,
 		AuthStyle: m.style, EndpointParams: url.Values{"resource": {m.server}}}
-	hidden := []secret.Value{m.options.ClientSecret}
+	hidden, sent := []secret.Value{m.options.ClientSecret}, secret.Value{}
 	if m.options.Assertion != nil {
 		jwt, err := m.options.Assertion(ctx, AssertionRequest{Issuer: m.issuer, Server: m.server, Scopes: m.scopes})
 		if err != nil {
 			return &AuthorizationError{Server: m.server, Err: fmt.Errorf("there is no assertion: %w", err)}
 		}
-		hidden = append(hidden, jwt)
+		if !jwt.IsZero() && m.refused.Equal(jwt) {
+			return m.why // it would be refused again
+		}
+		hidden, sent = append(hidden, jwt), jwt
 		config.EndpointParams.Set("grant_type", grantJWT)
 		config.EndpointParams.Set("assertion", jwt.Reveal())
 	}
@@ -222,7 +227,12 @@ func (m *Machine) get(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return &AuthorizationError{Server: m.server, Err: secret.NewRedactor(hidden...).Err(err)}
+		failed := &AuthorizationError{Server: m.server, Err: secret.NewRedactor(hidden...).Err(err)}
+		var answer *oauth2.RetrieveError
+		if errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode < 500 {
+			m.refused, m.why = sent, failed
+		}
+		return failed
 	}
 	m.token = token
 	if m.home != nil {
