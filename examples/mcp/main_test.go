@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,8 +21,13 @@ import (
 	"github.com/whorl-go/whorl/tools/mcp"
 )
 
-// TestMain lets the test's binary stand in for the program's own server.
+// TestMain lets the test's binary stand in for the program's own server, and for one
+// with tasks.
 func TestMain(m *testing.M) {
+	if address := os.Getenv("TASKS_ADDRESS"); address != "" {
+		fmt.Fprintln(os.Stderr, serveTasks(address, os.Getenv("TASKS_FOLDER")))
+		return
+	}
 	if len(os.Args) > 1 && os.Args[1] == "-serve" {
 		main()
 		return
