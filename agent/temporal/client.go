@@ -77,21 +77,35 @@ func (c *Client) Wake(ctx context.Context, session string) (client.WorkflowRun, 
 
 // Update decides about a call that waits, or answers its question. The update what is
 // [Approve], [Deny], [Answer] or [Cancel]. It returns when the decision is stored. For a
-// call that is not waiting it fails with an [*agent.DecisionError].
+// call that is not waiting it fails with an [*agent.DecisionError]. If the call waits but
+// no workflow runs, such as after [Client.Stop], Update starts one.
 func (c *Client) Update(ctx context.Context, session, what string, r Request) error {
-	h, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: ID(session), UpdateName: what, Args: []any{r}, WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		err = h.Get(ctx, nil)
-	}
+	err := c.update(ctx, session, what, r)
 	var none *serviceerror.NotFound
-	if errors.As(err, &none) {
-		// The workflow ends with the turn: nothing waits.
+	if !errors.As(err, &none) {
+		return Error(err)
+	}
+	switch found, listErr := find(ctx, c.Store, session, what, r); {
+	case listErr != nil:
+		return listErr
+	case len(found) == 0:
 		wrong := &agent.DecisionError{Call: agent.PendingCall{Session: session, CallID: r.Call}, Why: "not_pending", Detail: "no workflow runs for the session"}
 		return &typed{wrong, err}
 	}
-	return Error(err)
+	if _, err := c.Wake(ctx, session); err != nil {
+		return err
+	}
+	return Error(c.update(ctx, session, what, r))
+}
+
+func (c *Client) update(ctx context.Context, session, what string, r Request) error {
+	h, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: ID(session), UpdateName: what, Args: []any{r}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return err
+	}
+	return h.Get(ctx, nil)
 }
 
 // Stop cancels the workflow of a session, and with it the request or the tools in

@@ -24,24 +24,29 @@ func (d *driver) decide(ctx context.Context, c decision) (*refusal, error) {
 	return d.refused(ctx, c.Session, decide(ctx, d.o.Store, c))
 }
 
-func decide(ctx context.Context, store memory.Store, c decision) error {
-	r := c.Request
-	items, err := waiting.List(ctx, store, c.Session)
-	if err != nil {
-		return err
-	}
-	var found []waiting.Item
+// find lists the items that a request can be about.
+func find(ctx context.Context, store memory.Store, session, do string, r Request) (found []waiting.Item, err error) {
+	items, err := waiting.List(ctx, store, session)
 	for _, it := range items {
 		id := ""
 		switch {
-		case it.Call != nil && c.Do != Answer:
+		case it.Call != nil && do != Answer:
 			id = it.Call.CallID
-		case it.Question != nil && (c.Do == Answer || c.Do == Cancel) && (r.Key == "" || r.Key == it.Question.Question.Key):
+		case it.Question != nil && (do == Answer || do == Cancel || it.Kind == "approval") && (r.Key == "" || r.Key == it.Question.Question.Key):
 			id = it.Question.Call
 		}
 		if id == r.Call && (r.Session == "" || r.Session == it.Session) {
 			found = append(found, it)
 		}
+	}
+	return found, err
+}
+
+func decide(ctx context.Context, store memory.Store, c decision) error {
+	r := c.Request
+	found, err := find(ctx, store, c.Session, c.Do, r)
+	if err != nil {
+		return err
 	}
 	switch {
 	case len(found) == 0:

@@ -198,6 +198,41 @@ func (r *recorder) SignalWithStartWorkflow(_ context.Context, id, signal string,
 	return nil, r.err
 }
 
+// UpdateWorkflow finds a workflow once one was started.
+func (r *recorder) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	if r.args == nil {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
+	r.signaled = append(r.signaled, o.WorkflowID+" "+o.UpdateName)
+	return accepted{}, nil
+}
+
+type accepted struct{ client.WorkflowUpdateHandle }
+
+func (accepted) Get(context.Context, any) error { return nil }
+
+// A decision about a call that waits starts a workflow if none runs; one about a call that
+// doesn't is refused.
+func TestClientUpdate(t *testing.T) {
+	s := newStage(t, simulator.Options{Model: calls(1)})
+	s.opts.Gate = func(context.Context, agent.ToolRequest) agent.Decision { return agent.Decision{Permission: agent.Ask} }
+	if _, err := s.agent().Run(t.Context(), agent.Input{Store: s.store, Session: "ann", Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	rec := new(recorder)
+	c := &temporal.Client{Temporal: rec, Store: s.store, TaskQueue: "agents"}
+	var wrong *agent.DecisionError
+	if err := c.Update(t.Context(), "ann", temporal.Approve, temporal.Request{Call: "toolu_none"}); !errors.As(err, &wrong) || wrong.Why != "not_pending" || rec.args != nil {
+		t.Errorf("a call that doesn't wait: %v, started with %v", err, rec.args)
+	}
+	if err := c.Update(t.Context(), "nobody", temporal.Approve, temporal.Request{Call: "toolu_none"}); !errors.Is(err, memory.ErrNoSession) {
+		t.Errorf("a session that isn't there: %v", err)
+	}
+	if err := c.Update(t.Context(), "ann", temporal.Approve, temporal.Request{Call: agent.Pending(s.log("ann"))[0].CallID}); err != nil || fmt.Sprint(rec.signaled) != "[whorl/ann approve]" {
+		t.Errorf("%v, %v", err, rec.signaled)
+	}
+}
+
 var tenantKey = sdk.NewSearchAttributeKeyKeyword("Tenant")
 
 func TestClientStart(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -409,5 +410,60 @@ func TestBudgets(t *testing.T) {
 	requests.Store(int64(len(m.turns)))
 	if n := requests.Load(); n < 2 || n > 49 || attempts.Load() != 2*n+1 {
 		t.Errorf("%d requests, %d attempts", n, attempts.Load())
+	}
+}
+
+// A call that a tool makes waits as well, and is decided by the same updates.
+func TestApprovalOfACallByATool(t *testing.T) {
+	for _, update := range []string{temporal.Approve, temporal.Deny, temporal.Cancel, temporal.Answer} {
+		t.Run(update, func(t *testing.T) {
+			s := newStage(t, simulator.Options{Model: calls(1)})
+			inner := 0
+			s.opts.Tools = []tools.Tool{tools.Func("pay", "Pays.", func(context.Context, struct{}) (string, error) { inner++; return "paid", nil })}
+			s.opts.Gate = func(_ context.Context, req agent.ToolRequest) agent.Decision {
+				if req.Call.Name == "pay" {
+					return agent.Decision{Permission: agent.Ask}
+				}
+				return agent.Decision{Permission: agent.Allow}
+			}
+			s.tool = func(ctx context.Context, _ in) (string, error) {
+				host, ok := tools.HostOf(ctx)
+				if !ok {
+					return "", errors.New("no host")
+				}
+				r, err := host.CallTool(ctx, transport.ToolCall{Name: "pay", Input: []byte(`{}`)})
+				if err != nil {
+					return "", err
+				}
+				return "so: " + rawjson.GetString(r.Content[0].Raw(), "text"), nil
+			}
+			s.submit("ann", "go")
+			env := s.env(s.options())
+			var edited, decided error
+			env.RegisterDelayedCallback(func() {
+				q := agent.Questions(s.log("ann"))[0]
+				r := temporal.Request{Call: q.Call, Reason: "not today"}
+				if update == temporal.Answer {
+					r.Value = []byte(`"allow"`)
+				}
+				env.UpdateWorkflow(temporal.Approve, "1", then(&edited, func() {
+					env.UpdateWorkflow(update, "2", result(&decided), r)
+				}), temporal.Request{Call: q.Call, Input: []byte(`{"n":1}`)})
+			}, time.Hour)
+			if out, err := s.execute(env, "ann"); err != nil || out.Do != temporal.Done || decided != nil {
+				t.Fatalf("%+v, %v; the decision: %v", out, err, decided)
+			}
+			var app *sdk.ApplicationError
+			if !errors.As(edited, &app) || app.Type() != temporal.TypePayload {
+				t.Errorf("other arguments for a tool's call: %v", edited)
+			}
+			want := 0
+			if update == temporal.Approve || update == temporal.Answer {
+				want = 1
+			}
+			if got := strings.Join(texts(s.log("ann")), ", "); inner != want || !strings.Contains(got, "so: ") || want == 1 && !strings.Contains(got, "so: paid") {
+				t.Errorf("%s, paid %d times", got, inner)
+			}
+		})
 	}
 }
