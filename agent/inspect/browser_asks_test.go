@@ -47,6 +47,9 @@ func TestBrowserQuestions(t *testing.T) {
 	b.until("who asks below", `[...document.querySelectorAll(".ask .quiet")].some((e) => e.textContent.startsWith("helper › ask_user asks"))`)
 	b.until("their calls wait", `document.querySelectorAll(".call.waits").length === 4`)
 	b.shootAll("questions")
+	b.look(390, 844, false)
+	b.until("the phone leaves room for the transcript", `document.querySelector("#transcript").getBoundingClientRect().height > 200`)
+	b.look(1280, 860, false)
 
 	// What was begun in one stays while another is answered.
 	const find = `(words) => [...document.querySelectorAll(".ask")].find((e) => e.querySelector(".prompt").textContent.includes(words))`

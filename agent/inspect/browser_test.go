@@ -49,6 +49,7 @@ func TestBrowserTranscript(t *testing.T) {
 		"Markdown is shown as what it means": `[...document.querySelectorAll(".text strong")].some((e) => e.textContent === "2,492 mm")`,
 		"thinking is folded":                 `[...document.querySelectorAll("details.thinking")].length === 2 && ![...document.querySelectorAll("details.thinking")].some((d) => d.open)`,
 		"the bars have names":                `[...document.querySelectorAll(".money .bar")].every((e) => /read .*written .*new .*output .*\$/.test(e.getAttribute("aria-label")))`,
+		"no pill lies on another one":        `(() => { const all = [...document.querySelectorAll(".mark span")].map((e) => e.getBoundingClientRect()).filter((r) => r.width); return all.every((a, i) => all.every((b, j) => i === j || a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top)); })()`,
 		"breakpoints stand where they are":   `document.querySelectorAll(".mark").length >= 2`,
 		"the miss is explained":              `document.querySelector(".miss").textContent.includes("system changed") && document.querySelector(".miss code").textContent === "system.0"`,
 		"a call of no tool has failed":       `[...document.querySelectorAll(".call.failed .tool")].some((e) => e.textContent === "nobody")`,

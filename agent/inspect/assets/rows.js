@@ -162,7 +162,7 @@ export class Transcript {
       el('summary', {}, `${c.model} · ${plural(c.tools.length, 'tool')} · system prompt of ${size(c.system.reduce((n, b) => n + b.bytes, 0))}`),
       el('p', {}, 'Tools: ', c.tools.join(', ') || 'none'),
       c.system.map((b) => el('pre', { class: 'text' }, b.text || '', b.cut ? '…' : ''))));
-    for (const m of marks) out.push(markLine(m));
+    if (marks.length) out.push(markLine(marks));
     return out;
   }
 
@@ -221,7 +221,8 @@ export class Transcript {
 
   marksAt(record, block) {
     const marks = this.selected ? this.selected.entry.step.marks || [] : [];
-    return marks.filter((m) => m.record === record && m.block === block).map(markLine);
+    const here = marks.filter((m) => m.record === record && m.block === block);
+    return here.length ? [markLine(here)] : [];
   }
 
   block(b, record, i) {
@@ -334,8 +335,10 @@ function json(text) {
   return el('pre', { class: 'json' }, exact(pretty(text || '')));
 }
 
-function markLine(m) {
-  return el('p', { class: 'mark', title: m.place }, el('span', {}, el('i', {}, 'cache breakpoint · '), `${m.ttl} · ${m.place}`));
+/** markLine is the line of the breakpoints of one place, with a pill for all of them. */
+function markLine(marks) {
+  return el('p', { class: 'mark', title: marks.map((m) => m.place).join(', ') },
+    el('span', {}, el('i', {}, marks.length > 1 ? 'cache breakpoints · ' : 'cache breakpoint · '), marks.map((m) => `${m.ttl} · ${m.place}`).join(', ')));
 }
 
 function stopText(stop) {
