@@ -306,7 +306,15 @@ func TestTasksOfADeadProcess(t *testing.T) {
 // stuck is a store that can't be reached for a while.
 type stuck struct {
 	*memory.RAM
-	broken atomic.Bool
+	broken atomic.Bool // it takes nothing
+	away   atomic.Bool // it gives nothing
+}
+
+func (s *stuck) Info(ctx context.Context, id string) (memory.Info, error) {
+	if s.away.Load() {
+		return memory.Info{}, errStuck
+	}
+	return s.RAM.Info(ctx, id)
 }
 
 var errStuck = errors.New("the store is away")
@@ -665,5 +673,29 @@ func TestCallGivenUpAtItsTask(t *testing.T) {
 	eventually(t, "all others are cancelled", func() bool { return h.begun.Load()-h.cancelled.Load() <= tasks() })
 	if err := r.tasks.Close(t.Context()); err != nil || h.cancelled.Load() != h.begun.Load() {
 		t.Errorf("%v; begun %d times, cancelled %d times", err, h.begun.Load(), h.cancelled.Load())
+	}
+}
+
+// A server whose store is away for a while fails requests about its tasks, and the
+// client's call goes on.
+func TestTaskWhileTheStoreIsAway(t *testing.T) {
+	store, h := &stuck{RAM: &memory.RAM{}}, newHeld(tools.Traits{}, "")
+	r := newReplica(t, mcp.TaskOptions{Store: store, PollInterval: 20 * time.Millisecond}, h)
+	var failed atomic.Int64
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Mcp-Method") == "tasks/get" {
+			switch failed.Add(1) {
+			case 1:
+				store.away.Store(true)
+			case 3:
+				store.away.Store(false)
+				close(h.letGo)
+			}
+		}
+		r.Config.Handler.ServeHTTP(w, req)
+	}))
+	t.Cleanup(func() { front.CloseClientConnections(); front.Close() })
+	if got := call(t, list(t, overHandlerAt(t, front.URL))["held"], `{}`); !strings.HasPrefix(got, "done") || failed.Load() < 3 {
+		t.Errorf("%s, after %d requests", got, failed.Load())
 	}
 }

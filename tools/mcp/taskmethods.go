@@ -154,9 +154,7 @@ func (t *Tasks) describe(id string, task *servedTask) map[string]any {
 // getTask answers tasks/get. It has a task go on that nobody runs.
 func (s *served) getTask(ctx context.Context, q *request, _ *taskRequest, l *taskLog) (map[string]any, error) {
 	if _, here := s.tasks.runHere(l.id); !here && l.task.end == nil && (len(l.task.asked) == 0 || expired(l.task.asked)) {
-		if err := s.tasks.goOn(ctx, s, q, l); err != nil && !errors.Is(err, errTooManyTasks) && !errors.Is(err, errTasksClosed) {
-			return nil, err
-		}
+		s.tasks.goOnNow(ctx, s, q, l)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -224,10 +222,7 @@ func (s *served) updateTask(ctx context.Context, q *request, p *taskRequest, l *
 		return nil, err
 	}
 	if len(l.task.asked) == 0 {
-		if err := s.tasks.goOn(ctx, s, q, l); err != nil {
-			// The answers are kept, and the next tasks/get tries again.
-			s.tasks.log.Warn("mcp: a task doesn't go on yet", "task", l.id, "reason", err.Error())
-		}
+		s.tasks.goOnNow(ctx, s, q, l)
 	}
 	return map[string]any{}, nil
 }

@@ -233,6 +233,13 @@ func failed(code int64, message string) *taskEntry {
 	return &taskEntry{End: &taskEnd{Status: "failed", Error: raw}}
 }
 
+// goOnNow is goOn for a request that has its answer either way: the next one tries again.
+func (t *Tasks) goOnNow(ctx context.Context, s *served, q *request, l *taskLog) {
+	if err := t.goOn(ctx, s, q, l); err != nil {
+		t.log.Warn("mcp: a task doesn't go on yet", "task", l.id, "reason", err.Error())
+	}
+}
+
 // goOn runs the tool of a task again if nobody runs it: its process has died, its
 // questions were answered, or one of them has waited long enough.
 func (t *Tasks) goOn(ctx context.Context, s *served, q *request, l *taskLog) error {

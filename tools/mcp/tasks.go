@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/tools"
@@ -142,13 +143,13 @@ func (c *Client) follow(ctx context.Context, raw json.RawMessage, host tools.Hos
 				err = c.input(ctx, t, ask, answers)
 			}
 		}
-		var unsent *unsentError
+		var later *laterError
 		switch {
 		case ctx.Err() != nil:
 			return nil, c.leave(ctx, t, host)
 		case err == nil:
 			failures = 0
-		case !errors.As(err, &unsent):
+		case !errors.As(err, &later):
 			return nil, err
 		default: // the server may be starting again, and keeps the task
 			if failures++; failures >= pollFailures {
@@ -256,10 +257,11 @@ func (c *Client) cancelTask(ctx context.Context, t task) {
 	}
 }
 
-// An unsentError is one of a request that the server has not answered.
-type unsentError struct{ error }
+// A laterError is one of a request that may be answered if it is made again later: the
+// server has not answered it, or has failed to.
+type laterError struct{ error }
 
-func (e *unsentError) Unwrap() error { return e.error }
+func (e *laterError) Unwrap() error { return e.error }
 
 // ofTask makes a request about a task. All of them can be made again.
 func (c *Client) ofTask(ctx context.Context, method string, p *taskParams) (json.RawMessage, error) {
@@ -272,10 +274,11 @@ func (c *Client) ofTask(ctx context.Context, method string, p *taskParams) (json
 		return sdk.CallCustomMethod[*taskParams, *taskResult](ctx, s.ClientSession, method, &q)
 	})
 	if err != nil {
-		if sent != nil && sent.answered.Load() {
+		var answer *jsonrpc.Error
+		if sent != nil && sent.answered.Load() && !(errors.As(err, &answer) && answer.Code == jsonrpc.CodeInternalError) {
 			return nil, err
 		}
-		return nil, &unsentError{err}
+		return nil, &laterError{err}
 	}
 	return json.RawMessage(r.Raw), nil
 }

@@ -91,6 +91,9 @@ func (t *homely) RoundTrip(req *http.Request) (*http.Response, error) {
 	origin := t.home.origin
 	t.home.mu.Unlock()
 	if origin != "" && isForm(req) && originOf(req.URL.String()) != origin {
+		if req.Body != nil {
+			req.Body.Close()
+		}
 		return nil, fmt.Errorf("the server names an issuer whose tokens come from %s, and they came from %s before: the program's secret isn't sent there; if that is right, set Issuer", originOf(req.URL.String()), origin)
 	}
 	return t.base.RoundTrip(req)

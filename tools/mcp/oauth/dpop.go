@@ -181,6 +181,9 @@ func (t *proving) RoundTrip(req *http.Request) (*http.Response, error) {
 	} else if token = accessToken(req); !t.prover.isBound(token) {
 		return t.answer(t.base.RoundTrip(req))
 	}
+	if req.Body != nil && req.GetBody != nil {
+		defer req.Body.Close() // copies are sent
+	}
 	origin := req.URL.Scheme + "://" + req.URL.Host
 	nonce := t.prover.nonce(origin)
 	resp, err := t.send(req, token, nonce)

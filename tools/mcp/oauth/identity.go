@@ -22,7 +22,7 @@ type IdentityProvider struct {
 	// token endpoint; empty means the one of the metadata.
 	Issuer, TokenURL string
 	// ClientID is the program's id at the provider, and ClientSecret proves it, if the
-	// provider wants that.
+	// provider wants that. Both are sent in the form (client_secret_post).
 	ClientID     string
 	ClientSecret secret.Value
 	// IDToken returns the ID token that the user has signed in with (OpenID Connect).
