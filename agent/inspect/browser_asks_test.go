@@ -49,6 +49,7 @@ func TestBrowserQuestions(t *testing.T) {
 	b.shootAll("questions")
 	b.look(390, 844, false)
 	b.until("the phone leaves room for the transcript", `document.querySelector("#transcript").getBoundingClientRect().height > 200`)
+	b.until("nothing lies on the button that sends", `(() => { const e = document.querySelector("#write button"), r = e.getBoundingClientRect(); return !document.querySelector("#follow").hidden && e.contains(document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2)); })()`)
 	b.look(1280, 860, false)
 
 	// What was begun in one stays while another is answered.
