@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/tools"
 )
@@ -32,7 +33,7 @@ func TestFillIn(t *testing.T) {
 			"the sea\n\n2\ntrue\n1 2", `{"to":"the sea","class":"b","back":true,"l":["x","y"]}`},
 	} {
 		var out bytes.Buffer
-		a := &assistant{in: terminal.NewInput(strings.NewReader(c.lines+"\n"), &out, nil), show: &terminal.Printer{Answer: &out, Progress: &out}}
+		a := &assistant{in: line.NewInput(strings.NewReader(c.lines+"\n"), &out, nil), show: &terminal.Printer{Answer: &out, Progress: &out}}
 		got, err := a.fillIn(waiting.FormOf(c.q))
 		var wrong *tools.AnswerError
 		if string(got) != c.want || (err == nil) != (c.want != "") || err != nil && !errors.As(err, &wrong) {

@@ -31,6 +31,7 @@ import (
 	"github.com/whorl-go/whorl/agent/policy"
 	"github.com/whorl-go/whorl/agent/visible"
 	"github.com/whorl-go/whorl/examples/assistant/offline"
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/memory"
@@ -47,7 +48,7 @@ func main() {
 	opts, err := parseFlags(os.Args[1:], os.Stderr)
 	if err == nil {
 		show := terminal.New()
-		in := terminal.NewInput(os.Stdin, show.Progress, terminal.OpenHistory(filepath.Join(opts.home, "history")))
+		in := line.NewInput(os.Stdin, show.Progress, line.OpenHistory(filepath.Join(opts.home, "history")))
 		err = assist(context.Background(), opts, in, show)
 	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -59,7 +60,7 @@ func main() {
 // An assistant is the program while it runs.
 type assistant struct {
 	opts   options
-	in     *terminal.Input
+	in     *line.Input
 	show   *terminal.Printer
 	store  memory.Store
 	client transport.Client
@@ -88,7 +89,7 @@ func (a *assistant) current() (_ *agent.Agent, session string) {
 }
 
 // assist talks to the user until the input ends.
-func assist(ctx context.Context, opts options, in *terminal.Input, show *terminal.Printer) error {
+func assist(ctx context.Context, opts options, in *line.Input, show *terminal.Printer) error {
 	if err := os.MkdirAll(opts.home, 0o700); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/memory"
@@ -44,7 +45,7 @@ func chat(t *testing.T, args []string, lines ...string) string {
 	}
 	var out bytes.Buffer
 	show := &terminal.Printer{Answer: &out, Progress: &out}
-	in := terminal.NewInput(strings.NewReader(strings.Join(lines, "\n")), &out, nil)
+	in := line.NewInput(strings.NewReader(strings.Join(lines, "\n")), &out, nil)
 	if err := assist(context.Background(), opts, in, show); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = assist(t.Context(), opts, terminal.NewInput(strings.NewReader(""), t.Output(), nil), &terminal.Printer{Answer: t.Output(), Progress: t.Output()})
+	err = assist(t.Context(), opts, line.NewInput(strings.NewReader(""), t.Output(), nil), &terminal.Printer{Answer: t.Output(), Progress: t.Output()})
 	if err == nil || !strings.Contains(err.Error(), `no session begins with "no-such"`) {
 		t.Errorf("error: %v", err)
 	}
@@ -183,7 +184,7 @@ func TestGivingUpACall(t *testing.T) {
 	}
 	var out bytes.Buffer
 	offlineOnly(t)
-	if err := assist(t.Context(), opts, terminal.NewInput(strings.NewReader(""), &out, nil), &terminal.Printer{Answer: &out, Progress: &out}); err != nil {
+	if err := assist(t.Context(), opts, line.NewInput(strings.NewReader(""), &out, nil), &terminal.Printer{Answer: &out, Progress: &out}); err != nil {
 		t.Fatal(err)
 	}
 	wants(t, out.String(), "1 + 1 = 2")
@@ -217,7 +218,7 @@ func TestFlagsAndCommandsThatAreWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = assist(t.Context(), opts, terminal.NewInput(strings.NewReader(""), t.Output(), nil), &terminal.Printer{Answer: t.Output(), Progress: t.Output()})
+	err = assist(t.Context(), opts, line.NewInput(strings.NewReader(""), t.Output(), nil), &terminal.Printer{Answer: t.Output(), Progress: t.Output()})
 	if err == nil || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "-allow tool ==") {
 		t.Errorf("error: %v", err)
 	}

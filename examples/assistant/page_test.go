@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/sqlite"
@@ -64,7 +65,7 @@ func TestDecidingOnThePage(t *testing.T) {
 	var s screen
 	ended := make(chan error, 1)
 	go func() {
-		ended <- assist(t.Context(), opts, terminal.NewInput(typed, &s, nil), &terminal.Printer{Answer: &s, Progress: &s})
+		ended <- assist(t.Context(), opts, line.NewInput(typed, &s, nil), &terminal.Printer{Answer: &s, Progress: &s})
 	}()
 	found := s.await(t, `(http://127\.0\.0\.1:\d+/)\?token=(\w+)`)
 	url, token := found[1], found[2]

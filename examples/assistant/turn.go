@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/examples/internal/terminal"
+	"github.com/whorl-go/whorl/examples/internal/line"
 )
 
 // talk takes what the user types, turn by turn.
@@ -29,7 +29,7 @@ func (a *assistant) talk(ctx context.Context) error {
 		}
 		var err error
 		text, err = a.in.Line("> ")
-		for errors.Is(err, terminal.ErrInterrupted) {
+		for errors.Is(err, line.ErrInterrupted) {
 			a.show.Note("Ctrl-D or /quit ends the program.")
 			text, err = a.in.Line("> ")
 		}
@@ -67,7 +67,7 @@ func (a *assistant) turn(ctx context.Context, in agent.Input) {
 			}
 		}
 		switch {
-		case errors.Is(err, terminal.ErrInterrupted), errors.Is(err, io.EOF):
+		case errors.Is(err, line.ErrInterrupted), errors.Is(err, io.EOF):
 			a.show.Note("not decided; the call waits: press Enter to be asked again, or say something else")
 		case errors.Is(err, context.Canceled):
 			a.show.Note("stopped; say how to go on, or press Enter to go on as before")

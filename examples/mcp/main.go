@@ -34,6 +34,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/examples/internal/flags"
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/examples/internal/reader"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
@@ -65,7 +66,7 @@ func main() {
 		err = serve(ctx, opts.serve, &sdk.StdioTransport{})
 	default:
 		show := terminal.New()
-		err = ask(ctx, opts, terminal.NewInput(os.Stdin, show.Progress, nil), show)
+		err = ask(ctx, opts, line.NewInput(os.Stdin, show.Progress, nil), show)
 	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "mcp:", err)
@@ -136,7 +137,7 @@ func connect(ctx context.Context, opts options) (*mcp.Client, error) {
 }
 
 // ask shows the server's tools, and asks an agent that has them.
-func ask(ctx context.Context, opts options, in *terminal.Input, show *terminal.Printer) error {
+func ask(ctx context.Context, opts options, in *line.Input, show *terminal.Printer) error {
 	server, err := connect(ctx, opts)
 	if err != nil {
 		return err

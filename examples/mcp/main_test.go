@@ -14,6 +14,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/examples/internal/service"
 	"github.com/whorl-go/whorl/examples/internal/terminal"
 	"github.com/whorl-go/whorl/tools"
@@ -52,7 +53,7 @@ func runTyping(t *testing.T, typed string, args ...string) (string, error) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err = ask(t.Context(), opts, terminal.NewInput(strings.NewReader(typed), &out, nil), &terminal.Printer{Answer: &out, Progress: &out})
+	err = ask(t.Context(), opts, line.NewInput(strings.NewReader(typed), &out, nil), &terminal.Printer{Answer: &out, Progress: &out})
 	return out.String(), err
 }
 

@@ -3,9 +3,11 @@ package anthropic
 import (
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
+
+// tcpUserTimeout is TCP_USER_TIMEOUT of linux/tcp.h, the same on all architectures.
+// Package syscall doesn't have it, and x/sys/unix takes a second of CPU to compile.
+const tcpUserTimeout = 0x12
 
 // unacknowledged is how long the peer's system may leave data unacknowledged.
 const unacknowledged = 10 * time.Second
@@ -15,6 +17,6 @@ const unacknowledged = 10 * time.Second
 func limitUnacknowledged(_, _ string, c syscall.RawConn) error {
 	// A system that doesn't take it leaves the other ways to find out.
 	return c.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledged.Milliseconds()))
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(unacknowledged.Milliseconds()))
 	})
 }

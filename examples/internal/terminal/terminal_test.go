@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/examples/internal/line"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -119,7 +120,7 @@ func TestHostileRun(t *testing.T) {
 		p.Note("%s", evil)
 		p.Line("%s", evil)
 		p.Heading("%s", evil)
-		in := NewInput(strings.NewReader(evil+"\n"), &out, nil)
+		in := line.NewInput(strings.NewReader(evil+"\n"), &out, nil)
 		if got, err := in.Answer(evil, ""); got != evil || err != nil {
 			t.Errorf("the answer is %q, %v", got, err)
 		}

@@ -1,4 +1,6 @@
-package terminal
+// Package line reads lines from a terminal, where they can be edited and earlier ones
+// come back, or from a pipe.
+package line
 
 import (
 	"bufio"
