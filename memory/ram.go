@@ -27,7 +27,7 @@ type ramSession struct {
 	info    Info // without Due
 	records []Record
 	inbox   []Record
-	blobs   map[string]string // media types, by name
+	blobs   map[string]ramRef // by name
 }
 
 type ramLease struct {
@@ -124,7 +124,7 @@ func (s *RAM) AppendBlobs(ctx context.Context, id string, at Position, blobs []B
 	}
 	for _, b := range blobs {
 		b.Data = slices.Clone(b.Data)
-		s.putBlob(ses, b)
+		s.putBlob(ses, at.Records, b)
 	}
 	ses.records = append(ses.records, records...)
 	ses.info.Records, ses.info.Changed = len(ses.records), now
@@ -199,6 +199,7 @@ func (s *RAM) Fork(ctx context.Context, from string, at Position, to string, sta
 		return fmt.Errorf("fork: %w", err)
 	}
 	fork.records, fork.blobs = ses.records[:n:n], maps.Clone(ses.blobs)
+	maps.DeleteFunc(fork.blobs, func(_ string, r ramRef) bool { return r.since >= n })
 	return nil
 }
 
@@ -222,7 +223,7 @@ func (s *RAM) Import(ctx context.Context, in Session) error {
 	}
 	ses.records, ses.inbox = slices.Clip(in.Records), slices.Clone(in.Inbox)
 	for _, b := range in.Blobs {
-		s.putBlob(ses, b)
+		s.putBlob(ses, byItself, b)
 	}
 	return nil
 }

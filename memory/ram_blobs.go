@@ -24,11 +24,19 @@ func (s *RAM) PutBlob(ctx context.Context, id string, b Blob) (string, error) {
 	if err := b.Check(); err != nil {
 		return "", fmt.Errorf("session %q: %w", id, err)
 	}
-	s.putBlob(ses, b)
+	s.putBlob(ses, byItself, b)
 	return b.Name, nil
 }
 
-func (s *RAM) putBlob(ses *ramSession, b Blob) {
+// A ramRef is what a session has of a blob.
+type ramRef struct {
+	mediaType string
+	since     int // the position of the record that it was appended with, or byItself
+}
+
+const byItself = -1
+
+func (s *RAM) putBlob(ses *ramSession, since int, b Blob) {
 	if s.blobs == nil {
 		s.blobs = make(map[string][]byte)
 	}
@@ -36,9 +44,12 @@ func (s *RAM) putBlob(ses *ramSession, b Blob) {
 		s.blobs[b.Name] = b.Data
 	}
 	if ses.blobs == nil {
-		ses.blobs = make(map[string]string)
+		ses.blobs = make(map[string]ramRef)
 	}
-	ses.blobs[b.Name] = b.MediaType
+	if r, ok := ses.blobs[b.Name]; ok {
+		since = min(since, r.since)
+	}
+	ses.blobs[b.Name] = ramRef{b.MediaType, since}
 }
 
 // Blob implements [Blobs].
@@ -49,8 +60,8 @@ func (s *RAM) Blob(ctx context.Context, id, name string) (Blob, error) {
 		return Blob{}, err
 	}
 	for ses := s.sessions[id]; ses != nil; ses = s.sessions[ses.info.Parent] {
-		if typ, ok := ses.blobs[name]; ok {
-			return Blob{Name: name, MediaType: typ, Data: slices.Clone(s.blobs[name])}, nil
+		if r, ok := ses.blobs[name]; ok {
+			return Blob{Name: name, MediaType: r.mediaType, Data: slices.Clone(s.blobs[name])}, nil
 		}
 	}
 	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, fs.ErrNotExist)
@@ -64,7 +75,7 @@ func (s *RAM) Blobs(ctx context.Context, id string) iter.Seq2[Blob, error] {
 		var blobs []Blob
 		if err == nil {
 			for _, name := range slices.Sorted(maps.Keys(ses.blobs)) {
-				blobs = append(blobs, Blob{Name: name, MediaType: ses.blobs[name], Data: slices.Clone(s.blobs[name])})
+				blobs = append(blobs, Blob{Name: name, MediaType: ses.blobs[name].mediaType, Data: slices.Clone(s.blobs[name])})
 			}
 		}
 		s.mu.Unlock()

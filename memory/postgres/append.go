@@ -33,9 +33,9 @@ var extendSessionBlobs = strings.Replace(extendSession, "SELECT key FROM s", `, 
 		INSERT INTO ~blobs (name, data) SELECT x.name, x.data FROM s, unnest($8::text[], $9::bytea[]) AS x (name, data)
 		ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING key, name
 	), f AS (
-		INSERT INTO ~blob_refs (session, blob, media_type)
-		SELECT s.key, b.key, x.type FROM s, b JOIN unnest($8::text[], $10::text[]) AS x (name, type) ON x.name = b.name
-		ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type
+		INSERT INTO ~blob_refs AS r (session, blob, media_type, since)
+		SELECT s.key, b.key, x.type, $2::bigint FROM s, b JOIN unnest($8::text[], $10::text[]) AS x (name, type) ON x.name = b.name
+		ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type, since = LEAST(r.since, excluded.since)
 	)
 	SELECT key FROM s`, 1)
 

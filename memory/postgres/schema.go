@@ -73,6 +73,7 @@ var migrations = []string{`
 		session    bigint NOT NULL,
 		blob       bigint NOT NULL,        -- its key: what was stored together is together in the indexes
 		media_type text NOT NULL,
+		since      bigint NOT NULL,        -- the record that it was appended with; -1 if it was put by itself
 		PRIMARY KEY (session, blob)
 	);
 	CREATE INDEX blob_refs_blob ON ~blob_refs (blob);

@@ -70,6 +70,7 @@ var migrations = []string{`
 		session    INTEGER NOT NULL,
 		blob       INTEGER NOT NULL,         -- its key: what was stored together is together in the indexes
 		media_type TEXT NOT NULL,
+		since      INTEGER NOT NULL,         -- the record that it was appended with; -1 if it was put by itself
 		PRIMARY KEY (session, blob)
 	) WITHOUT ROWID;
 	CREATE INDEX blob_refs_blob ON blob_refs (blob);

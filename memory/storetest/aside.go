@@ -215,6 +215,25 @@ func testAsideShared(t *testing.T, s under) {
 		wantRecords(t, b, "ff", shots(1, 2, 4)...)
 		must(t, s.Delete(ctx, "ff"))
 	}
+	if f, ok := memory.As[memory.Forker](s.Store); ok { // a fork has what its records need, and no more
+		if _, together := s.Store.(blob.Appender); together {
+			must(t, b.Append(ctx, "long", memory.Position{}, shots(1, 2)...))
+			must(t, b.Append(ctx, "long", memory.Position{Records: 2}, shots(2, 5)...))
+			kept, err := b.PutBlob(ctx, "long", memory.Blob{Data: []byte("kept")})
+			must(t, err)
+			must(t, f.Fork(ctx, "long", memory.Position{Records: 2}, "short", nil))
+			if got := names(t, s, "short"); len(got) != 3 || len(names(t, s, "long")) != 4 {
+				t.Errorf("a fork of two pictures has %d blobs, the whole %d", len(got), len(names(t, s, "long")))
+			}
+			must(t, s.Delete(ctx, "long"))
+			wantRecords(t, b, "short", shots(1, 2)...)
+			_, err = b.Blob(ctx, "short", kept)
+			must(t, err)
+			must(t, b.Append(ctx, "short", memory.Position{Records: 2}, shot(5)))
+			wantRecords(t, b, "short", shots(1, 2, 5)...)
+			must(t, s.Delete(ctx, "short"))
+		}
+	}
 	name := names(t, s, "other")[0]
 	must(t, s.Delete(ctx, "other"))
 	must(t, s.Append(ctx, "other", 0, note("x")))

@@ -56,14 +56,17 @@ func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) 
 	if err := b.Check(); err != nil {
 		return err
 	}
-	return d.putChecked(ctx, tx, key, b)
+	return d.putChecked(ctx, tx, key, byItself, b)
 }
 
 const (
 	putBlob        = "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 	putAndLockBlob = "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET name = excluded.name"
-	putRef         = "INSERT INTO ~blob_refs (session, blob, media_type) SELECT CAST(? AS BIGINT), key, ? FROM ~blobs WHERE name = ? ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type"
-	copyRefs       = "INSERT INTO ~blob_refs (session, blob, media_type) SELECT CAST(? AS BIGINT), blob, media_type FROM ~blob_refs WHERE session = ?"
+	putRef         = `INSERT INTO ~blob_refs AS r (session, blob, media_type, since) SELECT CAST(? AS BIGINT), key, ?, CAST(? AS BIGINT) FROM ~blobs WHERE name = ?
+		ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type, since = CASE WHEN excluded.since < r.since THEN excluded.since ELSE r.since END`
+	copyRefs = "INSERT INTO ~blob_refs (session, blob, media_type, since) SELECT CAST(? AS BIGINT), blob, media_type, since FROM ~blob_refs WHERE session = ? AND since < ?"
+
+	byItself = -1 // no record's position
 )
 
 func (d *DB) putBlobQuery() string {
@@ -73,15 +76,16 @@ func (d *DB) putBlobQuery() string {
 	return putBlob
 }
 
-// putChecked is putBlob for a blob that has its name for certain.
-func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) error {
+// putChecked is putBlob for a blob that has its name for certain, and that a record
+// from the position since on needs.
+func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, since int, b memory.Blob) error {
 	if b.Data == nil {
 		b.Data = []byte{}
 	}
 	if err := d.exec(ctx, tx, d.putBlobQuery(), b.Name, b.Data); err != nil {
 		return err
 	}
-	return d.exec(ctx, tx, putRef, key, b.MediaType, b.Name)
+	return d.exec(ctx, tx, putRef, key, b.MediaType, since, b.Name)
 }
 
 // dropBlobs takes a session's blobs from it, and removes those that no other

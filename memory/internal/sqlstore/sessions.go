@@ -126,7 +126,7 @@ func (d *DB) AppendTx(ctx context.Context, tx *sql.Tx, id string, at memory.Posi
 		return err
 	}
 	for _, b := range blobs {
-		if err := d.putChecked(ctx, tx, key, b); err != nil {
+		if err := d.putChecked(ctx, tx, key, at.Records, b); err != nil {
 			return err
 		}
 	}
@@ -221,7 +221,7 @@ func (ss Sessions) Fork(ctx context.Context, from string, at memory.Position, to
 		if err != nil {
 			return fmt.Errorf("fork to %q: %w", to, err)
 		}
-		return d.exec(ctx, tx, copyRefs, key, s.key)
+		return d.exec(ctx, tx, copyRefs, key, s.key, n)
 	}))
 }
 
