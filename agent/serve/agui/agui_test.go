@@ -374,6 +374,8 @@ func TestBadInput(t *testing.T) {
 		"too large":           {"ann", `{"threadId":"` + strings.Repeat("x", 5000) + `"}`, 413, "too_large"},
 		"a bad id":            {"ann", `{"threadId":"a/b","runId":"r","messages":[]}`, 422, "bad_id"},
 		"somebody else's":     {"bob", `{"threadId":"thread","runId":"r","messages":[]}`, 404, "no_session"},
+		"a file of another":   {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[{"type":"image","source":{"type":"file","value":"file_of_bob","provider":"anthropic"}}]}]}`, 422, "bad_message"},
+		"an older picture":    {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[{"type":"binary","mimeType":"image/png","data":"AAAA"}]}]}`, 422, "bad_message"},
 		"audio":               {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[{"type":"audio","source":{"type":"data","value":"AAAA","mimeType":"audio/wav"}}]}]}`, 422, "bad_message"},
 		"an empty message":    {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[]}]}`, 422, "bad_message"},
 		"a file of a type":    {"ann", `{"threadId":"t","runId":"r","messages":[{"id":"m","role":"user","content":[{"type":"image","source":{"type":"data","value":"AAAA","mimeType":"image/tiff"}}]}]}`, 422, "bad_message"},

@@ -79,6 +79,9 @@ func (in *input) known() (n int, said []Message) {
 
 // said is a user's message as the session takes it.
 func (m *Message) said() (transport.Message, error) {
+	if m.Parts == nil {
+		return transport.Message{}, bad("message %s has no parts; clients of the AI SDK have them since version 5", m.ID)
+	}
 	var blocks []json.RawMessage
 	for i, p := range m.Parts {
 		var b map[string]any

@@ -52,6 +52,7 @@ function put(e) {
 const button = (text, className, f) => make('button', { class: className, type: 'button', onclick: guard(f) }, text);
 
 async function copy(text, b) {
+  if (!navigator.clipboard) throw new Error('The browser copies only on pages with https.');
   await navigator.clipboard.writeText(text);
   const was = b.textContent;
   b.textContent = 'Copied';
