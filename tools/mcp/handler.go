@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -23,7 +22,8 @@ import (
 // because these revisions ask while the call runs. [sdk.NewStreamableHTTPHandler] without
 // Stateless keeps sessions for them.
 //
-// A client that closes the connection cancels its request.
+// A client that closes the connection cancels its request, unless the call has become a
+// task.
 //
 // Requests of web pages from other origins are refused. The Handler doesn't check who may
 // call: wrap it in a handler that does. The [auth.TokenInfo] that the wrapper sets binds
@@ -31,8 +31,11 @@ import (
 func Handler(server *sdk.Server) http.Handler {
 	h := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{Stateless: true})
 	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.Header.Get("Mcp-Method"), "tasks/") && !namesTask(w, r) {
-			return
+		switch r.Header.Get("Mcp-Method") {
+		case "tasks/get", "tasks/update", "tasks/cancel":
+			if !namesTask(w, r) {
+				return
+			}
 		}
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, r.Context())))
 	}))

@@ -374,6 +374,11 @@ func TestTasksOfAnotherUser(t *testing.T) {
 	if _, failed := ann.ask("tasks/cancel", "other", fmt.Sprintf(`"taskId":%q`, id)); !strings.Contains(string(failed), "-32020") || ann.status.Load() != http.StatusBadRequest {
 		t.Errorf("another header: HTTP %d: %s", ann.status.Load(), failed)
 	}
+	for _, method := range []string{"tasks/list", "tasks/result"} { // which the extension doesn't have
+		if _, failed := ann.ask(method, "", fmt.Sprintf(`"taskId":%q`, id)); !strings.Contains(string(failed), "-32601") {
+			t.Errorf("%s: %s", method, failed)
+		}
+	}
 	ann.until(id, "working")
 }
 
