@@ -2,14 +2,17 @@ package sqlite_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/blob"
+	"github.com/whorl-go/whorl/memory/storetest"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -136,5 +139,112 @@ func TestPayloadsAllocate(t *testing.T) {
 	}
 	if most := plainBytes + shots*72<<10; bytes > most { // the bytes beside the base64 that is made of them
 		t.Errorf("beside the records a load allocates %d bytes, at most %d are fine", bytes, most)
+	}
+}
+
+// A disk that is full at any page of an append with a payload has stored nothing of it:
+// neither the record, nor the payload, nor that the session has it.
+func TestFullAtEachPage(t *testing.T) {
+	inside := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+	s, err := blob.New(inside, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(t.Context(), "s", memory.Position{}, screenshot(t, 0)); err != nil {
+		t.Fatal(err)
+	}
+	count := func() (list [4]int) {
+		t.Helper()
+		row := inside.DB().QueryRow("SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM blobs), (SELECT count(*) FROM blob_refs), (SELECT n FROM sessions WHERE id = 's')")
+		if err := row.Scan(&list[0], &list[1], &list[2], &list[3]); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	var pages int
+	if err := inside.DB().QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	before, refused := count(), 0
+	for room := 0; ; room++ {
+		exec(t, inside, fmt.Sprintf("PRAGMA max_page_count = %d", pages+room))
+		err := s.Append(t.Context(), "s", memory.Position{Records: 1}, screenshot(t, 1), input("and"), screenshot(t, 2))
+		if err == nil {
+			break
+		}
+		refused++
+		if !errors.Is(err, memory.ErrFull) || count() != before {
+			t.Fatalf("with room for %d pages: %v, %v, want %v", room, err, count(), before)
+		}
+		if room > 200 {
+			t.Fatal("it is never stored")
+		}
+	}
+	if got := count(); refused < 30 || got != [4]int{4, 3, 3, 4} {
+		t.Errorf("refused %d times, then %v", refused, got)
+	}
+}
+
+// Whichever statement of an append, a fork or a deletion fails, nothing of it is done.
+func TestEachStatementFails(t *testing.T) {
+	failed := 0
+	for _, table := range []string{"sessions", "records", "blobs", "blob_refs"} {
+		for _, does := range []string{"INSERT", "UPDATE", "DELETE"} {
+			inside := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+			s, err := blob.New(inside, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range []string{"a", "b"} {
+				if err := s.Append(t.Context(), id, memory.Position{}, screenshot(t, 0), screenshot(t, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			forker, err := memory.Need[memory.Forker](s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dump := func() (text string) {
+				t.Helper()
+				if err := inside.DB().QueryRow(`SELECT (SELECT group_concat(id || ' ' || n) FROM sessions) || (SELECT group_concat(id) FROM records) || (SELECT group_concat(name) FROM blobs) || (SELECT group_concat(session || ' ' || blob) FROM blob_refs)`).Scan(&text); err != nil {
+					t.Fatal(err)
+				}
+				return text
+			}
+			exec(t, inside, "CREATE TRIGGER fails BEFORE "+does+" ON "+table+" BEGIN SELECT RAISE(ABORT, 'of the test'); END")
+			for _, op := range []struct {
+				name string
+				do   func() error
+			}{
+				{"append", func() error { return s.Append(t.Context(), "a", memory.Position{Records: 2}, screenshot(t, 2)) }},
+				{"begin", func() error { return s.Append(t.Context(), "c", memory.Position{}, screenshot(t, 0)) }},
+				{"fork", func() error { return forker.Fork(t.Context(), "b", memory.Position{Records: 2}, "f", nil) }},
+				{"delete", func() error { return s.Delete(t.Context(), "a") }},
+			} {
+				before := dump()
+				if err := op.do(); err == nil {
+					continue // it doesn't do that
+				} else if after := dump(); after != before || !strings.Contains(err.Error(), "of the test") {
+					t.Errorf("%s %s, %s: %v; stored %s, before %s", does, table, op.name, err, after, before)
+				}
+				failed++
+			}
+		}
+	}
+	if failed < 15 {
+		t.Errorf("%d operations failed: the test tests little", failed)
+	}
+}
+
+// Two processes that append, fork and delete the same payloads leave none behind.
+func TestTwoProcessesWithPayloads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	one, two := open(t, path, nil), open(t, path, nil)
+	storetest.RaceBlobs(t, one, two)
+	for _, table := range []string{"blobs", "blob_refs", "records", "sessions"} {
+		var n int
+		if err := one.DB().QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%d rows are left in %s: %v", n, table, err)
+		}
 	}
 }
