@@ -113,6 +113,7 @@ const kinds = {
   message(e) {
     const text = e.content.filter((c) => c.text).map((c) => c.text).join('\n');
     last = { n: e.n, text };
+    [...$('log').querySelectorAll('.pending')].find((p) => p.textContent === text)?.remove();
     $('log').querySelector('.acts')?.remove();
     put(make('div', { class: 'message mine' }, make('div', { class: 'words' }, text), button('Edit', 'link', () => { edit(e.n, text); $('text').focus(); })));
   },
@@ -317,8 +318,11 @@ async function send(text) {
     open((await request('POST', '/sessions', { meta: { title: text.slice(0, 60) } })).id);
   }
   following = true;
+  // It is seen at once, and stands until the conversation has it: a run takes it between two steps.
+  const sent = put(make('div', { class: 'message mine pending' }, make('div', { class: 'words' }, text))), was = runs;
   working(true);
-  try { await request('POST', '/messages/' + at(), { text }); } catch (e) { working(false); throw e; }
+  follow();
+  try { await request('POST', '/messages/' + at(), { text }); } catch (e) { sent.remove(); working(was); throw e; }
   await list();
 }
 

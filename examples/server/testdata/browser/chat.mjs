@@ -51,6 +51,8 @@ for (const [width, height] of [[1280, 860], [390, 844]]) for (const colorScheme 
   await page.getByRole("button", { name: "Stop" }).waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll(".message:not(.mine)")].at(-1).querySelector("table"));
   await look(page, name + "-writing");
+  await say("Also this");
+  await page.waitForFunction(() => document.querySelector(".pending")?.textContent === "Also this");
   await page.getByRole("button", { name: "Stop" }).click();
   await page.waitForFunction(() => document.querySelector("#status").textContent.includes("stopped") && document.querySelector("#stop").hidden);
   const before = page.url(), edits = page.getByRole("button", { name: "Edit" });
