@@ -158,10 +158,12 @@ type target struct {
 func (p *Plan) compute(ctx context.Context, from, to *history, shared, records int) {
 	split, end := timeOf(to.log, shared), timeOf(to.log, records)
 	targets := map[string]*target{}
+	names := oneName{root: p.root}
 	for _, c := range from.changes {
 		if !c.after(shared, split) {
 			continue
 		}
+		c.Path = names.of(c.Path)
 		t := targets[c.Path]
 		if t == nil {
 			t = &target{want: c.Before, by: c.session}
@@ -183,6 +185,7 @@ func (p *Plan) compute(ctx context.Context, from, to *history, shared, records i
 			if !c.after(shared, split) || c.after(records, end) {
 				continue
 			}
+			c.Path = names.of(c.Path)
 			t := targets[c.Path]
 			if t == nil {
 				t = &target{expected: []files.Version{c.Before}}

@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/png"
 	"io/fs"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -338,6 +339,132 @@ func TestRedaction(t *testing.T) {
 		log := must(memory.Open(t.Context(), s, "s"))
 		if err := log.Append(t.Context(), secret); err != nil || log.Messages()[1].Text() != "[removed]" {
 			t.Errorf("hook %s: appended to the log: %v", name, err)
+		}
+	}
+}
+
+// An export of the store inside that lacks a payload, or has other bytes for it, is
+// refused by name, and imports nothing.
+func TestImportOfDamagedBackup(t *testing.T) {
+	inside := new(memory.RAM)
+	if err := wrap(t, inside, nil).Append(t.Context(), "s", memory.Position{}, picture(1), picture(2)); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := transfer.Export(t.Context(), inside, "s", &file); err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	for b, err := range inside.Blobs(t.Context(), "s") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = b.Name
+	}
+	var kept, changed, cut []string
+	for line := range strings.Lines(file.String()) {
+		isBlob := strings.Contains(line, name) && !strings.Contains(line, `"aside"`)
+		if !isBlob {
+			kept = append(kept, line)
+		}
+		if isBlob {
+			at := strings.Index(line, `"data":"`) + len(`"data":"`)
+			cut = append(cut, line[:at]+line[at+400:])
+			line = line[:at+40] + "AAAAAAAA" + line[at+48:]
+		} else {
+			cut = append(cut, line)
+		}
+		changed = append(changed, line)
+	}
+	if len(kept) != len(changed)-1 {
+		t.Fatalf("%d lines, %d without the blob", len(changed), len(kept))
+	}
+	for how, lines := range map[string][]string{"gone": kept, "changed": changed, "cut": cut} {
+		to := new(memory.RAM)
+		for _, s := range []memory.Store{to, wrap(t, to, nil)} {
+			_, err := transfer.Import(t.Context(), s, strings.NewReader(strings.Join(lines, "")), "copy", &transfer.Options{Trusted: true})
+			want := name
+			if how == "gone" { // its line is not there
+				want = "blob 1"
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, into %T: %v", how, s, err)
+			}
+			if _, err := s.Info(t.Context(), "copy"); !errors.Is(err, memory.ErrNoSession) {
+				t.Errorf("%s, into %T: a session is there: %v", how, s, err)
+			}
+		}
+	}
+}
+
+// A store may give a payload in other bytes, or cut, when several are read at once: the
+// record is refused by name, and the others are read.
+func TestChangedAmongMany(t *testing.T) {
+	inside := &changing{RAM: new(memory.RAM)}
+	s := wrap(t, inside, nil)
+	var all []memory.Record
+	for n := range 5 {
+		all = append(all, picture(n))
+	}
+	if err := s.Append(t.Context(), "s", memory.Position{}, all...); err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range inside.RAM.Load(t.Context(), "s", memory.Position{Records: 3}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside.name = r.Aside[0]
+		break
+	}
+	want := texts(t, all)
+	for how, change := range map[string]func([]byte) []byte{
+		"other": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"cut":   func(b []byte) []byte { return b[:len(b)-1] },
+		"empty": func([]byte) []byte { return nil },
+		"form":  func(b []byte) []byte { b[0] = 'c'; return b },
+	} {
+		inside.change = change
+		var got []memory.Record
+		var last error
+		for r, err := range s.Load(t.Context(), "s", memory.Position{}) {
+			if last = err; err == nil {
+				got = append(got, r)
+			}
+		}
+		var lost *blob.LostError
+		if !errors.As(last, &lost) || lost.Name != inside.name || lost.Record != 3 || !errors.Is(last, memory.ErrCorrupt) || len(got) != 3 {
+			t.Errorf("%s: %d records, then %v", how, len(got), last)
+		}
+		for i, text := range texts(t, got) {
+			if text != want[i] {
+				t.Errorf("%s: record %d came back as other bytes", how, i)
+			}
+		}
+		for r, err := range s.Load(t.Context(), "s", memory.Position{Records: 4}) {
+			if err != nil || texts(t, []memory.Record{r})[0] != want[4] {
+				t.Errorf("%s: behind it: %v", how, err)
+			}
+		}
+	}
+}
+
+// changing is a store that reads several blobs at once, and one of them wrongly.
+type changing struct {
+	*memory.RAM
+	name   string
+	change func([]byte) []byte
+}
+
+func (c *changing) FetchBlobs(ctx context.Context, id string, names []string) iter.Seq2[memory.Blob, error] {
+	return func(yield func(memory.Blob, error) bool) {
+		for _, name := range names {
+			b, err := c.Blob(ctx, id, name)
+			if err == nil && name == c.name {
+				b.Data = c.change(b.Data)
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
 		}
 	}
 }
