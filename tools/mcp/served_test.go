@@ -136,7 +136,6 @@ func TestServedToolHasNobodyToAsk(t *testing.T) {
 // rounds calls a tool as a client of the SDK, round by round.
 type rounds struct {
 	*sdk.ClientSession
-	seen []*sdk.CallToolResult
 }
 
 func (r *rounds) call(t *testing.T, p sdk.CallToolParams) (*sdk.CallToolResult, error) {
