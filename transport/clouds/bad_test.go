@@ -2,7 +2,11 @@ package clouds_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
@@ -589,4 +593,75 @@ func TestNilRequest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRedirectedTokens sends what a service account has signed, or a user's refresh
+// token, nowhere that a redirect points to.
+func TestRedirectedTokens(t *testing.T) {
+	bare(t)
+	var stolen atomic.Int64
+	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stolen.Add(1)
+		io.WriteString(w, `{"access_token":"of-a-thief","token_type":"Bearer","expires_in":3600}`)
+	}))
+	defer thief.Close()
+	var asked atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.Redirect(w, r, thief.URL, http.StatusTemporaryRedirect)
+	}))
+	defer srv.Close()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	account, err := json.Marshal(map[string]string{"type": "service_account", "project_id": "p", "private_key_id": "1", "private_key": string(private), "client_email": "a@p.iam.gserviceaccount.com", "token_uri": srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := t.TempDir() + "/account.json"
+	if err := os.WriteFile(file, account, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+	client, err := vertex.New(t.Context(), vertex.Options{Project: "p", API: anthropic.Options{BaseURL: srv.URL, MaxRetries: -1}})
+	if err == nil {
+		_, err = transport.Create(t.Context(), client, ask(platforms.Vertex, "hi"))
+	}
+	refused := func(name, why string, err error) {
+		t.Helper()
+		if !errors.As(err, new(*platform.CredentialsError)) || !strings.Contains(err.Error(), why) || stolen.Load() != 0 || asked.Load() == 0 {
+			t.Errorf("%s: asked %d times, sent elsewhere %d times: %v", name, asked.Load(), stolen.Load(), err)
+		}
+		asked.Store(0)
+		stolen.Store(0)
+	}
+	why := "redirects to " + thief.URL
+	refused("Google", why, err)
+	t.Setenv("IDENTITY_ENDPOINT", srv.URL) // a machine's identity at Azure
+	t.Setenv("IDENTITY_HEADER", "header-of-the-test")
+	t.Setenv("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err = foundry.New(ctx, foundry.Options{Resource: "r"})
+	refused("Azure", why, err)
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", srv.URL) // a container's role at AWS
+	t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token-of-the-test")
+	_, err = bedrock.New(ctx, bedrock.Options{Region: "us-east-1"})
+	refused("AWS", why, err)
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
+	token := t.TempDir() + "/token"
+	if err := os.WriteFile(token, []byte("jwt-of-the-test"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token) // web identity, as in Kubernetes
+	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r")
+	t.Setenv("AWS_ENDPOINT_URL_STS", srv.URL)
+	_, err = bedrock.New(ctx, bedrock.Options{Region: "us-east-1"})
+	refused("AWS, by web identity", "307", err)
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/clouds/internal/noredirect"
 	"github.com/whorl-go/whorl/transport/clouds/platform"
 	"github.com/whorl-go/whorl/transport/secret"
 )
@@ -102,7 +103,7 @@ func New(ctx context.Context, o Options) (*platform.Client, error) {
 	t := &tokens{credential: o.Credential, turn: make(chan struct{}, 1)}
 	t.turn <- struct{}{}
 	if t.credential == nil {
-		chain, err := azidentity.NewDefaultAzureCredential(nil)
+		chain, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Transport: noredirect.Client()}})
 		if err != nil {
 			return nil, noCredentials(err)
 		}

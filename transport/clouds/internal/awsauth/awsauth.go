@@ -21,7 +21,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 
+	"github.com/whorl-go/whorl/transport/clouds/internal/noredirect"
 	"github.com/whorl-go/whorl/transport/clouds/platform"
 	"github.com/whorl-go/whorl/transport/secret"
 )
@@ -67,7 +69,9 @@ func New(ctx context.Context, s Setup) (*Signer, error) {
 	if s.Config != nil {
 		out.config = *s.Config
 	} else if key.IsZero() || s.Region == "" {
-		var opts []func(*config.LoadOptions) error
+		// The library's clients of services follow no redirect, but that of a container's
+		// credentials does.
+		opts := []func(*config.LoadOptions) error{config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = noredirect.Client() })}
 		if s.Region != "" {
 			opts = append(opts, config.WithRegion(s.Region))
 		}

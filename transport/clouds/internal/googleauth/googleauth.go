@@ -14,6 +14,7 @@ import (
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
 
+	"github.com/whorl-go/whorl/transport/clouds/internal/noredirect"
 	"github.com/whorl-go/whorl/transport/clouds/platform"
 )
 
@@ -31,7 +32,7 @@ func New(name string, creds *auth.Credentials) (*Source, error) {
 	if creds != nil {
 		return &Source{platform: name, creds: creds}, nil
 	}
-	found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}})
+	found, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{scope}, Client: noredirect.Client()})
 	if err != nil {
 		return nil, &platform.CredentialsError{Platform: name, Looked: places(), Err: err}
 	}
