@@ -48,6 +48,7 @@ func main() {
 	opts, err := parseFlags(os.Args[1:], os.Stderr)
 	if err == nil {
 		show := terminal.New()
+		show.Wrap(line.Width())
 		in := line.NewInput(os.Stdin, show.Progress, line.OpenHistory(filepath.Join(opts.home, "history")))
 		err = assist(context.Background(), opts, in, show)
 	}

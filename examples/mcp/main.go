@@ -66,6 +66,7 @@ func main() {
 		err = serve(ctx, opts.serve, &sdk.StdioTransport{})
 	default:
 		show := terminal.New()
+		show.Wrap(line.Width())
 		err = ask(ctx, opts, line.NewInput(os.Stdin, show.Progress, nil), show)
 	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {

@@ -47,6 +47,16 @@ func NewInput(in io.Reader, out io.Writer, history *History) *Input {
 	return i
 }
 
+// Width is the number of columns of the terminal that standard output is, or 0 if it
+// is none.
+func Width() int {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 func (i *Input) newEditor() *term.Terminal {
 	return term.NewTerminal(struct {
 		io.Reader

@@ -102,6 +102,9 @@ func (p *Printer) flush() {
 	if p.words != nil {
 		_ = p.words.Flush()
 	}
+	if w, ok := p.Answer.(*wrapper); ok {
+		_ = w.Flush()
+	}
 }
 
 // Event shows one event.
