@@ -62,15 +62,16 @@ type Run struct {
 	tried map[string]int // sessions of sub-agents whose Approvers were asked again; see tryAgain
 	background
 
-	spent   Bill // of which result has the sums
-	thread  heldThread
-	seen    cacheplan.Observed
-	record  int        // the position of the newest response; 0 if it is not known yet
-	summary summaryTry // the newest request for a summary
-	shown   shown.Sum  // of pictures and PDFs, in the log
-	again   bool       // the newest request was refused, and is made again without what it was refused for
-	text    []string   // of the responses of the newest turn segment chain
-	serves  bool       // whether a tool of the service works in it
+	spent    Bill // of which result has the sums
+	thread   heldThread
+	seen     cacheplan.Observed
+	record   int        // the position of the newest response; 0 if it is not known yet
+	summary  summaryTry // the newest request for a summary
+	shown    shown.Sum  // of pictures and PDFs, in the log
+	toolNews *toolNews  // in the log
+	again    bool       // the newest request was refused, and is made again without what it was refused for
+	text     []string   // of the responses of the newest turn segment chain
+	serves   bool       // whether a tool of the service works in it
 }
 
 type runState int
@@ -126,7 +127,7 @@ func (a *Agent) Run(ctx context.Context, in Input) (*Result, error) {
 func (a *Agent) NewRun(in Input) *Run {
 	r := &Run{
 		agent: a, input: in, request: &a.request, config: a.config, key: a.key,
-		limits: in.Limits.or(a.opts.Limits), meta: in.meta(), news: make(chan progress, 16),
+		limits: in.Limits.or(a.opts.Limits), meta: in.meta(), news: make(chan progress, 16), toolNews: new(toolNews),
 	}
 	r.input.Messages = in.messages()
 	var err error

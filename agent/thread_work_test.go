@@ -2,8 +2,13 @@ package agent_test
 
 import (
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,61 +31,122 @@ func (s *countingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.objects += after.Mallocs - before.Mallocs
 }
 
-// In a thread a step late in a conversation allocates what an early one does, and sends
-// as much. What the simulator does is not counted.
+// The windows of steps that are compared: 30 from the 10th on, and the last 30.
+const workEarly, workWindow = 10, 30
+
+// In a thread a step late in a conversation allocates what an early one does, in the
+// client and in the simulator, and sends as much; the simulator looks at as many blocks.
 func TestThreadWorkIsFlat(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	const steps, window = 1000, 30
-	sim := &countingServer{Handler: simulator.New(simulator.Options{Model: simulator.Loop{Turns: steps}, Now: time.Now})}
+	const steps = 1000
+	looked := 0
+	sim := &countingServer{Handler: simulator.New(simulator.Options{Model: simulator.Loop{Turns: steps}, Now: time.Now, Observe: func(ex simulator.Exchange) { looked = ex.Looked }})}
 	run := threadAgent(t, &threadWire{sim: sim}, "on", 1000, nil).NewRun(agent.Input{Prompt: "go"})
-	type work struct{ allocated, objects, sent []float64 }
-	var now, last runtime.MemStats
-	var early, late work
-	n := 0
+	names := []string{"the client's bytes", "the client's objects", "bytes sent", "the simulator's bytes", "the simulator's objects", "blocks that it looked at"}
+	var last [6]float64 // sums before the step
+	var early, late [6][]float64
+	sent := 0.0
 	for ev, err := range run.Events(t.Context()) {
-		switch {
-		case err != nil:
+		if err != nil {
 			t.Fatal(err)
-		case ev.Type == agent.EventResponse && n > 0:
-			for w, from := range map[*work]int{&early: 10, &late: steps - window} {
-				if from <= n && n < from+window {
-					w.sent = append(w.sent, float64(ev.Response.Meta.Sent))
-				}
-			}
-		case ev.Type == agent.EventStep:
-			n = ev.Step
-			if n < 10 || 10+window < n && n < steps-window {
-				continue
-			}
-			runtime.ReadMemStats(&now)
-			now.TotalAlloc -= sim.allocated
-			now.Mallocs -= sim.objects
-			for w, from := range map[*work]int{&early: 10, &late: steps - window} {
-				if from < n && n <= from+window {
-					w.allocated = append(w.allocated, float64(now.TotalAlloc-last.TotalAlloc))
-					w.objects = append(w.objects, float64(now.Mallocs-last.Mallocs))
-				}
-			}
-			last = now
 		}
+		if ev.Type == agent.EventResponse {
+			sent += float64(ev.Response.Meta.Sent)
+		}
+		if ev.Type != agent.EventStep {
+			continue
+		}
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		sums := [6]float64{float64(now.TotalAlloc - sim.allocated), float64(now.Mallocs - sim.objects), sent, float64(sim.allocated), float64(sim.objects), last[5] + float64(looked)}
+		for w, from := range map[*[6][]float64]int{&early: workEarly, &late: steps - workWindow} {
+			if from < ev.Step && ev.Step <= from+workWindow {
+				for i := range sums {
+					w[i] = append(w[i], sums[i]-last[i])
+				}
+			}
+		}
+		last = sums
 	}
 	// The middle one: lists that grow are copied once in a while.
 	middle := func(list []float64) float64 {
 		slices.Sort(list)
 		return list[len(list)/2]
 	}
-	for name, of := range map[string]func(work) []float64{
-		"bytes": func(w work) []float64 { return w.allocated }, "objects": func(w work) []float64 { return w.objects }, "bytes sent": func(w work) []float64 { return w.sent },
-	} {
-		if len(of(early)) < window-1 || len(of(late)) < window-1 {
-			t.Fatalf("%s: %d early steps and %d late ones", name, len(of(early)), len(of(late)))
+	for i, name := range names {
+		if len(early[i]) != workWindow || len(late[i]) != workWindow {
+			t.Fatalf("%s: %d early steps and %d late ones", name, len(early[i]), len(late[i]))
 		}
-		a, b := middle(of(early)), middle(of(late))
+		a, b := middle(early[i]), middle(late[i])
 		t.Logf("%s: %.0f a step at 10 steps, %.0f at %d", name, a, b, steps)
-		if b > 1.1*a {
+		if a == 0 || b > 1.1*a {
 			t.Errorf("%s: %.0f a step at 10 steps, %.0f at %d: %.2f times", name, a, b, steps, b/a)
+		}
+	}
+}
+
+// In a thread a step late in a conversation takes as many statements as an early one:
+// those of all packages of the library are counted, so that a loop over the
+// conversation shows, and where it is.
+func TestThreadStatementsAreFlat(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("compiles the library with counters")
+	}
+	dir, steps := t.TempDir(), 1000
+	command := func(name string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd.Env = append(os.Environ(), "GOCOVERDIR="+dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %s: %v\n%s", name, args, err, out)
+		}
+	}
+	program := filepath.Join(dir, "threadsteps")
+	command("go", "build", "-cover", "-covermode=atomic", "-coverpkg=github.com/whorl-go/whorl/...", "-o", program, "./testdata/threadsteps")
+	parts := []string{filepath.Join(dir, "early"), filepath.Join(dir, "late")}
+	for _, part := range parts {
+		if err := os.Mkdir(part, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(program, append([]string{strconv.Itoa(steps)}, parts...)...)
+	var counts [2]map[string]float64 // statements a step, by the block of code
+	for i, part := range parts {
+		command("go", "tool", "covdata", "textfmt", "-i="+part, "-o="+part+".txt")
+		text, err := os.ReadFile(part + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[i] = map[string]float64{}
+		for _, line := range strings.Split(string(text), "\n")[1:] {
+			if f := strings.Fields(line); len(f) == 3 {
+				statements, _ := strconv.ParseFloat(f[1], 64)
+				times, _ := strconv.ParseFloat(f[2], 64)
+				counts[i][f[0]] += statements * times / workWindow
+			}
+		}
+	}
+	of := func(counts map[string]float64, simulators bool) (sum float64) {
+		for block, n := range counts {
+			if strings.Contains(block, "/transport/simulator/") == simulators {
+				sum += n
+			}
+		}
+		return sum
+	}
+	for name, simulators := range map[string]bool{"the client": false, "the simulator": true} {
+		a, b := of(counts[0], simulators), of(counts[1], simulators)
+		t.Logf("%s: %.0f statements a step at 10 steps, %.0f at %d", name, a, b, steps)
+		if a < 1000 || b > 1.05*a {
+			t.Errorf("%s: %.0f statements a step at 10 steps, %.0f at %d: %.2f times", name, a, b, steps, b/a)
+		}
+	}
+	for block, b := range counts[1] {
+		// Statements that run once a message would have run about 1,900 times more often.
+		if a := counts[0][block]; b-a > 400 {
+			t.Errorf("%s: %.0f times a step at 10 steps, %.0f at %d", block, a, b, steps)
 		}
 	}
 }

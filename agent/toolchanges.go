@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -64,7 +65,7 @@ func (r *Run) ChangeTools(c ToolChange) error {
 			return fmt.Errorf("change tools: Define[%d]: %w", i, err)
 		}
 		defined[toolKey{name: reg.name}] = reg
-		if !definedBy(r.log, def) {
+		if !r.definedBy(def) {
 			block, err := view.ToolAddition{Tool: view.ChangedTool{Definition: def.Raw()}}.Block()
 			if err != nil {
 				return fmt.Errorf("change tools: Define[%d]: %w", i, err)
@@ -154,50 +155,66 @@ func (a *Agent) toolChange(c ToolChange, known map[toolKey]*tool) (transport.Mes
 	return m, nil
 }
 
+// A toolNews follows what a log says of tools, without reading it again at each call.
+// The zero toolNews has read nothing.
+type toolNews struct {
+	mu       sync.Mutex
+	messages []transport.Message // that were read
+	newest   map[string]toolChanged
+}
+
+// A toolChanged is the newest change of a tool: its type, and what it says of the tool.
+type toolChanged struct {
+	typ  transport.BlockType
+	tool []byte
+}
+
+// of is the newest change of a tool in the log; zero if there is none. A summary by the
+// service reports those before it.
+func (n *toolNews) of(log *memory.Log, name string) toolChanged {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	messages := log.Messages()
+	if k := len(n.messages); k > len(messages) || k > 0 && &n.messages[0] != &messages[0] { // not one list that only grows
+		n.messages, n.newest = nil, nil
+	}
+	for i := len(n.messages); i < len(messages); i++ {
+		if i > 0 && messages[i].Role != transport.RoleSystem {
+			continue
+		}
+		for _, b := range messages[i].Content {
+			switch b.Type() {
+			case view.TypeCompaction:
+				n.newest = nil
+				for change := range rawjson.Elements(rawjson.Get(b.Raw(), "tool_changes")) {
+					n.add(transport.BlockType(rawjson.GetString(change, "type")), rawjson.Get(change, "tool"))
+				}
+			case view.TypeToolAddition, view.TypeToolRemoval:
+				n.add(b.Type(), rawjson.Get(b.Raw(), "tool"))
+			}
+		}
+	}
+	n.messages = messages
+	return n.newest[name]
+}
+
+func (n *toolNews) add(typ transport.BlockType, tool []byte) {
+	if n.newest == nil {
+		n.newest = map[string]toolChanged{}
+	}
+	for _, name := range []string{rawjson.GetString(tool, "name"), rawjson.GetString(rawjson.Get(tool, "definition"), "name")} {
+		n.newest[name] = toolChanged{typ, tool}
+	}
+}
+
 // turnedOff reports whether the newest change of a tool in the log removed it.
 // The model may still call it: the removal is a hint (wire §4.6).
-func turnedOff(log *memory.Log, name string) bool {
-	typ, _ := newestChange(log, name)
-	return typ == view.TypeToolRemoval
+func (r *Run) turnedOff(name string) bool {
+	return r.toolNews.of(r.log, name).typ == view.TypeToolRemoval
 }
 
 // definedBy reports whether the newest change of a tool in the log is its
 // definition, byte for byte.
-func definedBy(log *memory.Log, def transport.ToolDefinition) bool {
-	_, tool := newestChange(log, def.Name())
-	return bytes.Equal(rawjson.Get(tool, "definition"), def.Raw())
-}
-
-// newestChange is the newest change of a tool in the log: its type and what it
-// says of the tool. A summary by the service reports those before it.
-func newestChange(log *memory.Log, name string) (typ transport.BlockType, tool []byte) {
-	messages := log.Messages()
-	for i := len(messages) - 1; i >= 0; i-- {
-		m := &messages[i]
-		if i > 0 && m.Role != transport.RoleSystem {
-			continue
-		}
-		for j := len(m.Content) - 1; j >= 0; j-- {
-			b := m.Content[j]
-			switch {
-			case b.Type() == view.TypeCompaction:
-				for change := range rawjson.Elements(rawjson.Get(b.Raw(), "tool_changes")) {
-					if t := rawjson.Get(change, "tool"); changes(t, name) {
-						typ, tool = transport.BlockType(rawjson.GetString(change, "type")), t
-					}
-				}
-				return typ, tool
-			case b.Type() == view.TypeToolAddition, b.Type() == view.TypeToolRemoval:
-				if t := rawjson.Get(b.Raw(), "tool"); changes(t, name) {
-					return b.Type(), t
-				}
-			}
-		}
-	}
-	return "", nil
-}
-
-// changes reports whether the tool of a change has that name.
-func changes(tool []byte, name string) bool {
-	return rawjson.GetString(tool, "name") == name || rawjson.GetString(rawjson.Get(tool, "definition"), "name") == name
+func (r *Run) definedBy(def transport.ToolDefinition) bool {
+	return bytes.Equal(rawjson.Get(r.toolNews.of(r.log, def.Name()).tool, "definition"), def.Raw())
 }

@@ -72,9 +72,6 @@ func (r *Request) build(threaded bool, write func(*headWriter)) (*Body, error) {
 	if e != nil {
 		return nil, r.refused(e)
 	}
-	if e := checkMessages(r.Messages); e != nil {
-		return nil, r.refused(e)
-	}
 	b := &Body{head: head, tools: r.Tools, system: r.System, messages: r.Messages}
 	points := r.Breakpoints
 	if threaded && r.Thread.continues() {
@@ -82,6 +79,9 @@ func (r *Request) build(threaded bool, write func(*headWriter)) (*Body, error) {
 		if points, e = b.leaveOutHeld(r.Thread.Held, points); e != nil {
 			return nil, r.refused(e)
 		}
+	}
+	if e := checkMessages(b.messages, len(r.Messages)-len(b.messages)); e != nil {
+		return nil, r.refused(e)
 	}
 	if e := b.place(points, r.CacheControl); e != nil {
 		return nil, r.refused(e)

@@ -107,10 +107,12 @@ func writeObject[T any](w *headWriter, name string, v *T) {
 	w.object(name, raw)
 }
 
-// checkMessages checks what is written as it was given and no block.
-func checkMessages(messages []Message) *RequestError {
+// checkMessages checks what is written as it was given and no block. The messages are
+// those of the request from the given one on.
+func checkMessages(messages []Message, from int) *RequestError {
 	for i := range messages {
 		m := &messages[i]
+		i += from
 		if len(m.OutputConfig) > 0 && !rawjson.Valid(m.OutputConfig) {
 			return wrong(fmt.Sprintf("messages.%d.output_config", i), "not JSON: "+brief(m.OutputConfig), "")
 		}
