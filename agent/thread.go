@@ -143,7 +143,7 @@ func (r *Run) goesOn(prev, req *transport.Request, s memory.State) bool {
 	reply, ok := resp.Replay()
 	n := len(prev.Messages)
 	switch {
-	case !ok, resp.ID == "", resp.StopReason == transport.StopRefusal, resp.HasCutCalls(), fellBack(resp):
+	case !ok, resp.ID == "", !heldAsSent(resp, &reply), resp.StopReason == transport.StopRefusal, resp.HasCutCalls(), fellBack(resp):
 		return false // not stored
 	case n >= len(req.Messages), len(s.Requests) == 0, s.Requests[len(s.Requests)-1].Sums && !r.agent.threads.proven.Load():
 		return false
@@ -167,6 +167,22 @@ func (r *Run) goesOn(prev, req *transport.Request, s memory.State) bool {
 		}
 	}
 	return !newBetas(req, n)
+}
+
+// heldAsSent reports whether the service holds a response as later requests have it: it
+// holds all of it, also what is left out or mended because the service refuses it.
+func heldAsSent(resp *transport.Response, reply *transport.Message) bool {
+	i := 0
+	for _, b := range resp.Content {
+		if b.Type() == transport.TypeText && rawjson.GetString(b.Raw(), "text") == "" {
+			continue // it is no part of a conversation
+		}
+		if i == len(reply.Content) || !bytes.Equal(b.Raw(), reply.Content[i].Raw()) {
+			return false
+		}
+		i++
+	}
+	return i == len(reply.Content)
 }
 
 // respondedAt is when the newest response was recorded.

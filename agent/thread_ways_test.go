@@ -33,6 +33,9 @@ func TestThreadBehindEachStop(t *testing.T) {
 			{Content: []simulator.Part{simulator.Text("a")}}, {Content: []simulator.Part{simulator.Text("no")}, StopReason: "refusal"}, {Content: []simulator.Part{simulator.Text("b")}},
 			{Content: []simulator.Part{simulator.Text("c")}},
 		}, 4, "cgcg"},
+		{"text behind the last call, which the service doesn't take back", []simulator.Reply{
+			{Content: []simulator.Part{call(), simulator.Text("a")}}, {Content: []simulator.Part{simulator.Text("b")}}, {Content: []simulator.Part{simulator.Text("c")}},
+		}, 2, "ccg"},
 		{"two steps", []simulator.Reply{{Content: []simulator.Part{call()}}, {Content: []simulator.Part{simulator.Text("b")}}, {Content: []simulator.Part{simulator.Text("c")}}}, 2, "cgg"},
 		{"pause_turn", []simulator.Reply{
 			{Content: []simulator.Part{simulator.Text("first")}},
