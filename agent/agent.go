@@ -142,7 +142,7 @@ type tool struct {
 // says which one and how to fix it.
 func New(opts Options) (*Agent, error) {
 	if opts.Client == nil {
-		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv or simulator.Start")
+		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv, or in a test with anthropic.New and the URL of simulator.StartTest")
 	}
 	switch opts.Threads {
 	case "", threadsAuto, threadsOn, threadsOff:

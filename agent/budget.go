@@ -81,7 +81,7 @@ func (b *Budget) Charge(bill Bill) {
 // valid: a new run on it with more money continues from there.
 type BudgetError struct {
 	Limit string // "usd", "tokens", or "price" if the model's price is not known
-	Spent Bill   // of the budget; with a Ledger, by all in the period, in money only
+	Spent Bill   // of the budget, Spent.Cost.USD in money; with a Ledger, by all in the period, in money only
 	// Forecast is what the call that was not made may cost, and Least what has to be
 	// left for it, with a short answer.
 	Forecast, Least Bill

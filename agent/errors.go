@@ -81,9 +81,13 @@ func (e *ApprovalError) Error() string {
 		for _, q := range e.Questions {
 			names = append(names, fmt.Sprintf("%s (%s)", q.Name, q.Call))
 		}
-		return fmt.Sprintf("%d tool calls wait for a decision or an answer: %s; deal with what Pending and Questions list, then run the log on", len(names), strings.Join(names, ", "))
+		return fmt.Sprintf("%d tool calls wait for a decision or an answer: %s; decide and answer by package waiting, or by what Pending and Questions list, then run the same session or log without a prompt", len(names), strings.Join(names, ", "))
 	}
-	return fmt.Sprintf("%d %v: %s; decide on what Pending lists, then run the log on", len(e.Calls), ErrAwaitingApproval, strings.Join(names, ", "))
+	wait := fmt.Sprintf("%d %v", len(e.Calls), ErrAwaitingApproval)
+	if len(e.Calls) == 1 {
+		wait = "a tool call waits for approval"
+	}
+	return fmt.Sprintf("%s: %s; decide by Options.Approver, by package waiting, or by what Pending lists, then run the same session or log without a prompt", wait, strings.Join(names, ", "))
 }
 
 // Is makes errors.Is(err, ErrAwaitingApproval) true.

@@ -56,6 +56,9 @@ func (b *Budget) is(c *Budget) bool {
 // spending is what the Ledger says; nil for a budget without one.
 func (b *Budget) spending(ctx context.Context) (*budget.Spending, error) {
 	if b.Ledger == nil {
+		if b.Period != "" {
+			return nil, fmt.Errorf("Budget.Period is %q, and Budget.Ledger is nil, so nobody would know what was spent before; give the ledger that memory.Need[budget.Ledger](store) returns", b.Period)
+		}
 		return nil, nil
 	}
 	s, err := guarded("Ledger", func() (budget.Spending, error) { return b.Ledger.Spending(ctx, b.entry()) })

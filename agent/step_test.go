@@ -109,7 +109,7 @@ func TestStepsAreARun(t *testing.T) {
 		}}, agent.Input{}, "Paid.", 5, `"approve":true`},
 		{"nobody to approve", func() []any {
 			return []any{reply(t, "tool_use", use("a", "pay", `{"n":1}`), use("c", "echo", `{}`))}
-		}, agent.Options{}, agent.Input{}, "wait for approval", 2, `"ask"`},
+		}, agent.Options{}, agent.Input{}, "waits for approval", 2, `"ask"`},
 		{"a typed answer", func() []any {
 			return []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text(`{"n":3}`))}
 		}, agent.Options{}, agent.Input{Output: format, User: "u-1", Meta: map[string]string{"tenant": "t"}}, `{"n":3}`, 3, `output_config`},

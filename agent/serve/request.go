@@ -54,7 +54,7 @@ func (h *Handler) routes() {
 	h.mux.HandleFunc("POST /messages/{id...}", h.say)
 	h.mux.HandleFunc("GET /events/{id...}", h.events)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h.fail(w, r, problem(http.StatusNotFound, "no_such_request", "There is no such request.", "See docs/serve.md."))
+		h.fail(w, r, problem(http.StatusNotFound, "no_such_request", "There is no such request.", "docs/serve.md lists the requests, without the prefix that http.StripPrefix has to take off."))
 	})
 }
 

@@ -92,9 +92,9 @@ type running struct {
 func New(o Options) (*Handler, error) {
 	switch {
 	case o.Store == nil:
-		return nil, errors.New("serve: Options.Store is nil")
+		return nil, errors.New("serve: Options.Store is nil; give the store of the sessions, such as that of sqlite.Open, or &memory.RAM{}")
 	case o.Run == nil:
-		return nil, errors.New("serve: Options.Run is nil")
+		return nil, errors.New("serve: Options.Run is nil; it returns the agent, and the input of a run")
 	case o.User == nil:
 		return nil, errors.New("serve: Options.User is nil; it says whose a request is. For one user: func(*http.Request) (serve.User, error) { return serve.User{ID: \"me\"}, nil }")
 	}

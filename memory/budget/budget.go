@@ -51,7 +51,7 @@ type Budget struct {
 func (b Budget) Check() error {
 	_, err := b.Period.Key(time.Time{})
 	if err == nil && b.Name == "" {
-		err = errors.New("the Name is empty")
+		err = errors.New("the Name is empty; give one such as \"user/ann\"")
 	}
 	if err != nil {
 		return fmt.Errorf("budget %q: %w", b.Name, err)

@@ -26,6 +26,7 @@ type Refusal struct {
 	RetryAfter time.Duration
 
 	proxy bool // it is the proxy's own; see [PlatformCometAPI]
+	final bool // the client is told not to try again
 }
 
 func (r *Refusal) Error() string {
@@ -96,7 +97,7 @@ func (r *Refusal) body(requestID string) []byte {
 func (r *Refusal) write(w http.ResponseWriter, requestID string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Should-Retry", strconv.FormatBool(r.Status == 408 || r.Status == 409 || r.Status == 429 || r.Status >= 500))
+	h.Set("X-Should-Retry", strconv.FormatBool(!r.final && (r.Status == 408 || r.Status == 409 || r.Status == 429 || r.Status >= 500)))
 	switch {
 	case r.RetryAfter > 0 && r.RetryAfter < time.Second:
 		h.Set("Retry-After-Ms", strconv.FormatInt(r.RetryAfter.Milliseconds(), 10))

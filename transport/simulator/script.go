@@ -12,7 +12,7 @@ import (
 )
 
 // Script returns a Model that gives one reply after the other, to any request. After the
-// last reply it fails with a 500 that says so.
+// last reply it fails with a 500 that says so, which clients are told not to retry.
 func Script(replies ...Reply) Model { return &script{replies: replies} }
 
 type script struct {
@@ -25,7 +25,10 @@ func (s *script) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == len(s.replies) {
-		return nil, fmt.Errorf("the script has only %d replies", len(s.replies))
+		why := InternalError()
+		why.Message = fmt.Sprintf("the simulator's script is used up: it has %d replies, and this request wants another one; add a reply, or see why the agent asks again", len(s.replies))
+		why.final = true
+		return nil, why
 	}
 	s.next++
 	return &s.replies[s.next-1], nil
