@@ -170,7 +170,7 @@ func (r *Run) goesOn(prev, req *transport.Request, s memory.State) bool {
 }
 
 // heldAsSent reports whether the service holds a response as later requests have it: it
-// holds all of it, also what is left out or mended because the service refuses it.
+// holds all of it, also what is left out or repaired because the service refuses it.
 func heldAsSent(resp *transport.Response, reply *transport.Message) bool {
 	i := 0
 	for _, b := range resp.Content {
