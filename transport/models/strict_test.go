@@ -27,6 +27,13 @@ func TestCheckStrict(t *testing.T) {
 	}
 	const text, union, choice = `{"type":"string"}`, `{"type":["string","null"]}`, `{"anyOf":[{"type":"string"},{"type":"integer"}]}`
 	inner := `{"type":"array","items":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}},"required":["a"]}}`
+	// The parameters of definitions count too.
+	defined := func(key string) func(int) string {
+		return func(i int) string {
+			return strings.Replace(many(1, `{"$ref":"#/`+key+`/d"}`, "all")(i), `"additionalProperties":false}`,
+				`"additionalProperties":false,"`+key+`":{"d":{"type":"object","properties":{"a":`+text+`,"b":`+text+`,"c":`+text+`,"d":`+text+`,"e":`+text+`}}}}`, 1)
+		}
+	}
 	tests := []struct {
 		name  string
 		tools int
@@ -44,6 +51,8 @@ func TestCheckStrict(t *testing.T) {
 		{"18 unions in 2", 2, many(9, choice, "all"), `give some of the 9 of tool "t0" one type`},
 		{"16 unions in one", 1, many(16, union, "all"), "16 parameters of several types"},
 		{"optional below lists", 5, many(5, inner, "all"), "25 optional"},
+		{"optional in $defs", 5, defined("$defs"), "25 optional"},
+		{"optional in definitions", 5, defined("definitions"), "25 optional"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
