@@ -285,7 +285,7 @@ var cases = []known{
 	{
 		hurt: "medium", what: "citations on some documents only are not refused",
 		file: "transport/simulator/blocks.go", pkg: "./transport/simulator",
-		old: "\tcase on > 0 && off > 0:",
+		old: "\tcase on > 0 && sources > on:",
 		new: "\tcase false:",
 		run: "^TestLateRefusals$",
 	},
