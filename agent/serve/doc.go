@@ -14,5 +14,11 @@
 // the last id it received continues from there, at any replica. An error is reported as a
 // problem document (RFC 9457) before a stream begins, and as an event afterwards.
 //
-// docs/serve.md describes the requests and the events, which are versioned.
+// The requests, below the prefix, are
+//
+//	GET, POST /sessions    GET, DELETE /sessions/ID    POST /messages/ID    GET /events/ID
+//	POST /decisions/ID     POST /answers/ID            POST /stop/ID        POST /forks/ID
+//	GET /bill/ID           GET /budget
+//
+// docs/serve.md describes their bodies and the events, which are versioned.
 package serve

@@ -1,8 +1,14 @@
 // Package budget defines budgets that a store of sessions keeps for all processes that
 // use the store: what a user may spend in a day or a month.
 //
+// A run keeps such a budget if its input names one:
+//
 //	ledger, err := memory.Need[budget.Ledger](store)
 //	…
+//	in.Budget = &agent.Budget{USD: 2, Ledger: ledger, Name: "user/ann", Period: budget.Month}
+//
+// It then reserves and charges by itself. Other programs do it by hand:
+//
 //	err = ledger.Reserve(ctx, budget.Budget{Name: "user/ann", USD: 5, Period: budget.Month}, "s1/17", 0.02)
 //
 // The stores of packages memory, sqlite and postgres implement [Ledger].

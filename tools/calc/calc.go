@@ -42,7 +42,8 @@ type input struct {
 	Expression string `json:"expression" jsonschema_description:"For instance: round(1234.56 * 0.19, 2), or date(\"2026-03-01\") - date(\"2026-02-01\")" jsonschema:"minLength=1,maxLength=2000"`
 }
 
-// New returns the calculator as a tool.
+// New returns the calculator as a tool, which the model calls with {"expression": "1 + 2"}.
+// Its name is "calculate", or Options.Name.
 func New(o Options) *tools.FuncTool {
 	name, about := o.Name, description
 	if name == "" {

@@ -16,7 +16,7 @@ type toolInput struct {
 
 // Tool returns a tool that searches the folder dir. Each call builds the index again,
 // as the files may have changed. That takes less than a second for a few thousand
-// files.
+// files. The model calls it with {"query": "words"}.
 func Tool(name, dir string) *tools.FuncTool {
 	search := func(ctx context.Context, in toolInput) (_ string, err error) {
 		c, err := Open(dir)

@@ -124,7 +124,7 @@ func (c *processConn) ending() error {
 	if c.exit == nil {
 		return fmt.Errorf("the server's program has ended: %w", io.EOF)
 	}
-	return fmt.Errorf("the server's program has ended: %w", c.exit)
+	return fmt.Errorf("the server's program has ended: %w; set Stderr of its exec.Cmd to see what it says", c.exit)
 }
 
 // line reads one line. Of one that is too long it reads over the whole, and
