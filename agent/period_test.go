@@ -11,7 +11,7 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
-// A budget of a month without an account would begin anew with each value.
+// A budget of a month without an account would begin again with each value.
 func TestPeriodNeedsLedger(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{})
 	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
