@@ -1,4 +1,3 @@
 // Package tasks has the tasks that docs/skill teaches, each as a small program with a
-// test that runs it against the simulator: go test ./examples/tasks. The one with an MCP
-// server and a skill is examples/mcp/skill_test.go.
+// test that runs it against the simulator: go test ./examples/tasks.
 package tasks
