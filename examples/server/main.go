@@ -15,7 +15,6 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -173,11 +172,6 @@ type book struct {
 	People int    `json:"people" jsonschema:"minimum=1,maximum=20"`
 }
 
-type question struct {
-	Question string   `json:"question"`
-	Choices  []string `json:"choices,omitempty"`
-}
-
 func toolset() []tools.Tool {
 	return []tools.Tool{
 		tools.FuncWith("find_places", "Lists restaurants with free tables.", func(_ context.Context, in find) ([]string, error) {
@@ -186,15 +180,6 @@ func toolset() []tools.Tool {
 		tools.FuncWith("book_table", "Books a table.", func(_ context.Context, in book) (string, error) {
 			return fmt.Sprintf("booked at %s for %d", in.Place, in.People), nil
 		}, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
-		tools.Func("ask", "Asks the user.", func(ctx context.Context, in question) (string, error) {
-			q := tools.Question{Kind: "user", Prompt: in.Question, Schema: json.RawMessage(`{"type":"string"}`)}
-			for _, c := range in.Choices {
-				value, _ := json.Marshal(c)
-				q.Choices, q.Schema = append(q.Choices, tools.Choice{Value: value, Label: c}), nil
-			}
-			host, _ := tools.HostOf(ctx) // there is one in every run
-			a, err := host.Ask(ctx, q)
-			return string(a.Value), err
-		}),
+		tools.AskUser(tools.AskOptions{Name: "ask"}),
 	}
 }

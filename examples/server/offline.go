@@ -32,7 +32,7 @@ func (offline) Respond(_ context.Context, turn *simulator.Turn) (*simulator.Repl
 	case len(results) == 0:
 		r = simulator.Do(simulator.Thinking("First see what is free."), simulator.Text("Let me see what is free. "), simulator.Call("find_places", find{}))
 	case len(results) == 1:
-		r = simulator.Do(simulator.Call("ask", question{"Which one would you like?", []string{"Golden Snail", "Chez Escargot"}}))
+		r = simulator.Do(simulator.Call("ask", map[string]any{"question": "Which one would you like?", "choices": []string{"Golden Snail", "Chez Escargot"}}))
 	case len(results) == 2:
 		place := "Golden Snail"
 		if strings.Contains(results[1], "Chez") {
