@@ -30,7 +30,7 @@ func TestOwnNetwork(t *testing.T) {
 			&net.IPAddr{IP: net.ParseIP("9.9.9.9")},
 		}, nil
 	}
-	f := New(Options{Allow: []netip.Prefix{netip.MustParsePrefix("93.184.216.99/32")}})
+	f := New(Options{Allow: []netip.Prefix{netip.MustParsePrefix("93.184.216.99/32"), netip.MustParsePrefix("fd12:3456::/32")}})
 	guard := f.guard(interfaces)
 	tests := []struct {
 		address string
@@ -54,6 +54,8 @@ func TestOwnNetwork(t *testing.T) {
 		{"[::]:443", true},
 		{"[fe80::1]:443", true},
 		{"[fc00::1]:443", true},
+		{"[fd12:3456::1]:443", false}, // allowed
+		{"[fd12:3457::1]:443", true},
 		{"[fd00:ec2::254]:80", true}, // metadata
 		{"[ff02::1]:443", true},
 		{"[2001:db8::1]:443", true},

@@ -223,6 +223,18 @@ func TestSilentConnectionThatCameInsteadOfADial(t *testing.T) {
 	}
 }
 
+// A large body has the time that it takes to send.
+func TestPatienceGrowsWithTheBody(t *testing.T) {
+	c, err := New(Options{BaseURL: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, large := c.patience(&call{}), c.patience(&call{length: 10 << 20})
+	if small != silence || large != silence+40*time.Second {
+		t.Errorf("%v, and %v for 10 MB", small, large)
+	}
+}
+
 // A poll doesn't go back to a connection that didn't answer either.
 func TestSilentConnectionOfOtherCalls(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

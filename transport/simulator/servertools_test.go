@@ -69,6 +69,20 @@ func TestWebToolErrors(t *testing.T) {
 	}
 }
 
+// A URL that only the model has written can't be fetched; one of the user's can.
+func TestTheModelsOwnURLs(t *testing.T) {
+	const own, users = "https://pages.example/go/maps.html", "https://pages.example/go/gc.html"
+	for url, want := range map[string]string{own: `"error_code":"url_not_in_prior_context"`, users: "Go's collector"} {
+		sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: simulator.Script(
+			simulator.Do(simulator.ServerCall("web_fetch", map[string]string{"url": url})), simulator.Say("so"))})
+		resp := ask(t, sim.URL(), request("claude-opus-5", `"tools":[{"type":"web_fetch_20250910","name":"web_fetch"}],`,
+			user("Hello."), `{"role":"assistant","content":"Have you seen `+own+`?"}`, user("No, "+users+".")))
+		if got := string(resp.Content[1].Raw()); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", url, got)
+		}
+	}
+}
+
 func TestMaxUses(t *testing.T) {
 	search := func() simulator.Part { return simulator.ServerCall("web_search", map[string]string{"query": "cats"}) }
 	sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: simulator.Script(simulator.Do(search(), search()), simulator.Say("so"))})
