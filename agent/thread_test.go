@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -297,7 +300,10 @@ func TestThreadMarksUnderBothReadings(t *testing.T) {
 // However a thread is refused, at whichever step, the run ends as it would without
 // one, with at most two requests a step, and each tool call is run once.
 func TestThreadRefusedAtEachStep(t *testing.T) {
-	const steps = 12
+	steps := 12
+	if os.Getenv("WHORL_THREADS") != "" {
+		steps = 30
+	}
 	refusals := []struct {
 		status     int
 		typ, code  string
@@ -524,8 +530,14 @@ func TestThreadsInRandomConversations(t *testing.T) {
 	if testing.Short() {
 		n = 60
 	}
+	if long := os.Getenv("WHORL_THREADS"); long != "" {
+		var err error
+		if n, err = strconv.Atoi(long); err != nil {
+			t.Fatal(err)
+		}
+	}
 	codes := []string{"thread_not_found", "thread_already_continued", "thread_continue_in_flight", "thread_fingerprint_mismatch", "thread_unsupported_request"}
-	threaded := 0
+	threaded, approved, forks := 0, 0, 0
 	for seed := range n {
 		var logs [2]string
 		for i, threads := range []string{"", "on"} {
@@ -546,12 +558,17 @@ func TestThreadsInRandomConversations(t *testing.T) {
 					}
 				}
 				store := new(memory.RAM)
-				a := threadAgent(t, w, threads, 300, nil)
-				for turn := range 1 + rng.IntN(4) {
-					if rng.IntN(3) == 0 {
-						a = threadAgent(t, w, threads, 300, nil) // another process
-					}
-					in := agent.Input{Store: store, Session: "s", Prompt: fmt.Sprint("turn ", turn)}
+				asks := rng.IntN(3) == 0 // each call is approved, in between
+				process := func() *agent.Agent {
+					return threadAgent(t, w, threads, 300, func(o *agent.Options) {
+						if asks {
+							o.Gate = func(context.Context, agent.ToolRequest) agent.Decision { return agent.Decision{Permission: agent.Ask} }
+						}
+					})
+				}
+				a := process()
+				talk := func(session, prompt string) {
+					in := agent.Input{Store: store, Session: session, Prompt: prompt}
 					for try := 0; ; try++ {
 						// It may be killed between two steps, or fail; the next process goes on.
 						run, steps, kill := a.NewRun(in), 0, 1+faults.IntN(8)
@@ -563,21 +580,54 @@ func TestThreadsInRandomConversations(t *testing.T) {
 								break
 							}
 						}
-						if _, err := run.Result(); err == nil {
-							break
-						} else if try == 40 {
+						res, err := run.Result()
+						var waits *agent.ApprovalError
+						switch {
+						case err == nil:
+							return
+						case errors.As(err, &waits):
+							for _, call := range agent.Pending(res.Log) {
+								if err := call.Approve(t.Context(), res.Log); err != nil {
+									t.Fatal(err)
+								}
+							}
+							approved++
+						case try == 60:
 							t.Fatal(err)
 						}
 						in.Prompt = ""
-						a = threadAgent(t, w, threads, 300, nil)
+						if faults.IntN(2) == 0 {
+							a = process()
+						}
+					}
+				}
+				sessions := []string{"s"}
+				for turn := range 1 + rng.IntN(4) {
+					if rng.IntN(3) == 0 {
+						a = process()
+					}
+					talk("s", fmt.Sprint("turn ", turn))
+					if rng.IntN(3) == 0 { // both go on from the same response
+						log, err := memory.Open(t.Context(), store, "s")
+						if err != nil {
+							t.Fatal(err)
+						}
+						sessions = append(sessions, fmt.Sprint("fork", turn))
+						if _, err := memory.ForkSession(t.Context(), store, "s", log.Len(), sessions[len(sessions)-1], nil); err != nil {
+							t.Fatal(err)
+						}
+						talk(sessions[len(sessions)-1], "elsewhere")
 					}
 					time.Sleep(time.Duration(rng.IntN(8)) * time.Minute)
 				}
-				log, err := memory.Open(t.Context(), store, "s")
-				if err != nil {
-					t.Fatal(err)
+				for _, session := range sessions {
+					log, err := memory.Open(t.Context(), store, session)
+					if err != nil {
+						t.Fatal(err)
+					}
+					logs[i] += sameIDs(content(log))
 				}
-				logs[i] = sameIDs(content(log))
+				forks += len(sessions) - 1
 				threaded += strings.Count(w.kinds(), "g")
 			})
 		}
@@ -585,7 +635,8 @@ func TestThreadsInRandomConversations(t *testing.T) {
 			t.Fatalf("seed %d: without threads\n%.3000s\nwith\n%.3000s", seed, logs[0], logs[1])
 		}
 	}
-	if threaded < n {
-		t.Errorf("%d requests went on with a thread in %d conversations", threaded, n)
+	t.Logf("%d conversations and %d forks; %d requests went on with a thread, %d waits for approval", n, forks/2, threaded, approved)
+	if threaded < n || approved < n/2 || forks < n/4 {
+		t.Errorf("%d requests went on with a thread in %d conversations, %d approvals, %d forks", threaded, n, approved, forks)
 	}
 }
