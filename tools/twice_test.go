@@ -22,3 +22,23 @@ func TestDefinitionsOfATypeUsedTwice(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// The words on a field stand for those of the type that it is the only one to use.
+func TestWordsOfAFieldThatIsAType(t *testing.T) {
+	type address struct {
+		City string `json:"city"`
+	}
+	type in struct {
+		Home address `json:"home" jsonschema:"title=Where she lives,description=At night"`
+	}
+	def, err := tools.Func("t", "T.", func(context.Context, in) (string, error) { return "", nil }).Definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(def.Raw())
+	for _, want := range []string{`"title":"Where she lives"`, `"description":"At night"`} {
+		if !strings.Contains(got, want) || strings.Contains(got, "$ref") {
+			t.Errorf("no %s in %s", want, got)
+		}
+	}
+}

@@ -65,3 +65,27 @@ func TestReplay(t *testing.T) {
 		})
 	}
 }
+
+// A response has cut calls by its stop reason, or by one call that didn't arrive whole.
+func TestHasCutCalls(t *testing.T) {
+	const call = `{"type":"tool_use","id":"a","name":"t","input":{}}`
+	for _, tt := range []struct {
+		content, stop string
+		cut           []string
+		want          bool
+	}{
+		{call, "tool_use", nil, false},
+		{call, "tool_use", []string{"a"}, true},
+		{call, "max_tokens", nil, true},
+		{`{"type":"text","text":"x"}`, "max_tokens", nil, false},
+	} {
+		r, err := ParseResponse([]byte(`{"type":"message","role":"assistant","content":[` + tt.content + `],"stop_reason":"` + tt.stop + `"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Cut = tt.cut
+		if got := r.HasCutCalls(); got != tt.want {
+			t.Errorf("%s, %s, cut %q: %v", tt.content, tt.stop, tt.cut, got)
+		}
+	}
+}
