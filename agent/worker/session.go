@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	clocks "github.com/whorl-go/whorl/agent/internal/clock"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -125,6 +126,8 @@ func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.
 		// Another process has gone on with it, or its lease was lost. The log tells what
 		// there is to do.
 		return Outcome{State: Failed, Err: err, Until: w.now().Add(w.o.Backoff)}
+	case tools.IsFatal(err): // the call is answered, and another try would let the model continue
+		return w.setAside(store, info, err)
 	case errors.As(err, &limit), errors.As(err, &budget), errors.As(err, &stop):
 		return w.setAside(store, info, err)
 	case errors.As(err, &refused):

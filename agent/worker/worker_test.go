@@ -294,6 +294,28 @@ func TestFailuresAreTriedAgainAndSetAside(t *testing.T) {
 	}
 }
 
+// A tool that ends the run ends it for the worker, too: the model isn't asked again
+// before somebody says so.
+func TestAFatalToolSetsTheSessionAside(t *testing.T) {
+	store := new(memory.RAM)
+	tool := tools.Func("t", "T.", func(context.Context, struct{}) (string, error) {
+		return "", tools.Fatal(errors.New("the safe is empty"))
+	})
+	a := newAgent(t, client(t, simulator.Options{Model: simulator.Script(simulator.Do(simulator.Call("t", struct{}{})), simulator.Say("went on"))}), tool)
+	b := newBoss(t)
+	defer b.start(worker.Options{Store: store, Backoff: time.Millisecond, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
+		return a, agent.Input{}, nil
+	}})()
+	submit(t, store, "s", "go")
+	if list := b.wait("s", 1); list[0].State != worker.SetAside || !strings.Contains(list[0].Err.Error(), "the safe is empty") {
+		t.Fatalf("%+v", list)
+	}
+	time.Sleep(30 * time.Millisecond)
+	if list := b.wait("s", 1); len(list) != 1 {
+		t.Errorf("it was tried again: %+v", list)
+	}
+}
+
 // A session that can't be begun is not tried again before its time, by no process,
 // although its message makes it due.
 func TestARestIsKeptByAllProcesses(t *testing.T) {
