@@ -212,15 +212,28 @@ func TestKilled(t *testing.T) {
 				made++
 			}
 		}
-		told := 0
+		told, notRun := 0, 0
 		for _, r := range log.Records(0) {
-			if r.Kind == memory.KindResult && strings.Contains(string(r.Block.Raw()), "unknown") {
+			if r.Kind != memory.KindResult {
+				continue
+			}
+			text := string(r.Block.Raw())
+			switch {
+			case strings.Contains(text, "unknown"):
 				told++
+			case strings.Contains(text, "was not run: the run was cancelled"): // its lease was lost, on a slow machine
+				notRun++
 			}
 		}
 		unknown += told
-		if made > 2 || made+told < 2 {
-			t.Errorf("session %d: %d calls were made, and %d are unknown", i, made, told)
+		if made+notRun > 2 || made+told+notRun < 2 {
+			var results []string
+			for _, r := range log.Records(0) {
+				if r.Kind == memory.KindResult {
+					results = append(results, string(r.Block.Raw()))
+				}
+			}
+			t.Errorf("session %d: %d calls were made, %d were not, and %d are unknown: %q", i, made, notRun, told, results)
 		}
 	}
 	t.Logf("%d calls are unknown and told", unknown)
