@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -60,6 +61,18 @@ func (g *unsteadyGateway) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// counts is a model that looks things up twice in each turn, and says how much of the
+// conversation it was sent.
+var counts = simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+	n := len(turn.Messages)
+	r := simulator.Say(fmt.Sprint("message ", n))
+	if n%6 < 4 {
+		query := map[string]any{"query": fmt.Sprint("message ", n)}
+		r = simulator.Do(simulator.Call("lookup", query), simulator.Call("lookup", query))
+	}
+	return &r, nil
+})
+
 // Many runs share a client, which may find at any time that the endpoint drops
 // threads, or tells no usage: each ends with the conversation that it has without.
 func TestThreadsOfManyRunsAtOnce(t *testing.T) {
@@ -68,7 +81,7 @@ func TestThreadsOfManyRunsAtOnce(t *testing.T) {
 		for _, threads := range []string{"off", "on"} {
 			goneOn, dropped := 0, 0
 			for seed := range uint64(5) {
-				g := &unsteadyGateway{sim: simulator.New(simulator.Options{Model: simulator.Loop{Turns: 6, Parallel: 2}}), silent: silent, rng: rand.New(rand.NewPCG(seed, 3))}
+				g := &unsteadyGateway{sim: simulator.New(simulator.Options{Model: counts}), silent: silent, rng: rand.New(rand.NewPCG(seed, 3))}
 				client, err := anthropic.New(anthropic.Options{BaseURL: "http://localhost", APIKey: secret.New("any"), Features: anthropic.AllFeatures(), HTTPClient: &http.Client{Transport: g}, MaxRetryDelay: time.Millisecond})
 				if err != nil {
 					t.Fatal(err)

@@ -21,8 +21,6 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
-	"github.com/whorl-go/whorl/transport/anthropic"
-	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -91,19 +89,7 @@ func TestDeployProcess(t *testing.T) {
 	if version == "" {
 		t.Skip("only as a process of TestDeploy")
 	}
-	opened, err := openStore(t.Context(), where)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.Close()
-	c, err := anthropic.New(anthropic.Options{BaseURL: os.Getenv("WHORL_TEST_SIMULATOR"), APIKey: secret.New("any")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	world, err := os.OpenFile(os.Getenv("WHORL_TEST_WORLD"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opened, c, world := surroundings(t, where)
 	does := func(ctx context.Context, n int) (string, error) {
 		call := tools.CallOf(ctx)
 		_, err := fmt.Fprintf(world, "%s %s %d\n", version, call.Meta["n"], n)

@@ -58,17 +58,14 @@ func testStore(t *testing.T, dir string) string {
 	return server.URL
 }
 
-// TestProcess is a worker's process, if the environment says so.
-func TestProcess(t *testing.T) {
-	where := os.Getenv("WHORL_TEST_WORKER")
-	if where == "" {
-		t.Skip("only as a process of TestKilled")
-	}
+// surroundings are what the process of a worker finds: the store, the service, and the
+// file to which its tools write what they do. The environment says where they are.
+func surroundings(t *testing.T, where string) (closer, *anthropic.Client, *os.File) {
 	store, err := openStore(t.Context(), where)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { store.Close() })
 	c, err := anthropic.New(anthropic.Options{BaseURL: os.Getenv("WHORL_TEST_SIMULATOR"), APIKey: secret.New("any")})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +74,16 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return store, c, world
+}
+
+// TestProcess is a worker's process, if the environment says so.
+func TestProcess(t *testing.T) {
+	where := os.Getenv("WHORL_TEST_WORKER")
+	if where == "" {
+		t.Skip("only as a process of TestKilled")
+	}
+	store, c, world := surroundings(t, where)
 	a, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", Limits: agent.Limits{Lease: 2 * time.Second}, Tools: []tools.Tool{
 		tools.Func("t", "Does it once.", func(ctx context.Context, in in) (string, error) {
 			_, err := fmt.Fprintf(world, "%s %s\n", tools.CallOf(ctx).Meta["n"], tools.CallOf(ctx).Key)
