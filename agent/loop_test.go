@@ -166,6 +166,7 @@ func TestToolsThatFail(t *testing.T) {
 			return tools.Result{}, ctx.Err()
 		}}, "time limit", nil},
 		{"fatal", use("a", "t", `{}`), fake{call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			time.Sleep(time.Second) // in the bubble: until the sibling is done
 			return tools.Result{}, tools.Fatal(boom)
 		}}, "boom", boom},
 		{"an image in an error", use("a", "t", `{}`), fake{call: func(context.Context, json.RawMessage) (tools.Result, error) {
