@@ -15,8 +15,6 @@ import (
 	"testing"
 )
 
-const module = "github.com/whorl-go/whorl"
-
 // layers are the layers of docs/design.md, by the first folder of a package. A
 // package imports from layers below its own, and from its own what isLocal says.
 var layers = map[string]int{

@@ -41,7 +41,7 @@ func llms(root string) (string, error) {
 		title, _, _ := strings.Cut(strings.TrimPrefix(string(text), "# "), "\n")
 		fmt.Fprintf(&b, "- [%s](%s): %s\n", title, filepath.Base(name), firstParagraph(string(text)))
 	}
-	b.WriteString("\n## Packages\n\n")
+	b.WriteString("\n## Packages\n\n`go get " + module + "` gets all of them but those with a `go get` of their own, which are in nested modules.\n\n")
 	return b.String() + packages(root), nil
 }
 
@@ -63,7 +63,10 @@ func firstParagraph(text string) string {
 	return ""
 }
 
-// packages lists the packages that a program can import, with what they are for.
+const module = "github.com/whorl-go/whorl"
+
+// packages lists the packages that a program can import, with what they are for. Those
+// of a nested module name it.
 func packages(root string) string {
 	var b strings.Builder
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -81,11 +84,27 @@ func packages(root string) string {
 			f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.PackageClauseOnly)
 			if err == nil && f.Doc != nil && f.Name.Name != "main" && !strings.HasSuffix(name, "_test.go") {
 				rel, _ := filepath.Rel(root, path)
-				fmt.Fprintf(&b, "- `github.com/whorl-go/whorl/%s`: %s\n", filepath.ToSlash(rel), new(doc.Package).Synopsis(f.Doc.Text()))
+				get := ""
+				if m := moduleOf(root, path); m != "." {
+					get = " (`go get " + module + "/" + m + "`)"
+				}
+				fmt.Fprintf(&b, "- `%s/%s`%s: %s\n", module, filepath.ToSlash(rel), get, new(doc.Package).Synopsis(f.Doc.Text()))
 				break
 			}
 		}
 		return nil
 	})
 	return b.String()
+}
+
+// moduleOf returns the folder of the module that a package is in, "." for the root.
+func moduleOf(root, dir string) string {
+	for dir != root {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	rel, _ := filepath.Rel(root, dir)
+	return filepath.ToSlash(rel)
 }

@@ -28,7 +28,7 @@ func TestWeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("README.md", "# A\n\nWhat it is.\n")
-	write("docs/llms.txt", "# Whorl\n\n> What it is.\n\n## Guides\n\n\n## Packages\n\n- `github.com/whorl-go/whorl/.`: Package a does things.\n")
+	write("docs/llms.txt", "# Whorl\n\n> What it is.\n\n## Guides\n\n\n## Packages\n\n`go get github.com/whorl-go/whorl` gets all of them but those with a `go get` of their own, which are in nested modules.\n\n- `github.com/whorl-go/whorl/.`: Package a does things.\n")
 	write("a.go", "// Package a does things.\npackage a\n\nfunc f() {\n\t// region r\n\tif true {\n\t\tg()\n\t}\n\t// endregion\n}\n")
 	write("a.md", "text\n<!-- weave a.go#r -->\n```go\nold\n```\nmore\n")
 	if stale, err := weave(dir, true); err != nil || len(stale) != 1 {
