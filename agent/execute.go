@@ -137,8 +137,10 @@ func denial(reason string) string {
 // answer settles a job.
 func (j *job) answer(res tools.Result) {
 	j.result = res
-	if j.block = j.call.Answer(res.Content...); res.IsError {
+	if res.IsError {
 		j.block = j.call.AnswerError(res.Content...)
+	} else {
+		j.block = j.call.Answer(res.Content...)
 	}
 }
 
@@ -151,7 +153,6 @@ type execution struct {
 	// notices are of calls that begin to wait, or have been decided on.
 	notices []Event
 	emit    func(Event) bool
-	cancel  context.CancelFunc // tells the tools to stop
 
 	lanes   []*job // the first of each lane that has not begun
 	running int    // lanes that have
@@ -167,8 +168,6 @@ type execution struct {
 }
 
 func (x *execution) do(ctx context.Context) error {
-	ctx, x.cancel = context.WithCancel(ctx)
-	defer x.cancel()
 	x.done = make(chan *job, len(x.jobs))
 	defer func() {
 		if !x.over { // the consumer panicked: what runs ends first, and is recorded
@@ -210,12 +209,13 @@ func (x *execution) finish(ctx context.Context) {
 // the other, and each other job into a lane of its own. The members of a toolset
 // are a group. What is answered without being run is settled at once.
 func (x *execution) makeLanes() {
-	x.lanes = make([]*job, 0, len(x.jobs))
+	n := len(x.jobs)
+	room := make([]*job, 2*n)
+	x.lanes, x.ended = room[:0:n], room[n:n]
 	var ends map[string]*job // of the lanes of groups
-	var answered []*job
 	for _, j := range x.jobs {
 		if j.tool == nil {
-			answered = append(answered, j)
+			x.ended = append(x.ended, j)
 			continue
 		}
 		g := j.tool.traits.Group
@@ -236,7 +236,6 @@ func (x *execution) makeLanes() {
 		}
 		ends[g] = j
 	}
-	x.ended = answered
 }
 
 // launch begins lanes, in the order of the calls, while the limit allows.
@@ -268,8 +267,7 @@ func (x *execution) runLane(ctx context.Context, j *job, failed bool) {
 			j.answer(tools.ErrorText(j.refuse("not_run", "This call was not run: the one before it failed.")))
 			j.owner.traceRefusal(ctx, j)
 		default:
-			lane := func() { x.done <- j; x.runLane(ctx, j.next, j.result.IsError) }
-			if !j.perform(ctx, lane) {
+			if !x.perform(ctx, j) {
 				return
 			}
 		}
@@ -395,5 +393,5 @@ func (x *execution) tell(ev Event) {
 
 func (x *execution) stop() {
 	x.stopped = true
-	x.cancel()
+	x.run.stop()
 }

@@ -22,6 +22,9 @@ import (
 // loop asks the log what to do, does it, appends what came of it, and asks
 // again. emit reports events, and says false once nobody listens any more.
 func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
+	ctx, r.stop = context.WithCancel(ctx)
+	defer r.stop()
+	r.ctx, r.lasting = ctx, context.WithoutCancel(ctx)
 	defer r.eager.drop()
 	for did := 1; ; did++ {
 		if err := r.appendSteers(ctx); err != nil {
@@ -85,7 +88,11 @@ func (r *Run) append(ctx context.Context, records ...memory.Record) error {
 			records[i].Time = now
 		}
 	}
-	err := store(context.WithoutCancel(ctx), r.log, records)
+	lasting := r.lasting
+	if ctx != r.ctx {
+		lasting = context.WithoutCancel(ctx)
+	}
+	err := store(lasting, r.log, records)
 	if unwritable(err) {
 		err = &unfinishedError{err}
 	}

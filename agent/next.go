@@ -178,21 +178,27 @@ func answer(log *memory.Log, open []memory.OpenCall) Action {
 	if slices.ContainsFunc(open, func(c memory.OpenCall) bool { return c.Started }) {
 		asked, questions = waits(log) // only a call that ran can have asked
 	}
-	ready, undecided := open[:0:0], open[:0:0]
+	if len(questions) == 0 && !slices.ContainsFunc(open, undecided) {
+		return Action{Do: doTools, Calls: open}
+	}
+	var ready, waiting []memory.OpenCall
 	for _, c := range open {
 		switch {
-		case c.ApprovalRequest != nil && c.Decision == nil:
-			undecided = append(undecided, c)
+		case undecided(c):
+			waiting = append(waiting, c)
 		case asked[c.ID] && asksStill(questions, c.ID):
 		default:
 			ready = append(ready, c)
 		}
 	}
 	if len(ready) == 0 {
-		return Action{Do: doWait, Calls: undecided, Questions: questions}
+		return Action{Do: doWait, Calls: waiting, Questions: questions}
 	}
 	return Action{Do: doTools, Calls: ready}
 }
+
+// undecided reports whether a call waits for approval.
+func undecided(c memory.OpenCall) bool { return c.ApprovalRequest != nil && c.Decision == nil }
 
 // asksStill reports whether a question of the call is open.
 func asksStill(questions []PendingQuestion, id string) bool {

@@ -75,11 +75,13 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	if j.limit = j.tool.traits.Timeout; j.limit == 0 {
 		j.limit = j.owner.limits.ToolTime
 	}
+	var cancel context.CancelFunc
 	if j.limit > 0 {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, j.limit)
-		defer cancel()
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
 	}
+	defer cancel() // what the tool has left behind ends with it
 	j.limited, j.host.job = ctx, j
 	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
 	o := j.run(withRun(ctx, j.owner))
@@ -92,6 +94,12 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	j.settle(j.explain(o))
 	j.returned = true
 	return true
+}
+
+// perform performs a job of a lane. If its tool hangs, another goroutine goes on with
+// the lane, and perform reports false.
+func (x *execution) perform(ctx context.Context, j *job) bool {
+	return j.perform(ctx, func() { x.done <- j; x.runLane(ctx, j.next, j.result.IsError) })
 }
 
 // performed is perform in a goroutine of its own; it returns once the job is settled.
@@ -164,14 +172,16 @@ func (j *job) settle(o outcome) {
 // the run ends before it, or a sub-agent was stopped by what has nothing to do with
 // its task. Such a call gets no result, which would be the end of its work.
 func (j *job) cutOff(o outcome) error {
-	var unfinished *unfinishedError
 	switch {
 	case !j.tool.traits.Repeatable && !j.tool.traits.ReadOnly && !j.resumable():
 	case o.err == nil && !o.result.IsError, j.fatal != nil, panicked(o.err):
 	case j.ctx.Err() != nil:
 		return context.Cause(j.ctx)
-	case errors.As(o.err, &unfinished):
-		return unfinished
+	default:
+		var unfinished *unfinishedError
+		if errors.As(o.err, &unfinished) {
+			return unfinished
+		}
 	}
 	return nil
 }
@@ -261,9 +271,13 @@ func limit(o outcome, takes media.Limits, most int) tools.Result {
 		}
 		o.result = tools.ErrorText(text)
 	}
+	content := wire.ResultContent(o.result.Content, o.result.IsError)
+	if isShortText(content, most) {
+		return tools.Result{Content: content, IsError: o.result.IsError}
+	}
 	res := tools.Result{IsError: o.result.IsError}
 	left, told := max(most, -1), false // bytes of text, -1 for no limit; whether a cut has been told
-	for _, b := range wire.ResultContent(o.result.Content, res.IsError) {
+	for _, b := range content {
 		if b.Type() == transport.TypeImage || b.Type() == transport.TypeDocument {
 			if err := media.CheckBlock(b.Raw(), takes); err != nil {
 				b = leftOut(b, err)
@@ -278,6 +292,19 @@ func limit(o outcome, takes media.Limits, most int) tools.Result {
 		res.Content = append(res.Content, b)
 	}
 	return res
+}
+
+// isShortText reports whether content is nothing but text, of most bytes together as
+// it is encoded: there is nothing to change in it.
+func isShortText(content []transport.Block, most int) bool {
+	size := 0
+	for _, b := range content {
+		if b.Type() != transport.TypeText {
+			return false
+		}
+		size += len(b.Raw())
+	}
+	return most < 0 || size <= most
 }
 
 // cut shortens a text block to left bytes, which are those that the limit leaves

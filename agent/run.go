@@ -41,6 +41,9 @@ type Run struct {
 
 	owner string // of the session's lease; "" before it is taken
 
+	ctx, lasting context.Context // the loop's, and the same without its end; nil before it begins
+	stop         func()          // tells the tools to stop, at the end of the loop
+
 	mu     sync.Mutex
 	state  runState
 	steers []transport.Message

@@ -29,7 +29,7 @@ func decode[T any](raw json.RawMessage, open bool) (T, []Problem) {
 func decodeNumbers[T any](raw json.RawMessage, open bool) (T, error) {
 	try := func(raw []byte) (T, error) {
 		var v T
-		err := guard("a method of "+reflect.TypeFor[T]().String(), func() error { return decodeInto(&v, raw, open) })
+		err := guardMethod(reflect.TypeFor[T](), func() error { return decodeInto(&v, raw, open) })
 		return v, err
 	}
 	v, err := try(raw)
@@ -123,7 +123,7 @@ func findMisfit(t reflect.Type, raw []byte, path string) (string, error) {
 // decodesInto is the error of decoding raw into a value of type t.
 func decodesInto(t reflect.Type, raw []byte) error {
 	try := func(raw []byte) error {
-		return guard("a method of "+t.String(), func() error { return json.Unmarshal(raw, reflect.New(t).Interface()) })
+		return guardMethod(t, func() error { return json.Unmarshal(raw, reflect.New(t).Interface()) })
 	}
 	err := try(raw)
 	if err != nil && try(wholeNumbers(raw)) == nil {

@@ -17,6 +17,16 @@ func guard(what string, call func() error) (err error) {
 	return call()
 }
 
+// guardMethod is guard for a method of t, whose name is made only where it is needed.
+func guardMethod(t reflect.Type, call func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("a method of %v panicked: %v", t, v)
+		}
+	}()
+	return call()
+}
+
 // safeError returns an error whose methods can be called: err itself, or if one
 // of err's panics, as that of a nil pointer in an error may, another one that
 // says so. It is as fatal as err.

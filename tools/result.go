@@ -63,6 +63,9 @@ func encodesItself(t reflect.Type) bool {
 // resultOf makes a Result of what a function returned. A panic in a method of
 // the value is an error.
 func resultOf(value any) (r Result, err error) {
+	if r, ok := plainResult(value); ok {
+		return r, nil
+	}
 	err = guard(fmt.Sprintf("the tool ran, but its result can't be encoded: a method of %T", value), func() (err error) {
 		r, err = makeResult(value)
 		return err
@@ -73,25 +76,28 @@ func resultOf(value any) (r Result, err error) {
 	return r, nil
 }
 
-func makeResult(value any) (Result, error) {
+// plainResult is resultOf for values that have no methods of the caller's.
+func plainResult(value any) (r Result, ok bool) {
 	switch v := value.(type) {
-	case nil:
-		return Result{}, nil
+	case nil, struct{}:
+		return Result{}, true
 	case Result:
-		return v, nil
+		return v, true
 	case string:
-		return Text(v), nil
-	case struct{}:
-		return Result{}, nil
+		return Text(v), true
 	case transport.Block:
-		return Result{Content: []transport.Block{v}}, nil
+		return Result{Content: []transport.Block{v}}, true
 	case []transport.Block:
-		return Result{Content: v}, nil
+		return Result{Content: v}, true
 	case json.RawMessage:
-		return Text(string(v)), nil
+		return Text(string(v)), true
 	case []byte:
-		return Text(string(v)), nil
+		return Text(string(v)), true
 	}
+	return Result{}, false
+}
+
+func makeResult(value any) (Result, error) {
 	rv := reflect.ValueOf(value)
 	if rv.Kind() == reflect.Pointer && rv.IsNil() {
 		return Result{}, nil

@@ -121,6 +121,9 @@ func Fatal(err error) error {
 // IsFatal reports whether err or an error that it wraps was made by [Fatal]. An
 // error whose methods panic is not, unless Fatal stands in front of it.
 func IsFatal(err error) (fatal bool) {
+	if err == nil {
+		return false
+	}
 	_ = guard("Unwrap", func() error {
 		var f fatalError
 		fatal = errors.As(err, &f)

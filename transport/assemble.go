@@ -16,13 +16,17 @@ import (
 // never decoded and encoded again. What it doesn't know (events, deltas, members)
 // it leaves alone.
 type assembler struct {
-	message []byte // the message object, as message_start gave it and message_delta changed it
+	message []byte    // the message object, as message_start gave it and message_delta changed it
+	begun   *Response // as message_start gave it
 	done    []doneBlock
 	open    []openBlock // in use are those with a start; the others keep their buffers
 	cut     []string
 	again   bool    // the message started over
 	next    int     // the position behind all blocks that have begun
 	extra   []Event // that follow on the one that was returned
+
+	over, usage []byte    // room for what changes the message
+	merged      [2][]byte // room for the changed message, and for the one before it
 }
 
 type doneBlock struct {
@@ -53,21 +57,26 @@ type openBlock struct {
 func (a *assembler) reset() {
 	clear(a.done)
 	clear(a.extra)
-	a.message, a.done, a.cut, a.again, a.next, a.extra = nil, a.done[:0], nil, false, 0, a.extra[:0]
+	a.message, a.begun, a.done, a.cut, a.again, a.next, a.extra = nil, nil, a.done[:0], nil, false, 0, a.extra[:0]
 	for i := range a.open {
 		a.open[i].release()
 	}
+	if cap(a.merged[0])+cap(a.merged[1]) > mostKept {
+		a.over, a.usage, a.merged = nil, nil, [2][]byte{}
+	}
 }
 
+// mostKept is the size of a buffer, in bytes, that is not kept for the next stream.
+const mostKept = 1 << 20
+
 func (o *openBlock) release() {
-	const most = 1 << 20
-	if cap(o.text) > most {
+	if cap(o.text) > mostKept {
 		o.text = nil
 	}
-	if cap(o.input) > most {
+	if cap(o.input) > mostKept {
 		o.input = nil
 	}
-	if cap(o.joined) > most {
+	if cap(o.joined) > mostKept {
 		o.joined = nil
 	}
 	*o = openBlock{text: o.text[:0], input: o.input[:0], citations: o.citations[:0], joined: o.joined[:0]}
@@ -135,7 +144,9 @@ func (a *assembler) begin(message []byte) (*Response, error) {
 		return nil, errors.New("message_start without a message")
 	}
 	a.message = bytes.Clone(message)
-	return parseResponse(a.message)
+	var err error
+	a.begun, err = parseResponse(a.message, nil)
+	return a.begun, err
 }
 
 // blockStart opens a block. An open block that the new one has the index of, or
@@ -147,7 +158,10 @@ func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 	if len(start) == 0 || start[0] != '{' {
 		return fmt.Errorf("content_block_start %d without a content block", at.n)
 	}
-	b := newBlock(bytes.Clone(start))
+	b := startedText
+	if string(start) != string(b.raw) {
+		b = newBlock(bytes.Clone(start))
+	}
 	if b.typ == "" {
 		return fmt.Errorf(`content_block_start %d: no "type": %s`, at.n, brief(start))
 	}
@@ -172,6 +186,9 @@ func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 	ev.Index, ev.Block = place, b
 	return nil
 }
+
+// startedText is a text block as nearly all of them start.
+var startedText = newBlock([]byte(`{"type":"text","text":""}`))
 
 // withID gives a call that came without a usable id one: without it no result
 // could answer the call.
@@ -296,7 +313,7 @@ func (a *assembler) misplaced(ev *Event, o *openBlock) (*openBlock, error) {
 	s := a.strayOf(o)
 	if s == nil {
 		base := o.index
-		start := newBlock([]byte(`{"type":"text","text":""}`))
+		start := startedText
 		s = a.freeSlot() // o may have moved
 		s.index, s.place, s.start, s.typ, s.stray = base, a.next, start.raw, start.typ, true
 		a.next++
@@ -476,7 +493,7 @@ func (a *assembler) messageDelta(data, delta, usage []byte) error {
 	if a.message == nil {
 		return errors.New("message_delta before message_start")
 	}
-	over := make([]byte, 0, 2*len(data))
+	over := a.over[:0]
 	for key, v := range rawjson.Fields(delta) {
 		over = append(appendKey(over, key), v...)
 	}
@@ -489,14 +506,19 @@ func (a *assembler) messageDelta(data, delta, usage []byte) error {
 	}
 	if len(usage) > 0 && usage[0] == '{' {
 		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
-			usage = mergeUsage(base, usage, StopReason(word(rawjson.Get(delta, "stop_reason"))))
+			a.usage = mergeUsage(a.usage[:0], base, usage, StopReason(word(rawjson.Get(delta, "stop_reason"))))
+			usage = a.usage
 		}
 		over = append(appendKey(over, "usage"), usage...)
 	}
 	if len(over) > 0 {
 		over[0] = '{' // in place of the first comma
-		a.message = rawjson.MergeValues(a.message, append(over, '}'))
+		over = append(over, '}')
+		// The message as it is may stand in the first room.
+		a.merged[0], a.merged[1] = rawjson.AppendMergedValues(a.merged[1][:0], a.message, over), a.merged[0]
+		a.message = a.merged[0]
 	}
+	a.over = over
 	return nil
 }
 
@@ -536,7 +558,7 @@ func (a *assembler) response(content []Block) (*Response, error) {
 		envelope = rawjson.Merge(a.message, []byte(`{"content":[]}`))
 		start, _, _ = rawjson.Span(envelope, "content")
 	}
-	r, err := parseResponse(envelope)
+	r, err := parseResponse(envelope, a.begun)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/whorl-go/whorl/transport/internal/limits"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -24,6 +25,7 @@ type Body struct {
 	system   []Block
 	messages []Message
 	marks    []splice // in the order of writing
+	room     [limits.Breakpoints]splice
 	length   int64
 }
 
@@ -280,8 +282,9 @@ func (r *Request) writeOtherParameters(w *headWriter) {
 	}
 	w.object("thread", thread)
 	if r.Diagnostics != nil {
-		diagnostics = []byte(`{"previous_message_id":`)
-		if id := r.Diagnostics.PreviousMessageID; id != "" {
+		id := r.Diagnostics.PreviousMessageID
+		diagnostics = append(make([]byte, 0, 32+len(id)), `{"previous_message_id":`...)
+		if id != "" {
 			diagnostics = rawjson.AppendString(diagnostics, id)
 		} else {
 			diagnostics = append(diagnostics, "null"...)

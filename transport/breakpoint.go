@@ -19,11 +19,12 @@ func (b *Body) place(points []Breakpoint, automatic *CacheControl) *RequestError
 		}
 	}
 	if len(points) > 0 {
-		sorted := slices.Clone(points)
+		var room [limits.Breakpoints]Breakpoint
+		sorted := append(room[:0], points...)
 		slices.SortStableFunc(sorted, func(x, y Breakpoint) int {
 			return cmp.Or(cmp.Compare(x.Part, y.Part), cmp.Compare(x.Index, y.Index), cmp.Compare(x.Block, y.Block))
 		})
-		b.marks = make([]splice, 0, len(sorted))
+		b.marks = b.room[:0]
 		for i, p := range sorted {
 			if i > 0 && p.Part == sorted[i-1].Part && p.Index == sorted[i-1].Index && p.Block == sorted[i-1].Block {
 				return wrong(p.place(), "two breakpoints at one place", "leave one out")
@@ -153,7 +154,7 @@ func (b *Body) checkMarks(automatic *CacheControl) *RequestError {
 	if m.count > limits.Breakpoints {
 		return wrong("breakpoints", fmt.Sprintf("%d cache_control marks (breakpoints, tools and blocks that are marked already, also those inside results, and the automatic one); the service takes at most %d", m.count, limits.Breakpoints), "leave some out")
 	}
-	if m.late != nil {
+	if m.isLate {
 		return wrong(m.late.place(), "a 1h mark after a 5m mark", "longer lifetimes must come first (tools, system, messages)")
 	}
 	return nil
@@ -161,10 +162,10 @@ func (b *Body) checkMarks(automatic *CacheControl) *RequestError {
 
 // markCheck follows the marks of a request in the order of the prompt.
 type markCheck struct {
-	count    int
-	short    bool // a 5m mark was seen
-	late     *Breakpoint
-	lateMark Breakpoint
+	count  int
+	short  bool       // a 5m mark was seen
+	late   Breakpoint // the first 1h mark behind it
+	isLate bool       // there is one
 }
 
 func (m *markCheck) add(ttl TTL, at Breakpoint) {
@@ -172,9 +173,8 @@ func (m *markCheck) add(ttl TTL, at Breakpoint) {
 	switch {
 	case ttl != TTL1h:
 		m.short = true
-	case m.short && m.late == nil:
-		m.lateMark = at
-		m.late = &m.lateMark
+	case m.short && !m.isLate:
+		m.late, m.isLate = at, true
 	}
 }
 

@@ -47,8 +47,9 @@ func madeID(response string, place int) []byte {
 // counts the last sampling there, and the others among the iterations. A zero,
 // which gateways send that count the prompt at the start only, replaces none, and
 // what was sampled falls only to the zero of a refusal.
-func mergeUsage(base, over []byte, stop StopReason) []byte {
-	merged := rawjson.MergeValues(base, over)
+// The result may be in room.
+func mergeUsage(room, base, over []byte, stop StopReason) []byte {
+	merged := rawjson.AppendMergedValues(room, base, over)
 	for _, name := range []string{"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"} {
 		var before, after int64
 		was := rawjson.Get(base, name)

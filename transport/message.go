@@ -99,9 +99,17 @@ func UserText(text string) Message {
 func (m Message) Text() string { return joinText(m.Content) }
 
 func joinText(blocks []Block) string {
+	isText := func(b Block) bool { return b.typ == TypeText }
+	first := slices.IndexFunc(blocks, isText)
+	if first < 0 {
+		return ""
+	}
+	if text := blocks[first].field("text"); !slices.ContainsFunc(blocks[first+1:], isText) {
+		return text
+	}
 	var b strings.Builder
-	for _, blk := range blocks {
-		if blk.typ == TypeText {
+	for _, blk := range blocks[first:] {
+		if isText(blk) {
 			b.WriteString(blk.field("text"))
 		}
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -64,10 +65,15 @@ func ParseResponse(raw []byte) (*Response, error) {
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
 		return nil, fmt.Errorf("response: not a JSON object: %s", brief(raw))
 	}
-	return parseResponse(raw)
+	return parseResponse(raw, nil)
 }
 
-func parseResponse(raw []byte) (*Response, error) {
+// parseResponse reads a message object. begun is the same message as it began, whose
+// id and model are kept; nil if there is none.
+func parseResponse(raw []byte, begun *Response) (*Response, error) {
+	if begun == nil {
+		begun = new(Response)
+	}
 	r := &Response{raw: raw[:len(raw):len(raw)]}
 	for key, v := range rawjson.Fields(raw) {
 		if rawjson.IsNull(v) {
@@ -75,9 +81,9 @@ func parseResponse(raw []byte) (*Response, error) {
 		}
 		switch string(key) {
 		case "id":
-			r.ID = rawjson.Unquote(v)
+			r.ID = known(begun.ID, v)
 		case "model":
-			r.Model = rawjson.Unquote(v)
+			r.Model = known(begun.Model, v)
 		case "stop_reason":
 			r.StopReason = StopReason(word(v))
 		case "stop_sequence":
@@ -107,6 +113,14 @@ func parseResponse(raw []byte) (*Response, error) {
 		}
 	}
 	return r, nil
+}
+
+// known decodes a quoted string. If it is s it takes no memory.
+func known(s string, quoted []byte) string {
+	if in := rawjson.Inner(quoted); string(in) == s && bytes.IndexByte(in, '\\') < 0 {
+		return s
+	}
+	return rawjson.Unquote(quoted)
 }
 
 // word decodes a quoted string. Those that nearly every response has take no memory.

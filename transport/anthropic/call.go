@@ -43,14 +43,11 @@ func bytesCall(method, path string, body []byte) *call {
 
 // request makes the HTTP request of one attempt.
 func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
-	target := c.base.String() + k.path
-	if len(k.query) > 0 {
-		target += "?" + k.query.Encode()
-	}
-	req, err := http.NewRequestWithContext(ctx, k.method, target, nil)
+	target, err := c.target(k)
 	if err != nil {
 		return nil, err
 	}
+	req := (&http.Request{Method: k.method, URL: target, Host: target.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	if req.Header = c.header(); !c.ownHTTP || k.betas != "" || k.contentType != "" || c.trace != nil {
 		req.Header = req.Header.Clone()
 	}
@@ -78,11 +75,26 @@ func (c *Client) request(ctx context.Context, k *call) (*http.Request, error) {
 	return req, nil
 }
 
+// messagesPath is where messages are created.
+const messagesPath = "/v1/messages"
+
+// target is the URL of a call. Somebody else's RoundTripper gets one of its own.
+func (c *Client) target(k *call) (*url.URL, error) {
+	if k.path == messagesPath && len(k.query) == 0 && c.ownHTTP {
+		return c.messages, nil
+	}
+	target := c.base.String() + k.path
+	if len(k.query) > 0 {
+		target += "?" + k.query.Encode()
+	}
+	return url.Parse(target)
+}
+
 // An answer is a response of a status 2xx whose body is being read. It must be closed.
 type answer struct {
 	header http.Header
 	body   *headReader // ends with an error if the context ends or nothing comes for too long
-
+	head   headReader  // of the body as it came
 	resp   *http.Response
 	cancel context.CancelCauseFunc
 	raw    watchedReader
@@ -119,14 +131,15 @@ func (c *Client) send(parent context.Context, k *call) (*answer, error) {
 		resp.Header.Set("Request-Id", c.hide.String(id))
 	}
 	a := &answer{header: resp.Header, resp: resp, cancel: ctx.cancel}
-	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: startWatch(ctx.cancel, errIdle, c.idleTimeout), text: resp.Header.Get("Content-Encoding") == ""}
+	a.raw = watchedReader{ctx: ctx, r: resp.Body, watch: ctx.watchIdle(c.idleTimeout), text: resp.Header.Get("Content-Encoding") == ""}
+	a.head.src = &a.raw
 	c.log.LogAttrs(ctx, slog.LevelDebug, "response", slog.String("path", k.path), slog.Int("status", resp.StatusCode), slog.String("request_id", resp.Header.Get("Request-Id")))
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		body := errorBody(resp.Header, &a.raw)
 		a.close()
 		return nil, c.refused(responseError(resp, body))
 	}
-	if a.body, err = decoded(resp.Header, &headReader{src: &a.raw}); err != nil {
+	if a.body, err = decoded(resp.Header, &a.head); err != nil {
 		a.close()
 		return nil, &connectionError{host: c.base.Host, err: err}
 	}

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -113,7 +112,8 @@ type Options struct {
 // A Client sends requests over HTTP. It is a [transport.Client] and safe for concurrent
 // use.
 type Client struct {
-	base *url.URL
+	base     *url.URL
+	messages *url.URL // of messagesPath, so that it is parsed once; never written to
 	// header is what every request has, without the betas. It is a function since
 	// there are keys in it, which nothing that prints a Client may find.
 	header  func() http.Header
@@ -121,7 +121,7 @@ type Client struct {
 	version string          // of the API
 	hide    secret.Redactor // takes them out of errors and log lines
 	models  []models.Model
-	warned  sync.Map // of a model's id to the day on which the logger was told of its end
+	warned  daily
 	http    *http.Client
 	// ownHTTP says that no RoundTripper of somebody else's sees the requests, and
 	// perhaps changes their headers.
@@ -171,12 +171,17 @@ func New(o Options) (*Client, error) {
 			return nil, errors.New("anthropic: the key contains a space, a line break or another character that keys don't have; check how it was set")
 		}
 	}
+	messages, err := url.Parse(base.String() + messagesPath)
+	if err != nil {
+		return nil, fmt.Errorf("anthropic: base URL: %w", err)
+	}
 	version, err := versionOf(&o, own)
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
 		base:          base,
+		messages:      messages,
 		version:       version,
 		betas:         slices.Concat(o.Betas, betasIn(own)),
 		models:        o.Models,

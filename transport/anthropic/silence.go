@@ -57,7 +57,8 @@ type attemptContext struct {
 	mu        sync.Mutex // guards the rest
 	timer     *time.Timer
 	connected bool // it has a connection
-	over      bool
+	over      bool // the answer has begun, or will not
+	idle      time.Duration
 }
 
 type attemptKey struct{}
@@ -86,7 +87,15 @@ func newAttempt(parent context.Context, patience, whole time.Duration) *attemptC
 	return a
 }
 
+// late is called by the timer.
 func (a *attemptContext) late() {
+	a.mu.Lock()
+	idle := a.idle
+	a.mu.Unlock()
+	if idle > 0 {
+		a.cancel(limitError{errIdle, idle})
+		return
+	}
 	if a.whole > 0 && time.Since(a.began) >= a.whole {
 		a.cancel(limitError{errHeader, a.whole})
 		return
@@ -142,6 +151,22 @@ func (a *attemptContext) stop() {
 	if a.timer != nil {
 		a.timer.Stop()
 	}
+}
+
+// watchIdle goes on with the same timer as a watch over the rest of the answer. It
+// comes behind stop.
+func (a *attemptContext) watchIdle(limit time.Duration) watch {
+	if limit <= 0 {
+		return watch{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.idle = limit; a.timer == nil {
+		a.timer = time.AfterFunc(limit, a.late)
+	} else {
+		a.timer.Reset(limit)
+	}
+	return watch{timer: a.timer, limit: limit}
 }
 
 // patience is how long a connection in use may take to begin its answer, or 0 for

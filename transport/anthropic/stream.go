@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/whorl-go/whorl/internal/single"
@@ -118,8 +119,7 @@ func (c *Client) warnOfEnd(m *models.Model) {
 	if !m.EndsSoon(now) {
 		return
 	}
-	today := now.Unix() / (24 * 60 * 60)
-	if last, _ := c.warned.Swap(m.ID, today); last == today {
+	if !c.warned.first(m.ID, now.Unix()/(24*60*60)) {
 		return
 	}
 	message := "the model ends soon"
@@ -129,8 +129,28 @@ func (c *Client) warnOfEnd(m *models.Model) {
 	c.log.Warn(message, "model", m.ID, "ends", m.Ends.Format(time.DateOnly), "successor", m.Successor)
 }
 
+// A daily notes on which day the logger was told of a model's end.
+type daily struct {
+	mu   sync.Mutex
+	told map[string]int64 // by the model's id
+}
+
+// first reports whether it is asked for the first time about a model on a day.
+func (d *daily) first(id string, day int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.told[id] == day {
+		return false
+	}
+	if d.told == nil {
+		d.told = make(map[string]int64)
+	}
+	d.told[id] = day
+	return true
+}
+
 func messageCall(body *transport.Body, betas string) *call {
-	return &call{method: http.MethodPost, path: "/v1/messages", betas: betas, length: body.Len(), body: func() (io.ReadCloser, error) {
+	return &call{method: http.MethodPost, path: messagesPath, betas: betas, length: body.Len(), body: func() (io.ReadCloser, error) {
 		return body.NewReader(), nil
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -124,18 +125,21 @@ func Marshal(v any) ([]byte, error) {
 // Merge returns base with the members of over added. A member that both have keeps its
 // position in base and gets the value from over. A new member is appended. Nested
 // objects are replaced, not merged. Both arguments must be objects.
-func Merge(base, over []byte) []byte { return merge(base, over, false) }
+func Merge(base, over []byte) []byte { return merge(nil, base, over, false) }
 
 // MergeValues is like [Merge], but null never replaces a value.
-func MergeValues(base, over []byte) []byte { return merge(base, over, true) }
+func MergeValues(base, over []byte) []byte { return merge(nil, base, over, true) }
 
-func merge(base, over []byte, keepValues bool) []byte {
+// AppendMergedValues appends to dst what [MergeValues] returns.
+func AppendMergedValues(dst, base, over []byte) []byte { return merge(dst, base, over, true) }
+
+func merge(out, base, over []byte, keepValues bool) []byte {
 	var baseRoom, overRoom [16]member // most objects of the service fit
 	inBase, inOver := members(baseRoom[:0], base), members(overRoom[:0], over)
-	out := make([]byte, 0, len(base)+len(over))
-	out = append(out, '{')
+	out = append(slices.Grow(out, len(base)+len(over)), '{')
+	start := len(out)
 	add := func(key, value []byte) {
-		if len(out) > 1 {
+		if len(out) > start {
 			out = append(out, ',')
 		}
 		out = append(out, key...)
