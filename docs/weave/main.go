@@ -123,7 +123,11 @@ func snippet(path, region string) (string, error) {
 	if region != "" {
 		from, to := -1, -1
 		for i, l := range lines {
-			switch l = strings.TrimSpace(l); {
+			l = strings.TrimSpace(l)
+			if python := strings.TrimPrefix(l, "# "); python != l {
+				l = "// " + python
+			}
+			switch {
 			case l == "// region "+region:
 				from = i + 1
 			case l == "// endregion" && from >= 0 && to < 0:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +45,7 @@ func TestWire(t *testing.T) {
 	peers := os.Getenv("WHORL_PEERS")
 	all := peers == "1"
 	if all {
-		libraries = append(libraries, "anthropicsdk", "anthropicsdk whole", "fantasy", "genkit", "langchaingo")
+		libraries = append(libraries, "anthropicsdk", "anthropicsdk whole", "fantasy", "genkit", "langchaingo", "aisdk", "pydanticai")
 	} else if peers != "" {
 		libraries = append(libraries, strings.Split(peers, ",")...)
 	}
@@ -53,7 +55,20 @@ func TestWire(t *testing.T) {
 	}
 	got := header
 	for _, library := range libraries {
-		line := try(t, library).String()
+		folder, whole, _ := strings.Cut(library, " ")
+		p, err := install(t, folder)
+		if missing, is := errors.AsType[*missingError](err); is {
+			t.Logf("%s is not run: %v", library, missing)
+			got += told(string(want), library)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", library, err)
+		}
+		if whole != "" {
+			p.env = append(p.env, "DISABLE_THREAD=1")
+		}
+		line := try(t, library, p).String()
 		got += line
 		if !strings.Contains(string(want), line) {
 			t.Errorf("testdata/wire.txt says otherwise of %s, which did:\n%s", library, line)
@@ -79,17 +94,24 @@ func (o outcome) String() string {
 	return line + "\n"
 }
 
+// told returns what a table says of a library.
+func told(table, library string) string {
+	said := ""
+	for line := range strings.Lines(table) {
+		if strings.HasPrefix(line, fmt.Sprintf("%-18s ", library)) || said != "" && strings.HasPrefix(line, "    refused: ") {
+			said += line
+		} else if said != "" {
+			break
+		}
+	}
+	return said
+}
+
 // try does the task some times; each question is asked by a process of its own.
-func try(t *testing.T, library string) outcome {
+func try(t *testing.T, library string, p program) outcome {
 	t.Helper()
 	dir := t.TempDir()
-	program, guide := filepath.Join(dir, "program"), filepath.Join(dir, "guide")
-	build := exec.Command("go", "build", "-o", program, ".")
-	folder, whole, _ := strings.Cut(library, " ")
-	build.Dir = folder
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", library, err, out)
-	}
+	guide := filepath.Join(dir, "guide")
 	if err := os.WriteFile(guide, []byte(strings.Repeat("Answer in one sentence, and look the weather up first. ", 200)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +122,10 @@ func try(t *testing.T, library string) outcome {
 	for i := range times {
 		w.begin()
 		for _, question := range []string{"Do I need an umbrella in Lisbon?", "And tomorrow?"} {
-			run := exec.Command(program, guide, filepath.Join(dir, fmt.Sprint("conversation", i)), question)
-			run.Env = append(os.Environ(), "ANTHROPIC_BASE_URL="+srv.URL, "ANTHROPIC_API_KEY=none")
-			if whole != "" {
-				run.Env = append(run.Env, "DISABLE_THREAD=1")
-			}
+			args := append(slices.Clone(p.args[1:]), guide, filepath.Join(dir, fmt.Sprint("conversation", i)), question)
+			run := exec.Command(p.args[0], args...)
+			run.Env = append(os.Environ(), "ANTHROPIC_BASE_URL="+srv.URL+p.path, "ANTHROPIC_API_KEY=none")
+			run.Env = append(run.Env, p.env...)
 			out, err := run.CombinedOutput()
 			if err == nil && strings.Contains(string(out), "umbrella") {
 				answered++

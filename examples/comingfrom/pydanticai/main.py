@@ -1,9 +1,11 @@
+import sys
 from pathlib import Path
 
 from pydantic_ai import Agent, ModelMessagesTypeAdapter, ModelRetry
 from pydantic_ai.models.anthropic import AnthropicModelSettings
 
 
+# region answer
 def answer(guide: str, file: Path, question: str) -> str:
     agent = Agent(
         "anthropic:claude-opus-5-5",
@@ -27,3 +29,10 @@ def answer(guide: str, file: Path, question: str) -> str:
     result = agent.run_sync(question, message_history=history)
     file.write_bytes(result.all_messages_json())
     return result.output
+# endregion
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit("usage: main.py GUIDE FILE QUESTION; GUIDE holds the system prompt, FILE keeps the conversation")
+    print(answer(Path(sys.argv[1]).read_text(), Path(sys.argv[2]), sys.argv[3]))
