@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
@@ -42,7 +43,8 @@ func llms(root string) (string, error) {
 		fmt.Fprintf(&b, "- [%s](%s): %s\n", title, filepath.Base(name), firstParagraph(string(text)))
 	}
 	b.WriteString("\n## Packages\n\n`go get " + module + "` gets all of them but those with a `go get` of their own, which are in nested modules.\n\n")
-	return b.String() + packages(root), nil
+	b.WriteString(packages(root))
+	return b.String() + examples(root), nil
 }
 
 func rank(path string) int {
@@ -76,26 +78,53 @@ func packages(root string) string {
 		if n := d.Name(); path != root && (strings.HasPrefix(n, ".") || n == "testdata" || n == "internal" || n == "examples" || n == "docs") {
 			return filepath.SkipDir
 		}
-		files, err := filepath.Glob(filepath.Join(path, "*.go"))
-		if err != nil {
-			return err
+		rel, _ := filepath.Rel(root, path)
+		f := documented(path)
+		if f == nil || f.Name.Name == "main" {
+			return nil
 		}
-		for _, name := range files {
-			f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.PackageClauseOnly)
-			if err == nil && f.Doc != nil && f.Name.Name != "main" && !strings.HasSuffix(name, "_test.go") {
-				rel, _ := filepath.Rel(root, path)
-				get := ""
-				if m := moduleOf(root, path); m != "." {
-					get = " (`go get " + module + "/" + m + "`)"
-				}
-				fmt.Fprintf(&b, "- `%s/%s`%s: %s\n", module, filepath.ToSlash(rel), get, new(doc.Package).Synopsis(f.Doc.Text()))
-				break
-			}
+		get := ""
+		if m := moduleOf(root, path); m != "." {
+			get = " (`go get " + module + "/" + m + "`)"
 		}
+		fmt.Fprintf(&b, "- `%s/%s`%s: %s\n", module, filepath.ToSlash(rel), get, synopsis(f))
 		return nil
 	})
 	return b.String()
 }
+
+// examples lists the folders of examples with what they show.
+func examples(root string) string {
+	dirs, err := filepath.Glob(filepath.Join(root, "examples", "*"))
+	if err != nil || len(dirs) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\n## Examples\n\n")
+	for _, dir := range dirs {
+		if f := documented(dir); f != nil {
+			fmt.Fprintf(&b, "- [examples/%s](../examples/%[1]s): %s\n", filepath.Base(dir), synopsis(f))
+		}
+	}
+	return b.String()
+}
+
+// documented returns the file with the package's comment, or nil.
+func documented(dir string) *ast.File {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil
+	}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.PackageClauseOnly)
+		if err == nil && f.Doc != nil && !strings.HasSuffix(name, "_test.go") {
+			return f
+		}
+	}
+	return nil
+}
+
+func synopsis(f *ast.File) string { return new(doc.Package).Synopsis(f.Doc.Text()) }
 
 // moduleOf returns the folder of the module that a package is in, "." for the root.
 func moduleOf(root, dir string) string {
