@@ -77,6 +77,10 @@ func TestHasCutCalls(t *testing.T) {
 		{call, "tool_use", nil, false},
 		{call, "tool_use", []string{"a"}, true},
 		{call, "max_tokens", nil, true},
+		{call, "model_context_window_exceeded", nil, true},
+		{call, "refusal", nil, true},
+		{call, "compaction", nil, true},
+		{call, "pause_turn", nil, false},
 		{`{"type":"text","text":"x"}`, "max_tokens", nil, false},
 	} {
 		r, err := ParseResponse([]byte(`{"type":"message","role":"assistant","content":[` + tt.content + `],"stop_reason":"` + tt.stop + `"}`))

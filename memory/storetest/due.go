@@ -141,4 +141,21 @@ func testDueLease(t *testing.T, s under) {
 	expectDue(t, s, "")
 	must(t, s.Lease(ctx, "s", "two", 0))
 	expectDue(t, s, "s")
+	// A run that begins for another reason leaves what is to come.
+	later := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	must(t, s.Append(ctx, "later", 0, note("x")))
+	must(t, w.Wake(ctx, "later", later))
+	must(t, s.Lease(ctx, "later", "one", 10*time.Millisecond))
+	tick()
+	for deadline := time.Now().Add(10 * time.Second); due(t, s, memory.Query{}) != "s later"; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a session whose process died is not due")
+		}
+	}
+	must(t, s.Lease(ctx, "later", "two", time.Minute))
+	if i := info(t, s, "later"); !i.Wake.Equal(later) {
+		t.Errorf("to be woken at %v", i.Wake)
+	}
+	must(t, s.Lease(ctx, "later", "two", 0))
+	expectDue(t, s, "s")
 }

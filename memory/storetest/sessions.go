@@ -141,6 +141,7 @@ func testList(t *testing.T, s under) {
 	since := time.Now()
 	tick()
 	must(t, s.Append(ctx, "a", 1, note("y")))
+	changed := info(t, s, "a").Changed
 	for _, tt := range []struct {
 		q    memory.Query
 		want string
@@ -149,6 +150,8 @@ func testList(t *testing.T, s under) {
 		{memory.Query{Limit: 2}, "a c"},
 		{memory.Query{Since: since}, "a"},
 		{memory.Query{Before: since}, "c b"},
+		{memory.Query{Since: changed}, "a"}, // at that time, too
+		{memory.Query{Before: changed}, "c b"},
 		{memory.Query{Since: time.Now().Add(time.Hour)}, ""},
 		{memory.Query{Reverse: true}, "b c a"},
 		{memory.Query{Sort: "created"}, "c b a"},

@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
@@ -35,5 +36,56 @@ func TestParentIsKept(t *testing.T) {
 	info, err := transfer.Import(ctx, to, &file, "parent/child", &transfer.Options{Trusted: true})
 	if err != nil || info.Parent != "parent" {
 		t.Errorf("the parent is %q: %v", info.Parent, err)
+	}
+}
+
+// A tree is imported under the id that is chosen: the names of its sub-agents follow,
+// and each keeps its place in it.
+func TestTreeIsNamedAnew(t *testing.T) {
+	ctx, from := t.Context(), new(memory.RAM)
+	for _, s := range []struct{ id, parent string }{{"root", ""}, {"root/a", "root"}, {"root/a/b", "root/a"}, {"other", "root"}} {
+		log, err := memory.Create(from, s.id, &memory.Start{Parent: s.parent, Meta: map[string]string{"of": s.id}})
+		if err == nil {
+			err = log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("x")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var file bytes.Buffer
+	if err := transfer.Export(ctx, from, "root", &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		id      string
+		trusted bool
+		want    string
+	}{
+		{"new", true, "new new/a<new new/a/b<new/a new/other<new"},
+		{"new", false, "new new/a<new new/a/b<new/a new/other<new"},
+		{"root", true, "other<root root root/a<root root/a/b<root/a"},
+	} {
+		to := new(memory.RAM)
+		info, err := transfer.Import(ctx, to, bytes.NewReader(file.Bytes()), tt.id, &transfer.Options{Trusted: tt.trusted})
+		if err != nil || info.ID != tt.id {
+			t.Errorf("%s: %q, %v", tt.id, info.ID, err)
+		}
+		var got []string
+		for info, err := range to.List(ctx, memory.Query{Sort: "id"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := info.ID
+			if info.Parent != "" {
+				name += "<" + info.Parent
+			}
+			if (info.Meta["of"] != "") != tt.trusted {
+				t.Errorf("%s, trusted %v: the metadata of %s are %v", tt.id, tt.trusted, name, info.Meta)
+			}
+			got = append(got, name)
+		}
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: %q, want %s", tt.id, got, tt.want)
+		}
 	}
 }

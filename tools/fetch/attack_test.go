@@ -106,7 +106,7 @@ func TestHostsAreCompared(t *testing.T) {
 			t.Errorf("%q passes as %s", host, u)
 		}
 	}
-	for host, want := range map[string]string{"Go.dev.": "go.dev", "ｇo.dev:8443": "go.dev:8443", "münchen.example": "xn--mnchen-3ya.example", "[2606:4700::1111]:80": "[2606:4700::1111]:80", "a_b.example": "a_b.example", "notevil.example": "notevil.example", "1.2.3.4": "1.2.3.4"} {
+	for host, want := range map[string]string{"Go.dev.": "go.dev", "ｇo.dev:8443": "go.dev:8443", "münchen.example": "xn--mnchen-3ya.example", "[2606:4700::1111]:80": "[2606:4700::1111]:80", "a_b.example": "a_b.example", "notevil.example": "notevil.example", "1.2.3.4": "1.2.3.4", "1.2.3.4.": "1.2.3.4", "１.2.3.4": "1.2.3.4"} {
 		if u, err := f.check("https://" + host + "/"); err != nil || u.Host != want {
 			t.Errorf("%q is %v, %v; want %s", host, u, err, want)
 		}

@@ -30,6 +30,7 @@ func TestPacing(t *testing.T) {
 		{"used up", func() string { return limitHeader("Requests", 100, 0, 100*time.Second) }, Options{}, 6 * time.Second},
 		{"full again", func() string { return limitHeader("Requests", 100, 0, 0) }, Options{}, 0},
 		{"tokens", func() string { return limitHeader("Input-Tokens", 1000, 50, 95*time.Second) }, Options{}, 300 * time.Millisecond},
+		{"all tokens", func() string { return limitHeader("Tokens", 1000, 50, 95*time.Second) }, Options{}, 300 * time.Millisecond},
 		{"capped", func() string { return limitHeader("Requests", 100, 0, time.Hour) }, Options{}, time.Minute},
 		{"off", func() string { return limitHeader("Requests", 100, 0, time.Hour) }, Options{NoPacing: true}, 0},
 	}

@@ -115,6 +115,7 @@ func TestCloseUp(t *testing.T) {
 		{`{"a":[1,]}`, `{"a":[1]}`, false},
 		{`{"a":"\u12`, `{}`, false},
 		{`{"a":"\q","b":1}`, `{}`, false},
+		{`{"a":{"b":[[1]],"c":2},"d":3,"e`, `{"a":{"b":[[1]],"c":2},"d":3}`, false}, // what ends at one place goes on behind it
 	} {
 		got, whole := CloseUp([]byte(tt.text))
 		if string(got) != tt.want || whole != tt.whole {

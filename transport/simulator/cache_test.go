@@ -126,6 +126,8 @@ func TestWhatInvalidatesWhat(t *testing.T) {
 		"message edited":        {body(m, base, pad, "", pad[1:]), system, ""},
 		"max_tokens, metadata":  {strings.Replace(body(m, base, pad, `"metadata":{"user_id":"u"},"stop_sequences":["x"],"stream":false,`, pad), "4000", "3000", 1), all, ""},
 		"other model":           {body("claude-opus-4-8", base, pad, "", pad), none, ""},
+		"one that cites":        {strings.Replace(first, `}]}]}`, `},{"type":"document","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"a"}}]}]}`, 1), tools, ""},
+		"one that doesn't cite": {strings.Replace(first, `}]}]}`, `},{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a"}}]}]}`, 1), all, ""},
 		"a system message":      {strings.Replace(first, `}]}]}`, `}]},{"role":"system","content":"Be brief."}]}`, 1), all, ""},
 	} {
 		sim := simulator.StartTest(t, simulator.Options{})

@@ -83,6 +83,27 @@ func TestTheModelsOwnURLs(t *testing.T) {
 	}
 }
 
+// What an earlier turn's search has found can be fetched.
+func TestURLsOfAnEarlierSearch(t *testing.T) {
+	const found = "https://pages.example/go/gc.html"
+	sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: simulator.Script(
+		simulator.Do(simulator.ServerCall("web_search", map[string]string{"query": "garbage collector"})), simulator.Say("Found."),
+		simulator.Do(simulator.ServerCall("web_fetch", map[string]string{"url": found})), simulator.Say("so"))})
+	const both = `"tools":[{"type":"web_search_20250305","name":"web_search"},{"type":"web_fetch_20250910","name":"web_fetch"}],`
+	first := ask(t, sim.URL(), request("claude-opus-5", both, hi))
+	var blocks []string
+	for _, b := range first.Content {
+		blocks = append(blocks, string(b.Raw()))
+	}
+	if !strings.Contains(strings.Join(blocks, ","), found) {
+		t.Fatalf("the search found %s", blocks)
+	}
+	resp := ask(t, sim.URL(), request("claude-opus-5", both, hi, says("assistant", strings.Join(blocks, ",")), user("Read it.")))
+	if got := string(resp.Content[1].Raw()); !strings.Contains(got, "Go's collector") {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestMaxUses(t *testing.T) {
 	search := func() simulator.Part { return simulator.ServerCall("web_search", map[string]string{"query": "cats"}) }
 	sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: simulator.Script(simulator.Do(search(), search()), simulator.Say("so"))})
