@@ -105,7 +105,7 @@ func (p PendingCall) Edit(ctx context.Context, log *memory.Log, input json.RawMe
 func object(input json.RawMessage) (json.RawMessage, error) {
 	in := rawjson.Trim(input)
 	if !rawjson.Valid(in) || in[0] != '{' {
-		return nil, errors.New("the new arguments are not a JSON object")
+		return nil, errors.New("the new arguments are not a JSON object; give the arguments themselves, not a string of them")
 	}
 	return in, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,11 +102,11 @@ func (e *BudgetError) Error() string {
 	}
 	switch e.Limit {
 	case "price":
-		return fmt.Sprintf("budget of $%.2f: the price of the model is not known; give it in Options.Models, or limit Tokens instead", e.budget.USD)
+		return fmt.Sprintf("budget of %s: the price of the model is not known; give it in Options.Models, or limit Tokens instead", dollars(e.budget.USD))
 	case "tokens":
 		return fmt.Sprintf("budget used up: %d of %d tokens are spent, and the next call takes about %d; raise Budget.Tokens and run on with the same log", e.Spent.Tokens, e.budget.Tokens, e.Forecast.Tokens)
 	}
-	of := fmt.Sprintf("$%.2f", e.budget.USD)
+	of := dollars(e.budget.USD)
 	if e.budget.Ledger != nil {
 		of = fmt.Sprintf("%s of %q%s", of, e.budget.Name, ofPeriod(e.budget.Period))
 	}
@@ -116,6 +118,15 @@ func (e *BudgetError) Error() string {
 		begin += fmt.Sprintf(", %s are reserved for requests under way", Cost{USD: e.Reserved})
 	}
 	return fmt.Sprintf("%s, and the next call needs at least %s, %s with an answer as long as max_tokens; raise Budget.USD and run on with the same log", begin, e.Least.Cost, e.Forecast.Cost)
+}
+
+// dollars is an amount in cents, or with as many digits as it has if they are more.
+func dollars(usd float64) string {
+	text := strconv.FormatFloat(usd, 'f', -1, 64)
+	if _, cents, _ := strings.Cut(text, "."); len(cents) < 3 {
+		return fmt.Sprintf("$%.2f", usd)
+	}
+	return "$" + text
 }
 
 func ofPeriod(p budget.Period) string {

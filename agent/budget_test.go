@@ -274,3 +274,15 @@ func TestABudgetOfItsOwn(t *testing.T) {
 		t.Errorf("the sub-agent made %d requests and the caller %d, of which its budget has %d", n, res.Steps, all.Spent().Requests)
 	}
 }
+
+// An error names the budget as it was given, and not as $0.00.
+func TestBudgetOfLessThanACent(t *testing.T) {
+	for usd, want := range map[float64]string{0.0001: "of $0.0001 nothing is spent", 5: "of $5.00 nothing is spent", 0.1: "of $0.10 nothing is spent"} {
+		a := newAgent(t, &script{replies: []any{reply(t, "end_turn", text("done"))}}, agent.Options{MaxTokens: 1 << 20, Budget: &agent.Budget{USD: usd}})
+		_, err := a.Run(t.Context(), agent.Input{Prompt: strings.Repeat("Hello. ", 1<<20)})
+		var short *agent.BudgetError
+		if !errors.As(err, &short) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", usd, err)
+		}
+	}
+}

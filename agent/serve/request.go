@@ -273,9 +273,13 @@ func (h *Handler) decide(c *call) (any, error) {
 		return nil, err
 	}
 	body.Call.Session = c.info.ID
+	edited := len(body.Input) > 0 && string(body.Input) != "null"
 	switch body.Decision {
 	case "allow":
-		if body.Input != nil {
+		if edited && body.Input[0] != '{' {
+			err = problem(http.StatusBadRequest, "bad_decision", "input is not a JSON object.",
+				"It holds the arguments themselves, not a string of them, and replaces all of them. Leave it out to let the call run as it is.")
+		} else if edited {
 			err = body.Call.Edit(c.r.Context(), log, body.Input)
 		} else {
 			err = body.Call.Approve(c.r.Context(), log)

@@ -185,11 +185,16 @@ func (h *Handler) drive(request context.Context, u User, info memory.Info, a *ag
 // over reports whether a session is to be run again: something has come since.
 func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.Log) bool {
 	err := r.err
-	if err != nil && !errors.Is(err, agent.ErrAwaitingApproval) && !errors.Is(err, agent.ErrNoInput) {
+	var elsewhere *memory.LeaseError
+	leased := errors.As(err, &elsewhere)
+	switch {
+	case err == nil, errors.Is(err, agent.ErrAwaitingApproval), errors.Is(err, agent.ErrNoInput):
+	case leased: // no failure, and it comes each second
+		h.o.Logger.DebugContext(ctx, "another process runs the session", "session", id, "error", err.Error())
+	default:
 		h.o.Logger.WarnContext(ctx, "a run failed", "session", id, "error", err.Error())
 	}
-	var elsewhere *memory.LeaseError
-	if errors.As(err, &elsewhere) && ctx.Err() == nil {
+	if leased && ctx.Err() == nil {
 		select { // the process that has it may end before it sees what has come
 		case <-ctx.Done():
 		case <-time.After(time.Second):

@@ -386,7 +386,12 @@ func TestApprovalsAndQuestions(t *testing.T) {
 	if status, body := decide(calls[0], `,"decision":"maybe"`); status != 400 {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := decide(calls[0], `,"decision":"allow"`); status != 204 {
+	for _, input := range []string{`"{\"a\":1}"`, `[]`, `3`} {
+		if status, body := decide(calls[0], `,"decision":"allow","input":`+input); status != 400 || !strings.Contains(body, "not a JSON object") {
+			t.Errorf("input %s: %d %s", input, status, body)
+		}
+	}
+	if status, body := decide(calls[0], `,"decision":"allow","input":null`); status != 204 {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, body := decide(calls[0], `,"decision":"deny"`); status != 409 {

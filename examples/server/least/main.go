@@ -3,6 +3,11 @@
 // has the requests of a client.
 //
 //	ANTHROPIC_API_KEY=… go run ./examples/server/least
+//
+// Without a key, a simulator answers:
+//
+//	go run ./transport/simulator/serve -model examples/server/least/replies.json
+//	ANTHROPIC_BASE_URL=http://127.0.0.1:8090 ANTHROPIC_API_KEY=any go run ./examples/server/least
 package main
 
 import (
@@ -10,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"log"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -30,19 +36,14 @@ type mail struct {
 
 func send(_ context.Context, m mail) (string, error) { return "sent to " + m.To, nil }
 
-func open(ctx context.Context, db string) (memory.Store, func() error, error) {
+func open(ctx context.Context, db string) (interface {
+	memory.Store
+	Close() error
+}, error) {
 	if strings.HasPrefix(db, "postgres://") {
-		s, err := postgres.Open(ctx, db, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return s, s.Close, nil
+		return postgres.Open(ctx, db, nil)
 	}
-	s, err := sqlite.Open(db, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s, s.Close, nil
+	return sqlite.Open(db, nil)
 }
 
 func run() error {
@@ -50,15 +51,15 @@ func run() error {
 	db := flag.String("db", "sessions.db", "SQLite file, or a postgres:// URL")
 	usd := flag.Float64("usd", 5, "what each user may spend in a month")
 	flag.Parse()
-	store, closeStore, err := open(context.Background(), *db)
-	if err != nil {
-		return err
-	}
-	defer closeStore()
 	client, err := anthropic.FromEnv()
 	if err != nil {
 		return err
 	}
+	store, err := open(context.Background(), *db)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
 	h, err := handler(store, client, *usd)
 	if err != nil {
 		return err
@@ -66,6 +67,7 @@ func run() error {
 	defer h.Close(context.Background())
 	mux := http.NewServeMux()
 	mux.Handle("/agent/", http.StripPrefix("/agent", h))
+	log.Print("serving http://", *addr, "/agent/")
 	return http.ListenAndServe(*addr, mux)
 }
 
@@ -84,7 +86,7 @@ func handler(store memory.Store, client *anthropic.Client, usd float64) (*serve.
 		return nil, err
 	}
 	return serve.New(serve.Options{
-		Store: store,
+		Store: store, Logger: slog.Default(), // users are not told what failed
 		Run: func(_ context.Context, u serve.User, _ memory.Info) (*agent.Agent, agent.Input, error) {
 			return a, agent.Input{Budget: of(u)}, nil
 		},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,19 +17,24 @@ import (
 
 // A client says something, sees what waits, allows it, and is told what is left.
 func TestApprovalAndBudget(t *testing.T) {
-	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(
-		simulator.Do(simulator.Call("send", mail{To: "bob", Text: "hi"})),
-		simulator.Say("Sent."),
-	)})
+	data, err := os.ReadFile("replies.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	replies, err := simulator.ParseReplies(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim := simulator.StartTest(t, simulator.Options{Model: simulator.Dialogue(replies...)})
 	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, closeStore, err := open(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	store, err := open(t.Context(), filepath.Join(t.TempDir(), "s.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeStore()
+	defer store.Close()
 	h, err := handler(store, client, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -49,12 +55,12 @@ func TestApprovalAndBudget(t *testing.T) {
 		return resp.StatusCode, string(data)
 	}
 	ask("ann", "POST", "/messages/s1", `{"text": "Send it."}`)
-	_, data := ask("ann", "GET", "/sessions/s1", "")
+	_, session := ask("ann", "GET", "/sessions/s1", "")
 	var s struct {
 		Waits []struct{ Call json.RawMessage }
 	}
-	if err := json.Unmarshal([]byte(data), &s); err != nil || len(s.Waits) != 1 {
-		t.Fatalf("%v: %s", err, data)
+	if err := json.Unmarshal([]byte(session), &s); err != nil || len(s.Waits) != 1 {
+		t.Fatalf("%v: %s", err, session)
 	}
 	decision := `{"decision": "allow", "call": ` + string(s.Waits[0].Call) + `}`
 	if code, data := ask("bob", "POST", "/decisions/s1", decision); code != http.StatusNotFound {
