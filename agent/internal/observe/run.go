@@ -95,7 +95,8 @@ func (r *Run) Link(kept []byte) {
 		return
 	}
 	before := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
-	if before.IsValid() && !before.Equal(r.span.SpanContext()) {
+	own := r.span.SpanContext() // what was kept is remote, so Equal would find it another
+	if before.IsValid() && (before.TraceID() != own.TraceID() || before.SpanID() != own.SpanID()) {
 		r.span.AddLink(trace.Link{SpanContext: before})
 	}
 }
