@@ -7,7 +7,7 @@ import (
 )
 
 // The work of a schema is measured if it has any keyword by which several subschemas
-// apply to one place (JSON Schema 2020-12, Core §10.2, §10.3 and §11), wherever it is.
+// apply to one place (JSON Schema 2020-12, Core, sections 10.2, 10.3 and 11), wherever it is.
 func TestSchemasThatBranch(t *testing.T) {
 	for keyword, value := range map[string]string{
 		"allOf": `[{}]`, "anyOf": `[{}]`, "oneOf": `[{}]`, "not": `{}`, "if": `{}`, "then": `{}`, "else": `{}`,

@@ -734,10 +734,13 @@ func TestLoad(t *testing.T) {
 	for want, file := range map[string]string{
 		`x.json:3: there is no member "promt"; did you mean "prompt"?`:     "[{\n \"name\": \"a\",\n \"promt\": \"go\"}]",
 		`x.json:2: there is no member "contain"; did you mean "contains"?`: "{\"prompt\": \"a\", \"checks\":\n {\"contain\": [\"x\"]}}",
-		`x.json:2: `: "{\"prompt\": \"a\",\n \"tags\": 3}",
-		`x.json: case 1 ("x"): there is no prompt`:              "{}",
-		`there is no order "inorder"; did you mean "in order"?`: `{"prompt": "a", "checks": {"calls": {"order": "inorder"}}}`,
-		`x.json:1: invalid character`:                           "{prompt}",
+		`x.json:2: "tags" is a list, in [ ], not number`:                   "{\"prompt\": \"a\",\n \"tags\": 3}",
+		`x.json:1: "checks" is an object, in { }, not array`:               `[{"prompt": "a", "checks": [{"contains": ["b"]}]}]`,
+		`x.json:1: "checks.contains" is a list, in [ ], not string`:        `{"prompt": "a", "checks": {"contains": "b"}}`,
+		`x.json: this is a baseline`:                                       `{"version": 1, "cases": {}}`,
+		`x.json: case 1 ("x"): there is no prompt`:                         "{}",
+		`there is no order "inorder"; did you mean "in order"?`:            `{"prompt": "a", "checks": {"calls": {"order": "inorder"}}}`,
+		`x.json:1: invalid character`:                                      "{prompt}",
 	} {
 		_, err := evals.Load(fstest.MapFS{"x.json": &fstest.MapFile{Data: []byte(file)}}, "*.json")
 		var fileErr *evals.FileError

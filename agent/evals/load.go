@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -17,7 +18,8 @@ import (
 
 // Load reads cases from files. A *.json file holds a list of cases, or one case; a
 // *.txtar file holds one case, named after the file. The patterns are those of fs.Glob;
-// a pattern that matches nothing is an error.
+// a pattern that matches nothing is an error. Keep the file of Suite.Baseline where no
+// pattern matches it, such as in a folder of its own.
 //
 // A case in JSON:
 //
@@ -123,6 +125,9 @@ func parseCases(name string, data []byte) ([]Case, error) {
 		c, err := parseArchive(name, data)
 		return []Case{c}, err
 	}
+	if isBaseline(data) {
+		return nil, &FileError{File: name, Err: errors.New("this is a baseline, as Suite.Update writes it, and no case; keep it in another folder, or choose cases by another pattern")}
+	}
 	var list []fileCase
 	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
 		list = make([]fileCase, 1)
@@ -144,6 +149,15 @@ func parseCases(name string, data []byte) ([]Case, error) {
 		cases = append(cases, c)
 	}
 	return cases, nil
+}
+
+// isBaseline reports whether data is a file that [writeBaseline] has written.
+func isBaseline(data []byte) bool {
+	var b struct {
+		Version int             `json:"version"`
+		Cases   json.RawMessage `json:"cases"`
+	}
+	return json.Unmarshal(data, &b) == nil && b.Version > 0 && b.Cases != nil
 }
 
 // An archived is a file of a txtar archive: what stands behind a line "-- name --".
@@ -263,7 +277,7 @@ func strict(file string, data []byte, line int, v any) error {
 		case *json.SyntaxError:
 			at = int(e.Offset)
 		case *json.UnmarshalTypeError:
-			at = int(e.Offset)
+			at, err = int(e.Offset), kindError(e)
 		}
 		return &FileError{file, line + 1 + bytes.Count(data[:min(at, len(data))], []byte("\n")), err}
 	}
@@ -271,6 +285,27 @@ func strict(file string, data []byte, line int, v any) error {
 	return known(d, reflect.TypeOf(v).Elem(), func(err error) error {
 		return &FileError{file, line + 1 + bytes.Count(data[:d.InputOffset()], []byte("\n")), err}
 	})
+}
+
+// kindError says which member has the wrong kind of value, in JSON's words.
+func kindError(e *json.UnmarshalTypeError) error {
+	wanted := e.Type.Kind().String()
+	switch e.Type.Kind() {
+	case reflect.Slice:
+		wanted = "a list, in [ ]"
+	case reflect.Struct, reflect.Map:
+		wanted = "an object, in { }"
+	case reflect.String:
+		wanted = "a string"
+	case reflect.Bool:
+		wanted = "true or false"
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		wanted = "a number"
+	}
+	if e.Field == "" {
+		return fmt.Errorf("a case is %s, not %s", wanted, e.Value)
+	}
+	return fmt.Errorf("%q is %s, not %s", e.Field, wanted, e.Value)
 }
 
 // known reads a value and fails at the first member that its type hasn't.

@@ -17,6 +17,7 @@ import (
 	"github.com/whorl-go/whorl/tools/mcp"
 	"github.com/whorl-go/whorl/tools/mcp/oauth"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
@@ -96,6 +97,20 @@ func ExampleCommand() {
 		log.Fatal(err)
 	}
 	defer client.Close()
+	list, err := client.Tools(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	service, err := anthropic.FromEnv()
+	if err != nil {
+		log.Fatal(err)
+	}
+	a, err := agent.New(agent.Options{Client: service, Model: "claude-opus-5-5", Tools: list}) // and your own
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := a.Run(ctx, agent.Input{Prompt: "What is in the docs?"})
+	fmt.Println(res.Text, err)
 }
 
 // A server that wants the user's authorization.
