@@ -2,7 +2,6 @@ package blob
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"slices"
 
@@ -18,8 +17,6 @@ const PayloadType = "application/vnd.whorl.payload"
 
 // formBase64 says that a payload stood in the record as base64 with padding.
 const formBase64 = 'b'
-
-var encoding = base64.StdEncoding.Strict()
 
 // hollow takes the payloads of at least so many bytes of base64 out of a record. It
 // returns the record as it is if it has none.
@@ -119,9 +116,8 @@ func payload(s []byte) (memory.Blob, bool) {
 	}
 	data := make([]byte, 1, 1+encoding.DecodedLen(len(s)))
 	data[0] = formBase64
-	data, err := encoding.AppendDecode(data, s)
-	// The decoder passes over line breaks, which would be missing afterwards.
-	if err != nil || encoding.EncodedLen(len(data)-1) != len(s) {
+	data, ok := decode(data, s)
+	if !ok {
 		return memory.Blob{}, false
 	}
 	return memory.Blob{MediaType: PayloadType, Data: data}.Named(), true
