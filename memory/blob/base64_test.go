@@ -55,7 +55,7 @@ func BenchmarkDecode(b *testing.B) {
 	text := []byte(base64.StdEncoding.EncodeToString(make([]byte, 64<<10)))
 	to := make([]byte, 0, 64<<10+3)
 	for name, f := range map[string]func() bool{
-		"own":     func() bool { _, ok := decode(to, text); return ok },
+		"own":      func() bool { _, ok := decode(to, text); return ok },
 		"standard": func() bool { _, err := encoding.AppendDecode(to, text); return err == nil },
 	} {
 		b.Run(name, func(b *testing.B) {

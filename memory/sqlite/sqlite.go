@@ -72,7 +72,7 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
-	db := &sqlstore.DB{Translate: translate, Index: index}
+	db := &sqlstore.DB{Translate: translate, Index: index, RowIDs: true}
 	s := &Store{Sessions: db.Sessions(), db: db, turn: make(chan struct{}, 1)}
 	var err error
 	if db.Write, err = sql.Open("sqlite", name); err != nil {

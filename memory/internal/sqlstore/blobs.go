@@ -62,7 +62,9 @@ func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) 
 const (
 	putBlob        = "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 	putAndLockBlob = "INSERT INTO ~blobs (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET name = excluded.name"
-	putRef         = `INSERT INTO ~blob_refs AS r (session, blob, media_type, since) SELECT CAST(? AS BIGINT), key, ?, CAST(? AS BIGINT) FROM ~blobs WHERE name = ?
+	putRef         = "INSERT INTO ~blob_refs AS r (session, blob, media_type, since) SELECT CAST(? AS BIGINT), key, ?, CAST(? AS BIGINT) FROM ~blobs WHERE name = ?" + orEarlier
+	putRefOf       = "INSERT INTO ~blob_refs AS r (session, blob, media_type, since) VALUES (?, ?, ?, ?)" + orEarlier
+	orEarlier      = `
 		ON CONFLICT (session, blob) DO UPDATE SET media_type = excluded.media_type, since = CASE WHEN excluded.since < r.since THEN excluded.since ELSE r.since END`
 	copyRefs = "INSERT INTO ~blob_refs (session, blob, media_type, since) SELECT CAST(? AS BIGINT), blob, media_type, since FROM ~blob_refs WHERE session = ? AND since < ?"
 
@@ -82,8 +84,20 @@ func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, since int, b
 	if b.Data == nil {
 		b.Data = []byte{}
 	}
-	if err := d.exec(ctx, tx, d.putBlobQuery(), b.Name, b.Data); err != nil {
+	res, err := d.execResult(ctx, tx, d.putBlobQuery(), b.Name, b.Data)
+	if err != nil {
 		return err
+	}
+	if d.RowIDs {
+		if changed, err := res.RowsAffected(); err != nil {
+			return err
+		} else if changed > 0 { // it is new, and its key is known
+			blob, err := res.LastInsertId()
+			if err != nil {
+				return err
+			}
+			return d.exec(ctx, tx, putRefOf, key, blob, b.MediaType, since)
+		}
 	}
 	return d.exec(ctx, tx, putRef, key, b.MediaType, since, b.Name)
 }

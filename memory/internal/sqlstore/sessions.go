@@ -118,10 +118,19 @@ func nullText(s string) sql.NullString { return sql.NullString{String: s, Valid:
 
 func nullInt(n int64) sql.NullInt64 { return sql.NullInt64{Int64: n, Valid: n != 0} }
 
+const (
+	insertFirst   = "INSERT INTO ~records (id, sum, data) SELECT key << 32 | n, ?, ? FROM ~sessions WHERE id = ? AND n = ?"
+	insertFirstOf = insertFirst + " AND " + Incarnation + " = ?"
+	insertRecord  = "INSERT INTO ~records (id, sum, data) VALUES (?, ?, ?)"
+	grow          = "UPDATE ~sessions SET n = n + ?, changed = ? WHERE key = ?"
+	dropQueued    = "DELETE FROM ~inbox WHERE session = ? AND n <= ?"
+	setQueued     = "UPDATE ~sessions SET queued = ? WHERE key = ? AND queued < ?"
+)
+
 // AppendTx is an append in a transaction, with the blobs that the records need,
 // which [OrderBlobs] has checked.
 func (d *DB) AppendTx(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row, queued int64, blobs []memory.Blob) error {
-	key, err := d.extend(ctx, tx, id, at, len(rows))
+	key, left, err := d.extend(ctx, tx, id, at, rows)
 	if err != nil {
 		return err
 	}
@@ -130,58 +139,99 @@ func (d *DB) AppendTx(ctx context.Context, tx *sql.Tx, id string, at memory.Posi
 			return err
 		}
 	}
-	if err := d.insert(ctx, tx, key, at.Records, rows); err != nil || queued == 0 {
+	if err := d.insert(ctx, tx, key, at.Records+len(rows)-len(left), left); err != nil || queued == 0 {
 		return err
 	}
 	// What came through the inbox is in the log now, and no later message may have a
 	// number that would make it look as if it were too.
-	if err := d.exec(ctx, tx, "DELETE FROM ~inbox WHERE session = ? AND n <= ?", key, queued); err != nil {
+	if err := d.exec(ctx, tx, dropQueued, key, queued); err != nil {
 		return err
 	}
-	if err := d.exec(ctx, tx, "UPDATE ~sessions SET queued = ? WHERE key = ? AND queued < ?", queued, key, queued); err != nil {
+	if err := d.exec(ctx, tx, setQueued, queued, key, queued); err != nil {
 		return err
 	}
 	return d.plan(ctx, tx, key)
 }
 
 func (d *DB) insert(ctx context.Context, tx *sql.Tx, key int64, n int, rows []Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	if d.Insert != nil {
 		return d.Insert(ctx, tx, key, n, rows)
 	}
 	for i, r := range rows {
-		if err := d.exec(ctx, tx, "INSERT INTO ~records (id, sum, data) VALUES (?, ?, ?)", Key(key, n+i), int64(r.Sum), r.Data); err != nil {
+		if err := d.exec(ctx, tx, insertRecord, Key(key, n+i), int64(r.Sum), r.Data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// extend changes the counter of the session to append to, or makes the session.
-func (d *DB) extend(ctx context.Context, tx *sql.Tx, id string, at memory.Position, more int) (key int64, err error) {
+// extend changes the counter of the session to append to, or makes the session. It
+// returns the rows that are yet to be inserted.
+func (d *DB) extend(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row) (key int64, left []Row, err error) {
 	now := time.Now().UnixNano()
 	if at.Start == nil {
-		var row *sql.Row
-		if at.Incarnation == "" {
-			row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? RETURNING key"), more, now, id, at.Records)
+		if d.RowIDs && len(rows) > 0 {
+			key, err = d.extendByInsert(ctx, tx, id, at, rows, now)
+			left = rows[1:]
 		} else {
-			row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? AND "+Incarnation+" = ? RETURNING key"), more, now, id, at.Records, at.Incarnation)
+			key, err = d.extendByUpdate(ctx, tx, id, at, len(rows), now)
+			left = rows
 		}
-		if err = row.Scan(&key); !errors.Is(err, sql.ErrNoRows) {
-			return key, err
+		if !errors.Is(err, sql.ErrNoRows) {
+			return key, left, err
 		}
 		err = d.Refused(ctx, tx, id, at)
 		if !errors.Is(err, memory.ErrNoSession) || !Makes(at) {
-			return 0, err
+			return 0, nil, err
 		}
 	}
 	if at.Records != 0 {
-		return 0, fmt.Errorf("a new session holds no records, not %d: %w", at.Records, memory.ErrConflict)
+		return 0, nil, fmt.Errorf("a new session holds no records, not %d: %w", at.Records, memory.ErrConflict)
 	}
-	s := newSession{id: id, n: more, created: now, changed: now}
+	s := newSession{id: id, n: len(rows), created: now, changed: now}
 	if at.Start != nil {
 		s.start = *at.Start
 	}
-	return d.create(ctx, tx, s)
+	key, err = d.create(ctx, tx, s)
+	return key, rows, err
+}
+
+func (d *DB) extendByUpdate(ctx context.Context, tx *sql.Tx, id string, at memory.Position, more int, now int64) (key int64, err error) {
+	var row *sql.Row
+	if at.Incarnation == "" {
+		row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? RETURNING key"), more, now, id, at.Records)
+	} else {
+		row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? AND "+Incarnation+" = ? RETURNING key"), more, now, id, at.Records, at.Incarnation)
+	}
+	return key, row.Scan(&key)
+}
+
+// extendByInsert inserts the first row too: only where the session is and holds as many
+// records as it should, and the row's id then tells the session's key. It costs less than
+// UPDATE … RETURNING.
+func (d *DB) extendByInsert(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row, now int64) (key int64, err error) {
+	query, args := insertFirst, []any{int64(rows[0].Sum), rows[0].Data, id, at.Records}
+	if at.Incarnation != "" {
+		query, args = insertFirstOf, append(args, at.Incarnation)
+	}
+	res, err := d.execResult(ctx, tx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	if changed, err := res.RowsAffected(); err != nil {
+		return 0, err
+	} else if changed == 0 {
+		return 0, sql.ErrNoRows
+	}
+	row, err := res.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	key = row >> 32
+	return key, d.exec(ctx, tx, grow, len(rows), now, key)
 }
 
 // Fork implements [memory.Forker].

@@ -77,15 +77,17 @@ func (d *DB) plan(ctx context.Context, tx *sql.Tx, key int64) error {
 	if err != nil {
 		return err
 	}
-	return d.exec(ctx, tx, `
-		UPDATE ~sessions AS s SET due = COALESCE(
-			(SELECT NULLIF(l.until, 0) FROM ~leases l WHERE l.id = s.id),
-			(SELECT CASE WHEN min(i.n) IS NULL THEN s.wake
-				WHEN s.wake < min(i.n) AND s.wake < ? THEN s.wake
-				WHEN min(i.n) < ? THEN min(i.n) ELSE ? END
-			 FROM ~inbox i WHERE i.session = s.key))
-		WHERE key = ?`, now.UnixNano(), now.UnixNano(), now.UnixNano(), key)
+	return d.exec(ctx, tx, planSession, now.UnixNano(), now.UnixNano(), now.UnixNano(), key)
 }
+
+const planSession = `
+	UPDATE ~sessions AS s SET due = COALESCE(
+		(SELECT NULLIF(l.until, 0) FROM ~leases l WHERE l.id = s.id),
+		(SELECT CASE WHEN min(i.n) IS NULL THEN s.wake
+			WHEN s.wake < min(i.n) AND s.wake < ? THEN s.wake
+			WHEN min(i.n) < ? THEN min(i.n) ELSE ? END
+		 FROM ~inbox i WHERE i.session = s.key))
+	WHERE key = ?`
 
 // Wake implements [memory.Waker].
 func (ss Sessions) Wake(ctx context.Context, id string, at time.Time) error {
@@ -172,7 +174,7 @@ func (d *DB) forget(ctx context.Context, tx *sql.Tx, id string, after int64) err
 		return err
 	}
 	if s.queued >= after {
-		if err := d.exec(ctx, tx, "DELETE FROM ~inbox WHERE session = ? AND n <= ?", s.key, after); err != nil {
+		if err := d.exec(ctx, tx, dropQueued, s.key, after); err != nil {
 			return err
 		}
 		return d.plan(ctx, tx, s.key)

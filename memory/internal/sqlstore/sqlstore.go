@@ -49,6 +49,8 @@ type DB struct {
 	// Isolation is that of transactions that write.
 	Isolation sql.IsolationLevel
 	Index     Index
+	// RowIDs says that an INSERT tells its row's id; see [sql.Result].
+	RowIDs bool
 	// Insert inserts rows of a session from position n on at once; nil means one by
 	// one.
 	Insert func(ctx context.Context, tx *sql.Tx, session int64, n int, rows []Row) error
@@ -191,20 +193,26 @@ func rollback(tx *sql.Tx) error {
 }
 
 // exec runs a statement.
-func (d *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) (err error) {
-	if s := d.stmts[query]; s != nil {
-		_, err = tx.StmtContext(ctx, s).ExecContext(ctx, args...)
-	} else {
-		_, err = tx.ExecContext(ctx, d.Q(query), args...)
-	}
+func (d *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
+	_, err := d.execResult(ctx, tx, query, args...)
 	return err
 }
 
-// Prepare prepares the statements that store blobs, for a dialect whose driver doesn't
-// remember statements itself. The database must have its tables.
+func (d *DB) execResult(ctx context.Context, tx *sql.Tx, query string, args ...any) (sql.Result, error) {
+	if s := d.stmts[query]; s != nil {
+		return tx.StmtContext(ctx, s).ExecContext(ctx, args...)
+	}
+	return tx.ExecContext(ctx, d.Q(query), args...)
+}
+
+// Prepare prepares the statements of appends, for a dialect whose driver doesn't remember
+// statements itself. The database must have its tables.
 func (d *DB) Prepare(ctx context.Context) error {
 	d.stmts = make(map[string]*sql.Stmt)
-	for _, query := range []string{d.putBlobQuery(), putRef, copyRefs} {
+	for _, query := range []string{
+		insertFirst, insertFirstOf, insertRecord, grow, dropQueued, setQueued, planSession,
+		d.putBlobQuery(), putRef, putRefOf, copyRefs,
+	} {
 		s, err := d.Write.PrepareContext(ctx, d.Q(query))
 		if err != nil {
 			return err
