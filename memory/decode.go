@@ -65,8 +65,8 @@ func (d *decoder) fail(err error) {
 	}
 }
 
-func (d *decoder) unknown(name string) {
-	d.fail(fmt.Errorf("unknown member %q: %w", name, newer))
+func (d *decoder) unknown(key []byte) {
+	d.fail(fmt.Errorf("unknown member %q: %w", key, newer))
 }
 
 func (d *decoder) record(raw []byte) Record {
@@ -77,15 +77,13 @@ func (d *decoder) record(raw []byte) Record {
 	var meta transport.Meta
 	at := 0
 	for key, v := range rawjson.Fields(raw) {
-		name := string(key)
 		if at++; at <= 2 { // so that nothing is read before it is known how
-			if known = d.opening(at, name, v); d.err != nil {
+			if r.Kind, known = d.opening(at, key, v); d.err != nil {
 				return r
 			}
-			r.Kind = Kind(rawjson.Unquote(v))
 			continue
 		}
-		switch {
+		switch name := string(key); {
 		case name == "time":
 			r.Time = d.time(v)
 		case name == "aside":
@@ -115,8 +113,7 @@ func (d *decoder) record(raw []byte) Record {
 		case r.Kind == KindResult && name == "final":
 			r.Final = d.bool(v)
 		case r.Kind == KindApprovalRequest && name == "asks":
-			d.strict(v, &r.ApprovalRequests)
-			found = true
+			r.ApprovalRequests, found = d.asks(v), true
 		case r.Kind == KindDecision && name == "decision":
 			r.Decision, found = d.decision(v), true
 		case (r.Kind == KindNote || r.Kind == KindSealed) && name == "note":
@@ -124,7 +121,7 @@ func (d *decoder) record(raw []byte) Record {
 		case name == "data" && r.Kind.hasData():
 			r.Data = d.value(v)
 		default:
-			d.unknown(name)
+			d.unknown(key)
 		}
 	}
 	switch {
@@ -142,16 +139,18 @@ func (d *decoder) record(raw []byte) Record {
 
 // opening reads the members that a record begins with, and reports whether they
 // are complete.
-func (d *decoder) opening(at int, name string, v []byte) (complete bool) {
+func (d *decoder) opening(at int, key, v []byte) (kind Kind, complete bool) {
 	switch {
-	case at == 1 && name != "v", at == 2 && name != "kind":
-		d.fail(fmt.Errorf(`a record begins with "v" and "kind", not with %q`, name))
+	case at == 1 && string(key) != "v", at == 2 && string(key) != "kind":
+		d.fail(fmt.Errorf(`a record begins with "v" and "kind", not with %q`, key))
 	case at == 1 && string(v) != recordVersion:
 		d.fail(fmt.Errorf("unknown version %s, this library reads 1: %w", v, newer))
-	case at == 2 && !Kind(rawjson.Unquote(v)).known():
-		d.fail(fmt.Errorf("unknown kind %s: %w", v, newer))
+	case at == 2:
+		if kind = kindOf(v); kind == "" {
+			d.fail(fmt.Errorf("unknown kind %s: %w", v, newer))
+		}
 	}
-	return at == 2
+	return kind, at == 2
 }
 
 // hasData reports whether records of the kind may have Data.
@@ -159,12 +158,20 @@ func (k Kind) hasData() bool {
 	return k == KindRun || k == KindResponse || k == KindNote || k == KindSealed
 }
 
-func (k Kind) known() bool {
-	switch k {
-	case KindRun, KindInput, KindResponse, KindStarted, KindResult, KindApprovalRequest, KindDecision, KindSummary, KindOmission, KindNote, KindSealed:
-		return true
+var kinds = []Kind{KindRun, KindInput, KindResponse, KindStarted, KindResult, KindApprovalRequest, KindDecision, KindSummary, KindOmission, KindNote, KindSealed}
+
+// kindOf is the kind of a quoted name, or "" if it is unknown.
+func kindOf(v []byte) Kind {
+	name := v
+	if bytes.IndexByte(v, '\\') >= 0 {
+		name = strconv.AppendQuote(nil, rawjson.Unquote(v))
 	}
-	return false
+	for _, k := range kinds {
+		if len(name) == len(k)+2 && name[0] == '"' && string(name[1:len(name)-1]) == string(k) {
+			return k
+		}
+	}
+	return ""
 }
 
 // value reads JSON that came from elsewhere: as it stands, or the text that a
@@ -210,7 +217,11 @@ func (d *decoder) bool(v []byte) bool {
 }
 
 func (d *decoder) time(v []byte) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, d.string(v))
+	var t time.Time
+	err := t.UnmarshalText(rawjson.Inner(v))
+	if err != nil { // as it is with escapes, and with what is less than strictly RFC 3339
+		t, err = time.Parse(time.RFC3339Nano, d.string(v))
+	}
 	if t = t.UTC(); err != nil || t.Year() < 0 || t.Year() > 9999 {
 		d.fail(fmt.Errorf("no RFC 3339 time: %s", brief(v)))
 	}
@@ -226,6 +237,11 @@ func (d *decoder) strings(v []byte) []string {
 		list = append(list, d.string(e))
 	}
 	return list
+}
+
+func (d *decoder) asks(v []byte) (asks []ApprovalRequest) {
+	d.strict(v, &asks)
+	return asks
 }
 
 // strict reads a value whose members are all known.
@@ -249,34 +265,44 @@ func (d *decoder) block(v []byte) transport.Block {
 }
 
 func (d *decoder) message(v []byte) (m transport.Message) {
-	d.object(v, func(name string, v []byte) {
-		switch name {
+	d.object(v, func(key, v []byte) {
+		switch string(key) {
 		case "role":
 			m.Role = transport.Role(d.string(v))
 		case "content":
-			if v[0] != '[' {
-				d.fail(fmt.Errorf("message: content is not a list: %s", brief(v)))
-			}
-			for e := range rawjson.Elements(v) {
-				m.Content = append(m.Content, d.block(e))
-			}
+			m.Content = d.blocks(v)
 		case "clear_at":
 			m.ClearAt = d.string(v)
 		case "output_config":
 			m.OutputConfig = d.value(v)
 		case "extra":
-			if v[0] != '{' {
-				d.fail(fmt.Errorf("message: extra is not an object: %s", brief(v)))
-			}
-			m.Extra = make(map[string]json.RawMessage)
-			for name, v := range rawjson.Members(v) {
-				m.Extra[name] = d.value(v)
-			}
+			m.Extra = d.extra(v)
 		default:
-			d.unknown(name)
+			d.unknown(key)
 		}
 	})
 	return m
+}
+
+func (d *decoder) blocks(v []byte) (list []transport.Block) {
+	if v[0] != '[' {
+		d.fail(fmt.Errorf("message: content is not a list: %s", brief(v)))
+	}
+	for e := range rawjson.Elements(v) {
+		list = append(list, d.block(e))
+	}
+	return list
+}
+
+func (d *decoder) extra(v []byte) map[string]json.RawMessage {
+	if v[0] != '{' {
+		d.fail(fmt.Errorf("message: extra is not an object: %s", brief(v)))
+	}
+	extra := make(map[string]json.RawMessage)
+	for name, v := range rawjson.Members(v) {
+		extra[name] = d.value(v)
+	}
+	return extra
 }
 
 func (d *decoder) response(v []byte) *transport.Response {
@@ -288,18 +314,18 @@ func (d *decoder) response(v []byte) *transport.Response {
 }
 
 // object reads an object's members.
-func (d *decoder) object(v []byte, member func(name string, v []byte)) {
+func (d *decoder) object(v []byte, member func(key, v []byte)) {
 	if v[0] != '{' {
 		d.fail(fmt.Errorf("not an object: %s", brief(v)))
 	}
 	for key, v := range rawjson.Fields(v) {
-		member(string(key), v)
+		member(key, v)
 	}
 }
 
 func (d *decoder) meta(v []byte) (m transport.Meta) {
-	d.object(v, func(name string, v []byte) {
-		switch name {
+	d.object(v, func(key, v []byte) {
+		switch string(key) {
 		case "request_id":
 			m.RequestID = d.string(v)
 		case "endpoint":
@@ -315,7 +341,7 @@ func (d *decoder) meta(v []byte) (m transport.Meta) {
 		case "rate_limit":
 			m.RateLimit = d.rateLimit(v)
 		default:
-			d.unknown(name)
+			d.unknown(key)
 		}
 	})
 	return m
@@ -323,8 +349,8 @@ func (d *decoder) meta(v []byte) (m transport.Meta) {
 
 func (d *decoder) rateLimit(v []byte) *transport.RateLimit {
 	l := new(transport.RateLimit)
-	d.object(v, func(name string, v []byte) {
-		switch name {
+	d.object(v, func(key, v []byte) {
+		switch string(key) {
 		case "requests":
 			l.Requests = d.allowance(v)
 		case "tokens":
@@ -334,15 +360,15 @@ func (d *decoder) rateLimit(v []byte) *transport.RateLimit {
 		case "output_tokens":
 			l.OutputTokens = d.allowance(v)
 		default:
-			d.unknown(name)
+			d.unknown(key)
 		}
 	})
 	return l
 }
 
 func (d *decoder) allowance(v []byte) (a transport.Allowance) {
-	d.object(v, func(name string, v []byte) {
-		switch name {
+	d.object(v, func(key, v []byte) {
+		switch string(key) {
 		case "limit":
 			a.Limit = d.int(v)
 		case "remaining":
@@ -350,7 +376,7 @@ func (d *decoder) allowance(v []byte) (a transport.Allowance) {
 		case "reset":
 			a.Reset = d.time(v)
 		default:
-			d.unknown(name)
+			d.unknown(key)
 		}
 	})
 	return a
@@ -358,8 +384,8 @@ func (d *decoder) allowance(v []byte) (a transport.Allowance) {
 
 func (d *decoder) decision(v []byte) *Decision {
 	dec := new(Decision)
-	d.object(v, func(name string, v []byte) {
-		switch name {
+	d.object(v, func(key, v []byte) {
+		switch string(key) {
 		case "call_id":
 			dec.CallID = d.string(v)
 		case "hash":
@@ -371,7 +397,7 @@ func (d *decoder) decision(v []byte) *Decision {
 		case "input":
 			dec.Input = d.value(v)
 		default:
-			d.unknown(name)
+			d.unknown(key)
 		}
 	})
 	return dec

@@ -17,3 +17,5 @@ func BenchmarkAppendBesideBareTransaction(b *testing.B) {
 		return err
 	})
 }
+
+func TestLoadAllocations(t *testing.T) { storetest.LoadAllocations(t, open(t, postgres.Options{}), 7) }

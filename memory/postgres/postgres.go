@@ -87,7 +87,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	s.db = &sqlstore.DB{
 		Write: conns, Read: conns, Numbered: true, Prefix: quoteIdent(o.Schema) + ".",
 		ForUpdate: " FOR UPDATE", ForShare: " FOR KEY SHARE", Bytewise: ` COLLATE "C"`, Isolation: sql.LevelReadCommitted,
-		Insert: s.insert, Clock: clock, Retry: s.retry, Translate: translate,
+		Insert: s.insert, Together: together, Clock: clock, Retry: s.retry, Translate: translate,
 	}
 	s.db.Index = s.index()
 	s.Sessions = s.db.Sessions()
@@ -99,6 +99,9 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+const together = `SELECT string_agg((id & 4294967295) || ' ' || sum || ' ' || length(data), ' '), string_agg(data, '')
+	FROM (SELECT id, sum, data FROM ~records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?) AS r`
 
 // idleTime is how long a connection is kept that nobody uses.
 const idleTime = 30 * time.Second

@@ -27,3 +27,7 @@ func BenchmarkAppendBesideBareTransaction(b *testing.B) {
 		return tx.Commit()
 	})
 }
+
+func TestLoadAllocations(t *testing.T) {
+	storetest.LoadAllocations(t, open(t, filepath.Join(t.TempDir(), "s.db"), nil), 7)
+}

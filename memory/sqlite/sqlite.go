@@ -72,7 +72,7 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
-	db := &sqlstore.DB{Translate: translate, Index: index, RowIDs: true}
+	db := &sqlstore.DB{Translate: translate, Index: index, RowIDs: true, Together: together}
 	s := &Store{Sessions: db.Sessions(), db: db, turn: make(chan struct{}, 1)}
 	var err error
 	if db.Write, err = sql.Open("sqlite", name); err != nil {
@@ -98,6 +98,9 @@ func Open(path string, opts *Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+const together = `SELECT group_concat((id & 4294967295) || ' ' || sum || ' ' || length(data), ' '), group_concat(data, '')
+	FROM (SELECT id, sum, data FROM ~records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?)`
 
 // private makes the file, if it isn't there, for its owner alone. The files of the
 // journal get its mode.

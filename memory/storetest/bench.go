@@ -98,3 +98,19 @@ func Fill(tb testing.TB, s memory.Store, id string, steps int) {
 		tb.Fatal(err)
 	}
 }
+
+// LoadAllocations checks how many allocations opening a long session takes for each
+// record, the log's own included.
+func LoadAllocations(t *testing.T, s memory.Store, most float64) {
+	const steps = 2000
+	Fill(t, s, "long", steps)
+	n := testing.AllocsPerRun(3, func() {
+		if log, err := memory.Open(t.Context(), s, "long"); err != nil || log.Len() != steps*RecordsPerStep+1 {
+			t.Fatal(err)
+		}
+	}) / (steps*RecordsPerStep + 1)
+	t.Logf("%.2f allocations for each record", n)
+	if n > most {
+		t.Errorf("%.2f allocations for each record of a session that is opened; at most %g are meant to be", n, most)
+	}
+}

@@ -70,11 +70,11 @@ func (ss Sessions) Load(ctx context.Context, id string, from memory.Position) it
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next := d.fetch(ctx, parts, 64)
+		next := d.fetch(ctx, parts, 64, false)
 		defer func() { <-next }() // nothing of it is left behind
 		for {
 			b := <-next
-			next = d.fetch(ctx, b.rest, b.limit)
+			next = d.fetch(ctx, b.rest, b.limit, b.small)
 			for i := range b.rows {
 				r, err := b.rows[i].decode()
 				if err != nil {
@@ -111,12 +111,13 @@ type batch struct {
 	rows  []Row
 	rest  []part
 	limit int   // how many rows the next batch may have
+	small bool  // so that it pays to read the next ones together
 	err   error // what came instead of the rest
 }
 
 // fetch reads a batch of at most limit rows in the background. Its channel gives
 // it, or nothing if there are no parts.
-func (d *DB) fetch(ctx context.Context, parts []part, limit int) <-chan batch {
+func (d *DB) fetch(ctx context.Context, parts []part, limit int, together bool) <-chan batch {
 	out := make(chan batch, 1)
 	if len(parts) == 0 {
 		close(out)
@@ -127,17 +128,24 @@ func (d *DB) fetch(ctx context.Context, parts []part, limit int) <-chan batch {
 		p := parts[0]
 		b := batch{first: p.first}
 		b.err = d.retry(ctx, func() (err error) {
-			b.rows, err = d.rows(ctx, d.Read, p, limit)
+			b.rows, err = d.rowsTogether(ctx, p, limit, together)
 			return err
 		})
 		if b.err == nil && len(b.rows) == 0 {
 			b.err = &memory.RecordError{Record: p.first, Err: errMissing}
 		}
+		size := 0
+		for _, r := range b.rows {
+			size += len(r.Data)
+		}
 		b.limit = limit
-		if len(b.rows) == limit {
+		if b.small = size <= smallRow*len(b.rows); len(b.rows) == limit {
 			b.limit = min(2*limit, maxBatch)
 		} else if len(b.rows) > 0 {
 			b.limit = len(b.rows) // they were large
+		}
+		if b.small && size > 0 { // the next one is read to its end, however large it is
+			b.limit = min(b.limit, max(1, batchBytes*len(b.rows)/size))
 		}
 		if b.err == nil {
 			b.rest = slices.Clone(parts)
@@ -162,6 +170,7 @@ func (r Row) decode() (memory.Record, error) {
 const (
 	batchBytes = 1 << 20
 	maxBatch   = 1024 // rows
+	smallRow   = 4 << 10
 )
 
 // A querier is a database or a transaction.
@@ -179,8 +188,8 @@ func (d *DB) rows(ctx context.Context, q querier, p part, limit int) ([]Row, err
 	}
 	defer rows.Close()
 	var list []Row
+	var id, sum int64
 	for size := 0; size < batchBytes && rows.Next(); {
-		var id, sum int64
 		var r Row
 		if err := rows.Scan(&id, &sum, &r.Data); err != nil {
 			return list, err

@@ -54,6 +54,9 @@ type DB struct {
 	// Insert inserts rows of a session from position n on at once; nil means one by
 	// one.
 	Insert func(ctx context.Context, tx *sql.Tx, session int64, n int, rows []Row) error
+	// Together selects a session's rows as one row; see rowsTogether. Empty means that they
+	// are always selected one by one.
+	Together string
 	// Clock is the time by which leases end; nil means that of this process.
 	Clock func(context.Context, *sql.Tx) (time.Time, error)
 	// Retry calls again what has failed for a reason that may pass. If it can't be done
