@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/worker"
@@ -60,4 +61,25 @@ func Example() {
 		log.Fatal(err)
 	}
 	// Output: ann-1 ended The snail is on its way.
+}
+
+// A session on each working day at nine.
+func ExampleCron() {
+	// region schedule
+	next, err := worker.Cron("0 9 * * 1-5", time.UTC)
+	if err != nil {
+		log.Fatal(err) // it says which field can't be read
+	}
+	report := worker.Schedule{
+		Name: "report", Next: next,
+		Message: func(at time.Time) transport.Message {
+			return transport.UserText("Write the report of " + at.Format(time.DateOnly) + ".")
+		},
+		Meta:    map[string]string{"agent": "support", "user": "ann"}, // for Options.Run to choose by
+		CatchUp: time.Hour,                                            // for times at which no process was there
+	}
+	o := worker.Options{Schedules: []worker.Schedule{report}} // and the rest
+	// endregion
+	fmt.Println(o.Schedules[0].Next(time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)))
+	// Output: 2026-11-30 09:00:00 +0000 UTC
 }
