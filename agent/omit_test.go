@@ -102,10 +102,11 @@ func rawBlock(t *testing.T, raw string) transport.Block {
 	return b
 }
 
-func pngOf(side int) []byte {
+// pngOf is a picture of so many pixels, one high.
+func pngOf(width int) []byte {
 	var b bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := enc.Encode(&b, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
+	if err := enc.Encode(&b, image.NewGray(image.Rect(0, 0, width, 1))); err != nil {
 		panic(err)
 	}
 	return b.Bytes()

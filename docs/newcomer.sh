@@ -3,6 +3,8 @@
 # with empty module and build caches and without a key, and looks at what is
 # printed. A warm cache would hide a file that nothing in the clone fetches.
 #
+# Each command is followed by the seconds that it took.
+#
 #   docs/newcomer.sh [repository]     (default: the checkout that it is in)
 set -euo pipefail
 from=$(cd "${1:-$(dirname "$0")/..}" && pwd)
@@ -13,10 +15,11 @@ export GOMODCACHE="$tmp/modules" GOCACHE="$tmp/cache" GOFLAGS=-modcacherw
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL COMETAPI_KEY
 
 expect() { # expect PATTERN COMMAND...
-  local pattern=$1; shift
+  local pattern=$1 began=$SECONDS; shift
   echo "\$ $*"
   "$@" >"$tmp/out" 2>&1 || { grep -vE '^ *(=== |--- (PASS|SKIP): )' "$tmp/out" || true; echo "failed: $*"; exit 1; }
   grep -qE -- "$pattern" "$tmp/out" || { cat "$tmp/out"; echo "no /$pattern/ in the output of: $*"; exit 1; }
+  echo "  $((SECONDS - began)) s"
 }
 
 git clone -q "$from" "$tmp/whorl"
@@ -49,4 +52,23 @@ go run . "What time is it?" >"$tmp/out" 2>&1 && { echo "an agent without a key r
 grep -q ANTHROPIC_API_KEY "$tmp/out" || { cat "$tmp/out"; exit 1; }
 cd "$tmp/whorl"
 expect 'github.com/whorl-go/whorl/agent' go doc github.com/whorl-go/whorl/agent
-echo "a newcomer gets what the README says"
+# The program that each guide begins with. Those in modules of their own run with their
+# module's tests.
+for guide in docs/*.md; do
+  file=$(sed -n 's/^<!-- weave \([^# ]*\).*/\1/p' "$guide" | head -1)
+  dir=$(dirname "${file:-none}")
+  [ "$(go list -f '{{.Module.Path}}' "./$dir" 2>/dev/null)" = github.com/whorl-go/whorl ] || continue
+  case $file in
+  *_test.go)
+    run=Example pattern='^--- PASS: Example'
+    grep -q '^func Example' "$file" || { run=. pattern='^--- PASS: '; }
+    echo "$guide:" && expect "$pattern" go test -v -run "^$run" "./$dir"
+    ;;
+  *.go) echo "$guide:" && expect '' go build -o "$tmp/program" "./$dir" ;;
+  esac
+done
+# Each example, as its row in the README says.
+began=$SECONDS
+bash .ci/examples
+echo "  $((SECONDS - began)) s"
+echo "a newcomer gets what the README and the guides say"

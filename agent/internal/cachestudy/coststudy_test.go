@@ -238,7 +238,11 @@ func mark(list []studyPosition, marks []transport.Breakpoint) {
 //
 //	go test ./agent -run CostStudy -v
 func TestCostStudy(t *testing.T) {
-	for _, id := range studyModels {
+	ids := studyModels
+	if testing.Short() {
+		ids = ids[:1]
+	}
+	for _, id := range ids {
 		model, ok := models.Lookup(id)
 		if !ok {
 			t.Fatal(id)

@@ -115,6 +115,9 @@ func TestShortenStudy(t *testing.T) {
 		{"6 turns of 12 steps, 2 h apart", longTalk{6, 12, 16_000, 2 * time.Hour}, [][2]int{{judged, never}, {judged, threshold}}, []int{judged}, nil},
 		{"stays short", longTalk{2, 10, 4_000, time.Minute}, [][2]int{{judged, never}, {never, judged}}, nil, []int{threshold, judged, told, clearing, edited}},
 	}
+	if testing.Short() {
+		tests = tests[2:3]
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []shortening
