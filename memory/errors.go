@@ -63,7 +63,7 @@ type LeaseError struct {
 }
 
 func (e *LeaseError) Error() string {
-	return fmt.Sprintf("session %q: %v: %s, until %s; wait, or leave it a message with Enqueue", e.ID, ErrLeased, e.Owner, e.Until.Format(time.RFC3339))
+	return fmt.Sprintf("session %q: %v: %s, until %s; wait until then if that process has ended, or leave it a message with Enqueue", e.ID, ErrLeased, e.Owner, e.Until.Format(time.RFC3339))
 }
 
 // Is makes errors.Is(err, ErrLeased) true.

@@ -57,6 +57,9 @@ func (o *Output[T]) Format() json.RawMessage { return o.format }
 func (o *Output[T]) Parse(text string) (T, error) {
 	var zero T
 	raw := json.RawMessage(strings.TrimSpace(text))
+	if len(raw) == 0 {
+		return zero, &AnswerError{Text: text, Problems: []Problem{{Message: "the answer is empty: the model ended without a text"}}}
+	}
 	if problems := o.schema.check(raw); len(problems) > 0 {
 		return zero, &AnswerError{Text: text, Problems: problems}
 	}

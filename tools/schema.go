@@ -215,7 +215,7 @@ func (r *reflector) wellKnown(t reflect.Type, path string) (*jsonschema.Schema, 
 // typesHint is what to do about a type of somebody else's.
 func typesHint(t reflect.Type) string {
 	return fmt.Sprintf("; if the type isn't yours, give its schema in tools.Options.Types: reflect.TypeFor[%s](): json.RawMessage(`{…}`), "+
-		"where {} takes anything, \"fields\" goes by its exported fields and false leaves it out, or give the whole schema in Options.Schema", t)
+		"where {} takes anything, \"fields\" goes by its exported fields and false leaves it out, or give the whole schema in tools.Options.Schema; an answer has its Types from tools.NewOutput", t)
 }
 
 // probeTime is the time that holdsTime tries a type with.

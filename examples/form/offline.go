@@ -11,6 +11,8 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
+// region connect
+
 // connect reaches the service, or without a key a model that is simulated.
 func connect() (transport.Client, func() error, error) {
 	if o, err := anthropic.EnvOptions(); err == nil {
@@ -25,6 +27,8 @@ func connect() (transport.Client, func() error, error) {
 	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any"), Features: anthropic.AllFeatures()})
 	return client, sim.Close, err
 }
+
+// endregion
 
 // clerk asks for a seat, and then says which one it has booked.
 func clerk(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {

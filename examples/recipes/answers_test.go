@@ -146,3 +146,54 @@ func Example_typedAnswerThatDoesNotFit() {
 	// celsius: expected integer, got the string "mild"
 	// it said: {"city":"Lisbon","celsius":"mild"}
 }
+
+// Citations of the service and a typed answer are two runs.
+func Example_citedThenTyped() {
+	client, end := offline(
+		says(transport.StopToolUse, simulator.Call("read", map[string]string{"page": "snails"})),
+		simulator.Do(simulator.Cited("A snail goes a metre an hour.", simulator.Citation{
+			Type: "search_result_location", URL: "notes/snails", Title: "Snails", CitedText: "A snail goes one metre an hour.", End: 1})),
+	)
+	defer end()
+	typist, endTypist := offline(simulator.Say(`{"metres_per_hour":1}`))
+	defer endTypist()
+	ctx := context.Background()
+	// region cited
+	type page struct {
+		Page string `json:"page"`
+	}
+	read := tools.Func("read", "Reads a page of the notes.", func(ctx context.Context, p page) (tools.SearchResult, error) {
+		return tools.SearchResult{Source: "notes/" + p.Page, Title: "Snails", Texts: []string{"A snail goes one metre an hour."}, Citations: true}, nil
+	})
+	researcher, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{read}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := researcher.Run(ctx, agent.Input{Prompt: "How fast is a snail?"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	cited := citations.Read(res.Log.Messages(), res.Response.Content)
+	fmt.Println(cited.Markdown())
+
+	type speed struct {
+		MetresPerHour float64 `json:"metres_per_hour"`
+	}
+	writer, err := agent.New(agent.Options{Client: typist, Model: "claude-opus-5-5"}) // no tools; it may be a cheaper model
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, _, err := agent.Generate[speed](ctx, writer, agent.Input{Prompt: "Put this answer into the form:\n\n" + cited.Markdown()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.MetresPerHour)
+	// endregion
+
+	// Output:
+	// A snail goes a metre an hour.[^1]
+	//
+	// [^1]: Snails (notes/snails): “A snail goes one metre an hour.”
+	//
+	// 1
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -115,6 +116,52 @@ func Example_typedAnswer() {
 	// endregion
 
 	// Output: Lisbon 18 1
+}
+
+// The same call begins a session and goes on with it, so a program that was killed is
+// run again.
+func Example_resume() {
+	client, end := offline(simulator.Say(`{"number":"R-7","paid":true}`))
+	defer end()
+	dir, err := os.MkdirTemp("", "recipes")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// region resume
+	type invoice struct {
+		Number string `json:"number"`
+		Paid   bool   `json:"paid"`
+	}
+	store, err := sqlite.Open(filepath.Join(dir, "sessions.db"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	in := agent.Input{Store: store, Session: "invoice-7"}
+	if _, err := store.Info(ctx, in.Session); errors.Is(err, memory.ErrNoSession) {
+		in.Prompt = "Is invoice R-7 paid?" // only if it was not begun; a prompt would be another question
+	} else if err != nil {
+		log.Fatal(err)
+	}
+	inv, _, err := agent.Generate[invoice](ctx, a, in)
+	var busy *memory.LeaseError
+	if errors.As(err, &busy) { // the process that was killed could not give it back
+		time.Sleep(time.Until(busy.Until))
+		inv, _, err = agent.Generate[invoice](ctx, a, in)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(inv.Number, inv.Paid)
+	// endregion
+
+	// Output: R-7 true
 }
 
 // A second question goes on where the first one ended, in this process or another.

@@ -13,6 +13,9 @@ import (
 //	ANTHROPIC_AUTH_TOKEN  instead of a key, sent as a Bearer token
 //	ANTHROPIC_BASE_URL    another service than Anthropic's own
 //	COMETAPI_KEY          a key for CometAPI; used if none of the others is set
+//
+// It fails if none of them is set, as [EnvOptions] does. A program that runs offline then
+// asks EnvOptions first.
 func FromEnv() (*Client, error) {
 	o, err := EnvOptions()
 	if err != nil {

@@ -26,7 +26,7 @@ func (s *script) Respond(ctx context.Context, turn *Turn) (*Reply, error) {
 	defer s.mu.Unlock()
 	if s.next == len(s.replies) {
 		why := InternalError()
-		why.Message = fmt.Sprintf("the simulator's script is used up: it has %d replies, and this request wants another one; add a reply, or see why the agent asks again", len(s.replies))
+		why.Message = fmt.Sprintf("the simulator's script is used up: this request wants reply %d of %d; add a reply, or see why the agent asks again", len(s.replies)+1, len(s.replies))
 		why.final = true
 		return nil, why
 	}

@@ -36,7 +36,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8090", "address to listen on")
-	model := flags.String("model", "chatty", "chatty, echo, loop:TURNSxPARALLEL, or a JSON file of replies")
+	model := flags.String("model", "chatty", "chatty, echo, loop:TURNSxPARALLEL, or a JSON file of replies, of which each conversation gets the n-th at its n-th step")
 	seed := flags.Uint64("seed", 1, "seed of ids and of all that is drawn by lot")
 	faults := flags.Float64("faults", 0, "share of requests, 0 to 1, that something goes wrong with")
 	key := flags.String("key", "", "the one API key that is taken; empty takes any")
