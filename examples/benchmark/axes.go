@@ -19,8 +19,10 @@ type Task struct {
 	HTTP2       bool          `json:"http2"`
 	Bill        bool          `json:"bill"`
 	Cache       bool          `json:"cache"`
-	// Threads is "on" or "off" for message threads; empty is a driver's default.
+	// Threads is "on" for message threads; empty sends the whole conversation each time.
 	Threads string `json:"threads,omitempty"`
+	// Telemetry is "on" for spans that are made and thrown away; empty for none.
+	Telemetry string `json:"telemetry,omitempty"`
 	// MemoryLimit is the Go runtime's soft limit, GOMEMLIMIT, for the driver; empty for none.
 	MemoryLimit string `json:"memory_limit,omitempty"`
 }
@@ -30,8 +32,10 @@ type Axis struct {
 	Name, Title string
 	Columns     []column
 	Points      []Point
-	// Drivers are those that are measured, nil for all.
+	// Drivers are those that are measured, nil for all that have no rule of their own: see measures.
 	Drivers []string
+	// base is what a driver's figures are divided by at a task; nil for the floor's at the same.
+	base func(driver string, t Task) (string, Task)
 }
 
 // A Point is a place on an axis.
@@ -62,6 +66,8 @@ func axes(quick bool) []Axis {
 		t := usual(quick)
 		t.Turns = n
 		steps.add(number(n), n, t)
+		t.Threads = "on"
+		steps.add(number(n), n, t)
 	}
 	results := Axis{Name: "results", Title: "Bytes in a tool result (20 steps)", Columns: work}
 	for _, n := range pick(quick, 3, 200, 4<<10, 40<<10, 200<<10) {
@@ -87,7 +93,7 @@ func axes(quick bool) []Axis {
 		t.HTTP2 = i == 1
 		protocol.add(label, i, t)
 	}
-	return []Axis{steps, results, parallel, stream, protocol, concurrency(quick), bill(quick), threads(quick)}
+	return []Axis{steps, results, parallel, stream, protocol, concurrency(quick), bill(quick), threads(quick), telemetry(quick)}
 }
 
 func concurrency(quick bool) Axis {
@@ -130,30 +136,63 @@ func bill(quick bool) Axis {
 }
 
 // threads are conversations in message threads and without: whoever has them.
+// The tasks are those of the axis of steps.
 func threads(quick bool) Axis {
-	a := Axis{Name: "threads", Title: "Message threads (5 KB results)", Columns: []column{sent, cpu, allocated, mallocs, rss, count},
-		Drivers: []string{"whorl", "anthropic-sdk-go-2"}}
-	for _, n := range pick(quick, 2, 50, 200, 1000) {
-		for _, on := range []string{"off", "on"} {
-			t := usual(quick)
-			t.Turns, t.ResultBytes, t.Threads = n, 5<<10, on
-			a.add(fmt.Sprintf("%d steps, threads %s", n, on), n, t)
-		}
+	a := Axis{Name: "threads", Title: "Message threads", Columns: []column{sent, cpu, overWithout, allocated, mallocs, rss, count},
+		Drivers: haveThreads, base: func(driver string, t Task) (string, Task) {
+			t.Threads = ""
+			return driver, t
+		}}
+	for _, n := range pick(quick, 2, 10, 50, 200, 1000) {
+		t := usual(quick)
+		t.Turns = n
+		a.add(number(n)+" steps", n, t)
+		t.Threads = "on"
+		a.add(number(n)+" steps", n, t)
 	}
 	return a
 }
 
+// telemetry is a step with spans, without content, beside one without any.
+func telemetry(quick bool) Axis {
+	a := Axis{Name: "telemetry", Title: "Telemetry, without content", Columns: []column{cpu, overWithout, allocated, mallocs, count},
+		Drivers: []string{"whorl"}, base: func(driver string, t Task) (string, Task) {
+			t.Telemetry = ""
+			return driver, t
+		}}
+	for _, n := range pick(quick, 1, 50, 200) {
+		t := usual(quick)
+		t.Turns = n
+		a.add(number(n)+" steps", n, t)
+		t.Telemetry = "on"
+		a.add(number(n)+" steps", n, t)
+	}
+	return a
+}
+
+// haveThreads are the drivers that send requests in message threads when asked to.
+var haveThreads = []string{"whorl", "anthropic-sdk-go", "anthropic-sdk-js"}
+
 // measures reports whether a driver is measured at a point of the axis.
 func (a *Axis) measures(driver string, p Point) bool {
+	t := p.Task
 	switch {
-	case driver == "anthropic-sdk-go-2" && a.Name != "threads":
-		return false
 	case a.Drivers != nil && !slices.Contains(a.Drivers, driver):
 		return false
-	case p.Task.Cache:
+	case t.Threads == "on" && !slices.Contains(haveThreads, driver):
+		return false
+	case t.Cache:
 		return driver != "whorl" // its default is its best
-	case p.Task.MemoryLimit != "":
+	case t.MemoryLimit != "":
 		return driver == "floor" || driver == "whorl"
+	}
+	switch driver {
+	case "socket", "whorl-before":
+		return a.Name == "steps" || a.Name == "parallel" || a.Name == "concurrency"
+	case "langchaingo", "anthropic-sdk-js": // for scale
+		return a.Name == "steps" || a.Name == "threads"
+	case "genkit": // where it can be done within the limits, and leaves time for the others
+		return t.Turns < 1000 && t.ResultBytes < 200<<10 && t.Concurrency < 100 && !(t.Bill && t.Turns >= 200)
 	}
 	return true
 }

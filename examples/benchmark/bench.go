@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Bench is what a Go benchmark reports in one unit: a value per run.
@@ -26,7 +28,7 @@ type suite struct {
 var suites = []suite{
 	{"whorl", "../..", "./agent", "Turnaround|ColdStart"},
 	{"whorl", "../..", "./transport", wirePattern},
-	{"anthropic-sdk-go", "peers/anthropicsdk", "./wire", wirePattern},
+	{"anthropic-sdk-go", "peers/anthropicsdk2", "./wire", wirePattern},
 }
 
 // The benchmarks by name.
@@ -37,9 +39,12 @@ const (
 	wirePattern = "ReadStream|ReadStreamToolInput|Body"
 )
 
-// benchmarks runs the suites of those drivers that were built.
-func benchmarks(built []program, quick bool) (all []Bench, err error) {
-	times, each := "7", "0.5s"
+// benchmarks runs the suites of those drivers that were built. One that fails is
+// named and left out.
+func benchmarks(ctx context.Context, built []program, quick bool) (all []Bench) {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	defer cancel()
+	times, each := "5", "0.3s"
 	if quick {
 		times, each = "2", "0.1s"
 	}
@@ -48,13 +53,14 @@ func benchmarks(built []program, quick bool) (all []Bench, err error) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "benchmarks of %s in %s\n", s.driver, s.pkg)
-		out, err := exec.Command("go", "test", "-C", s.module, s.pkg, "-run", "^$", "-bench", "^Benchmark("+s.pattern+")$", "-count", times, "-benchtime", each).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "go", "test", "-C", s.module, s.pkg, "-run", "^$", "-bench", "^Benchmark("+s.pattern+")$", "-count", times, "-benchtime", each).CombinedOutput()
 		if err != nil {
-			return nil, fmt.Errorf("the benchmarks of %s in %s: %w\n%s", s.driver, s.pkg, err, out)
+			fmt.Fprintf(os.Stderr, "the benchmarks of %s in %s: %v\n%s", s.driver, s.pkg, err, out)
+			continue
 		}
 		all = append(all, parseBenchmarks(s.driver, out)...)
 	}
-	return all, nil
+	return all
 }
 
 // parseBenchmarks reads the lines of go test -bench.

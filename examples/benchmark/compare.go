@@ -1,7 +1,7 @@
 package main
 
 import (
-	"debug/buildinfo"
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -10,28 +10,15 @@ import (
 	"time"
 )
 
-// drivers are the programs to compare, in the order of the tables: the folders
-// that they are built from, and the module whose version counts.
-var drivers = []struct{ name, dir, module string }{
-	{"floor", "floor", ""},
-	{"whorl", "whorl", ""},
-	{"anthropic-sdk-go", "peers/anthropicsdk", "github.com/anthropics/anthropic-sdk-go"},
-	{"fantasy", "peers/fantasy", "charm.land/fantasy"},
-	{"anthropic-sdk-go-2", "peers/anthropicsdk2", "github.com/anthropics/anthropic-sdk-go/v2"},
-	{"genkit", "peers/genkit", "github.com/firebase/genkit/go"},
-}
-
-// plotted are the drivers of the charts: not one that the axis of threads alone has.
-var plotted = slices.DeleteFunc(slices.Clone(drivers), func(d struct{ name, dir, module string }) bool { return d.name == "anthropic-sdk-go-2" })
-
-// compare measures. What it has is written to the folder after each round.
-func compare(o options) (*Results, error) {
+// compare measures, until the context ends. What it has is written to the folder
+// after each run of a driver.
+func compare(ctx context.Context, o options) (*Results, error) {
 	bin, err := os.MkdirTemp("", "benchmark")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(bin)
-	built, err := buildAll(bin, o.drivers)
+	built, err := buildAll(ctx, bin, o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,58 +33,26 @@ func compare(o options) (*Results, error) {
 		}
 	}
 	began, seen := time.Now(), observe()
-	if o.wants("bench") {
-		if res.Benches, err = benchmarks(built, o.quick); err != nil {
-			return nil, err
-		}
-	}
 	save := func() error {
 		res.Seconds, res.Others = math.Round(time.Since(began).Seconds()), seen.others()
 		return res.write(filepath.Join(o.out, "results.json"))
 	}
-	p := phase{bin: bin, rounds: o.rounds, deadline: began.Add(o.budget), max: limits{o.limit, o.memory}, once: 15 * time.Second, save: save}
-	if err := p.measure(few); err != nil {
+	p := phase{bin: bin, rounds: o.rounds, deadline: began.Add(o.budget), max: limits{o.limit, o.memory}, once: 8 * time.Second, save: save}
+	if o.wants("bench") {
+		res.Benches = benchmarks(ctx, built, o.quick)
+	}
+	if err := p.measure(ctx, few); err != nil {
 		return nil, err
 	}
-	p.deadline, p.max.time, p.once = time.Now().Add(o.crowdBudget), o.crowdLimit, 2*time.Minute
+	p.deadline, p.max.time, p.once = time.Now().Add(o.crowdBudget), o.crowdLimit, time.Minute
 	// Whorl and the floor go first, twice: what a peer leaves of the time isn't what they get.
 	ours, theirs := apart(many)
 	p.rounds = min(o.rounds, 2)
-	if err := p.measure(ours); err != nil {
+	if err := p.measure(ctx, ours); err != nil {
 		return nil, err
 	}
 	p.rounds = 1
-	return res, p.measure(theirs)
-}
-
-// A program is a driver that was built, or not.
-type program struct {
-	name    string
-	version string // of the library
-	failed  string // why it couldn't be built
-}
-
-// buildAll builds the server and the drivers. The rest can be compared without a
-// peer that can't be built.
-func buildAll(bin string, only []string) (built []program, err error) {
-	if err := build(bin, "server", "server"); err != nil {
-		return nil, err
-	}
-	for _, d := range drivers {
-		if only != nil && !slices.Contains(only, d.name) {
-			continue
-		}
-		p := program{name: d.name}
-		if err := build(bin, d.name, d.dir); err != nil && d.module == "" {
-			return nil, err
-		} else if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			p.failed = "could not be built"
-		}
-		p.version = version(filepath.Join(bin, d.name), d.module)
-		built = append(built, p)
-	}
-	return built, nil
+	return res, p.measure(ctx, theirs)
 }
 
 // wants reports whether an axis is to be measured; "bench" stands for the Go benchmarks.
@@ -116,6 +71,9 @@ func (o options) plan(built []program) (few, many []*Cell) {
 		for _, p := range a.Points {
 			for _, d := range built {
 				c := &Cell{Driver: d.name, Task: p.Task, Error: d.failed}
+				if isPeer(d.name) { // many times off: shorter runs show it
+					c.Task.For /= 3
+				}
 				if !a.measures(d.name, p) || planned[c.key()] || p.Task.Concurrency >= crowd && !o.crowd {
 					continue
 				}
@@ -131,10 +89,12 @@ func (o options) plan(built []program) (few, many []*Cell) {
 	return few, many
 }
 
+func isPeer(driver string) bool { return slices.Contains(peers(), driver) }
+
 // apart parts the cells of Whorl and the floor from those of the peers.
 func apart(cells []*Cell) (ours, theirs []*Cell) {
 	for _, c := range cells {
-		if slices.Contains(peers(), c.Driver) {
+		if isPeer(c.Driver) {
 			theirs = append(theirs, c)
 		} else {
 			ours = append(ours, c)
@@ -144,7 +104,8 @@ func apart(cells []*Cell) (ours, theirs []*Cell) {
 }
 
 // A phase measures cells in rounds, each cell once a round, so that what the
-// machine does beside it falls on all of them alike.
+// machine does beside it falls on all of them alike. The peers take part in the
+// first of each two rounds.
 type phase struct {
 	bin      string
 	rounds   int
@@ -154,47 +115,35 @@ type phase struct {
 	save     func() error
 }
 
-func (p phase) measure(cells []*Cell) error {
+func (p phase) measure(ctx context.Context, cells []*Cell) error {
 	for round := range p.rounds {
 		for _, c := range cells {
-			if c.Error != "" || round > 0 && (c.Task.Bill || c.took() > p.once) {
+			if c.Error != "" || round > 0 && (c.Task.Bill || isPeer(c.Driver) && (round%2 == 1 || c.took() > p.once)) {
 				continue
 			}
 			left := time.Until(p.deadline)
-			if left < max(3*time.Second, 2*c.took()) {
+			if left < max(3*time.Second, 2*c.took()) || ctx.Err() != nil {
 				if len(c.Samples) == 0 {
 					c.Error = "not tried: no time was left"
 				}
 				continue
 			}
-			s, err := drive(p.bin, c.Driver, c.Task, limits{min(p.max.time, left), p.max.memory})
+			s, err := drive(ctx, p.bin, c.Driver, c.Task, limits{min(p.max.time, left), p.max.memory})
 			s.Round = round + 1
 			switch {
 			case err != nil && len(c.Samples) > 0: // slower than before, at the end of the time
+			case err != nil && ctx.Err() != nil:
+				c.Error = "not done: interrupted"
 			case err != nil:
 				c.Error = err.Error()
 			default:
 				c.Samples = append(c.Samples, s)
 			}
 			fmt.Fprintf(os.Stderr, "round %d, %v left: %s took %.1f s %s\n", round+1, left.Round(time.Second), c, s.Seconds, c.Error)
-		}
-		if err := p.save(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// version is the version of a module that a program was built with.
-func version(program, module string) string {
-	info, err := buildinfo.ReadFile(program)
-	if err != nil {
-		return ""
-	}
-	for _, d := range info.Deps {
-		if d.Path == module {
-			return d.Version
+			if err := p.save(); err != nil {
+				return err
+			}
 		}
 	}
-	return ""
+	return p.save()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -26,16 +27,6 @@ type Stats struct {
 	Sent      float64 `json:"sent_bytes,omitempty"` // of a request's body, the mean
 }
 
-// build compiles the program in dir, which may be a module of its own.
-func build(bin, name, dir string) error {
-	fmt.Fprintln(os.Stderr, "building", name)
-	cmd := exec.Command("go", "build", "-C", dir, "-o", filepath.Join(bin, name), ".")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", name, err, out)
-	}
-	return nil
-}
-
 // limits are what a driver may take.
 type limits struct {
 	time   time.Duration
@@ -44,7 +35,7 @@ type limits struct {
 
 // drive gives a task to a driver, with a server of its own. If it was stopped at
 // a limit, the error says so, and how far it came.
-func drive(bin, driver string, t Task, most limits) (s Sample, err error) {
+func drive(ctx context.Context, bin, driver string, t Task, most limits) (s Sample, err error) {
 	began := time.Now()
 	defer func() { s.Seconds = time.Since(began).Seconds() }()
 	cert := filepath.Join(bin, "cert.pem")
@@ -53,11 +44,18 @@ func drive(bin, driver string, t Task, most limits) (s Sample, err error) {
 		return s, fmt.Errorf("server: %w", err)
 	}
 	defer stop()
-	cmd := exec.Command(filepath.Join(bin, driver), "-base", base,
+	args := []string{"-base", base,
 		fmt.Sprint("-turns=", t.Turns), fmt.Sprint("-parallel=", t.Parallel), fmt.Sprint("-result=", t.ResultBytes),
 		fmt.Sprint("-system=", t.SystemBytes), fmt.Sprint("-runs=", t.Runs), fmt.Sprint("-for=", t.For),
-		fmt.Sprint("-c=", t.Concurrency), fmt.Sprint("-stream=", t.Stream), fmt.Sprint("-cache=", t.Cache),
-		"-threads="+t.Threads)
+		fmt.Sprint("-c=", t.Concurrency), fmt.Sprint("-stream=", t.Stream), fmt.Sprint("-cache=", t.Cache)}
+	// Drivers of older commits don't know these flags.
+	if t.Threads != "" {
+		args = append(args, "-threads="+t.Threads)
+	}
+	if t.Telemetry != "" {
+		args = append(args, "-telemetry="+t.Telemetry)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, driver), args...)
 	cmd.Env = os.Environ()
 	if t.HTTP2 {
 		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+cert)

@@ -24,9 +24,6 @@ func TestDocsAreMadeFromTheFigures(t *testing.T) {
 	if res.Soak, err = readSoak("figures/soak.json"); err != nil {
 		t.Fatal(err)
 	}
-	if res.Threads, err = readThreads("figures/threads.json"); err != nil {
-		t.Fatal(err)
-	}
 	page, err := os.ReadFile("../../docs/benchmarks.md")
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +78,7 @@ func TestTables(t *testing.T) {
 	}
 	targets := r.section("targets")
 	for _, want := range []string{
-		"| CPU at 50 steps at most 2 × the floor | 1.90 by the least, 2.00 by the median | met |",
+		"| CPU at 50 steps at most 1.15 × the floor | 1.90 by the least, 2.00 by the median | **missed** |",
 		"| 10.0× at 50 steps (fantasy) | met |",
 	} {
 		if !strings.Contains(targets, want) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 )
 
 // charts are the panels of lines: a figure along an axis, both logarithmic.
@@ -34,16 +35,16 @@ const (
 	panelW, panelH = 440, 280
 	left, right    = 62, 22
 	top, bottom    = 46, 50
-	legendH        = 44
+	legendH        = 66
 )
 
 // style colors the plot for light and for dark surroundings. The background is
 // the plot's own, so that it is readable where a page's scheme isn't the system's.
 const style = `<style>
 svg { --back: #ffffff; --field: #f6f7f9; --grid: #dfe3e8; --text: #1f2328; --faint: #656d76;
- --floor: #8c959f; --whorl: #d1480f; --anthropic-sdk-go: #1f6feb; --fantasy: #8250df; --genkit: #1a7f37 }
+ --socket: #57606a; --floor: #8c959f; --whorl: #d1480f; --anthropic-sdk-go: #1f6feb; --fantasy: #8250df; --langchaingo: #0a8a8f; --genkit: #1a7f37; --anthropic-sdk-js: #b08800 }
 @media (prefers-color-scheme: dark) { svg { --back: #0d1117; --field: #161b22; --grid: #30363d; --text: #e6edf3; --faint: #9198a1;
- --floor: #9198a1; --whorl: #ff8a4c; --anthropic-sdk-go: #58a6ff; --fantasy: #bc8cff; --genkit: #3fb950 } }
+ --socket: #c9d1d9; --floor: #9198a1; --whorl: #ff8a4c; --anthropic-sdk-go: #58a6ff; --fantasy: #bc8cff; --langchaingo: #39c5cf; --genkit: #3fb950; --anthropic-sdk-js: #e3b341 } }
 text { fill: var(--text); font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif }
 .title { font-size: 14px; font-weight: 600 } .faint { fill: var(--faint) } .end { text-anchor: end } .mid { text-anchor: middle }
 .grid { stroke: var(--grid) } .line { fill: none; stroke-width: 2; stroke-linejoin: round } .thick { stroke-width: 3 } .dashed { stroke-dasharray: 5 4 }
@@ -59,10 +60,11 @@ func plot(r *Results) []byte {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="CPU, allocations, memory and bill of a step, by library">`+"\n", w, h, w, h)
 	b.WriteString(style)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" rx="8" style="fill:var(--back)"/>`+"\n", w, h)
-	legend(&b)
+	plotted := plotted(r)
+	legend(&b, plotted)
 	for i, c := range charts {
 		fmt.Fprintf(&b, `<g transform="translate(%d,%d)">`+"\n", i%2*panelW, legendH+i/2*panelH)
-		c.draw(&b, r)
+		c.draw(&b, r, plotted)
 		b.WriteString("</g>\n")
 	}
 	fmt.Fprintf(&b, `<g transform="translate(0,%d)">`+"\n", legendH+rows*panelH)
@@ -71,18 +73,28 @@ func plot(r *Results) []byte {
 	return b.Bytes()
 }
 
-func legend(b *bytes.Buffer) {
+// plotted are the drivers of the charts: those that were measured, but for an older Whorl.
+func plotted(r *Results) (some []driver) {
+	for _, d := range drivers {
+		if d.name != before && slices.ContainsFunc(r.Cells, func(c *Cell) bool { return c.Driver == d.name }) {
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
+func legend(b *bytes.Buffer, plotted []driver) {
 	x := left
 	for _, d := range plotted {
-		fmt.Fprintf(b, `<path d="M%d,24h26" class="%s" style="stroke:var(--%s)"/><text x="%d" y="28">%s</text>`+"\n", x, lineClass(d.name), d.name, x+34, d.name)
-		x += 62 + 7*len(d.name)
+		fmt.Fprintf(b, `<path d="M%d,24h26" class="%s" style="stroke:var(--%s)"/><text x="%d" y="28">%s</text>`+"\n", x, lineClass(d.name), d.name, x+34, d.title)
+		x += 52 + 7*len(d.title)
 	}
-	fmt.Fprintf(b, `<text x="%d" y="28" class="faint end">✕ not done within the limits</text>`+"\n", 2*panelW-right)
+	fmt.Fprintf(b, `<text x="%d" y="52" class="faint end">✕ not done within the limits</text>`+"\n", 2*panelW-right)
 }
 
 func lineClass(driver string) string {
 	switch driver {
-	case "floor":
+	case "floor", "socket":
 		return "line dashed"
 	case "whorl":
 		return "line thick"
@@ -143,7 +155,7 @@ func (s scale) ticks() (at []float64) {
 // A dot is a cell in a chart.
 type dot struct{ x, y float64 }
 
-func (c chart) draw(b *bytes.Buffer, r *Results) {
+func (c chart) draw(b *bytes.Buffer, r *Results, plotted []driver) {
 	var a Axis
 	for _, a = range axes(false) {
 		if a.Name == c.axis {
@@ -155,7 +167,7 @@ func (c chart) draw(b *bytes.Buffer, r *Results) {
 	x := scale{lo: math.Inf(1), hi: math.Inf(-1), from: left, to: panelW - right}
 	y := scale{lo: math.Inf(1), hi: math.Inf(-1), from: panelH - bottom, to: top}
 	for _, p := range a.Points {
-		if p.Task.MemoryLimit != "" {
+		if p.Task.MemoryLimit != "" || p.Task.Threads != "" {
 			continue
 		}
 		seen := false

@@ -33,7 +33,7 @@ func billHeight(r *Results) int {
 // drawBill draws a row for each shape of conversation: what each driver's bill is,
 // over the least possible. Drivers with the same bill stand above each other.
 func drawBill(b *bytes.Buffer, r *Results) {
-	points := billPoints(r)
+	points, plotted := billPoints(r), plotted(r)
 	if len(points) == 0 {
 		return
 	}

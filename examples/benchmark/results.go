@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -26,7 +25,6 @@ type Results struct {
 	Cells    []*Cell           `json:"cells"`
 	Benches  []Bench           `json:"benches,omitempty"`
 	Soak     *harness.Soak     `json:"-"` // kept in a file of its own
-	Threads  *Results          `json:"-"` // likewise: the axis of that name, which may have been measured apart
 }
 
 // A Cell is a driver with a task, and its runs.
@@ -136,15 +134,6 @@ func readResults(files []string) (*Results, error) {
 	return all, nil
 }
 
-// readThreads reads results that were measured apart, which are nil if there are none.
-func readThreads(file string) (*Results, error) {
-	r, err := readResults([]string{file})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return r, err
-}
-
 // write writes the results with a line for each cell.
 func (r *Results) write(file string) error {
 	head := *r
@@ -171,14 +160,16 @@ func (r *Results) write(file string) error {
 	b.WriteString("\n  ]")
 	b.Write(after)
 	b.WriteByte('\n')
-	return os.WriteFile(file, b.Bytes(), 0o644)
+	// As a whole or not at all, should this be killed meanwhile.
+	half := file + ".part"
+	return errors.Join(os.WriteFile(half, b.Bytes(), 0o644), os.Rename(half, file))
 }
 
 // csv has a line for each run, or one that says why there is none.
 func (r *Results) csv() []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	w.Write([]string{"driver", "turns", "parallel", "result_bytes", "concurrency", "stream", "http2", "bill_reckoned", "cache", "memory_limit",
+	w.Write([]string{"driver", "turns", "parallel", "result_bytes", "concurrency", "stream", "http2", "bill_reckoned", "cache", "threads", "telemetry", "memory_limit",
 		"round", "cpu_us_per_step", "wall_us_per_step", "alloc_kb_per_step", "mallocs_per_step", "peak_rss_mb", "step_median_us", "step_p99_us", "gap_median_us", "bill_over_least", "marks", "error"})
 	for _, c := range r.Cells {
 		t := c.Task
@@ -188,7 +179,7 @@ func (r *Results) csv() []byte {
 		}
 		for _, s := range samples {
 			var line []string
-			for _, v := range []any{c.Driver, t.Turns, t.Parallel, t.ResultBytes, t.Concurrency, t.Stream, t.HTTP2, t.Bill, t.Cache, t.MemoryLimit,
+			for _, v := range []any{c.Driver, t.Turns, t.Parallel, t.ResultBytes, t.Concurrency, t.Stream, t.HTTP2, t.Bill, t.Cache, t.Threads, t.Telemetry, t.MemoryLimit,
 				s.Round, s.CPUPerTurn, s.WallPerTurn, s.AllocPerTurn, s.MallocsPerTurn, s.PeakRSS, s.StepMedian, s.StepP99, s.GapMedian, s.Bill, s.Marks, c.Error} {
 				if f, ok := v.(float64); ok {
 					v = fmt.Sprintf("%.5g", f)

@@ -43,9 +43,6 @@ func (r *Results) section(name string) string {
 			continue
 		}
 		table := r.table(a)
-		if table == "" && name == "threads" && r.Threads != nil {
-			table = "Measured apart from the rest: " + r.Threads.origin() + "\n" + r.Threads.table(a)
-		}
 		if table == "" {
 			table = unmeasured
 		}

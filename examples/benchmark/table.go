@@ -6,35 +6,31 @@ import (
 	"strings"
 )
 
-// A column of a table writes a figure of a cell. floor is the floor's cell of the
-// same point, or nil.
+// A column of a table writes a figure of a cell. base is the cell that it is
+// compared with, the floor's of the same point if the axis has no other; or nil.
 type column struct {
 	title string
-	write func(c, floor *Cell) string
+	write func(c, base *Cell) string
 }
 
 // figures of one run
-func cpuOf(s Sample) float64   { return s.CPUPerTurn }
-func wallOf(s Sample) float64  { return s.WallPerTurn }
-func allocOf(s Sample) float64 { return s.AllocPerTurn }
-func rssOf(s Sample) float64   { return s.PeakRSS }
-func gapOf(s Sample) float64   { return s.GapMedian }
-func billOf(s Sample) float64  { return s.Bill }
-func tailOf(s Sample) float64  { return s.StepP99 / s.StepMedian }
+func cpuOf(s Sample) float64     { return s.CPUPerTurn }
+func wallOf(s Sample) float64    { return s.WallPerTurn }
+func allocOf(s Sample) float64   { return s.AllocPerTurn }
+func mallocsOf(s Sample) float64 { return s.MallocsPerTurn }
+func rssOf(s Sample) float64     { return s.PeakRSS }
+func gapOf(s Sample) float64     { return s.GapMedian }
+func billOf(s Sample) float64    { return s.Bill }
+func tailOf(s Sample) float64    { return s.StepP99 / s.StepMedian }
 
 var (
-	cpu       = timed("CPU, µs", cpuOf)
-	wall      = timed("wall, µs", wallOf)
-	gap       = timed("gap, µs", gapOf)
-	overFloor = column{"× floor", func(c, floor *Cell) string {
-		if floor == nil || len(floor.Samples) == 0 {
-			return ""
-		}
-		s := c.spread(cpuOf).over(floor.spread(cpuOf))
-		return fmt.Sprintf("%.2f (%.2f)", s.least, s.median)
-	}}
+	cpu           = timed("CPU, µs", cpuOf)
+	wall          = timed("wall, µs", wallOf)
+	gap           = timed("gap, µs", gapOf)
+	overFloor     = column{"× floor", cpuOver}
+	overWithout   = column{"× without", cpuOver}
 	allocated     = middle("KB allocated", allocOf)
-	mallocs       = middle("objects", func(s Sample) float64 { return s.MallocsPerTurn })
+	mallocs       = middle("objects", mallocsOf)
 	rss           = middle("RSS, MB", rssOf)
 	median        = middle("step, ms: median", func(s Sample) float64 { return s.StepMedian / 1000 })
 	p99           = middle("p99", func(s Sample) float64 { return s.StepP99 / 1000 })
@@ -44,6 +40,18 @@ var (
 	sent          = middle("KB sent a step", func(s Sample) float64 { return s.Sent / 1000 })
 	count         = column{"runs", func(c, _ *Cell) string { return fmt.Sprint(len(c.Samples)) }}
 )
+
+// cpuOver is the CPU of a cell over that of its base.
+func cpuOver(c, base *Cell) string {
+	if base == nil || len(base.Samples) == 0 {
+		return unknown
+	}
+	s := c.spread(cpuOf).over(base.spread(cpuOf))
+	return fmt.Sprintf("%.2f (%.2f)", s.least, s.median)
+}
+
+// unknown stands for a figure that there isn't.
+const unknown = "–"
 
 // timed is a figure that other work on the machine makes larger: the least and
 // the median of the runs.
@@ -56,7 +64,12 @@ func timed(title string, figure func(Sample) float64) column {
 
 // middle is the median of the runs.
 func middle(title string, figure func(Sample) float64) column {
-	return column{title, func(c, _ *Cell) string { return short(c.spread(figure).median) }}
+	return column{title, func(c, _ *Cell) string {
+		if v := c.spread(figure).median; v > 0 {
+			return short(v)
+		}
+		return unknown
+	}}
 }
 
 // short writes a number with three digits, or whole.
@@ -77,24 +90,23 @@ func (r *Results) table(a Axis) string {
 	b.WriteString("\n|---|---|" + strings.Repeat("---:|", len(a.Columns)) + "\n")
 	rows := 0
 	for _, p := range a.Points {
-		floor := r.cell("floor", p.Task)
 		for _, d := range drivers {
 			c := r.cell(d.name, p.Task)
 			if c == nil || !a.measures(d.name, p) {
 				continue
 			}
 			rows++
-			name := d.name
-			if p.Task.Cache {
-				name += ", its switch on"
+			base := r.cell("floor", p.Task)
+			if a.base != nil {
+				base = r.cell(a.base(d.name, p.Task))
 			}
-			fmt.Fprintf(&b, "| %s | %s |", p.Label, name)
+			fmt.Fprintf(&b, "| %s | %s |", p.Label, named(d, p.Task))
 			if len(c.Samples) == 0 {
 				fmt.Fprintf(&b, " %s |%s\n", c.Error, strings.Repeat(" |", len(a.Columns)-1))
 				continue
 			}
 			for _, column := range a.Columns {
-				fmt.Fprintf(&b, " %s |", column.write(c, floor))
+				fmt.Fprintf(&b, " %s |", column.write(c, base))
 			}
 			b.WriteByte('\n')
 		}
@@ -103,4 +115,19 @@ func (r *Results) table(a Axis) string {
 		return ""
 	}
 	return b.String()
+}
+
+// named is what a table calls a driver with a task.
+func named(d driver, t Task) string {
+	name := d.title
+	if t.Cache {
+		name += ", its switch on"
+	}
+	if t.Threads == "on" {
+		name += ", threads"
+	}
+	if t.Telemetry == "on" {
+		name += ", spans"
+	}
+	return name
 }

@@ -13,15 +13,15 @@ func (r *Results) targets() string {
 	row := func(aim, verdict, measured string, args ...any) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", aim, fmt.Sprintf(measured, args...), verdict)
 	}
-	for _, t := range []struct {
-		turns int
-		most  float64
-	}{{50, 2}, {200, 1.5}, {1000, 1.5}} {
-		if floor, whorl := r.steps("floor", t.turns), r.steps("whorl", t.turns); floor != nil && whorl != nil {
-			s := whorl.spread(cpuOf).over(floor.spread(cpuOf))
-			row(fmt.Sprintf("CPU at %s steps at most %g × the floor", number(t.turns), t.most), atMost(s, t.most), "%.2f by the least, %.2f by the median", s.least, s.median)
-		}
+	for _, n := range []int{50, 200, 1000} {
+		r.overFloor(row, fmt.Sprintf("CPU at %s steps at most 1.15 × the floor", number(n)), 1.15, stepsTask(n))
 	}
+	for _, n := range []int{12, 30} {
+		r.overFloor(row, fmt.Sprintf("CPU at %d calls in a step at most 1.2 × the floor", n), 1.2, parallelTask(n))
+	}
+	r.threaded(row)
+	r.allocations(row)
+	r.spans(row)
 	r.besidePeers(row)
 	r.flatness(row)
 	r.crowd(row)
@@ -55,11 +55,85 @@ func met(ok bool) string {
 	return "**missed**"
 }
 
-// steps is a cell of the axis of steps that has runs, or nil.
-func (r *Results) steps(driver string, turns int) *Cell {
+// stepsTask is a task of the axis of steps.
+func stepsTask(turns int) Task {
 	t := usual(false)
 	t.Turns = turns
-	return r.done(driver, t)
+	return t
+}
+
+// parallelTask is a task of the axis of calls in a step.
+func parallelTask(calls int) Task {
+	t := usual(false)
+	t.Turns, t.ResultBytes, t.Parallel = 20, 1<<10, calls
+	return t
+}
+
+// steps is a cell of the axis of steps that has runs, or nil.
+func (r *Results) steps(driver string, turns int) *Cell { return r.done(driver, stepsTask(turns)) }
+
+// overFloor compares Whorl's CPU at a task with the floor's.
+func (r *Results) overFloor(row row, aim string, most float64, t Task) {
+	floor, whorl := r.done("floor", t), r.done("whorl", t)
+	if floor == nil || whorl == nil {
+		return
+	}
+	s := whorl.spread(cpuOf).over(floor.spread(cpuOf))
+	said := fmt.Sprintf("%.2f by the least, %.2f by the median", s.least, s.median)
+	if old := r.done(before, t); old != nil {
+		s := old.spread(cpuOf).over(floor.spread(cpuOf))
+		said += fmt.Sprintf("; before %.2f, %.2f", s.least, s.median)
+	}
+	row(aim, atMost(s, most), "%s", said)
+}
+
+// threaded reports message threads: whether a step's cost grows with the
+// conversation, and what it is beside sending the whole.
+func (r *Results) threaded(row row) {
+	on := func(driver string, turns int) *Cell {
+		t := stepsTask(turns)
+		t.Threads = "on"
+		return r.done(driver, t)
+	}
+	if few, many := on("whorl", 10), on("whorl", 1000); few != nil && many != nil {
+		a, b := few.spread(cpuOf), many.spread(cpuOf)
+		row("with threads, CPU per step flat from 10 to 1,000 steps: at most 1.2 ×", atMost(b.over(a), 1.2),
+			"%s µs, then %s: %.2f by the least, %.2f by the median", short(a.least), short(b.least), b.least/a.least, b.median/a.median)
+	}
+	if with, without := on("whorl", 1000), r.steps("whorl", 1000); with != nil && without != nil {
+		s := with.spread(cpuOf).over(without.spread(cpuOf))
+		row("with threads, CPU at 1,000 steps at most 0.2 × what it is without", atMost(s, 0.2), "%.2f by the least, %.2f by the median", s.least, s.median)
+	}
+}
+
+// allocations compares what a step allocates with what one of the floor does.
+func (r *Results) allocations(row row) {
+	var times, kb float64
+	for _, n := range []int{10, 50, 200, 1000} {
+		floor, whorl := r.steps("floor", n), r.steps("whorl", n)
+		if floor == nil || whorl == nil {
+			continue
+		}
+		times = max(times, whorl.spread(mallocsOf).median/floor.spread(mallocsOf).median)
+		kb = max(kb, whorl.spread(allocOf).median)
+	}
+	if times > 0 {
+		row("objects allocated per step at most 2 × the floor's", met(times <= 2), "%.2f ×, the most of 10 to 1,000 steps", times)
+		row("at most 20 KB allocated per step", met(kb <= 20), "%s KB, the most of 10 to 1,000 steps", short(kb))
+	}
+}
+
+// spans compares a step with spans, without content, with one without any.
+func (r *Results) spans(row row) {
+	t := stepsTask(50)
+	without := r.done("whorl", t)
+	t.Telemetry = "on"
+	with := r.done("whorl", t)
+	if with == nil || without == nil {
+		return
+	}
+	s := with.spread(cpuOf).over(without.spread(cpuOf))
+	row("telemetry, content off, at most 5% of a step at 50 steps", atMost(s, 1.05), "%+.1f%% by the least, %+.1f%% by the median", 100*(s.least-1), 100*(s.median-1))
 }
 
 func (r *Results) done(driver string, t Task) *Cell {
@@ -71,16 +145,6 @@ func (r *Results) done(driver string, t Task) *Cell {
 
 // A row writes a line of the table of targets.
 type row func(aim, verdict, measured string, args ...any)
-
-// peers are the drivers that Whorl is compared with.
-func peers() (names []string) {
-	for _, d := range drivers {
-		if d.module != "" {
-			names = append(names, d.name)
-		}
-	}
-	return names
-}
 
 // besidePeers compares the CPU of a step with that of the best peer.
 func (r *Results) besidePeers(row row) {
@@ -117,7 +181,7 @@ func (r *Results) flatness(row row) {
 	from, to := few.spread(allocOf).median, many.spread(allocOf).median
 	said := fmt.Sprintf("%s KB, then %s", short(from), short(to))
 	for _, d := range peers() {
-		if a, b := r.steps(d, 10), r.steps(d, 1000); a != nil && b != nil {
+		if a, b := r.steps(d, 10), r.steps(d, 1000); a != nil && b != nil && b.spread(allocOf).median > 0 {
 			said += fmt.Sprintf("; %s %s, then %s", d, short(a.spread(allocOf).median), short(b.spread(allocOf).median))
 		}
 	}
@@ -127,26 +191,26 @@ func (r *Results) flatness(row row) {
 // crowd reports 10,000 conversations.
 func (r *Results) crowd(row row) {
 	for _, p := range concurrency(false).Points {
-		whorl := r.cell("whorl", p.Task)
-		if p.Task.Concurrency < crowd || whorl == nil {
+		whorl, floor := r.cell("whorl", p.Task), r.done("floor", p.Task)
+		if p.Task.Concurrency < crowd || p.Task.MemoryLimit != "" || whorl == nil {
 			continue
 		}
-		aim := number(crowd) + " conversations at once under 1.5 GB"
-		if p.Task.MemoryLimit != "" {
-			aim += ", with GOMEMLIMIT=" + p.Task.MemoryLimit
-		}
+		aim := number(crowd) + " conversations of 20 steps at once within 1.3 × the floor's memory, by Go's defaults"
 		if len(whorl.Samples) == 0 {
-			row(aim, "", "%s", whorl.Error)
+			row(aim, met(false), "%s", whorl.Error)
 			continue
 		}
 		memory, tail := whorl.spread(rssOf), whorl.spread(tailOf)
-		row(aim, atMost(memory, 1500), "%s MB", short(memory.median))
+		if floor != nil {
+			times := memory.over(floor.spread(rssOf))
+			row(aim, atMost(times, 1.3), "%s MB, the floor %s: %.2f", short(memory.median), short(floor.spread(rssOf).median), times.median)
+		}
 		row("p99 of a step there at most 10 × the median", atMost(tail, 10), "%.1f×", tail.median)
 		var said []string
 		for _, d := range peers() {
 			c := r.cell(d, p.Task)
 			switch {
-			case c == nil || p.Task.MemoryLimit != "":
+			case c == nil:
 			case len(c.Samples) == 0:
 				said = append(said, fmt.Sprintf("%s %s", d, c.Error))
 			default:

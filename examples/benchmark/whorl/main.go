@@ -1,5 +1,5 @@
 // Whorl drives the benchmark's task through Whorl, with the agent's and the
-// client's default settings.
+// client's default settings, with message threads or spans if the task has them.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/secret"
+	"go.opentelemetry.io/otel/sdk/trace"
 )
 
 func main() { harness.Main("whorl", driver) }
@@ -19,8 +20,12 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 	if err != nil {
 		return nil, err
 	}
+	var telemetry agent.Telemetry
+	if c.Telemetry == "on" {
+		telemetry.TracerProvider = trace.NewTracerProvider(trace.WithBatcher(drop{}))
+	}
 	a, err := agent.New(agent.Options{
-		Client: client, Model: harness.Model, MaxTokens: harness.MaxTokens, System: c.System(), Threads: c.Threads, Limits: agent.Limits{Steps: -1},
+		Client: client, Model: harness.Model, MaxTokens: harness.MaxTokens, System: c.System(), Threads: c.Threads, Telemetry: telemetry, Limits: agent.Limits{Steps: -1},
 		Tools: []tools.Tool{tools.Func(harness.ToolName, harness.ToolDescription, func(_ context.Context, in harness.Input) (string, error) {
 			return lookup.Call(in), nil
 		})},
@@ -43,3 +48,10 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		return err
 	}, nil
 }
+
+// drop is an exporter that throws spans away: what is measured is what making and
+// batching them costs.
+type drop struct{}
+
+func (drop) ExportSpans(context.Context, []trace.ReadOnlySpan) error { return nil }
+func (drop) Shutdown(context.Context) error                          { return nil }

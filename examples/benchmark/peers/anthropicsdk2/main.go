@@ -1,5 +1,6 @@
 // Anthropicsdk2 drives the benchmark's task through the tool runner of
-// anthropic-sdk-go v2, with its default settings, or with or without message threads.
+// anthropic-sdk-go v2, with its default settings but for message threads, which
+// the benchmark turns on and off; its default is on.
 package main
 
 import (
@@ -12,7 +13,7 @@ import (
 	"github.com/whorl-go/whorl/examples/benchmark/harness"
 )
 
-func main() { harness.Main("anthropic-sdk-go-2", driver) }
+func main() { harness.Main("anthropic-sdk-go", driver) }
 
 func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) error, error) {
 	client := anthropic.NewClient(option.WithBaseURL(c.Base), option.WithAPIKey("none"))
@@ -32,7 +33,7 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		if c.Cache { // the service places a mark at the end of each request
 			p.CacheControl = anthropic.NewBetaCacheControlEphemeralParam()
 		}
-		return anthropic.BetaToolRunnerParams{BetaMessageNewParams: p, DisableThread: c.Threads == "off"}
+		return anthropic.BetaToolRunnerParams{BetaMessageNewParams: p, DisableThread: c.Threads != "on"}
 	}
 	list := []anthropic.BetaTool{tool}
 	if !c.Stream {
