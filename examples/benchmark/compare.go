@@ -122,7 +122,13 @@ func (p phase) measure(ctx context.Context, cells []*Cell) error {
 				continue
 			}
 			left := time.Until(p.deadline)
-			if left < max(3*time.Second, 2*c.took()) || ctx.Err() != nil {
+			if ctx.Err() != nil {
+				if len(c.Samples) == 0 {
+					c.Error = "not tried: interrupted"
+				}
+				continue
+			}
+			if left < max(3*time.Second, 2*c.took()) {
 				if len(c.Samples) == 0 {
 					c.Error = "not tried: no time was left"
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/buildinfo"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -130,29 +131,29 @@ func buildBefore(ctx context.Context, program, commit string) (string, error) {
 	return short, build(ctx, program, filepath.Join(tree, "examples/benchmark/whorl"))
 }
 
-// buildNode installs what a driver in JavaScript needs, and writes a program that
-// starts it. It returns the version of its package.
+// buildNode installs what a driver in JavaScript needs, in the user's cache, and
+// writes a program that starts it there. It returns the version of its package.
 func buildNode(ctx context.Context, program string, d driver) (string, error) {
 	fmt.Fprintln(os.Stderr, "building", d.name)
-	dir, err := filepath.Abs(d.dir)
+	version := lockedVersion(d.dir, d.module)
+	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", err
+		return version, err
 	}
-	read := func() (string, error) {
-		raw, err := os.ReadFile(filepath.Join(dir, "node_modules", d.module, "package.json"))
-		if err != nil {
-			return "", err
+	dir := filepath.Join(cache, "whorl-benchmark", filepath.Base(d.dir)+"-"+version)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return version, err
+	}
+	for _, name := range []string{"main.mjs", "package.json", "package-lock.json"} {
+		raw, err := os.ReadFile(filepath.Join(d.dir, name))
+		if err := errors.Join(err, os.WriteFile(filepath.Join(dir, name), raw, 0o644)); err != nil {
+			return version, err
 		}
-		var p struct{ Version string }
-		return p.Version, json.Unmarshal(raw, &p)
 	}
-	version, err := read()
-	if locked := lockedVersion(dir, d.module); err != nil || version != locked {
+	// npm writes this file when all is installed.
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err != nil {
 		if err := command(ctx, dir, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"); err != nil {
-			return locked, err
-		}
-		if version, err = read(); err != nil {
-			return locked, err
+			return version, err
 		}
 	}
 	script := fmt.Sprintf("#!/bin/sh\nexec node '%s' \"$@\"\n", filepath.Join(dir, "main.mjs"))

@@ -182,6 +182,9 @@ func (c chart) draw(b *bytes.Buffer, r *Results, plotted []driver) {
 				continue
 			}
 			v := c.figure(cell)
+			if v <= 0 { // not known of this driver
+				continue
+			}
 			lines[d.name] = append(lines[d.name], dot{p.X, v})
 			y.lo, y.hi = min(y.lo, v), max(y.hi, v)
 		}
