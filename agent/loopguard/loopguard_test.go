@@ -69,3 +69,34 @@ func TestGate(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// A bound that is no bound means 3, a new run begins to count anew, and without a log
+// nothing is denied.
+func TestGateBounds(t *testing.T) {
+	const look = `look {"a":1}`
+	for n, want := range map[int]string{-1: "001", 0: "001", 1: "001", 2: "011", 3: "001", 4: "000"} {
+		got := ""
+		for calls := 1; calls <= 3; calls++ {
+			log := conversation(t, []string{look, look, look}[:calls]...)
+			d := loopguard.Gate(n)(t.Context(), agent.ToolRequest{Call: log.State().Open[0].ToolCall, Log: log})
+			got += fmt.Sprint(len(d.Permission) / max(1, len(agent.Deny)))
+			if d.Permission == agent.Deny && d.Rule != "loopguard" {
+				t.Errorf("the rule is %q", d.Rule)
+			}
+		}
+		if got != want {
+			t.Errorf("Gate(%d) denies %s of three calls, want %s", n, got, want)
+		}
+	}
+	log := conversation(t, look, look)
+	call := log.State().Open[0].ToolCall
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindResult, Block: call.Answer(transport.Text("x"))}, memory.Record{Kind: memory.KindRun, Limits: &memory.Limits{}}); err != nil {
+		t.Fatal(err)
+	}
+	call.ID = "new"
+	for name, req := range map[string]agent.ToolRequest{"a new run": {Call: call, Log: log}, "no log": {Call: call}} {
+		if d := loopguard.Gate(2)(t.Context(), req); d.Permission == agent.Deny {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+}

@@ -519,22 +519,24 @@ func TestDrain(t *testing.T) {
 func TestDrainHasAnEnd(t *testing.T) {
 	store := new(memory.RAM)
 	called := make(chan struct{})
+	var ended error // of the tool's context
 	a := newAgent(t, client(t, simulator.Options{Model: twoCalls()}), tools.FuncWith("t", "Hangs.", func(ctx context.Context, _ in) (string, error) {
 		select {
 		case <-called:
 		default:
 			close(called)
 			<-ctx.Done()
+			ended = ctx.Err()
 		}
 		return "ok", ctx.Err()
-	}, tools.Options{Traits: tools.Traits{Repeatable: true}}))
+	}, tools.Options{Traits: tools.Traits{Repeatable: true, Timeout: 20 * time.Second}}))
 	b := newBoss(t)
 	stop := b.start(worker.Options{Store: store, Run: always(a), Drain: 20 * time.Millisecond})
 	submit(t, store, "s", "go")
 	<-called
 	stop()
-	if o := b.wait("s", 1)[0]; o.State != worker.Stopped {
-		t.Fatalf("%+v", o)
+	if o := b.wait("s", 1)[0]; o.State != worker.Stopped || !errors.Is(ended, context.Canceled) {
+		t.Fatalf("%+v, and the tool's context ended with %v", o, ended)
 	}
 	defer b.start(worker.Options{Store: store, Run: always(a)})()
 	if o := b.wait("s", 2)[1]; o.State != worker.Ended {

@@ -94,7 +94,6 @@ func Pixel() string { return pixel }
 func (s *Stage) tools() []tools.Tool {
 	return []tools.Tool{
 		tools.FuncWith("get_weather", "Tells the weather.", func(_ context.Context, in place) (string, error) {
-			s.run("get_weather")
 			return "20 degrees in " + in.City, nil
 		}, tools.Options{Traits: tools.Traits{ReadOnly: true}}),
 		tools.FuncWith("book", "Books.", func(_ context.Context, in place) (string, error) {
