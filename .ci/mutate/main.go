@@ -3,10 +3,16 @@
 //
 //	cd .ci/mutate && go run . -n 100 -seed 7 ../../agent ../../transport
 //	cd .ci/mutate && go run . -cases
+//	cd .ci/mutate && go run . -from mistakes.json
 //	cd .ci/mutate && go run . -reach ../..
 //
 // With -cases, it makes the mistakes of caselist.go instead, each of which a named test
 // is to notice; -only takes those whose description it matches.
+//
+// With -from, it makes the mistakes of a file, as somebody has written them: a JSON
+// array of objects with hurt (how much), what (goes wrong), file, old and new, where
+// old stands once in the file. With -own a file's other packages may be named in
+// "also", separated by spaces, whose tests run as well.
 //
 // The arguments are folders; all Go files in and below them that belong to the root's
 // module are taken. A mistake that doesn't compile is replaced by another. The tests
@@ -46,9 +52,10 @@ func main() {
 	reach := flag.Bool("reach", false, "list assertions that are never reached")
 	list := flag.Bool("list", false, "print the mistakes and run nothing")
 	listed := flag.Bool("cases", false, "make the mistakes of the list in caselist.go")
+	from := flag.String("from", "", "make the mistakes of this JSON file")
 	only := flag.String("only", "", "with -cases: those whose description this regular expression matches")
 	flag.Parse()
-	if flag.NArg() == 0 && !*listed {
+	if flag.NArg() == 0 && !*listed && *from == "" {
 		log.Fatal("which folders? See the comment at the top of main.go")
 	}
 	root, err := output(".", "git", "rev-parse", "--show-toplevel")
@@ -59,6 +66,16 @@ func main() {
 		matching, err := regexp.Compile(*only)
 		if err == nil {
 			err = judgeKnown(root, matching, *limit)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if *from != "" {
+		mistakes, err := written(root, *from)
+		if err == nil {
+			err = judge(root, mistakes, len(mistakes), *own, *limit)
 		}
 		if err != nil {
 			log.Fatal(err)
@@ -130,16 +147,20 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 		}
 		pkg := "./" + strings.TrimPrefix(filepath.ToSlash(filepath.Dir(m.file)), ".")
 		if _, err := output(root, "go", "vet", "-overlay", overlay, pkg); err != nil {
-			continue // it doesn't compile, or vet sees it
+			if m.written {
+				fmt.Printf("    doesn't compile, or vet sees it: %s\n", m)
+			}
+			continue
 		}
 		all++
 		made[pkg]++
 		start := time.Now()
 		verdict, where := "unnoticed", ""
-		for _, tests := range []string{pkg, "./..."} {
-			if tests != pkg && own {
-				break
-			}
+		tests := append([]string{pkg}, m.also...)
+		if !own {
+			tests = append(tests, "./...")
+		}
+		for _, tests := range tests {
 			if failed, hung := fails(root, limit, "-overlay", overlay, tests); failed {
 				verdict, where = "noticed", " by "+tests
 				if hung {

@@ -18,6 +18,8 @@ type mistake struct {
 	from, to   int // bytes
 	what       string
 	was, is    string
+	written    bool     // by somebody, and not made by a rule
+	also       []string // packages whose tests may notice, besides the file's own
 }
 
 func (m mistake) String() string {
