@@ -678,7 +678,9 @@ func TestErrorsBeforeTheStream(t *testing.T) {
 
 // A reader that stops reading harms nobody, and is dropped.
 func TestASlowReader(t *testing.T) {
-	s := start(t, func(o *serve.Options) { o.WriteTimeout = 50 * time.Millisecond })
+	// Long enough for those that read, on a busy machine too.
+	const patience = 2 * time.Second
+	s := start(t, func(o *serve.Options) { o.WriteTimeout = patience })
 	big := `{"text":"` + strings.Repeat("word ", 200_000) + `"}`
 	slow := s.request("GET", "/events/"+s.begin("s"), "")
 	defer slow.Body.Close()
@@ -687,6 +689,7 @@ func TestASlowReader(t *testing.T) {
 		l.scan.Buffer(nil, 64<<20)
 		l.until("end", "")
 	}
+	time.Sleep(patience + patience/2)
 	data, err := io.Copy(io.Discard, slow.Body)
 	if err == nil && data > 20<<20 {
 		t.Errorf("it got all %d bytes", data)

@@ -48,9 +48,9 @@ type Options struct {
 func Register(r worker.Registry, o Options) error {
 	switch {
 	case o.Store == nil:
-		return errors.New("temporal: Options.Store is nil")
+		return errors.New("temporal: Options.Store is nil; give the store of the sessions, such as that of postgres.Open")
 	case o.Run == nil:
-		return errors.New("temporal: Options.Run is nil")
+		return errors.New("temporal: Options.Run is nil; it returns the agent that continues a session, and the input of the run")
 	case o.Failures < 0:
 		return errors.New("temporal: Options.Failures is negative; 0 means 5")
 	}

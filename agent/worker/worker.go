@@ -125,9 +125,9 @@ type Worker struct {
 func New(o Options) (*Worker, error) {
 	switch {
 	case o.Store == nil:
-		return nil, errors.New("worker: Options.Store is nil")
+		return nil, errors.New("worker: Options.Store is nil; give the store of the sessions, such as that of postgres.Open, or new(memory.RAM)")
 	case o.Run == nil:
-		return nil, errors.New("worker: Options.Run is nil")
+		return nil, errors.New("worker: Options.Run is nil; it returns the agent that continues a session, and the input of the run")
 	case o.Parallel < 0 || o.Failures < 0 || o.Poll < 0 || o.Backoff < 0 || o.Drain < 0 || o.Recover < 0:
 		return nil, errors.New("worker: a number or a time of Options is negative; 0 means its default")
 	}

@@ -312,7 +312,7 @@ func newTransport() *http.Transport {
 func parseBase(s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("anthropic: the base URL is not a URL of the form https://host") // it may hold a key
+		return nil, errors.New("anthropic: the base URL is not a URL of the form https://host; write the scheme too, such as http://127.0.0.1:8090") // it may hold a key
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("anthropic: the base URL has a user, a query or a fragment; give https://host and the key in Options.APIKey")
