@@ -132,6 +132,29 @@ func testExport(t *testing.T, s under) {
 	want(t, s, "i/child", "c") // it was there, and is
 }
 
+// A file may not say which numbers its messages have taken: they count all the same.
+func testImportNumbers(t *testing.T, s under) {
+	numbered := func(n int64) memory.Record {
+		m := input("x")
+		m.Queued = n
+		return m
+	}
+	importer := need[memory.Importer](s)
+	for id, in := range map[string]memory.Session{
+		"log":   {Records: []memory.Record{note("a"), numbered(7)}},
+		"inbox": {Records: []memory.Record{note("a")}, Inbox: []memory.Record{numbered(3), numbered(7)}},
+		"info":  {Info: memory.Info{Queued: 7}, Records: []memory.Record{note("a"), numbered(3)}},
+	} {
+		in.Info.ID, in.Info.Incarnation, in.Info.Created, in.Info.Changed = id, id, time.Unix(1, 0), time.Unix(2, 0)
+		must(t, importer.Import(ctx, in))
+		if got := info(t, s, id).Queued; got != 7 {
+			t.Errorf("%s: the newest number is %d", id, got)
+		}
+		wantError(t, s.Enqueue(ctx, id, numbered(7)), memory.ErrConflict, id)
+		must(t, s.Enqueue(ctx, id, numbered(8)))
+	}
+}
+
 func testImportRefused(t *testing.T, s under) {
 	im := need[memory.Importer](s)
 	must(t, s.Append(ctx, "s", 0, note("a")))

@@ -77,4 +77,16 @@ func testInboxNumbers(t *testing.T, s under) {
 	if got := info(t, s, "s").Queued; got != 5 {
 		t.Errorf("the newest number is %d", got)
 	}
+	// That an older one comes into the log makes no room for one between.
+	m.Queued = 9
+	must(t, s.Enqueue(ctx, "s", m))
+	m.Queued = 5
+	must(t, s.Append(ctx, "s", 1, m))
+	if got := info(t, s, "s").Queued; got != 9 {
+		t.Errorf("the newest number is %d with an older message in the log", got)
+	}
+	m.Queued = 7
+	wantError(t, s.Enqueue(ctx, "s", m), memory.ErrConflict, "s")
+	m.Queued = 9
+	wantError(t, s.Enqueue(ctx, "s", m), memory.ErrConflict, "s")
 }

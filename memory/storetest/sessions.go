@@ -348,8 +348,13 @@ func testInbox(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, note("a")))
 	must(t, s.Append(ctx, "other", 0, note("a")))
 	wantError(t, s.Enqueue(ctx, "none", input("x")), memory.ErrNoSession, "none")
+	told := 0
 	for _, err := range s.Inbox(ctx, "none", 0) {
 		wantError(t, err, memory.ErrNoSession, "none")
+		told++
+	}
+	if told != 1 {
+		t.Errorf("the inbox of a session that isn't there tells so %d times", told)
 	}
 	if texts, _ := inbox("s", 0); len(texts) != 0 {
 		t.Errorf("an inbox that nobody sent to holds %q", texts)

@@ -175,6 +175,7 @@ func RunImporter(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"copy loses nothing", testCopy},
 		test{"export and import", testExport},
 		test{"refused", testImportRefused},
+		test{"numbers of messages", testImportNumbers},
 	)
 }
 

@@ -129,10 +129,10 @@ const (
 	closeMark = "</untrusted_page>"
 )
 
-var mark = regexp.MustCompile(`(?i)<\s*/?\s*untrusted_page\b[^>]*>?`)
+var mark = regexp.MustCompile(`(?i)<[\s</]*untrusted_page\b[^>]*>?`)
 
-// unmarked takes marks out. One leaves a space, so that nothing around it can
-// come together as another.
+// unmarked takes marks out. One takes the signs before it along and leaves a space,
+// so that nothing around it can come together as another.
 func unmarked(s string) string { return mark.ReplaceAllString(s, " ") }
 
 func (p *Page) result(offset int, o Options) (tools.Result, error) {

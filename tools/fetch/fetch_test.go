@@ -463,6 +463,39 @@ func TestRedirectsAreCounted(t *testing.T) {
 	}
 }
 
+// Only a whole page is one: no part of it, no answer without one, no other success.
+func TestStatusesOfPages(t *testing.T) {
+	for status, want := range map[int]bool{200: true, 201: false, 202: false, 203: false, 204: false, 205: false, 206: false, 300: false, 304: false, 400: false, 404: false, 500: false} {
+		base, o := site(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.WriteHeader(status)
+			io.WriteString(w, "there")
+		})
+		if _, err := fetch.New(o).Fetch(t.Context(), base); (err == nil) != want || err != nil && !strings.Contains(err.Error(), strconv.Itoa(status)) {
+			t.Errorf("status %d: %v", status, err)
+		}
+	}
+}
+
+// A robots.txt is not asked for with every page, even if no page is cached.
+func TestRobotsAreCached(t *testing.T) {
+	asked := map[string]int{}
+	base, o := site(t, func(w http.ResponseWriter, r *http.Request) {
+		asked[r.URL.Path]++
+		page("text/plain", "")(w, r)
+	})
+	o.Robots, o.CacheTime = true, -1
+	f := fetch.New(o)
+	for range 3 {
+		if _, err := f.Fetch(t.Context(), base+"/a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked["/robots.txt"] != 1 || asked["/a"] != 3 {
+		t.Errorf("asked for %v", asked)
+	}
+}
+
 // A robots.txt that isn't there allows all; one that can't be had forbids all.
 func TestStatusesOfRobots(t *testing.T) {
 	for status, want := range map[int]bool{404: true, 403: true, 410: true, 429: false, 500: false, 503: false} {

@@ -133,7 +133,7 @@ func TestSets(t *testing.T) {
 			t.Fatal(err)
 		}
 		traits := tool.(tools.Callable).Traits()
-		if writes := def.Name() == "edit_file" || def.Name() == "write_file"; traits.NeedsApproval != writes || traits.ReadOnly == writes || (traits.Group != "") != writes {
+		if writes := def.Name() == "edit_file" || def.Name() == "write_file"; traits.NeedsApproval != writes || traits.ReadOnly == writes || (traits.Group != "") != writes || traits.Private == writes || traits.Repeatable == writes {
 			t.Errorf("%s has the traits %+v", def.Name(), traits)
 		}
 	}

@@ -195,7 +195,7 @@ func TestFeaturesByHost(t *testing.T) {
 	}{
 		{"", true}, {BaseURL, true}, {"https://api.anthropic.com/v1/", true},
 		{"http://127.0.0.1:4000", false}, {"http://localhost:11434", false}, {"http://[::1]:8080", false},
-		{CometBaseURL, false}, {"https://api.anthropic.com.example", false},
+		{CometBaseURL, false}, {"https://api.anthropic.com.example", false}, {"https://gateway.anthropic.com", false}, {"https://notapi.anthropic.com", false},
 	} {
 		c, err := New(Options{BaseURL: tt.base, APIKey: secret.New("sk-test")})
 		if err != nil {
