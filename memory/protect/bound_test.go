@@ -89,6 +89,20 @@ func TestOldRecordsOfBoundSessions(t *testing.T) {
 	}
 }
 
+// The keys of sessions that were used are not kept without end.
+func TestSealersAreBounded(t *testing.T) {
+	s := Encrypted(new(memory.RAM), Keys{})
+	for i := range 2*maxSealers + 10 {
+		s.remember(&sealer{id: fmt.Sprint(i)})
+		if n := len(s.sealers); n > maxSealers {
+			t.Fatalf("%d keys are kept", n)
+		}
+		if s.sealers[[2]string{fmt.Sprint(i), ""}] == nil {
+			t.Fatalf("the newest of %d is not kept", i+1)
+		}
+	}
+}
+
 // A blob has the nonce of its content: another content has another one, and another
 // name too, and the same content under another key has neither.
 func TestNoncesOfBlobs(t *testing.T) {

@@ -3,6 +3,7 @@ package protect_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -205,6 +206,16 @@ func TestRedactionFailsClosed(t *testing.T) {
 	}
 	if _, err := memory.ForkSession(ctx, s, "old", 1, "f", nil); err != nil {
 		t.Errorf("fork before it: %v", err)
+	}
+	// Nor if it is encrypted, so that only the store around the hook can look at it.
+	if err := protect.Encrypted(inside, keys("a", "a")).Append(ctx, "sealed", memory.Position{}, input("a"), input("4111")); err != nil {
+		t.Fatal(err)
+	}
+	around := protect.Encrypted(s, keys("a", "a"))
+	for n, want := range map[int]error{1: nil, 2: protect.ErrUnredacted} {
+		if err := around.Fork(ctx, "sealed", memory.Position{Records: n}, fmt.Sprint("sealed ", n), nil); !errors.Is(err, want) {
+			t.Errorf("fork of %d encrypted records: %v", n, err)
+		}
 	}
 }
 

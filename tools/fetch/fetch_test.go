@@ -479,9 +479,10 @@ func TestStatusesOfPages(t *testing.T) {
 
 // A robots.txt is not asked for with every page, even if no page is cached.
 func TestRobotsAreCached(t *testing.T) {
-	asked := map[string]int{}
+	asked, connections := map[string]int{}, map[string]bool{}
 	base, o := site(t, func(w http.ResponseWriter, r *http.Request) {
 		asked[r.URL.Path]++
+		connections[r.RemoteAddr] = true
 		page("text/plain", "")(w, r)
 	})
 	o.Robots, o.CacheTime = true, -1
@@ -493,6 +494,9 @@ func TestRobotsAreCached(t *testing.T) {
 	}
 	if asked["/robots.txt"] != 1 || asked["/a"] != 3 {
 		t.Errorf("asked for %v", asked)
+	}
+	if len(connections) != 4 {
+		t.Errorf("4 fetches had %d connections", len(connections))
 	}
 }
 

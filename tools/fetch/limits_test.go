@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -25,6 +26,14 @@ func TestPorts(t *testing.T) {
 				t.Errorf("%s: port %d: %v", name, port, err)
 			}
 		}
+	}
+}
+
+// A proxy would dial what the guard refuses, whatever the environment says of one.
+func TestNoProxy(t *testing.T) {
+	transport, ok := New(Options{}).client.Transport.(*http.Transport)
+	if !ok || transport.Proxy != nil {
+		t.Errorf("%+v", transport)
 	}
 }
 

@@ -120,6 +120,28 @@ func TestDefinitionAndTraits(t *testing.T) {
 	if traits := s.Tool().Traits(); !traits.NeedsApproval || traits.Group == "" || traits.ReadOnly {
 		t.Errorf("traits %+v", traits)
 	}
+	// What comes from outside, or may go there, is said so unless there is no way.
+	for name, tt := range map[string]struct {
+		o    shell.Options
+		want bool
+	}{
+		"asked first":                   {shell.Options{Confinement: shell.AskFirst}, true},
+		"unconfined":                    {shell.Options{Confinement: shell.Unconfined}, true},
+		"sandboxed":                     {shell.Options{Confinement: shell.Sandboxed}, false},
+		"sandboxed, but on the network": {shell.Options{Confinement: shell.Sandboxed, Network: true}, true},
+	} {
+		tt.o.Dir = t.TempDir()
+		s, err := shell.New(tt.o)
+		if err != nil {
+			if tt.o.Confinement != shell.Sandboxed {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue // no sandbox here
+		}
+		if traits := s.Tool().Traits(); traits.Outside != tt.want || traits.Untrusted != tt.want || !traits.Private || traits.NeedsApproval != (tt.o.Confinement == shell.AskFirst) {
+			t.Errorf("%s: traits %+v", name, traits)
+		}
+	}
 	for _, input := range []string{`{}`, `{"command":""}`, `{"command":"a\u0000b"}`, fmt.Sprintf(`{"command":%q}`, strings.Repeat("x", 100_001))} {
 		if _, err := s.Tool().Call(t.Context(), json.RawMessage(input)); err == nil {
 			t.Errorf("%.40s is accepted", input)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -41,6 +43,19 @@ func TestDifference(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: it differs in %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// A file of another version is refused, an older one and one without a version too.
+func TestVersionOfFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	for text, want := range map[string]bool{`{"version":1,"exchanges":[]}`: true, `{"version":2}`: false, `{"version":0}`: false, `{"exchanges":[]}`: false, `{"version":-1}`: false, `[]`: false} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := load(path); (err == nil) != want {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
