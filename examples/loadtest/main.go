@@ -2,6 +2,9 @@
 // Messages endpoint that answers at once, and prints one line of JSON with the
 // time, the memory and the allocations per model call.
 //
+//	go run ./transport/simulator/serve -quiet -model loop:50x1 &
+//	go run ./examples/loadtest -base http://127.0.0.1:8090
+//
 // It runs one conversation that isn't counted, and then -runs that are, -c at a
 // time, with the agent's default settings and one typed tool. How long a
 // conversation is, the endpoint decides: the agent goes on until it stops calling
