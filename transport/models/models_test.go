@@ -188,6 +188,8 @@ func TestPricesOfTheirTime(t *testing.T) {
 func TestCost(t *testing.T) {
 	searched := transport.Usage{InputTokens: 1_000_000}
 	searched.ServerToolUse.WebSearchRequests, searched.ServerToolUse.WebFetchRequests = 3, 9
+	batched := searched
+	batched.ServiceTier = "batch"
 	tests := []struct {
 		name  string
 		model string
@@ -203,6 +205,9 @@ func TestCost(t *testing.T) {
 		{"searches", "claude-opus-5-5", searched, 4.03, true},
 		{"batch", "claude-opus-5-5", transport.Usage{InputTokens: 1e6, ServiceTier: "batch"}, 2, true},
 		{"US", "claude-opus-5-5", transport.Usage{InputTokens: 1e6, InferenceGeo: "us"}, 4.4, true},
+		{"everywhere", "claude-opus-5-5", transport.Usage{InputTokens: 1e6, InferenceGeo: "global"}, 4, true},
+		{"more written for an hour than at all", "claude-sonnet-4-6", transport.Usage{CacheCreationInputTokens: 1e6, CacheCreation: transport.CacheCreation{Ephemeral1hInputTokens: 3e6}}, 6, true},
+		{"searches of a batch", "claude-opus-5-5", batched, 2.03, true},
 		{"fast", "claude-opus-5", transport.Usage{InputTokens: 1e6, Speed: "fast"}, 10, true},
 		{"fast at an unknown price", "claude-opus-4-7", transport.Usage{InputTokens: 1e6, Speed: "fast"}, 0, false},
 		{"lower tier", "claude-haiku-5-5", transport.Usage{InputTokens: 50_000, CacheReadInputTokens: 50_000, OutputTokens: 1e6}, 0.005 + 0.0005 + 0.5, true},
