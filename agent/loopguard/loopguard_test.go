@@ -70,7 +70,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// A bound that is no bound means 3, a new run begins to count anew, and without a log
+// A bound that is no bound means 3, a new run counts from zero again, and without a log
 // nothing is denied.
 func TestGateBounds(t *testing.T) {
 	const look = `look {"a":1}`

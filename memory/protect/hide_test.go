@@ -9,7 +9,7 @@ import (
 	"github.com/whorl-go/whorl/memory/protect"
 )
 
-// The session's key is in nothing that the store tells of it, and can't be replaced.
+// The session's key is in nothing that the store reports about it, and can't be replaced.
 func TestKeyIsNotShown(t *testing.T) {
 	ctx := t.Context()
 	s := protect.Encrypted(new(memory.RAM), keys("a", "a"))

@@ -47,7 +47,7 @@ func TestZonesAreRefused(t *testing.T) {
 	}
 }
 
-// Which path a robots.txt allows (RFC 9309 §2.2.2 and §2.2.3): the longest pattern
+// Which path a robots.txt allows (RFC 9309, sections 2.2.2 and 2.2.3): the longest pattern
 // counts, Allow between equals.
 func TestAllowed(t *testing.T) {
 	yes := func(p string) robotsRule { return robotsRule{true, p} }
