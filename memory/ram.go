@@ -222,8 +222,18 @@ func (s *RAM) Import(ctx context.Context, in Session) error {
 		return err
 	}
 	ses.records, ses.inbox = slices.Clip(in.Records), slices.Clone(in.Inbox)
+	needed := make(map[string]int) // from which record on
+	for i, r := range slices.Backward(in.Records) {
+		for _, name := range r.Aside {
+			needed[name] = i
+		}
+	}
 	for _, b := range in.Blobs {
-		s.putBlob(ses, byItself, b)
+		since, ok := needed[b.Name]
+		if !ok {
+			since = byItself
+		}
+		s.putBlob(ses, since, b)
 	}
 	return nil
 }

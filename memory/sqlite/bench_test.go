@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/storetest"
 )
 
@@ -30,4 +31,20 @@ func BenchmarkAppendBesideBareTransaction(b *testing.B) {
 
 func TestLoadAllocations(t *testing.T) {
 	storetest.LoadAllocations(t, open(t, filepath.Join(t.TempDir(), "s.db"), nil), 7)
+}
+
+// Statements are prepared once. It took 51 allocations when each append prepared its own.
+func TestAppendAllocations(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+	storetest.Fill(t, s, "s", 1)
+	n, r := storetest.RecordsPerStep+1, storetest.Result(1000)
+	got := testing.AllocsPerRun(50, func() {
+		if err := s.Append(t.Context(), "s", memory.Position{Records: n}, r); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	})
+	if got > 46 {
+		t.Errorf("an append of one record takes %.0f allocations; at most 46 are meant to be", got)
+	}
 }

@@ -25,7 +25,7 @@ func (ss Sessions) PutBlob(ctx context.Context, id string, b memory.Blob) (strin
 			if err != nil {
 				return err
 			}
-			return d.putBlob(ctx, tx, s.key, b)
+			return d.putBlob(ctx, tx, s.key, byItself, b)
 		})
 	})
 	if err != nil {
@@ -49,14 +49,14 @@ func OrderBlobs(id string, blobs []memory.Blob) ([]memory.Blob, error) {
 	return slices.CompactFunc(blobs, func(a, b memory.Blob) bool { return a.Name == b.Name }), nil
 }
 
-// putBlob adds a blob to a session. Where transactions run side by side the blob's
+// putBlob adds a blob to a session, which its record at since needs, if it is not byItself. Where transactions run side by side the blob's
 // row is locked, so that no other session's end takes it away meanwhile; elsewhere
 // a row that is there isn't written again.
-func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, b memory.Blob) error {
+func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, since int, b memory.Blob) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
-	return d.putChecked(ctx, tx, key, byItself, b)
+	return d.putChecked(ctx, tx, key, since, b)
 }
 
 const (

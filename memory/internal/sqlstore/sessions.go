@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -324,6 +325,12 @@ func (ss Sessions) Import(ctx context.Context, in memory.Session) error {
 	if err != nil {
 		return err
 	}
+	needed := make(map[string]int) // blobs, and from which record on
+	for i, r := range slices.Backward(in.Records) {
+		for _, name := range r.Aside {
+			needed[name] = i
+		}
+	}
 	return d.fail(id, d.once(ctx, func(tx *sql.Tx) error {
 		s := newSession{
 			id: id, n: len(rows), created: nanos(in.Info.Created), changed: nanos(in.Info.Changed), origin: in.Info.Origin,
@@ -340,8 +347,12 @@ func (ss Sessions) Import(ctx context.Context, in memory.Session) error {
 			}
 		}
 		for _, b := range in.Blobs {
+			since, ok := needed[b.Name]
+			if !ok {
+				since = byItself
+			}
 			if err == nil {
-				err = d.putBlob(ctx, tx, key, b)
+				err = d.putBlob(ctx, tx, key, since, b)
 			}
 		}
 		if err != nil {
