@@ -41,3 +41,37 @@ func TestReminder(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 }
+
+// What is left is told from its share on, that included: half where none is given. What
+// has no bound is not told of.
+func TestReminderShares(t *testing.T) {
+	spent := func(b *agent.Budget, usd float64, tokens int64) *agent.Budget {
+		b.Charge(agent.Bill{Cost: agent.Cost{USD: usd}, Tokens: tokens})
+		return b
+	}
+	for _, tt := range []struct {
+		name  string
+		o     remaining.Options
+		steps int
+		want  string
+	}{
+		{"nothing is bounded", remaining.Options{Below: 1, Budget: new(agent.Budget)}, 3, ""},
+		{"no budget", remaining.Options{Below: 1}, 3, ""},
+		{"half of the steps", remaining.Options{Steps: 10}, 5, "5 of 10 steps"},
+		{"more than half", remaining.Options{Steps: 10}, 4, ""},
+		{"a share below none", remaining.Options{Steps: 10, Below: -1}, 5, "5 of 10 steps"},
+		{"always", remaining.Options{Steps: 10, Below: 1}, 0, "10 of 10 steps"},
+		{"half of the tokens", remaining.Options{Budget: spent(&agent.Budget{Tokens: 10}, 0, 5)}, 0, "5 of 10 tokens"},
+		{"more than half of them", remaining.Options{Budget: spent(&agent.Budget{Tokens: 10}, 0, 4)}, 0, ""},
+		{"half of the money", remaining.Options{Budget: spent(&agent.Budget{USD: 8}, 4, 0)}, 0, "$4.00 of $8.00"},
+		{"more than half of it", remaining.Options{Budget: spent(&agent.Budget{USD: 8}, 3, 0)}, 0, ""},
+	} {
+		want := ""
+		if tt.want != "" {
+			want = "Left for this task: " + tt.want + ". Come to an end before that is used up."
+		}
+		if got := remaining.Reminder(tt.o)(t.Context(), agent.Status{Steps: tt.steps}); got != want {
+			t.Errorf("%s: %q, want %q", tt.name, got, want)
+		}
+	}
+}
