@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -75,5 +76,65 @@ func TestSums(t *testing.T) {
 	}
 	if u, m, d := sum(v.Users), sum(v.Models), sum(v.Days); u == 0 || math.Abs(u-m) > 1e-9 || math.Abs(u-d) > 1e-9 {
 		t.Errorf("the sums differ: %v %v %v", u, m, d)
+	}
+}
+
+// What came of no response is a line of its own, whose price is known unless something
+// in it is not: a response whose price is not known doesn't make it so.
+func TestSumsOfWhatIsNoResponse(t *testing.T) {
+	answer := func(output int) *transport.Response {
+		r, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"m","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{"type":"text","text":"x"}],"stop_reason":"end_turn","usage":{"input_tokens":1000,"output_tokens":%d}}`, output))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		name   string
+		output int // of the response; 0 leaves its price open
+		note   string
+		want   string // the model's line, and that of the rest
+	}{
+		{"no rest", 1, "", "1 true"},
+		{"an open price, no rest", 0, "", "1 false"},
+		{"a rest", 1, "warm", "1 true, 1 true"},
+		{"a rest that was cut off", 1, "interrupted", "1 true, 1 false"},
+		{"a rest behind an open price", 0, "warm", "1 false, 1 true"},
+	} {
+		store := new(memory.RAM)
+		log, err := memory.Create(store, "s", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records := []memory.Record{{Kind: memory.KindInput, Message: transport.UserText("hi")}}
+		if tt.note != "" {
+			records = append(records, memory.Record{Kind: memory.KindNote, Note: tt.note, Data: answer(1).Raw()})
+		}
+		if err := log.Append(t.Context(), append(records, memory.Record{Kind: memory.KindResponse, Response: answer(tt.output)})...); err != nil {
+			t.Fatal(err)
+		}
+		var v struct {
+			Models []struct {
+				Name     string
+				Requests int
+				Known    bool
+			}
+		}
+		_, raw, _ := do(t, "GET", serve(t, store, inspect.Options{}).URL+"/debug/agents/api/money", "")
+		if err := json.Unmarshal([]byte(raw), &v); err != nil {
+			t.Fatalf("%v: %s", err, raw)
+		}
+		lines := map[string]string{}
+		for _, m := range v.Models {
+			lines[m.Name] = fmt.Sprint(m.Requests, " ", m.Known)
+		}
+		got := lines["claude-haiku-4-5"]
+		delete(lines, "claude-haiku-4-5")
+		for _, rest := range lines {
+			got += ", " + rest
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s, want %s: %s", tt.name, got, tt.want, raw)
+		}
 	}
 }
