@@ -83,13 +83,25 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func Encode(id string, n int, records []memory.Record) ([]Row, error) {
 	rows := make([]Row, len(records))
 	for i := range records {
-		data, err := records[i].AppendJSON(nil)
+		data, err := records[i].AppendJSON(make([]byte, 0, roughSize(&records[i])))
 		if err != nil {
 			return nil, fmt.Errorf("session %q, record %d: %w", id, n+i, err)
 		}
 		rows[i] = Row{crc32.Checksum(data, castagnoli), data}
 	}
 	return rows, nil
+}
+
+// roughSize is a little more than the length of a record's JSON, as a rule.
+func roughSize(r *memory.Record) int {
+	size := 256 + len(r.Block.Raw()) + len(r.Data) + 64*(len(r.Calls)+len(r.Aside))
+	for _, b := range r.Message.Content {
+		size += len(b.Raw()) + 1
+	}
+	if r.Response != nil {
+		size += 256 + len(r.Response.Raw())
+	}
+	return size
 }
 
 // Queued is the newest number of the inbox that records have; 0 if they have none.
