@@ -14,9 +14,14 @@ import (
 
 // decode decodes checked JSON. open says that T may hold values of any type, of
 // which numbers become a [json.Number]. The problems say what the schema could
-// not: a number that is too big for its Go type, text that a type refuses.
-func decode[T any](raw json.RawMessage, open bool) (T, []Problem) {
+// not: a number that is too big for its Go type, text that a type refuses. plain are
+// the plain fields of T.
+func decode[T any](raw json.RawMessage, open bool, plain plainFields) (T, []Problem) {
 	t := reflect.TypeFor[T]()
+	var quick T
+	if plain.decode(reflect.ValueOf(&quick).Elem(), raw) {
+		return quick, nil
+	}
 	v, err := decodeNumbers[T](raw, open)
 	if err != nil {
 		return v, []Problem{decodeProblem(t, raw, err)}

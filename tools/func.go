@@ -71,9 +71,9 @@ func FuncWith[In, Out any](name, description string, fn func(context.Context, In
 			t.err = fmt.Errorf("argument %w", t.err)
 		}
 	}
-	open := holdsInterface(in)
+	open, plain := holdsInterface(in), newPlainFields(in)
 	t.run = func(ctx context.Context, input json.RawMessage) (Result, error) {
-		arguments, problems := decode[In](input, open)
+		arguments, problems := decode[In](input, open, plain)
 		if problems != nil {
 			return Result{}, &ArgumentError{Tool: name, Problems: problems}
 		}

@@ -66,7 +66,7 @@ func (o *Output[T]) Parse(text string) (T, error) {
 	if o.wrapped {
 		raw = rawjson.Get(raw, "value")
 	}
-	v, problems := decode[T](raw, true)
+	v, problems := decode[T](raw, true, nil)
 	if problems != nil {
 		return zero, &AnswerError{Text: text, Problems: problems}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,11 +51,11 @@ func madeID(response string, place int) []byte {
 // The result may be in room.
 func mergeUsage(room, base, over []byte, stop StopReason) []byte {
 	merged := rawjson.AppendMergedValues(room, base, over)
-	for _, name := range []string{"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"} {
+	was, is := countsOf(base), countsOf(merged)
+	for i, name := range countNames {
 		var before, after int64
-		was := rawjson.Get(base, name)
-		readInt(&before, was)
-		readInt(&after, rawjson.Get(merged, name))
+		readInt(&before, was[i])
+		readInt(&after, is[i])
 		falls := after < before
 		if name == "output_tokens" {
 			falls = falls && stop != StopRefusal
@@ -62,8 +63,20 @@ func mergeUsage(room, base, over []byte, stop StopReason) []byte {
 			falls = falls && after == 0
 		}
 		if falls {
-			merged = rawjson.MergeValues(merged, object(name, was))
+			merged = rawjson.MergeValues(merged, object(name, was[i]))
 		}
 	}
 	return merged
+}
+
+var countNames = [...]string{"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"}
+
+// countsOf are the values of the countNames in a usage, nil where there is none.
+func countsOf(usage []byte) (counts [len(countNames)][]byte) {
+	for key, v := range rawjson.Fields(usage) {
+		if i := slices.Index(countNames[:], string(key)); i >= 0 {
+			counts[i] = v
+		}
+	}
+	return counts
 }

@@ -28,12 +28,22 @@ func (r *Response) ToolCalls() []ToolCall {
 			continue
 		}
 		if calls == nil {
-			calls = make([]ToolCall, 0, 4)
+			calls = make([]ToolCall, 0, r.countToolUses())
 		}
 		c.Cut = r.endsEarly() || slices.Contains(r.Cut, c.ID)
 		calls = append(calls, c)
 	}
 	return calls
+}
+
+// countToolUses is the number of tool_use blocks.
+func (r *Response) countToolUses() (n int) {
+	for i := range r.Content {
+		if r.Content[i].typ == TypeToolUse {
+			n++
+		}
+	}
+	return n
 }
 
 // endsEarly reports whether the response ended before the model had said what it

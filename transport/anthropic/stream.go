@@ -149,8 +149,8 @@ func (d *daily) first(id string, day int64) bool {
 	return true
 }
 
-func messageCall(body *transport.Body, betas string) *call {
-	return &call{method: http.MethodPost, path: messagesPath, betas: betas, length: body.Len(), body: func() (io.ReadCloser, error) {
+func messageCall(body *transport.Body, betas string) call {
+	return call{method: http.MethodPost, path: messagesPath, betas: betas, length: body.Len(), body: func() (io.ReadCloser, error) {
 		return body.NewReader(), nil
 	}}
 }
@@ -159,7 +159,7 @@ func messageCall(body *transport.Body, betas string) *call {
 type exchange struct {
 	client *Client
 	model  string
-	call   *call
+	call   call
 	yield  func(transport.Event, error) bool
 
 	began    time.Time
@@ -222,7 +222,7 @@ func (x *exchange) withLost(err error) error {
 // complete response, or if the caller stopped.
 func (x *exchange) attempt(ctx context.Context) error {
 	x.meta = transport.Meta{Attempts: x.attempts, Lost: x.lost, Sent: int64(x.attempts) * x.call.length}
-	a, err := x.client.send(ctx, x.call)
+	a, err := x.client.send(ctx, &x.call)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func Plan(p Prompt, c Options) []transport.Breakpoint {
 	life := h.lifetimes(p, c)
 	writes, trusted := h.worthWriting(p), h.reads.trusted()
 
-	plan := plan{own: ownMarks(p)}
+	plan := plan{own: ownMarks(p), marks: make([]transport.Breakpoint, 0, wire.MaxBreakpoints)}
 	if writes {
 		plan.addLast(p.Messages, len(p.Messages), life.newest)
 	}

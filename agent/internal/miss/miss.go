@@ -26,17 +26,18 @@ type Miss struct {
 func Between(first, second *transport.Response, gap time.Duration, at time.Time, own ...models.Model) *Miss {
 	before, one := wire.LastSampling(first)
 	now, alsoOne := wire.LastSampling(second)
-	m := &Miss{Tokens: before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens}
+	tokens := before.CacheReadInputTokens + before.CacheCreationInputTokens - now.CacheReadInputTokens
 	why, err := view.CacheMissOf(second)
 	if !one || !alsoOne {
 		if why == nil || err != nil {
 			return nil
 		}
-		m.Tokens = why.MissedTokens
+		tokens = why.MissedTokens
 	}
-	if m.Tokens <= 0 {
+	if tokens <= 0 {
 		return nil
 	}
+	m := &Miss{Tokens: tokens}
 	edits, _ := view.ContextManagementOf(second)
 	switch {
 	case why != nil && err == nil:

@@ -65,11 +65,11 @@ func goType(err error) string {
 
 // retries is how often a request was sent again.
 func retries(resp *transport.Response, err error) int {
-	var api *transport.Error
-	switch {
-	case resp != nil:
+	if resp != nil {
 		return max(0, resp.Meta.Attempts-1)
-	case errors.As(err, &api):
+	}
+	var api *transport.Error
+	if errors.As(err, &api) {
 		return max(0, api.Attempts-1)
 	}
 	return 0

@@ -28,7 +28,7 @@ func Check(resp *transport.Response, log *memory.Log) error {
 			if slices.Contains(ids, id) {
 				why = fmt.Errorf("two tool calls of the response have the id %q", id)
 			}
-			if own && rawjson.GetString(b.Raw(), "name") == "" {
+			if own && len(rawjson.Inner(rawjson.Get(b.Raw(), "name"))) == 0 {
 				why = fmt.Errorf("the tool call %q of the response has no name", id)
 			}
 			ids, open = append(ids, id), append(open, id)
