@@ -45,7 +45,7 @@ func TestMemoryHeldByLogsAndForks(t *testing.T) {
 		return parent
 	}) / turns
 	t.Logf("a step with a result of %d bytes is held in %d bytes", result, perStep)
-	if perStep > result+4000 {
+	if perStep > result+2800 {
 		t.Errorf("a step with a result of %d bytes is held in %d bytes", result, perStep)
 	}
 	perFork := heldBy(func() any {

@@ -39,7 +39,7 @@ func TestAllocationsOfAnAgentAndItsRun(t *testing.T) {
 	kb := float64(after.TotalAlloc-before.TotalAlloc) / rounds / 1024
 	objects := float64(after.Mallocs-before.Mallocs) / rounds
 	t.Logf("%.1f KB and %.0f objects", kb, objects)
-	if kb > 94.7 || objects > 503 { // what it was before runs had inputs: 94.7 and 503
-		t.Errorf("%.1f KB and %.0f objects allocated, want at most 94.7 and 503", kb, objects)
+	if kb > 94.7 || objects > 420 {
+		t.Errorf("%.1f KB and %.0f objects allocated, want at most 94.7 and 420", kb, objects)
 	}
 }

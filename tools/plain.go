@@ -9,8 +9,8 @@ import (
 )
 
 // plainFields are the fields of a struct that hold a text, a number or a boolean. An
-// object of nothing else, as most arguments are, is decoded without encoding/json, in
-// a quarter of the time. What is not sure is left to that.
+// object of nothing else, as most arguments are, is decoded without encoding/json,
+// which takes several times as long. What is not sure is left to it.
 type plainFields []plainField
 
 type plainField struct {

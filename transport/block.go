@@ -215,7 +215,11 @@ func (c ToolCall) Answer(content ...Block) Block { return c.result("", content) 
 func (c ToolCall) AnswerError(content ...Block) Block { return c.result(`,"is_error":true`, content) }
 
 func (c ToolCall) result(end string, content []Block) Block {
-	n := len(c.ID) + len(c.Toolset) + 100
+	const frame = `{"type":"tool_result","tool_use_id":"","content":[]}`
+	n := len(frame) + len(c.ID) + len(end)
+	if c.Toolset != "" {
+		n += len(`,"toolset_name":""`) + len(c.Toolset)
+	}
 	inner := false
 	for _, b := range content {
 		n += len(b.raw) + 1

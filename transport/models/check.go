@@ -15,14 +15,22 @@ import (
 // and parameters that exclude each other (wire §2.3, §2.4, §2.7, §9.1, §13.1). It
 // allows what isn't known. The error is a [*transport.RequestError].
 func (m Model) Check(r *transport.Request) error {
-	for _, check := range []func(*transport.Request, *Model) (feature, instead string){
-		checkLength, checkThinking, checkEffort, checkToolChoice, checkSampling, checkMessages, checkTools, checkStrict, checkCompaction,
-	} {
-		if feature, instead := check(r, &m); feature != "" {
-			return &transport.RequestError{Field: feature, Reason: "model " + r.Model + " doesn't take it", Remedy: instead, Model: r.Model}
-		}
+	var f finding
+	if f.is(checkLength(r, &m)) || f.is(checkThinking(r, &m)) || f.is(checkEffort(r, &m)) || f.is(checkToolChoice(r, &m)) || f.is(checkSampling(r, &m)) ||
+		f.is(checkMessages(r, &m)) || f.is(checkTools(r, &m)) || f.is(checkStrict(r, &m)) || f.is(checkCompaction(r, &m)) {
+		return &transport.RequestError{Field: f.feature, Reason: "model " + r.Model + " doesn't take it", Remedy: f.instead, Model: r.Model}
 	}
 	return nil
+}
+
+// A finding is what a check has found: what the model doesn't take, and what to do
+// instead.
+type finding struct{ feature, instead string }
+
+// is keeps what a check returned, and reports whether that is anything.
+func (f *finding) is(feature, instead string) bool {
+	f.feature, f.instead = feature, instead
+	return feature != ""
 }
 
 func checkLength(r *transport.Request, m *Model) (feature, instead string) {
