@@ -41,6 +41,7 @@ func TestWriteCounts(t *testing.T) {
 		{"a change of tools", Lacks{ToolChanges: true}, []transport.Message{user, change, user}, "user:hi user:hi", true, []int{0, 1, 1, 2, 2}, []int{0, 2, 3}},
 		{"a change at the beginning", Lacks{ToolChanges: true}, []transport.Message{change, user}, "user:hi", true, []int{0, 0, 1, 1}, []int{1, 2}},
 		{"a change that says something", Lacks{ToolChanges: true}, []transport.Message{both, system}, "system:said system:rule", true, []int{0, 1, 2, 3}, []int{0, 1, 2}},
+		{"a rule where no tools change", Lacks{ToolChanges: true}, []transport.Message{user, system}, "user:hi system:rule", false, []int{0, 1, 2, 3}, []int{0, 1, 2}},
 		{"a change as a user's", Lacks{System: true}, []transport.Message{both, change}, "user:said", true, []int{0, 1, 1, 1}, []int{0, 2}},
 		{"a summary", Lacks{Summaries: true}, []transport.Message{summary, user}, "user:summed up user:hi", true, []int{0, 1, 2, 3}, []int{0, 1, 2}},
 		{"a summary further on", Lacks{Summaries: true}, []transport.Message{user, summary}, "user:hi assistant:", false, []int{0, 1, 2, 3}, []int{0, 1, 2}},
