@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ func reflectSchema(t reflect.Type, types Types, open bool) (raw json.RawMessage,
 		recursive: map[reflect.Type]bool{}, hoisted: map[reflect.Type]bool{},
 		refs: map[string][]*jsonschema.Schema{}, defs: jsonschema.Definitions{},
 	}
-	s, err := r.schema(t, "In")
+	s, err := r.schema(t, cmp.Or(t.Name(), "In")) // what errors begin a path with
 	if err != nil {
 		return nil, err
 	}

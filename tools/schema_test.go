@@ -88,6 +88,7 @@ func TestMistakesAreKept(t *testing.T) {
 		{"function deep down", tools.Func("t", "", none[struct {
 			A []map[string]struct{ F func() }
 		}]), "In.A[]{}.F: func()"},
+		{"named", tools.Func("t", "", none[withChannel]), "withChannel.C: chan int has no JSON form"},
 		{"complex", tools.Func("t", "", none[struct{ C complex128 }]), "In.C: complex128"},
 		{"interface", tools.Func("t", "", none[struct{ E error }]), "In.E: encoding/json can't decode into the interface error"},
 		{"map key", tools.Func("t", "", none[struct{ M map[float64]int }]), "In.M: encoding/json takes no map keys of type float64"},
@@ -136,3 +137,5 @@ func TestMistakesAreKept(t *testing.T) {
 }
 
 func nothing(context.Context, json.RawMessage) (tools.Result, error) { return tools.Result{}, nil }
+
+type withChannel struct{ C chan int }

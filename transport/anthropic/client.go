@@ -146,8 +146,12 @@ type Client struct {
 
 var _ transport.Client = (*Client)(nil)
 
-// New returns a Client. It fails if the base URL is not valid, if there is no key or
-// more than one, and if the API version is unknown.
+// ErrNoKey is matched by the error of [New], [FromEnv] and [EnvOptions] where there is no
+// key for an endpoint that isn't on this machine.
+var ErrNoKey = errors.New("no key")
+
+// New returns a Client. It fails if the base URL is not valid, if there is no key
+// ([ErrNoKey]) or more than one, and if the API version is unknown.
 func New(o Options) (*Client, error) {
 	base, err := parseBase(cmp.Or(o.BaseURL, BaseURL))
 	if err != nil {
@@ -164,7 +168,7 @@ func New(o Options) (*Client, error) {
 	case !o.APIKey.IsZero() && !o.AuthToken.IsZero():
 		return nil, errors.New("anthropic: both an API key and an auth token are set; the service refuses a request with both, so set one")
 	case o.APIKey.IsZero() && o.AuthToken.IsZero() && own.Get("X-Api-Key") == "" && own.Get("Authorization") == "" && o.HTTPClient == nil && !isLoopback(base.Hostname()):
-		return nil, fmt.Errorf("anthropic: no key for %s: set Options.APIKey (ANTHROPIC_API_KEY) or Options.AuthToken (ANTHROPIC_AUTH_TOKEN)", base.Host)
+		return nil, fmt.Errorf("anthropic: %w for %s: set Options.APIKey (ANTHROPIC_API_KEY) or Options.AuthToken (ANTHROPIC_AUTH_TOKEN)", ErrNoKey, base.Host)
 	}
 	for _, key := range []secret.Value{o.APIKey, o.AuthToken} {
 		if strings.ContainsFunc(key.Reveal(), func(r rune) bool { return r <= ' ' || r >= 0x7f }) {

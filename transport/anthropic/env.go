@@ -1,7 +1,7 @@
 package anthropic
 
 import (
-	"errors"
+	"fmt"
 	"os"
 
 	"github.com/whorl-go/whorl/transport/secret"
@@ -25,7 +25,7 @@ func FromEnv() (*Client, error) {
 }
 
 // EnvOptions returns the options that [FromEnv] uses, for a program that sets more. It
-// fails if the environment has no key and names no other service.
+// fails with [ErrNoKey] if the environment has no key and names no other service.
 func EnvOptions() (Options, error) {
 	o := Options{
 		BaseURL: os.Getenv("ANTHROPIC_BASE_URL"),
@@ -40,5 +40,5 @@ func EnvOptions() (Options, error) {
 	if key := secret.FromEnv("COMETAPI_KEY"); !key.IsZero() {
 		return Options{BaseURL: CometBaseURL, APIKey: key}, nil
 	}
-	return o, errors.New("anthropic: no key in the environment: set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or COMETAPI_KEY, or ANTHROPIC_BASE_URL for a service on this machine")
+	return o, fmt.Errorf("anthropic: %w in the environment: set ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN or COMETAPI_KEY, or ANTHROPIC_BASE_URL for a service on this machine", ErrNoKey)
 }

@@ -324,7 +324,7 @@ func TestFromEnv(t *testing.T) {
 		}
 		c, err := FromEnv()
 		if err != nil {
-			if tt.want == "" || !strings.Contains(err.Error(), tt.want) {
+			if tt.want == "" || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, ErrNoKey) {
 				t.Errorf("%q: got %v", tt.values, err)
 			}
 			continue

@@ -162,7 +162,7 @@ func TestBaseURLs(t *testing.T) {
 		}
 	}
 	for _, base := range []string{"http://10.0.0.5", "http://192.168.1.1", "http://[fd00::1]", "http://169.254.1.1", "http://localhost.example", "http://notlocalhost", "http://127.0.0.1.example", "https://host"} {
-		if _, err := New(Options{BaseURL: base}); err == nil || !strings.Contains(err.Error(), "no key") {
+		if _, err := New(Options{BaseURL: base}); !errors.Is(err, ErrNoKey) {
 			t.Errorf("%s without a key: %v", base, err)
 		}
 	}
