@@ -229,7 +229,7 @@ func TestTypes(t *testing.T) {
 	if _, err := call(t.Context(), c, `{"m":1}`); err == nil || !strings.Contains(err.Error(), "m: expected at least 2") {
 		t.Errorf("a tag on a mapped type: %v", err)
 	}
-	if _, err := tool(types, false).Definition(); err == nil || !strings.Contains(err.Error(), "In.U: tools_test.Odd decodes its own JSON") {
+	if _, err := tool(types, false).Definition(); err == nil || !strings.Contains(err.Error(), "in.U: tools_test.Odd decodes its own JSON") {
 		t.Errorf("a type without a schema: %v", err)
 	}
 	for schema, want := range map[string]string{
