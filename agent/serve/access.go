@@ -30,9 +30,9 @@ type Access struct {
 // to that user or does not exist yet. Sessions of sub-agents are refused, because they
 // continue in their callers' runs. Report the error with [Handler.Fail].
 func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
-	u, err := h.o.User(r)
-	if err != nil || u.ID == "" {
-		return nil, unauthorized
+	u, err := h.Whose(r)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkID(id); err != nil {
 		return nil, err
@@ -52,7 +52,11 @@ func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
 // Whose returns the user who makes a request.
 func (h *Handler) Whose(r *http.Request) (User, error) {
 	u, err := h.o.User(r)
-	if err != nil || u.ID == "" {
+	if err == nil && u.ID == "" {
+		err = errors.New("Options.User returned a User without an ID")
+	}
+	if err != nil {
+		h.o.Logger.DebugContext(r.Context(), "a request of nobody", "method", r.Method, "path", r.URL.Path, "error", err.Error())
 		return User{}, unauthorized
 	}
 	return u, nil

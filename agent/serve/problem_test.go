@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -120,7 +121,10 @@ func TestDefaults(t *testing.T) {
 func TestEveryRouteAsksForTheUser(t *testing.T) {
 	fails := func(*http.Request) (User, error) { return User{ID: "ann"}, errors.New("secret") }
 	for name, user := range map[string]func(*http.Request) (User, error){"nobody": nobody, "a failure": fails} {
-		h := runsNothing(t, func(o *Options) { o.User = user })
+		var logged strings.Builder
+		h := runsNothing(t, func(o *Options) {
+			o.User, o.Logger = user, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
 		for _, route := range []string{
 			"GET /sessions", "POST /sessions", "GET /sessions/s", "DELETE /sessions/s", "POST /stop/s", "POST /decisions/s", "POST /answers/s",
 			"POST /forks/s", "GET /bill/s", "GET /budget", "POST /messages/s", "GET /events/s",
@@ -138,6 +142,9 @@ func TestEveryRouteAsksForTheUser(t *testing.T) {
 		}
 		if _, err := h.Whose(r); err != error(unauthorized) {
 			t.Errorf("%s: Whose: %v", name, err)
+		}
+		if n := strings.Count(logged.String(), "level=DEBUG msg=\"a request of nobody\""); n != 12+2 || name == "a failure" && !strings.Contains(logged.String(), "secret") {
+			t.Errorf("%s: %d of the requests are logged: %s", name, n, &logged)
 		}
 	}
 }

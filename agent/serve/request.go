@@ -69,9 +69,9 @@ type call struct {
 
 // call finds out whose a request is, and whether the session is theirs.
 func (h *Handler) call(w http.ResponseWriter, r *http.Request) (*call, error) {
-	u, err := h.o.User(r)
-	if err != nil || u.ID == "" {
-		return nil, unauthorized
+	u, err := h.Whose(r)
+	if err != nil {
+		return nil, err
 	}
 	c := &call{w: w, r: r, user: u, max: h.o.MaxBody}
 	id := r.PathValue("id")

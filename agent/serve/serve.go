@@ -58,7 +58,7 @@ type Options struct {
 	// WriteTimeout is the time that one write to a listener may take before the listener
 	// is disconnected; 0 means 30 seconds. The client reconnects with its last id.
 	WriteTimeout time.Duration
-	Logger       *slog.Logger // nil logs nothing
+	Logger       *slog.Logger // nil logs nothing; why a request is of nobody is logged at debug level
 }
 
 // A Handler serves the sessions of a store. Make one with [New], and call [Handler.Close]

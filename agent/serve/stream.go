@@ -45,9 +45,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		if err := checkID(id); err != nil {
 			return nil, feed.Position{}, nil, err
 		}
-		u, err := h.o.User(r)
+		u, err := h.Whose(r)
 		if err != nil {
-			return nil, feed.Position{}, nil, unauthorized
+			return nil, feed.Position{}, nil, err
 		}
 		if _, err := h.o.Store.Info(r.Context(), id); !errors.Is(err, memory.ErrNoSession) {
 			return nil, feed.Position{}, nil, notThere

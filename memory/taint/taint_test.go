@@ -101,3 +101,15 @@ func TestLabelsOutlastWhatBroughtThem(t *testing.T) {
 		}
 	}
 }
+
+func TestHas(t *testing.T) {
+	both, one, other, none := taint.Labels{Untrusted: true, Private: true}, taint.Labels{Untrusted: true}, taint.Labels{Private: true}, taint.Labels{}
+	for _, has := range [][2]taint.Labels{{both, both}, {both, one}, {both, other}, {both, none}, {one, one}, {one, none}, {none, none}} {
+		if !has[0].Has(has[1]) || has[0] != has[1] && has[1].Has(has[0]) {
+			t.Errorf("%q and %q", has[0], has[1])
+		}
+	}
+	if one.Has(other) || other.Has(one) {
+		t.Error("one label has the other")
+	}
+}

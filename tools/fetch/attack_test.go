@@ -121,7 +121,10 @@ func TestHostsAreCompared(t *testing.T) {
 // TestWorkIsBounded counts the nodes that are looked at, for pages made to be
 // looked at again and again. The nodes alone are a few hundred thousand.
 func TestWorkIsBounded(t *testing.T) {
-	const large, size = 5 << 20, 1 << 20
+	large, size := 5<<20, 1<<20
+	if testing.Short() { // with the race detector, say
+		large, size = large/8, size/8
+	}
 	fill := func(s string, n int) string { return strings.Repeat(s, n/len(s)) }
 	numbered := func(format string, n int) string {
 		var b strings.Builder
