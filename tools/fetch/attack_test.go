@@ -116,6 +116,13 @@ func TestHostsAreCompared(t *testing.T) {
 	if _, err := only.check("https://pkg.go.dev/"); err != nil {
 		t.Errorf("a host that is allowed in another spelling: %v", err)
 	}
+	// Of two lists the one that excludes has the last word.
+	both := New(Options{Hosts: []string{"go.dev"}, NotHosts: []string{"private.go.dev", "evil.example"}})
+	for host, want := range map[string]bool{"go.dev": true, "pkg.go.dev": true, "private.go.dev": false, "a.PRIVATE.go.dev": false, "evil.example": false, "other.example": false} {
+		if _, err := both.check("https://" + host + "/"); (err == nil) != want {
+			t.Errorf("with both lists, %q may be fetched: %v, want %v", host, err == nil, want)
+		}
+	}
 }
 
 // TestWorkIsBounded counts the nodes that are looked at, for pages made to be
