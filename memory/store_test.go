@@ -101,3 +101,60 @@ func TestAppendCatchesUp(t *testing.T) {
 		t.Errorf("behind a response: %v, %d records", err, two.Len())
 	}
 }
+
+// Only what can stand before other records is taken in by an append. A response that
+// was asked for before an input came is none to that input.
+func TestAppendDoesNotGoBehindOthersWork(t *testing.T) {
+	begin := []memory.Record{input("hi"), response(t, "tool_use", callA, callB),
+		{Kind: memory.KindApprovalRequest, ApprovalRequests: []memory.ApprovalRequest{{CallID: "b", Hash: "00"}}}}
+	decision := memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "b", Hash: "00", Approve: true}}
+	remark := memory.Record{Kind: memory.KindNote, Note: "seen"}
+	for _, tt := range []struct {
+		others []memory.Record
+		taken  bool
+	}{
+		{[]memory.Record{remark, decision}, true},
+		{[]memory.Record{input("more")}, false},
+		{[]memory.Record{{Kind: memory.KindStarted, Calls: []string{"a"}}}, false},
+		{[]memory.Record{result("a", "1")}, false},
+		{[]memory.Record{{Kind: memory.KindApprovalRequest, ApprovalRequests: []memory.ApprovalRequest{{CallID: "a", Hash: "01"}}}}, false},
+		{[]memory.Record{{Kind: memory.KindRun, Limits: &memory.Limits{Steps: 1}}}, false},
+		{[]memory.Record{remark, decision, input("more")}, false},
+	} {
+		store := new(memory.RAM)
+		one, err := memory.Create(store, "s", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Append(t.Context(), begin...); err != nil {
+			t.Fatal(err)
+		}
+		two, err := memory.Open(t.Context(), store, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := two.Append(t.Context(), tt.others...); err != nil {
+			t.Fatal(err)
+		}
+		kind := tt.others[len(tt.others)-1].Kind
+		err = one.Append(t.Context(), result("b", "2"))
+		if tt.taken {
+			if err != nil || one.Len() != len(begin)+len(tt.others)+1 {
+				t.Errorf("behind a %s: %v, %d records", kind, err, one.Len())
+			}
+			continue
+		}
+		if !errors.Is(err, memory.ErrConflict) || one.Len() != len(begin) {
+			t.Errorf("behind a %s: %v, %d records", kind, err, one.Len())
+		}
+		// A load that was given up half way has left nothing in the log.
+		for _, c := range one.State().Open {
+			if c.Decision != nil {
+				t.Errorf("behind a %s the call %s has a decision that isn't in the log", kind, c.ID)
+			}
+		}
+		if err := one.Refresh(t.Context()); err != nil || one.Len() != two.Len() || wire(one) != wire(two) {
+			t.Errorf("refreshed behind a %s: %v, %d records, want %d", kind, err, one.Len(), two.Len())
+		}
+	}
+}
