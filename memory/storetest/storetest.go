@@ -176,6 +176,7 @@ func RunImporter(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"export and import", testExport},
 		test{"refused", testImportRefused},
 		test{"numbers of messages", testImportNumbers},
+		test{"cursor between sessions of one time", testCursorTies},
 	)
 }
 
