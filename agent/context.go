@@ -275,6 +275,8 @@ func (r *Run) fitRequest(ctx context.Context) error {
 	return nil
 }
 
+func isNoText(b transport.Block) bool { return b.Type() != transport.TypeText }
+
 // fit takes out of results what a request could not hold beside all that the log
 // shows: it would be a part of every later one. Where there is a way to make room,
 // that is done in front of the next request.
@@ -282,6 +284,10 @@ func (r *Run) fit(done []*job) {
 	var all media.Total
 	known := false
 	for _, j := range done {
+		if !slices.ContainsFunc(j.result.Content, isNoText) {
+			r.shown.Plain(j.block)
+			continue
+		}
 		own := shown.OfMessage(transport.Message{Content: []transport.Block{j.block}})
 		if own == (media.Total{}) || j.waiting {
 			continue

@@ -4,6 +4,7 @@ package shown
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -17,6 +18,16 @@ type Sum struct {
 	edits    int
 	// results are those of calls that are still open beside others.
 	results map[*byte]media.Total
+	// plain are the first bytes of results that show nothing, as Plain was told.
+	plain []*byte
+}
+
+// Plain tells of a new result that it holds no picture and no PDF, so that it need not
+// be searched for them.
+func (s *Sum) Plain(result transport.Block) {
+	if raw := result.Raw(); len(raw) > 0 {
+		s.plain = append(s.plain, &raw[0])
+	}
 }
 
 // Of is what the next request of the log shows, with the results that are no part of
@@ -24,16 +35,22 @@ type Sum struct {
 func (s *Sum) Of(log *memory.Log, response int) media.Total {
 	state := log.State()
 	if state.Edits != s.edits || state.Messages < s.messages {
-		*s = Sum{edits: state.Edits}
+		*s = Sum{edits: state.Edits, plain: s.plain}
 	}
 	messages := log.Messages()
 	for _, m := range messages[s.messages:] {
-		s.total = s.total.Plus(OfMessage(m))
+		for _, b := range m.Content {
+			if !s.isPlain(b) {
+				s.total = s.total.Plus(ofBlock(b))
+			}
+		}
 	}
 	s.messages = len(messages)
 	total := s.total
 	if len(state.Open) == 0 {
 		s.results = nil
+		clear(s.plain)
+		s.plain = s.plain[:0]
 		return total
 	}
 	for _, r := range log.Records(response) {
@@ -44,9 +61,14 @@ func (s *Sum) Of(log *memory.Log, response int) media.Total {
 	return total
 }
 
+func (s *Sum) isPlain(b transport.Block) bool {
+	raw := b.Raw()
+	return len(s.plain) > 0 && len(raw) > 0 && slices.Contains(s.plain, &raw[0])
+}
+
 func (s *Sum) result(b transport.Block) media.Total {
 	raw := b.Raw()
-	if len(raw) == 0 {
+	if len(raw) == 0 || s.isPlain(b) {
 		return media.Total{}
 	}
 	t, ok := s.results[&raw[0]]
