@@ -22,7 +22,7 @@ type Sum struct {
 	plain []*byte
 }
 
-// Plain tells of a new result that it holds no picture and no PDF, so that it need not
+// Plain notes that a new result holds no picture and no PDF, so that it need not
 // be searched for them.
 func (s *Sum) Plain(result transport.Block) {
 	if raw := result.Raw(); len(raw) > 0 {
