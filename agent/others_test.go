@@ -1,0 +1,155 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A decision counts in the session that it was made on: a fork has the same call, which
+// goes on waiting there.
+func TestADecisionIsOfOneSession(t *testing.T) {
+	store := new(memory.RAM)
+	pay := echo("pay")
+	pay.traits.NeedsApproval = true
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{}`))}}
+	res, err := begin(t, newAgent(t, s, agent.Options{}, pay), store)
+	if !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	fork, err := memory.ForkSession(t.Context(), store, "s", res.Log.Len(), "fork", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs := map[string]*memory.Log{"s": res.Log, "fork": fork, "": res.Log.Fork()}
+	calls := make(map[string]agent.PendingCall)
+	for from, log := range logs {
+		p := agent.Pending(log)
+		if len(p) != 1 || p[0].Session != from {
+			t.Fatalf("in %q waits %+v", from, p)
+		}
+		calls[from] = p[0]
+	}
+	for from, call := range calls {
+		for to, log := range logs {
+			if to == from {
+				continue
+			}
+			for what, err := range map[string]error{
+				"approved": call.Approve(t.Context(), log),
+				"denied":   call.Deny(t.Context(), log, "no"),
+				"edited":   call.Edit(t.Context(), log, json.RawMessage(`{"usd":1}`)),
+			} {
+				if whyNot(err) != "changed" || len(agent.Pending(log)) != 1 {
+					t.Errorf("the call of %q was %s in %q: %v", from, what, to, err)
+				}
+			}
+		}
+	}
+	if err := calls["fork"].Approve(t.Context(), fork); err != nil || len(agent.Pending(fork)) != 0 {
+		t.Error(err)
+	}
+}
+
+// A ledgerOfMany ends the run that asks it for money again and again.
+type ledgerOfMany struct {
+	budget.Ledger
+	asked int
+}
+
+func (l *ledgerOfMany) Reserve(ctx context.Context, b budget.Budget, id string, usd float64) error {
+	if l.asked++; l.asked > 3 {
+		return errors.New("the run asks for more than there is, again and again")
+	}
+	return l.Ledger.Reserve(ctx, b, id, usd)
+}
+
+// What other processes have set aside for their requests is not there for a run: it
+// makes do with the rest, or ends.
+func TestWhatOthersHaveReserved(t *testing.T) {
+	for _, tt := range []struct {
+		reserved float64
+		short    bool
+	}{{0.5, false}, {0.9, false}, {0.99, true}, {1, true}} {
+		store := new(memory.RAM)
+		theirs := budget.Budget{Name: "user/ann", USD: 1, Period: budget.Month}
+		if err := store.Reserve(t.Context(), theirs, "theirs", tt.reserved); err != nil {
+			t.Fatal(err)
+		}
+		ledger := &ledgerOfMany{Ledger: store}
+		s := &script{replies: []any{priced(t, "end_turn", 100, 100, text("ok"))}}
+		a := newAgent(t, s, agent.Options{MaxTokens: 30_000})
+		b := &agent.Budget{USD: 1, Ledger: ledger, Name: "user/ann", Period: budget.Month}
+		_, err := a.Run(t.Context(), agent.Input{Prompt: "go", Budget: b})
+		var short *agent.BudgetError
+		switch {
+		case tt.short && (!errors.As(err, &short) || short.Limit != "usd" || short.Reserved != tt.reserved || len(s.requests) != 0):
+			t.Errorf("$%v are reserved: %d requests, %+v, %v", tt.reserved, len(s.requests), short, err)
+		case !tt.short && (err != nil || float64(s.requests[0].MaxTokens)*20e-6 > 1-tt.reserved):
+			t.Errorf("$%v are reserved: %d requests, %v", tt.reserved, len(s.requests), err)
+		}
+	}
+}
+
+// A meetingPlace is a store in which something else happens as a session is loaded.
+type meetingPlace struct {
+	*memory.RAM
+	session string
+	then    func()
+}
+
+func (s *meetingPlace) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	if id == s.session && s.then != nil {
+		then := s.then
+		s.then = nil
+		then()
+	}
+	return s.RAM.Load(ctx, id, from)
+}
+
+// Two processes find at the same time that a sub-agent can go on: the first that says
+// so in the caller's log counts, and the other one's run goes on with it.
+func TestTwoLetASubAgentGoOn(t *testing.T) {
+	store := new(memory.RAM)
+	pay := echo("pay")
+	pay.traits.NeedsApproval = true
+	child := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("x", "pay", `{}`)), reply(t, "end_turn", text("paid"))}}, agent.Options{}, pay)
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "payer", `{"task":"pay"}`)), reply(t, "end_turn", text("done"))}}
+	a := newAgent(t, s, agent.Options{}, agent.Sub{Name: "payer", Agent: child})
+	if _, err := begin(t, a, store); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	waits := agent.Questions(openLog(t, store))
+	if len(waits) != 1 {
+		t.Fatalf("%+v", waits)
+	}
+	below, err := memory.Open(t.Context(), store, "s/2-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.Pending(below)[0].Approve(t.Context(), below); err != nil {
+		t.Fatal(err)
+	}
+	met := &meetingPlace{RAM: store, session: below.ID()}
+	met.then = func() {
+		if err := waits[0].Answer(t.Context(), openLog(t, store), tools.Answer{Value: json.RawMessage(`5`)}); err != nil {
+			t.Error(err)
+		}
+	}
+	res, err := a.Run(t.Context(), agent.Input{Store: met, Session: "s"})
+	if err != nil || met.then != nil || res.Text != "done" {
+		t.Fatalf("%q, %v", res.Text, err)
+	}
+	checkValid(t, res.Log)
+	if m := res.Log.Messages()[2]; m.Content[0].Type() != transport.TypeToolResult || len(agent.Questions(res.Log)) != 0 {
+		t.Errorf("%s", m.AppendJSON(nil))
+	}
+}
