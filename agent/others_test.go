@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
@@ -152,4 +156,36 @@ func TestTwoLetASubAgentGoOn(t *testing.T) {
 	if m := res.Log.Messages()[2]; m.Content[0].Type() != transport.TypeToolResult || len(agent.Questions(res.Log)) != 0 {
 		t.Errorf("%s", m.AppendJSON(nil))
 	}
+}
+
+// A run that ends stops its sub-agents in the background, and is over only when they
+// are: whoever runs the session next finds nobody at work in it.
+func TestARunEndsAfterItsBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, begun := new(memory.RAM), make(chan struct{})
+		var over atomic.Bool
+		slow := fake{name: "slow", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			close(begun)
+			<-ctx.Done()
+			time.Sleep(time.Millisecond) // it takes its time to clean up
+			over.Store(true)
+			return tools.Text("cleaned up"), nil
+		}}
+		child := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("x", "slow", `{}`))}}, agent.Options{}, slow)
+		s := &script{replies: []any{
+			reply(t, "tool_use", use("a", "helper", `{"task":"help"}`)),
+			func(context.Context) error { <-begun; return errors.New("the model is away") },
+		}}
+		a := newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: child, Background: true})
+		if _, err := begin(t, a, store); err == nil || !strings.Contains(err.Error(), "the model is away") {
+			t.Fatal(err)
+		}
+		if !over.Load() {
+			t.Error("a sub-agent's tool works when the run is over")
+		}
+		// All that the sub-agent has done is in its log by now.
+		if below, err := memory.Open(t.Context(), store, "s/2-a"); err != nil || len(below.State().Open) != 0 {
+			t.Errorf("%v: what the tool has done is not recorded", err)
+		}
+	})
 }

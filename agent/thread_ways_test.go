@@ -1,9 +1,13 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -166,4 +170,38 @@ func TestThreadOtherErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A conversation that is written to the cache once more, as where its entry was lost, is
+// in the prompt as much as one that is read: the thread goes on.
+func TestThreadOfAPromptWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{}, Now: time.Now})}
+		reads := regexp.MustCompile(`"cache_creation_input_tokens":(\d+),"cache_read_input_tokens":(\d+)`)
+		rewritten := 0
+		w.answer = func(_ []byte, resp *http.Response) {
+			whole, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			whole = reads.ReplaceAllFunc(whole, func(usage []byte) []byte {
+				var written, read int
+				if _, err := fmt.Sscanf(string(usage), `"cache_creation_input_tokens":%d,"cache_read_input_tokens":%d`, &written, &read); err != nil {
+					t.Error(err)
+				}
+				rewritten += read
+				return fmt.Appendf(nil, `"cache_creation_input_tokens":%d,"cache_read_input_tokens":0`, written+read)
+			})
+			resp.Body = io.NopCloser(bytes.NewReader(whole))
+		}
+		a, log := threadAgent(t, w, "on", 1000, nil), memory.NewLog()
+		for turn := range 3 {
+			if _, err := a.Run(t.Context(), agent.Input{Log: log, Prompt: fmt.Sprint("turn ", turn)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kinds := w.kinds(); kinds != "cgg" || rewritten == 0 {
+			t.Errorf("%s, %d tokens were written again", kinds, rewritten)
+		}
+	})
 }
