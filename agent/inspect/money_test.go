@@ -138,3 +138,54 @@ func TestSumsOfWhatIsNoResponse(t *testing.T) {
 		}
 	}
 }
+
+// A sum's price is known only if all that is in it is, wherever what isn't stands.
+func TestSumsOfAnswersOfOpenPrice(t *testing.T) {
+	at := time.Now().Add(-time.Minute)
+	answer := func(output int) memory.Record {
+		r, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"m","type":"message","role":"assistant","model":"claude-haiku-4-5","content":[{"type":"text","text":"x"}],"stop_reason":"end_turn","usage":{"input_tokens":1000,"output_tokens":%d}}`, output))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return memory.Record{Kind: memory.KindResponse, Response: r, Time: at}
+	}
+	for _, tt := range []struct {
+		sessions [][]int // the output tokens of their answers; 0 leaves the price open
+		known    bool
+	}{
+		{[][]int{{1, 1}}, true},
+		{[][]int{{0, 1}}, false},
+		{[][]int{{1, 0}}, false},
+		{[][]int{{1}, {1}}, true},
+		{[][]int{{0}, {1}}, false},
+		{[][]int{{1}, {0}}, false},
+	} {
+		store, requests := new(memory.RAM), 0
+		for i, outputs := range tt.sessions {
+			log, err := memory.Create(store, fmt.Sprint(i), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range outputs {
+				requests++
+				if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi"), Time: at}, answer(n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		type line struct {
+			Requests int
+			Known    bool
+		}
+		var v struct{ Users, Models, Days []line }
+		_, raw, _ := do(t, "GET", serve(t, store, inspect.Options{}).URL+"/debug/agents/api/money", "")
+		if err := json.Unmarshal([]byte(raw), &v); err != nil {
+			t.Fatalf("%v: %s", err, raw)
+		}
+		for _, lines := range [][]line{v.Users, v.Models, v.Days} {
+			if len(lines) != 1 || lines[0] != (line{requests, tt.known}) {
+				t.Errorf("%v: %s", tt.sessions, raw)
+			}
+		}
+	}
+}
