@@ -96,12 +96,18 @@ func (o Options) check(s *memory.Session, old string) error {
 	for n, r := range slices.Concat(s.Records, s.Inbox) {
 		var err error
 		switch {
+		case n >= len(s.Records) && r.Kind != memory.KindInput && r.Kind != memory.KindSealed:
+			// It would be a record of the log: one that approves a call, say.
+			err = fmt.Errorf("it is a record of kind %q; an inbox holds records of kind %q", r.Kind, memory.KindInput)
 		case r.Kind == memory.KindSealed && !o.Trusted:
 			err = errors.New("it is encrypted, and can't be looked at: import it with Trusted, or export it through protect.Encrypted")
 		case r.Kind == memory.KindSealed && s.Info.ID != old:
 			err = fmt.Errorf("it is encrypted for the session %q: import it under that id, or export it through protect.Encrypted", old)
-		case !o.Trusted && r.Kind == memory.KindInput && r.Message.Role == transport.RoleSystem:
+		case !o.Trusted && r.Message.Role == transport.RoleSystem: // an input, or a summary
 			err = errors.New("it is a system message, which has authority over the model: import it with Trusted if the file is yours")
+		}
+		if err != nil && n >= len(s.Records) {
+			return fmt.Errorf("message %d of the inbox: %w", n-len(s.Records), err)
 		}
 		if err != nil {
 			return fmt.Errorf("record %d: %w", n, err)
