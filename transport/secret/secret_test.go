@@ -170,6 +170,23 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
+// Where a secret is the beginning or a part of another one, all of the longer one goes,
+// in whichever order they were given.
+func TestSecretsThatBeginAlike(t *testing.T) {
+	short, long := secret.New("sk-ant-0123456789"), secret.New("sk-ant-0123456789-of-the-gateway")
+	inner := secret.New("of-the-gateway")
+	for i, r := range []secret.Redactor{secret.NewRedactor(short, long, inner), secret.NewRedactor(inner, long, short)} {
+		for name, s := range map[string]string{"plain": long.Reveal(), "hex": hex.EncodeToString([]byte(long.Reveal()))} {
+			if got := r.String("key " + s + " end"); got != "key "+secret.Redacted+" end" {
+				t.Errorf("redactor %d, %s: %q", i, name, got)
+			}
+		}
+		if got := r.String("key " + short.Reveal() + " end"); got != "key "+secret.Redacted+" end" {
+			t.Errorf("redactor %d, the short one: %q", i, got)
+		}
+	}
+}
+
 func TestInHeader(t *testing.T) {
 	r := secret.NewRedactor(secret.InHeader(http.Header{
 		"X-Api-Key":     {"key-number-1"},
