@@ -33,6 +33,12 @@ func TestTotal(t *testing.T) {
 	if total.Pages != 120 || total.Pictures != 2 || total.LongSide != 60 || total.Bytes == 0 {
 		t.Errorf("%+v", total)
 	}
+	wide, tall := media.Total{Pages: 1, Pictures: 2, Bytes: 3, LongSide: 60}, media.Total{Pages: 10, Pictures: 20, Bytes: 30, LongSide: 50}
+	for _, sum := range []media.Total{wide.Plus(tall), tall.Plus(wide)} { // the longest side of all, whichever comes last
+		if sum != (media.Total{Pages: 11, Pictures: 22, Bytes: 33, LongSide: 60}) {
+			t.Errorf("the sum is %+v", sum)
+		}
+	}
 	if err := total.Check(200_000); !errors.Is(err, media.ErrTooLarge) {
 		t.Errorf("120 pages for a small model: %v", err)
 	}
