@@ -1,13 +1,36 @@
 package anthropic
 
 import (
+	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 )
+
+// A request that fails is in flight no more.
+func TestSpreadAfterFailures(t *testing.T) {
+	down := errors.New("the network is down")
+	s := &spread{make: func() *http.Transport {
+		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, down }}
+	}}
+	for range perTransport + 1 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := s.RoundTrip(req); !errors.Is(err, down) {
+			t.Fatalf("%v, %v", resp, err)
+		}
+	}
+	if len(s.shards) != 1 || s.shards[0].inFlight != 0 {
+		t.Errorf("%d transports, the first with %d requests in flight, when all have failed", len(s.shards), s.shards[0].inFlight)
+	}
+}
 
 // Requests beyond what one transport takes go over another, and come back to the
 // first when there is room again.
