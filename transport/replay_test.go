@@ -41,6 +41,8 @@ func TestReplay(t *testing.T) {
 			`{"type":"text","text":"the \"file_id\"","citations":[{"type":"char_location","n":1},{"n":2}]},{"type":"text","text":"\"file_id\""}`},
 		{"thinking that a limit cut off", StopMaxTokens, `{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"},{"type":"thinking","thinking":"half","signature":""}`,
 			`{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"}`},
+		{"thinking that the window's end cut off", StopContextWindowExceeded, `{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"},{"type":"thinking","thinking":"half","signature":""}`,
+			`{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"a"}`},
 		{"unsigned thinking of a gateway", StopEndTurn, `{"type":"thinking","thinking":"a"},{"type":"text","text":"a"}`, `{"type":"thinking","thinking":"a"},{"type":"text","text":"a"}`},
 		{"calls without arguments", StopToolUse, `{"type":"tool_use","id":"t","name":"f","input":null},{"type":"tool_use","id":"u","input":"","name":"f"},{"type":"tool_use","id":"v","name":"f"},{"type":"tool_use","id":"w","name":"f","input":"{\"a\": [9007199254740993]}"},{"type":"tool_use","id":"x","name":"f","input":[1]}`,
 			`{"type":"tool_use","id":"t","name":"f","input":{}},{"type":"tool_use","id":"u","input":{},"name":"f"},{"type":"tool_use","id":"v","name":"f","input":{}},{"type":"tool_use","id":"w","name":"f","input":{"a": [9007199254740993]}},{"type":"tool_use","id":"x","name":"f","input":{"INVALID_JSON":"[1]"}}`},
