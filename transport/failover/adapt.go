@@ -74,8 +74,9 @@ func (a *adapted) left(what string) {
 // foreign reports whether the endpoint has another account than the first.
 func (a *adapted) foreign() bool { return a.at != 0 && !a.c.o.Endpoints[a.at].SameAccount }
 
-// owns reports whether the endpoint knows an id: one that came from it, or from the
-// first before this process began.
+// owns reports whether the endpoint knows an id: one that came from it or from another
+// endpoint of its account, or from the first before this process began. Of two accounts
+// that are not the first's nobody says whether they are the same.
 func (a *adapted) owns(id string) bool {
 	if id == "" {
 		return true
@@ -84,7 +85,7 @@ func (a *adapted) owns(id string) bool {
 	if !ok {
 		return !a.foreign()
 	}
-	return owner == a.at || a.c.o.Endpoints[a.at].SameAccount && owner == 0 || a.at == 0 && a.c.o.Endpoints[owner].SameAccount
+	return owner == a.at || !a.foreign() && (owner == 0 || a.c.o.Endpoints[owner].SameAccount)
 }
 
 // shortMarks gives cache marks for an hour the usual lifetime.
