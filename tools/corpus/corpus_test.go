@@ -63,19 +63,19 @@ func growbuffer() {}
 func TestSearch(t *testing.T) {
 	c := open(t, folder(t, files))
 	for _, test := range []struct{ query, under, want string }{
-		{"retry request", "", "net/retry.go:3"},
-		{"retrying of requests", "", "net/retry.go:3"},
-		{"retry request", "doc", "doc/guide.md:1"},
-		{"grow buffer", "", "net/retry.go:9"},
-		{"errors.Is", "", "errors/is.go:3"},
-		{"shouldRetry", "", "net/retry.go:3"},
-		{"isIdempotent", "", "net/retry.go:3"},
+		{"retry request", "", "net/retry.go:3-8"},
+		{"retrying of requests", "", "net/retry.go:3-8"},
+		{"retry request", "doc", "doc/guide.md:1-3"},
+		{"grow buffer", "", "net/retry.go:9-10"},
+		{"errors.Is", "", "errors/is.go:3-4"},
+		{"shouldRetry", "", "net/retry.go:3-8"},
+		{"isIdempotent", "", "net/retry.go:3-8"},
 	} {
 		found, err := c.Search(t.Context(), test.query, test.under, 5)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(found.Hits) == 0 || fmt.Sprintf("%s:%d", found.Hits[0].Path, found.Hits[0].From) != test.want {
+		if len(found.Hits) == 0 || fmt.Sprintf("%s:%d-%d", found.Hits[0].Path, found.Hits[0].From, found.Hits[0].To) != test.want {
 			t.Errorf("%q: best hit of %+v is not %s", test.query, found.Hits, test.want)
 			continue
 		}
