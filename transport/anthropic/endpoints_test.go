@@ -177,6 +177,31 @@ func TestBatchResults(t *testing.T) {
 	}
 }
 
+// An upload has a content type of its own, the requests behind it have theirs.
+func TestUploadsLeaveTheClientsHeaders(t *testing.T) {
+	var types []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+		types = append(types, r.URL.Path+" "+kind)
+		io.WriteString(w, `{"id":"file_1","type":"file","filename":"a","created_at":"2026-10-01T00:00:00Z","input_tokens":1}`)
+	})
+	count := func() {
+		if _, err := c.CountTokens(t.Context(), &transport.Request{Model: "m", Messages: []transport.Message{transport.UserText("hi")}}); err != nil {
+			t.Error(err)
+		}
+	}
+	count()
+	if _, err := c.UploadFile(t.Context(), Upload{Filename: "a", Content: strings.NewReader("hello")}); err != nil {
+		t.Error(err)
+	}
+	count()
+	want := []string{"/v1/messages/count_tokens application/json", "/v1/files multipart/form-data", "/v1/messages/count_tokens application/json"}
+	if !slices.Equal(types, want) {
+		t.Errorf("got %q, want %q", types, want)
+	}
+}
+
 func TestFiles(t *testing.T) {
 	const file = `{"id":"file_1","type":"file","filename":"a\"b.txt","mime_type":"text/plain","size_bytes":5,"created_at":"2026-10-01T00:00:00Z","expires_at":null,"downloadable":false}`
 	attempts := 0
