@@ -45,6 +45,14 @@ func TestModelsAndCounting(t *testing.T) {
 	if status, _, raw := do(t, "POST", sim.URL()+"/v1/messages/count_tokens", strings.NewReader(more)); status != 400 || !strings.Contains(raw, "max_tokens: Extra inputs are not permitted") {
 		t.Errorf("%d %s", status, raw)
 	}
+	// It has no max_tokens, which a thinking budget would have to be below.
+	thinks := strings.NewReplacer("{\"model", `{"thinking":{"type":"enabled","budget_tokens":2048},"model`, "claude-opus-5", "claude-haiku-4-5").Replace(body)
+	if status, m, raw := do(t, "POST", sim.URL()+"/v1/messages/count_tokens", strings.NewReader(thinks)); status != 200 || m["input_tokens"] == 0.0 {
+		t.Errorf("with a thinking budget: %d %s", status, raw)
+	}
+	if status, _, raw := do(t, "POST", sim.URL()+"/v1/messages", strings.NewReader(strings.Replace(thinks, "{", `{"max_tokens":2048,`, 1))); status != 400 || !strings.Contains(raw, "must be greater than `thinking.budget_tokens`") {
+		t.Errorf("a budget of all max_tokens: %d %s", status, raw)
+	}
 	if status, _, raw := do(t, "GET", sim.URL()+"/v1/nothing", nil); status != 404 || !strings.Contains(raw, "not_found_error") {
 		t.Errorf("%d %s", status, raw)
 	}
@@ -183,6 +191,22 @@ func TestRateLimits(t *testing.T) {
 	now = now.Add(30 * time.Second)
 	if status, _, raw = post(t, sim.URL(), body); status != 200 {
 		t.Errorf("%d %s", status, raw)
+	}
+}
+
+// What is read from the cache counts towards no limit; what is written to it does.
+func TestRateLimitsOfCachedTokens(t *testing.T) {
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	sim := simulator.StartTest(t, simulator.Options{Now: func() time.Time { return now }, Limits: simulator.RateLimits{InputTokens: 10_000}})
+	body := request("claude-opus-5", `"cache_control":{"type":"ephemeral"},`, user(strings.Repeat("abcd", 9000)))
+	for i := range 3 {
+		resp := ask(t, sim.URL(), body)
+		if read := resp.Usage.CacheReadInputTokens; (i == 0) != (read == 0) || i > 0 && read < 8000 {
+			t.Fatalf("request %d reads %d tokens from the cache", i, read)
+		}
+	}
+	if status, _, raw := post(t, sim.URL(), request("claude-opus-5", `"cache_control":{"type":"ephemeral"},`, user(strings.Repeat("dcba", 9000)))); status != 429 {
+		t.Errorf("what is written to the cache: %d %s", status, raw)
 	}
 }
 
