@@ -100,3 +100,30 @@ func TestGateBounds(t *testing.T) {
 		}
 	}
 }
+
+// Of parallel calls only those in front of a call count for it.
+func TestGateOfParallelCalls(t *testing.T) {
+	resp, err := transport.ParseResponse([]byte(`{"id":"m","type":"message","role":"assistant","model":"x","content":[
+		{"type":"tool_use","id":"a","name":"look","input":{}},{"type":"tool_use","id":"b","name":"look","input":{}},{"type":"tool_use","id":"c","name":"look","input":{}}
+	],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.NewLog()
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]string{2: "011", 3: "001", 4: "000"} {
+		got := ""
+		for _, c := range resp.ToolCalls() {
+			if d := loopguard.Gate(n)(t.Context(), agent.ToolRequest{Call: c, Log: log}); d.Permission == agent.Deny {
+				got += "1"
+			} else {
+				got += "0"
+			}
+		}
+		if got != want {
+			t.Errorf("of three calls at once, %d in a row denied: %s, want %s", n, got, want)
+		}
+	}
+}
