@@ -142,4 +142,17 @@ func TestSearchOfTheRunsUser(t *testing.T) {
 			t.Errorf("%q finds %s", user, found)
 		}
 	}
+	// A user without a name is not known either, though sessions may have one.
+	for _, meta := range []map[string]string{nil, {"user": ""}} {
+		if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "nobody's", Meta: meta, Prompt: "the locker of nobody"}); err != nil {
+			t.Fatal(err)
+		}
+		res, err := a.Run(t.Context(), agent.Input{Meta: meta, Prompt: "search"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := string(res.Log.Messages()[2].AppendJSON(nil)); !strings.Contains(found, "not known whose") {
+			t.Errorf("with the metadata %v: %s", meta, found)
+		}
+	}
 }
