@@ -464,3 +464,25 @@ func TestLostAndInterrupted(t *testing.T) {
 	}
 	w.wantState(before, "again")
 }
+
+// A change of this program's own on top of an imported one doesn't make that one trusted.
+func TestOwnChangeOnAnImportedOne(t *testing.T) {
+	store := new(memory.RAM)
+	w := begin(t, store)
+	log := w.do(w.session("s", nil))
+	n := log.Len()
+	w.do(log, put("a.txt", "A"))
+	var file bytes.Buffer
+	must(t, transfer.Export(t.Context(), store, "s", &file))
+	_, err := transfer.Import(t.Context(), store, &file, "theirs", nil)
+	must(t, err)
+	theirs, err := memory.Open(t.Context(), store, "theirs")
+	must(t, err)
+	w.do(theirs, put("a.txt", "own"))
+	after := w.state()
+	var conflict *rewind.ConflictError
+	if _, err := w.rewind(rewind.Options{From: theirs, Records: n, OnConflict: rewind.Overwrite}); !errors.As(err, &conflict) || len(conflict.Conflicts) != 1 || conflict.Conflicts[0].Reason != rewind.Imported {
+		t.Errorf("undone: %v", err)
+	}
+	w.wantState(after, "undone")
+}
