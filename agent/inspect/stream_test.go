@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/whorl-go/whorl/memory"
 )
 
 // A slow page is a writer that notes its deadlines, and fails at the end.
@@ -52,5 +54,22 @@ func TestSlowPages(t *testing.T) {
 	out.comment()
 	if page.left != before {
 		t.Error("a page that is gone is written to")
+	}
+}
+
+// A stream that ends is counted down though another one still shows its session.
+func TestStreamsOfAWatchedSession(t *testing.T) {
+	page := Handler(new(memory.RAM), Options{})
+	_, stay := page.watch("s")
+	defer stay()
+	for i := range 2 * maxStreams {
+		w, leave := page.watch("s")
+		if w == nil {
+			t.Fatalf("too many streams after %d, of which one is open", i)
+		}
+		leave()
+	}
+	if page.watches.streams != 1 {
+		t.Errorf("%d streams are open", page.watches.streams)
 	}
 }
