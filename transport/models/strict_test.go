@@ -34,6 +34,10 @@ func TestCheckStrict(t *testing.T) {
 				`"additionalProperties":false,"`+key+`":{"d":{"type":"object","properties":{"a":`+text+`,"b":`+text+`,"c":`+text+`,"d":`+text+`,"e":`+text+`}}}}`, 1)
 		}
 	}
+	// Tools of different sizes: the error names the one that a change helps most.
+	sizes := func(parameter, required string, n ...int) func(int) string {
+		return func(i int) string { return many(n[i], parameter, required)(i) }
+	}
 	tests := []struct {
 		name  string
 		tools int
@@ -47,6 +51,9 @@ func TestCheckStrict(t *testing.T) {
 		{"26 optional in 2", 2, many(13, text, ""), `26 optional parameters of strict tools: model m doesn't take it; a request may have 24, and one tool fewer: make some of the 13 of tool "t0" required`},
 		{"24 in one", 1, many(24, text, ""), "24 optional"},
 		{"23 in one", 1, many(23, text, ""), ""},
+		{"most optional in the middle", 3, sizes(text, "", 8, 12, 9), `make some of the 12 of tool "t1" required`},
+		{"24 in the first of two", 2, sizes(text, "", 24, 0), `make some of the 24 of tool "t0" required`},
+		{"most unions in the middle", 3, sizes(union, "all", 5, 9, 6), `give some of the 9 of tool "t1" one type`},
 		{"16 unions in 2", 2, many(8, union, "all"), ""},
 		{"18 unions in 2", 2, many(9, choice, "all"), `give some of the 9 of tool "t0" one type`},
 		{"16 unions in one", 1, many(16, union, "all"), "16 parameters of several types"},
