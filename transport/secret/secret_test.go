@@ -199,3 +199,54 @@ func TestInHeader(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// All headers with secrets are looked at, whatever the scheme.
+func TestInHeaderNames(t *testing.T) {
+	h := http.Header{}
+	for name, value := range map[string]string{
+		"X-Api-Key": "secret-of-a", "Api-Key": "secret-of-b", "Authorization": "Bearer secret-of-c", "Proxy-Authorization": "bAsIc  " + base64.StdEncoding.EncodeToString([]byte("secret-of-d:secret-of-e")),
+		"Cookie": "x=secret-of-f; y=secret-of-g", "X-Amz-Security-Token": "secret-of-h", "Accept": "not-secret-i",
+	} {
+		h.Set(name, value)
+	}
+	h.Add("X-Api-Key", "secret-of-k")
+	got := map[string]bool{}
+	for _, v := range secret.InHeader(h) {
+		got[v.Reveal()] = true
+	}
+	for _, want := range []string{"secret-of-a", "secret-of-b", "secret-of-c", "secret-of-d:secret-of-e", "secret-of-e", "secret-of-f", "secret-of-g", "secret-of-h", "secret-of-k"} {
+		if !got[want] {
+			t.Errorf("%s is not among %v", want, got)
+		}
+	}
+	if got["not-secret-i"] {
+		t.Error("Accept is a secret")
+	}
+	// What can't be decoded is no password.
+	for _, v := range secret.InHeader(http.Header{"Authorization": {"Basic QUJDRDpFRkdISUpLTA=!"}, "Cookie": {"alone"}}) {
+		if s := v.Reveal(); s != "Basic" && s != "QUJDRDpFRkdISUpLTA=!" && s != "alone" && s != "" {
+			t.Errorf("%q is taken for a secret", s)
+		}
+	}
+}
+
+// Secrets are looked for from 8 bytes on.
+func TestShortestSecret(t *testing.T) {
+	r := secret.NewRedactor(secret.New("exactly8"), secret.New("seven77"))
+	if got := r.String("exactly8 seven77"); got != "[redacted] seven77" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Bytes doesn't copy what holds no secret, and the zero Redactor takes everything.
+func TestRedactorBytes(t *testing.T) {
+	for _, r := range []secret.Redactor{{}, secret.NewRedactor(secret.New(key)), secret.NewRedactor()} {
+		in := []byte("nothing in it")
+		if got := r.Bytes(in); string(got) != "nothing in it" || &got[0] != &in[0] {
+			t.Errorf("got %q, another slice", got)
+		}
+		if err := r.Err(io.EOF); err != io.EOF {
+			t.Errorf("got %v", err)
+		}
+	}
+}
