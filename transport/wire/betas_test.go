@@ -43,6 +43,30 @@ func TestNeededBetas(t *testing.T) {
 		{"MCP servers", func(r *transport.Request) { r.MCPServers = json.RawMessage(`[]`) }, "mcp-client-2026-09-15"},
 		{"MCP in the history", turn(`{"type":"mcp_tool_use","id":"mcptoolu_1","name":"f","server_name":"s","input":{}}`), "mcp-client-2026-09-15"},
 		{"MCP toolset", tool(`{"type":"mcp_toolset","mcp_server_name":"s"}`), "mcp-client-2026-09-15"},
+		{"an empty id of a thread holds nothing", func(r *transport.Request) {
+			r.Thread = &transport.Thread{Held: len(r.Messages) + 1}
+			r.Messages = append(r.Messages, transport.Message{Role: transport.RoleSystem, ClearAt: "next_user_message", Content: []transport.Block{transport.Text("x")}})
+		}, "message-threads-2026-08-12 mid-conversation-system-clear-at-2026-08-21"},
+		{"the older output format", func(r *transport.Request) {
+			r.Extra = map[string]json.RawMessage{"output_format": json.RawMessage(`{}`)}
+		}, "structured-outputs-2025-11-13"},
+		{"no edits", func(r *transport.Request) { r.ContextManagement = json.RawMessage(`{"edits":[]}`) }, ""},
+		{"fallbacks as a list", func(r *transport.Request) { r.Fallbacks = json.RawMessage(` [{"model":"m"}]`) }, "server-side-fallback-2026-07-01"},
+		{"a credit token", func(r *transport.Request) {
+			r.Extra = map[string]json.RawMessage{"fallback_credit_token": json.RawMessage(` "t"`)}
+		}, "fallback-credit-2026-07-01"},
+		{"a result of the advisor in the history", turn(`{"type":"advisor_tool_result","tool_use_id":"srvtoolu_1","content":{"type":"advisor_result","text":"t"}}`), "advisor-tool-2026-03-01"},
+		{"another server tool in the history", turn(`{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`), ""},
+		{"a custom tool by its type", tool(`{"type":"custom","name":"advisor_20241022","input_schema":{"type":"object"}}`), ""},
+		{"old MCP servers with a null configuration", func(r *transport.Request) {
+			r.MCPServers = json.RawMessage(`[{"type":"url","url":"https://x","name":"x","tool_configuration":null}]`)
+		}, "mcp-client-2026-09-15"},
+		{"a tool_configuration of the second server", func(r *transport.Request) {
+			r.MCPServers = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"},{"type":"url","url":"https://y","name":"y","tool_configuration":{}}]`)
+		}, "mcp-client-2025-04-04"},
+		{"another speed", func(r *transport.Request) { r.Speed = "standard" }, ""},
+		{"another display", func(r *transport.Request) { r.Thinking = &transport.Thinking{Type: "adaptive", Display: "omitted"} }, ""},
+		{"an inline tool of the service", turn(`{"type":"tool_addition","tool":{"type":"tool_definition","definition":{"type":"computer_20250124","name":"computer"}}}`), "inline-tools-2026-09-15 computer-use-2025-01-24"},
 		{"old MCP servers", func(r *transport.Request) {
 			r.MCPServers, r.Betas = json.RawMessage(`[{"type":"url","url":"https://x","name":"x"}]`), []string{"mcp-client-2025-04-04"}
 		}, "mcp-client-2025-04-04"},

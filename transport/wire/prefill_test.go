@@ -14,6 +14,8 @@ func TestEndsInPrefill(t *testing.T) {
 		call   = `{"type":"server_tool_use","id":"s","name":"web_search","input":{}}`
 		result = `{"type":"web_search_tool_result","tool_use_id":"s","content":[]}`
 		other  = `{"type":"web_search_tool_result","tool_use_id":"other","content":[]}`
+		client = `{"type":"tool_use","id":"t","name":"f","input":{}}`
+		tool   = `{"type":"tool_removal","tool":{"type":"tool_reference","name":"f"}}`
 		words  = `{"type":"text","text":"So"}`
 	)
 	says := func(role transport.Role, blocks ...string) transport.Message {
@@ -44,6 +46,12 @@ func TestEndsInPrefill(t *testing.T) {
 		"a result of another call":  {[]transport.Message{asked, says(model, call, other), asked, says(model, words)}, false},
 		"words behind a system's":   {[]transport.Message{asked, says(system, words), says(model, words)}, true},
 		"a type that nobody knows":  {[]transport.Message{asked, says(model, words, `{"type":"from_next_year"}`)}, false},
+		"a system's is last":        {[]transport.Message{asked, says(system, words)}, false},
+		"a system's inside a turn":  {[]transport.Message{asked, says(model, words), says(system, tool), says(model, words)}, true},
+		"a pause before a system's": {[]transport.Message{asked, says(model, call, result), says(system, words), says(model, words)}, false},
+		"nobody has asked":          {[]transport.Message{says(model, words)}, true},
+		"a pause at the beginning":  {[]transport.Message{says(model, call, result), says(model, words)}, false},
+		"a call of the caller's":    {[]transport.Message{asked, says(model, client)}, true},
 		"the user's words are last": {[]transport.Message{asked, says(model, words), asked}, false},
 	} {
 		if got := wire.EndsInPrefill(tt.messages); got != tt.want {
