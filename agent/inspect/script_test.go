@@ -180,3 +180,63 @@ func recordsOf(t *testing.T, quoted string) string {
 	}
 	return string(all)
 }
+
+// What is approved is what is shown: arguments that were edited count only while their
+// editor is open.
+func TestPageApprovesWhatIsShown(t *testing.T) {
+	store := new(memory.RAM)
+	log, err := memory.Create(store, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5-5","content":[{"type":"tool_use","id":"toolu_1","name":"pay","input":{"usd":1}}],"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []memory.Record{
+		{Kind: memory.KindInput, Message: transport.UserText("pay")},
+		{Kind: memory.KindResponse, Response: resp},
+		{Kind: memory.KindApprovalRequest, ApprovalRequests: []memory.ApprovalRequest{{CallID: "toolu_1", Reason: "it costs money"}}},
+	}
+	if err := log.Append(t.Context(), list...); err != nil {
+		t.Fatal(err)
+	}
+	records, err := json.Marshal(entries(t, events(t, serve(t, store, inspect.Options{}).URL+api+"/s/stream", "", len(list))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm := pageScripts(t)
+	if err := vm.Set("records", string(records)); err != nil {
+		t.Fatal(err)
+	}
+	for edits, want := range map[int]string{0: "none", 1: `{"usd":2}`, 2: "none", 3: `{"usd":2}`} { // how often the editor is opened or closed
+		if err := vm.Set("edits", edits); err != nil {
+			t.Fatal(err)
+		}
+		got, err := vm.RunString(`{
+			made = [];
+			let sent;
+			const none = () => {}, act = { readOnly: () => false, request: none, refresh: none, fork: none, child: none, decide: (d) => { sent = d; return Promise.resolve(); } };
+			const t = new modules.rows.Transcript('s', act);
+			t.add(JSON.parse(records));
+			for (const row of t.rows) { row.el = document.createElement('article'); t.build(row); }
+			const button = (key) => made.find((e) => e.dataset.key === key).listeners;
+			for (let i = 0; i < edits; i++) {
+				button('edit').click();
+				if (i === 0) {
+					const area = made.find((e) => e.tag === 'textarea');
+					area.value = '{"usd":2}';
+					area.listeners.input();
+				}
+			}
+			button('approve').click();
+			sent.approve && sent.call === 'toolu_1' ? sent.input ?? 'none' : 'not approved';
+		}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != want {
+			t.Errorf("the editor was opened or closed %d times: approved with %s, want %s", edits, got, want)
+		}
+	}
+}

@@ -14,7 +14,7 @@ function textOf(n) { return n.nodeType === 3 ? n.data : n.children.map(textOf).j
 
 function makeElement(tag) {
   if (!tags.has(tag)) throw new Error('an element ' + JSON.stringify(tag) + ' is made');
-  const at = { nodeType: 1, tag, children: [], attributes: {}, dataset: {}, style: {} };
+  const at = { nodeType: 1, tag, children: [], attributes: {}, dataset: {}, style: {}, listeners: {} };
   const methods = {
     append(...list) { for (const n of list) at.children.push(typeof n === 'object' && n ? n : new Text(n)); },
     replaceChildren(...list) { at.children = []; methods.append(...list); },
@@ -22,7 +22,10 @@ function makeElement(tag) {
       if (/^on|^style$|^src|^href|^formaction/i.test(k)) throw new Error('the attribute ' + k + ' is set');
       at.attributes[k] = String(v);
     },
-    addEventListener(kind, f) { if (typeof f !== 'function') throw new Error('a listener is no function'); },
+    addEventListener(kind, f) {
+      if (typeof f !== 'function') throw new Error('a listener is no function');
+      at.listeners[kind] = f;
+    },
     remove() {}, focus() {}, querySelector() { return null; }, querySelectorAll() { return []; }, contains() { return false; },
     classList: { add() {}, remove() {}, toggle() {}, contains() { return false; } },
   };
