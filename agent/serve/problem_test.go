@@ -200,3 +200,26 @@ func TestAccess(t *testing.T) {
 		}
 	}
 }
+
+// A request that begins a session names its metadata, and not whose it is.
+func TestARequestDoesntNameTheUser(t *testing.T) {
+	var seen memory.Info
+	refused := errors.New("nothing is run")
+	h := runsNothing(t, func(o *Options) {
+		o.User = func(*http.Request) (User, error) { return User{ID: "ann"}, nil }
+		o.Run = func(_ context.Context, _ User, info memory.Info) (*agent.Agent, agent.Input, error) {
+			seen = info
+			return nil, agent.Input{}, refused
+		}
+	})
+	a, err := h.Access(httptest.NewRequest("POST", "/", nil), "new")
+	if err != nil || !a.New {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(t.Context(), Change{Meta: map[string]string{"user": "bob", "topic": "x"}}); !errors.Is(err, refused) {
+		t.Fatal(err)
+	}
+	if seen.Meta["user"] != "ann" || seen.Meta["topic"] != "x" {
+		t.Errorf("Options.Run gets %v", seen.Meta)
+	}
+}
