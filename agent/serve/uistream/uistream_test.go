@@ -258,6 +258,25 @@ func TestWaits(t *testing.T) {
 			t.Errorf("ran %d times", c.s.Ran("book"))
 		}
 	})
+	t.Run("approved for another call of that id", func(t *testing.T) {
+		c := newClient(t, newStage(t, stage.Options{}))
+		c.say("approve")
+		c.send(nil)
+		p := c.part("tool-book")
+		id := p.Approval.ID
+		p.State, p.Approval.Approved, p.Approval.ID = "approval-responded", &yes, approvalID(p.ToolCallID, "of other arguments")
+		c.send(nil)
+		if c.s.Ran("book") != 0 {
+			t.Fatal("the call ran")
+		}
+		if p = c.part("tool-book"); p.State != "approval-requested" || p.Approval.ID != id {
+			t.Errorf("%+v, %+v", p, p.Approval)
+		}
+		p.State, p.Approval.Approved = "approval-responded", &yes
+		if c.send(nil); c.s.Ran("book") != 1 {
+			t.Errorf("approved by its own id, it ran %d times", c.s.Ran("book"))
+		}
+	})
 	t.Run("denied", func(t *testing.T) {
 		c := newClient(t, newStage(t, stage.Options{}))
 		c.say("approve")
