@@ -329,7 +329,7 @@ func TestUploadForm(t *testing.T) {
 	}
 }
 
-// Each capability that the service tells of corrects its own part of the table.
+// Each capability that the service reports corrects its own part of the table.
 func TestCapabilities(t *testing.T) {
 	read := map[string]func(models.Model) models.Support{
 		`{"thinking":{"types":{"adaptive":{"supported":S}}}}`:      func(m models.Model) models.Support { return m.Thinking.Adaptive },
