@@ -233,7 +233,7 @@ func (l *leaser) Lease(_ context.Context, id, owner string, d time.Duration) err
 }
 
 // The lease of the session itself counts, once; if nothing can be made of it, it is given
-// back, and the next one is tried anew.
+// back, and the next one is tried again.
 func TestClaim(t *testing.T) {
 	l, taken := new(leaser), 0
 	var fails error
