@@ -76,7 +76,7 @@ func TestContainerOf(t *testing.T) {
 	}
 }
 
-// A request is that which the log tells of: what was recorded in front of its response,
+// A request is what the log describes: what was recorded in front of its response,
 // and what its record says.
 func TestRequest(t *testing.T) {
 	config := func(model string) memory.Record {
