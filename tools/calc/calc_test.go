@@ -78,6 +78,63 @@ func TestEvaluate(t *testing.T) {
 		{`date("2026-01-01") + 0.25`, "2026-01-01T06:00:00Z"},
 		{`year(today()) * 100 + month(today())`, "202611"},
 		{`"größe" == "größe" and 1.5 == 1.50`, "true"},
+		{`"a" != "b"`, "true"},
+		{`"a" != "a" or true != true`, "false"},
+		{"2 >= 2 and 2 <= 2 and not (2 > 2) and not (2 < 2) and not (2 != 2)", "true"},
+		{"false and 1 / 0 > 1", "false"}, // what decides nothing is not evaluated
+		{"true or 1 / 0 > 1", "true"},
+		{`date("2026-01-02") >= date("2026-01-02") and date("2026-01-02") != date("2026-01-03")`, "true"},
+		{"3 == sqrt(2) or pi > 3.15", "false"},
+		{"0 ** 99999999999", "0"},
+		{"1 ** 99999999999", "1"},
+		{"0 ** 0", "1"},
+		{"(-0.5) ** 3", "-0.125"},
+		{"(2 / 3) ** -2", "2.25"},
+		{"9223372036854775808 + 0", "9223372036854775808"}, // one more than an int64 holds
+		{"9999999999999999999 + 1", "10000000000000000000"},
+		{"1.5e-3 * 1e2", "0.15"},
+		{"1 / 3000000", "≈ 3.33333333333333e-07 (exactly 1/3000000)"},
+		{"1 / 30000000000000000000000000000000000007", "≈ 3.33333333333333e-38 (exactly 1/30000000000000000000000000000000000007)"},
+		{"1 / 300000000000000000000000000000000000007", "≈ 3.33333333333333e-39"},
+		{"1 / 2 ** 100", "0.0000000000000000000000000000007888609052210118054117285652827862296732064351090230047702789306640625"},
+		{"1 / 2 ** 101", "≈ 3.94430452610506e-31 (exactly 1/2535301200456458802993406410752)"},
+		{"round(0.5)", "1"},
+		{"round(-0.4)", "0"},
+		{"round(-1234.565, 2)", "-1234.57"},
+		{"round(1250, -2)", "1300"},
+		{"round(pi * 100, -2)", "≈ 300"},
+		{"round(1, 100) + round(1, -100)", "1"},
+		{"floor(2) + ceil(1.2) + floor(-2)", "2"},
+		{"ceil(pi) + floor(pi)", "≈ 7"},
+		{"abs(cos(pi))", "≈ 1"},
+		{"-sqrt(4) - +3", "-5"},
+		{"sqrt(0)", "0"},
+		{"ln(e) + log10(1000) + exp(0) + sin(0) + tan(0)", "≈ 5"},
+		{"median([3, 1, 2])", "2"},
+		{"median([4, 1], 3, 2)", "2.5"},
+		{"mean([1, [2, 6]])", "3"},
+		{"min(2, 1, 1.5) + max(2, 3, 1.5)", "4"},
+		{`max(date("2026-01-01"), date("2026-01-03"), date("2026-01-02"))`, "2026-01-03"},
+		{`min(date("2026-01-02"), date("2026-01-01"), date("2026-01-03"))`, "2026-01-01"},
+		{"len([1, [2, 3]], 4)", "4"},
+		{"gcd(-12, 18)", "6"},
+		{"gcd(0, -5)", "5"},
+		{"factorial(0)", "1"},
+		{"factorial(500) / factorial(499)", "500"},
+		{`date("2026-01-01T00:30:00+01:00")`, "2025-12-31T23:30:00Z"}, // in UTC
+		{`year(date("2026-01-01T00:30:00+01:00"))`, "2025"},
+		{`date("2026-01-31 10:30") - date("2026-01-31 10:00:30")`, "≈ 0.02048611111111111111 (exactly 59/2880)"},
+		{`date("2026-01-01T00:00:05Z")`, "2026-01-01T00:00:05Z"},
+		{`1 + date("2026-01-31")`, "2026-02-01"},
+		{`date("2026-01-31") + -31`, "2025-12-31"},
+		{`date("2026-01-01") - 0.5`, "2025-12-31T12:00:00Z"},
+		{`day(date("2026-11-23")) * 100 + month(date("2026-11-23"))`, "2311"},
+		{`addMonths(date("2026-01-31T12:30:15Z"), 1)`, "2026-02-28T12:30:15Z"},
+		{`addMonths(date("2024-02-29"), 12)`, "2025-02-28"},
+		{`addMonths(date("2024-02-29"), 48)`, "2028-02-29"},
+		{`addMonths(date("2026-12-31"), -1)`, "2026-11-30"},
+		{strings.Repeat("1+", 999) + "10", "1009"},             // the most characters
+		{`"` + strings.Repeat("é", 1990) + `" == ""`, "false"}, // characters, not bytes
 	}
 	for _, test := range tests {
 		got, err := calc.Options{Now: clock}.Evaluate(t.Context(), test.expression)
@@ -111,6 +168,28 @@ func TestHostileExpressions(t *testing.T) {
 		{"predicate", "map([1], # * 2)", "there is no \"map\""},
 		{"factorial", "factorial(100000000)", "at most 500"},
 		{"round", "round(1, 100000000)", "at most 100"},
+		{"round to one place more", "round(1, 101)", "at most 100"},
+		{"round to as many places the other way", "round(1, -101)", "at most 100"},
+		{"factorial of one more", "factorial(501)", "at most 500"},
+		{"factorial of a negative", "factorial(-1)", "no negative number"},
+		{"factorial of a fraction", "factorial(1.5)", "a whole number"},
+		{"zero to a huge negative power", "0 ** -99999999999", "bits"},
+		{"one character more", strings.Repeat("1+", 999) + "100", "has 2001 characters; at most 2000"},
+		{"number less a date", `1 - date("2026-01-01")`, "a number - a date is not defined"},
+		{"sum of dates", `date("2026-01-01") + date("2026-01-01")`, "not defined"},
+		{"date against a number", `date("2026-01-01") < 5`, "a date < a number is not defined"},
+		{"texts by order", `"a" < "b"`, "not defined"},
+		{"minus a text", `-"a"`, "not defined"},
+		{"not a number", "not 1", "not true or false"},
+		{"month of no date", "month(3)", "takes a date"},
+		{"before the calendar", `date("0001-01-01") - 1`, "beyond the calendar"},
+		{"months beyond the calendar", `addMonths(date("9999-12-01"), 1)`, "beyond the calendar"},
+		{"overflowing days back", `date("2026-01-01") - 10 ** 30`, "beyond the calendar"},
+		{"extreme of apples", `max(1, "a")`, "not defined"},
+		{"median of apples", `median(1, "a")`, "takes numbers"},
+		{"median of nothing", "median([])", "empty list"},
+		{"extreme of nothing", "min([])", "empty list"},
+		{"too many arguments", "abs(1, 2)", "takes 1 to 1 arguments, not 2"},
 		{"regular expression", `"aaaa" matches "(a+)+$"`, "not one of this calculator"},
 		{"environment", "$env", "there is no"},
 		{"environment member", "os.Getenv", "numbers, lists and dates only"},
@@ -154,6 +233,16 @@ func TestHostileExpressions(t *testing.T) {
 				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
 		})
+	}
+}
+
+// Today is the day where the clock is.
+func TestTodayIsThatOfTheClock(t *testing.T) {
+	east := time.FixedZone("east", 14*60*60)
+	now := func() time.Time { return time.Date(2026, 11, 24, 1, 0, 0, 0, east) } // the 23rd in UTC
+	got, err := calc.Options{Now: now}.Evaluate(t.Context(), `[today(), today() - date("2026-11-23")]`)
+	if err != nil || got != "[2026-11-24, 1]" {
+		t.Errorf("today is %q, %v", got, err)
 	}
 }
 

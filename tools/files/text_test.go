@@ -43,6 +43,14 @@ func TestPatterns(t *testing.T) {
 		{"/repo", "/repo/sub", "/repo/sub/**/*.ts", "/repo/sub/deep/f.ts"},
 		{"/repo", "/repo/sub", "*.go", "/repo/sub/d.go"},
 		{"/repo", "", "/repo/*.go", "/repo/a.go"},
+		{"/repo", "sub", "/repo/*.go", "no files match"}, // the pattern says the root, not the folder
+		{"/repo", "/repository", "", `!"/repository": the path must start with /repo`},
+		{"/repo", "/repo/sub/", "*.go", "/repo/sub/d.go"},
+		{"", "", `c[{}]1[\}].md`, "c{1}.md"},
+		{"", "", "sub[!a]d.go", "no files match"}, // a class is not a slash
+		{"", "", "sub[^a]d.go", "no files match"},
+		{"", "", "{x{md,c}{1}.md", "no files match"},
+		{"", "", "./.github", "no files match"},
 		{"", "", "sub", "no files match; sub is a folder: give it as the path"},
 		{"", "", ".github/*", "no files match; names that begin with a dot are not shown"},
 		{"", "", "[", `!pattern "[": syntax error in pattern`},
