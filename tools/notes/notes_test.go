@@ -3,6 +3,7 @@ package notes_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -231,6 +232,76 @@ func TestBounds(t *testing.T) {
 	readOnly, _ := open(t, notes.Options{ReadOnly: true})
 	if got := do(t, readOnly, `{"command":"create","path":"/memories/a","file_text":"1"}`); got != "!Error: These notes are read-only" {
 		t.Errorf("read-only: %s", got)
+	}
+}
+
+// Bounds are what they say: as much as one is allowed, and no more.
+func TestBoundsAreExact(t *testing.T) {
+	tool, dir := open(t, notes.Options{MaxFileBytes: 10, MaxTotalBytes: 20, MaxFiles: 4})
+	steps := []struct{ input, want string }{
+		{`{"command":"create","path":"/memories/p/q/a","file_text":"1234567890"}`, "File created"}, // 3 with its folders
+		{`{"command":"create","path":"/memories/b","file_text":"12345678901"}`, "!Error: The file would have 11 bytes; at most 10 are allowed"},
+		{`{"command":"create","path":"/memories/b","file_text":"1234567890"}`, "File created"}, // 20 bytes, 4 of 4
+		{`{"command":"str_replace","path":"/memories/b","old_str":"1","new_str":"2"}`, "The memory file has been edited"},
+		{`{"command":"rename","old_path":"/memories/b","new_path":"/memories/bb"}`, "Successfully renamed"},
+		{`{"command":"rename","old_path":"/memories/bb","new_path":"/memories/r/b"}`, "!Error: There are 4 files and folders already; at most 4 are allowed"},
+		{`{"command":"rename","old_path":"/memories/bb","new_path":"/memories"}`, "!Error: /memories itself can't be renamed or replaced"},
+		{`{"command":"rename","old_path":"/memories/p/q","new_path":"/memories/p/qq"}`, "Successfully renamed"}, // beside itself, not into itself
+		{`{"command":"create","path":"/memories","file_text":""}`, "!Error: File /memories already exists"},
+		{`{"command":"view","path":"/memories","view_range":[1,2]}`, "!Error: `view_range` is for files"},
+		{`{"command":"delete","path":"/memories/p/qq"}`, "Successfully deleted"},
+		{`{"command":"create","path":"/memories/p/c","file_text":"12345678901"}`, "!Error: The file would have 11 bytes"},
+		{`{"command":"create","path":"/memories/p/c","file_text":"123456789"}`, "File created"}, // 19 bytes
+		{`{"command":"str_replace","path":"/memories/p/c","old_str":"1","new_str":"11"}`, "The memory file has been edited"},
+		{`{"command":"create","path":"/memories/d","file_text":"1"}`, "!Error: The notes would have 21 bytes in all; at most 20 are allowed"},
+		{`{"command":"create","path":"/memories/d","file_text":""}`, "File created"}, // 4 of 4
+		{`{"command":"create","path":"/memories/e","file_text":""}`, "!Error: There are 4 files and folders already"},
+	}
+	for _, step := range steps {
+		if got := do(t, tool, step.input); !strings.HasPrefix(got, step.want) {
+			t.Fatalf("%s\ngot  %q\nwant %q", step.input, got, step.want)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "p", "c")); err != nil || string(data) != "1123456789" {
+		t.Errorf("the file holds %q, %v", data, err)
+	}
+}
+
+func TestSizesInListings(t *testing.T) {
+	tool, dir := open(t, notes.Options{})
+	for name, size := range map[string]int{"a/full": 512, "a/more": 513, "a/node_modules/x": 1, "b/c/d/deep": 1 << 20, "empty": 0} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, make([]byte, size), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "Here're the files and directories up to 2 levels deep in /memories, excluding hidden items and node_modules:\n" +
+		"1.0M\t/memories\n10.0K\t/memories/a\n0.5K\t/memories/a/full\n1.0K\t/memories/a/more\n1.0M\t/memories/b\n1.0M\t/memories/b/c\n0.0K\t/memories/empty"
+	if got := do(t, tool, `{"command":"view","path":"/memories/"}`); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got := do(t, tool, `{"command":"view","path":"/memories/b/c"}`); got != strings.Replace(strings.SplitN(want, "\n", 2)[0], "/memories", "/memories/b/c", 1)+"\n1.0M\t/memories/b/c\n1.0M\t/memories/b/c/d\n1.0M\t/memories/b/c/d/deep" {
+		t.Errorf("folder: %q", got)
+	}
+}
+
+// What is noted may come from a stranger, and is the user's own.
+func TestTraits(t *testing.T) {
+	tool, _ := open(t, notes.Options{})
+	if got, want := tool.Traits(), (tools.Traits{Group: "memory", Untrusted: true, Private: true}); got != want {
+		t.Errorf("traits %+v, want %+v", got, want)
+	}
+	readOnly, _ := open(t, notes.Options{ReadOnly: true})
+	for _, input := range []string{
+		`{"command":"str_replace","path":"/memories/a","old_str":"a","new_str":"b"}`, `{"command":"insert","path":"/memories/a","insert_line":0,"insert_text":"x"}`,
+		`{"command":"delete","path":"/memories/a"}`, `{"command":"rename","old_path":"/memories/a","new_path":"/memories/b"}`,
+	} {
+		if got := do(t, readOnly, input); got != "!Error: These notes are read-only" {
+			t.Errorf("%s: %s", input, got)
+		}
+	}
+	if got := do(t, readOnly, `{"command":"view","path":"/memories/a"}`); got != "!The path /memories/a does not exist. Please provide a valid path." {
+		t.Errorf("view: %s", got)
 	}
 }
 
