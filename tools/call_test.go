@@ -75,6 +75,14 @@ func TestPreparedCoversItsBytesOnly(t *testing.T) {
 	if _, err := b.Call(ctx, p.Input()); !errors.As(err, &bad) {
 		t.Errorf("another tool: %v", err)
 	}
+	// The same name and schema make no other tool the one that has checked.
+	strict := tools.FuncWith("a", "", func(context.Context, pathIn) (string, error) { return "", nil }, tools.Options{Schema: json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","maxLength":0}}}`)})
+	if _, err := strict.Call(ctx, p.Input()); !errors.As(err, &bad) {
+		t.Errorf("another tool of the same name: %v", err)
+	}
+	if _, err := a.Call(ctx, p.Input()); err != nil {
+		t.Errorf("the tool itself: %v", err)
+	}
 }
 
 func TestMiddlewareKeepsArguments(t *testing.T) {
@@ -85,8 +93,10 @@ func TestMiddlewareKeepsArguments(t *testing.T) {
 			return next(ctx, json.RawMessage(`{"path":"other"}`))
 		}
 	})
-	if _, err := call(t.Context(), c, `{"path":"x"}`); !errors.Is(err, tools.ErrInputChanged) || ran {
-		t.Errorf("ran: %v, error %v", ran, err)
+	for _, input := range []string{`{"path":"x"}`, `{"path":"order"}`} { // of another length, and of the same
+		if _, err := call(t.Context(), c, input); !errors.Is(err, tools.ErrInputChanged) || ran {
+			t.Errorf("%s: ran: %v, error %v", input, ran, err)
+		}
 	}
 }
 
