@@ -238,10 +238,13 @@ func TestOneAccount(t *testing.T) {
 	if c := (&Budget{Ledger: incomparable, Name: "n"}); c.is(&Budget{Ledger: incomparable, Name: "n"}) || !c.is(c) {
 		t.Error("ledgers that can't be compared are not known to be one")
 	}
-	one, two, three := &Budget{}, &Budget{}, &Budget{}
-	base := withBudget(withBudget(t.Context(), one), two)
+	base := t.Context()
+	for range 3 {
+		base = withBudget(base, &Budget{})
+	}
+	three := &Budget{}
 	left, right := withBudget(base, three), withBudget(base, b)
-	if l, r := budgetsOf(left), budgetsOf(right); len(l) != 3 || l[2] != three || len(r) != 3 || r[2] != b || len(budgetsOf(base)) != 2 {
+	if l, r := budgetsOf(left), budgetsOf(right); len(l) != 4 || l[3] != three || len(r) != 4 || r[3] != b || len(budgetsOf(base)) != 3 {
 		t.Errorf("runs side by side share their budgets: %p, %p", l, r)
 	}
 	if withBudget(base, nil) != base {
