@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -176,7 +177,7 @@ func (s *Server) listBatches(w http.ResponseWriter, req *http.Request, account u
 		}
 	}
 	s.mu.Unlock()
-	slices.SortFunc(list, func(a, b *batch) int { return b.created.Compare(a.created) })
+	slices.SortFunc(list, func(a, b *batch) int { return cmp.Or(b.created.Compare(a.created), strings.Compare(a.id, b.id)) })
 	objects := make([]batchObject, len(list))
 	for i, b := range list {
 		objects[i] = s.show(b, req)
