@@ -1,0 +1,103 @@
+package feed
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/whorl-go/whorl/transport"
+)
+
+// A position is one word, and only such a word is a position.
+func TestPositionsAsText(t *testing.T) {
+	for _, p := range []Position{{}, {Records: 3}, {Records: 3, Offset: 7, Response: "r", Incarnation: "a.b"}} {
+		text, err := p.MarshalText()
+		var back Position
+		if err == nil {
+			err = back.UnmarshalText(text)
+		}
+		if err != nil || back != p {
+			t.Errorf("%+v: %s, %+v, %v", p, text, back, err)
+		}
+	}
+	for _, text := range []string{"", "1.0.r", "x.0.r.i", "-1.0.r.i", "1.-1.r.i", "1.x.r.i"} {
+		kept := Position{Records: 9}
+		if err := kept.UnmarshalText([]byte(text)); err == nil || kept.Records != 9 {
+			t.Errorf("%q: %+v, %v", text, kept, err)
+		}
+	}
+}
+
+// What is kept of a response is bounded: by block, in all, and by the number of blocks.
+func TestBoundsOfAFlight(t *testing.T) {
+	start := func(f *flight, index int) bool {
+		b, err := transport.ParseBlock([]byte(`{"type":"text","text":""}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.add(transport.Event{Type: transport.EventContentBlockStart, Index: index, Block: b})
+	}
+	delta := func(f *flight, index, n int) bool {
+		r, err := transport.ParseResponse(fmt.Appendf(nil, `{"id":"m","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":%q}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`, strings.Repeat("x", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ev := range r.Events() {
+			if ev.Type == transport.EventContentBlockDelta {
+				ev.Index = index
+				return f.add(ev)
+			}
+		}
+		t.Fatal("no text")
+		return false
+	}
+	f := new(flight)
+	if start(f, 0) {
+		t.Error("what no response is of is kept")
+	}
+	f.begin(3)
+	for i := range maxBlocks {
+		if !start(f, i) {
+			t.Fatalf("block %d is not kept", i)
+		}
+	}
+	if start(f, maxBlocks) || len(f.blocks) != maxBlocks {
+		t.Error("too many blocks are kept")
+	}
+	f.begin(3)
+	start(f, 0)
+	if !delta(f, 0, maxBlock-1) || !delta(f, 0, 5) || delta(f, 0, 1) || f.blocks[0] != maxBlock {
+		t.Errorf("%d bytes of a block", f.blocks[0])
+	}
+	if delta(f, 7, 1) {
+		t.Error("a block that hasn't begun goes on")
+	}
+	for i := 1; i < 12; i++ {
+		start(f, i)
+		delta(f, i, maxBlock)
+	}
+	if f.size > maxFlight+len(f.blocks) || f.size < maxFlight {
+		t.Errorf("%d bytes in all", f.size)
+	}
+	id := f.id
+	if f.add(transport.Event{Type: transport.EventRestarted}); f.id == id || f.base != 3 || f.size != 0 {
+		t.Errorf("a response that began again: %q, %d, %d", f.id, f.base, f.size)
+	}
+	start(f, 4)
+	delta(f, 4, 3)
+	f.add(transport.Event{Type: transport.EventContentBlockStop, Index: 4})
+	if f.add(transport.Event{Type: transport.EventContentBlockStop, Index: 4}) {
+		t.Error("a block ends twice")
+	}
+	for from, want := range map[int]string{-1: "!", 0: "block 1, delta xxx 4, stop 5, ", 1: "delta xxx 4, stop 5, ", 2: "delta xx 4, stop 5, ", 4: "stop 5, ", 5: "", 6: "!"} {
+		got := ""
+		if !f.read(from, func(p piece, text string, end int) {
+			got += strings.TrimSpace(string(p.kind)+" "+text) + fmt.Sprintf(" %d, ", end)
+		}) {
+			got = "!"
+		}
+		if got != want {
+			t.Errorf("from %d: %q, want %q", from, got, want)
+		}
+	}
+}
