@@ -388,7 +388,7 @@ func TestBatchesOfAccounts(t *testing.T) {
 	}
 	const item = `{"requests":[{"custom_id":"a","params":{"model":"claude-opus-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}}]}`
 	var ids []string
-	for range 5 { // all at one time
+	for range 30 { // all at one time
 		_, raw := do("POST", "", "mine", item)
 		id, _, _ := strings.Cut(strings.TrimPrefix(raw, `{"id":"`), `"`)
 		ids = append(ids, id)
