@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -191,6 +192,59 @@ func TestBodyErrors(t *testing.T) {
 		{"no such system block", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: -1}} }, "no such system block"},
 		{"no such message", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: 4}} }, "messages.4.content.0: no such message"},
 		{"no such block", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Block: 1}} }, "no such block; the message has 1"},
+		{"a tool before the first", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartTools, Index: -1}} }, "breakpoint at tools.-1: no such tool"},
+		{"a system block behind the last", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: 2}} }, "breakpoint at system.2: no such system block; there are 2"},
+		{"a message before the first", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: -1}} }, "messages.-1.content.0: no such message; there are 4"},
+		{"a block before the first", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Block: -1}} }, "messages.0.content.-1: no such block"},
+		{"a block of a tool", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartTools, Block: 1}} }, "has no Block"},
+		{"a block of a system block", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem, Block: 1}} }, "has no Block"},
+		{"no such part", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: 9}} }, "there is no Part 9"},
+		{"strange ttl of the automatic mark", func(r *Request) { r.CacheControl = &CacheControl{TTL: "5min"} }, `cache_control: ttl "5min"`},
+		{"a mark on the zero block", func(r *Request) {
+			r.System = append(r.System, Block{})
+			r.Breakpoints = []Breakpoint{{Part: PartSystem, Index: 2}}
+		}, "system.2"},
+		{"zero system block", func(r *Request) { r.System = append(r.System, Block{}) }, "system.2: the zero Block"},
+		{"five marks, those of tools and results among them", func(r *Request) {
+			r.Tools = append(r.Tools, mustTool(t, `{"name":"c","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}`))
+			r.Messages = append(r.Messages, Message{Role: RoleUser, Content: []Block{mustBlock(t, `{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}],"cache_control":{"type":"ephemeral"}}`)}})
+			r.Breakpoints = []Breakpoint{{Part: PartTools}, {Part: PartSystem}}
+		}, "5 cache_control marks"},
+		{"a tool's 1h after 5m", func(r *Request) {
+			r.Tools = append(r.Tools, mustTool(t, `{"name":"c","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral","ttl":"1h"}}`))
+			r.Breakpoints = []Breakpoint{{Part: PartTools}}
+		}, "breakpoint at tools.2: a 1h mark after a 5m mark"},
+		{"the first of two 1h after 5m", func(r *Request) {
+			r.Breakpoints = []Breakpoint{{Part: PartTools}, {Part: PartSystem, TTL: TTL1h}, {Part: PartMessages, TTL: TTL1h}}
+		}, "breakpoint at system.0: a 1h mark after a 5m mark"},
+		{"an own 1h after 5m in a message", func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleUser, Content: []Block{mustBlock(t, `{"type":"text","text":"a","cache_control":{"type":"ephemeral","ttl":"1h"}}`)}})
+			r.Breakpoints = []Breakpoint{{Part: PartMessages, TTL: TTL5m}}
+		}, "messages.4.content.0: a 1h mark after a 5m mark"},
+		{"a message's output_config", func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, OutputConfig: json.RawMessage(`{`)})
+		}, "messages.4.output_config: not JSON"},
+		{"a message's extra that is no JSON", func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, Extra: map[string]json.RawMessage{"x": json.RawMessage(`{`)}})
+		}, "messages.4.x: not JSON"},
+		{"a message's extra that has a field", func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, Extra: map[string]json.RawMessage{"clear_at": json.RawMessage(`1`)}})
+		}, "messages.4.clear_at: it is in Extra"},
+		{"extra of a parameter that is no object", func(r *Request) { r.Extra = map[string]json.RawMessage{"thinking": json.RawMessage(`[]`)} }, "thinking: not a JSON object in Extra"},
+		{"extra of a parameter that has a field", func(r *Request) {
+			r.Extra = map[string]json.RawMessage{"thinking": json.RawMessage(`{"block_binding":{"prefix_mismatch_behavior":"x"}}`)}
+		}, "thinking.block_binding.prefix_mismatch_behavior: it is in Extra"},
+		{"extra that is no JSON", func(r *Request) { r.Extra = map[string]json.RawMessage{"x": json.RawMessage(`{`)} }, "x: not JSON"},
+		{"no number", func(r *Request) { nan := math.NaN(); r.Temperature = &nan }, "temperature: "},
+		{"no number for top_p", func(r *Request) { inf := math.Inf(1); r.TopP = &inf }, "top_p: "},
+		{"a budget that is no JSON", func(r *Request) { r.OutputConfig = &OutputConfig{TaskBudget: json.RawMessage(`{`)} }, "output_config: "},
+		{"the first mistake", func(r *Request) { r.Container, r.Fallbacks = json.RawMessage(`{`), json.RawMessage(`{`) }, "container: not JSON"},
+		{"a thread that holds more than there is", func(r *Request) { r.Thread = &Thread{PreviousMessageID: "msg_1", Held: 5} }, "thread: Held is 5, and there are 4 messages"},
+		{"a thread that holds less than nothing", func(r *Request) { r.Thread = &Thread{PreviousMessageID: "msg_1", Held: -1} }, "thread: Held is -1"},
+		{"a zero block behind what a thread holds", func(r *Request) {
+			r.Thread = &Thread{PreviousMessageID: "msg_1", Held: 4}
+			r.Messages = append(r.Messages, Message{Role: RoleUser, OutputConfig: json.RawMessage(`{`)})
+		}, "messages.4.output_config"},
 		{"thinking", func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartMessages, Index: 1}} }, `type "thinking" takes no cache_control`},
 		{"empty text", func(r *Request) {
 			r.System = append(r.System, Text(""))
@@ -238,6 +292,91 @@ func TestBodyErrors(t *testing.T) {
 				t.Errorf("not a RequestError with a field: %#v", err)
 			}
 		})
+	}
+}
+
+// What is taken, right beside what is refused.
+func TestBodiesThatAreTaken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Request)
+		want   string // in the body
+		not    string
+	}{
+		"no tokens": {func(r *Request) { r.MaxTokens = 0 }, `"max_tokens":0,`, "thread"},
+		"four marks": {func(r *Request) {
+			r.Breakpoints = []Breakpoint{{Part: PartTools, Index: 1}, {Part: PartSystem, Index: 1}, {Part: PartMessages}}
+			r.CacheControl = &CacheControl{TTL: TTL5m}
+		}, `"cache_control":{"type":"ephemeral","ttl":"5m"},"tools"`, "1h"},
+		"longer ones first": {func(r *Request) { r.Breakpoints = []Breakpoint{{Part: PartSystem}, {Part: PartTools, TTL: TTL1h}} }, `"ttl":"1h"}},{"name":"b"`, "5m"},
+		"an own mark stays": {func(r *Request) {
+			r.System = []Block{mustBlock(t, `{"type":"text","cache_control":{"type":"ephemeral","ttl":"1h"},"text":"x"}`)}
+			r.Tools = []ToolDefinition{mustTool(t, `{"name":"c","cache_control":{"type":"ephemeral","ttl":"1h"},"input_schema":{}}`)}
+			r.Breakpoints = []Breakpoint{{Part: PartSystem}, {Part: PartTools}}
+		}, `"tools":[{"name":"c","cache_control":{"type":"ephemeral","ttl":"1h"},"input_schema":{}}],"system":[{"type":"text","cache_control":{"type":"ephemeral","ttl":"1h"},"text":"x"}]`, `{"type":"ephemeral"}`},
+		"marks on two blocks of a message": {func(r *Request) {
+			r.Messages = []Message{{Role: RoleUser, Content: []Block{Text("a"), Text("b"), Text("c")}}}
+			r.Breakpoints = []Breakpoint{{Part: PartMessages, Block: 2}, {Part: PartMessages, Block: 0}}
+		}, `"content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}},{"type":"text","text":"b"},{"type":"text","text":"c","cache_control":{"type":"ephemeral"}}]`, "5m"},
+		"an empty system message": {func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem}, Message{Role: RoleAssistant})
+		}, `{"role":"system","content":[]},{"role":"assistant","content":[]}]}`, "clear_at"},
+		"another role": {func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: "next\"year", Content: []Block{Text("a")}})
+		}, `{"role":"next\"year","content":[{"type":"text","text":"a"}]}]}`, "clear_at"},
+		"all of a system message": {func(r *Request) {
+			r.Messages = append(r.Messages, Message{Role: RoleSystem, ClearAt: "next_year", OutputConfig: json.RawMessage(`{"effort":"low"}`), Extra: map[string]json.RawMessage{"z": json.RawMessage(`1`), "b": json.RawMessage(`[2]`)}})
+		}, `{"role":"system","content":[],"clear_at":"next_year","output_config":{"effort":"low"},"b":[2],"z":1}]}`, "next_user_message"},
+		"a new thread":   {func(r *Request) { r.Thread = &Thread{Held: 2} }, `"thread":{"type":"create"},"tools"`, "continue"},
+		"a thread":       {func(r *Request) { r.Thread = &Thread{PreviousMessageID: "msg_1", Held: 3} }, `"thread":{"type":"continue","previous_message_id":"msg_1"},"messages":[{"role":"assistant"`, `"tools"`},
+		"a whole thread": {func(r *Request) { r.Thread = &Thread{PreviousMessageID: "msg_1", Held: 4} }, `,"messages":[]}`, `"system"`},
+		"diagnostics":    {func(r *Request) { r.Diagnostics = &Diagnostics{PreviousMessageID: "msg_1"} }, `"diagnostics":{"previous_message_id":"msg_1"}`, "null"},
+		"parameters": {func(r *Request) {
+			k, p := 5, 0.9
+			r.TopK, r.TopP, r.ServiceTier, r.InferenceGeo, r.Speed = &k, &p, "auto", "us", "fast"
+			r.MCPServers, r.Compaction, r.ContextManagement, r.Fallbacks = json.RawMessage(`[1]`), json.RawMessage(`[2]`), json.RawMessage(`[3]`), json.RawMessage(`[4]`)
+		}, `"speed":"fast","context_management":[3],"compaction":[2],"mcp_servers":[1],"service_tier":"auto","inference_geo":"us","top_p":0.9,"top_k":5,"fallbacks":[4],`, "temperature"},
+		"extra of objects": {func(r *Request) {
+			r.UserID, r.Thinking = "u", &Thinking{Type: "adaptive"}
+			r.Extra = map[string]json.RawMessage{"metadata": json.RawMessage(`{"x":1}`), "thinking": json.RawMessage(`{"y":2}`), "tool_choice": json.RawMessage(`{"z":3}`), "diagnostics": json.RawMessage(`{}`)}
+		}, `"tool_choice":{"z":3},"thinking":{"type":"adaptive","y":2},"metadata":{"user_id":"u","x":1},"tools"`, "diagnostics"},
+	} {
+		r := conversation(t, 4)
+		tt.change(r)
+		got := bodyString(t, r)
+		if !strings.Contains(got, tt.want) || strings.Contains(got, tt.not) {
+			t.Errorf("%s: got %s\nwant %s", name, got, tt.want)
+		}
+		if b, err := r.StreamBody(); err != nil || b.Len() != int64(len(got)) {
+			t.Errorf("%s: Len is %d, want %d", name, b.Len(), len(got))
+		}
+	}
+}
+
+// Tokens are counted of the prompt alone, a thread's in full.
+func TestCountBody(t *testing.T) {
+	r := conversation(t, 2)
+	r.MaxTokens, r.UserID, r.StopSequences, r.Thinking = 9, "u", []string{"x"}, &Thinking{Type: "adaptive"}
+	r.Thread, r.Extra = &Thread{PreviousMessageID: "msg_1", Held: 2}, map[string]json.RawMessage{"x": json.RawMessage(`1`)}
+	b, err := r.CountBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(b.Bytes())
+	if !strings.HasPrefix(got, `{"model":"`+r.Model+`","thinking":{"type":"adaptive"},"tools":[`) || !strings.Contains(got, "question 0") || b.Len() != int64(len(got)) {
+		t.Errorf("got %s", got)
+	}
+	if r.MaxTokens = -1; r.Model == "" {
+		t.Fatal("no model")
+	}
+	if _, err := r.CountBody(); err != nil {
+		t.Errorf("counting looks at max_tokens: %v", err)
+	}
+	r.Model = ""
+	if _, err := r.CountBody(); !errors.Is(err, ErrInvalidRequest) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := r.MarshalJSON(); !errors.Is(err, ErrInvalidRequest) {
+		t.Errorf("got %v", err)
 	}
 }
 
