@@ -176,8 +176,8 @@ func TestHeldAsSent(t *testing.T) {
 		t.Error("or an iteration does")
 	}
 	r := new(Run)
-	fresh := []transport.Message{transport.UserText("12345678"), transport.UserText("1")}
-	size := len(fresh[0].Content[0].Raw()) + len(fresh[1].Content[0].Raw())
+	fresh := []transport.Message{transport.UserText("12345678"), transport.UserText("12345678")} // of an even size
+	size := 2 * len(fresh[0].Content[0].Raw())
 	for prompt, want := range map[int64]bool{int64(size / 2): false, int64(size/2) + 1: true, 1: false, 100_000: true} {
 		if got := r.tellsApart(fresh, memory.State{Requests: []memory.Request{{Prompt: 1}, {Prompt: prompt}}}); got != want {
 			t.Errorf("%d new bytes behind %d tokens can be told apart: %v", size, prompt, got)
