@@ -216,7 +216,7 @@ func (s *RAM) Import(ctx context.Context, in Session) error {
 	for _, r := range slices.Concat(in.Records, in.Inbox) {
 		info.Queued = max(info.Queued, r.Queued)
 	}
-	info.Records, info.Cursor, info.Due = len(in.Records), "", time.Time{}
+	info.Records, info.Cursor, info.Due, info.Meta = len(in.Records), "", time.Time{}, maps.Clone(info.Meta)
 	ses, err := s.create(info, &Start{Parent: info.Parent})
 	if err != nil {
 		return err

@@ -75,6 +75,9 @@ func (s *RAM) Reserve(ctx context.Context, b budget.Budget, id string, usd float
 	if err != nil {
 		return err
 	}
+	if id == "" {
+		return fmt.Errorf("budget %q: a reservation needs an id", b.Name)
+	}
 	if _, ok := s.ledger.open[id]; ok || s.ledger.charged[id] {
 		return nil
 	}

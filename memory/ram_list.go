@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"github.com/whorl-go/whorl/memory/internal/cursor"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 // describe is the session's Info, with what follows from leases and inbox.
 func (s *RAM) describe(ses *ramSession) Info {
 	info := ses.info
-	info.Due = info.Wake
+	info.Due, info.Meta = info.Wake, maps.Clone(info.Meta)
 	if l, ok := s.leases[info.ID]; ok {
 		info.Due = l.until
 	} else if len(ses.inbox) > 0 {

@@ -17,7 +17,8 @@ func RunSearcher(t *testing.T, open func(t *testing.T) memory.Store) {
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err) // a wrapper that can't, whatever is inside
 	}
-	run(t, open, test{"search", testSearch}, test{"a tree that was deleted", testSearchTree})
+	run(t, open, test{"search", testSearch}, test{"a tree that was deleted", testSearchTree},
+		test{"matches", testSearchMatches})
 }
 
 func testSearch(t *testing.T, s under) {

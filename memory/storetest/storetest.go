@@ -134,6 +134,8 @@ func RunWaker(t *testing.T, open func(t *testing.T) memory.Store) {
 	run(t, open,
 		test{"wake", testWake},
 		test{"due by message", testDueMessage},
+		test{"due when", testDueWhen},
+		test{"a lease goes with its session", testLeaseGoesWithItsSession},
 		test{"due by a lease that ran out", testDueLease},
 		test{"those who listen are told", testNotify},
 		test{"what is to go on is not swept", testSweepKeeps},
@@ -150,6 +152,7 @@ func RunBudgets(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"at once", testBudgetRace},
 		test{"bad amounts", testBudgetBad},
 		test{"after a crash", testBudgetCrash},
+		test{"apart", testBudgetsApart},
 	)
 }
 
@@ -160,6 +163,7 @@ func RunBlobs(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"blobs", testBlobs},
 		test{"shared", testBlobsShared},
 		test{"appended with records", testBlobsAppended},
+		test{"given and kept", testGiven},
 		test{"payloads put aside", testAside},
 		test{"payloads of forks and children", testAsideShared},
 		test{"payloads copied and exported", testAsideMoved},
@@ -176,6 +180,8 @@ func RunImporter(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"export and import", testExport},
 		test{"refused", testImportRefused},
 		test{"numbers of messages", testImportNumbers},
+		test{"what is found out", testImportIgnores},
+		test{"old to the instant", testOldToTheInstant},
 		test{"cursor between sessions of one time", testCursorTies},
 	)
 }
@@ -300,6 +306,9 @@ func testAppend(t *testing.T, s under) {
 		if got := load(t, s, "s", from); got != records {
 			t.Errorf("from %d: %q, want %q", from, got, records)
 		}
+	}
+	if got := load(t, s, "s", -1); got != "a b c" {
+		t.Errorf("from -1: %q", got)
 	}
 	for range s.Load(ctx, "s", 0) {
 		break // the store must bear it
