@@ -144,7 +144,7 @@ func testOldToTheInstant(t *testing.T, s under) {
 	}
 }
 
-// testLeaseGoesWithItsSession: a session that is begun anew is not due because of who
+// testLeaseGoesWithItsSession: a session that is begun again is not due because of who
 // had the one before.
 func testLeaseGoesWithItsSession(t *testing.T, s under) {
 	must(t, s.Append(ctx, "s", 0, note("x")))
