@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"github.com/whorl-go/whorl/memory/internal/cursor"
 	"iter"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 )
 
 // describe is the session's Info, with what follows from leases and inbox.

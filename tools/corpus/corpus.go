@@ -16,7 +16,7 @@ import (
 )
 
 // Limits of what is indexed, so that pointing at a whole disk does no harm. What
-// is beyond them can still be listed and read.
+// is beyond them is not found and not listed, and a larger file is not read.
 const (
 	maxFiles     = 40_000
 	maxFileBytes = 2 << 20   // of one file
@@ -140,7 +140,8 @@ func (c *Corpus) List(pattern string, limit int) (paths []string, total int, err
 }
 
 // Lines returns the lines from to to of a file, counted from 1, and the number of lines
-// that the file has. The range is clipped to the lines that exist.
+// that the file has. The range is clipped to the lines that exist. A file of more than
+// 2 MiB is an error.
 func (c *Corpus) Lines(name string, from, to int) (lines []string, total int, err error) {
 	all, err := c.fileLines(name)
 	if err != nil {
@@ -180,9 +181,12 @@ func (c *Corpus) read(name string) ([]byte, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes))
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("file %s has more than %d bytes, the most that is read", name, maxFileBytes)
 	}
 	return data, nil
 }

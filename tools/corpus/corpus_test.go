@@ -241,3 +241,19 @@ func BenchmarkIndex(b *testing.B) {
 		c.Close()
 	}
 }
+
+// A file is read whole or not at all: the model is never shown a part as all of it.
+func TestLargeFile(t *testing.T) {
+	line := strings.Repeat("x", 1023) + "\n"
+	most := strings.Repeat(line, maxFileBytes/len(line))
+	c := open(t, folder(t, map[string]string{"most.txt": most, "more.txt": most + "y"}))
+	if _, total, err := c.Lines("most.txt", 1, 1); err != nil || total != maxFileBytes/len(line) {
+		t.Errorf("%d lines, %v", total, err)
+	}
+	if lines, _, err := c.Lines("more.txt", 1, 1); err == nil || !strings.Contains(err.Error(), "more than 2097152 bytes") {
+		t.Errorf("%d lines, %v", len(lines), err)
+	}
+	if paths, _, err := c.List("", 9); err != nil || len(paths) != 1 || paths[0] != "most.txt" {
+		t.Errorf("%q, %v", paths, err)
+	}
+}

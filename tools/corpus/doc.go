@@ -9,7 +9,7 @@
 //
 // The words come from the model. They select passages and have no other effect. The
 // folder is an [os.Root]: neither ".." nor a symbolic link leads out of it. The index
-// is bounded in files and bytes; files beyond the bounds can still be listed and read.
+// is bounded in files and bytes; files beyond the bounds are not found and not listed.
 // Anybody may have written the text that is found, so it is data for the model, never
 // instructions.
 package corpus
