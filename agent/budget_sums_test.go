@@ -278,7 +278,7 @@ func TestEntriesTellWhoseTheyAre(t *testing.T) {
 	if _, err := fmt.Sscanf(rest, "%d $%g", &n, &usd); !ok || err != nil || n != 1 || usd != 0.0000123 {
 		t.Errorf("%q: %d, %v, %v", rest, n, usd, err)
 	}
-	if entryID(log, 1) == entryID(log, 1) {
+	if first, second := entryID(log, 1), entryID(log, 1); first == second {
 		t.Error("two requests have one id")
 	}
 	if err := store.Delete(t.Context(), "s 1"); err != nil {

@@ -161,9 +161,11 @@ func TestVisibleFields(t *testing.T) {
 			Z int `json:",omitempty"`
 			V int `json:"v,omitzero"`
 			W int `json:"-"`
+			//lint:ignore SA5008 encoding/json takes it
 			U int `json:"-,"`
 		}{}, "X=X? Y=Y? Z=Z? v=V? -=U"},
 		{struct {
+			//lint:ignore SA5008 encoding/json takes no notice of it
 			A int `json:"it's"`
 			B int `json:"a/b c"`
 			c int

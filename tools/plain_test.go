@@ -21,6 +21,7 @@ type plainArguments struct {
 	List   []string
 	Maybe  *string     `json:"maybe"`
 	Number json.Number `json:"number"`
+	//lint:ignore U1000 encoding/json sees no such field
 	hidden string
 }
 

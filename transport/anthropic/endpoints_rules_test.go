@@ -84,6 +84,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//lint:ignore SA1008 a program may write it so
 	own["x-own"][0] = "2"
 	if got := c.header(); got.Get("X-Own") != "1" || got.Get("User-Agent") != "mine" || got.Get("Anthropic-Beta") != "" || own.Get("X-Api-Key") != "" || len(own) != 3 {
 		t.Errorf("%v, the program's own %v", got, own)
