@@ -416,7 +416,7 @@ func TestFirstBytes(t *testing.T) {
 // the service says that it doesn't know it and there is another.
 func TestMeantModel(t *testing.T) {
 	c := clientOf(t, failing{}, Options{Models: []models.Model{{ID: "my-own-model"}}})
-	for message, want := range map[string]string{"model: claude-opus-5.5": "claude-opus-5-5", "model: my-own-modle": "my-own-model", "model: claude-opus-5-5": "", "no model: claude-opus-5.5": ""} {
+	for message, want := range map[string]string{"model: claude-opus-5.5": "claude-opus-5-5", "model: my-own-mode": "my-own-model", "model: claude-opus-5-5": "", "no model: claude-opus-5.5": ""} {
 		for typ, told := range map[transport.ErrorType]bool{transport.ErrNotFound: want != "", transport.ErrInvalidRequest: false} {
 			err := c.refused(&transport.Error{Status: 404, Type: typ, Message: message})
 			if got := strings.HasSuffix(err.Error(), "did you mean the model "+want+"?"); got != told || !errors.Is(err, typ) {
