@@ -5,14 +5,12 @@
 #
 # Each command is followed by the seconds that it took.
 #
-#   docs/newcomer.sh [repository [folder]]
-#
-# The repository is the checkout that the script is in, if none is named. A folder, which
-# must be empty, keeps the clone in "whorl" and the caches in "modules" and "cache".
+#   docs/newcomer.sh [repository]     (default: the checkout that it is in)
 set -euo pipefail
 from=$(cd "${1:-$(dirname "$0")/..}" && pwd)
-tmp=${2:-$(mktemp -d)} keep=${2:-} server=
-trap '[ -z "$server" ] || kill "$server"; [ -n "$keep" ] || { chmod -R u+w "$tmp"; rm -rf "$tmp"; }' EXIT
+tmp=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill "$server"; chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
 export GOMODCACHE="$tmp/modules" GOCACHE="$tmp/cache" GOFLAGS=-modcacherw
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL COMETAPI_KEY
 
