@@ -2,6 +2,9 @@ package agent_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -33,6 +36,47 @@ func TestGateSeesWhatTheModelWrote(t *testing.T) {
 		want := [][2]string{{`{"city":"Oslo"}`, `{"city":"Oslo","days":3}`}, {`{"city":"Oslo"}`, `{"city":"Rome","days":1}`}}
 		if len(asked) < 2 || asked[0] != want[0] || asked[1] != want[1] {
 			t.Errorf("early %v: the gate was asked about %q, want %q", early, asked, want)
+		}
+	}
+}
+
+// A gate that rewrites the arguments of a call is asked again about the new ones, and
+// the call goes by the second opinion: a rewritten call may wait, or never run.
+func TestRewrittenArgumentsAreJudged(t *testing.T) {
+	for _, tt := range []struct {
+		second   agent.Permission
+		ran      bool
+		awaiting bool
+	}{
+		{agent.Allow, true, false},
+		{agent.Ask, false, true},
+		{agent.Deny, false, false},
+	} {
+		var ran []string
+		pay := tools.Func("pay", "Pays.", func(_ context.Context, in struct {
+			USD int `json:"usd"`
+		}) (string, error) {
+			ran = append(ran, fmt.Sprint(in.USD))
+			return "paid", nil
+		})
+		gate := func(_ context.Context, q agent.ToolRequest) agent.Decision {
+			if string(q.Call.Input) == string(q.Written) {
+				return agent.Decision{Permission: agent.Allow, Input: []byte(`{"usd":7}`)}
+			}
+			return agent.Decision{Permission: tt.second, Reason: "judged " + string(q.Call.Input)}
+		}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{"usd":5}`)), reply(t, "end_turn", text("ok"))}}
+		res, err := newAgent(t, s, agent.Options{Tools: []tools.Tool{pay}, Gate: gate}).Run(t.Context(), agent.Input{Prompt: "go"})
+		if awaiting := errors.Is(err, agent.ErrAwaitingApproval); awaiting != tt.awaiting || err != nil && !awaiting {
+			t.Errorf("%s: the run ended with %v", tt.second, err)
+			continue
+		}
+		if got := strings.Join(ran, " "); tt.ran && got != "7" || !tt.ran && got != "" {
+			t.Errorf("%s: the call ran with %q", tt.second, got)
+		}
+		pending := agent.Pending(res.Log)
+		if tt.awaiting && (len(pending) != 1 || pending[0].Reason != `judged {"usd":7}`) || !tt.awaiting && len(pending) != 0 {
+			t.Errorf("%s: %+v wait", tt.second, pending)
 		}
 	}
 }
