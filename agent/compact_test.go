@@ -161,6 +161,35 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 	}
 }
 
+// What the system said in the middle of the conversation is said again behind a summary.
+func TestSummariesLoseNoSystemMessage(t *testing.T) {
+	log := memory.NewLog()
+	french := transport.Message{Role: transport.RoleSystem, Content: []transport.Block{transport.Text("Answer in French.")}}
+	for _, m := range []transport.Message{transport.UserText("hello"), french} {
+		if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &script{replies: []any{
+		priced(t, "tool_use", 200_000, 10, use("a", "lookup", `{"query":"`+strings.Repeat("x", 400_000)+`"}`)),
+		priced(t, "end_turn", 200_000, 10, text("So far nothing was found.")),
+		reply(t, "end_turn", text("done")),
+	}}
+	a := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}}}, lookup(10))
+	res, err := a.Run(t.Context(), agent.Input{Log: log})
+	if err != nil || len(s.requests) != 3 || kinds(log)[memory.KindSummary] != 1 {
+		t.Fatalf("%+v, %v, %d requests", res, err, len(s.requests))
+	}
+	before, behind := s.requests[0].Messages, s.requests[2].Messages
+	if len(before) != 2 || len(behind) != 2 || behind[0].Text() != "So far nothing was found." || string(behind[1].AppendJSON(nil)) != string(before[1].AppendJSON(nil)) {
+		t.Errorf("the request behind the summary has %d messages, the first had %d", len(behind), len(before))
+	}
+	if m := log.Messages(); m[1].Role != transport.RoleSystem || m[1].Text() != "Answer in French." {
+		t.Errorf("the log has, behind the summary, %s", m[1].AppendJSON(nil))
+	}
+	checkValid(t, log)
+}
+
 // A reminder that passes with the next message doesn't come back behind a summary.
 func TestSummariesBringNoReminderBack(t *testing.T) {
 	opts := agent.Options{System: strings.Repeat("Be thorough. ", 200), Tools: []tools.Tool{lookup(16_000)}, Limits: agent.Limits{Steps: -1}}

@@ -17,14 +17,20 @@ import (
 // failsOnce is a store that refuses the first append of a message with a text.
 type failsOnce struct {
 	memory.Store
-	text   string
-	failed bool
+	text      string
+	failed    bool
+	meanwhile func() error // happens while it refuses
 }
 
 func (s *failsOnce) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
 	for _, r := range records {
 		if !s.failed && r.Kind == memory.KindInput && r.Message.Text() == s.text {
 			s.failed = true
+			if s.meanwhile != nil {
+				if err := s.meanwhile(); err != nil {
+					return err
+				}
+			}
 			return memory.ErrUnavailable
 		}
 	}
@@ -46,6 +52,31 @@ func TestSteersOutliveAStoreThatFails(t *testing.T) {
 	}
 	if m := res.Log.Messages(); m[len(m)-1].Text() != "hurry" {
 		t.Errorf("the message is lost: the last one is %q", m[len(m)-1].Text())
+	}
+}
+
+// A message that comes while the store fails is kept beside the one that could not be
+// stored, and behind it.
+func TestSteersThatComeWhileTheStoreFails(t *testing.T) {
+	var run *agent.Run
+	store := &failsOnce{Store: new(memory.RAM), text: "hurry", meanwhile: func() error { return run.Steer(transport.UserText("and be brief")) }}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "f", `{}`)), reply(t, "end_turn", text("ok"))}}
+	f := fake{name: "f", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		return tools.Text("x"), run.Steer(transport.UserText("hurry"))
+	}}
+	run = newAgent(t, s, agent.Options{}, f).NewRun(agent.Input{Store: store, Session: "s", Prompt: "go"})
+	res, err := finish(t.Context(), run)
+	if !errors.Is(err, memory.ErrUnavailable) || !store.failed {
+		t.Fatalf("the store failed %v: %v", store.failed, err)
+	}
+	var said []string
+	for _, r := range res.Log.Records(0) {
+		if r.Kind == memory.KindInput {
+			said = append(said, r.Message.Text())
+		}
+	}
+	if got := strings.Join(said, ", "); got != "go, hurry, and be brief" {
+		t.Errorf("the log has what was said as %q", got)
 	}
 }
 
