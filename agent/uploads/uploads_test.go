@@ -64,11 +64,18 @@ func (s *service) UploadFile(ctx context.Context, u anthropic.Upload) (anthropic
 	return f, err
 }
 
+// errEndless ends a test that would send the same request for ever.
+var errEndless = errors.New("the request is sent again and again")
+
 func (s *service) keep(next transport.StreamFunc) transport.StreamFunc {
 	return func(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 		s.mu.Lock()
 		s.sent = append(s.sent, req)
+		n := len(s.sent)
 		s.mu.Unlock()
+		if n > 100 {
+			return func(yield func(transport.Event, error) bool) { yield(transport.Event{}, errEndless) }
+		}
 		return next(ctx, req)
 	}
 }
@@ -266,7 +273,13 @@ func TestOtherRefusals(t *testing.T) {
 		f := uploads.New(uploader(func() string { uploaded++; return "file_one" }), nil)
 		stream := f.Middleware(func(context.Context, *transport.Request) iter.Seq2[transport.Event, error] {
 			sent++
-			return func(yield func(transport.Event, error) bool) { yield(transport.Event{}, &tt.refusal) }
+			return func(yield func(transport.Event, error) bool) {
+				if sent > 100 {
+					yield(transport.Event{}, errEndless)
+					return
+				}
+				yield(transport.Event{}, &tt.refusal)
+			}
 		})
 		var got *transport.Error
 		for _, err := range stream(t.Context(), ask(picture(1))) {
