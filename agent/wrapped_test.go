@@ -143,6 +143,32 @@ func TestEditedArgumentsAreJudged(t *testing.T) {
 	}
 }
 
+// A call that the Approver has allowed runs at once, though another one goes on waiting.
+func TestDecidedCallsDontWaitForOthers(t *testing.T) {
+	var ran []string
+	pay := fake{name: "pay", traits: tools.Traits{NeedsApproval: true}, call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+		ran = append(ran, string(in))
+		return tools.Text("paid"), nil
+	}}
+	s := &script{replies: []any{reply(t, "tool_use", use("1", "pay", `{"usd":5}`), use("2", "pay", `{"usd":500}`))}}
+	res, err := newAgent(t, s, agent.Options{}, pay).Run(t.Context(), agent.Input{Prompt: "go", Approver: func(_ context.Context, c agent.PendingCall) (agent.Decision, error) {
+		if c.CallID == "1" {
+			return agent.Decision{Permission: agent.Allow}, nil
+		}
+		return agent.Decision{Permission: agent.Ask}, nil
+	}})
+	var waits *agent.ApprovalError
+	if !errors.As(err, &waits) || len(waits.Calls) != 1 || waits.Calls[0].CallID != "2" {
+		t.Errorf("the run ended with %+v", err)
+	}
+	if got := strings.Join(ran, " "); got != `{"usd":5}` {
+		t.Errorf("ran %s", got)
+	}
+	if pending := agent.Pending(res.Log); len(pending) != 1 || pending[0].CallID != "2" {
+		t.Errorf("%+v wait", pending)
+	}
+}
+
 // Calls that wait, and what was decided on them, are events.
 func TestEventsOfCallsThatWait(t *testing.T) {
 	pay := echo("pay")
