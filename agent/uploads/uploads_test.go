@@ -306,3 +306,24 @@ type wrong struct{}
 func (wrong) UploadFile(context.Context, anthropic.Upload) (anthropic.File, error) {
 	return anthropic.File{ID: "file_none"}, nil
 }
+
+// A message whose picture is uploaded keeps what else it has.
+func TestMessagesKeepTheirMembers(t *testing.T) {
+	f := uploads.New(uploader(func() string { return "file_one" }), nil)
+	req := ask(picture(1))
+	req.Messages[0].ClearAt = "next_user_message"
+	req.Messages[0].OutputConfig = []byte(`{"effort":"low"}`)
+	stream := f.Middleware(func(_ context.Context, sent *transport.Request) iter.Seq2[transport.Event, error] {
+		m := sent.Messages[0]
+		if got := string(m.Content[0].Raw()); !strings.Contains(got, `"file_one"`) {
+			t.Errorf("the picture was not uploaded: %.200s", got)
+		}
+		if m.ClearAt != "next_user_message" || string(m.OutputConfig) != `{"effort":"low"}` {
+			t.Errorf("sent with clear_at %q and output_config %s", m.ClearAt, m.OutputConfig)
+		}
+		return func(func(transport.Event, error) bool) {}
+	})
+	for _, err := range stream(t.Context(), req) {
+		t.Error(err)
+	}
+}
