@@ -66,6 +66,7 @@ func (p *Page) admit(w http.ResponseWriter, r *http.Request) bool {
 	if c, err := r.Cookie(p.key.cookie); err == nil && same(c.Value, p.key.value) {
 		return true
 	}
+	w.Header().Set("WWW-Authenticate", "Bearer")
 	http.Error(w, "A token is needed. Open this page by the address with ?token=… that the program shows (inspect.Page.URL).", http.StatusUnauthorized)
 	return false
 }

@@ -158,8 +158,9 @@ func (a *Access) Going() *Going {
 	return nil
 }
 
-// Stop ends the session's run in this process, and reports whether there was one.
-func (a *Access) Stop() bool { return a.h.stop(a.Info.ID) }
+// Stop ends the session's run, in whichever process it is, waits for its end, and reports
+// whether there was one. It fails if another process has the run and does not stop.
+func (a *Access) Stop(ctx context.Context) (bool, error) { return a.h.stop(ctx, a.Info.ID) }
 
 // Stopped reports whether err is the error of a run that the user stopped.
 func Stopped(err error) bool { return errors.Is(err, errStopped) }

@@ -32,8 +32,9 @@ type Event struct {
 	// Of a result.
 	CallID  string `json:"call_id,omitempty"`
 	IsError bool   `json:"is_error,omitempty"`
-	// Of a response that is being written.
-	Block int    `json:"block"`
+	// Of a response that is being written. Block counts its blocks from 0; other kinds of
+	// events than block, delta and stop have none.
+	Block *int   `json:"block,omitempty"`
 	Type  string `json:"type,omitempty"`
 	Name  string `json:"name,omitempty"`
 	Delta string `json:"delta,omitempty"` // text_delta, thinking_delta, input_json_delta
@@ -74,11 +75,11 @@ func (h *Handler) event(it feed.Item) (e Event, ok bool) {
 		return e, e.record(it.Record, it.At.Records)
 	case feed.Begin, feed.Over:
 	case feed.Block:
-		e.Block, e.Type, e.Name, e.CallID = it.Block, string(it.Type), it.Name, it.ID
+		e.Block, e.Type, e.Name, e.CallID = &it.Block, string(it.Type), it.Name, it.ID
 	case feed.Delta:
-		e.Block, e.Delta, e.Text = it.Block, string(it.Delta), it.Text
+		e.Block, e.Delta, e.Text = &it.Block, string(it.Delta), it.Text
 	case feed.Stop:
-		e.Block = it.Block
+		e.Block = &it.Block
 	case feed.Progress:
 		e.CallID, e.Text = it.ID, it.Text
 	case feed.State:

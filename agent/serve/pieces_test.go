@@ -89,24 +89,24 @@ func TestEventOf(t *testing.T) {
 		it   feed.Item
 		want string // empty is not told
 	}{
-		{"begin", feed.Item{Kind: feed.Begin}, `"kind":"begin","block":0`},
+		{"begin", feed.Item{Kind: feed.Begin}, `"kind":"begin"`},
 		{"block", feed.Item{Kind: feed.Block, Block: 2, Type: "tool_use", Name: "f", ID: "c"}, `"kind":"block","call_id":"c","block":2,"type":"tool_use","name":"f"`},
 		{"delta", feed.Item{Kind: feed.Delta, Block: 1, Delta: "text_delta", Text: "x"}, `"kind":"delta","block":1,"delta":"text_delta","text":"x"`},
 		{"stop", feed.Item{Kind: feed.Stop, Block: 4}, `"kind":"stop","block":4`},
-		{"progress", feed.Item{Kind: feed.Progress, ID: "c", Text: "half"}, `"kind":"progress","call_id":"c","block":0,"text":"half"`},
-		{"end", feed.Item{Kind: feed.End}, `"kind":"end","block":0`},
-		{"end in a wait", feed.Item{Kind: feed.End, Err: fmt.Errorf("x: %w", agent.ErrAwaitingApproval)}, `"kind":"end","block":0`},
-		{"end in an error", feed.Item{Kind: feed.End, Err: errors.New("SECRET")}, `"kind":"end","block":0,"problem":{"type":"failed","title":"Something went wrong.","status":500}`},
-		{"message", record(memory.Record{Kind: memory.KindInput, Time: when, Message: transport.UserText("hi")}), `"kind":"message","time":"2026-11-28T09:00:00Z","n":3,"role":"user","content":[{"type":"text","text":"hi"}],"block":0`},
+		{"progress", feed.Item{Kind: feed.Progress, ID: "c", Text: "half"}, `"kind":"progress","call_id":"c","text":"half"`},
+		{"end", feed.Item{Kind: feed.End}, `"kind":"end"`},
+		{"end in a wait", feed.Item{Kind: feed.End, Err: fmt.Errorf("x: %w", agent.ErrAwaitingApproval)}, `"kind":"end"`},
+		{"end in an error", feed.Item{Kind: feed.End, Err: errors.New("SECRET")}, `"kind":"end","problem":{"type":"failed","title":"Something went wrong.","status":500}`},
+		{"message", record(memory.Record{Kind: memory.KindInput, Time: when, Message: transport.UserText("hi")}), `"kind":"message","time":"2026-11-28T09:00:00Z","n":3,"role":"user","content":[{"type":"text","text":"hi"}]`},
 		{"instructions", record(memory.Record{Kind: memory.KindInput, Message: transport.SystemText("SECRET")}), ""},
-		{"response", record(memory.Record{Kind: memory.KindResponse, Response: answer}), `"kind":"response","n":3,"role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"c","name":"f","input":{"n":1}},{"type":"redacted_thinking"}],"model":"claude-x","stop_reason":"tool_use","block":0`},
-		{"result", result(`,"content":"a\"b"`), `"kind":"result","n":3,"content":[{"type":"text","text":"a\"b"}],"call_id":"c","block":0`},
-		{"failure", result(`,"is_error":true,"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]`), `"kind":"result","n":3,"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"call_id":"c","is_error":true,"block":0`},
-		{"nothing", result(``), `"kind":"result","n":3,"call_id":"c","block":0`},
-		{"picture", result(`,"content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]`), `"kind":"result","n":3,"content":[{"type":"image","raw":{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}}],"call_id":"c","block":0`},
-		{"summary", record(memory.Record{Kind: memory.KindSummary, Message: transport.UserText("so far")}), `"kind":"summary","n":3,"block":0,"text":"so far"`},
-		{"approval", record(memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "c", Approve: true}}), `"kind":"decision","n":3,"call_id":"c","block":0,"decision":"allow"`},
-		{"denial", record(memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "c", Reason: "no"}}), `"kind":"decision","n":3,"call_id":"c","block":0,"decision":"deny","reason":"no"`},
+		{"response", record(memory.Record{Kind: memory.KindResponse, Response: answer}), `"kind":"response","n":3,"role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"c","name":"f","input":{"n":1}},{"type":"redacted_thinking"}],"model":"claude-x","stop_reason":"tool_use"`},
+		{"result", result(`,"content":"a\"b"`), `"kind":"result","n":3,"content":[{"type":"text","text":"a\"b"}],"call_id":"c"`},
+		{"failure", result(`,"is_error":true,"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]`), `"kind":"result","n":3,"content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],"call_id":"c","is_error":true`},
+		{"nothing", result(``), `"kind":"result","n":3,"call_id":"c"`},
+		{"picture", result(`,"content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]`), `"kind":"result","n":3,"content":[{"type":"image","raw":{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}}],"call_id":"c"`},
+		{"summary", record(memory.Record{Kind: memory.KindSummary, Message: transport.UserText("so far")}), `"kind":"summary","n":3,"text":"so far"`},
+		{"approval", record(memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "c", Approve: true}}), `"kind":"decision","n":3,"call_id":"c","decision":"allow"`},
+		{"denial", record(memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "c", Reason: "no"}}), `"kind":"decision","n":3,"call_id":"c","decision":"deny","reason":"no"`},
 		{"note", record(memory.Record{Kind: memory.KindNote, Note: "x", Data: []byte(`"SECRET"`)}), ""},
 		{"run", record(memory.Record{Kind: memory.KindRun, Limits: &memory.Limits{}}), ""},
 	} {
@@ -268,7 +268,9 @@ func TestRunning(t *testing.T) {
 	put(t, store, "s", &memory.Start{Meta: map[string]string{"user": "ann"}})
 	cancelled := context.Cause
 	ctx, cancel := context.WithCancelCause(t.Context())
-	h.running["s"] = &running{cancel: cancel, again: true, over: make(chan struct{})}
+	over := make(chan struct{})
+	context.AfterFunc(ctx, func() { close(over) })
+	h.running["s"] = &running{cancel: cancel, again: true, over: over}
 	if status, body := ask(h, "ann", "DELETE", "/sessions/s", ""); status != 409 || !strings.Contains(body, `"busy"`) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -310,7 +312,7 @@ func TestEventsAsText(t *testing.T) {
 	out.comment("c")
 	out.event(Event{Version: 1, Kind: "delta", Session: "s", At: "3.0..", Text: "a\n\ndata: b"})
 	out.event(Event{Version: 1, Kind: "end", Session: "s"})
-	want := ": c\n\nid: 3.0..\ndata: {\"v\":1,\"kind\":\"delta\",\"session\":\"s\",\"at\":\"3.0..\",\"block\":0,\"text\":\"a\\n\\ndata: b\"}\n\ndata: {\"v\":1,\"kind\":\"end\",\"session\":\"s\",\"block\":0}\n\n"
+	want := ": c\n\nid: 3.0..\ndata: {\"v\":1,\"kind\":\"delta\",\"session\":\"s\",\"at\":\"3.0..\",\"text\":\"a\\n\\ndata: b\"}\n\ndata: {\"v\":1,\"kind\":\"end\",\"session\":\"s\"}\n\n"
 	if got := w.Body.String(); got != want {
 		t.Errorf("%q\nwant %q", got, want)
 	}

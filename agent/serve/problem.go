@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/stopping"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -53,7 +54,12 @@ func (h *Handler) problemOf(err error) *Problem {
 	var decision *agent.DecisionError
 	var tooLarge *http.MaxBytesError
 	var service *transport.Error
+	var elsewhere *stopping.ElsewhereError
 	switch {
+	case errors.As(err, &elsewhere) && elsewhere.Err != nil:
+		return problem(http.StatusConflict, "elsewhere", "Another process runs the session, and can't be asked to stop.", "Wait for the end of the run.")
+	case errors.As(err, &elsewhere):
+		return problem(http.StatusConflict, "elsewhere", "Another process runs the session, and has not stopped yet.", "Try again. If it doesn't stop then either, wait for the end of the run.")
 	case errors.As(err, &tooLarge):
 		return problem(http.StatusRequestEntityTooLarge, "too_large", "The body is too large.", "Send a smaller one.")
 	case errors.Is(err, memory.ErrNoSession):
@@ -91,6 +97,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.o.Logger.WarnContext(r.Context(), "a request failed", "method", r.Method, "path", r.URL.Path, "error", err.Error())
 	}
 	body, _ := json.Marshal(p)
+	if p.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
+		w.Header().Set("WWW-Authenticate", h.o.Challenge) // RFC 9110 § 15.5.2 wants one
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n'))

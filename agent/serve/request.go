@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/internal/begin"
+	"github.com/whorl-go/whorl/agent/internal/stopping"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -45,7 +47,13 @@ func (h *Handler) routes() {
 	plain("POST /sessions", h.create)
 	plain("GET /sessions/{id...}", h.show)
 	plain("DELETE /sessions/{id...}", h.remove)
-	plain("POST /stop/{id...}", func(c *call) (any, error) { return stopped{h.stop(c.info.ID)}, nil })
+	plain("POST /stop/{id...}", func(c *call) (any, error) {
+		ok, err := h.stop(c.r.Context(), c.info.ID)
+		if err != nil {
+			return nil, err
+		}
+		return stopped{ok}, nil
+	})
 	plain("POST /decisions/{id...}", h.decide)
 	plain("POST /answers/{id...}", h.answer)
 	plain("POST /forks/{id...}", h.fork)
@@ -105,23 +113,14 @@ func (c *call) decode(v any, strict bool) error {
 			return problem(http.StatusUnsupportedMediaType, "not_json", "The body's type is not application/json.", "")
 		}
 	}
-	d := json.NewDecoder(http.MaxBytesReader(c.w, c.r.Body, c.max))
-	if strict {
-		d.DisallowUnknownFields()
-	}
-	err := d.Decode(v)
+	raw, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.max))
 	switch {
-	case errors.Is(err, io.EOF):
-		return nil
 	case errors.As(err, new(*http.MaxBytesError)):
 		return err
 	case err != nil:
-		return problem(http.StatusBadRequest, "bad_body", "The body is not what this request takes.", err.Error())
+		return problem(http.StatusBadRequest, "bad_body", "The body has not come to its end.", "Send it again.")
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return problem(http.StatusBadRequest, "bad_body", "There is more behind the body's JSON.", "")
-	}
-	return nil
+	return decodeBody(raw, v, strict)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
@@ -130,7 +129,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 }
 
 type stopped struct {
-	Stopped bool `json:"stopped"` // false if this process does not run it
+	Stopped bool `json:"stopped"` // false if no process ran it
 }
 
 // A Session describes a session.
@@ -141,7 +140,7 @@ type Session struct {
 	Records int               `json:"records"`
 	Parent  string            `json:"parent,omitempty"`
 	Meta    map[string]string `json:"meta,omitempty"`
-	// Running is true if this process runs it.
+	// Running is true if a process runs it; in a list, only if this one does.
 	Running bool `json:"running"`
 	// State and Waits are set for a single session, not in a list.
 	State string `json:"state,omitempty"` // idle, working, waiting
@@ -153,6 +152,7 @@ type Session struct {
 }
 
 func (h *Handler) session(i memory.Info) Session {
+	maps.DeleteFunc(i.Meta, func(name, _ string) bool { return stopping.Hidden(name) })
 	return Session{ID: i.ID, Created: i.Created, Changed: i.Changed, Records: i.Records, Parent: i.Parent, Meta: i.Meta, Running: h.isRunning(i.ID), Cursor: i.Cursor}
 }
 
@@ -213,7 +213,9 @@ func (h *Handler) create(c *call) (any, error) {
 func (h *Handler) begin(ctx context.Context, u User, id string, meta map[string]string) (memory.Info, error) {
 	all := map[string]string{}
 	for k, v := range meta {
-		all[k] = v
+		if !stopping.Hidden(k) {
+			all[k] = v
+		}
 	}
 	all["user"] = u.ID
 	err := begin.Session(ctx, h.o.Store, id, all)
@@ -233,6 +235,9 @@ func (h *Handler) show(c *call) (any, error) {
 		return nil, err
 	}
 	s := h.session(c.info)
+	if s.Running, err = h.isBusy(c.r.Context(), c.info.ID); err != nil {
+		return nil, err
+	}
 	s.State = stateOf(agent.Next(log))
 	s.Waits, err = waiting.List(c.r.Context(), h.o.Store, c.info.ID)
 	return s, err

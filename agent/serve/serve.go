@@ -26,7 +26,8 @@ type User struct {
 // Options configure a Handler. Store, Run and User are required.
 type Options struct {
 	// Store holds the sessions. Sessions can be forked if it is a [memory.Forker], and
-	// messages reach a run in progress if it is a [memory.Inbox].
+	// messages reach a run in progress if it is a [memory.Inbox]. A user's stop reaches a
+	// run of another process if it is a [memory.Leaser] and a [memory.MetaSetter].
 	Store memory.Store
 	// Run returns the agent that continues a session, and the rest of the run's input:
 	// gate, limits, budget. It is called before each run and before a stream begins. Its
@@ -37,6 +38,9 @@ type Options struct {
 	// User returns the user who makes a request. If it fails, the response is 401,
 	// without the text of the error.
 	User func(r *http.Request) (User, error)
+	// Challenge is the WWW-Authenticate header of such a response, which says how to sign
+	// in. If empty it is "Bearer". "Basic" would have browsers ask for a password.
+	Challenge string
 
 	// Feed passes events from runs to listeners. If nil, the Handler makes one. Set the
 	// same one in the Options of package inspect, so that its page shows these runs as
@@ -98,6 +102,7 @@ func New(o Options) (*Handler, error) {
 	case o.User == nil:
 		return nil, errors.New("serve: Options.User is nil; it says whose a request is. For one user: func(*http.Request) (serve.User, error) { return serve.User{ID: \"me\"}, nil }")
 	}
+	o.Challenge = cmp.Or(o.Challenge, "Bearer")
 	o.MaxBody = cmp.Or(o.MaxBody, 24<<20)
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
@@ -109,6 +114,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{o: o, mux: http.NewServeMux(), running: make(map[string]*running)}
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
+	go h.watchStops()
 	h.routes()
 	return h, nil
 }
@@ -212,19 +218,6 @@ func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.L
 	return false
 }
 
-// stop ends a session's run, if this process has it.
-func (h *Handler) stop(id string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r := h.running[id]
-	if r == nil {
-		return false
-	}
-	r.again = false
-	r.cancel(errStopped)
-	return true
-}
-
 // values is a context with the values of another one.
 type values struct {
 	context.Context
@@ -237,8 +230,6 @@ func (v values) Value(key any) any {
 	}
 	return v.Context.Value(key)
 }
-
-var errStopped = errors.New("the user stopped the run")
 
 // runningOf is the session's run in this process, or nil.
 func (h *Handler) runningOf(id string) *running {

@@ -354,8 +354,11 @@ func TestOthersSessionsAreNotThere(t *testing.T) {
 	if status, body := eve.do("GET", "/sessions", ""); status != 200 || strings.Contains(body, "secret") {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, _ := s.as("").do("GET", "/sessions", ""); status != 401 {
-		t.Errorf("nobody: %d", status)
+	for want, site := range map[string]*site{"Bearer": s, `Basic realm="agents"`: start(t, func(o *serve.Options) { o.Challenge = `Basic realm="agents"` })} {
+		resp := site.as("").request("GET", "/sessions", "")
+		if resp.Body.Close(); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != want {
+			t.Errorf("nobody: %d, %v", resp.StatusCode, resp.Header)
+		}
 	}
 	if status, body := eve.do("POST", "/sessions", `{"id":"x","meta":{"user":"ann"}}`); status != 200 || strings.Contains(body, "ann") {
 		t.Errorf("%d %s", status, body)

@@ -62,7 +62,13 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 	if err != nil {
 		return nil, feed.Position{}, nil, err
 	}
-	if body.Idle && h.isRunning(c.info.ID) {
+	busy := false
+	if body.Idle {
+		if busy, err = h.isBusy(r.Context(), c.info.ID); err != nil {
+			return nil, feed.Position{}, nil, err
+		}
+	}
+	if busy {
 		return nil, feed.Position{}, nil, problem(http.StatusConflict, "busy", "The session is running.", "Wait for the end of the run, or stop it.")
 	}
 	if fresh {

@@ -91,7 +91,7 @@ func TestRests(t *testing.T) {
 // A session runs once at a time, and not while it is left alone.
 func TestBeginOnce(t *testing.T) {
 	now := time.Now()
-	w := &Worker{running: map[string]bool{}, left: map[string]time.Time{}, freed: make(chan struct{}, 1), clock: &clock{machine: func() time.Time { return now }}}
+	w := &Worker{running: map[string]context.CancelCauseFunc{}, left: map[string]time.Time{}, freed: make(chan struct{}, 1), clock: &clock{machine: func() time.Time { return now }}}
 	if !w.begin("a") || w.begin("a") || !w.begin("b") {
 		t.Error("a session began twice, or not at all")
 	}

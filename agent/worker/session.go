@@ -12,6 +12,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	clocks "github.com/whorl-go/whorl/agent/internal/clock"
+	"github.com/whorl-go/whorl/agent/internal/stopping"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -77,6 +78,8 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 		run = w.o.Watch(run, info)
 	}
 	run = clocks.With(run, w.now)
+	run, cancel := w.stoppable(run, info.ID)
+	defer cancel(nil)
 	r := a.NewRun(in)
 	for e, err := range r.Events(run) {
 		if err == nil && e.Type == agent.EventStep && ctx.Err() != nil {
@@ -105,6 +108,8 @@ func (w *Worker) judge(store, ctx context.Context, info memory.Info, res *agent.
 	switch {
 	case err == nil, errors.Is(err, agent.ErrNoInput):
 		return Outcome{State: Ended}
+	case errors.Is(err, stopping.ErrStopped):
+		return Outcome{State: Ended, Err: err}
 	case errors.Is(err, agent.ErrAwaitingApproval):
 		o := Outcome{State: Waits, Err: err}
 		if wait := agent.Next(res.Log); wait.Waits() {

@@ -88,7 +88,7 @@ type State string
 
 // The states.
 const (
-	Ended    State = "ended"     // there is nothing to do until a message comes
+	Ended    State = "ended"     // there is nothing to do until a message comes; Err is set if a user stopped it
 	Waits    State = "waits"     // for somebody outside; Until is when that is over
 	Stopped  State = "stopped"   // this process ends; another one goes on
 	Failed   State = "failed"    // it is tried again at Until
@@ -113,11 +113,11 @@ type Worker struct {
 	metrics *metrics
 
 	mu      sync.Mutex
-	running map[string]bool
-	left    map[string]time.Time // sessions to leave alone until then
-	pause   time.Time            // no session begins before
-	freed   chan struct{}        // a session has ended
-	told    chan struct{}        // by the store
+	running map[string]context.CancelCauseFunc // nil before the run begins
+	left    map[string]time.Time               // sessions to leave alone until then
+	pause   time.Time                          // no session begins before
+	freed   chan struct{}                      // a session has ended
+	told    chan struct{}                      // by the store
 	clock   *clock
 }
 
@@ -154,7 +154,7 @@ func New(o Options) (*Worker, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	w := &Worker{
-		o: o, leaser: leaser, waker: waker, running: make(map[string]bool), left: make(map[string]time.Time),
+		o: o, leaser: leaser, waker: waker, running: make(map[string]context.CancelCauseFunc), left: make(map[string]time.Time),
 		freed: make(chan struct{}, 1), told: make(chan struct{}, 1), clock: newClock(o.Store),
 	}
 	w.meta, _ = memory.As[memory.MetaSetter](o.Store)
@@ -175,6 +175,7 @@ func (w *Worker) Work(ctx context.Context) error {
 	for _, s := range w.o.Schedules {
 		sessions.Go(func() { w.keep(ctx, s) })
 	}
+	sessions.Go(func() { w.watchStops(ctx) })
 	if n, ok := memory.As[Notifier](w.o.Store); ok {
 		sessions.Go(func() { w.listen(ctx, n) })
 	}
@@ -294,10 +295,12 @@ func (w *Worker) rests(s memory.Info) bool {
 func (w *Worker) begin(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, left := w.left[id]; left || w.running[id] {
+	_, left := w.left[id]
+	_, running := w.running[id]
+	if left || running {
 		return false
 	}
-	w.running[id] = true
+	w.running[id] = nil
 	return true
 }
 

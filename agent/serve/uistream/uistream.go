@@ -127,8 +127,12 @@ func (s *handler) stop(w http.ResponseWriter, r *http.Request, chat string) erro
 	if log == nil {
 		return memory.ErrNoSession
 	}
+	stopped, err := a.Stop(r.Context())
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/json")
-	raw, _ := json.Marshal(map[string]bool{"stopped": a.Stop()})
+	raw, _ := json.Marshal(map[string]bool{"stopped": stopped})
 	_, _ = w.Write(raw)
 	return nil
 }
@@ -271,7 +275,11 @@ func (s *handler) branch(r *http.Request, a *serve.Access, log *memory.Log, chat
 	if records == 0 {
 		return a, log, nil // nothing follows
 	}
-	if a.Stop() {
+	stopped, err := a.Stop(r.Context())
+	if err != nil {
+		return nil, nil, err
+	}
+	if stopped {
 		if going := a.Going(); going != nil {
 			select {
 			case <-going.Over():
