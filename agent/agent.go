@@ -304,15 +304,18 @@ func (a *Agent) lookup(c transport.ToolCall) *tool {
 // before it is sent. If it continues a message thread ([Options.Threads]), what the
 // service already holds is left out. The caller must not modify what it points to.
 func (a *Agent) Request(log *memory.Log) *transport.Request {
-	return a.next(&a.request, a.key, nil, log)
+	c, s := a.write(log)
+	return a.next(&a.request, a.key, nil, c, s)
 }
 
 // nextRequest is [Agent.Request] with what the run's input says.
-func (r *Run) nextRequest() *transport.Request { return r.agent.next(r.request, r.key, &r.seen, r.log) }
+func (r *Run) nextRequest() *transport.Request {
+	c, s := r.write()
+	return r.agent.next(r.request, r.key, &r.seen, c, s)
+}
 
-// next makes the next request of base, which has no messages.
-func (a *Agent) next(base *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, log *memory.Log) *transport.Request {
-	c, s := a.write(log)
+// next makes the next request of base, which has no messages, with those of c.
+func (a *Agent) next(base *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, c sentdata.Conversation, s memory.State) *transport.Request {
 	r := *base
 	r.Messages = c.Messages
 	sentdata.Carry(&r, s)

@@ -242,7 +242,7 @@ func untold(resp *transport.Response) (e sentdata.Estimate) {
 func (r *Run) estimate(req *transport.Request, resp *transport.Response) sentdata.Estimate {
 	e := untold(resp)
 	if e.Input != 0 {
-		_, s := r.agent.write(r.log)
+		_, s := r.write()
 		e.Input = max(1, r.agent.forecast(s, r.key, &r.seen, req).Prompt)
 	}
 	if e.Output != 0 {

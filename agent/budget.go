@@ -199,7 +199,7 @@ func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, er
 		return req, nil, nil
 	}
 	for {
-		_, s := r.agent.write(r.log)
+		_, s := r.write()
 		q := r.quote(req, s)
 		h, wait, err := r.reserveAll(ctx, q)
 		var short *BudgetError

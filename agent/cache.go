@@ -99,7 +99,7 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 	if most <= 0 {
 		return func() error { return nil }
 	}
-	_, s := r.agent.write(r.log)
+	_, s := r.write()
 	if len(s.Requests) == 0 {
 		return func() error { return nil }
 	}
@@ -248,8 +248,15 @@ func (a *Agent) write(log *memory.Log) (sentdata.Conversation, memory.State) {
 	return c, c.State(log.State())
 }
 
+// write is [Agent.write] of the run's log.
+func (r *Run) write() (sentdata.Conversation, memory.State) {
+	c := r.written.Write(r.log.Messages(), r.agent.lacks())
+	return c, c.State(r.log.State())
+}
+
 // sentWith is what the response to req is recorded with: a sentdata.Data.
-func (a *Agent) sentWith(req *transport.Request, thread string, log *memory.Log) []byte {
+func (r *Run) sentWith(req *transport.Request) []byte {
+	a, thread := r.agent, r.thread.kind
 	var room [256]byte
 	out := append(room[:0], '{')
 	for i, b := range req.Breakpoints {
@@ -288,7 +295,7 @@ func (a *Agent) sentWith(req *transport.Request, thread string, log *memory.Log)
 			out = rawjson.AppendString(out, string(req.CacheControl.TTL))
 		}
 	}
-	if lacks := a.lacks(); sentdata.Write(log.Messages(), lacks).Changed {
+	if lacks := a.lacks(); r.written.Write(r.log.Messages(), lacks).Changed {
 		for i, name := range lacks.Names() {
 			switch {
 			case i > 0:

@@ -82,7 +82,7 @@ func (t summaryTry) again(size int64, full bool) bool {
 // compact shortens the conversation if that pays, by Options.Context.Compaction.
 func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 	c := r.agent.opts.Context.Compaction
-	written, s := r.agent.write(r.log)
+	written, s := r.write()
 	if r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
 		return nil
 	}

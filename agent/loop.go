@@ -228,7 +228,7 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transpor
 	failed := r.recordFailed(held, tries)
 	booked := held.spend(ctx, bill)
 	before := r.log.State()
-	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.estimate(req, resp).AppendTo(r.agent.sentWith(req, r.thread.kind, r.log))}
+	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.estimate(req, resp).AppendTo(r.sentWith(req))}
 	if err := joined(r.append(ctx, append([]memory.Record{answered}, failed...)...), booked); err != nil {
 		return err
 	}

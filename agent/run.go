@@ -68,6 +68,7 @@ type Run struct {
 	spent    Bill // of which result has the sums
 	thread   heldThread
 	seen     cacheplan.Observed
+	written  sentdata.Writer
 	record   int        // the position of the newest response; 0 if it is not known yet
 	summary  summaryTry // the newest request for a summary
 	shown    shown.Sum  // of pictures and PDFs, in the log

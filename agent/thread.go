@@ -58,7 +58,7 @@ func (r *Run) inThread(req *transport.Request) *transport.Request {
 	if a.opts.Threads == "" || a.opts.Threads == threadsOff || !a.features.Threads || a.threads.off.Load() || !threadable(req) {
 		return nil
 	}
-	_, s := a.write(r.log)
+	_, s := r.write()
 	prev, kind := r.previous(s)
 	if kind == sentdata.ThreadOff {
 		return nil
@@ -301,7 +301,7 @@ func (r *Run) created(req *transport.Request) *transport.Request {
 func (r *Run) streamThread(ctx context.Context, in *transport.Request, tries *attempts, emit func(transport.Event) bool) (_ *transport.Response, shown bool, _ error) {
 	least := int64(0) // tokens that a prompt with the conversation has
 	if in.Thread.PreviousMessageID != "" {
-		_, s := r.agent.write(r.log)
+		_, s := r.write()
 		if newest := s.Requests[len(s.Requests)-1]; !newest.Sums {
 			least = newest.Prompt
 		}

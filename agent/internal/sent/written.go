@@ -49,11 +49,41 @@ type Conversation struct {
 // a log become does not depend on those behind them, so the prefix of a request is
 // that of the one before.
 func Write(messages []transport.Message, lacks Lacks) Conversation {
-	c := Conversation{Messages: messages}
-	if lacks == (Lacks{}) {
-		return c
+	return new(Writer).Write(messages, lacks)
+}
+
+// A Writer does what [Write] does, for one log again and again. It looks only at the
+// messages that have come since. The zero Writer is ready to use.
+type Writer struct {
+	messages []transport.Message // of the log, as they were the last time
+	lacks    Lacks
+	written  Conversation
+}
+
+// Write is [Write] for messages, a log's. A list that begins at the same address and is
+// not shorter is taken for the one of the last time with more behind it: a log only
+// adds to a list, and makes a new one where it changes anything else.
+func (w *Writer) Write(messages []transport.Message, lacks Lacks) Conversation {
+	n := len(w.messages)
+	if n == 0 || len(messages) < n || &messages[0] != &w.messages[0] || lacks != w.lacks {
+		w.written, n = Conversation{}, 0
 	}
-	for i := range messages {
+	w.messages, w.lacks = messages, lacks
+	w.written.add(messages, n, lacks)
+	c := w.written
+	c.Messages = slices.Clip(c.Messages) // the next time adds to them
+	return c
+}
+
+// add writes messages from the n-th on, where c are those in front of it.
+func (c *Conversation) add(messages []transport.Message, n int, lacks Lacks) {
+	if !c.Changed {
+		c.Messages = messages
+	}
+	if lacks == (Lacks{}) {
+		return
+	}
+	for i := n; i < len(messages); i++ {
 		m, as := lacks.write(&messages[i], i == 0)
 		if as != as1 && !c.Changed {
 			c.Changed = true
@@ -72,7 +102,6 @@ func Write(messages []transport.Message, lacks Lacks) Conversation {
 			c.ends = append(c.ends, len(c.Messages))
 		}
 	}
-	return c
 }
 
 type written int

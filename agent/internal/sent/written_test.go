@@ -1,6 +1,8 @@
 package sent
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -95,5 +97,68 @@ func TestNamesOfLacks(t *testing.T) {
 		if got := strings.Join(l.Names(), " "); got != want || lacking(l.Names()) != l {
 			t.Errorf("%+v is %q, which is %+v", l, got, lacking(l.Names()))
 		}
+	}
+}
+
+// A Writer comes to what Write does, however the list has changed since, and doesn't
+// go through what it has seen.
+func TestWriterAgreesWithWrite(t *testing.T) {
+	change, err := transport.ParseBlock([]byte(`{"type":"tool_removal","tool_name":"f"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := []transport.Message{
+		transport.UserText("hi"),
+		{Role: transport.RoleAssistant, Content: []transport.Block{transport.Text("yes")}},
+		{Role: transport.RoleSystem, Content: []transport.Block{transport.Text("rule")}},
+		{Role: transport.RoleSystem, Content: []transport.Block{change}},
+	}
+	say := func(c Conversation) string {
+		var out []byte
+		for _, m := range c.Messages {
+			out = m.AppendJSON(out)
+		}
+		return fmt.Sprintf("%s %v %v", out, c.Changed, c.ends)
+	}
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		kinds := kinds[:1+rnd.IntN(len(kinds))] // at first there is little to change
+		lacks := Lacks{rnd.IntN(2) == 0, rnd.IntN(2) == 0, true}
+		var w Writer
+		var list []transport.Message
+		var before Conversation
+		said := say(before)
+		for step := range 30 {
+			switch n := rnd.IntN(20); {
+			case n == 0:
+				list = slices.Clone(list) // of a fork
+			case n == 1 && len(list) > 0:
+				list = list[: len(list)-1 : len(list)-1] // a turn was taken back
+			case n == 2:
+				lacks.System = !lacks.System
+			}
+			for range rnd.IntN(4) {
+				list = append(list, kinds[rnd.IntN(len(kinds))])
+			}
+			c := w.Write(slices.Clip(list), lacks)
+			if got, want := say(c), say(Write(list, lacks)); got != want {
+				t.Fatalf("seed %d, step %d: %s\nwant %s", seed, step, got, want)
+			}
+			if say(before) != said {
+				t.Fatalf("seed %d, step %d: what was written the last time has changed", seed, step)
+			}
+			if cap(c.Messages) != len(c.Messages) {
+				t.Fatal("who appends to what was written writes over what comes next")
+			}
+			before, said = c, say(c)
+		}
+	}
+
+	list := []transport.Message{kinds[0], kinds[1], kinds[0]}
+	var w Writer
+	w.Write(list[:2], Lacks{System: true})
+	list[1] = kinds[2] // which no log does
+	if w.Write(list, Lacks{System: true}).Changed {
+		t.Error("a message was looked at twice")
 	}
 }
