@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/agent/internal/pricing"
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
+	"github.com/whorl-go/whorl/internal/money"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -274,13 +275,13 @@ func (c Cost) Add(d Cost) Cost {
 }
 
 // String gives the cost with four decimals, such as "$0.0012" or "more than
-// $0.0012".
+// $0.0012", and with more if it is less than what four can tell.
 func (c Cost) String() string {
 	switch {
 	case !c.Incomplete:
-		return fmt.Sprintf("$%.4f", c.USD)
+		return money.USD(c.USD, 4)
 	case c.USD > 0:
-		return fmt.Sprintf("more than $%.4f", c.USD)
+		return "more than " + money.USD(c.USD, 4)
 	}
 	return "price unknown"
 }

@@ -11,6 +11,7 @@ import (
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/money"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
@@ -100,7 +101,7 @@ func PrefixStable(t TB, exchanges []Exchange) {
 		}
 		cost := ""
 		if m := miss.Between(before.Response, now.Response, now.At.Sub(before.At), now.At); m != nil {
-			cost = fmt.Sprintf("; %s tokens written again, %s", thousands(m.Tokens), money(agent.Cost{USD: m.USD, Incomplete: !m.Known}))
+			cost = fmt.Sprintf("; %s tokens written again, %s", thousands(m.Tokens), priceOf(agent.Cost{USD: m.USD, Incomplete: !m.Known}))
 		}
 		t.Errorf("request %d: %s: %s%s", i+1, where, what, cost)
 	}
@@ -119,8 +120,8 @@ func CostUnder(t TB, exchanges []Exchange, usd float64, own ...models.Model) {
 		t.Errorf("%d requests cost %v: the price of %v is not known", b.Requests, b.Cost, b.Unpriced)
 	case b.Cost.USD > usd:
 		u := b.Usage
-		t.Errorf("%d requests cost %v, more than $%.4f: %s tokens read from the cache, %s written, %s neither, %s of answers",
-			b.Requests, b.Cost, usd, thousands(u.CacheReadInputTokens), thousands(u.CacheCreationInputTokens), thousands(u.InputTokens), thousands(u.OutputTokens))
+		t.Errorf("%d requests cost %v, more than %s: %s tokens read from the cache, %s written, %s neither, %s of answers",
+			b.Requests, b.Cost, money.USD(usd, 4), thousands(u.CacheReadInputTokens), thousands(u.CacheCreationInputTokens), thousands(u.InputTokens), thousands(u.OutputTokens))
 	}
 }
 
@@ -150,7 +151,7 @@ func CacheReadAtLeast(t TB, exchanges []Exchange, share float64) {
 			if ok {
 				where, what = "the prefix is the same", m.Reason
 			}
-			why = append(why, fmt.Sprintf("request %d: %s tokens paid for again, %s: %s: %s", i+1, thousands(m.Tokens), money(agent.Cost{USD: m.USD, Incomplete: !m.Known}), where, what))
+			why = append(why, fmt.Sprintf("request %d: %s tokens paid for again, %s: %s: %s", i+1, thousands(m.Tokens), priceOf(agent.Cost{USD: m.USD, Incomplete: !m.Known}), where, what))
 		}
 	}
 	if could == 0 || float64(could-missed) >= share*float64(could) {
@@ -175,9 +176,9 @@ func thousands(n int64) string {
 	return s
 }
 
-func money(c agent.Cost) string {
+func priceOf(c agent.Cost) string {
 	if !c.Incomplete && c.USD >= 0.01 {
-		return fmt.Sprintf("$%.2f", c.USD)
+		return money.USD(c.USD, 2)
 	}
 	return c.String()
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/whorl-go/whorl/internal/money"
 )
 
 // baselineVersion is that of the file's form.
@@ -123,7 +125,7 @@ func (b *baseline) compare(c *CaseReport, t Tolerance) []string {
 		worse("%d of %d attempts pass, and %d of %d did", is.Passed, is.Attempts, was.Passed, was.Attempts)
 	}
 	if tol := orDefault(t.Cost, 0.1); tol >= 0 && is.CostUSD > was.CostUSD*(1+tol)+1e-9 {
-		worse("it costs $%.4f, and did $%.4f (%+.0f%%)", is.CostUSD, was.CostUSD, 100*(is.CostUSD/was.CostUSD-1))
+		worse("it costs %s, and did %s (%+.0f%%)", money.USD(is.CostUSD, 4), money.USD(was.CostUSD, 4), 100*(is.CostUSD/was.CostUSD-1))
 	}
 	if tol := orDefault(t.Steps, 0.25); tol >= 0 && is.Steps > was.Steps*(1+tol)+1e-9 {
 		worse("it takes %g steps, and did %g", is.Steps, was.Steps)

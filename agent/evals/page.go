@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"html/template"
 	"strings"
+
+	"github.com/whorl-go/whorl/internal/money"
 )
 
 // HTML returns the report as a self-contained page: the cases side by side, what
@@ -41,6 +43,7 @@ func (r *Report) page(b *baseline) ([]byte, error) {
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"join":    func(list []string) string { return orNone(list) },
+	"usd":     func(v float64) string { return money.USD(v, 4) },
 	"percent": func(f float64) float64 { return 100 * f },
 	"trim":    strings.TrimSpace,
 }).Parse(`<!doctype html>
@@ -71,7 +74,7 @@ details { margin: .5rem 0 } summary { cursor: pointer }
 <td class="n">{{.Now.Steps}}{{with .Was}}<br><span class="dim">{{.Steps}}</span>{{end}}
 <td class="n">{{.Now.Tokens}}{{with .Was}}<br><span class="dim">{{.Tokens}}</span>{{end}}
 <td class="n">{{printf "%.0f%%" (percent .Now.CacheRead)}}{{with .Was}}<br><span class="dim">{{printf "%.0f%%" (percent .CacheRead)}}</span>{{end}}
-<td class="n">${{printf "%.4f" .Now.CostUSD}}{{with .Was}}<br><span class="dim">${{printf "%.4f" .CostUSD}}</span>{{end}}
+<td class="n">{{usd .Now.CostUSD}}{{with .Was}}<br><span class="dim">{{usd .CostUSD}}</span>{{end}}
 <td>{{range .Now.Trajectories}}{{join .}}<br>{{end}}{{with .Changed}}<span class="bad">{{.}}</span>{{end}}
 </tr>{{end}}
 </table></div>

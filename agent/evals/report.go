@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/money"
 )
 
 // A Report is the result of a suite.
@@ -119,7 +120,7 @@ func (r *Report) Markdown() ([]byte, error) {
 		if len(n.Trajectories) > 0 {
 			calls = orNone(n.Trajectories[0])
 		}
-		fmt.Fprintf(&b, "| %s %s | %d/%d | %.2f–%.2f | %g | %g | %.0f%% | $%.4f | %s |\n", mark, cell(c.Name), n.Passed, n.Attempts, low, high, n.Steps, n.Tokens, 100*n.CacheRead, n.CostUSD, cell(calls))
+		fmt.Fprintf(&b, "| %s %s | %d/%d | %.2f–%.2f | %g | %g | %.0f%% | %s | %s |\n", mark, cell(c.Name), n.Passed, n.Attempts, low, high, n.Steps, n.Tokens, 100*n.CacheRead, money.USD(n.CostUSD, 4), cell(calls))
 	}
 	for _, c := range r.Cases {
 		if len(c.Problems) == 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/money"
 )
 
 // Options specify what is reported, and when.
@@ -31,7 +32,11 @@ func Reminder(o Options) func(context.Context, agent.Status) string {
 		var parts []string
 		if b := o.Budget; b != nil {
 			if left, err := b.Left(ctx); err == nil && b.USD > 0 && left <= b.USD*below {
-				parts = append(parts, fmt.Sprintf("$%.2f of $%.2f", left, b.USD))
+				decimals := 2
+				if b.USD < 1 {
+					decimals = 4
+				}
+				parts = append(parts, money.USD(left, decimals)+" of "+money.USD(b.USD, decimals))
 			}
 			if left := max(0, b.Tokens-b.Spent().Tokens); b.Tokens > 0 && float64(left) <= float64(b.Tokens)*below {
 				parts = append(parts, fmt.Sprintf("%d of %d tokens", left, b.Tokens))

@@ -64,6 +64,8 @@ func TestReminderShares(t *testing.T) {
 		{"half of the tokens", remaining.Options{Budget: spent(&agent.Budget{Tokens: 10}, 0, 5)}, 0, "5 of 10 tokens"},
 		{"more than half of them", remaining.Options{Budget: spent(&agent.Budget{Tokens: 10}, 0, 4)}, 0, ""},
 		{"half of the money", remaining.Options{Budget: spent(&agent.Budget{USD: 8}, 4, 0)}, 0, "$4.00 of $8.00"},
+		{"cents", remaining.Options{Budget: spent(&agent.Budget{USD: 0.008}, 0.0058, 0)}, 0, "$0.0022 of $0.0080"},
+		{"less than a cent", remaining.Options{Budget: spent(&agent.Budget{USD: 2}, 1.9958, 0)}, 0, "$0.0042 of $2.00"},
 		{"more than half of it", remaining.Options{Budget: spent(&agent.Budget{USD: 8}, 3, 0)}, 0, ""},
 	} {
 		want := ""

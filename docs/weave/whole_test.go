@@ -55,6 +55,26 @@ func TestGuidesNameTheWholeFile(t *testing.T) {
 	}
 }
 
+// What a guide shows of Go and of JSON is compiled, and run or read, by tests: it is a
+// piece of a file. The settings of editors are theirs.
+func TestSnippetsAreWoven(t *testing.T) {
+	root := "../.."
+	guides, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guides = append(guides, filepath.Join(root, "README.md"))
+	for _, guide := range guides {
+		lines := strings.Split(read(t, guide), "\n")
+		for i, l := range lines {
+			settings := filepath.Base(guide) == "acp.md" && l == "```json"
+			if (l == "```go" || l == "```json") && !settings && (i == 0 || !meant.MatchString(lines[i-1])) {
+				t.Errorf("%s:%d: nothing tests this snippet; weave it from a file", guide, i+1)
+			}
+		}
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/whorl-go/whorl/internal/money"
 )
 
 // A report is what was learned of an endpoint.
@@ -66,7 +68,7 @@ func (r *report) count(outcome string) int {
 }
 
 func (r *report) summary() string {
-	return fmt.Sprintf("%d agree, %d differ, %d measured, %d not asked; $%.4f spent.", r.count(agrees), r.count(differs), r.count(measured), r.count(notAsked), r.spent)
+	return fmt.Sprintf("%d agree, %d differ, %d measured, %d not asked; %s spent.", r.count(agrees), r.count(differs), r.count(measured), r.count(notAsked), money.USD(r.spent, 4))
 }
 
 // markdown is the report to read.

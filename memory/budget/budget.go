@@ -19,6 +19,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/whorl-go/whorl/internal/money"
 )
 
 // A Ledger keeps account of money for all processes that use the store. The estimated
@@ -113,11 +115,9 @@ func (e *OverError) Error() string {
 	if e.Budget.Period != "" {
 		period = " of this " + string(e.Budget.Period)
 	}
-	return fmt.Sprintf("budget %q: %v: $%s is needed; of $%s%s, $%s is spent and $%s is reserved",
-		e.Budget.Name, ErrOver, money(e.Wanted), money(e.Budget.USD), period, money(e.Spent), money(e.Reserved))
+	return fmt.Sprintf("budget %q: %v: %s is needed; of %s%s, %s is spent and %s is reserved",
+		e.Budget.Name, ErrOver, money.USD(e.Wanted, 4), money.USD(e.Budget.USD, 4), period, money.USD(e.Spent, 4), money.USD(e.Reserved, 4))
 }
-
-func money(usd float64) string { return fmt.Sprintf("%.4f", usd) }
 
 // Is reports whether target is [ErrOver].
 func (e *OverError) Is(target error) bool { return target == ErrOver }

@@ -46,7 +46,7 @@ export const plural = (n, one, many = one + 's') => count(n) + ' ' + (n === 1 ? 
 export function usd(v, known = true) {
   if (known && v === 0) return '$0';
   if (!known && !v) return 'price unknown';
-  const digits = v < 0.01 ? 5 : v < 1 ? 4 : 2;
+  const digits = v < 0.00001 ? 9 : v < 0.01 ? 5 : v < 1 ? 4 : 2;
   return (known ? '$' : 'over $') + v.toFixed(digits);
 }
 

@@ -231,13 +231,16 @@ function working(on) {
   if (on) $('log').querySelector('.acts')?.remove();
 }
 
+/** usd has so many decimals, and more where they would show a small amount as nothing. */
+const usd = (v, decimals) => '$' + v.toFixed(v > 0 && v < 10 ** -decimals ? Math.min(9, 1 - Math.floor(Math.log10(v))) : decimals);
+
 let counting = false; // one request at a time, and one more if something has come since
 async function money() {
   if (counting) { counting = 'again'; return; }
   counting = true;
   try {
     const [bill, left] = await Promise.all([session ? request('GET', '/bill/' + at()) : null, request('GET', '/budget')]);
-    $('cost').textContent = [bill && `$${bill.cost_usd.toFixed(4)} here`, left.left_usd == null ? '' : `$${Math.max(0, left.left_usd).toFixed(2)} left this month`].filter(Boolean).join(' · ');
+    $('cost').textContent = [bill && `${usd(bill.cost_usd, 4)} here`, left.left_usd == null ? '' : `${usd(Math.max(0, left.left_usd), 2)} left this month`].filter(Boolean).join(' · ');
     $('cost').title = bill ? `${bill.tokens} tokens in ${bill.requests} requests` : '';
   } catch { /* it is asked again behind the next response */ }
   const again = counting === 'again';
