@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/internal/nearest"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/media"
@@ -68,7 +69,11 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	if err := j.tooLate(); err != nil {
 		j.settles = true
 		j.settling.Store(true)
-		j.settle(outcome{err: err})
+		if lost := context.Cause(j.ctx); errors.Is(lost, memory.ErrLeased) {
+			j.leaveOpen(lost)
+		} else {
+			j.settle(outcome{err: err})
+		}
 		j.returned = true
 		return true
 	}
@@ -133,6 +138,14 @@ func (j *job) leave() {
 		j.settle(j.explain(outcome{err: errors.New("the tool did not return")}))
 		j.goOn()
 	}
+}
+
+// leaveOpen leaves the job without a result: another process has the session now, and
+// says what is known of the call. A result of this run's would be in the way of what
+// that process appends.
+func (j *job) leaveOpen(lost error) {
+	j.took, j.unfinished = time.Since(j.began), lost
+	j.owner.endTool(j.ctx, j.span, j, lost)
 }
 
 // settle makes of what the tool returned what the model is sent.

@@ -89,6 +89,36 @@ func TestLostLeaseEndsTheRun(t *testing.T) {
 	})
 }
 
+// A call that was not run yet when the lease was lost has no result of this run's: the
+// process that has the session now says what is known of it, and finds the log as it was.
+// One that ran has its result, which nobody else knows.
+func TestLostLeaseLeavesCallsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ram := new(memory.RAM)
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "ran", `{}`), use("b", "waits", `{}`))}}
+		ran := 0
+		a := newAgent(t, s, agent.Options{Limits: agent.Limits{Lease: 30 * time.Second, Parallel: 1}},
+			during("ran", func(ctx context.Context) { <-ctx.Done() }),
+			during("waits", func(context.Context) { ran++ }))
+		res, err := begin(t, a, &thief{ram, 3})
+		if !errors.Is(err, memory.ErrLeased) || ran != 0 {
+			t.Errorf("%v; the second call ran %d times", err, ran)
+		}
+		open := res.Log.State().Open
+		if len(open) != 1 || open[0].ID != "b" || !open[0].Started {
+			t.Errorf("open are %+v; the second call alone is to be", open)
+		}
+		// The next run tells the model what is known.
+		s.replies = append(s.replies, reply(t, "end_turn", text("done")))
+		if _, err := a.Run(t.Context(), agent.Input{Store: ram, Session: "s"}); err != nil {
+			t.Fatal(err)
+		}
+		if ran != 0 || len(s.requests) != 2 {
+			t.Errorf("%d requests, the call ran %d times", len(s.requests), ran)
+		}
+	})
+}
+
 func TestSendFromOutside(t *testing.T) {
 	store := new(memory.RAM)
 	s := &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`)), reply(t, "end_turn", text("one")), reply(t, "end_turn", text("two"))}}
