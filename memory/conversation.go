@@ -50,10 +50,11 @@ type conversation struct {
 	// pendingFrom is the message that holds the first such call, if pending.
 	pendingFrom int
 
-	calls  []call // calls of the newest response, in order; nil once all are answered
-	forked bool   // the lists are another log's too, and were not appended to since
-	owned  bool   // calls may be written to: no other copy of the conversation has them
+	calls  []call  // calls of the newest response, in order; nil once all are answered
+	owned  bool    // calls may be written to: no other copy of the conversation has them
+	drafts []draft // what becomes of calls, where they may not be written to yet
 	open   int
+	forked bool // the lists are another log's too, and were not appended to since
 
 	container string        // the newest that a response named
 	omitted   omit.Omission // containers and servers that aren't sent any more
@@ -75,9 +76,31 @@ type conversation struct {
 type call struct {
 	*transport.ToolCall // never written to
 	started             bool
-	result              *transport.Block // nil until there is one
+	result              transport.Block // zero until there is one
 	ask                 *ApprovalRequest
 	decision            *Decision
+}
+
+// A draft is a call as it will be.
+type draft struct {
+	at int // in conversation.calls
+	call
+}
+
+// writable returns a copy to which records can be added. They have happened once it has
+// been settled and put in the place of c.
+func (c conversation) writable() conversation {
+	c.owned = false
+	return c
+}
+
+// settle writes to the calls what was added.
+func (c *conversation) settle() {
+	for i := range c.drafts {
+		c.calls[c.drafts[i].at] = c.drafts[i].call
+	}
+	clear(c.drafts)
+	c.drafts = c.drafts[:0]
 }
 
 // add appends one record. On error c is unusable; the caller works on a copy.
@@ -375,15 +398,22 @@ func newCalls(r *transport.Response) ([]call, error) {
 	return calls, nil
 }
 
-// lookup returns the call of that id, for writing.
+// lookup returns the call of that id, for writing before the next lookup.
 func (c *conversation) lookup(id string) (*call, error) {
-	if !c.owned {
-		c.calls, c.owned = slices.Clone(c.calls), true
+	for i := range c.drafts {
+		if c.drafts[i].ID == id {
+			return &c.drafts[i].call, nil
+		}
 	}
 	for i := range c.calls {
-		if c.calls[i].ID == id {
+		if c.calls[i].ID != id {
+			continue
+		}
+		if c.owned {
 			return &c.calls[i], nil
 		}
+		c.drafts = append(c.drafts, draft{i, c.calls[i]})
+		return &c.drafts[len(c.drafts)-1].call, nil
 	}
 	return nil, fmt.Errorf("no open tool call has the id %q", id)
 }
@@ -408,10 +438,10 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	if err != nil {
 		return err
 	}
-	if cl.result != nil {
+	if !cl.result.IsZero() {
 		return fmt.Errorf("tool call %q has a result already", id)
 	}
-	cl.result = &b
+	cl.result = b
 	c.malformed = c.malformed || failedByJSON(cl.Input, b)
 	c.final = c.final || final
 	if c.open--; c.open > 0 {
@@ -419,9 +449,12 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	}
 	content := make([]transport.Block, len(c.calls))
 	for i := range c.calls {
-		content[i] = *c.calls[i].result
+		content[i] = c.calls[i].result
 	}
-	c.calls = nil
+	for i := range c.drafts {
+		content[c.drafts[i].at] = c.drafts[i].result
+	}
+	c.calls, c.drafts = nil, c.drafts[:0]
 	count(&c.counts.Malformed, c.malformed)
 	c.malformed = false
 	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())
@@ -476,6 +509,6 @@ func (c conversation) fork() conversation {
 	c.messages, c.forked = slices.Clip(c.messages), true
 	c.waiting, c.deferred = slices.Clip(c.waiting), slices.Clip(c.deferred)
 	c.requests = slices.Clip(c.requests)
-	c.owned = false
+	c.calls, c.drafts = slices.Clone(c.calls), nil
 	return c
 }

@@ -118,8 +118,7 @@ func (l *Log) catchUp(ctx context.Context) bool {
 }
 
 func (l *Log) append(ctx context.Context, records []Record) error {
-	next := l.conv
-	next.owned = false // the calls are l.conv's too
+	next := l.conv.writable()
 	now := time.Time{}
 	for i := range records {
 		if l.redactor != nil {
@@ -150,6 +149,7 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.start = nil
+	next.settle()
 	l.conv = next
 	for i := range records {
 		l.records = append(l.records, pack(&records[i]))

@@ -103,8 +103,7 @@ func (l *Log) Refresh(ctx context.Context) error {
 // load reads what the log does not have yet: all of it, or, if there is a record
 // of a kind that is not welcome, nothing. A nil welcome takes all.
 func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
-	next := l.conv
-	next.owned = false // the calls are l.conv's too
+	next := l.conv.writable()
 	var records []entry
 	for r, err := range l.store.Load(ctx, l.id, Position{Incarnation: l.incarnation, Records: l.n}) {
 		if err != nil {
@@ -120,6 +119,7 @@ func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	next.settle()
 	l.conv = next
 	if l.records == nil {
 		l.records = records

@@ -144,7 +144,7 @@ func (c *conversation) state() State {
 	if c.open > 0 {
 		s.Open = make([]OpenCall, 0, c.open)
 		for i := range c.calls {
-			if cl := &c.calls[i]; cl.result == nil {
+			if cl := &c.calls[i]; cl.result.IsZero() {
 				s.Open = append(s.Open, OpenCall{ToolCall: *cl.ToolCall, Started: cl.started, ApprovalRequest: cl.ask, Decision: cl.decision})
 			}
 		}
