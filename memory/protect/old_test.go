@@ -169,6 +169,9 @@ func TestOldSessions(t *testing.T) {
 			t.Errorf("in the first record %+v, want under %q alone: %v", first.Key, want, err)
 		}
 	}
+	if info, err := inside.Info(ctx, "s"); err != nil || s.sealers[[2]string{"s", info.Incarnation}] != nil {
+		t.Errorf("who has rewrapped it goes on with what there was before: %v", err)
+	}
 	// What comes after is bound: a message as v0.1 wrote it isn't taken, nor a record.
 	for r, err := range inside.Inbox(ctx, "s", 1) {
 		if r.Queued = 3; err == nil {
@@ -181,6 +184,49 @@ func TestOldSessions(t *testing.T) {
 	}
 	if got, err := inboxTexts(t, s, "s"); got != "2:ho" || !errors.Is(err, ErrKey) {
 		t.Errorf("a message that is bound to nothing: %q, %v", got, err)
+	}
+}
+
+// A head that was changed is no head of old times: nothing of the session is read.
+func TestChangedHeads(t *testing.T) {
+	ctx, inside := t.Context(), new(memory.RAM)
+	s := Encrypted(inside, ring("a"))
+	for _, id := range []string{"s", "other"} {
+		if err := s.Append(ctx, id, memory.Position{}, said("one")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var w, other wrappedKey
+	for id, to := range map[string]*wrappedKey{"s": &w, "other": &other} {
+		info, err := inside.Info(ctx, id)
+		if err == nil {
+			err = json.Unmarshal([]byte(info.Meta[metaKey]), to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	flipped := slices.Clone(w.Head)
+	flipped[3] ^= 1
+	for name, bad := range map[string]wrappedKey{
+		"a bit":       {Name: w.Name, Wrapped: w.Wrapped, Nonce: w.Nonce, Head: flipped},
+		"no nonce":    {Name: w.Name, Wrapped: w.Wrapped, Head: w.Head},
+		"long nonce":  {Name: w.Name, Wrapped: w.Wrapped, Nonce: append(w.Nonce[:len(w.Nonce):len(w.Nonce)], 0), Head: w.Head},
+		"other head":  {Name: w.Name, Wrapped: w.Wrapped, Nonce: other.Nonce, Head: other.Head},
+		"other key":   {Name: w.Name, Wrapped: other.Wrapped, Nonce: w.Nonce, Head: w.Head},
+		"short key":   {Name: w.Name, Wrapped: w.Wrapped[:4], Nonce: w.Nonce, Head: w.Head},
+		"of nobody's": {Name: "c", Wrapped: w.Wrapped, Nonce: w.Nonce, Head: w.Head},
+	} {
+		value, err := json.Marshal(bad)
+		if err == nil {
+			err = inside.SetMeta(ctx, "s", metaKey, string(value))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := texts(t, Encrypted(inside, ring("a")), "s"); got != "" || !errors.Is(err, ErrKey) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
 	}
 }
 

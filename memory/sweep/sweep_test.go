@@ -196,9 +196,13 @@ func TestWhatHappensMeanwhile(t *testing.T) {
 	for name, c := range map[string]struct {
 		load   func(*memory.RAM) error
 		delete func(*memory.RAM) (bool, error)
+		plain  bool // the store has no DeleteOld
 		want   string
 		err    error
 	}{
+		"wake, in a plain store": {plain: true, load: func(r *memory.RAM) error {
+			return r.Wake(context.Background(), "a", time.Now().Add(time.Hour))
+		}, want: "0 1 a:planned"},
 		"no log": {load: func(*memory.RAM) error { return errors.New("damaged") }, want: "0 1 a:unreadable"},
 		"down":   {load: func(*memory.RAM) error { return down }, err: memory.ErrUnavailable},
 		"locked": {load: func(*memory.RAM) error { return locked }, err: memory.ErrLocked},
@@ -228,7 +232,11 @@ func TestWhatHappensMeanwhile(t *testing.T) {
 				}
 				return
 			}
-			if got := each(t, s, o); got != c.want {
+			store := memory.Store(s)
+			if c.plain {
+				store = struct{ memory.Store }{s}
+			}
+			if got := each(t, store, o); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})
