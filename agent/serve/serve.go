@@ -194,7 +194,7 @@ func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.L
 	var elsewhere *memory.LeaseError
 	leased := errors.As(err, &elsewhere)
 	switch {
-	case err == nil, errors.Is(err, agent.ErrAwaitingApproval), errors.Is(err, agent.ErrNoInput):
+	case err == nil, errors.Is(err, agent.ErrAwaitingApproval), errors.Is(err, agent.ErrNoInput), errors.Is(err, errStopped):
 	case leased: // no failure, and it comes each second
 		h.o.Logger.DebugContext(ctx, "another process runs the session", "session", id, "error", err.Error())
 	default:

@@ -108,8 +108,16 @@ type site struct {
 }
 
 func handler(conn *service.Connection, st store, month float64) (*site, error) {
+	critic, err := agent.New(agent.Options{
+		Client: conn.Client, Model: "claude-haiku-4-5", Tools: []tools.Tool{tools.Func("read_reviews", "Reads what guests say of a restaurant.", reviews)},
+		System: "You read the reviews of a restaurant, and say in two sentences what guests agree on.",
+	})
+	if err != nil {
+		return nil, err
+	}
 	a, err := agent.New(agent.Options{
-		Client: conn.Client, Model: "claude-opus-5-5", Tools: toolset(),
+		Client: conn.Client, Model: "claude-opus-5-5",
+		Tools:  append(toolset(), agent.Sub{Agent: critic, Name: "critic", Description: "Sums up the reviews of a restaurant, whose name is in the task."}),
 		System: "You help people to book tables in restaurants. Be brief. Ask with the tool ask if something is missing.",
 	})
 	if err != nil {
@@ -170,6 +178,12 @@ type find struct {
 type book struct {
 	Place  string `json:"place"`
 	People int    `json:"people" jsonschema:"minimum=1,maximum=20"`
+}
+
+func reviews(_ context.Context, in struct {
+	Place string `json:"place"`
+}) ([]string, error) {
+	return []string{in.Place + ": the soup is worth the way.", in.Place + ": we waited, and would wait again."}, nil
 }
 
 func toolset() []tools.Tool {

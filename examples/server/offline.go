@@ -25,8 +25,17 @@ func (offline) Respond(_ context.Context, turn *simulator.Turn) (*simulator.Repl
 		}
 	}
 	table := strings.Contains(strings.ToLower(said), "table") || strings.Contains(strings.ToLower(said), "book")
+	critic := strings.Contains(turn.System, "reviews") // the sub-agent
 	var r simulator.Reply
 	switch {
+	case critic && len(results) == 0:
+		r = simulator.Do(simulator.Text("I read what guests say. "), simulator.Call("read_reviews", map[string]any{"place": "Golden Snail"}))
+	case critic:
+		r = simulator.Say("Guests praise the **soup**. Most had to wait, and would do so again.")
+	case strings.Contains(strings.ToLower(said), "review") && len(results) == 0:
+		r = simulator.Do(simulator.Text("I have somebody read them. "), simulator.Call("critic", map[string]any{"task": "What do guests say of the Golden Snail?"}))
+	case strings.Contains(strings.ToLower(said), "review"):
+		r = simulator.Say("Go there for the soup, and bring some time.")
 	case !table:
 		r = simulator.Say("You said: *" + said + "*\n\nI book tables. Tonight there are:\n\n| Place | Kitchen | Free at |\n|:--|:--|--:|\n| Golden Snail | French | 19:30 |\n| Chez Escargot | French | 20:00 |\n\n1. Say `Book a table for two`.\n   - Name a **kitchen**, such as Thai.\n2. Choose one, and approve it.\n\n```go\nfmt.Println(\"code is shown as code\")\n```\n")
 	case len(results) == 0:

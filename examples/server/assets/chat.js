@@ -4,8 +4,7 @@ import { draw } from './markdown.js';
 const $ = (id) => document.getElementById(id);
 let session = null; // the id of the one that is shown
 let source = null; // its events
-let live = null; // blocks that are being written
-let calls = new Map(); // call id -> element
+let views = new Map(); // session -> where it is shown: the conversation's, and those of its sub-agents
 let editing = 0; // the number of the message that the box holds, to be said anew
 let last = null; // the newest message of the user: { n, text }
 
@@ -42,7 +41,25 @@ function make(tag, props, ...children) {
   return e;
 }
 
-function put(e) {
+/** view is where a session's events are shown: a sub-agent's in the fold of the call that it works for. */
+function view(id) {
+  let v = views.get(id);
+  if (v) return v;
+  v = { id, n: 0, live: null, calls: new Map() }; // live: blocks that are being written
+  if (id !== session) {
+    const above = [...views.keys()].filter((k) => id.startsWith(k + '/')).sort((a, b) => b.length - a.length)[0];
+    if (!above) return null;
+    v.above = views.get(above);
+    v.call = id.slice(above.length + 1).split('/')[0].replace(/^\d+-/, '');
+    v.box = make('div', { class: 'sub' });
+    v.above.calls.get(v.call)?.output.before(v.box);
+  }
+  views.set(id, v);
+  return v;
+}
+
+function put(e, v) {
+  if (v?.box) { v.box.append(e); return e; }
   $('log').querySelector('.hello')?.remove();
   const asks = $('log').querySelector('.ask'); // which stay at the end
   if (asks && !e.classList.contains('ask')) asks.before(e); else $('log').append(e);
@@ -68,14 +85,15 @@ function pretty(json) {
 }
 
 /** call is a folded tool call; its line says what it was called with, and how it went. */
-function call(name, id) {
+function call(name, id, v) {
   const c = { line: make('span', { class: 'args' }), state: make('span', { class: 'state' }, '…'), input: make('pre', { tabIndex: 0 }), output: make('pre', { tabIndex: 0, hidden: true }) };
-  c.element = make('details', { class: 'call' }, make('summary', {}, make('strong', {}, name), ' ', c.line, c.state), c.input, c.output);
+  c.element = make('details', { class: 'call' }, make('summary', {}, make('strong', {}, name), c.state, ' ', c.line), c.input, c.output);
   c.give = (json) => {
     c.input.textContent = pretty(json);
     c.line.textContent = Object.values(json || {}).map((v) => (typeof v === 'string' ? v : JSON.stringify(v))).join(', ');
   };
-  if (id) calls.set(id, c);
+  if (id) v.calls.set(id, c);
+  for (const sub of views.values()) if (id && sub.above === v && sub.call === id) c.output.before(sub.box); // it was faster
   return c;
 }
 
@@ -84,50 +102,57 @@ function folded(title, text) {
   return { element: make('details', {}, make('summary', {}, title), pre), pre };
 }
 
-function show(c) { // a block of a response
+function show(c, v) { // a block of a response
   if (c.type === 'text' && c.text) {
-    const box = put(make('div', { class: 'message' }));
+    const box = put(make('div', { class: 'message' }), v);
     markdown(box, c.text);
     box.raw = c.text;
   } else if (c.type === 'thinking') {
-    if (c.text) put(folded('Thinking', c.text).element);
+    if (c.text) put(folded('Thinking', c.text).element, v);
   } else if (c.name) {
-    const one = call(c.name, c.id);
+    const one = call(c.name, c.id, v);
     one.give(c.input);
-    put(one.element);
+    put(one.element, v);
   } else if (c.raw) {
-    put(folded(c.type.replaceAll('_', ' '), JSON.stringify(c.raw, null, 1)).element);
+    put(folded(c.type.replaceAll('_', ' '), JSON.stringify(c.raw, null, 1)).element, v);
   }
 }
 
 /** acts are what can be done with the newest answer. */
 function acts() {
   $('log').querySelector('.acts')?.remove();
-  const texts = [...$('log').querySelectorAll('.message:not(.mine)')].map((m) => m.raw).filter(Boolean);
+  const texts = [...$('log').querySelectorAll('.message:not(.mine)')].filter((m) => !m.closest('.sub')).map((m) => m.raw).filter(Boolean);
   if (!texts.length || !last || runs || $('log').querySelector('.ask')) return;
   const b = button('Copy', 'link', () => copy(texts.at(-1), b));
   put(make('p', { class: 'acts' }, b, button('Try again', 'link', () => { edit(last.n, last.text); return send(last.text); })));
 }
 
 const kinds = {
-  message(e) {
+  message(e, v) {
     const text = e.content.filter((c) => c.text).map((c) => c.text).join('\n');
+    if (v.box) { put(make('p', { class: 'task' }, text), v); return; }
     last = { n: e.n, text };
     [...$('log').querySelectorAll('.pending')].find((p) => p.textContent === text)?.remove();
     $('log').querySelector('.acts')?.remove();
     put(make('div', { class: 'message mine' }, make('div', { class: 'words' }, text), button('Edit', 'link', () => { edit(e.n, text); $('text').focus(); })));
   },
-  begin() { kinds.over(); live = []; working(true); },
-  block(e) {
-    if (!live) return;
+  begin(e, v) {
+    kinds.over(e, v);
+    v.live = [];
+    if (!v.box) { working(true); return; }
+    const c = v.above.calls.get(v.call);
+    if (c?.output.hidden) c.state.textContent = 'works …';
+  },
+  block(e, v) {
+    if (!v.live) return;
     const b = { type: e.type, text: '' };
     if (e.type === 'text') b.element = make('div', { class: 'message' });
-    else if (e.type === 'thinking') { const f = folded('Thinking …', ''); Object.assign(b, { element: f.element, pre: f.pre }); } else { const c = call(e.name || e.type); Object.assign(b, { element: c.element, pre: c.input }); }
-    live[e.block] = b;
-    put(b.element);
+    else if (e.type === 'thinking') { const f = folded('Thinking …', ''); Object.assign(b, { element: f.element, pre: f.pre }); } else { const c = call(e.name || e.type, '', v); Object.assign(b, { element: c.element, pre: c.input }); }
+    v.live[e.block] = b;
+    put(b.element, v);
   },
-  delta(e) {
-    const b = live?.[e.block];
+  delta(e, v) {
+    const b = v.live?.[e.block];
     if (!b) return;
     b.text += e.text;
     if (!b.waits) requestAnimationFrame(() => { // once a frame, however many pieces come
@@ -137,44 +162,80 @@ const kinds = {
     });
     b.waits = true;
   },
-  over() {
-    for (const b of live || []) if (b) b.element.remove();
-    live = null;
+  over(e, v) {
+    for (const b of v.live || []) if (b) b.element.remove();
+    v.live = null;
   },
-  response(e) { kinds.over(); e.content.forEach(show); money(); },
-  result(e) {
-    const c = calls.get(e.call_id);
+  response(e, v) { kinds.over(e, v); e.content.forEach((c) => show(c, v)); money(); },
+  result(e, v) {
+    const c = v.calls.get(e.call_id);
     if (!c) return;
     c.state.textContent = e.is_error ? '✕' : '✓';
     c.element.classList.toggle('bad', Boolean(e.is_error));
     c.output.hidden = false;
     c.output.textContent = (e.content || []).map((b) => b.text || b.type).join('\n');
   },
-  decision(e) {
-    const c = calls.get(e.call_id);
+  decision(e, v) {
+    const c = v.calls.get(e.call_id);
     if (c) c.state.textContent = e.decision === 'allow' ? 'allowed …' : 'denied';
   },
-  summary(e) { put(folded('What was said before, in short', e.text).element); },
-  progress(e) {
-    const c = calls.get(e.call_id);
-    if (c) c.state.textContent = e.text || '…';
+  summary(e, v) { put(folded('What was said before, in short', e.text).element, v); },
+  progress(e, v) {
+    const c = v.calls.get(e.call_id);
+    if (c?.output.hidden) c.state.textContent = e.text || '…'; // what is answered stays so
   },
-  state(e) {
+  state(e, v) {
     clear(e.session);
-    if (e.session === session) working(e.state === 'working');
     for (const c of e.calls || []) approval(c, e.session);
     for (const q of e.questions || []) if (q.question.kind !== 'session') question(q, e.session);
-    if (e.session === session && e.state === 'idle') acts();
+    if (v?.box || e.session !== session) return;
+    working(e.state === 'working');
+    if (e.state === 'idle') acts();
   },
-  end(e) {
+  end(e, v) {
+    if (v.box) return;
     working(false);
     const stopped = e.problem?.type === 'stopped';
     say(e.problem ? [e.problem.title, e.problem.detail].filter(Boolean).join(' ') : '', e.problem && !stopped);
     acts();
     money();
   },
-  error(e) { say(e.problem.title, true); },
+  error(e, v) { if (!v.box) say(e.problem.title, true); },
 };
+
+/** tell shows an event; one of a sub-agent that is shown already is left out. */
+function tell(e) {
+  const v = view(e.session);
+  if (!v && e.kind !== 'state') return;
+  if (v?.box && e.n) {
+    if (e.n <= v.n) return;
+    v.n = e.n;
+  }
+  kinds[e.kind]?.(e, v);
+}
+
+/** children has the sub-agents of before, which the events of a session that is opened tell
+ * nothing of, read when their calls are opened. */
+async function children(id) {
+  const { sessions } = await request('GET', '/sessions?limit=500&parent=' + at(id)), of = session;
+  for (const { id: child } of sessions) {
+    const v = view(child), c = v?.above?.calls.get(v.call);
+    if (!c || v.n || v.asked) continue;
+    v.asked = true;
+    c.element.addEventListener('toggle', () => {
+      if (v.n) return;
+      const s = new EventSource('agent/events/' + at(child));
+      s.onmessage = (m) => {
+        const e = JSON.parse(m.data);
+        if (session !== of) { s.close(); return; }
+        if (e.kind !== 'state') { tell(e); return; }
+        s.close();
+        guard(children)(child);
+      };
+      s.onerror = () => s.close();
+    }, { once: true });
+  }
+}
 
 // ---- what waits
 
@@ -266,8 +327,9 @@ function open(id) {
   source?.close();
   source = null;
   session = id;
-  live = last = null;
-  calls = new Map();
+  last = null;
+  views = new Map();
+  if (id) view(id);
   following = true;
   edit(0, '');
   $('log').replaceChildren();
@@ -279,8 +341,11 @@ function open(id) {
   source = new EventSource('agent/events/' + at(id));
   source.onmessage = (m) => {
     const e = JSON.parse(m.data);
-    if (e.session !== session && e.kind !== 'state') return; // sub-agents
-    kinds[e.kind]?.(e);
+    tell(e);
+    if (e.kind === 'state' && e.session === id && !views.get(id).asked) {
+      views.get(id).asked = true;
+      guard(children)(id);
+    }
     follow();
   };
   source.onerror = () => say(source.readyState === 2 ? 'The conversation can’t be read.' : 'Connecting again …', source.readyState === 2);

@@ -37,6 +37,21 @@ for (const [width, height] of [[1280, 860], [390, 844]]) for (const colorScheme 
   await page.getByRole("button", { name: "Allow" }).click();
   await page.waitForFunction(() => document.querySelector("#log").textContent.includes("Your table is booked"));
   await look(page, name + "-booked");
+  // What a sub-agent does is in the fold of its call, while it works and when the page is loaded again.
+  await say("How are the reviews?");
+  await page.waitForFunction(() => document.querySelector("#log").textContent.includes("bring some time") && document.querySelector(".acts"));
+  const critic = async (when) => {
+    const call = page.locator("details.call", { has: page.locator(":scope > summary > strong", { hasText: /^critic$/ }) });
+    if (await call.getByText("Guests praise the soup").isVisible()) errors.push(`${name}: ${when} the sub-agent's text is not folded`);
+    await call.locator(":scope > summary").click();
+    await call.getByText("Guests praise the soup").first().waitFor();
+    await call.getByText("read_reviews").waitFor();
+    if (await page.evaluate(() => [...document.querySelectorAll("#log > .message")].some((m) => m.textContent.includes("Guests praise")))) errors.push(`${name}: ${when} the sub-agent's text is the assistant's`);
+  };
+  await critic("while it works");
+  await page.evaluate(() => { const log = document.querySelector("#log"); log.scrollTop = log.scrollHeight; });
+  if (await page.evaluate(() => [...document.querySelectorAll("#log > .call > summary > .state")].some((s) => s.textContent !== "✓"))) errors.push(name + ": a call has no end");
+  await look(page, name + "-subagent");
   // What is said can't become markup, nor a link that runs; it is seen as it is being written.
   const hostile = 'Is <img src=x onerror=alert(1)> and [this](javascript:alert(1)) **bold** or ![p](https://evil.example/p.png)?';
   await say(hostile);
@@ -72,11 +87,13 @@ for (const [width, height] of [[1280, 860], [390, 844]]) for (const colorScheme 
   page.on("dialog", (d) => d.accept());
   await page.locator("#sessions .away").first().click();
   await page.waitForFunction(() => document.querySelectorAll("#sessions li").length === 2);
-  if (!/^\$\d\.\d\d left this month$/.test(await page.textContent("#cost"))) errors.push(name + ": the cost line says " + await page.textContent("#cost"));
+  await page.waitForFunction(() => /^\$\d\.\d\d left this month$/.test(document.querySelector("#cost").textContent));
   await page.goto(before);
   await page.reload();
   // A page that is loaded again has the conversation, and can go on.
   await page.waitForFunction(() => document.querySelector("#log").textContent.includes("Your table is booked"));
+  await page.waitForTimeout(500);
+  await critic("loaded again");
   await context.close();
 }
 await browser.close();
