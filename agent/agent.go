@@ -229,9 +229,6 @@ func checkTemplate(opts *Options) error {
 }
 
 func (a *Agent) register(t tools.Tool) error {
-	if t == nil {
-		return errors.New("the tool is nil; leave it out")
-	}
 	def, traits, callable, err := describe(t)
 	if err != nil {
 		return err

@@ -133,6 +133,9 @@ func store(ctx context.Context, log *memory.Log, records []memory.Record) (err e
 
 // describe asks a tool what it is.
 func describe(t tools.Tool) (def transport.ToolDefinition, traits tools.Traits, callable tools.Callable, err error) {
+	if t == nil {
+		return def, traits, nil, errors.New("the tool is nil; leave it out")
+	}
 	def, err = guarded("the tool's Definition", t.Definition)
 	if err != nil {
 		return def, traits, nil, err
