@@ -212,6 +212,11 @@ func TestRequestToKeepWarm(t *testing.T) {
 func TestDataOfAResponse(t *testing.T) {
 	log := talked(t)
 	a := made(t, Options{MaxTokens: 100})
+	recorded := func(log *memory.Log, req *transport.Request, thread string) string {
+		r := a.NewRun(Input{Log: log})
+		r.thread.kind = thread
+		return string(r.sentWith(req))
+	}
 	for _, tt := range []struct {
 		name   string
 		req    transport.Request
@@ -228,16 +233,16 @@ func TestDataOfAResponse(t *testing.T) {
 		{"all", transport.Request{MaxTokens: 50, Breakpoints: []transport.Breakpoint{{Part: transport.PartSystem}}, Diagnostics: &transport.Diagnostics{}, Thread: &transport.Thread{}}, "create",
 			`{"breakpoints":["system.0"],"max_tokens":50,"previous_message_id":"","thread":"create","cache_control":null}`},
 	} {
-		got := string(a.sentWith(&tt.req, tt.thread, log))
+		got := recorded(log, &tt.req, tt.thread)
 		if got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
 	lacking := talked(t, memory.Record{Kind: memory.KindInput, Message: transport.UserText("q")}, memory.Record{Kind: memory.KindInput, Message: transport.SystemText("s")})
-	if got := string(a.sentWith(&transport.Request{MaxTokens: 100}, "", lacking)); got != `{"without":["system","tool_changes","summaries"]}` {
+	if got := recorded(lacking, &transport.Request{MaxTokens: 100}, ""); got != `{"without":["system","tool_changes","summaries"]}` {
 		t.Errorf("%s", got)
 	}
-	if got := string(a.sentWith(&transport.Request{MaxTokens: 5}, "", lacking)); got != `{"max_tokens":5,"without":["system","tool_changes","summaries"]}` {
+	if got := recorded(lacking, &transport.Request{MaxTokens: 5}, ""); got != `{"max_tokens":5,"without":["system","tool_changes","summaries"]}` {
 		t.Errorf("%s", got)
 	}
 }
