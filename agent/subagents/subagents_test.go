@@ -68,3 +68,63 @@ func TestTraits(t *testing.T) {
 		t.Errorf("a group that would be ignored: %v", err)
 	}
 }
+
+// What one of the sub-agents has as a trait all calls have, whichever was added last.
+func TestTraitsOfSeveral(t *testing.T) {
+	outside, plain := worker(t, tools.Traits{Outside: true}), worker(t, tools.Traits{})
+	r := new(subagents.Registry)
+	for _, s := range []agent.Sub{{Name: "a", Agent: outside}, {Name: "b", Agent: plain, NeedsApproval: true}, {Name: "c", Agent: plain}} {
+		if err := r.Add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.Traits(); !got.Outside || !got.NeedsApproval {
+		t.Errorf("%+v", got)
+	}
+	if err := r.Add(agent.Sub{Name: "d", Agent: outside, NeedsApproval: true}); err != nil {
+		t.Errorf("agents know of both: %v", err)
+	}
+}
+
+// The model is told the name and description of each, and who calls one that isn't there
+// is told those that are; names are not taken twice.
+func TestNames(t *testing.T) {
+	plain := worker(t, tools.Traits{})
+	r := new(subagents.Registry)
+	for _, s := range []agent.Sub{{Name: "reader", Description: "Reads files.", Agent: plain}, {Name: "writer", Description: "Writes files.", Agent: plain}} {
+		if err := r.Add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Add(agent.Sub{Name: "reader", Agent: plain}); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("added twice: %v", err)
+	}
+	if err := r.Add(agent.Sub{Name: "nobody"}); err == nil {
+		t.Error("a sub-agent without an agent was added")
+	}
+	def, err := r.Definition()
+	if err != nil || def.Name != "agent" || def.Description != "Give a task to another agent, and get its answer.\n- reader: Reads files.\n- writer: Writes files." {
+		t.Errorf("%s: %q, %v", def.Name, def.Description, err)
+	}
+	r.Name, r.Description = "team", "Ask somebody."
+	if def, err := r.Definition(); err != nil || def.Name != "team" || !strings.HasPrefix(def.Description, "Ask somebody.\n- reader:") {
+		t.Errorf("%s: %q, %v", def.Name, def.Description, err)
+	}
+	if s, ok := r.SubAgent("writer"); !ok || s.Name != "writer" {
+		t.Errorf("writer is %q", s.Name)
+	}
+	for _, name := range []string{"", "Writer", "nobody"} {
+		if s, ok := r.SubAgent(name); ok {
+			t.Errorf("%q is %q", name, s.Name)
+		}
+		_, err := r.Call(t.Context(), []byte(`{"agent":"`+name+`","task":"x"}`))
+		if err == nil || !strings.Contains(err.Error(), `no agent "`+name+`"; the agents are: reader, writer`) {
+			t.Errorf("%q is called: %v", name, err)
+		}
+	}
+	for input, ok := range map[string]bool{`{"agent":"reader","task":"x"}`: true, `{"agent":"reader"}`: false, `{"task":"x"}`: false, `{"agent":"reader","task":"x","more":1}`: false} {
+		if _, err := r.Normalize([]byte(input)); (err == nil) != ok {
+			t.Errorf("%s: %v", input, err)
+		}
+	}
+}
