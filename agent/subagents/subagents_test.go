@@ -102,13 +102,14 @@ func TestNames(t *testing.T) {
 	if err := r.Add(agent.Sub{Name: "nobody"}); err == nil {
 		t.Error("a sub-agent without an agent was added")
 	}
+	const list = `\n- reader: Reads files.\n- writer: Writes files."`
 	def, err := r.Definition()
-	if err != nil || def.Name != "agent" || def.Description != "Give a task to another agent, and get its answer.\n- reader: Reads files.\n- writer: Writes files." {
-		t.Errorf("%s: %q, %v", def.Name, def.Description, err)
+	if err != nil || def.Name() != "agent" || !strings.Contains(string(def.Raw()), `"Give a task to another agent, and get its answer.`+list) {
+		t.Errorf("%s: %v", def.Raw(), err)
 	}
 	r.Name, r.Description = "team", "Ask somebody."
-	if def, err := r.Definition(); err != nil || def.Name != "team" || !strings.HasPrefix(def.Description, "Ask somebody.\n- reader:") {
-		t.Errorf("%s: %q, %v", def.Name, def.Description, err)
+	if def, err := r.Definition(); err != nil || def.Name() != "team" || !strings.Contains(string(def.Raw()), `"Ask somebody.`+list) {
+		t.Errorf("%s: %v", def.Raw(), err)
 	}
 	if s, ok := r.SubAgent("writer"); !ok || s.Name != "writer" {
 		t.Errorf("writer is %q", s.Name)
