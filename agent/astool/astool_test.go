@@ -152,7 +152,7 @@ func TestInput(t *testing.T) {
 	store := &memory.RAM{}
 	tool, err := astool.New(astool.Options{Agent: a, Name: "do", Description: "Does.", Store: store, Prefix: "mcp-", Input: func(context.Context) agent.Input {
 		users = append(users, "ann")
-		return agent.Input{User: "ann", Prompt: "something else", Messages: []transport.Message{transport.UserText("and else")}}
+		return agent.Input{User: "ann", Log: memory.NewLog(), Prompt: "something else", Messages: []transport.Message{transport.UserText("and else")}}
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -172,5 +172,54 @@ func TestInput(t *testing.T) {
 	}
 	if len(users) != 1 {
 		t.Errorf("Input was called %d times", len(users))
+	}
+}
+
+// A session is that of the call: by its key, or by its id where it has none; and of two
+// that begin it one does.
+func TestSessions(t *testing.T) {
+	sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
+		r := simulator.Say("Done.")
+		return &r, nil
+	})})
+	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, before := &memory.RAM{}, func() error { return nil }
+	tool, err := astool.New(astool.Options{Agent: a, Name: "do", Description: "Does.", Store: store, Input: func(context.Context) agent.Input {
+		if err := before(); err != nil {
+			t.Error(err)
+		}
+		return agent.Input{}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(info tools.CallInfo) error {
+		_, err := tool.(tools.Callable).Call(tools.WithCall(t.Context(), info), json.RawMessage(`{"task":"Go."}`))
+		return err
+	}
+	for session, info := range map[string]tools.CallInfo{"call-k": {ID: "1", Key: "k"}, "call-2": {ID: "2"}} {
+		if err := do(info); err != nil {
+			t.Error(err)
+		}
+		if log, err := memory.Open(t.Context(), store, session); err != nil || len(log.Messages()) != 2 {
+			t.Errorf("%s: %v", session, err)
+		}
+	}
+	before = func() error {
+		return store.Append(t.Context(), "call-3", memory.Position{}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("Go.")})
+	}
+	if err := do(tools.CallInfo{ID: "3"}); err == nil {
+		t.Error("it was begun twice")
+	}
+	if log, err := memory.Open(t.Context(), store, "call-3"); err != nil || len(log.Messages()) != 1 {
+		t.Errorf("begun twice: %v", err)
 	}
 }
