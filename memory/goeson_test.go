@@ -26,6 +26,7 @@ func TestNothingToGoOnFrom(t *testing.T) {
 			{"asked again", []memory.Record{response(t, stop, text)}, "u go; s be brief"},
 			{"thinking alone", []memory.Record{response(t, stop, thinking)}, "u go; s be brief"},
 			{"answered", []memory.Record{response(t, stop, text), response(t, "end_turn", more)}, "u go; s be brief; a It rains."},
+			{"answered, then the user goes on", []memory.Record{response(t, stop, text), response(t, "end_turn", more), input("and?")}, "u go; s be brief; a It rains.; u and?"},
 			{"the user goes on", []memory.Record{response(t, stop, text, thinking), input("and?")}, "u go; s be brief; a I look.; u and?"},
 			{"twice, then the user goes on", []memory.Record{response(t, stop, text), response(t, stop, more), input("and?")}, "u go; s be brief; a It rains.; u and?"},
 			{"a system message comes first", []memory.Record{response(t, stop, text), system("slowly"), input("and?")}, "u go; s be brief; s slowly; a I look.; u and?"},

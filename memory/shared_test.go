@@ -25,45 +25,47 @@ func texts(l *memory.Log) (list []string) {
 // Logs that come of one another by several forks have lists of their own, also of their
 // parts, and who reads one has what was there when it began.
 func TestForksOfForks(t *testing.T) {
-	log := memory.NewLog()
-	var want []string
-	say := func(l *memory.Log, text string) {
-		t.Helper()
-		appendAll(t, l, input(text))
-	}
-	for i := range 4 { // a log of several parts
-		want = append(want, fmt.Sprint(i))
-		say(log, want[i])
-		log = log.Fork()
-	}
-	say(log, "4")
-	one := log.Fork()
-	say(log, "5")
-	two := log.Fork()
-	say(one, "one")
-	say(two, "two")
-	for l, rest := range map[*memory.Log][]string{log: {"4", "5"}, one: {"4", "one"}, two: {"4", "5", "two"}} {
-		if got := texts(l); !slices.Equal(got, append(slices.Clip(want), rest...)) {
-			t.Errorf("%q, want them to end in %q", got, rest)
+	for parts := range 7 {
+		log := memory.NewLog()
+		var want []string
+		say := func(l *memory.Log, text string) {
+			t.Helper()
+			appendAll(t, l, input(text))
 		}
-	}
-	var seen []string
-	for i, r := range log.Records(3) {
-		say(log, "while somebody reads")
-		for range log.Records(0) {
+		for i := range parts {
+			want = append(want, fmt.Sprint(i))
+			say(log, want[i])
+			log = log.Fork()
 		}
-		if seen = append(seen, r.Message.Text()); i != 2+len(seen) {
-			t.Errorf("record %d is at %d", 2+len(seen), i)
+		say(log, "a")
+		one := log.Fork()
+		say(log, "b")
+		two := log.Fork()
+		say(one, "one")
+		say(two, "two")
+		for l, rest := range map[*memory.Log][]string{log: {"a", "b"}, one: {"a", "one"}, two: {"a", "b", "two"}} {
+			if got := texts(l); !slices.Equal(got, append(slices.Clip(want), rest...)) {
+				t.Errorf("%d parts: %q, want them to end in %q", parts, got, rest)
+			}
 		}
-	}
-	if !slices.Equal(seen, []string{"3", "4", "5"}) {
-		t.Errorf("who began to read saw %q", seen)
-	}
-	// What a caller appends to the messages is his.
-	mine := append(log.Messages(), transport.UserText("mine"))
-	say(log, "the log's")
-	if got := mine[len(mine)-1].Text(); got != "mine" {
-		t.Errorf("the caller's message is %q now", got)
+		var seen []string
+		for i, r := range log.Records(parts) {
+			say(log, "while somebody reads")
+			for range log.Records(0) {
+			}
+			if seen = append(seen, r.Message.Text()); i != parts-1+len(seen) {
+				t.Errorf("%d parts: record %d is at %d", parts, parts-1+len(seen), i)
+			}
+		}
+		if !slices.Equal(seen, []string{"a", "b"}) {
+			t.Errorf("%d parts: who began to read saw %q", parts, seen)
+		}
+		// What a caller appends to the messages is his.
+		mine := append(log.Messages(), transport.UserText("mine"))
+		say(log, "the log's")
+		if got := mine[len(mine)-1].Text(); got != "mine" {
+			t.Errorf("%d parts: the caller's message is %q now", parts, got)
+		}
 	}
 }
 
@@ -243,6 +245,10 @@ func TestTurnsThatAreTakenBack(t *testing.T) {
 			"u q; a x; a y", 1, 1, 1},
 		"nothing is left of a part": {[]memory.Record{response(t, "pause_turn", server), response(t, "end_turn", says("y"))},
 			"u q; a y", 1, 1, 1},
+		"one of two is served": {[]memory.Record{response(t, "pause_turn", server, `{"type":"server_tool_use","id":"s2","name":"web_search","input":{}}`), response(t, "end_turn", served, says("y"))},
+			"u q; a server_tool_use:s; a web_search_tool_result: y", 1, 1, 1},
+		"white space is left of a part": {[]memory.Record{response(t, "pause_turn", says(" \n"), server), response(t, "end_turn", says("y"))},
+			"u q; a y", 1, 1, 1},
 		"served": {[]memory.Record{response(t, "pause_turn", server), response(t, "end_turn", served, says("y"))},
 			"u q; a server_tool_use:s; a web_search_tool_result: y", 2, 1, 0},
 	} {
@@ -250,9 +256,10 @@ func TestTurnsThatAreTakenBack(t *testing.T) {
 		appendAll(t, log, input("q"))
 		var before *memory.Log
 		var was string
+		var requests []memory.Request
 		for i, r := range tt.records {
 			if i == len(tt.records)-1 {
-				before, was = log.Fork(), wire(log)
+				before, was, requests = log.Fork(), wire(log), slices.Clone(log.State().Requests)
 			}
 			appendAll(t, log, r)
 		}
@@ -261,8 +268,43 @@ func TestTurnsThatAreTakenBack(t *testing.T) {
 			t.Errorf("%s: %s, sent %d, before %d, %d edits, pending %v; want %s, %d, %d, %d", name, got, s.Sent, s.Before, s.Edits, s.Pending, tt.want, tt.sent, tt.before, tt.edits)
 		}
 		appendAll(t, log, input("more"))
-		if got := wire(before); got != was {
-			t.Errorf("%s: the fork before it: %s, was %s", name, got, was)
+		if got := wire(before); got != was || !slices.Equal(before.State().Requests, requests) {
+			t.Errorf("%s: the fork before it: %s, was %s; %+v, were %+v", name, got, was, before.State().Requests, requests)
 		}
+	}
+}
+
+// A system message that came too early stands behind the next message of the user's,
+// which may be results; until then it waits. One that follows the user's is no answer.
+func TestSystemMessagesThatWait(t *testing.T) {
+	system := func(text string) memory.Record {
+		return memory.Record{Kind: memory.KindInput, Message: transport.SystemText(text)}
+	}
+	log := memory.NewLog()
+	appendAll(t, log, system("first"))
+	if s := log.State(); !s.Waiting || s.Messages != 0 || s.Input {
+		t.Errorf("alone: %+v", s)
+	}
+	appendAll(t, log, input("q"))
+	if s := log.State(); s.Waiting || !s.Input || wire(log) != "u q; s first" {
+		t.Errorf("behind the user's: %+v, %s", s, wire(log))
+	}
+	appendAll(t, log, system("second"))
+	if s := log.State(); !s.Input {
+		t.Errorf("one more: %+v", s)
+	}
+	appendAll(t, log, response(t, "end_turn", text), system("third"))
+	if s := log.State(); !s.Waiting || s.Input {
+		t.Errorf("behind a response: %+v", s)
+	}
+	appendAll(t, log, response(t, "tool_use", callA), result("a", "x"))
+	if got, want := wire(log), "u q; s first; s second; a hm; a tool_use:a; u =a; s third"; got != want || log.State().Waiting {
+		t.Errorf("%s, want %s", got, want)
+	}
+	log = memory.NewLog()
+	appendAll(t, log, input("q"), memory.Record{Kind: memory.KindResponse, Response: inContainer(t, "c1", `"end_turn","content":[`+text+`]`)}, input("more"),
+		memory.Record{Kind: memory.KindResponse, Response: inContainer(t, "", `"end_turn","content":[`+text+`]`)})
+	if got := log.State().Container; got != "c1" {
+		t.Errorf("the container is %q", got)
 	}
 }
