@@ -327,3 +327,92 @@ func TestMessagesKeepTheirMembers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// broken is an index that fails.
+type broken struct{ get, put error }
+
+func (b broken) Get(context.Context, string) (uploads.Ref, bool, error) {
+	return uploads.Ref{}, false, b.get
+}
+
+func (b broken) Put(context.Context, string, uploads.Ref) error { return b.put }
+
+// Who can't know what was uploaded, or can't keep it, sends nothing.
+func TestIndexThatFails(t *testing.T) {
+	cause := errors.New("the disk is full")
+	for name, index := range map[string]broken{"get": {get: cause}, "put": {put: cause}} {
+		n := 0
+		f := uploads.New(uploader(func() string { n++; return "file_one" }), &uploads.Options{Index: index})
+		next := func(context.Context, *transport.Request) iter.Seq2[transport.Event, error] {
+			t.Errorf("%s: the request is sent", name)
+			return func(func(transport.Event, error) bool) {}
+		}
+		var failed *uploads.UploadError
+		for _, err := range f.Middleware(next)(t.Context(), ask(transport.Text("x"), picture(1))) {
+			if !errors.As(err, &failed) || !errors.Is(err, cause) || failed.Place != "messages.0.content.1" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if failed == nil || name == "get" && n != 0 {
+			t.Errorf("%s: %v, uploaded %d times", name, failed, n)
+		}
+	}
+}
+
+// slowly uploads when it is told to.
+type slowly struct{ begun, release chan struct{} }
+
+func (s slowly) UploadFile(context.Context, anthropic.Upload) (anthropic.File, error) {
+	close(s.begun)
+	<-s.release
+	return anthropic.File{ID: "file_one"}, nil
+}
+
+// Who waits for another one's upload of the same can stop waiting.
+func TestWaitingForAnUpload(t *testing.T) {
+	to := slowly{make(chan struct{}), make(chan struct{})}
+	f := uploads.New(to, &uploads.Options{MinBytes: -1}) // as the default
+	sent := make(chan string, 1)
+	next := func(_ context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+		raw, err := req.MarshalJSON()
+		if err != nil {
+			t.Error(err)
+		}
+		sent <- string(raw)
+		return func(func(transport.Event, error) bool) {}
+	}
+	req := ask(picture(1), small(t))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range f.Middleware(next)(t.Context(), req) {
+		}
+	}()
+	<-to.begun
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range f.Middleware(next)(ctx, ask(picture(1))) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	}
+	close(to.release)
+	<-done
+	if got := <-sent; strings.Count(got, "file_one") != 1 || !strings.Contains(got, `"type":"base64"`) {
+		t.Errorf("%.300s", got)
+	}
+}
+
+// small is a picture that is not worth an upload.
+func small(t *testing.T) transport.Block {
+	t.Helper()
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
+		t.Fatal(err)
+	}
+	b, err := transport.Image{Data: file.Bytes()}.Block()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

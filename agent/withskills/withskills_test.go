@@ -236,6 +236,54 @@ func TestGate(t *testing.T) {
 			if d := withskills.Gate(set, nil, map[string]string{"sh": "Bash"})(ctx, q); d.Permission != agent.Allow || d.Rule != "skill git-notes" {
 				t.Errorf("a renamed tool gave %v", d)
 			}
+			gate := func(d agent.Decision) agent.Gate {
+				return withskills.Gate(set, func(context.Context, agent.ToolRequest) agent.Decision { return d }, nil)
+			}
+			q.Call.Name = "bash"
+			if d := gate(agent.Decision{})(ctx, q); d.Permission != agent.Allow {
+				t.Errorf("a gate without an opinion gave %v", d)
+			}
+			// What a base gate would change, allows already or denies is its matter.
+			for _, want := range []agent.Decision{
+				{Permission: agent.Ask, Input: []byte(`{"command":"git status"}`)}, {Permission: agent.Deny, Reason: "no"}, {Permission: agent.Allow, Rule: "mine"},
+			} {
+				if d := gate(want)(ctx, q); d.Permission != want.Permission || d.Rule != want.Rule || string(d.Input) != string(want.Input) {
+					t.Errorf("%+v became %+v", want, d)
+				}
+			}
+			// Nothing is said of what needs no approval, of a toolset's tool of that name, and
+			// without a set or a log.
+			no := q
+			no.Traits.NeedsApproval = false
+			other := q
+			other.Call.Toolset = "server"
+			if d, e, f := gate(agent.Decision{})(ctx, no), gate(agent.Decision{})(ctx, other), withskills.Gate(nil, nil, nil)(ctx, q); d.Permission != "" || e.Permission != "" || f.Permission != "" {
+				t.Errorf("%+v, %+v, %+v", d, e, f)
+			}
+			no = q
+			no.Log = nil
+			if d := gate(agent.Decision{})(ctx, no); d.Permission != "" {
+				t.Errorf("without a log: %+v", d)
+			}
+			// A result that says the same words, but is an error, loads nothing.
+			no.Log = memory.NewLog()
+			failed := 0
+			for _, r := range res.Log.Records(0) {
+				if r.Kind == memory.KindResult && failed == 0 {
+					failed++
+					b, err := transport.ParseBlock([]byte(strings.TrimSuffix(string(r.Block.Raw()), "}") + `,"is_error":true}`))
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.Block = b
+				}
+				if err := no.Log.Append(ctx, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if d := gate(agent.Decision{})(ctx, no); d.Permission != "" || failed != 1 {
+				t.Errorf("a load that failed gave %+v", d)
+			}
 		})
 	}
 }
