@@ -131,12 +131,15 @@ func TestNeverDearerThanPlain(t *testing.T) {
 	}
 	for _, id := range ids {
 		model, _ := models.Lookup(id)
+		none := map[string]*study{} // what is never marked costs the same in all readings
 		for _, r := range []reading{{name: "blocks"}, {name: "blocks, prolonged", lives: prolonged}, {name: "runs", runs: true}, {name: "as below", lives: asBelow}, {name: "as below, runs", lives: asBelow, runs: true}} {
 			t.Logf("%s, %s: cost of the prompts over that of plain marks, and of none", id, r.name)
 			for _, sh := range slices.Concat(shapes, changes) {
-				simple, none := play(sh, plain, model, r), play(sh, elsewhere[0], model, r)
-				own := play(sh, ours("whorl", cacheplan.Options{}), model, r)
-				t.Logf("%-56s %.3f %.3f", sh.name, own.cost/simple.cost, own.cost/none.cost)
+				if none[sh.name] == nil {
+					none[sh.name] = play(sh, elsewhere[0], model, r)
+				}
+				simple, own := play(sh, plain, model, r), play(sh, ours("whorl", cacheplan.Options{}), model, r)
+				t.Logf("%-56s %.3f %.3f", sh.name, own.cost/simple.cost, own.cost/none[sh.name].cost)
 				if own.cost > 1.02*simple.cost {
 					t.Errorf("%s, %s, %s: $%.4f, with plain marks $%.4f", id, r.name, sh.name, own.cost, simple.cost)
 				}

@@ -154,7 +154,7 @@ func agree(t *testing.T, exchanges []exchange, r reading, limit float64) {
 		t.Fatalf("only %d requests", len(exchanges))
 	}
 	for n, x := range exchanges {
-		list := layOut(studyConfig{}, x.req.Tools, x.req.System, x.req.Messages, func(i, j int) uint64 {
+		list := layOut(nil, studyConfig{}, x.req.Tools, x.req.System, x.req.Messages, func(i, j int) uint64 {
 			return maphash.Bytes(seed, x.req.Messages[i].Content[j].Raw())
 		})
 		mark(list, x.req.Breakpoints)

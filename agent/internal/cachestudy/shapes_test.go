@@ -292,13 +292,12 @@ var shapes = []shape{
 
 // positions renders the next request as a list of prefixes.
 func (t *studyTalk) positions() []studyPosition {
-	return layOut(t.config, t.tools, t.system, t.messages, func(i, j int) uint64 { return t.numbers[i][j] })
+	return layOut(t.study.list[:0], t.config, t.tools, t.system, t.messages, func(i, j int) uint64 { return t.numbers[i][j] })
 }
 
 // layOut makes the list of a request's prefixes. number tells the blocks of its
 // messages apart.
-func layOut(c studyConfig, tools []transport.ToolDefinition, system []transport.Block, messages []transport.Message, number func(i, j int) uint64) []studyPosition {
-	var list []studyPosition
+func layOut(list []studyPosition, c studyConfig, tools []transport.ToolDefinition, system []transport.Block, messages []transport.Message, number func(i, j int) uint64) []studyPosition {
 	add := func(number uint64, raw []byte, p studyPosition) {
 		if n := len(list); n > 0 {
 			p.prefix, p.tokens = list[n-1].prefix, list[n-1].tokens
