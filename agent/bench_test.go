@@ -131,13 +131,13 @@ func TestAllocationsPerStepAreFlat(t *testing.T) {
 		// only for what is worth it.
 		kb, objects float64
 	}{
-		{usual(1000), 34, 144},
-		{shape{turns: 200, parallel: 1, result: 4096, events: true}, 34, 144},
-		{shape{turns: 200, parallel: 1, result: 200}, 25, 144},
-		{shape{turns: 200, parallel: 1, result: 10 << 10}, 48, 144},
-		{shape{turns: 200, parallel: 12, result: 200}, 109, 690},
-		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 387, 690},
-		{shape{turns: 60, parallel: 30, result: 1 << 10}, 314, 1565},
+		{usual(1000), 29, 141},
+		{shape{turns: 200, parallel: 1, result: 4096, events: true}, 29, 141},
+		{shape{turns: 200, parallel: 1, result: 200}, 24.5, 141},
+		{shape{turns: 200, parallel: 1, result: 10 << 10}, 35.5, 141},
+		{shape{turns: 200, parallel: 12, result: 200}, 102, 660},
+		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 230, 660},
+		{shape{turns: 60, parallel: 30, result: 1 << 10}, 242, 1500},
 	} {
 		short, half := c.shape, c.shape
 		short.turns, half.turns = 10, c.turns/2

@@ -39,6 +39,7 @@ func TestMemoryHeldByLogsAndForks(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	const turns, result, forks = 100, 1024, 200
+	conversation(t, turns, result) // fills pools and tables
 	var parent *memory.Log
 	perStep := heldBy(func() any {
 		parent = conversation(t, turns, result)

@@ -24,6 +24,7 @@ type Block struct {
 	nullMark bool // it has a cache_control, which is null
 	answer   bool // made by Answer: no member is there twice
 	inner    bool // a block or a definition inside it has a cache_control
+	room     *room
 }
 
 // ParseBlock makes a Block of raw, which it keeps: the caller must not modify
@@ -195,9 +196,16 @@ func brief(raw []byte) string {
 
 // Text makes a text block. The service refuses an empty one.
 func Text(text string) Block {
-	raw := append(make([]byte, 0, len(text)+len(text)/16+26), `{"type":"text","text":`...)
-	raw = rawjson.AppendString(raw, text)
-	return Block{raw: append(raw, '}'), typ: TypeText}
+	if len(text) >= leastRoom {
+		return textWithRoom(text)
+	}
+	return Block{raw: appendText(make([]byte, 0, len(text)+len(text)/16+26), text), typ: TypeText}
+}
+
+// appendText appends a text block.
+func appendText(b []byte, text string) []byte {
+	b = append(b, `{"type":"text","text":`...)
+	return append(rawjson.AppendString(b, text), '}')
 }
 
 // ToolResult makes the tool_result block that answers the call id. The model sees
@@ -215,34 +223,38 @@ func (c ToolCall) Answer(content ...Block) Block { return c.result("", content) 
 func (c ToolCall) AnswerError(content ...Block) Block { return c.result(`,"is_error":true`, content) }
 
 func (c ToolCall) result(end string, content []Block) Block {
-	const frame = `{"type":"tool_result","tool_use_id":"","content":[]}`
-	n := len(frame) + len(c.ID) + len(end)
+	var buf [roomInFront]byte
+	front := append(buf[:0], `{"type":"tool_result","tool_use_id":`...)
+	front = rawjson.AppendString(front, c.ID)
 	if c.Toolset != "" {
-		n += len(`,"toolset_name":""`) + len(c.Toolset)
+		front = append(front, `,"toolset_name":`...)
+		front = rawjson.AppendString(front, c.Toolset)
 	}
-	inner := false
-	for _, b := range content {
-		n += len(b.raw) + 1
-		inner = inner || b.marked
+	result := Block{typ: TypeToolResult, answer: true}
+	if len(content) == 0 {
+		result.raw = append(append(append(make([]byte, 0, len(front)+len(end)+1), front...), end...), '}')
+		return result
 	}
-	raw := append(make([]byte, 0, n), `{"type":"tool_result","tool_use_id":`...)
-	raw = rawjson.AppendString(raw, c.ID)
-	if c.Toolset != "" {
-		raw = append(raw, `,"toolset_name":`...)
-		raw = rawjson.AppendString(raw, c.Toolset)
-	}
-	if len(content) > 0 {
-		raw = append(raw, `,"content":[`...)
-		for i, b := range content {
-			if i > 0 {
-				raw = append(raw, ',')
-			}
-			raw = append(raw, b.raw...)
+	front, end = append(front, `,"content":[`...), "]"+end+"}"
+	if len(content) == 1 {
+		if result.raw = content[0].room.around(content[0].raw, front, end); result.raw != nil {
+			return result
 		}
-		raw = append(raw, ']')
 	}
-	raw = append(raw, end...)
-	return Block{raw: append(raw, '}'), typ: TypeToolResult, answer: true, inner: inner}
+	n := len(front) + len(content) - 1 + len(end)
+	for _, b := range content {
+		n += len(b.raw)
+		result.inner = result.inner || b.marked
+	}
+	raw := append(make([]byte, 0, n), front...)
+	for i, b := range content {
+		if i > 0 {
+			raw = append(raw, ',')
+		}
+		raw = append(raw, b.raw...)
+	}
+	result.raw = append(raw, end...)
+	return result
 }
 
 func errNotObject(what string, raw []byte) error {
