@@ -18,21 +18,33 @@ import (
 func Check(resp *transport.Response, log *memory.Log) error {
 	turn, _ := resp.Replay()
 	ids, open, due := waiting(log)
+	ids, open = slices.Grow(ids, len(turn.Content)), slices.Grow(open, len(turn.Content))
 	var code []string // that calls tools
 	var why error
 	for _, b := range turn.Content {
 		own, server := b.Type() == transport.TypeToolUse, wire.IsServerCall(b.Type())
 		switch {
 		case own || server:
-			id := rawjson.GetString(b.Raw(), "id")
+			var id string
+			named := server
+			for key, v := range rawjson.Fields(b.Raw()) {
+				switch string(key) {
+				case "id":
+					id = rawjson.Unquote(v)
+				case "name":
+					named = server || len(rawjson.Inner(v)) > 0
+				}
+			}
 			if slices.Contains(ids, id) {
 				why = fmt.Errorf("two tool calls of the response have the id %q", id)
 			}
-			if own && len(rawjson.Inner(rawjson.Get(b.Raw(), "name"))) == 0 {
+			if !named {
 				why = fmt.Errorf("the tool call %q of the response has no name", id)
 			}
 			ids, open = append(ids, id), append(open, id)
-			code = append(code, rawjson.GetString(rawjson.Get(b.Raw(), "caller"), "tool_id"))
+			if len(due) > 0 {
+				code = append(code, rawjson.GetString(rawjson.Get(b.Raw(), "caller"), "tool_id"))
+			}
 		case wire.IsServerResult(b.Type()):
 			id := b.ToolUseID()
 			if !slices.Contains(open, id) {
