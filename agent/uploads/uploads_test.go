@@ -3,6 +3,7 @@ package uploads_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"image"
 	"image/png"
@@ -313,10 +314,15 @@ func TestMessagesKeepTheirMembers(t *testing.T) {
 	req := ask(picture(1))
 	req.Messages[0].ClearAt = "next_user_message"
 	req.Messages[0].OutputConfig = []byte(`{"effort":"low"}`)
+	req.Messages[0].Extra = map[string]json.RawMessage{"from_next_year": []byte(`1`)}
+	req.Messages = append(req.Messages, transport.Message{Role: transport.RoleAssistant, Content: []transport.Block{picture(2)}})
 	stream := f.Middleware(func(_ context.Context, sent *transport.Request) iter.Seq2[transport.Event, error] {
 		m := sent.Messages[0]
 		if got := string(m.Content[0].Raw()); !strings.Contains(got, `"file_one"`) {
 			t.Errorf("the picture was not uploaded: %.200s", got)
+		}
+		if string(m.Extra["from_next_year"]) != "1" || !strings.Contains(string(sent.Messages[1].Content[0].Raw()), `"base64"`) {
+			t.Errorf("sent with %s, and for the assistant %.200s", m.Extra, sent.Messages[1].Content[0].Raw())
 		}
 		if m.ClearAt != "next_user_message" || string(m.OutputConfig) != `{"effort":"low"}` {
 			t.Errorf("sent with clear_at %q and output_config %s", m.ClearAt, m.OutputConfig)

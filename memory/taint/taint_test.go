@@ -113,3 +113,21 @@ func TestHas(t *testing.T) {
 		t.Error("one label has the other")
 	}
 }
+
+// Of several results in a response the first that brings labels is named, and all count.
+func TestSeveralServerTools(t *testing.T) {
+	resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","content":[` +
+		`{"type":"code_execution_tool_result","tool_use_id":"a","content":[]},{"type":"web_fetch_tool_result","tool_use_id":"b","content":[]},` +
+		`{"type":"mcp_tool_result","tool_use_id":"c","content":[]},{"type":"web_search_tool_result","tool_use_id":"d","content":[]}],"stop_reason":"end_turn"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.NewLog()
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+		t.Fatal(err)
+	}
+	want := taint.Source{Labels: taint.Labels{Untrusted: true, Private: true}, Record: 1, Tool: "web_fetch_tool_result"}
+	if got := taint.Sources(log); len(got) != 1 || got[0] != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}

@@ -33,9 +33,17 @@ func TestParentIsKept(t *testing.T) {
 	if err := transfer.Export(ctx, from, "parent/child", &file); err != nil {
 		t.Fatal(err)
 	}
+	text := file.String()
 	info, err := transfer.Import(ctx, to, &file, "parent/child", &transfer.Options{Trusted: true})
 	if err != nil || info.Parent != "parent" {
 		t.Errorf("the parent is %q: %v", info.Parent, err)
+	}
+	// A stranger's file puts itself below nobody's session; whoever imports it may.
+	for parent, start := range map[string]*memory.Start{"": nil, "parent": {Parent: "parent"}} {
+		info, err := transfer.Import(ctx, to, strings.NewReader(text), "strangers "+parent, &transfer.Options{Start: start})
+		if err != nil || info.Parent != parent {
+			t.Errorf("a stranger's: the parent is %q, want %q: %v", info.Parent, parent, err)
+		}
 	}
 }
 
