@@ -101,8 +101,8 @@ func TestStoredSessions(t *testing.T) {
 	if got, err := heard(t, silent); len(got) != 0 || err != nil {
 		t.Errorf("without records: %q, %v", got, err)
 	}
-	// A session that is begun anew under its id is another one, for all who watch.
-	if err := errors.Join(store.Delete(ctx, "s"), store.Append(ctx, "s", memory.Position{}, says("anew")...)); err != nil {
+	// A session that is begun again under its id is another one, for all who watch.
+	if err := errors.Join(store.Delete(ctx, "s"), store.Append(ctx, "s", memory.Position{}, says("again")...)); err != nil {
 		t.Fatal(err)
 	}
 	for name, watcher := range map[string]*feed.Watcher{"one": w, "late": late} {
@@ -117,8 +117,8 @@ func TestStoredSessions(t *testing.T) {
 	}
 	fresh := f.Open("s", feed.Options{})
 	defer fresh.Close()
-	if got, err := heard(t, fresh); fmt.Sprint(got) != "[anew@1 state]" || err != nil {
-		t.Errorf("anew: %q, %v", got, err)
+	if got, err := heard(t, fresh); fmt.Sprint(got) != "[again@1 state]" || err != nil {
+		t.Errorf("begun again: %q, %v", got, err)
 	}
 }
 

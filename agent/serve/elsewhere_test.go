@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -130,4 +131,151 @@ func TestStreamOfWhatRunsElsewhere(t *testing.T) {
 			t.Errorf("%v", head)
 		}
 	})
+}
+
+// hear streams a session and tells what was heard: each record's text, and the end.
+func hear(t *testing.T, a *Access, going *Going) (wait func() []string) {
+	t.Helper()
+	var heard []string
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.Stream(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(t.Context()), feed.Position{}, going, &Stream{
+			Begin: func(http.Header) {},
+			Item: func(it feed.Item) {
+				if it.Kind == feed.Record {
+					heard = append(heard, it.Record.Message.Text())
+				}
+			},
+			End: func(err error) { heard = append(heard, fmt.Sprintf("end %v", err)) },
+		})
+	}()
+	return func() []string {
+		t.Helper()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			t.Fatalf("the stream goes on behind %q", heard[max(0, len(heard)-3):])
+		}
+		return heard
+	}
+}
+
+// The end of a stream comes behind all that was written, with the error of the run; where another process has the session, it is that one's end that counts.
+func TestEndsOfStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, store := t.Context(), &unreachable{RAM: new(memory.RAM)}
+		h := runsNothing(t, func(o *Options) { o.Store, o.Heartbeat = store, time.Hour })
+		defer func() { h.Close(ctx); synctest.Wait() }()
+		access := func(id string) *Access {
+			t.Helper()
+			say(t, store, id, 0, "0")
+			info, err := store.Info(ctx, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &Access{Info: info, h: h}
+		}
+		const n = 300 // more than one read gives
+		r := &running{over: make(chan struct{}), err: errStopped}
+		wait := hear(t, access("many"), &Going{r})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for i := 1; i < n; i++ {
+			say(t, store, "many", i, fmt.Sprint(i))
+		}
+		time.Sleep(time.Minute)
+		close(r.over)
+		if got := wait(); len(got) != n+1 || got[n-1] != fmt.Sprint(n-1) || got[n] != fmt.Sprint("end ", errStopped) {
+			t.Errorf("%d items, the last %q", len(got), got[max(0, len(got)-2):])
+		}
+
+		if err := store.Lease(ctx, "leased", "other", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		r = &running{over: make(chan struct{}), err: &memory.LeaseError{ID: "leased", Owner: "other"}}
+		close(r.over)
+		wait = hear(t, access("leased"), &Going{r})
+		time.Sleep(time.Minute)
+		say(t, store, "leased", 1, "1")
+		if err := store.Lease(ctx, "leased", "other", 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(wait(), ", "); got != "0, 1, end <nil>" {
+			t.Errorf("another process had it: %s", got)
+		}
+
+		wait = hear(t, access("replaced"), &Going{&running{over: make(chan struct{})}})
+		time.Sleep(time.Minute)
+		if err := store.Delete(ctx, "replaced"); err != nil {
+			t.Fatal(err)
+		}
+		say(t, store, "replaced", 0, "another")
+		if got := wait(); len(got) != 2 || got[0] != "0" || !strings.Contains(got[1], memory.ErrReplaced.Error()) {
+			t.Errorf("replaced: %q", got)
+		}
+
+		wait = hear(t, access("closed"), &Going{&running{over: make(chan struct{})}})
+		time.Sleep(time.Minute)
+		if err := h.Close(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(wait(), ", "); got != "0, end "+errClosed.Error() {
+			t.Errorf("the server ends: %s", got)
+		}
+	})
+}
+
+// A run of an access: what a request says of a session that is there changes nothing of
+// it, what can't be recorded ends it, and a session that another user has begun meanwhile
+// isn't taken.
+func TestRunOfAnAccess(t *testing.T) {
+	ctx, store := t.Context(), new(memory.RAM)
+	var told map[string]string
+	h := runsNothing(t, func(o *Options) {
+		o.Store = store
+		o.Run = func(_ context.Context, _ User, info memory.Info) (*agent.Agent, agent.Input, error) {
+			told = info.Meta
+			return nil, agent.Input{}, nil
+		}
+	})
+	defer h.Close(ctx)
+	if err := store.Append(ctx, "s", memory.Position{Start: &memory.Start{Meta: map[string]string{"user": "ann", "plan": "free"}}}); err != nil {
+		t.Fatal(err)
+	}
+	access := func(user, id string) *Access {
+		t.Helper()
+		h.o.User = func(*http.Request) (User, error) { return User{ID: user}, nil }
+		a, err := h.Access(httptest.NewRequest("GET", "/", nil), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	cause := errors.New("decided already")
+	change := Change{
+		Record: func(context.Context) error { return cause }, Messages: []transport.Message{transport.UserText("x")},
+		Meta: map[string]string{"user": "eve", "plan": "gold"},
+	}
+	if _, err := access("ann", "s").Run(ctx, change); !errors.Is(err, cause) {
+		t.Errorf("what can't be recorded: %v", err)
+	}
+	if told["plan"] != "free" || told["user"] != "ann" {
+		t.Errorf("Options.Run is told %v", told)
+	}
+	if info, err := store.Info(ctx, "s"); err != nil || info.Queued != 0 || info.Meta["plan"] != "free" {
+		t.Errorf("the session is %+v, %v", info, err)
+	}
+	a := access("eve", "new")
+	if err := store.Append(ctx, "new", memory.Position{Start: &memory.Start{Meta: map[string]string{"user": "ann"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(ctx, change); !errors.Is(err, memory.ErrNoSession) {
+		t.Errorf("begun by another user: %v", err)
+	}
+	if told["plan"] != "gold" || told["user"] != "eve" {
+		t.Errorf("of a new one Options.Run is told %v", told)
+	}
 }
