@@ -5,12 +5,20 @@
 #
 # Each command is followed by the seconds that it took.
 #
-#   docs/newcomer.sh [repository]     (default: the checkout that it is in)
+#   docs/newcomer.sh [repository [folder]]     (default: the checkout that it is in)
+#
+# The clone and the caches are in a temporary folder, or in the empty one that is
+# named, which is kept: the clone in whorl, the caches in modules and cache.
 set -euo pipefail
 from=$(cd "${1:-$(dirname "$0")/..}" && pwd)
-tmp=$(mktemp -d)
+if [ -n "${2:-}" ]; then
+  tmp=$(cd "$2" && pwd) keep=yes
+  [ -z "$(ls -A "$tmp")" ] || { echo "$tmp is not empty"; exit 1; }
+else
+  tmp=$(mktemp -d) keep=
+fi
 server=
-trap '[ -z "$server" ] || kill "$server"; chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
+trap '[ -z "$server" ] || kill "$server"; [ -n "$keep" ] || { chmod -R u+w "$tmp"; rm -rf "$tmp"; }' EXIT
 export GOMODCACHE="$tmp/modules" GOCACHE="$tmp/cache" GOFLAGS=-modcacherw
 unset ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL COMETAPI_KEY
 
