@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,4 +126,50 @@ func TestBlocksAreRemembered(t *testing.T) {
 		}
 	}
 	_ = keep
+}
+
+// An index that was damaged has nothing; one that can't be read says so. Nobody else reads
+// what is in it.
+func TestFolderIndex(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	index, key := Folder(root), "sha256:"+strings.Repeat("0", 64)
+	path := filepath.Join(dir, strings.ReplaceAll(key, ":", "-")+".json")
+	want := Ref{ID: "file_1", ExpiresAt: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}
+	if _, ok, err := index.Get(t.Context(), key); ok || err != nil {
+		t.Errorf("empty: %v, %v", ok, err)
+	}
+	if err := index.Put(t.Context(), key, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok, err := index.Get(t.Context(), key); got != want || !ok || err != nil {
+		t.Errorf("%+v, %v, %v", got, ok, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+		t.Errorf("%v, %v", info, err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
+		t.Errorf("in the folder: %v, %v", list, err)
+	}
+	for _, damaged := range []string{"", "{", `{"id":""}`, `{}`} {
+		if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok, err := index.Get(t.Context(), key); got != (Ref{}) || ok || err != nil {
+			t.Errorf("%q: %+v, %v, %v", damaged, got, ok, err)
+		}
+	}
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := index.Get(t.Context(), key); ok || err == nil {
+		t.Errorf("a folder in its place: %v, %v", ok, err)
+	}
+	if err := index.Put(t.Context(), key, want); err == nil {
+		t.Error("put in the place of a folder")
+	}
 }
