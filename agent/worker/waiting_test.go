@@ -51,10 +51,7 @@ func TestWaitingSessionsCostNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		n := sessions
-		if testing.Short() {
-			n /= 10
-		}
+		const n = sessions / 10 // many times the connections that there are
 		defer testWaiting(t, store, n)()
 		conn, err := pgx.Connect(t.Context(), server.URL)
 		if err != nil {
