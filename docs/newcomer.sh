@@ -40,6 +40,7 @@ mapfile -t commands < <(sed -n '/^## Two commands$/,/^## /s/^    //p' README.md)
 expect 'running offline' bash -c "${commands[0]}"
 expect '^ok .*/examples/new' go test -v ./... # the same, and tells what is skipped
 .ci/skipped "$tmp/out"
+cp "$tmp/out" "$tmp/tested"
 expect 'net/http/transport\.go:[0-9]+' go run ./examples/research "How does net/http decide whether to retry a request?"
 expect 'Not found' go run ./examples/research "What is the capital of France?"
 # The README's agent prints what stands there.
@@ -60,6 +61,13 @@ go run . "What time is it?" >"$tmp/out" 2>&1 && { echo "an agent without a key r
 grep -q ANTHROPIC_API_KEY "$tmp/out" || { cat "$tmp/out"; exit 1; }
 cd "$tmp/whorl"
 expect 'github.com/whorl-go/whorl/agent' go doc github.com/whorl-go/whorl/agent
+# printed is what the tests of a package of the main module printed above.
+printed() {
+  awk -v package="github.com/whorl-go/whorl/${1#./}" '
+    { lines = lines $0 "\n" }
+    /^(ok|FAIL|\?)[ \t]+[^ \t]+\// { if ($1 == "ok" && $2 == package) printf "%s", lines; lines = "" }
+  ' "$tmp/tested"
+}
 # The program that each guide begins with. Those in modules of their own run with their
 # module's tests.
 for guide in docs/*.md; do
@@ -68,9 +76,10 @@ for guide in docs/*.md; do
   [ "$(go list -f '{{.Module.Path}}' "./$dir" 2>/dev/null)" = github.com/whorl-go/whorl ] || continue
   case $file in
   *_test.go)
-    run=Example pattern='^--- PASS: Example'
-    grep -q '^func Example' "$file" || { run=. pattern='^--- PASS: '; }
-    echo "$guide:" && expect "$pattern" go test -v -run "^$run" "./$dir"
+    pattern='^--- PASS: Example'
+    grep -q '^func Example' "$file" || pattern='^--- PASS: '
+    printed "./$dir" | grep -E -- "$pattern" >/dev/null || { echo "$guide: no /$pattern/ in what the tests of $dir printed"; exit 1; }
+    echo "$guide: the tests of $dir, above"
     ;;
   *.go) echo "$guide:" && expect '' go build -o "$tmp/program" "./$dir" ;;
   esac
