@@ -125,6 +125,9 @@ var plain = placement{name: "plain", plan: func(p cacheplan.Prompt) []transport.
 //
 //	go test ./agent/internal/cachestudy -run NeverDearer -v
 func TestNeverDearerThanPlain(t *testing.T) {
+	if raceEnabled {
+		t.Skip("arithmetic in one goroutine")
+	}
 	ids := studyModels
 	if testing.Short() {
 		ids = ids[:1]

@@ -262,6 +262,9 @@ func mark(list []studyPosition, marks []transport.Breakpoint) {
 //
 //	go test ./agent -run CostStudy -v
 func TestCostStudy(t *testing.T) {
+	if raceEnabled {
+		t.Skip("arithmetic in one goroutine")
+	}
 	ids := studyModels
 	if testing.Short() {
 		ids = ids[:1]
@@ -329,6 +332,9 @@ func compare(t *testing.T, sh shape, model models.Model, r reading) []*study {
 // costs each choice is above the limits, so each mean of choices is too. What
 // helps is to be told: Cache.Pause.
 func TestFirstPauseIsUnforeseeable(t *testing.T) {
+	if raceEnabled {
+		t.Skip("arithmetic in one goroutine")
+	}
 	unforeseeable := []string{"1 step", "2 steps", "20 short turns, 6 min apart"}
 	for _, id := range studyModels[:3] {
 		model, _ := models.Lookup(id)

@@ -25,6 +25,9 @@ func inThreads(c cacheplan.Options, uninsured bool) placement {
 //
 //	go test ./agent/internal/cachestudy -run ThreadsCost -v
 func TestThreadsCost(t *testing.T) {
+	if raceEnabled {
+		t.Skip("arithmetic in one goroutine")
+	}
 	ids, readings := studyModels, []reading{{name: "marks are inert", inert: true}, {name: "marks act"}, {name: "runs", runs: true}}
 	if testing.Short() {
 		ids, readings = ids[:1], readings[:2]

@@ -1,0 +1,5 @@
+//go:build race
+
+package cachestudy
+
+const raceEnabled = true
