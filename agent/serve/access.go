@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/serve/internal/flow"
 	"github.com/whorl-go/whorl/memory"
@@ -90,6 +91,12 @@ func Message(text string, blocks ...json.RawMessage) (transport.Message, error) 
 	return message{Text: text, Content: blocks}.read()
 }
 
+// MayAllow fails if the user may not allow a call that waits: see Options.MayAllow. A
+// handler for another protocol asks it before it lets the call run.
+func (a *Access) MayAllow(ctx context.Context, call agent.PendingCall) error {
+	return a.h.mayAllow(ctx, a.User, call)
+}
+
 // A Change is what a request adds to a session before the session runs. The zero Change
 // adds nothing.
 type Change struct {
@@ -121,7 +128,7 @@ func (a *Access) Run(ctx context.Context, c Change) (*Going, error) {
 			a.Info.Meta[k] = v
 		}
 	}
-	ag, in, err := a.h.o.Run(ctx, a.User, a.Info)
+	ag, in, err := a.h.agentOf(ctx, a.User, a.Info)
 	if err != nil {
 		return nil, err
 	}

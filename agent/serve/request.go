@@ -278,6 +278,16 @@ func (h *Handler) decide(c *call) (any, error) {
 		return nil, err
 	}
 	body.Call.Session = c.info.ID
+	// Who may allow it is asked about the call of the log: the client's could be named
+	// otherwise. One that isn't there any more is refused below.
+	for _, call := range agent.Pending(log) {
+		if body.Decision == "allow" && call.Record == body.Call.Record && call.CallID == body.Call.CallID {
+			call.Session = c.info.ID
+			if err := h.mayAllow(c.r.Context(), c.user, call); err != nil {
+				return nil, err
+			}
+		}
+	}
 	edited := len(body.Input) > 0 && string(body.Input) != "null"
 	switch body.Decision {
 	case "allow":
@@ -298,6 +308,14 @@ func (h *Handler) decide(c *call) (any, error) {
 		return nil, err
 	}
 	return nil, h.goOn(c)
+}
+
+// mayAllow fails if a user may not allow a call.
+func (h *Handler) mayAllow(ctx context.Context, u User, call agent.PendingCall) error {
+	if h.o.MayAllow != nil && !h.o.MayAllow(ctx, u, call) {
+		return problem(http.StatusForbidden, "forbidden", "You may not allow this call.", "Somebody else has to decide.")
+	}
+	return nil
 }
 
 // errExists is what whoever begins a session of an id that is taken is told.
@@ -354,7 +372,7 @@ func (h *Handler) goOn(c *call) error {
 		}
 		top = above
 	}
-	a, in, err := h.o.Run(c.r.Context(), c.user, top)
+	a, in, err := h.agentOf(c.r.Context(), c.user, top)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ type Options struct {
 	// error, such as an [agent.BudgetError], is the response to the request. The Handler
 	// sets Store, Session and User of the Input. For a session that does not exist yet,
 	// only ID and Meta of s are set.
+	//
+	// The user is the one to whom the session belongs, also if another one has caused the
+	// run, such as a user with All who has decided on a call: tools and budgets are the
+	// owner's. The values of ctx are those of the request.
 	Run func(ctx context.Context, u User, s memory.Info) (*agent.Agent, agent.Input, error)
 	// User returns the user who makes a request. If it fails, the response is 401,
 	// without the text of the error.
@@ -41,6 +45,12 @@ type Options struct {
 	// Challenge is the WWW-Authenticate header of such a response, which says how to sign
 	// in. If empty it is "Bearer". "Basic" would have browsers ask for a password.
 	Challenge string
+
+	// MayAllow reports whether a user may allow a call that waits for a decision, with or
+	// without other arguments. If nil, whoever may see the session may, its own user among
+	// them. Set it where somebody else decides than the user who asks. Each of them may
+	// deny a call.
+	MayAllow func(ctx context.Context, u User, call agent.PendingCall) bool
 
 	// Feed passes events from runs to listeners. If nil, the Handler makes one. Set the
 	// same one in the Options of package inspect, so that its page shows these runs as
@@ -145,6 +155,20 @@ func (h *Handler) Close(ctx context.Context) error {
 	}
 }
 
+// ownerOf is the user in whose name a session runs: the one whose it is, whoever makes
+// the request.
+func ownerOf(u User, info memory.Info) User {
+	if id := info.Meta["user"]; id != "" && id != u.ID {
+		return User{ID: id}
+	}
+	return u
+}
+
+// agentOf asks the program for what runs a session.
+func (h *Handler) agentOf(ctx context.Context, u User, info memory.Info) (*agent.Agent, agent.Input, error) {
+	return h.o.Run(ctx, ownerOf(u, info), info)
+}
+
 // drive has a session run on, in the background. If it runs already, that run, or one
 // behind it, sees what has come. Of the request's context the values are kept, for
 // Options.Run.
@@ -167,7 +191,7 @@ func (h *Handler) drive(request context.Context, u User, info memory.Info, a *ag
 		defer close(r.over)
 		defer cancel(nil)
 		for {
-			in.Store, in.Session, in.Log, in.User = h.o.Store, info.ID, nil, u.ID
+			in.Store, in.Session, in.Log, in.User = h.o.Store, info.ID, nil, ownerOf(u, info).ID
 			var res *agent.Result
 			res, r.err = a.Run(ctx, in)
 			if !h.over(ctx, info.ID, r, res.Log) {
@@ -175,7 +199,7 @@ func (h *Handler) drive(request context.Context, u User, info memory.Info, a *ag
 			}
 			// The agent is asked for again: limits and budgets may be others by now.
 			var next error
-			if a, in, next = h.o.Run(values{ctx, request}, u, info); next != nil {
+			if a, in, next = h.agentOf(values{ctx, request}, u, info); next != nil {
 				h.o.Logger.WarnContext(ctx, "a session can't go on", "session", info.ID, "error", next.Error())
 				h.mu.Lock()
 				delete(h.running, info.ID)

@@ -79,7 +79,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		c.info.Meta["user"] = c.user.ID
 	}
 	// The agent is asked for before anything is written.
-	a, in, err := h.o.Run(r.Context(), c.user, c.info)
+	a, in, err := h.agentOf(r.Context(), c.user, c.info)
 	if err != nil {
 		return nil, feed.Position{}, nil, err
 	}

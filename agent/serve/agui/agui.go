@@ -192,7 +192,10 @@ func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input, 
 				continue
 			}
 			found = true
-			step, err := s.resolve(it, e, access.User.ID)
+			step, err := s.resolve(ctx, it, e, access)
+			if refused := new(serve.Problem); errors.As(err, &refused) {
+				return a, refused
+			}
 			if err != nil {
 				return a, bad("resume %d: %v", i, err)
 			}
@@ -243,7 +246,7 @@ func (s *handler) answers(ctx context.Context, access *serve.Access, in *Input, 
 }
 
 // resolve is what a resume entry does about an item. It fails if the item doesn't take it.
-func (s *handler) resolve(it waiting.Item, e Resume, by string) (func(context.Context) error, error) {
+func (s *handler) resolve(ctx context.Context, it waiting.Item, e Resume, access *serve.Access) (func(context.Context) error, error) {
 	store := s.h.Store()
 	if e.Status == "cancelled" {
 		return func(ctx context.Context) error { return it.Cancel(ctx, store, "the user has cancelled") }, nil
@@ -258,7 +261,7 @@ func (s *handler) resolve(it waiting.Item, e Resume, by string) (func(context.Co
 		if err := it.Question.Question.Check(e.Payload); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context) error { return it.Answer(ctx, store, e.Payload, by) }, nil
+		return func(ctx context.Context) error { return it.Answer(ctx, store, e.Payload, access.User.ID) }, nil
 	}
 	var d struct {
 		Approved   *bool           `json:"approved"`
@@ -267,6 +270,11 @@ func (s *handler) resolve(it waiting.Item, e Resume, by string) (func(context.Co
 	}
 	if err := json.Unmarshal(e.Payload, &d); err != nil || d.Approved == nil {
 		return nil, errors.New(`payload must be {"approved": true or false, "reason"?, "editedArgs"?}`)
+	}
+	if *d.Approved {
+		if err := access.MayAllow(ctx, *it.Call); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case !*d.Approved:

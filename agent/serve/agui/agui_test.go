@@ -3,8 +3,10 @@ package agui
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/whorl-go/whorl/agent"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -232,6 +234,28 @@ func userRecord(messages []Message) string {
 		}
 	}
 	return ""
+}
+
+// A user who may not allow a call can't by this protocol either, and may deny it.
+func TestInterruptsOfOthers(t *testing.T) {
+	c := newClient(t, newStage(t, stage.Options{Change: func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, u serve.User, call agent.PendingCall) bool {
+			return u.ID != "ann" || call.Name != "book"
+		}
+	}}))
+	c.say("approve")
+	check(t, c.run())
+	for _, payload := range []string{`{"approved":true}`, `{"approved":true,"editedArgs":{"city":"Rome"}}`} {
+		w := httptest.NewRecorder()
+		c.s.Mux.ServeHTTP(w, request(c.user, c.input(Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(payload)})))
+		if w.Code != 403 || !strings.Contains(w.Body.String(), `"forbidden"`) || c.s.Ran("book") != 0 {
+			t.Errorf("%s: %d %s, it ran %d times", payload, w.Code, w.Body, c.s.Ran("book"))
+		}
+	}
+	check(t, c.run(Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(`{"approved":false}`)}))
+	if c.s.Ran("book") != 0 || len(c.interrupts) != 0 {
+		t.Errorf("ran %d times, %+v", c.s.Ran("book"), c.interrupts)
+	}
 }
 
 // Calls wait as interrupts, and a client goes on with its answers.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -336,7 +337,14 @@ func TestAnswersAreChecked(t *testing.T) {
 	yes, no := true, false
 	call := waiting.Item{Session: "s", Call: &agent.PendingCall{CallID: "c"}}
 	question := waiting.Item{Session: "s", Question: &agent.PendingQuestion{Question: tools.Question{Kind: "user", Choices: []tools.Choice{{Value: json.RawMessage(`1`)}}}}}
-	h := &handler{h: newStage(t, stage.Options{}).Handler}
+	st := newStage(t, stage.Options{})
+	h := &handler{h: st.Handler}
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("X-User", "ann")
+	access, err := st.Handler.Access(r, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		it   waiting.Item
@@ -355,7 +363,7 @@ func TestAnswersAreChecked(t *testing.T) {
 		{"the value", question, answer{Value: json.RawMessage(`1`)}, ""},
 		{"nobody answers", question, answer{Decline: true, Value: json.RawMessage(`2`)}, ""},
 	} {
-		step, err := h.answer(tt.it, tt.a, "ann")
+		step, err := h.answer(t.Context(), tt.it, tt.a, access)
 		if tt.want == "" && (err != nil || step == nil) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v", tt.name, err)
 		}

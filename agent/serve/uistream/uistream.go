@@ -311,7 +311,7 @@ func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, 
 		return err
 	}
 	has := map[string]bool{}
-	record, err := s.decide(items, in, a.User.ID, has)
+	record, err := s.decide(r.Context(), a, items, in, has)
 	if err != nil {
 		return err
 	}

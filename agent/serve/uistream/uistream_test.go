@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -229,6 +231,43 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("a page that sends it again has\n%s\nand the one that was there\n%s", got, want)
 			}
 		})
+	}
+}
+
+// A user who may not allow a call can't by this protocol either, and may deny it.
+func TestWaitsOfOthers(t *testing.T) {
+	yes, no := true, false
+	c := newClient(t, newStage(t, stage.Options{Change: func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, u serve.User, call agent.PendingCall) bool {
+			return u.ID != "ann" || call.Name != "book"
+		}
+	}}))
+	c.say("approve")
+	c.send(nil)
+	p := c.part("tool-book")
+	p.State, p.Approval.Approved = "approval-responded", &yes
+	if w := c.request("POST", "/chat", c.body(nil)); w.Code != 403 || !strings.Contains(w.Body.String(), `"forbidden"`) {
+		t.Errorf("by a part: %d %s", w.Code, w.Body)
+	}
+	p.State, p.Approval.Approved = "approval-requested", nil
+	log, err := memory.Open(t.Context(), c.s.Handler.Store(), "chat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := agent.Pending(log)[0]
+	id := idOf(waiting.Item{Session: "chat", Incarnation: log.Position().Incarnation, Call: &call})
+	for _, edited := range []string{"null", `{"city":"Rome"}`} {
+		w := c.request("POST", "/chat", c.body(func(in *input) {
+			in.Answers = map[string]answer{id: {Approved: &yes, Input: json.RawMessage(edited)}}
+		}))
+		if w.Code != 403 || !strings.Contains(w.Body.String(), `"forbidden"`) {
+			t.Errorf("by an answer with %q: %d %s", edited, w.Code, w.Body)
+		}
+	}
+	p.State, p.Approval.Approved = "approval-responded", &no
+	c.send(nil)
+	if c.s.Ran("book") != 0 || c.part("tool-book").State == "approval-requested" {
+		t.Errorf("ran %d times: %+v", c.s.Ran("book"), c.part("tool-book"))
 	}
 }
 

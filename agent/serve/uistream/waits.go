@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -101,9 +102,9 @@ func idOf(it waiting.Item) string {
 // decide finds out what a client's message and its answers say about what waits; has gets
 // the calls whose results the client has. Nothing is written yet; nil if there is nothing
 // to write. What doesn't wait any more is left out: it was sent before.
-func (s *handler) decide(list items, in *input, by string, has map[string]bool) (func(context.Context) error, error) {
+func (s *handler) decide(ctx context.Context, access *serve.Access, list items, in *input, has map[string]bool) (func(context.Context) error, error) {
 	var steps []func(context.Context) error
-	store := s.h.Store()
+	store, by := s.h.Store(), access.User.ID
 	parts := map[string]*Part{}
 	for i := range in.last().Parts {
 		if p := &in.last().Parts[i]; p.ToolCallID != "" {
@@ -115,7 +116,10 @@ func (s *handler) decide(list items, in *input, by string, has map[string]bool) 
 	}
 	for _, it := range list {
 		if a, ok := in.Answers[idOf(it)]; ok {
-			step, err := s.answer(it, a, by)
+			step, err := s.answer(ctx, it, a, access)
+			if refused := new(serve.Problem); errors.As(err, &refused) {
+				return nil, refused
+			}
 			if err != nil {
 				return nil, bad("answers, %s: %v", idOf(it), err)
 			}
@@ -131,6 +135,11 @@ func (s *handler) decide(list items, in *input, by string, has map[string]bool) 
 				continue
 			}
 			approval := *p.Approval
+			if *approval.Approved {
+				if err := access.MayAllow(ctx, *it.Call); err != nil {
+					return nil, err
+				}
+			}
 			steps = append(steps, func(ctx context.Context) error {
 				if *approval.Approved {
 					return it.Approve(ctx, store)
@@ -167,7 +176,7 @@ func (s *handler) decide(list items, in *input, by string, has map[string]bool) 
 }
 
 // answer is what an answer does about an item. It fails if the item doesn't take it.
-func (s *handler) answer(it waiting.Item, a answer, by string) (func(context.Context) error, error) {
+func (s *handler) answer(ctx context.Context, it waiting.Item, a answer, access *serve.Access) (func(context.Context) error, error) {
 	store := s.h.Store()
 	if string(a.Input) == "null" {
 		a.Input = nil
@@ -182,11 +191,16 @@ func (s *handler) answer(it waiting.Item, a answer, by string) (func(context.Con
 		if err := it.Question.Question.Check(a.Value); err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context) error { return it.Answer(ctx, store, a.Value, by) }, nil
+		return func(ctx context.Context) error { return it.Answer(ctx, store, a.Value, access.User.ID) }, nil
 	case a.Approved == nil:
 		return nil, fmt.Errorf("approved is missing: it waits for a decision")
 	case !*a.Approved:
 		return func(ctx context.Context) error { return it.Deny(ctx, store, a.Reason) }, nil
+	}
+	if err := access.MayAllow(ctx, *it.Call); err != nil {
+		return nil, err
+	}
+	switch {
 	case len(a.Input) > 0 && a.Input[0] != '{':
 		return nil, fmt.Errorf("input must be a JSON object")
 	case len(a.Input) > 0:

@@ -1,0 +1,111 @@
+package serve_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// A run is in the name of the user whose session it is, whoever has caused it: one who
+// decides for another lends the tools neither a name nor money.
+func TestRunsAreTheOwners(t *testing.T) {
+	var mu sync.Mutex
+	var asked, seen []string
+	note := func(list *[]string, s string) {
+		mu.Lock()
+		defer mu.Unlock()
+		*list = append(*list, s)
+	}
+	s := start(t, func(o *serve.Options) {
+		run := o.Run
+		o.Run = func(ctx context.Context, u serve.User, i memory.Info) (*agent.Agent, agent.Input, error) {
+			note(&asked, u.ID)
+			if u.All {
+				t.Error("a run with the rights of who decides")
+			}
+			a, in, err := run(ctx, u, i)
+			in.Gate = func(_ context.Context, c agent.ToolRequest) agent.Decision {
+				note(&seen, c.Status.Meta["user"])
+				if c.Traits.NeedsApproval {
+					return agent.Decision{Permission: agent.Ask}
+				}
+				return agent.Decision{Permission: agent.Allow}
+			}
+			return a, in, err
+		}
+	})
+	root := s.as("root")
+	l := s.listen("GET", "/events/"+s.begin("s"), "")
+	s.do("POST", "/messages/s", `{"text":"call careful"}`)
+	events := l.until("state", "waiting")
+	call, _ := json.Marshal(events[len(events)-1].Calls[0])
+	if status, body := root.do("POST", "/decisions/s", `{"call":`+string(call)+`,"decision":"allow"}`); status != 204 {
+		t.Fatal(status, body)
+	}
+	l.until("state", "idle")
+	// What another user says in a session is the owner's too.
+	if got := text(root.listen("POST", "/messages/s", `{"text":"call t"}`).until("end", "")); !strings.Contains(got, "Done: call t") {
+		t.Error(got)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, id := range append(asked, seen...) {
+		if id != "ann" {
+			t.Errorf("Options.Run was asked for %q, and gates saw %q", asked, seen)
+			break
+		}
+	}
+	if len(asked) < 3 || len(seen) < 2 {
+		t.Errorf("%q, %q", asked, seen)
+	}
+}
+
+// Where somebody else decides than who asks, the user may deny a call, and not allow it,
+// under whatever name the client sends it back.
+func TestWhoMayAllow(t *testing.T) {
+	s := start(t, func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, u serve.User, c agent.PendingCall) bool {
+			return u.All || c.Session != "s" || c.Name != "careful"
+		}
+	})
+	root := s.as("root")
+	l := s.listen("GET", "/events/"+s.begin("s"), "")
+	decide := func(s *site, c agent.PendingCall, more string) (int, string) {
+		raw, _ := json.Marshal(c)
+		return s.do("POST", "/decisions/s", `{"call":`+string(raw)+more+`}`)
+	}
+	s.do("POST", "/messages/s", `{"text":"call careful"}`)
+	events := l.until("state", "waiting")
+	call := events[len(events)-1].Calls[0]
+	other := call
+	other.Name, other.Session = "t", "x"
+	for _, c := range []agent.PendingCall{call, other} {
+		for _, more := range []string{`,"decision":"allow"`, `,"decision":"allow","input":{"n":2}`} {
+			if status, body := decide(s, c, more); status != 403 || !strings.Contains(body, `"forbidden"`) {
+				t.Errorf("%s %s: %d %s", c.Name, more, status, body)
+			}
+		}
+	}
+	if s.calls.Load() != 0 {
+		t.Fatal("the call ran")
+	}
+	if status, body := decide(root, call, `,"decision":"allow"`); status != 204 {
+		t.Errorf("%d %s", status, body)
+	}
+	l.until("state", "idle")
+	s.do("POST", "/messages/s", `{"text":"call careful"}`)
+	events = l.until("state", "waiting")
+	if status, body := decide(s, events[len(events)-1].Calls[0], `,"decision":"deny"`); status != 204 {
+		t.Errorf("%d %s", status, body)
+	}
+	l.until("state", "idle")
+	if s.calls.Load() != 1 {
+		t.Errorf("%d calls", s.calls.Load())
+	}
+}
