@@ -46,7 +46,7 @@ func TestMemoryHeldByLogsAndForks(t *testing.T) {
 		return parent
 	}) / turns
 	t.Logf("a step with a result of %d bytes is held in %d bytes", result, perStep)
-	if perStep > result+2800 {
+	if perStep > result+2650 {
 		t.Errorf("a step with a result of %d bytes is held in %d bytes", result, perStep)
 	}
 	perFork := heldBy(func() any {
@@ -61,7 +61,7 @@ func TestMemoryHeldByLogsAndForks(t *testing.T) {
 		return children
 	}) / forks
 	t.Logf("a fork of %d steps with one message of its own holds %d bytes", turns, perFork)
-	if most := int64(turns*(2*104+72) + 6500); perFork > most {
+	if most := int64(turns*2*104 + 6000); perFork > most {
 		t.Errorf("a fork holds %d bytes, want at most %d, where its parent holds %d", perFork, most, perStep*turns)
 	}
 	runtime.KeepAlive(parent)

@@ -109,9 +109,8 @@ func (c *conversation) add(r *Record) error {
 		return errors.New("parts of it are blobs: open the session through the store of package memory/blob")
 	}
 	if c.forked {
-		// Its own list, with room for a few more, where append would double it.
+		// Its own list, with room for a few more. That of requests is made with the first response.
 		c.messages, c.forked = append(make([]transport.Message, 0, len(c.messages)+8), c.messages...), false
-		c.requests = append(make([]Request, 0, len(c.requests)+8), c.requests...)
 	}
 	before := c.at
 	c.at = r.Time
@@ -159,6 +158,15 @@ func (c *conversation) add(r *Record) error {
 	return fmt.Errorf("unknown kind %q: %w", r.Kind, newer)
 }
 
+// grown is append for a list that is kept for long: one that is full grows by a quarter,
+// where append would double it.
+func grown[T any](list []T, v T) []T {
+	if n := len(list); n == cap(list) {
+		list = append(make([]T, 0, n+n/4+4), list...)
+	}
+	return append(list, v)
+}
+
 // configure says which configuration the requests to come have.
 func (c *conversation) configure(key wire.CacheKey) {
 	at := slices.Index(c.configs, key)
@@ -200,7 +208,7 @@ func (c *conversation) addAssistants(m transport.Message) error {
 	case wire.EndsInSpace(m):
 		return errors.New("a message that the model goes on from can't end in white space (wire §2.5)")
 	}
-	c.messages = append(c.messages, m)
+	c.messages = grown(c.messages, m)
 	return nil
 }
 
@@ -217,7 +225,7 @@ func (c *conversation) addWaiting() {
 // before the next response. One that comes too early waits for the user's.
 func (c *conversation) insert(m transport.Message) {
 	if m.Role == transport.RoleUser && len(c.stuck.Content) > 0 {
-		c.messages = append(c.messages, c.stuck)
+		c.messages = grown(c.messages, c.stuck)
 		c.stuck = transport.Message{}
 	}
 	end := len(c.messages)
@@ -229,7 +237,7 @@ func (c *conversation) insert(m transport.Message) {
 		c.deferred = append(slices.Clip(c.deferred), m)
 		return
 	case m.Role == transport.RoleSystem || end == len(c.messages):
-		c.messages = append(c.messages, m)
+		c.messages = grown(c.messages, m)
 	default:
 		c.messages = slices.Concat(c.messages[:end], []transport.Message{m}, c.messages[end:])
 	}
@@ -271,13 +279,13 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	stuck := ok && goesOn && len(calls) == 0 && wire.EndsInPrefill(append(slices.Clip(c.messages), m))
 	c.counts.add(r, stuck)
-	c.requests = append(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
+	c.requests = grown(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
 	c.stuck = transport.Message{}
 	switch {
 	case stuck:
 		c.stuck = m.Measured()
 	case ok:
-		c.messages = append(c.messages, m.Measured())
+		c.messages = grown(c.messages, m.Measured())
 		if !c.pending {
 			c.pendingFrom = len(c.messages) - 1
 		}
@@ -353,7 +361,7 @@ func (c *conversation) goesOn(r *transport.Response, more bool) bool {
 			return slices.Contains(open, [2]int{i, at})
 		})
 		if slices.ContainsFunc(m.Content, func(b transport.Block) bool { return !wire.IsBlank(b) }) {
-			c.messages = append(c.messages, m.Measured())
+			c.messages = grown(c.messages, m.Measured())
 		}
 	}
 	return false
@@ -457,7 +465,7 @@ func (c *conversation) addResult(b transport.Block, final bool) error {
 	c.calls, c.drafts = nil, c.drafts[:0]
 	count(&c.counts.Malformed, c.malformed)
 	c.malformed = false
-	c.messages = append(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())
+	c.messages = grown(c.messages, transport.Message{Role: transport.RoleUser, Content: content}.Measured())
 	if !c.pending {
 		c.messages = append(c.messages, c.deferred...)
 		c.deferred = nil

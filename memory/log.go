@@ -152,7 +152,7 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 	next.settle()
 	l.conv = next
 	for i := range records {
-		l.records = append(l.records, pack(&records[i]))
+		l.records = grown(l.records, pack(&records[i]))
 	}
 	l.n += len(records)
 	return nil
