@@ -29,6 +29,11 @@ type Telemetry struct {
 	// Content puts prompts, arguments, answers and results into spans; nil leaves
 	// them out.
 	Content *TraceContent
+	// SpanPerStep gives a step one span, that of its model call, which allocates two
+	// thirds of what two do. A tool call then has a span only if it failed or did not run, and what
+	// a tool does with its context hangs below the span of the run. Results that Content
+	// shows stand in the chat span that sends them. Metrics and the log stay as they are.
+	SpanPerStep bool
 }
 
 // TraceContent puts content into spans: the system prompt, the names of the tools,
@@ -66,7 +71,7 @@ type ContentPiece struct {
 // observer is what the agent reports its work with.
 func (a *Agent) newObserver() *observe.Observer {
 	t := a.opts.Telemetry
-	o := observe.Options{Tracers: t.TracerProvider, Meters: t.MeterProvider, Logger: t.Logger, Agent: a.opts.Name, Request: &a.request, Guard: guard}
+	o := observe.Options{Tracers: t.TracerProvider, Meters: t.MeterProvider, Logger: t.Logger, SpanPerStep: t.SpanPerStep, Agent: a.opts.Name, Request: &a.request, Guard: guard}
 	if b, ok := transport.As[interface{ BaseURL() string }](a.opts.Client); ok {
 		o.BaseURL = b.BaseURL()
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/whorl-go/whorl/agent/internal/observe"
@@ -18,44 +19,78 @@ type discard struct{}
 func (discard) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (discard) Shutdown(context.Context) error                             { return nil }
 
-// BenchmarkStepTelemetry is all that telemetry adds to a step of one model call
-// and one tool call, with spans that are recorded, batched and thrown away.
-func BenchmarkStepTelemetry(b *testing.B) {
-	for _, content := range []*TraceContent{nil, {}} {
-		name := "spans"
-		if content != nil {
-			name = "content"
+// A telemetered is a kind of telemetry whose output is thrown away, and what it may
+// allocate in a step.
+type telemetered struct {
+	name      string
+	telemetry Telemetry
+	most      float64 // objects in a step; negative if that depends on the content
+}
+
+func telemetries(tb testing.TB) []telemetered {
+	tp := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
+	tb.Cleanup(func() { tp.Shutdown(context.Background()) })
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	return []telemetered{
+		{"spans", Telemetry{TracerProvider: tp}, 16}, // all but one are the SDK's
+		{"step", Telemetry{TracerProvider: tp, SpanPerStep: true}, 9},
+		{"content", Telemetry{TracerProvider: tp, Content: &TraceContent{}}, -1},
+		{"metrics", Telemetry{MeterProvider: mp}, 0},
+	}
+}
+
+// stepTelemetry returns a function that does all that telemetry adds to a step of one
+// model call of 20 chunks and one tool call.
+func stepTelemetry(tb testing.TB, telemetry Telemetry) (step func()) {
+	a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", Telemetry: telemetry, Tools: []tools.Tool{tools.Func("f", "Does it.", func(context.Context, struct{}) (string, error) { return "", nil })}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	log := memory.NewLog()
+	if err := log.Append(tb.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
+		tb.Fatal(err)
+	}
+	r := a.NewRun(Input{Log: log})
+	ctx := r.startRun(context.Background())
+	req := a.Request(log)
+	resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","model":"claude-opus-5-5","content":[{"type":"tool_use","id":"a","name":"f","input":{"query":"x"}}],"stop_reason":"tool_use",` +
+		`"usage":{"input_tokens":3,"cache_creation_input_tokens":1000,"cache_read_input_tokens":9000,"output_tokens":80}}`))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	resp.Meta = transport.Meta{RequestID: "req_1", Attempts: 1, FirstDelta: 1, Duration: 2}
+	call := memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f", Input: []byte(`{"query":"x"}`)}}
+	bill := r.price(req, resp, time.Now())
+	j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
+	return func() {
+		chat := r.startChat(ctx, req, observe.Step)
+		for range 20 {
+			r.observed.SawEvent(chat, &r.chat, transport.EventContentBlockDelta)
 		}
-		b.Run(name, func(b *testing.B) {
-			tp := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
-			defer tp.Shutdown(context.Background())
-			a, err := New(Options{Client: silent{}, Model: "claude-opus-5-5", Telemetry: Telemetry{TracerProvider: tp, Content: content}, Tools: []tools.Tool{tools.Func("f", "Does it.", func(context.Context, struct{}) (string, error) { return "", nil })}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			log := memory.NewLog()
-			if err := log.Append(b.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("go")}); err != nil {
-				b.Fatal(err)
-			}
-			r := a.NewRun(Input{Log: log})
-			ctx := r.startRun(context.Background())
-			req := a.Request(log)
-			resp, err := transport.ParseResponse([]byte(`{"id":"msg_1","model":"claude-opus-5-5","content":[{"type":"tool_use","id":"a","name":"f","input":{"query":"x"}}],"stop_reason":"tool_use",` +
-				`"usage":{"input_tokens":3,"cache_creation_input_tokens":1000,"cache_read_input_tokens":9000,"output_tokens":80}}`))
-			if err != nil {
-				b.Fatal(err)
-			}
-			resp.Meta = transport.Meta{RequestID: "req_1", Attempts: 1, FirstDelta: 1, Duration: 2}
-			call := memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f", Input: []byte(`{"query":"x"}`)}}
+		r.endChat(chat, resp, bill, nil)
+		toolCtx, span := r.startTool(ctx, j)
+		r.endTool(toolCtx, span, j, nil)
+		r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)
+	}
+}
+
+func BenchmarkStepTelemetry(b *testing.B) {
+	for _, kind := range telemetries(b) {
+		b.Run(kind.name, func(b *testing.B) {
+			step := stepTelemetry(b, kind.telemetry)
 			b.ReportAllocs()
 			for b.Loop() {
-				chat := r.startChat(ctx, req, observe.Step)
-				r.endChat(chat, resp, r.price(req, resp, time.Now()), nil)
-				j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
-				toolCtx, span := r.startTool(ctx, j)
-				r.endTool(toolCtx, span, j, nil)
-				r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)
+				step()
 			}
 		})
+	}
+}
+
+func TestTelemetryAllocations(t *testing.T) {
+	for _, kind := range telemetries(t) {
+		step := stepTelemetry(t, kind.telemetry)
+		if got := testing.AllocsPerRun(200, step); kind.most >= 0 && got > kind.most {
+			t.Errorf("%s: %.0f objects in a step, at most %.0f are meant to be", kind.name, got, kind.most)
+		}
 	}
 }

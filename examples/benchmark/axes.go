@@ -21,7 +21,8 @@ type Task struct {
 	Cache       bool          `json:"cache"`
 	// Threads is "on" for message threads; empty sends the whole conversation each time.
 	Threads string `json:"threads,omitempty"`
-	// Telemetry is "on" for spans that are made and thrown away; empty for none.
+	// Telemetry is "on" for spans that are made and thrown away, "step" for one span a
+	// step; empty for none.
 	Telemetry string `json:"telemetry,omitempty"`
 	// MemoryLimit is the Go runtime's soft limit, GOMEMLIMIT, for the driver; empty for none.
 	MemoryLimit string `json:"memory_limit,omitempty"`
@@ -164,8 +165,10 @@ func telemetry(quick bool) Axis {
 		t := usual(quick)
 		t.Turns = n
 		a.add(number(n)+" steps", n, t)
-		t.Telemetry = "on"
-		a.add(number(n)+" steps", n, t)
+		for _, spans := range []string{"on", "step"} {
+			t.Telemetry = spans
+			a.add(number(n)+" steps", n, t)
+		}
 	}
 	return a
 }

@@ -32,7 +32,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("the raw socket can't: %+v", c.Task)
 		case c.Task.Threads == "on" && (c.Driver == "floor" || c.Driver == before):
 			t.Errorf("%s has no threads: %+v", c.Driver, c.Task)
-		case c.Task.Telemetry == "on" && c.Driver != "whorl":
+		case c.Task.Telemetry != "" && c.Driver != "whorl":
 			t.Errorf("%s has no telemetry: %+v", c.Driver, c.Task)
 		case isPeer(c.Driver) && c.Task.For >= usual(false).For:
 			t.Errorf("%s runs as long as Whorl", c.Driver)

@@ -126,8 +126,11 @@ func named(d driver, t Task) string {
 	if t.Threads == "on" {
 		name += ", threads"
 	}
-	if t.Telemetry == "on" {
+	switch t.Telemetry {
+	case "on":
 		name += ", spans"
+	case "step":
+		name += ", a span a step"
 	}
 	return name
 }

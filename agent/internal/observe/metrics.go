@@ -38,8 +38,20 @@ type metrics struct {
 // modelSets are the attribute sets of what is counted of a model's responses.
 type modelSets struct {
 	model                string
-	plain, input, output metric.MeasurementOption
-	counted              metric.MeasurementOption // of the counters of tokens
+	plain, input, output labels
+	counted              labels // of the counters of tokens
+}
+
+// labels are a set of attributes as the options that an instrument takes: a list that
+// is made once costs a measurement nothing.
+type labels struct {
+	record []metric.RecordOption
+	add    []metric.AddOption
+}
+
+func newLabels(attrs ...attribute.KeyValue) labels {
+	set := metric.WithAttributeSet(attribute.NewSet(attrs...))
+	return labels{[]metric.RecordOption{set}, []metric.AddOption{set}}
 }
 
 // sets makes a model's attribute sets, or finds them.
@@ -136,74 +148,74 @@ func (b *meterBuilder) counter(name, description, unit string) metric.Int64Count
 func (m *metrics) enabled(ctx context.Context) bool { return m.duration.Enabled(ctx) }
 
 // model is the attribute set of a model call's metrics.
-func (t *Observer) model(model string, more ...attribute.KeyValue) metric.MeasurementOption {
+func (t *Observer) model(model string, more ...attribute.KeyValue) labels {
 	attrs := make([]attribute.KeyValue, 0, 8)
 	attrs = append(attrs, attribute.String(keyOperation, opChat), attribute.String(keyProvider, t.provider), attribute.String(keyRequestModel, t.request.Model))
 	attrs = append(attrs, t.server...)
 	if model != "" {
 		attrs = append(attrs, attribute.String(keyResponseModel, model))
 	}
-	return metric.WithAttributeSet(attribute.NewSet(append(attrs, more...)...))
+	return newLabels(append(attrs, more...)...)
 }
 
 // perOutputChunk counts one chunk. The set of attributes is made once: there are
 // thousands of chunks.
 func (m *metrics) perOutputChunk(ctx context.Context, t *Observer, d time.Duration) {
-	m.perChunk.Record(ctx, d.Seconds(), t.chunkSet)
+	m.perChunk.Record(ctx, d.Seconds(), t.chunkSet.record...)
 }
 
 // chat counts a model call.
 func (m *metrics) chat(ctx context.Context, t *Observer, resp *transport.Response, cost Cost, took time.Duration, f Failure) {
 	if n := retries(resp, f.Err); n > 0 {
-		m.retries.Add(ctx, int64(n), t.model(""))
+		m.retries.Add(ctx, int64(n), t.model("").add...)
 	}
 	if resp == nil {
 		if f.failed() {
 			failed := t.model("", attribute.String(keyErrorType, f.Type))
-			m.duration.Record(ctx, took.Seconds(), failed)
+			m.duration.Record(ctx, took.Seconds(), failed.record...)
 			m.noTokens(ctx, t, failed)
 		}
 		return
 	}
 	sets, u := m.sets(t, resp.Model), resp.Usage
 	plain := sets.plain
-	m.duration.Record(ctx, took.Seconds(), plain)
+	m.duration.Record(ctx, took.Seconds(), plain.record...)
 	if d := resp.Meta.FirstDelta; d > 0 {
-		m.firstChunk.Record(ctx, d.Seconds(), plain)
+		m.firstChunk.Record(ctx, d.Seconds(), plain.record...)
 	}
 	if rate := outputRate(resp); rate > 0 {
-		m.rate.Record(ctx, rate, plain)
+		m.rate.Record(ctx, rate, plain.record...)
 	}
 	if t.latest {
-		m.inputPerCall.Record(ctx, u.PromptTokens(), plain)
-		m.outputPerCall.Record(ctx, u.OutputTokens, plain)
-		m.inputTokens.Add(ctx, u.PromptTokens(), sets.counted)
-		m.outputTokens.Add(ctx, u.OutputTokens, sets.counted)
+		m.inputPerCall.Record(ctx, u.PromptTokens(), plain.record...)
+		m.outputPerCall.Record(ctx, u.OutputTokens, plain.record...)
+		m.inputTokens.Add(ctx, u.PromptTokens(), sets.counted.add...)
+		m.outputTokens.Add(ctx, u.OutputTokens, sets.counted.add...)
 	} else {
-		m.tokens.Record(ctx, u.PromptTokens(), sets.input)
-		m.tokens.Record(ctx, u.OutputTokens, sets.output)
+		m.tokens.Record(ctx, u.PromptTokens(), sets.input.record...)
+		m.tokens.Record(ctx, u.OutputTokens, sets.output.record...)
 	}
-	m.cacheRead.Add(ctx, u.CacheReadInputTokens, sets.counted)
-	m.cacheWrite.Add(ctx, u.CacheCreationInputTokens, sets.counted)
+	m.cacheRead.Add(ctx, u.CacheReadInputTokens, sets.counted.add...)
+	m.cacheWrite.Add(ctx, u.CacheCreationInputTokens, sets.counted.add...)
 	if n := u.OutputTokensDetails.ThinkingTokens; n > 0 {
-		m.reasoning.Add(ctx, n, sets.counted)
+		m.reasoning.Add(ctx, n, sets.counted.add...)
 	}
 	if !cost.Incomplete {
-		m.cost.Add(ctx, roundUSD(cost.USD), plain)
+		m.cost.Add(ctx, roundUSD(cost.USD), plain.add...)
 	}
 }
 
 // noTokens counts a model call that failed among those that used tokens, as the latest
 // conventions want it.
-func (m *metrics) noTokens(ctx context.Context, t *Observer, failed metric.MeasurementOption) {
+func (m *metrics) noTokens(ctx context.Context, t *Observer, failed labels) {
 	if !t.latest {
 		return
 	}
-	m.inputPerCall.Record(ctx, 0, failed)
-	m.outputPerCall.Record(ctx, 0, failed)
+	m.inputPerCall.Record(ctx, 0, failed.record...)
+	m.outputPerCall.Record(ctx, 0, failed.record...)
 	counted := t.model("", unknownModality)
 	for _, c := range []metric.Int64Counter{m.inputTokens, m.outputTokens, m.cacheRead, m.cacheWrite, m.reasoning} {
-		c.Add(ctx, 0, counted)
+		c.Add(ctx, 0, counted.add...)
 	}
 }
 
@@ -215,9 +227,9 @@ func (m *metrics) tool(ctx context.Context, t *Observer, c ToolCall, took time.D
 	kind := t.tool(c.Name)
 	counted := kind.counted
 	if f.Type != "" {
-		counted = metric.WithAttributes(append(slices.Clip(kind.attrs), attribute.String(keyErrorType, f.Type))...)
+		counted = newLabels(append(slices.Clip(kind.attrs), attribute.String(keyErrorType, f.Type))...)
 	}
-	m.toolDuration.Record(ctx, took.Seconds(), counted)
+	m.toolDuration.Record(ctx, took.Seconds(), counted.record...)
 }
 
 // decision counts what was decided on a tool call.
@@ -248,14 +260,14 @@ func (m *metrics) run(ctx context.Context, r *Run, out Outcome) {
 	if r.agent != "" {
 		attrs = append(attrs, attribute.String(keyAgentName, r.agent))
 	}
-	plain := metric.WithAttributes(attrs...)
-	m.inferenceCalls.Record(ctx, int64(out.Steps), plain)
-	m.toolCalls.Record(ctx, r.toolCalls, plain)
+	plain := newLabels(attrs...)
+	m.inferenceCalls.Record(ctx, int64(out.Steps), plain.record...)
+	m.toolCalls.Record(ctx, r.toolCalls, plain.record...)
 	if out.Limit != "" {
 		m.limits.Add(ctx, 1, metric.WithAttributes(append(attrs, attribute.String(keyLimit, out.Limit))...))
 	}
 	if out.Failure.failed() {
-		plain = metric.WithAttributes(append(attrs, attribute.String(keyErrorType, out.Failure.Type))...)
+		plain = newLabels(append(attrs, attribute.String(keyErrorType, out.Failure.Type))...)
 	}
-	m.runDuration.Record(ctx, time.Since(r.began).Seconds(), plain)
+	m.runDuration.Record(ctx, time.Since(r.began).Seconds(), plain.record...)
 }

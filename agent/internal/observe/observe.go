@@ -28,6 +28,8 @@ type Options struct {
 	Meters  metric.MeterProvider // nil for the global one
 	Logger  *slog.Logger         // nil for none
 	Content *Content             // nil keeps content out of spans
+	// SpanPerStep gives a tool call a span only if it failed or did not run.
+	SpanPerStep bool
 
 	Agent    string             // its name
 	Request  *transport.Request // what all its requests have
@@ -51,13 +53,15 @@ type Observer struct {
 	request *transport.Request
 	latest  bool // the latest names of the conventions are wanted
 
+	spanPerStep bool // tool calls that go well get no span
+
 	// What is the same for all model calls of the agent.
 	chatName    string
 	chatOptions []trace.SpanStartOption // what samplers may go by
 	chatRequest []attribute.KeyValue    // what else all requests ask for
 	server      []attribute.KeyValue    // server.address and server.port, if known
 	provider    string
-	chunkSet    metric.MeasurementOption
+	chunkSet    labels
 	finish      map[transport.StopReason]attribute.KeyValue // of the usual stop reasons
 	tools       map[string]*lazyToolKind                    // of the registered tools
 }
@@ -82,6 +86,8 @@ func New(opts Options) *Observer {
 		guard:   opts.Guard,
 		agent:   opts.Agent,
 		request: req,
+
+		spanPerStep: opts.SpanPerStep,
 
 		chatName: opChat + " " + req.Model,
 		server:   serverOf(opts.BaseURL),

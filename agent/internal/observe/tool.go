@@ -2,11 +2,11 @@ package observe
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/whorl-go/whorl/transport"
@@ -27,16 +27,33 @@ const (
 )
 
 // A Span is the span of a tool call. The zero Span is none.
-type Span struct{ span trace.Span }
+type Span struct {
+	span  trace.Span // nil if there is none
+	began time.Time  // when the call began, if it gets its span only once it fails
+}
 
 // StartTool begins the span of a tool call. What the tool does with its context
-// hangs below it.
+// hangs below it. Where a step has one span only, EndTool makes that of a call that
+// failed, and the context is as it was.
 func (r *Run) StartTool(ctx context.Context, c ToolCall) (context.Context, Span) {
+	if r.tracing && r.spanPerStep {
+		return ctx, Span{began: time.Now()}
+	}
+	ctx, span := r.startTool(ctx, c)
+	return ctx, Span{span: span}
+}
+
+// startTool makes the span of a tool call; nil if nobody makes spans.
+func (r *Run) startTool(ctx context.Context, c ToolCall, more ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !r.tracing {
-		return ctx, Span{}
+		return ctx, nil
 	}
 	kind := r.tool(c.Name)
-	ctx, span := start(ctx, r.tracer, kind.spanName, kind.options...)
+	options := kind.options
+	if len(more) > 0 {
+		options = slices.Concat(options, more)
+	}
+	ctx, span := start(ctx, r.tracer, kind.spanName, options...)
 	if span.IsRecording() {
 		attrs := append(make([]attribute.KeyValue, 0, 1), attribute.String(keyToolCallID, c.ID))
 		if r.content != nil && !isName(c.Name) {
@@ -53,22 +70,25 @@ func (r *Run) StartTool(ctx context.Context, c ToolCall) (context.Context, Span)
 		}
 		span.SetAttributes(attrs...)
 	}
-	return ctx, Span{span}
+	return ctx, span
 }
 
 // RefuseTool gives a call that did not run a span all the same, so that a trace shows
 // what was tried. It has no duration, and counts as no tool call.
 func (r *Run) RefuseTool(ctx context.Context, c ToolCall, f Failure) {
 	r.metrics.decision(ctx, c)
-	if _, s := r.StartTool(ctx, c); s.span != nil {
-		r.fail(s.span, f, c.Name)
-		end(s.span)
+	if _, span := r.startTool(ctx, c); span != nil {
+		r.fail(span, f, c.Name)
+		end(span)
 	}
 }
 
 // EndTool ends the span of a tool call, and counts the call. It reports whether the
 // result is content of the span.
 func (r *Run) EndTool(ctx context.Context, s Span, c ToolCall, content []transport.Block, took time.Duration, f Failure) (shown bool) {
+	if !s.began.IsZero() && f.failed() {
+		ctx, s.span = r.startTool(ctx, c, trace.WithTimestamp(s.began))
+	}
 	if s.span != nil {
 		if s.span.IsRecording() {
 			if r.content != nil {
@@ -105,7 +125,7 @@ type toolKind struct {
 	attrs    []attribute.KeyValue
 	spanName string
 	options  []trace.SpanStartOption
-	counted  metric.MeasurementOption // that did not fail
+	counted  labels // that did not fail
 }
 
 // A lazyToolKind is made when the tool is first told of: where nobody listens, never.
@@ -118,7 +138,7 @@ func newToolKind(tool string) toolKind {
 	attrs := []attribute.KeyValue{
 		attribute.String(keyOperation, opExecuteTool), attribute.String(keyToolName, tool), attribute.String(keyToolType, "function"),
 	}
-	return toolKind{attrs, opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(attrs...)}, metric.WithAttributeSet(attribute.NewSet(attrs...))}
+	return toolKind{attrs, opExecuteTool + " " + tool, []trace.SpanStartOption{trace.WithAttributes(attrs...)}, newLabels(attrs...)}
 }
 
 // noName stands for what a model called a tool that can't be the name of one.

@@ -30,7 +30,7 @@ type Config struct {
 	Stream      bool
 	Cache       bool   // use the library's best switch for prompt caching, where the default isn't it
 	Threads     string // "on" for message threads; otherwise the whole conversation is sent each time
-	Telemetry   string // "on" for spans, which are thrown away; otherwise there are none
+	Telemetry   string // "on" for spans, "step" for one a step, which are thrown away; otherwise there are none
 	Profile     string // file for a CPU profile of the counted runs
 	Allocs      string // file for an allocation profile of all
 	Live        string // file for a profile of what is live halfway
@@ -146,7 +146,7 @@ func Main(name string, driver Driver) {
 	flag.BoolVar(&c.Stream, "stream", true, "ask for streamed responses")
 	flag.BoolVar(&c.Cache, "cache", false, "use the library's best switch for prompt caching")
 	flag.StringVar(&c.Threads, "threads", "", "on for message threads")
-	flag.StringVar(&c.Telemetry, "telemetry", "", "on for spans that are made and thrown away; for drivers that have them")
+	flag.StringVar(&c.Telemetry, "telemetry", "", "on for spans that are made and thrown away, step for one span a step; for drivers that have them")
 	flag.StringVar(&c.Profile, "cpuprofile", "", "write a CPU profile of the counted runs to this `file`")
 	flag.StringVar(&c.Allocs, "memprofile", "", "write an allocation profile to this `file`")
 	flag.StringVar(&c.Live, "liveprofile", "", "halfway, write a profile of what is live to this `file`, and what memory is used for to standard error")

@@ -21,8 +21,9 @@ func driver(c harness.Config, lookup *harness.Lookup) (func(context.Context) err
 		return nil, err
 	}
 	var telemetry agent.Telemetry
-	if c.Telemetry == "on" {
+	if c.Telemetry != "" {
 		telemetry.TracerProvider = trace.NewTracerProvider(trace.WithBatcher(drop{}))
+		telemetry.SpanPerStep = c.Telemetry == "step"
 	}
 	a, err := agent.New(agent.Options{
 		Client: client, Model: harness.Model, MaxTokens: harness.MaxTokens, System: c.System(), Threads: c.Threads, Telemetry: telemetry, Limits: agent.Limits{Steps: -1},

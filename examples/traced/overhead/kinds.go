@@ -18,11 +18,12 @@ import (
 
 // A kind of telemetry, with what it cost.
 type kind struct {
-	name    string
-	traces  *sdktrace.TracerProvider // nil for none
-	metrics *sdkmetric.MeterProvider // nil for none
-	content *agent.TraceContent
-	spent   []float64 // µs of a step, one for each round
+	name        string
+	traces      *sdktrace.TracerProvider // nil for none
+	metrics     *sdkmetric.MeterProvider // nil for none
+	content     *agent.TraceContent
+	spanPerStep bool
+	spent       []float64 // µs of a step, one for each round
 }
 
 func newKinds(ctx context.Context, sink string) ([]kind, error) {
@@ -38,6 +39,7 @@ func newKinds(ctx context.Context, sink string) ([]kind, error) {
 	return []kind{
 		{name: "off"},
 		{name: "spans, batched", traces: discarded()},
+		{name: "a span a step, batched", traces: discarded(), spanPerStep: true},
 		{name: "spans with content, batched", traces: discarded(), content: &agent.TraceContent{}},
 		{name: "metrics", metrics: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))},
 		{
@@ -49,7 +51,7 @@ func newKinds(ctx context.Context, sink string) ([]kind, error) {
 }
 
 func (k *kind) set(opts *agent.Options) {
-	opts.Telemetry.Content = k.content
+	opts.Telemetry.Content, opts.Telemetry.SpanPerStep = k.content, k.spanPerStep
 	opts.Telemetry.TracerProvider, opts.Telemetry.MeterProvider = tracenoop.NewTracerProvider(), metricnoop.NewMeterProvider()
 	if k.traces != nil {
 		opts.Telemetry.TracerProvider = k.traces
