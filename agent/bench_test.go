@@ -135,9 +135,9 @@ func TestAllocationsPerStepAreFlat(t *testing.T) {
 		{shape{turns: 200, parallel: 1, result: 4096, events: true}, 29, 141},
 		{shape{turns: 200, parallel: 1, result: 200}, 24.5, 141},
 		{shape{turns: 200, parallel: 1, result: 10 << 10}, 35.5, 141},
-		{shape{turns: 200, parallel: 12, result: 200}, 102, 660},
-		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 230, 660},
-		{shape{turns: 60, parallel: 30, result: 1 << 10}, 242, 1500},
+		{shape{turns: 200, parallel: 12, result: 200}, 97, 615},
+		{shape{turns: 100, parallel: 12, result: 10 << 10, events: true}, 225, 615},
+		{shape{turns: 60, parallel: 30, result: 1 << 10}, 227, 1390},
 	} {
 		short, half := c.shape, c.shape
 		short.turns, half.turns = 10, c.turns/2

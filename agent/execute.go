@@ -169,11 +169,13 @@ type execution struct {
 
 func (x *execution) do(ctx context.Context) error {
 	x.done = make(chan *job, len(x.jobs))
+	x.run.leavable(x)
 	defer func() {
 		if !x.over { // the consumer panicked: what runs ends first, and is recorded
 			x.stop()
 			x.finish(ctx)
 		}
+		x.run.executing.Store(nil)
 	}()
 	for _, ev := range x.notices {
 		x.tell(ev)

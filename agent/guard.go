@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -145,4 +146,57 @@ func describe(t tools.Tool) (def transport.ToolDefinition, traits tools.Traits, 
 		traits, err = guarded("the tool's Traits", func() (tools.Traits, error) { return callable.Traits(), nil })
 	}
 	return def, traits, callable, err
+}
+
+// grace is how long a tool that was told to stop has to return. After that its
+// goroutine is left to itself: Go has no way to end it.
+const grace = 500 * time.Millisecond
+
+// watch leaves the job when its tool was told to stop and has had its time to return,
+// until unwatch is called.
+func (j *job) watch() (unwatch func() bool) {
+	if !j.byRun {
+		return context.AfterFunc(j.limited, func() { time.AfterFunc(grace, j.leave) })
+	}
+	j.running.Store(true)
+	switch {
+	case j.ctx.Err() != nil: // the run may have left its tools by now
+		return time.AfterFunc(grace, j.leave).Stop
+	case j.limit > 0:
+		return time.AfterFunc(max(j.limit, j.limit+grace), j.leave).Stop // max: the sum may overflow
+	}
+	return func() bool { return true }
+}
+
+// leave settles the job in place of the tool, and leaves the tool to itself.
+func (j *job) leave() {
+	if !j.settling.Swap(true) {
+		j.settle(j.explain(outcome{err: errors.New("the tool did not return")}))
+		j.goOn()
+	}
+}
+
+// leavable has the jobs of x left where the run ends. That is watched once for the run,
+// and not for each call: it would cost as much as the rest of a call's context.
+func (r *Run) leavable(x *execution) {
+	for _, j := range x.jobs {
+		if j.early == nil { // else it runs by now, and watches itself
+			j.byRun = true
+		}
+	}
+	r.executing.Store(x)
+}
+
+// leaveTools leaves the tools that run: the run was told to stop, and they have had
+// their time to return.
+func (r *Run) leaveTools() {
+	x := r.executing.Load()
+	if x == nil {
+		return
+	}
+	for _, j := range x.jobs {
+		if j.running.Load() {
+			go j.leave()
+		}
+	}
 }

@@ -25,6 +25,8 @@ func (r *Run) loop(ctx context.Context, emit func(Event) bool) error {
 	ctx, r.stop = context.WithCancel(ctx)
 	defer r.stop()
 	r.ctx, r.lasting = ctx, context.WithoutCancel(ctx)
+	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, r.leaveTools) })
+	defer unwatch()
 	defer r.eager.drop()
 	for did := 1; ; did++ {
 		if err := r.appendSteers(ctx); err != nil {

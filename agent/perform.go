@@ -22,10 +22,6 @@ import (
 	"github.com/whorl-go/whorl/transport/wire"
 )
 
-// grace is how long a tool that was told to stop has to return. After that its
-// goroutine is left to itself: Go has no way to end it.
-const grace = 500 * time.Millisecond
-
 // outcome is what a tool returned.
 type outcome struct {
 	result tools.Result
@@ -42,6 +38,8 @@ type attempt struct {
 	began    time.Time
 	limit    time.Duration
 	settling atomic.Bool // set by the one that settles the job
+	running  atomic.Bool // Run.leaveTools may settle it
+	byRun    bool        // Run.leaveTools does, where the run ends
 	goOn     func()      // what the timer calls then
 	settles  bool        // the goroutine that runs the tool settles the job
 	returned bool        // and has come to its end
@@ -88,7 +86,7 @@ func (j *job) perform(ctx context.Context, goOn func()) bool {
 	}
 	defer cancel() // what the tool has left behind ends with it
 	j.limited, j.host.job = ctx, j
-	unwatch := context.AfterFunc(ctx, func() { time.AfterFunc(grace, j.leave) })
+	unwatch := j.watch()
 	o := j.run(withRun(ctx, j.owner))
 	unwatch()
 	if j.settling.Swap(true) {
@@ -130,14 +128,6 @@ func (j *job) tooLate() error {
 		return errors.New("this call was not run: another call ended the run")
 	}
 	return nil
-}
-
-// leave settles the job in place of the tool, and leaves the tool to itself.
-func (j *job) leave() {
-	if !j.settling.Swap(true) {
-		j.settle(j.explain(outcome{err: errors.New("the tool did not return")}))
-		j.goOn()
-	}
 }
 
 // leaveOpen leaves the job without a result: another process has the session now, and

@@ -43,6 +43,7 @@ type Run struct {
 
 	ctx, lasting context.Context // the loop's, and the same without its end; nil before it begins
 	stop         func()          // tells the tools to stop, at the end of the loop
+	executing    atomic.Pointer[execution]
 
 	mu     sync.Mutex
 	state  runState
