@@ -165,6 +165,9 @@ var (
 // the API from anywhere else. A comment of the simulator that speaks of a guess
 // names it.
 func TestWireCitesResolve(t *testing.T) {
+	if raceEnabled {
+		t.Skip("reads texts in one goroutine")
+	}
 	w := readWire(t)
 	root, cites := "../..", 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
