@@ -47,14 +47,15 @@ func TestEventsAsJSON(t *testing.T) {
 	if got, err := json.Marshal(waits); err != nil || !strings.Contains(string(got), `"pending":{"record":0,"call_id":"a"`) || !strings.Contains(string(got), `"question":{"call":"3-b"`) {
 		t.Errorf("%s, %v", got, err)
 	}
-	delta := func(typ transport.DeltaType, raw string) Event {
-		return Event{Type: EventStream, Stream: transport.Event{Delta: transport.Delta{Type: typ}, Raw: json.RawMessage(raw)}}
+	said, thought := "", ""
+	for ev := range stopped(t, "end_turn", "", `{"type":"thinking","thinking":"hm","signature":"c2ln"}`, `{"type":"text","text":"yes"}`).Events() {
+		for _, typ := range []EventType{EventStream, EventStep} { // the second has no stream
+			e := Event{Type: typ, Stream: ev}
+			said, thought = said+e.Text(), thought+e.Thinking()
+		}
 	}
-	if ev := delta(transport.DeltaThinking, `{}`); ev.Text() != "" {
-		t.Errorf("thinking is text: %q", ev.Text())
-	}
-	if ev := delta(transport.DeltaText, `{}`); ev.Thinking() != "" {
-		t.Errorf("text is thinking: %q", ev.Thinking())
+	if said != "yes" || thought != "hm" {
+		t.Errorf("a person reads %q, and that the model thought %q", said, thought)
 	}
 }
 
@@ -182,7 +183,7 @@ func TestLanes(t *testing.T) {
 		j.call.ID, j.call.Toolset = id, toolset
 		return j
 	}
-	x := &execution{jobs: []*job{of("a", "g", ""), of("b", "", ""), of("c", "g", ""), of("d", "h", ""), of("e", "", "computer"), of("f", "g", "computer"), of("g", "toolset computer", "x"), of("h", "g", "")}}
+	x := &execution{jobs: []*job{of("a", "g", ""), of("b", "", ""), of("c", "g", ""), of("d", "h", ""), of("e", "", "computer"), of("f", "g", "computer"), of("g", "toolset computer", "x"), of("h", "g", ""), of("i", "computer", "")}}
 	none := new(job)
 	none.call.ID = "r"
 	x.jobs = append(x.jobs, none)
@@ -195,7 +196,7 @@ func TestLanes(t *testing.T) {
 		}
 		lanes = append(lanes, ids)
 	}
-	if got := strings.Join(lanes, " "); got != "ach b d ef g" || len(x.ended) != 1 || x.ended[0] != none {
+	if got := strings.Join(lanes, " "); got != "ach b d ef g i" || len(x.ended) != 1 || x.ended[0] != none {
 		t.Errorf("%s, answered at once are %d", got, len(x.ended))
 	}
 }

@@ -122,7 +122,7 @@ func TestEntriesOfADeadProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		led := &account{spent: budget.Spending{Open: []string{"other " + tt.entry, ofSession(log) + tt.entry}}}
+		led := &account{spent: budget.Spending{Open: []string{"other 1 " + tt.entry, ofSession(log) + tt.entry}}}
 		r := made(t, Options{}).NewRun(Input{Log: log})
 		n := log.Len()
 		if err := r.settleEntries(withBudget(t.Context(), &Budget{USD: 1, Ledger: led, Name: "n"})); err != nil {
