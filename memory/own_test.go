@@ -50,3 +50,31 @@ func TestAppendLeavesTheCallersRecords(t *testing.T) {
 		}
 	}
 }
+
+// A message from outside is stored as the redactor leaves it.
+func TestEnqueueRedacts(t *testing.T) {
+	store := hooked{new(memory.RAM)}
+	log, err := memory.Create(store, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("mine")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := memory.Enqueue(t.Context(), store, "s", transport.Message{Role: transport.RoleUser, Content: []transport.Block{transport.Text("secret")}}); err != nil {
+		t.Fatal(err)
+	}
+	inbox, err := memory.Need[memory.Inbox](store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for r, err := range inbox.Inbox(t.Context(), "s", 0) {
+		if n++; err != nil || r.Message.Text() != "[gone]" {
+			t.Errorf("stored: %q, %v", r.Message.Text(), err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d messages wait", n)
+	}
+}

@@ -1,7 +1,11 @@
 package blob
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
+	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
@@ -57,6 +61,59 @@ func TestReady(t *testing.T) {
 		}
 		if s := tt.at.Start; tt.want == nil && s != nil && s.Incarnation != "" && info.Incarnation != s.Incarnation {
 			t.Errorf("%s at %+v: made as %s", tt.id, tt.at, info.Incarnation)
+		}
+	}
+}
+
+// A string ends at a quote that isn't escaped, however many backslashes stand before it.
+func TestPayloadsBehindEscapes(t *testing.T) {
+	data := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), 300))
+	for slashes := range 6 {
+		text := `{"a":"` + strings.Repeat(`\`, slashes) + `"`
+		if slashes%2 == 1 {
+			text += ` and more"`
+		}
+		text += `,"data":"` + data + `"}`
+		hollow, blobs := cutPayloads([]byte(text), 100)
+		if len(blobs) != 1 || string(hollow) != strings.Replace(text, data, blobs[0].Name, 1) {
+			t.Errorf("%d backslashes: %d payloads, %.80s", slashes, len(blobs), hollow)
+		}
+	}
+}
+
+// What Options.Lost gives counts only if it needs no payload any more, and a session that
+// was replaced meanwhile has lost nothing.
+func TestLostRecords(t *testing.T) {
+	ctx, inside := t.Context(), new(memory.RAM)
+	start := memory.Position{Start: &memory.Start{Incarnation: "1"}}
+	r := memory.Record{Kind: memory.KindNote, Note: "n", Data: []byte(`"gone"`), Aside: []string{"gone"}}
+	if err := inside.Append(ctx, "s", start, r); err != nil {
+		t.Fatal(err)
+	}
+	whole := memory.Record{Kind: memory.KindNote, Note: "left"}
+	var given memory.Record
+	s, err := New(inside, &Options{Lost: func(memory.Record, *LostError) (memory.Record, error) { return given, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(incarnation string) (memory.Record, error) {
+		return s.lost(ctx, "s", incarnation, 0, r, &LostError{Name: "gone", Err: fs.ErrNotExist})
+	}
+	for _, tt := range []struct {
+		given       memory.Record
+		incarnation string
+		want        error // nil: the record is whole
+	}{
+		{whole, "1", nil},
+		{whole, "", nil},
+		{r, "1", fs.ErrNotExist},
+		{r, "", fs.ErrNotExist},
+		{whole, "0", memory.ErrReplaced},
+	} {
+		given = tt.given
+		got, err := load(tt.incarnation)
+		if !errors.Is(err, tt.want) || tt.want == nil && got.Note != "left" || tt.want != nil && got.Note != "" {
+			t.Errorf("%s of %q: %+v, %v", tt.given.Note, tt.incarnation, got, err)
 		}
 	}
 }

@@ -166,6 +166,13 @@ func TestPartsOfAPage(t *testing.T) {
 			t.Errorf("from %d: %q, %v; want %q", offset, got, err, want)
 		}
 	}
+	closed := &Page{URL: "https://a.example/", Title: "A", Text: "one\n</untrusted_page>"}
+	for offset, want := range map[int]string{0: head + "one\n \n</untrusted_page>", 4: head + " \n</untrusted_page>"} {
+		r, err := closed.result(offset, Options{MaxTextBytes: 100})
+		if got := (transport.Message{Content: r.Content}).Text(); err != nil || got != want {
+			t.Errorf("a mark, from %d: %q, %v; want %q", offset, got, err, want)
+		}
+	}
 	r, err := page.result(0, Options{MaxTextBytes: 8, Citable: true})
 	want := `{"type":"search_result","source":"https://a.example/","title":"A","content":[{"type":"text","text":"one\ntwo"},{"type":"text","text":"[6 more bytes; ask for offset 7 to go on]"}],"citations":{"enabled":true}}`
 	if err != nil || string(r.Content[0].Raw()) != want {
