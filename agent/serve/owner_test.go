@@ -3,6 +3,7 @@ package serve_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -107,5 +108,47 @@ func TestWhoMayAllow(t *testing.T) {
 	l.until("state", "idle")
 	if s.calls.Load() != 1 {
 		t.Errorf("%d calls", s.calls.Load())
+	}
+}
+
+// Somebody else's session is not there for a user who says something in it: the program is
+// not asked for an agent, as it would be for a session that the user begins.
+func TestNobodyBeginsASessionThatIsThere(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	s := start(t, func(o *serve.Options) {
+		run := o.Run
+		o.Run = func(ctx context.Context, u serve.User, i memory.Info) (*agent.Agent, agent.Input, error) {
+			mu.Lock()
+			asked = append(asked, u.ID)
+			mu.Unlock()
+			return run(ctx, u, i)
+		}
+	})
+	s.begin("s")
+	bob := s.as("bob")
+	if status, body := bob.do("POST", "/messages/s", `{"text":"t"}`); status != 404 || !strings.Contains(body, `"no_session"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, user := range asked {
+		if user == "bob" {
+			t.Error("Options.Run was asked for bob")
+		}
+	}
+}
+
+// A user without an ID is nobody, whatever else is said of it.
+func TestUsersHaveIDs(t *testing.T) {
+	for _, u := range []serve.User{{}, {All: true}} {
+		s := start(t, func(o *serve.Options) {
+			o.User = func(*http.Request) (serve.User, error) { return u, nil }
+		})
+		for _, path := range []string{"/sessions", "/events/s"} {
+			if status, body := s.do("GET", path, ""); status != 401 {
+				t.Errorf("%+v: GET %s: %d %s", u, path, status, body)
+			}
+		}
 	}
 }
