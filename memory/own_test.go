@@ -1,6 +1,8 @@
 package memory_test
 
 import (
+	"context"
+	"iter"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
@@ -51,9 +53,17 @@ func TestAppendLeavesTheCallersRecords(t *testing.T) {
 	}
 }
 
+// replacing is a store whose redactor gives another message, and leaves the one it got.
+type replacing struct{ memory.Store }
+
+func (replacing) Redact(r *memory.Record) error {
+	r.Message = transport.UserText("[gone]")
+	return nil
+}
+
 // A message from outside is stored as the redactor leaves it.
 func TestEnqueueRedacts(t *testing.T) {
-	store := hooked{new(memory.RAM)}
+	store := replacing{new(memory.RAM)}
 	log, err := memory.Create(store, "s", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -76,5 +86,34 @@ func TestEnqueueRedacts(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d messages wait", n)
+	}
+}
+
+// vanishing is a store in which a session is deleted between being described and loaded.
+type vanishing struct{ *memory.RAM }
+
+func (vanishing) Load(context.Context, string, memory.Position) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) { yield(memory.Record{}, memory.ErrNoSession) }
+}
+
+// A session that is deleted while it is opened is not there: the log begins one of its own,
+// with its own metadata.
+func TestDeletedWhileOpened(t *testing.T) {
+	ram := new(memory.RAM)
+	if err := ram.Append(t.Context(), "s", memory.Position{Start: &memory.Start{Incarnation: "old", Meta: map[string]string{"of": "the old"}}}); err != nil {
+		t.Fatal(err)
+	}
+	log, err := memory.OpenOrCreate(t.Context(), vanishing{ram}, "s", &memory.Start{Incarnation: "new", Meta: map[string]string{"of": "the new"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ram.Delete(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := ram.Info(t.Context(), "s"); err != nil || info.Incarnation != "new" || info.Meta["of"] != "the new" || info.Records != 1 {
+		t.Errorf("%+v, %v", info, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -447,5 +448,37 @@ func TestKeysAreUnwrappedOnce(t *testing.T) {
 	}
 	if err != nil || n != 1 || opened.Len() != 4 {
 		t.Errorf("opened: asked %d times, %v", n, err)
+	}
+}
+
+// Of two hooks the one inside comes first, and each record has been through both.
+func TestTwoHooks(t *testing.T) {
+	adds := func(word string) func(*memory.Record) error {
+		return func(r *memory.Record) error {
+			if text := r.Message.Text(); !strings.Contains(text, word) {
+				r.Message = transport.UserText(text + word)
+			}
+			return nil
+		}
+	}
+	s := Redacted(Redacted(new(memory.RAM), adds(" inside")), adds(" outside"))
+	log, err := memory.Create(s, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range s.Load(t.Context(), "s", memory.Position{}) {
+		if err != nil || r.Message.Text() != "hi inside outside" {
+			t.Errorf("%q, %v", r.Message.Text(), err)
+		}
+	}
+	refusing := Redacted(Redacted(new(memory.RAM), func(*memory.Record) error { return io.ErrNoProgress }), adds("!"))
+	if log, err = memory.Create(refusing, "s", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("the inner hook refuses: %v", err)
 	}
 }

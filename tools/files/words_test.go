@@ -1,7 +1,12 @@
 package files
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -58,5 +63,29 @@ func TestReadable(t *testing.T) {
 	}
 	if got, ok := readable([]byte("a\x00b\xff")); ok {
 		t.Errorf("data is text: %q", got)
+	}
+}
+
+// Errors of the file system name the path as the model wrote it, and no other.
+func TestErrorsNameTheModelsPath(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	f := &folder{Options{}.withDefaults(), root}
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "openat", Path: "/home/ann/a", Err: syscall.EISDIR}, "p: is a directory"},
+		{fmt.Errorf("keep: %w", &fs.PathError{Op: "openat", Path: "/home/ann/a", Err: syscall.EIO}), "p: input/output error"},
+		{&fs.PathError{Op: "openat", Path: "/home/ann/a", Err: fs.ErrPermission}, "no permission for p"},
+		{&fs.PathError{Op: "openat", Path: "/home/ann/a", Err: fs.ErrNotExist}, "p does not exist; list_files shows what there is"},
+		{errors.New("too big"), "p: too big"},
+	} {
+		if got := f.explain("p", tt.err).Error(); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.err, got, tt.want)
+		}
 	}
 }

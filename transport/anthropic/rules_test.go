@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/internal/single"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/secret"
 )
@@ -207,5 +209,36 @@ func TestPatienceOfCalls(t *testing.T) {
 	c.multiplexed.Store(true)
 	if got := c.patience(&call{}); got != 0 {
 		t.Errorf("%v over HTTP/2", got)
+	}
+}
+
+// A request is sent again as often as the program allows, while somebody waits for it, if
+// the failure may pass, and if nobody further up sends it again.
+func TestWhoRetries(t *testing.T) {
+	c, err := New(Options{BaseURL: "http://127.0.0.1:1", MaxRetries: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	overloaded, refused := &transport.Error{Status: 529, RetryAfter: time.Hour}, &transport.Error{Status: 400}
+	for _, tt := range []struct {
+		what     string
+		ctx      context.Context
+		err      error
+		attempts int
+		want     bool
+	}{
+		{"the first time", t.Context(), overloaded, 1, true},
+		{"the last time", t.Context(), overloaded, 2, true},
+		{"once more", t.Context(), overloaded, 3, false},
+		{"nobody waits", gone, overloaded, 1, false},
+		{"an engine does", single.Context(t.Context()), overloaded, 1, false},
+		{"refused", t.Context(), refused, 1, false},
+	} {
+		pause, again := c.retry(tt.ctx, tt.err, tt.attempts)
+		if again != tt.want || again && pause != c.maxRetryDelay || !again && pause != 0 {
+			t.Errorf("%s: %v after %v, want %v", tt.what, again, pause, tt.want)
+		}
 	}
 }

@@ -1,0 +1,116 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/postgres"
+)
+
+// A proxy stands before the server. It closes the connection in place of the next answer
+// where that is set, or of passing the next request on.
+type proxy struct {
+	answer, request atomic.Bool
+	then            func() // behind a request that was lost
+}
+
+func (p *proxy) serve(l net.Listener, server string) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return
+		}
+		backend, err := net.Dial("tcp", server)
+		if err != nil {
+			client.Close()
+			return
+		}
+		wg.Go(func() { pass(backend, client, &p.request, func() { p.then() }) })
+		wg.Go(func() { pass(client, backend, &p.answer, func() {}) })
+	}
+}
+
+// pass copies until something is to be lost.
+func pass(to, from net.Conn, lose *atomic.Bool, lost func()) {
+	defer to.Close()
+	defer from.Close()
+	room := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(room)
+		if err == nil && lose.CompareAndSwap(true, false) {
+			lost()
+			return
+		}
+		if _, e := to.Write(room[:n]); err != nil || e != nil {
+			return
+		}
+	}
+}
+
+// An append whose answer is lost has happened once, and is reported so. The same from
+// somebody who has not made it is a conflict.
+func TestLostAnswers(t *testing.T) {
+	schema := fmt.Sprint("lost answers ", schemas.Add(1))
+	direct := open(t, postgres.Options{Schema: schema})
+	srv, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, ended := new(proxy), make(chan struct{})
+	behind := at.Host
+	go func() {
+		defer close(ended)
+		p.serve(l, behind)
+	}()
+	at.Host = l.Addr().String()
+	s, err := postgres.Open(t.Context(), at.String(), &postgres.Options{Schema: schema, Wait: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(s.Close(), l.Close()); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	}()
+	ctx := t.Context()
+	if err := s.Append(ctx, "s", memory.Position{}, input("0")); err != nil {
+		t.Fatal(err)
+	}
+	p.answer.Store(true)
+	if err := s.Append(ctx, "s", memory.Position{Records: 1}, input("1"), input("2")); err != nil {
+		t.Errorf("an append that has happened: %v", err)
+	}
+	if info, err := direct.Info(ctx, "s"); err != nil || info.Records != 3 || p.answer.Load() {
+		t.Fatalf("%d records, %v", info.Records, err)
+	}
+	if err := s.Append(ctx, "s", memory.Position{Records: 1}, input("1"), input("2")); !errors.Is(err, memory.ErrConflict) {
+		t.Errorf("the same append, by somebody who hadn't made it: %v", err)
+	}
+	p.then = func() {
+		if err := direct.Append(ctx, "s", memory.Position{Records: 3}, input("theirs")); err != nil {
+			t.Error(err)
+		}
+	}
+	p.request.Store(true)
+	if err := s.Append(ctx, "s", memory.Position{Records: 3}, input("ours")); !errors.Is(err, memory.ErrConflict) || p.request.Load() {
+		t.Errorf("an append that was lost, and another that was not: %v", err)
+	}
+}
