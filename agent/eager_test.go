@@ -188,6 +188,7 @@ func TestCutCallsDoNotStartEarly(t *testing.T) {
 type restarts struct {
 	t    *testing.T
 	sent int
+	ran  chan struct{} // what the void call sends before the restart; nil for nothing
 }
 
 func (r *restarts) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
@@ -197,7 +198,13 @@ func (r *restarts) Stream(ctx context.Context, req *transport.Request) iter.Seq2
 			return
 		}
 		void, whole := reply(r.t, "tool_use", use("c", "read", `{"page":1}`)), reply(r.t, "tool_use", use("c", "read", `{"page":2}`))
-		_ = yield(transport.Event{Type: transport.EventContentBlockStop, Block: void.Content[0]}, nil) &&
+		waits := func() bool {
+			if r.ran != nil {
+				<-r.ran
+			}
+			return true
+		}
+		_ = yield(transport.Event{Type: transport.EventContentBlockStop, Block: void.Content[0]}, nil) && waits() &&
 			yield(transport.Event{Type: transport.EventRestarted}, nil) &&
 			yield(transport.Event{Type: transport.EventContentBlockStop, Block: whole.Content[0]}, nil) &&
 			yield(transport.Event{Type: transport.EventMessageStop, Response: whole}, nil)
@@ -221,4 +228,81 @@ func TestEarlyCallsOfARestartedResponse(t *testing.T) {
 	if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, `{\"page\":2}`) {
 		t.Errorf("the call was answered by %s", got)
 	}
+}
+
+// An error that ends the run ends nothing if its call was of a response that is void.
+func TestFatalCallOfARestartedResponse(t *testing.T) {
+	ran := make(chan struct{}, 1)
+	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(_ context.Context, input json.RawMessage) (tools.Result, error) {
+		if string(input) == `{"page":1}` {
+			ran <- struct{}{}
+			return tools.Result{}, tools.Fatal(errors.New("the account is closed"))
+		}
+		return tools.Text("page " + string(input)), nil
+	}}
+	a, err := agent.New(agent.Options{Client: &restarts{t: t, ran: ran}, Model: "m", Tools: []tools.Tool{tool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, `{\"page\":2}`) {
+		t.Errorf("the call was answered by %s", got)
+	}
+}
+
+// blockwise yields the ends of a response's blocks before its own.
+type blockwise struct{ *script }
+
+func (b blockwise) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		for ev, err := range b.script.Stream(ctx, req) {
+			if ev.Type == transport.EventMessageStop {
+				for i, block := range ev.Response.Content {
+					if !yield(transport.Event{Type: transport.EventContentBlockStop, Index: i, Block: block}, nil) {
+						return
+					}
+				}
+			}
+			if !yield(ev, err) {
+				return
+			}
+		}
+	}
+}
+
+// In the last step of a budget no call is run, also none that could start early.
+func TestNoEarlyCallsInTheLastStep(t *testing.T) {
+	var ran []string
+	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(_ context.Context, input json.RawMessage) (tools.Result, error) {
+		ran = append(ran, string(input))
+		return tools.Text("x"), nil
+	}}
+	s := &script{replies: []any{
+		priced(t, "tool_use", 10_000, 1000, use("a", "read", `{"n":1}`)),
+		priced(t, "tool_use", 10_000, 1000, use("b", "read", `{"n":2}`)),
+		priced(t, "tool_use", 10_000, 200, text("just one more"), use("c", "read", `{"n":3}`)),
+	}}
+	a, err := agent.New(agent.Options{Client: blockwise{s}, Model: "claude-opus-5-5", Budget: &agent.Budget{USD: 0.23, WriteUp: "Answer now."}, Tools: []tools.Tool{tool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := 0
+	run := a.NewRun(agent.Input{Prompt: "go"})
+	for ev := range run.Events(t.Context()) {
+		if ev.Type == agent.EventToolStart {
+			starts++
+		}
+	}
+	res, err := run.Result()
+	var short *agent.BudgetError
+	if !errors.As(err, &short) || !short.WrittenUp || res.Steps != 3 {
+		t.Fatalf("%d steps, %v", res.Steps, err)
+	}
+	if len(ran) != 2 || starts != 2 {
+		t.Errorf("calls with %q ran, and %d were told of", ran, starts)
+	}
+	checkValid(t, res.Log)
 }
