@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -104,6 +106,41 @@ func TestLabelsAreNotedOnce(t *testing.T) {
 	note := func(kind memory.Kind) memory.Record { return memory.Record{Kind: kind, Note: "n", Data: []byte(`{}`)} }
 	if log := talked(t); fresh(log, 0) || !fresh(log, log.Len()) || !fresh(talked(t, note(memory.KindNote)), log.Len()) || fresh(log, log.Len()-1) {
 		t.Error("a log that has more than notes of its own is not fresh")
+	}
+}
+
+// away is a store that can't be appended to while that is set.
+type away struct {
+	*memory.RAM
+	err error
+}
+
+func (a *away) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	if a.err != nil {
+		return a.err
+	}
+	return a.RAM.Append(ctx, id, at, records...)
+}
+
+// A label that could not be noted is noted the next time.
+func TestLabelsThatCouldNotBeNoted(t *testing.T) {
+	store := &away{RAM: new(memory.RAM)}
+	log, err := memory.Create(store, "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); err != nil {
+		t.Fatal(err)
+	}
+	r := made(t, Options{}).NewRun(Input{Log: log})
+	untrusted := taint.Labels{Untrusted: true}
+	store.err = memory.ErrUnavailable
+	if err := r.appendLabels(t.Context(), untrusted, "f", "a"); !errors.Is(err, memory.ErrUnavailable) || !taint.Of(log).IsZero() {
+		t.Fatalf("%v", err)
+	}
+	store.err = nil
+	if err := r.appendLabels(t.Context(), untrusted, "f", "a"); err != nil || taint.Of(log) != untrusted {
+		t.Errorf("%+v, %v", taint.Of(log), err)
 	}
 }
 
