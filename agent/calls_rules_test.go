@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/whorl-go/whorl/internal/notes"
@@ -29,6 +30,36 @@ func underWay(t *testing.T, a *Agent, in Input) *Run {
 	return r
 }
 
+// toolset is a tool that has the calls of all members of one.
+type toolset struct{ plain }
+
+func (toolset) Definition() (transport.ToolDefinition, error) {
+	return transport.ParseToolDefinition([]byte(`{"type":"computer_toolset_20260701"}`))
+}
+
+// Early calls that nobody takes are told to stop, and have ended when the step has.
+func TestEarlyCallsEndWithTheirStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := 0
+		slow := plain{name: "f", traits: tools.Traits{ReadOnly: true}, do: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			<-ctx.Done()
+			time.Sleep(100 * time.Millisecond)
+			ended++
+			return tools.Text("r"), nil
+		}}
+		r := underWay(t, made(t, Options{Tools: []tools.Tool{slow}}), Input{})
+		j := r.eager.start(t.Context(), r, parsed(t, `{"type":"tool_use","id":"1","name":"f","input":{}}`))
+		if j == nil {
+			t.Fatal("it doesn't start early")
+		}
+		synctest.Wait()
+		r.eager.drop()
+		if ended != 1 {
+			t.Errorf("%d calls have ended", ended)
+		}
+	})
+}
+
 // Which calls start while the model still writes: those of tools that only read, which
 // nobody has to be asked about, at most Limits.Parallel at once, each once.
 func TestWhichCallsStartEarly(t *testing.T) {
@@ -44,7 +75,7 @@ func TestWhichCallsStartEarly(t *testing.T) {
 		}}
 	}
 	list := []tools.Tool{
-		reads("f", tools.Traits{}), plain{name: "writes"}, reads("outside", tools.Traits{Outside: true}), reads("grouped", tools.Traits{Group: "g"}), reads("asks", tools.Traits{NeedsApproval: true}),
+		reads("f", tools.Traits{}), plain{name: "writes"}, reads("outside", tools.Traits{Outside: true}), reads("grouped", tools.Traits{Group: "g"}), reads("asks", tools.Traits{NeedsApproval: true}), toolset{reads("", tools.Traits{})},
 	}
 	allow := func(context.Context, ToolRequest) Decision { return Decision{Permission: Allow} }
 	deny := func(context.Context, ToolRequest) Decision { return Decision{Permission: Deny} }
@@ -69,7 +100,8 @@ func TestWhichCallsStartEarly(t *testing.T) {
 		{"others of its group go first", block("grouped", ""), nil, nil, false, false},
 		{"somebody is asked", block("asks", ""), nil, nil, false, false},
 		{"it isn't there", block("none", ""), nil, nil, false, false},
-		{"a member of a toolset", block("f", `,"toolset_name":"computer"`), nil, nil, false, false},
+		{"a member of a toolset, whose calls go one behind the other", block("f", `,"toolset_name":"computer"`), nil, nil, false, false},
+		{"of one that isn't there", block("f", `,"toolset_name":"other"`), nil, nil, false, false},
 		{"no call", parsed(t, `{"type":"text","text":"f"}`), nil, nil, false, false},
 		{"none at all", block("f", ""), nil, nil, true, false},
 	} {
