@@ -468,6 +468,69 @@ func TestNoBackgroundBehindTheEnd(t *testing.T) {
 	}
 }
 
+// A log stands while all that it waits for has time; one question whose time is over lets
+// it go on.
+func TestWhatStands(t *testing.T) {
+	past, later := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	for _, tt := range []struct {
+		name      string
+		deadlines []time.Time // of each question
+		want      int         // questions that are waited for; 0 if it can go on
+	}{
+		{"nothing is asked", nil, 0},
+		{"for ever", []time.Time{{}}, 1},
+		{"for a while", []time.Time{later, {}}, 2},
+		{"one is over", []time.Time{later, past}, 0},
+		{"it is over", []time.Time{past}, 0},
+	} {
+		r := r0(t)
+		j := &job{owner: r, record: 1}
+		j.call.ID = "a"
+		for i, d := range tt.deadlines {
+			if _, err := (&host{job: j}).Ask(t.Context(), tools.Question{Key: string(rune('a' + i)), Deadline: d}); !errors.Is(err, tools.ErrWaiting) {
+				t.Fatal(err)
+			}
+		}
+		if err := r.log.Append(t.Context(), memory.Record{Kind: memory.KindStarted, Calls: []string{"a"}}); err != nil {
+			t.Fatal(err)
+		}
+		waits, err := standing(t.Context(), r.log)
+		if got := waits; err != nil || (got != nil) != (tt.want > 0) || got != nil && len(got.Questions) != tt.want {
+			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+	}
+}
+
+// An Approver is asked once about what a sub-agent waits for, and once more when its
+// session has got a record.
+func TestApproversOfSubAgentsAreAskedOnce(t *testing.T) {
+	nobody, somebody := r0(t), r0(t)
+	somebody.input.Approver = func(context.Context, PendingCall) (Decision, error) { return Decision{Permission: Ask}, nil }
+	calls := &ApprovalError{Calls: []PendingCall{{CallID: "a"}}}
+	d, its := childData{Session: "s/1-a"}, childData{Session: "s/1-b", Approver: true}
+	for i, tt := range []struct {
+		r       *Run
+		d       childData
+		waits   *ApprovalError
+		records int
+		want    bool
+	}{
+		{nobody, d, calls, 3, false},
+		{nobody, its, calls, 3, true},
+		{nobody, its, calls, 3, false},
+		{somebody, d, new(ApprovalError), 0, false},
+		{somebody, d, calls, 0, true},
+		{somebody, d, calls, 0, false},
+		{somebody, its, calls, 0, true},
+		{somebody, d, calls, 1, true},
+		{somebody, d, calls, 1, false},
+	} {
+		if got := tt.r.tryAgain(tt.d, tt.waits, tt.records); got != tt.want {
+			t.Errorf("%d: %v", i, got)
+		}
+	}
+}
+
 // The wait for a question ends at its deadline, by its default or without an answer; a
 // question that has none is left alone.
 func TestExpiredQuestions(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/memory"
@@ -214,6 +215,79 @@ func TestKeepThread(t *testing.T) {
 		h := r.thread
 		if h.kind != tt.kind || h.known != tt.known || len(h.betas) != tt.betas || h.again != "" || (h.sent == tt.sent) != (tt.err == nil && tt.sent.Thread != nil) {
 			t.Errorf("%s: %+v", tt.name, h)
+		}
+	}
+}
+
+// A thread goes on from a response that the service has stored, in time, for a request that
+// begins with just what it holds.
+func TestWhatAThreadGoesOnFrom(t *testing.T) {
+	const hello = `{"type":"text","text":"hello"}`
+	user := func(text string) transport.Message { return transport.UserText(text) }
+	type set struct {
+		resp      *transport.Response
+		prev, req *transport.Request
+		ago       time.Duration
+		sums      bool
+		proven    bool
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*set)
+		want   bool
+	}{
+		{"all is as it was", func(*set) {}, true},
+		{"an empty text", func(s *set) { s.resp = stopped(t, "end_turn", "", `{"type":"text","text":""}`, hello) }, true},
+		{"no id", func(s *set) { s.resp.ID = "" }, false},
+		{"a refusal", func(s *set) { s.resp.StopReason = transport.StopRefusal }, false},
+		{"a call that was cut off", func(s *set) { s.resp = stopped(t, "max_tokens", "", aCall) }, false},
+		{"another model answered", func(s *set) {
+			s.resp.Usage.Iterations = []transport.Iteration{{Type: "message"}, {Type: "fallback_message"}}
+		}, false},
+		{"another model answered, and a block says so", func(s *set) {
+			s.resp = stopped(t, "end_turn", "", `{"type":"fallback","from":{"model":"a"},"to":{"model":"b"}}`, hello)
+		}, false},
+		{"nothing new", func(s *set) { s.req.Messages = s.req.Messages[:1] }, false},
+		{"just in time", func(s *set) { s.ago = threadLife - time.Second }, true},
+		{"too late", func(s *set) { s.ago = threadLife }, false},
+		{"its size is not known", func(s *set) { s.sums = true }, false},
+		{"nor needed any more", func(s *set) { s.sums, s.proven = true, true }, true},
+		{"other servers", func(s *set) { s.req.MCPServers = []byte(`[{"name":"a"}]`) }, false},
+		{"servers with another token", func(s *set) {
+			s.prev.MCPServers = []byte(`[{"name":"a","authorization_token":"1"}]`)
+			s.req.MCPServers = []byte(`[{"name":"a","authorization_token":"2"}]`)
+		}, true},
+		{"other editing", func(s *set) { s.req.ContextManagement = []byte(`{"edits":[]}`) }, false},
+		{"other skills", func(s *set) { s.req.Container = []byte(`{"skills":[1]}`) }, false},
+		{"another container", func(s *set) { s.req.Container = []byte(`{"id":"c"}`) }, true},
+		{"fallbacks", func(s *set) { s.req.Fallbacks = []byte(`[1]`) }, false},
+		{"another answer", func(s *set) { s.req.Messages[1].Content = []transport.Block{transport.Text("other")} }, false},
+		{"another question", func(s *set) { s.req.Messages[0] = user("other") }, false},
+		{"a beta more", func(s *set) { s.req.Messages[2].ClearAt = "2027-01-01T00:00:00Z" }, false},
+	} {
+		s := set{resp: stopped(t, "end_turn", "", hello), prev: &transport.Request{Messages: []transport.Message{user("q")}}}
+		reply, ok := s.resp.Replay()
+		if !ok {
+			t.Fatal("no reply")
+		}
+		s.req = &transport.Request{Messages: []transport.Message{user("q"), reply, user("more")}}
+		first := s.resp
+		if tt.change(&s); s.resp != first { // what the conversation has of another one
+			s.req.Messages[1], _ = s.resp.Replay()
+		}
+		log := memory.NewLog()
+		for _, rec := range []memory.Record{
+			{Kind: memory.KindInput, Message: user("q")}, {Kind: memory.KindResponse, Response: s.resp, Time: time.Now().Add(-s.ago)},
+		} {
+			if err := log.Append(t.Context(), rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := made(t, Options{}).NewRun(Input{Log: log})
+		r.agent.threads.proven.Store(s.proven)
+		state := memory.State{Response: s.resp, Requests: []memory.Request{{Messages: 1, Sums: s.sums}}}
+		if got := r.goesOn(s.prev, s.req, state); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
 		}
 	}
 }
