@@ -207,6 +207,45 @@ func TestAskAgain(t *testing.T) {
 
 func r0(t *testing.T) *Run { return underWay(t, made(t, Options{}), Input{}) }
 
+// A tool whose call waits can't say that all is done: what it called has to be run again.
+// What it keeps twice stands in the log once.
+func TestWhatACallLeaves(t *testing.T) {
+	asks := plain{name: "asks", do: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		_, err := tools.CallOf(ctx).Host.Ask(ctx, tools.Question{Prompt: "Which?"})
+		return tools.Result{}, err
+	}}
+	r := underWay(t, made(t, Options{Tools: []tools.Tool{asks, plain{name: "f"}}}), Input{})
+	newHost := func() *host {
+		j := &job{owner: r, record: 1}
+		j.call.ID, j.host.job = "a", j
+		return &j.host
+	}
+	h := newHost()
+	if _, err := h.CallTool(t.Context(), transport.ToolCall{Name: "f"}); err != nil || h.waiting {
+		t.Errorf("it waits: %v, %v", h.waiting, err)
+	}
+	if _, err := h.CallTool(t.Context(), transport.ToolCall{Name: "asks"}); !errors.Is(err, tools.ErrWaiting) || !h.waiting {
+		t.Errorf("it waits: %v, %v", h.waiting, err)
+	}
+	refs := map[string]bool{}
+	n := r.log.Len()
+	for range 2 {
+		for _, data := range []string{"one", "two"} {
+			ref, err := newHost().Keep(t.Context(), []byte(data), "text/plain")
+			if err != nil {
+				t.Fatal(err)
+			}
+			refs[ref] = true
+			if got, kind, err := newHost().Kept(t.Context(), ref); err != nil || string(got) != data || kind != "text/plain" {
+				t.Errorf("%s: %q, %s, %v", data, got, kind, err)
+			}
+		}
+	}
+	if len(refs) != 2 || r.log.Len()-n != 2 {
+		t.Errorf("%d names in %d records", len(refs), r.log.Len()-n)
+	}
+}
+
 // Calls that a tool makes are numbered, run once, and their results are there when the
 // tool runs again; arguments left out are an empty object.
 func TestInnerCallsAgain(t *testing.T) {
