@@ -246,6 +246,30 @@ func TestWhatACallLeaves(t *testing.T) {
 	}
 }
 
+// Nothing but "allow" lets a call of a call run, whatever its log says.
+func TestOnlyAllowAllows(t *testing.T) {
+	for value, want := range map[string]string{
+		`"allow"`: "", `"deny"`: "not permitted", `"Allow"`: "not permitted", `"maybe"`: "not permitted", `true`: "not permitted", `{}`: "not permitted", `null`: "not permitted",
+	} {
+		r := r0(t)
+		outer := &job{owner: r, record: 1}
+		outer.call.ID, outer.host.job = "a", outer
+		inner := &job{owner: r, record: 1, outer: outer}
+		inner.call.ToolCall = transport.ToolCall{ID: "1", Name: "f", Input: json.RawMessage(`{}`)}
+		ask := &memory.ApprovalRequest{CallID: "1", Reason: "May I?"}
+		if _, err := outer.host.approval(t.Context(), inner, ask); !errors.Is(err, tools.ErrWaiting) {
+			t.Fatal(err)
+		}
+		if err := outer.host.append(t.Context(), notes.Answer, hostNote{Key: "approval 1", Answer: &tools.Answer{Value: json.RawMessage(value)}}); err != nil {
+			t.Fatal(err)
+		}
+		refused, err := outer.host.approval(t.Context(), inner, ask)
+		if err != nil || !strings.Contains(refused, want) || (refused == "") != (want == "") {
+			t.Errorf("%s: %q, %v", value, refused, err)
+		}
+	}
+}
+
 // Calls that a tool makes are numbered, run once, and their results are there when the
 // tool runs again; arguments left out are an empty object.
 func TestInnerCallsAgain(t *testing.T) {
