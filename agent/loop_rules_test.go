@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,15 +146,26 @@ func TestEntriesOfADeadProcess(t *testing.T) {
 // A moody store is RAM whose leases fail while they are told to.
 type moody struct {
 	*memory.RAM
+	fails func(n int) error
+	began time.Time
+
+	mu       sync.Mutex
 	renewals []time.Duration
-	fails    func(n int) error
-	began    time.Time
+}
+
+func (s *moody) leased() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.renewals)
 }
 
 func (s *moody) Lease(ctx context.Context, id, owner string, d time.Duration) error {
 	if d > 0 {
+		s.mu.Lock()
 		s.renewals = append(s.renewals, time.Since(s.began))
-		if err := s.fails(len(s.renewals)); err != nil {
+		n := len(s.renewals)
+		s.mu.Unlock()
+		if err := s.fails(n); err != nil {
 			return err
 		}
 	}
@@ -178,8 +191,8 @@ func TestLeaseIsRenewed(t *testing.T) {
 		if ctx.Err() != nil {
 			t.Errorf("a store that was away has ended the run: %v", context.Cause(ctx))
 		}
-		if len(store.renewals) != 4 || store.renewals[1] != 10*time.Second || store.renewals[3] != 30*time.Second {
-			t.Errorf("leased at %v", store.renewals)
+		if at := store.leased(); len(at) != 4 || at[1] != 10*time.Second || at[3] != 30*time.Second {
+			t.Errorf("leased at %v", at)
 		}
 		var leased *memory.LeaseError
 		if err := store.RAM.Lease(t.Context(), "s", "other", time.Second); !errors.As(err, &leased) || leased.Owner != r.owner {
@@ -195,9 +208,9 @@ func TestLeaseIsRenewed(t *testing.T) {
 		if ctx.Err() == nil || !r.log.TryLock() {
 			t.Error("the log was not given back")
 		}
-		n := len(store.renewals)
+		n := len(store.leased())
 		time.Sleep(time.Minute)
-		if len(store.renewals) != n {
+		if len(store.leased()) != n {
 			t.Error("a lease is renewed behind the run's end")
 		}
 	})
