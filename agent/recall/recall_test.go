@@ -67,6 +67,9 @@ func TestSearch(t *testing.T) {
 	if got, _ := call(t, recall.Options{Store: store}, `{"words":"locker"}`); !strings.Contains(got, "blue") || !strings.Contains(got, "4711") {
 		t.Errorf("all sessions: %s", got)
 	}
+	if got, _ := call(t, recall.Options{Store: store, Limit: 1}, `{"words":"locker","limit":9}`); strings.Count(got, "conversation") != 1 {
+		t.Errorf("more than the program allows: %s", got)
+	}
 	if got, _ := call(t, recall.Options{Store: store}, `{"words":"locker","limit":1}`); strings.Count(got, "conversation") != 1 {
 		t.Errorf("one at most: %s", got)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A run is in the name of the user whose session it is, whoever has caused it: one who
@@ -150,5 +151,30 @@ func TestUsersHaveIDs(t *testing.T) {
 				t.Errorf("%+v: GET %s: %d %s", u, path, status, body)
 			}
 		}
+	}
+}
+
+// A session that has no user, such as one that a schedule has begun, is for users with All.
+func TestSessionsWithoutAUser(t *testing.T) {
+	s := start(t, nil)
+	log, err := memory.Create(s.store, "night", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("count")}); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]int{"ann": 404, "root": 200} {
+		for _, path := range []string{"/sessions/night", "/bill/night"} {
+			if status, body := s.as(user).do("GET", path, ""); status != want {
+				t.Errorf("%s: GET %s: %d %s", user, path, status, body)
+			}
+		}
+	}
+	if status, body := s.do("DELETE", "/sessions/night", ""); status != 404 {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, err := s.store.Info(t.Context(), "night"); err != nil {
+		t.Errorf("it is gone: %v", err)
 	}
 }
