@@ -82,7 +82,12 @@ type state struct {
 const (
 	maxReport  = 4 << 10 // bytes
 	maxReports = 256     // of calls that run
+
+	// A sub-agent that has ended is kept for so long where somebody watches, and where
+	// nobody does, while its caller runs on: who has a session run and then listens may
+	// come after it.
 	keepEnded  = time.Minute
+	keepUnseen = 10 * time.Second
 )
 
 // get is the session of that id, made if need be. f.mu is held.
@@ -104,8 +109,8 @@ func (f *Feed) drop(s *session) {
 		return
 	}
 	for up := s.parent; up != nil; up = up.parent {
-		if up.watchers > 0 && time.Since(s.ended) < keepEnded {
-			return // they may not have read its end yet
+		if kept := time.Since(s.ended); up.watchers > 0 && kept < keepEnded || up.run != nil && kept < keepUnseen {
+			return // its end may not have been read yet
 		}
 	}
 	for _, c := range s.children {

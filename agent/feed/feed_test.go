@@ -442,6 +442,53 @@ func TestWaitsAndEnds(t *testing.T) {
 	}
 }
 
+// A sub-agent that has ended before anybody watched is told to those who come while its
+// caller runs on.
+func TestSubAgentThatEndedBefore(t *testing.T) {
+	store := new(memory.RAM)
+	m := &model{replies: []any{
+		reply(t, "tool_use", use("a", "helper", `{"task":"dig"}`)),
+		reply(t, "end_turn", text("Found.")),
+		reply(t, "tool_use", use("b", "look", `{}`)),
+		reply(t, "end_turn", text("The end.")),
+	}}
+	looks, seen := make(chan struct{}), make(chan struct{})
+	helper := newAgent(t, m, agent.Options{})
+	a := newAgent(t, m, agent.Options{}, agent.Sub{Agent: helper, Name: "helper", Description: "Helps."}, look(func(context.Context) string {
+		close(looks)
+		<-seen
+		return "seen"
+	}))
+	f := &feed.Feed{Store: store}
+	var running sync.WaitGroup
+	running.Go(func() {
+		if _, err := a.Run(f.Attach(t.Context()), agent.Input{Store: store, Session: "s", Prompt: "go"}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-looks
+	w := f.Open("s", feed.Options{Tree: true})
+	defer w.Close()
+	pages := map[string]*page{}
+	items, err := w.Read(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	for _, item := range items {
+		if pages[item.Session] == nil {
+			pages[item.Session] = new(page)
+		}
+		if err := pages[item.Session].take(item); err != nil {
+			t.Errorf("%s: %v", item.Session, err)
+		}
+	}
+	if child := pages["s/2-a"]; child == nil || child.answer() != "Found." {
+		t.Errorf("%d sessions, of the child %+v", len(pages), child)
+	}
+	close(seen)
+	running.Wait()
+}
+
 // Those who watch a tree see what sub-agents do, each in its session.
 func TestTree(t *testing.T) {
 	store := new(memory.RAM)

@@ -453,7 +453,10 @@ func (a *answer) stream(ctx context.Context) *serve.Stream {
 		s.Children[id] = feed.Position{Records: p.Records}
 	}
 	f := flow.New(w, a.known.responses)
-	s.Begin = func(http.Header) { a.begin(ctx, send) }
+	s.Begin = func(http.Header) {
+		tree.LookAll(ctx, root)
+		a.begin(ctx, send)
+	}
 	s.Item = func(it feed.Item) {
 		if it.Session != root {
 			tree.Item(ctx, it)
@@ -473,6 +476,7 @@ func (a *answer) stream(ctx context.Context) *serve.Stream {
 		w.endStep()
 		end := event{}
 		end, waits = a.end(ctx, err, w.usage)
+		tree.Rest(ctx)
 		tree.End(func(session string) bool { return waits[session] != nil })
 		if broken {
 			send(event{Type: "MESSAGES_SNAPSHOT", Messages: w.back()})

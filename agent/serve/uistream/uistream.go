@@ -353,11 +353,9 @@ func (s *handler) stream(w http.ResponseWriter, r *http.Request, a *serve.Access
 		for i, rec := range log.Records(t.callsFrom()) {
 			tree.Calls(a.Info.ID, rec, i+1)
 		}
-		if stored, err := flow.Stored(ctx, s.h.Store(), a.Info.ID); err == nil {
-			tree.Look(stored)
-		}
 	}
 	out.Begin = func(head http.Header) {
+		tree.LookAll(ctx, a.Info.ID)
 		head.Set("X-Vercel-AI-UI-Message-Stream", "v1")
 		send(chunk{Type: "start", MessageID: t.name(), Metadata: metadata(a.Info.ID, wr)})
 	}

@@ -76,6 +76,14 @@ func Stored(ctx context.Context, store memory.Store, root string) (map[string]bo
 // Look has the Tree tell what is in the store of some sessions.
 func (t *Tree) Look(stored map[string]bool) { t.stored = stored }
 
+// LookAll is Look for all sub-agents that a session has by now. Call it once the feed is
+// watched: those that have ended by then may come no more from there.
+func (t *Tree) LookAll(ctx context.Context, root string) {
+	if stored, err := Stored(ctx, t.store, root); err == nil {
+		t.stored = stored
+	}
+}
+
 // Calls notes the calls of a record, whose number is counted from 1.
 func (t *Tree) Calls(session string, r memory.Record, number int) {
 	if r.Kind != memory.KindResponse {
@@ -205,6 +213,13 @@ func (t *Tree) catchUp(ctx context.Context, session string) {
 	log, err := memory.Open(ctx, t.store, session)
 	if err != nil {
 		return // deleted
+	}
+	told := t.places[session].Records
+	if l := t.lanes[session]; l != nil {
+		told = l.records
+	}
+	if log.Len() <= told {
+		return
 	}
 	l := t.open(ctx, session)
 	if l == nil {

@@ -313,7 +313,7 @@ await scenario("react", async (p) => {
   chat.sendMessage({ text: "approve" });
   await until(() => document.querySelector("button"));
   document.querySelector("button").click();
-  await until(() => document.body.textContent.includes("Done with book."));
+  await until(() => document.body.textContent.includes("Done with book.") && chat.status === "ready");
   assert.match(document.querySelector("section").textContent, /output-available/);
   p.chat.messages = chat.messages;
   root.unmount();
