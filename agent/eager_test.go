@@ -188,7 +188,7 @@ func TestCutCallsDoNotStartEarly(t *testing.T) {
 type restarts struct {
 	t    *testing.T
 	sent int
-	ran  chan struct{} // what the void call sends before the restart; nil for nothing
+	ran  chan struct{} // what the void call sends before the restart
 }
 
 func (r *restarts) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
@@ -198,58 +198,39 @@ func (r *restarts) Stream(ctx context.Context, req *transport.Request) iter.Seq2
 			return
 		}
 		void, whole := reply(r.t, "tool_use", use("c", "read", `{"page":1}`)), reply(r.t, "tool_use", use("c", "read", `{"page":2}`))
-		waits := func() bool {
-			if r.ran != nil {
-				<-r.ran
-			}
-			return true
+		if !yield(transport.Event{Type: transport.EventContentBlockStop, Block: void.Content[0]}, nil) {
+			return
 		}
-		_ = yield(transport.Event{Type: transport.EventContentBlockStop, Block: void.Content[0]}, nil) && waits() &&
-			yield(transport.Event{Type: transport.EventRestarted}, nil) &&
+		<-r.ran
+		_ = yield(transport.Event{Type: transport.EventRestarted}, nil) &&
 			yield(transport.Event{Type: transport.EventContentBlockStop, Block: whole.Content[0]}, nil) &&
 			yield(transport.Event{Type: transport.EventMessageStop, Response: whole}, nil)
 	}
 }
 
 // What was started for a response that is void answers no call of the next one, even
-// where a gateway gives both the same id.
+// where a gateway gives both the same id, and ends no run.
 func TestEarlyCallsOfARestartedResponse(t *testing.T) {
-	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(_ context.Context, input json.RawMessage) (tools.Result, error) {
-		return tools.Text("page " + string(input)), nil
-	}}
-	a, err := agent.New(agent.Options{Client: &restarts{t: t}, Model: "m", Tools: []tools.Tool{tool}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, `{\"page\":2}`) {
-		t.Errorf("the call was answered by %s", got)
-	}
-}
-
-// An error that ends the run ends nothing if its call was of a response that is void.
-func TestFatalCallOfARestartedResponse(t *testing.T) {
-	ran := make(chan struct{}, 1)
-	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(_ context.Context, input json.RawMessage) (tools.Result, error) {
-		if string(input) == `{"page":1}` {
-			ran <- struct{}{}
-			return tools.Result{}, tools.Fatal(errors.New("the account is closed"))
+	for name, void := range map[string]error{"a result": nil, "an error": errors.New("no such page"), "the end of the run": tools.Fatal(errors.New("the account is closed"))} {
+		ran := make(chan struct{}, 1)
+		tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(_ context.Context, input json.RawMessage) (tools.Result, error) {
+			if string(input) == `{"page":1}` {
+				ran <- struct{}{}
+				return tools.Text("page 1"), void
+			}
+			return tools.Text("page " + string(input)), nil
+		}}
+		a, err := agent.New(agent.Options{Client: &restarts{t: t, ran: ran}, Model: "m", Tools: []tools.Tool{tool}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return tools.Text("page " + string(input)), nil
-	}}
-	a, err := agent.New(agent.Options{Client: &restarts{t: t, ran: ran}, Model: "m", Tools: []tools.Tool{tool}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, `{\"page\":2}`) {
-		t.Errorf("the call was answered by %s", got)
+		res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := string(res.Log.Messages()[2].Content[0].Raw()); !strings.Contains(got, `{\"page\":2}`) {
+			t.Errorf("%s: the call was answered by %s", name, got)
+		}
 	}
 }
 

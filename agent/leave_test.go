@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,4 +79,72 @@ func TestToolsThatIgnoreTheEndAreLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A tool's own time counts before that of the limits, and none where it says so.
+func TestTimeOfATool(t *testing.T) {
+	for _, tt := range []struct {
+		own, most time.Duration
+		done      bool // after a minute
+	}{
+		{0, time.Second, false},
+		{time.Hour, time.Second, true},
+		{-1, time.Second, true},
+		{time.Second, time.Hour, false},
+		{0, -1, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			slow := fake{name: "slow", traits: tools.Traits{Timeout: tt.own}, call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+				select {
+				case <-time.After(time.Minute):
+					return tools.Text("ready"), nil
+				case <-ctx.Done():
+					return tools.Result{}, ctx.Err()
+				}
+			}}
+			a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "slow", "{}")), reply(t, "end_turn", text("done"))}}, agent.Options{Limits: agent.Limits{ToolTime: tt.most}}, slow)
+			res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(res.Log.Messages()[2].Content[0].Raw()); strings.Contains(got, "ready") != tt.done {
+				t.Errorf("%v of its own, %v by the limits: %s", tt.own, tt.most, got)
+			}
+		})
+	}
+}
+
+// unrecorded is a store that takes no result.
+type unrecorded struct{ *memory.RAM }
+
+func (u unrecorded) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	for _, r := range records {
+		if r.Kind == memory.KindResult {
+			return memory.ErrUnavailable
+		}
+	}
+	return u.RAM.Append(ctx, id, at, records...)
+}
+
+// The tools that run are told to stop once a result could not be recorded: theirs can't be
+// either.
+func TestUnrecordedResultsStopTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stopped atomic.Bool
+		quick := fake{name: "quick", call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text("ready"), nil }}
+		slow := fake{name: "slow", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			select {
+			case <-time.After(time.Minute):
+			case <-ctx.Done():
+				stopped.Store(true)
+			}
+			return tools.Text("late"), nil
+		}}
+		a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "quick", "{}"), use("b", "slow", "{}"))}}, agent.Options{}, quick, slow)
+		began := time.Now()
+		_, err := a.Run(t.Context(), agent.Input{Store: unrecorded{new(memory.RAM)}, Session: "s", Prompt: "go"})
+		if !errors.Is(err, memory.ErrUnavailable) || !stopped.Load() || time.Since(began) >= time.Minute {
+			t.Errorf("%v after %v; the other was stopped: %v", err, time.Since(began), stopped.Load())
+		}
+	})
 }
