@@ -1,0 +1,128 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+)
+
+// decide is POST /decisions/ID: one of the calls that [Session] tells, and what is to
+// become of it.
+func (h *Handler) decide(c *call) (any, error) {
+	var body struct {
+		Call     agent.PendingCall `json:"call"`
+		Decision string            `json:"decision"`
+		Reason   string            `json:"reason"`
+		Input    json.RawMessage   `json:"input"`
+	}
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	log, err := memory.Open(c.r.Context(), h.o.Store, c.info.ID)
+	if err != nil {
+		return nil, err
+	}
+	body.Call.Session = c.info.ID
+	// Who may allow it is asked about the call of the log: the client's could be named
+	// otherwise. One that isn't there any more is refused below.
+	for _, call := range agent.Pending(log) {
+		if body.Decision == "allow" && call.Record == body.Call.Record && call.CallID == body.Call.CallID {
+			call.Session = c.info.ID
+			if err := h.mayAllow(c.r.Context(), c.user, call); err != nil {
+				return nil, err
+			}
+		}
+	}
+	edited := len(body.Input) > 0 && string(body.Input) != "null"
+	switch body.Decision {
+	case "allow":
+		if edited && body.Input[0] != '{' {
+			err = problem(http.StatusBadRequest, "bad_decision", "input is not a JSON object.",
+				"It holds the arguments themselves, not a string of them, and replaces all of them. Leave it out to let the call run as it is.")
+		} else if edited {
+			err = body.Call.Edit(c.r.Context(), log, body.Input)
+		} else {
+			err = body.Call.Approve(c.r.Context(), log)
+		}
+	case "deny":
+		err = body.Call.Deny(c.r.Context(), log, body.Reason)
+	default:
+		err = problem(http.StatusBadRequest, "bad_decision", `decision is "allow" or "deny".`, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.goOn(c)
+}
+
+// mayAllow fails if a user may not allow a call.
+func (h *Handler) mayAllow(ctx context.Context, u User, call agent.PendingCall) error {
+	if h.o.MayAllow != nil && !h.o.MayAllow(ctx, u, call) {
+		return problem(http.StatusForbidden, "forbidden", "You may not allow this call.", "Somebody else has to decide.")
+	}
+	return nil
+}
+
+// answer is POST /answers/ID: to one of the questions that [Session] tells.
+func (h *Handler) answer(c *call) (any, error) {
+	var body struct {
+		Question agent.PendingQuestion `json:"question"`
+		Value    json.RawMessage       `json:"value"`
+		Decline  bool                  `json:"decline"`
+		Reason   string                `json:"reason"`
+	}
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	log, err := memory.Open(c.r.Context(), h.o.Store, c.info.ID)
+	if err != nil {
+		return nil, err
+	}
+	// What the question allows is taken from the log, not from the client.
+	found := false
+	for _, q := range agent.Questions(log) {
+		if q.Call == body.Question.Call && q.Question.Key == body.Question.Question.Key {
+			body.Question, found = q, true
+		}
+	}
+	if !found {
+		return nil, problem(http.StatusConflict, "decided", "The question doesn't wait any more.", "Look at what waits now.")
+	}
+	if body.Decline {
+		err = body.Question.Decline(c.r.Context(), log, body.Reason)
+	} else {
+		err = body.Question.Answer(c.r.Context(), log, tools.Answer{Value: body.Value, By: c.user.ID})
+	}
+	var decision *agent.DecisionError
+	if err != nil && !errors.As(err, &decision) {
+		err = problem(http.StatusUnprocessableEntity, "bad_answer", "The question doesn't take this answer.", err.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.goOn(c)
+}
+
+// goOn has the call's session run on, or the outermost one above it: a sub-agent goes
+// on in its caller's run.
+func (h *Handler) goOn(c *call) error {
+	top := c.info
+	for depth := 0; top.Parent != "" && depth < deepest; depth++ {
+		above, err := h.o.Store.Info(c.r.Context(), top.Parent)
+		if err != nil {
+			return err
+		}
+		top = above
+	}
+	a, in, err := h.agentOf(c.r.Context(), c.user, top)
+	if err != nil {
+		return err
+	}
+	h.drive(c.r.Context(), c.user, top, a, in)
+	return nil
+}
