@@ -131,8 +131,13 @@ func (u unrecorded) Append(ctx context.Context, id string, at memory.Position, r
 func TestUnrecordedResultsStopTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var stopped atomic.Bool
-		quick := fake{name: "quick", call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text("ready"), nil }}
+		began := make(chan struct{})
+		quick := fake{name: "quick", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			<-began
+			return tools.Text("ready"), nil
+		}}
 		slow := fake{name: "slow", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			close(began)
 			select {
 			case <-time.After(time.Minute):
 			case <-ctx.Done():
@@ -141,10 +146,10 @@ func TestUnrecordedResultsStopTheOthers(t *testing.T) {
 			return tools.Text("late"), nil
 		}}
 		a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "quick", "{}"), use("b", "slow", "{}"))}}, agent.Options{}, quick, slow)
-		began := time.Now()
+		start := time.Now()
 		_, err := a.Run(t.Context(), agent.Input{Store: unrecorded{new(memory.RAM)}, Session: "s", Prompt: "go"})
-		if !errors.Is(err, memory.ErrUnavailable) || !stopped.Load() || time.Since(began) >= time.Minute {
-			t.Errorf("%v after %v; the other was stopped: %v", err, time.Since(began), stopped.Load())
+		if !errors.Is(err, memory.ErrUnavailable) || !stopped.Load() || time.Since(start) >= time.Minute {
+			t.Errorf("%v after %v; the other was stopped: %v", err, time.Since(start), stopped.Load())
 		}
 	})
 }
