@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -18,18 +19,23 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// heldBy is how many bytes stay reachable through what make returns.
+// heldBy is how many bytes stay reachable through what makeIt returns: the least of
+// three times, since what other tests left running counts as well.
 func heldBy(makeIt func() any) int64 {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	it := makeIt()
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	runtime.KeepAlive(it)
-	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	least := int64(math.MaxInt64)
+	for range 3 {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		it := makeIt()
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(it)
+		least = min(least, int64(after.HeapAlloc)-int64(before.HeapAlloc))
+	}
+	return least
 }
 
 // A step is held as its bytes and little more. A fork holds what is its own, and the
@@ -39,14 +45,10 @@ func TestMemoryHeldByLogsAndForks(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	const turns, result, forks = 100, 1024, 200
-	conversation(t, turns, result) // fills pools and tables
-	var parent *memory.Log
-	perStep := heldBy(func() any {
-		parent = conversation(t, turns, result)
-		return parent
-	}) / turns
+	parent := conversation(t, turns, result) // fills pools and tables
+	perStep := heldBy(func() any { return conversation(t, turns, result) }) / turns
 	t.Logf("a step with a result of %d bytes is held in %d bytes", result, perStep)
-	if perStep > result+2650 {
+	if perStep < result || perStep > result+2650 {
 		t.Errorf("a step with a result of %d bytes is held in %d bytes", result, perStep)
 	}
 	perFork := heldBy(func() any {
