@@ -163,6 +163,11 @@ func New(opts Options) (*Agent, error) {
 	if r.MaxTokens < 0 {
 		return nil, fmt.Errorf("agent: Options.MaxTokens is %d; give at least 1, or 0 for the default", r.MaxTokens)
 	}
+	for i, m := range opts.Middleware {
+		if m == nil {
+			return nil, fmt.Errorf("agent: Options.Middleware[%d] is nil; leave it out", i)
+		}
+	}
 	a.model, _ = models.Lookup(r.Model, opts.Models...)
 	a.features = transport.FeaturesOf(opts.Client)
 	if r.MaxTokens == 0 {

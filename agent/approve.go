@@ -103,7 +103,7 @@ func (p PendingCall) Edit(ctx context.Context, log *memory.Log, input json.RawMe
 }
 
 func object(input json.RawMessage) (json.RawMessage, error) {
-	in := rawjson.Trim(input)
+	in := rawjson.Trim(bytes.Clone(input)) // the log keeps it
 	if !rawjson.Valid(in) || in[0] != '{' {
 		return nil, errors.New("the new arguments are not a JSON object; give the arguments themselves, not a string of them")
 	}

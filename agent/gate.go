@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -62,7 +63,7 @@ type ToolRequest struct {
 // Status is how far a run has come.
 type Status struct {
 	Session string            // the log's id; empty for a log without a store
-	Meta    map[string]string // Input.Meta, with the user, over that of the session
+	Meta    map[string]string // Input.Meta, with the user, over that of the session; it must not be modified
 	User    string            // Input.User, or Meta["user"]
 	Steps   int               // model calls that brought a response
 	Usage   transport.Usage   // their sum
@@ -79,14 +80,17 @@ func (r *Run) status() Status {
 // askGates asks the gates of the agent and of the input; the stricter decides.
 func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall, written json.RawMessage) Decision {
 	var strictest Decision
-	asked := false
+	first := true
 	for _, gate := range [...]Gate{r.agent.opts.Gate, r.input.Gate} {
 		if gate == nil {
 			continue
 		}
-		d := r.askGate(ctx, gate, ToolRequest{Call: c, Written: written, Traits: t.traits, Status: r.status(), Log: r.log})
-		if !asked || d.strictness() > strictest.strictness() {
-			strictest, asked = d, true
+		// Each gate has bytes of its own: what it writes into them is not what runs.
+		asked := c
+		asked.Input = bytes.Clone(c.Input)
+		d := r.askGate(ctx, gate, ToolRequest{Call: asked, Written: bytes.Clone(written), Traits: t.traits, Status: r.status(), Log: r.log})
+		if first || d.strictness() > strictest.strictness() {
+			strictest, first = d, false
 		}
 	}
 	return strictest

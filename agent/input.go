@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/whorl-go/whorl/memory"
@@ -92,12 +91,17 @@ type Input struct {
 	Output interface{ Format() json.RawMessage }
 }
 
-// messages are the messages of the input, with the prompt.
+// messages are the messages of the input, with the prompt. They are copies: the caller
+// may write the next input into the same lists.
 func (in *Input) messages() []transport.Message {
-	if in.Prompt == "" {
-		return in.Messages
+	list := make([]transport.Message, len(in.Messages), len(in.Messages)+1)
+	for i, m := range in.Messages {
+		list[i] = wire.OwnMessage(m)
 	}
-	return append(slices.Clip(in.Messages), transport.UserText(in.Prompt))
+	if in.Prompt != "" {
+		list = append(list, transport.UserText(in.Prompt))
+	}
+	return list
 }
 
 // log is the conversation that the input names. A session is not loaded yet.
@@ -155,10 +159,10 @@ func withMeta(session, meta map[string]string) map[string]string {
 	return session
 }
 
-// meta is Meta with the user.
+// meta is a copy of Meta with the user: the map is the caller's.
 func (in *Input) meta() map[string]string {
 	if in.User == "" || in.Meta["user"] != "" {
-		return in.Meta
+		return maps.Clone(in.Meta)
 	}
 	meta := make(map[string]string, len(in.Meta)+1)
 	maps.Copy(meta, in.Meta)

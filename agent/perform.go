@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -215,7 +216,8 @@ func (j *job) run(ctx context.Context) (o outcome) {
 	}
 	info := tools.CallInfo{ID: j.call.ID, Key: j.key(), Name: j.call.Name, Meta: j.owner.meta, Progress: j.report, Prepared: j.prepared, Host: &j.host}
 	ctx = tools.WithCall(ctx, info)
-	if o.result, o.err = call(ctx, j.tool.callable, j.prepared.Input()); o.err != nil {
+	input := bytes.Clone(j.prepared.Input()) // the log's own bytes may be the same, and the tool may write into its own
+	if o.result, o.err = call(ctx, j.tool.callable, input); o.err != nil {
 		j.owner.agent.logPanic(ctx, o.err, "tool", j.call.Name, "call_id", j.call.ID)
 	}
 	return o

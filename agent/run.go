@@ -232,7 +232,7 @@ func (r *Run) Steer(m transport.Message) error {
 	if r.state >= runEnded {
 		return errors.New("steer: the run has ended; give the message to a new run with its log")
 	}
-	r.steers = append(r.steers, m)
+	r.steers = append(r.steers, wire.OwnMessage(m))
 	return nil
 }
 

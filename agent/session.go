@@ -113,7 +113,7 @@ func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string,
 				lost(&PanicError{What: "Store"})
 			}
 		}()
-		tick := time.NewTicker(d / 3)
+		tick := time.NewTicker(max(d/3, time.Millisecond))
 		defer tick.Stop()
 		for {
 			select {

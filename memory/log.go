@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // A Log is a conversation: records that are appended and never changed. It derives
@@ -85,21 +86,24 @@ func (l *Log) Append(ctx context.Context, records ...Record) error {
 	}
 }
 
-// own is a copy of records, where something will be written into them: they are the
-// caller's.
+// own is a copy of records, where something will be written into them, or may be by
+// the caller, who may use the list of an input's blocks again.
 func (l *Log) own(records []Record) []Record {
 	changes := l.redactor != nil
 	for i := range records {
-		changes = changes || records[i].Time.IsZero()
+		changes = changes || records[i].Time.IsZero() || records[i].Kind == KindInput
 	}
 	if !changes {
 		return records
 	}
 	records = slices.Clone(records)
-	if l.redactor != nil {
-		for i := range records {
-			r := &records[i]
-			r.Message.Content, r.Data = slices.Clone(r.Message.Content), slices.Clone(r.Data)
+	for i := range records {
+		r := &records[i]
+		if r.Kind == KindInput || l.redactor != nil {
+			r.Message = wire.OwnMessage(r.Message)
+		}
+		if l.redactor != nil {
+			r.Data = slices.Clone(r.Data)
 		}
 	}
 	return records

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Create makes a log whose records go to store under a new id. The session is
@@ -192,7 +193,7 @@ func Enqueue(ctx context.Context, store Store, id string, m transport.Message) e
 	if err != nil {
 		return fmt.Errorf("enqueue: %w", err)
 	}
-	r := Record{Kind: KindInput, Time: time.Now(), Message: m}
+	r := Record{Kind: KindInput, Time: time.Now(), Message: wire.OwnMessage(m)}
 	if redactor, ok := As[Redactor](store); ok {
 		if err := redactor.Redact(&r); err != nil {
 			return fmt.Errorf("enqueue: redact: %w", err)

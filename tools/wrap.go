@@ -49,10 +49,10 @@ func (w *wrapper) Call(ctx context.Context, input json.RawMessage) (Result, erro
 		if !bytes.Equal(passed, input) {
 			return Result{}, ErrInputChanged
 		}
-		return w.Callable.Call(ctx, passed)
+		return w.Callable.Call(ctx, input)
 	}
 	for i := len(w.middleware) - 1; i >= 0; i-- {
 		call = w.middleware[i](call)
 	}
-	return call(ctx, input)
+	return call(ctx, bytes.Clone(input)) // which they may write into
 }

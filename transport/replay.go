@@ -13,7 +13,7 @@ type ToolCall struct {
 	ID      string
 	Name    string
 	Toolset string // toolset_name, for a member of a toolset; else empty
-	Input   []byte // a JSON object, as the model wrote it
+	Input   []byte // a JSON object, as the model wrote it; it must not be modified
 	Cut     bool   // the input did not arrive whole: the call must not be run
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -21,6 +22,13 @@ func Markable(b transport.Block) bool {
 // which the service refuses, or the zero Block.
 func IsBlank(b transport.Block) bool {
 	return b.IsZero() || b.Type() == transport.TypeText && blocktype.IsBlank(b.Raw())
+}
+
+// OwnMessage returns the message with lists of its own. Those that a message comes
+// with are its maker's, who may write other blocks into them for the next one.
+func OwnMessage(m transport.Message) transport.Message {
+	m.Content, m.OutputConfig, m.Extra = slices.Clone(m.Content), slices.Clone(m.OutputConfig), maps.Clone(m.Extra)
+	return m
 }
 
 // FitsInResult reports whether the service may accept the block in the result of a
