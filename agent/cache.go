@@ -76,14 +76,16 @@ func missBetween(first, second *transport.Response, gap time.Duration, at time.T
 // missed looks for a miss of the newest step, and keeps it. before is the log's
 // state in front of it, at when the step's response came.
 func (r *Run) missed(before memory.State, resp *transport.Response, at time.Time) *Miss {
-	if before.Response == nil {
-		return nil
-	}
-	sends := r.log.State().Requests
-	if len(sends) < 2 {
+	n := len(before.Requests)
+	if before.Response == nil || n == 0 {
 		return nil // the response before was to a prompt that is gone
 	}
-	gap := sends[len(sends)-1].At.Sub(sends[len(sends)-2].At)
+	var sent time.Time // by the record before the response, as in [memory.Request]
+	for _, rec := range r.log.Records(r.record - 1) {
+		sent = rec.Time
+		break
+	}
+	gap := sent.Sub(before.Requests[n-1].At)
 	m := missBetween(before.Response, resp, gap, at, r.agent.opts.Models)
 	if m != nil {
 		r.result.Misses = append(r.result.Misses, *m)

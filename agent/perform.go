@@ -177,8 +177,8 @@ func (j *job) settle(o outcome) {
 // its task. Such a call gets no result, which would be the end of its work.
 func (j *job) cutOff(o outcome) error {
 	switch {
-	case !j.tool.traits.Repeatable && !j.tool.traits.ReadOnly && !j.resumable():
 	case o.err == nil && !o.result.IsError, j.fatal != nil, panicked(o.err):
+	case !j.tool.traits.Repeatable && !j.tool.traits.ReadOnly && !j.resumable(): // which goes through the log: asked last
 	case j.ctx.Err() != nil:
 		return context.Cause(j.ctx)
 	default:

@@ -174,10 +174,14 @@ func (l *Log) Len() int {
 func (l *Log) Records(from int) iter.Seq2[int, Record] {
 	return func(yield func(int, Record) bool) {
 		l.mu.RLock()
-		parts := append(slices.Clip(l.older), l.records)
+		older, records := l.older, l.records
 		l.mu.RUnlock()
 		i := 0
-		for _, part := range parts {
+		for k := range len(older) + 1 {
+			part := records
+			if k < len(older) {
+				part = older[k]
+			}
 			for j := max(0, from-i); j < len(part); j++ {
 				if !yield(i+j, part[j].record()) {
 					return
