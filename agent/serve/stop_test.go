@@ -28,6 +28,21 @@ func (s *site) slow(id string) {
 	}
 }
 
+// ended waits until no process runs the session.
+func (s *site) ended(id string) {
+	s.t.Helper()
+	for {
+		status, body := s.do("GET", "/sessions/"+id, "")
+		if status != 200 {
+			s.t.Fatal(status, body)
+		}
+		if strings.Contains(body, `"running":false`) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // Behind a balancer any process may get the stop, and what else only the one that runs the
 // session knew: that it runs.
 func TestStopElsewhere(t *testing.T) {
