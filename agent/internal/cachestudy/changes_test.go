@@ -141,7 +141,7 @@ func TestNeverDearerThanPlain(t *testing.T) {
 				if none[sh.name] == nil {
 					none[sh.name] = play(sh, elsewhere[0], model, r)
 				}
-				simple, own := play(sh, plain, model, r), play(sh, ours("whorl", cacheplan.Options{}), model, r)
+				simple, own := play(sh, plain, model, r), playOurs(sh, model, r)
 				t.Logf("%-56s %.3f %.3f", sh.name, own.cost/simple.cost, own.cost/none[sh.name].cost)
 				if own.cost > 1.02*simple.cost {
 					t.Errorf("%s, %s, %s: $%.4f, with plain marks $%.4f", id, r.name, sh.name, own.cost, simple.cost)

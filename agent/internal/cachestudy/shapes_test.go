@@ -26,6 +26,15 @@ type studyTalk struct {
 	held     int                    // messages that the service holds in a thread
 	at       time.Time              // of the thread's newest request
 	sticky   []transport.Breakpoint // that the thread was begun with
+	laid     laidOut
+}
+
+// laidOut is the list of the newest request, without marks, which the next one's
+// mostly begins with.
+type laidOut struct {
+	list     []studyPosition
+	config   studyConfig
+	messages []transport.Message
 }
 
 // A studyConfig tells apart what a request says besides its messages: two with
@@ -62,12 +71,22 @@ var (
 	studyMind, _ = transport.ParseBlock([]byte(`{"type":"thinking","thinking":"` + strings.Repeat("hm, perhaps ", 60) + `","signature":"sig"}`))
 )
 
+// texts and results are the blocks that were made, by their size: blocks don't change,
+// and numbers tell them apart.
+var texts, results = map[int]transport.Block{}, map[int]transport.Block{}
+
 func studyText(bytes int) transport.Block {
-	return transport.Text(strings.Repeat("word ", max(1, bytes/5)))
+	if _, ok := texts[bytes]; !ok {
+		texts[bytes] = transport.Text(strings.Repeat("word ", max(1, bytes/5)))
+	}
+	return texts[bytes]
 }
 
 func studyResult(bytes int) transport.Block {
-	return transport.ToolResult("toolu_0123456789", studyText(bytes))
+	if _, ok := results[bytes]; !ok {
+		results[bytes] = transport.ToolResult("toolu_0123456789", studyText(bytes))
+	}
+	return results[bytes]
 }
 
 func (t *studyTalk) add(role transport.Role, blocks ...transport.Block) {
@@ -107,6 +126,7 @@ func (t *studyTalk) wait(d time.Duration) { t.study.now = t.study.now.Add(d) }
 func (t *studyTalk) fork() *studyTalk {
 	f := *t
 	f.held = 0 // a fork begins a thread of its own
+	f.laid.list = slices.Clip(f.laid.list)
 	f.messages, f.numbers, f.sends = slices.Clip(f.messages), slices.Clip(f.numbers), slices.Clip(f.sends)
 	return &f
 }
@@ -292,34 +312,48 @@ var shapes = []shape{
 
 // positions renders the next request as a list of prefixes.
 func (t *studyTalk) positions() []studyPosition {
-	return layOut(t.study.list[:0], t.config, t.tools, t.system, t.messages, func(i, j int) uint64 { return t.numbers[i][j] })
+	l := &t.laid
+	n := len(l.messages)
+	if goesOn := n > 0 && n <= len(t.messages) && &l.messages[0].Content[0] == &t.messages[0].Content[0] && l.config == t.config; !goesOn {
+		l.list, n = layOut(nil, t.config, t.tools, t.system, nil, nil), 0
+	}
+	l.list = layMessages(l.list, t.config, t.messages, n, func(i, j int) uint64 { return t.numbers[i][j] })
+	l.config, l.messages = t.config, t.messages
+	return append(t.study.list[:0], l.list...)
 }
 
 // layOut makes the list of a request's prefixes. number tells the blocks of its
 // messages apart.
 func layOut(list []studyPosition, c studyConfig, tools []transport.ToolDefinition, system []transport.Block, messages []transport.Message, number func(i, j int) uint64) []studyPosition {
-	add := func(number uint64, raw []byte, p studyPosition) {
-		if n := len(list); n > 0 {
-			p.prefix, p.tokens = list[n-1].prefix, list[n-1].tokens
-		}
-		p.prefix = (p.prefix ^ number) * 0x9e3779b97f4a7c15
-		p.prefix ^= p.prefix >> 29
-		p.tokens += cacheplan.EstimateTokens(len(raw))
-		list = append(list, p)
-	}
 	for i := range tools {
-		add(1+c.model<<32+c.tools<<8, tools[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartTools, Index: i}})
+		list = follow(list, 1+c.model<<32+c.tools<<8, tools[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartTools, Index: i}})
 	}
 	for i := range system {
-		add(2+c.system<<8+c.hidden<<32, system[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartSystem, Index: i}})
+		list = follow(list, 2+c.system<<8+c.hidden<<32, system[i].Raw(), studyPosition{at: transport.Breakpoint{Part: transport.PartSystem, Index: i}})
 	}
-	for i, m := range messages {
+	return layMessages(list, c, messages, 0, number)
+}
+
+// layMessages continues the list with the messages from one on.
+func layMessages(list []studyPosition, c studyConfig, messages []transport.Message, from int, number func(i, j int) uint64) []studyPosition {
+	for i := from; i < len(messages); i++ {
+		m := messages[i]
 		for j, b := range m.Content {
 			joins := j > 0 && b.Type() == m.Content[j-1].Type() && (b.Type() == transport.TypeToolUse || b.Type() == transport.TypeToolResult)
-			add(number(i, j)+1000+c.rest<<48, b.Raw(), studyPosition{
+			list = follow(list, number(i, j)+1000+c.rest<<48, b.Raw(), studyPosition{
 				at: transport.Breakpoint{Part: transport.PartMessages, Index: i, Block: j}, joins: joins, bare: !wire.Markable(b),
 			})
 		}
 	}
 	return list
+}
+
+func follow(list []studyPosition, number uint64, raw []byte, p studyPosition) []studyPosition {
+	if n := len(list); n > 0 {
+		p.prefix, p.tokens = list[n-1].prefix, list[n-1].tokens
+	}
+	p.prefix = (p.prefix ^ number) * 0x9e3779b97f4a7c15
+	p.prefix ^= p.prefix >> 29
+	p.tokens += cacheplan.EstimateTokens(len(raw))
+	return append(list, p)
 }

@@ -38,7 +38,7 @@ func TestThreadsCost(t *testing.T) {
 			t.Logf("%s, %s: cost of the prompts over that without, and part of the bytes: by themselves, with a TTL of 5m, asked for", id, r.name)
 			for _, sh := range slices.Concat(shapes, changes) {
 				short := cacheplan.Options{TTL: transport.TTL5m}
-				without, shortWithout := play(sh, ours("", cacheplan.Options{}), model, r), play(sh, ours("", short), model, r)
+				without, shortWithout := playOurs(sh, model, r), play(sh, ours("", short), model, r)
 				all := []*study{
 					play(sh, inThreads(cacheplan.Options{}, false), model, r),
 					play(sh, inThreads(short, false), model, r),
