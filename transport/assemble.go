@@ -216,18 +216,24 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 	d := &ev.Delta
 	d.Raw = delta
 	var citation []byte
+	var values deltaValues
 	for key, v := range rawjson.Fields(delta) {
 		switch string(key) {
 		case "type":
 			d.Type = deltaType(rawjson.Inner(v))
-		case "text", "thinking", "partial_json", "signature":
-			if v[0] == '"' {
-				d.value = v
-			}
+		case "text":
+			values.text = v
+		case "thinking":
+			values.thinking = v
+		case "partial_json":
+			values.input = v
+		case "signature":
+			values.signature = v
 		case "citation":
 			citation = v
 		}
 	}
+	values.choose(d)
 	empty := len(d.value) <= len(`""`) && citation == nil && d.Type != deltaCompaction
 	o := a.find(at)
 	if o == nil || at.wrong {
@@ -248,6 +254,9 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 	}
 	switch d.Type {
 	case DeltaText, DeltaThinking:
+		if d.Type == DeltaThinking && adds(values.signature) {
+			o.signature = append(o.signature[:0], values.signature...)
+		}
 		o.text = append(roomFor(o.text, len(d.value)), rawjson.Inner(d.value)...)
 	case DeltaInputJSON:
 		o.addInput(d.value)
@@ -267,6 +276,50 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 		d.value = nil
 	}
 	return nil
+}
+
+// deltaValues are the members of a delta that may be what it adds. Some gateways write
+// all of them, those that its type doesn't have empty.
+type deltaValues struct{ text, thinking, input, signature []byte }
+
+// adds reports whether a value is a string with something in it.
+func adds(v []byte) bool { return len(v) > len(`""`) && v[0] == '"' }
+
+// choose takes the value that the delta's type names; without a type, that of the only
+// member that adds something. Input that came as an object and not as its text is
+// taken as its text.
+func (v *deltaValues) choose(d *Delta) {
+	if d.Type == "" {
+		for _, m := range [...]struct {
+			typ   DeltaType
+			value []byte
+		}{{DeltaText, v.text}, {DeltaThinking, v.thinking}, {DeltaInputJSON, v.input}, {deltaSignature, v.signature}} {
+			switch {
+			case !adds(m.value):
+			case d.Type != "":
+				d.Type = ""
+				return
+			default:
+				d.Type = m.typ
+			}
+		}
+	}
+	var value []byte
+	switch d.Type {
+	case DeltaText:
+		value = v.text
+	case DeltaThinking:
+		value = v.thinking
+	case DeltaInputJSON:
+		if value = v.input; len(value) > 0 && (value[0] == '{' || value[0] == '[') {
+			value = rawjson.AppendString(nil, string(value))
+		}
+	case deltaSignature:
+		value = v.signature
+	}
+	if len(value) > 0 && value[0] == '"' {
+		d.value = value
+	}
 }
 
 // takes reports whether a block of a type has a place for what a delta adds.
