@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -17,14 +18,14 @@ import (
 type Schedule struct {
 	// Name is the beginning of the sessions' ids: "NAME/2026-11-28T09:00:00Z".
 	Name string
-	// Next is the first time after another one; the zero time means never. [Cron] and
-	// [Every] make such functions, as do cron libraries.
+	// Next is the first time after another one; the zero time, or one that is not after
+	// it, means never. [Cron] and [Every] make such functions, as do cron libraries.
 	Next func(after time.Time) time.Time
 	// Message is what the session begins with, Meta its metadata.
 	Message func(at time.Time) transport.Message
 	Meta    map[string]string
-	// CatchUp is how far back times are made up for that no process was there for; 0
-	// means not at all.
+	// CatchUp is how far back times are made up for that no process was there for, also
+	// because the machine slept or its clock was set; 0 means not at all.
 	CatchUp time.Duration
 }
 
@@ -44,25 +45,39 @@ func (w *Worker) keep(ctx context.Context, s Schedule) {
 	}
 	last := w.now().Add(-s.CatchUp)
 	for failures := 0; ; {
-		at := s.Next(last)
-		if at.IsZero() {
+		var at time.Time
+		err := rescue.Call("Schedule.Next", func() error { at = s.Next(last); return nil })
+		if err == nil && !at.After(last) {
 			return
 		}
-		wait := at.Sub(w.now())
+		began := w.now().Round(0) // Round: by what the clock shows
+		wait := max(0, at.Sub(began))
 		if failures > 0 {
 			wait = max(wait, w.backoff(failures, w.o.Backoff, time.Minute))
 		}
-		timer := time.NewTimer(min(wait, time.Hour)) // a clock may be set
+		wait = min(wait, time.Hour) // a clock may be set
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
-		if w.now().Before(at) {
+		now := w.now().Round(0)
+		if missed := now.Sub(began) - wait; missed > maxMissed && failures == 0 {
+			// The machine has slept, or its clock was set: nobody was there.
+			if from := now.Add(-s.CatchUp); from.After(last) {
+				last = from
+				continue
+			}
+		}
+		if err == nil && now.Before(at) {
 			continue
 		}
-		if err := w.fire(ctx, s, at); err != nil && ctx.Err() == nil {
+		if err == nil {
+			err = w.fire(ctx, s, at)
+		}
+		if err != nil && ctx.Err() == nil {
 			failures++
 			w.o.Logger.WarnContext(ctx, "a schedule's session can't be begun yet", "schedule", s.Name, "at", at, "error", err.Error())
 			continue
@@ -71,8 +86,13 @@ func (w *Worker) keep(ctx context.Context, s Schedule) {
 	}
 }
 
+// maxMissed is how much later than planned a process looks at a schedule that was there
+// all the time.
+const maxMissed = time.Minute
+
 // fire begins the session of a time, unless another process has.
-func (w *Worker) fire(ctx context.Context, s Schedule, at time.Time) error {
+func (w *Worker) fire(ctx context.Context, s Schedule, at time.Time) (err error) {
+	defer rescue.Into("Schedule.Message", &err) // or the store
 	id := s.Name + "/" + at.UTC().Format(time.RFC3339)
 	m := transport.UserText("It is " + at.UTC().Format(time.RFC3339) + ".")
 	if s.Message != nil {
@@ -163,9 +183,9 @@ func Cron(spec string, zone *time.Location) (func(time.Time) time.Time, error) {
 		for limit := t.AddDate(5, 0, 0); t.Before(limit); {
 			switch {
 			case !has(3, int(t.Month())):
-				t = time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, zone)
+				t = firstOf(t, t.Year(), t.Month()+1, 1)
 			case !fits(t):
-				t = time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, zone)
+				t = firstOf(t, t.Year(), t.Month(), t.Day()+1)
 			case !has(1, t.Hour()):
 				t = t.Truncate(time.Minute).Add(time.Duration(60-t.Minute()) * time.Minute)
 			case !has(0, t.Minute()):
@@ -176,6 +196,16 @@ func Cron(spec string, zone *time.Location) (func(time.Time) time.Time, error) {
 		}
 		return time.Time{} // such as the 30th of February
 	}, nil
+}
+
+// firstOf is the first minute of a day, after t. Where clocks are changed at midnight a
+// day may begin at 1:00, and [time.Date] may give a time of the day before.
+func firstOf(t time.Time, year int, month time.Month, day int) time.Time {
+	first := time.Date(year, month, day, 0, 0, 0, 0, t.Location())
+	for !first.After(t) {
+		first = first.Add(time.Minute)
+	}
+	return first
 }
 
 // cronField reads a field as a set of bits.

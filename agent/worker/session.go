@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	clocks "github.com/whorl-go/whorl/agent/internal/clock"
+	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/agent/internal/stopping"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -37,8 +39,11 @@ func (w *Worker) session(ctx, run context.Context, info memory.Info) {
 		level = slog.LevelInfo
 	}
 	w.o.Logger.Log(context.WithoutCancel(ctx), level, "a session's run is over", attrs...)
-	if w.o.Done != nil {
-		w.o.Done(info, o)
+	if w.o.Done == nil {
+		return
+	}
+	if err := rescue.Call("Options.Done", func() error { w.o.Done(info, o); return nil }); err != nil {
+		w.o.Logger.ErrorContext(context.WithoutCancel(ctx), "the program isn't told of the end of a run", "session", info.ID, "error", err.Error())
 	}
 }
 
@@ -49,7 +54,7 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 	safety := info.Wake
 	defer func() {
 		if p := recover(); p != nil { // of Options.Run or Options.Watch
-			o = w.failed(store, info, fmt.Errorf("the worker's Options: %w", &agent.PanicError{What: "Options.Run", Value: p}))
+			o = w.failed(store, info, fmt.Errorf("the worker's Options: %w", &agent.PanicError{What: "Options.Run", Value: p, Stack: debug.Stack()}))
 		}
 		w.plan(store, info, safety, o)
 	}()

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -191,7 +192,7 @@ func (w *Worker) Work(ctx context.Context) error {
 		case <-w.told:
 		case <-w.freed:
 		}
-		err := w.take(ctx, run, &sessions)
+		err := rescue.Call("the Store", func() error { return w.take(ctx, run, &sessions) })
 		wait := w.o.Poll
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -216,11 +217,13 @@ func (w *Worker) Work(ctx context.Context) error {
 
 // listen has the store tell what comes.
 func (w *Worker) listen(ctx context.Context, n Notifier) {
-	err := n.Notify(ctx, func() {
-		select {
-		case w.told <- struct{}{}:
-		default:
-		}
+	err := rescue.Call("the Store", func() error {
+		return n.Notify(ctx, func() {
+			select {
+			case w.told <- struct{}{}:
+			default:
+			}
+		})
 	})
 	if ctx.Err() == nil {
 		w.o.Logger.WarnContext(ctx, "the store gives no notice of messages; it is asked for them", "error", fmt.Sprint(err), "every", w.o.Poll)
@@ -267,7 +270,9 @@ func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) error 
 			free--
 			sessions.Go(func() {
 				defer w.end(info.ID)
-				w.session(ctx, run, info)
+				if err := rescue.Call("the Store", func() error { w.session(ctx, run, info); return nil }); err != nil {
+					w.o.Logger.ErrorContext(ctx, "a session is looked at again", "session", info.ID, "error", err.Error())
+				}
 			})
 		}
 		if seen < limit {

@@ -624,10 +624,14 @@ func TestSchedules(t *testing.T) {
 }
 
 func TestCron(t *testing.T) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		t.Skip(err)
+	zone := func(name string) *time.Location {
+		z, err := time.LoadLocation(name)
+		if err != nil {
+			t.Skip(err)
+		}
+		return z
 	}
+	berlin := zone("Europe/Berlin")
 	at := func(s string) time.Time {
 		v, err := time.Parse(time.RFC3339, s)
 		if err != nil {
@@ -652,6 +656,12 @@ func TestCron(t *testing.T) {
 		{"0 0 1,15 1-12/6 *", nil, "2026-01-16T00:00:00Z", "2026-07-01T00:00:00Z"},
 		{"0 12 * * 7", nil, "2026-11-28T00:00:00Z", "2026-11-29T12:00:00Z"},
 		{"0 0 30 2 *", nil, "2026-11-28T00:00:00Z", ""},
+		// Their clocks are changed at midnight: there is no 0:00 on these days.
+		{"0 12 4 11 *", zone("America/Sao_Paulo"), "2018-11-01T12:00:00Z", "2018-11-04T14:00:00Z"},
+		{"0 1 * * 0", zone("America/Sao_Paulo"), "2018-11-03T12:00:00Z", "2018-11-04T03:00:00Z"},
+		{"30 0 * * *", zone("America/Sao_Paulo"), "2018-11-03T12:00:00Z", "2018-11-05T02:30:00Z"},
+		{"0 12 * 11 *", zone("America/Scoresbysund"), "2026-10-24T12:00:00Z", "2026-11-01T14:00:00Z"},
+		{"0 9 31 12 *", zone("Pacific/Apia"), "2011-12-29T12:00:00Z", "2011-12-30T19:00:00Z"}, // there is no 30th
 		{"5/20 1 * * *", nil, "2026-11-28T01:05:00Z", "2026-11-28T01:25:00Z"},
 	} {
 		next, err := worker.Cron(c.spec, c.zone)

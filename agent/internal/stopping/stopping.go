@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -157,7 +158,8 @@ func Watch(ctx context.Context, store memory.Store, any func() bool, mine func(i
 		if !any() {
 			continue
 		}
-		if err := Look(ctx, store, mine, stop); err != nil && ctx.Err() == nil {
+		err := rescue.Call("the Store", func() error { return Look(ctx, store, mine, stop) })
+		if err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 	}
