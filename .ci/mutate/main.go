@@ -12,7 +12,8 @@
 // With -from, it makes the mistakes of a file, as somebody has written them: a JSON
 // array of objects with hurt (how much), what (goes wrong), file, old and new, where
 // old stands once in the file. With -own a file's other packages may be named in
-// "also", separated by spaces, whose tests run as well.
+// "also", separated by spaces, whose tests run as well. "stays" says why no test has to
+// notice; without it one that goes unnoticed is an error. mistakes.json is such a list.
 //
 // The arguments are folders; all Go files in and below them that belong to the root's
 // module are taken. A mistake that doesn't compile is replaced by another. The tests
@@ -73,8 +74,11 @@ func main() {
 		return
 	}
 	if *from != "" {
-		mistakes, err := written(root, *from)
+		mistakes, gone, err := written(root, *from)
 		if err == nil {
+			for _, err := range gone {
+				fmt.Println("gone:", err)
+			}
 			err = judge(root, mistakes, len(mistakes), *own, *limit)
 		}
 		if err != nil {
@@ -128,7 +132,8 @@ func mixed(mistakes []mistake, seed uint64) []mistake {
 	return list
 }
 
-// judge makes mistakes until n of them could be compiled.
+// judge makes mistakes until n of them could be compiled. It fails if one that somebody
+// has written down is not noticed, without a reason why it may stay so.
 func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration) error {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
@@ -136,7 +141,7 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 	}
 	defer os.RemoveAll(dir)
 	made, noticed := map[string]int{}, map[string]int{}
-	all, seen := 0, 0
+	all, seen, missed := 0, 0, 0
 	for _, m := range mistakes {
 		if all == n {
 			break
@@ -145,7 +150,7 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 		if err != nil {
 			return err
 		}
-		pkg := "./" + strings.TrimPrefix(filepath.ToSlash(filepath.Dir(m.file)), ".")
+		pkg := packageOf(root, m.file)
 		if _, err := output(root, "go", "vet", "-overlay", overlay, pkg); err != nil {
 			if m.written {
 				fmt.Printf("    doesn't compile, or vet sees it: %s\n", m)
@@ -171,6 +176,14 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 				break
 			}
 		}
+		switch {
+		case verdict == "noticed":
+		case m.stays != "":
+			verdict = "unnoticed, which may stay (" + m.stays + "),"
+		case m.written:
+			verdict = "UNNOTICED"
+			missed++
+		}
 		fmt.Printf("%3d %s%s in %.0fs: %s\n", all, verdict, where, time.Since(start).Seconds(), m)
 	}
 	fmt.Println()
@@ -178,7 +191,22 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 		fmt.Printf("%3d of %3d noticed in %s\n", noticed[pkg], made[pkg], pkg)
 	}
 	fmt.Printf("%d of %d noticed\n", seen, all)
+	if missed > 0 {
+		return fmt.Errorf("%d mistakes that are written down are not noticed", missed)
+	}
 	return nil
+}
+
+// packageOf is the package that a file belongs to, or that embeds it, as go test takes it.
+func packageOf(root, file string) string {
+	dir := filepath.Dir(file)
+	for dir != "." {
+		if in, _ := filepath.Glob(filepath.Join(root, dir, "*.go")); len(in) > 0 {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "./" + strings.TrimPrefix(filepath.ToSlash(dir), ".")
 }
 
 // fails reports whether the tests fail, and whether they had to be ended.

@@ -20,6 +20,7 @@ type mistake struct {
 	was, is    string
 	written    bool     // by somebody, and not made by a rule
 	also       []string // packages whose tests may notice, besides the file's own
+	stays      string   // why no test has to notice
 }
 
 func (m mistake) String() string {

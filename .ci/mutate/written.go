@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// written reads mistakes that somebody has written down. One whose place isn't found is
-// an error.
-func written(root, path string) ([]mistake, error) {
+// written reads mistakes that somebody has written down. Those whose place isn't found
+// any more, because the code has changed, are gone.
+func written(root, path string) (all []mistake, gone []error, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var list []struct{ Hurt, What, File, Old, New, Also string }
+	var list []struct{ Hurt, What, File, Old, New, Also, Stays string }
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	var all []mistake
 	for _, w := range list {
 		m, err := known{hurt: w.Hurt, what: w.What, file: w.File, old: w.Old, new: w.New}.mistake(root)
 		if err != nil {
-			return nil, err
+			gone = append(gone, err)
+			continue
 		}
-		m.what, m.written, m.also = w.Hurt+": "+w.What, true, strings.Fields(w.Also)
+		m.what, m.written, m.also, m.stays = w.Hurt+": "+w.What, true, strings.Fields(w.Also), w.Stays
 		all = append(all, m)
 	}
-	return all, nil
+	return all, gone, nil
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	clocks "github.com/whorl-go/whorl/agent/internal/clock"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -240,6 +243,54 @@ func TestKeepASchedule(t *testing.T) {
 			}
 			if n != tt.want || store.asked != tt.asks {
 				t.Errorf("%+v: %d sessions, %d attempts", tt, n, store.asked)
+			}
+		}
+	})
+}
+
+// A lame store has been asked for what is due at times; the attempts named in fails
+// fail.
+type lame struct {
+	*memory.RAM
+	asked []time.Time
+	fails []int
+}
+
+func (s *lame) Due(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
+	s.asked = append(s.asked, time.Now())
+	if slices.Contains(s.fails, len(s.asked)) {
+		return func(yield func(memory.Info, error) bool) { yield(memory.Info{}, memory.ErrUnavailable) }
+	}
+	return s.RAM.Due(ctx, q)
+}
+
+// A store that fails again and again is asked less often. Once it has answered, a
+// failure is the first one again.
+func TestPollsOfAStoreThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &lame{RAM: new(memory.RAM), fails: []int{1, 2, 3, 4, 6}}
+		w, err := New(Options{Store: store, Poll: time.Second, Run: func(context.Context, memory.Info) (*agent.Agent, agent.Input, error) {
+			return nil, agent.Input{}, errors.New("no session is due")
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := w.Work(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if len(store.asked) < 8 {
+			t.Fatalf("asked %d times in 30 s", len(store.asked))
+		}
+		// Half of each pause is random.
+		for i, most := range []time.Duration{1, 2, 4, 8, 1, 1, 1} {
+			least := most * time.Second / 2
+			if i+1 == 5 || i+1 == 7 { // it answered
+				least = time.Second
+			}
+			if pause := store.asked[i+1].Sub(store.asked[i]); pause < least || pause > most*time.Second {
+				t.Errorf("after attempt %d it was asked again after %v, want %v to %v", i+1, pause, least, most*time.Second)
 			}
 		}
 	})

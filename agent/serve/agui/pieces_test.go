@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
@@ -176,6 +177,12 @@ func TestRecordsAsEvents(t *testing.T) {
 	w.Record(memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "c6", Approve: true}}, 18)
 	if got := strings.Join(sent, " "); got != `{"type":"CUSTOM","name":"decision","value":{"decision":"allow","reason":"","toolCallId":"s0-c6"}}` {
 		t.Errorf("a sub-agent's: %s", got)
+	}
+	sent = nil
+	w.Item(feed.Item{Kind: feed.Progress, ID: "c7", Text: "half"})
+	w.Item(feed.Item{Kind: feed.Over, ID: "c8", Text: "not this"})
+	if got := strings.Join(sent, " "); got != `{"type":"CUSTOM","name":"progress","value":{"text":"half","toolCallId":"s0-c7"}}` {
+		t.Errorf("a sub-agent's progress: %s", got)
 	}
 }
 
