@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // Options configure the tool that New returns.
@@ -183,8 +184,12 @@ func question(it waiting.Item) tools.Question {
 	if it.Why != "" {
 		prompt += " " + it.Why
 	}
+	data := append(rawjson.AppendString([]byte(`{"name":`), it.Tool), '}') // as calls of other tools have
+	if rawjson.Valid([]byte(it.Call.Input)) {
+		data = append(append(append(data[:len(data)-1], `,"input":`...), it.Call.Input...), '}')
+	}
 	return tools.Question{
-		Key: fmt.Sprintf("%s/%d/%s", it.Session, it.Call.Record, it.Call.CallID), Kind: "approval", Prompt: prompt,
+		Key: fmt.Sprintf("%s/%d/%s", it.Session, it.Call.Record, it.Call.CallID), Kind: "approval", Prompt: prompt, Data: data,
 		Choices: []tools.Choice{{Value: json.RawMessage("true"), Label: "allow"}, {Value: json.RawMessage("false"), Label: "deny"}},
 	}
 }

@@ -97,6 +97,12 @@ func (a *Access) MayAllow(ctx context.Context, call agent.PendingCall) error {
 	return a.h.mayAllow(ctx, a.User, call)
 }
 
+// MayAnswer fails if the user may not give the value as the answer to a question. One of
+// the kind "approval" is about a call that a tool makes: to allow it is to allow a call.
+func (a *Access) MayAnswer(ctx context.Context, q agent.PendingQuestion, value json.RawMessage) error {
+	return a.h.mayAnswer(ctx, a.User, q, value)
+}
+
 // A Change is what a request adds to a session before the session runs. The zero Change
 // adds nothing.
 type Change struct {

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // decide is POST /decisions/ID: one of the calls that [Session] tells, and what is to
@@ -21,6 +24,10 @@ func (h *Handler) decide(c *call) (any, error) {
 		Input    json.RawMessage   `json:"input"`
 	}
 	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	goOn, err := h.goOn(c)
+	if err != nil {
 		return nil, err
 	}
 	log, err := memory.Open(c.r.Context(), h.o.Store, c.info.ID)
@@ -54,10 +61,10 @@ func (h *Handler) decide(c *call) (any, error) {
 	default:
 		err = problem(http.StatusBadRequest, "bad_decision", `decision is "allow" or "deny".`, "")
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		goOn()
 	}
-	return nil, h.goOn(c)
+	return nil, err
 }
 
 // mayAllow fails if a user may not allow a call.
@@ -66,6 +73,23 @@ func (h *Handler) mayAllow(ctx context.Context, u User, call agent.PendingCall) 
 		return problem(http.StatusForbidden, "forbidden", "You may not allow this call.", "Somebody else has to decide.")
 	}
 	return nil
+}
+
+// mayAnswer fails if a user may not give an answer to a question. One of the kind
+// "approval" is about a call that a tool makes: to allow it is to allow a call.
+func (h *Handler) mayAnswer(ctx context.Context, u User, q agent.PendingQuestion, value json.RawMessage) error {
+	if q.Question.Kind != "approval" {
+		return nil
+	}
+	switch string(rawjson.Trim(value)) {
+	case `"deny"`, "false":
+		return nil
+	}
+	call := agent.PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name, Reason: q.Question.Prompt, Since: q.Since}
+	if name := rawjson.GetString(q.Question.Data, "name"); name != "" {
+		call.Name, call.Input = name, string(rawjson.Get(q.Question.Data, "input"))
+	}
+	return h.mayAllow(ctx, u, call)
 }
 
 // answer is POST /answers/ID: to one of the questions that [Session] tells.
@@ -77,6 +101,10 @@ func (h *Handler) answer(c *call) (any, error) {
 		Reason   string                `json:"reason"`
 	}
 	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	goOn, err := h.goOn(c)
+	if err != nil {
 		return nil, err
 	}
 	log, err := memory.Open(c.r.Context(), h.o.Store, c.info.ID)
@@ -95,6 +123,8 @@ func (h *Handler) answer(c *call) (any, error) {
 	}
 	if body.Decline {
 		err = body.Question.Decline(c.r.Context(), log, body.Reason)
+	} else if err = h.mayAnswer(c.r.Context(), c.user, body.Question, body.Value); err != nil {
+		return nil, err
 	} else {
 		err = body.Question.Answer(c.r.Context(), log, tools.Answer{Value: body.Value, By: c.user.ID})
 	}
@@ -102,27 +132,35 @@ func (h *Handler) answer(c *call) (any, error) {
 	if err != nil && !errors.As(err, &decision) {
 		err = problem(http.StatusUnprocessableEntity, "bad_answer", "The question doesn't take this answer.", err.Error())
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		goOn()
 	}
-	return nil, h.goOn(c)
+	return nil, err
 }
 
-// goOn has the call's session run on, or the outermost one above it: a sub-agent goes
-// on in its caller's run.
-func (h *Handler) goOn(c *call) error {
+// goOn returns what has the call's session run on, or the outermost one above it: a
+// sub-agent goes on in its caller's run. The agent is asked for before anything is
+// written. The session is woken, too: should this process end before its run begins, a
+// worker finds it.
+func (h *Handler) goOn(c *call) (func(), error) {
 	top := c.info
 	for depth := 0; top.Parent != "" && depth < deepest; depth++ {
 		above, err := h.o.Store.Info(c.r.Context(), top.Parent)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		top = above
 	}
 	a, in, err := h.agentOf(c.r.Context(), c.user, top)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	h.drive(c.r.Context(), c.user, top, a, in)
-	return nil
+	return func() {
+		if _, ok := memory.As[memory.Waker](h.o.Store); ok {
+			if err := worker.Wake(c.r.Context(), h.o.Store, top.ID, time.Now()); err != nil {
+				h.o.Logger.WarnContext(c.r.Context(), "a session can't be woken", "session", top.ID, "error", err.Error())
+			}
+		}
+		h.drive(c.r.Context(), c.user, top, a, in)
+	}, nil
 }

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
@@ -110,6 +112,109 @@ func TestWhoMayAllow(t *testing.T) {
 	if s.calls.Load() != 1 {
 		t.Errorf("%d calls", s.calls.Load())
 	}
+}
+
+// A call that a tool makes waits as a question. To allow it is to allow a call.
+func TestWhoMayAllowAToolsCall(t *testing.T) {
+	var mu sync.Mutex
+	var asked []agent.PendingCall
+	s := start(t, func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, u serve.User, c agent.PendingCall) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, c)
+			return u.All || c.Name != "careful"
+		}
+	})
+	answer := func(s *site, id string, q agent.PendingQuestion, value string) (int, string) {
+		raw, _ := json.Marshal(q)
+		return s.do("POST", "/answers/"+id, `{"question":`+string(raw)+`,"value":`+value+`}`)
+	}
+	for id, want := range map[string]int32{"denied": 0, "allowed": 1} {
+		events := s.listen("POST", "/messages/"+id, `{"text":"call nested"}`).until("end", "")
+		q := events[len(events)-2].Questions[0]
+		other := q
+		other.Question.Kind, other.Question.Data = "user", nil
+		for _, q := range []agent.PendingQuestion{q, other} {
+			if status, body := answer(s, id, q, ` "allow"`); status != 403 || !strings.Contains(body, `"forbidden"`) {
+				t.Errorf("%d %s", status, body)
+			}
+		}
+		before := s.calls.Load()
+		who, value := s, `"deny"`
+		if id == "allowed" {
+			who, value = s.as("root"), `"allow"`
+		}
+		l := s.listen("GET", "/events/"+id, "")
+		if status, body := answer(who, id, q, value); status != 204 {
+			t.Errorf("%d %s", status, body)
+		}
+		l.until("state", "idle")
+		if n := s.calls.Load() - before; n != want {
+			t.Errorf("%s: %d calls", id, n)
+		}
+		mu.Lock()
+		if c := asked[len(asked)-1]; c.Session != id || c.Name != "careful" || c.Input != `{"n":7}` || c.CallID == "" {
+			t.Errorf("%+v", c)
+		}
+		mu.Unlock()
+	}
+}
+
+// Options.Run is asked before a decision or an answer is written: what it refuses can be
+// said again. What is written wakes the session, for a worker to find it should this
+// process end.
+func TestRefusedBeforeADecision(t *testing.T) {
+	var refuse atomic.Bool
+	woken := &wakes{RAM: new(memory.RAM)}
+	s := start(t, func(o *serve.Options) {
+		o.Store = woken
+		run := o.Run
+		o.Run = func(ctx context.Context, u serve.User, i memory.Info) (*agent.Agent, agent.Input, error) {
+			if refuse.Load() {
+				return nil, agent.Input{}, &agent.BudgetError{}
+			}
+			return run(ctx, u, i)
+		}
+	})
+	for _, tt := range []struct{ says, path string }{{"call careful", "/decisions/"}, {"call which", "/answers/"}} {
+		id := strings.Fields(tt.says)[1]
+		events := s.listen("POST", "/messages/"+id, `{"text":"`+tt.says+`"}`).until("end", "")
+		body := `{"decision":"allow","call":`
+		var what any
+		if e := events[len(events)-2]; len(e.Calls) > 0 {
+			what = e.Calls[0]
+		} else {
+			what, body = e.Questions[0], `{"value":"a","question":`
+		}
+		raw, _ := json.Marshal(what)
+		body += string(raw) + "}"
+		refuse.Store(true)
+		if status, answer := s.do("POST", tt.path+id, body); status != 402 || !strings.Contains(answer, `"budget"`) {
+			t.Errorf("%d %s", status, answer)
+		}
+		refuse.Store(false)
+		before := woken.n.Load()
+		l := s.listen("GET", "/events/"+id, "")
+		if status, answer := s.do("POST", tt.path+id, body); status != 204 {
+			t.Errorf("again: %d %s", status, answer)
+		}
+		if woken.n.Load() == before {
+			t.Error("the session isn't woken")
+		}
+		l.until("state", "idle")
+	}
+}
+
+// wakes counts how often sessions are woken.
+type wakes struct {
+	*memory.RAM
+	n atomic.Int32
+}
+
+func (w *wakes) Wake(ctx context.Context, id string, at time.Time) error {
+	w.n.Add(1)
+	return w.RAM.Wake(ctx, id, at)
 }
 
 // Somebody else's session is not there for a user who says something in it: the program is

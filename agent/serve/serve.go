@@ -47,7 +47,8 @@ type Options struct {
 	Challenge string
 
 	// MayAllow reports whether a user may allow a call that waits for a decision, with or
-	// without other arguments. If nil, whoever may see the session may, its own user among
+	// without other arguments; also one that a tool makes, which waits as a question of the
+	// kind "approval", and has no Record and no Hash. If nil, whoever may see the session may, its own user among
 	// them. Set it where somebody else decides than the user who asks. Each of them may
 	// deny a call.
 	MayAllow func(ctx context.Context, u User, call agent.PendingCall) bool

@@ -95,6 +95,11 @@ func start(t *testing.T, change func(*serve.Options)) *site {
 				return "", ctx.Err()
 			}
 		}),
+		tools.Func("nested", "Calls careful.", func(ctx context.Context, _ in) (string, error) {
+			host, _ := tools.HostOf(ctx)
+			_, err := host.CallTool(ctx, transport.ToolCall{Name: "careful", Input: json.RawMessage(`{"n":7}`)})
+			return "done", err
+		}),
 		tools.Func("which", "Asks the user.", func(ctx context.Context, _ in) (string, error) {
 			host, _ := tools.HostOf(ctx)
 			a, err := host.Ask(ctx, tools.Question{Kind: "user", Prompt: "Which?", Choices: []tools.Choice{{Value: json.RawMessage(`"a"`)}, {Value: json.RawMessage(`"b"`)}}})

@@ -261,6 +261,9 @@ func (s *handler) resolve(ctx context.Context, it waiting.Item, e Resume, access
 		if err := it.Question.Question.Check(e.Payload); err != nil {
 			return nil, err
 		}
+		if err := access.MayAnswer(ctx, *it.Question, e.Payload); err != nil {
+			return nil, err
+		}
 		return func(ctx context.Context) error { return it.Answer(ctx, store, e.Payload, access.User.ID) }, nil
 	}
 	var d struct {

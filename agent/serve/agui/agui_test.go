@@ -256,6 +256,20 @@ func TestInterruptsOfOthers(t *testing.T) {
 	if c.s.Ran("book") != 0 || len(c.interrupts) != 0 {
 		t.Errorf("ran %d times, %+v", c.s.Ran("book"), c.interrupts)
 	}
+	// A call that a tool makes waits as a question.
+	c = newClient(t, c.s)
+	c.thread = "agency"
+	c.say("agency")
+	check(t, c.run())
+	w := httptest.NewRecorder()
+	c.s.Mux.ServeHTTP(w, request(c.user, c.input(Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(`"allow"`)})))
+	if w.Code != 403 || !strings.Contains(w.Body.String(), `"forbidden"`) || c.s.Ran("book") != 0 {
+		t.Errorf("%d %s, it ran %d times", w.Code, w.Body, c.s.Ran("book"))
+	}
+	check(t, c.run(Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(`"deny"`)}))
+	if c.s.Ran("book") != 0 || len(c.interrupts) != 0 {
+		t.Errorf("ran %d times, %+v", c.s.Ran("book"), c.interrupts)
+	}
 }
 
 // Calls wait as interrupts, and a client goes on with its answers.

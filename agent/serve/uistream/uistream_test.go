@@ -269,6 +269,22 @@ func TestWaitsOfOthers(t *testing.T) {
 	if c.s.Ran("book") != 0 || c.part("tool-book").State == "approval-requested" {
 		t.Errorf("ran %d times: %+v", c.s.Ran("book"), c.part("tool-book"))
 	}
+	// A call that a tool makes waits as a question.
+	c = newClient(t, c.s)
+	c.id = "agency"
+	c.say("agency")
+	c.send(nil)
+	for _, tt := range []struct {
+		value string
+		want  int
+	}{{`"allow"`, 403}, {`"deny"`, 200}} {
+		w := c.request("POST", "/chat", c.body(func(in *input) {
+			in.Answers = map[string]answer{c.waits[0].ID: {Value: json.RawMessage(tt.value)}}
+		}))
+		if w.Code != tt.want || c.s.Ran("book") != 0 {
+			t.Errorf("%s: %d %s, it ran %d times", tt.value, w.Code, w.Body, c.s.Ran("book"))
+		}
+	}
 }
 
 // Calls and questions wait, and are decided on and answered.

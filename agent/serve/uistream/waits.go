@@ -191,6 +191,9 @@ func (s *handler) answer(ctx context.Context, it waiting.Item, a answer, access 
 		if err := it.Question.Question.Check(a.Value); err != nil {
 			return nil, err
 		}
+		if err := access.MayAnswer(ctx, *it.Question, a.Value); err != nil {
+			return nil, err
+		}
 		return func(ctx context.Context) error { return it.Answer(ctx, store, a.Value, access.User.ID) }, nil
 	case a.Approved == nil:
 		return nil, fmt.Errorf("approved is missing: it waits for a decision")

@@ -105,6 +105,15 @@ func (s *Stage) tools() []tools.Tool {
 			a, err := host.Ask(ctx, tools.Question{Kind: "user", Prompt: "Which?", Choices: []tools.Choice{{Value: json.RawMessage(`"red"`), Label: "Red"}, {Value: json.RawMessage(`"blue"`), Label: "Blue"}}})
 			return string(a.Value), err
 		}),
+		tools.Func("agency", "Has a city booked.", func(ctx context.Context, in place) (string, error) {
+			host, _ := tools.HostOf(ctx)
+			raw, err := json.Marshal(in)
+			if err != nil {
+				return "", err
+			}
+			_, err = host.CallTool(ctx, transport.ToolCall{Name: "book", Input: raw})
+			return "done", err
+		}),
 		tools.Func("fails", "Fails.", func(context.Context, place) (string, error) {
 			return "", errors.New("there is no such place")
 		}),
@@ -173,6 +182,8 @@ func Model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 		}
 	case "approve":
 		r = call("book")
+	case "agency":
+		r = call("agency")
 	case "two approvals":
 		if r = simulator.Say("Both done."); results == 0 {
 			r = simulator.Do(simulator.Call("book", oslo), simulator.Call("book", rome))
