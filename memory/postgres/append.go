@@ -117,7 +117,7 @@ const leastWait = 2 * time.Second
 
 func (s *Store) append(ctx context.Context, id string, at memory.Position, rows []sqlstore.Row, queued int64, blobs []memory.Blob) error {
 	if at.Start != nil || queued != 0 {
-		return s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
+		return s.db.Tx(ctx, func(tx sqlstore.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
 	}
 	query, args := extendSession, []any{id, at.Records, len(rows), time.Now().UnixNano(), nil, nil, at.Incarnation}
 	if len(rows) == 1 && len(blobs) == 0 {
@@ -138,7 +138,7 @@ func (s *Store) append(ctx context.Context, id string, at memory.Position, rows 
 	var err error
 	var key int64
 	if s.pooled { // where the isolation of a statement of its own is not ours
-		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key) })
+		err = s.db.Tx(ctx, func(tx sqlstore.Tx) error { return tx.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key) })
 	} else {
 		err = s.db.Write.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key)
 	}
@@ -146,7 +146,7 @@ func (s *Store) append(ctx context.Context, id string, at memory.Position, rows 
 		return err
 	}
 	if err = s.db.Refused(ctx, s.db.Write, id, at); errors.Is(err, memory.ErrNoSession) && sqlstore.Makes(at) {
-		err = s.db.Tx(ctx, func(tx *sql.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
+		err = s.db.Tx(ctx, func(tx sqlstore.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
 	}
 	return err
 }
@@ -160,7 +160,7 @@ func columns(rows []sqlstore.Row) (sums []int64, data [][]byte) {
 }
 
 // insert inserts rows of a session at once.
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, session int64, n int, rows []sqlstore.Row) error {
+func (s *Store) insert(ctx context.Context, tx sqlstore.Tx, session int64, n int, rows []sqlstore.Row) error {
 	sums, data := columns(rows)
 	_, err := tx.ExecContext(ctx, s.db.Q(`
 		INSERT INTO ~records (id, sum, data)

@@ -92,7 +92,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	s.db.Index = s.index()
 	s.Sessions = s.db.Sessions()
 	err = s.retry(ctx, true, func() error {
-		return s.db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, o.Schema) })
+		return s.db.Tx(ctx, func(tx sqlstore.Tx) error { return migrate(ctx, tx, o.Schema) })
 	})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", errors.Join(translate(err), conns.Close()))
@@ -123,7 +123,7 @@ func isPooled(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
 // the Store a Clock of agent/worker.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.retry(ctx, true, func() error {
-		return s.db.Tx(ctx, func(tx *sql.Tx) error {
+		return s.db.Tx(ctx, func(tx sqlstore.Tx) error {
 			now, err = clock(ctx, tx)
 			return err
 		})
@@ -135,7 +135,7 @@ func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 }
 
 // clock is the server's time: the machines that share it may disagree.
-func clock(ctx context.Context, tx *sql.Tx) (now time.Time, err error) {
+func clock(ctx context.Context, tx sqlstore.Tx) (now time.Time, err error) {
 	err = tx.QueryRowContext(ctx, "SELECT clock_timestamp()").Scan(&now)
 	return now, err
 }

@@ -2,12 +2,13 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/whorl-go/whorl/memory/internal/sqlstore"
 )
 
 // migrations make the tables. The table version tells how many of them the
@@ -88,7 +89,7 @@ var migrations = []string{`
 const migrationLock = 0x77686f726c
 
 // migrate brings the schema up to date, and makes it if it isn't there.
-func migrate(ctx context.Context, tx *sql.Tx, schema string) error {
+func migrate(ctx context.Context, tx sqlstore.Tx, schema string) error {
 	prefix := quoteIdent(schema) + "."
 	named := func(stmts string) string { return strings.ReplaceAll(stmts, "~", prefix) }
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"strconv"
 	"strings"
 	"unicode"
@@ -18,11 +17,11 @@ import (
 // ASCII; and they are not reduced to stems, as nobody knows the language.
 func (s *Store) index() sqlstore.Index {
 	return sqlstore.Index{
-		Add: func(ctx context.Context, tx *sql.Tx, id int64, text string) error {
+		Add: func(ctx context.Context, tx sqlstore.Tx, id int64, text string) error {
 			_, err := tx.ExecContext(ctx, s.db.Q("INSERT INTO ~search (id, words) VALUES ($1, CAST($2::text AS tsvector)) ON CONFLICT (id) DO NOTHING"), id, vector(text))
 			return err
 		},
-		Remove: func(ctx context.Context, tx *sql.Tx, first, before int64) error {
+		Remove: func(ctx context.Context, tx sqlstore.Tx, first, before int64) error {
 			_, err := tx.ExecContext(ctx, s.db.Q("DELETE FROM ~search WHERE id >= $1 AND id < $2"), first, before)
 			return err
 		},

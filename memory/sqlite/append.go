@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -72,7 +71,7 @@ func (s *Store) AppendBlobs(ctx context.Context, id string, at memory.Position, 
 // the transaction fails, each is tried by itself.
 func (s *Store) write(changes []*change) {
 	ctx := context.Background()
-	err := s.db.Tx(ctx, func(tx *sql.Tx) error {
+	err := s.db.Tx(ctx, func(tx sqlstore.Tx) error {
 		for _, c := range changes {
 			err := s.db.AppendTx(ctx, tx, c.id, c.at, c.rows, c.queued, c.blobs)
 			if c.err = nil; refused(err) {

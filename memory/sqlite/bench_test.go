@@ -33,7 +33,8 @@ func TestLoadAllocations(t *testing.T) {
 	storetest.LoadAllocations(t, open(t, filepath.Join(t.TempDir(), "s.db"), nil), 7)
 }
 
-// Statements are prepared once. It took 51 allocations when each append prepared its own, and 38 now.
+// Statements are prepared once, those that begin and end a transaction too. It took 51 allocations when each append prepared
+// its own, 38 within a transaction of package database/sql, and 29 now.
 func TestAppendAllocations(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
 	storetest.Fill(t, s, "s", 1)
@@ -44,7 +45,7 @@ func TestAppendAllocations(t *testing.T) {
 		}
 		n++
 	})
-	if got > 42 {
-		t.Errorf("an append of one record takes %.0f allocations; at most 42 are meant to be", got)
+	if got > 32 {
+		t.Errorf("an append of one record takes %.0f allocations; at most 32 are meant to be", got)
 	}
 }

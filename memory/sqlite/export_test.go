@@ -8,8 +8,13 @@ import (
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
 )
 
-// DB gives tests the connection that writes.
-func (s *Store) DB() *sql.DB { return s.db.Write }
+// DB gives tests the connection that writes, until the store next writes.
+func (s *Store) DB() *sql.DB {
+	s.writer.turn <- struct{}{}
+	_ = s.writer.drop(false)
+	<-s.writer.turn
+	return s.writer.db
+}
 
 // A Change is a record for a session of a test.
 type Change struct {

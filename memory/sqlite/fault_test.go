@@ -46,11 +46,8 @@ func TestFaults(t *testing.T) {
 		}, memory.ErrFull},
 		"locked": {func(t *testing.T, path string, s *sqlite.Store) func() {
 			other := open(t, path, nil)
-			tx, err := other.DB().Begin() // the other program writes, and goes on writing
-			if err != nil {
-				t.Fatal(err)
-			}
-			return func() { tx.Rollback() }
+			exec(t, other, "BEGIN IMMEDIATE") // the other program writes, and goes on writing
+			return func() { exec(t, other, "ROLLBACK") }
 		}, memory.ErrLocked},
 		"read-only": {func(t *testing.T, _ string, s *sqlite.Store) func() {
 			exec(t, s, "PRAGMA query_only = 1")

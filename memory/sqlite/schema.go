@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/sqlstore"
 )
 
 // migrations make the schema. The database's user_version tells how many of them
@@ -81,7 +82,7 @@ var migrations = []string{`
 }
 
 // migrate brings the schema up to date.
-func migrate(ctx context.Context, tx *sql.Tx) error {
+func migrate(ctx context.Context, tx sqlstore.Tx) error {
 	var version int
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return err

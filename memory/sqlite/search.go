@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
@@ -10,11 +9,11 @@ import (
 
 // index keeps the words of records in an FTS5 table without their text.
 var index = sqlstore.Index{
-	Add: func(ctx context.Context, tx *sql.Tx, id int64, text string) error {
+	Add: func(ctx context.Context, tx sqlstore.Tx, id int64, text string) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO search (rowid, text) VALUES (?, ?)", id, text)
 		return err
 	},
-	Remove: func(ctx context.Context, tx *sql.Tx, first, before int64) error {
+	Remove: func(ctx context.Context, tx sqlstore.Tx, first, before int64) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM search WHERE rowid IN (SELECT id FROM records WHERE id >= ? AND id < ?)", first, before)
 		return err
 	},

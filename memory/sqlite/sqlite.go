@@ -34,7 +34,8 @@ type Options struct {
 // append at the same time become durable with one write to the disk.
 type Store struct {
 	sqlstore.Sessions
-	db *sqlstore.DB
+	db     *sqlstore.DB
+	writer *writer
 
 	mu      sync.Mutex
 	pending []*change     // waiting for the next transaction
@@ -61,7 +62,6 @@ func Open(path string, opts *Options) (*Store, error) {
 	}
 	query := url.Values{
 		"_pragma": {fmt.Sprintf("busy_timeout(%d)", o.Wait.Milliseconds()), "synchronous(FULL)", "secure_delete(ON)"},
-		"_txlock": {"immediate"},
 	}
 	if o.ReadOnly {
 		query.Set("mode", "ro")
@@ -72,26 +72,24 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
-	db := &sqlstore.DB{Translate: translate, Index: index, RowIDs: true, Together: together}
-	s := &Store{Sessions: db.Sessions(), db: db, turn: make(chan struct{}, 1)}
-	var err error
-	if db.Write, err = sql.Open("sqlite", name); err != nil {
+	write, err := sql.Open("sqlite", name)
+	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
-	if db.Read, err = sql.Open("sqlite", name); err != nil {
-		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(err, db.Write.Close()))
+	read, err := sql.Open("sqlite", name)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(err, write.Close()))
 	}
-	db.Write.SetMaxOpenConns(1)
-	db.Read.SetMaxOpenConns(8)
-	db.Read.SetMaxIdleConns(8)
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	w := newWriter(write)
+	db := &sqlstore.DB{Read: read, Transact: w.transact, Translate: translate, Index: index, RowIDs: true, Together: together}
+	s := &Store{Sessions: db.Sessions(), db: db, writer: w, turn: make(chan struct{}, 1)}
 	ctx := context.Background()
 	if o.ReadOnly {
 		err = checkVersion(ctx, db.Read)
 	} else {
-		err = db.Tx(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx) })
-		if err == nil {
-			err = db.Prepare(ctx)
-		}
+		err = db.Tx(ctx, func(tx sqlstore.Tx) error { return migrate(ctx, tx) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(translate(err), s.Close()))
@@ -145,11 +143,11 @@ func (s *Store) DeleteOld(ctx context.Context, id string, before time.Time, plan
 // wipe takes what was deleted out of the journal. It fails, or does a part, while
 // somebody reads. The next one does it then.
 func (s *Store) wipe(ctx context.Context) {
-	s.db.Write.ExecContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
+	_ = s.writer.exec(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 // Close closes the file. Calls in progress fail or finish first.
-func (s *Store) Close() error { return errors.Join(s.db.Read.Close(), s.db.Write.Close()) }
+func (s *Store) Close() error { return errors.Join(s.db.Read.Close(), s.writer.close()) }
 
 // translate wraps an error of SQLite in the one of package memory that it means
 // (https://www.sqlite.org/rescode.html).

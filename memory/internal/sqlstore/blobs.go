@@ -20,7 +20,7 @@ func (ss Sessions) PutBlob(ctx context.Context, id string, b memory.Blob) (strin
 		b = b.Named()
 	}
 	err := d.retry(ctx, func() error {
-		return d.Tx(ctx, func(tx *sql.Tx) error {
+		return d.Tx(ctx, func(tx Tx) error {
 			s, err := d.findFor(ctx, tx, id, d.ForShare)
 			if err != nil {
 				return err
@@ -52,7 +52,7 @@ func OrderBlobs(id string, blobs []memory.Blob) ([]memory.Blob, error) {
 // putBlob adds a blob to a session, which its record at since needs, if it is not byItself. Where transactions run side by side the blob's
 // row is locked, so that no other session's end takes it away meanwhile; elsewhere
 // a row that is there isn't written again.
-func (d *DB) putBlob(ctx context.Context, tx *sql.Tx, key int64, since int, b memory.Blob) error {
+func (d *DB) putBlob(ctx context.Context, tx Tx, key int64, since int, b memory.Blob) error {
 	if err := b.Check(); err != nil {
 		return err
 	}
@@ -80,11 +80,11 @@ func (d *DB) putBlobQuery() string {
 
 // putChecked is putBlob for a blob that has its name for certain, and that a record
 // from the position since on needs.
-func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, since int, b memory.Blob) error {
+func (d *DB) putChecked(ctx context.Context, tx Tx, key int64, since int, b memory.Blob) error {
 	if b.Data == nil {
 		b.Data = []byte{}
 	}
-	res, err := d.execResult(ctx, tx, d.putBlobQuery(), b.Name, b.Data)
+	res, err := tx.ExecContext(ctx, d.Q(d.putBlobQuery()), b.Name, b.Data)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (d *DB) putChecked(ctx context.Context, tx *sql.Tx, key int64, since int, b
 
 // dropBlobs takes a session's blobs from it, and removes those that no other
 // session has.
-func (d *DB) dropBlobs(ctx context.Context, tx *sql.Tx, key int64) error {
+func (d *DB) dropBlobs(ctx context.Context, tx Tx, key int64) error {
 	rows, err := tx.QueryContext(ctx, d.Q("SELECT key FROM ~blobs WHERE key IN (SELECT blob FROM ~blob_refs WHERE session = ?) ORDER BY name"+d.Bytewise+d.ForUpdate), key)
 	if err != nil {
 		return err

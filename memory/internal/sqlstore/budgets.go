@@ -34,7 +34,7 @@ func (ss Sessions) Reserve(ctx context.Context, b budget.Budget, id string, usd 
 		return fmt.Errorf("budget %q: %w", b.Name, err)
 	}
 	err = d.retry(ctx, func() error {
-		return d.Tx(ctx, func(tx *sql.Tx) error { return d.reserve(ctx, tx, b, id, want, most) })
+		return d.Tx(ctx, func(tx Tx) error { return d.reserve(ctx, tx, b, id, want, most) })
 	})
 	return d.budgetError(b, usd, err)
 }
@@ -50,7 +50,7 @@ func (d *DB) budgetError(b budget.Budget, usd float64, err error) error {
 	return nil
 }
 
-func (d *DB) reserve(ctx context.Context, tx *sql.Tx, b budget.Budget, id string, want, most int64) error {
+func (d *DB) reserve(ctx context.Context, tx Tx, b budget.Budget, id string, want, most int64) error {
 	now, err := d.now(ctx, tx)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (ss Sessions) Charge(ctx context.Context, id string, usd float64) error {
 	spent, err := amount.Nano(usd)
 	if err == nil {
 		err = ss.db.retry(ctx, func() error {
-			return ss.db.Tx(ctx, func(tx *sql.Tx) error { return ss.db.settle(ctx, tx, id, spent) })
+			return ss.db.Tx(ctx, func(tx Tx) error { return ss.db.settle(ctx, tx, id, spent) })
 		})
 	}
 	if err != nil {
@@ -101,7 +101,7 @@ func (ss Sessions) Charge(ctx context.Context, id string, usd float64) error {
 	return nil
 }
 
-func (d *DB) settle(ctx context.Context, tx *sql.Tx, id string, spent int64) error {
+func (d *DB) settle(ctx context.Context, tx Tx, id string, spent int64) error {
 	now, err := d.now(ctx, tx)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (d *DB) settle(ctx context.Context, tx *sql.Tx, id string, spent int64) err
 // Release implements [budget.Ledger].
 func (ss Sessions) Release(ctx context.Context, id string) error {
 	d := ss.db
-	err := d.once(ctx, func(tx *sql.Tx) error {
+	err := d.once(ctx, func(tx Tx) error {
 		var name, period string
 		var reserved int64
 		row := tx.QueryRowContext(ctx, d.Q("DELETE FROM ~charges WHERE id = ? AND settled = 0 RETURNING name, period, usd"), id)
@@ -147,7 +147,7 @@ func (ss Sessions) Spending(ctx context.Context, b budget.Budget) (s budget.Spen
 		return s, err
 	}
 	err = d.retry(ctx, func() error {
-		return d.Tx(ctx, func(tx *sql.Tx) error {
+		return d.Tx(ctx, func(tx Tx) error {
 			now, err := d.now(ctx, tx)
 			if err != nil {
 				return err
@@ -163,7 +163,7 @@ func (ss Sessions) Spending(ctx context.Context, b budget.Budget) (s budget.Spen
 	return s, d.budgetError(b, 0, err)
 }
 
-func (d *DB) spending(ctx context.Context, tx *sql.Tx, b budget.Budget, period string) (budget.Spending, error) {
+func (d *DB) spending(ctx context.Context, tx Tx, b budget.Budget, period string) (budget.Spending, error) {
 	s := budget.Spending{USD: b.USD}
 	var spent, reserved int64
 	row := tx.QueryRowContext(ctx, d.Q("SELECT spent, reserved FROM ~budgets WHERE name = ? AND period = ?"), b.Name, period)

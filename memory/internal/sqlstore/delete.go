@@ -16,7 +16,7 @@ func (ss Sessions) Delete(ctx context.Context, id string) error {
 
 // DeleteOld implements [github.com/whorl-go/whorl/memory/sweep.Deleter].
 func (ss Sessions) DeleteOld(ctx context.Context, id string, before time.Time, planned bool) (deleted bool, err error) {
-	return ss.delete(ctx, id, func(tx *sql.Tx, keys []int64) (bool, error) {
+	return ss.delete(ctx, id, func(tx Tx, keys []int64) (bool, error) {
 		for _, key := range keys {
 			var changed int64
 			var plan bool
@@ -31,9 +31,9 @@ func (ss Sessions) DeleteOld(ctx context.Context, id string, before time.Time, p
 
 // delete removes a session's tree, if the condition is true of it or nil, in one
 // transaction in which nobody else changes it.
-func (ss Sessions) delete(ctx context.Context, id string, condition func(tx *sql.Tx, keys []int64) (bool, error)) (deleted bool, err error) {
+func (ss Sessions) delete(ctx context.Context, id string, condition func(tx Tx, keys []int64) (bool, error)) (deleted bool, err error) {
 	d := ss.db
-	err = d.named(id, d.once(ctx, func(tx *sql.Tx) error {
+	err = d.named(id, d.once(ctx, func(tx Tx) error {
 		deleted = false
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
@@ -64,7 +64,7 @@ func (ss Sessions) delete(ctx context.Context, id string, condition func(tx *sql
 
 // lockTree returns a session's key and those of the sessions below it, parents
 // first, and locks them.
-func (d *DB) lockTree(ctx context.Context, tx *sql.Tx, key int64) ([]int64, error) {
+func (d *DB) lockTree(ctx context.Context, tx Tx, key int64) ([]int64, error) {
 	keys := []int64{key}
 	for i := 0; i < len(keys); i++ { // it grows
 		rows, err := tx.QueryContext(ctx, d.Q("SELECT key FROM ~sessions WHERE caller = ? ORDER BY key"+d.ForUpdate), keys[i])
@@ -87,7 +87,7 @@ func (d *DB) lockTree(ctx context.Context, tx *sql.Tx, key int64) ([]int64, erro
 }
 
 // unleased fails if somebody has a lease of one of the sessions.
-func (d *DB) unleased(ctx context.Context, tx *sql.Tx, keys []int64) error {
+func (d *DB) unleased(ctx context.Context, tx Tx, keys []int64) error {
 	now, err := d.now(ctx, tx)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (d *DB) unleased(ctx context.Context, tx *sql.Tx, keys []int64) error {
 }
 
 // remove deletes one session, but for the records that forks share.
-func (d *DB) remove(ctx context.Context, tx *sql.Tx, key int64) error {
+func (d *DB) remove(ctx context.Context, tx Tx, key int64) error {
 	if err := d.dropBlobs(ctx, tx, key); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (d *DB) remove(ctx context.Context, tx *sql.Tx, key int64) error {
 
 // prune removes what no session needs any more of one that has lost its id, and
 // of those it continued.
-func (d *DB) prune(ctx context.Context, tx *sql.Tx, key int64) error {
+func (d *DB) prune(ctx context.Context, tx Tx, key int64) error {
 	for {
 		var parent sql.NullInt64
 		var id sql.NullString
@@ -171,7 +171,7 @@ func (ss Sessions) ReplaceSealed(ctx context.Context, id string, n int, r memory
 	if len(parts) == 0 || r.Kind != memory.KindSealed {
 		return d.fail(id, memory.ErrConflict)
 	}
-	return d.fail(id, d.once(ctx, func(tx *sql.Tx) error {
+	return d.fail(id, d.once(ctx, func(tx Tx) error {
 		old, err := d.rows(ctx, tx, part{parts[0].key, n, n + 1}, 1)
 		if err != nil || len(old) == 0 {
 			return noRows(err)

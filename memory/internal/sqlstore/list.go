@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -179,7 +178,7 @@ func (d *DB) readClock(ctx context.Context) (now time.Time, err error) {
 		return time.Now(), nil
 	}
 	err = d.retry(ctx, func() error {
-		return d.Tx(ctx, func(tx *sql.Tx) error {
+		return d.Tx(ctx, func(tx Tx) error {
 			now, err = d.Clock(ctx, tx)
 			return err
 		})

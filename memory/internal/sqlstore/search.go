@@ -13,8 +13,8 @@ import (
 type Index struct {
 	// Add has the text of the record id found, Remove nothing of the records from
 	// first to before.
-	Add    func(ctx context.Context, tx *sql.Tx, id int64, text string) error
-	Remove func(ctx context.Context, tx *sql.Tx, first, before int64) error
+	Add    func(ctx context.Context, tx Tx, id int64, text string) error
+	Remove func(ctx context.Context, tx Tx, first, before int64) error
 	// Query makes of words the one argument of Find, or "" if nothing can be found.
 	Query func(words []string) string
 	// Find selects r.id, r.sum, r.data, s.id of records that match, the best first,
@@ -102,7 +102,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 	} else if err != nil {
 		return false, err
 	}
-	return true, d.once(ctx, func(tx *sql.Tx) error {
+	return true, d.once(ctx, func(tx Tx) error {
 		var base, n, indexed int
 		row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM ~sessions WHERE key = ?"+d.ForUpdate), key)
 		if err := row.Scan(&base, &n, &indexed); err == sql.ErrNoRows {

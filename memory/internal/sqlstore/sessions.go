@@ -28,11 +28,11 @@ type session struct {
 }
 
 // find reads a session's row, and locks it.
-func (d *DB) find(ctx context.Context, tx *sql.Tx, id string) (session, error) {
+func (d *DB) find(ctx context.Context, tx Tx, id string) (session, error) {
 	return d.findFor(ctx, tx, id, d.ForUpdate)
 }
 
-func (d *DB) findFor(ctx context.Context, tx *sql.Tx, id, lock string) (session, error) {
+func (d *DB) findFor(ctx context.Context, tx Tx, id, lock string) (session, error) {
 	var s session
 	row := tx.QueryRowContext(ctx, d.Q("SELECT key, parent, base, n, "+Incarnation+", queued FROM ~sessions WHERE id = ?"+lock), id)
 	return s, noSession(row.Scan(&s.key, &s.parent, &s.base, &s.n, &s.incarnation, &s.queued))
@@ -85,7 +85,7 @@ type newSession struct {
 }
 
 // create inserts a session, and returns its key.
-func (d *DB) create(ctx context.Context, tx *sql.Tx, s newSession) (int64, error) {
+func (d *DB) create(ctx context.Context, tx Tx, s newSession) (int64, error) {
 	var caller sql.NullInt64
 	if s.start.Parent != "" {
 		p, err := d.findFor(ctx, tx, s.start.Parent, d.ForShare)
@@ -130,7 +130,7 @@ const (
 
 // AppendTx is an append in a transaction, with the blobs that the records need,
 // which [OrderBlobs] has checked.
-func (d *DB) AppendTx(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row, queued int64, blobs []memory.Blob) error {
+func (d *DB) AppendTx(ctx context.Context, tx Tx, id string, at memory.Position, rows []Row, queued int64, blobs []memory.Blob) error {
 	key, left, err := d.extend(ctx, tx, id, at, rows)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (d *DB) AppendTx(ctx context.Context, tx *sql.Tx, id string, at memory.Posi
 	return d.plan(ctx, tx, key)
 }
 
-func (d *DB) insert(ctx context.Context, tx *sql.Tx, key int64, n int, rows []Row) error {
+func (d *DB) insert(ctx context.Context, tx Tx, key int64, n int, rows []Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -171,7 +171,7 @@ func (d *DB) insert(ctx context.Context, tx *sql.Tx, key int64, n int, rows []Ro
 
 // extend changes the counter of the session to append to, or makes the session. It
 // returns the rows that are yet to be inserted.
-func (d *DB) extend(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row) (key int64, left []Row, err error) {
+func (d *DB) extend(ctx context.Context, tx Tx, id string, at memory.Position, rows []Row) (key int64, left []Row, err error) {
 	now := time.Now().UnixNano()
 	if at.Start == nil {
 		if d.RowIDs && len(rows) > 0 {
@@ -200,7 +200,7 @@ func (d *DB) extend(ctx context.Context, tx *sql.Tx, id string, at memory.Positi
 	return key, rows, err
 }
 
-func (d *DB) extendByUpdate(ctx context.Context, tx *sql.Tx, id string, at memory.Position, more int, now int64) (key int64, err error) {
+func (d *DB) extendByUpdate(ctx context.Context, tx Tx, id string, at memory.Position, more int, now int64) (key int64, err error) {
 	var row *sql.Row
 	if at.Incarnation == "" {
 		row = tx.QueryRowContext(ctx, d.Q("UPDATE ~sessions SET n = n + ?, changed = ? WHERE id = ? AND n = ? RETURNING key"), more, now, id, at.Records)
@@ -213,12 +213,12 @@ func (d *DB) extendByUpdate(ctx context.Context, tx *sql.Tx, id string, at memor
 // extendByInsert inserts the first row too: only where the session is and holds as many
 // records as it should, and the row's id then tells the session's key. It costs less than
 // UPDATE … RETURNING.
-func (d *DB) extendByInsert(ctx context.Context, tx *sql.Tx, id string, at memory.Position, rows []Row, now int64) (key int64, err error) {
+func (d *DB) extendByInsert(ctx context.Context, tx Tx, id string, at memory.Position, rows []Row, now int64) (key int64, err error) {
 	query, args := insertFirst, []any{int64(rows[0].Sum), rows[0].Data, id, at.Records}
 	if at.Incarnation != "" {
 		query, args = insertFirstOf, append(args, at.Incarnation)
 	}
-	res, err := d.execResult(ctx, tx, query, args...)
+	res, err := tx.ExecContext(ctx, d.Q(query), args...)
 	if err != nil {
 		return 0, err
 	}
@@ -238,7 +238,7 @@ func (d *DB) extendByInsert(ctx context.Context, tx *sql.Tx, id string, at memor
 // Fork implements [memory.Forker].
 func (ss Sessions) Fork(ctx context.Context, from string, at memory.Position, to string, start *memory.Start) error {
 	d := ss.db
-	return d.fail(from, d.once(ctx, func(tx *sql.Tx) error {
+	return d.fail(from, d.once(ctx, func(tx Tx) error {
 		s, err := d.find(ctx, tx, from)
 		if err == nil {
 			err = s.is(at.Incarnation)
@@ -276,7 +276,7 @@ func (ss Sessions) Fork(ctx context.Context, from string, at memory.Position, to
 	}))
 }
 
-func (d *DB) metaOf(ctx context.Context, tx *sql.Tx, key int64) (map[string]string, error) {
+func (d *DB) metaOf(ctx context.Context, tx Tx, key int64) (map[string]string, error) {
 	rows, err := tx.QueryContext(ctx, d.Q("SELECT name, value FROM ~meta WHERE session = ?"), key)
 	if err != nil {
 		return nil, err
@@ -296,7 +296,7 @@ func (d *DB) metaOf(ctx context.Context, tx *sql.Tx, key int64) (map[string]stri
 // SetMeta implements [memory.MetaSetter].
 func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
 	d := ss.db
-	set := func(tx *sql.Tx) error {
+	set := func(tx Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
 			return err
@@ -306,7 +306,7 @@ func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
 	return d.fail(id, d.retry(ctx, func() error { return d.Tx(ctx, set) }))
 }
 
-func (d *DB) setMeta(ctx context.Context, tx *sql.Tx, session int64, key, value string) error {
+func (d *DB) setMeta(ctx context.Context, tx Tx, session int64, key, value string) error {
 	if value == "" {
 		return d.exec(ctx, tx, "DELETE FROM ~meta WHERE session = ? AND name = ?", session, key)
 	}
@@ -331,7 +331,7 @@ func (ss Sessions) Import(ctx context.Context, in memory.Session) error {
 			needed[name] = i
 		}
 	}
-	return d.fail(id, d.once(ctx, func(tx *sql.Tx) error {
+	return d.fail(id, d.once(ctx, func(tx Tx) error {
 		s := newSession{
 			id: id, n: len(rows), created: nanos(in.Info.Created), changed: nanos(in.Info.Changed), origin: in.Info.Origin,
 			queued: max(in.Info.Queued, Queued(in.Records), Queued(in.Inbox)), wake: nanos(in.Info.Wake), meta: in.Info.Meta,

@@ -22,7 +22,7 @@ func (d *DB) named(id string, err error) error {
 // Lease implements [memory.Leaser].
 func (ss Sessions) Lease(ctx context.Context, id, owner string, dur time.Duration) error {
 	d := ss.db
-	take := func(tx *sql.Tx) error {
+	take := func(tx Tx) error {
 		s, err := d.find(ctx, tx, id) // so that whoever deletes it comes before or after
 		there := err == nil
 		if err != nil && !errors.Is(err, memory.ErrNoSession) {
@@ -72,7 +72,7 @@ func (ss Sessions) Lease(ctx context.Context, id, owner string, dur time.Duratio
 // plan brings up to date when a session is due: once its lease ends, or when a
 // message came, or at the time it is to be woken. It is in an index, so that those
 // that are due are found without the others.
-func (d *DB) plan(ctx context.Context, tx *sql.Tx, key int64) error {
+func (d *DB) plan(ctx context.Context, tx Tx, key int64) error {
 	now, err := d.now(ctx, tx)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ const planSession = `
 // Wake implements [memory.Waker].
 func (ss Sessions) Wake(ctx context.Context, id string, at time.Time) error {
 	d := ss.db
-	wake := func(tx *sql.Tx) error {
+	wake := func(tx Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
 			return err
@@ -108,7 +108,7 @@ func (ss Sessions) Wake(ctx context.Context, id string, at time.Time) error {
 // Enqueue implements [memory.Inbox].
 func (ss Sessions) Enqueue(ctx context.Context, id string, input memory.Record) error {
 	d := ss.db
-	return d.fail(id, d.once(ctx, func(tx *sql.Tx) error {
+	return d.fail(id, d.once(ctx, func(tx Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
 			return err
@@ -147,7 +147,7 @@ func (ss Sessions) Inbox(ctx context.Context, id string, after int64) iter.Seq2[
 			if records, old, err = d.inbox(ctx, id, after); err != nil || !old {
 				return err
 			}
-			if err := d.Tx(ctx, func(tx *sql.Tx) error { return d.forget(ctx, tx, id, after) }); err != nil {
+			if err := d.Tx(ctx, func(tx Tx) error { return d.forget(ctx, tx, id, after) }); err != nil {
 				return err
 			}
 			records, _, err = d.inbox(ctx, id, after)
@@ -168,7 +168,7 @@ func (ss Sessions) Inbox(ctx context.Context, id string, after int64) iter.Seq2[
 // forget removes the messages with numbers up to after: they are in the log. If
 // the inbox never gave such numbers, its log came from where clocks were ahead, and
 // was brought here by v0.1: then they are not in the log, and get higher numbers.
-func (d *DB) forget(ctx context.Context, tx *sql.Tx, id string, after int64) error {
+func (d *DB) forget(ctx context.Context, tx Tx, id string, after int64) error {
 	s, err := d.find(ctx, tx, id)
 	if err != nil {
 		return err

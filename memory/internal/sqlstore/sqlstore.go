@@ -33,8 +33,12 @@ func (d *DB) Sessions() Sessions { return Sessions{d} }
 
 // A DB is a database and its dialect.
 type DB struct {
-	Write *sql.DB // for changes
+	Write *sql.DB // for changes; nil if there is Transact
 	Read  *sql.DB // for all else; may be the same
+
+	// Transact runs f in a transaction. It is for a dialect that has a better way than
+	// package database/sql; nil means that one.
+	Transact func(ctx context.Context, f func(Tx) error) error
 
 	// Numbered says that placeholders are $1, $2 and so on, instead of ?.
 	Numbered bool
@@ -53,12 +57,12 @@ type DB struct {
 	RowIDs bool
 	// Insert inserts rows of a session from position n on at once; nil means one by
 	// one.
-	Insert func(ctx context.Context, tx *sql.Tx, session int64, n int, rows []Row) error
+	Insert func(ctx context.Context, tx Tx, session int64, n int, rows []Row) error
 	// Together selects a session's rows as one row; see rowsTogether. Empty means that they
 	// are always selected one by one.
 	Together string
 	// Clock is the time by which leases end; nil means that of this process.
-	Clock func(context.Context, *sql.Tx) (time.Time, error)
+	Clock func(context.Context, Tx) (time.Time, error)
 	// Retry calls again what has failed for a reason that may pass. If it can't be done
 	// twice, it does so only where the failed try has certainly changed nothing. Nil
 	// never does.
@@ -67,8 +71,7 @@ type DB struct {
 	Translate func(error) error
 
 	mu      sync.RWMutex
-	queries map[string]string    // Q's results
-	stmts   map[string]*sql.Stmt // by query; see Prepare
+	queries map[string]string // Q's results
 }
 
 // Row is a record as it is stored.
@@ -170,27 +173,33 @@ func (d *DB) retry(ctx context.Context, f func() error) error {
 }
 
 // once is for what can't be done twice: f is a transaction.
-func (d *DB) once(ctx context.Context, f func(*sql.Tx) error) error {
+func (d *DB) once(ctx context.Context, f func(Tx) error) error {
 	if d.Retry == nil {
 		return d.Tx(ctx, f)
 	}
 	return d.Retry(ctx, false, func() error { return d.Tx(ctx, f) })
 }
 
-func (d *DB) now(ctx context.Context, tx *sql.Tx) (time.Time, error) {
+func (d *DB) now(ctx context.Context, tx Tx) (time.Time, error) {
 	if d.Clock == nil {
 		return time.Now(), nil
 	}
 	return d.Clock(ctx, tx)
 }
 
+// A Tx is a transaction.
+type Tx interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // Tx runs f in a transaction.
-func (d *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
-	var opts *sql.TxOptions
-	if d.Isolation != sql.LevelDefault {
-		opts = &sql.TxOptions{Isolation: d.Isolation}
+func (d *DB) Tx(ctx context.Context, f func(Tx) error) error {
+	if d.Transact != nil {
+		return d.Transact(ctx, f)
 	}
-	tx, err := d.Write.BeginTx(ctx, opts)
+	tx, err := d.Write.BeginTx(ctx, &sql.TxOptions{Isolation: d.Isolation})
 	if err != nil {
 		return err
 	}
@@ -208,31 +217,7 @@ func rollback(tx *sql.Tx) error {
 }
 
 // exec runs a statement.
-func (d *DB) exec(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
-	_, err := d.execResult(ctx, tx, query, args...)
+func (d *DB) exec(ctx context.Context, tx Tx, query string, args ...any) error {
+	_, err := tx.ExecContext(ctx, d.Q(query), args...)
 	return err
-}
-
-func (d *DB) execResult(ctx context.Context, tx *sql.Tx, query string, args ...any) (sql.Result, error) {
-	if s := d.stmts[query]; s != nil {
-		return tx.StmtContext(ctx, s).ExecContext(ctx, args...)
-	}
-	return tx.ExecContext(ctx, d.Q(query), args...)
-}
-
-// Prepare prepares the statements of appends, for a dialect whose driver doesn't remember
-// statements itself. The database must have its tables.
-func (d *DB) Prepare(ctx context.Context) error {
-	d.stmts = make(map[string]*sql.Stmt)
-	for _, query := range []string{
-		insertFirst, insertFirstOf, insertRecord, grow, dropQueued, setQueued, planSession,
-		d.putBlobQuery(), putRef, putRefOf, copyRefs,
-	} {
-		s, err := d.Write.PrepareContext(ctx, d.Q(query))
-		if err != nil {
-			return err
-		}
-		d.stmts[query] = s
-	}
-	return nil
 }

@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/whorl-go/whorl/memory/internal/sqlstore"
+)
+
+// Whatever ends a transaction before it is committed, nothing of it is stored, and the
+// next one goes on, on the same connection or on another one.
+func TestWriterAfterFailures(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	put := func(ctx context.Context, tx sqlstore.Tx, name string) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO budgets (name, period, spent, reserved) VALUES (?, '', 0, 0)", name)
+		return err
+	}
+	stopped := errors.New("stopped")
+	for name, f := range map[string]func(ctx context.Context, cancel func(), tx sqlstore.Tx) error{
+		"an error": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
+			return errors.Join(put(ctx, tx, "a"), stopped)
+		},
+		"a panic": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
+			panic(put(ctx, tx, "b"))
+		},
+		"the context ends behind a statement": func(ctx context.Context, cancel func(), tx sqlstore.Tx) error {
+			defer cancel()
+			return put(ctx, tx, "c")
+		},
+		"the context ends before a statement": func(ctx context.Context, cancel func(), tx sqlstore.Tx) error {
+			err := put(ctx, tx, "d")
+			cancel()
+			return errors.Join(err, put(ctx, tx, "e"))
+		},
+		"the context ends in a statement": func(ctx context.Context, cancel func(), tx sqlstore.Tx) error {
+			if err := put(ctx, tx, "f"); err != nil {
+				return err
+			}
+			go cancel()
+			_, err := tx.ExecContext(ctx, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO charges SELECT i, '', '', 0, 0, 0 FROM n")
+			return err
+		},
+		"a transaction within": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
+			_, err := tx.ExecContext(ctx, "BEGIN")
+			return errors.Join(put(ctx, tx, "g"), err)
+		},
+		"it is ended too early": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
+			err := put(ctx, tx, "h")
+			_, err2 := tx.ExecContext(ctx, "ROLLBACK")
+			return errors.Join(err, err2) // COMMIT fails
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			err := func() (err error) {
+				defer func() {
+					if p := recover(); p != nil {
+						err = stopped
+					}
+				}()
+				return s.writer.transact(ctx, func(tx sqlstore.Tx) error { return f(ctx, cancel, tx) })
+			}()
+			if err == nil {
+				t.Fatal("it reports no error")
+			}
+			if err := s.writer.transact(t.Context(), func(tx sqlstore.Tx) error { return put(t.Context(), tx, "after "+name) }); err != nil {
+				t.Errorf("the next transaction: %v", err)
+			}
+			var list string
+			row := s.db.Read.QueryRow("SELECT group_concat(name) || (SELECT count(*) FROM charges) FROM budgets WHERE name NOT LIKE 'after %' OR name = ?", "after "+name)
+			if err := row.Scan(&list); err != nil || list != "after "+name+"0" {
+				t.Errorf("stored: %s %v", list, err)
+			}
+		})
+	}
+}
+
+// A connection that is thrown away takes with it what it has begun.
+func TestWriterDropsConnection(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	insert := "INSERT INTO budgets (name, period, spent, reserved) VALUES ('a', '', 0, 0)"
+	if err := s.writer.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"BEGIN IMMEDIATE", insert} {
+		if _, err := s.writer.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.writer.drop(true); err != nil {
+		t.Error(err)
+	}
+	<-s.writer.turn
+	if err := s.writer.exec(t.Context(), insert); err != nil { // it would be there already
+		t.Error(err)
+	}
+}
