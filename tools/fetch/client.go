@@ -38,6 +38,11 @@ func (f *Fetcher) newClient() *http.Client {
 				return &refusal{fmt.Errorf("the redirect is not allowed: %w", err)}
 			}
 			req.URL.Host = u.Host
+			if f.options.Robots && req.Context().Value(robotsFile{}) == nil {
+				if err := f.obey(req.Context(), u); err != nil {
+					return &refusal{err}
+				}
+			}
 			return nil
 		},
 	}

@@ -116,6 +116,14 @@ func TestRobotsGroups(t *testing.T) {
 		{"User-agent: *\nDisallow: /a*a$", "/aa", false},
 		{"User-agent: *\nDisallow: /a*b*c", "/acb", true}, // in their order
 		{"User-agent: *\nDisallow: *.pdf", "/x.pdf?y", false},
+		{"\ufeffUser-agent: *\nDisallow: /a", "/a", false},
+		// Paths are compared in one spelling (RFC 9309 §2.2.2).
+		{"User-agent: *\nDisallow: /private", "/%70rivate", false},
+		{"User-agent: *\nDisallow: /%7Ejoe", "/~joe", false},
+		{"User-agent: *\nDisallow: /föö", "/f%c3%b6%C3%B6", false},
+		{"User-agent: *\nDisallow: /a%2fb", "/a%2Fb", false},
+		{"User-agent: *\nDisallow: /a%2Fb", "/a/b", true}, // another path
+		{"User-agent: *\nDisallow: /a%", "/a%zz", false},
 	} {
 		if got := allowed(parseRobots(strings.NewReader(c.file), "whorl-fetch/2"), c.path); got != c.want {
 			t.Errorf("%q: %s may be fetched: %t", c.file, c.path, got)

@@ -405,7 +405,11 @@ func TestRobotsAreObeyed(t *testing.T) {
 	base, o := site(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/robots.txt":
+			http.Redirect(w, r, "/private/robots.txt", http.StatusFound) // which is fetched wherever it is
+		case "/private/robots.txt":
 			io.WriteString(w, "User-agent: *\nDisallow: /private\n")
+		case "/there":
+			http.Redirect(w, r, "/private/x", http.StatusFound)
 		default:
 			page("text/plain", "x")(w, r)
 		}
@@ -414,6 +418,9 @@ func TestRobotsAreObeyed(t *testing.T) {
 	f := fetch.New(o)
 	if _, err := f.Fetch(t.Context(), base+"/private/x"); err == nil || !strings.Contains(err.Error(), "robots.txt") {
 		t.Errorf("error is %v", err)
+	}
+	if _, err := f.Fetch(t.Context(), base+"/there"); err == nil || !strings.Contains(err.Error(), "robots.txt") {
+		t.Errorf("a redirect to what is not to be fetched: error is %v", err)
 	}
 	if _, err := f.Fetch(t.Context(), base+"/open"); err != nil {
 		t.Errorf("error is %v", err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 )
@@ -20,6 +21,10 @@ type robotsRule struct {
 	allow   bool
 	pattern string
 }
+
+// robotsFile marks the context of the request for a robots.txt, which is fetched
+// wherever it is.
+type robotsFile struct{}
 
 // obey refuses a URL that the host's robots.txt keeps robots from. A file that
 // isn't there allows all, one that can't be had forbids all (RFC 9309 §2.3.1).
@@ -44,7 +49,7 @@ func (f *Fetcher) robotsRules(ctx context.Context, host string) ([]robotsRule, e
 	if err != nil {
 		return nil, err
 	}
-	resp, err := f.open(ctx, u)
+	resp, err := f.open(context.WithValue(ctx, robotsFile{}, true), u)
 	if err != nil {
 		return nil, fmt.Errorf("the robots.txt of %s was not fetched: %w", u.Host, err)
 	}
@@ -72,7 +77,7 @@ func parseRobots(r io.Reader, agent string) []robotsRule {
 			continue
 		}
 		value = strings.TrimSpace(value)
-		switch strings.ToLower(strings.TrimSpace(key)) {
+		switch strings.ToLower(strings.TrimSpace(strings.TrimPrefix(key, "\ufeff"))) {
 		case "user-agent":
 			if !inAgents {
 				forUs, forAll = false, false
@@ -85,7 +90,7 @@ func parseRobots(r io.Reader, agent string) []robotsRule {
 			}
 		case "allow", "disallow":
 			inAgents = false
-			rule := robotsRule{strings.ToLower(strings.TrimSpace(key)) == "allow", strings.Clone(value)}
+			rule := robotsRule{strings.ToLower(strings.TrimSpace(key)) == "allow", encoded(value)}
 			if forUs {
 				ours = append(ours, rule)
 			}
@@ -100,6 +105,28 @@ func parseRobots(r io.Reader, agent string) []robotsRule {
 	return slices.Clip(all)
 }
 
+// encoded writes a path in the one way in which paths are compared (RFC 9309 §2.2.2):
+// what need not be percent-encoded isn't, and what is not ASCII is.
+func encoded(path string) string {
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		c, escaped := path[i], false
+		if c == '%' && i+2 < len(path) {
+			if n, err := strconv.ParseUint(path[i+1:i+3], 16, 8); err == nil {
+				c, escaped = byte(n), true
+				i += 2
+			}
+		}
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+		if letter || !escaped && c > ' ' && c < 0x7f {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
 // rulesSize is the memory that rules take.
 func rulesSize(rules []robotsRule) int {
 	size := cap(rules) * int(unsafe.Sizeof(robotsRule{}))
@@ -112,6 +139,7 @@ func rulesSize(rules []robotsRule) int {
 // allowed goes by the longest pattern that matches, and for Allow between equals.
 func allowed(rules []robotsRule, path string) bool {
 	ok, longest := true, -1
+	path = encoded(path)
 	for _, r := range rules {
 		if r.pattern == "" || !robotsMatch(r.pattern, path) {
 			continue

@@ -247,10 +247,20 @@ func (c *Client) retrying(ctx context.Context, k *call, try func() error) error 
 // send it.
 func (c *Client) errorIn(raw []byte) error {
 	raw = rawjson.Trim(raw)
-	if !rawjson.Valid(raw) || rawjson.GetString(raw, "type") != "error" && rawjson.IsNull(rawjson.Get(raw, "error")) {
+	if !rawjson.Valid(raw) || rawjson.GetString(raw, "type") != "error" && isNoError(rawjson.Get(raw, "error")) {
 		return nil
 	}
 	return c.refused(transport.ParseError(0, raw))
+}
+
+// isNoError reports whether a member "error" says that there is none: gateways write
+// it into good answers, too.
+func isNoError(v []byte) bool {
+	switch string(v) {
+	case `""`, "{}", "[]", "false", "0":
+		return true
+	}
+	return rawjson.IsNull(v)
 }
 
 // brief is the beginning of a body, for an error message.

@@ -67,6 +67,9 @@ func TestOddAnswers(t *testing.T) {
 		{"a message called a page", "text/html", "", whole, 1, ""},
 		{"a message behind a byte order mark", "application/json", "", "\ufeff" + whole, 1, ""},
 		{"a stream behind a byte order mark", "text/event-stream", "", "\ufeff" + streamOf("hello"), 1, ""},
+		{"a message with an error that is none", "application/json", "", strings.TrimSuffix(whole, "}") + `,"error":""}`, 1, ""},
+		{"a message with an empty error", "application/json", "", strings.TrimSuffix(whole, "}") + `,"error":{}}`, 1, ""},
+		{"events a line each", "application/x-ndjson", "", "{\"type\":\"message_start\"}\n{\"type\":\"message_stop\"}\n", 1, "did not answer with a message"},
 		{"JSON that is no message", "application/json", "", `[1,2]`, 1, "did not answer with a message"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -309,7 +309,9 @@ func (x *exchange) whole(in io.Reader) error {
 	}
 	resp, err := transport.ParseResponse(raw)
 	if err != nil {
-		if !rawjson.Valid(raw) { // cut off, most likely
+		first, rest, _ := bytes.Cut(rawjson.Trim(raw), []byte{'\n'})
+		lines := rawjson.Valid(first) && len(rawjson.Trim(rest)) > 0 // a JSON value a line: not cut off
+		if !rawjson.Valid(raw) && !lines {                           // cut off, most likely
 			return &transport.StreamError{Err: err}
 		}
 		// It came whole, so that it would come so again, and be billed again.
