@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/agent/internal/shown"
 	"github.com/whorl-go/whorl/internal/notes"
@@ -150,7 +152,7 @@ func readResult() tools.Tool {
 			}
 			from := runes.Start(text, min(in.Offset, len(text)))
 			if in.Find != "" {
-				i := strings.Index(strings.ToLower(text[from:]), strings.ToLower(in.Find))
+				i := indexFold(text[from:], in.Find)
 				if i < 0 {
 					return fmt.Sprintf("%q does not stand in the result from byte %d on.", in.Find, from), nil
 				}
@@ -162,6 +164,23 @@ func readResult() tools.Tool {
 			}
 			return fmt.Sprintf("[bytes %d to %d of %d]\n%s", from, to, len(text), text[from:to]), nil
 		}, tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true}})
+}
+
+// indexFold is where a text first stands in another, whatever its case, or -1. Some
+// letters have more bytes in one case than in the other.
+func indexFold(text, find string) int {
+	i := strings.Index(strings.ToLower(text), strings.ToLower(find))
+	if i <= 0 {
+		return i
+	}
+	lower := 0
+	for at, r := range text {
+		if lower >= i {
+			return at
+		}
+		lower += utf8.RuneLen(unicode.ToLower(r))
+	}
+	return len(text)
 }
 
 func findSpilled(run *Run, id string) (string, bool) {

@@ -81,3 +81,22 @@ func TestSpillNeedsItsName(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A text is found where it stands, also behind letters that have another number of
+// bytes in the other case.
+func TestFindBehindOddLetters(t *testing.T) {
+	big := strings.Repeat("İ", 3000) + " the Needle here " + strings.Repeat("x", 3000)
+	dump := tools.Func("dump", "", func(context.Context, struct{}) (string, error) { return big, nil })
+	s := &script{replies: []any{
+		reply(t, "tool_use", use("a", "dump", `{}`)),
+		reply(t, "tool_use", use("b", "read_result", `{"id":"2-a","find":"NEEDLE","length":300}`)),
+		reply(t, "end_turn", text("done")),
+	}}
+	opts := agent.Options{Context: agent.ContextOptions{Spill: &agent.Spill{Over: 1000, Preview: 100}}}
+	if _, err := newAgent(t, s, opts, dump).Run(t.Context(), agent.Input{Prompt: "go"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.requests[2].Messages[4].AppendJSON(nil)); !strings.Contains(got, "the Needle here") {
+		t.Errorf("read_result gives %.300s", got)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -247,20 +248,22 @@ func (c *Client) retrying(ctx context.Context, k *call, try func() error) error 
 // send it.
 func (c *Client) errorIn(raw []byte) error {
 	raw = rawjson.Trim(raw)
-	if !rawjson.Valid(raw) || rawjson.GetString(raw, "type") != "error" && isNoError(rawjson.Get(raw, "error")) {
+	if !rawjson.Valid(raw) {
+		return nil
+	}
+	is := rawjson.Get(raw, "error")
+	switch rawjson.GetString(raw, "type") {
+	case "error":
+		return c.refused(transport.ParseError(0, raw))
+	case "message":
+		if slices.Contains([]string{`""`, "{}", "[]", "false", "0"}, string(is)) {
+			return nil // some gateways say in each message that there is none
+		}
+	}
+	if rawjson.IsNull(is) {
 		return nil
 	}
 	return c.refused(transport.ParseError(0, raw))
-}
-
-// isNoError reports whether a member "error" says that there is none: gateways write
-// it into good answers, too.
-func isNoError(v []byte) bool {
-	switch string(v) {
-	case `""`, "{}", "[]", "false", "0":
-		return true
-	}
-	return rawjson.IsNull(v)
 }
 
 // brief is the beginning of a body, for an error message.
