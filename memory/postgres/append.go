@@ -28,16 +28,14 @@ const extendSession = `
 	)
 	SELECT key FROM s`
 
-// extendSessionOne is extendSession for one record, as most appends are: a server reads a
-// value faster than a list of one.
+// extendSessionOne is extendSession for one record, as most appends are. A server reads a
+// value faster than a list of one, and tells the number of rows faster than a row.
 const extendSessionOne = `
-	WITH s AS (
-		UPDATE ~sessions SET n = n + $3::bigint, changed = $4
-		WHERE id = $1 AND n = $2::bigint AND ($7::text = '' OR COALESCE(incarnation, 'k' || key) = $7) RETURNING key
-	), r AS (
-		INSERT INTO ~records (id, sum, data) SELECT s.key << 32 | $2::bigint, $5::bigint, $6::bytea FROM s
-	)
-	SELECT key FROM s`
+	WITH s AS (UPDATE ~sessions SET n = n + 1, changed = $3 WHERE id = $1 AND n = $2::bigint RETURNING key)
+	INSERT INTO ~records (id, sum, data) SELECT s.key << 32 | $2::bigint, $4, $5 FROM s`
+
+// extendSessionOneOf is extendSessionOne for a session of an incarnation.
+var extendSessionOneOf = strings.Replace(extendSessionOne, "n = $2::bigint RET", "n = $2::bigint AND "+sqlstore.Incarnation+" = $6::text RET", 1)
 
 // extendSessionBlobs is extendSession with blobs.
 var extendSessionBlobs = strings.Replace(extendSession, "SELECT key FROM s", `, b AS (
@@ -119,12 +117,49 @@ func (s *Store) append(ctx context.Context, id string, at memory.Position, rows 
 	if at.Start != nil || queued != 0 {
 		return s.db.Tx(ctx, func(tx sqlstore.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
 	}
-	query, args := extendSession, []any{id, at.Records, len(rows), time.Now().UnixNano(), nil, nil, at.Incarnation}
+	var extended bool
+	var err error
 	if len(rows) == 1 && len(blobs) == 0 {
-		query, args[4], args[5] = extendSessionOne, int64(rows[0].Sum), rows[0].Data
+		extended, err = s.extendByOne(ctx, id, at, rows[0])
 	} else {
-		args[4], args[5] = columns(rows)
+		extended, err = s.extend(ctx, id, at, rows, blobs)
 	}
+	if err != nil || extended {
+		return err
+	}
+	if err = s.db.Refused(ctx, s.db.Write, id, at); errors.Is(err, memory.ErrNoSession) && sqlstore.Makes(at) {
+		err = s.db.Tx(ctx, func(tx sqlstore.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
+	}
+	return err
+}
+
+// extendByOne reports whether the session was where it had to be.
+func (s *Store) extendByOne(ctx context.Context, id string, at memory.Position, row sqlstore.Row) (bool, error) {
+	query, args := extendSessionOne, []any{id, at.Records, time.Now().UnixNano(), int64(row.Sum), row.Data}
+	if at.Incarnation != "" {
+		query, args = extendSessionOneOf, append(args, at.Incarnation)
+	}
+	var res sql.Result
+	var err error
+	if s.pooled { // where the isolation of a statement of its own is not ours
+		err = s.db.Tx(ctx, func(tx sqlstore.Tx) (err error) {
+			res, err = tx.ExecContext(ctx, s.db.Q(query), args...)
+			return err
+		})
+	} else {
+		res, err = s.db.Write.ExecContext(ctx, s.db.Q(query), args...)
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// extend is extendByOne for any records and blobs.
+func (s *Store) extend(ctx context.Context, id string, at memory.Position, rows []sqlstore.Row, blobs []memory.Blob) (bool, error) {
+	query, args := extendSession, []any{id, at.Records, len(rows), time.Now().UnixNano(), nil, nil, at.Incarnation}
+	args[4], args[5] = columns(rows)
 	if len(blobs) > 0 {
 		names, contents, types := make([]string, len(blobs)), make([][]byte, len(blobs)), make([]string, len(blobs))
 		for i, b := range blobs {
@@ -137,18 +172,15 @@ func (s *Store) append(ctx context.Context, id string, at memory.Position, rows 
 	}
 	var err error
 	var key int64
-	if s.pooled { // where the isolation of a statement of its own is not ours
+	if s.pooled {
 		err = s.db.Tx(ctx, func(tx sqlstore.Tx) error { return tx.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key) })
 	} else {
 		err = s.db.Write.QueryRowContext(ctx, s.db.Q(query), args...).Scan(&key)
 	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return err
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
 	}
-	if err = s.db.Refused(ctx, s.db.Write, id, at); errors.Is(err, memory.ErrNoSession) && sqlstore.Makes(at) {
-		err = s.db.Tx(ctx, func(tx sqlstore.Tx) error { return s.db.AppendTx(ctx, tx, id, at, rows, queued, blobs) })
-	}
-	return err
+	return err == nil, err
 }
 
 func columns(rows []sqlstore.Row) (sums []int64, data [][]byte) {
