@@ -146,16 +146,19 @@ func content(log *memory.Log) string {
 }
 
 // Ids and signatures are others where an answer was lost and asked for again.
-var idOrSignature = regexp.MustCompile(`toolu_[A-Za-z0-9]+|"signature":"[^"]*"`)
+var ids = []*regexp.Regexp{regexp.MustCompile(`toolu_[A-Za-z0-9]+`), regexp.MustCompile(`"signature":"[^"]*"`)}
 
 func sameIDs(s string) string {
 	seen := map[string]string{}
-	return idOrSignature.ReplaceAllStringFunc(s, func(id string) string {
-		if seen[id] == "" {
-			seen[id] = fmt.Sprint("#", len(seen))
-		}
-		return seen[id]
-	})
+	for _, re := range ids {
+		s = re.ReplaceAllStringFunc(s, func(id string) string {
+			if seen[id] == "" {
+				seen[id] = fmt.Sprint("#", len(seen))
+			}
+			return seen[id]
+		})
+	}
+	return s
 }
 
 // What is sent in a thread is what is new, and the parameters; the conversation is the

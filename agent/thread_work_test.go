@@ -104,7 +104,8 @@ func TestThreadStatementsAreFlat(t *testing.T) {
 		}
 	}
 	program := filepath.Join(dir, "threadsteps")
-	command("go", "build", "-cover", "-covermode=atomic", "-coverpkg=github.com/whorl-go/whorl/...", "-o", program, "./testdata/threadsteps")
+	const all = "github.com/whorl-go/whorl/..." // not optimized: that takes half as long
+	command("go", "build", "-cover", "-covermode=atomic", "-coverpkg="+all, "-gcflags="+all+"=-N -l", "-ldflags=-s -w", "-o", program, "./testdata/threadsteps")
 	parts := []string{filepath.Join(dir, "early"), filepath.Join(dir, "late")}
 	for _, part := range parts {
 		if err := os.Mkdir(part, 0o755); err != nil {

@@ -126,12 +126,10 @@ func TestHostsAreCompared(t *testing.T) {
 }
 
 // TestWorkIsBounded counts the nodes that are looked at, for pages made to be
-// looked at again and again. The nodes alone are a few hundred thousand.
+// looked at again and again: a few times for each byte, and never more often than
+// the limit says, wherever in the work it is met.
 func TestWorkIsBounded(t *testing.T) {
-	large, size := 5<<20, 1<<20
-	if testing.Short() { // with the race detector, say
-		large, size = large/8, size/8
-	}
+	const large, size = 5 << 17, 1 << 17
 	fill := func(s string, n int) string { return strings.Repeat(s, n/len(s)) }
 	numbered := func(format string, n int) string {
 		var b strings.Builder
@@ -164,15 +162,27 @@ func TestWorkIsBounded(t *testing.T) {
 	}
 	for name, page := range pages {
 		t.Run(name, func(t *testing.T) {
-			r := &reduction{ctx: t.Context(), limit: maxVisits, stats: map[*html.Node]counts{}}
-			_, err := r.markdown(page, u)
-			if r.visits > maxVisits+1 {
-				t.Errorf("%d looks at nodes", r.visits)
+			looks := func(limit int) (int, error) {
+				r := &reduction{ctx: t.Context(), limit: limit, stats: map[*html.Node]counts{}}
+				_, err := r.markdown(page, u)
+				if r.visits > limit+1 {
+					t.Errorf("%d looks at nodes, the limit is %d", r.visits, limit)
+				}
+				if err != nil && !errors.Is(err, errTooMuch) && !strings.Contains(err.Error(), "can't be read") {
+					t.Errorf("error is %v", err)
+				}
+				return r.visits, err
 			}
-			if err != nil && !errors.Is(err, errTooMuch) && !strings.Contains(err.Error(), "can't be read") {
-				t.Errorf("error is %v", err)
+			n, err := looks(maxVisits / 8)
+			t.Logf("%d looks, %v, %.1f for each byte", n, err, float64(n)/float64(len(page)))
+			if name != "rules of descent" && n > 10*len(page) {
+				t.Errorf("%d looks at a page of %d bytes", n, len(page))
 			}
-			t.Logf("%d looks, %v", r.visits, err)
+			for _, part := range []int{2, 10} {
+				if _, err := looks(n * part / 11); n > 100 && !errors.Is(err, errTooMuch) {
+					t.Errorf("with a limit of %d for %d looks: %v", n*part/11, n, err)
+				}
+			}
 		})
 	}
 }
