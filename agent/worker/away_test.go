@@ -18,7 +18,6 @@ import (
 	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
@@ -31,15 +30,8 @@ func TestAServerThatIsDown(t *testing.T) {
 	if err != nil {
 		long = time.Second
 	}
-	server, err := pgserver.Start()
-	if errors.Is(err, pgserver.ErrNotInstalled) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
-	store, err := postgres.Open(t.Context(), server.URL, &postgres.Options{Wait: 100 * time.Millisecond})
+	server, url := database(t)
+	store, err := postgres.Open(t.Context(), url, &postgres.Options{Wait: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -26,14 +25,7 @@ import (
 // way. No call runs twice, no lease is taken early, and what is to be woken is woken by
 // the database's clock.
 func TestClocksAnHourApart(t *testing.T) {
-	server, err := pgserver.Start()
-	if errors.Is(err, pgserver.ErrNotInstalled) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
+	server, _ := database(t)
 	for i, by := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
 			where, err := server.Ahead(t.Context(), by)

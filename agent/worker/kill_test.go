@@ -3,7 +3,6 @@ package worker_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -20,7 +19,6 @@ import (
 	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -47,15 +45,8 @@ func testStore(t *testing.T, dir string) string {
 	if os.Getenv("WHORL_WORKER_STORE") != "postgres" {
 		return filepath.Join(dir, "s.db")
 	}
-	server, err := pgserver.Start()
-	if errors.Is(err, pgserver.ErrNotInstalled) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Stop() })
-	return server.URL
+	_, url := database(t)
+	return url
 }
 
 // surroundings are what the process of a worker finds: the store, the service, and the

@@ -1,30 +1,21 @@
 package worker_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
 // On Postgres a message from another process wakes the worker at once, and so does one
 // that comes while its connection was lost.
 func TestNotified(t *testing.T) {
-	server, err := pgserver.Start()
-	if errors.Is(err, pgserver.ErrNotInstalled) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Stop()
+	server, url := database(t)
 	open := func() memory.Store {
-		s, err := postgres.Open(t.Context(), server.URL, nil)
+		s, err := postgres.Open(t.Context(), url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -17,7 +16,6 @@ import (
 	"github.com/whorl-go/whorl/agent/worker"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
-	"github.com/whorl-go/whorl/memory/postgres/pgserver"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -37,30 +35,23 @@ func TestWaitingSessionsCostNothing(t *testing.T) {
 		testWaiting(t, store, sessions/10)()
 	})
 	t.Run("postgres", func(t *testing.T) {
-		server, err := pgserver.Start()
-		if errors.Is(err, pgserver.ErrNotInstalled) {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Stop()
+		_, url := database(t)
 		const pool = 4
-		store, err := postgres.Open(t.Context(), server.URL, &postgres.Options{MaxConns: pool})
+		store, err := postgres.Open(t.Context(), url, &postgres.Options{MaxConns: pool})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer store.Close()
 		const n = sessions / 10 // many times the connections that there are
 		defer testWaiting(t, store, n)()
-		conn, err := pgx.Connect(t.Context(), server.URL)
+		conn, err := pgx.Connect(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close(context.WithoutCancel(t.Context()))
 		// Each poll takes one for a moment.
 		var all, busy int
-		const q = `SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`
+		const q = `SELECT count(*), count(*) FILTER (WHERE state <> 'idle') FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database() AND pid <> pg_backend_pid()`
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 			if err := conn.QueryRow(t.Context(), q).Scan(&all, &busy); err != nil {
 				t.Fatal(err)

@@ -18,12 +18,28 @@ import (
 	"github.com/whorl-go/whorl/transport"
 )
 
-// server is started once for all tests.
-var server = sync.OnceValues(pgserver.Start)
+// server is started once for all tests, durable for all benchmarks.
+var (
+	server  = once(pgserver.Start)
+	durable = once(pgserver.StartDurable)
+)
+
+// started are those that were.
+var started []*pgserver.Server
+
+func once(start func() (*pgserver.Server, error)) func() (*pgserver.Server, error) {
+	return sync.OnceValues(func() (*pgserver.Server, error) {
+		s, err := start()
+		if err == nil {
+			started = append(started, s)
+		}
+		return s, err
+	})
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if s, err := server(); err == nil {
+	for _, s := range started {
 		if err := s.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
@@ -38,7 +54,11 @@ var schemas atomic.Int64
 // is installed.
 func open(t testing.TB, opts postgres.Options) *postgres.Store {
 	t.Helper()
-	srv, err := server()
+	start := server
+	if _, ok := t.(*testing.B); ok {
+		start = durable
+	}
+	srv, err := start()
 	if errors.Is(err, pgserver.ErrNotInstalled) {
 		t.Skip(err)
 	}

@@ -147,7 +147,7 @@ func (p *place) open(ctx context.Context, c config, n int) (closing func() error
 }
 
 func (p *place) openPostgres(ctx context.Context, n int) (closing func() error, err error) {
-	server, err := pgserver.Start()
+	server, err := pgserver.StartDurable()
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func measureStore(ctx context.Context, out io.Writer, o options, kind, dir, sim 
 	case "ram":
 		return measureWaiting(ctx, out, o.waiting, kind, func() string { return "ram" }, sim)
 	case "postgres":
-		server, err := pgserver.Start()
+		server, err := pgserver.StartDurable()
 		if errors.Is(err, pgserver.ErrNotInstalled) {
 			fmt.Fprintf(out, "%-9s %v\n", kind, err)
 			return nil

@@ -19,6 +19,9 @@ type Server struct{ URL string }
 // Start fails with ErrNotInstalled.
 func Start() (*Server, error) { return nil, ErrNotInstalled }
 
+// StartDurable fails with ErrNotInstalled.
+func StartDurable() (*Server, error) { return nil, ErrNotInstalled }
+
 // Restart does nothing.
 func (s *Server) Restart() error { return ErrNotInstalled }
 

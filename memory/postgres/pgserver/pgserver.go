@@ -26,13 +26,22 @@ type Server struct {
 	URL string // to connect with
 
 	dir, bin, port string
+	settings       []string // of the server
 	cmd            *exec.Cmd
 	pooler         *exec.Cmd
 }
 
-// Start makes a database in a temporary folder and starts a server on it.
-func Start() (*Server, error) {
-	s := &Server{}
+// Start makes a database in a temporary folder and starts a server on it. The server
+// keeps what it confirms through Restart, but doesn't wait for the disk, which costs
+// most of what tests do.
+func Start() (*Server, error) { return start("fsync=off", "full_page_writes=off") }
+
+// StartDurable is [Start] for measurements: the server waits for the disk, as those in
+// production do.
+func StartDurable() (*Server, error) { return start() }
+
+func start(settings ...string) (*Server, error) {
+	s := &Server{settings: settings}
 	if path, err := exec.LookPath("initdb"); err == nil {
 		s.bin = filepath.Dir(path)
 	} else if paths, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb"); len(paths) > 0 {
@@ -67,7 +76,7 @@ func (s *Server) init() error {
 			return err
 		}
 	}
-	cmd, err := s.command("initdb", "-D", s.dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
+	cmd, err := s.command("initdb", "--no-sync", "-D", s.dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
 	if err != nil {
 		return err
 	}
@@ -104,7 +113,11 @@ func (s *Server) Restart() error {
 	if err := s.halt(); err != nil {
 		return err
 	}
-	cmd, err := s.command("postgres", "-D", s.dir+"/data", "-p", s.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+s.dir)
+	args := []string{"-D", s.dir + "/data", "-p", s.port}
+	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=" + s.dir}, s.settings...) {
+		args = append(args, "-c", setting)
+	}
+	cmd, err := s.command("postgres", args...)
 	if err != nil {
 		return err
 	}
