@@ -309,7 +309,7 @@ func (s *RAM) tree(root string) map[string]bool {
 	for grown := true; grown; {
 		grown = false
 		for id, ses := range s.sessions {
-			if !in[id] && in[ses.info.Parent] {
+			if !in[id] && ses.info.Parent != "" && in[ses.info.Parent] {
 				in[id], grown = true, true
 			}
 		}

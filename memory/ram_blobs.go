@@ -63,6 +63,9 @@ func (s *RAM) Blob(ctx context.Context, id, name string) (Blob, error) {
 		if r, ok := ses.blobs[name]; ok {
 			return Blob{Name: name, MediaType: r.mediaType, Data: slices.Clone(s.blobs[name])}, nil
 		}
+		if ses.info.Parent == "" { // no parent, even if there is a session of that id
+			break
+		}
 	}
 	return Blob{}, fmt.Errorf("session %q: blob %q: %w", id, name, fs.ErrNotExist)
 }

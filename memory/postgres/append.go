@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
 	"slices"
 	"strings"
@@ -79,10 +78,7 @@ func (s *Store) AppendBlobs(ctx context.Context, id string, at memory.Position, 
 		uncertain = uncertain || kindOf(err) == memory.ErrUnavailable
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("session %q: %w", id, translate(err))
-	}
-	return nil
+	return s.db.Fail(id, err)
 }
 
 // retry calls f until it succeeds, or fails for a reason that will not pass, or

@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -87,7 +88,7 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	s.db = &sqlstore.DB{
 		Write: conns, Read: conns, Numbered: true, Prefix: quoteIdent(o.Schema) + ".",
 		ForUpdate: " FOR UPDATE", ForShare: " FOR KEY SHARE", Bytewise: ` COLLATE "C"`, Isolation: sql.LevelReadCommitted,
-		Insert: s.insert, Together: together, Clock: clock, Retry: s.retry, Translate: translate,
+		Insert: s.insert, Together: together, Clock: clock, Retry: s.retry, Translate: translate, Holds: holds,
 	}
 	s.db.Index = s.index()
 	s.Sessions = s.db.Sessions()
@@ -155,6 +156,14 @@ func translate(err error) error {
 	return fmt.Errorf("%w (%w)", kind, err)
 }
 
+// holds reports whether the server can keep a text.
+func holds(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+var (
+	errText = fmt.Errorf("PostgreSQL keeps no text with a NUL character, or that is no UTF-8: use another name: %w", errors.ErrUnsupported)
+	errLong = fmt.Errorf("PostgreSQL keeps no name of more than 2,600 bytes: use a shorter one: %w", errors.ErrUnsupported)
+)
+
 func kindOf(err error) error {
 	if err == nil {
 		return nil
@@ -164,6 +173,10 @@ func kindOf(err error) error {
 		switch {
 		case e.Code == "53100": // disk_full
 			return memory.ErrFull
+		case e.Code == "22021": // character_not_in_repertoire
+			return errText
+		case e.Code == "54000": // program_limit_exceeded: a row of an index
+			return errLong
 		case e.Code == "25006": // read_only_sql_transaction
 			return memory.ErrReadOnly
 		case e.Code == "55P03", e.Code == "40P01", e.Code == "40001", e.Code == "57014": // lock_not_available, deadlock_detected, serialization_failure, query_canceled (by a time-out)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -26,7 +27,8 @@ func (s *Store) index() sqlstore.Index {
 			return err
 		},
 		Query: func(words []string) string {
-			if words = fold(strings.Join(words, " ")); len(words) == 0 {
+			words = slices.DeleteFunc(fold(strings.Join(words, " ")), func(w string) bool { return len(w) > maxWord })
+			if len(words) == 0 {
 				return ""
 			}
 			return "'" + strings.Join(words, "' | '") + "'"
@@ -42,7 +44,7 @@ func (s *Store) index() sqlstore.Index {
 // (https://www.postgresql.org/docs/current/textsearch-limitations.html).
 const (
 	maxVector    = 512 << 10 // bytes; the server takes twice as much
-	maxWord      = 256       // bytes; nobody looks for longer ones
+	maxWord      = 256       // bytes; longer ones are neither kept nor looked for
 	maxPosition  = 16383
 	maxPositions = 255 // of one word
 )

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
@@ -61,10 +60,7 @@ func (s *Store) AppendBlobs(ctx context.Context, id string, at memory.Position, 
 		<-s.turn
 		<-c.done
 	}
-	if c.err != nil {
-		return fmt.Errorf("session %q: %w", id, translate(c.err))
-	}
-	return nil
+	return s.db.Fail(id, c.err)
 }
 
 // write makes changes durable. One that is refused leaves the others alone; if

@@ -64,6 +64,8 @@ func testSearch(t *testing.T, s under) {
 	if got := strings.Fields(find(search.Query{Words: "apples " + strings.Repeat("zzz ", 20_000)})); len(got) != 2 {
 		t.Errorf("among 20,000 words: %q", got)
 	}
+	expect("pears "+strings.Repeat("z", 20_000), "ann/0") // such as a picture's base64
+	expect(strings.Repeat("z", 20_000), "")
 	if got := find(search.Query{Words: "apples", Meta: map[string]string{"user": "bob"}}); got != "bob/0" {
 		t.Errorf("bob's apples: %q", got)
 	}

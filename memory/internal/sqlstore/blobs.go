@@ -29,7 +29,7 @@ func (ss Sessions) PutBlob(ctx context.Context, id string, b memory.Blob) (strin
 		})
 	})
 	if err != nil {
-		return "", d.fail(id, err)
+		return "", d.Fail(id, err)
 	}
 	return b.Name, nil
 }
@@ -156,7 +156,7 @@ func (ss Sessions) Blob(ctx context.Context, id, name string) (memory.Blob, erro
 		err = b.Check()
 	}
 	if err != nil {
-		return memory.Blob{}, d.fail(id, err)
+		return memory.Blob{}, d.Fail(id, err)
 	}
 	return b, nil
 }
@@ -179,14 +179,14 @@ func (ss Sessions) FetchBlobs(ctx context.Context, id string, names []string) it
 			strings.Repeat(", ?", len(args)-2) + ")"
 		rows, err := d.Read.QueryContext(ctx, d.Q(query), args...)
 		if err != nil {
-			yield(memory.Blob{}, d.fail(id, err))
+			yield(memory.Blob{}, d.Fail(id, err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			var b memory.Blob
 			if err := rows.Scan(&b.Name, &b.MediaType, &b.Data); err != nil {
-				yield(memory.Blob{}, d.fail(id, err))
+				yield(memory.Blob{}, d.Fail(id, err))
 				return
 			}
 			if !yield(b, nil) {
@@ -194,7 +194,7 @@ func (ss Sessions) FetchBlobs(ctx context.Context, id string, names []string) it
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(memory.Blob{}, d.fail(id, err))
+			yield(memory.Blob{}, d.Fail(id, err))
 		}
 	}
 }
@@ -205,7 +205,7 @@ func (ss Sessions) Blobs(ctx context.Context, id string) iter.Seq2[memory.Blob, 
 	return func(yield func(memory.Blob, error) bool) {
 		names, err := d.blobNames(ctx, id)
 		if err != nil {
-			yield(memory.Blob{}, d.fail(id, err))
+			yield(memory.Blob{}, d.Fail(id, err))
 			return
 		}
 		for _, name := range names { // one at a time: they are big

@@ -166,12 +166,12 @@ func (ss Sessions) ReplaceSealed(ctx context.Context, id string, n int, r memory
 	}
 	parts, err := d.parts(ctx, id, memory.Position{Records: n})
 	if err != nil {
-		return d.fail(id, err)
+		return d.Fail(id, err)
 	}
 	if len(parts) == 0 || r.Kind != memory.KindSealed {
-		return d.fail(id, memory.ErrConflict)
+		return d.Fail(id, memory.ErrConflict)
 	}
-	return d.fail(id, d.once(ctx, func(tx Tx) error {
+	return d.Fail(id, d.once(ctx, func(tx Tx) error {
 		old, err := d.rows(ctx, tx, part{parts[0].key, n, n + 1}, 1)
 		if err != nil || len(old) == 0 {
 			return noRows(err)

@@ -38,7 +38,7 @@ func (ss Sessions) Info(ctx context.Context, id string) (memory.Info, error) {
 		err = memory.ErrNoSession
 	}
 	if err != nil {
-		return memory.Info{}, d.fail(id, err)
+		return memory.Info{}, d.Fail(id, err)
 	}
 	return infos[0], nil
 }

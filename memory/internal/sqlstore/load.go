@@ -65,7 +65,7 @@ func (ss Sessions) Load(ctx context.Context, id string, from memory.Position) it
 			return err
 		})
 		if err != nil {
-			yield(memory.Record{}, d.fail(id, err))
+			yield(memory.Record{}, d.Fail(id, err))
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
@@ -78,7 +78,7 @@ func (ss Sessions) Load(ctx context.Context, id string, from memory.Position) it
 			for i := range b.rows {
 				r, err := b.rows[i].decode()
 				if err != nil {
-					yield(memory.Record{}, d.fail(id, &memory.RecordError{Record: b.first + i, Err: err}))
+					yield(memory.Record{}, d.Fail(id, &memory.RecordError{Record: b.first + i, Err: err}))
 					cancel()
 					return
 				}
@@ -94,7 +94,7 @@ func (ss Sessions) Load(ctx context.Context, id string, from memory.Position) it
 				}
 			}
 			if b.err != nil {
-				yield(memory.Record{}, d.fail(id, b.err))
+				yield(memory.Record{}, d.Fail(id, b.err))
 			}
 			if b.err != nil || len(b.rest) == 0 {
 				return

@@ -238,7 +238,7 @@ func (d *DB) extendByInsert(ctx context.Context, tx Tx, id string, at memory.Pos
 // Fork implements [memory.Forker].
 func (ss Sessions) Fork(ctx context.Context, from string, at memory.Position, to string, start *memory.Start) error {
 	d := ss.db
-	return d.fail(from, d.once(ctx, func(tx Tx) error {
+	return d.Fail(from, d.once(ctx, func(tx Tx) error {
 		s, err := d.find(ctx, tx, from)
 		if err == nil {
 			err = s.is(at.Incarnation)
@@ -303,7 +303,7 @@ func (ss Sessions) SetMeta(ctx context.Context, id, key, value string) error {
 		}
 		return d.setMeta(ctx, tx, s.key, key, value)
 	}
-	return d.fail(id, d.retry(ctx, func() error { return d.Tx(ctx, set) }))
+	return d.Fail(id, d.retry(ctx, func() error { return d.Tx(ctx, set) }))
 }
 
 func (d *DB) setMeta(ctx context.Context, tx Tx, session int64, key, value string) error {
@@ -331,7 +331,7 @@ func (ss Sessions) Import(ctx context.Context, in memory.Session) error {
 			needed[name] = i
 		}
 	}
-	return d.fail(id, d.once(ctx, func(tx Tx) error {
+	return d.Fail(id, d.once(ctx, func(tx Tx) error {
 		s := newSession{
 			id: id, n: len(rows), created: nanos(in.Info.Created), changed: nanos(in.Info.Changed), origin: in.Info.Origin,
 			queued: max(in.Info.Queued, Queued(in.Records), Queued(in.Inbox)), wake: nanos(in.Info.Wake), meta: in.Info.Meta,

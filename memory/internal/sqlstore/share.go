@@ -11,12 +11,12 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
-// named is fail, but for an error that names the session itself.
+// named is Fail, but for an error that names the session itself.
 func (d *DB) named(id string, err error) error {
 	if le := (*memory.LeaseError)(nil); errors.As(err, &le) {
 		return le
 	}
-	return d.fail(id, err)
+	return d.Fail(id, err)
 }
 
 // Lease implements [memory.Leaser].
@@ -102,13 +102,13 @@ func (ss Sessions) Wake(ctx context.Context, id string, at time.Time) error {
 		}
 		return d.plan(ctx, tx, s.key)
 	}
-	return d.fail(id, d.retry(ctx, func() error { return d.Tx(ctx, wake) }))
+	return d.Fail(id, d.retry(ctx, func() error { return d.Tx(ctx, wake) }))
 }
 
 // Enqueue implements [memory.Inbox].
 func (ss Sessions) Enqueue(ctx context.Context, id string, input memory.Record) error {
 	d := ss.db
-	return d.fail(id, d.once(ctx, func(tx Tx) error {
+	return d.Fail(id, d.once(ctx, func(tx Tx) error {
 		s, err := d.find(ctx, tx, id)
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (ss Sessions) Inbox(ctx context.Context, id string, after int64) iter.Seq2[
 			return err
 		})
 		if err != nil {
-			yield(memory.Record{}, d.fail(id, err))
+			yield(memory.Record{}, d.Fail(id, err))
 			return
 		}
 		for _, r := range records {

@@ -69,6 +69,8 @@ type DB struct {
 	Retry func(ctx context.Context, twice bool, f func() error) error
 	// Translate wraps a driver's error in the one of package memory that it means.
 	Translate func(error) error
+	// Holds reports whether a text can be a session's id; nil means that any can.
+	Holds func(id string) bool
 
 	mu      sync.RWMutex
 	queries map[string]string // Q's results
@@ -156,12 +158,16 @@ func (d *DB) translateQuery(query string) string {
 	}
 }
 
-// fail says of which session err is, and what it means.
-func (d *DB) fail(id string, err error) error {
+// Fail says of which session err is, and what it means.
+func (d *DB) Fail(id string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("session %q: %w", id, d.Translate(err))
+	err = d.Translate(err)
+	if d.Holds != nil && !d.Holds(id) && errors.Is(err, errors.ErrUnsupported) { // so it isn't there, either
+		err = fmt.Errorf("%w: %w", memory.ErrNoSession, err)
+	}
+	return fmt.Errorf("session %q: %w", id, err)
 }
 
 // retry is for what can be done twice without harm.
