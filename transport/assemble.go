@@ -39,8 +39,8 @@ type doneBlock struct {
 type openBlock struct {
 	index int    // as its events name it
 	place int    // where it stands in the content
-	start []byte // the start object; nil if this openBlock is free
-	typ   BlockType
+	start Block // as it started; zero if this openBlock is free
+	takes blocktype.Deltas
 	stray bool // made here, for text that came for a block of another type
 
 	text      []byte // what text or thinking deltas add, still escaped
@@ -88,7 +88,7 @@ func (a *assembler) apply(name, data []byte) (Event, error) {
 	ev := Event{Raw: data}
 	var message, start, delta, usage []byte
 	var at index
-	var failed bool
+	var failed, foreign bool
 	for key, v := range rawjson.Fields(data) {
 		switch string(key) {
 		case "type":
@@ -106,7 +106,12 @@ func (a *assembler) apply(name, data []byte) (Event, error) {
 			usage = v
 		case "error":
 			failed = !rawjson.IsNull(v)
+		case "choices":
+			foreign = true
 		}
+	}
+	if foreign && a.message == nil {
+		return Event{}, errForeign
 	}
 	if ev.Type == "" {
 		ev.Type = EventType(name)
@@ -165,7 +170,7 @@ func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 	if b.typ == "" {
 		return fmt.Errorf(`content_block_start %d: no "type": %s`, at.n, brief(start))
 	}
-	if o := a.find(at); o != nil && !at.wrong && (at.told || o.typ != "") {
+	if o := a.find(at); o != nil && !at.wrong && (at.told || o.start.typ != "") {
 		a.end(o)
 	}
 	place, err := a.placeOf(at)
@@ -176,7 +181,7 @@ func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 		b = a.withID(b, place)
 	}
 	o := a.freeSlot()
-	o.index, o.place, o.start, o.typ = at.n, place, b.raw, b.typ
+	o.index, o.place, o.start, o.takes = at.n, place, b, blocktype.Of(b.typ).Deltas
 	a.next = max(a.next, place+1)
 	if b.typ == blocktype.Fallback {
 		if to := rawjson.Get(rawjson.Get(b.raw, "to"), "model"); len(to) > 0 {
@@ -201,7 +206,7 @@ func (a *assembler) withID(b Block, place int) Block {
 
 func (a *assembler) freeSlot() *openBlock {
 	for i := range a.open {
-		if a.open[i].start == nil {
+		if a.open[i].start.IsZero() {
 			return &a.open[i]
 		}
 	}
@@ -242,7 +247,7 @@ func (a *assembler) blockDelta(ev *Event, at index, delta []byte) error {
 		}
 		return unplaced(EventContentBlockDelta, at)
 	}
-	if ev.Index = o.place; !takes(o.typ, d.Type) {
+	if ev.Index = o.place; !takes(o.takes, d.Type) {
 		if empty {
 			d.value = nil
 			return nil
@@ -322,16 +327,15 @@ func (v *deltaValues) choose(d *Delta) {
 	}
 }
 
-// takes reports whether a block of a type has a place for what a delta adds.
-func takes(block BlockType, delta DeltaType) bool {
-	t := blocktype.Of(block)
+// takes reports whether a block has a place for what a delta adds.
+func takes(block blocktype.Deltas, delta DeltaType) bool {
 	switch delta {
 	case DeltaText, deltaCitations:
-		return t.Takes(blocktype.TextDeltas)
+		return block.Takes(blocktype.TextDeltas)
 	case DeltaThinking, deltaSignature:
-		return t.Takes(blocktype.ThinkingDeltas)
+		return block.Takes(blocktype.ThinkingDeltas)
 	case DeltaInputJSON:
-		return t.Takes(blocktype.InputDeltas)
+		return block.Takes(blocktype.InputDeltas)
 	}
 	return true
 }
@@ -345,7 +349,7 @@ func (a *assembler) misplaced(ev *Event, o *openBlock) (*openBlock, error) {
 	d := &ev.Delta
 	var only *openBlock
 	for i := range a.open {
-		if p := &a.open[i]; p.start != nil && !p.stray && blocktype.Of(p.typ).Deltas != 0 && takes(p.typ, d.Type) {
+		if p := &a.open[i]; !p.start.IsZero() && !p.stray && p.takes != 0 && takes(p.takes, d.Type) {
 			if only != nil {
 				only = nil
 				break
@@ -358,7 +362,7 @@ func (a *assembler) misplaced(ev *Event, o *openBlock) (*openBlock, error) {
 		ev.Index = only.place
 		return only, nil
 	case d.Type == DeltaInputJSON:
-		return nil, fmt.Errorf("content_block_delta %d: an input_json_delta for a block of type %s", o.index, o.typ)
+		return nil, fmt.Errorf("content_block_delta %d: an input_json_delta for a block of type %s", o.index, o.start.typ)
 	case d.Type != DeltaText:
 		d.value = nil // thinking, a signature or citations of nothing
 		return nil, nil
@@ -368,7 +372,7 @@ func (a *assembler) misplaced(ev *Event, o *openBlock) (*openBlock, error) {
 		base := o.index
 		start := startedText
 		s = a.freeSlot() // o may have moved
-		s.index, s.place, s.start, s.typ, s.stray = base, a.next, start.raw, start.typ, true
+		s.index, s.place, s.start, s.takes, s.stray = base, a.next, start, blocktype.TextDeltas, true
 		a.next++
 		// The delta follows on the start of its block.
 		a.extra = append(a.extra, Event{Type: EventContentBlockDelta, Index: s.place, Delta: Delta{Type: d.Type, Raw: bytes.Clone(d.Raw), value: bytes.Clone(d.value)}})
@@ -425,7 +429,7 @@ func (a *assembler) blockStop(ev *Event, at index) error {
 }
 
 func (a *assembler) anyOpen() bool {
-	return slices.ContainsFunc(a.open, func(o openBlock) bool { return o.start != nil })
+	return slices.ContainsFunc(a.open, func(o openBlock) bool { return !o.start.IsZero() })
 }
 
 // end puts an open block together and in its place.
@@ -466,15 +470,15 @@ func (o *openBlock) close() (b Block, cut bool) {
 		}
 	}
 	if len(o.text) == 0 && len(input) == 0 && len(o.signature) == 0 && len(o.citations) == 0 && o.over == nil {
-		return newBlock(o.start), false
+		return o.start, false
 	}
 	textKey := "text"
-	if o.typ == TypeThinking {
+	if o.start.typ == TypeThinking {
 		textKey = "thinking"
 	}
 	var hasText, hasInput, hasSignature, hasCitations bool
-	raw := slices.Grow(o.joined[:0], len(o.start)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)
-	raw = rawjson.Rewrite(raw, o.start, func(dst, key, v []byte) []byte {
+	raw := slices.Grow(o.joined[:0], len(o.start.raw)+len(o.text)+len(input)+len(o.signature)+len(o.citations)+len(o.over)+48)
+	raw = rawjson.Rewrite(raw, o.start.raw, func(dst, key, v []byte) []byte {
 		switch k := string(key); {
 		case k == textKey && len(o.text) > 0:
 			hasText = true
@@ -510,12 +514,18 @@ func (o *openBlock) close() (b Block, cut bool) {
 		raw = appendList(appendKey(raw, "citations"), nil, o.citations)
 	}
 	for key, v := range rawjson.Fields(o.over) {
-		if string(key) != "type" && rawjson.Get(o.start, string(key)) == nil {
+		if string(key) != "type" && rawjson.Get(o.start.raw, string(key)) == nil {
 			raw = append(appendKey(raw, key), v...)
 		}
 	}
 	o.joined = append(raw, '}')
-	return newBlock(bytes.Clone(o.joined)), cut // as many bytes as it has: it is kept for long
+	raw = bytes.Clone(o.joined) // as many bytes as it has: it is kept for long
+	if o.over != nil {
+		return newBlock(raw), cut
+	}
+	b = o.start // of the same type, and marked as it was
+	b.raw = raw[:len(raw):len(raw)]
+	return b, cut
 }
 
 // appendKey begins a further member of an object that has some.
@@ -588,7 +598,7 @@ func (a *assembler) finish() (*Response, error) {
 		return nil, errors.New("message_stop before message_start")
 	}
 	for i := range a.open {
-		if o := &a.open[i]; o.start != nil {
+		if o := &a.open[i]; !o.start.IsZero() {
 			a.end(o)
 		}
 	}

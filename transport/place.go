@@ -53,7 +53,7 @@ func (a *assembler) placeOf(i index) (int, error) {
 // taken reports whether a block has the position already.
 func (a *assembler) taken(place int) bool {
 	for i := range a.open {
-		if o := &a.open[i]; o.start != nil && o.place == place {
+		if o := &a.open[i]; !o.start.IsZero() && o.place == place {
 			return true
 		}
 	}
@@ -72,7 +72,7 @@ func (a *assembler) find(i index) *openBlock {
 	for j := range a.open {
 		o := &a.open[j]
 		switch {
-		case o.start == nil || o.stray:
+		case o.start.IsZero() || o.stray:
 		case i.told && o.index != i.n:
 		case found != nil && !i.told:
 			return nil // one of several
@@ -86,7 +86,7 @@ func (a *assembler) find(i index) *openBlock {
 // strayOf is the open block that takes what came for o but is of the other kind.
 func (a *assembler) strayOf(o *openBlock) *openBlock {
 	for i := range a.open {
-		if s := &a.open[i]; s.start != nil && s.stray && s.index == o.index {
+		if s := &a.open[i]; !s.start.IsZero() && s.stray && s.index == o.index {
 			return s
 		}
 	}

@@ -84,9 +84,6 @@ func (d *decoder) next() (Event, error) {
 		data = rawjson.Trim(data)
 		switch {
 		case rawjson.Valid(data) && data[0] == '{':
-			if d.asm.message == nil && rawjson.Get(data, "choices") != nil {
-				return Event{}, errForeign
-			}
 			return d.asm.apply(name, data)
 		case d.asm.complete() && (EventType(name) == EventMessageStop || string(data) == "[DONE]"):
 			return d.asm.stopped()
@@ -161,7 +158,7 @@ func (a *assembler) partial() *Response {
 		return nil
 	}
 	for i := range a.open {
-		if o := &a.open[i]; o.start != nil && o.typ == TypeText {
+		if o := &a.open[i]; o.start.typ == TypeText {
 			o.text = trimHalfEscape(o.text)
 			b, _ := o.close()
 			if b.field("text") != "" {

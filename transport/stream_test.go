@@ -392,6 +392,29 @@ func BenchmarkReadStream(b *testing.B) {
 	}
 }
 
+// BenchmarkReadStreamStep reads what most steps of an agent are: a few words and a call.
+func BenchmarkReadStreamStep(b *testing.B) {
+	usage := `{"input_tokens":12,"cache_creation_input_tokens":1100,"cache_read_input_tokens":21000,"cache_creation":{"ephemeral_5m_input_tokens":1100,"ephemeral_1h_input_tokens":0},"output_tokens":80,"service_tier":"standard","inference_geo":"not_available"}`
+	text := make([]string, 4)
+	for i := range text {
+		text[i] = `{"type":"text_delta","text":"I'll look that"}`
+	}
+	input := []string{`{"type":"input_json_delta","partial_json":""}`, `{"type":"input_json_delta","partial_json":"{\"query\": \""}`}
+	for range 5 {
+		input = append(input, `{"type":"input_json_delta","partial_json":" step 00"}`)
+	}
+	input = append(input, `{"type":"input_json_delta","partial_json":"\"}"}`)
+	events := []string{`{"type":"message_start","message":{"model":"claude-sonnet-4-5-20250929","id":"msg_00000000_00000","type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,"usage":` + usage + `}}`}
+	events = append(events, block(0, `{"type":"text","text":""}`, text...)...)
+	events = append(events, block(1, `{"type":"tool_use","id":"toolu_00000000_00000_00","name":"lookup","input":{}}`, input...)...)
+	events = append(events, `{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":`+usage+`}`, `{"type":"message_stop"}`)
+	stream := frames(events...)
+	b.ReportAllocs()
+	for b.Loop() {
+		readAll(b, strings.NewReader(stream))
+	}
+}
+
 func BenchmarkReadStreamToolInput(b *testing.B) {
 	deltas := []string{`{"type":"input_json_delta","partial_json":""}`, `{"type":"input_json_delta","partial_json":"{\"text\":\""}`}
 	for range 1 << 20 / 32 {

@@ -130,6 +130,6 @@ func IsResult[T ~string](typ T) bool {
 	return len(typ) > len(end) && string(typ[len(typ)-len(end):]) == end
 }
 
-// Takes reports whether a block has a place for what a delta adds. A type that
-// isn't known may have one for all.
-func (t Traits) Takes(d Deltas) bool { return t.Deltas == 0 || t.Deltas&d != 0 }
+// Takes reports whether a block that takes these has a place for what a delta adds. A
+// type that isn't known may have one for all.
+func (d Deltas) Takes(added Deltas) bool { return d == 0 || d&added != 0 }
