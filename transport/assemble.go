@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/whorl-go/whorl/transport/internal/blocktype"
+	"github.com/whorl-go/whorl/transport/internal/jsontext"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
@@ -37,8 +38,8 @@ type doneBlock struct {
 
 // An openBlock gathers what came for a block between its start and its stop.
 type openBlock struct {
-	index int    // as its events name it
-	place int    // where it stands in the content
+	index int   // as its events name it
+	place int   // where it stands in the content
 	start Block // as it started; zero if this openBlock is free
 	takes blocktype.Deltas
 	stray bool // made here, for text that came for a block of another type
@@ -82,59 +83,71 @@ func (o *openBlock) release() {
 	*o = openBlock{text: o.text[:0], input: o.input[:0], citations: o.citations[:0], joined: o.joined[:0]}
 }
 
-// apply takes in one event. data is valid JSON; the event that apply returns
-// points into it. An error event comes back as an [*Error].
-func (a *assembler) apply(name, data []byte) (Event, error) {
-	ev := Event{Raw: data}
-	var message, start, delta, usage []byte
-	var at index
-	var failed, foreign bool
-	for key, v := range rawjson.Fields(data) {
+// An eventText is the JSON of an event and what is read of it before its type is known.
+type eventText struct {
+	raw, typ, message, start, delta, usage []byte
+
+	at      index
+	failed  bool // it has an "error"
+	foreign bool // it has "choices", as no event of this API does
+}
+
+// parseEvent checks the JSON of an event and takes it apart, in one go, as most of what
+// a stream brings passes here. It is false if data is not a JSON object.
+func parseEvent(data []byte) (eventText, bool) {
+	e := eventText{raw: data}
+	ok := jsontext.ValidObject(data, func(key, v []byte) {
 		switch string(key) {
 		case "type":
-			ev.Type = eventType(rawjson.Inner(v))
+			e.typ = rawjson.Inner(v)
 		case "index":
-			at = parseIndex(v)
-			ev.Index = at.n
+			e.at = parseIndex(v)
 		case "message":
-			message = v
+			e.message = v
 		case "content_block":
-			start = v
+			e.start = v
 		case "delta":
-			delta = v
+			e.delta = v
 		case "usage":
-			usage = v
+			e.usage = v
 		case "error":
-			failed = !rawjson.IsNull(v)
+			e.failed = !rawjson.IsNull(v)
 		case "choices":
-			foreign = true
+			e.foreign = true
 		}
-	}
-	if foreign && a.message == nil {
+	})
+	return e, ok
+}
+
+// apply takes in one event. The event that apply returns points into it. An error
+// event comes back as an [*Error].
+func (a *assembler) apply(name []byte, e eventText) (Event, error) {
+	if e.foreign && a.message == nil {
 		return Event{}, errForeign
 	}
+	ev := Event{Raw: e.raw, Type: eventType(e.typ), Index: e.at.n}
 	if ev.Type == "" {
 		ev.Type = EventType(name)
 	}
 	var err error
 	switch ev.Type {
 	case EventMessageStart:
-		ev.Response, err = a.begin(message)
+		ev.Response, err = a.begin(e.message)
 	case EventContentBlockStart:
-		err = a.blockStart(&ev, at, start)
+		err = a.blockStart(&ev, e.at, e.start)
 	case EventContentBlockDelta:
-		err = a.blockDelta(&ev, at, delta)
+		err = a.blockDelta(&ev, e.at, e.delta)
 	case EventContentBlockStop:
-		err = a.blockStop(&ev, at)
+		err = a.blockStop(&ev, e.at)
 	case EventMessageDelta:
-		err = a.messageDelta(data, delta, usage)
+		err = a.messageDelta(e.raw, e.delta, e.usage)
 	case EventMessageStop:
 		ev.Response, err = a.finish()
 	case "error":
-		err = streamedError(data)
+		err = streamedError(e.raw)
 	default:
-		if failed {
-			err = streamedError(data)
+		if e.failed {
+			err = streamedError(e.raw)
 		}
 	}
 	return ev, err

@@ -82,9 +82,10 @@ func (d *decoder) next() (Event, error) {
 			return Event{}, err
 		}
 		data = rawjson.Trim(data)
+		if e, ok := parseEvent(data); ok {
+			return d.asm.apply(name, e)
+		}
 		switch {
-		case rawjson.Valid(data) && data[0] == '{':
-			return d.asm.apply(name, data)
 		case d.asm.complete() && (EventType(name) == EventMessageStop || string(data) == "[DONE]"):
 			return d.asm.stopped()
 		case EventType(name) == EventPing || string(data) == "[DONE]":

@@ -167,7 +167,8 @@ func TestAssemblerServesAgain(t *testing.T) {
 	feed := func(events ...string) {
 		t.Helper()
 		for _, e := range events {
-			if _, err := a.apply([]byte(mustType(e)), []byte(e)); err != nil {
+			parsed, _ := parseEvent([]byte(e))
+			if _, err := a.apply([]byte(mustType(e)), parsed); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,5 +1,7 @@
 package rawjson
 
+import "github.com/whorl-go/whorl/transport/internal/jsontext"
+
 // CloseUp returns a valid object for the beginning of one. It keeps complete members
 // and elements as they are, drops an incomplete one, and closes the open objects and
 // arrays. If nothing had to be done, whole is true and object is text without
@@ -13,7 +15,7 @@ func CloseUp(text []byte) (object []byte, whole bool) {
 	if len(text) == 0 || text[0] != '{' {
 		return []byte("{}"), false
 	}
-	if validWithin(text, maxDepth-roomAround) {
+	if jsontext.ValidWithin(text, maxDepth-roomAround) {
 		return text, true
 	}
 	safe, open := completePart(text)
@@ -35,7 +37,7 @@ func completePart(text []byte) (safe int, open []byte) {
 	i := 0
 	for {
 		// At a value.
-		if i = skipSpace(text, i); i >= len(text) {
+		if i = jsontext.SkipSpace(text, i); i >= len(text) {
 			return safe, open
 		}
 		first := false // in an object or array that was just opened
@@ -63,7 +65,7 @@ func completePart(text []byte) (safe int, open []byte) {
 			if len(open) == 0 {
 				return safe, open
 			}
-			if i = skipSpace(text, i); i >= len(text) {
+			if i = jsontext.SkipSpace(text, i); i >= len(text) {
 				return safe, open
 			}
 			closer := open[len(open)-1]
@@ -76,7 +78,7 @@ func completePart(text []byte) (safe int, open []byte) {
 				if text[i] != ',' {
 					return safe, open
 				}
-				i = skipSpace(text, i+1)
+				i = jsontext.SkipSpace(text, i+1)
 			}
 			if closer == ']' {
 				break
@@ -88,7 +90,7 @@ func completePart(text []byte) (safe int, open []byte) {
 			if keyEnd < 0 || !Valid(text[i:keyEnd]) {
 				return safe, open
 			}
-			if i = skipSpace(text, keyEnd); i >= len(text) || text[i] != ':' {
+			if i = jsontext.SkipSpace(text, keyEnd); i >= len(text) || text[i] != ':' {
 				return safe, open
 			}
 			i++

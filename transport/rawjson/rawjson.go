@@ -14,7 +14,17 @@ import (
 	"iter"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport/internal/jsontext"
 )
+
+// maxDepth is how deep values may be nested.
+const maxDepth = jsontext.MaxDepth
+
+// Valid reports whether text is one valid JSON value. It agrees with
+// [encoding/json.Valid] but is several times as fast, since every byte that enters the
+// program passes through it.
+func Valid(text []byte) bool { return jsontext.ValidWithin(text, maxDepth) }
 
 // Members yields the keys and values of an object, in order. The keys are decoded; the
 // values are the bytes in text, without surrounding space. It yields nothing if text is
@@ -41,30 +51,30 @@ func Fields(text []byte) iter.Seq2[[]byte, []byte] {
 // scan finds the members of an object: the quoted key is
 // text[keyStart:keyEnd], the value text[from:to].
 func scan(text []byte, yield func(keyStart, keyEnd, from, to int) bool) {
-	i := skipSpace(text, 0)
+	i := jsontext.SkipSpace(text, 0)
 	if i >= len(text) || text[i] != '{' {
 		return
 	}
-	i = skipSpace(text, i+1)
+	i = jsontext.SkipSpace(text, i+1)
 	for i < len(text) && text[i] == '"' {
 		keyEnd := skipString(text, i)
 		if keyEnd < 0 {
 			return
 		}
-		colon := skipSpace(text, keyEnd)
+		colon := jsontext.SkipSpace(text, keyEnd)
 		if colon >= len(text) || text[colon] != ':' {
 			return
 		}
-		from := skipSpace(text, colon+1)
+		from := jsontext.SkipSpace(text, colon+1)
 		to := skipValue(text, from)
 		if to < 0 || !yield(i, keyEnd, from, to) {
 			return
 		}
-		i = skipSpace(text, to)
+		i = jsontext.SkipSpace(text, to)
 		if i >= len(text) || text[i] != ',' {
 			return
 		}
-		i = skipSpace(text, i+1)
+		i = jsontext.SkipSpace(text, i+1)
 	}
 }
 
@@ -72,21 +82,21 @@ func scan(text []byte, yield func(keyStart, keyEnd, from, to int) bool) {
 // nothing if text is not an array.
 func Elements(text []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		i := skipSpace(text, 0)
+		i := jsontext.SkipSpace(text, 0)
 		if i >= len(text) || text[i] != '[' {
 			return
 		}
-		i = skipSpace(text, i+1)
+		i = jsontext.SkipSpace(text, i+1)
 		for i < len(text) && text[i] != ']' {
 			end := skipValue(text, i)
 			if end < 0 || !yield(text[i:end:end]) {
 				return
 			}
-			i = skipSpace(text, end)
+			i = jsontext.SkipSpace(text, end)
 			if i >= len(text) || text[i] != ',' {
 				return
 			}
-			i = skipSpace(text, i+1)
+			i = jsontext.SkipSpace(text, i+1)
 		}
 	}
 }
@@ -135,17 +145,10 @@ func keyIs(quoted []byte, name string) bool {
 	return bytes.IndexByte(quoted, '\\') >= 0 && Unquote(quoted) == name
 }
 
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
 // skipString returns the index after the string that starts at b[i] == '"', or -1.
 func skipString(b []byte, i int) int {
 	for i++; ; {
-		if i = plainText(b, i); i >= len(b) {
+		if i = jsontext.PlainText(b, i); i >= len(b) {
 			return -1
 		}
 		switch b[i] {
@@ -244,14 +247,14 @@ func AppendUnquoted(dst, text []byte) []byte {
 		case 'f':
 			dst = append(dst, '\f')
 		case 'u':
-			r, ok := hex4(in)
+			r, ok := jsontext.Hex4(in)
 			if !ok {
 				return dst
 			}
 			in = in[4:]
 			if utf16.IsSurrogate(r) {
 				if len(in) >= 6 && in[0] == '\\' && in[1] == 'u' {
-					if low, ok := hex4(in[2:]); ok {
+					if low, ok := jsontext.Hex4(in[2:]); ok {
 						if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
 							dst = utf8.AppendRune(dst, pair)
 							in = in[6:]
@@ -267,25 +270,4 @@ func AppendUnquoted(dst, text []byte) []byte {
 		}
 	}
 	return dst
-}
-
-func hex4(b []byte) (rune, bool) {
-	if len(b) < 4 {
-		return 0, false
-	}
-	var r rune
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
 }

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport/internal/jsontext"
 )
 
 // Rewrite appends an object to dst. It copies everything except the values of the
@@ -31,11 +33,11 @@ func Drop(text []byte, name string) []byte {
 			previous = to
 			return true
 		}
-		next := skipSpace(text, to)
+		next := jsontext.SkipSpace(text, to)
 		switch {
 		case next < len(text) && text[next] == ',':
 			out = append(out, text[done:keyStart]...)
-			done = skipSpace(text, next+1)
+			done = jsontext.SkipSpace(text, next+1)
 		case previous >= done:
 			out = append(out, text[done:previous]...)
 			done = to
@@ -91,7 +93,7 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// plainASCII is [plainText] for a string, and stops at the first byte that is
+// plainASCII is [jsontext.PlainText] for a string, and stops at the first byte that is
 // not ASCII too.
 func plainASCII(s string, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
