@@ -61,7 +61,7 @@ type State struct {
 	Configs []wire.CacheKey
 
 	// Queued is the number of the newest message of the session's inbox that is in
-	// the log; 0 if there is none. See [Store.Inbox].
+	// the log; 0 if there is none. See [Inbox].
 	Queued int64
 }
 

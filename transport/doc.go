@@ -14,10 +14,10 @@
 // # Bytes
 //
 // Its values keep bytes: a [Block], a [ToolDefinition] and a [Response] hold the
-// JSON that came, and their methods are views of it ([Block.View] decodes one). The
-// bytes sent back to the service are therefore those that came from it, including
-// members and types that this package doesn't know. [Response.Replay] is the
-// message that stands for a response in later requests.
+// JSON that came, and their methods are views of it; package transport/view decodes a
+// block into a struct. The bytes sent back to the service are therefore those that came
+// from it, including members and types that this package doesn't know.
+// [Response.Replay] is the message that stands for a response in later requests.
 //
 // # Zero values
 //

@@ -16,7 +16,7 @@
 //	cost_usd        what they cost, as far as that is known
 //	tokens          what they used, in and out
 //	session         the session's id
-//	meta            the agent's Metadata, a map of strings
+//	meta            the run's and the session's metadata, a map of strings
 //
 // The labels of taint come from the tools' traits and from the results of server tools.
 // They are never removed; see package memory/taint. One rule makes sure that nothing
