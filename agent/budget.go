@@ -32,8 +32,8 @@ import (
 // The zero Budget bounds nothing, and counts. It must not be copied; many
 // goroutines may use it. Its fields must not be changed once it is in use.
 type Budget struct {
-	USD    float64 // 0 means no limit
-	Tokens int64   // of prompts and answers, those read from the cache too; 0 means no limit
+	USD    float64 // 0 means no limit; less, that nothing may be spent
+	Tokens int64   // of prompts and answers, those read from the cache too; 0 means no limit, less that none may be
 
 	// Ledger keeps the account of what was spent, under Name, for all processes that
 	// use it, as memory.Need[budget.Ledger](store) gives one; nil keeps it in this
@@ -275,6 +275,9 @@ func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if limit := b.overdrawn(); limit != "" {
+		return 0, nil, b.short(limit, q, ledger)
+	}
 	if b.USD > 0 && q.Cost.Incomplete {
 		return 0, nil, b.short("price", q, ledger)
 	}

@@ -21,7 +21,10 @@ import (
 // under way: infinite without a limit, else never negative. It fails only where the
 // Ledger does.
 func (b *Budget) Left(ctx context.Context) (usd float64, err error) {
-	if b.USD <= 0 {
+	switch {
+	case b.overdrawn() == "usd":
+		return 0, nil
+	case b.USD == 0:
 		return math.Inf(1), nil
 	}
 	s, err := b.spending(ctx)
@@ -34,6 +37,18 @@ func (b *Budget) Left(ctx context.Context) (usd float64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(0, b.USD-b.bill.Cost.USD-b.usd), nil
+}
+
+// overdrawn is which limit is less than nothing, or "". A program that subtracts what
+// was spent before from what may be spent gets such a limit, and must not get none.
+func (b *Budget) overdrawn() string {
+	switch {
+	case b.USD < 0 || math.IsNaN(b.USD):
+		return "usd"
+	case b.Tokens < 0:
+		return "tokens"
+	}
+	return ""
 }
 
 // entry is the budget as the Ledger knows it. One without a limit counts only.
