@@ -19,6 +19,7 @@ import (
 	"github.com/whorl-go/whorl/transport/models"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/view"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // Compaction specifies when a long conversation is replaced by a summary of it.
@@ -245,15 +246,32 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 // ownSummary is how many messages the service can sum up, or 0: those that were sent
 // with the newest request that did not go on from a paused turn, as they are in the
 // cache, or were. What follows is kept: it must begin with another role than what goes
-// ends with, and what goes must be complete (wire §10.4).
+// ends with, and what goes must be complete (wire §10.4), with the results of all calls
+// in it: that of a server tool may come in a later response.
 func ownSummary(messages []transport.Message, s memory.State) int {
 	for i := len(s.Requests) - 1; i >= 0; i-- {
 		n := s.Requests[i].Messages
-		if n > 0 && n < len(messages) && messages[n].Role == transport.RoleAssistant && messages[n-1].Role != transport.RoleAssistant {
+		if n > 0 && n < len(messages) && messages[n].Role == transport.RoleAssistant && messages[n-1].Role != transport.RoleAssistant && isWhole(messages[n:]) {
 			return n
 		}
 	}
 	return 0
+}
+
+// isWhole reports whether messages have the call of each result of a server tool in them.
+func isWhole(messages []transport.Message) bool {
+	calls := make(map[string]bool)
+	for i := range messages {
+		for _, b := range messages[i].Content {
+			if wire.IsServerResult(b.Type()) && !calls[b.ToolUseID()] {
+				return false
+			}
+			if id := rawjson.GetString(b.Raw(), "id"); id != "" {
+				calls[id] = true
+			}
+		}
+	}
+	return true
 }
 
 // summaryOf is the message that stands for what was summarized. It is false if

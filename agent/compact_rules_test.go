@@ -66,6 +66,15 @@ func TestWhatASummaryIs(t *testing.T) {
 		}
 	}
 	user, model := transport.UserText("q"), transport.Message{Role: "assistant", Content: []transport.Block{transport.Text("a")}}
+	search, call := `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`
+	found := `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]}`
+	says := func(blocks ...string) transport.Message {
+		m := transport.Message{Role: "assistant"}
+		for _, b := range blocks {
+			m.Content = append(m.Content, parsed(t, b))
+		}
+		return m
+	}
 	for _, tt := range []struct {
 		name     string
 		messages []transport.Message
@@ -78,6 +87,10 @@ func TestWhatASummaryIs(t *testing.T) {
 		{"nothing was sent", []transport.Message{user}, nil, 0},
 		{"a log that is shorter now", []transport.Message{user}, []int{1, 3}, 0},
 		{"an empty request", []transport.Message{model, user}, []int{0}, 0},
+		{"a search with its result", []transport.Message{user, model, user, says(search, found), user}, []int{1, 3}, 3},
+		{"the result of a search before", []transport.Message{user, says(search, call), user, says(found), user}, []int{1, 3}, 1},
+		{"there and further back", []transport.Message{user, says(search, call), user, says(call), user, says(found), user}, []int{1, 3, 5}, 1},
+		{"a result whose call is gone", []transport.Message{user, model, user, says(found), user}, []int{1, 3}, 0},
 		{"an input behind it", []transport.Message{user, user, model}, []int{1}, 0},
 	} {
 		var s memory.State
