@@ -219,9 +219,7 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 	s.out = &sse{w: w, control: http.NewResponseController(w), timeout: a.h.o.WriteTimeout}
 	head := w.Header()
 	head.Set("X-Content-Type-Options", "nosniff")
-	head.Set("Content-Type", "text/event-stream")
-	head.Set("Cache-Control", "no-cache, no-transform")
-	head.Set("X-Accel-Buffering", "no")
+	eventStream(head)
 	s.Begin(head)
 	beat := time.NewTicker(a.h.o.Heartbeat)
 	defer beat.Stop()

@@ -238,7 +238,7 @@ func TestRunOfAnAccess(t *testing.T) {
 		o.Store = store
 		o.Run = func(_ context.Context, _ User, info memory.Info) (*agent.Agent, agent.Input, error) {
 			told = info.Meta
-			return nil, agent.Input{}, nil
+			return new(agent.Agent), agent.Input{}, nil
 		}
 	})
 	defer h.Close(ctx)

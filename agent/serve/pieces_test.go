@@ -270,19 +270,22 @@ func TestRunning(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	over := make(chan struct{})
 	context.AfterFunc(ctx, func() { close(over) })
-	h.running["s"] = &running{cancel: cancel, again: true, over: over}
+	h.running["s"] = &running{cancel: cancel, over: over}
 	if status, body := ask(h, "ann", "DELETE", "/sessions/s", ""); status != 409 || !strings.Contains(body, `"busy"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	if _, body := ask(h, "ann", "GET", "/sessions/s", ""); !strings.Contains(body, `"running":true`) {
 		t.Error(body)
 	}
-	if _, body := ask(h, "ann", "POST", "/stop/s", ""); !strings.Contains(body, "true") || !Stopped(cancelled(ctx)) || h.running["s"].again {
-		t.Errorf("%s, %v, again %v", body, cancelled(ctx), h.running["s"].again)
-	}
 	r := h.drive(t.Context(), User{}, memory.Info{ID: "s"}, nil, agent.Input{})
 	if r != h.running["s"] || !r.again {
 		t.Error("what runs isn't told that something has come")
+	}
+	if _, body := ask(h, "ann", "POST", "/stop/s", ""); !strings.Contains(body, "true") || !Stopped(cancelled(ctx)) || h.running["s"].again {
+		t.Errorf("%s, %v, again %v", body, cancelled(ctx), h.running["s"].again)
+	}
+	if next := h.drive(t.Context(), User{}, memory.Info{ID: "s"}, nil, agent.Input{}); next == r || next != r.next || r.again {
+		t.Error("what comes after a stop has no run of its own")
 	}
 	delete(h.running, "s")
 	if status, _ := ask(h, "ann", "DELETE", "/sessions/s", ""); status != 204 {

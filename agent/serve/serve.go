@@ -53,9 +53,9 @@ type Options struct {
 	// deny a call.
 	MayAllow func(ctx context.Context, u User, call agent.PendingCall) bool
 
-	// Feed passes events from runs to listeners. If nil, the Handler makes one. Set the
-	// same one in the Options of package inspect, so that its page shows these runs as
-	// well.
+	// Feed passes events from runs to listeners. If nil, the Handler makes one. It needs
+	// the Store. Set the same one in the Options of package inspect, so that its page shows
+	// these runs as well.
 	Feed *feed.Feed
 	// Left returns what is left of a user's budget, in USD. It is nil if there are no
 	// budgets.
@@ -91,18 +91,6 @@ type Handler struct {
 	closed  bool
 }
 
-// A running is a session that this process runs.
-type running struct {
-	cancel context.CancelCauseFunc
-	again  bool // something has come that the run may not see
-
-	over chan struct{} // closed when it doesn't run any more
-	err  error         // of the last run; to be read when over is closed
-	// refused is set with err if Options.Run refused to go on with what has come: no run
-	// has ended with it.
-	refused bool
-}
-
 // New makes a Handler.
 func New(o Options) (*Handler, error) {
 	switch {
@@ -110,6 +98,8 @@ func New(o Options) (*Handler, error) {
 		return nil, errors.New("serve: Options.Store is nil; give the store of the sessions, such as that of sqlite.Open, or &memory.RAM{}")
 	case o.Run == nil:
 		return nil, errors.New("serve: Options.Run is nil; it returns the agent, and the input of a run")
+	case o.MaxBody < 0 || o.Heartbeat < 0 || o.WriteTimeout < 0:
+		return nil, errors.New("serve: a size or a time of Options is negative; 0 means its default")
 	case o.User == nil:
 		return nil, errors.New("serve: Options.User is nil; it says whose a request is. For one user: func(*http.Request) (serve.User, error) { return serve.User{ID: \"me\"}, nil }")
 	}
@@ -119,6 +109,8 @@ func New(o Options) (*Handler, error) {
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
 	if o.Feed == nil {
 		o.Feed = &feed.Feed{Store: o.Store}
+	} else if o.Feed.Store == nil {
+		return nil, errors.New("serve: Options.Feed has no Store, and would know of no session that doesn't run; set it to Options.Store, or leave out the Feed")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -154,118 +146,4 @@ func (h *Handler) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// ownerOf is the user in whose name a session runs: the one whose it is, whoever makes
-// the request.
-func ownerOf(u User, info memory.Info) User {
-	if id := info.Meta["user"]; id != "" && id != u.ID {
-		return User{ID: id}
-	}
-	return u
-}
-
-// agentOf asks the program for what runs a session.
-func (h *Handler) agentOf(ctx context.Context, u User, info memory.Info) (*agent.Agent, agent.Input, error) {
-	return h.o.Run(ctx, ownerOf(u, info), info)
-}
-
-// drive has a session run on, in the background. If it runs already, that run, or one
-// behind it, sees what has come. Of the request's context the values are kept, for
-// Options.Run.
-func (h *Handler) drive(request context.Context, u User, info memory.Info, a *agent.Agent, in agent.Input) *running {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		r := &running{over: make(chan struct{}), err: errClosed}
-		close(r.over)
-		return r
-	}
-	if r := h.running[info.ID]; r != nil {
-		r.again = true
-		return r
-	}
-	ctx, cancel := context.WithCancelCause(h.o.Feed.Attach(h.ctx))
-	r := &running{cancel: cancel, over: make(chan struct{})}
-	h.running[info.ID] = r
-	h.runs.Go(func() {
-		defer close(r.over)
-		defer cancel(nil)
-		for {
-			in.Store, in.Session, in.Log, in.User = h.o.Store, info.ID, nil, ownerOf(u, info).ID
-			var res *agent.Result
-			res, r.err = a.Run(ctx, in)
-			if !h.over(ctx, info.ID, r, res.Log) {
-				return
-			}
-			// The agent is asked for again: limits and budgets may be others by now.
-			var next error
-			if a, in, next = h.agentOf(values{ctx, request}, u, info); next != nil {
-				h.o.Logger.WarnContext(ctx, "a session can't go on", "session", info.ID, "error", next.Error())
-				h.mu.Lock()
-				delete(h.running, info.ID)
-				h.mu.Unlock()
-				r.err, r.refused = next, true
-				return
-			}
-		}
-	})
-	return r
-}
-
-// over reports whether a session is to be run again: something has come since.
-func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.Log) bool {
-	err := r.err
-	var elsewhere *memory.LeaseError
-	leased := errors.As(err, &elsewhere)
-	switch {
-	case err == nil, errors.Is(err, agent.ErrAwaitingApproval), errors.Is(err, agent.ErrNoInput), errors.Is(err, errStopped):
-	case leased: // no failure, and it comes each second
-		h.o.Logger.DebugContext(ctx, "another process runs the session", "session", id, "error", err.Error())
-	default:
-		h.o.Logger.WarnContext(ctx, "a run failed", "session", id, "error", err.Error())
-	}
-	if leased && ctx.Err() == nil {
-		select { // the process that has it may end before it sees what has come
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
-	now, infoErr := h.o.Store.Info(ctx, id)
-	waits := infoErr == nil && log != nil && now.Queued > log.State().Queued
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if ctx.Err() == nil && (r.again || waits) {
-		r.again = false
-		return true
-	}
-	delete(h.running, id)
-	return false
-}
-
-// values is a context with the values of another one.
-type values struct {
-	context.Context
-	of context.Context
-}
-
-func (v values) Value(key any) any {
-	if value := v.of.Value(key); value != nil {
-		return value
-	}
-	return v.Context.Value(key)
-}
-
-// runningOf is the session's run in this process, or nil.
-func (h *Handler) runningOf(id string) *running {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.running[id]
-}
-
-// isRunning reports whether this process runs the session.
-func (h *Handler) isRunning(id string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.running[id] != nil
 }

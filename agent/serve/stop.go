@@ -38,16 +38,16 @@ func (h *Handler) stop(ctx context.Context, id string) (bool, error) {
 	return here || there, err
 }
 
-// halt tells a session's run in this process to end, and returns it, or nil.
+// halt tells a session's run in this process to end, and returns it, or nil. What comes
+// from now on has another run, behind it.
 func (h *Handler) halt(id string) *running {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.running[id]
-	if r != nil {
-		r.again = false
+	for r := h.running[id]; r != nil; r = r.next {
+		r.again, r.halted = false, true
 		r.cancel(errStopped)
 	}
-	return r
+	return h.running[id].newest()
 }
 
 // watchStops ends runs of this process for which another one has asked.

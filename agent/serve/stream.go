@@ -130,7 +130,18 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.Method == http.MethodHead { // a stream without a body would have no end
+		eventStream(w.Header())
+		return
+	}
 	h.stream(c, at, nil)
+}
+
+// eventStream sets the header of a stream.
+func eventStream(head http.Header) {
+	head.Set("Content-Type", "text/event-stream")
+	head.Set("Cache-Control", "no-cache, no-transform")
+	head.Set("X-Accel-Buffering", "no")
 }
 
 // stream writes a session's events as they come; if run isn't nil, until that is over.
@@ -152,9 +163,7 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 		return
 	}
 	out := &sse{w: c.w, control: http.NewResponseController(c.w), timeout: h.o.WriteTimeout}
-	c.w.Header().Set("Content-Type", "text/event-stream")
-	c.w.Header().Set("Cache-Control", "no-cache, no-transform")
-	c.w.Header().Set("X-Accel-Buffering", "no")
+	eventStream(c.w.Header())
 	out.comment("whorl events, version 1")
 	ended, last := false, false
 	beat := time.NewTicker(h.o.Heartbeat)
