@@ -112,7 +112,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 		}
 		p := part{key: key, first: max(base, indexed)}
 		p.upto = min(n, p.first+indexAtOnce)
-		rows, err := d.rows(ctx, d.Read, p, indexAtOnce)
+		rows, err := d.rows(ctx, tx, p, indexAtOnce)
 		if err != nil {
 			return err
 		}
