@@ -17,6 +17,7 @@ import (
 // Attempts that failed are in the bill of the run, of its budget and of its log:
 // with what they told of their cost, and as unknown where they told nothing.
 func TestFailedAttemptsAreBilled(t *testing.T) {
+	t.Parallel() // it waits for retries
 	overloaded := simulator.Fault{Status: 529, AfterEvents: 1}
 	tests := []struct {
 		name     string
@@ -37,6 +38,7 @@ func TestFailedAttemptsAreBilled(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			sim := simulator.StartTest(t, simulator.Options{Model: simulator.Loop{}, Faults: tt.faults})
 			base := &http.Transport{DisableKeepAlives: true} // so that Go does not send again by itself
 			client, err := anthropic.New(anthropic.Options{

@@ -43,6 +43,9 @@ func kinds(log *memory.Log) map[memory.Kind]int {
 // A long run costs less with summaries than without, and the strict service
 // takes every request: signatures, thinking, pairs.
 func TestCompactionSaves(t *testing.T) {
+	if raceEnabled {
+		t.Skip("compares costs; the tests below compact, too")
+	}
 	costs := map[bool]agent.Cost{}
 	for _, compact := range []bool{false, true} {
 		opts := agent.Options{System: strings.Repeat("Be thorough. ", 200), Tools: []tools.Tool{lookup(16_000)}, Limits: agent.Limits{Steps: -1}}

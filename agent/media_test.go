@@ -47,6 +47,9 @@ func TestMediaOfToolsThatAreRefused(t *testing.T) {
 		{"five of 8 MB", "", 5, raw(pictureBlock(t, append(pngOf(8), make([]byte, 6<<20)...))), "in base64", 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if raceEnabled && tt.name == "five of 8 MB" {
+				t.Skip("reads 200 MB in one goroutine")
+			}
 			n := 0
 			look := tools.Func("look", "Looks.", func(context.Context, query) ([]transport.Block, error) { n++; return tt.tool(n) })
 			a, _ := live(t, simulator.Loop{Turns: tt.turns}, agent.Options{Model: tt.model, Tools: []tools.Tool{look}})

@@ -37,6 +37,9 @@ func TestRandomOddStreamsInALog(t *testing.T) {
 	if testing.Short() {
 		n = 600
 	}
+	if raceEnabled { // one goroutine at a time, mostly
+		n = 100
+	}
 	var sum oddTalk
 	for seed := range uint64(n) {
 		s := talkOddly(t, seed)

@@ -20,6 +20,9 @@ func TestPrefixPropertyHolds(t *testing.T) {
 	if testing.Short() {
 		conversations = 1000
 	}
+	if raceEnabled { // all in one goroutine
+		conversations = 100
+	}
 	a := newAgent(t, &script{}, agent.Options{System: "Be brief."}, echo("lookup"), echo("other"))
 	requests, forks := 0, 0
 	for seed := range uint64(conversations) {

@@ -26,13 +26,13 @@ import (
 // the database's clock.
 func TestClocksAnHourApart(t *testing.T) {
 	server, _ := database(t)
-	for i, by := range []time.Duration{time.Hour, -time.Hour} {
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
 			where, err := server.Ahead(t.Context(), by)
 			if err != nil {
 				t.Fatal(err)
 			}
-			store, err := postgres.Open(t.Context(), where, &postgres.Options{Schema: fmt.Sprint("apart", i)})
+			store, err := postgres.Open(t.Context(), where, &postgres.Options{Schema: fmt.Sprint("apart", databases.Add(1))})
 			if err != nil {
 				t.Fatal(err)
 			}
