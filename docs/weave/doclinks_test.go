@@ -55,7 +55,7 @@ func TestGuidesNameWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, path := range append(guides, "../../README.md", "../../AGENTS.md", "../skill/whorl/SKILL.md") {
+	for _, path := range append(guides, "../../README.md", "../../AGENTS.md", "../../.github/CONTRIBUTING.md", "../skill/whorl/SKILL.md") {
 		if base := filepath.Base(path); base == "changelog.md" || base == "coming-from.md" {
 			continue
 		}
