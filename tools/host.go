@@ -149,7 +149,7 @@ var (
 // NoteResumable is the name of a note by which a tool says that its call can be run
 // again whatever it is interrupted by: it goes on from what it has noted, such as the id
 // of a task at a server. A call that is interrupted before it has such a note is run
-// again only if its tool is Repeatable.
+// again only if its tool is Repeatable or ReadOnly.
 const NoteResumable = "resumable"
 
 // A DivergedError reports that a call which ran again asked for something else than

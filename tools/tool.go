@@ -59,7 +59,8 @@ type Traits struct {
 	// runs at a time, in the order of the calls.
 	Group string
 	// ReadOnly means that a call changes nothing. It may then start while the model is
-	// still writing, and is discarded if the response turns out to be void.
+	// still writing, and is discarded if the response turns out to be void. It may be run
+	// again, as one that is Repeatable.
 	ReadOnly bool
 	// Repeatable means that a call may be run again after a crash that left it unknown
 	// whether it had run. Otherwise the model is told that the outcome is unknown.

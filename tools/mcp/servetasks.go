@@ -65,7 +65,7 @@ type TaskRule struct {
 //
 // What a task has come to is in its store before anybody is told, so any replica of the
 // server answers for it. A task whose process has died, or was closed, goes on when the
-// client asks for it again: a tool that is Repeatable, that has noted
+// client asks for it again: a tool that is Repeatable or ReadOnly, that has noted
 // [tools.NoteResumable], or that waited for an answer runs again with the same
 // [tools.CallInfo] key and its notes. The task of any other tool has failed then,
 // because nobody knows what it has done.

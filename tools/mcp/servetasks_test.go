@@ -251,6 +251,7 @@ func TestTasksAfterARestart(t *testing.T) {
 		status string
 	}{
 		"repeatable": {traits: tools.Traits{Repeatable: true}, runs: 2, status: "completed"},
+		"read-only":  {traits: tools.Traits{ReadOnly: true}, runs: 2, status: "completed"},
 		"resumable":  {note: tools.NoteResumable, runs: 2, status: "completed"},
 		"noted":      {note: "something", runs: 1, status: "failed"},
 		"once":       {runs: 1, status: "failed"},

@@ -286,7 +286,7 @@ func (t *Tasks) again(ctx context.Context, s *served, q *request, l *taskLog, ow
 	if tool == nil {
 		return nil, l.append(ctx, *failed(jsonrpc.CodeInternalError, "the server has the tool no longer"), nil)
 	}
-	if task.owner != "" && !tool.Traits().Repeatable && len(task.state.Notes[tools.NoteResumable]) == 0 {
+	if traits := tool.Traits(); task.owner != "" && !traits.Repeatable && !traits.ReadOnly && len(task.state.Notes[tools.NoteResumable]) == 0 {
 		return nil, l.append(ctx, *failed(jsonrpc.CodeInternalError, "the server was interrupted while the tool ran: it may have had its effect, and was not run again"), nil)
 	}
 	prepared, err := tools.Prepare(tool, task.begin.Input)
