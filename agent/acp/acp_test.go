@@ -98,6 +98,50 @@ func TestPermission(t *testing.T) {
 	}
 }
 
+// What panics in Options.Run, or gives no agent, fails one prompt.
+func TestRunThatPanics(t *testing.T) {
+	s := newStage(t)
+	o := options(t, s, new(memory.RAM))
+	run, how := o.Run, 0
+	o.Run = func(ctx context.Context, v *acp.Session) (*agent.Agent, agent.Input, error) {
+		switch how++; how {
+		case 1:
+			panic("oh")
+		case 2:
+			return nil, agent.Input{}, nil
+		}
+		return run(ctx, v)
+	}
+	e := start(t, o, everything)
+	e.begin()
+	for range 2 {
+		if _, err := e.say(sdk.TextBlock("hello")); kindOf(t, err) != "failed" {
+			t.Errorf("%v", err)
+		}
+	}
+	e.prompt("hello", sdk.StopReasonEndTurn)
+}
+
+// A call that a tool makes is asked for as one of the model's is.
+func TestPermissionOfAToolsCall(t *testing.T) {
+	for choose, ran := range map[string]int{"allow": 1, "allow_always": 1, "deny": 0} {
+		t.Run(choose, func(t *testing.T) {
+			e, s := begin(t)
+			e.choose = always(choose)
+			e.prompt("agency", sdk.StopReasonEndTurn)
+			if len(e.asked) != 1 || !strings.HasPrefix(*e.asked[0].ToolCall.Title, "book") || len(e.asked[0].Options) != 4 {
+				t.Fatalf("asked: %+v, told %s", e.asked, e.text())
+			}
+			if s.Ran("book") != ran {
+				t.Errorf("ran %d times", s.Ran("book"))
+			}
+			if way := e.status("agency"); len(way) == 0 || way[len(way)-1] != sdk.ToolCallStatusCompleted {
+				t.Errorf("status %v", way)
+			}
+		})
+	}
+}
+
 func TestPermissionForGood(t *testing.T) {
 	for choose, ran := range map[string]int{"allow": 2, "allow_always": 2, "deny_always": 0} {
 		t.Run(choose, func(t *testing.T) {

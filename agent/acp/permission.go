@@ -11,6 +11,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/waiting"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // errDismissed says that the user closed what was asked without an answer.
@@ -27,7 +28,7 @@ func (v *session) ask(ctx context.Context, t *teller) (on bool, err error) {
 	for _, it := range items {
 		var err error
 		switch {
-		case it.Call != nil:
+		case it.Kind == "approval":
 			err = v.permission(ctx, t, it)
 		case !forUser(it):
 			t.once(it, fmt.Sprintf("\n\nWaiting for %s: %s\n", it.Tool, it.Why))
@@ -71,17 +72,39 @@ func label(text string, value json.RawMessage) string {
 	return text
 }
 
-// by names a tool, with the sub-agents that it works for.
-func by(it waiting.Item) string {
-	return strings.Join(append(append([]string{}, it.Agents...), it.Tool), ": ")
+// A wanted is a call that waits for an approval: one of the model's, or one that a tool
+// makes, which waits as a question.
+type wanted struct {
+	id, tool string // of the model's call
+	called   string // the tool to call
+	name     string // the same, with the sub-agents that it works for
+	input    json.RawMessage
+	why      string
+}
+
+func wantedOf(it waiting.Item) wanted {
+	w := wanted{tool: it.Tool, called: it.Tool, why: it.Why}
+	if it.Call != nil {
+		w.id, w.input = it.Call.CallID, json.RawMessage(it.Call.Input)
+	} else {
+		data := it.Question.Question.Data
+		_, w.id, _ = strings.Cut(it.Question.Root, "-")
+		w.input = rawjson.Get(data, "input")
+		if name := rawjson.GetString(data, "name"); name != "" {
+			w.called = name
+		}
+	}
+	w.name = strings.Join(append(append([]string{}, it.Agents...), w.called), ": ")
+	return w
 }
 
 func (v *session) permission(ctx context.Context, t *teller, it waiting.Item) error {
-	store, name := v.server.o.Store, by(it)
+	store, call := v.server.o.Store, wantedOf(it)
+	name := call.name
 	const no = "The user has refused the call."
 	allow, known := v.decided(name)
 	if !known {
-		chosen, err := v.request(ctx, t.permission(it, name), []sdk.PermissionOption{
+		chosen, err := v.request(ctx, t.permission(call), []sdk.PermissionOption{
 			{OptionId: "allow", Kind: sdk.PermissionOptionKindAllowOnce, Name: "Allow"},
 			{OptionId: "allow_always", Kind: sdk.PermissionOptionKindAllowAlways, Name: "Always allow " + name + " in this session"},
 			{OptionId: "deny", Kind: sdk.PermissionOptionKindRejectOnce, Name: "Deny"},

@@ -51,6 +51,9 @@ const leaseWait = 20 * time.Second
 func (v *session) answer(ctx context.Context, m transport.Message) (any, error) {
 	s := v.server
 	a, in, err := s.o.Run(ctx, v.public())
+	if err == nil && a == nil {
+		err = errors.New("acp: Options.Run returned neither an agent nor an error")
+	}
 	if err != nil {
 		return nil, err
 	}

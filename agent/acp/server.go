@@ -12,6 +12,7 @@ import (
 
 	sdk "github.com/coder/acp-go-sdk"
 
+	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -40,7 +41,11 @@ func (s *server) handle(ctx context.Context, method string, params json.RawMessa
 	if f == nil {
 		return nil, sdk.NewMethodNotFound(method)
 	}
-	v, err := f(ctx, params)
+	var v any
+	err := rescue.Call("what the editor asked for ("+method+")", func() (err error) {
+		v, err = f(ctx, params)
+		return err
+	})
 	if err != nil {
 		s.o.Logger.WarnContext(ctx, "a request of the editor failed", "method", method, "error", err.Error())
 		return nil, answer(ctx, err)

@@ -307,15 +307,18 @@ func (t *teller) cost(b agent.Bill) {
 }
 
 // permission is a call as a request for permission has it.
-func (t *teller) permission(it waiting.Item, name string) sdk.ToolCallUpdate {
-	id, input := it.Call.CallID, json.RawMessage(it.Call.Input)
-	t.call(id, it.Tool, input)
-	title, kind, status := titleOf(name, input), kindOf(it.Tool), sdk.ToolCallStatusPending
-	list := t.v.diff(it.Tool, input)
-	if it.Call.Reason != "" {
-		list = append(list, sdk.ToolContent(sdk.TextBlock(it.Call.Reason)))
+func (t *teller) permission(w wanted) sdk.ToolCallUpdate {
+	if w.tool == w.called {
+		t.call(w.id, w.tool, w.input)
+	} else {
+		t.call(w.id, w.tool, nil) // the model's call has other arguments
 	}
-	return sdk.ToolCallUpdate{ToolCallId: sdk.ToolCallId(id), Title: &title, Kind: &kind, Status: &status, RawInput: input, Content: list, Locations: t.v.locations(input)}
+	title, kind, status := titleOf(w.name, w.input), kindOf(w.called), sdk.ToolCallStatusPending
+	list := t.v.diff(w.called, w.input)
+	if w.why != "" {
+		list = append(list, sdk.ToolContent(sdk.TextBlock(w.why)))
+	}
+	return sdk.ToolCallUpdate{ToolCallId: sdk.ToolCallId(w.id), Title: &title, Kind: &kind, Status: &status, RawInput: w.input, Content: list, Locations: t.v.locations(w.input)}
 }
 
 // question is a question as a request for permission has it.

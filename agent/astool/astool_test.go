@@ -11,6 +11,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/astool"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -116,6 +117,49 @@ func TestWaitsAndGoesOn(t *testing.T) {
 	}
 	if got, err := call(t, fresh(store), h, nil); err != nil || !strings.Contains(got, "on its way") || paid.Load() != 1 {
 		t.Errorf("once more: %s, %v, paid %d times", got, err, paid.Load())
+	}
+}
+
+// What the agent's calls need an approval for waits in the caller's session, where it is
+// approved or denied as any other call, by package waiting.
+func TestApprovedInTheCallersSession(t *testing.T) {
+	for _, approve := range []bool{true, false} {
+		fresh, paid := shop(t)
+		store := new(memory.RAM)
+		sim := simulator.StartTest(t, simulator.Options{Model: simulator.Script(simulator.Do(simulator.Call("shop", map[string]any{"task": "Buy a shirt."})), simulator.Say("Done."))})
+		client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{fresh(new(memory.RAM))}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := agent.Input{Prompt: "Go.", Store: store, Session: "s"}
+		for range 2 {
+			if _, err := a.Run(t.Context(), in); !errors.Is(err, agent.ErrAwaitingApproval) {
+				t.Fatal(err)
+			}
+			in.Prompt = ""
+			items, err := waiting.List(t.Context(), store, "s")
+			if err != nil || len(items) != 1 {
+				t.Fatalf("%+v, %v", items, err)
+			}
+			switch it := items[0]; {
+			case it.Kind != "approval":
+				err = it.Answer(t.Context(), store, json.RawMessage(`"L"`), "ann")
+			case approve:
+				err = it.Approve(t.Context(), store)
+			default:
+				err = it.Deny(t.Context(), store, "Too dear.")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := a.Run(t.Context(), in); err != nil || paid.Load() == 1 != approve {
+			t.Errorf("approved %v: %v, paid %d times", approve, err, paid.Load())
+		}
 	}
 }
 

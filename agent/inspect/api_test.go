@@ -485,6 +485,9 @@ func TestStaleDecision(t *testing.T) {
 	if status, text, _ := do(t, "POST", server.URL+api+"/s/decisions", `{`+stale.form()+`,"approve":true}`); status != 200 {
 		t.Fatalf("status %d: %s", status, text)
 	}
+	if info, err := store.Info(t.Context(), "s"); err != nil || info.Wake.IsZero() {
+		t.Errorf("no worker finds the session that can go on: %+v, %v", info, err)
+	}
 	run(t, a, store, "s")
 	log, err := memory.Open(t.Context(), store, "s")
 	if err != nil {

@@ -109,10 +109,19 @@ func (it Item) Approve(ctx context.Context, store memory.Store) error {
 		case it.Call != nil:
 			return it.Call.Approve(ctx, log)
 		case it.Kind == "approval":
-			return it.Question.Answer(ctx, log, tools.Answer{Value: json.RawMessage(`"allow"`)})
+			return it.Question.Answer(ctx, log, tools.Answer{Value: allowing(it.Question.Question)})
 		}
 		return fmt.Errorf("approve: %w: it is a question; use Answer or Cancel", ErrKind)
 	})
+}
+
+// allowing is the answer that allows a call which a tool asks about: "allow" where the
+// agent asks for a call that a tool makes, true where package astool does for an agent's.
+func allowing(q tools.Question) json.RawMessage {
+	if yes := json.RawMessage("true"); len(q.Choices) > 0 && q.Check(yes) == nil {
+		return yes
+	}
+	return json.RawMessage(`"allow"`)
 }
 
 // Deny refuses a call, which then doesn't run. The result tells the model the reason.

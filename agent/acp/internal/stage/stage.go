@@ -78,6 +78,15 @@ func (s *Stage) own() []tools.Tool {
 			s.count(s.ran, "book", 1)
 			return "booked " + in.City, nil
 		}, tools.Options{Traits: tools.Traits{NeedsApproval: true}}),
+		tools.Func("agency", "Has a city booked.", func(ctx context.Context, in place) (string, error) {
+			host, _ := tools.HostOf(ctx)
+			raw, err := json.Marshal(in)
+			if err != nil {
+				return "", err
+			}
+			_, err = host.CallTool(ctx, transport.ToolCall{Name: "book", Input: raw})
+			return "asked for it", err
+		}),
 		tools.Func("which", "Asks the user.", func(ctx context.Context, _ place) (string, error) {
 			host, _ := tools.HostOf(ctx)
 			a, err := host.Ask(ctx, tools.Question{Kind: "user", Prompt: "Which?", Choices: []tools.Choice{{Value: json.RawMessage(`"red"`), Label: "Red"}, {Value: json.RawMessage(`"blue"`), Label: "Blue"}}})
@@ -152,7 +161,7 @@ func model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 	switch command {
 	case "think":
 		r = simulator.Do(simulator.Thinking("Let me think, step by step."), simulator.Text("I have thought."))
-	case "book", "which", "slow", "draw", "name", "mode":
+	case "agency", "book", "which", "slow", "draw", "name", "mode":
 		r = call(command, oslo)
 	case "twice":
 		switch results {
