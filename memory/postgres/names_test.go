@@ -70,3 +70,20 @@ func TestNamesThatCantBeKept(t *testing.T) {
 		t.Errorf("a long value: %v", err)
 	}
 }
+
+// The server would cut the names of two schemas to one.
+func TestLongSchema(t *testing.T) {
+	srv, err := server()
+	if err != nil {
+		t.Skip(err)
+	}
+	for size, fits := range map[int]bool{63: true, 64: false} {
+		s, err := postgres.Open(t.Context(), srv.URL, &postgres.Options{Schema: strings.Repeat("s", size)})
+		if err == nil {
+			s.Close()
+		}
+		if fits != (err == nil) || err != nil && !strings.Contains(err.Error(), "choose a shorter one") {
+			t.Errorf("a name of %d bytes: %v", size, err)
+		}
+	}
+}

@@ -95,6 +95,13 @@ func migrate(ctx context.Context, tx sqlstore.Tx, schema string) error {
 	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return err
 	}
+	var most int
+	if err := tx.QueryRowContext(ctx, "SELECT current_setting('max_identifier_length')::int").Scan(&most); err != nil {
+		return err
+	}
+	if len(schema) > most { // the server would cut it, and two of them might be one
+		return fmt.Errorf("the schema's name has %d bytes, the server takes %d: choose a shorter one", len(schema), most)
+	}
 	var there bool
 	if err := tx.QueryRowContext(ctx, "SELECT to_regclass(quote_ident($1::text) || '.version') IS NOT NULL", schema).Scan(&there); err != nil {
 		return err

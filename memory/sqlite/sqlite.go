@@ -57,6 +57,11 @@ func Open(path string, opts *Options) (*Store, error) {
 	if o.Wait == 0 {
 		o.Wait = 5 * time.Second
 	}
+	// Connections are made when they are needed, maybe after the working folder has changed.
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("sqlite: open %s: %w: there is no folder %s; make it first", path, memory.ErrUnavailable, filepath.Dir(path))
 	}
@@ -71,7 +76,7 @@ func Open(path string, opts *Options) (*Store, error) {
 	if err := private(path, o.ReadOnly); err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
-	name := "file:" + strings.ReplaceAll(url.PathEscape(path), "%2F", "/") + "?" + query.Encode()
+	name := "file:" + strings.ReplaceAll(url.PathEscape(full), "%2F", "/") + "?" + query.Encode()
 	write, err := sql.Open("sqlite", name)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)

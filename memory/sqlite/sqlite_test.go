@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
@@ -49,6 +50,30 @@ func TestLoadStoppedEarly(t *testing.T) {
 		}
 	}
 	if err := s.Append(t.Context(), "s", memory.Position{Records: 1000*storetest.RecordsPerStep + 1}, input("more")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A store stays where it was opened when the working folder changes.
+func TestWorkingFolderChanges(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := open(t, "s.db", nil)
+	if err := s.Append(t.Context(), "s", memory.Position{}, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	var wg sync.WaitGroup
+	for range 8 { // which are more connections than there are
+		wg.Go(func() {
+			for range s.Load(t.Context(), "s", memory.Position{}) {
+				if _, err := s.Info(t.Context(), "s"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("two")); err != nil {
 		t.Error(err)
 	}
 }

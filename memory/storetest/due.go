@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -158,4 +159,31 @@ func testDueLease(t *testing.T, s under) {
 	}
 	must(t, s.Lease(ctx, "later", "two", 0))
 	expectDue(t, s, "s")
+}
+
+// testFarTimes: a time that nanoseconds since 1970 can't tell is still far away.
+func testFarTimes(t *testing.T, s under) {
+	never := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	must(t, s.Append(ctx, "s", 0, note("x")))
+	for _, at := range []time.Time{never, time.Unix(0, math.MaxInt64).Add(1)} {
+		must(t, need[memory.Waker](s).Wake(ctx, "s", at))
+		expectDue(t, s, "")
+	}
+	must(t, need[memory.Waker](s).Wake(ctx, "s", time.Time{}))
+	leaser := need[memory.Leaser](s)
+	must(t, leaser.Lease(ctx, "s", "one", math.MaxInt64))
+	if err := leaser.Lease(ctx, "s", "two", time.Minute); !errors.Is(err, memory.ErrLeased) {
+		t.Errorf("a second lease beside one of 292 years: %v", err)
+	}
+	expectDue(t, s, "")
+	for _, q := range []memory.Query{{Before: never}, {Since: time.Time{}.Add(1)}, {Since: time.Time{}.Add(1), Before: never}} {
+		if got := list(t, s, q); got != "s" {
+			t.Errorf("from %v to %v: %q", q.Since, q.Before, got)
+		}
+	}
+	for _, q := range []memory.Query{{Since: never}, {Before: time.Time{}.Add(1)}} {
+		if got := list(t, s, q); got != "" {
+			t.Errorf("from %v to %v: %q", q.Since, q.Before, got)
+		}
+	}
 }

@@ -135,6 +135,7 @@ func RunWaker(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"wake", testWake},
 		test{"due by message", testDueMessage},
 		test{"due when", testDueWhen},
+		test{"far times", testFarTimes},
 		test{"a lease goes with its session", testLeaseGoesWithItsSession},
 		test{"due by a lease that ran out", testDueLease},
 		test{"those who listen are told", testNotify},

@@ -4,6 +4,7 @@ package cursor
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -58,5 +59,17 @@ func (c Cursor) Behind(id string, changed, created time.Time) string {
 	case ID:
 		at = time.Unix(0, 0)
 	}
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %s", c.Sort, at.UnixNano(), id))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d %s", c.Sort, Nanos(at), id))
+}
+
+// Nanos is t.UnixNano, but for times that an int64 can't tell: the last or the first one
+// that it can.
+func Nanos(t time.Time) int64 {
+	switch {
+	case t.After(time.Unix(0, math.MaxInt64)): // in the year 2262
+		return math.MaxInt64
+	case t.Before(time.Unix(0, math.MinInt64)): // in the year 1677
+		return math.MinInt64
+	}
+	return t.UnixNano()
 }

@@ -97,11 +97,11 @@ func (d *DB) list(ctx context.Context, q memory.Query, order cursor.Cursor) ([]m
 	}
 	if !q.Since.IsZero() {
 		where += " AND s.changed >= ?"
-		args = append(args, q.Since.UnixNano())
+		args = append(args, cursor.Nanos(q.Since))
 	}
 	if !q.Before.IsZero() {
 		where += " AND s.changed < ?"
-		args = append(args, q.Before.UnixNano())
+		args = append(args, cursor.Nanos(q.Before))
 	}
 	column, id, before, after := "s.changed", "s.id"+d.Bytewise, ">", "<" // ids rise where times fall
 	down, up := "DESC", "ASC"
@@ -120,7 +120,7 @@ func (d *DB) list(ctx context.Context, q memory.Query, order cursor.Cursor) ([]m
 		args = append(args, order.ID)
 	} else if order.Set {
 		where += fmt.Sprintf(" AND (%s %s ? OR %s = ? AND %s %s ?)", column, after, column, id, before)
-		args = append(args, order.Time.UnixNano(), order.Time.UnixNano(), order.ID)
+		args = append(args, cursor.Nanos(order.Time), cursor.Nanos(order.Time), order.ID)
 	}
 	limit := math.MaxInt32
 	if q.Limit > 0 {

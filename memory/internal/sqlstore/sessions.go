@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 )
 
 // Incarnation is the SQL of a session's incarnation. Rows written by v0.1 have
@@ -367,7 +368,7 @@ func nanos(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixNano()
+	return cursor.Nanos(t)
 }
 
 // timeOf undoes nanos.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/internal/cursor"
 )
 
 // named is Fail, but for an error that names the session itself.
@@ -32,7 +33,7 @@ func (ss Sessions) Lease(ctx context.Context, id, owner string, dur time.Duratio
 		if err != nil {
 			return err
 		}
-		until := now.Add(dur).UnixNano()
+		until := cursor.Nanos(now.Add(dur))
 		if dur <= 0 {
 			until = 0
 		}
