@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 	"time"
@@ -24,7 +25,9 @@ import (
 // programs.
 type Options struct {
 	// Schema is the schema of the tables, which is created if it doesn't exist; empty
-	// means "whorl".
+	// means "whorl". A user who may not create schemas needs one that is there, with the
+	// right to create in it until the tables are; after that, the rights to read and
+	// change the tables do.
 	Schema string
 	// MaxConns is the maximum number of open connections; 0 means 16.
 	MaxConns int
@@ -70,6 +73,9 @@ func Open(ctx context.Context, url string, opts *Options) (*Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err) // its text leaves the password out
+	}
+	if config.RuntimeParams["client_encoding"] == "" { // the user or the database may have another one
+		config.RuntimeParams["client_encoding"] = "UTF8"
 	}
 	pooled, err := isPooled(ctx, config)
 	if err != nil {
@@ -173,10 +179,12 @@ func kindOf(err error) error {
 		switch {
 		case e.Code == "53100": // disk_full
 			return memory.ErrFull
-		case e.Code == "22021": // character_not_in_repertoire
+		case e.Code == "22021", e.Code == "22P05": // character_not_in_repertoire, untranslatable_character
 			return errText
 		case e.Code == "54000": // program_limit_exceeded: a row of an index
 			return errLong
+		case e.Code == "42501": // insufficient_privilege
+			return fs.ErrPermission
 		case e.Code == "25006": // read_only_sql_transaction
 			return memory.ErrReadOnly
 		case e.Code == "55P03", e.Code == "40P01", e.Code == "40001", e.Code == "57014": // lock_not_available, deadlock_detected, serialization_failure, query_canceled (by a time-out)

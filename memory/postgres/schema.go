@@ -111,7 +111,7 @@ func migrate(ctx context.Context, tx sqlstore.Tx, schema string) error {
 		if err := tx.QueryRowContext(ctx, named("SELECT max(n) FROM ~version")).Scan(&version); err != nil {
 			return err
 		}
-	} else if _, err := tx.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+quoteIdent(schema)); err != nil {
+	} else if err := createSchema(ctx, tx, schema); err != nil {
 		return err
 	} else if _, err := tx.ExecContext(ctx, named("CREATE TABLE ~version (n integer PRIMARY KEY)")); err != nil {
 		return err
@@ -128,4 +128,15 @@ func migrate(ctx context.Context, tx sqlstore.Tx, schema string) error {
 		}
 	}
 	return nil
+}
+
+// createSchema makes the schema if it isn't there. Who has been given one need not have
+// the right to make one, which CREATE SCHEMA IF NOT EXISTS asks for in any case.
+func createSchema(ctx context.Context, tx sqlstore.Tx, schema string) error {
+	var there bool
+	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1::text)", schema).Scan(&there)
+	if err == nil && !there {
+		_, err = tx.ExecContext(ctx, "CREATE SCHEMA "+quoteIdent(schema))
+	}
+	return err
 }
