@@ -17,8 +17,8 @@ import (
 // never decoded and encoded again. What it doesn't know (events, deltas, members)
 // it leaves alone.
 type assembler struct {
-	message []byte    // the message object, as message_start gave it and message_delta changed it
-	begun   *Response // as message_start gave it
+	begun   *Response  // as message_start gave it; nil if it has not come
+	message memberList // the message object, as message_delta changed it
 	done    []doneBlock
 	open    []openBlock // in use are those with a start; the others keep their buffers
 	cut     []string
@@ -26,8 +26,9 @@ type assembler struct {
 	next    int     // the position behind all blocks that have begun
 	extra   []Event // that follow on the one that was returned
 
-	over, usage []byte    // room for what changes the message
-	merged      [2][]byte // room for the changed message, and for the one before it
+	usage   []byte     // room for the changed usage
+	counts  memberList // room for its members
+	changed [2][]byte  // room for the changed message, and for the one before it
 }
 
 type doneBlock struct {
@@ -58,17 +59,25 @@ type openBlock struct {
 func (a *assembler) reset() {
 	clear(a.done)
 	clear(a.extra)
-	a.message, a.begun, a.done, a.cut, a.again, a.next, a.extra = nil, nil, a.done[:0], nil, false, 0, a.extra[:0]
+	clear(a.message[:cap(a.message)])
+	clear(a.counts[:cap(a.counts)])
+	a.message, a.begun, a.done, a.cut, a.again, a.next, a.extra = a.message[:0], nil, a.done[:0], nil, false, 0, a.extra[:0]
 	for i := range a.open {
 		a.open[i].release()
 	}
-	if cap(a.merged[0])+cap(a.merged[1]) > mostKept {
-		a.over, a.usage, a.merged = nil, nil, [2][]byte{}
+	if cap(a.changed[0])+cap(a.changed[1]) > mostKept {
+		a.usage, a.changed = nil, [2][]byte{}
+	}
+	if cap(a.message)+cap(a.counts) > mostMembers {
+		a.message, a.counts = nil, nil
 	}
 }
 
 // mostKept is the size of a buffer, in bytes, that is not kept for the next stream.
 const mostKept = 1 << 20
+
+// mostMembers is how many members the lists of them may have room for to be kept.
+const mostMembers = 1 << 10
 
 func (o *openBlock) release() {
 	if cap(o.text) > mostKept {
@@ -122,7 +131,7 @@ func parseEvent(data []byte) (eventText, bool) {
 // apply takes in one event. The event that apply returns points into it. An error
 // event comes back as an [*Error].
 func (a *assembler) apply(name []byte, e eventText) (Event, error) {
-	if e.foreign && a.message == nil {
+	if e.foreign && a.begun == nil {
 		return Event{}, errForeign
 	}
 	ev := Event{Raw: e.raw, Type: eventType(e.typ), Index: e.at.n}
@@ -154,23 +163,26 @@ func (a *assembler) apply(name []byte, e eventText) (Event, error) {
 }
 
 func (a *assembler) begin(message []byte) (*Response, error) {
-	if a.message != nil {
+	if a.begun != nil {
 		a.reset()
 		a.again = true
 	}
 	if len(message) == 0 || message[0] != '{' {
 		return nil, errors.New("message_start without a message")
 	}
-	a.message = bytes.Clone(message)
-	var err error
-	a.begun, err = parseResponse(a.message, nil)
-	return a.begun, err
+	message = bytes.Clone(message)
+	a.message = a.message.parse(message)
+	r, err := parseResponse(message)
+	if a.begun = r; err != nil {
+		a.begun = new(Response)
+	}
+	return r, err
 }
 
 // blockStart opens a block. An open block that the new one has the index of, or
 // that came without a stop, has ended.
 func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
-	if a.message == nil {
+	if a.begun == nil {
 		return errors.New("content_block_start before message_start")
 	}
 	if len(start) == 0 || start[0] != '{' {
@@ -198,7 +210,7 @@ func (a *assembler) blockStart(ev *Event, at index, start []byte) error {
 	a.next = max(a.next, place+1)
 	if b.typ == blocktype.Fallback {
 		if to := rawjson.Get(rawjson.Get(b.raw, "to"), "model"); len(to) > 0 {
-			a.message = rawjson.MergeValues(a.message, object("model", to))
+			a.message = a.message.set(keyModel, bytes.Clone(to))
 		}
 	}
 	ev.Index, ev.Block = place, b
@@ -214,7 +226,7 @@ func (a *assembler) withID(b Block, place int) Block {
 	if v := rawjson.Get(b.raw, "id"); len(v) > 2 && v[0] == '"' {
 		return b
 	}
-	return b.with("id", madeID(rawjson.GetString(a.message, "id"), place))
+	return b.with("id", madeID(rawjson.Unquote(a.message.get("id")), place))
 }
 
 func (a *assembler) freeSlot() *openBlock {
@@ -566,48 +578,39 @@ func appendList(dst, array, more []byte) []byte {
 // counts of usage, which are cumulative, and whatever stands beside them. A null
 // replaces nothing.
 func (a *assembler) messageDelta(data, delta, usage []byte) error {
-	if a.message == nil {
+	if a.begun == nil {
 		return errors.New("message_delta before message_start")
 	}
-	over := a.over[:0]
+	var stop StopReason
 	for key, v := range rawjson.Fields(delta) {
-		over = append(appendKey(over, key), v...)
+		if string(key) == "stop_reason" {
+			stop = StopReason(word(v))
+		}
+		a.message = a.message.set(key, v)
 	}
 	for key, v := range rawjson.Fields(data) {
 		switch string(key) {
 		case "type", "index", "delta", "usage":
 		default:
-			over = append(appendKey(over, key), v...)
+			a.message = a.message.set(key, v)
 		}
 	}
 	if len(usage) > 0 && usage[0] == '{' {
-		if base := rawjson.Get(a.message, "usage"); len(base) > 0 && base[0] == '{' {
-			a.usage = mergeUsage(a.usage[:0], base, usage, StopReason(word(rawjson.Get(delta, "stop_reason"))))
+		if base := a.message.get("usage"); len(base) > 0 && base[0] == '{' {
+			a.counts = mergeUsage(a.counts.parse(base), usage, stop)
+			a.usage = a.counts.write(a.usage)
 			usage = a.usage
 		}
-		over = append(appendKey(over, "usage"), usage...)
+		a.message = a.message.set(keyUsage, usage)
 	}
-	if len(over) > 0 {
-		over[0] = '{' // in place of the first comma
-		over = append(over, '}')
-		// The message as it is may stand in the first room.
-		a.merged[0], a.merged[1] = rawjson.AppendMergedValues(a.merged[1][:0], a.message, over), a.merged[0]
-		a.message = a.merged[0]
-	}
-	a.over = over
+	// The message as it is may stand in the first room, and has parts of the event's data.
+	a.changed[0], a.changed[1] = a.message.write(a.changed[1]), a.changed[0]
 	return nil
-}
-
-// object makes an object of one member.
-func object(key string, value []byte) []byte {
-	out := append(appendKey(nil, key), value...)
-	out[0] = '{'
-	return append(out, '}')
 }
 
 // finish makes the response. Blocks that were never stopped end here.
 func (a *assembler) finish() (*Response, error) {
-	if a.message == nil {
+	if a.begun == nil {
 		return nil, errors.New("message_stop before message_start")
 	}
 	for i := range a.open {
@@ -626,19 +629,27 @@ func (a *assembler) finish() (*Response, error) {
 	return r, err
 }
 
+// Keys that are set, and a value.
+var (
+	keyContent = []byte("content")
+	keyModel   = []byte("model")
+	keyUsage   = []byte("usage")
+	emptyList  = []byte("[]")
+)
+
 // response makes a Response of the message as it stands and of content.
 func (a *assembler) response(content []Block) (*Response, error) {
-	envelope := bytes.Clone(a.message)
-	start, end, ok := rawjson.Span(envelope, "content")
-	if !ok || string(envelope[start:end]) != "[]" {
-		envelope = rawjson.Merge(a.message, []byte(`{"content":[]}`))
-		start, _, _ = rawjson.Span(envelope, "content")
+	a.message = a.message.set(keyContent, emptyList)
+	at := a.message.find(keyContent)
+	envelope := a.message.write(nil)
+	r := new(Response)
+	for _, m := range a.message {
+		if err := r.set(m.key, m.value, a.begun); err != nil {
+			return nil, err
+		}
 	}
-	r, err := parseResponse(envelope, a.begun)
-	if err != nil {
-		return nil, err
-	}
-	r.raw, r.before, r.after = nil, envelope[:start+1:start+1], envelope[start+1:]
+	start := len(`{`) + a.message[:at].size() + len(`"":[`) + len(a.message[at].key)
+	r.before, r.after = envelope[:start:start], envelope[start:]
 	r.Content = content
 	return r, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -44,39 +43,31 @@ func madeID(response string, place int) []byte {
 }
 
 // mergeUsage merges the counts of a message_delta into those of the message_start.
+func mergeUsage(base memberList, over []byte, stop StopReason) memberList {
+	for key, v := range rawjson.Fields(over) {
+		if i := base.find(key); i < 0 || !falls(base[i], v, stop) {
+			base = base.set(key, v)
+		}
+	}
+	return base
+}
+
+// falls reports whether a value would make a count less than it was, where it can't be.
 // Counts of the prompt may fall: after a compaction or a fallback the service
 // counts the last sampling there, and the others among the iterations. A zero,
 // which gateways send that count the prompt at the start only, replaces none, and
 // what was sampled falls only to the zero of a refusal.
-// The result may be in room.
-func mergeUsage(room, base, over []byte, stop StopReason) []byte {
-	merged := rawjson.AppendMergedValues(room, base, over)
-	was, is := countsOf(base), countsOf(merged)
-	for i, name := range countNames {
-		var before, after int64
-		readInt(&before, was[i])
-		readInt(&after, is[i])
-		falls := after < before
-		if name == "output_tokens" {
-			falls = falls && stop != StopRefusal
-		} else {
-			falls = falls && after == 0
-		}
-		if falls {
-			merged = rawjson.MergeValues(merged, object(name, was[i]))
-		}
+func falls(count objectMember, value []byte, stop StopReason) bool {
+	var before, after int64
+	switch string(count.key) {
+	case "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens":
+		readInt(&before, count.value)
+		readInt(&after, value)
+		return after == 0 && before > 0
+	case "output_tokens":
+		readInt(&before, count.value)
+		readInt(&after, value)
+		return after < before && stop != StopRefusal
 	}
-	return merged
-}
-
-var countNames = [...]string{"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"}
-
-// countsOf are the values of the countNames in a usage, nil where there is none.
-func countsOf(usage []byte) (counts [len(countNames)][]byte) {
-	for key, v := range rawjson.Fields(usage) {
-		if i := slices.Index(countNames[:], string(key)); i >= 0 {
-			counts[i] = v
-		}
-	}
-	return counts
+	return false
 }

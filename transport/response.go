@@ -65,43 +65,15 @@ func ParseResponse(raw []byte) (*Response, error) {
 	if !rawjson.Valid(raw) || len(raw) == 0 || raw[0] != '{' {
 		return nil, fmt.Errorf("response: not a JSON object: %s", brief(raw))
 	}
-	return parseResponse(raw, nil)
+	return parseResponse(raw)
 }
 
-// parseResponse reads a message object. begun is the same message as it began, whose
-// id and model are kept; nil if there is none.
-func parseResponse(raw []byte, begun *Response) (*Response, error) {
-	if begun == nil {
-		begun = new(Response)
-	}
+// parseResponse reads a message object.
+func parseResponse(raw []byte) (*Response, error) {
 	r := &Response{raw: raw[:len(raw):len(raw)]}
 	for key, v := range rawjson.Fields(raw) {
-		if rawjson.IsNull(v) {
-			continue
-		}
-		switch string(key) {
-		case "id":
-			r.ID = known(begun.ID, v)
-		case "model":
-			r.Model = known(begun.Model, v)
-		case "stop_reason":
-			r.StopReason = StopReason(word(v))
-		case "stop_sequence":
-			r.StopSequence = rawjson.Unquote(v)
-		case "stop_details":
-			r.StopDetails = parseStopDetails(v)
-		case "usage":
-			r.Usage.parse(v)
-		case "container":
-			r.Container = parseContainer(v)
-		case "diagnostics":
-			r.Diagnostics = v
-		case "content":
-			var err error
-			r.Content, err = parseContent(v)
-			if err != nil {
-				return nil, fmt.Errorf("response %s: %w", r.ID, err)
-			}
+		if err := r.set(key, v, r); err != nil {
+			return nil, err
 		}
 	}
 	for i, b := range r.Content {
@@ -113,6 +85,37 @@ func parseResponse(raw []byte, begun *Response) (*Response, error) {
 		}
 	}
 	return r, nil
+}
+
+// set reads one member. begun is the same message as it began, whose id and model are
+// kept, or r itself.
+func (r *Response) set(key, v []byte, begun *Response) (err error) {
+	if rawjson.IsNull(v) {
+		return nil
+	}
+	switch string(key) {
+	case "id":
+		r.ID = known(begun.ID, v)
+	case "model":
+		r.Model = known(begun.Model, v)
+	case "stop_reason":
+		r.StopReason = StopReason(word(v))
+	case "stop_sequence":
+		r.StopSequence = rawjson.Unquote(v)
+	case "stop_details":
+		r.StopDetails = parseStopDetails(v)
+	case "usage":
+		r.Usage.parse(v)
+	case "container":
+		r.Container = parseContainer(v)
+	case "diagnostics":
+		r.Diagnostics = v
+	case "content":
+		if r.Content, err = parseContent(v); err != nil {
+			return fmt.Errorf("response %s: %w", r.ID, err)
+		}
+	}
+	return nil
 }
 
 // known decodes a quoted string. If it is s it takes no memory.

@@ -102,7 +102,7 @@ func (d *decoder) next() (Event, error) {
 // has its stop reason, and each block its stop. Some gateways leave message_stop
 // out.
 func (a *assembler) complete() bool {
-	return a.message != nil && rawjson.GetString(a.message, "stop_reason") != "" && !a.anyOpen()
+	return a.begun != nil && rawjson.Unquote(a.message.get("stop_reason")) != "" && !a.anyOpen()
 }
 
 // stopped is the event that the stream should have ended with.
@@ -117,7 +117,7 @@ func (a *assembler) stopped() (Event, error) {
 // a page or a JSON error a stream; it is in the buffer still.
 func (d *decoder) ended() error {
 	body := rawjson.Trim(d.sse.buf)
-	if d.asm.message != nil || len(body) == 0 || body[0] != '{' && body[0] != '<' {
+	if d.asm.begun != nil || len(body) == 0 || body[0] != '{' && body[0] != '<' {
 		return errNoStop
 	}
 	if rawjson.Valid(body) && !rawjson.IsNull(rawjson.Get(body, "error")) {
@@ -155,7 +155,7 @@ func (ev *Event) delivers() bool {
 // without a signature and calls that were cut are left out: they can neither be
 // sent back nor run.
 func (a *assembler) partial() *Response {
-	if a.message == nil {
+	if a.begun == nil {
 		return nil
 	}
 	for i := range a.open {

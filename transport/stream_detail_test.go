@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -180,7 +181,7 @@ func TestAssemblerServesAgain(t *testing.T) {
 	feed(block(2, `{"type":"text","text":""}`, `{"type":"citations_delta","citation":{"n":1}}`)[:2]...)
 	feed(block(3, `{"type":"tool_use","id":"u","name":"f","input":{}}`, `{"type":"input_json_delta","partial_json":"{\"a\":"}`)...)
 	a.reset()
-	if a.message != nil || a.begun != nil || len(a.done)+len(a.cut)+len(a.extra)+a.next != 0 || a.again || a.anyOpen() {
+	if len(a.message) != 0 || a.begun != nil || len(a.done)+len(a.cut)+len(a.extra)+a.next != 0 || a.again || a.anyOpen() {
 		t.Errorf("something is left: %+v", a)
 	}
 	for _, d := range a.done[:cap(a.done)] {
@@ -197,6 +198,17 @@ func TestAssemblerServesAgain(t *testing.T) {
 		t.Errorf("%v, %s, cut %q", err, contentOf(r), r.Cut)
 	}
 	a.reset()
+	for _, m := range slices.Concat(a.message[:cap(a.message)], a.counts[:cap(a.counts)]) {
+		if m.key != nil || m.value != nil {
+			t.Errorf("the member %s is held", m.key)
+		}
+	}
+	for _, n := range []int{mostMembers, mostMembers + 1} {
+		a.message, a.counts = make(memberList, 0, n-1), make(memberList, 0, 1)
+		if a.reset(); (a.message == nil) != (n > mostMembers) || (a.counts == nil) != (n > mostMembers) {
+			t.Errorf("with lists of %d members: %v, %v are gone", n, a.message == nil, a.counts == nil)
+		}
+	}
 
 	for _, size := range []int{mostKept, mostKept + 1} {
 		o := openBlock{text: make([]byte, 1, size), input: make([]byte, 1, size), joined: make([]byte, 1, size), citations: []byte("c")}
@@ -208,9 +220,9 @@ func TestAssemblerServesAgain(t *testing.T) {
 		if cap(o.text) != want || cap(o.input) != want || cap(o.joined) != want || len(o.text)+len(o.input)+len(o.joined)+len(o.citations) != 0 {
 			t.Errorf("of buffers of %d bytes %d, %d and %d are kept", size, cap(o.text), cap(o.input), cap(o.joined))
 		}
-		a.over, a.usage, a.merged = make([]byte, 1), make([]byte, 1), [2][]byte{make([]byte, size-1), make([]byte, 1)}
-		if a.reset(); (a.over == nil) != (size > mostKept) || (a.usage == nil) != (size > mostKept) || (a.merged[0] == nil) != (size > mostKept) {
-			t.Errorf("with messages of %d bytes: %v, %v, %v are gone", size, a.over == nil, a.usage == nil, a.merged[0] == nil)
+		a.usage, a.changed = make([]byte, 1), [2][]byte{make([]byte, size-1), make([]byte, 1)}
+		if a.reset(); (a.usage == nil) != (size > mostKept) || (a.changed[0] == nil) != (size > mostKept) {
+			t.Errorf("with messages of %d bytes: %v, %v are gone", size, a.usage == nil, a.changed[0] == nil)
 		}
 	}
 	b := roomFor(make([]byte, 10, 16), 7)
