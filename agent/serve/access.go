@@ -35,11 +35,14 @@ func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkID(id); err != nil {
-		return nil, err
+	if id == "" {
+		return nil, checkID(id)
 	}
 	info, err := h.o.Store.Info(r.Context(), id)
+	wrong := checkID(id) // of one that is to be begun: a schedule's has a slash
 	switch {
+	case err != nil && wrong != nil:
+		return nil, wrong
 	case errors.Is(err, memory.ErrNoSession):
 		return &Access{User: u, Info: memory.Info{ID: id, Meta: map[string]string{"user": u.ID}}, New: true, h: h}, nil
 	case err != nil:

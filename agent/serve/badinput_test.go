@@ -1,9 +1,15 @@
 package serve_test
 
 import (
+	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A place of another session under the same id, one that is behind the end, and one that
@@ -40,6 +46,63 @@ func TestBadPlaces(t *testing.T) {
 			}
 		}
 		resp.Body.Close()
+	}
+}
+
+// A cursor that is none, and a path without an id, are the client's mistakes.
+func TestBadCursorsAndPaths(t *testing.T) {
+	s := start(t, nil)
+	s.begin("s")
+	for request, want := range map[string]struct {
+		status int
+		typ    string
+	}{
+		"GET /sessions?after=nonsense": {400, "bad_position"},
+		"GET /sessions/":               {404, "no_such_request"},
+		"DELETE /sessions/":            {404, "no_such_request"},
+		"GET /events/":                 {404, "no_such_request"},
+		"GET /bill/":                   {404, "no_such_request"},
+		"POST /messages/":              {404, "no_such_request"},
+		"POST /stop/":                  {404, "no_such_request"},
+		"POST /decisions/":             {404, "no_such_request"},
+		"POST /answers/":               {404, "no_such_request"},
+		"POST /forks/":                 {404, "no_such_request"},
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		body := ""
+		if strings.HasPrefix(path, "/messages") {
+			body = `{"text":"hi"}`
+		}
+		if status, answer := s.do(method, path, body); status != want.status || !strings.Contains(answer, `"`+want.typ+`"`) {
+			t.Errorf("%s: %d %s", request, status, answer)
+		}
+	}
+}
+
+// A session whose id has a slash, such as one that a schedule has begun for its user, is
+// theirs by all protocols. Nobody begins one.
+func TestAccessToAScheduledSession(t *testing.T) {
+	s := start(t, nil)
+	log, err := memory.Create(s.store, "report/2026-11-28T09:00:00Z", &memory.Start{Meta: map[string]string{"user": "ann"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("count")}); err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("X-User", "ann")
+	if a, err := s.h.Access(r, log.ID()); err != nil || a.New {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, id := range []string{"", "report/never", strings.Repeat("x", 201)} {
+		var p *serve.Problem
+		if _, err := s.h.Access(r, id); !errors.As(err, &p) || p.Type != "bad_id" {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	if status, answer := s.do("POST", "/messages/"+log.ID(), `{"text":"hi"}`); status != 202 {
+		t.Errorf("%d %s", status, answer)
 	}
 }
 

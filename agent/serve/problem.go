@@ -30,6 +30,7 @@ func problem(status int, typ, title, detail string) *Problem {
 
 var (
 	notThere     = problem(http.StatusNotFound, "no_session", "There is no such session.", "")
+	noRequest    = problem(http.StatusNotFound, "no_such_request", "There is no such request.", "docs/serve.md lists the requests, without the prefix that http.StripPrefix has to take off.")
 	unauthorized = problem(http.StatusUnauthorized, "unauthorized", "The request names no user.", "Sign in.")
 )
 

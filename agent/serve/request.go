@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -54,7 +55,7 @@ func (h *Handler) routes() {
 	h.mux.HandleFunc("POST /messages/{id...}", h.say)
 	h.mux.HandleFunc("GET /events/{id...}", h.events)
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h.fail(w, r, problem(http.StatusNotFound, "no_such_request", "There is no such request.", "docs/serve.md lists the requests, without the prefix that http.StripPrefix has to take off."))
+		h.fail(w, r, noRequest)
 	})
 }
 
@@ -75,7 +76,10 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request) (*call, error) {
 	}
 	c := &call{w: w, r: r, user: u, max: h.o.MaxBody}
 	id := r.PathValue("id")
-	if id == "" {
+	switch {
+	case id == "" && strings.HasSuffix(r.Pattern, "{id...}"):
+		return nil, noRequest
+	case id == "":
 		return c, nil
 	}
 	c.info, err = h.owned(r.Context(), u, id)

@@ -32,7 +32,12 @@ const recent = time.Minute
 
 func (s *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.Trim(r.URL.Path, "/")
-	id, what, _ := strings.Cut(path, "/")
+	id, what := path, ""
+	for _, end := range []string{"stream", "stop"} { // an id may have slashes, such as a schedule's
+		if of, ok := strings.CutSuffix(path, "/"+end); ok {
+			id, what = of, end
+		}
+	}
 	var err error
 	switch {
 	case r.Method == http.MethodPost && path == "":

@@ -287,6 +287,31 @@ func TestWaitsOfOthers(t *testing.T) {
 	}
 }
 
+// A session of a schedule, whose id has a slash, is a chat of its user's.
+func TestAScheduledChat(t *testing.T) {
+	c := newClient(t, newStage(t, stage.Options{}))
+	c.id = "report/2026-11-28T09:00:00Z"
+	log, err := memory.Create(c.s.Store, c.id, &memory.Start{Meta: map[string]string{"user": "ann"}})
+	if err == nil {
+		err = log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("think")})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.load()
+	if len(c.messages) == 0 || c.messages[0].Role != "user" {
+		t.Fatalf("%s", told(c.messages))
+	}
+	c.say("think")
+	c.send(nil)
+	if got := told(c.messages); !strings.Contains(got, "I have thought.") {
+		t.Error(got)
+	}
+	if chunks := c.resume(); len(chunks) == 0 {
+		t.Error("it can't be taken up again")
+	}
+}
+
 // Calls and questions wait, and are decided on and answered.
 func TestWaits(t *testing.T) {
 	yes, no := true, false
