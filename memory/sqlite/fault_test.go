@@ -401,3 +401,34 @@ func TestAppendsFailAlone(t *testing.T) {
 		}
 	}
 }
+
+// A file that somebody else writes to, such as a tool that makes a backup, can be opened
+// and read; only what writes has to wait.
+func TestOpenWhileLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	other := open(t, path, nil)
+	if err := other.Append(t.Context(), "s", memory.Position{}, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, other, "BEGIN IMMEDIATE")
+	s := open(t, path, &sqlite.Options{Wait: 50 * time.Millisecond})
+	if info, err := s.Info(t.Context(), "s"); err != nil || info.Records != 1 {
+		t.Errorf("%d records, %v", info.Records, err)
+	}
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("two")); !errors.Is(err, memory.ErrLocked) {
+		t.Errorf("append: %v", err)
+	}
+	exec(t, other, "ROLLBACK")
+	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("two")); err != nil {
+		t.Error(err)
+	}
+	// One that has no tables yet, or old ones, can't be used.
+	fresh := filepath.Join(t.TempDir(), "s.db")
+	db := open(t, fresh, nil)
+	exec(t, db, "PRAGMA user_version = 2")
+	exec(t, db, "BEGIN IMMEDIATE")
+	if _, err := sqlite.Open(fresh, &sqlite.Options{Wait: 50 * time.Millisecond}); !errors.Is(err, memory.ErrLocked) {
+		t.Errorf("a file of an old version: %v", err)
+	}
+	exec(t, db, "ROLLBACK")
+}

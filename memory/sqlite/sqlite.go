@@ -92,9 +92,14 @@ func Open(path string, opts *Options) (*Store, error) {
 	s := &Store{Sessions: db.Sessions(), db: db, writer: w, turn: make(chan struct{}, 1)}
 	ctx := context.Background()
 	if o.ReadOnly {
-		err = checkVersion(ctx, db.Read)
+		if err = checkVersion(ctx, db.Read); errors.Is(translate(err), memory.ErrUnavailable) {
+			err = fmt.Errorf("%w; to read a file, too, SQLite makes one with -shm at the end beside it: copy it to a folder that can be written to", err)
+		}
 	} else {
 		err = db.Tx(ctx, func(tx sqlstore.Tx) error { return migrate(ctx, tx) })
+		if errors.Is(translate(err), memory.ErrLocked) && checkVersion(ctx, db.Read) == nil {
+			err = nil // there is nothing to migrate, and it can be read
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, errors.Join(translate(err), s.Close()))
