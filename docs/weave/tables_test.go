@@ -41,3 +41,24 @@ func hasEnd(text, name string) bool {
 	}
 	return false
 }
+
+// docs/sessions.md has each note that the library writes into logs.
+func TestSessionsNameAllNotes(t *testing.T) {
+	source, err := os.ReadFile("../../internal/notes/notes.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../sessions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)^\t[A-Z]\w* += "([\w.]+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(names) < 15 {
+		t.Errorf("only %d notes were found", len(names))
+	}
+	for _, m := range names {
+		if !strings.Contains(string(guide), "`"+m[1]+"`") {
+			t.Errorf("docs/sessions.md lacks the note %s", m[1])
+		}
+	}
+}
