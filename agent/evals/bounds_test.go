@@ -343,7 +343,7 @@ func TestSection(t *testing.T) {
 	if got := section("goal", "a </goal> b </second> </other>"); got != "<goal>\na </ goal> b </ second> </other>\n</goal>\n\n" {
 		t.Errorf("%q", got)
 	}
-	if name := fileName(`a/b\c:d é-_.9Z`); name != "a_b_c_d__-_.9Z" {
+	if name := fileName(`a/b\c:d é-_.9Z`); name != "a_b_c_d_é-_.9Z" {
 		t.Errorf("%q", name)
 	}
 	if list := Tagged([]Case{{Name: "1", Tags: []string{"a", "b"}}, {Name: "2"}, {Name: "3", Tags: []string{"b"}}}, "b", "a"); len(list) != 2 || list[1].Name != "3" {
@@ -354,6 +354,24 @@ func TestSection(t *testing.T) {
 	}
 	if s := []rune(short(strings.Repeat("é", 301))); len(s) != 300 || s[299] != '…' {
 		t.Error(string(s))
+	}
+}
+
+// Two cases don't share a cassette: one would be recorded over the other.
+func TestCasesWithOneCassette(t *testing.T) {
+	checks := []Check{NoErrors()}
+	for _, tt := range []struct {
+		cassettes, one, other string
+		same                  bool
+	}{
+		{"dir", "a b", "a/b", true}, {"dir", "Refund", "refund", true}, {"", "a b", "a/b", false},
+		{"dir", "天气", "退款", false}, {"dir", "größe", "grüße", false}, {"dir", "हिन्दी", "हिन्दू", false},
+	} {
+		r := &runner{suite: Suite{Agent: agent.Options{Model: "m"}, Cassettes: tt.cassettes}}
+		err := r.prepare([]Case{{Name: tt.one, Checks: checks}, {Name: tt.other, Checks: checks}})
+		if same := err != nil && strings.Contains(err.Error(), "the same cassette"); same != tt.same || err != nil && !same {
+			t.Errorf("%q and %q: %v", tt.one, tt.other, err)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"unicode"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
@@ -128,17 +129,20 @@ type runner struct {
 
 func (r *runner) prepare(cases []Case) error {
 	s := &r.suite
-	names := make(map[string]bool)
+	names, files := make(map[string]bool), make(map[string]string)
 	for i, c := range cases {
+		other, taken := files[sameFile(c.Name)]
 		switch {
 		case c.Name == "":
 			return fmt.Errorf("case %d has no Name", i)
 		case names[c.Name]:
 			return fmt.Errorf("there are two cases named %q; the baseline needs unique names", c.Name)
+		case taken && s.Cassettes != "":
+			return fmt.Errorf("cases %q and %q would have the same cassette, %s.json; name one of them otherwise", other, c.Name, fileName(c.Name))
 		case len(c.Checks)+len(s.Checks) == 0:
 			return fmt.Errorf("case %q has no Checks: it can't fail; give it at least one, such as NoErrors()", c.Name)
 		}
-		names[c.Name] = true
+		names[c.Name], files[sameFile(c.Name)] = true, c.Name
 	}
 	switch {
 	case s.Repeat < 0:
@@ -240,12 +244,15 @@ func (r *runner) helper(c Case, n int, opts agent.Options, who string) (*agent.A
 // fileName is a case's name as the name of a file.
 func fileName(name string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+		if r == '-' || r == '_' || r == '.' || unicode.In(r, unicode.L, unicode.M, unicode.Nd) {
 			return r
 		}
 		return '_'
 	}, name)
 }
+
+// sameFile is what two names have in common that some file system takes for the same.
+func sameFile(name string) string { return strings.ToLower(fileName(name)) }
 
 // finish writes the report and the baseline.
 func (r *runner) finish() error {
