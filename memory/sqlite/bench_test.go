@@ -30,6 +30,9 @@ func BenchmarkAppendBesideBareTransaction(b *testing.B) {
 }
 
 func TestLoadAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("counts allocations")
+	}
 	storetest.LoadAllocations(t, open(t, filepath.Join(t.TempDir(), "s.db"), nil), 7)
 }
 

@@ -34,6 +34,9 @@ func screenshot(t *testing.T, n int) memory.Record {
 // A picture beside the records costs no more than one in them: of what is written to
 // the disk, and in a fork too.
 func TestPayloadsWriteLess(t *testing.T) {
+	if raceEnabled {
+		t.Skip("compares sizes")
+	}
 	const sessions, shots = 20, 10
 	cost := func(wrap func(memory.Store) memory.Store) (appends, forks int64) {
 		path := filepath.Join(t.TempDir(), "s.db")

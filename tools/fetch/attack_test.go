@@ -129,7 +129,10 @@ func TestHostsAreCompared(t *testing.T) {
 // looked at again and again: a few times for each byte, and never more often than
 // the limit says, wherever in the work it is met.
 func TestWorkIsBounded(t *testing.T) {
-	const large, size = 5 << 17, 1 << 17
+	large, size := 5<<17, 1<<17
+	if testing.Short() { // with the race detector, say
+		large, size = large/4, size/4
+	}
 	fill := func(s string, n int) string { return strings.Repeat(s, n/len(s)) }
 	numbered := func(format string, n int) string {
 		var b strings.Builder
