@@ -172,11 +172,12 @@ func (a *assembler) begin(message []byte) (*Response, error) {
 	}
 	message = bytes.Clone(message)
 	a.message = a.message.parse(message)
-	r, err := parseResponse(message)
-	if a.begun = r; err != nil {
-		a.begun = new(Response)
+	a.begun = &Response{raw: message[:len(message):len(message)]}
+	if err := a.begun.setAll(a.message, a.begun); err != nil {
+		return nil, err
 	}
-	return r, err
+	a.begun.addIDs()
+	return a.begun, nil
 }
 
 // blockStart opens a block. An open block that the new one has the index of, or
@@ -643,10 +644,8 @@ func (a *assembler) response(content []Block) (*Response, error) {
 	at := a.message.find(keyContent)
 	envelope := a.message.write(nil)
 	r := new(Response)
-	for _, m := range a.message {
-		if err := r.set(m.key, m.value, a.begun); err != nil {
-			return nil, err
-		}
+	if err := r.setAll(a.message, a.begun); err != nil {
+		return nil, err
 	}
 	start := len(`{`) + a.message[:at].size() + len(`"":[`) + len(a.message[at].key)
 	r.before, r.after = envelope[:start:start], envelope[start:]

@@ -76,15 +76,31 @@ func parseResponse(raw []byte) (*Response, error) {
 			return nil, err
 		}
 	}
+	r.addIDs()
+	return r, nil
+}
+
+// addIDs gives each call that came without an id one: without it no result could
+// answer it.
+func (r *Response) addIDs() {
 	for i, b := range r.Content {
 		if b.typ != TypeToolUse {
 			continue
 		}
 		if v := rawjson.Get(b.raw, "id"); len(v) <= 2 || v[0] != '"' {
-			r.Content[i] = b.with("id", madeID(r.ID, i)) // without one no result could answer it
+			r.Content[i] = b.with("id", madeID(r.ID, i))
 		}
 	}
-	return r, nil
+}
+
+// setAll reads the members of a message object. begun is as for set.
+func (r *Response) setAll(members memberList, begun *Response) error {
+	for _, m := range members {
+		if err := r.set(m.key, m.value, begun); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // set reads one member. begun is the same message as it began, whose id and model are

@@ -25,6 +25,7 @@ type sseReader struct {
 	pos     int
 	scanned int // buf[pos:scanned] has no end of line
 	started bool
+	cr      bool // there is a CR in what was read
 	skipLF  bool // the line ended in CR: an LF that follows belongs to it
 
 	// The event that is being collected.
@@ -107,7 +108,7 @@ func (r *sseReader) line() ([]byte, error) {
 				r.scanned = max(r.scanned, r.pos)
 			}
 		}
-		if i := indexEOL(r.buf[r.scanned:]); i >= 0 {
+		if i := r.indexEOL(r.buf[r.scanned:]); i >= 0 {
 			end := r.scanned + i
 			line := r.buf[r.pos:end]
 			r.skipLF = r.buf[end] == '\r'
@@ -129,10 +130,13 @@ func (r *sseReader) line() ([]byte, error) {
 	}
 }
 
-// indexEOL is the index of the first CR or LF, or -1. It looks at a piece at a
-// time, so that a buffer full of lines that end in CR isn't searched for LF once
+// indexEOL is the index of the first CR or LF, or -1. Where there are CRs it looks at a
+// piece at a time, so that a buffer full of lines that end in CR isn't searched for LF once
 // per line.
-func indexEOL(b []byte) int {
+func (r *sseReader) indexEOL(b []byte) int {
+	if !r.cr {
+		return bytes.IndexByte(b, '\n')
+	}
 	const piece = 4 << 10
 	for from := 0; from < len(b); from += piece {
 		part := b[from:min(from+piece, len(b))]
@@ -176,6 +180,7 @@ func (r *sseReader) fill() error {
 	}
 	for range 100 {
 		n, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
+		r.cr = r.cr || bytes.IndexByte(r.buf[len(r.buf):len(r.buf)+n], '\r') >= 0
 		r.buf = r.buf[:len(r.buf)+n]
 		if !r.started && (len(r.buf) >= 3 || err != nil) {
 			r.started = true

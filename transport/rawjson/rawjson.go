@@ -133,7 +133,14 @@ func GetString(text []byte, name string) string {
 }
 
 // Trim returns text without leading and trailing white space.
-func Trim(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
+func Trim(text []byte) []byte {
+	text = text[jsontext.SkipSpace(text, 0):]
+	end := len(text)
+	for end > 0 && (text[end-1] == ' ' || text[end-1] == '\n' || text[end-1] == '\t' || text[end-1] == '\r') {
+		end--
+	}
+	return text[:end]
+}
 
 // IsNull reports whether text is the value null, or empty.
 func IsNull(text []byte) bool { return len(text) == 0 || string(text) == "null" }
@@ -161,6 +168,9 @@ func skipString(b []byte, i int) int {
 	}
 }
 
+// ends are the bytes that matter to where an object or an array ends.
+var ends = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
+
 // skipValue returns the index after the value that starts at b[i], or -1.
 func skipValue(b []byte, i int) int {
 	if i >= len(b) {
@@ -171,13 +181,16 @@ func skipValue(b []byte, i int) int {
 		return skipString(b, i)
 	case '{', '[':
 		depth := 0
-		for i < len(b) {
+		for ; i < len(b); i++ {
+			if !ends[b[i]] {
+				continue
+			}
 			switch b[i] {
 			case '"':
 				if i = skipString(b, i); i < 0 {
 					return -1
 				}
-				continue
+				i--
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -185,7 +198,6 @@ func skipValue(b []byte, i int) int {
 					return i + 1
 				}
 			}
-			i++
 		}
 		return -1
 	default:
