@@ -121,6 +121,10 @@ func (d *DB) remove(ctx context.Context, tx Tx, key int64) error {
 			return err
 		}
 	}
+	// The words of those that it continued went when they lost their own ids.
+	if err := d.Index.Remove(ctx, tx, Key(key, 0), Key(key+1, 0)); err != nil {
+		return err
+	}
 	return d.prune(ctx, tx, key)
 }
 
@@ -138,9 +142,6 @@ func (d *DB) prune(ctx context.Context, tx Tx, key int64) error {
 		}
 		var shared sql.NullInt64
 		if err := tx.QueryRowContext(ctx, d.Q("SELECT max(base) FROM ~sessions WHERE parent = ?"), key).Scan(&shared); err != nil {
-			return err
-		}
-		if err := d.Index.Remove(ctx, tx, Key(key, 0), Key(key+1, 0)); err != nil {
 			return err
 		}
 		if err := d.exec(ctx, tx, "DELETE FROM ~records WHERE id >= ? AND id < ?", Key(key, int(shared.Int64)), Key(key+1, 0)); err != nil {

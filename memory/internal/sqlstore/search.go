@@ -104,7 +104,7 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 	}
 	return true, d.once(ctx, func(tx Tx) error {
 		var base, n, indexed int
-		row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM ~sessions WHERE key = ?"+d.ForUpdate), key)
+		row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM ~sessions WHERE key = ? AND id IS NOT NULL"+d.ForUpdate), key)
 		if err := row.Scan(&base, &n, &indexed); err == sql.ErrNoRows {
 			return nil // deleted meanwhile
 		} else if err != nil {
