@@ -130,10 +130,8 @@ func isPooled(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
 // the Store a Clock of agent/worker.
 func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	err = s.retry(ctx, true, func() error {
-		return s.db.Tx(ctx, func(tx sqlstore.Tx) error {
-			now, err = clock(ctx, tx)
-			return err
-		})
+		now, err = clock(ctx, s.db.Read)
+		return err
 	})
 	if err != nil {
 		err = fmt.Errorf("postgres: the server's time: %w", translate(err))

@@ -178,10 +178,8 @@ func (d *DB) readClock(ctx context.Context) (now time.Time, err error) {
 		return time.Now(), nil
 	}
 	err = d.retry(ctx, func() error {
-		return d.Tx(ctx, func(tx Tx) error {
-			now, err = d.Clock(ctx, tx)
-			return err
-		})
+		now, err = d.Clock(ctx, d.Read)
+		return err
 	})
 	return now, err
 }

@@ -193,7 +193,7 @@ func (d *DB) now(ctx context.Context, tx Tx) (time.Time, error) {
 	return d.Clock(ctx, tx)
 }
 
-// A Tx is a transaction.
+// A Tx is a transaction, or a database where none is needed.
 type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
