@@ -102,6 +102,7 @@ func TestStopOfWhoWaits(t *testing.T) {
 
 // Where the process can't be asked, or doesn't stop, the client is told so.
 func TestStopThatFails(t *testing.T) {
+	t.Parallel() // it waits for the process that is asked
 	store := new(memory.RAM)
 	s := start(t, func(o *serve.Options) { o.Store = store })
 	s.begin("s")

@@ -29,6 +29,7 @@ func TestDrips(t *testing.T) {
 		{"of a long line by kilobytes", ":" + strings.Repeat(".", 200*128-2) + "\n", 128, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				w.Header().Set("Content-Type", "text/event-stream")
