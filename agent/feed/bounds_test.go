@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 )
@@ -98,6 +99,15 @@ func TestBoundsOfAFlight(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("from %d: %q, want %q", from, got, want)
+		}
+	}
+}
+
+// A Poll that is negative reads the store as often as none, not without a pause.
+func TestNegativePoll(t *testing.T) {
+	for poll, want := range map[time.Duration]time.Duration{-1: time.Second, 0: time.Second, time.Minute: time.Minute} {
+		if got := (&Feed{Poll: poll}).every(); got != want {
+			t.Errorf("%v: %v", poll, got)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type Feed struct {
 	// Store has the sessions that this process doesn't run.
 	Store memory.Store
 	// Poll is the time between two reads of a watched session that this process doesn't
-	// run; 0 means one second. All watchers of a session share the reads.
+	// run; 0, or less, means one second. All watchers of a session share the reads.
 	Poll time.Duration
 
 	count    atomic.Int64 // of ends and reports, so that each has a number of its own

@@ -68,7 +68,12 @@ func (f *Feed) Watch(ctx context.Context, id string, opts Options) iter.Seq2[Ite
 	}
 }
 
-func (f *Feed) every() time.Duration { return cmp.Or(f.Poll, time.Second) }
+func (f *Feed) every() time.Duration {
+	if f.Poll <= 0 {
+		return time.Second
+	}
+	return f.Poll
+}
 
 // A Watcher watches a session. [Feed.Watch] is the usual way to use one. It is not safe
 // for concurrent use.

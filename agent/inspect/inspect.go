@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -53,7 +52,7 @@ type Options struct {
 	// Models correct and extend the table of prices, as in agent.Options.
 	Models []models.Model
 	// Poll is the interval at which the store is read for new records while a page is
-	// open; 0 means 250 ms.
+	// open; 0, or less, means 250 ms.
 	Poll time.Duration
 	// Reports is a folder of HTML reports of package evals, such as
 	// os.DirFS("testdata/evals"), that the page links to. Scripts in them don't run. Nil
@@ -87,7 +86,9 @@ type Page struct {
 //	mux.Handle("/debug/agents/", page)
 //	fmt.Println("sessions:", page.URL("http://127.0.0.1:8100/debug/agents/"))
 func Handler(store memory.Store, opts Options) *Page {
-	opts.Poll = cmp.Or(opts.Poll, defaultPoll)
+	if opts.Poll <= 0 {
+		opts.Poll = defaultPoll
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}

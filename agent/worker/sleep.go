@@ -60,7 +60,8 @@ func wakeTime(ctx context.Context, host tools.Host, in sleepIn, longest time.Dur
 			return at, fmt.Errorf("until is %q, and no time such as %s", in.Until, now.UTC().Format(time.RFC3339))
 		}
 	case in.Seconds > 0:
-		at = now.Add(time.Duration(in.Seconds) * time.Second)
+		// What is beyond longest is refused below, also what a Duration can't hold.
+		at = now.Add(time.Duration(min(int64(in.Seconds), int64(longest/time.Second)+1)) * time.Second)
 	default:
 		return at, fmt.Errorf("give until or seconds")
 	}

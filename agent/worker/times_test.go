@@ -126,6 +126,8 @@ func TestTimeOfASleep(t *testing.T) {
 		{sleepIn{Seconds: 1}, time.Second, ""},
 		{sleepIn{Seconds: 3600}, time.Hour, ""},
 		{sleepIn{Seconds: 3601}, 0, "2026-11-28T10:00:00Z is the latest"},
+		{sleepIn{Seconds: 18446744074}, 0, "2026-11-28T10:00:00Z is the latest"}, // in nanoseconds 0.3 s, modulo 2^64
+		{sleepIn{Seconds: 9223372037}, 0, "2026-11-28T10:00:00Z is the latest"},  // in nanoseconds negative
 		{sleepIn{Until: "2026-11-28T10:00:00Z"}, time.Hour, ""},
 		{sleepIn{Until: "2026-11-28T12:00:00+02:30"}, 30 * time.Minute, ""},
 		{sleepIn{Until: "2026-11-28T10:00:00.001Z"}, 0, "too far ahead"},
