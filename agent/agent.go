@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -144,6 +146,9 @@ func New(opts Options) (*Agent, error) {
 	if opts.Client == nil {
 		return nil, errors.New("agent: Options.Client is nil; make one with anthropic.FromEnv, or in a test with anthropic.New and the URL of simulator.StartTest")
 	}
+	if isNil(opts.Client) {
+		return nil, fmt.Errorf("agent: Options.Client is a nil %T; see to the error of the function that made it", opts.Client)
+	}
 	switch opts.Threads {
 	case "", threadsAuto, threadsOn, threadsOff:
 	default:
@@ -152,6 +157,7 @@ func New(opts Options) (*Agent, error) {
 	if err := checkTemplate(&opts); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)
 	}
+	opts.own()
 	opts.Limits = opts.Limits.withDefaults()
 	a := &Agent{opts: opts, request: opts.Template, tools: make(map[toolKey]*tool, len(opts.Tools))}
 	r := &a.request
@@ -207,6 +213,25 @@ func New(opts Options) (*Agent, error) {
 }
 
 const fallbackMaxTokens = 32_000
+
+// own makes copies of what the options refer to: the caller may change it for the next
+// agent.
+func (o *Options) own() {
+	o.Tools, o.Models, o.Middleware, o.Thinking = slices.Clone(o.Tools), slices.Clone(o.Models), slices.Clone(o.Middleware), copied(o.Thinking)
+	t := &o.Template
+	t.System, t.StopSequences, t.Betas, t.Extra = slices.Clone(t.System), slices.Clone(t.StopSequences), slices.Clone(t.Betas), maps.Clone(t.Extra)
+	t.ToolChoice, t.OutputConfig, t.CacheControl, t.Diagnostics = copied(t.ToolChoice), copied(t.OutputConfig), copied(t.CacheControl), copied(t.Diagnostics)
+	t.Temperature, t.TopP, t.TopK = copied(t.Temperature), copied(t.TopP), copied(t.TopK)
+}
+
+// copied is a pointer to a copy, or nil.
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
 
 // checkTemplate fails for what stands in the Template and has a place of its own.
 func checkTemplate(opts *Options) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"time"
 
@@ -130,6 +131,15 @@ func call(ctx context.Context, c tools.Callable, input []byte) (res tools.Result
 func store(ctx context.Context, log *memory.Log, records []memory.Record) (err error) {
 	defer rescue("Store", &err, nil)
 	return safeError("Store", log.Append(ctx, records...))
+}
+
+// isNil reports whether a client is a nil pointer, map or function.
+func isNil(c transport.Client) bool {
+	switch v := reflect.ValueOf(c); v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Chan, reflect.Slice:
+		return v.IsNil()
+	}
+	return false
 }
 
 // describe asks a tool what it is.

@@ -180,7 +180,11 @@ func (r *Run) configure(in *Input, recorded []byte) error {
 	changed := false
 	var format json.RawMessage
 	if in.Output != nil {
-		if format = in.Output.Format(); !rawjson.Valid(format) {
+		var err error
+		if format, err = guarded("Output", func() (json.RawMessage, error) { return in.Output.Format(), nil }); err != nil {
+			return fmt.Errorf("agent: Input.Output: %w; make it with tools.NewOutput, and see to its error", err)
+		}
+		if !rawjson.Valid(format) {
 			return errors.New("agent: Input.Output has no valid Format; make it with tools.NewOutput")
 		}
 	} else if req.OutputConfig == nil || req.OutputConfig.Format == nil {
@@ -194,7 +198,7 @@ func (r *Run) configure(in *Input, recorded []byte) error {
 		oc.Format = format
 		req.OutputConfig, changed = &oc, true
 	}
-	choice := in.ToolChoice
+	choice := copied(in.ToolChoice)
 	if raw := rawjson.Get(recorded, "tool_choice"); choice == nil && req.ToolChoice == nil && raw != nil {
 		choice = new(transport.ToolChoice)
 		if err := json.Unmarshal(raw, choice); err != nil {

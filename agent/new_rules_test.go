@@ -75,7 +75,7 @@ func TestOptionsBesideATemplate(t *testing.T) {
 	if r.OutputConfig.Effort != "low" || string(r.OutputConfig.Format) != string(shape) || tpl.OutputConfig.Effort != "" {
 		t.Errorf("the output's configuration is %+v, the caller's %+v", r.OutputConfig, tpl.OutputConfig)
 	}
-	if r.MaxTokens != 77 || r.Thinking != thinking || r.StopSequences[0] != "END" || len(r.System) != 1 || r.System[0].Type() != transport.TypeText {
+	if r.MaxTokens != 77 || *r.Thinking != *thinking || r.StopSequences[0] != "END" || len(r.System) != 1 || r.System[0].Type() != transport.TypeText {
 		t.Errorf("%+v", r)
 	}
 	if r := made(t, Options{System: "be brief"}).request; len(r.System) != 1 || (transport.Message{Content: r.System}).Text() != "be brief" || r.OutputConfig != nil || r.Thinking != nil {
@@ -187,7 +187,7 @@ func TestRequestsOfAnAgent(t *testing.T) {
 		t.Error("an endpoint that doesn't know it is asked for a diagnosis")
 	}
 	own := &transport.Diagnostics{PreviousMessageID: "own"}
-	if r := made(t, Options{Client: all, Template: transport.Request{Diagnostics: own}}).Request(log); r.Diagnostics != own {
+	if r := made(t, Options{Client: all, Template: transport.Request{Diagnostics: own}}).Request(log); *r.Diagnostics != *own {
 		t.Errorf("%+v", r.Diagnostics)
 	}
 	if r := made(t, Options{Template: transport.Request{CacheControl: &transport.CacheControl{}}}).Request(log); len(r.Breakpoints) != 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
 )
 
 // userTexts are the texts of a log's user messages.
@@ -166,5 +167,47 @@ func TestNilMiddleware(t *testing.T) {
 	_, err := agent.New(agent.Options{Client: &script{}, Model: "claude-opus-5-5", Middleware: []tools.Middleware{nil}})
 	if err == nil || !strings.Contains(err.Error(), "Options.Middleware[0] is nil") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A nil pointer in the place of a client or of an answer's shape, as it comes of an
+// error that nobody looked at, is an error that says so.
+func TestNilPointersInInterfaces(t *testing.T) {
+	_, err := agent.New(agent.Options{Client: (*anthropic.Client)(nil), Model: "claude-opus-5-5"})
+	if err == nil || !strings.Contains(err.Error(), "Options.Client is a nil *anthropic.Client") {
+		t.Errorf("a nil client: %v", err)
+	}
+	var shape *tools.Output[struct{ City string }]
+	res, err := newAgent(t, &script{}, agent.Options{}).Run(t.Context(), agent.Input{Prompt: "go", Output: shape})
+	if err == nil || !strings.Contains(err.Error(), "Input.Output") || res == nil || res.Log == nil {
+		t.Errorf("a nil output: %+v, %v", res, err)
+	}
+}
+
+// An agent stays as it was made, whatever its maker does with the options for the next.
+func TestOptionsAreTheCallers(t *testing.T) {
+	opts := agent.Options{
+		Client: &script{}, Model: "claude-opus-5-5", Thinking: &transport.Thinking{Type: "adaptive"}, Tools: []tools.Tool{echo("one")},
+		Template: transport.Request{StopSequences: []string{"STOP"}, Betas: []string{"a"}, ToolChoice: &transport.ToolChoice{Type: "auto"}},
+	}
+	a, err := agent.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.NewLog()
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hello")}); err != nil {
+		t.Fatal(err)
+	}
+	write := func() string {
+		body, err := a.Request(log).Body()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body.Bytes()) + fmt.Sprint(a.Request(log).Betas)
+	}
+	before := write()
+	opts.Thinking.Type, opts.Tools[0], opts.Template.StopSequences[0], opts.Template.Betas[0], opts.Template.ToolChoice.Type = "disabled", echo("two"), "END", "b", "none"
+	if after := write(); after != before {
+		t.Errorf("the agent sends\n%s, and sent\n%s", after, before)
 	}
 }
