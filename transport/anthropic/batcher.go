@@ -57,8 +57,12 @@ func (c *Client) Batcher(o BatcherOptions) *Batcher {
 	return &Batcher{client: c, opts: o}
 }
 
-// Features returns the features of the Client.
-func (b *Batcher) Features() transport.Features { return b.client.features }
+// Features returns the features of the Client. A batch has no threads.
+func (b *Batcher) Features() transport.Features {
+	f := b.client.features
+	f.Threads = false
+	return f
+}
 
 // A batchGroup is the requests of one batch.
 type batchGroup struct {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A batchService is an http.RoundTripper that keeps batches. A batch takes an
@@ -157,6 +158,18 @@ func TestBatcher(t *testing.T) {
 			t.Errorf("canceled %q, took %v", s.canceled, time.Since(began))
 		}
 	})
+}
+
+// An agent asks the client whether there are threads: a batch has none.
+func TestBatcherHasNoThreads(t *testing.T) {
+	c, err := New(Options{APIKey: secret.New("any"), Features: AllFeatures()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, batched := c.Features(), c.Batcher(BatcherOptions{}).Features()
+	if own.Threads = false; !c.Features().Threads || batched != own {
+		t.Errorf("the features are %+v, those of the client %+v", batched, c.Features())
+	}
 }
 
 func TestBatcherRefusesBeforeItWaits(t *testing.T) {

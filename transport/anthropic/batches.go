@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // A BatchItem is one request of a batch.
@@ -125,6 +126,13 @@ func checkItem(it BatchItem) error {
 		return fmt.Errorf("custom id %q is not 1 to 64 letters, digits, - and _", it.CustomID)
 	case r == nil:
 		return fmt.Errorf("%q has no Request", it.CustomID)
+	case r.Thread != nil || rawjson.GetString(r.Extra["billing_policy"], "bill_to") == "user_profile":
+		return &transport.RequestError{
+			Field:  fmt.Sprintf("item %q", it.CustomID),
+			Reason: "a batch can't have a thread, or be billed to a user profile",
+			Remedy: "send the whole conversation without Thread, or the request on its own",
+			Model:  r.Model,
+		}
 	case r.MaxTokens == 0 || r.Speed != "" || len(r.Fallbacks) > 0 || len(r.Extra["fallback_credit_token"]) > 0:
 		return &transport.RequestError{
 			Field:  fmt.Sprintf("item %q", it.CustomID),

@@ -174,6 +174,13 @@ func TestBatchItems(t *testing.T) {
 		"a credit": {"a", func(r *transport.Request) {
 			r.Extra = map[string]json.RawMessage{"fallback_credit_token": json.RawMessage(`"t"`)}
 		}, false},
+		"a thread": {"a", func(r *transport.Request) { r.Thread = new(transport.Thread) }, false},
+		"a customer's bill": {"a", func(r *transport.Request) {
+			r.Extra = map[string]json.RawMessage{"billing_policy": json.RawMessage(`{"type":"billing_policy","bill_to":"user_profile"}`)}
+		}, false},
+		"one's own bill": {"a", func(r *transport.Request) {
+			r.Extra = map[string]json.RawMessage{"billing_policy": json.RawMessage(`{"type":"billing_policy","bill_to":"self"}`)}
+		}, true},
 		"something else more": {"a", func(r *transport.Request) { r.Extra = map[string]json.RawMessage{"x": json.RawMessage(`1`)} }, true},
 	} {
 		r := newRequest()
