@@ -99,6 +99,7 @@ type eventText struct {
 	at      index
 	failed  bool // it has an "error"
 	foreign bool // it has "choices", as no event of this API does
+	beside  bool // it has more than a message_delta needs
 }
 
 // parseEvent checks the JSON of an event and takes it apart, in one go, as most of what
@@ -111,18 +112,22 @@ func parseEvent(data []byte) (eventText, bool) {
 			e.typ = rawjson.Inner(v)
 		case "index":
 			e.at = parseIndex(v)
-		case "message":
-			e.message = v
-		case "content_block":
-			e.start = v
 		case "delta":
 			e.delta = v
 		case "usage":
 			e.usage = v
-		case "error":
-			e.failed = !rawjson.IsNull(v)
-		case "choices":
-			e.foreign = true
+		default:
+			e.beside = true
+			switch string(key) {
+			case "message":
+				e.message = v
+			case "content_block":
+				e.start = v
+			case "error":
+				e.failed = !rawjson.IsNull(v)
+			case "choices":
+				e.foreign = true
+			}
 		}
 	})
 	return e, ok
@@ -149,7 +154,7 @@ func (a *assembler) apply(name []byte, e eventText) (Event, error) {
 	case EventContentBlockStop:
 		err = a.blockStop(&ev, e.at)
 	case EventMessageDelta:
-		err = a.messageDelta(e.raw, e.delta, e.usage)
+		err = a.messageDelta(e)
 	case EventMessageStop:
 		ev.Response, err = a.finish()
 	case "error":
@@ -578,25 +583,27 @@ func appendList(dst, array, more []byte) []byte {
 // messageDelta merges what came last into the message: the members of delta, the
 // counts of usage, which are cumulative, and whatever stands beside them. A null
 // replaces nothing.
-func (a *assembler) messageDelta(data, delta, usage []byte) error {
+func (a *assembler) messageDelta(e eventText) error {
 	if a.begun == nil {
 		return errors.New("message_delta before message_start")
 	}
 	var stop StopReason
-	for key, v := range rawjson.Fields(delta) {
+	for key, v := range rawjson.Fields(e.delta) {
 		if string(key) == "stop_reason" {
 			stop = StopReason(word(v))
 		}
 		a.message = a.message.set(key, v)
 	}
-	for key, v := range rawjson.Fields(data) {
-		switch string(key) {
-		case "type", "index", "delta", "usage":
-		default:
-			a.message = a.message.set(key, v)
+	if e.beside {
+		for key, v := range rawjson.Fields(e.raw) {
+			switch string(key) {
+			case "type", "index", "delta", "usage":
+			default:
+				a.message = a.message.set(key, v)
+			}
 		}
 	}
-	if len(usage) > 0 && usage[0] == '{' {
+	if usage := e.usage; len(usage) > 0 && usage[0] == '{' {
 		if base := a.message.get("usage"); len(base) > 0 && base[0] == '{' {
 			a.counts = mergeUsage(a.counts.parse(base), usage, stop)
 			a.usage = a.counts.write(a.usage)
