@@ -452,11 +452,19 @@ func (a *assembler) blockStop(ev *Event, at index) error {
 	ev.Index = o.place
 	ev.Block, ev.Cut = a.end(o)
 	if s != nil {
-		stop := Event{Type: EventContentBlockStop, Index: s.place}
-		stop.Block, stop.Cut = a.end(s)
-		a.extra = append(a.extra, stop)
+		a.stopStray(s)
 	}
 	return nil
+}
+
+// stopStray ends what an open block holds beside its type. It is not inlined: an Event is
+// large, and would lie on the stack below the end of each block.
+//
+//go:noinline
+func (a *assembler) stopStray(o *openBlock) {
+	stop := Event{Type: EventContentBlockStop, Index: o.place}
+	stop.Block, stop.Cut = a.end(o)
+	a.extra = append(a.extra, stop)
 }
 
 func (a *assembler) anyOpen() bool {

@@ -51,19 +51,21 @@ var (
 func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
 		if req == nil {
-			yield(transport.Event{}, errNoRequest())
+			yieldError(yield, errNoRequest())
 			return
 		}
 		body, err := c.body(req, req.MaxTokens > 0)
 		if err != nil {
-			yield(transport.Event{}, fmt.Errorf("anthropic: %w", err))
+			yieldError(yield, fmt.Errorf("anthropic: %w", err))
 			return
 		}
-		x := exchange{client: c, model: req.Model, call: messageCall(body, c.betaHeader(req)), yield: yield, began: time.Now()}
+		var x exchange
+		x.client, x.model, x.yield, x.began = c, req.Model, yield, time.Now()
+		x.call.carry(body, c.betaHeader(req))
 		x.call.slow = req.MaxTokens == 0
 		for {
 			if err := x.pace(ctx); err != nil {
-				yield(transport.Event{}, err)
+				yieldError(yield, err)
 				return
 			}
 			x.attempts++
@@ -76,23 +78,36 @@ func (c *Client) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			}
 			wait, again := x.again(ctx, err)
 			if !again {
-				yield(transport.Event{}, x.withLost(withAttempts(err, x.attempts)))
+				yieldError(yield, x.withLost(withAttempts(err, x.attempts)))
 				return
 			}
 			c.abandon(err)
 			c.logRetry(ctx, err, x.attempts, wait)
 			if ctxErr := pause(ctx, wait); ctxErr != nil {
-				yield(transport.Event{}, x.withLost(withAttempts(stoppedWaiting(ctxErr, err), x.attempts)))
+				yieldError(yield, x.withLost(withAttempts(stoppedWaiting(ctxErr, err), x.attempts)))
 				return
 			}
-			if x.shown {
-				x.shown = false
-				if !yield(transport.Event{Type: transport.EventRestarted}, nil) {
-					return
-				}
+			if x.shown && !x.restarted() {
+				return
 			}
 		}
 	}
+}
+
+// yieldError and restarted are not inlined: an Event is large, and they are called where
+// the whole of an attempt lies above them on the stack.
+//
+//go:noinline
+func yieldError(yield func(transport.Event, error) bool, err error) {
+	yield(transport.Event{}, err)
+}
+
+// restarted says that what was shown of an attempt is void.
+//
+//go:noinline
+func (x *exchange) restarted() bool {
+	x.shown = false
+	return x.yield(transport.Event{Type: transport.EventRestarted}, nil)
 }
 
 // body checks a request against the API's version and what is known of its model,
@@ -149,10 +164,9 @@ func (d *daily) first(id string, day int64) bool {
 	return true
 }
 
-func messageCall(body *transport.Body, betas string) call {
-	return call{method: http.MethodPost, path: messagesPath, betas: betas, length: body.Len(), body: func() (io.ReadCloser, error) {
-		return body.NewReader(), nil
-	}}
+func (k *call) carry(body *transport.Body, betas string) {
+	k.method, k.path, k.betas, k.length = http.MethodPost, messagesPath, betas, body.Len()
+	k.body = func() (io.ReadCloser, error) { return body.NewReader(), nil }
 }
 
 // An exchange is one call of Stream.
