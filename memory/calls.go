@@ -24,13 +24,6 @@ type draft struct {
 	call
 }
 
-// writable returns a copy to which records can be added. They have happened once it has
-// been settled and put in the place of c.
-func (c conversation) writable() conversation {
-	c.owned = false
-	return c
-}
-
 // settle writes to the calls what was added.
 func (c *conversation) settle() {
 	for i := range c.drafts {

@@ -238,6 +238,12 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	if err != nil {
 		return err
 	}
+	c.answered(r, calls, sentAt)
+	return nil
+}
+
+// answered puts a response that fits, with its calls, where it stands.
+func (c *conversation) answered(r *transport.Response, calls []call, sentAt time.Time) {
 	c.prev, c.sent = c.sent, len(c.messages)
 	c.last, c.input = r, false
 	if r.Container != nil && r.Container.ID != "" {
@@ -247,7 +253,7 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	goesOn := r.StopReason == transport.StopToolUse || r.StopReason == transport.StopPauseTurn
 	stuck := ok && goesOn && len(calls) == 0 && wire.EndsInPrefill(append(slices.Clip(c.messages), m))
 	c.counts.add(r, stuck)
-	c.requests = grown(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
+	c.addRequest(sentAt, r)
 	c.stuck = transport.Message{}
 	switch {
 	case stuck:
@@ -265,7 +271,6 @@ func (c *conversation) addResponse(r *transport.Response, sentAt time.Time) erro
 	if c.open = len(c.calls); c.open == 0 && !c.pending {
 		c.addWaiting()
 	}
-	return nil
 }
 
 // addSummary puts a message in the place of the first n. It may not part a call

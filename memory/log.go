@@ -122,7 +122,8 @@ func (l *Log) catchUp(ctx context.Context) bool {
 }
 
 func (l *Log) append(ctx context.Context, records []Record) error {
-	next := l.conv.writable()
+	next := l.conv // its drafts become what happened once they are settled, and it stands in the log
+	next.owned = false
 	now := time.Time{}
 	for i := range records {
 		if l.redactor != nil {
@@ -150,16 +151,21 @@ func (l *Log) append(ctx context.Context, records []Record) error {
 			return fmt.Errorf("append to the log: %w", err)
 		}
 	}
+	l.keep(&next, records)
+	return nil
+}
+
+// keep adds records that the store has, and what they make of the conversation.
+func (l *Log) keep(next *conversation, records []Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.start = nil
 	next.settle()
-	l.conv = next
+	l.conv = *next
 	for i := range records {
 		l.records = grown(l.records, pack(&records[i]))
 	}
 	l.n += len(records)
-	return nil
 }
 
 // Len is the number of records.

@@ -104,7 +104,8 @@ func (l *Log) Refresh(ctx context.Context) error {
 // load reads what the log does not have yet: all of it, or, if there is a record
 // of a kind that is not welcome, nothing. A nil welcome takes all.
 func (l *Log) load(ctx context.Context, welcome func(Kind) bool) error {
-	next := l.conv.writable()
+	next := l.conv // as in Log.append
+	next.owned = false
 	var records []entry
 	for r, err := range l.store.Load(ctx, l.id, Position{Incarnation: l.incarnation, Records: l.n}) {
 		if err != nil {

@@ -84,6 +84,11 @@ type Request struct {
 	Config int32
 }
 
+// addRequest adds the request that a response answers.
+func (c *conversation) addRequest(sentAt time.Time, r *transport.Response) {
+	c.requests = grown(c.requests, newRequest(sentAt, len(c.messages), c.config, r))
+}
+
 func newRequest(at time.Time, messages int, config int32, r *transport.Response) Request {
 	last, one := wire.LastSampling(r)
 	s := Request{
