@@ -332,17 +332,18 @@ func (a *Agent) lookup(c transport.ToolCall) *tool {
 // service already holds is left out. The caller must not modify what it points to.
 func (a *Agent) Request(log *memory.Log) *transport.Request {
 	c, s := a.write(log)
-	return a.next(&a.request, a.key, nil, c, s)
+	return a.next(&a.request, a.key, nil, &c, &s)
 }
 
 // nextRequest is [Agent.Request] with what the run's input says.
 func (r *Run) nextRequest() *transport.Request {
-	c, s := r.write()
-	return r.agent.next(r.request, r.key, &r.seen, c, s)
+	var s memory.State
+	c := r.write(&s)
+	return r.agent.next(r.request, r.key, &r.seen, &c, &s)
 }
 
 // next makes the next request of base, which has no messages, with those of c.
-func (a *Agent) next(base *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, c sentdata.Conversation, s memory.State) *transport.Request {
+func (a *Agent) next(base *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, c *sentdata.Conversation, s *memory.State) *transport.Request {
 	r := *base
 	r.Messages = c.Messages
 	sentdata.Carry(&r, s)
@@ -353,13 +354,14 @@ func (a *Agent) next(base *transport.Request, key wire.CacheKey, seen *cacheplan
 		}
 	}
 	if r.CacheControl == nil && r.Breakpoints == nil {
-		r.Breakpoints = cacheplan.Plan(a.prompt(&r, key, seen, s), a.opts.Cache.options())
+		p := a.prompt(&r, key, seen, s)
+		r.Breakpoints = cacheplan.Plan(&p, a.opts.Cache.options())
 	}
 	return &r
 }
 
 // prompt is what the planner has to know of a request.
-func (a *Agent) prompt(r *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, s memory.State) cacheplan.Prompt {
+func (a *Agent) prompt(r *transport.Request, key wire.CacheKey, seen *cacheplan.Observed, s *memory.State) cacheplan.Prompt {
 	return cacheplan.Prompt{
 		Model: a.model, Tools: r.Tools, System: r.System, Messages: r.Messages,
 		Requests: s.Requests, Configs: s.Configs, Key: key, Observed: seen, Now: time.Now(), Long: a.features.LongCache,

@@ -264,3 +264,31 @@ func (p PendingCall) take(ctx context.Context, log *memory.Log, d Decision) (und
 	}
 	return false, fmt.Errorf("the Decision's Permission is %q; give agent.Allow, agent.Deny, or agent.Ask to leave the call waiting", d.Permission)
 }
+
+// noticesOf are the events of what was decided on a call and answered to it, and of a
+// call that begins to wait for approval.
+func (r *Run) noticesOf(j *job, ask *memory.ApprovalRequest) (notices []Event) {
+	if d := j.call.Decision; d != nil {
+		notices = append(notices, decidedEvent(j.call.ToolCall, d))
+	}
+	if j.call.Started {
+		for _, q := range answeredSince(r.log, j) {
+			notices = append(notices, Event{Type: EventDecided, Call: j.call.ToolCall, Question: &q})
+		}
+	}
+	if ask != nil {
+		waits := j.call
+		waits.ApprovalRequest = ask
+		p := pendingOf(r.log, []memory.OpenCall{waits})
+		notices = append(notices, Event{Type: EventWait, Call: j.call.ToolCall, Pending: &p[0]})
+	}
+	return notices
+}
+
+func decidedEvent(c transport.ToolCall, d *memory.Decision) Event {
+	said := Decision{Permission: Deny, Reason: d.Reason, Input: d.Input}
+	if d.Approve {
+		said.Permission = Allow
+	}
+	return Event{Type: EventDecided, Call: c, Decision: &said}
+}

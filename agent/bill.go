@@ -181,16 +181,28 @@ func (l *pricer) price(resp *transport.Response, at time.Time) Bill {
 // bill is incomplete.
 func (l *pricer) estimated(resp *transport.Response, e sentdata.Estimate, at time.Time) Bill {
 	prices := pricing.Prices{Asked: l.asked, Own: l.own}
-	counted := *resp
-	counted.Usage.InputTokens += e.Input
-	counted.Usage.OutputTokens += e.Output
+	counted := resp
+	if e != (sentdata.Estimate{}) {
+		counted = withCounts(resp, e)
+	}
 	b := Bill{Requests: 1, Usage: resp.Usage, Tokens: tokensOf(counted.Usage), Sent: resp.Meta.Sent}
-	usd, known := prices.Cost(&counted, at)
+	usd, known := prices.Cost(counted, at)
 	b.Cost = Cost{USD: usd, Incomplete: !known || untold(resp) != sentdata.Estimate{}}
 	if !known {
 		b.Unpriced = prices.Unpriced(resp)
 	}
 	return b
+}
+
+// withCounts is a copy of a response that has counted as estimated, too. It is not
+// inlined: a response is large, and most are not copied.
+//
+//go:noinline
+func withCounts(resp *transport.Response, e sentdata.Estimate) *transport.Response {
+	counted := *resp
+	counted.Usage.InputTokens += e.Input
+	counted.Usage.OutputTokens += e.Output
+	return &counted
 }
 
 // note is the bill of a request that a note reports, if it reports one. One
@@ -220,8 +232,8 @@ func (r *Run) pricer() *pricer { return &pricer{asked: r.request.Model, own: r.a
 
 // price is the bill of a response to a request of the run, which its record is of.
 // It is made once.
-func (r *Run) price(req *transport.Request, resp *transport.Response, at time.Time) Bill {
-	return r.pricer().estimated(resp, r.estimate(req, resp), at)
+func (r *Run) price(b *Bill, req *transport.Request, resp *transport.Response, at time.Time) {
+	*b = r.pricer().estimated(resp, r.estimate(req, resp), at)
 }
 
 // untold are the counts that a response lacks: a prompt has at least one token, and so
@@ -243,7 +255,8 @@ func untold(resp *transport.Response) (e sentdata.Estimate) {
 func (r *Run) estimate(req *transport.Request, resp *transport.Response) sentdata.Estimate {
 	e := untold(resp)
 	if e.Input != 0 {
-		_, s := r.write()
+		var s memory.State
+		r.write(&s)
 		e.Input = max(1, r.agent.forecast(s, r.key, &r.seen, req).Prompt)
 	}
 	if e.Output != 0 {
@@ -255,9 +268,9 @@ func (r *Run) estimate(req *transport.Request, resp *transport.Response) sentdat
 }
 
 // spend adds what was spent to the result.
-func (r *Run) spend(b Bill) {
-	r.spent.Add(b)
-	r.own.Add(b)
+func (r *Run) spend(b *Bill) {
+	r.spent.Add(*b)
+	r.own.Add(*b)
 	r.result.Usage, r.result.Cost, r.result.Sent = r.spent.Usage, r.spent.Cost, r.spent.Sent
 }
 
@@ -345,9 +358,9 @@ func (r *Run) recordFailed(held *reservation, t *attempts) []memory.Record {
 	for i := range notes {
 		b.Add(l.note(&notes[i]))
 	}
-	held.charge(b)
+	held.charge(&b)
 	held.lost(t.lost)
-	r.spend(b)
+	r.spend(&b)
 	return notes
 }
 

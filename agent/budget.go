@@ -158,9 +158,9 @@ func (f forecast) bill() Bill {
 }
 
 func (a *Agent) forecast(s memory.State, key wire.CacheKey, seen *cacheplan.Observed, req *transport.Request) forecast {
-	p := a.prompt(req, key, seen, s)
-	h := cacheplan.Observe(p)
-	f := forecast{Prompt: h.Size(p), Read: h.Readable, Output: int64(req.MaxTokens)}
+	p := a.prompt(req, key, seen, &s)
+	h := cacheplan.Observe(&p)
+	f := forecast{Prompt: h.Size(&p), Read: h.Readable, Output: int64(req.MaxTokens)}
 	known := h.LastPrompt()
 	if len(s.Requests) == 0 {
 		f.Prompt += p.StaticTokens()
@@ -198,8 +198,15 @@ func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, er
 	if len(budgetsOf(ctx)) == 0 {
 		return req, nil, nil
 	}
+	return r.reserveFor(ctx, req)
+}
+
+// reserveFor is reserve under budgets. It is apart so that the stack is low where
+// there are none.
+func (r *Run) reserveFor(ctx context.Context, req *transport.Request) (*transport.Request, *reservation, error) {
 	for {
-		_, s := r.write()
+		var s memory.State
+		r.write(&s)
 		q := r.quote(req, s)
 		h, wait, err := r.reserveAll(ctx, q)
 		var short *BudgetError

@@ -128,10 +128,10 @@ func TestReservationsEnd(t *testing.T) {
 		want string
 	}{
 		{"nothing was spent", func(*reservation) {}, "release e"},
-		{"something was", func(h *reservation) { h.charge(Bill{Cost: Cost{USD: 0.5}}) }, "charge e 0.5"},
-		{"twice", func(h *reservation) { h.charge(Bill{Cost: Cost{USD: 0.5}}); h.charge(Bill{Cost: Cost{USD: 1}}) }, "charge e 1.5"},
+		{"something was", func(h *reservation) { h.charge(&Bill{Cost: Cost{USD: 0.5}}) }, "charge e 0.5"},
+		{"twice", func(h *reservation) { h.charge(&Bill{Cost: Cost{USD: 0.5}}); h.charge(&Bill{Cost: Cost{USD: 1}}) }, "charge e 1.5"},
 		{"attempts were lost", func(h *reservation) { h.lost(3) }, "charge e 0.75"},
-		{"and one was not", func(h *reservation) { h.lost(2); h.charge(Bill{Cost: Cost{USD: 1}}) }, "charge e 1.5"},
+		{"and one was not", func(h *reservation) { h.lost(2); h.charge(&Bill{Cost: Cost{USD: 1}}) }, "charge e 1.5"},
 	} {
 		h := reserve()
 		wait := b.wait()
@@ -149,7 +149,7 @@ func TestReservationsEnd(t *testing.T) {
 			t.Errorf("%s: who waits is not told", tt.name)
 		}
 	}
-	if err := reserve().spend(ended, Bill{Requests: 1, Cost: Cost{USD: 0.125}}); err != nil || strings.Join(led.told, "") != "charge e 0.125" {
+	if err := reserve().spend(ended, &Bill{Requests: 1, Cost: Cost{USD: 0.125}}); err != nil || strings.Join(led.told, "") != "charge e 0.125" {
 		t.Errorf("%q, %v", led.told, err)
 	}
 	if n := b.Spent().Requests; n != 1 || plain.Spent().Requests != n {
@@ -161,8 +161,8 @@ func TestReservationsEnd(t *testing.T) {
 	}
 	var none *reservation
 	none.lost(1)
-	none.charge(Bill{})
-	if err := none.spend(ended, Bill{}); err != nil {
+	none.charge(&Bill{})
+	if err := none.spend(ended, &Bill{}); err != nil {
 		t.Error(err)
 	}
 }

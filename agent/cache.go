@@ -73,20 +73,34 @@ func missBetween(first, second *transport.Response, gap time.Duration, at time.T
 	return &Miss{Reason: m.Reason, Tokens: m.Tokens, Cost: Cost{USD: m.USD, Incomplete: !m.Known}}
 }
 
-// missed looks for a miss of the newest step, and keeps it. before is the log's
-// state in front of it, at when the step's response came.
-func (r *Run) missed(before memory.State, resp *transport.Response, at time.Time) *Miss {
-	n := len(before.Requests)
-	if before.Response == nil || n == 0 {
-		return nil // the response before was to a prompt that is gone
+// newest is the newest response, and when its request was sent; nil if there is none,
+// or if it was to a prompt that is gone.
+func (r *Run) newest() (resp *transport.Response, sent time.Time) {
+	s := r.log.State()
+	if n := len(s.Requests); s.Response != nil && n > 0 {
+		return s.Response, s.Requests[n-1].At
 	}
-	var sent time.Time // by the record before the response, as in [memory.Request]
+	return nil, time.Time{}
+}
+
+// sentAt is when the newest response's request was sent: the time of the record before,
+// as in [memory.Request].
+//
+//go:noinline
+func (r *Run) sentAt() time.Time {
 	for _, rec := range r.log.Records(r.record - 1) {
-		sent = rec.Time
-		break
+		return rec.Time
 	}
-	gap := sent.Sub(before.Requests[n-1].At)
-	m := missBetween(before.Response, resp, gap, at, r.agent.opts.Models)
+	return time.Time{}
+}
+
+// missed looks for a miss of the newest step, and keeps it. before is the response in
+// front of it, whose request was sent at last, or nil; at is when the step's came.
+func (r *Run) missed(before *transport.Response, last time.Time, resp *transport.Response, at time.Time) *Miss {
+	if before == nil {
+		return nil
+	}
+	m := missBetween(before, resp, r.sentAt().Sub(last), at, r.agent.opts.Models)
 	if m != nil {
 		r.result.Misses = append(r.result.Misses, *m)
 	}
@@ -101,7 +115,8 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 	if most <= 0 {
 		return func() error { return nil }
 	}
-	_, s := r.write()
+	var s memory.State
+	r.write(&s)
 	if len(s.Requests) == 0 {
 		return func() error { return nil }
 	}
@@ -135,7 +150,8 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 		<-done
 		l := r.pricer()
 		for i := range notes {
-			r.spend(l.bill(&notes[i]))
+			b := l.bill(&notes[i])
+			r.spend(&b)
 		}
 		return r.append(ctx, notes...)
 	}
@@ -172,7 +188,7 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 		}
 		return memory.Record{}, false
 	}
-	held.charge(bill)
+	held.charge(&bill)
 	return memory.Record{Kind: memory.KindNote, Note: notes.Warm, Time: at, Data: pricing.NoteData(resp)}, true
 }
 
@@ -192,7 +208,8 @@ func (r *Run) warmRequest(s memory.State, sent memory.Request) *transport.Reques
 	req.Messages = req.Messages[:sent.Messages]
 	req.MaxTokens, req.Diagnostics = 0, nil
 	if req.CacheControl == nil {
-		req.Breakpoints = cacheplan.Plan(r.agent.prompt(req, r.key, nil, s), r.agent.opts.Cache.options())
+		p := r.agent.prompt(req, r.key, nil, &s)
+		req.Breakpoints = cacheplan.Plan(&p, r.agent.opts.Cache.options())
 	}
 	return req
 }
@@ -246,14 +263,18 @@ func (a *Agent) lacks() sentdata.Lacks {
 // goes on with whichever model and endpoint it is given: it stays as it is, and what
 // the endpoint lacks is written otherwise, each time a request is made.
 func (a *Agent) write(log *memory.Log) (sentdata.Conversation, memory.State) {
-	c := sentdata.Write(log.Messages(), a.lacks())
-	return c, c.State(log.State())
+	c, s := sentdata.Write(log.Messages(), a.lacks()), log.State()
+	c.Adjust(&s)
+	return c, s
 }
 
-// write is [Agent.write] of the run's log.
-func (r *Run) write() (sentdata.Conversation, memory.State) {
+// write is [Agent.write] of the run's log, whose state it puts into s. A State is large,
+// and requests are made deep in the stack.
+func (r *Run) write(s *memory.State) sentdata.Conversation {
 	c := r.written.Write(r.log.Messages(), r.agent.lacks())
-	return c, c.State(r.log.State())
+	*s = r.log.State()
+	c.Adjust(s)
+	return c
 }
 
 // sentWith is what the response to req is recorded with: a sentdata.Data.

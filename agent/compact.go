@@ -83,16 +83,17 @@ func (t summaryTry) again(size int64, full bool) bool {
 // compact shortens the conversation if that pays, by Options.Context.Compaction.
 func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 	c := r.agent.opts.Context.Compaction
-	written, s := r.write()
+	var s memory.State
+	written := r.write(&s)
 	if r.lastStep != nil || s.Pending || s.Input && s.Response == nil || len(s.Requests) == 0 {
 		return nil
 	}
 	req := r.nextRequest()
-	p := r.agent.prompt(req, r.key, &r.seen, s)
-	h := cacheplan.Observe(p)
-	size := h.Size(p)
+	p := r.agent.prompt(req, r.key, &r.seen, &s)
+	h := cacheplan.Observe(&p)
+	size := h.Size(&p)
 	isFull := full(r.agent.model, req, size)
-	if !isFull && !c.pays(h.Outlook(p, c.Steps, p.NewTokens(s.Sent))) || !r.summary.again(size, isFull) {
+	if !isFull && !c.pays(h.Outlook(&p, c.Steps, p.NewTokens(s.Sent))) || !r.summary.again(size, isFull) {
 		return nil
 	}
 	summary, n := r.summaryRequest(*req, s, h)
@@ -113,9 +114,9 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 	at := time.Now()
 	var bill Bill
 	if resp != nil {
-		bill = r.price(summary, resp, at)
+		r.price(&bill, summary, resp, at)
 	}
-	r.endChat(chat, resp, bill, err)
+	r.endChat(chat, resp, &bill, err)
 	if err != nil {
 		if mayPass(err) {
 			size = 0
@@ -131,8 +132,8 @@ func (r *Run) compact(ctx context.Context, emit func(Event) bool) (err error) {
 		return nil
 	}
 	records := append(r.recordFailed(held, &tries), memory.Record{Kind: memory.KindNote, Note: notes.Aside, Time: at, Data: pricing.NoteData(resp)})
-	booked := held.spend(ctx, bill)
-	r.spend(bill)
+	booked := held.spend(ctx, &bill)
+	r.spend(&bill)
 	if m, ok := summaryOf(resp); ok {
 		r.summary = summaryTry{}
 		inLog := written.InLog(n)
@@ -236,9 +237,9 @@ func (r *Run) summaryRequest(req transport.Request, s memory.State, h cacheplan.
 	}
 	req.MaxTokens = min(req.MaxTokens, summaryMaxTokens)
 	if req.Breakpoints = nil; h.Readable > 0 && req.CacheControl == nil {
-		p := r.agent.prompt(&req, r.key, nil, s)
+		p := r.agent.prompt(&req, r.key, nil, &s)
 		p.Messages = p.Messages[:min(n, len(p.Messages))]
-		req.Breakpoints = cacheplan.Plan(p, r.agent.opts.Cache.options())
+		req.Breakpoints = cacheplan.Plan(&p, r.agent.opts.Cache.options())
 	}
 	return &req, n
 }

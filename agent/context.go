@@ -274,7 +274,7 @@ func (r *Run) letGo(ctx context.Context, found *omit.Error) error {
 // inLog gives an omission of a request the places that its blocks have in the log.
 func (r *Run) inLog(found *omit.Error) *omit.Error {
 	e := *found
-	written, _ := r.write()
+	written := r.write(new(memory.State))
 	e.Omission.Blocks = slices.Clone(e.Omission.Blocks)
 	for i := range e.Omission.Blocks {
 		e.Omission.Blocks[i].Message = written.InLog(e.Omission.Blocks[i].Message)

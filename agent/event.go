@@ -154,3 +154,28 @@ func (r *Run) watched(ctx context.Context, emit func(Event) bool) (_ func(Event)
 		tell(report)
 	}
 }
+
+// emitStep, emitToolStart, emitRestarted and emitResponse report what they are named for. They are not
+// inlined: an Event is large, and would lie on the stack while a response is waited for.
+//
+//go:noinline
+func emitStep(emit func(Event) bool, step int) bool {
+	return emit(Event{Type: EventStep, Step: step})
+}
+
+//go:noinline
+func emitToolStart(emit func(Event) bool, step int, j *job) bool {
+	return emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall})
+}
+
+//go:noinline
+func emitRestarted(emit func(transport.Event) bool, tries *attempts) bool {
+	ev := transport.Event{Type: transport.EventRestarted}
+	tries.observe(ev)
+	return emit(ev)
+}
+
+//go:noinline
+func (r *Run) emitResponse(emit func(Event) bool, resp *transport.Response, bill *Bill, miss *Miss) bool {
+	return emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Miss: miss, Took: resp.Meta.Duration})
+}

@@ -74,24 +74,13 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 		j := &fresh[i]
 		j.call, j.owner, j.record = calls[i], r, record
 		t, refused, ask := r.judge(ctx, j)
-		if d := j.call.Decision; d != nil {
-			notices = append(notices, decidedEvent(j.call.ToolCall, d))
-		}
-		if j.call.Started {
-			for _, q := range answeredSince(r.log, j) {
-				notices = append(notices, Event{Type: EventDecided, Call: j.call.ToolCall, Question: &q})
-			}
-		}
+		notices = append(notices, r.noticesOf(j, ask)...)
 		switch {
 		case refused != "":
 			j.answer(tools.ErrorText(refused))
 			r.traceRefusal(ctx, j)
 		case ask != nil:
 			asks = append(asks, *ask)
-			waits := j.call
-			waits.ApprovalRequest = ask
-			p := pendingOf(r.log, []memory.OpenCall{waits})
-			notices = append(notices, Event{Type: EventWait, Call: j.call.ToolCall, Pending: &p[0]})
 			continue
 		default:
 			j.tool = t
@@ -104,21 +93,19 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 		}
 		jobs = append(jobs, j)
 	}
+	return jobs, appendAdmitted(records, asks, started), notices
+}
+
+// appendAdmitted appends the records of calls that wait for approval, and of those that
+// are about to be run.
+func appendAdmitted(records []memory.Record, asks []memory.ApprovalRequest, started []string) []memory.Record {
 	if len(asks) > 0 {
 		records = append(records, memory.Record{Kind: memory.KindApprovalRequest, ApprovalRequests: asks})
 	}
 	if len(started) > 0 {
 		records = append(records, memory.Record{Kind: memory.KindStarted, Calls: started})
 	}
-	return jobs, records, notices
-}
-
-func decidedEvent(c transport.ToolCall, d *memory.Decision) Event {
-	said := Decision{Permission: Deny, Reason: d.Reason, Input: d.Input}
-	if d.Approve {
-		said.Permission = Allow
-	}
-	return Event{Type: EventDecided, Call: c, Decision: &said}
+	return records
 }
 
 // What the model is told of calls that are not run.
@@ -177,14 +164,21 @@ func (x *execution) do(ctx context.Context) error {
 		}
 		x.run.executing.Store(nil)
 	}()
-	for _, ev := range x.notices {
-		x.tell(ev)
-	}
+	x.tellNotices()
 	x.finish(ctx)
 	if x.err == nil && x.stopped {
 		return ErrStopped
 	}
 	return x.err
+}
+
+// tellNotices is not inlined: an Event is large, and do lies below the appends.
+//
+//go:noinline
+func (x *execution) tellNotices() {
+	for _, ev := range x.notices {
+		x.tell(ev)
+	}
 }
 
 // finish runs the jobs that are left. An event may panic anywhere in it: called again,

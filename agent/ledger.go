@@ -119,18 +119,18 @@ func (b *Budget) enter(ctx context.Context, r *Run, h *reservation) (<-chan stru
 }
 
 // spend charges the budgets with what came of the call, and gives the rest back.
-func (h *reservation) spend(ctx context.Context, bill Bill) error {
+func (h *reservation) spend(ctx context.Context, bill *Bill) error {
 	h.charge(bill)
 	return h.release(ctx)
 }
 
 // charge charges the budgets, and goes on to hold what is set aside.
-func (h *reservation) charge(bill Bill) {
+func (h *reservation) charge(bill *Bill) {
 	if h == nil {
 		return
 	}
 	for _, b := range h.budgets {
-		b.Charge(bill)
+		b.Charge(*bill)
 	}
 	h.charged += bill.Cost.USD
 }

@@ -150,8 +150,9 @@ func (r *Run) end() bool {
 	return true
 }
 
-// callModel sends the log to the model and appends the response.
-func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) {
+// beforeCall does what comes before a model call. It may have to be done once more:
+// then r.again is set.
+func (r *Run) beforeCall(ctx context.Context, emit func(Event) bool) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -174,7 +175,13 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 	} else if err := r.remind(ctx); err != nil {
 		return err
 	}
-	if err := r.fitRequest(ctx); err != nil || r.again {
+	return r.fitRequest(ctx)
+}
+
+// callModel sends the log to the model and appends the response. What comes before and
+// behind the response is apart, so that the stack is low while it is waited for.
+func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) {
+	if err := r.beforeCall(ctx, emit); err != nil || r.again {
 		return err
 	}
 	req, held, err := r.reserve(ctx)
@@ -183,13 +190,13 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 	}
 	defer func() { err = joined(err, held.release(ctx)) }()
 	step := r.result.Steps + 1
-	if !emit(Event{Type: EventStep, Step: step}) {
+	if !emitStep(emit, step) {
 		return ErrStopped
 	}
 	chat, told := r.startChat(ctx, req, observe.Step), false
 	defer func() {
 		if !told { // the consumer has panicked
-			r.endChat(chat, nil, Bill{}, ErrStopped)
+			r.endChat(chat, nil, &Bill{}, ErrStopped)
 		}
 	}()
 	var tries attempts
@@ -200,53 +207,78 @@ func (r *Run) callModel(ctx context.Context, emit func(Event) bool) (err error) 
 			r.fatal.Store(false)
 		}
 		if ev.Type == transport.EventContentBlockStop && !ev.Cut && r.lastStep == nil {
-			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emit(Event{Type: EventToolStart, Step: step, Call: j.call.ToolCall}) {
+			if j := r.eager.start(ctx, r, ev.Block); j != nil && !emitToolStart(emit, step, j) {
 				return false
 			}
 		}
 		return emit(Event{Type: EventStream, Step: step, Stream: ev})
 	})
+	told = true
+	return r.called(ctx, emit, chat, &modelCall{req, resp, held, &tries}, err)
+}
+
+// A modelCall is what became of a model call.
+type modelCall struct {
+	req   *transport.Request
+	resp  *transport.Response // nil if it failed
+	held  *reservation
+	tries *attempts
+}
+
+// called goes on from a model call that came to its end.
+func (r *Run) called(ctx context.Context, emit func(Event) bool, chat context.Context, c *modelCall, err error) error {
 	if err == nil {
-		if err = reply.Check(resp, r.log); err != nil {
-			tries.begun = resp
+		if err = reply.Check(c.resp, r.log); err != nil {
+			c.tries.begun = c.resp
 		}
 	}
 	at := time.Now() // by which it is priced, now and later
 	var bill Bill
-	if resp != nil {
-		bill = r.price(req, resp, at)
+	if c.resp != nil {
+		r.price(&bill, c.req, c.resp, at)
 	}
-	told = true
-	r.endChat(chat, resp, bill, err)
+	r.endChat(chat, c.resp, &bill, err)
 	if err != nil {
-		return r.refused(ctx, req, r.interrupted(ctx, held, &tries, err))
+		return r.refused(ctx, c.req, r.interrupted(ctx, c.held, c.tries, err))
 	}
-	return r.answered(ctx, emit, req, resp, at, bill, held, &tries)
+	return r.answered(ctx, emit, c, at, &bill)
 }
 
-// answered appends a response to the log and reports it. It is apart from
-// callModel, which waits for the response, so that the stack is low meanwhile.
-func (r *Run) answered(ctx context.Context, emit func(Event) bool, req *transport.Request, resp *transport.Response, at time.Time, bill Bill, held *reservation, tries *attempts) error {
-	failed := r.recordFailed(held, tries)
-	booked := held.spend(ctx, bill)
-	before := r.log.State()
-	answered := memory.Record{Kind: memory.KindResponse, Time: at, Response: resp, Data: r.estimate(req, resp).AppendTo(r.sentWith(req))}
-	if err := joined(r.append(ctx, append([]memory.Record{answered}, failed...)...), booked); err != nil {
+// answered appends a response to the log and reports it.
+func (r *Run) answered(ctx context.Context, emit func(Event) bool, c *modelCall, at time.Time, bill *Bill) error {
+	before, sent := r.newest()
+	if err := r.keepAnswer(ctx, c, at, bill); err != nil {
 		return err
 	}
-	r.record = r.log.Len() - 1 - len(failed)
 	if r.changed {
 		r.key = wire.CacheKey{} // the log takes the request for one of the run as it began
 	}
-	r.count(resp, bill)
-	miss := r.missed(before, resp, at)
-	if !emit(Event{Type: EventResponse, Step: r.result.Steps, Response: resp, Cost: bill.Cost, Miss: miss, Took: resp.Meta.Duration}) {
+	r.count(c.resp, bill)
+	if !r.emitResponse(emit, c.resp, bill, r.missed(before, sent, c.resp, at)) {
 		return ErrStopped
 	}
 	if r.lastStep != nil {
 		return r.endOfBudget(ctx)
 	}
 	return nil
+}
+
+// keepAnswer appends a response to the log, and what is known of the attempts that
+// failed before it.
+func (r *Run) keepAnswer(ctx context.Context, c *modelCall, at time.Time, bill *Bill) error {
+	failed := r.recordFailed(c.held, c.tries)
+	booked := c.held.spend(ctx, bill)
+	if err := joined(r.append(ctx, r.answerRecords(c, at, failed)...), booked); err != nil {
+		return err
+	}
+	r.record = r.log.Len() - 1 - len(failed)
+	return nil
+}
+
+func (r *Run) answerRecords(c *modelCall, at time.Time, failed []memory.Record) []memory.Record {
+	records := make([]memory.Record, 1, 1+len(failed))
+	records[0] = memory.Record{Kind: memory.KindResponse, Time: at, Response: c.resp, Data: r.estimate(c.req, c.resp).AppendTo(r.sentWith(c.req))}
+	return append(records, failed...)
 }
 
 // stream passes the model's events on and returns the whole response. A panic of
@@ -340,7 +372,7 @@ func (r *Run) check(ctx context.Context) (back bool, err error) {
 }
 
 // count adds a step to the result.
-func (r *Run) count(resp *transport.Response, bill Bill) {
+func (r *Run) count(resp *transport.Response, bill *Bill) {
 	continues := r.result.StopReason == transport.StopPauseTurn && r.serves
 	r.serves = continues || slices.ContainsFunc(resp.Content, func(b transport.Block) bool {
 		return wire.IsServerCall(b.Type()) || wire.IsServerResult(b.Type())

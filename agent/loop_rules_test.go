@@ -283,7 +283,7 @@ func TestTextOverPauses(t *testing.T) {
 	} {
 		r := made(t, Options{}).NewRun(Input{})
 		for _, resp := range tt.steps {
-			r.count(resp, Bill{Requests: 1, Sent: 2, Cost: Cost{USD: 0.5}, Usage: transport.Usage{OutputTokens: 3}})
+			r.count(resp, &Bill{Requests: 1, Sent: 2, Cost: Cost{USD: 0.5}, Usage: transport.Usage{OutputTokens: 3}})
 		}
 		n := len(tt.steps)
 		if got := strings.Join(r.text, ""); got != tt.want || r.result.Steps != n || r.result.Response != tt.steps[n-1] || r.result.StopReason != "end_turn" {

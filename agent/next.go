@@ -61,7 +61,7 @@ func (a Action) Until() time.Time {
 // own.
 func Next(log *memory.Log) Action {
 	s := log.State()
-	act := next(log, s)
+	act := next(log, &s)
 	if len(s.Background) == 0 {
 		return act
 	}
@@ -76,7 +76,7 @@ func Next(log *memory.Log) Action {
 	return act
 }
 
-func next(log *memory.Log, s memory.State) Action {
+func next(log *memory.Log, s *memory.State) Action {
 	if len(s.Open) > 0 {
 		return answer(log, s.Open)
 	}
@@ -160,7 +160,7 @@ func next(log *memory.Log, s memory.State) Action {
 // afterCalls goes on behind calls, which are answered by now, unless too many
 // responses in a row held one that did not arrive whole, or whose arguments are no
 // JSON.
-func afterCalls(s memory.State) Action {
+func afterCalls(s *memory.State) Action {
 	if l := limits(s).Cuts; l >= 0 && s.Counts.Cuts > l {
 		return Action{Do: doNone, Reason: s.Response.StopReason, Err: &LimitError{Limit: "cuts", Max: int64(l)}}
 	}
@@ -209,7 +209,7 @@ func asksStill(questions []PendingQuestion, id string) bool {
 }
 
 // callModel is the action of that name, unless the run has had its steps.
-func callModel(s memory.State) Action {
+func callModel(s *memory.State) Action {
 	if l := limits(s).Steps; l >= 0 && s.Counts.Steps >= l {
 		done := Action{Do: doNone, Err: &LimitError{Limit: "steps", Max: int64(l)}}
 		if s.Response != nil {
@@ -221,7 +221,7 @@ func callModel(s memory.State) Action {
 }
 
 // limits are those recorded with the run. A log that no run has begun has none.
-func limits(s memory.State) memory.Limits {
+func limits(s *memory.State) memory.Limits {
 	if s.Limits == nil {
 		return memory.Limits{Steps: -1, Pauses: -1, Cuts: -1}
 	}

@@ -91,7 +91,7 @@ func TestNextOfEachState(t *testing.T) {
 		}
 		for input, want := range map[bool]string{false: tt.alone, true: tt.input} {
 			s.Input = input
-			act := next(nil, s)
+			act := next(nil, &s)
 			do, why, _ := strings.Cut(want, " ")
 			switch {
 			case act.Do != do || (act.Err != nil) != (why != ""):
@@ -104,7 +104,7 @@ func TestNextOfEachState(t *testing.T) {
 		}
 	}
 	s := memory.State{Response: stopped(t, "refusal", "")}
-	if err := next(nil, s).Err; err == nil || strings.Contains(err.Error(), "(") {
+	if err := next(nil, &s).Err; err == nil || strings.Contains(err.Error(), "(") {
 		t.Errorf("a refusal without a category: %v", err)
 	}
 }

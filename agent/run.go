@@ -189,9 +189,9 @@ func (r *Run) replay() {
 		case memory.KindRun:
 			r.result, r.text, r.serves, r.spent, r.summary = Result{Log: r.log}, nil, false, Bill{}, summaryTry{}
 		case memory.KindResponse:
-			r.count(rec.Response, bill)
+			r.count(rec.Response, &bill)
 		case memory.KindNote:
-			r.spend(bill)
+			r.spend(&bill)
 			if rec.Note == notes.Unsummarized {
 				r.summary = wasUnsummarized(rec)
 			}
@@ -282,15 +282,8 @@ func (r *Run) start() bool {
 // run is the loop with its beginning and its end.
 func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 	started := time.Now()
-	if l := r.limits.Time; l > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
-		defer cancel()
-	} else {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(ctx)
-		defer cancel() // also if the consumer panics
-	}
+	ctx, cancel := r.withTime(ctx)
+	defer cancel() // also if the consumer panics
 	ctx = withBudget(withBudget(r.startRun(ctx), r.agent.opts.Budget), r.input.Budget)
 	r.result.Log = r.log
 	defer func() {
@@ -322,6 +315,11 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 	r.err = r.work(ctx, emit)
 	r.result.ModelEnds = ends
 	r.keepSteers(ctx)
+	r.conclude(ctx)
+}
+
+// conclude says in the result and the error what the loop came to.
+func (r *Run) conclude(ctx context.Context) {
 	if cause := context.Cause(ctx); r.err != nil && cause != nil {
 		var limit *LimitError
 		if errors.As(cause, &limit) {

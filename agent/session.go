@@ -183,3 +183,11 @@ func (r *Run) queued(ctx context.Context) ([]memory.Record, error) {
 	}
 	return queued, nil
 }
+
+// withTime is ctx with the run's time limit.
+func (r *Run) withTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l := r.limits.Time; l > 0 {
+		return context.WithTimeoutCause(ctx, l, &LimitError{Limit: "time", Max: int64(l)})
+	}
+	return context.WithCancel(ctx)
+}

@@ -95,7 +95,10 @@ func (c *TraceContent) redact(p observe.Piece) string {
 	return text
 }
 
-// startRun begins the span of a run.
+// startRun begins the span of a run. It is not inlined: its copies of observe.Run would
+// lie on the stack below the loop.
+//
+//go:noinline
 func (r *Run) startRun(ctx context.Context) context.Context {
 	ctx, r.observed = r.agent.observer.StartRun(ctx, r.log.ID(), r.input.Messages)
 	return ctx
@@ -153,7 +156,7 @@ func (r *Run) startChat(ctx context.Context, req *transport.Request, purpose obs
 }
 
 // endChat ends what startChat began.
-func (r *Run) endChat(ctx context.Context, resp *transport.Response, bill Bill, err error) {
+func (r *Run) endChat(ctx context.Context, resp *transport.Response, bill *Bill, err error) {
 	r.observed.EndChat(ctx, &r.chat, resp, observe.Cost(bill.Cost), r.result.Steps+1, failureOf(err))
 }
 

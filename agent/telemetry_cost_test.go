@@ -60,14 +60,15 @@ func stepTelemetry(tb testing.TB, telemetry Telemetry) (step func()) {
 	}
 	resp.Meta = transport.Meta{RequestID: "req_1", Attempts: 1, FirstDelta: 1, Duration: 2}
 	call := memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f", Input: []byte(`{"query":"x"}`)}}
-	bill := r.price(req, resp, time.Now())
+	var bill Bill
+	r.price(&bill, req, resp, time.Now())
 	j := &job{call: call, tool: &tool{name: "f"}, result: tools.Text("ok")}
 	return func() {
 		chat := r.startChat(ctx, req, observe.Step)
 		for range 20 {
 			r.observed.SawEvent(chat, &r.chat, transport.EventContentBlockDelta)
 		}
-		r.endChat(chat, resp, bill, nil)
+		r.endChat(chat, resp, &bill, nil)
 		toolCtx, span := r.startTool(ctx, j)
 		r.endTool(toolCtx, span, j, nil)
 		r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)

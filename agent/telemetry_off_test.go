@@ -48,13 +48,14 @@ func TestTelemetryOffAllocatesNothing(t *testing.T) {
 			}
 			j := &job{call: memory.OpenCall{ToolCall: transport.ToolCall{ID: "a", Name: "f"}}, tool: &tool{name: "f"}, result: tools.Text("ok"), decided: decided{word: observe.Allowed, rule: "yes"}}
 			denied := &job{call: j.call, refused: "denied", decided: decided{word: observe.Denied, rule: "no"}}
-			bill := r.price(req, resp, time.Now())
+			var bill Bill
+			r.price(&bill, req, resp, time.Now())
 			if n := testing.AllocsPerRun(100, func() {
 				chatCtx := r.startChat(ctx, req, observe.Step)
 				for range 10 {
 					r.observed.SawEvent(chatCtx, &r.chat, transport.EventContentBlockDelta)
 				}
-				r.endChat(chatCtx, resp, bill, nil)
+				r.endChat(chatCtx, resp, &bill, nil)
 				toolCtx, span := r.startTool(ctx, j)
 				r.endTool(toolCtx, span, j, nil)
 				r.observed.ToolEnded(j.call.ID, true, j.resultInSpan)

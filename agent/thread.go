@@ -58,7 +58,8 @@ func (r *Run) inThread(req *transport.Request) *transport.Request {
 	if a.opts.Threads == "" || a.opts.Threads == threadsOff || !a.features.Threads || a.threads.off.Load() || !threadable(req) {
 		return nil
 	}
-	_, s := r.write()
+	var s memory.State
+	r.write(&s)
 	prev, kind := r.previous(s)
 	if kind == sentdata.ThreadOff {
 		return nil
@@ -71,7 +72,8 @@ func (r *Run) inThread(req *transport.Request) *transport.Request {
 	t.Thread = new(transport.Thread)
 	alone := held > 0
 	if req.CacheControl == nil {
-		plan, ok := cacheplan.PlanThread(a.prompt(req, r.key, &r.seen, s), a.opts.Cache.options(), held, a.opts.Threads == threadsOn)
+		p := a.prompt(req, r.key, &r.seen, &s)
+		plan, ok := cacheplan.PlanThread(&p, a.opts.Cache.options(), held, a.opts.Threads == threadsOn)
 		if !ok {
 			return nil
 		}
@@ -268,12 +270,8 @@ func (r *Run) send(ctx context.Context, req *transport.Request, tries *attempts,
 			r.keepThread(in, resp, err, false)
 			return in, resp, err
 		}
-		if shown {
-			restarted := transport.Event{Type: transport.EventRestarted}
-			tries.observe(restarted)
-			if !emit(restarted) {
-				return in, nil, ErrStopped
-			}
+		if shown && !emitRestarted(emit, tries) {
+			return in, nil, ErrStopped
 		}
 		if remedy == createAnew {
 			again = sentdata.ThreadReplay
@@ -301,7 +299,8 @@ func (r *Run) created(req *transport.Request) *transport.Request {
 func (r *Run) streamThread(ctx context.Context, in *transport.Request, tries *attempts, emit func(transport.Event) bool) (_ *transport.Response, shown bool, _ error) {
 	least := int64(0) // tokens that a prompt with the conversation has
 	if in.Thread.PreviousMessageID != "" {
-		_, s := r.write()
+		var s memory.State
+		r.write(&s)
 		if newest := s.Requests[len(s.Requests)-1]; !newest.Sums {
 			least = newest.Prompt
 		}

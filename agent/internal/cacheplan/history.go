@@ -99,13 +99,13 @@ func (o *Observed) set(p *Prompt, h History) {
 }
 
 // Observe follows the requests of the log.
-func Observe(p Prompt) History {
+func Observe(p *Prompt) History {
 	price := PriceOf(p.Model)
 	picture := p.firstPicture()
 	var h History
 	known := 0
 	if picture < 0 {
-		h, known = p.Observed.get(&p)
+		h, known = p.Observed.get(p)
 	}
 	for i := known; i < len(p.Requests); i++ {
 		s := &p.Requests[i]
@@ -121,7 +121,7 @@ func Observe(p Prompt) History {
 		h.add(p, s)
 	}
 	if picture < 0 {
-		p.Observed.set(&p, h)
+		p.Observed.set(p, h)
 	}
 	if h.place > 0 {
 		d := p.Now.Sub(h.newest.At)
@@ -146,7 +146,7 @@ func Observe(p Prompt) History {
 }
 
 // add follows a request of the same configuration.
-func (h *History) add(p Prompt, s *memory.Request) {
+func (h *History) add(p *Prompt, s *memory.Request) {
 	if h.place > 0 {
 		d := s.At.Sub(h.newest.At)
 		h.pass(d)
@@ -203,7 +203,7 @@ func (h *History) pass(d time.Duration) {
 func (h *History) pauses() int { return h.afterPause.pauses + h.otherwise.pauses }
 
 // lastingPlace is where the newest entry ends that lives for an hour.
-func (h *History) lastingPlace(p Prompt) (transport.Breakpoint, bool) {
+func (h *History) lastingPlace(p *Prompt) (transport.Breakpoint, bool) {
 	if h.lastingUpTo > 0 {
 		return LastMarkable(p.Messages[:min(h.lastingUpTo, len(p.Messages))])
 	}

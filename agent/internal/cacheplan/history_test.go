@@ -16,24 +16,24 @@ const picture = `{"type":"image","source":{"type":"url","url":"https://x.test/i.
 func TestObservedIsOfOneConfiguration(t *testing.T) {
 	loop := []transport.Message{transport.UserText("q"), {Role: "assistant", Content: []transport.Block{transport.Text("a")}}, transport.UserText("r")}
 	p := Prompt{Messages: loop, Requests: keyed(sent(2*time.Minute, 1, time.Minute, 2), 1), Configs: keys, Key: keys[0], Now: at}
-	fresh := func(p Prompt) History { p.Observed = nil; return Observe(p) }
+	fresh := func(p Prompt) History { p.Observed = nil; return Observe(&p) }
 	p.Observed = new(Observed)
-	if got := Observe(p); got != fresh(p) || got.Readable != 2000 {
+	if got := Observe(&p); got != fresh(p) || got.Readable != 2000 {
 		t.Errorf("%+v", got)
 	}
 	other := p
 	other.Key = keys[2]
-	if got := Observe(other); got != fresh(other) || got.Readable != 0 {
+	if got := Observe(&other); got != fresh(other) || got.Readable != 0 {
 		t.Errorf("of another configuration: %+v", got)
 	}
 	shows := p
 	shows.Observed = new(Observed)
 	shows.Messages = []transport.Message{loop[0], loop[1], {Role: "user", Content: []transport.Block{block(t, picture)}}}
-	if got := Observe(shows); got.Readable != 0 || got.place != 0 {
+	if got := Observe(&shows); got.Readable != 0 || got.place != 0 {
 		t.Errorf("behind the first picture nothing of the messages is found: %+v", got)
 	}
 	shows.Messages = loop
-	if got := Observe(shows); got != fresh(shows) || got.Readable != 2000 {
+	if got := Observe(&shows); got != fresh(shows) || got.Readable != 2000 {
 		t.Errorf("and without it: %+v", got)
 	}
 }
@@ -130,7 +130,7 @@ func TestReadable(t *testing.T) {
 		{"one that was not read in time, as the prompt was changed", hour(lost(sent(11*time.Minute, 1, 10*time.Minute, 2), 0)), 0, 0, false},
 		{"sums over samplings tell nothing of it", sums(hour(lost(sent(22*time.Minute, 1, 10*time.Minute, 2), 0))), 1000, 1000, false},
 	} {
-		h := Observe(Prompt{Messages: messages, Requests: tt.sends, Now: at})
+		h := Observe(&Prompt{Messages: messages, Requests: tt.sends, Now: at})
 		if h.Readable != tt.readable || h.lasting != tt.lasting || h.gone != tt.gone {
 			t.Errorf("%s: %d readable, %d lasting, gone %v; want %d, %d, %v", tt.name, h.Readable, h.lasting, h.gone, tt.readable, tt.lasting, tt.gone)
 		}
@@ -138,19 +138,19 @@ func TestReadable(t *testing.T) {
 	thought := transport.Message{Role: "assistant", Content: []transport.Block{block(t, `{"type":"thinking","thinking":"","signature":"s"}`)}}
 	turns := Prompt{Messages: []transport.Message{messages[0], thought, {Role: "user", Content: []transport.Block{transport.ToolResult("a")}}, messages[1], messages[2]}, Requests: sent(2*time.Minute, 1, time.Minute, 3), Now: at}
 	turns.Model.Thinking.Kept = models.Unsupported
-	if h := Observe(turns); h.Readable != 1000 || h.turn != 1 {
+	if h := Observe(&turns); h.Readable != 1000 || h.turn != 1 {
 		t.Errorf("a model that drops thinking reads up to the input of the turn before: %d", h.Readable)
 	}
 	turns.Messages = turns.Messages[:4]
-	if h := Observe(turns); h.Readable != 3000 {
+	if h := Observe(&turns); h.Readable != 3000 {
 		t.Errorf("but in the same turn all: %d", h.Readable)
 	}
-	if h := Observe(Prompt{Messages: messages, Requests: []memory.Request{{At: at, Messages: 1, Prompt: 9}}, Now: at}); h.reads.all.times != 0 {
+	if h := Observe(&Prompt{Messages: messages, Requests: []memory.Request{{At: at, Messages: 1, Prompt: 9}}, Now: at}); h.reads.all.times != 0 {
 		t.Errorf("nothing was cached, so nothing is about to be read: %+v", h.reads)
 	}
 	price := models.Price{Input: 1, CacheWrite5m: 10, CacheWrite1h: 100, CacheRead: 1000}
 	one := []memory.Request{{At: at, Messages: 1, Prompt: 10, Read: 1, Written5m: 2, Written1h: 3}}
-	if h := Observe(Prompt{Model: models.Model{Prices: []models.Price{price}}, Requests: one, Now: at}); h.spent != 4+1000+20+300 || h.insured != 270 {
+	if h := Observe(&Prompt{Model: models.Model{Prices: []models.Price{price}}, Requests: one, Now: at}); h.spent != 4+1000+20+300 || h.insured != 270 {
 		t.Errorf("%v was spent, %v of it for an hour", h.spent, h.insured)
 	}
 }

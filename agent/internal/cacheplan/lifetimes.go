@@ -35,7 +35,7 @@ type lifetimes struct {
 // If an entry of an hour turns out to have been gone sooner, entries live no longer than
 // what they were built on, and anchors don't hold. Then an hour pays only where all of
 // the prompt has it: from the second pause on, when all has to be written anyway.
-func (h *History) lifetimes(p Prompt, c Options) lifetimes {
+func (h *History) lifetimes(p *Prompt, c Options) lifetimes {
 	if c.TTL != "" || !p.Long {
 		ttl := c.TTL
 		if ttl == transport.TTL5m {
@@ -77,7 +77,7 @@ func (h *History) lifetimes(p Prompt, c Options) lifetimes {
 // anchor is the first new block that takes a mark, if that isn't the last one,
 // and if all in front of it is in the cache: it isn't where the new turn changes
 // what was sent.
-func (h *History) anchor(p Prompt) (markable, bool) {
+func (h *History) anchor(p *Prompt) (markable, bool) {
 	if !h.warm || h.cached == 0 || h.turn > 0 && IsInput(p.Messages, len(p.Messages)) {
 		return markable{}, false
 	}

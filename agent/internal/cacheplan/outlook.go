@@ -25,7 +25,7 @@ type Outlook struct {
 // Outlook is what the rest of the conversation is judged by, where so many steps
 // are expected, or as many as there were if steps is 0, and kept tokens at the end
 // stay.
-func (h *History) Outlook(p Prompt, steps int, kept int64) Outlook {
+func (h *History) Outlook(p *Prompt, steps int, kept int64) Outlook {
 	o := Outlook{price: PriceOf(p.Model), steps: float64(cmp.Or(steps, h.requests)), Size: h.Size(p), readable: h.Readable, kept: kept}
 	o.fixed = min(p.StaticTokens(), o.Size)
 	return o

@@ -50,16 +50,16 @@ func TestClearingPays(t *testing.T) {
 func TestOutlook(t *testing.T) {
 	p := Prompt{System: []transport.Block{transport.Text("x")}, Messages: []transport.Message{transport.UserText("q")}, Now: at}
 	p.Requests = sent(3*time.Minute, 1, 2*time.Minute, 1, time.Minute, 1)
-	h := Observe(p)
-	if o := h.Outlook(p, 0, 7); o.steps != 3 || o.kept != 7 || o.Size != 1000 || o.readable != 1000 || o.fixed != p.StaticTokens() || o.Cold() {
+	h := Observe(&p)
+	if o := h.Outlook(&p, 0, 7); o.steps != 3 || o.kept != 7 || o.Size != 1000 || o.readable != 1000 || o.fixed != p.StaticTokens() || o.Cold() {
 		t.Errorf("%+v", o)
 	}
-	if o := h.Outlook(p, 5, 0); o.steps != 5 {
+	if o := h.Outlook(&p, 5, 0); o.steps != 5 {
 		t.Errorf("%+v", o)
 	}
 	small := Prompt{System: []transport.Block{transport.Text(string(make([]byte, 9000)))}, Requests: sent(time.Minute, 1), Now: at}
-	few := Observe(small)
-	if o := few.Outlook(small, 1, 0); o.fixed != o.Size || o.Size != 1000 {
+	few := Observe(&small)
+	if o := few.Outlook(&small, 1, 0); o.fixed != o.Size || o.Size != 1000 {
 		t.Errorf("%+v", o)
 	}
 	price := models.Price{Input: 4, CacheWrite5m: 5, CacheRead: 1, Output: 10}

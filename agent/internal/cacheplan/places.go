@@ -22,7 +22,7 @@ func IsInput(messages []transport.Message, n int) bool {
 // the last tool that is part of the prefix. A deferred tool is not, and can't be
 // marked. It is false if that has a mark already, or if all of it is surely too
 // short to be cached: a token is a byte at least.
-func endOfStatic(p Prompt) (transport.Breakpoint, bool) {
+func endOfStatic(p *Prompt) (transport.Breakpoint, bool) {
 	least := 0
 	for i := range p.System {
 		least += len(p.System[i].Raw())
@@ -46,7 +46,7 @@ func endOfStatic(p Prompt) (transport.Breakpoint, bool) {
 
 // endOfTools is the last tool that is part of the prefix. It is false if that has a
 // mark already.
-func endOfTools(p Prompt) (transport.Breakpoint, bool) {
+func endOfTools(p *Prompt) (transport.Breakpoint, bool) {
 	for i := len(p.Tools) - 1; i >= 0; i-- {
 		if !p.Tools[i].Deferred() {
 			return transport.Breakpoint{Part: transport.PartTools, Index: i}, !p.Tools[i].Marked()
@@ -110,7 +110,7 @@ func hasThinking(messages []transport.Message) bool {
 
 // ownMarks are the marks that tools and blocks came with, with their lifetimes.
 // One inside a block stands at the place of the block.
-func ownMarks(p Prompt) []transport.Breakpoint {
+func ownMarks(p *Prompt) []transport.Breakpoint {
 	var own []transport.Breakpoint
 	for i := range p.Tools {
 		if p.Tools[i].Marked() {

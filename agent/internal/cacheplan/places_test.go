@@ -77,7 +77,7 @@ func TestEndOfStatic(t *testing.T) {
 	} {
 		tt.p.Model.Limits.MinCacheTokens = tt.least
 		got := "none"
-		if b, ok := endOfStatic(tt.p); ok {
+		if b, ok := endOfStatic(&tt.p); ok {
 			got = fmt.Sprintf("%s.%d", map[transport.Part]string{transport.PartTools: "tools", transport.PartSystem: "system"}[b.Part], b.Index)
 		}
 		if got != tt.want {
@@ -107,8 +107,8 @@ func TestSize(t *testing.T) {
 		{"more were sent than there are", []memory.Request{{At: at, Messages: 7, Prompt: 1000}}, 1000},
 	} {
 		p.Requests = tt.sends
-		h := Observe(p)
-		if got := h.Size(p); got != tt.want {
+		h := Observe(&p)
+		if got := h.Size(&p); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}
@@ -172,7 +172,7 @@ func TestStaticParts(t *testing.T) {
 	} {
 		var sp staticParts
 		tt.s.Config = tt.config
-		sp.add(Prompt{Configs: keys, Key: keys[1]}, &tt.s)
+		sp.add(&Prompt{Configs: keys, Key: keys[1]}, &tt.s)
 		if !sp.tools.IsZero() != tt.tools || !sp.system.IsZero() != tt.system || sp.systemChanged != tt.changed {
 			t.Errorf("%s: %+v", tt.name, sp)
 		}
@@ -234,7 +234,7 @@ func TestReadsAreCounted(t *testing.T) {
 		for i, c := range configs {
 			p.Requests = append(p.Requests, memory.Request{At: at.Add(time.Duration(i) * gap), Config: c})
 		}
-		return followed(p)
+		return followed(&p)
 	}
 	for _, tt := range []struct {
 		got, want float64

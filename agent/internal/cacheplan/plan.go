@@ -97,7 +97,7 @@ func (o *Options) survivable() bool {
 // [History.worthWriting].
 //
 // The user's own marks are counted, and those of least worth give way to them.
-func Plan(p Prompt, c Options) []transport.Breakpoint {
+func Plan(p *Prompt, c Options) []transport.Breakpoint {
 	if c.Off {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (pl *plan) inOrder() []transport.Breakpoint {
 
 // shared is the number of messages in front of the last one, if that is an
 // input and the one before it is in no request yet.
-func shared(p Prompt) int {
+func shared(p *Prompt) int {
 	n, sent := len(p.Messages)-1, 0
 	if len(p.Requests) > 0 {
 		sent = p.Requests[len(p.Requests)-1].Messages

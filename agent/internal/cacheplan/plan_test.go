@@ -181,7 +181,7 @@ func TestBreakpoints(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.p.Now, tt.p.Configs = at, keys
-			if got := Plan(tt.p, tt.c); fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			if got := Plan(&tt.p, tt.c); fmt.Sprint(got) != fmt.Sprint(tt.want) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -204,7 +204,7 @@ func TestLearnsThatAnchorsDontHold(t *testing.T) {
 		sends = append(sends, s)
 	}
 	plan := func() []transport.Breakpoint {
-		return Plan(Prompt{Long: true, Messages: messages, Requests: sends, Now: at}, Options{})
+		return Plan(&Prompt{Long: true, Messages: messages, Requests: sends, Now: at}, Options{})
 	}
 	if got := plan(); got[0].TTL != "" || got[1] != (transport.Breakpoint{Part: transport.PartMessages, Index: 17, TTL: transport.TTL1h}) {
 		t.Errorf("they held: %v", got)
@@ -287,19 +287,19 @@ func TestBreakpointsHold(t *testing.T) {
 			p.Model.Thinking.Kept = models.Unsupported
 		}
 		c := Options{TTL: []transport.TTL{"", "", transport.TTL5m, transport.TTL1h}[rng.IntN(4)]}
-		marks := Plan(p, c)
+		marks := Plan(&p, c)
 		seen[len(marks)]++
 		remembered := p
 		remembered.Observed = new(Observed)
 		for n := range len(p.Requests) + 1 {
 			remembered.Requests = p.Requests[:n]
-			Observe(remembered)
+			Observe(&remembered)
 		}
-		if got := Plan(remembered, c); !slices.Equal(got, marks) {
+		if got := Plan(&remembered, c); !slices.Equal(got, marks) {
 			t.Fatalf("what was found of the requests one by one plans %v, at once %v", got, marks)
 		}
-		h := Observe(p)
-		if !h.worthWriting(p) {
+		h := Observe(&p)
+		if !h.worthWriting(&p) {
 			unwritten++
 		} else if newest, ok := LastMarkable(p.Messages); ok && own < 4 && (len(marks) == 0 || !SamePlace(marks[0], newest)) {
 			t.Fatalf("the newest block %v is not marked first: %v", newest, marks)

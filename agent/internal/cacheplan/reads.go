@@ -85,7 +85,7 @@ func (r *reads) missed() float64 {
 // worthWriting reports whether what is new is likely enough to be read by another
 // request to be written to the cache. So a prefix that was written twice and never
 // read isn't written a third time.
-func (h *History) worthWriting(p Prompt) bool {
+func (h *History) worthWriting(p *Prompt) bool {
 	likely := h.reads.all.likely()
 	if h.place == 0 {
 		likely = followed(p)
@@ -98,7 +98,7 @@ func (h *History) worthWriting(p Prompt) bool {
 
 // followed is the chance that the first request with a configuration is followed by
 // another one in time. With a clock in the system prompt none is.
-func followed(p Prompt) float64 {
+func followed(p *Prompt) float64 {
 	type first struct {
 		at   time.Time
 		seen int
@@ -130,7 +130,7 @@ type staticParts struct {
 	systemChanged bool      // a request had the same tools and another system prompt
 }
 
-func (sp *staticParts) add(p Prompt, s *memory.Request) {
+func (sp *staticParts) add(p *Prompt, s *memory.Request) {
 	key := p.key(s)
 	if !sameKey(key.Tools, p.Key.Tools) {
 		return

@@ -21,7 +21,7 @@ type Thread struct {
 // by itself: where nothing is worth writing, where all is written for an hour, and
 // where an entry of an hour insures against a pause, since a thread's requests have
 // none. With uninsured that insurance is given up until a pause is told of or seen.
-func PlanThread(p Prompt, c Options, held int, uninsured bool) (Thread, bool) {
+func PlanThread(p *Prompt, c Options, held int, uninsured bool) (Thread, bool) {
 	if c.Off {
 		return Thread{Alone: held > 0}, len(ownMarks(p)) == 0
 	}

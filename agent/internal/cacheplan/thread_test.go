@@ -82,7 +82,7 @@ func TestPlanThread(t *testing.T) {
 		}), Options{}, 2, true, false, false, "", nil},
 	} {
 		tt.p.Now, tt.p.Configs = at, keys
-		got, ok := PlanThread(tt.p, tt.c, tt.held, tt.uninsured)
+		got, ok := PlanThread(&tt.p, tt.c, tt.held, tt.uninsured)
 		if ok != tt.ok || got.Alone != tt.alone && ok {
 			t.Errorf("%s: %v, alone %v", tt.name, ok, got.Alone)
 			continue

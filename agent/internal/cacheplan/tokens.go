@@ -4,7 +4,7 @@ import "github.com/whorl-go/whorl/transport/models"
 
 // Size estimates the tokens of the prompt: those of the request before are known. At
 // an endpoint that counts nothing all of it is estimated.
-func (h *History) Size(p Prompt) int64 {
+func (h *History) Size(p *Prompt) int64 {
 	if h.requests > 0 && h.last.Prompt == 0 {
 		return p.StaticTokens() + p.NewTokens(0)
 	}

@@ -167,7 +167,7 @@ func TestClockCostsTwoLostWrites(t *testing.T) {
 				if n := len(p.Requests); n == 1 || n == 2 {
 					firstTwo += float64(p.Requests[n-1].Prompt) * (price.CacheWrite5m - price.Input) / 1e6
 				}
-				return cacheplan.Plan(p, cacheplan.Options{})
+				return cacheplan.Plan(&p, cacheplan.Options{})
 			}}
 			clocked := shape{play: turns(30, one, apart, clock)}
 			s = play(clocked, watch, model, reading{})

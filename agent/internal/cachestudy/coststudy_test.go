@@ -26,7 +26,7 @@ type placement struct {
 
 // ours is the agent's placement.
 func ours(name string, c cacheplan.Options) placement {
-	return placement{name: name, plan: func(p cacheplan.Prompt) []transport.Breakpoint { return cacheplan.Plan(p, c) }}
+	return placement{name: name, plan: func(p cacheplan.Prompt) []transport.Breakpoint { return cacheplan.Plan(&p, c) }}
 }
 
 // elsewhere are the placements that other libraries and products have, read in

@@ -13,7 +13,7 @@ import (
 func inThreads(c cacheplan.Options, uninsured bool) placement {
 	p := ours("whorl in threads", c)
 	p.thread = func(p cacheplan.Prompt, held int) (cacheplan.Thread, bool) {
-		return cacheplan.PlanThread(p, c, held, uninsured)
+		return cacheplan.PlanThread(&p, c, held, uninsured)
 	}
 	return p
 }

@@ -172,7 +172,8 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 		s.Configured = true
 	}
 	s.Request.Messages = before.Messages()
-	Carry(s.Request, before.State())
+	state := before.State()
+	Carry(s.Request, &state)
 	s.Request.Breakpoints, err = Breakpoints(rec.Data)
 	if err != nil {
 		return nil, fmt.Errorf("record %d: %w", n, err)
@@ -193,7 +194,8 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 			s.Request.Thread = new(transport.Thread)
 		case ThreadContinue:
 			c := Write(s.Request.Messages, lacking(d.Without))
-			if state := c.State(before.State()); state.Response != nil {
+			state := before.State()
+			if c.Adjust(&state); state.Response != nil {
 				s.Request.Thread = &transport.Thread{PreviousMessageID: state.Response.ID, Held: state.Sent + 1}
 			}
 		}
@@ -204,7 +206,7 @@ func Request(log *memory.Log, n int) (*Sent, error) {
 
 // Carry gives a request, as it is configured, what the log says of its fields other
 // than messages: the container to go on with, and what is left out.
-func Carry(r *transport.Request, s memory.State) {
+func Carry(r *transport.Request, s *memory.State) {
 	s.Omitted.Configuration(r)
 	if c := containerOf(s.Container, r.Container); c != nil {
 		r.Container = c

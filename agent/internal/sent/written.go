@@ -159,15 +159,14 @@ func (c *Conversation) InLog(n int) int {
 	return i
 }
 
-// State is a log's state, with counts of Messages in the place of its own.
-func (c *Conversation) State(s memory.State) memory.State {
+// Adjust puts counts of Messages in the place of those of the log's state.
+func (c *Conversation) Adjust(s *memory.State) {
 	if c.ends == nil {
-		return s
+		return
 	}
 	s.Messages, s.Sent, s.Before = c.Count(s.Messages), c.Count(s.Sent), c.Count(s.Before)
 	s.Requests = slices.Clone(s.Requests)
 	for i := range s.Requests {
 		s.Requests[i].Messages = c.Count(s.Requests[i].Messages)
 	}
-	return s
 }

@@ -80,7 +80,8 @@ func TestWriteCounts(t *testing.T) {
 	}
 	c := Write([]transport.Message{user, change, user}, Lacks{ToolChanges: true})
 	in := memory.State{Messages: 3, Sent: 2, Before: 1, Requests: []memory.Request{{Messages: 3}}}
-	if s := c.State(in); s.Messages != 2 || s.Sent != 1 || s.Before != 1 || s.Requests[0].Messages != 2 || in.Requests[0].Messages != 3 {
+	s := in
+	if c.Adjust(&s); s.Messages != 2 || s.Sent != 1 || s.Before != 1 || s.Requests[0].Messages != 2 || in.Requests[0].Messages != 3 {
 		t.Errorf("%+v of %+v", s, in)
 	}
 }
