@@ -66,10 +66,8 @@ func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 
 func (d *decoder) next() (Event, error) {
 	for {
-		if extra := d.asm.extra; len(extra) > 0 {
-			ev := extra[0]
-			d.asm.extra = slices.Delete(extra, 0, 1)
-			return ev, nil
+		if len(d.asm.extra) > 0 {
+			return d.asm.takeExtra(), nil
 		}
 		name, data, err := d.sse.next()
 		if err == io.EOF {
@@ -96,6 +94,16 @@ func (d *decoder) next() (Event, error) {
 			return Event{}, errors.New("an event is not a JSON object: " + brief(data))
 		}
 	}
+}
+
+// takeExtra is the first of the events that follow on the one that was returned. It is
+// not inlined: next lies below all the parsing, and an Event is large.
+//
+//go:noinline
+func (a *assembler) takeExtra() Event {
+	ev := a.extra[0]
+	a.extra = slices.Delete(a.extra, 0, 1)
+	return ev
 }
 
 // complete reports whether nothing can be missing but the last event: the message
