@@ -201,8 +201,7 @@ func (r *Run) reserve(ctx context.Context) (*transport.Request, *reservation, er
 	return r.reserveFor(ctx, req)
 }
 
-// reserveFor is reserve under budgets. It is apart so that the stack is low where
-// there are none.
+// reserveFor is reserve under budgets, apart so that the stack is low without.
 func (r *Run) reserveFor(ctx context.Context, req *transport.Request) (*transport.Request, *reservation, error) {
 	for {
 		var s memory.State
