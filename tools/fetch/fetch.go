@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -123,6 +124,13 @@ type Page struct {
 // size is what the page takes in a cache.
 func (p *Page) size() int { return len(p.Text) + len(p.Data) + 512 }
 
+// clone is a copy that shares nothing that can be changed.
+func (p *Page) clone() *Page {
+	c := *p
+	c.Data = bytes.Clone(p.Data)
+	return &c
+}
+
 // Marks around a page's text. What looks like one in the text itself is taken out.
 const (
 	openMark  = "<untrusted_page>"
@@ -207,7 +215,8 @@ func cut(text string, offset, n int) (part string, rest int, err error) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Fetch returns a page, from the cache or from its server.
+// Fetch returns a page, from the cache or from its server. The page belongs to the
+// caller.
 func (f *Fetcher) Fetch(ctx context.Context, rawURL string) (*Page, error) {
 	u, err := f.check(rawURL)
 	if err != nil {
@@ -215,7 +224,7 @@ func (f *Fetcher) Fetch(ctx context.Context, rawURL string) (*Page, error) {
 	}
 	key := u.String()
 	if page, ok := f.cache.get(key).(*Page); ok {
-		return page, nil
+		return page.clone(), nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, f.options.Timeout, fmt.Errorf("%s took longer than %v", u.Host, f.options.Timeout))
 	defer cancel()
@@ -231,6 +240,6 @@ func (f *Fetcher) Fetch(ctx context.Context, rawURL string) (*Page, error) {
 		}
 		return nil, fmt.Errorf("%s was not fetched: %w", clip(encodeURL(u)), err)
 	}
-	f.cache.put(key, page, page.size())
+	f.cache.put(key, page.clone(), page.size())
 	return page, nil
 }

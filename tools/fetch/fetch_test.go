@@ -507,6 +507,21 @@ func TestRobotsAreCached(t *testing.T) {
 	}
 }
 
+// What a caller does to a page, the first or one from the cache, changes it for nobody
+// else.
+func TestPagesAreCopies(t *testing.T) {
+	base, o := site(t, page("application/pdf", onePage))
+	f := fetch.New(o)
+	for range 3 {
+		p, err := f.Fetch(t.Context(), base)
+		if err != nil || p.Kind != "application/pdf" || string(p.Data) != onePage {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		clear(p.Data)
+		p.Kind, p.Text = "text/html", "changed"
+	}
+}
+
 // A robots.txt that isn't there allows all; one that can't be had forbids all.
 func TestStatusesOfRobots(t *testing.T) {
 	for status, want := range map[int]bool{404: true, 403: true, 410: true, 429: false, 500: false, 503: false} {
