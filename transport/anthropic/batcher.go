@@ -14,16 +14,16 @@ import (
 )
 
 // BatcherOptions configure how a [Batcher] collects requests. The zero value is ready
-// to use.
+// to use. A field that is zero or negative takes the default.
 type BatcherOptions struct {
-	// Delay is the time that the first request of a batch waits for others; 0 means 10
-	// seconds.
+	// Delay is the time that the first request of a batch waits for others; the
+	// default is 10 seconds.
 	Delay time.Duration
 	// Size is the maximum number of requests in a batch, which is sent as soon as it
 	// has them; 0 means 10,000. The service accepts 100,000, and 256 MB.
 	Size int
-	// Poll is the time between two checks whether a batch has ended; 0 means one
-	// minute.
+	// Poll is the time between two checks whether a batch has ended; the default
+	// is one minute.
 	Poll time.Duration
 }
 
@@ -51,9 +51,9 @@ var _ transport.Client = (*Batcher)(nil)
 
 // Batcher returns a Batcher that sends its batches with c.
 func (c *Client) Batcher(o BatcherOptions) *Batcher {
-	o.Delay = cmp.Or(o.Delay, 10*time.Second)
-	o.Size = min(cmp.Or(o.Size, 10_000), maxBatchItems)
-	o.Poll = cmp.Or(o.Poll, time.Minute)
+	o.Delay = cmp.Or(max(o.Delay, 0), 10*time.Second)
+	o.Size = min(cmp.Or(max(o.Size, 0), 10_000), maxBatchItems)
+	o.Poll = cmp.Or(max(o.Poll, 0), time.Minute)
 	return &Batcher{client: c, opts: o}
 }
 

@@ -183,9 +183,9 @@ func (c *Client) Batches(ctx context.Context) iter.Seq2[Batch, error] {
 }
 
 // WaitBatch waits until a batch has ended, and returns it. It polls the service at the
-// interval every; 0 means one minute.
+// interval every; 0 or less means one minute.
 func (c *Client) WaitBatch(ctx context.Context, id string, every time.Duration) (Batch, error) {
-	every = cmp.Or(every, time.Minute)
+	every = cmp.Or(max(every, 0), time.Minute) // without a pause it would ask as fast as it can
 	for {
 		b, err := c.Batch(ctx, id)
 		switch {

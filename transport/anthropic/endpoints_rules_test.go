@@ -71,6 +71,9 @@ func TestDefaults(t *testing.T) {
 	if b := c.Batcher(BatcherOptions{}); b.opts != (BatcherOptions{Delay: 10 * time.Second, Size: 10_000, Poll: time.Minute}) {
 		t.Errorf("%+v", b.opts)
 	}
+	if b := c.Batcher(BatcherOptions{Delay: -1, Size: -1, Poll: -1}); b.opts != (BatcherOptions{Delay: 10 * time.Second, Size: 10_000, Poll: time.Minute}) {
+		t.Errorf("%+v", b.opts)
+	}
 	if b := c.Batcher(BatcherOptions{Delay: 1, Size: 200_000, Poll: 2}); b.opts != (BatcherOptions{Delay: 1, Size: 100_000, Poll: 2}) {
 		t.Errorf("%+v", b.opts)
 	}
@@ -236,22 +239,26 @@ func TestBrief(t *testing.T) {
 // The wait for a batch asks once a minute unless told otherwise, while it is canceled,
 // too, and ends with its context.
 func TestWaitBatchIntervals(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		statuses := []string{"in_progress", "canceling", "ended"}
-		r := &replies{t: t}
-		for _, s := range statuses {
-			r.list = append(r.list, reply{status: 200, header: jsonHeader, body: `{"id":"b","processing_status":"` + s + `"}`})
-		}
-		began := time.Now()
-		get := roundTrip(func(req *http.Request) (*http.Response, error) {
-			req.Body = io.NopCloser(strings.NewReader(""))
-			return r.RoundTrip(req)
-		})
-		b, err := clientOf(t, get, Options{}).WaitBatch(t.Context(), "b", 0)
-		if err != nil || b.ProcessingStatus != "ended" || time.Since(began) != 2*time.Minute {
-			t.Errorf("%+v, %v after %v", b, err, time.Since(began))
-		}
+	for _, every := range []time.Duration{0, -time.Second} {
+		synctest.Test(t, func(t *testing.T) { waitOneMinute(t, every) })
+	}
+}
+
+func waitOneMinute(t *testing.T, every time.Duration) {
+	statuses := []string{"in_progress", "canceling", "ended"}
+	r := &replies{t: t}
+	for _, s := range statuses {
+		r.list = append(r.list, reply{status: 200, header: jsonHeader, body: `{"id":"b","processing_status":"` + s + `"}`})
+	}
+	began := time.Now()
+	get := roundTrip(func(req *http.Request) (*http.Response, error) {
+		req.Body = io.NopCloser(strings.NewReader(""))
+		return r.RoundTrip(req)
 	})
+	b, err := clientOf(t, get, Options{}).WaitBatch(t.Context(), "b", every)
+	if err != nil || b.ProcessingStatus != "ended" || time.Since(began) != 2*time.Minute {
+		t.Errorf("%+v, %v after %v", b, err, time.Since(began))
+	}
 }
 
 // A batch doesn't grow over what the service takes, and its items have names of
