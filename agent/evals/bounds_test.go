@@ -365,9 +365,10 @@ func TestCasesWithOneCassette(t *testing.T) {
 		same                  bool
 	}{
 		{"dir", "a b", "a/b", true}, {"dir", "Refund", "refund", true}, {"", "a b", "a/b", false},
-		{"dir", "天气", "退款", false}, {"dir", "größe", "grüße", false}, {"dir", "हिन्दी", "हिन्दू", false},
+		{"dir", "x", "x.2", true}, {"dir", "x.2", "X", true}, {"dir", "x", "x.3", false}, {"dir", "x", "x.judge", true}, {"dir", "x.user.2", "x", true},
+		{"", "x", "x.2", false}, {"dir", "天气", "退款", false}, {"dir", "größe", "grüße", false}, {"dir", "हिन्दी", "हिन्दू", false},
 	} {
-		r := &runner{suite: Suite{Agent: agent.Options{Model: "m"}, Cassettes: tt.cassettes}}
+		r := &runner{suite: Suite{Agent: agent.Options{Model: "m"}, Cassettes: tt.cassettes, Repeat: 2}}
 		err := r.prepare([]Case{{Name: tt.one, Checks: checks}, {Name: tt.other, Checks: checks}})
 		if same := err != nil && strings.Contains(err.Error(), "the same cassette"); same != tt.same || err != nil && !same {
 			t.Errorf("%q and %q: %v", tt.one, tt.other, err)

@@ -131,18 +131,25 @@ func (r *runner) prepare(cases []Case) error {
 	s := &r.suite
 	names, files := make(map[string]bool), make(map[string]string)
 	for i, c := range cases {
-		other, taken := files[sameFile(c.Name)]
 		switch {
 		case c.Name == "":
 			return fmt.Errorf("case %d has no Name", i)
 		case names[c.Name]:
 			return fmt.Errorf("there are two cases named %q; the baseline needs unique names", c.Name)
-		case taken && s.Cassettes != "":
-			return fmt.Errorf("cases %q and %q would have the same cassette, %s.json; name one of them otherwise", other, c.Name, fileName(c.Name))
 		case len(c.Checks)+len(s.Checks) == 0:
 			return fmt.Errorf("case %q has no Checks: it can't fail; give it at least one, such as NoErrors()", c.Name)
 		}
-		names[c.Name], files[sameFile(c.Name)] = true, c.Name
+		names[c.Name] = true
+		for _, who := range helpers {
+			for n := range r.repeat(c) {
+				name := cassetteName(c, n, who)
+				file := strings.ToLower(name) // some file systems don't tell capitals apart
+				if other, taken := files[file]; taken && s.Cassettes != "" {
+					return fmt.Errorf("cases %q and %q would have the same cassette, %s; name one of them otherwise", other, c.Name, name)
+				}
+				files[file] = c.Name
+			}
+		}
 	}
 	switch {
 	case s.Repeat < 0:
@@ -176,11 +183,7 @@ func (r *runner) run(ctx context.Context, c Case) []string {
 	r.report.Cases = append(r.report.Cases, cr)
 	r.mu.Unlock()
 
-	repeat := r.suite.Repeat
-	if c.Repeat > 0 {
-		repeat = c.Repeat
-	}
-	for n := range repeat {
+	for n := range r.repeat(c) {
 		o, fatal := r.attempt(ctx, c, n)
 		a := r.judge(ctx, c, o)
 		r.mu.Lock()
@@ -200,17 +203,21 @@ func (r *runner) run(ctx context.Context, c Case) []string {
 	return cr.Problems
 }
 
+// repeat is how often a case is run.
+func (r *runner) repeat(c Case) int {
+	if c.Repeat > 0 {
+		return c.Repeat
+	}
+	return r.suite.Repeat
+}
+
 // client is what answers an attempt, and what is to be done when it has ended.
 func (r *runner) client(c Case, n int, own transport.Client, who string) (transport.Client, func() error, error) {
 	nothing := func() error { return nil }
 	if r.suite.Cassettes == "" {
 		return own, nothing, nil
 	}
-	name := fileName(c.Name) + who
-	if n > 0 {
-		name += fmt.Sprintf(".%d", n+1)
-	}
-	path := filepath.Join(r.suite.Cassettes, name+".json")
+	path := filepath.Join(r.suite.Cassettes, cassetteName(c, n, who))
 	record := os.Getenv("WHORL_CASSETTE") == "record"
 	tape, err := cassette.New(path, cassette.Options{Record: record})
 	if err != nil {
@@ -251,8 +258,18 @@ func fileName(name string) string {
 	}, name)
 }
 
-// sameFile is what two names have in common that some file system takes for the same.
-func sameFile(name string) string { return strings.ToLower(fileName(name)) }
+// helpers are those who have a cassette in an attempt: the agent that is tested, and
+// those beside it.
+var helpers = []string{"", ".user", ".judge"}
+
+// cassetteName is the name of the cassette of one of the helpers in attempt n of a case.
+func cassetteName(c Case, n int, who string) string {
+	name := fileName(c.Name) + who
+	if n > 0 {
+		name += fmt.Sprintf(".%d", n+1)
+	}
+	return name + ".json"
+}
 
 // finish writes the report and the baseline.
 func (r *runner) finish() error {
