@@ -150,8 +150,9 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 		if err != nil {
 			return err
 		}
-		pkg := packageOf(root, m.file)
-		if _, err := output(root, "go", "vet", "-overlay", overlay, pkg); err != nil {
+		module, in := packageOf(root, m.file)
+		pkg := "./" + filepath.ToSlash(filepath.Join(module, in))
+		if _, err := output(filepath.Join(root, module), "go", "vet", "-overlay", overlay, in); err != nil {
 			if m.written {
 				fmt.Printf("    doesn't compile, or vet sees it: %s\n", m)
 			}
@@ -161,12 +162,12 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 		made[pkg]++
 		start := time.Now()
 		verdict, where := "unnoticed", ""
-		tests := append([]string{pkg}, m.also...)
+		tests := append([]string{in}, m.also...)
 		if !own {
 			tests = append(tests, "./...")
 		}
 		for _, tests := range tests {
-			if failed, hung := fails(root, limit, "-overlay", overlay, tests); failed {
+			if failed, hung := fails(filepath.Join(root, module), limit, "-overlay", overlay, tests); failed {
 				verdict, where = "noticed", " by "+tests
 				if hung {
 					where += ", which hung"
@@ -197,24 +198,33 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 	return nil
 }
 
-// packageOf is the package that a file belongs to, or that embeds it, as go test takes it.
-func packageOf(root, file string) string {
+// packageOf finds the package that a file belongs to, or that embeds it: the folder of
+// its module, and the package in there as go test takes it.
+func packageOf(root, file string) (module, pkg string) {
+	has := func(dir, name string) bool {
+		in, _ := filepath.Glob(filepath.Join(root, dir, name))
+		return len(in) > 0
+	}
 	dir := filepath.Dir(file)
-	for dir != "." {
-		if in, _ := filepath.Glob(filepath.Join(root, dir, "*.go")); len(in) > 0 {
-			break
-		}
+	for dir != "." && !has(dir, "*.go") {
 		dir = filepath.Dir(dir)
 	}
-	return "./" + strings.TrimPrefix(filepath.ToSlash(dir), ".")
+	for module = dir; module != "." && !has(module, "go.mod"); {
+		module = filepath.Dir(module)
+	}
+	rel, err := filepath.Rel(module, dir)
+	if err != nil {
+		rel = "." // both are below the root
+	}
+	return module, "./" + filepath.ToSlash(rel)
 }
 
-// fails reports whether the tests fail, and whether they had to be ended.
-func fails(root string, limit time.Duration, args ...string) (failed, hung bool) {
+// fails reports whether the tests of a module fail, and whether they had to be ended.
+func fails(module string, limit time.Duration, args ...string) (failed, hung bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-short", "-failfast", "-timeout", limit.String()}, args...)...)
-	cmd.Dir, cmd.WaitDelay = root, 10*time.Second
+	cmd.Dir, cmd.WaitDelay = module, 10*time.Second
 	out, err := cmd.CombinedOutput()
 	return err != nil, ctx.Err() != nil || strings.Contains(string(out), "panic: test timed out")
 }

@@ -57,10 +57,14 @@ func TestMistakesStand(t *testing.T) {
 }
 
 func TestPackageOf(t *testing.T) {
-	root := filepath.Join("..", "..")
-	for file, want := range map[string]string{"agent/loop.go": "./agent", "agent/inspect/assets/main.js": "./agent/inspect"} {
-		if got := packageOf(root, file); got != want {
-			t.Errorf("%s: got %s, want %s", file, got, want)
+	for _, tt := range []struct{ file, module, pkg string }{
+		{"agent/loop.go", ".", "./agent"},
+		{"agent/inspect/assets/main.js", ".", "./agent/inspect"},
+		{"agent/temporal/step.go", "agent/temporal", "./."},
+		{"transport/clouds/bedrock/bedrock.go", "transport/clouds", "./bedrock"},
+	} {
+		if module, pkg := packageOf(filepath.Join("..", ".."), tt.file); module != tt.module || pkg != tt.pkg {
+			t.Errorf("%s: got %s in %s, want %s in %s", tt.file, pkg, module, tt.pkg, tt.module)
 		}
 	}
 }

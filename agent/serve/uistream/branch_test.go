@@ -41,3 +41,32 @@ func TestBranchOfAnother(t *testing.T) {
 		}
 	}
 }
+
+// A branch belongs to the chat's owner, whoever has begun it.
+func TestBranchByAnAdministrator(t *testing.T) {
+	s := newStage(t, stage.Options{Change: func(o *serve.Options) {
+		o.User = func(r *http.Request) (serve.User, error) {
+			id := r.Header.Get("X-User")
+			return serve.User{ID: id, All: id == "admin"}, nil
+		}
+	}})
+	ann := newClient(t, s)
+	ann.say("hello")
+	ann.send(nil)
+	admin := newClient(t, s)
+	admin.user = "admin"
+	admin.load()
+	answer := admin.messages[1].ID
+	admin.messages = admin.messages[:1]
+	admin.send(func(in *input) { in.Trigger, in.MessageID = "regenerate-message", answer })
+	var owners []string
+	for info, err := range s.Store.List(t.Context(), memory.Query{Roots: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		owners = append(owners, info.Meta["user"])
+	}
+	if strings.Join(owners, " ") != "ann ann" {
+		t.Errorf("the sessions belong to %q, want ann's two", owners)
+	}
+}

@@ -1,0 +1,49 @@
+package rewind
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
+	"github.com/whorl-go/whorl/tools/files"
+)
+
+// The mark of an import covers the changes of its own session that stand in front of
+// it, and none of another session.
+func TestMarkOfAnImport(t *testing.T) {
+	at := time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC)
+	changed := func(path string) memory.Record {
+		at = at.Add(time.Second)
+		data, err := json.Marshal(map[string]any{"name": files.NoteChange, "data": files.Change{Folder: "repo", Path: path}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return memory.Record{Kind: memory.KindNote, Note: noteCall, Data: data, Time: at}
+	}
+	imported := memory.Record{Kind: memory.KindNote, Note: taint.NoteName, Data: []byte(`{"tool":"import","untrusted":true}`)}
+	h := new(history)
+	for _, s := range []struct {
+		id      string
+		records []memory.Record
+	}{
+		{"own", []memory.Record{changed("a"), changed("b"), changed("c")}},
+		{"own/1", []memory.Record{changed("d"), imported, changed("e")}},
+		{"own/2", []memory.Record{changed("f")}},
+	} {
+		if err := h.add(&session{id: s.id, log: slices.All(s.records)}, "repo", s.id == "own"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var paths, marked string
+	for _, c := range h.changes {
+		if paths += c.Path; c.imported {
+			marked += c.Path
+		}
+	}
+	if paths != "abcdef" || marked != "d" {
+		t.Errorf("of %s, %s are marked, want d of abcdef", paths, marked)
+	}
+}
