@@ -442,6 +442,13 @@ func TestToolsForTheBackground(t *testing.T) {
 	if err := b.Append(t.Context(), memory.Record{Kind: memory.KindApprovalRequest, ApprovalRequests: []memory.ApprovalRequest{{CallID: "a", Hash: memory.HashCall(b.State().Open[0].ToolCall)}}}); err != nil {
 		t.Fatal(err)
 	}
+	fork, err := memory.ForkSession(t.Context(), store, "s", parent.Len(), "f", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if of, its := begunOf(parent, parent.State()), begunOf(fork, fork.State()); len(of) != 2 || len(its) != 0 {
+		t.Errorf("the session has %v in the background, want two, and its fork %v", of, its)
+	}
 	r := underWay(t, made(t, Options{}), Input{Log: parent})
 	ctx := withRun(t.Context(), r)
 	look := func() string {

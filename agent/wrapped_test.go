@@ -169,6 +169,54 @@ func TestDecidedCallsDontWaitForOthers(t *testing.T) {
 	}
 }
 
+// Where calls of a run and of its sub-agent wait, the run's error has both, its own first.
+func TestWaitingCallsOfAllAreNamed(t *testing.T) {
+	pay := echo("pay")
+	pay.traits.NeedsApproval = true
+	for name, approver := range map[string]func(context.Context, agent.PendingCall) (agent.Decision, error){
+		"nobody": nil,
+		"later": func(context.Context, agent.PendingCall) (agent.Decision, error) {
+			return agent.Decision{Permission: agent.Ask}, nil
+		},
+	} {
+		child := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("x", "pay", `{}`))}}, agent.Options{}, pay)
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "payer", `{"task":"pay"}`), use("b", "pay", `{}`))}}
+		a := newAgent(t, s, agent.Options{}, agent.Sub{Name: "payer", Agent: child}, pay)
+		_, err := a.Run(t.Context(), agent.Input{Store: new(memory.RAM), Session: "s", Prompt: "go", Approver: approver})
+		var waits *agent.ApprovalError
+		if !errors.As(err, &waits) || len(waits.Calls) != 2 || waits.Calls[0].Session != "s" || waits.Calls[0].CallID != "b" || waits.Calls[1].Session != "s/2-a" || waits.Calls[1].CallID != "x" {
+			t.Errorf("%s: the run ended with %+v", name, err)
+		}
+	}
+}
+
+// A decision that comes as the run is cancelled is recorded: nobody is asked again.
+func TestDecisionOfACancelledRun(t *testing.T) {
+	pay := echo("pay")
+	pay.traits.NeedsApproval = true
+	for _, permission := range []agent.Permission{agent.Allow, agent.Deny} {
+		store := new(memory.RAM)
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{}`))}}
+		_, err := newAgent(t, s, agent.Options{}, pay).Run(ctx, agent.Input{Store: store, Session: "s", Prompt: "go", Approver: func(context.Context, agent.PendingCall) (agent.Decision, error) {
+			cancel()
+			return agent.Decision{Permission: permission}, nil
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", permission, err)
+		}
+		var decided []bool
+		for _, r := range openLog(t, store).Records(0) {
+			if r.Kind == memory.KindDecision {
+				decided = append(decided, r.Decision.Approve)
+			}
+		}
+		if len(decided) != 1 || decided[0] != (permission == agent.Allow) {
+			t.Errorf("%s: decisions %v are recorded", permission, decided)
+		}
+	}
+}
+
 // Calls that wait, and what was decided on them, are events.
 func TestEventsOfCallsThatWait(t *testing.T) {
 	pay := echo("pay")
