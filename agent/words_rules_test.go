@@ -144,6 +144,19 @@ func TestLabelsThatCouldNotBeNoted(t *testing.T) {
 	}
 }
 
+// What a sub-agent says in the background is labelled as what it has read, also if it
+// failed.
+func TestLabelsOfAChildThatFailed(t *testing.T) {
+	untrusted := taint.Labels{Untrusted: true}
+	for _, err := range []error{nil, errors.New("it broke off")} {
+		r := made(t, Options{}).NewRun(Input{Log: talked(t)})
+		c := &child{begunNote: begunNote{Child: "s/1-a", Tool: "helper", Agent: "helper"}, log: talked(t, taint.Note(untrusted, "fetch", "a")), err: err}
+		if e := r.appendEnd(t.Context(), c, "failed", true); e != nil || taint.Of(r.log) != untrusted {
+			t.Errorf("it ended with %v: labels %+v, %v", err, taint.Of(r.log), e)
+		}
+	}
+}
+
 // The model reads on in what was kept of a result: from a byte, or from where a text is
 // found behind it.
 func TestReadOnInAResult(t *testing.T) {
