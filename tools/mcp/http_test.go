@@ -192,6 +192,18 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// From https to http is to another origin, though the host is the same.
+func TestRedirectOutOfTLS(t *testing.T) {
+	front := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+r.Host+"/mcp", http.StatusTemporaryRedirect)
+	}))
+	defer front.Close()
+	_, err := mcp.HTTP(t.Context(), front.URL, front.Client(), mcp.Options{})
+	if re := (&mcp.RedirectError{}); !errors.As(err, &re) || re.From != front.URL || re.To != strings.Replace(front.URL, "https", "http", 1) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A server that was started again doesn't know the session. It has done nothing.
 func TestServerStartedAnew(t *testing.T) {
 	fresh := func() http.Handler {

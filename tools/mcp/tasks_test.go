@@ -27,7 +27,7 @@ import (
 type taskServer struct {
 	*httptest.Server
 	call string             // the result of the call
-	get  func(n int) string // the n-th answer to tasks/get
+	get  func(n int) string // the n-th answer to tasks/get; "" if there is none now
 
 	mu       sync.Mutex
 	requests []string // method, Mcp-Name and the params without _meta
@@ -69,7 +69,10 @@ func (s *taskServer) serve(w http.ResponseWriter, r *http.Request) {
 			result = `{"resultType":"complete","content":[{"type":"text","text":"no tasks offered"}]}`
 		}
 	case "tasks/get":
-		result = s.get(n)
+		if result = s.get(n); result == "" {
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+			return
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, rawjson.Get(body, "id"), result)
@@ -111,6 +114,23 @@ func TestTask(t *testing.T) {
 	}
 	if got := s.seen("tasks/get t-1 "); len(got) != 3 || len(steps) != 1 || steps[0] != "half" {
 		t.Errorf("requests %v, progress %v", got, steps)
+	}
+}
+
+// A server that fails now and then is asked on: only failures in a row count.
+func TestTaskOfAServerThatFailsNowAndThen(t *testing.T) {
+	s := newTaskServer(t, func(n int) string {
+		switch {
+		case n == 23:
+			return taskIs("completed", completed)
+		case n%3 < 2: // one failure is tried again at once
+			return ""
+		}
+		return taskIs("working", "")
+	})
+	r, err := s.long(t, mcp.Options{}).Call(t.Context(), json.RawMessage(`{}`))
+	if err != nil || r.IsError || !strings.Contains(string(r.Content[0].Raw()), "at last") || len(s.seen("tasks/get t-1 ")) != 24 {
+		t.Errorf("%v, %v after %d requests", r, err, len(s.seen("tasks/get t-1 ")))
 	}
 }
 
