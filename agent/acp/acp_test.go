@@ -524,6 +524,10 @@ func TestBadInput(t *testing.T) {
 	if _, err := e.agent.NewSession(t.Context(), sdk.NewSessionRequest{Cwd: "relative", McpServers: []sdk.McpServer{}}); kindOf(t, err) != "bad_message" {
 		t.Errorf("a relative folder: %v", err)
 	}
+	cursor := "nonsense"
+	if _, err := e.agent.ListSessions(t.Context(), sdk.ListSessionsRequest{Cursor: &cursor}); kindOf(t, err) != "bad_message" {
+		t.Errorf("a cursor that is none: %v", err)
+	}
 	e.prompt("hello", sdk.StopReasonEndTurn)
 }
 

@@ -16,7 +16,7 @@ import (
 type Problem struct {
 	// Type is a word for the kind of problem; programs go by it. It is "busy" if a prompt
 	// is being answered, or another process works on the session; "no_session",
-	// "bad_message" (a request, a path, a picture that can't be taken), "bad_mode",
+	// "bad_message" (a request, a path, a cursor, a picture that can't be taken), "bad_mode",
 	// "budget", "stopped_early", "closing" and "failed" (any other error of a run).
 	Type string `json:"type"`
 	// Detail says what happened, and what to do.

@@ -12,6 +12,7 @@ import (
 
 	sdk "github.com/coder/acp-go-sdk"
 
+	"github.com/whorl-go/whorl/agent/internal/listing"
 	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 )
@@ -266,6 +267,9 @@ func (s *server) list(ctx context.Context, p *sdk.ListSessionsRequest) (any, err
 	res := sdk.ListSessionsResponse{Sessions: []sdk.SessionInfo{}}
 	n, last := 0, ""
 	for info, err := range s.o.Store.List(ctx, q) {
+		if err != nil && n == 0 && listing.BadCursor(ctx, s.o.Store, q) {
+			return nil, bad("the cursor %q can't be read; leave it out to list from the beginning", q.After)
+		}
 		if err != nil {
 			return nil, err
 		}

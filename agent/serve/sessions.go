@@ -11,6 +11,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/internal/begin"
+	"github.com/whorl-go/whorl/agent/internal/listing"
 	"github.com/whorl-go/whorl/agent/internal/stopping"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
@@ -63,7 +64,7 @@ func (h *Handler) list(c *call) (any, error) {
 	}
 	list := []Session{}
 	for info, err := range h.o.Store.List(c.r.Context(), q) {
-		if err != nil && len(list) == 0 && q.After != "" && h.lists(c.r.Context(), q) {
+		if err != nil && len(list) == 0 && listing.BadCursor(c.r.Context(), h.o.Store, q) {
 			return nil, problem(http.StatusBadRequest, "bad_position", "The place to go on from can't be read.", "Leave out after to list from the beginning.")
 		}
 		if err != nil {
@@ -72,16 +73,6 @@ func (h *Handler) list(c *call) (any, error) {
 		list = append(list, h.session(info))
 	}
 	return map[string]any{"sessions": list}, nil
-}
-
-// lists reports whether the store lists sessions without a cursor, which a store refuses
-// by an error of its own.
-func (h *Handler) lists(ctx context.Context, q memory.Query) bool {
-	q.After, q.Limit = "", 1
-	for _, err := range h.o.Store.List(ctx, q) {
-		return err == nil
-	}
-	return true
 }
 
 // create is POST /sessions: {"id": …, "meta": {…}}. Without an id it makes one.
