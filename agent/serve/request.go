@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/whorl-go/whorl/memory"
@@ -18,8 +19,19 @@ import (
 
 // routes are the requests. docs/serve.md describes them.
 func (h *Handler) routes() {
+	none := func(w http.ResponseWriter, r *http.Request) { h.fail(w, r, noRequest) }
+	bare := make(map[string]bool)
+	handle := func(pattern string, f http.HandlerFunc) {
+		h.mux.HandleFunc(pattern, f)
+		_, path, _ := strings.Cut(pattern, " ")
+		// The mux would redirect a path without the slash.
+		if path, ok := strings.CutSuffix(path, "/{id...}"); ok && !bare[path] {
+			bare[path] = true
+			h.mux.HandleFunc(path, none)
+		}
+	}
 	plain := func(pattern string, f func(c *call) (any, error)) {
-		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 			c, err := h.call(w, r)
 			if err != nil {
 				h.fail(w, r, err)
@@ -52,11 +64,21 @@ func (h *Handler) routes() {
 	plain("POST /forks/{id...}", h.fork)
 	plain("GET /bill/{id...}", h.bill)
 	plain("GET /budget", h.budget)
-	h.mux.HandleFunc("POST /messages/{id...}", h.say)
-	h.mux.HandleFunc("GET /events/{id...}", h.events)
-	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h.fail(w, r, noRequest)
-	})
+	handle("POST /messages/{id...}", h.say)
+	handle("GET /events/{id...}", h.events)
+	h.mux.HandleFunc("/", none)
+}
+
+// redirects reports whether the mux would redirect a request to another spelling of its
+// path, or refuse it in plain text. A redirect names the path without the prefix that
+// http.StripPrefix has taken off, so that it leads out of the handler.
+func redirects(r *http.Request) bool {
+	p := r.URL.EscapedPath()
+	clean := path.Clean("/" + p)
+	if clean != "/" && strings.HasSuffix(p, "/") {
+		clean += "/"
+	}
+	return p != clean || r.RequestURI == "*"
 }
 
 // A call is a request of a user.

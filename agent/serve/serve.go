@@ -126,6 +126,10 @@ func New(o Options) (*Handler, error) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
+	if redirects(r) {
+		h.fail(w, r, noRequest)
+		return
+	}
 	h.mux.ServeHTTP(w, r)
 }
 
