@@ -156,7 +156,7 @@ func (a *assembler) apply(name []byte, e eventText) (Event, error) {
 	case EventMessageDelta:
 		err = a.messageDelta(e)
 	case EventMessageStop:
-		ev.Response, err = a.finish()
+		err = a.finish(&ev, e.message)
 	case "error":
 		err = streamedError(e.raw)
 	default:
@@ -600,14 +600,14 @@ func (a *assembler) messageDelta(e eventText) error {
 		if string(key) == "stop_reason" {
 			stop = StopReason(word(v))
 		}
-		a.message = a.message.set(key, v)
+		a.setMember(key, v)
 	}
 	if e.beside {
 		for key, v := range rawjson.Fields(e.raw) {
 			switch string(key) {
 			case "type", "index", "delta", "usage":
 			default:
-				a.message = a.message.set(key, v)
+				a.setMember(key, v)
 			}
 		}
 	}
@@ -624,25 +624,34 @@ func (a *assembler) messageDelta(e eventText) error {
 	return nil
 }
 
-// finish makes the response. Blocks that were never stopped end here.
-func (a *assembler) finish() (*Response, error) {
+// finish makes the response. Blocks that were never stopped end here. last is the
+// message that came with the event, if any.
+func (a *assembler) finish(ev *Event, last []byte) error {
 	if a.begun == nil {
-		return nil, errors.New("message_stop before message_start")
+		return errors.New("message_stop before message_start")
 	}
 	for i := range a.open {
 		if o := &a.open[i]; !o.start.IsZero() {
 			a.end(o)
 		}
 	}
+	a.setMember(keyContent, rawjson.Get(last, "content"))
+	given, err := a.keepGiven()
+	if err != nil {
+		return err
+	}
 	content := make([]Block, len(a.done))
 	for i, d := range a.done {
 		content[i] = d.block
 	}
-	r, err := a.response(content)
-	if err == nil {
-		r.Cut = a.cut
+	if ev.Response, err = a.response(content); err != nil {
+		return err
 	}
-	return r, err
+	ev.Response.Cut = a.cut
+	if len(given) > 0 {
+		a.bring(ev, given)
+	}
+	return nil
 }
 
 // Keys that are set, and a value.

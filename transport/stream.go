@@ -32,6 +32,9 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 // A second message_start, as sent by proxies that continue with a response of their
 // own, voids everything before it. [EventRestarted] is yielded before it.
 //
+// Content that a message_start, message_delta or message_stop brings itself counts
+// where no events of blocks bring it; events of its blocks are yielded for it.
+//
 // An event is valid until the next one. ReadStream stops at message_stop.
 func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
@@ -116,8 +119,7 @@ func (a *assembler) complete() bool {
 // stopped is the event that the stream should have ended with.
 func (a *assembler) stopped() (Event, error) {
 	ev := Event{Type: EventMessageStop}
-	var err error
-	ev.Response, err = a.finish()
+	err := a.finish(&ev, nil)
 	return ev, err
 }
 
@@ -174,6 +176,9 @@ func (a *assembler) partial() *Response {
 				a.keep(o.place, b, false)
 			}
 		}
+	}
+	if len(a.done) > 0 {
+		a.keepGiven() // reads nothing, so that it can't fail
 	}
 	content := make([]Block, 0, len(a.done))
 	for _, d := range a.done {

@@ -121,7 +121,7 @@ func TestMessageIsMerged(t *testing.T) {
 		events []string
 		want   string
 	}{
-		"content of the start is replaced":  {[]string{start(`{"id":"m","content":[{"type":"text","text":"old"}]}`), delta(`"delta":{"stop_reason":"end_turn"}`)}, `{"id":"m","content":[],"stop_reason":"end_turn"}`},
+		"content of the start is replaced":  {[]string{start(`{"id":"m","content":[{"type":"text","text":"old"}]}`), `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"new"}}`, `{"type":"content_block_stop","index":0}`, delta(`"delta":{"stop_reason":"end_turn"}`)}, `{"id":"m","content":[{"type":"text","text":"new"}],"stop_reason":"end_turn"}`},
 		"no content in the start":           {[]string{start(`{"id":"m"}`), delta(`"delta":{"stop_reason":"end_turn"}`)}, `{"id":"m","stop_reason":"end_turn","content":[]}`},
 		"null for content":                  {[]string{start(`{"content":null,"id":"m"}`), delta(`"delta":{"stop_reason":"end_turn"}`)}, `{"content":[],"id":"m","stop_reason":"end_turn"}`},
 		"null replaces nothing":             {[]string{start(`{"id":"m","content":[],"container":{"id":"c"}}`), delta(`"delta":{"stop_reason":"end_turn","container":null}`)}, `{"id":"m","content":[],"container":{"id":"c"},"stop_reason":"end_turn"}`},
@@ -193,7 +193,9 @@ func TestAssemblerServesAgain(t *testing.T) {
 	feed(block(0, `{"type":"tool_use","id":"v","name":"g","input":{}}`, `{"type":"input_json_delta","partial_json":"{}"}`)...)
 	feed(block(1, `{"type":"thinking","thinking":"x"}`)...)
 	feed(block(2, `{"type":"text","text":"y"}`)...)
-	r, err := a.finish()
+	var last Event
+	err := a.finish(&last, nil)
+	r := last.Response
 	if err != nil || contentOf(r) != `{"type":"tool_use","id":"v","name":"g","input":{}},{"type":"thinking","thinking":"x"},{"type":"text","text":"y"}` || len(r.Cut) != 0 {
 		t.Errorf("%v, %s, cut %q", err, contentOf(r), r.Cut)
 	}
