@@ -36,7 +36,9 @@ func invalidInput(text []byte) []byte {
 }
 
 // madeID is an id for a call that came without one, quoted. It is the same if the
-// response is read again, and another in each response and for each block.
+// response is read again, and another for each block. It is another in each response,
+// too, where responses have ids; without them it comes again in later turns, which may
+// use an id again (wire §3.7).
 func madeID(response string, place int) []byte {
 	sum := sha256.Sum256([]byte(response + "/" + strconv.Itoa(place)))
 	return []byte(`"toolu_` + hex.EncodeToString(sum[:12]) + `"`)
