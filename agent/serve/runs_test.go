@@ -73,6 +73,16 @@ func TestSaidAfterAStop(t *testing.T) {
 		if got := text(all); strings.Contains(got, "Done: hello") == again {
 			t.Errorf("stopped again %v: %q", again, got)
 		}
+		// The end of the run that was stopped is not told for this one's.
+		ends := 0
+		for _, e := range all {
+			if e.Kind == "end" {
+				ends++
+			}
+		}
+		if e := all[len(all)-1]; ends != 1 || e.Kind != "end" || (e.Problem != nil) != again {
+			t.Errorf("stopped again %v: %d ends, the last event is %+v with %+v", again, ends, e, e.Problem)
+		}
 		s.ended("s")
 	}
 }

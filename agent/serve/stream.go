@@ -144,7 +144,9 @@ func eventStream(head http.Header) {
 	head.Set("X-Accel-Buffering", "no")
 }
 
-// stream writes a session's events as they come; if run isn't nil, until that is over.
+// stream writes a session's events as they come; if run isn't nil, until that is over. The
+// end of that one is then the only end, and the last event: ends before it are of a run
+// that was stopped before, or of one that has not seen the message.
 func (h *Handler) stream(c *call, at feed.Position, run *running) {
 	var over <-chan struct{}
 	if run != nil {
@@ -165,7 +167,7 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 	out := &sse{w: c.w, control: http.NewResponseController(c.w), timeout: h.o.WriteTimeout}
 	eventStream(c.w.Header())
 	out.comment("whorl events, version 1")
-	ended, last := false, false
+	last, place := false, "" // place is that of an end, if nothing has come behind it
 	beat := time.NewTicker(h.o.Heartbeat)
 	defer beat.Stop()
 	for out.err == nil {
@@ -179,23 +181,26 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 			if !ok {
 				continue
 			}
+			if it.Session == c.info.ID && run != nil {
+				place = ""
+				if it.Kind == feed.End {
+					place = e.At
+					continue
+				}
+			}
 			out.event(e)
-			ended = ended || it.Kind == feed.End && it.Session == c.info.ID
 		}
 		out.flush()
 		if out.err != nil {
 			return
 		}
 		if last {
-			// A run that was over before anybody listened has no end in the feed.
-			if !ended {
-				e := Event{Version: 1, Kind: string(feed.End), Session: c.info.ID}
-				if run.err != nil && !isWait(run.err) {
-					e.Problem = h.problemOf(run.err)
-				}
-				out.event(e)
-				out.flush()
+			e := Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, At: place}
+			if run.err != nil && !isWait(run.err) {
+				e.Problem = h.problemOf(run.err)
 			}
+			out.event(e)
+			out.flush()
 			return
 		}
 		select {
