@@ -88,6 +88,7 @@ type Handler struct {
 
 	mu      sync.Mutex
 	running map[string]*running
+	held    map[string]*holding
 	closed  bool
 }
 
@@ -115,7 +116,7 @@ func New(o Options) (*Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{o: o, mux: http.NewServeMux(), running: make(map[string]*running)}
+	h := &Handler{o: o, mux: http.NewServeMux(), running: make(map[string]*running), held: make(map[string]*holding)}
 	h.ctx, h.cancel = context.WithCancelCause(context.Background())
 	go h.watchStops()
 	h.routes()

@@ -111,6 +111,11 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := context.WithValue(r.Context(), inputKey{}, in)
+	release, err := s.h.Hold(ctx, in.ThreadID)
+	if err != nil {
+		return err
+	}
+	defer release()
 	access, err := s.h.Access(r, in.ThreadID)
 	if err != nil {
 		return err
@@ -140,6 +145,7 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	release()
 	if access.New { // nothing was said, and there is nothing to go on with
 		going = nil
 	}

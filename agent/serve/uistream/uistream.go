@@ -187,12 +187,17 @@ func (s *handler) send(w http.ResponseWriter, r *http.Request) error {
 	if err := in.check(); err != nil {
 		return err
 	}
+	release, err := s.h.Hold(r.Context(), in.ID)
+	if err != nil {
+		return err
+	}
+	defer release()
 	a, log, waits, err := s.open(r, in.ID)
 	if err != nil {
 		return err
 	}
 	if in.last().Role == "assistant" && !in.branches() {
-		return s.goOn(w, r, a, log, in)
+		return s.goOn(w, r, a, log, in, release)
 	}
 	n, said := in.known()
 	if len(said) == 0 {
@@ -221,6 +226,7 @@ func (s *handler) send(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	release()
 	s.stream(w, r, a, t, going, skip)
 	return nil
 }
@@ -306,8 +312,8 @@ func (s *handler) branch(r *http.Request, a *serve.Access, log *memory.Log, chat
 	return b, fork, err
 }
 
-// goOn takes decisions and results, and goes on with the turn.
-func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, log *memory.Log, in *input) error {
+// goOn takes decisions and results, releases the chat, and goes on with the turn.
+func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, log *memory.Log, in *input, release func()) error {
 	if log == nil {
 		return memory.ErrNoSession
 	}
@@ -331,6 +337,7 @@ func (s *handler) goOn(w http.ResponseWriter, r *http.Request, a *serve.Access, 
 			return err
 		}
 	}
+	release()
 	s.stream(w, r, a, t, going, nil)
 	return nil
 }
