@@ -209,6 +209,9 @@ func Model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 	case "slowly":
 		r = simulator.Say("Slow and steady wins the race, as they say: schön.")
 		r.Delay, r.DeltaBytes = 20*time.Millisecond, 3
+	case "think slowly":
+		r = simulator.Do(simulator.Thinking("Step by step."), simulator.Text("Slow and steady wins the race, as they say."))
+		r.Delay, r.DeltaBytes = 20*time.Millisecond, 3
 	case "typed":
 		r = simulator.Say(`{"city":"Oslo","degrees":20}`)
 	case "empty":
