@@ -91,6 +91,8 @@ func (e *Error) remedy() string {
 		return "; see to the account's credit"
 	case e.Is(ErrNotFound):
 		return "; check the id and the base URL"
+	case e.refusesBlock():
+		return "; if another back end wrote that block, continue the log there, or begin a session without it: docs/errors.md, A log of another back end"
 	}
 	return ""
 }

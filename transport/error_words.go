@@ -39,6 +39,22 @@ var (
 	}
 )
 
+// What the service says of a block with a form that it doesn't know, as a response of
+// another back end can have it (wire rows 45, 47, 53, 54, 58).
+var (
+	blockWords = []string{
+		"extra inputs are not permitted", "does not match any of the expected tags", "tool_use.id: string should match pattern", "tool_use.caller",
+	}
+	ownWords = []string{".cache_control", ".block_binding"} // members that a request adds
+)
+
+// refusesBlock reports whether the service refuses the form of a block of a message.
+func (e *Error) refusesBlock() bool {
+	place, _, _ := strings.Cut(e.Message, ": ")
+	return e.Status == http.StatusBadRequest && strings.HasPrefix(place, "messages.") && strings.Contains(place, ".content.") &&
+		e.says(nil, blockWords) && !e.says(nil, ownWords)
+}
+
 // refine fills in what an error's body says beside its type: a code, and where the
 // HTTP status belongs to something else (status is 0), the status it stands for.
 func (e *Error) refine(body, inner []byte) {

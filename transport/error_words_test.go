@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -57,6 +58,31 @@ func TestErrorWords(t *testing.T) {
 		}
 		if tt.status != 0 && err.Status != tt.status {
 			t.Errorf("%s: the status became %d", tt.from, err.Status)
+		}
+	}
+}
+
+// A refusal of a block's form says what can be done, and no other refusal does.
+func TestRefusedFormOfABlock(t *testing.T) {
+	for message, want := range map[string]bool{
+		"messages.1.content.0.tool_use.text: Extra inputs are not permitted":                                                   true,
+		"messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'":                                     true,
+		"messages.1.content.0.server_tool_use.id: String should match pattern '^srvtoolu_[a-zA-Z0-9_]+$'":                      true,
+		"messages.1.content.0.tool_use.caller: Input should be a valid dictionary or object to extract fields from":            true,
+		"messages.3.content.2: Input tag 'foo' found using 'type' does not match any of the expected tags: 'text', 'tool_use'": true,
+		"messages.1.content.0.thinking.cache_control: Extra inputs are not permitted":                                          false,
+		"messages.1.content.0.thinking.block_binding: Extra inputs are not permitted":                                          false,
+		"messages.1.content.0: unexpected `tool_use_id` found in `tool_result` blocks: a":                                      false,
+		"messages.0.clear_at: Extra inputs are not permitted":                                                                  false,
+		"context_management: Extra inputs are not permitted":                                                                   false,
+		"tools.0: Input tag 'X' found using 'type' does not match any of the expected tags: messages.1.content.0":              false,
+		"tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'":                                            false,
+	} {
+		for _, status := range []int{400, 500} {
+			err := &Error{Status: status, Type: ErrInvalidRequest, Message: message}
+			if got := strings.Contains(err.Error(), "another back end"); got != (want && status == 400) {
+				t.Errorf("%d: %v", status, err)
+			}
 		}
 	}
 }
