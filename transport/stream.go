@@ -32,9 +32,6 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 // A second message_start, as sent by proxies that continue with a response of their
 // own, voids everything before it. [EventRestarted] is yielded before it.
 //
-// Content that a message_start, message_delta or message_stop brings itself counts
-// where no events of blocks bring it; events of its blocks are yielded for it.
-//
 // An event is valid until the next one. ReadStream stops at message_stop.
 func ReadStream(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
