@@ -113,7 +113,10 @@ func (a *assembler) complete() bool {
 	return a.begun != nil && rawjson.Unquote(a.message.get("stop_reason")) != "" && !a.anyOpen()
 }
 
-// stopped is the event that the stream should have ended with.
+// stopped is the event that the stream should have ended with. It is not inlined: next
+// lies below all the parsing, and an Event is large.
+//
+//go:noinline
 func (a *assembler) stopped() (Event, error) {
 	ev := Event{Type: EventMessageStop}
 	err := a.finish(&ev, nil)
