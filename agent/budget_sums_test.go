@@ -11,6 +11,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // An account is a ledger that keeps what it was told, and says what it is set to.
@@ -95,6 +96,7 @@ func TestLeftOfABudget(t *testing.T) {
 		{"and it is enough not to wait", &Budget{USD: 12, usd: 2}, q, 9000, false, "", 0, 0},
 		{"just enough not to wait", &Budget{USD: 12, usd: 2.808}, q, 8192, false, "", 0, 0},
 		{"no price", &Budget{USD: 99}, func() quote { q := q; q.Cost.Incomplete = true; return q }(), 0, false, "price", 2.024, 2024},
+		{"no price, and tokens too", &Budget{USD: 99, Tokens: 99_999}, func() quote { q := q; q.Cost.Incomplete = true; return q }(), 0, false, "price", 2.024, 2024},
 		{"no price, and tokens only", &Budget{Tokens: 99_999}, func() quote { q := q; q.Cost.Incomplete = true; return q }(), 10_000, false, "", 0, 0},
 	} {
 		tt.q.bare += 1e-9 // so that no sum is a hair too small
@@ -110,6 +112,59 @@ func TestLeftOfABudget(t *testing.T) {
 		}
 	}
 }
+
+// What a request may cost is by its speed, its place, and for how long it is cached.
+func TestPriceOfARequest(t *testing.T) {
+	a := made(t, Options{Models: []models.Model{{ID: "claude-opus-5-5", Prices: []models.Price{
+		{Input: 1, CacheWrite5m: 2, CacheWrite1h: 4, CacheRead: 0.5, Output: 10},
+		{Input: 10, CacheWrite5m: 20, CacheWrite1h: 40, CacheRead: 5, Output: 100, Speed: "fast"},
+	}}}})
+	f := forecast{Prompt: 3e6, Read: 2e6}
+	at := func(index int, ttl transport.TTL) []transport.Breakpoint {
+		return []transport.Breakpoint{{Part: transport.PartMessages, Index: index, TTL: ttl}}
+	}
+	messages := []transport.Message{transport.UserText("a"), transport.UserText("b")}
+	for _, tt := range []struct {
+		name string
+		req  transport.Request
+		want float64
+	}{
+		{"plain", transport.Request{}, 2*0.5 + 2 + 10},
+		{"fast", transport.Request{Speed: "fast"}, 2*5 + 20 + 100},
+		{"in the US", transport.Request{InferenceGeo: "us"}, 1.1 * (2*0.5 + 2 + 10)},
+		{"for an hour", transport.Request{Messages: messages, Breakpoints: at(1, transport.TTL1h)}, 2*0.5 + 4 + 10},
+		{"for five minutes", transport.Request{Messages: messages, Breakpoints: at(1, transport.TTL5m)}, 2*0.5 + 2 + 10},
+		{"what was there for an hour", transport.Request{Messages: messages, Breakpoints: at(0, transport.TTL1h)}, 2*0.5 + 2 + 10},
+	} {
+		if c := a.price(&tt.req, f, 1e6); math.Abs(c.USD-tt.want) > 1e-9 || c.Incomplete {
+			t.Errorf("%s: %+v, want $%v", tt.name, c, tt.want)
+		}
+	}
+}
+
+// Where one of several budgets can't be reserved of, the others get back what they had
+// set aside.
+func TestAllBudgetsOrNone(t *testing.T) {
+	down := errors.New("the ledger is down")
+	first, second := &Budget{Tokens: 1e6}, &Budget{USD: 5, Name: "n", Ledger: &failsToReserve{err: down}}
+	r := underWay(t, made(t, Options{}), Input{Store: new(memory.RAM), Session: "s", Log: talked(t)})
+	q := quote{forecast: forecast{Prompt: 1000, Output: 2000}, bare: 1, perToken: 0.001, least: 1024}
+	h, wait, err := r.reserveAll(withBudget(withBudget(t.Context(), second), first), q)
+	if h != nil || wait != nil || !errors.Is(err, down) {
+		t.Errorf("%+v, waits %v, %v", h, wait != nil, err)
+	}
+	if first.usd != 0 || first.tokens != 0 || second.usd != 0 {
+		t.Errorf("$%v and %d tokens of the first budget are set aside, $%v of the second", first.usd, first.tokens, second.usd)
+	}
+}
+
+// A failsToReserve is an account that is down when something is to be set aside.
+type failsToReserve struct {
+	account
+	err error
+}
+
+func (f *failsToReserve) Reserve(context.Context, budget.Budget, string, float64) error { return f.err }
 
 // What is charged in the end is what was spent, with the prompts of lost attempts, and
 // what was set aside is given back once, whether or not the run was cancelled.

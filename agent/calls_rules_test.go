@@ -511,6 +511,31 @@ func TestToolsForTheBackground(t *testing.T) {
 	}
 }
 
+// What works in the background is told to stop, all of it before any is waited for.
+func TestBackgroundIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := made(t, Options{}).NewRun(Input{Prompt: "q"})
+		stopped := 0
+		for range 2 {
+			c := &child{done: make(chan struct{})}
+			c.cancel = func() {
+				stopped++
+				go func() { // it ends once both are told
+					for stopped < 2 {
+						time.Sleep(time.Second)
+					}
+					close(c.done)
+				}()
+			}
+			r.atWork = append(r.atWork, c)
+		}
+		r.stopBackground()
+		if stopped != 2 || len(r.atWork) != 0 {
+			t.Errorf("%d of 2 are told to stop", stopped)
+		}
+	})
+}
+
 // When a run has ended no sub-agent is let work in its background.
 func TestNoBackgroundBehindTheEnd(t *testing.T) {
 	r := underWay(t, made(t, Options{}), Input{})
