@@ -149,7 +149,7 @@ func TestAllBudgetsOrNone(t *testing.T) {
 	first, second := &Budget{Tokens: 1e6}, &Budget{USD: 5, Name: "n", Ledger: &failsToReserve{err: down}}
 	r := underWay(t, made(t, Options{}), Input{Store: new(memory.RAM), Session: "s", Log: talked(t)})
 	q := quote{forecast: forecast{Prompt: 1000, Output: 2000}, bare: 1, perToken: 0.001, least: 1024}
-	h, wait, err := r.reserveAll(withBudget(withBudget(t.Context(), second), first), q)
+	h, wait, err := r.reserveAll(withBudget(withBudget(t.Context(), first), second), q)
 	if h != nil || wait != nil || !errors.Is(err, down) {
 		t.Errorf("%+v, waits %v, %v", h, wait != nil, err)
 	}
