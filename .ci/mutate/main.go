@@ -216,7 +216,7 @@ func packageOf(root, file string) (module, pkg string) {
 	if err != nil {
 		rel = "." // both are below the root
 	}
-	return module, "./" + filepath.ToSlash(rel)
+	return module, "./" + strings.TrimPrefix(filepath.ToSlash(rel), ".")
 }
 
 // fails reports whether the tests of a module fail, and whether they had to be ended.

@@ -60,7 +60,7 @@ func TestPackageOf(t *testing.T) {
 	for _, tt := range []struct{ file, module, pkg string }{
 		{"agent/loop.go", ".", "./agent"},
 		{"agent/inspect/assets/main.js", ".", "./agent/inspect"},
-		{"agent/temporal/step.go", "agent/temporal", "./."},
+		{"agent/temporal/step.go", "agent/temporal", "./"},
 		{"transport/clouds/bedrock/bedrock.go", "transport/clouds", "./bedrock"},
 	} {
 		if module, pkg := packageOf(filepath.Join("..", ".."), tt.file); module != tt.module || pkg != tt.pkg {
