@@ -220,7 +220,7 @@ var cases = []known{
 		hurt: "medium", what: "a resumed run forgets what attempts and summaries cost",
 		file: "agent/run.go", pkg: "./agent",
 		old: `		case memory.KindNote:
-			r.spend(bill)
+			r.spend(&bill)
 `,
 		new: `		case memory.KindNote:
 `,
