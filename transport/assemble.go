@@ -102,11 +102,11 @@ type eventText struct {
 	beside  bool // it has more than a message_delta needs
 }
 
-// parseEvent checks the JSON of an event and takes it apart, in one go, as most of what
+// parse checks the JSON of an event and takes it apart, in one go, as most of what
 // a stream brings passes here. It is false if data is not a JSON object.
-func parseEvent(data []byte) (eventText, bool) {
-	e := eventText{raw: data}
-	ok := jsontext.ValidObject(data, func(key, v []byte) {
+func (e *eventText) parse(data []byte) bool {
+	e.raw = data
+	return jsontext.ValidObject(data, func(key, v []byte) {
 		switch string(key) {
 		case "type":
 			e.typ = rawjson.Inner(v)
@@ -130,12 +130,11 @@ func parseEvent(data []byte) (eventText, bool) {
 			}
 		}
 	})
-	return e, ok
 }
 
 // apply takes in one event. The event that apply returns points into it. An error
 // event comes back as an [*Error].
-func (a *assembler) apply(name []byte, e eventText) (Event, error) {
+func (a *assembler) apply(name []byte, e *eventText) (Event, error) {
 	if e.foreign && a.begun == nil {
 		return Event{}, errForeign
 	}
@@ -591,7 +590,7 @@ func appendList(dst, array, more []byte) []byte {
 // messageDelta merges what came last into the message: the members of delta, the
 // counts of usage, which are cumulative, and whatever stands beside them. A null
 // replaces nothing.
-func (a *assembler) messageDelta(e eventText) error {
+func (a *assembler) messageDelta(e *eventText) error {
 	if a.begun == nil {
 		return errors.New("message_delta before message_start")
 	}

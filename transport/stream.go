@@ -80,8 +80,9 @@ func (d *decoder) next() (Event, error) {
 			return Event{}, err
 		}
 		data = rawjson.Trim(data)
-		if e, ok := parseEvent(data); ok {
-			return d.asm.apply(name, e)
+		var e eventText // on the stack below all the parsing: it is not copied
+		if e.parse(data) {
+			return d.asm.apply(name, &e)
 		}
 		switch {
 		case d.asm.complete() && (EventType(name) == EventMessageStop || string(data) == "[DONE]"):

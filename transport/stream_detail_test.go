@@ -168,8 +168,9 @@ func TestAssemblerServesAgain(t *testing.T) {
 	feed := func(events ...string) {
 		t.Helper()
 		for _, e := range events {
-			parsed, _ := parseEvent([]byte(e))
-			if _, err := a.apply([]byte(mustType(e)), parsed); err != nil {
+			var parsed eventText
+			parsed.parse([]byte(e))
+			if _, err := a.apply([]byte(mustType(e)), &parsed); err != nil {
 				t.Fatal(err)
 			}
 		}
