@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -515,13 +516,13 @@ func TestToolsForTheBackground(t *testing.T) {
 func TestBackgroundIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := made(t, Options{}).NewRun(Input{Prompt: "q"})
-		stopped := 0
+		var stopped atomic.Int32
 		for range 2 {
 			c := &child{done: make(chan struct{})}
 			c.cancel = func() {
-				stopped++
+				stopped.Add(1)
 				go func() { // it ends once both are told
-					for stopped < 2 {
+					for stopped.Load() < 2 {
 						time.Sleep(time.Second)
 					}
 					close(c.done)
@@ -530,8 +531,8 @@ func TestBackgroundIsStopped(t *testing.T) {
 			r.atWork = append(r.atWork, c)
 		}
 		r.stopBackground()
-		if stopped != 2 || len(r.atWork) != 0 {
-			t.Errorf("%d of 2 are told to stop", stopped)
+		if stopped.Load() != 2 || len(r.atWork) != 0 {
+			t.Errorf("%d of 2 are told to stop", stopped.Load())
 		}
 	})
 }
