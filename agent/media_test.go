@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,6 +41,9 @@ func TestMediaOfToolsThatAreRefused(t *testing.T) {
 		{"a JPEG that is none", "", 1, raw(rawBlock(t, strings.Replace(string(pictureBlock(t, pngOf(9)).Raw()), "image/png", "image/jpeg", 1))), "not image/jpeg", 1},
 		{"a picture of 8001 pixels", "", 1, raw(pictureBlock(t, pngOf(8001))), "8001", 1},
 		{"PDFs of 700 pages in all", "", 7, raw(pdfBlock(t, pdfOf(100))), "700 pages", 1},
+		{"PDFs of 800 pages in one result", "", 1, func(int) ([]transport.Block, error) {
+			return slices.Repeat([]transport.Block{pdfBlock(t, pdfOf(100))}, 8), nil
+		}, "700 pages", 2},
 		{"104 pictures on a small model", "claude-haiku-4-5", 52, func(int) ([]transport.Block, error) {
 			return []transport.Block{pictureBlock(t, pngOf(4)), pictureBlock(t, pngOf(5))}, nil
 		}, "101 pictures", 4},
@@ -105,6 +109,7 @@ func TestMediaOfInputs(t *testing.T) {
 	}{
 		{"700 pages", a, input(pdfBlock(t, pdfOf(700))), media.ErrTooLarge},
 		{"700 pages in two", a, input(pdfBlock(t, pdfOf(300)), pdfBlock(t, pdfOf(400))), media.ErrTooLarge},
+		{"700 pages in two messages", a, agent.Input{Messages: append(input(pdfBlock(t, pdfOf(400))).Messages, input(pdfBlock(t, pdfOf(300))).Messages...)}, media.ErrTooLarge},
 		{"101 pages", small, input(pdfBlock(t, pdfOf(101))), media.ErrTooLarge},
 		{"broken", a, input(pictureBlock(t, pngOf(9)[:40])), media.ErrDamaged},
 		{"no PDF", a, input(pdfBlock(t, []byte("hello"))), media.ErrFormat},
