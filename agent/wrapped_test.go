@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,38 @@ func TestDecisionOfACancelledRun(t *testing.T) {
 		if len(decided) != 1 || decided[0] != (permission == agent.Allow) {
 			t.Errorf("%s: decisions %v are recorded", permission, decided)
 		}
+	}
+}
+
+// An unreadable store can't be read while err is set.
+type unreadable struct {
+	*memory.RAM
+	err error
+}
+
+func (s *unreadable) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	if s.err != nil {
+		return func(yield func(memory.Record, error) bool) { yield(memory.Record{}, s.err) }
+	}
+	return s.RAM.Load(ctx, id, from)
+}
+
+// A run that could not read its session holds neither the log nor the lease.
+func TestASessionThatCouldNotBeReadIsFree(t *testing.T) {
+	store := &unreadable{RAM: new(memory.RAM)}
+	s := &script{replies: []any{reply(t, "end_turn", text("one")), reply(t, "end_turn", text("two"))}}
+	a := newAgent(t, s, agent.Options{})
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.err = memory.ErrUnavailable
+	if _, err := a.Run(t.Context(), agent.Input{Log: res.Log, Prompt: "on"}); !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("the store is away: %v", err)
+	}
+	store.err = nil
+	if res, err = a.Run(t.Context(), agent.Input{Log: res.Log, Prompt: "on"}); err != nil || res.Text != "two" {
+		t.Errorf("it is back: %q, %v", res.Text, err)
 	}
 }
 
