@@ -39,11 +39,7 @@ func (a *assembler) givenContent() ([]Block, error) {
 		return nil, nil
 	}
 	blocks, err := parseContent(bytes.Clone(v)) // the message's bytes are used again
-	for i, b := range blocks {
-		if b.typ == TypeToolUse {
-			blocks[i] = a.withID(b, i)
-		}
-	}
+	addIDs(blocks, a.begun.ID)
 	return blocks, err
 }
 

@@ -44,32 +44,20 @@ func madeID(response string, place int) []byte {
 	return []byte(`"toolu_` + hex.EncodeToString(sum[:12]) + `"`)
 }
 
-// mergeUsage merges the counts of a message_delta into those of the message_start.
-func mergeUsage(base memberList, over []byte, stop StopReason) memberList {
-	for key, v := range rawjson.Fields(over) {
-		if i := base.find(key); i < 0 || !falls(base[i], v, stop) {
-			base = base.set(key, v)
+// addIDs gives each call of a response that came without a usable id one: without it no
+// result could answer the call.
+func addIDs(content []Block, response string) {
+	for i, b := range content {
+		if b.typ == TypeToolUse {
+			content[i] = b.withID(response, i)
 		}
 	}
-	return base
 }
 
-// falls reports whether a value would make a count less than it was, where it can't be.
-// Counts of the prompt may fall: after a compaction or a fallback the service
-// counts the last sampling there, and the others among the iterations. A zero,
-// which gateways send that count the prompt at the start only, replaces none, and
-// what was sampled falls only to the zero of a refusal.
-func falls(count objectMember, value []byte, stop StopReason) bool {
-	var before, after int64
-	switch string(count.key) {
-	case "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens":
-		readInt(&before, count.value)
-		readInt(&after, value)
-		return after == 0 && before > 0
-	case "output_tokens":
-		readInt(&before, count.value)
-		readInt(&after, value)
-		return after < before && stop != StopRefusal
+// withID is a call that has an id, a made one if it came without.
+func (b Block) withID(response string, place int) Block {
+	if v := rawjson.Get(b.raw, "id"); len(v) > len(`""`) && v[0] == '"' {
+		return b
 	}
-	return false
+	return b.with("id", madeID(response, place))
 }

@@ -76,21 +76,8 @@ func parseResponse(raw []byte) (*Response, error) {
 			return nil, err
 		}
 	}
-	r.addIDs()
+	addIDs(r.Content, r.ID)
 	return r, nil
-}
-
-// addIDs gives each call that came without an id one: without it no result could
-// answer it.
-func (r *Response) addIDs() {
-	for i, b := range r.Content {
-		if b.typ != TypeToolUse {
-			continue
-		}
-		if v := rawjson.Get(b.raw, "id"); len(v) <= 2 || v[0] != '"' {
-			r.Content[i] = b.with("id", madeID(r.ID, i))
-		}
-	}
 }
 
 // setAll reads the members of a message object. begun is as for set.

@@ -179,7 +179,7 @@ func (a *assembler) partial() *Response {
 		}
 	}
 	if len(a.done) > 0 {
-		a.keepGiven() // reads nothing, so that it can't fail
+		_, _ = a.keepGiven() // reads nothing, so that it can't fail
 	}
 	content := make([]Block, 0, len(a.done))
 	for _, d := range a.done {

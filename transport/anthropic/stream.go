@@ -164,6 +164,8 @@ func (d *daily) first(id string, day int64) bool {
 	return true
 }
 
+// carry makes k the call that sends a request of messages. It sets what is there, since a
+// call is large and lies on the stack of each attempt.
 func (k *call) carry(body *transport.Body, betas string) {
 	k.method, k.path, k.betas, k.length = http.MethodPost, messagesPath, betas, body.Len()
 	k.body = func() (io.ReadCloser, error) { return body.NewReader(), nil }
