@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/whorl-go/whorl/agent/internal/toolcall"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/memory"
@@ -347,7 +348,7 @@ func (h *host) approval(ctx context.Context, j *job, ask *memory.ApprovalRequest
 		prompt = fmt.Sprintf("May the tool %q be called?", j.call.Name)
 	}
 	answer, err := h.Ask(ctx, tools.Question{
-		Key: "approval " + j.call.ID, Kind: "approval", Prompt: prompt, Data: data,
+		Key: "approval " + j.call.ID, Kind: toolcall.Kind, Prompt: prompt, Data: data,
 		Choices: []tools.Choice{{Value: json.RawMessage(`"allow"`)}, {Value: json.RawMessage(`"deny"`)}},
 	})
 	switch {

@@ -1,6 +1,7 @@
 package acp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +11,8 @@ import (
 	sdk "github.com/coder/acp-go-sdk"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/toolcall"
 	"github.com/whorl-go/whorl/agent/waiting"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // errDismissed says that the user closed what was asked without an answer.
@@ -28,7 +29,7 @@ func (v *session) ask(ctx context.Context, t *teller) (on bool, err error) {
 	for _, it := range items {
 		var err error
 		switch {
-		case it.Kind == "approval":
+		case it.Kind == toolcall.Kind:
 			err = v.permission(ctx, t, it)
 		case !forUser(it):
 			t.once(it, fmt.Sprintf("\n\nWaiting for %s: %s\n", it.Tool, it.Why))
@@ -87,12 +88,9 @@ func wantedOf(it waiting.Item) wanted {
 	if it.Call != nil {
 		w.id, w.input = it.Call.CallID, json.RawMessage(it.Call.Input)
 	} else {
-		data := it.Question.Question.Data
 		_, w.id, _ = strings.Cut(it.Question.Root, "-")
-		w.input = rawjson.Get(data, "input")
-		if name := rawjson.GetString(data, "name"); name != "" {
-			w.called = name
-		}
+		name, input := toolcall.Of(it.Question.Question)
+		w.called, w.input = cmp.Or(name, it.Tool), input
 	}
 	w.name = strings.Join(append(append([]string{}, it.Agents...), w.called), ": ")
 	return w

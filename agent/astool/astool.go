@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/toolcall"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -189,7 +190,7 @@ func question(it waiting.Item) tools.Question {
 		data = append(append(append(data[:len(data)-1], `,"input":`...), it.Call.Input...), '}')
 	}
 	return tools.Question{
-		Key: fmt.Sprintf("%s/%d/%s", it.Session, it.Call.Record, it.Call.CallID), Kind: "approval", Prompt: prompt, Data: data,
+		Key: fmt.Sprintf("%s/%d/%s", it.Session, it.Call.Record, it.Call.CallID), Kind: toolcall.Kind, Prompt: prompt, Data: data,
 		Choices: []tools.Choice{{Value: json.RawMessage("true"), Label: "allow"}, {Value: json.RawMessage("false"), Label: "deny"}},
 	}
 }

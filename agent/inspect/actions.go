@@ -1,16 +1,14 @@
 package inspect
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/agent/worker"
+	"github.com/whorl-go/whorl/agent/internal/waking"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -73,19 +71,11 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	root := p.outermost(r.Context(), id)
-	if err := p.wake(r.Context(), root); err != nil {
+	if err := waking.Now(r.Context(), p.store, root); err != nil {
 		p.fail(w, fmt.Errorf("the decision is recorded, but session %q could not be woken; run it again: %w", root, err))
 		return
 	}
 	writeJSON(w, map[string]bool{"resumed": p.goOn(r.Context(), root)})
-}
-
-// wake has a worker find a session that can go on, as answers do.
-func (p *Page) wake(ctx context.Context, root string) error {
-	if _, ok := memory.As[memory.Waker](p.store); !ok {
-		return nil
-	}
-	return worker.Wake(ctx, p.store, root, time.Now())
 }
 
 func isObject(text string) bool {

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/agent/worker"
+	"github.com/whorl-go/whorl/agent/internal/toolcall"
+	"github.com/whorl-go/whorl/agent/internal/waking"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // decide is POST /decisions/ID: one of the calls that [Session] tells, and what is to
@@ -78,16 +77,12 @@ func (h *Handler) mayAllow(ctx context.Context, u User, call agent.PendingCall) 
 // mayAnswer fails if a user may not give an answer to a question. One of the kind
 // "approval" is about a call that a tool makes: to allow it is to allow a call.
 func (h *Handler) mayAnswer(ctx context.Context, u User, q agent.PendingQuestion, value json.RawMessage) error {
-	if q.Question.Kind != "approval" {
-		return nil
-	}
-	switch string(rawjson.Trim(value)) {
-	case `"deny"`, "false":
+	if q.Question.Kind != toolcall.Kind || toolcall.Denies(value) {
 		return nil
 	}
 	call := agent.PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name, Reason: q.Question.Prompt, Since: q.Since}
-	if name := rawjson.GetString(q.Question.Data, "name"); name != "" {
-		call.Name, call.Input = name, string(rawjson.Get(q.Question.Data, "input"))
+	if name, input := toolcall.Of(q.Question); name != "" {
+		call.Name, call.Input = name, string(input)
 	}
 	return h.mayAllow(ctx, u, call)
 }
@@ -156,10 +151,8 @@ func (h *Handler) goOn(c *call) (func(), error) {
 		return nil, err
 	}
 	return func() {
-		if _, ok := memory.As[memory.Waker](h.o.Store); ok {
-			if err := worker.Wake(c.r.Context(), h.o.Store, top.ID, time.Now()); err != nil {
-				h.o.Logger.WarnContext(c.r.Context(), "a session can't be woken", "session", top.ID, "error", err.Error())
-			}
+		if err := waking.Now(c.r.Context(), h.o.Store, top.ID); err != nil {
+			h.o.Logger.WarnContext(c.r.Context(), "a session can't be woken", "session", top.ID, "error", err.Error())
 		}
 		h.drive(c.r.Context(), c.user, top, a, in)
 	}, nil

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/agent/worker"
+	"github.com/whorl-go/whorl/agent/internal/waking"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
@@ -183,8 +183,8 @@ func (it Item) decide(ctx context.Context, store memory.Store, record func(*memo
 	if err := record(log); err != nil {
 		return err
 	}
-	if _, ok := memory.As[memory.Waker](store); ok && it.Root != "" {
-		if err := worker.Wake(ctx, store, it.Root, time.Now()); err != nil && !errors.Is(err, memory.ErrNoSession) {
+	if it.Root != "" {
+		if err := waking.Now(ctx, store, it.Root); err != nil {
 			return fmt.Errorf("the decision is recorded, but session %q could not be woken; run it again: %w", it.Root, err)
 		}
 	}
