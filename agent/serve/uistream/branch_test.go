@@ -10,15 +10,18 @@ import (
 	"github.com/whorl-go/whorl/memory"
 )
 
+// withAdmin has the user "admin" see all sessions.
+func withAdmin(o *serve.Options) {
+	o.User = func(r *http.Request) (serve.User, error) {
+		id := r.Header.Get("X-User")
+		return serve.User{ID: id, All: id == "admin"}, nil
+	}
+}
+
 // A session that a user gives the chat id of somebody else's is not taken for a branch of
 // that chat, by nobody: not by the one who may see all sessions either.
 func TestBranchOfAnother(t *testing.T) {
-	s := newStage(t, stage.Options{Change: func(o *serve.Options) {
-		o.User = func(r *http.Request) (serve.User, error) {
-			id := r.Header.Get("X-User")
-			return serve.User{ID: id, All: id == "admin"}, nil
-		}
-	}})
+	s := newStage(t, stage.Options{Change: withAdmin})
 	ann := newClient(t, s)
 	ann.say("hello")
 	ann.send(nil)
@@ -44,12 +47,7 @@ func TestBranchOfAnother(t *testing.T) {
 
 // A branch belongs to the chat's owner, whoever has begun it.
 func TestBranchByAnAdministrator(t *testing.T) {
-	s := newStage(t, stage.Options{Change: func(o *serve.Options) {
-		o.User = func(r *http.Request) (serve.User, error) {
-			id := r.Header.Get("X-User")
-			return serve.User{ID: id, All: id == "admin"}, nil
-		}
-	}})
+	s := newStage(t, stage.Options{Change: withAdmin})
 	ann := newClient(t, s)
 	ann.say("hello")
 	ann.send(nil)
