@@ -19,8 +19,10 @@ type page struct {
 	*assistant
 	ctx    context.Context // of its runs
 	cancel context.CancelFunc
-	runs   sync.WaitGroup
 	server *http.Server
+
+	mu   sync.Mutex // held while a run begins, or the page ends
+	runs sync.WaitGroup
 }
 
 // openPage serves the page, and shows its address with the token that it wants.
@@ -62,7 +64,9 @@ func pageAddress(addr string) (_ string, public bool, err error) {
 
 // close stops the page and its runs, which leave sessions that can be resumed.
 func (p *page) close() {
+	p.mu.Lock()
 	p.cancel()
+	p.mu.Unlock()
 	p.server.Close()
 	p.runs.Wait()
 }
@@ -72,6 +76,11 @@ func (p *page) close() {
 func (p *page) resume(session string) {
 	using, open := p.current()
 	if session == open {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx.Err() != nil {
 		return
 	}
 	p.runs.Go(func() {

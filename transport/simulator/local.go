@@ -13,7 +13,9 @@ type Local struct {
 	http *http.Server
 	done chan struct{}
 
-	busy sync.WaitGroup // requests being answered
+	mu     sync.Mutex
+	closed bool
+	busy   sync.WaitGroup // requests being answered; none begins once closed is set
 }
 
 // Start serves a new Server on a free port of 127.0.0.1 until it is closed.
@@ -24,7 +26,9 @@ func Start(opts Options) (*Local, error) {
 	}
 	l := &Local{Server: New(opts), url: "http://" + listener.Addr().String(), done: make(chan struct{})}
 	l.http = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.busy.Add(1)
+		if !l.begin() {
+			panic(http.ErrAbortHandler) // the connection is about to be closed
+		}
 		defer l.busy.Done()
 		l.Server.ServeHTTP(w, r)
 	})}
@@ -35,12 +39,26 @@ func Start(opts Options) (*Local, error) {
 	return l, nil
 }
 
+// begin counts a request as being answered. It returns false if the server is closed.
+func (l *Local) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.busy.Add(1)
+	return true
+}
+
 // URL returns the base URL, without a slash at its end.
 func (l *Local) URL() string { return l.url }
 
 // Close ends all connections and stops listening. It returns when all requests have
 // ended.
 func (l *Local) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
 	err := l.http.Close()
 	<-l.done
 	l.busy.Wait()
