@@ -58,9 +58,17 @@ type endedNote struct {
 // handle is what the caller's model calls the sub-agent.
 func (b begunNote) handle() string { return b.Child[strings.LastIndexByte(b.Child, '/')+1:] }
 
-// begunOf are the sub-agents of the log's own that have not ended.
+// begunOf are the sub-agents of the log's own that have not ended. A fork has the notes
+// of its original's, and not their sessions.
 func begunOf(log *memory.Log, s memory.State) []begunNote {
-	own := func(id string) bool { return strings.HasPrefix(id, log.ID()+"/") }
+	own := func(id string) bool {
+		name, below := strings.CutPrefix(id, log.ID()+"/")
+		if below && log.Store() == nil {
+			_, err := log.Child(name, func() (*memory.Log, error) { return nil, memory.ErrNoSession })
+			return err == nil
+		}
+		return below
+	}
 	if !slices.ContainsFunc(s.Background, own) {
 		return nil
 	}
@@ -144,7 +152,8 @@ func (r *Run) beginBackground(ctx context.Context, s Sub, log *memory.Log, begun
 			return tools.Result{}, err
 		}
 	}
-	if r.input.Actions == 0 { // else once there is nothing else to do
+	// The end of one that was begun before may be in the log already.
+	if slices.Contains(r.log.State().Background, b.Child) && r.input.Actions == 0 { // else once there is nothing else to do
 		r.letWork(&child{begunNote: b, sub: s, log: log})
 	}
 	return tools.Text(fmt.Sprintf("The sub-agent works in the background; its id is %s.", b.handle())), nil
@@ -337,6 +346,9 @@ func (r *Run) awaitBackground(ctx context.Context) (err error) {
 	r.mu.Lock()
 	work := slices.Clone(r.atWork)
 	r.mu.Unlock()
+	if len(work) == 0 {
+		return nil // those that were to go on could not, which is in the log
+	}
 	stop := r.keepWarm(ctx)
 	defer func() {
 		if e := stop(); err == nil {

@@ -127,6 +127,9 @@ func waitForAgent(ctx context.Context, in agentID) (string, error) {
 		return "", err
 	}
 	if !open {
+		if err := r.appendLabels(ctx, taint.Of(log), b.Agent, b.handle()); err != nil {
+			return "", err
+		}
 		return fmt.Sprintf("The agent %s has ended before. It said last: %s", in.ID, cmp.Or(lastText(log), "nothing")), nil
 	}
 	c := r.childAtWork(b.Child)
@@ -207,17 +210,17 @@ func cancelAgent(ctx context.Context, in agentID) (string, error) {
 	if !open {
 		return "The agent has ended already.", nil
 	}
-	said := ""
+	said, end := "", &child{begunNote: b}
 	if c := r.childAtWork(b.Child); c != nil {
 		c.canceled.Store(true)
 		c.cancel()
 		<-c.done
 		r.release(c)
-		said = c.text
+		said, end.log = c.text, c.log
 	} else if log, err := openChild(ctx, r.log, b.Child); err == nil {
-		said = lastText(log)
+		said, end.log = lastText(log), log
 	}
-	if err := r.appendEnd(ctx, &child{begunNote: b}, "canceled", false); err != nil {
+	if err := r.appendEnd(ctx, end, "canceled", false); err != nil {
 		return "", err
 	}
 	return "The agent is canceled. So far: " + cmp.Or(said, "nothing"), nil
@@ -231,19 +234,26 @@ func tellAgent(ctx context.Context, in agentMessage) (string, error) {
 	if !open {
 		return "", fmt.Errorf("the agent %s has ended, and hears nothing any more; give the task to a new one", in.ID)
 	}
+	var log *memory.Log
+	c := r.childAtWork(b.Child)
+	if c != nil {
+		log = c.log
+	} else if log, err = openChild(ctx, r.log, b.Child); err != nil {
+		return "", err
+	}
+	if err := inherit(ctx, log, r); err != nil { // as for its task
+		return "", err
+	}
 	m := transport.UserText(in.Message)
 	if _, ok := memory.As[memory.Inbox](r.log.Store()); ok {
 		err = memory.Enqueue(ctx, r.log.Store(), b.Child, m)
-	} else if c := r.childAtWork(b.Child); c != nil {
+	} else if c != nil {
 		r.mu.Lock()
 		run := c.run
 		r.mu.Unlock()
 		err = run.Steer(m)
 	} else {
-		var log *memory.Log
-		if log, err = openChild(ctx, r.log, b.Child); err == nil {
-			err = log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: m})
-		}
+		err = log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: m})
 	}
 	if err != nil {
 		return "", err

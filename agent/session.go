@@ -17,18 +17,17 @@ import (
 // is lost to another process, the run's context ends with the reason.
 //
 // A sub-agent's session has no lease of its own: it is its caller's. If the run comes
-// later the lease is not renewed, nor given back.
+// later the lease is not renewed, nor given back unless hold fails.
 func (r *Run) hold(ctx context.Context, later bool) (_ context.Context, release func(), err error) {
 	if !r.log.TryLock() {
 		return ctx, nil, fmt.Errorf("another run is going on with this log; steer that one, wait for its end, or fork the log: %w", memory.ErrLeased)
 	}
 	release = r.log.Unlock
-	store, d := r.log.Store(), r.limits.Lease
-	if store == nil {
+	if r.log.Store() == nil {
 		return ctx, release, nil
 	}
-	leaser, ok := memory.As[memory.Leaser](store)
-	if ok && d > 0 && !r.ofCaller(ctx) {
+	leaser, d := r.leaser(ctx)
+	if leaser != nil {
 		if r.owner == "" {
 			r.owner = newOwner()
 		}
@@ -37,19 +36,44 @@ func (r *Run) hold(ctx context.Context, later bool) (_ context.Context, release 
 			return ctx, nil, fmt.Errorf("take the session: %w", err)
 		}
 		if !later {
-			var giveBack func()
-			ctx, giveBack = r.keepLease(ctx, leaser, r.owner, d)
+			var stop func()
+			ctx, stop = r.keepLease(ctx, leaser, r.owner, d)
 			release = func() {
-				giveBack()
+				stop()
 				r.log.Unlock()
 			}
 		}
 	}
 	if err := guard("Store", func() error { return safeError("Store", r.log.Refresh(ctx)) }); err != nil {
+		if later {
+			r.giveBack(ctx)
+		}
 		release()
 		return ctx, nil, fmt.Errorf("load the session: %w", err)
 	}
 	return ctx, release, nil
+}
+
+// leaser is what leases the run's session, and for how long; nil if nothing does.
+func (r *Run) leaser(ctx context.Context) (memory.Leaser, time.Duration) {
+	leaser, ok := memory.As[memory.Leaser](r.log.Store())
+	if d := r.limits.Lease; ok && d > 0 && !r.ofCaller(ctx) {
+		return leaser, d
+	}
+	return nil, 0
+}
+
+// giveBack gives back the lease of the run's session, also if ctx has ended.
+func (r *Run) giveBack(ctx context.Context) {
+	leaser, d := r.leaser(ctx)
+	if leaser == nil {
+		return
+	}
+	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
+	defer cancel()
+	if err := lease(free, leaser, r.log.ID(), r.owner, 0); err != nil {
+		r.warn(ctx, "the session's lease was not given back; it ends by itself", "session", r.log.ID(), "error_type", errorType(err))
+	}
 }
 
 // Claim takes the run's session before its events are asked for, so that a server can
@@ -57,8 +81,8 @@ func (r *Run) hold(ctx context.Context, later bool) (_ context.Context, release 
 // begins. It fails with a [*memory.LeaseError] while another process works on the
 // session, with an error that matches [memory.ErrLeased] while another run works on the
 // log, and for an input that the run would fail for at once. The session is the run's
-// until its events have ended; if they are not asked for, for [Limits].Lease. A run need
-// not be claimed.
+// until its events have ended; if they are not asked for, for [Limits].Lease. A claim that
+// fails leaves the session to others. A run need not be claimed.
 func (r *Run) Claim(ctx context.Context) error {
 	if r.err != nil {
 		return r.err
@@ -77,10 +101,13 @@ func (r *Run) Claim(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if err := r.input.fence(r.log); err != nil {
-		return err
+	if err = r.input.fence(r.log); err == nil {
+		err = r.checkSession()
 	}
-	return r.checkSession()
+	if err != nil {
+		r.giveBack(ctx)
+	}
+	return err
 }
 
 // ofCaller reports whether the run is that of a sub-agent, whose session is held
@@ -137,11 +164,7 @@ func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string,
 	return run, func() {
 		close(stop)
 		<-ended
-		free, cancel := context.WithTimeout(context.WithoutCancel(ctx), d)
-		defer cancel()
-		if err := lease(free, leaser, id, owner, 0); err != nil {
-			r.warn(ctx, "the session's lease was not given back; it ends by itself", "session", id, "error_type", errorType(err))
-		}
+		r.giveBack(ctx)
 		lost(nil)
 	}
 }
