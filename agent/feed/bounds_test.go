@@ -111,3 +111,35 @@ func TestNegativePoll(t *testing.T) {
 		}
 	}
 }
+
+// A watcher that was told what a call reports is told that it ended, also if the next step
+// has begun before it looked: else it would keep the reports of all calls of a run.
+func TestReportsEnd(t *testing.T) {
+	f := new(Feed)
+	w := f.Open("s", Options{NoRecords: true})
+	defer w.Close()
+	s := w.root
+	read := func() (told string) {
+		t.Helper()
+		items, err := w.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range items {
+			told += fmt.Sprintf("%s %s=%s ", it.Kind, it.ID, it.Text)
+		}
+		return told
+	}
+	s.reports, s.progress = 2, map[string]report{"a": {1, "half"}, "b": {2, "begun"}}
+	if got := read(); got != "progress a=half progress b=begun " {
+		t.Errorf("told %q", got)
+	}
+	s.reports, s.progress = 3, map[string]report{"a": {1, "half"}, "b": {3, ""}}
+	if got := read(); got != "progress b= " {
+		t.Errorf("told %q", got)
+	}
+	s.progress = nil // as at the beginning of a step
+	if got := read() + "and " + read(); got != "progress a= and " {
+		t.Errorf("told %q", got)
+	}
+}

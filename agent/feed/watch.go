@@ -92,6 +92,7 @@ type place struct {
 	at      int    // the records of that
 	ends    int64
 	reports int64
+	told    map[string]bool // calls whose report was told, and not yet that they ended
 }
 
 // Open begins to watch a session. The caller must close the watcher.
@@ -215,7 +216,12 @@ func (w *Watcher) read(items []Item, s *session) ([]Item, error) {
 	w.inFlight(s, p, log, say)
 	for _, id := range slices.Sorted(maps.Keys(s.progress)) {
 		if r := s.progress[id]; r.number > p.reports && (r.text != "" || p.reports > 0) {
-			say(Item{Kind: Progress, ID: id, Text: r.text})
+			p.report(id, r.text, say)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.told)) {
+		if _, ok := s.progress[id]; !ok { // it ended, and the next step has begun since
+			p.report(id, "", say)
 		}
 	}
 	p.reports = s.reports
@@ -283,6 +289,19 @@ func (w *Watcher) inFlight(s *session, p *place, log *memory.Log, say func(Item)
 		say(Item{Kind: Begin})
 		f.read(0, tell)
 	}
+}
+
+// report tells what a call reports, or by an empty text that it has ended.
+func (p *place) report(id, text string, say func(Item)) {
+	if text == "" {
+		delete(p.told, id)
+	} else {
+		if p.told == nil {
+			p.told = make(map[string]bool)
+		}
+		p.told[id] = true
+	}
+	say(Item{Kind: Progress, ID: id, Text: text})
 }
 
 // moved reports whether a state is new to the watcher: what is to be done is

@@ -39,7 +39,7 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 	if len(whole) != info.Records {
 		t.Fatalf("%d entries for %d records", len(whole), info.Records)
 	}
-	if last := all[len(all)-1]; last.id != fmt.Sprint(info.Records) || !strings.Contains(last.data, `"doing":"done"`) {
+	if last := all[len(all)-1]; last.id != fmt.Sprintf("%d-%s", info.Records, info.Incarnation) || !strings.Contains(last.data, `"doing":"done"`) {
 		t.Errorf("the last event is %+v", last)
 	}
 	rest := entries(t, events(t, server.URL+api+"/s/stream", "5", info.Records))
@@ -347,6 +347,43 @@ func TestSummariesAndAsides(t *testing.T) {
 	}
 	if list[5]["replaces"] != 4.0 {
 		t.Errorf("the summary: %v", list[5])
+	}
+}
+
+// A page that comes back to a session that was deleted, and made again, is told so, and
+// gets no records of it: they don't follow on those that it has.
+func TestPlacesAreOfOneSession(t *testing.T) {
+	store := new(memory.RAM)
+	server := serve(t, store, inspect.Options{})
+	begin := func(says ...string) (place string) {
+		log, err := memory.Create(store, "s", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range says {
+			if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText(text)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all := events(t, server.URL+api+"/s/stream", "", len(says))
+		return all[len(all)-1].id
+	}
+	place := begin("a")
+	if err := store.Delete(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	now := begin("b", "c")
+	for _, last := range []string{"", place} { // by the header and by the query
+		status, body, head := do(t, "GET", server.URL+api+"/s/stream?after="+place, "", "Last-Event-ID", last)
+		if status != 200 || body != "event: replaced\ndata: {}\n\n" || head.Get("Content-Type") != "text/event-stream" {
+			t.Errorf("status %d, %q", status, body)
+		}
+	}
+	first := strings.Replace(now, "2-", "1-", 1)
+	for _, url := range []string{server.URL + api + "/s/stream?after=" + first, server.URL + api + "/s/stream?after=" + place} {
+		if list := entries(t, events(t, url, first, 2)); len(list) != 1 || list[0]["n"] != 1.0 {
+			t.Errorf("behind the first record: %v", list)
+		}
 	}
 }
 

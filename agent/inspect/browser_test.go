@@ -131,8 +131,8 @@ func TestBrowserApproval(t *testing.T) {
 	b.click(".approval .deny")
 	b.until("it was denied", `document.querySelector(".call.denied") && document.querySelectorAll(".row.step").length === 3`)
 
-	b.until("a third waits", `document.querySelector(".approval [data-key=edit]")`)
-	b.click(".approval [data-key=edit]")
+	b.until("a third waits", `document.querySelector(".approval [data-key^=edit-]")`)
+	b.click(".approval [data-key^=edit-]")
 	b.until("the arguments can be changed", `!document.querySelector(".approval .editor").hidden`)
 	eval[any](b, `(() => {
 		const edit = document.querySelector(".approval textarea");

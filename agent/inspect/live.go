@@ -30,6 +30,7 @@ type liveBlockView struct {
 // A liveReader is a page's place in a feed.
 type liveReader struct {
 	watcher  *feed.Watcher
+	begun    bool // the page knows what there is: it may have come back with what streamed before
 	record   int
 	writing  bool
 	blocks   []liveBlockView // of the response, without their texts
@@ -39,9 +40,10 @@ type liveReader struct {
 // latest is what came since it was last asked; ok is false if nothing did.
 func (r *liveReader) latest(ctx context.Context) (v liveView, ok bool) {
 	items, err := r.watcher.Read(ctx)
-	if err != nil || len(items) == 0 {
+	if err != nil || len(items) == 0 && r.begun {
 		return v, false
 	}
+	r.begun = true
 	at := make(map[int]int) // where in the view the blocks are
 	put := func(block int, add string) {
 		if block < 0 || block >= len(r.blocks) {

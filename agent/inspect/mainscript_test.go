@@ -15,6 +15,7 @@ import (
 // thing that takes whatever is done with it.
 func TestPageClosesTheStreamOfTheSessionBefore(t *testing.T) {
 	_, source, _ := do(t, "GET", serve(t, new(memory.RAM), inspect.Options{}).URL+"/debug/agents/assets/main.js", "")
+	source = strings.Replace(source, "import { Stream } from './stream.js';", "", 1)
 	source = imported.ReplaceAllString(source, "const {$1} = anything;")
 	source = starred.ReplaceAllString(source, "const $1 = anything;")
 	begins, _, ok := strings.Cut(source, "\nawait loadSessions();")
@@ -34,7 +35,7 @@ func TestPageClosesTheStreamOfTheSessionBefore(t *testing.T) {
 	`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := vm.RunScript("main.js", "(function () {"+begins+"\nopenSession('a'); openSession('b');\n})()"); err != nil {
+	if _, err := vm.RunScript("main.js", "(function () {"+streamScript(t)+begins+"\nopenSession('a'); openSession('b');\n})()"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := vm.RunString(`streams.map((s) => s.url + ' ' + Boolean(s.closed)).join(', ')`)

@@ -35,7 +35,7 @@ func pageScripts(t *testing.T) *goja.Runtime {
 	if _, err := vm.RunScript("document.js", string(document)+"\nvar modules = {};"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"visible", "rawjson", "dom", "markdown", "rows", "request", "live", "waits", "overview", "timeline", "asks"} {
+	for _, name := range []string{"visible", "rawjson", "dom", "markdown", "rows", "request", "live", "stream", "waits", "overview", "timeline", "asks"} {
 		status, source, _ := do(t, "GET", server.URL+"/debug/agents/assets/"+name+".js", "")
 		if status != 200 {
 			t.Fatalf("assets/%s.js: status %d", name, status)
@@ -220,7 +220,7 @@ func TestPageApprovesWhatIsShown(t *testing.T) {
 			const t = new modules.rows.Transcript('s', act);
 			t.add(JSON.parse(records));
 			for (const row of t.rows) { row.el = document.createElement('article'); t.build(row); }
-			const button = (key) => made.find((e) => e.dataset.key === key).listeners;
+			const button = (key) => made.find((e) => e.dataset.key === key + '-toolu_1').listeners;
 			for (let i = 0; i < edits; i++) {
 				button('edit').click();
 				if (i === 0) {

@@ -79,14 +79,13 @@ type miss struct {
 // A reader reads a session's records in order, and keeps what it needs to
 // explain the next.
 type reader struct {
-	log         *memory.Log
-	own         []models.Model // correct and extend the table of prices
-	incarnation string         // of the session
-	n           int
-	config      *transport.Request // of the newest run that told
-	step        int
-	last        *lastStep
-	todo        []todoView // the newest list of what is to be done
+	log    *memory.Log
+	own    []models.Model // correct and extend the table of prices
+	n      int
+	config *transport.Request // of the newest run that told
+	step   int
+	last   *lastStep
+	todo   []todoView // the newest list of what is to be done
 
 	pending []*stepView    // whose marks are not located yet
 	where   map[*byte]mark // of each block, by its bytes

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,23 +115,37 @@ const heartbeat = 15 * time.Second
 const writeTimeout = 30 * time.Second
 
 // stream sends a session's records as server-sent events, and goes on as they
-// come. The id of an event is the number of records up to its end, so that a
-// page that was cut off goes on where it was.
+// come. The id of an event is the page's place: the number of records up to its end, and
+// whose they are. A page that was cut off goes on behind its Last-Event-ID, or the
+// query's "after".
 func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
-	id, from := r.PathValue("id"), 0
-	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		n, err := strconv.Atoi(last)
+	id, from, whose := r.PathValue("id"), 0, ""
+	last := r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = r.URL.Query().Get("after")
+	}
+	if last != "" {
+		records, of, _ := strings.Cut(last, "-")
+		n, err := strconv.Atoi(records)
 		if err != nil || n < 0 {
-			http.Error(w, "Last-Event-ID is no number", http.StatusBadRequest)
+			http.Error(w, "Last-Event-ID is no place in a session", http.StatusBadRequest)
 			return
 		}
-		from = n
+		from, whose = n, of
 	}
-	if _, err := p.store.Info(r.Context(), id); err != nil {
+	info, err := p.store.Info(r.Context(), id)
+	if err != nil {
 		p.fail(w, err)
 		return
 	}
-	watch, leave := p.watch(id)
+	if whose != "" && whose != url.QueryEscape(info.Incarnation) {
+		// The page has the records of a session that was deleted: those of this one don't
+		// follow on them.
+		w.Header().Set("Content-Type", "text/event-stream")
+		newEventWriter(w).passing("replaced", struct{}{})
+		return
+	}
+	watch, leave := p.watch(id, info.Incarnation)
 	if watch == nil {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, fmt.Sprintf("%d pages are open, which is the most. Close one.", maxStreams), http.StatusServiceUnavailable)
@@ -139,6 +154,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
 	s := &streamer{out: newEventWriter(w), watch: watch, sent: from}
+	s.out.of = url.QueryEscape(info.Incarnation)
 	if p.opts.Feed != nil {
 		s.live = &liveReader{watcher: p.opts.Feed.Open(id, feed.Options{NoRecords: true})}
 		defer s.live.watcher.Close()
@@ -220,6 +236,7 @@ func (s *streamer) words(ctx context.Context) {
 type eventWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	of      string // the incarnation of the session, for the ids of events
 	err     error
 }
 
@@ -229,12 +246,12 @@ func newEventWriter(w http.ResponseWriter) *eventWriter {
 
 // event writes an event whose data is JSON.
 func (o *eventWriter) event(name string, id int, data []byte) {
-	o.write(fmt.Appendf(nil, "event: %s\nid: %d\ndata: ", name, id), data, []byte("\n\n"))
+	o.write(fmt.Appendf(nil, "event: %s\nid: %d-%s\ndata: ", name, id, o.of), data, []byte("\n\n"))
 }
 
 // list writes an event whose data is a list of JSON values.
 func (o *eventWriter) list(name string, id int, values [][]byte) {
-	parts := [][]byte{fmt.Appendf(nil, "event: %s\nid: %d\ndata: [", name, id)}
+	parts := [][]byte{fmt.Appendf(nil, "event: %s\nid: %d-%s\ndata: [", name, id, o.of)}
 	for i, v := range values {
 		if i > 0 {
 			parts = append(parts, []byte(","))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -60,10 +61,10 @@ func TestSlowPages(t *testing.T) {
 // A stream that ends is counted down though another one still shows its session.
 func TestStreamsOfAWatchedSession(t *testing.T) {
 	page := Handler(new(memory.RAM), Options{})
-	_, stay := page.watch("s")
+	_, stay := page.watch("s", "")
 	defer stay()
 	for i := range 2 * maxStreams {
-		w, leave := page.watch("s")
+		w, leave := page.watch("s", "")
 		if w == nil {
 			t.Fatalf("too many streams after %d, of which one is open", i)
 		}
@@ -71,5 +72,19 @@ func TestStreamsOfAWatchedSession(t *testing.T) {
 	}
 	if page.watches.streams != 1 {
 		t.Errorf("%d streams are open", page.watches.streams)
+	}
+}
+
+// A page is told at first that nothing streams, if that is so: it may have come back with
+// half a response that was broken off meanwhile.
+func TestLiveBeginsWithWhatIs(t *testing.T) {
+	watcher := new(feed.Feed).Open("s", feed.Options{NoRecords: true})
+	defer watcher.Close()
+	r := &liveReader{watcher: watcher}
+	if v, ok := r.latest(t.Context()); !ok || v.Writing {
+		t.Errorf("%+v, %v", v, ok)
+	}
+	if v, ok := r.latest(t.Context()); ok {
+		t.Errorf("told again: %+v", v)
 	}
 }

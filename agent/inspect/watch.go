@@ -20,6 +20,7 @@ const maxStreams = 100
 type watch struct {
 	page   *Page
 	id     string
+	whose  string          // the incarnation of the session
 	ctx    context.Context // ends when nobody looks on any more
 	cancel context.CancelFunc
 	users  int // counted under watches.mu
@@ -47,9 +48,9 @@ type watches struct {
 	streams int
 }
 
-// watch gives the watch of a session to one stream more, or nil if there are too
-// many streams. leave gives it back.
-func (p *Page) watch(id string) (_ *watch, leave func()) {
+// watch gives the watch of a session, and of its incarnation, to one stream more, or nil
+// if there are too many streams. leave gives it back.
+func (p *Page) watch(id, whose string) (_ *watch, leave func()) {
 	all := &p.watches
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -58,8 +59,8 @@ func (p *Page) watch(id string) (_ *watch, leave func()) {
 	}
 	all.streams++
 	w := all.list[id]
-	if w == nil || w.look().over {
-		w = &watch{page: p, id: id, rd: newReader(p.opts.Models), moved: make(chan struct{})}
+	if w == nil || w.whose != whose || w.look().over {
+		w = &watch{page: p, id: id, whose: whose, rd: newReader(p.opts.Models), moved: make(chan struct{})}
 		w.ctx, w.cancel = context.WithCancel(context.Background())
 		if all.list == nil {
 			all.list = make(map[string]*watch)
@@ -157,10 +158,7 @@ func (w *watch) read() error {
 	}
 	rd := w.rd
 	first := rd.n == 0 && w.look().state == nil
-	if first {
-		rd.incarnation = info.Incarnation
-	}
-	if info.Records < rd.n || info.Incarnation != rd.incarnation {
+	if info.Records < rd.n || info.Incarnation != w.whose {
 		return errors.New("the session was deleted, and made again; reload the page")
 	}
 	if info.Records == rd.n && !first {
@@ -179,7 +177,7 @@ func (w *watch) read() error {
 		entries = entries[:0]
 		return nil
 	}
-	for rec, err := range w.page.store.Load(w.ctx, w.id, memory.Position{Incarnation: rd.incarnation, Records: rd.n}) {
+	for rec, err := range w.page.store.Load(w.ctx, w.id, memory.Position{Incarnation: w.whose, Records: rd.n}) {
 		if err != nil {
 			return errors.Join(err, flush())
 		}

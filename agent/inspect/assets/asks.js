@@ -3,7 +3,7 @@
 
 import { el, ago, duration } from './dom.js';
 import { pretty } from './rawjson.js';
-import { exact, say } from './visible.js';
+import { exact } from './visible.js';
 
 /** Asks shows what waits. What its user has begun to write stays when it is drawn again. */
 export class Asks {
@@ -39,26 +39,30 @@ export class Asks {
     const out = el('section', { class: 'ask', 'aria-label': `Question of ${who(w)}` },
       el('p', { class: 'quiet' }, `${who(w)} asks`, w.kind && w.kind !== 'user' ? ` (${w.kind})` : '', `${since(w)}${until(w, q)}`),
       el('p', { class: 'prompt' }, w.why || 'It has no words.'),
-      q.data ? el('details', { open: w.kind === 'approval' }, el('summary', {}, 'Data'), json(q.data)) : null,
-      q.schema ? el('details', {}, el('summary', {}, 'Schema of the answer'), json(q.schema)) : null);
+      q.data ? el('details', { open: w.kind === 'approval', data: { key: 'data-' + q.hash } }, el('summary', {}, 'Data'), json(q.data)) : null,
+      q.schema ? el('details', { data: { key: 'schema-' + q.hash } }, el('summary', {}, 'Schema of the answer'), json(q.schema)) : null);
     if (this.act.readOnly()) {
       if (q.choices) out.append(el('ul', {}, q.choices.map((c) => el('li', {}, c.label))));
       return out;
     }
     if (!this.drafts.has(q.hash)) this.drafts.set(q.hash, { chosen: new Set(), fields: begun(q.fields || []), reason: '' });
-    const draft = this.drafts.get(q.hash), buttons = [], error = el('p', { class: 'error', role: 'alert' });
+    const draft = this.drafts.get(q.hash), buttons = [], error = el('p', { class: 'error', role: 'alert' }, draft.error || '');
     const send = async (form) => {
+      if (draft.sending) return;
+      draft.sending = true;
+      draft.error = '';
       error.replaceChildren();
       buttons.forEach((b) => { b.disabled = true; });
       try {
         await this.act.answer({ session: w.session, call: w.call, key: q.key, hash: q.hash, ...form });
       } catch (err) {
-        say(error, err.message);
-        buttons.forEach((b) => { b.disabled = false; });
+        draft.sending = false;
+        draft.error = err.message;
+        this.act.draw(); // it may have been drawn again meanwhile
       }
     };
     const button = (cls, key, text, title, act) => {
-      const b = el('button', { class: cls, data: { key: key + q.hash }, title, onclick: act }, text);
+      const b = el('button', { class: cls, data: { key: key + q.hash }, title, disabled: Boolean(draft.sending), onclick: act }, text);
       buttons.push(b);
       return b;
     };
@@ -139,6 +143,6 @@ const marks = { completed: '✓ ', in_progress: '▸ ', pending: '○ ' };
 /** todoList shows the list of what is to be done. */
 export function todoList(items, open) {
   const done = items.filter((it) => it.status === 'completed').length;
-  return el('details', { open }, el('summary', {}, `To do: ${done} of ${items.length} done`),
+  return el('details', { open, data: { key: 'todo' } }, el('summary', {}, `To do: ${done} of ${items.length} done`),
     el('ul', {}, items.map((it) => el('li', { class: it.status, 'aria-label': `${it.status.replace('_', ' ')}: ${it.text}` }, marks[it.status] || '○ ', it.text))));
 }

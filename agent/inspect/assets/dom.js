@@ -139,13 +139,27 @@ export class LazyList {
     e.classList.add('built');
     this.seen.unobserve(e);
   }
-  /** refresh builds an item again if it was built. What the user opened stays open. */
+  /** refresh builds an item again if it was built. */
   refresh(item) {
-    if (!item.built) return;
-    const open = [...item.el.querySelectorAll('details')].map((d) => d.open);
-    const focus = document.activeElement && item.el.contains(document.activeElement) ? document.activeElement.dataset.key : '';
-    item.el.replaceChildren(...flat(this.build(item)));
-    item.el.querySelectorAll('details').forEach((d, i) => { if (open[i] !== undefined) d.open = open[i]; });
-    if (focus) item.el.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+    if (item.built) redraw(item.el, this.build(item));
   }
+}
+
+/** redraw gives an element other children. What its user opened stays open, and where
+ * the user is, and writes, stays too: details and controls are known by their data-key,
+ * which each has for itself. */
+export function redraw(e, children) {
+  const open = new Map();
+  for (const d of e.querySelectorAll('details[data-key]')) open.set(d.dataset.key, d.open);
+  const active = document.activeElement, held = active && e.contains(active) ? active : null;
+  const folded = held?.tagName === 'SUMMARY', key = (folded ? held.parentElement : held)?.dataset.key;
+  const from = held?.selectionStart, to = held?.selectionEnd, top = held?.scrollTop;
+  e.replaceChildren(...flat([children]));
+  for (const d of e.querySelectorAll('details[data-key]')) if (open.has(d.dataset.key)) d.open = open.get(d.dataset.key);
+  let now = key ? e.querySelector(`[data-key="${CSS.escape(key)}"]`) : null;
+  if (now && folded) now = now.querySelector('summary');
+  now?.focus({ preventScroll: true });
+  if (!now || typeof from !== 'number') return;
+  now.setSelectionRange(from, to);
+  now.scrollTop = top;
 }

@@ -1,17 +1,18 @@
 // The page: sessions at the left, one of them at the right, as it grows.
 
-import { $, el, flat, tokens, size, duration, ago, count, usd, call, money, LazyList } from './dom.js';
+import { $, el, tokens, size, duration, ago, count, usd, call, money, redraw, LazyList } from './dom.js';
 import { Transcript, turnBars, asWritten } from './rows.js';
 import { Strip, totals } from './strip.js';
 import { showRequest } from './request.js';
 import { LiveRow } from './live.js';
+import { Stream } from './stream.js';
 import { Asks, todoList } from './asks.js';
 import { Overview, doingText, matches } from './overview.js';
 import { plain, say } from './visible.js';
 import * as timeline from './timeline.js';
 
 const waits = ['approval', 'answer', 'below'];
-const page = { sessions: [], readOnly: true, canResume: false, open: null, view: 'transcript' };
+const page = { sessions: [], readOnly: true, canResume: false, open: null, view: 'transcript', failing: '' };
 
 // ---- sessions
 
@@ -20,8 +21,13 @@ async function loadSessions() {
   try {
     data = await (await call('api/sessions')).json();
   } catch (err) {
-    say($('status'), err.message);
+    page.failing = err.message;
+    drawStatus();
     return;
+  }
+  if (page.failing) {
+    page.failing = '';
+    drawStatus();
   }
   Object.assign(page, { sessions: data.sessions, readOnly: data.readOnly, canResume: data.canResume, full: data.full });
   drawWrite();
@@ -81,13 +87,15 @@ function openSession(id, at) {
   });
   const asks = new Asks({
     readOnly: () => page.readOnly,
+    draw: () => { if (page.open?.id === id) drawState(true); },
     answer: async (form) => { await call(`api/sessions/${encodeURIComponent(id)}/answers`, form); await loadWaits(); },
     show: (w) => {
       const c = w.session === id && transcript.calls.get(w.call);
-      if (c) goTo(c.row, 'approve'); else if (w.session !== id) location.hash = '#' + encodeURIComponent(w.session);
+      if (c) goTo(c.row, 'approve-' + c.id); else if (w.session !== id) location.hash = '#' + encodeURIComponent(w.session);
     },
   });
-  page.open = { id, transcript, asks, at, placed: false, state: null, children: new Set(), brief: overview.briefs.get(id) };
+  page.open = { id, transcript, asks, at, placed: false, state: null, children: new Set(), brief: overview.briefs.get(id), lost: '' };
+  $('words').value = drafts.get(id) || '';
   drawWrite();
   say($('title'), id);
   document.title = plain(id) + ' · Sessions';
@@ -98,15 +106,32 @@ function openSession(id, at) {
   show(page.view);
   drawSessions();
   if (page.sessions.some((s) => s.id === id)) loadTree(); else loadSessions(); // one that is new
-  const source = new EventSource(`api/sessions/${encodeURIComponent(id)}/stream`);
-  page.open.source = source;
-  source.addEventListener('records', (ev) => onRecords(JSON.parse(ev.data)));
-  source.addEventListener('state', (ev) => onState(JSON.parse(ev.data)));
-  source.addEventListener('live', (ev) => onLive(JSON.parse(ev.data)));
-  source.onerror = () => { if (page.open && page.open.source === source) status('lost', 'connection lost, trying again'); };
+  page.open.source = new Stream(`api/sessions/${encodeURIComponent(id)}/stream`, {
+    records: (entries) => { found(); onRecords(entries); },
+    state: (state) => { found(); onState(state); },
+    live: onLive,
+    // Another session has the id by now.
+    replaced: () => openSession(id),
+    lost: (why, refused) => {
+      if (!refused && page.open.state?.doing === 'unreadable') return; // which says more
+      page.open.lost = why;
+      drawStatus();
+    },
+  });
 }
 
+/** found notes that the session's stream goes on. */
+function found() {
+  if (!page.open.lost) return;
+  page.open.lost = '';
+  drawStatus();
+}
+
+const drafts = new Map(); // session, or "" -> what was begun to be said
+
 function closeSession() {
+  drafts.set(page.open?.id || '', $('words').value);
+  $('write-error').textContent = '';
   if (page.open) page.open.source.close();
   page.open = null;
   live.clear();
@@ -153,36 +178,51 @@ function onState(state) {
 /** onLive shows what of a response has come, and what running tools report. */
 function onLive(view) {
   const open = page.open, bottom = open.placed && page.view === 'transcript' && atBottom();
-  for (const r of open.transcript.report(view.progress || {})) transcriptList.refresh(r);
+  open.transcript.report(view.progress || {});
   if (!view.writing) live.clear();
   else if (!open.transcript.owner.has(view.n)) live.show(view, open.transcript.steps.length + 1);
   if (bottom) $('transcript').scrollTop = $('transcript').scrollHeight;
 }
 
-function drawState() {
+/** drawStatus says what the session does, or why nobody knows. */
+function drawStatus() {
+  const s = page.open?.state, trouble = page.open?.lost || page.failing;
+  if (trouble) status('lost', trouble);
+  else if (s) status(s.doing, doingText[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : '') + (s.read ? ' · has read: ' + s.read.map((r) => r.labels).join(', ') : ''));
+  else status('', '');
+}
+
+/** drawState shows the state; what waits only if it is another than what is shown, since
+ * somebody may write there. */
+function drawState(always) {
   const s = page.open.state;
-  status(s.doing, doingText[s.doing] + (s.doing === 'failed' || s.doing === 'unreadable' ? ': ' + s.detail : '') + (s.read ? ' · has read: ' + s.read.map((r) => r.labels).join(', ') : ''));
+  drawStatus();
   const todo = $('todo');
   todo.hidden = !s.todo;
-  if (s.todo) {
-    const open = todo.querySelector('details')?.open ?? true;
-    todo.replaceChildren(todoList(s.todo, open));
-  }
+  if (s.todo) redraw(todo, todoList(s.todo, true));
   const box = $('waiting'), asks = page.open.asks;
   const resume = page.canResume && (['model', 'tools'].includes(s.doing) || asks.list && waits.includes(s.doing));
   box.hidden = !asks.list?.length && !resume;
+  const shown = JSON.stringify([asks.text, s.read, resume && s.records, page.readOnly]);
+  if (!always && shown === page.open.shown) return;
+  page.open.shown = shown;
   if (asks.list?.length) {
-    const focus = box.contains(document.activeElement) ? document.activeElement.dataset.key : '';
-    box.replaceChildren(...flat([asks.build(),
-      s.read && el('p', { class: 'read' }, 'The conversation has read: ', s.read.map((r) => `${r.labels} (${r.tool || 'record ' + r.record})`).join(', '))]));
-    if (focus) box.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+    redraw(box, [asks.build(),
+      s.read && el('p', { class: 'read' }, 'The conversation has read: ', s.read.map((r) => `${r.labels} (${r.tool || 'record ' + r.record})`).join(', '))]);
   } else if (resume) {
-    const id = page.open.id;
-    box.replaceChildren(el('span', {}, 'If nothing drives this session: '),
-      el('button', { class: 'small', onclick: async (ev) => {
-        ev.target.disabled = true;
-        try { await call(`api/sessions/${encodeURIComponent(id)}/resume`, {}); } catch (err) { status('failed', err.message); }
-      } }, 'Run it'));
+    const id = page.open.id, error = el('p', { class: 'error', role: 'alert' });
+    redraw(box, [el('span', {}, 'If nothing drives this session: '),
+      el('button', { class: 'small', data: { key: 'resume' }, onclick: async (ev) => {
+        const button = ev.currentTarget;
+        button.disabled = true;
+        error.replaceChildren();
+        try {
+          await call(`api/sessions/${encodeURIComponent(id)}/resume`, {});
+        } catch (err) {
+          say(error, err.message);
+          button.disabled = false;
+        }
+      } }, 'Run it'), error]);
   }
 }
 
@@ -191,19 +231,31 @@ function drawState() {
 async function loadWaits() {
   const open = page.open;
   if (!open?.state) return;
+  const asked = open.asked = (open.asked || 0) + 1;
   let list;
   try {
     list = (await (await call(`api/sessions/${encodeURIComponent(open.id)}/waits`)).json()).waits;
   } catch {
     return; // the stream says what is wrong with the session
   }
-  if (page.open === open && open.asks.take(list)) drawState();
+  if (page.open === open && asked === open.asked && open.asks.take(list)) drawState(); // a newer answer may have come first
 }
 
-setInterval(() => { if (page.open?.state?.asks) loadWaits(); }, 5000);
+every(5000, () => page.open?.state?.asks && loadWaits());
+
+/** every does something in intervals while the page is seen, once what was begun before is done. */
+function every(ms, act) {
+  let busy = false;
+  setInterval(async () => {
+    if (busy || document.hidden) return;
+    busy = true;
+    try { await act(); } finally { busy = false; }
+  }, ms);
+}
 
 function status(kind, text) {
   const s = $('status');
+  if (s.className === 'status ' + kind && s.title === plain(text)) return; // or it would be read out again
   s.className = 'status ' + kind;
   say(s, text);
   s.title = plain(text);
@@ -225,11 +277,16 @@ function drawSummary() {
 }
 
 function drawTimeline() {
-  const list = timeline.bars(page.open.transcript);
+  const box = $('timeline'), top = box.scrollTop, list = timeline.bars(page.open.transcript);
+  const held = timelineList.items.get(document.activeElement?.closest('.row.bar'))?.index;
   timelineList.clear();
   const { items, whole } = timeline.items(list, Date.now());
-  $('timeline').append(timeline.legend(), timeline.axis(whole));
+  box.append(timeline.legend(), timeline.axis(whole));
   timelineList.add(items);
+  box.scrollTop = top;
+  if (held === undefined || !items[held]) return;
+  timelineList.fill(items[held].el);
+  items[held].el.querySelector('button').focus({ preventScroll: true });
 }
 
 /** showAll shows the list of all sessions. */
@@ -239,7 +296,8 @@ function showAll() {
   drawWrite();
   document.title = 'Sessions';
   delete document.body.dataset.ready;
-  status('', '');
+  drawStatus();
+  $('words').value = drafts.get('') || '';
   for (const id of ['summary', 'tabs', 'transcript', 'timeline']) $(id).hidden = true;
   $('overview').hidden = false;
   document.body.classList.add('all');
@@ -291,7 +349,7 @@ function goTo(row, key) {
   if (!row) return;
   if (row.kind === 'step') select(row);
   place(row);
-  (key && row.el.querySelector(`[data-key="${key}"]`) || row.el).focus({ preventScroll: true });
+  (key && row.el.querySelector(`[data-key="${CSS.escape(key)}"]`) || row.el).focus({ preventScroll: true });
 }
 
 const atBottom = () => { const s = $('transcript'); return s.scrollHeight - s.scrollTop - s.clientHeight < 60; };
@@ -345,8 +403,7 @@ function stepFrom(delta) {
 }
 
 function route() {
-  const [id, at] = location.hash.slice(1).split('/').map(decodeURIComponent);
-  if (id === 'transcript') return;
+  const [id, at] = location.hash.slice(1).split('/').map((part) => { try { return decodeURIComponent(part); } catch { return part; } });
   if (!id) { showAll(); return; }
   if (page.open && page.open.id === id) return;
   openSession(id, at === undefined ? undefined : Number(at));
@@ -360,6 +417,10 @@ function menu(open) {
   $('menu').setAttribute('aria-expanded', String(open));
 }
 
+document.querySelector('.skip').addEventListener('click', (ev) => {
+  ev.preventDefault(); // the address tells the session
+  (page.open ? $(page.view) : $('overview')).focus();
+});
 $('menu').addEventListener('click', () => menu(!document.body.classList.contains('menu')));
 $('filter').addEventListener('input', drawSessions);
 $('fork-cancel').addEventListener('click', () => $('fork').close());
@@ -380,17 +441,25 @@ function drawWrite() {
   $('words').placeholder = page.open ? 'Say something' : 'Begin a session';
 }
 
+let sending = false; // what was said once isn't said twice
+
 $('write').addEventListener('submit', async (ev) => {
   ev.preventDefault();
+  if (sending) return;
+  const from = page.open?.id || '', text = $('words').value, button = $('write').querySelector('button');
+  sending = button.disabled = true;
   $('write-error').textContent = '';
   try {
-    const made = await (await call('api/messages', { id: page.open?.id || '', text: $('words').value })).json();
-    $('words').value = '';
+    const made = await (await call('api/messages', { id: from, text })).json();
+    const here = (page.open?.id || '') === from;
+    if (here && $('words').value === text) $('words').value = '';
+    else if (drafts.get(from) === text) drafts.delete(from);
     await loadSessions();
-    location.hash = encodeURIComponent(made.id);
+    if (here && (page.open?.id || '') === from) location.hash = encodeURIComponent(made.id);
   } catch (err) {
     say($('write-error'), err.message);
   }
+  sending = button.disabled = false;
 });
 $('words').addEventListener('keydown', (ev) => {
   if (ev.key === 'Enter' && !ev.shiftKey && !ev.isComposing) { ev.preventDefault(); $('write').requestSubmit(); }
@@ -467,4 +536,5 @@ new ResizeObserver(() => { if (following) $('transcript').scrollTop = $('transcr
 theme(stored);
 await loadSessions();
 route();
-setInterval(() => { if (!document.hidden) loadSessions(); }, 5000);
+every(5000, loadSessions);
+document.addEventListener('visibilitychange', () => { if (!document.hidden) loadSessions(); });

@@ -47,8 +47,9 @@ export class Overview {
         ? el('p', {}, 'None match.')
         : [el('h2', {}, 'No sessions yet'), el('p', {}, 'They appear here once a run has begun in this store.')]));
     } else {
-      const same = this.list.querySelector('tbody') && sessions.map((s) => s.id).join('\n') === [...this.cells.keys()].join('\n');
-      if (!same) this.build(sessions);
+      const shown = JSON.stringify([this.by, this.users, sessions.map((s) => [s.id, s.title, s.depth, s.parent, s.origin, s.meta])]);
+      if (!this.list.querySelector('tbody') || shown !== this.shown) this.build(sessions);
+      this.shown = shown;
       for (const s of sessions) this.cells.get(s.id).changed.textContent = ago(s.changed);
     }
     this.sweep();

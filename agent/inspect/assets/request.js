@@ -28,7 +28,14 @@ export async function showRequest(session, row) {
     return;
   }
   copy.disabled = false;
-  copy.onclick = async () => { await navigator.clipboard.writeText(raw); copy.textContent = 'Copied'; };
+  copy.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(raw);
+      copy.textContent = 'Copied';
+    } catch {
+      copy.textContent = 'The browser refuses to copy'; // it does where the page comes without TLS
+    }
+  };
   const parts = new Map(members(raw));
   const head = [...parts].filter(([k]) => !['tools', 'system', 'messages'].includes(k));
   const tools = elements(parts.get('tools') || '[]');

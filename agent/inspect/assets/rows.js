@@ -21,6 +21,7 @@ export class Transcript {
     this.added = []; // what the next request has beyond the one before
     this.selected = null;
     this.follow = true; // the selected step is the newest
+    this.next = 0; // the record that comes next
   }
 
   /** add takes entries and returns the rows that are new and those that changed. */
@@ -39,6 +40,8 @@ export class Transcript {
       return c;
     };
     for (const e of entries) {
+      if (e.n < this.next) continue; // a stream that was cut off may begin with what is there
+      this.next = e.n + 1;
       switch (e.kind) {
         case 'run': row('run', e); break;
         case 'input':
@@ -89,15 +92,14 @@ export class Transcript {
     return { fresh, changed };
   }
 
-  /** report notes what running calls tell; returns the rows to draw again. */
+  /** report shows what running calls tell. It comes often: the rows are not drawn again. */
   report(progress) {
-    const changed = new Set();
     for (const c of this.calls.values()) {
-      if (c.result || c.progress === progress[c.id]) continue;
-      c.progress = progress[c.id];
-      changed.add(c.row);
+      const told = Object.hasOwn(progress, c.id) ? progress[c.id] : undefined;
+      if (c.result || c.progress === told) continue;
+      c.progress = told;
+      if (c.shown) say(c.shown, callState(c).text);
     }
-    return changed;
   }
 
   /** asking notes which calls wait for an answer; returns the rows to draw again. */
@@ -158,7 +160,7 @@ export class Transcript {
     const out = [el('p', { class: 'divider' }, 'Run · ' + clock(row.entry.time))];
     if (!c) return out;
     const marks = this.selected && this.configRow(this.selected) === row ? (this.selected.entry.step.marks || []).filter((m) => m.record < 0) : [];
-    out.push(el('details', { class: 'config' },
+    out.push(el('details', { class: 'config', data: { key: 'config' } },
       el('summary', {}, `${c.model} · ${plural(c.tools.length, 'tool')} · system prompt of ${size(c.system.reduce((n, b) => n + b.bytes, 0))}`),
       el('p', {}, 'Tools: ', c.tools.join(', ') || 'none'),
       c.system.map((b) => el('pre', { class: 'text' }, b.text || '', b.cut ? '…' : ''))));
@@ -180,7 +182,7 @@ export class Transcript {
 
   note(row) {
     const e = row.entry, about = { aside: 'A request beside the conversation', warm: 'The cache was kept warm', interrupted: 'A response that was cut off' }[e.note];
-    return [e.aside && [el('header', { class: 'rowhead' }, el('h2', {}, about || e.note)), moneyBar(e.aside)], el('details', { class: 'note' }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : e.note === 'taint' ? 'What was read' : 'Note: ' + e.note),
+    return [e.aside && [el('header', { class: 'rowhead' }, el('h2', {}, about || e.note)), moneyBar(e.aside)], el('details', { class: 'note', data: { key: 'note' } }, el('summary', {}, e.kind === 'sealed' ? 'Encrypted record' : e.note === 'taint' ? 'What was read' : 'Note: ' + e.note),
       (e.blocks || []).map((b) => json(b.json)))];
   }
 
@@ -228,10 +230,10 @@ export class Transcript {
   block(b, record, i) {
     switch (b.type) {
       case 'text':
-        return el('div', { class: 'block' }, this.text(b, record, i, this.owner.get(record)?.kind !== 'input'), b.json && el('details', {}, el('summary', {}, 'Citations'), json(b.json)));
+        return el('div', { class: 'block' }, this.text(b, record, i, this.owner.get(record)?.kind !== 'input'), b.json && el('details', { data: { key: `citations-${i}` } }, el('summary', {}, 'Citations'), json(b.json)));
       case 'thinking':
         if (!b.text) return el('p', { class: 'quiet' }, `Thinking, not shown by the service (${size(b.bytes)} signed)`);
-        return el('details', { class: 'thinking' }, el('summary', {}, 'Thinking · ' + size(b.bytes)), this.text(b, record, i));
+        return el('details', { class: 'thinking', data: { key: `block-${i}` } }, el('summary', {}, 'Thinking · ' + size(b.bytes)), this.text(b, record, i));
       case 'redacted_thinking':
         return el('p', { class: 'quiet' }, `Thinking, encrypted by the service (${size(b.bytes)})`);
       case 'image':
@@ -239,7 +241,7 @@ export class Transcript {
         break;
     }
     const title = b.type.replaceAll('_', ' ') + (b.name ? ' · ' + b.name : '') + ' · ' + size(b.bytes);
-    return el('details', { class: 'other' }, el('summary', {}, title), json(b.json), this.more(b, record, i));
+    return el('details', { class: 'other', data: { key: `block-${i}` } }, el('summary', {}, title), json(b.json), this.more(b, record, i));
   }
 
   text(b, record, i, markdown) {
@@ -250,7 +252,7 @@ export class Transcript {
   /** more is the button that gets the rest of a block that was cut. */
   more(b, record, i) {
     if (!b.cut) return null;
-    const button = el('button', { class: 'more', onclick: async () => {
+    const button = el('button', { class: 'more', data: { key: `more-${record}-${i}` }, onclick: async () => {
       button.disabled = true;
       await this.whole(b, record, i, (err) => say(button, err.message));
     } }, `Show all ${size(b.bytes)}`);
@@ -278,8 +280,8 @@ export class Transcript {
         el('span', { class: 'tool' }, b.name),
         short && args !== '{}' ? el('code', { class: 'args' }, exact(args)) : null,
         el('span', { class: 'spacer' }),
-        el('span', { class: 'state' }, state.text)),
-      short ? null : el('details', { open: asked }, el('summary', {}, `Arguments · ${size(b.bytes)}`), json(args), this.more(b, e.n, i)),
+        c.shown = el('span', { class: 'state' }, state.text)),
+      short ? null : el('details', { open: asked, data: { key: 'arguments-' + c.id } }, el('summary', {}, `Arguments · ${size(b.bytes)}`), json(args), this.more(b, e.n, i)),
       c.decision && c.decision.input ? el('p', { class: 'quiet' }, 'The arguments were changed by whoever approved the call.') : null);
     const child = this.act.child(c.id);
     if (child) out.append(el('p', { class: 'child' }, el('a', { href: '#' + encodeURIComponent(child.id) }, 'The sub-agent’s session'), child.brief ? ` · ${plural(child.brief.steps, 'step')} · ${usd(child.brief.treeUSD, child.brief.treeKnown)}` : ''));
@@ -290,7 +292,7 @@ export class Transcript {
       if (!r.text && !r.json) body.push(el('p', { class: 'quiet' }, 'An empty result'));
       const long = (r.text || '').length > 400 || lines > 6 || r.json;
       out.append(long
-        ? el('details', { class: 'result' + (r.error ? ' error' : '') }, el('summary', {}, el('span', { class: 'peek' }, (r.text || r.json).slice(0, 160)), el('span', { class: 'bytes' }, size(r.bytes))), body)
+        ? el('details', { class: 'result' + (r.error ? ' error' : ''), data: { key: 'result-' + c.id } }, el('summary', {}, el('span', { class: 'peek' }, (r.text || r.json).slice(0, 160)), el('span', { class: 'bytes' }, size(r.bytes))), body)
         : el('div', { class: 'result' + (r.error ? ' error' : '') }, body));
       out.append(...this.marksAt(c.resultRecord, 0));
     }
@@ -301,16 +303,22 @@ export class Transcript {
    * that was cut is got whole first, and arguments are shown as they would run. */
   approval(c, b, i) {
     if (this.act.readOnly()) return el('p', { class: 'quiet' }, 'Waits for an approval.');
-    const error = el('p', { class: 'error', role: 'alert' });
-    const fail = (err) => say(error, err.message);
+    const fail = (err) => { // the row may have been drawn again meanwhile
+      c.sending = false;
+      c.error = err.message;
+      this.act.refresh(c.row);
+    };
     const before = escapes(pretty(b.json || '{}'));
-    const edit = el('textarea', { rows: 6, value: c.draft ?? before, 'aria-label': `Arguments of ${b.name}`, spellcheck: false, oninput: () => { c.draft = edit.value; preview(); } });
+    const edit = el('textarea', { rows: 6, value: c.draft ?? before, 'aria-label': `Arguments of ${b.name}`, spellcheck: false, data: { key: 'draft-' + c.id }, oninput: () => { c.draft = edit.value; preview(); } });
     const runs = el('pre', { class: 'json' });
     const editor = el('div', { class: 'editor', hidden: !c.editing }, edit, el('p', { class: 'quiet' }, 'It would run with:'), runs);
     const preview = () => runs.replaceChildren(...exact(pretty(edit.value)));
     preview();
-    const reason = el('input', { type: 'text', placeholder: 'Reason, if denied', 'aria-label': 'Reason, if denied', value: c.reason || '', oninput: () => { c.reason = reason.value; } });
+    const reason = el('input', { type: 'text', placeholder: 'Reason, if denied', 'aria-label': 'Reason, if denied', value: c.reason || '', data: { key: 'reason-' + c.id }, oninput: () => { c.reason = reason.value; } });
     const send = async (approve) => {
+      if (c.sending) return;
+      c.sending = true;
+      c.error = '';
       error.replaceChildren();
       buttons.forEach((x) => { x.disabled = true; });
       const changed = approve && c.editing && edit.value !== before;
@@ -318,15 +326,18 @@ export class Transcript {
         await this.act.decide({ record: c.row.n, call: c.id, hash: b.hash, approve, reason: approve ? '' : reason.value, input: changed ? edit.value : undefined });
       } catch (err) {
         fail(err);
-        buttons.forEach((x) => { x.disabled = false; });
       }
     };
+    const error = el('p', { class: 'error', role: 'alert' }, c.error || '');
     const buttons = [
-      el('button', { class: 'approve', data: { key: 'approve' }, disabled: Boolean(b.cut), onclick: () => send(true) }, 'Approve'),
-      el('button', { class: 'deny', data: { key: 'deny' }, onclick: () => send(false) }, 'Deny'),
-      el('button', { data: { key: 'edit' }, disabled: Boolean(b.cut), onclick: () => { c.editing = editor.hidden; editor.hidden = !editor.hidden; } }, 'Edit arguments'),
+      el('button', { class: 'approve', data: { key: 'approve-' + c.id }, disabled: Boolean(b.cut || c.sending), onclick: () => send(true) }, 'Approve'),
+      el('button', { class: 'deny', data: { key: 'deny-' + c.id }, disabled: Boolean(c.sending), onclick: () => send(false) }, 'Deny'),
+      el('button', { data: { key: 'edit-' + c.id }, disabled: Boolean(b.cut || c.sending), onclick: () => { c.editing = editor.hidden; editor.hidden = !editor.hidden; } }, 'Edit arguments'),
     ];
-    if (b.cut) this.whole(b, c.row.n, i, fail);
+    if (b.cut && !c.getting) {
+      c.getting = true;
+      this.whole(b, c.row.n, i, fail);
+    }
     return el('div', { class: 'approval' }, el('p', {}, el('strong', {}, 'Waits for your approval. '), c.ask.reason || ''), editor, el('div', { class: 'buttons' }, buttons, reason), error);
   }
 }

@@ -267,17 +267,17 @@ function inline(text, o, open, depth) {
       }
     } else if (!o.linked && (c === '[' || c === '!' && text[i + 1] === '[')) {
       const l = link(text, i + (c === '!' ? 2 : 1), limit(i), open);
-      if (l) push(anchor(l.href, c === '!' ? [l.text || 'picture'] : deep(l.text, l.half, { ...o, linked: true }), l.text, o));
+      if (l) push(anchor(l.href, c === '!' ? [l.text || 'picture'] : deep(l.text, l.half, { ...o, linked: true }), o));
       else if (!open || i + 1 < text.length) plain += c;
       i = l ? l.end : i + 1;
     } else if (c === '<' && !o.linked && /^<(?:https?:\/\/|mailto:)[^\s<>]{1,2000}>/i.test(text.slice(i, limit(i)))) {
       const end = text.indexOf('>', i);
-      push(anchor(text.slice(i + 1, end), [text.slice(i + 1, end)], '', o));
+      push(anchor(text.slice(i + 1, end), [text.slice(i + 1, end)], o));
       i = end + 1;
     } else if ((c === 'h' || c === 'H') && !o.linked && !letter(text[i - 1] || ' ') && url.test(text.slice(i, limit(i)))) {
       let href = url.exec(text.slice(i, limit(i)))[0].replace(/[.,;:!?'*_~\]]+$/, '');
       while (href.endsWith(')') && href.split(')').length > href.split('(').length) href = href.slice(0, -1).replace(/[.,;:!?'*_~]+$/, '');
-      push(anchor(href, [href], '', o));
+      push(anchor(href, [href], o));
       i += href.length;
     } else if (c === '&' && (m = /^&(amp|lt|gt|quot|nbsp|#39);/.exec(text.slice(i, i + 7)))) {
       plain += { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: '\u00a0', '#39': "'" }[m[1]];
@@ -311,8 +311,9 @@ function link(text, from, limit, open) {
 
 /** anchor is a link, or its words alone if its address is none that a click should open.
  * Words that are another address than the link's don't hide where it leads. */
-function anchor(href, children, said, { make }) {
+function anchor(href, children, { make }) {
   if (!safe.test(href)) return make('span', href ? { title: href } : {}, children);
-  const hides = /^\s*(?:https?:\/\/|www\.)/i.test(said) && said.trim() !== href;
+  const said = children.map((c) => (typeof c === 'string' ? c : c.textContent)).join('').trim(); // as it is seen: words in bold are words
+  const hides = /^\W*(?:https?:\/\/|www\.)/i.test(said) && said !== href;
   return make('a', { href, title: href, target: '_blank', rel: 'noopener noreferrer nofollow' }, children, hides ? ` (${href})` : '');
 }
