@@ -158,7 +158,7 @@ func (s *Store) one(ctx context.Context, id string, r memory.Record) (memory.Rec
 func (s *Store) lost(ctx context.Context, id, incarnation string, n int, r memory.Record, err error) (memory.Record, error) {
 	var lost *LostError
 	switch {
-	case errors.As(err, &lost) && passing(lost.Err):
+	case errors.As(err, &lost) && !gone(lost.Err):
 		return memory.Record{}, fmt.Errorf("session %q, payload %s: %w", id, lost.Name, lost.Err)
 	case lost != nil && incarnation != "" && s.replaced(ctx, id, incarnation):
 		return memory.Record{}, fmt.Errorf("session %q: %w", id, memory.ErrReplaced)
@@ -182,14 +182,10 @@ func (s *Store) lost(ctx context.Context, id, incarnation string, n int, r memor
 	return memory.Record{}, fmt.Errorf("session %q: %w", id, &memory.RecordError{Record: n, Err: err})
 }
 
-// passing reports whether an error says nothing of the payload.
-func passing(err error) bool {
-	for _, kind := range []error{context.Canceled, context.DeadlineExceeded, memory.ErrUnavailable, memory.ErrLocked, memory.ErrNoSession} {
-		if errors.Is(err, kind) {
-			return !errors.Is(err, fs.ErrNotExist)
-		}
-	}
-	return false
+// gone reports whether an error says that the payload itself is gone or was changed. Any
+// other one, such as that of a disk or of a store that was closed, may pass.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, memory.ErrCorrupt)
 }
 
 func (s *Store) replaced(ctx context.Context, id, incarnation string) bool {

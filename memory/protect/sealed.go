@@ -201,14 +201,16 @@ func (s *sealer) sealBlob(b memory.Blob) (memory.Blob, error) {
 	return memory.Blob{Name: name, Data: s.aead.Seal(nonce, nonce, plain, []byte(name))}, nil
 }
 
+var errBlob = fmt.Errorf("blob: %w: it was changed, or is another session's: %w", ErrKey, memory.ErrCorrupt)
+
 func (s *sealer) openBlob(b memory.Blob) (memory.Blob, error) {
 	n := s.aead.NonceSize()
 	if len(b.Data) < n {
-		return memory.Blob{}, ErrKey
+		return memory.Blob{}, errBlob
 	}
 	plain, err := s.aead.Open(nil, b.Data[:n], b.Data[n:], []byte(b.Name))
 	if err != nil {
-		return memory.Blob{}, fmt.Errorf("blob: %w: it was changed, or is another session's", ErrKey)
+		return memory.Blob{}, errBlob
 	}
 	out := memory.Blob{}
 	for i, c := range plain {

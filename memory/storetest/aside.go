@@ -387,12 +387,18 @@ func testAsideLost(t *testing.T, s under) {
 			wantRecords(t, hurt, to, shot(1))
 		}
 	}
-	// What may pass is not called lost.
-	away, err := blob.New(&losing{s.Store, second, memory.ErrUnavailable}, nil)
-	must(t, err)
-	for _, err = range away.Load(ctx, "s", memory.Position{}) {
-	}
-	if !errors.Is(err, memory.ErrUnavailable) || errors.Is(err, memory.ErrCorrupt) || !strings.Contains(err.Error(), second) {
-		t.Errorf("while the store is away: %v", err)
+	// What may pass is not called lost: nothing takes the place of the payload.
+	for _, cause := range []error{memory.ErrUnavailable, fs.ErrPermission, errors.New("input/output error")} {
+		away, err := blob.New(&losing{s.Store, second, cause}, &blob.Options{Lost: func(r memory.Record, _ *blob.LostError) (memory.Record, error) {
+			t.Errorf("called lost: %v", cause)
+			r.Aside = nil
+			return r, nil
+		}})
+		must(t, err)
+		for _, err = range away.Load(ctx, "s", memory.Position{}) {
+		}
+		if !errors.Is(err, cause) || errors.Is(err, memory.ErrCorrupt) || !strings.Contains(err.Error(), second) {
+			t.Errorf("while the store is away: %v", err)
+		}
 	}
 }
