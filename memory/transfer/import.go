@@ -31,6 +31,7 @@ type Options struct {
 	//   - the session is labelled as untrusted (package taint);
 	//   - an unfinished run counts as stopped by its limits, so that it is not resumed;
 	//   - metadata, the parent and the wake time are left out;
+	//   - the sessions of its tree get ids below the given one, whatever theirs are;
 	//   - a file with system messages or encrypted records is refused.
 	Trusted bool
 	// Start has what else the session starts with. Import fails if the file names a
@@ -93,9 +94,14 @@ func (o Options) check(s *memory.Session, old string) error {
 			return err
 		}
 	}
+	if s.Info.Queued > mostQueued {
+		return errNumber
+	}
 	for n, r := range slices.Concat(s.Records, s.Inbox) {
 		var err error
 		switch {
+		case r.Queued < 0 || r.Queued > mostQueued:
+			err = errNumber
 		case n >= len(s.Records) && r.Kind != memory.KindInput && r.Kind != memory.KindSealed:
 			// It would be a record of the log: one that approves a call, say.
 			err = fmt.Errorf("it is a record of kind %q; an inbox holds records of kind %q", r.Kind, memory.KindInput)
@@ -123,6 +129,12 @@ func (o Options) check(s *memory.Session, old string) error {
 	}
 	return fits(*s)
 }
+
+// mostQueued is more nanoseconds than those of any clock, and leaves an inbox room for the
+// numbers of later messages: behind the last one that there is, they would be lost.
+const mostQueued = 1 << 62
+
+var errNumber = fmt.Errorf("the number of a message is below 0 or above %d: %w", int64(mostQueued), memory.ErrCorrupt)
 
 // fits fails if a session's records don't make a conversation.
 func fits(s memory.Session) error {

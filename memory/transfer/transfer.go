@@ -47,26 +47,34 @@ func sessionTree(ctx context.Context, store memory.Store, id string) iter.Seq2[m
 
 func readSession(ctx context.Context, store memory.Store, info memory.Info) (memory.Session, error) {
 	s := memory.Session{Info: info}
+	// First, so that a message that gets into the log meanwhile is seen here or there.
+	waiting, err := readInbox(ctx, store, info.ID, 0)
+	if err != nil {
+		return s, err
+	}
 	var queued int64
+	logged := map[int64]bool{}
 	for r, err := range store.Load(ctx, info.ID, memory.Position{Incarnation: info.Incarnation}) {
-		if err != nil {
+		switch {
+		case err != nil:
+			return s, err
+		case len(s.Records) < info.Records:
+			s.Records = append(s.Records, r)
+			queued, logged[r.Queued] = max(queued, r.Queued), true
+		case r.Queued > 0: // it was appended meanwhile, and was a message before that
+			waiting = append(waiting, r)
+		}
+	}
+	if slices.ContainsFunc(waiting, func(r memory.Record) bool { return r.Queued <= queued && !logged[r.Queued] }) {
+		// The numbers of its log came from clocks that were ahead: the store gives it others.
+		if waiting, err = readInbox(ctx, store, info.ID, queued); err != nil {
 			return s, err
 		}
-		if len(s.Records) == info.Records {
-			break // it was appended meanwhile
-		}
-		s.Records = append(s.Records, r)
-		queued = max(queued, r.Queued)
 	}
-	if inbox, ok := memory.As[memory.Inbox](store); ok {
-		for r, err := range inbox.Inbox(ctx, info.ID, queued) {
-			if ability := (*memory.AbilityError)(nil); errors.As(err, &ability) {
-				break
-			}
-			if err != nil {
-				return s, err
-			}
-			s.Inbox = append(s.Inbox, r)
+	slices.SortStableFunc(waiting, func(a, b memory.Record) int { return cmp.Compare(a.Queued, b.Queued) })
+	for _, r := range waiting {
+		if !logged[r.Queued] {
+			s.Inbox, logged[r.Queued] = append(s.Inbox, r), true
 		}
 	}
 	if blobs, ok := memory.As[memory.Blobs](store); ok {
@@ -81,6 +89,24 @@ func readSession(ctx context.Context, store memory.Store, info memory.Info) (mem
 		}
 	}
 	return s, nil
+}
+
+// readInbox reads the messages with numbers above after; none if the store has no inboxes.
+func readInbox(ctx context.Context, store memory.Store, id string, after int64) (list []memory.Record, err error) {
+	inbox, ok := memory.As[memory.Inbox](store)
+	if !ok {
+		return nil, nil
+	}
+	for r, err := range inbox.Inbox(ctx, id, after) {
+		if ability := (*memory.AbilityError)(nil); errors.As(err, &ability) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, nil
 }
 
 // Copy copies a session and its tree to another store, or within the same one, under
@@ -128,13 +154,7 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 			root = old
 			o.begin(&s, newID)
 		} else if s.Info.Parent, err = moved(names, s.Info.Parent); err == nil {
-			s.Info.ID = newID + "/" + old
-			if rest, below := strings.CutPrefix(old, root); below || newID == root {
-				s.Info.ID = newID + rest
-			}
-			if newID == root {
-				s.Info.ID = old
-			}
+			s.Info.ID = o.below(newID, root, old)
 			if !o.Trusted {
 				s.Info.Meta = nil
 			}
@@ -154,6 +174,19 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 		return memory.Info{}, errors.New("the file has no session")
 	}
 	return to.Info(ctx, newID)
+}
+
+// below is the id of a session of the tree of newID, which had the id old in that of
+// root. Only a trusted file names one outside of it.
+func (o Options) below(newID, root, old string) string {
+	rest, below := strings.CutPrefix(old, root+"/")
+	switch {
+	case o.Trusted && newID == root:
+		return old
+	case below:
+		return newID + "/" + rest
+	}
+	return newID + "/" + old
 }
 
 func moved(names map[string]string, parent string) (string, error) {

@@ -51,7 +51,7 @@ func TestParentIsKept(t *testing.T) {
 // and each keeps its place in it.
 func TestTreeIsNamedAnew(t *testing.T) {
 	ctx, from := t.Context(), new(memory.RAM)
-	for _, s := range []struct{ id, parent string }{{"root", ""}, {"root/a", "root"}, {"root/a/b", "root/a"}, {"other", "root"}} {
+	for _, s := range []struct{ id, parent string }{{"root", ""}, {"root/a", "root"}, {"root/a/b", "root/a"}, {"other", "root"}, {"roots", "root"}} {
 		log, err := memory.Create(from, s.id, &memory.Start{Parent: s.parent, Meta: map[string]string{"of": s.id}})
 		if err == nil {
 			err = log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("x")})
@@ -69,9 +69,12 @@ func TestTreeIsNamedAnew(t *testing.T) {
 		trusted bool
 		want    string
 	}{
-		{"new", true, "new new/a<new new/a/b<new/a new/other<new"},
-		{"new", false, "new new/a<new new/a/b<new/a new/other<new"},
-		{"root", true, "other<root root root/a<root root/a/b<root/a"},
+		{"new", true, "new new/a<new new/a/b<new/a new/other<new new/roots<new"},
+		{"new", false, "new new/a<new new/a/b<new/a new/other<new new/roots<new"},
+		{"root", true, "other<root root root/a<root root/a/b<root/a roots<root"},
+		// A stranger's file makes no session beside the one that is asked for.
+		{"root", false, "root root/a<root root/a/b<root/a root/other<root root/roots<root"},
+		{"roo", false, "roo roo/a<roo roo/a/b<roo/a roo/other<roo roo/roots<roo"},
 	} {
 		to := new(memory.RAM)
 		info, err := transfer.Import(ctx, to, bytes.NewReader(file.Bytes()), tt.id, &transfer.Options{Trusted: tt.trusted})
