@@ -299,13 +299,8 @@ func (s *EncryptedStore) newSealer(ctx context.Context, id, incarnation string) 
 
 // sealer is that of a session; an empty incarnation is the present one.
 func (s *EncryptedStore) sealer(ctx context.Context, id, incarnation string) (*sealer, error) {
-	if incarnation != "" {
-		s.mu.Lock()
-		box := s.sealers[[2]string{id, incarnation}]
-		s.mu.Unlock()
-		if box != nil {
-			return box, nil
-		}
+	if box := s.remembered(id, incarnation); box != nil {
+		return box, nil
 	}
 	info, err := s.Store.Info(ctx, id)
 	if err != nil {
@@ -313,6 +308,9 @@ func (s *EncryptedStore) sealer(ctx context.Context, id, incarnation string) (*s
 	}
 	if incarnation != "" && info.Incarnation != incarnation {
 		return nil, memory.ErrReplaced
+	}
+	if box := s.remembered(id, info.Incarnation); box != nil {
+		return box, nil
 	}
 	box, _, err := s.unwrap(ctx, info)
 	if err == nil {
@@ -328,6 +326,12 @@ func (s *EncryptedStore) remember(box *sealer) {
 		clear(s.sealers)
 	}
 	s.sealers[[2]string{box.id, box.incarnation}] = box
+}
+
+func (s *EncryptedStore) remembered(id, incarnation string) *sealer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sealers[[2]string{id, incarnation}]
 }
 
 func (s *EncryptedStore) forget(id, incarnation string) {

@@ -391,6 +391,12 @@ func (s *EncryptedStore) rewrap(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	// A keyring may take its time. A session that was begun meanwhile would lose its key.
+	if now, err := s.Store.Info(ctx, id); err != nil {
+		return err
+	} else if now.Incarnation != info.Incarnation {
+		return memory.ErrReplaced
+	}
 	if err := setter.SetMeta(ctx, id, metaKey, value); err != nil {
 		return err
 	}

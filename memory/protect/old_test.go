@@ -449,6 +449,23 @@ func TestKeysAreUnwrappedOnce(t *testing.T) {
 	if err != nil || n != 1 || opened.Len() != 4 {
 		t.Errorf("opened: asked %d times, %v", n, err)
 	}
+	// Messages and blobs don't say of which incarnation they are.
+	n = 0
+	other := Encrypted(inside, counting{ring("a"), &n})
+	for range 3 {
+		err = errors.Join(err, other.Enqueue(ctx, "s", said("5")))
+		_, put := other.PutBlob(ctx, "s", memory.Blob{Data: []byte("x")})
+		for _, blob := range other.Blobs(ctx, "s") {
+			put = errors.Join(put, blob)
+		}
+		for _, read := range other.Inbox(ctx, "s", 0) {
+			put = errors.Join(put, read)
+		}
+		err = errors.Join(err, put)
+	}
+	if err != nil || n != 1 {
+		t.Errorf("messages and blobs: asked %d times, %v", n, err)
+	}
 }
 
 // Of two hooks the one inside comes first, and each record has been through both.
@@ -480,5 +497,36 @@ func TestTwoHooks(t *testing.T) {
 	}
 	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("hi")}); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("the inner hook refuses: %v", err)
+	}
+}
+
+// slow is a keyring during whose work something happens.
+type slow struct {
+	Keys
+	meanwhile func()
+}
+
+func (k slow) Wrap(ctx context.Context, key []byte) (string, []byte, error) {
+	k.meanwhile()
+	return k.Keys.Wrap(ctx, key)
+}
+
+// A session that took the place of another while that one's key was wrapped keeps its own.
+func TestRewrapOfAReplaced(t *testing.T) {
+	ctx, inside := t.Context(), new(memory.RAM)
+	s := Encrypted(inside, ring("a"))
+	if err := s.Append(ctx, "s", memory.Position{}, said("old")); err != nil {
+		t.Fatal(err)
+	}
+	err := Encrypted(inside, slow{ring("b"), func() {
+		if err := errors.Join(s.Delete(ctx, "s"), s.Append(ctx, "s", memory.Position{}, said("new"))); err != nil {
+			t.Error(err)
+		}
+	}}).Rewrap(ctx, "s")
+	if !errors.Is(err, memory.ErrReplaced) {
+		t.Errorf("rewrapped: %v", err)
+	}
+	if got, err := texts(t, Encrypted(inside, ring("a")), "s"); err != nil || got != "new" {
+		t.Errorf("it has %q, %v", got, err)
 	}
 }
