@@ -233,6 +233,7 @@ func (s *RAM) Import(ctx context.Context, in Session) error {
 		if !ok {
 			since = byItself
 		}
+		b.Data = slices.Clone(b.Data)
 		s.putBlob(ses, since, b)
 	}
 	return nil

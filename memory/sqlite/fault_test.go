@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,6 +176,18 @@ func TestReadOnlyFile(t *testing.T) {
 	}
 	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("two")); !errors.Is(err, memory.ErrReadOnly) {
 		t.Errorf("append: %v", err)
+	}
+}
+
+// A blob that can't be looked for is neither missing nor of a session that is gone.
+func TestBlobOfADamagedFile(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+	if err := s.Append(t.Context(), "s", memory.Position{}, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, s, "ALTER TABLE meta RENAME TO away")
+	if _, err := s.Blob(t.Context(), "s", "none"); err == nil || errors.Is(err, memory.ErrNoSession) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -58,8 +58,11 @@ func testGiven(t *testing.T, s under) {
 	in := memory.Session{
 		Info:    memory.Info{ID: "i", Created: time.Unix(1, 0), Changed: time.Unix(2, 0), Meta: map[string]string{"user": "ann"}},
 		Records: append(make([]memory.Record, 0, 8), note("a")), Inbox: append(make([]memory.Record, 0, 8), queued),
+		Blobs: []memory.Blob{memory.Blob{Data: []byte("imported")}.Named()},
 	}
 	must(t, importer.Import(ctx, in))
+	in.Blobs[0].Data[0] = 'Z'
+	read("i", in.Blobs[0].Name, "imported")
 	in.Info.Meta["user"] = "bob"
 	must(t, s.Append(ctx, "i", 1, note("b")))
 	if more := append(in.Records, note("x")); more[0].Note != "a" || load(t, s, "i", 0) != "a b" {

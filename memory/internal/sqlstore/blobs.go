@@ -145,7 +145,9 @@ func (ss Sessions) Blob(ctx context.Context, id, name string) (memory.Blob, erro
 			) SELECT r.media_type, b.data FROM up JOIN ~blob_refs r ON r.session = up.key JOIN ~blobs b ON b.key = r.blob
 			WHERE b.name = ? ORDER BY up.depth LIMIT 1`), id, name).Scan(&b.MediaType, &b.Data)
 		if errors.Is(err, sql.ErrNoRows) {
-			if _, err := ss.Info(ctx, id); err != nil {
+			if infos, err := d.readInfos(ctx, "WHERE s.id = ?", id); err != nil {
+				return err
+			} else if len(infos) == 0 {
 				return memory.ErrNoSession
 			}
 			return fmt.Errorf("blob %q: %w", name, fs.ErrNotExist)
