@@ -245,14 +245,14 @@ var cases = []known{
 	{
 		hurt: "medium", what: "a session under a name used before gets the old one's key",
 		file: "memory/protect/encrypted.go", pkg: "./memory/protect",
-		old: `		box := s.sealers[[2]string{id, incarnation}]
+		old: `	return s.sealers[[2]string{id, incarnation}]
 `,
-		new: `		box := s.sealers[[2]string{id, incarnation}]
-		for k, b := range s.sealers {
-			if k[0] == id {
-				box = b
-			}
+		new: `	for k, b := range s.sealers {
+		if k[0] == id {
+			return b
 		}
+	}
+	return s.sealers[[2]string{id, incarnation}]
 `,
 		run: "^TestEncrypted$",
 	},
