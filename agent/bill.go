@@ -322,7 +322,7 @@ func (t *attempts) observe(ev transport.Event) {
 func (t *attempts) failed(err error) {
 	var lost *transport.LostError
 	if errors.As(err, &lost) {
-		t.lost = lost.Attempts
+		t.lost += lost.Attempts
 	}
 	var cut *transport.StreamError
 	if errors.As(err, &cut) && cut.Partial != nil {

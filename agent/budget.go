@@ -177,10 +177,8 @@ func (a *Agent) price(req *transport.Request, f forecast, output int64) Cost {
 		CacheReadInputTokens: f.Read, CacheCreationInputTokens: f.Prompt - f.Read, OutputTokens: output,
 		Speed: req.Speed, InferenceGeo: req.InferenceGeo,
 	}
-	for _, b := range req.Breakpoints {
-		if b.TTL == transport.TTL1h && b.Part == transport.PartMessages && b.Index == len(req.Messages)-1 {
-			u.CacheCreation.Ephemeral1hInputTokens = f.Prompt - f.Read
-		}
+	if writesLong(req) {
+		u.CacheCreation.Ephemeral1hInputTokens = f.Prompt - f.Read
 	}
 	usd, known := a.model.Cost(u, time.Time{}, a.opts.Models...)
 	return Cost{USD: usd, Incomplete: !known}
@@ -299,8 +297,8 @@ func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}
 	return min(free, q.Output), nil, nil
 }
 
-// take sets aside what h holds, or returns a channel to wait for if that is not
-// there any more.
+// take sets aside what h holds, or returns a channel that is closed if that is not
+// there any more: what is left has to be looked at again.
 func (b *Budget) take(ctx context.Context, r *Run, q quote, output int64, h *reservation) (<-chan struct{}, error) {
 	if b.Ledger != nil {
 		if wait, err := b.enter(ctx, r, h); wait != nil || err != nil {
@@ -309,8 +307,8 @@ func (b *Budget) take(ctx context.Context, r *Run, q quote, output int64, h *res
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if free, _ := b.left(q, b.usd, b.tokens, nil); b.Ledger == nil && free < output {
-		return b.wait(), nil
+	if b.gone(q, output) {
+		return lookAgain(), nil // nothing may be under way any more that would end a wait
 	}
 	b.usd += h.usd
 	b.tokens += h.tokens
@@ -324,9 +322,8 @@ func (b *Budget) take(ctx context.Context, r *Run, q quote, output int64, h *res
 func (b *Budget) left(q quote, usd float64, tokens int64, ledger *budget.Spending) (left int64, limit string) {
 	left, limit = q.Output, "usd"
 	var lastUSD float64
-	var lastTokens int64
 	if b.WriteUp != "" && !q.last {
-		lastUSD, lastTokens = q.bare+2*leastOutput*q.perToken, q.Prompt+2*leastOutput
+		lastUSD = q.bare + 2*leastOutput*q.perToken
 	}
 	if b.USD > 0 {
 		spent := b.bill.Cost.USD
@@ -338,7 +335,7 @@ func (b *Budget) left(q quote, usd float64, tokens int64, ledger *budget.Spendin
 			left = int64(math.Floor(money / q.perToken))
 		}
 	}
-	if n := b.Tokens - b.bill.Tokens - tokens - lastTokens - q.Prompt; b.Tokens > 0 && n < left {
+	if n := b.leftTokens(q, tokens); n < left {
 		left, limit = n, "tokens"
 	}
 	return left, limit

@@ -134,6 +134,8 @@ func TestPriceOfARequest(t *testing.T) {
 		{"in the US", transport.Request{InferenceGeo: "us"}, 1.1 * (2*0.5 + 2 + 10)},
 		{"for an hour", transport.Request{Messages: messages, Breakpoints: at(1, transport.TTL1h)}, 2*0.5 + 4 + 10},
 		{"for five minutes", transport.Request{Messages: messages, Breakpoints: at(1, transport.TTL5m)}, 2*0.5 + 2 + 10},
+		{"for an hour, as a template says", transport.Request{Messages: messages, CacheControl: &transport.CacheControl{TTL: transport.TTL1h}}, 2*0.5 + 4 + 10},
+		{"for five minutes, as a template says", transport.Request{Messages: messages, CacheControl: &transport.CacheControl{}}, 2*0.5 + 2 + 10},
 		{"what was there for an hour", transport.Request{Messages: messages, Breakpoints: at(0, transport.TTL1h)}, 2*0.5 + 2 + 10},
 	} {
 		if c := a.price(&tt.req, f, 1e6); math.Abs(c.USD-tt.want) > 1e-9 || c.Incomplete {

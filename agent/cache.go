@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -190,6 +191,13 @@ func (r *Run) warm(ctx context.Context, s memory.State, req *transport.Request) 
 	}
 	held.charge(&bill)
 	return memory.Record{Kind: memory.KindNote, Note: notes.Warm, Time: at, Data: pricing.NoteData(resp)}, true
+}
+
+// writesLong reports whether the whole prompt is written to the cache for an hour.
+func writesLong(req *transport.Request) bool {
+	return req.CacheControl != nil && req.CacheControl.TTL == transport.TTL1h || slices.ContainsFunc(req.Breakpoints, func(b transport.Breakpoint) bool {
+		return b.TTL == transport.TTL1h && b.Part == transport.PartMessages && b.Index == len(req.Messages)-1
+	})
 }
 
 // warmRequest is the newest request once more, for no tokens. It is nil where the

@@ -296,21 +296,26 @@ func summaryOf(resp *transport.Response) (transport.Message, bool) {
 
 // stillInForce are the instructions and the changes of tools among the first n
 // messages. A summary loses them, so they are given again; but one by the service
-// keeps the changes (wire §10.4).
+// keeps the changes (wire §10.4). Then those behind the first n are said once more,
+// as the newest word on a matter is the one in force; and no word twice.
 func stillInForce(messages []transport.Message, n int, keepsChanges bool) []memory.Record {
-	if messages[len(messages)-1].Role != transport.RoleUser {
+	if messages[len(messages)-1].Role == transport.RoleAssistant {
 		return nil
 	}
 	var again []memory.Record
-	for _, m := range messages[:n] {
-		if m.Role != transport.RoleSystem || m.ClearAt != "" {
+	lost := false
+	for i, m := range messages {
+		if m.Role != transport.RoleSystem || m.ClearAt != "" || i >= n && !lost {
 			continue
 		}
 		text := m
 		text.Content = slices.DeleteFunc(slices.Clone(m.Content), func(b transport.Block) bool { return keepsChanges && b.Type() != transport.TypeText })
-		if len(text.Content) > 0 {
-			again = append(again, memory.Record{Kind: memory.KindInput, Message: text})
+		if len(text.Content) == 0 {
+			continue
 		}
+		lost = true
+		again = slices.DeleteFunc(again, func(r memory.Record) bool { return sameMessage(&r.Message, &text) })
+		again = append(again, memory.Record{Kind: memory.KindInput, Message: text})
 	}
 	return again
 }

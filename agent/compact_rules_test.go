@@ -110,6 +110,8 @@ func TestStillInForce(t *testing.T) {
 		return transport.Message{Role: "system", Content: b}
 	}
 	user, model := transport.UserText("q"), transport.Message{Role: "assistant", Content: []transport.Block{transport.Text("a")}}
+	passing := system(transport.Text("now"))
+	passing.ClearAt = "next_user_message"
 	list := []transport.Message{user, system(transport.Text("one"), removal), model, user, system(removal), system(transport.Text("two")), user}
 	words := func(records []memory.Record) string {
 		var said []string
@@ -126,11 +128,18 @@ func TestStillInForce(t *testing.T) {
 		keeps bool
 		want  string
 	}{
-		{0, false, ""}, {1, false, ""}, {2, false, "one/2"}, {2, true, "one/1"}, {6, false, "one/2 /1 two/1"}, {6, true, "one/1 two/1"},
+		{0, false, ""}, {1, false, ""}, {2, false, "one/2 /1 two/1"}, {2, true, "one/1 two/1"}, {6, false, "one/2 /1 two/1"}, {6, true, "one/1 two/1"},
 	} {
 		if got := words(stillInForce(list, tt.n, tt.keeps)); got != tt.want {
 			t.Errorf("the first %d, changes kept %v: %q, want %q", tt.n, tt.keeps, got, tt.want)
 		}
+		if got := words(stillInForce(append(list, passing), tt.n, tt.keeps)); got != tt.want {
+			t.Errorf("the first %d, changes kept %v, in front of a reminder: %q, want %q", tt.n, tt.keeps, got, tt.want)
+		}
+	}
+	said := []transport.Message{user, system(transport.Text("one")), user, system(transport.Text("two")), user, system(transport.Text("one"))}
+	if got := words(stillInForce(said, 2, false)); got != "two/1 one/1" {
+		t.Errorf("what was said once more: %q", got)
 	}
 	if c := list[1].Content; len(c) != 2 || c[1].Type() != removal.Type() {
 		t.Errorf("the log's message was changed: %v", c)

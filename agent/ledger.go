@@ -83,6 +83,35 @@ func (b *Budget) spending(ctx context.Context) (*budget.Spending, error) {
 	return &s, nil
 }
 
+// leftTokens is left by Budget.Tokens alone, which no Ledger counts.
+func (b *Budget) leftTokens(q quote, tokens int64) int64 {
+	if b.Tokens <= 0 {
+		return math.MaxInt64
+	}
+	left := b.Tokens - b.bill.Tokens - tokens - q.Prompt
+	if b.WriteUp != "" && !q.last {
+		left -= q.Prompt + 2*leastOutput
+	}
+	return left
+}
+
+// gone reports whether less than an answer of so many tokens is free by now. A Ledger
+// has said what is free of USD when it reserved that.
+func (b *Budget) gone(q quote, output int64) bool {
+	free := b.leftTokens(q, b.tokens)
+	if b.Ledger == nil {
+		free, _ = b.left(q, b.usd, b.tokens, nil)
+	}
+	return free < output
+}
+
+// lookAgain is a wait that is over: what is left has to be looked at again.
+func lookAgain() <-chan struct{} {
+	again := make(chan struct{})
+	close(again)
+	return again
+}
+
 // A reservation is what is set aside for one model call. A nil one is of a run without
 // a budget.
 type reservation struct {
@@ -107,9 +136,7 @@ func (b *Budget) enter(ctx context.Context, r *Run, h *reservation) (<-chan stru
 	e := ledgerEntry{b, entryID(r.log, h.usd)}
 	err := guard("Ledger", func() error { return safeError("Ledger", b.Ledger.Reserve(ctx, b.entry(), e.id, h.usd)) })
 	if errors.Is(err, budget.ErrOver) {
-		again := make(chan struct{})
-		close(again)
-		return again, nil
+		return lookAgain(), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("set aside what the request may cost: %w", err)

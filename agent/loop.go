@@ -298,7 +298,8 @@ func (r *Run) stream(ctx context.Context, req *transport.Request, tries *attempt
 			return nil, ErrStopped
 		}
 		if ev.Type == transport.EventMessageStop && ev.Response != nil {
-			tries.begun, tries.lost = nil, ev.Response.Meta.Lost
+			tries.begun = nil
+			tries.lost += ev.Response.Meta.Lost
 			return ev.Response, nil
 		}
 	}

@@ -270,6 +270,7 @@ func (r *Run) send(ctx context.Context, req *transport.Request, tries *attempts,
 			r.keepThread(in, resp, err, false)
 			return in, resp, err
 		}
+		tries.failed(err) // what was lost before it was refused may have been billed
 		if shown && !emitRestarted(emit, tries) {
 			return in, nil, ErrStopped
 		}

@@ -172,6 +172,30 @@ func TestThreadOtherErrors(t *testing.T) {
 	}
 }
 
+// An attempt that broke before a thread was refused may have been billed, although the
+// request was made again in another way and answered.
+func TestThreadRefusedAfterALostAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{Turns: 3}, Now: time.Now})}
+		w.instead = func(i int, _ []byte) *http.Response {
+			switch i {
+			case 2:
+				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(errReader{})}
+			case 3:
+				return refusal(404, "not_found_error", "thread_not_found")
+			}
+			return nil
+		}
+		res, err := threadAgent(t, w, "on", 100, nil).Run(t.Context(), agent.Input{Prompt: "go"})
+		if err != nil || !strings.HasPrefix(w.kinds(), "cgggc") {
+			t.Fatalf("%v after %s", err, w.kinds())
+		}
+		if n := billOf(t, res.Log).Requests; n != len(w.bodies)-1 || !res.Cost.Incomplete {
+			t.Errorf("%d requests in the bill of %d, of which one was refused; the cost is %v", n, len(w.bodies), res.Cost)
+		}
+	})
+}
+
 // A conversation that is written to the cache once more, as where its entry was lost, is
 // in the prompt as much as one that is read: the thread goes on.
 func TestThreadOfAPromptWrittenAgain(t *testing.T) {
