@@ -343,7 +343,12 @@ func (s *inputSchema) explain(e *validator.ValidationError, value any) []Problem
 		if want, ok := schema["pattern"].(string); ok {
 			message = fmt.Sprintf("expected names that match %s, got %s", want, quoteName(k.Property))
 		}
-		return one("%s", message)
+		var problems []Problem
+		for _, place := range placesOf(k.Property, e, value) {
+			path, _ := locate(value, place)
+			problems = append(problems, Problem{path, message})
+		}
+		return problems
 	case *kind.Enum:
 		return one("expected one of %s, got %s", jsonList(k.Want), describe(got)+suggestValue(got, k.Want))
 	case *kind.Const:
@@ -376,6 +381,42 @@ func (s *inputSchema) explain(e *validator.ValidationError, value any) []Problem
 		return one("fits none of the allowed forms%s, got %s", expectation(schema), describe(got))
 	}
 	return one("%s", e.ErrorKind.LocalizedString(printer))
+}
+
+// placesOf are where a name stands that doesn't fit. The validator's own place of
+// such an error is overwritten by what it looks at next: only its depth holds, and the
+// property of the schema in which the names are bound.
+func placesOf(name string, e *validator.ValidationError, value any) [][]string {
+	var found [][]string
+	var visit func(v any, trail []string)
+	visit = func(v any, trail []string) {
+		object, _ := v.(map[string]any)
+		if len(trail) == len(e.InstanceLocation) {
+			if _, ok := object[name]; ok {
+				found = append(found, slices.Clone(trail))
+			}
+			return
+		}
+		for key, member := range object {
+			visit(member, append(trail, key))
+		}
+		if list, ok := v.([]any); ok {
+			for i, element := range list {
+				visit(element, append(trail, strconv.Itoa(i)))
+			}
+		}
+	}
+	visit(value, nil)
+	_, pointer, _ := strings.Cut(e.SchemaURL, "#")
+	tokens := strings.Split(pointer, "/")
+	if n := len(tokens); n >= 3 && tokens[n-3] == "properties" && len(e.InstanceLocation) > 0 {
+		property := strings.NewReplacer("~1", "/", "~0", "~").Replace(unescapePercent(tokens[n-2]))
+		named := slices.DeleteFunc(slices.Clone(found), func(place []string) bool { return place[len(place)-1] != property })
+		if len(named) > 0 {
+			return named
+		}
+	}
+	return found
 }
 
 // at returns the subschema at a location in the schema.

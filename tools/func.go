@@ -203,7 +203,11 @@ func (t *FuncTool) encode(description string, schema json.RawMessage) (err error
 		return errors.New("options: Strict and calls by code execution exclude each other")
 	}
 	if o.Strict && o.Type == "" {
-		if schema, err = strictSchema(schema, ", or leave Strict off"); err != nil {
+		strict := strictSchema
+		if t.reflected {
+			strict = strictReflected
+		}
+		if schema, err = strict(schema, ", or leave Strict off"); err != nil {
 			return fmt.Errorf("strict: %w", err)
 		}
 	}

@@ -85,6 +85,31 @@ func TestKeysOfMapsAreChecked(t *testing.T) {
 	}
 }
 
+// The validator looks at members in any order, and keeps the place of a bad name in
+// memory that it uses again: whichever comes next, the model is told the right place.
+func TestAKeyOfAMapIsToldWithItsPlace(t *testing.T) {
+	type pages struct {
+		Lines map[int]string           `json:"lines"`
+		Other map[string]int           `json:"other"`
+		Deep  []map[string]map[int]int `json:"deep"`
+	}
+	tool := tools.Func("t", "", func(context.Context, pages) (string, error) { return "", nil })
+	for range 50 {
+		_, err := tool.Call(t.Context(), json.RawMessage(`{"lines":{"x":"a"},"other":{"x":1},"deep":[{"a":{"1":1}},{"b":{"y":1},"c":{"y":2,"3":3}}]}`))
+		var bad *tools.ArgumentError
+		if !errors.As(err, &bad) {
+			t.Fatal(err)
+		}
+		var places []string
+		for _, p := range bad.Problems {
+			places = append(places, p.Path)
+		}
+		if got := strings.Join(places, " "); got != "deep[1].b deep[1].c lines" {
+			t.Fatal(got, err)
+		}
+	}
+}
+
 func TestBadArguments(t *testing.T) {
 	ran := false
 	tool := tools.FuncWith("search", "", func(context.Context, searchIn) (string, error) { ran = true; return "ok", nil },

@@ -41,7 +41,7 @@ func NewOutput[T any](types ...Types) (*Output[T], error) {
 	if o.schema, err = compileSchema(raw); err != nil {
 		return nil, fmt.Errorf("answer of type %s: %w", t, err)
 	}
-	strict, err := strictSchema(raw, "")
+	strict, err := strictReflected(raw, "")
 	if err != nil {
 		return nil, fmt.Errorf("answer of type %s: %w", t, err)
 	}

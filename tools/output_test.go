@@ -23,3 +23,14 @@ func TestEmptyAnswerIsToldAsEmpty(t *testing.T) {
 		}
 	}
 }
+
+// The service closes each object of an answer, so of a map of anything it would let
+// the model write {} and nothing else.
+func TestAnAnswerIsNoMapOfAnything(t *testing.T) {
+	if _, err := tools.NewOutput[map[string]any](); err == nil || !strings.Contains(err.Error(), "answer of type map[string]interface {}: it is an object of any form; change it to a struct") {
+		t.Error(err)
+	}
+	if _, err := tools.NewOutput[struct{}](); err != nil {
+		t.Error(err)
+	}
+}

@@ -39,6 +39,16 @@ func strictSchema(raw json.RawMessage, orElse string) (json.RawMessage, error) {
 	return out, nil
 }
 
+// strictReflected is strictSchema for the schema of a Go type. One without properties
+// is a map's: closed, it would leave the model nothing to write. A schema of somebody's
+// own, in which {"type":"object"} mostly means that there are no arguments, is taken.
+func strictReflected(raw json.RawMessage, orElse string) (json.RawMessage, error) {
+	if rawjson.GetString(raw, "type") == "object" && rawjson.Get(raw, "properties") == nil && rawjson.Get(raw, "additionalProperties") == nil {
+		return nil, fmt.Errorf("it is an object of any form; change it to a struct%s", orElse)
+	}
+	return strictSchema(raw, orElse)
+}
+
 type strictWriter struct {
 	defs             map[string][]byte
 	optional, unions int

@@ -87,6 +87,7 @@ func TestStrictRefusals(t *testing.T) {
 		{"mutual recursion", tools.FuncWith("t", "", none[Ping], strict), "recursive (Ping → Ping)"},
 		{"map", tools.FuncWith("t", "", none[struct{ M map[string]int }], strict), "strict: M is a map: its members have no fixed names"},
 		{"any map", tools.FuncWith("t", "", none[struct{ M map[string]any }], strict), "strict: M is an object of any form"},
+		{"nothing but an any map", tools.FuncWith("t", "", none[map[string]any], strict), "strict: it is an object of any form; change it to a struct, or leave Strict off"},
 		{"any", tools.FuncWith("t", "", none[struct{ X any }], strict), "strict: X accepts any value"},
 		{"list of any", tools.FuncWith("t", "", none[struct{ X []any }], strict), "strict: X is an array of anything"},
 		{"nested", tools.FuncWith("t", "", none[struct{ L []struct{ X any } }], strict), "strict: L[].X accepts any value"},
