@@ -134,7 +134,7 @@ func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 		return err
 	})
 	if err != nil {
-		err = fmt.Errorf("postgres: the server's time: %w", translate(err))
+		err = fmt.Errorf("postgres: the server's time: %w", s.db.Meaning(err))
 	}
 	return now, err
 }
@@ -147,8 +147,12 @@ func clock(ctx context.Context, tx sqlstore.Tx) (now time.Time, err error) {
 
 func quoteIdent(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-// Close closes the connections.
-func (s *Store) Close() error { return s.db.Write.Close() }
+// Close closes the connections. Later calls fail with an error that matches
+// [io/fs.ErrClosed] and [memory.ErrUnavailable].
+func (s *Store) Close() error {
+	s.db.Close()
+	return s.db.Write.Close()
+}
 
 // translate wraps an error in the one of package memory that it means
 // (https://www.postgresql.org/docs/current/errcodes-appendix.html).

@@ -10,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
+	"github.com/whorl-go/whorl/memory/search"
 )
 
 // as makes a user of the server by statements, and returns a URL to connect as that user.
@@ -50,7 +51,7 @@ func TestOwnSchema(t *testing.T) {
 
 // Who may only read is told so.
 func TestRights(t *testing.T) {
-	open(t, postgres.Options{Schema: "rights"})
+	writer := open(t, postgres.Options{Schema: "rights"})
 	url := as(t, "reader", "GRANT USAGE ON SCHEMA rights TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA rights TO reader")
 	s, err := postgres.Open(t.Context(), url, &postgres.Options{Schema: "rights"})
 	if err != nil {
@@ -62,6 +63,18 @@ func TestRights(t *testing.T) {
 	}
 	if err := s.Append(t.Context(), "s", memory.Position{}, input("one")); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("append: %v", err)
+	}
+	if err := writer.Append(t.Context(), "s", memory.Position{}, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Search(t.Context(), search.Query{Words: "one"}); err != nil || len(found) != 1 {
+		t.Errorf("a search in what is not in the index yet: %+v, %v", found, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Info(t.Context(), "s"); !errors.Is(err, fs.ErrClosed) || !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("closed: %v", err)
 	}
 }
 

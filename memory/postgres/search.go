@@ -5,12 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
-	"github.com/whorl-go/whorl/memory/search"
 )
 
 // index keeps the words of records in a table of their own. They are told apart
@@ -27,7 +23,7 @@ func (s *Store) index() sqlstore.Index {
 			return err
 		},
 		Query: func(words []string) string {
-			words = slices.DeleteFunc(fold(strings.Join(words, " ")), func(w string) bool { return len(w) > maxWord })
+			words = slices.DeleteFunc(sqlstore.Fold(strings.Join(words, " ")), func(w string) bool { return len(w) > maxWord })
 			if len(words) == 0 {
 				return ""
 			}
@@ -49,24 +45,13 @@ const (
 	maxPositions = 255 // of one word
 )
 
-// fold splits a text into words in lower case, without accents.
-func fold(text string) []string {
-	plain := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return unicode.ToLower(r)
-	}, norm.NFD.String(text))
-	return search.Words(plain)
-}
-
 // vector writes the words of a text, with their places, as a tsvector.
 func vector(text string) string {
 	places := map[string][]byte{}
 	counts := map[string]int{}
 	var order []string
 	size := 0
-	for i, w := range fold(text) {
+	for i, w := range sqlstore.Fold(text) {
 		if len(w) > maxWord {
 			continue
 		}

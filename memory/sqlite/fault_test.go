@@ -14,6 +14,8 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/blob"
+	"github.com/whorl-go/whorl/memory/budget"
+	"github.com/whorl-go/whorl/memory/search"
 	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/memory/storetest"
 	"github.com/whorl-go/whorl/transport"
@@ -176,6 +178,115 @@ func TestReadOnlyFile(t *testing.T) {
 	}
 	if err := s.Append(t.Context(), "s", memory.Position{Records: 1}, input("two")); !errors.Is(err, memory.ErrReadOnly) {
 		t.Errorf("append: %v", err)
+	}
+}
+
+// What is not in the index of a file that can't be written to is found all the same, by
+// the same rules.
+func TestSearchReadOnly(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "s.db")
+	w := open(t, path, nil)
+	find := func(s *sqlite.Store, q search.Query) (list string) {
+		t.Helper()
+		matches, err := s.Search(ctx, q)
+		if err != nil {
+			t.Errorf("%+v: %v", q, err)
+		}
+		for _, m := range matches {
+			list += fmt.Sprintf("%s/%d ", m.Session, m.Record)
+		}
+		return list
+	}
+	add := func(id string, n int, texts ...string) {
+		t.Helper()
+		var records []memory.Record
+		for _, text := range texts {
+			records = append(records, input(text))
+		}
+		if err := w.Append(ctx, id, memory.Position{Records: n}, records...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("a", 0, "a walrus", "nothing")
+	if got := find(w, search.Query{Words: "walrus"}); got != "a/0 " {
+		t.Fatalf("found %q", got)
+	}
+	add("a", 2, "more", "Walrüs and PENGUIN")
+	add("b", 0, "pear", "")
+	if err := errors.Join(w.SetMeta(ctx, "b", "user", "ann"), w.Fork(ctx, "a", memory.Position{Records: 4}, "fork", nil)); err != nil {
+		t.Fatal(err)
+	}
+	add("fork", 4, "a penguin of its own")
+	add("many", 0, strings.Split(strings.Repeat("one of many,", 300)+"the last one", ",")...)
+	s := open(t, path, &sqlite.Options{ReadOnly: true})
+	for range 2 {
+		for _, tt := range []struct {
+			q    search.Query
+			want string
+		}{
+			{search.Query{Words: "walrus"}, "a/0 a/3 "},
+			{search.Query{Words: "penguin walrus"}, "a/3 a/0 fork/4 "},
+			{search.Query{Words: "penguin walrus", Limit: 1}, "a/3 "},
+			{search.Query{Words: "pear walrus", Meta: map[string]string{"user": "ann"}}, "b/0 "},
+			{search.Query{Words: "last"}, "many/300 "},
+			{search.Query{Words: "of many last", Limit: 1}, "many/0 "},
+			{search.Query{Words: "giraffe"}, ""},
+		} {
+			if got := find(s, tt.q); got != tt.want {
+				t.Errorf("%+v: found %q, want %q", tt.q, got, tt.want)
+			}
+		}
+	}
+	// A damaged record hides no other, whether it was in the index by then or not.
+	for _, tt := range []struct{ damage, want string }{
+		{"UPDATE records SET data = CAST('{}' AS BLOB) WHERE CAST(data AS TEXT) GLOB '*PENGUIN*'", "a/0 fork/4 "},
+		{"UPDATE records SET data = CAST('{}' AS BLOB) WHERE CAST(data AS TEXT) GLOB '*penguin*'", "a/0 "},
+		{"DELETE FROM records WHERE CAST(data AS TEXT) = '{}'", "a/0 "},
+	} {
+		exec(t, w, tt.damage)
+		for name, s := range map[string]*sqlite.Store{"read-only": s, "writing": w} {
+			if got := find(s, search.Query{Words: "penguin walrus"}); got != tt.want {
+				t.Errorf("%s, %s: found %q, want %q", tt.damage, name, got, tt.want)
+			}
+		}
+	}
+}
+
+// A call to a store that was closed says so.
+func TestClosed(t *testing.T) {
+	s, err := sqlite.Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	if err := s.Append(ctx, "s", memory.Position{}, input("one")); err != nil {
+		t.Fatal(err)
+	}
+	loading := s.Load(ctx, "s", memory.Position{})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, info := s.Info(ctx, "s")
+	_, found := s.Search(ctx, search.Query{Words: "one"})
+	_, blob := s.Blob(ctx, "s", "x")
+	_, deleted := s.DeleteOld(ctx, "s", time.Now(), true)
+	errs := map[string]error{
+		"append": s.Append(ctx, "s", memory.Position{Records: 1}, input("two")), "info": info, "search": found, "blob": blob, "delete old": deleted,
+		"fork": s.Fork(ctx, "s", memory.Position{}, "f", nil), "delete": s.Delete(ctx, "s"), "lease": s.Lease(ctx, "s", "me", time.Minute),
+		"enqueue": s.Enqueue(ctx, "s", input("x")), "reserve": s.Reserve(ctx, budget.Budget{Name: "b", USD: 1}, "id", 1),
+	}
+	for _, errs["load"] = range loading {
+	}
+	for _, errs["list"] = range s.List(ctx, memory.Query{}) {
+	}
+	for _, errs["due"] = range s.Due(ctx, memory.Query{}) {
+	}
+	for _, errs["inbox"] = range s.Inbox(ctx, "s", 0) {
+	}
+	for call, err := range errs {
+		if !errors.Is(err, fs.ErrClosed) || !errors.Is(err, memory.ErrUnavailable) || errors.Is(err, memory.ErrCorrupt) {
+			t.Errorf("%s: %v", call, err)
+		}
 	}
 }
 

@@ -156,8 +156,12 @@ func (s *Store) wipe(ctx context.Context) {
 	_ = s.writer.exec(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
-// Close closes the file. Calls in progress fail or finish first.
-func (s *Store) Close() error { return errors.Join(s.db.Read.Close(), s.writer.close()) }
+// Close closes the file. Calls in progress fail or finish first; later ones fail with an
+// error that matches [io/fs.ErrClosed] and [memory.ErrUnavailable].
+func (s *Store) Close() error {
+	s.db.Close()
+	return errors.Join(s.db.Read.Close(), s.writer.close())
+}
 
 // translate wraps an error of SQLite in the one of package memory that it means
 // (https://www.sqlite.org/rescode.html).

@@ -45,7 +45,7 @@ func (d *DB) budgetError(b budget.Budget, usd float64, err error) error {
 		return over
 	}
 	if err != nil {
-		return fmt.Errorf("budget %q: %w", b.Name, d.Translate(err))
+		return fmt.Errorf("budget %q: %w", b.Name, d.Meaning(err))
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ func (ss Sessions) Charge(ctx context.Context, id string, usd float64) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("reservation %q: %w", id, ss.db.Translate(err))
+		return fmt.Errorf("reservation %q: %w", id, ss.db.Meaning(err))
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (ss Sessions) Release(ctx context.Context, id string) error {
 		return d.exec(ctx, tx, "UPDATE ~budgets SET reserved = reserved - ? WHERE name = ? AND period = ?", reserved, name, period)
 	})
 	if err != nil {
-		return fmt.Errorf("reservation %q: %w", id, d.Translate(err))
+		return fmt.Errorf("reservation %q: %w", id, d.Meaning(err))
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (ss Sessions) List(ctx context.Context, q memory.Query) iter.Seq2[memory.In
 			infos, err = d.list(ctx, q, order)
 		}
 		if err != nil {
-			yield(memory.Info{}, fmt.Errorf("list sessions: %w", d.Translate(err)))
+			yield(memory.Info{}, fmt.Errorf("list sessions: %w", d.Meaning(err)))
 			return
 		}
 		for _, info := range infos {
@@ -135,7 +135,7 @@ func (ss Sessions) Due(ctx context.Context, q memory.Query) iter.Seq2[memory.Inf
 	return func(yield func(memory.Info, error) bool) {
 		infos, err := d.due(ctx, q)
 		if err != nil {
-			yield(memory.Info{}, fmt.Errorf("find sessions that are due: %w", d.Translate(err)))
+			yield(memory.Info{}, fmt.Errorf("find sessions that are due: %w", d.Meaning(err)))
 			return
 		}
 		for _, info := range infos {

@@ -202,7 +202,7 @@ func (d *DB) rows(ctx context.Context, q querier, p part, limit int) ([]Row, err
 		size += len(r.Data) + 64
 	}
 	err = rows.Err()
-	if err != nil && errors.Is(d.Translate(err), memory.ErrCorrupt) {
+	if err != nil && errors.Is(d.Meaning(err), memory.ErrCorrupt) {
 		err = &memory.RecordError{Record: p.first + len(list), Err: err}
 	}
 	return list, err

@@ -1,9 +1,17 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/search"
@@ -40,7 +48,7 @@ func (ss Sessions) Search(ctx context.Context, q search.Query) ([]search.Match, 
 	}
 	matches, err := d.search(ctx, words, q)
 	if err != nil {
-		return nil, fmt.Errorf("search: %w", d.Translate(err))
+		return nil, fmt.Errorf("search: %w", d.Meaning(err))
 	}
 	return matches, nil
 }
@@ -48,10 +56,21 @@ func (ss Sessions) Search(ctx context.Context, q search.Query) ([]search.Match, 
 func (d *DB) search(ctx context.Context, words []string, q search.Query) ([]search.Match, error) {
 	for more := true; more; {
 		var err error
-		if more, err = d.indexSome(ctx); err != nil {
-			return nil, err
+		if more, err = d.indexSome(ctx); err == nil {
+			continue
 		}
+		// A store that can't be written to is searched without its index growing.
+		kind := d.Meaning(err)
+		if errors.Is(kind, memory.ErrReadOnly) || errors.Is(kind, memory.ErrFull) || errors.Is(kind, fs.ErrPermission) {
+			return d.searchAll(ctx, words, q)
+		}
+		return nil, err
 	}
+	return d.searchIndex(ctx, words, q)
+}
+
+// searchIndex finds what is in the index.
+func (d *DB) searchIndex(ctx context.Context, words []string, q search.Query) ([]search.Match, error) {
 	args := []any{d.Index.Query(words)}
 	where := ""
 	for name, value := range q.Meta {
@@ -67,21 +86,134 @@ func (d *DB) search(ctx context.Context, words []string, q search.Query) ([]sear
 	for rows.Next() {
 		var id, sum int64
 		var r Row
-		var m search.Match
+		var m match
 		if err := rows.Scan(&id, &sum, &r.Data, &m.Session); err != nil {
 			return nil, err
 		}
 		r.Sum = uint32(sum)
 		m.Record = int(id & (1<<32 - 1))
-		rec, err := r.decode()
-		if err != nil {
-			return nil, fmt.Errorf("session %q: %w", m.Session, &memory.RecordError{Record: m.Record, Err: err})
+		if m.read(r) {
+			matches = append(matches, m.Match)
 		}
-		m.Time = rec.Time
-		m.Role, m.Text = search.Text(rec)
-		matches = append(matches, m)
 	}
 	return matches, rows.Err()
+}
+
+// A match is one that is being read.
+type match struct {
+	search.Match
+	words int // of the search, that it has
+}
+
+// read sets what a record says. It reports false for one that is damaged, which hides no
+// others: loading its session reports it.
+func (m *match) read(r Row) bool {
+	rec, err := r.decode()
+	if err != nil {
+		return false
+	}
+	m.Time = rec.Time
+	m.Role, m.Text = search.Text(rec)
+	return true
+}
+
+// count counts which of the words it has. They are folded.
+func (m *match) count(words []string) {
+	var have []string
+	for _, w := range Fold(m.Text) {
+		if slices.Contains(words, w) && !slices.Contains(have, w) {
+			have = append(have, w)
+		}
+	}
+	m.words = len(have)
+}
+
+// searchAll is searchIndex together with the records that the index doesn't have, which it
+// reads. Those with more of the words come first.
+func (d *DB) searchAll(ctx context.Context, words []string, q search.Query) ([]search.Match, error) {
+	indexed, err := d.searchIndex(ctx, words, q)
+	if err != nil {
+		return nil, err
+	}
+	words = Fold(strings.Join(words, " "))
+	var found []match
+	for _, m := range indexed {
+		one := match{Match: m}
+		one.count(words)
+		found = append(found, one)
+	}
+	best := func() {
+		slices.SortStableFunc(found, func(a, b match) int { return cmp.Compare(b.words, a.words) })
+		found = found[:min(len(found), q.Limit)]
+	}
+	unindexed, err := d.unindexed(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range unindexed {
+		for u.first < u.upto {
+			rows, err := d.rows(ctx, d.Read, u.part, indexAtOnce)
+			if err != nil && !errors.Is(err, memory.ErrCorrupt) {
+				return nil, err
+			}
+			for i, r := range rows {
+				m := match{Match: search.Match{Session: u.id, Record: u.first + i}}
+				if !m.read(r) {
+					continue
+				}
+				if m.count(words); m.words > 0 {
+					found = append(found, m)
+				}
+			}
+			u.first += max(1, len(rows)) // one that is missing or damaged is passed over
+			if len(found) > 2*q.Limit {
+				best()
+			}
+		}
+	}
+	best()
+	matches := make([]search.Match, len(found))
+	for i, m := range found {
+		matches[i] = m.Match
+	}
+	return matches, nil
+}
+
+// A remainder is the records of a session that are not in the index.
+type remainder struct {
+	part
+	id string
+}
+
+func (d *DB) unindexed(ctx context.Context, q search.Query) ([]remainder, error) {
+	where, args := conditions(memory.Query{Meta: q.Meta})
+	rows, err := d.Read.QueryContext(ctx, d.Q("SELECT s.id, s.key, s.base, s.indexed, s.n FROM ~sessions s "+where+" AND s.indexed < s.n ORDER BY s.changed DESC"), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []remainder
+	for rows.Next() {
+		var u remainder
+		var base, indexed int
+		if err := rows.Scan(&u.id, &u.key, &base, &indexed, &u.upto); err != nil {
+			return nil, err
+		}
+		u.first = max(base, indexed)
+		list = append(list, u)
+	}
+	return list, rows.Err()
+}
+
+// Fold splits a text into words in lower case, without accents.
+func Fold(text string) []string {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFD.String(text))
+	return search.Words(plain)
 }
 
 // metaCondition chooses sessions by a metadata value: the name, and twice the
@@ -113,7 +245,10 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 		p := part{key: key, first: max(base, indexed)}
 		p.upto = min(n, p.first+indexAtOnce)
 		rows, err := d.rows(ctx, tx, p, indexAtOnce)
-		if err != nil {
+		damaged := 0 // loading the session reports it
+		if errors.Is(err, memory.ErrCorrupt) {
+			damaged = 1
+		} else if err != nil {
 			return err
 		}
 		for i, r := range rows {
@@ -127,8 +262,8 @@ func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
 				}
 			}
 		}
-		upto := p.first + len(rows)
-		if len(rows) == 0 {
+		upto := p.first + len(rows) + damaged
+		if upto == p.first {
 			upto = p.upto // they are missing
 		}
 		_, err = tx.ExecContext(ctx, d.Q("UPDATE ~sessions SET indexed = ? WHERE key = ?"), upto, key)

@@ -16,9 +16,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -71,6 +73,8 @@ type DB struct {
 	Translate func(error) error
 	// Holds reports whether a text can be a session's id; nil means that any can.
 	Holds func(id string) bool
+
+	closed atomic.Bool // see Close
 
 	mu      sync.RWMutex
 	queries map[string]string // Q's results
@@ -158,12 +162,37 @@ func (d *DB) translateQuery(query string) string {
 	}
 }
 
+// Close has errors of calls that come later say that the store is closed.
+func (d *DB) Close() { d.closed.Store(true) }
+
+// A closedError is that of a call to a store that is closed.
+type closedError struct{}
+
+func (closedError) Error() string { return "the store is closed: open it again" }
+
+func (closedError) Is(target error) bool {
+	return target == memory.ErrUnavailable || target == fs.ErrClosed
+}
+
+// Meaning is Translate, also for what package database/sql says once it is closed, in
+// errors of its own.
+func (d *DB) Meaning(err error) error {
+	if d.closed.Load() {
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			if strings.HasPrefix(e.Error(), "sql: ") {
+				return fmt.Errorf("%w (%w)", closedError{}, err)
+			}
+		}
+	}
+	return d.Translate(err)
+}
+
 // Fail says of which session err is, and what it means.
 func (d *DB) Fail(id string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = d.Translate(err)
+	err = d.Meaning(err)
 	if d.Holds != nil && !d.Holds(id) && errors.Is(err, errors.ErrUnsupported) { // so it isn't there, either
 		err = fmt.Errorf("%w: %w", memory.ErrNoSession, err)
 	}
