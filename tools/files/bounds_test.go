@@ -58,7 +58,7 @@ func started(t *testing.T, ctx context.Context, expression, content string) *sea
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &search{folder: &folder{Options{}.withDefaults(), root}, ctx: ctx, re: regexp.MustCompile(expression), program: int64(program)}
+	return &search{folder: &folder{Options: Options{}.withDefaults(), root: root}, ctx: ctx, re: regexp.MustCompile(expression), program: int64(program)}
 }
 
 func TestSearchCountsItsSteps(t *testing.T) {

@@ -3,6 +3,7 @@
 package files_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,58 @@ func TestPrefix(t *testing.T) {
 	} {
 		if got := do(t, pick(t, set, "read_file"), input); got != want {
 			t.Errorf("%s: %q, want %q", input, got, want)
+		}
+	}
+}
+
+// A write replaces a link, and not the file that it leads to. The model is told, as it
+// may have meant the file.
+func TestWritesReplaceLinks(t *testing.T) {
+	root, dir := open(t, map[string]string{"a.md": "one\n"})
+	editor, set := files.TextEditor(root, files.Options{}), files.Tools(root, files.Options{})
+	const remark = ", in place of a link to a.md, which was not changed"
+	for _, step := range []struct {
+		tool        tools.Callable
+		input, want string
+	}{
+		{editor, `{"command":"create","path":"/l","file_text":"two\n"}`, "File created successfully at: /l" + remark},
+		{editor, `{"command":"str_replace","path":"/l","old_str":"one","new_str":"two"}`, "The file /l has been edited" + remark + ".\n     1\ttwo"},
+		{editor, `{"command":"insert","path":"/l","insert_line":0,"insert_text":"two"}`, "The file /l has been edited" + remark + ".\n     1\ttwo\n     2\tone"},
+		{pick(t, set, "edit_file"), `{"path":"l","old":"one","new":"two"}`, "edited l" + remark + ":\n     1\ttwo"},
+		{pick(t, set, "write_file"), `{"path":"l","text":"two\n"}`, "wrote 1 lines to l" + remark},
+	} {
+		if err := errors.Join(os.RemoveAll(filepath.Join(dir, "l")), os.Symlink("a.md", filepath.Join(dir, "l"))); err != nil {
+			t.Fatal(err)
+		}
+		if got := do(t, step.tool, step.input); got != step.want {
+			t.Errorf("%s: %q, want %q", step.input, got, step.want)
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, "a.md")); string(data) != "one\n" {
+			t.Errorf("%s: a.md is %q, %v", step.input, data, err)
+		}
+	}
+}
+
+// What isn't there is told with what the model has to find it with, and a link that
+// leads nowhere isn't what it meant.
+func TestWhatIsMissing(t *testing.T) {
+	root, dir := open(t, map[string]string{"a/deep.txt": ""})
+	if err := os.Symlink("gone", filepath.Join(dir, "dangling")); err != nil {
+		t.Fatal(err)
+	}
+	editor, set := files.TextEditor(root, files.Options{}), files.Tools(root, files.Options{})
+	for _, step := range []struct {
+		tool        tools.Callable
+		input, want string
+	}{
+		{editor, `{"command":"view","path":"/none"}`, "!Error: /none does not exist; viewing a directory shows what there is"},
+		{editor, `{"command":"view","path":"/dangling"}`, "!Error: /dangling does not exist; viewing a directory shows what there is"},
+		{editor, `{"command":"view","path":"/deep.txt"}`, "!Error: /deep.txt does not exist; did you mean /a/deep.txt?"},
+		{editor, `{"command":"create","path":"","file_text":""}`, "!Error: an empty path is a directory"},
+		{pick(t, set, "read_file"), `{"path":"dangling"}`, "!dangling does not exist; list_files shows what there is"},
+	} {
+		if got := do(t, step.tool, step.input); got != step.want {
+			t.Errorf("%s: %q, want %q", step.input, got, step.want)
 		}
 	}
 }

@@ -31,13 +31,14 @@ func (f *folder) edit(ctx context.Context, in editIn) (string, error) {
 		return "", fmt.Errorf("%s has the passage at lines %s; include more of the surrounding text, or set all. Nothing was changed", in.Path, textfile.Join(lines))
 	}
 	text, count := textfile.ReplaceAll(text, in.Old, in.New)
+	remark := f.inPlaceOf(name)
 	if err := f.save(ctx, in.Path, name, text); err != nil {
 		return "", err
 	}
 	if count > 1 {
-		return fmt.Sprintf("replaced %d occurrences in %s", count, in.Path), nil
+		return fmt.Sprintf("replaced %d occurrences in %s%s", count, in.Path, remark), nil
 	}
-	return fmt.Sprintf("edited %s:\n%s", in.Path, textfile.Around(text.String, lines[0], strings.Count(in.New, "\n"))), nil
+	return fmt.Sprintf("edited %s%s:\n%s", in.Path, remark, textfile.Around(text.String, lines[0], strings.Count(in.New, "\n"))), nil
 }
 
 // nearly says where the passage would match but for white space, the usual
@@ -72,6 +73,7 @@ func (f *folder) write(ctx context.Context, in writeIn) (string, error) {
 		return "", errors.New("the path names the folder itself")
 	}
 	text, remark := f.rewrite(name, in.Text)
+	remark += f.inPlaceOf(name)
 	if err := f.save(ctx, in.Path, name, text); err != nil {
 		return "", err
 	}

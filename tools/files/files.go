@@ -52,14 +52,15 @@ func (o Options) withDefaults() Options {
 // A folder is what the tools of one set work on.
 type folder struct {
 	Options
-	root *os.Root
+	root   *os.Root
+	lister string // what shows the model which files there are
 }
 
 // Tools returns the tools read_file, list_files and search_files and, unless
 // Options.ReadOnly is set, edit_file and write_file. The caller closes root after the
 // last call.
 func Tools(root *os.Root, o Options) []tools.Tool {
-	f := &folder{o.withDefaults(), root}
+	f := &folder{o.withDefaults(), root, "list_files"}
 	read := tools.Options{Traits: tools.Traits{ReadOnly: true, Repeatable: true, Private: true}}
 	write := tools.Options{Traits: f.writing()}
 	set := []tools.Tool{
@@ -175,6 +176,16 @@ func (f *folder) save(ctx context.Context, p, name string, text textfile.Text) e
 	return nil
 }
 
+// inPlaceOf says that a write to name replaces a link, which is then one no more: what
+// it led to stays as it is.
+func (f *folder) inPlaceOf(name string) string {
+	target, err := f.root.Readlink(name)
+	if err != nil {
+		return ""
+	}
+	return ", in place of a link to " + target + ", which was not changed"
+}
+
 // explain words an error of the file system without the place of the root.
 func (f *folder) explain(p string, err error) error {
 	switch {
@@ -194,15 +205,16 @@ func (f *folder) explain(p string, err error) error {
 // is in the directory.
 func (f *folder) similar(p string) string {
 	base, found := path.Base(p), ""
+	itself, _ := f.place(p)
 	_ = f.walk(context.Background(), ".", func(name string, d fs.DirEntry) error {
-		if path.Base(name) == base && !d.IsDir() {
+		if path.Base(name) == base && !d.IsDir() && name != itself { // a link that leads nowhere
 			found = name
 			return fs.SkipAll
 		}
 		return nil
 	})
 	if found == "" {
-		return "; list_files shows what there is"
+		return "; " + f.lister + " shows what there is"
 	}
 	return "; did you mean " + f.shown(found) + "?"
 }

@@ -157,7 +157,7 @@ func TestTextEditor(t *testing.T) {
 		{`{"command":"view","path":"/repo/README.md","view_range":[9,10]}`, "!Error: Invalid `view_range`: [9, 10]. The file has 4 lines"},
 		{`{"command":"view","path":"/etc/passwd"}`, `!Error: "/etc/passwd": the path must start with /repo`},
 		{`{"command":"view","path":"/repo/.env"}`, `!Error: "/repo/.env": hidden files can't be accessed`},
-		{`{"command":"view","path":"/repo/none"}`, "!Error: /repo/none does not exist; list_files shows what there is"},
+		{`{"command":"view","path":"/repo/none"}`, "!Error: /repo/none does not exist; viewing a directory shows what there is"},
 		{`{"command":"create","path":"/repo/n.txt","file_text":"a\nb\n"}`, "File created successfully at: /repo/n.txt"},
 		{`{"command":"create","path":"/repo/n.txt"}`, "!Error: create needs `file_text`"},
 		{`{"command":"str_replace","path":"/repo/n.txt","old_str":"b","new_str":"c"}`, "The file /repo/n.txt has been edited.\n     1\ta\n     2\tc"},

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -28,7 +29,7 @@ type command struct {
 // The model uses absolute paths, so set [Options.Prefix] to the path by which the model
 // knows the folder, such as "/repo".
 func TextEditor(root *os.Root, o Options) *tools.FuncTool {
-	f := &folder{o.withDefaults(), root}
+	f := &folder{o.withDefaults(), root, "viewing a directory"}
 	if f.Prefix == "" {
 		f.Prefix = "/"
 	}
@@ -115,9 +116,10 @@ func (f *folder) create(ctx context.Context, c command, name string) (tools.Resu
 		return tools.Result{}, textfile.Answerf("Error: create needs `file_text`")
 	}
 	if name == "." {
-		return tools.Result{}, textfile.Answerf("Error: %s is a directory", c.Path)
+		return tools.Result{}, textfile.Answerf("Error: %s is a directory", cmp.Or(c.Path, "an empty path"))
 	}
 	text, remark := f.rewrite(name, *c.FileText)
+	remark += f.inPlaceOf(name)
 	if err := f.save(ctx, c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
@@ -133,10 +135,7 @@ func (f *folder) strReplace(ctx context.Context, c command) (tools.Result, error
 	if err != nil {
 		return tools.Result{}, err
 	}
-	if err := f.save(ctx, c.Path, name, text); err != nil {
-		return tools.Result{}, textfile.Answerf("Error: %v", err)
-	}
-	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, around)), nil
+	return f.edited(ctx, c, name, text, around)
 }
 
 func (f *folder) insert(ctx context.Context, c command) (tools.Result, error) {
@@ -150,8 +149,13 @@ func (f *folder) insert(ctx context.Context, c command) (tools.Result, error) {
 	if text, err = textfile.Insert(text, *c.InsertLine, *c.InsertText); err != nil {
 		return tools.Result{}, err
 	}
+	return f.edited(ctx, c, name, text, textfile.Around(text.String, *c.InsertLine+1, strings.Count(*c.InsertText, "\n")))
+}
+
+func (f *folder) edited(ctx context.Context, c command, name string, text textfile.Text, around string) (tools.Result, error) {
+	remark := f.inPlaceOf(name)
 	if err := f.save(ctx, c.Path, name, text); err != nil {
 		return tools.Result{}, textfile.Answerf("Error: %v", err)
 	}
-	return tools.Text(fmt.Sprintf("The file %s has been edited.\n%s", c.Path, textfile.Around(text.String, *c.InsertLine+1, strings.Count(*c.InsertText, "\n")))), nil
+	return tools.Text(fmt.Sprintf("The file %s has been edited%s.\n%s", c.Path, remark, around)), nil
 }

@@ -73,7 +73,7 @@ func TestErrorsNameTheModelsPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	f := &folder{Options{}.withDefaults(), root}
+	f := &folder{Options: Options{}.withDefaults(), root: root, lister: "list_files"}
 	for _, tt := range []struct {
 		err  error
 		want string

@@ -177,13 +177,14 @@ func Range(r []int, lines int) (from, to int, err error) {
 	return from, min(to, lines), nil
 }
 
-// Cut shortens text to limit bytes at a line's end, and says so.
+// Cut shortens text to limit bytes at a line's end, and says so. Within a line it cuts
+// where the line has most of them: no range of lines would show any of it.
 func Cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
 	cut := strings.LastIndexByte(text[:limit], '\n')
-	if cut <= 0 {
+	if cut <= limit/2 {
 		cut = runes.Start(text, limit)
 	}
 	return fmt.Sprintf("%s\n[cut here: %d of %d bytes shown; ask for a range of lines to see the rest]", text[:cut], cut, len(text))

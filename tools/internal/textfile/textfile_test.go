@@ -169,6 +169,9 @@ func TestEdits(t *testing.T) {
 	if got := Cut(strings.Repeat("line\n", 10), 12); !strings.HasPrefix(got, "line\nline\n[cut here: 9 of 50 bytes") {
 		t.Errorf("cut: %q", got)
 	}
+	if got := Cut("head\n"+strings.Repeat("é", 50), 40); got != "head\n"+strings.Repeat("é", 17)+"\n[cut here: 39 of 105 bytes shown; ask for a range of lines to see the rest]" {
+		t.Errorf("a long line behind a short one: %q", got)
+	}
 	for _, r := range [][]int{{0, 1}, {4, -1}, {2, 1}, {1}, {1, 2, 3}, {-1, -1}} {
 		if _, _, err := Range(r, 3); err == nil {
 			t.Errorf("range %v of 3 lines is accepted", r)
