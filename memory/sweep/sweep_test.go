@@ -95,7 +95,10 @@ func TestFates(t *testing.T) {
 				ram := new(memory.RAM)
 				store := wrap(ram)
 				session(t, ram, "asks", nil, asks(t))
-				session(t, ram, "background", nil, memory.Record{Kind: memory.KindNote, Note: notes.Began, Data: []byte(`{"child":"b"}`)})
+				session(t, ram, "background", nil, memory.Record{Kind: memory.KindNote, Note: notes.Began, Data: []byte(`{"child":"background/b"}`)})
+				if err := ram.Fork(t.Context(), "background", memory.Position{Records: 2}, "background's fork", nil); err != nil {
+					t.Fatal(err)
+				}
 				session(t, ram, "done", nil)
 				session(t, ram, "done/1", &memory.Start{Parent: "done"})
 				session(t, ram, "leased", nil)
@@ -120,17 +123,17 @@ func TestFates(t *testing.T) {
 					t.Errorf("nothing is before that: %s", got)
 				}
 				o := sweep.Options{Before: old.Add(1), DryRun: true}
-				want := "1 5 asks:waits background:waits done:deleted leased:leased message:planned wake:changed"
+				want := "2 5 asks:waits background:waits background's fork:deleted done:deleted leased:leased message:planned wake:changed"
 				if got := each(t, store, o); got != want || ids(t, ram) != all {
 					t.Errorf("dry: %s, want %s; left:%s", got, want, ids(t, ram))
 				}
 				o.Waiting = true
-				want = "4 2 asks:deleted background:deleted done:deleted leased:leased message:deleted wake:changed"
+				want = "5 2 asks:deleted background:deleted background's fork:deleted done:deleted leased:leased message:deleted wake:changed"
 				if got := each(t, store, o); got != want || ids(t, ram) != all {
 					t.Errorf("dry, with what waits: %s, want %s; left:%s", got, want, ids(t, ram))
 				}
 				o.DryRun, o.Waiting = false, false
-				want = "1 5 asks:waits background:waits done:deleted leased:leased message:planned wake:changed"
+				want = "2 5 asks:waits background:waits background's fork:deleted done:deleted leased:leased message:planned wake:changed"
 				if got := each(t, store, o); got != want {
 					t.Errorf("%s, want %s", got, want)
 				}

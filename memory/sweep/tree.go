@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -29,7 +31,9 @@ func (o *Options) sweep(ctx context.Context, store memory.Store, id string) (fat
 		default: // it is damaged, or a newer program's, or encrypted with a key that is missing
 			return Unreadable, err, nil
 		}
-		if s := log.State(); len(s.Open)+len(s.Background) > 0 {
+		// A fork has the notes of its original's sub-agents, whose ends never come to it.
+		own := func(child string) bool { return strings.HasPrefix(child, id+"/") }
+		if s := log.State(); len(s.Open) > 0 || slices.ContainsFunc(s.Background, own) {
 			return Waits, nil, nil
 		}
 	}
