@@ -222,6 +222,11 @@ func (o *Options) own() {
 	t.System, t.StopSequences, t.Betas, t.Extra = slices.Clone(t.System), slices.Clone(t.StopSequences), slices.Clone(t.Betas), maps.Clone(t.Extra)
 	t.ToolChoice, t.OutputConfig, t.CacheControl, t.Diagnostics = copied(t.ToolChoice), copied(t.OutputConfig), copied(t.CacheControl), copied(t.Diagnostics)
 	t.Temperature, t.TopP, t.TopK = copied(t.Temperature), copied(t.TopP), copied(t.TopK)
+	if o.Thinking != nil {
+		o.Thinking.BlockBinding = copied(o.Thinking.BlockBinding)
+	}
+	c := &o.Context
+	c.Spill, c.Compaction, o.Telemetry.Content = copied(c.Spill), copied(c.Compaction), copied(o.Telemetry.Content)
 }
 
 // copied is a pointer to a copy, or nil.

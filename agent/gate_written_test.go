@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A gate is asked about the arguments that the call will run with, and is told those
@@ -78,5 +80,47 @@ func TestRewrittenArgumentsAreJudged(t *testing.T) {
 		if tt.awaiting && (len(pending) != 1 || pending[0].Reason != `judged {"usd":7}`) || !tt.awaiting && len(pending) != 0 {
 			t.Errorf("%s: %+v wait", tt.second, pending)
 		}
+	}
+}
+
+// An inner call that a gate has rewritten, and wants approved, runs with the arguments
+// that were shown to whoever approved it.
+func TestApprovedInnerCallsRunAsShown(t *testing.T) {
+	var ran []string
+	pay := fake{name: "pay", call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+		ran = append(ran, string(in))
+		return tools.Text("paid"), nil
+	}}
+	batch := hosted("batch", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+		return h.CallTool(ctx, transport.ToolCall{ID: "p", Name: "pay", Input: []byte(`{"usd":5}`)})
+	})
+	gate := func(_ context.Context, q agent.ToolRequest) agent.Decision {
+		switch {
+		case q.Call.Name != "pay":
+			return agent.Decision{}
+		case string(q.Call.Input) == string(q.Written):
+			return agent.Decision{Permission: agent.Allow, Input: []byte(`{"usd":7}`)}
+		}
+		return agent.Decision{Permission: agent.Ask}
+	}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "batch", `{}`)), reply(t, "end_turn", text("done"))}}
+	a := newAgent(t, s, agent.Options{Gate: gate}, batch, pay)
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	list := agent.Questions(res.Log)
+	if !errors.Is(err, tools.ErrWaiting) || len(list) != 1 {
+		t.Fatalf("%v, %+v", err, list)
+	}
+	var shown struct{ Input json.RawMessage }
+	if err := json.Unmarshal(list[0].Question.Data, &shown); err != nil {
+		t.Fatal(err)
+	}
+	if err := list[0].Answer(t.Context(), res.Log, tools.Answer{Value: json.RawMessage(`"allow"`)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(t.Context(), agent.Input{Log: res.Log}); err != nil {
+		t.Fatal(err)
+	}
+	if len(ran) != 1 || ran[0] != string(shown.Input) {
+		t.Errorf("shown %s, and ran %q", shown.Input, ran)
 	}
 }

@@ -291,8 +291,9 @@ func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result
 		if refused, err = h.approval(ctx, j, ask); err != nil {
 			return tools.Result{}, err
 		}
-		if refused == "" {
+		if refused == "" { // what was shown is what runs, though a gate has rewritten it
 			t = j.owner.lookupFor(j)
+			j.prepare(ctx, t, j.call.Input)
 		}
 	}
 	if refused != "" {

@@ -211,3 +211,32 @@ func TestOptionsAreTheCallers(t *testing.T) {
 		t.Errorf("the agent sends\n%s, and sent\n%s", after, before)
 	}
 }
+
+// What an agent was made with stays as it was, where it is used only later in a run.
+func TestPointersInOptionsAreTheCallers(t *testing.T) {
+	binding := &transport.BlockBinding{PrefixMismatchBehavior: "error"}
+	opts := agent.Options{
+		Client: &script{replies: []any{reply(t, "tool_use", use("1", "big", "{}")), reply(t, "end_turn", text("done"))}}, Model: "claude-opus-5-5",
+		Thinking: &transport.Thinking{Type: "adaptive", BlockBinding: binding},
+		Context:  agent.ContextOptions{Spill: &agent.Spill{Over: 10, Preview: 4}},
+		Tools: []tools.Tool{fake{name: "big", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			return tools.Text(strings.Repeat("x", 100)), nil
+		}}},
+	}
+	a, err := agent.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Context.Spill.Over, binding.PrefixMismatchBehavior = 1000, "drop_block"
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := string(res.Log.Messages()[2].AppendJSON(nil)); strings.Contains(m, "xxxxx") {
+		t.Errorf("the result was not spilled: %s", m)
+	}
+	body, err := a.Request(res.Log).Body()
+	if err != nil || !strings.Contains(string(body.Bytes()), `"prefix_mismatch_behavior":"error"`) {
+		t.Errorf("%s, %v", body.Bytes(), err)
+	}
+}

@@ -60,7 +60,7 @@ func (q PendingQuestion) Decline(ctx context.Context, log *memory.Log, reason st
 }
 
 // record appends what ends the wait. Of several that others append at the same time
-// the first in the log counts.
+// the first in the log counts; behind anything else it looks at the log again.
 func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote) error {
 	fail := func(why, detail string) error {
 		return &DecisionError{Call: PendingCall{Session: q.Session, CallID: q.Call, Name: q.Name}, Why: why, Detail: detail}
@@ -68,35 +68,40 @@ func (q PendingQuestion) record(ctx context.Context, log *memory.Log, n hostNote
 	if q.Session != log.ID() {
 		return fail(whyChanged, fmt.Sprintf("it waits in session %q, and this is %q", q.Session, log.ID()))
 	}
-	if err := log.Refresh(ctx); err != nil {
-		return err
-	}
-	late := isPast(ctx, q.Question.Deadline)
-	switch asked, ended, _ := q.find(log); {
-	case asked == nil:
-		return fail(whyNotPending, "")
-	case !q.same(asked):
-		return fail(whyChanged, "")
-	case ended:
-		return fail(whyDecided, "")
-	case !slices.ContainsFunc(Questions(log), func(o PendingQuestion) bool { return o.Call == q.Call && o.Question.Key == q.Question.Key }):
-		return fail(whyNotPending, "") // its call was given up
-	case late && !n.Expired:
-		return fail(whyDecided, "its time was over at "+q.Question.Deadline.Format(time.RFC3339))
-	}
 	n.Root, n.Call, n.Key = q.Root, q.Call, q.Question.Key
 	raw, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	ours := memory.Record{Kind: memory.KindNote, Note: notes.Answer, Data: raw, Time: time.Now()}
-	if err := log.Append(ctx, ours); err != nil {
-		return err
+	for seen := -1; ; seen = log.Len() {
+		if err := log.Refresh(ctx); err != nil {
+			return err
+		}
+		late := isPast(ctx, q.Question.Deadline)
+		switch asked, ended, _ := q.find(log); {
+		case asked == nil:
+			return fail(whyNotPending, "")
+		case !q.same(asked):
+			return fail(whyChanged, "")
+		case ended:
+			return fail(whyDecided, "")
+		case !slices.ContainsFunc(Questions(log), func(o PendingQuestion) bool { return o.Call == q.Call && o.Question.Key == q.Question.Key }):
+			return fail(whyNotPending, "") // its call was given up
+		case late && !n.Expired:
+			return fail(whyDecided, "its time was over at "+q.Question.Deadline.Format(time.RFC3339))
+		}
+		ours := memory.Record{Kind: memory.KindNote, Note: notes.Answer, Data: raw, Time: time.Now()}
+		err := log.Append(ctx, ours)
+		if errors.Is(err, memory.ErrConflict) && log.Len() > seen {
+			continue // while that brings something new
+		} else if err != nil {
+			return err
+		}
+		if _, _, at := q.find(log); !at.Equal(ours.Time) {
+			return fail(whyDecided, "") // somebody was faster
+		}
+		return nil
 	}
-	if _, _, at := q.find(log); !at.Equal(ours.Time) {
-		return fail(whyDecided, "") // somebody was faster
-	}
-	return nil
 }
 
 // find looks a question up in the log: what was asked, whether that has an answer,

@@ -142,3 +142,40 @@ func TestADecisionBesideAnAppend(t *testing.T) {
 		t.Errorf("still waiting %v: %v", agent.Pending(log), err)
 	}
 }
+
+// besideAppend is a store in which something else is appended right before an answer.
+type besideAppend struct {
+	*memory.RAM
+	beside func()
+}
+
+func (s *besideAppend) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	if do := s.beside; do != nil && records[0].Kind == memory.KindNote {
+		s.beside = nil
+		do()
+	}
+	return s.RAM.Append(ctx, id, at, records...)
+}
+
+// An answer is taken although the result of a call beside it came meanwhile.
+func TestAnAnswerBesideAResult(t *testing.T) {
+	store := &besideAppend{RAM: new(memory.RAM)}
+	ask := hosted("ask", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+		_, err := h.Ask(ctx, tools.Question{Prompt: "?"})
+		return tools.Result{}, err
+	})
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "ask", `{}`), use("b", "pay", `{}`))}}
+	a := newAgent(t, s, agent.Options{}, ask, fake{name: "pay", traits: tools.Traits{NeedsApproval: true}})
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"}); !errors.Is(err, tools.ErrWaiting) {
+		t.Fatal(err)
+	}
+	log, other := openLog(t, store), openLog(t, store.RAM)
+	q := agent.Questions(log)[0]
+	var beside error
+	store.beside = func() {
+		beside = other.Append(t.Context(), memory.Record{Kind: memory.KindResult, Block: transport.ToolCall{ID: "b"}.Answer(transport.Text("paid"))})
+	}
+	if err := q.Answer(t.Context(), log, tools.Answer{Value: json.RawMessage(`1`)}); err != nil || beside != nil || len(agent.Questions(openLog(t, store))) != 0 {
+		t.Errorf("%v; beside it: %v", err, beside)
+	}
+}
