@@ -86,6 +86,10 @@ type batchOutcome struct {
 // Options.MaxRetries times.
 func (b *Batcher) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
 	return func(yield func(transport.Event, error) bool) {
+		if req == nil {
+			yieldError(yield, errNoRequest())
+			return
+		}
 		began := time.Now()
 		for attempt := 1; ; attempt++ {
 			out := b.ask(ctx, req)

@@ -178,7 +178,7 @@ func TestBatcherRefusesBeforeItWaits(t *testing.T) {
 	fast, unknown := asking("a"), asking("a")
 	fast.Speed = "fast"
 	unknown.Model, unknown.ToolChoice = "claude-opus-5-5", &transport.ToolChoice{Type: "any"}
-	for _, r := range []*transport.Request{fast, unknown} {
+	for _, r := range []*transport.Request{fast, unknown, nil} {
 		if _, err := transport.Create(t.Context(), b, r); err == nil || len(s.batches) > 0 {
 			t.Errorf("got %v", err)
 		}

@@ -12,6 +12,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -337,8 +338,18 @@ func TestUploadForm(t *testing.T) {
 	if _, err := c.UploadFile(t.Context(), Upload{Filename: "a", Content: strings.NewReader("x")}); err != nil || strings.Contains(bodies[2], "expires") {
 		t.Errorf("%v: %s", err, bodies[2])
 	}
-	for _, u := range []Upload{{Filename: "a"}, {Content: strings.NewReader("x")}} {
-		if _, err := c.UploadFile(t.Context(), u); err == nil || len(bodies) != 3 {
+	r, w, err := os.Pipe() // an os.File can seek by its type
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	_, _ = w.WriteString("piped")
+	w.Close()
+	if _, err := c.UploadFile(t.Context(), Upload{Filename: "a", Content: r}); err != nil || len(bodies) != 4 || !strings.Contains(bodies[3], "piped") {
+		t.Errorf("%v: %q", err, bodies[3:])
+	}
+	for _, u := range []Upload{{Filename: "a"}, {Content: strings.NewReader("x")}, {Filename: "a", Content: strings.NewReader("x"), MimeType: "text/plain\r\nX-Evil: 1"}} {
+		if _, err := c.UploadFile(t.Context(), u); err == nil || len(bodies) != 4 {
 			t.Errorf("%+v: %v", u, err)
 		}
 	}

@@ -34,7 +34,7 @@ type Upload struct {
 	Filename string // at most 500 characters
 	MimeType string // empty means application/octet-stream
 	// Content is read once. A failed upload is retried only if Content is an
-	// [io.Seeker].
+	// [io.Seeker] that can seek; a pipe can't.
 	Content io.Reader
 	// ExpiresIn is the time after which the service deletes the file; 0 means never.
 	ExpiresIn time.Duration
@@ -46,6 +46,9 @@ const filesPath = "/v1/files"
 func (c *Client) UploadFile(ctx context.Context, u Upload) (File, error) {
 	if u.Filename == "" || u.Content == nil {
 		return File{}, errors.New("anthropic: upload: a file needs a Filename and Content")
+	}
+	if !isHeaderValue(u.MimeType) {
+		return File{}, fmt.Errorf("anthropic: upload %s: MimeType %q can't be sent: it has control characters", u.Filename, u.MimeType)
 	}
 	var head bytes.Buffer
 	w := multipart.NewWriter(&head)
@@ -59,15 +62,15 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (File, error) {
 	tail := "\r\n--" + w.Boundary() + "--\r\n"
 
 	k := &call{method: http.MethodPost, path: filesPath, contentType: w.FormDataContentType(), length: -1, needs: []string{"id"}}
-	seeker, ok := u.Content.(io.Seeker)
-	k.once = !ok
 	var start int64
+	seeker, ok := u.Content.(io.Seeker)
 	if ok {
 		var err error
-		if start, err = seeker.Seek(0, io.SeekCurrent); err != nil {
-			return File{}, fmt.Errorf("anthropic: upload %s: %w", u.Filename, err)
+		if start, err = seeker.Seek(0, io.SeekCurrent); err != nil { // a pipe, which an os.File may be
+			seeker = nil
 		}
 	}
+	k.once = seeker == nil
 	k.body = func() (io.ReadCloser, error) {
 		if seeker != nil {
 			if _, err := seeker.Seek(start, io.SeekStart); err != nil {

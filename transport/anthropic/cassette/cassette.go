@@ -241,11 +241,15 @@ func (c *Cassette) replay(req *http.Request, body []byte) (*http.Response, error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var nearest *Difference
+	used := 0
 	for i := range c.exchanges {
+		e := &c.exchanges[i]
 		if c.used[i] {
+			if !c.opts.InOrder && difference(e, req, body) == nil {
+				used++
+			}
 			continue
 		}
-		e := &c.exchanges[i]
 		d := difference(e, req, body)
 		if d == nil || c.opts.InOrder {
 			c.used[i] = true
@@ -256,7 +260,7 @@ func (c *Cassette) replay(req *http.Request, body []byte) (*http.Response, error
 			nearest = d
 		}
 	}
-	return nil, &MismatchError{Cassette: c.path, Recorded: len(c.exchanges), Difference: nearest}
+	return nil, &MismatchError{Cassette: c.path, Recorded: len(c.exchanges), Difference: nearest, used: used}
 }
 
 // A MismatchError reports a request that is not on the cassette.
@@ -264,11 +268,16 @@ type MismatchError struct {
 	Cassette   string
 	Recorded   int         // number of exchanges on the cassette
 	Difference *Difference // from the next exchange that was not used; nil if all were used
+
+	used int // how often the very request was recorded, and used up
 }
 
 func (e *MismatchError) Error() string {
 	if e.Difference == nil {
 		return fmt.Sprintf("cassette %s: one request more than the %d that were recorded; record it again with WHORL_CASSETTE=record", e.Cassette, e.Recorded)
+	}
+	if e.used > 0 {
+		return fmt.Sprintf("cassette %s: a request was sent for the %d. time, and recorded once less; if that is intended, record it again with WHORL_CASSETTE=record", e.Cassette, e.used+1)
 	}
 	d := e.Difference
 	return fmt.Sprintf("cassette %s: a request that was not recorded; its first difference from number %d is at %s:\n  sent:     %s\n  recorded: %s\nIf the change is intended, record it again with WHORL_CASSETTE=record",
