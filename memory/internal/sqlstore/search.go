@@ -224,49 +224,83 @@ const metaCondition = " AND s.key IN (SELECT m.session FROM ~meta m WHERE m.name
 // those who append need not wait long.
 const indexAtOnce = 256
 
-// indexSome adds some of the records of one session that are not in the index
-// yet, and reports whether there may be more.
+// sessionsAtOnce is of how many sessions they may be.
+const sessionsAtOnce = 64
+
+// indexSome adds some of the records that are not in the index yet, and reports whether
+// there may be more.
 func (d *DB) indexSome(ctx context.Context) (more bool, err error) {
-	var key int64
-	row := d.Read.QueryRowContext(ctx, d.Q("SELECT key FROM ~sessions WHERE indexed < n AND id IS NOT NULL LIMIT 1"))
-	if err := row.Scan(&key); err == sql.ErrNoRows {
-		return false, nil
-	} else if err != nil {
+	keys, err := d.unindexedKeys(ctx)
+	if err != nil || len(keys) == 0 {
 		return false, err
 	}
+	slices.Sort(keys) // so that two that index don't wait for each other in a circle
 	return true, d.once(ctx, func(tx Tx) error {
-		var base, n, indexed int
-		row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM ~sessions WHERE key = ? AND id IS NOT NULL"+d.ForUpdate), key)
-		if err := row.Scan(&base, &n, &indexed); err == sql.ErrNoRows {
-			return nil // deleted meanwhile
-		} else if err != nil {
-			return err
-		}
-		p := part{key: key, first: max(base, indexed)}
-		p.upto = min(n, p.first+indexAtOnce)
-		rows, err := d.rows(ctx, tx, p, indexAtOnce)
-		damaged := 0 // loading the session reports it
-		if errors.Is(err, memory.ErrCorrupt) {
-			damaged = 1
-		} else if err != nil {
-			return err
-		}
-		for i, r := range rows {
-			rec, err := r.decode()
+		left := indexAtOnce
+		for _, key := range keys {
+			done, err := d.indexSession(ctx, tx, key, left)
 			if err != nil {
-				continue // loading the session reports it
+				return err
 			}
-			if _, text := search.Text(rec); text != "" {
-				if err := d.Index.Add(ctx, tx, Key(key, p.first+i), text); err != nil {
-					return err
-				}
+			if left -= done; left <= 0 {
+				break
 			}
 		}
-		upto := p.first + len(rows) + damaged
-		if upto == p.first {
-			upto = p.upto // they are missing
-		}
-		_, err = tx.ExecContext(ctx, d.Q("UPDATE ~sessions SET indexed = ? WHERE key = ?"), upto, key)
-		return err
+		return nil
 	})
+}
+
+// unindexedKeys are some sessions that have records which are not in the index.
+func (d *DB) unindexedKeys(ctx context.Context) (keys []int64, err error) {
+	rows, err := d.Read.QueryContext(ctx, d.Q(fmt.Sprintf("SELECT key FROM ~sessions WHERE indexed < n AND id IS NOT NULL LIMIT %d", sessionsAtOnce)))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key int64
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Err()
+}
+
+// indexSession adds at most so many of a session's records to the index, and returns how
+// many these were, where large ones count as several.
+func (d *DB) indexSession(ctx context.Context, tx Tx, key int64, most int) (done int, err error) {
+	var base, n, indexed int
+	row := tx.QueryRowContext(ctx, d.Q("SELECT base, n, indexed FROM ~sessions WHERE key = ? AND id IS NOT NULL"+d.ForUpdate), key)
+	if err := row.Scan(&base, &n, &indexed); err == sql.ErrNoRows {
+		return 0, nil // deleted meanwhile
+	} else if err != nil {
+		return 0, err
+	}
+	p := part{key: key, first: max(base, indexed)}
+	p.upto = min(n, p.first+most)
+	rows, err := d.rows(ctx, tx, p, most)
+	damaged := 0 // loading the session reports it
+	if errors.Is(err, memory.ErrCorrupt) {
+		damaged = 1
+	} else if err != nil {
+		return 0, err
+	}
+	for i, r := range rows {
+		done += 1 + len(r.Data)/smallRow
+		rec, err := r.decode()
+		if err != nil {
+			continue // loading the session reports it
+		}
+		if _, text := search.Text(rec); text != "" {
+			if err := d.Index.Add(ctx, tx, Key(key, p.first+i), text); err != nil {
+				return 0, err
+			}
+		}
+	}
+	upto := p.first + len(rows) + damaged
+	if upto == p.first {
+		upto = p.upto // they are missing
+	}
+	return done, d.exec(ctx, tx, "UPDATE ~sessions SET indexed = ? WHERE key = ?", upto, key)
 }
