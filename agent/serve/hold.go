@@ -2,7 +2,12 @@ package serve
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"sync"
+	"time"
+
+	"github.com/whorl-go/whorl/memory"
 )
 
 // A holding is a session of which requests wait for one another.
@@ -11,12 +16,20 @@ type holding struct {
 	n    int           // of requests that have it or wait for it
 }
 
-// Hold has the caller wait until no other request of this process holds the session id,
-// and then holds it until release is called. It is for handlers of other protocols, whose
+const (
+	// holdLease is for how long a process that dies keeps others from a session. A request
+	// that branches waits for the end of a run; none takes as long as this.
+	holdLease = 30 * time.Second
+	holdAgain = 25 * time.Millisecond // until another process is asked for the session again
+)
+
+// Hold has the caller wait until no other request holds the session id, and then holds it
+// until release is called. Those of other processes count if the store is a
+// [memory.Leaser]. It is for handlers of other protocols, whose
 // clients send what they have sent before: one that compares a request with the session,
 // and runs what is new, holds the session meanwhile, or a message that comes twice at once
 // is new twice. Call release before the response is streamed; further calls do nothing.
-// Hold fails only if ctx ends.
+// Hold fails if ctx ends, and if the store does.
 func (h *Handler) Hold(ctx context.Context, id string) (release func(), err error) {
 	h.mu.Lock()
 	o := h.held[id]
@@ -36,9 +49,42 @@ func (h *Handler) Hold(ctx context.Context, id string) (release func(), err erro
 	}
 	select {
 	case <-o.free:
-		return sync.OnceFunc(func() { o.free <- struct{}{}; leave() }), nil
+		give, err := h.holdElsewhere(ctx, id)
+		done := func() { o.free <- struct{}{}; leave() }
+		if err != nil {
+			done()
+			return nil, err
+		}
+		return sync.OnceFunc(func() { give(); done() }), nil
 	case <-ctx.Done():
 		leave()
 		return nil, ctx.Err()
+	}
+}
+
+// holdElsewhere keeps the requests of other processes from a session. That is no lease of
+// the session, which its run has.
+func (h *Handler) holdElsewhere(ctx context.Context, id string) (release func(), err error) {
+	leaser, ok := memory.As[memory.Leaser](h.o.Store)
+	if !ok {
+		return func() {}, nil
+	}
+	id, owner := "request to "+id, rand.Text()
+	for {
+		err := leaser.Lease(ctx, id, owner, holdLease)
+		if err == nil {
+			return func() {
+				// If it fails, the lease runs out.
+				_ = leaser.Lease(context.WithoutCancel(ctx), id, owner, 0)
+			}, nil
+		}
+		if held := (*memory.LeaseError)(nil); !errors.As(err, &held) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(holdAgain):
+		}
 	}
 }

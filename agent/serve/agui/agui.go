@@ -140,7 +140,7 @@ func (s *handler) serve(w http.ResponseWriter, r *http.Request) error {
 		from.Incarnation, from.Records = access.Info.Incarnation, known.records
 	}
 	going := access.Going()
-	if len(known.news) > 0 || answers.record != nil || going == nil && log != nil && known.asks(in) && unfinished(log) {
+	if len(known.news) > 0 || answers.record != nil || going == nil && log != nil && known.asks(in) && (unfinished(log) || len(waits) > 0) {
 		if going, err = access.Run(ctx, serve.Change{Messages: known.messages, Record: answers.record}); err != nil {
 			return err
 		}

@@ -22,9 +22,12 @@ const Kind = "ui"
 
 // New returns a handler that runs the sessions of h by the UI message stream. Its paths
 // are "" for POST, and ID, ID/stream and ID/stop; see docs/serve.md.
-func New(h *serve.Handler) http.Handler { return &handler{h} }
+func New(h *serve.Handler) http.Handler { return &handler{h: h} }
 
-type handler struct{ h *serve.Handler }
+type handler struct {
+	h         *serve.Handler
+	branching branching
+}
 
 // recent is how long a turn that has ended is given again to a client that asks for
 // what goes on: it may not have seen the end.
@@ -210,18 +213,21 @@ func (s *handler) send(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if before := a; in.branches() && log != nil {
-		if a, log, err = s.branch(r, a, log, in.ID, n); err != nil {
-			return err
+		if s.branching.session(in) != a.Info.ID {
+			if a, log, err = s.branch(r, a, log, in.ID, n); err != nil {
+				return err
+			}
 		}
 		if a != before {
 			waits = nil
 		}
+		defer s.branching.listen(in, a.Info.ID)()
 	}
 	t, sent := answering(log, waits, n, parsed)
 	var skip []transport.Message
 	skip = append(skip, parsed[sent:]...)
 	going := a.Going()
-	if len(skip) > 0 || going == nil && unfinished(log) {
+	if len(skip) > 0 || going == nil && (unfinished(log) || len(waits) > 0) {
 		if going, err = a.Run(r.Context(), serve.Change{Messages: parsed[sent:], Meta: in.Meta}); err != nil {
 			return err
 		}

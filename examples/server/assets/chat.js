@@ -66,7 +66,13 @@ function put(e, v) {
   return e;
 }
 
-const button = (text, className, f) => make('button', { class: className, type: 'button', onclick: guard(f) }, text);
+/** button is one that does nothing while it does something: two clicks are one. */
+const button = (text, className, f) => make('button', { class: className, type: 'button', onclick: guard(async (ev) => {
+  const b = ev.currentTarget;
+  if (b.disabled) return;
+  b.disabled = true;
+  try { await f(); } finally { b.disabled = false; }
+}) }, text);
 
 async function copy(text, b) {
   if (!navigator.clipboard) throw new Error('The browser copies only on pages with https.');
@@ -338,8 +344,18 @@ function open(id) {
   history.replaceState(null, '', id ? '#' + at(id) : location.pathname);
   money();
   if (!id) { hello(); return; }
-  source = new EventSource('agent/events/' + at(id));
+  listen(id, '');
+}
+
+/** listen shows what happens in a session, behind what was shown. The browser goes on by
+ * itself where it was cut off, but not if the answer is an error, such as a proxy's whose
+ * server starts again. */
+function listen(id, after) {
+  const from = new EventSource('agent/events/' + at(id) + (after ? '?after=' + encodeURIComponent(after) : ''));
+  let last = after;
+  source = from;
   source.onmessage = (m) => {
+    last = m.lastEventId || last;
     const e = JSON.parse(m.data);
     tell(e);
     if (e.kind === 'state' && e.session === id && !views.get(id).asked) {
@@ -348,7 +364,11 @@ function open(id) {
     }
     follow();
   };
-  source.onerror = () => say(source.readyState === 2 ? 'The conversation can’t be read.' : 'Connecting again …', source.readyState === 2);
+  source.onerror = () => {
+    const refused = from.readyState === 2;
+    say(refused ? 'The conversation can’t be read. It is tried again …' : 'Connecting again …', refused);
+    if (refused) setTimeout(() => { if (source === from) listen(id, last); }, 5000);
+  };
   source.onopen = () => { say(''); guard(below)(id); };
 }
 

@@ -81,7 +81,7 @@ for (const [width, height] of [[1280, 860], [390, 844]]) for (const colorScheme 
   await page.waitForFunction(() => document.querySelector(".mine .words")?.textContent === "good evening" && document.querySelector(".acts"));
   const fork = await page.evaluate(() => [document.querySelectorAll(".mine").length, document.querySelector(".mine .words").textContent, document.querySelectorAll("#sessions li").length].join());
   if (fork !== "1,good evening,2" || page.url() === before) errors.push(name + ": the fork has " + fork);
-  await page.getByText("Try again").click();
+  await page.getByText("Try again").dblclick(); // which makes one copy
   await page.waitForFunction(() => document.querySelectorAll("#sessions li").length === 3 && document.querySelector(".acts"));
   // A conversation is deleted, and the others stay.
   page.on("dialog", (d) => d.accept());
