@@ -46,7 +46,9 @@ func (p *program) explain(err error) string {
 		line = strings.TrimSpace(lines[n-1])
 	}
 	if eval == nil {
-		why += p.hints(line)
+		if hint := p.hints(line); !strings.Contains(why, hint) {
+			why += hint
+		}
 	}
 	text := fmt.Sprintf("line %d, column %d: %s", at.Line, at.Col, why)
 	if line != "" {

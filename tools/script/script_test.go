@@ -107,7 +107,7 @@ func TestMistakesHavePlaces(t *testing.T) {
 		"import os":                         "nothing can be imported",
 		"print(f'{x}')":                     "there are no f-strings",
 		"print(2 ** 3)":                     "there is no **",
-		"print(sum([1]))":                   "there is no sum",
+		"print(sum([1]))":                   "undefined: sum; there is no sum; add in a loop\n",
 		"x = 1\ny = x + 'a'":                "line 2, column 7: unknown binary op: int + string\n  y = x + 'a'",
 		"def f():\n  return {}['k']\n\nf()": "line 2, column 12: key \"k\" not in dict",
 		"x = {}\nx['a'] += 1":               "line 2, column 8: key \"a\" not in dict",

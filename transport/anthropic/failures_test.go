@@ -50,6 +50,7 @@ func TestWhatFailuresMean(t *testing.T) {
 		"cut before anything":        {&transport.StreamError{Err: errors.New("reset")}, true, true, false, true},
 		"an error in the stream":     {&transport.StreamError{Err: &transport.Error{Type: transport.ErrOverloaded, Status: 529}}, true, false, true, false},
 		"the caller's own":           {context.Canceled, false, true, false, false},
+		"refused on this side":       {reached(&transport.RequestError{Field: "x"}), true, true, false, false},
 		"a permanent connection one": {reached(&permanentError{errors.New("x")}), false, false, true, true},
 	} {
 		if got := passes(tt.err); got != tt.passes {

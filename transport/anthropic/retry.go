@@ -141,6 +141,9 @@ func perhapsDone(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.Status >= 500 && refused.Status != http.StatusServiceUnavailable && refused.Type != transport.ErrOverloaded
 	}
+	if errors.Is(err, transport.ErrInvalidRequest) || errors.Is(err, transport.ErrAuthentication) {
+		return false // a Transport's own refusal, such as a cloud's: nothing was sent
+	}
 	var failed *connectionError
 	var dial *net.OpError
 	var badCertificate *tls.CertificateVerificationError

@@ -543,6 +543,7 @@ func TestFromEnv(t *testing.T) {
 		want string // a platform's name, or a part of the error
 	}{
 		"nothing":                  {nil, "a profile of package identity (none)"},
+		"nothing, and no home":     {map[string]string{"HOME": "", "XDG_CONFIG_HOME": "", "ANTHROPIC_CONFIG_DIR": ""}, "ANTHROPIC_API_KEY (not set)"},
 		"a key":                    {map[string]string{"ANTHROPIC_API_KEY": "sk-ant-api03-x"}, "https://api.anthropic.com"},
 		"a key and an identity":    {map[string]string{"ANTHROPIC_API_KEY": "sk-ant-api03-x", "ANTHROPIC_PROFILE": "p"}, "https://api.anthropic.com"},
 		"an identity":              {map[string]string{"ANTHROPIC_FEDERATION_RULE_ID": "fdrl_1", "ANTHROPIC_ORGANIZATION_ID": "o", "ANTHROPIC_IDENTITY_TOKEN": "jwt-of-the-test"}, "the Claude API"},

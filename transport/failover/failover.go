@@ -55,7 +55,7 @@ type Options struct {
 // before.
 type Switch struct {
 	From, To string   // names of endpoints
-	Err      error    // the error that led to the switch; nil if this request failed at no endpoint
+	Err      error    // of the endpoint that was asked last before To; nil if this request failed at no endpoint
 	LeftOut  []string // what To can't take, such as "thread"
 }
 

@@ -137,6 +137,11 @@ func FromEnv(context.Context) (*platform.Client, error) {
 		o.fromEnv()
 		return New(o)
 	}
+	if _, err := folder(); err != nil { // a container without HOME, in which nothing asks for a profile
+		return nil, &platform.CredentialsError{Platform: name, Looked: []platform.Place{
+			{Where: "ANTHROPIC_PROFILE", Found: "not set"}, {Where: "ANTHROPIC_FEDERATION_RULE_ID", Found: "not set"}, {Where: "ANTHROPIC_CONFIG_DIR", Found: "not set, and the user has no folder"},
+		}}
+	}
 	profile, where, err := activeProfile()
 	if err != nil {
 		return nil, err
