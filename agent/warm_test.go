@@ -1,0 +1,77 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/notes"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+)
+
+// While a tool works the cache is kept warm for as long as KeepWarm allows, and no
+// longer than the tool works. What that costs is in the run's cost, in the log and in
+// the budget, with nothing left set aside. A request that fails is the last one.
+func TestTheCacheIsKeptWarm(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		keep, works time.Duration
+		fails       bool
+		sent, paid  int
+	}{
+		{"as long as it may be", 15 * time.Minute, time.Hour, false, 3, 3},
+		{"until the tool ends", time.Hour, 10 * time.Minute, false, 2, 2},
+		{"a call that is quick", time.Hour, time.Minute, false, 0, 0},
+		{"a request that fails", time.Hour, 30 * time.Minute, true, 1, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{replies: []any{priced(t, "tool_use", 10_000, 100, use("a", "slow", `{}`))}}
+			for range tt.sent {
+				if tt.fails {
+					s.replies = append(s.replies, errors.New("away"))
+				} else {
+					s.replies = append(s.replies, priced(t, "max_tokens", 10_000, 0))
+				}
+			}
+			s.replies = append(s.replies, priced(t, "end_turn", 10_000, 100, text("done")))
+			slow := fake{name: "slow", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+				time.Sleep(tt.works)
+				return tools.Text("x"), nil
+			}}
+			b := &agent.Budget{USD: 100}
+			a := newAgent(t, s, agent.Options{Budget: b, Cache: agent.Cache{KeepWarm: tt.keep}, Limits: agent.Limits{Time: -1, ToolTime: -1}}, slow)
+			res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+			if err != nil || res.Text != "done" {
+				t.Fatalf("%s: %q, %v", tt.name, res.Text, err)
+			}
+			if n := len(s.requests); n != 2+tt.sent {
+				t.Errorf("%s: %d requests kept it warm, want %d", tt.name, n-2, tt.sent)
+			}
+			noted := 0
+			for _, r := range res.Log.Records(0) {
+				if r.Kind == memory.KindNote && r.Note == notes.Warm {
+					noted++
+				}
+			}
+			if noted != tt.paid {
+				t.Errorf("%s: the log has %d of them, want %d", tt.name, noted, tt.paid)
+			}
+			left, err := b.Left(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := float64(2+tt.paid)*10_000*4/1e6 + 2*100*20/1e6
+			for what, usd := range map[string]float64{"the run": res.Cost.USD, "the log": billOf(t, res.Log).Cost.USD, "the budget": b.Spent().Cost.USD, "what is gone of the budget": b.USD - left} {
+				if math.Abs(usd-want) > 1e-9 {
+					t.Errorf("%s: %s says $%v, want $%v", tt.name, what, usd, want)
+				}
+			}
+		})
+	}
+}
