@@ -196,3 +196,19 @@ func TestSharedRecords(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+// Bills that began as one don't write to each other's lists.
+func TestBillsAreApart(t *testing.T) {
+	of := func(models ...string) Bill { return Bill{Unpriced: models} }
+	var base Bill
+	for _, m := range []string{"a", "b", "c"} {
+		base.Add(of(m))
+	}
+	base.Unpriced = append(make([]string, 0, 8), base.Unpriced...)
+	one, two := base, base
+	one.Add(of("one", "a"))
+	two.Add(of("two"))
+	if got := fmt.Sprint(one.Unpriced, two.Unpriced, base.Unpriced); got != "[a b c one] [a b c two] [a b c]" {
+		t.Error(got)
+	}
+}

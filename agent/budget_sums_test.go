@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/budget"
@@ -378,5 +379,102 @@ func TestWordsOfBudgets(t *testing.T) {
 		if c.String() != want {
 			t.Errorf("%+v is %s", c, c)
 		}
+	}
+}
+
+// The smallest of several budgets decides how long an answer may be, whichever comes
+// first.
+func TestTheSmallestBudgetDecides(t *testing.T) {
+	q := quote{forecast: forecast{Prompt: 1000, Output: 10_000}, bare: 1, perToken: 0.001, least: 1024}
+	r := underWay(t, made(t, Options{}), Input{})
+	for _, tokens := range [][]int64{{9000, 4000, 8000}, {4000, 9000}, {9000, 4000}} {
+		ctx := t.Context()
+		for _, n := range tokens {
+			ctx = withBudget(ctx, &Budget{Tokens: n})
+		}
+		if h, _, err := r.reserveAll(ctx, q); err != nil || h.tokens != 4000 || h.usd != 1+3 {
+			t.Errorf("of %v: %+v, %v", tokens, h, err)
+		}
+	}
+}
+
+// A run whose last step can't be paid says so, and isn't given another one. In a turn
+// that the service has paused nothing can be said, and no last step is made.
+func TestNoLastStep(t *testing.T) {
+	paused := memory.NewLog()
+	for _, rec := range []memory.Record{
+		{Kind: memory.KindInput, Message: transport.UserText("q")},
+		{Kind: memory.KindResponse, Response: stopped(t, "pause_turn", "", `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}`)},
+	} {
+		if err := paused.Append(t.Context(), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !paused.State().Pending {
+		t.Fatal("the turn is not paused")
+	}
+	more := memory.Record{Kind: memory.KindInput, Message: transport.UserText("and now?")}
+	for _, tt := range []struct {
+		name    string
+		log     *memory.Log
+		last    bool // the last step is being made
+		written bool
+	}{
+		{"the last step", talked(t, more), true, true}, {"a paused turn", paused, false, false},
+	} {
+		r := underWay(t, made(t, Options{}), Input{Log: tt.log})
+		if tt.last {
+			r.lastStep = new(BudgetError)
+		}
+		n := tt.log.Len()
+		_, held, err := r.reserve(withBudget(t.Context(), &Budget{Tokens: 10, WriteUp: "Answer now."}))
+		var short *BudgetError
+		if held != nil || !errors.As(err, &short) || short.WrittenUp != tt.written || tt.log.Len() != n {
+			t.Errorf("%s: %+v, %v, %d records more", tt.name, held, err, tt.log.Len()-n)
+		}
+	}
+}
+
+// A call that waits for what others have set aside ends with its run.
+func TestAWaitForABudgetEndsWithTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Budget{USD: 1, usd: 0.99}
+		r := underWay(t, made(t, Options{}), Input{Log: talked(t, memory.Record{Kind: memory.KindInput, Message: transport.UserText("and now?")})})
+		why := errors.New("the run is over")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, _, err := r.reserve(withBudget(ctx, b))
+			done <- err
+		}()
+		synctest.Wait()
+		if len(done) > 0 {
+			t.Fatalf("it did not wait: %v", <-done)
+		}
+		cancel(why)
+		synctest.Wait()
+		select {
+		case err := <-done:
+			if !errors.Is(err, why) {
+				t.Error(err)
+			}
+		default:
+			t.Error("it waits on")
+			if err := (&reservation{budgets: []*Budget{b}, usd: 0.99}).release(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// The first request of a conversation is forecast with all that stands in front of it.
+func TestForecastOfTheFirstRequest(t *testing.T) {
+	log := memory.NewLog()
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("q")}); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("Be thorough. ", 1000)
+	if n := made(t, Options{System: long}).Forecast(log).Usage.CacheCreationInputTokens; n < int64(len(long))/8 {
+		t.Errorf("a system prompt of %d bytes is forecast with %d tokens", len(long), n)
 	}
 }

@@ -151,7 +151,8 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{replies: []any{call("a"), bad, call("b"), call("c"), reply(t, "end_turn", text("done"))}}
-			a := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}}}, lookup(10))
+			b := &agent.Budget{USD: 100}
+			a := newAgent(t, s, agent.Options{Budget: b, Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}}}, lookup(10))
 			res, err := a.Run(context.Background(), agent.Input{Prompt: "go"})
 			if err != nil || res.Text != "done" || len(s.requests) != 5 || len(res.Log.Messages()) != 8 {
 				t.Errorf("%+v, %v, %d requests", res, err, len(s.requests))
@@ -159,6 +160,9 @@ func TestAFailedSummaryIsNoHarm(t *testing.T) {
 			if m := s.requests[1].Messages; m[len(m)-1].Text() != "Sum up." {
 				raw, _ := json.Marshal(m[len(m)-1])
 				t.Errorf("asked with %s", raw)
+			}
+			if left, err := b.Left(t.Context()); err != nil || math.Abs(b.USD-left-b.Spent().Cost.USD) > 1e-9 {
+				t.Errorf("$%v are left, and %v were spent: %v", left, b.Spent().Cost, err)
 			}
 		})
 	}
@@ -243,5 +247,34 @@ func TestStepsCountWhatSummariesCost(t *testing.T) {
 			t.Errorf("the run says %v, its log %v, %v", res.Cost, bill.Cost, err)
 		}
 		return
+	}
+}
+
+// A summary waits while a turn pauses: what the service works on can't be summed up.
+func TestNoSummaryInAPausedTurn(t *testing.T) {
+	search := tools.Server{Raw: []byte(`{"type":"web_search_20250305","name":"web_search"}`)}
+	s := &script{replies: []any{
+		priced(t, "tool_use", 10_000, 10, use("a", "lookup", `{"query":"x"}`)),
+		priced(t, "pause_turn", 200_000, 10, `{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{"query":"x"}}`),
+		reply(t, "end_turn", `{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[]}`, text("done")),
+	}}
+	a := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}}}, lookup(10), search)
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if err != nil || res.Text != "done" || kinds(res.Log)[memory.KindSummary] != 0 {
+		t.Errorf("%q, %v, after %d requests", res.Text, err, len(s.requests))
+	}
+}
+
+// Attempts at a summary that were lost are billed with it.
+func TestLostAttemptsAtASummaryAreBilled(t *testing.T) {
+	summary := priced(t, "end_turn", 200_000, 10, text("So far nothing was found."))
+	summary.Meta.Lost = 2
+	s := &script{replies: []any{
+		priced(t, "tool_use", 200_000, 10, use("a", "lookup", `{"query":"`+strings.Repeat("x", 400_000)+`"}`)), summary, reply(t, "end_turn", text("done")),
+	}}
+	a := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}}}, lookup(10))
+	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if b := billOf(t, res.Log); err != nil || b.Requests != 5 || !b.Cost.Incomplete || !res.Cost.Incomplete {
+		t.Errorf("%d requests in the bill, %v, the run's %v, %v", b.Requests, b.Cost, res.Cost, err)
 	}
 }

@@ -203,3 +203,24 @@ func TestWordsOfErrors(t *testing.T) {
 		t.Error("somebody was faster only where the decision says so")
 	}
 }
+
+// What the model is told of a call that a new message has left open.
+func TestAbandonedCalls(t *testing.T) {
+	request, decision := new(memory.ApprovalRequest), new(memory.Decision)
+	asks := []PendingQuestion{{Root: "2-a"}}
+	for _, tt := range []struct {
+		name string
+		c    memory.OpenCall
+		want string
+	}{
+		{"not begun", memory.OpenCall{}, "the run was stopped"},
+		{"begun", memory.OpenCall{Started: true}, unknownOutcome},
+		{"it asks", memory.OpenCall{Started: true, ToolCall: transport.ToolCall{ID: "a"}}, "nobody answered"},
+		{"approval was asked for", memory.OpenCall{ApprovalRequest: request}, "nobody approved"},
+		{"and given", memory.OpenCall{ApprovalRequest: request, Decision: decision}, "the run was stopped"},
+	} {
+		if got := abandoned(tt.c, asks); !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}

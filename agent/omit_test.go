@@ -348,13 +348,26 @@ func TestALogLetsGo(t *testing.T) {
 			}
 
 			var asked []string
+			opts.Context.Omit = func(context.Context, *omit.Error) bool { return false }
+			if a, err = agent.New(opts); err != nil {
+				t.Fatal(err)
+			}
+			before := twin.Fork()
+			var kept *omit.Error
+			if _, err := a.Run(ctx, agent.Input{Log: before, Prompt: "now"}); !errors.As(err, &kept) || kinds(before)[memory.KindOmission] != kinds(twin)[memory.KindOmission] {
+				t.Errorf("asked, and told no: %v", err)
+			}
 			opts.Context.Omit = func(_ context.Context, e *omit.Error) bool { asked = append(asked, e.What); return true }
+			opts.Context.Reminder = func(context.Context, agent.Status) string { return "Mind the gap." }
 			if a, err = agent.New(opts); err != nil {
 				t.Fatal(err)
 			}
 			f.bodies, f.refused = nil, 0
 			res, err := a.Run(ctx, agent.Input{Log: twin, Prompt: "now"})
 			check(twin, err)
+			if n := bytes.Count(f.bodies[len(f.bodies)-1], []byte("Mind the gap.")); n != 1 {
+				t.Errorf("the request that was made again has %d reminders", n)
+			}
 			if len(asked) != 1 || tt.known != (f.refused == 0) || f.refused > 1 || res.Steps != 1 {
 				t.Errorf("asked %q, %d refused, %d steps", asked, f.refused, res.Steps)
 			}

@@ -75,6 +75,9 @@ func TestRequestForASummary(t *testing.T) {
 			t.Errorf("%s: %d messages, %+v", tt.name, n, summary)
 			continue
 		}
+		if m := r.log.Messages(); m[len(m)-1].Text() == "Sum up." {
+			t.Errorf("%s: the log's own messages were written to", tt.name)
+		}
 		if len(req.Messages) != whole || req.OutputConfig.Format == nil || req.StopSequences == nil || req.ToolChoice == nil || req.ContextManagement == nil {
 			t.Errorf("%s: the next request was changed", tt.name)
 		}

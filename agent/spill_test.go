@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -98,5 +99,21 @@ func TestFindBehindOddLetters(t *testing.T) {
 	}
 	if got := string(s.requests[2].Messages[4].AppendJSON(nil)); !strings.Contains(got, "the Needle here") {
 		t.Errorf("read_result gives %.300s", got)
+	}
+}
+
+// What a tool says went wrong stays an error, with all its words.
+func TestErrorsAreNotSpilled(t *testing.T) {
+	long := strings.Repeat("it is wrong, ", 100)
+	fails := fake{name: "fails", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		return tools.Result{IsError: true, Content: []transport.Block{transport.Text(long)}}, nil
+	}}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "fails", `{}`)), reply(t, "end_turn", text("done"))}}
+	opts := agent.Options{Context: agent.ContextOptions{Spill: &agent.Spill{Over: 100, Preview: 20}}}
+	if _, err := newAgent(t, s, opts, fails).Run(t.Context(), agent.Input{Prompt: "go"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.requests[1].Messages[2].AppendJSON(nil)); !strings.Contains(got, long) || !strings.Contains(got, `"is_error":true`) {
+		t.Errorf("the model is shown %.300s", got)
 	}
 }

@@ -9,22 +9,25 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
-// failsOnce is a store that refuses the first append of a message with a text.
+// failsOnce is a store that refuses the first append of a message with a text, or of a
+// note.
 type failsOnce struct {
 	memory.Store
 	text      string
+	note      string
 	failed    bool
 	meanwhile func() error // happens while it refuses
 }
 
 func (s *failsOnce) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
 	for _, r := range records {
-		if !s.failed && r.Kind == memory.KindInput && r.Message.Text() == s.text {
+		if !s.failed && (r.Kind == memory.KindInput && r.Message.Text() == s.text || s.note != "" && r.Note == s.note) {
 			s.failed = true
 			if s.meanwhile != nil {
 				if err := s.meanwhile(); err != nil {
@@ -177,5 +180,16 @@ func TestAnAnswerBesideAResult(t *testing.T) {
 	}
 	if err := q.Answer(t.Context(), log, tools.Answer{Value: json.RawMessage(`1`)}); err != nil || beside != nil || len(agent.Questions(openLog(t, store))) != 0 {
 		t.Errorf("%v; beside it: %v", err, beside)
+	}
+}
+
+// A stream that broke and a store that failed to keep what it cost are both reported.
+func TestABrokenStreamAndAStoreThatFails(t *testing.T) {
+	store := &failsOnce{Store: new(memory.RAM), note: notes.Interrupted}
+	s := &script{replies: []any{&transport.StreamError{Err: errors.New("cut"), Partial: priced(t, "", 10_000, 1)}}}
+	_, err := newAgent(t, s, agent.Options{}).Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
+	var cut *transport.StreamError
+	if !store.failed || !errors.Is(err, memory.ErrUnavailable) || !errors.As(err, &cut) {
+		t.Errorf("the store failed %v: %v", store.failed, err)
 	}
 }

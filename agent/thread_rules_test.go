@@ -55,6 +55,7 @@ func TestRemedies(t *testing.T) {
 		{"not allowed", e(403, transport.ErrPermission, ""), none, none, none},
 		{"overloaded", e(529, transport.ErrOverloaded, ""), none, none, none},
 		{"too long", long, none, none, none},
+		{"no money", e(400, transport.ErrBilling, ""), none, none, none},
 	} {
 		create := &transport.Request{Thread: new(transport.Thread)}
 		goesOn := &transport.Request{Thread: &transport.Thread{PreviousMessageID: "m"}}

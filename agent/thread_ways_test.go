@@ -229,3 +229,24 @@ func TestThreadOfAPromptWrittenAgain(t *testing.T) {
 		}
 	})
 }
+
+// A request that is refused with a thread and without one says nothing about threads:
+// the next conversation is in one.
+func TestThreadOfARequestThatIsRefusedAnyway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{}, Now: time.Now})}
+		w.instead = func(i int, _ []byte) *http.Response {
+			if i < 2 {
+				return refusal(400, "invalid_request_error", "")
+			}
+			return nil
+		}
+		a := threadAgent(t, w, "on", 100, nil)
+		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err == nil {
+			t.Fatal("no error")
+		}
+		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil || w.kinds() != "cwc" {
+			t.Errorf("%v after %s", err, w.kinds())
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"testing"
 
@@ -74,4 +75,27 @@ func TestTheBillOfATreeThatCannotBeRead(t *testing.T) {
 	if b, err := agent.BillOf(ctx, parent); !errors.Is(err, context.Canceled) || b.Requests != 2 {
 		t.Errorf("%+v, %v", b, err)
 	}
+}
+
+// A session that was deleted while the bill was summed up is not in it.
+func TestTheBillOfATreeThatLosesASession(t *testing.T) {
+	store := &ghosts{new(memory.RAM)}
+	parent, err := memory.Create(store, "main", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{replies: []any{priced(t, "end_turn", 10_000, 1000, text("done"))}}
+	if _, err := newAgent(t, s, agent.Options{}).Run(t.Context(), agent.Input{Log: parent, Prompt: "go"}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := agent.BillOf(t.Context(), parent); err != nil || b.Requests != 1 {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// ghosts is a store that lists a session that is not there any more.
+type ghosts struct{ memory.Store }
+
+func (g *ghosts) List(context.Context, memory.Query) iter.Seq2[memory.Info, error] {
+	return func(yield func(memory.Info, error) bool) { yield(memory.Info{ID: "gone"}, nil) }
 }
