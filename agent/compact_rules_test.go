@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/memory"
@@ -224,5 +225,40 @@ func TestPreview(t *testing.T) {
 	}
 	if got := preview("3-c", strings.Repeat("é", 100), 200, 7); !utf8.ValidString(got) {
 		t.Errorf("%q", got)
+	}
+}
+
+// A summary that came settles one that failed before it, for a run that goes on too.
+func TestASummaryAfterOneThatFailed(t *testing.T) {
+	r := made(t, Options{}).NewRun(Input{Log: talked(t)})
+	failed := r.unsummarized(50_000)
+	for _, tt := range []struct {
+		name string
+		more []memory.Record
+		want summaryTry
+	}{
+		{"one that failed", []memory.Record{failed}, summaryTry{failed: true, size: 50_000}},
+		{"and one that came", []memory.Record{failed, {Kind: memory.KindSummary, Message: transport.UserText("so far"), Replaces: 4}}, summaryTry{}},
+		{"and another run", []memory.Record{failed, {Kind: memory.KindRun, Limits: new(memory.Limits)}}, summaryTry{}},
+	} {
+		r := made(t, Options{}).NewRun(Input{Log: talked(t, tt.more...)})
+		if r.replay(); r.summary != tt.want {
+			t.Errorf("%s: %+v", tt.name, r.summary)
+		}
+	}
+}
+
+// A prompt that was paid for again is in the run's result as well as in the event.
+func TestMissesAreKept(t *testing.T) {
+	first, second := stopped(t, "end_turn", ""), stopped(t, "end_turn", "")
+	first.Usage.CacheCreationInputTokens = 10_000
+	r := made(t, Options{}).NewRun(Input{Log: talked(t)})
+	r.record = 4
+	m := r.missed(first, time.Now(), second, time.Now())
+	if m == nil || len(r.result.Misses) != 1 || r.result.Misses[0] != *m || m.Tokens != 10_000 {
+		t.Errorf("%+v, the result has %+v", m, r.result.Misses)
+	}
+	if m := r.missed(nil, time.Time{}, second, time.Now()); m != nil || len(r.result.Misses) != 1 {
+		t.Errorf("without a response before: %+v", m)
 	}
 }

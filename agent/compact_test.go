@@ -278,3 +278,37 @@ func TestLostAttemptsAtASummaryAreBilled(t *testing.T) {
 		t.Errorf("%d requests in the bill, %v, the run's %v, %v", b.Requests, b.Cost, res.Cost, err)
 	}
 }
+
+// A summary stands for the messages of the log, also where the model is sent fewer: what
+// it knows no words for is left out.
+func TestASummaryOfWhatIsWrittenOtherwise(t *testing.T) {
+	log := memory.NewLog()
+	removal, err := transport.ParseBlock([]byte(`{"type":"tool_removal","tool":{"name":"echo"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []transport.Message{transport.UserText("hello"), {Role: transport.RoleSystem, Content: []transport.Block{removal}}} {
+		if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &script{replies: []any{
+		priced(t, "tool_use", 190_000, 10, use("a", "lookup", `{"query":"`+strings.Repeat("x", 400_000)+`"}`)),
+		priced(t, "end_turn", 190_000, 10, text("So far nothing was found.")),
+		reply(t, "end_turn", text("done")),
+	}}
+	a, err := agent.New(agent.Options{
+		Client: s, Model: "claude-haiku-4-5", Tools: []tools.Tool{lookup(10), echo("echo")},
+		Context: agent.ContextOptions{Compaction: &agent.Compaction{Prompt: "Sum up.", Steps: 100}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Log: log})
+	if err != nil || res.Text != "done" || kinds(log)[memory.KindSummary] != 1 || len(s.requests[0].Messages) != 1 {
+		t.Fatalf("%q, %v, %d messages were sent first", res.Text, err, len(s.requests[0].Messages))
+	}
+	if m := s.requests[2].Messages; len(m) != 1 || m[0].Text() != "So far nothing was found." {
+		t.Errorf("%d messages are sent behind the summary", len(m))
+	}
+}

@@ -187,3 +187,14 @@ func TestConfigurationIsRecordedOnce(t *testing.T) {
 		t.Errorf("the runs that recorded one: %v", has)
 	}
 }
+
+// A gateway that names a model of its own answers at the price of the model that was
+// asked for, in the run and in the bill of its log.
+func TestTheModelThatWasAskedForIsBilled(t *testing.T) {
+	resp := priced(t, "end_turn", 10_000, 100, text("hi"))
+	resp.Model = "our-gateway/best"
+	res, err := newAgent(t, &script{replies: []any{resp}}, agent.Options{}).Run(t.Context(), agent.Input{Prompt: "go"})
+	if b := billOf(t, res.Log); err != nil || res.Cost.USD == 0 || res.Cost.Incomplete || b.Cost != res.Cost {
+		t.Errorf("the run says %v, its log %v, %v", res.Cost, b.Cost, err)
+	}
+}

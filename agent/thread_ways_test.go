@@ -250,3 +250,22 @@ func TestThreadOfARequestThatIsRefusedAnyway(t *testing.T) {
 		}
 	})
 }
+
+// All requests of a thread have the betas that its first one needs, though what is new
+// needs none of them.
+func TestThreadKeepsItsBetas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{Turns: 4}, Now: time.Now})}
+		a := threadAgent(t, w, "on", 100, func(o *agent.Options) {
+			o.Context.Reminder = func(_ context.Context, s agent.Status) string {
+				if s.Steps > 0 {
+					return ""
+				}
+				return "Be quick."
+			}
+		})
+		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err != nil || strings.Trim(w.kinds(), "g") != "c" {
+			t.Errorf("%v after %s", err, w.kinds())
+		}
+	})
+}

@@ -2,7 +2,9 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
@@ -180,3 +183,35 @@ func TestDefineToolsRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Middleware stands around a tool that a change brings in, as around the others.
+func TestMiddlewareAroundDefinedTools(t *testing.T) {
+	var seen []string
+	watch := func(next tools.CallFunc) tools.CallFunc {
+		return func(ctx context.Context, in json.RawMessage) (tools.Result, error) {
+			seen = append(seen, tools.CallOf(ctx).Name)
+			return next(ctx, in)
+		}
+	}
+	s := &script{replies: []any{reply(t, "tool_use", use("1", "later", `{}`)), reply(t, "end_turn", text("done"))}}
+	client := struct {
+		*script
+		takesAll
+	}{script: s}
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{lookup(1)}, Middleware: []tools.Middleware{watch}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := a.NewRun(agent.Input{Prompt: "go"})
+	if err := run.ChangeTools(agent.ToolChange{Define: []tools.Tool{echo("later")}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := finish(t.Context(), run); err != nil || !slices.Equal(seen, []string{"later"}) {
+		t.Errorf("it saw %q, %v", seen, err)
+	}
+}
+
+// takesAll are the features of Anthropic's endpoint.
+type takesAll struct{}
+
+func (takesAll) Features() transport.Features { return *anthropic.AllFeatures() }
