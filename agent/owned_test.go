@@ -188,7 +188,10 @@ func TestNilPointersInInterfaces(t *testing.T) {
 func TestOptionsAreTheCallers(t *testing.T) {
 	opts := agent.Options{
 		Client: &script{}, Model: "claude-opus-5-5", Thinking: &transport.Thinking{Type: "adaptive"}, Tools: []tools.Tool{echo("one")},
-		Template: transport.Request{StopSequences: []string{"STOP"}, Betas: []string{"a"}, ToolChoice: &transport.ToolChoice{Type: "auto"}},
+		Template: transport.Request{
+			StopSequences: []string{"STOP"}, Betas: []string{"a"}, ToolChoice: &transport.ToolChoice{Type: "auto"},
+			Temperature: new(0.5), TopP: new(0.5), TopK: new(5), OutputConfig: &transport.OutputConfig{Format: []byte(`{}`)}, CacheControl: &transport.CacheControl{TTL: transport.TTL5m},
+		},
 	}
 	a, err := agent.New(opts)
 	if err != nil {
@@ -207,6 +210,8 @@ func TestOptionsAreTheCallers(t *testing.T) {
 	}
 	before := write()
 	opts.Thinking.Type, opts.Tools[0], opts.Template.StopSequences[0], opts.Template.Betas[0], opts.Template.ToolChoice.Type = "disabled", echo("two"), "END", "b", "none"
+	*opts.Template.Temperature, *opts.Template.TopP, *opts.Template.TopK = 1, 1, 1
+	opts.Template.OutputConfig.Format, opts.Template.CacheControl.TTL = []byte(`{"type":"x"}`), transport.TTL1h
 	if after := write(); after != before {
 		t.Errorf("the agent sends\n%s, and sent\n%s", after, before)
 	}
@@ -217,8 +222,9 @@ func TestPointersInOptionsAreTheCallers(t *testing.T) {
 	binding := &transport.BlockBinding{PrefixMismatchBehavior: "error"}
 	opts := agent.Options{
 		Client: &script{replies: []any{reply(t, "tool_use", use("1", "big", "{}")), reply(t, "end_turn", text("done"))}}, Model: "claude-opus-5-5",
-		Thinking: &transport.Thinking{Type: "adaptive", BlockBinding: binding},
-		Context:  agent.ContextOptions{Spill: &agent.Spill{Over: 10, Preview: 4}},
+		Thinking:   &transport.Thinking{Type: "adaptive", BlockBinding: binding},
+		Context:    agent.ContextOptions{Spill: &agent.Spill{Over: 10, Preview: 4}},
+		Middleware: []tools.Middleware{func(next tools.CallFunc) tools.CallFunc { return next }},
 		Tools: []tools.Tool{fake{name: "big", call: func(context.Context, json.RawMessage) (tools.Result, error) {
 			return tools.Text(strings.Repeat("x", 100)), nil
 		}}},
@@ -228,6 +234,10 @@ func TestPointersInOptionsAreTheCallers(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts.Context.Spill.Over, binding.PrefixMismatchBehavior = 1000, "drop_block"
+	opts.Middleware[0] = func(next tools.CallFunc) tools.CallFunc {
+		t.Error("the middleware of the next agent was called")
+		return next
+	}
 	res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 	if err != nil {
 		t.Fatal(err)
