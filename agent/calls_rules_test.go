@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -627,6 +629,90 @@ func TestApproversOfSubAgentsAreAskedOnce(t *testing.T) {
 	}
 }
 
+// What a call that begins before its response notes, asks, keeps or calls comes behind
+// the response.
+func TestHostWaitsForTheResponse(t *testing.T) {
+	for name, do := range map[string]func(context.Context, *host) error{
+		"Note": func(ctx context.Context, h *host) error { return h.Note(ctx, "n", json.RawMessage(`1`)) },
+		"Notes": func(ctx context.Context, h *host) error {
+			_, err := h.Notes(ctx, "n")
+			return err
+		},
+		"Ask": func(ctx context.Context, h *host) error {
+			if _, err := h.Ask(ctx, tools.Question{Prompt: "?"}); !errors.Is(err, tools.ErrWaiting) {
+				return err
+			}
+			return nil
+		},
+		"Keep": func(ctx context.Context, h *host) error {
+			_, err := h.Keep(ctx, []byte("x"), "text/plain")
+			return err
+		},
+		"CallTool": func(ctx context.Context, h *host) error {
+			_, err := h.CallTool(ctx, transport.ToolCall{Name: "none"})
+			return err
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := r0(t)
+			j := &job{owner: r, record: 1, stands: make(chan struct{})}
+			j.call.ID, j.host.job = "a", j
+			ended, n := make(chan error, 1), r.log.Len()
+			go func() { ended <- do(t.Context(), &j.host) }()
+			synctest.Wait()
+			if len(ended) != 0 || r.log.Len() != n {
+				t.Errorf("%s does not wait", name)
+			}
+			close(j.stands)
+			if err := <-ended; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+// A call that was under way may run again if it has asked something, or a call that it
+// made has; what another call asked whose id begins alike says nothing of it.
+func TestWhoseQuestionItIs(t *testing.T) {
+	r := r0(t)
+	of := func(id string, outer *job) *job {
+		j := &job{owner: r, record: 1, outer: outer}
+		j.call.ID = id
+		return j
+	}
+	other, caller := of("11", nil), of("2", nil)
+	for _, j := range []*job{other, of("x", caller)} {
+		if _, err := (&host{job: j}).Ask(t.Context(), tools.Question{Prompt: "?"}); !errors.Is(err, tools.ErrWaiting) {
+			t.Fatal(err)
+		}
+	}
+	for j, want := range map[*job]bool{other: true, caller: true, of("1", nil): false, of("x", other): false} {
+		if got := askedBefore(r.log, j); got != want {
+			t.Errorf("%s: %v", j.key(), got)
+		}
+	}
+	store := new(memory.RAM)
+	for _, id := range []string{"s", "elsewhere/1-a"} {
+		log, err := memory.Create(store, id, nil)
+		if err == nil {
+			err = log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("q")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	parent, err := memory.Open(t.Context(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openChild(t.Context(), parent, "elsewhere/1-a"); !isGone(err) {
+		t.Errorf("a session below another one: %v", err)
+	}
+	if !isGone(fmt.Errorf("load: %w", memory.ErrReplaced)) || isGone(memory.ErrUnavailable) {
+		t.Error("a session that was replaced is gone, and one that can't be reached is not")
+	}
+}
+
 // The wait for a question ends at its deadline, by its default or without an answer; a
 // question that has none is left alone.
 func TestExpiredQuestions(t *testing.T) {
@@ -651,6 +737,7 @@ func TestExpiredQuestions(t *testing.T) {
 	if err := list[0].Answer(t.Context(), r.log, tools.Answer{Value: json.RawMessage(`"yes"`)}); decidedBefore(err) != true || !strings.Contains(err.Error(), "its time was over at") {
 		t.Errorf("an answer behind the deadline: %v", err)
 	}
+	slices.Reverse(list) // those whose time is not over come first
 	expired, err := expire(t.Context(), r.log, list)
 	if left := Questions(r.log); !expired || err != nil || len(left) != 2 || left[0].Question.Key != "later" || left[1].Question.Key != "ever" {
 		t.Errorf("%v, %v; left %+v", expired, err, left)
@@ -664,7 +751,7 @@ func TestExpiredQuestions(t *testing.T) {
 		t.Errorf("%v, %v", expired, err)
 	}
 	for why, change := range map[string]func(*PendingQuestion){
-		"not_pending": func(q *PendingQuestion) { q.Question.Key = "other" }, "changed": func(q *PendingQuestion) { q.Question.Prompt = "other" }, "decided": func(q *PendingQuestion) { *q = list[1] },
+		"not_pending": func(q *PendingQuestion) { q.Question.Key = "other" }, "changed": func(q *PendingQuestion) { q.Question.Prompt = "other" }, "decided": func(q *PendingQuestion) { *q = list[2] },
 	} {
 		q := Questions(r.log)[0]
 		change(&q)

@@ -164,3 +164,23 @@ func TestASubAgentThatGoesOnIsNoAnswer(t *testing.T) {
 		t.Errorf("told %q, %v", told, err)
 	}
 }
+
+// What waits in a sub-agent of a sub-agent is named by the outermost run, also by one
+// that comes later and finds nothing to do.
+func TestWhatWaitsFarBelowIsNamed(t *testing.T) {
+	ask := hosted("ask", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+		_, err := h.Ask(ctx, tools.Question{Prompt: "?"})
+		return tools.Result{}, err
+	})
+	store := new(memory.RAM)
+	lowest := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("x", "pay", `{}`), use("y", "ask", `{}`))}}, agent.Options{}, wantsApproval("pay"), ask)
+	middle := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("m", "payer", `{"task":"pay"}`))}}, agent.Options{}, agent.Sub{Name: "payer", Agent: lowest})
+	a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "boss", `{"task":"pay"}`))}}, agent.Options{}, agent.Sub{Name: "boss", Agent: middle})
+	for _, prompt := range []string{"go", ""} {
+		_, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: prompt})
+		var waits *agent.ApprovalError
+		if !errors.As(err, &waits) || len(waits.Calls) != 1 || waits.Calls[0].CallID != "x" || len(waits.Questions) != 1 || waits.Questions[0].Name != "ask" || waits.Questions[0].Session != waits.Calls[0].Session {
+			t.Errorf("%q: the run ended with %+v", prompt, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -85,7 +86,11 @@ func TestCallersCodeThatPanics(t *testing.T) {
 		opts agent.Options
 		in   agent.Input
 	}{
-		"Client":                       {opts: agent.Options{Client: clientFunc(func() { boom() })}},
+		"Client": {opts: agent.Options{Client: clientFunc(func() { boom() })}},
+		"Approver: the error it returned": {opts: agent.Options{Approver: func(context.Context, agent.PendingCall) (agent.Decision, error) {
+			var none *nastyError
+			return agent.Decision{}, none
+		}}},
 		"Approver":                     {opts: agent.Options{Approver: func(context.Context, agent.PendingCall) (agent.Decision, error) { panic("boom") }}},
 		"StopWhen":                     {opts: agent.Options{StopWhen: func(context.Context, agent.Status) string { panic("boom") }}},
 		"Reminder":                     {opts: agent.Options{Context: agent.ContextOptions{Reminder: func(context.Context, agent.Status) string { panic("boom") }}}},
@@ -185,10 +190,14 @@ func TestGatesThatFail(t *testing.T) {
 		"no permission": func(context.Context, agent.ToolRequest) agent.Decision { return agent.Decision{Permission: "yes"} },
 	} {
 		ran := false
+		var lines bytes.Buffer
 		s := &script{replies: []any{reply(t, "tool_use", use("1", "t", "{}")), reply(t, "end_turn", text("done"))}}
-		res, err := newAgent(t, s, agent.Options{Gate: gate}, during("t", func(context.Context) { ran = true })).Run(t.Context(), agent.Input{Prompt: "go"})
+		res, err := newAgent(t, s, agent.Options{Gate: gate, Telemetry: agent.Telemetry{Logger: slog.New(slog.NewTextHandler(&lines, nil))}}, during("t", func(context.Context) { ran = true })).Run(t.Context(), agent.Input{Prompt: "go"})
 		if err != nil || ran || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "not permitted") {
 			t.Errorf("%s: ran %t, %v", name, ran, err)
+		}
+		if told := strings.Contains(lines.String(), "msg=panicked what=Gate"); told != (name == "panics") {
+			t.Errorf("%s: the logger is told %s", name, lines.String())
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/simulator"
@@ -213,26 +214,48 @@ func TestInnerCalls(t *testing.T) {
 }
 
 // An inner call that needs an approval leaves the outer one open, and is decided on
-// like a question.
+// like a question, each by itself. One that nobody approves is not run.
 func TestInnerCallsThatNeedApproval(t *testing.T) {
-	for value, want := range map[string]string{`"allow"`: "paid", `"deny"`: "not permitted"} {
-		pay := fake{name: "pay", traits: tools.Traits{NeedsApproval: true}, call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text("paid"), nil }}
+	for value, want := range map[string]string{`"allow"`: `paid {\"n\":1}; This call was not permitted.`, `"deny"`: "This call was not permitted.; This call was not permitted.", "": "nobody approved it; This call was not permitted."} {
+		ran := 0
+		pay := fake{name: "pay", traits: tools.Traits{NeedsApproval: true, Untrusted: true}, call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+			ran++
+			return tools.Text("paid " + string(in)), nil
+		}}
 		batch := hosted("batch", func(ctx context.Context, h tools.Host) (tools.Result, error) {
-			return h.CallTool(ctx, transport.ToolCall{ID: "p", Name: "pay"})
+			var texts []string
+			var waits error
+			for n, id := range []string{"p", "q"} {
+				res, err := h.CallTool(ctx, transport.ToolCall{ID: id, Name: "pay", Input: fmt.Appendf(nil, `{"n":%d}`, n+1)})
+				if err != nil {
+					waits = err
+				}
+				texts = append(texts, transport.Message{Content: res.Content}.Text())
+			}
+			return tools.Text(strings.Join(texts, "; ")), waits
 		})
 		s := &script{replies: []any{reply(t, "tool_use", use("a", "batch", `{}`)), reply(t, "end_turn", text("done"))}}
 		a := newAgent(t, s, agent.Options{}, batch, pay)
 		res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
-		q := agent.Questions(res.Log)
-		if !errors.Is(err, tools.ErrWaiting) || len(q) != 1 || q[0].Question.Kind != "approval" {
-			t.Fatalf("%v, %+v", err, q)
+		list := agent.Questions(res.Log)
+		if !errors.Is(err, tools.ErrWaiting) || len(list) != 2 || list[0].Question.Kind != "approval" || !strings.Contains(string(list[0].Question.Data), `"input":{"n":1}`) {
+			t.Fatalf("%v, %+v", err, list)
 		}
-		if err := q[0].Answer(t.Context(), res.Log, tools.Answer{Value: json.RawMessage(value)}); err != nil {
-			t.Fatal(err)
+		if value == "" {
+			err = list[0].Decline(t.Context(), res.Log, "")
+		} else {
+			err = list[0].Answer(t.Context(), res.Log, tools.Answer{Value: json.RawMessage(value)})
+		}
+		if e := list[1].Answer(t.Context(), res.Log, tools.Answer{Value: json.RawMessage(`"deny"`)}); err != nil || e != nil {
+			t.Fatal(err, e)
 		}
 		res, err = a.Run(t.Context(), agent.Input{Log: res.Log})
-		if m := string(res.Log.Messages()[2].AppendJSON(nil)); err != nil || !strings.Contains(m, want) {
-			t.Errorf("%s: %v, %s", value, err, m)
+		allowed := value == `"allow"`
+		if m := string(res.Log.Messages()[2].AppendJSON(nil)); err != nil || !strings.Contains(m, want) || (ran == 1) != allowed || ran > 1 {
+			t.Errorf("%s: %v, ran %d times, %s", value, err, ran, m)
+		}
+		if taint.Of(res.Log).Untrusted != allowed { // as what the inner tool has read
+			t.Errorf("%s: the labels are %+v", value, taint.Of(res.Log))
 		}
 	}
 }

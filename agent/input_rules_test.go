@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
@@ -164,6 +165,10 @@ func TestStricterGate(t *testing.T) {
 			t.Errorf("%+v: the user is %q, want %q", *in, got, want)
 		}
 	}
+	far := Result{Steps: 3, Usage: transport.Usage{InputTokens: 7}, Cost: Cost{USD: 0.5}}
+	if got := (&Run{log: memory.NewLog(), result: far}).status(); got.Steps != 3 || got.Usage.InputTokens != 7 || got.Cost.USD != 0.5 {
+		t.Errorf("%+v", got)
+	}
 	outside := map[toolKey]*tool{{name: "a"}: {}, {name: "b"}: {traits: tools.Traits{Outside: true}}}
 	for want, a := range map[string]*Agent{"nil": nil, "gate": {opts: Options{Gate: gate(Allow, "")}, tools: outside}, "none": {tools: map[toolKey]*tool{{name: "a"}: {}}}} {
 		if a.writesOutside() {
@@ -177,20 +182,22 @@ func TestStricterGate(t *testing.T) {
 
 // A deadline has passed at its time, and none never does.
 func TestIsPast(t *testing.T) {
-	now := time.Now()
-	for _, tt := range []struct {
-		at   time.Time
-		want bool
-	}{{time.Time{}, false}, {now.Add(-time.Nanosecond), true}, {now, true}, {now.Add(time.Hour), false}} {
-		if got := isPast(t.Context(), tt.at); got != tt.want {
-			t.Errorf("%v: %v", tt.at, got)
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		for _, tt := range []struct {
+			at   time.Time
+			want bool
+		}{{time.Time{}, false}, {now.Add(-time.Nanosecond), true}, {now, true}, {now.Add(time.Hour), false}} {
+			if got := isPast(t.Context(), tt.at); got != tt.want {
+				t.Errorf("%v: %v", tt.at, got)
+			}
 		}
-	}
-	for s, want := range map[string]string{"a\nb": `"a\nb"`, strings.Repeat("x", 80): `"` + strings.Repeat("x", 80) + `"`, strings.Repeat("x", 81): `"` + strings.Repeat("x", 80) + `"…`, strings.Repeat("x", 79) + "éé": `"` + strings.Repeat("x", 79) + `"…`} {
-		if got := brief(s); got != want {
-			t.Errorf("%q is %s", s, got)
+		for s, want := range map[string]string{"a\nb": `"a\nb"`, strings.Repeat("x", 80): `"` + strings.Repeat("x", 80) + `"`, strings.Repeat("x", 81): `"` + strings.Repeat("x", 80) + `"…`, strings.Repeat("x", 79) + "éé": `"` + strings.Repeat("x", 79) + `"…`} {
+			if got := brief(s); got != want {
+				t.Errorf("%q is %s", s, got)
+			}
 		}
-	}
+	})
 }
 
 // Tokens of MCP servers are blanked, each, and all else stays as it is.

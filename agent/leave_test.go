@@ -81,6 +81,32 @@ func TestToolsThatIgnoreTheEndAreLeft(t *testing.T) {
 	}
 }
 
+// A tool that was left and returns while the run goes on has one result, and what stands
+// behind it in its lane runs once.
+func TestALeftToolThatReturnsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := fake{name: "late", traits: tools.Traits{Timeout: time.Second, Group: "g"}, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			time.Sleep(5 * time.Second)
+			return tools.Text("too late"), nil
+		}}
+		var ran atomic.Int32
+		behind := fake{name: "behind", traits: tools.Traits{Group: "g", Timeout: time.Minute}, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			ran.Add(1)
+			time.Sleep(10 * time.Second)
+			return tools.Text("ready"), nil
+		}}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "late", "{}"), use("b", "behind", "{}")), reply(t, "end_turn", text("done"))}}
+		res, err := newAgent(t, s, agent.Options{}, late, behind).Run(t.Context(), agent.Input{Prompt: "go"})
+		if err != nil || res.Text != "done" || ran.Load() != 1 {
+			t.Errorf("%q, %v; the one behind it ran %d times", res.Text, err, ran.Load())
+		}
+		if m := string(res.Log.Messages()[2].AppendJSON(nil)); !strings.Contains(m, "no result after 1s") || strings.Contains(m, "too late") {
+			t.Errorf("the model is told %s", m)
+		}
+		checkValid(t, res.Log)
+	})
+}
+
 // A tool's own time counts before that of the limits, and none where it says so.
 func TestTimeOfATool(t *testing.T) {
 	for _, tt := range []struct {

@@ -177,6 +177,9 @@ func TestNilPointersInInterfaces(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Options.Client is a nil *anthropic.Client") {
 		t.Errorf("a nil client: %v", err)
 	}
+	if _, err := agent.New(agent.Options{Client: clientFunc(nil), Model: "claude-opus-5-5"}); err == nil || !strings.Contains(err.Error(), "Options.Client is a nil") {
+		t.Errorf("a nil function as a client: %v", err)
+	}
 	var shape *tools.Output[struct{ City string }]
 	res, err := newAgent(t, &script{}, agent.Options{}).Run(t.Context(), agent.Input{Prompt: "go", Output: shape})
 	if err == nil || !strings.Contains(err.Error(), "Input.Output") || res == nil || res.Log == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // talked is a log of a question, a call with its result, and an answer.
@@ -306,10 +307,10 @@ func TestConfigureARun(t *testing.T) {
 		if got != tt.format || choice != tt.choice || r.request.UserID != tt.user {
 			t.Errorf("%s: %s, %s, %s", tt.name, got, choice, r.request.UserID)
 		}
-		if tt.tpl.OutputConfig != nil && (string(tt.tpl.OutputConfig.Format) != `{"type":"own"}` || string(r.request.OutputConfig.TaskBudget) != "{}") {
-			t.Errorf("%s: the agent's is %s, the run's %+v", tt.name, tt.tpl.OutputConfig.Format, r.request.OutputConfig)
+		if tt.tpl.OutputConfig != nil && (string(a.request.OutputConfig.Format) != `{"type":"own"}` || string(r.request.OutputConfig.TaskBudget) != "{}") {
+			t.Errorf("%s: the agent's is %s, the run's %+v", tt.name, a.request.OutputConfig.Format, r.request.OutputConfig)
 		}
-		if string(a.config) != before || string(sentConfig(*r.request)) != string(r.config) {
+		if string(a.config) != before || string(sentConfig(*r.request)) != string(r.config) || r.key != wire.CacheKeyOf(r.config) {
 			t.Errorf("%s: the run records %s", tt.name, r.config)
 		}
 		if same := r.request == &a.request; same != (tt.format+tt.choice+tt.user == "") {

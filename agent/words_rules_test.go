@@ -100,8 +100,10 @@ func TestLabelsAreNotedOnce(t *testing.T) {
 	if n := len(again.label(private, "f", "a")); n != 0 {
 		t.Error("a run that goes on notes again what the log has")
 	}
-	if got := (&tool{}).reads(); !got.IsZero() {
-		t.Errorf("%+v", got)
+	for _, want := range []taint.Labels{{}, untrusted, private, untrusted.With(private)} {
+		if got := (&tool{traits: tools.Traits{Untrusted: want.Untrusted, Private: want.Private}}).reads(); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}
 	note := func(kind memory.Kind) memory.Record { return memory.Record{Kind: kind, Note: "n", Data: []byte(`{}`)} }
 	if log := talked(t); fresh(log, 0) || !fresh(log, log.Len()) || !fresh(talked(t, note(memory.KindNote)), log.Len()) || fresh(log, log.Len()-1) {
