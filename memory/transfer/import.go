@@ -32,7 +32,8 @@ type Options struct {
 	//   - an unfinished run counts as stopped by its limits, so that it is not resumed;
 	//   - metadata, the parent and the wake time are left out;
 	//   - the sessions of its tree get ids below the given one, whatever theirs are;
-	//   - a file with system messages or encrypted records is refused.
+	//   - a file with system messages or encrypted records is refused, or one whose payloads
+	//     (package blob) would be more than 1 GB in its records.
 	Trusted bool
 	// Start has what else the session starts with. Import fails if the file names a
 	// parent that isn't in the store, unless Start names another parent or none.

@@ -1,13 +1,17 @@
 package transfer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
 	"github.com/whorl-go/whorl/memory/transfer"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -131,5 +135,23 @@ func TestLastNumbersAreRefused(t *testing.T) {
 				t.Errorf("%s, %d: %v", name, number, err)
 			}
 		}
+	}
+}
+
+// A payload that a small file names again and again is not written out for a stranger.
+func TestRepeatedPayloads(t *testing.T) {
+	ctx, from := t.Context(), new(memory.RAM)
+	payload := memory.Blob{MediaType: blob.PayloadType, Data: append([]byte("b"), make([]byte, 3<<20)...)}.Named()
+	data := fmt.Appendf(nil, `["%s"%s]`, payload.Name, strings.Repeat(`,"`+payload.Name+`"`, 499))
+	s := memory.Session{Info: memory.Info{ID: "s"}, Blobs: []memory.Blob{payload}, Records: []memory.Record{{Kind: memory.KindNote, Note: "n", Data: data, Aside: []string{payload.Name}}}}
+	if err := from.Import(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := transfer.Export(ctx, from, "s", &file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := transfer.Import(ctx, new(memory.RAM), &file, "s", nil); err == nil || !strings.Contains(err.Error(), "payloads") {
+		t.Errorf("%v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -141,12 +142,17 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 		}
 		return memory.Info{}, err
 	}
-	names := map[string]string{}
+	names, room := map[string]string{}, mostRestored
 	for s, err := range tree {
 		if err != nil {
 			return undo(err)
 		}
 		old := s.Info.ID
+		if !o.Trusted {
+			if room -= restored(s); room < 0 {
+				return undo(fmt.Errorf("its payloads would take more than %d bytes once they are in the records: import it with Trusted if the file is yours", mostRestored))
+			}
+		}
 		if s, err = blob.Restore(s); err != nil {
 			return undo(err)
 		}
@@ -174,6 +180,29 @@ func transfer(ctx context.Context, to memory.Store, tree iter.Seq2[memory.Sessio
 		return memory.Info{}, errors.New("the file has no session")
 	}
 	return to.Info(ctx, newID)
+}
+
+// mostRestored is how many bytes of payloads a file of somebody else may bring: a few bytes
+// of it name a payload once more.
+const mostRestored = 1 << 30
+
+// restored is about how many bytes the payloads of a session have once they are back in
+// its records.
+func restored(s memory.Session) (size int) {
+	sizes := map[string]int{}
+	for _, b := range s.Blobs {
+		sizes[b.Name] = len(b.Data)
+	}
+	for _, r := range slices.Concat(s.Records, s.Inbox) {
+		if len(r.Aside) == 0 {
+			continue
+		}
+		text, _ := r.AppendJSON(nil) // an error is Restore's to tell
+		for _, name := range r.Aside {
+			size += bytes.Count(text, []byte(name)) * sizes[name]
+		}
+	}
+	return size
 }
 
 // below is the id of a session of the tree of newID, which had the id old in that of
