@@ -222,6 +222,7 @@ func (s *RAM) Import(ctx context.Context, in Session) error {
 		return err
 	}
 	ses.records, ses.inbox = slices.Clip(in.Records), slices.Clone(in.Inbox)
+	slices.SortFunc(ses.inbox, func(a, b Record) int { return cmp.Compare(a.Queued, b.Queued) })
 	needed := make(map[string]int) // from which record on
 	for i, r := range slices.Backward(in.Records) {
 		for _, name := range r.Aside {

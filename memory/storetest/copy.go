@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func testImportNumbers(t *testing.T, s under) {
 	importer := need[memory.Importer](s)
 	for id, in := range map[string]memory.Session{
 		"log":   {Records: []memory.Record{note("a"), numbered(7)}},
-		"inbox": {Records: []memory.Record{note("a")}, Inbox: []memory.Record{numbered(3), numbered(7)}},
+		"inbox": {Records: []memory.Record{note("a")}, Inbox: []memory.Record{numbered(7), numbered(3)}},
 		"info":  {Info: memory.Info{Queued: 7}, Records: []memory.Record{note("a"), numbered(3)}},
 	} {
 		in.Info.ID, in.Info.Incarnation, in.Info.Created, in.Info.Changed = id, id, time.Unix(1, 0), time.Unix(2, 0)
@@ -152,6 +153,14 @@ func testImportNumbers(t *testing.T, s under) {
 		}
 		wantError(t, s.Enqueue(ctx, id, numbered(7)), memory.ErrConflict, id)
 		must(t, s.Enqueue(ctx, id, numbered(8)))
+	}
+	var numbers []int64 // in order, whatever that of the import was
+	for r, err := range s.Inbox(ctx, "inbox", 0) {
+		must(t, err)
+		numbers = append(numbers, r.Queued)
+	}
+	if !slices.Equal(numbers, []int64{3, 7, 8}) {
+		t.Errorf("the inbox has the numbers %d", numbers)
 	}
 }
 

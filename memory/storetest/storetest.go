@@ -82,6 +82,8 @@ func RunCore(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"cursor", testCursor},
 		test{"old trees are deleted", testDeleteBefore},
 		test{"copied into RAM", testCopyOut},
+		test{"when it was changed", testChanged},
+		test{"the caller's list", testCallersList},
 	)
 }
 
@@ -94,6 +96,7 @@ func RunForker(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"delete what forks share", testDeleteForked},
 		test{"log", testLogFork},
 		test{"incarnation and start", testForkStart},
+		test{"what a fork begins with", testForkBegins},
 	)
 }
 
@@ -103,6 +106,7 @@ func RunLeaser(t *testing.T, open func(t *testing.T) memory.Store) {
 	run(t, open,
 		test{"lease", testLease},
 		test{"lease that ends", testLeaseEnds},
+		test{"lease that is prolonged", testLeaseProlonged},
 		test{"delete while leased", testDeleteLeased},
 	)
 }
