@@ -415,20 +415,25 @@ func TestNoLastStep(t *testing.T) {
 		t.Fatal("the turn is not paused")
 	}
 	more := memory.Record{Kind: memory.KindInput, Message: transport.UserText("and now?")}
-	for _, tt := range []struct {
+	for _, tt := range []*struct {
 		name    string
+		model   string
 		log     *memory.Log
+		b       Budget
 		last    bool // the last step is being made
 		written bool
 	}{
-		{"the last step", talked(t, more), true, true}, {"a paused turn", paused, false, false},
+		{"the last step", "", talked(t, more), Budget{Tokens: 10}, true, true},
+		{"a paused turn", "", paused, Budget{Tokens: 10}, false, false},
+		{"a model without a price", "some-model", talked(t, more), Budget{USD: 9}, false, false},
 	} {
-		r := underWay(t, made(t, Options{}), Input{Log: tt.log})
+		r := underWay(t, made(t, Options{Model: tt.model}), Input{Log: tt.log})
 		if tt.last {
 			r.lastStep = new(BudgetError)
 		}
 		n := tt.log.Len()
-		_, held, err := r.reserve(withBudget(t.Context(), &Budget{Tokens: 10, WriteUp: "Answer now."}))
+		tt.b.WriteUp = "Answer now."
+		_, held, err := r.reserve(withBudget(t.Context(), &tt.b))
 		var short *BudgetError
 		if held != nil || !errors.As(err, &short) || short.WrittenUp != tt.written || tt.log.Len() != n {
 			t.Errorf("%s: %+v, %v, %d records more", tt.name, held, err, tt.log.Len()-n)
@@ -478,5 +483,13 @@ func TestForecastOfTheFirstRequest(t *testing.T) {
 	long := strings.Repeat("Be thorough. ", 1000)
 	if n := made(t, Options{System: long}).Forecast(log).Usage.CacheCreationInputTokens; n < cacheplan.EstimateTokens(len(long))*5/4 {
 		t.Errorf("a system prompt of %d bytes is forecast with %d tokens", len(long), n)
+	}
+}
+
+// An error tells what others have reserved, and not what this budget has itself.
+func TestReservedByOthers(t *testing.T) {
+	b := &Budget{USD: 9, usd: 2, Ledger: new(account), Name: "n"}
+	if e := b.short("usd", quote{}, &budget.Spending{Spent: 3, Reserved: 5}); e.Reserved != 3 || e.Spent.Cost.USD != 3 {
+		t.Errorf("$%v are reserved, $%v spent", e.Reserved, e.Spent.Cost.USD)
 	}
 }

@@ -312,3 +312,28 @@ func TestASummaryOfWhatIsWrittenOtherwise(t *testing.T) {
 		t.Errorf("%d messages are sent behind the summary", len(m))
 	}
 }
+
+// Near the end of the window the conversation is summarized, whether or not that pays.
+func TestAFullWindowIsSummarized(t *testing.T) {
+	for _, tt := range []struct {
+		prompt    int64
+		summaries int
+	}{{190_000, 1}, {50_000, 0}} {
+		s := &script{replies: []any{priced(t, "tool_use", tt.prompt, 10, use("a", "lookup", `{"query":"x"}`))}}
+		for range tt.summaries {
+			s.replies = append(s.replies, priced(t, "end_turn", tt.prompt, 10, text("So far nothing was found.")))
+		}
+		s.replies = append(s.replies, reply(t, "end_turn", text("done")))
+		a, err := agent.New(agent.Options{
+			Client: s, Model: "claude-haiku-4-5", Tools: []tools.Tool{lookup(10)},
+			Context: agent.ContextOptions{Compaction: &agent.Compaction{Over: 1_000_000, Prompt: "Sum up.", Steps: 1}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+		if n := kinds(res.Log)[memory.KindSummary]; err != nil || res.Text != "done" || n != tt.summaries {
+			t.Errorf("%d tokens: %d summaries, %q, %v", tt.prompt, n, res.Text, err)
+		}
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
@@ -149,5 +152,129 @@ func TestAnInnerCallInACancelledRun(t *testing.T) {
 	}
 	if res, err = a.Run(t.Context(), agent.Input{Log: res.Log}); err != nil || paid != 1 || res.Text != "done" {
 		t.Errorf("paid %d times, %q, %v", paid, res.Text, err)
+	}
+}
+
+// Events say in which step they come, and a consumer that stops at the first of a step
+// has its request not sent.
+func TestEventsOfSteps(t *testing.T) {
+	replies := func() []any {
+		return []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("done"))}
+	}
+	s := &script{replies: replies()}
+	step, streamed := 0, 0
+	for ev, err := range newAgent(t, s, agent.Options{}, echo("echo")).NewRun(agent.Input{Prompt: "go"}).Events(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch ev.Type {
+		case agent.EventStep:
+			step++
+		case agent.EventStream:
+			streamed++
+		}
+		if ev.Step != step {
+			t.Errorf("%s of step %d says %d", ev.Type, step, ev.Step)
+		}
+	}
+	if step != 2 || streamed == 0 {
+		t.Errorf("%d steps, %d events of the stream", step, streamed)
+	}
+	s = &script{replies: replies()}
+	run := newAgent(t, s, agent.Options{}, echo("echo")).NewRun(agent.Input{Prompt: "go"})
+	for ev := range run.Events(t.Context()) {
+		if ev.Type == agent.EventStep {
+			break
+		}
+	}
+	if _, err := run.Result(); !errors.Is(err, agent.ErrStopped) || len(s.requests) != 0 {
+		t.Errorf("%v after %d requests", err, len(s.requests))
+	}
+}
+
+// A run that is cancelled says why, and makes no model call more.
+func TestCancelledForAReason(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("the user has left")
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "leave", `{}`)), reply(t, "end_turn", text("done"))}}
+	leave := fake{name: "leave", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		cancel(why)
+		return tools.Text("left"), nil
+	}}
+	if _, err := newAgent(t, s, agent.Options{}, leave).Run(ctx, agent.Input{Prompt: "go"}); !errors.Is(err, why) || len(s.requests) != 1 {
+		t.Errorf("%v after %d requests", err, len(s.requests))
+	}
+}
+
+// A run of a log that has no input says so, and leaves it as it is.
+func TestARunOfNothing(t *testing.T) {
+	log := memory.NewLog()
+	if _, err := newAgent(t, &script{}, agent.Options{}).Run(t.Context(), agent.Input{Log: log}); !errors.Is(err, agent.ErrNoInput) || log.Len() != 0 {
+		t.Errorf("%v, and %d records", err, log.Len())
+	}
+}
+
+// Of two calls that asked, the one whose question is answered goes on; the other waits.
+func TestOneOfTwoQuestionsIsAnswered(t *testing.T) {
+	store := new(memory.RAM)
+	asks := func(name string) fake {
+		return hosted(name, func(ctx context.Context, h tools.Host) (tools.Result, error) {
+			_, err := h.Ask(ctx, tools.Question{Prompt: name + "?"})
+			return tools.Result{}, err
+		})
+	}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "one", `{}`), use("b", "two", `{}`))}}
+	if _, err := newAgent(t, s, agent.Options{}, asks("one"), asks("two")).Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"}); !errors.Is(err, tools.ErrWaiting) {
+		t.Fatal(err)
+	}
+	log := openLog(t, store)
+	list := agent.Questions(log)
+	if act := agent.Next(log); len(list) != 2 || !act.Waits() || len(act.Questions) != 2 {
+		t.Fatalf("%d questions, then %+v", len(list), act)
+	}
+	q := list[slices.IndexFunc(list, func(q agent.PendingQuestion) bool { return q.Question.Prompt == "two?" })]
+	if err := q.Answer(t.Context(), log, tools.Answer{Value: json.RawMessage(`1`)}); err != nil {
+		t.Fatal(err)
+	}
+	if act := agent.Next(log); act.Do != "tools" || len(act.Calls) != 1 || act.Calls[0].ID != "b" {
+		t.Errorf("behind the answer: %+v", act)
+	}
+}
+
+// A call that began early has ended when its run has, though the response broke off.
+func TestEarlyCallsOfABrokenResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended, begun := false, make(chan struct{})
+		read := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			close(begun)
+			<-ctx.Done()
+			time.Sleep(100 * time.Millisecond)
+			ended = true
+			return tools.Text("x"), nil
+		}}
+		opts := agent.Options{Client: breaksOff{reply(t, "tool_use", use("a", "read", `{}`)), begun}, Model: "claude-opus-5-5", Tools: []tools.Tool{read}}
+		a, err := agent.New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go"}); err == nil || !ended {
+			t.Errorf("the call has ended: %v; the run with %v", ended, err)
+		}
+	})
+}
+
+// breaksOff is a client whose stream breaks behind the response's first block, whose
+// call has begun by then.
+type breaksOff struct {
+	resp  *transport.Response
+	begun <-chan struct{}
+}
+
+func (c breaksOff) Stream(context.Context, *transport.Request) iter.Seq2[transport.Event, error] {
+	return func(yield func(transport.Event, error) bool) {
+		if yield(transport.Event{Type: transport.EventContentBlockStop, Block: c.resp.Content[0]}, nil) {
+			<-c.begun
+			yield(transport.Event{}, &transport.StreamError{Err: errors.New("cut")})
+		}
 	}
 }

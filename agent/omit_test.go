@@ -357,6 +357,14 @@ func TestALogLetsGo(t *testing.T) {
 			if _, err := a.Run(ctx, agent.Input{Log: before, Prompt: "now"}); !errors.As(err, &kept) || kinds(before)[memory.KindOmission] != kinds(twin)[memory.KindOmission] {
 				t.Errorf("asked, and told no: %v", err)
 			}
+			opts.Context.Omit = func(context.Context, *omit.Error) bool { panic("boom") }
+			if a, err = agent.New(opts); err != nil {
+				t.Fatal(err)
+			}
+			kept = nil
+			if _, err := a.Run(ctx, agent.Input{Log: twin.Fork(), Prompt: "now"}); !errors.As(err, &kept) || !errors.As(err, new(*agent.PanicError)) {
+				t.Errorf("asked, and it crashed: %v", err)
+			}
 			opts.Context.Omit = func(_ context.Context, e *omit.Error) bool { asked = append(asked, e.What); return true }
 			opts.Context.Reminder = func(context.Context, agent.Status) string { return "Mind the gap." }
 			if a, err = agent.New(opts); err != nil {

@@ -268,17 +268,19 @@ func openLog(t *testing.T, store memory.Store) *memory.Log {
 	return log
 }
 
-// A run that loses its lease while the model answers says that it lost it, and not only
-// that it was cancelled.
+// A run that loses its lease while the model answers, or whose renewal of it crashes,
+// says so, and not only that it was cancelled.
 func TestALeaseLostDuringAModelCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{replies: []any{func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}}}
-		_, err := begin(t, newAgent(t, s, agent.Options{Limits: agent.Limits{Lease: 30 * time.Second}}), &thief{new(memory.RAM), 3})
-		if !errors.Is(err, memory.ErrLeased) {
-			t.Errorf("the run ended with %v", err)
-		}
-	})
+	for _, store := range []memory.Store{&thief{new(memory.RAM), 3}, &crashingStore{Store: new(memory.RAM), on: "renewal exits"}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{replies: []any{func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}}}
+			_, err := begin(t, newAgent(t, s, agent.Options{Limits: agent.Limits{Lease: 30 * time.Second}}), store)
+			if p := new(agent.PanicError); !errors.Is(err, memory.ErrLeased) && !errors.As(err, &p) {
+				t.Errorf("the run ended with %v", err)
+			}
+		})
+	}
 }

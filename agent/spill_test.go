@@ -117,3 +117,22 @@ func TestErrorsAreNotSpilled(t *testing.T) {
 		t.Errorf("the model is shown %.300s", got)
 	}
 }
+
+// What the model reads on in is shown whole, however small Over is: else it would never
+// get to see it. Over is 16,384 where it is not given.
+func TestWhatIsReadIsNotSpilled(t *testing.T) {
+	long := strings.Repeat("0123456789", 1000)
+	for over, at := range map[int]int{100: 4, 0: 2} { // the message with what was read on in, or with the result itself
+		big := fake{name: "big", call: func(context.Context, json.RawMessage) (tools.Result, error) { return tools.Text(long), nil }}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "big", `{}`)), reply(t, "tool_use", use("b", "read_result", `{"id":"2-a","length":16384}`)), reply(t, "end_turn", text("done"))}}
+		res, err := newAgent(t, s, agent.Options{Context: agent.ContextOptions{Spill: &agent.Spill{Over: over}}}, big).Run(t.Context(), agent.Input{Prompt: "go"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range []int{2, 4} {
+			if has := strings.Contains(string(res.Log.Messages()[i].AppendJSON(nil)), long); has != (i == at) {
+				t.Errorf("over %d bytes: message %d shows all of it: %v", over, i, has)
+			}
+		}
+	}
+}

@@ -193,3 +193,17 @@ func TestABrokenStreamAndAStoreThatFails(t *testing.T) {
 		t.Errorf("the store failed %v: %v", store.failed, err)
 	}
 }
+
+// A message that a failed run could not store is not lost without a word.
+func TestASteerThatCannotBeStored(t *testing.T) {
+	store := &failsOnce{Store: new(memory.RAM), text: "hurry"}
+	var run *agent.Run
+	away := errors.New("away")
+	s := &script{replies: []any{func(context.Context) error {
+		return errors.Join(away, run.Steer(transport.UserText("hurry")))
+	}}}
+	run = newAgent(t, s, agent.Options{}).NewRun(agent.Input{Store: store, Session: "s", Prompt: "go"})
+	if _, err := finish(t.Context(), run); !store.failed || !errors.Is(err, away) || !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("the store failed %v: %v", store.failed, err)
+	}
+}

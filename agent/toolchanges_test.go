@@ -153,6 +153,7 @@ func TestDefineTools(t *testing.T) {
 func TestDefineToolsRefuses(t *testing.T) {
 	computer := tools.Server{Raw: []byte(`{"type":"computer_toolset_20260801"}`)}
 	later := tools.Func("later", "Comes later.", func(context.Context, struct{}) (string, error) { return "", nil })
+	marked := defined(`{"name":"later","input_schema":{"type":"object"},"defer_loading":true,"cache_control":{"type":"ephemeral"}}`)
 	deferred := tools.FuncWith("deferred", "Is deferred.", func(context.Context, struct{}) (string, error) { return "", nil }, tools.Options{DeferLoading: true})
 	for _, tt := range []struct {
 		name   string
@@ -166,6 +167,7 @@ func TestDefineToolsRefuses(t *testing.T) {
 		{"a name that is taken", "", []tools.Tool{lookup(1)}, agent.ToolChange{Define: []tools.Tool{lookup(2)}}, "name the new one differently"},
 		{"a toolset", "", []tools.Tool{lookup(1)}, agent.ToolChange{Define: []tools.Tool{computer}}, "give it in Options.Tools"},
 		{"only deferred tools", "", []tools.Tool{deferred}, agent.ToolChange{Define: []tools.Tool{later}}, "cache miss"},
+		{"a mark on a deferred one", "", []tools.Tool{lookup(1)}, agent.ToolChange{Define: []tools.Tool{marked}}, "leave one out"},
 		{"an old model", "claude-haiku-4-5", []tools.Tool{lookup(1)}, agent.ToolChange{Define: []tools.Tool{later}}, "another agent"},
 		{"an unknown name", "", []tools.Tool{lookup(1)}, agent.ToolChange{Add: []string{"later"}}, "no tool \"later\""},
 	} {
@@ -215,3 +217,14 @@ func TestMiddlewareAroundDefinedTools(t *testing.T) {
 type takesAll struct{}
 
 func (takesAll) Features() transport.Features { return *anthropic.AllFeatures() }
+
+// A defined tool is one whose definition is written by hand.
+type defined string
+
+func (d defined) Definition() (transport.ToolDefinition, error) {
+	return transport.ParseToolDefinition([]byte(d))
+}
+
+func (d defined) Call(context.Context, json.RawMessage) (tools.Result, error) {
+	return tools.Result{}, nil
+}
