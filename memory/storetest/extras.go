@@ -49,6 +49,17 @@ func testIncarnations(t *testing.T, s under) {
 		}
 	}
 	want(t, s, "s", "d e f")
+	// A store chooses another one each time.
+	had := map[string]bool{}
+	for range 3 {
+		must(t, s.Delete(ctx, "s"))
+		must(t, s.Append(ctx, "s", 0, note("g")))
+		chosen := info(t, s, "s").Incarnation
+		if had[chosen] {
+			t.Errorf("the incarnation %q was chosen again", chosen)
+		}
+		had[chosen] = true
+	}
 }
 
 // testReplaced is of a log that lasts longer than its session.
@@ -235,6 +246,9 @@ func testDeleteLeased(t *testing.T, s under) {
 		must(t, s.Lease(ctx, id, "me", time.Minute))
 		err := s.Delete(ctx, "p")
 		wantError(t, err, memory.ErrLeased, id)
+		if le := (*memory.LeaseError)(nil); !errors.As(err, &le) || le.ID != id || le.Owner != "me" {
+			t.Errorf("leased is %+v, want %q", le, id)
+		}
 		if got := list(t, s, memory.Query{Tree: "p", Sort: "id"}); got != "c d e p" {
 			t.Errorf("left: %q", got)
 		}

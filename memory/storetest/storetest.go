@@ -79,6 +79,7 @@ func RunCore(t *testing.T, open func(t *testing.T) memory.Store) {
 		test{"logs of a session that was replaced", testReplaced},
 		test{"begun with metadata and parent", testStart},
 		test{"tree", testTree},
+		test{"conditions of a list together", testListTogether},
 		test{"cursor", testCursor},
 		test{"old trees are deleted", testDeleteBefore},
 		test{"copied into RAM", testCopyOut},
