@@ -308,3 +308,29 @@ func TestClosed(t *testing.T) {
 		t.Errorf("Tools of a closed client: %v", err)
 	}
 }
+
+// A function that makes no new command is a mistake that is told, at once and when the
+// program has to be started again.
+func TestCommandsThatAreNone(t *testing.T) {
+	once := exec.Command("true")
+	_ = once.Run()
+	for name, c := range map[string]struct {
+		command func() *exec.Cmd
+		want    string
+	}{
+		"no function":  {nil, "mcp: command is nil; give a function"},
+		"no command":   {func() *exec.Cmd { return nil }, "returned nil; return a new exec.Cmd each time"},
+		"an ended one": {func() *exec.Cmd { return once }, "returned one that was started before; return a new exec.Cmd each time"},
+	} {
+		client, err := mcp.Command(t.Context(), c.command, mcp.Options{})
+		if err == nil {
+			client.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := mcp.Connect(t.Context(), nil, mcp.Options{}); err == nil || !strings.Contains(err.Error(), "mcp: transport is nil") {
+		t.Error(err)
+	}
+}

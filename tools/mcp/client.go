@@ -115,6 +115,9 @@ func (s *session) broken() bool {
 //
 // Lines on its standard output that are not messages are ignored.
 func Command(ctx context.Context, command func() *exec.Cmd, o Options) (*Client, error) {
+	if command == nil {
+		return nil, errors.New("mcp: command is nil; give a function that returns a new exec.Cmd each time")
+	}
 	return connect(ctx, func() sdk.Transport { return &sdk.CommandTransport{Command: command()} }, hider{}, o)
 }
 
@@ -136,6 +139,9 @@ func HTTP(ctx context.Context, endpoint string, client *http.Client, o Options) 
 
 // Connect connects by a transport of the SDK. It calls transport for each connection.
 func Connect(ctx context.Context, transport func() sdk.Transport, o Options) (*Client, error) {
+	if transport == nil {
+		return nil, errors.New("mcp: transport is nil; give a function that returns a new one each time")
+	}
 	return connect(ctx, transport, hider{}, o)
 }
 

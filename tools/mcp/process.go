@@ -31,6 +31,12 @@ type process struct {
 
 // Connect starts the program.
 func (p *process) Connect(context.Context) (sdk.Connection, error) {
+	switch {
+	case p.cmd == nil:
+		return nil, errors.New("the function that makes the command returned nil; return a new exec.Cmd each time")
+	case p.cmd.Process != nil: // a second connection
+		return nil, errors.New("the function that makes the command returned one that was started before; return a new exec.Cmd each time")
+	}
 	out, outWriter, err := os.Pipe()
 	if err != nil {
 		return nil, err
