@@ -169,6 +169,10 @@ func testFarTimes(t *testing.T, s under) {
 		must(t, need[memory.Waker](s).Wake(ctx, "s", at))
 		expectDue(t, s, "")
 	}
+	for _, past := range []time.Time{time.Unix(0, 0), time.Unix(-1, 0)} {
+		must(t, need[memory.Waker](s).Wake(ctx, "s", past))
+		expectDue(t, s, "s")
+	}
 	must(t, need[memory.Waker](s).Wake(ctx, "s", time.Time{}))
 	leaser := need[memory.Leaser](s)
 	must(t, leaser.Lease(ctx, "s", "one", math.MaxInt64))

@@ -335,7 +335,7 @@ func (ss Sessions) Import(ctx context.Context, in memory.Session) error {
 	return d.Fail(id, d.once(ctx, func(tx Tx) error {
 		s := newSession{
 			id: id, n: len(rows), created: nanos(in.Info.Created), changed: nanos(in.Info.Changed), origin: in.Info.Origin,
-			queued: max(in.Info.Queued, Queued(in.Records), Queued(in.Inbox)), wake: nanos(in.Info.Wake), meta: in.Info.Meta,
+			queued: max(in.Info.Queued, Queued(in.Records), Queued(in.Inbox)), wake: plannedAt(in.Info.Wake), meta: in.Info.Meta,
 			start: memory.Start{Incarnation: in.Info.Incarnation, Parent: in.Info.Parent},
 		}
 		key, err := d.create(ctx, tx, s)
@@ -369,6 +369,15 @@ func nanos(t time.Time) int64 {
 		return 0
 	}
 	return cursor.Nanos(t)
+}
+
+// plannedAt is nanos for a time to be woken, whose 0 means never: the beginning of 1970,
+// which programs take for a time long past, is a nanosecond later.
+func plannedAt(t time.Time) int64 {
+	if n := nanos(t); n != 0 || t.IsZero() {
+		return n
+	}
+	return 1
 }
 
 // timeOf undoes nanos.

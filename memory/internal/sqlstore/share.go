@@ -98,7 +98,7 @@ func (ss Sessions) Wake(ctx context.Context, id string, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := d.exec(ctx, tx, "UPDATE ~sessions SET wake = ? WHERE key = ?", nullInt(nanos(at)), s.key); err != nil {
+		if err := d.exec(ctx, tx, "UPDATE ~sessions SET wake = ? WHERE key = ?", nullInt(plannedAt(at)), s.key); err != nil {
 			return err
 		}
 		return d.plan(ctx, tx, s.key)
