@@ -1,8 +1,16 @@
 package corpus
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // TestWordsOfPaths holds which words of a query name a folder.
@@ -66,5 +74,23 @@ func TestWorthAndFilter(t *testing.T) {
 		if got := x.filter(under); !slices.Equal(got, want) || (got == nil) != (want == nil) {
 			t.Errorf("under %q: %t", under, got)
 		}
+	}
+}
+
+// A file of one line, such as a program that was made small, doesn't fill the result: the
+// model sees the line around the word, and how long it is.
+func TestALongLineIsCutAroundTheWord(t *testing.T) {
+	dir := t.TempDir()
+	line := strings.Repeat("é filler ", 50_000) + "The Needle is here " + strings.Repeat("ü filler ", 50_000)
+	if err := os.WriteFile(filepath.Join(dir, "small.js"), []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Tool("search", dir).Call(t.Context(), json.RawMessage(`{"query":"needle"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := rawjson.GetString(got.Content[0].Raw(), "text")
+	if len(text) > 2500 || !utf8.ValidString(text) || !strings.Contains(text, "small.js:1: … ") || !strings.Contains(text, "The Needle is here") || !strings.Contains(text, fmt.Sprintf("… (%d bytes)", len(line))) {
+		t.Errorf("%d bytes: %.300q", len(text), text)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/whorl-go/whorl/internal/runes"
 	"github.com/whorl-go/whorl/tools"
 )
 
@@ -38,7 +39,7 @@ func Tool(name, dir string) *tools.FuncTool {
 }
 
 // String returns the text that a model sees: how rare each word is, and the passages as
-// path:line: text, the best first.
+// path:line: text, the best first. A long line is cut around the first of the words.
 func (f Found) String() string {
 	var words []string
 	for _, w := range f.Words {
@@ -49,8 +50,33 @@ func (f Found) String() string {
 	for _, hit := range f.Hits {
 		out.WriteByte('\n')
 		for _, line := range hit.Lines {
-			fmt.Fprintf(&out, "%s:%d: %s\n", hit.Path, line.Number, line.Text)
+			fmt.Fprintf(&out, "%s:%d: %s\n", hit.Path, line.Number, f.clip(line.Text))
 		}
 	}
 	return out.String()
+}
+
+// clip cuts a line that is none of a text's, such as a whole program on one line.
+func (f Found) clip(line string) string {
+	const most, before = 2000, 200
+	if len(line) <= most {
+		return line
+	}
+	from := 0
+	if lower := strings.ToLower(line); len(lower) == len(line) {
+		first := len(line)
+		for _, w := range f.Words {
+			if at := strings.Index(lower, w.Word); at >= 0 {
+				first = min(first, at)
+			}
+		}
+		if first < len(line) {
+			from = runes.Start(line, max(0, first-before))
+		}
+	}
+	text := line[from:runes.Start(line, min(len(line), from+most))]
+	if from > 0 {
+		text = "… " + text
+	}
+	return fmt.Sprintf("%s … (%d bytes)", text, len(line))
 }
