@@ -132,6 +132,9 @@ func (r *Run) keepWarm(ctx context.Context) (stop func() error) {
 	go func() {
 		defer close(done)
 		for at := sent.At.Add(warmEvery); at.Sub(sent.At) <= most; at = at.Add(warmEvery) {
+			if time.Since(at) >= cacheplan.ShortLife-warmEvery {
+				return // it is forgotten by now, as behind an answer that took long
+			}
 			timer := time.NewTimer(time.Until(at))
 			select {
 			case <-ctx.Done():

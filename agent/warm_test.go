@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // While a tool works the cache is kept warm for as long as KeepWarm allows, and no
@@ -20,15 +22,17 @@ import (
 // the budget, with nothing left set aside. A request that fails is the last one.
 func TestTheCacheIsKeptWarm(t *testing.T) {
 	for _, tt := range []struct {
-		name        string
-		keep, works time.Duration
-		fails       bool
-		sent, paid  int
+		name                 string
+		answers, keep, works time.Duration
+		fails                bool
+		sent, paid           int
 	}{
-		{"as long as it may be", 15 * time.Minute, time.Hour, false, 3, 3},
-		{"until the tool ends", time.Hour, 10 * time.Minute, false, 2, 2},
-		{"a call that is quick", time.Hour, time.Minute, false, 0, 0},
-		{"a request that fails", time.Hour, 30 * time.Minute, true, 1, 0},
+		{"as long as it may be", 0, 15 * time.Minute, time.Hour, false, 3, 3},
+		{"until the tool ends", 0, time.Hour, 10 * time.Minute, false, 2, 2},
+		{"a call that is quick", 0, time.Hour, time.Minute, false, 0, 0},
+		{"an answer that took longer than the cache lives", 10 * time.Minute, time.Hour, time.Hour, false, 0, 0},
+		{"one that took nearly as long", 4*time.Minute + 45*time.Second, time.Hour, 6 * time.Minute, false, 2, 2},
+		{"a request that fails", 0, time.Hour, 30 * time.Minute, true, 1, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &script{replies: []any{priced(t, "tool_use", 10_000, 100, use("a", "slow", `{}`))}}
@@ -45,7 +49,10 @@ func TestTheCacheIsKeptWarm(t *testing.T) {
 				return tools.Text("x"), nil
 			}}
 			b := &agent.Budget{USD: 100}
-			a := newAgent(t, s, agent.Options{Budget: b, Cache: agent.Cache{KeepWarm: tt.keep}, Limits: agent.Limits{Time: -1, ToolTime: -1}}, slow)
+			a, err := agent.New(agent.Options{Client: &unhurried{script: s, first: tt.answers}, Model: "claude-opus-5-5", Tools: []tools.Tool{slow}, Budget: b, Cache: agent.Cache{KeepWarm: tt.keep}, Limits: agent.Limits{Time: -1, ToolTime: -1}})
+			if err != nil {
+				t.Fatal(err)
+			}
 			res, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
 			if err != nil || res.Text != "done" {
 				t.Fatalf("%s: %q, %v", tt.name, res.Text, err)
@@ -74,4 +81,16 @@ func TestTheCacheIsKeptWarm(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An unhurried client takes its time for the first answer.
+type unhurried struct {
+	*script
+	first time.Duration
+}
+
+func (u *unhurried) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
+	time.Sleep(u.first)
+	u.first = 0
+	return u.script.Stream(ctx, req)
 }
