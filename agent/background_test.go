@@ -2,13 +2,20 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"iter"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A sub-agent waits in the background for an approval, and the agent that goes on has no
@@ -31,8 +38,181 @@ func TestAWaitingSubAgentWithoutItsTool(t *testing.T) {
 		if err != nil || res.Text != "I see." {
 			t.Fatalf("%q, %v", res.Text, err)
 		}
-		if m := s.requests[0].Messages; !strings.Contains(m[len(m)-1].Text(), `no tool "payer" any more`) {
-			t.Errorf("the model is told %q", m[len(m)-1].Text())
+		if m := s.requests[0].Messages; !strings.Contains(lastOf(m), `no tool "payer" any more`) {
+			t.Errorf("the model is told %q", lastOf(m))
 		}
 	})
+}
+
+// lastOf is the text of the last message.
+func lastOf(m []transport.Message) string { return m[len(m)-1].Text() }
+
+// helped is an agent with a sub-agent in the background that calls a tool once.
+func helped(t *testing.T, s *script, tool tools.Tool) *agent.Agent {
+	below := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("x", "slow", `{}`)), reply(t, "end_turn", text("It is ready."))}}, agent.Options{}, tool)
+	s.replies = append([]any{reply(t, "tool_use", use("a", "helper", `{"task":"help"}`))}, s.replies...)
+	return newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: below, Background: true})
+}
+
+// What is said to a run that waits for its sub-agents is heard while they work, and their
+// end wakes it at once.
+func TestHeardWhileSubAgentsWork(t *testing.T) {
+	for _, queued := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			store, free := new(memory.RAM), make(chan struct{})
+			slow := during("slow", func(ctx context.Context) {
+				select {
+				case <-free:
+				case <-ctx.Done():
+				}
+			})
+			var run *agent.Run
+			var freed time.Time
+			say := func() {
+				err := errors.New("nothing was said")
+				if m := transport.UserText("Hurry."); queued {
+					err = memory.Enqueue(t.Context(), store, "s", m)
+				} else {
+					err = run.Steer(m)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			s := &script{replies: []any{
+				func(*transport.Request) *transport.Response {
+					time.AfterFunc(2500*time.Millisecond, say)
+					return reply(t, "end_turn", text("It works."))
+				},
+				func(*transport.Request) *transport.Response {
+					time.AfterFunc(100*time.Millisecond, func() { freed = time.Now(); close(free) })
+					return reply(t, "end_turn", text("I do."))
+				},
+				func(*transport.Request) *transport.Response {
+					if wait := time.Since(freed); wait != 0 {
+						t.Errorf("its end is heard %v later", wait)
+					}
+					return reply(t, "end_turn", text("Thanks."))
+				},
+			}}
+			run = helped(t, s, slow).NewRun(agent.Input{Store: store, Session: "s", Prompt: "go"})
+			if res, err := finish(t.Context(), run); err != nil || res.Text != "Thanks." {
+				t.Fatalf("queued %v: %q, %v", queued, res.Text, err)
+			}
+			if heard, end := lastOf(s.requests[2].Messages), lastOf(s.requests[3].Messages); heard != "Hurry." || !strings.Contains(end, "It is ready.") {
+				t.Errorf("queued %v: heard %q, and then %q", queued, heard, end)
+			}
+		})
+	}
+}
+
+// A heldInbox is a store in whose session s/2-a something is said once its answer is
+// there, right behind the last look into its inbox.
+type heldInbox struct {
+	*memory.RAM
+	t     *testing.T
+	looks int
+	stop  func() // that is enough
+}
+
+func (h *heldInbox) Inbox(ctx context.Context, id string, behind int64) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for rec, err := range h.RAM.Inbox(ctx, id, behind) {
+			if !yield(rec, err) {
+				return
+			}
+		}
+		if id != "s/2-a" {
+			return
+		}
+		if h.looks++; h.looks > 20 {
+			h.stop()
+		}
+		if log, err := memory.Open(ctx, h.RAM, id); err == nil && log.State().Counts.Steps == 2 && behind == 0 && h.stop != nil {
+			if err := memory.Enqueue(ctx, h.RAM, id, transport.UserText("Which colour?")); err != nil && !errors.Is(err, context.Canceled) {
+				h.t.Error(err)
+			}
+		}
+	}
+}
+
+// What is said to a sub-agent as it ends is not lost: it goes on with that, and then its
+// caller is told.
+func TestSaidToASubAgentAtItsEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	store := &heldInbox{RAM: new(memory.RAM), t: t, stop: cancel}
+	s := &script{replies: []any{reply(t, "end_turn", text("It works.")), reply(t, "end_turn", text("Thanks."))}}
+	below := &script{replies: []any{
+		reply(t, "tool_use", use("x", "slow", `{}`)), reply(t, "end_turn", text("It is ready.")), reply(t, "end_turn", text("It is blue.")),
+	}}
+	a := newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: newAgent(t, below, agent.Options{}, echo("slow")), Background: true})
+	s.replies = append([]any{reply(t, "tool_use", use("a", "helper", `{"task":"help"}`))}, s.replies...)
+	res, err := a.Run(ctx, agent.Input{Store: store, Session: "s", Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(below.requests) != 3 || lastOf(below.requests[2].Messages) != "Which colour?" || !strings.Contains(texts(res.Log.Messages()), "It is blue.") {
+		t.Errorf("%d requests of the sub-agent; its caller has %q", len(below.requests), texts(res.Log.Messages()))
+	}
+}
+
+// leases keeps which sessions were leased.
+type leases struct {
+	*memory.RAM
+	mu  sync.Mutex
+	ids []string
+}
+
+func (l *leases) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	l.mu.Lock()
+	l.ids = append(l.ids, id)
+	l.mu.Unlock()
+	return l.RAM.Lease(ctx, id, owner, d)
+}
+
+// The session of a sub-agent is held by its caller's lease, wherever it works.
+func TestOneLeaseForSubAgents(t *testing.T) {
+	for _, background := range []bool{false, true} {
+		store := &leases{RAM: new(memory.RAM)}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "helper", `{"task":"help"}`)), reply(t, "end_turn", text("ok")), reply(t, "end_turn", text("ok"))}}
+		below := newAgent(t, &script{replies: []any{reply(t, "end_turn", text("It is ready."))}}, agent.Options{})
+		if _, err := begin(t, newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: below, Background: background}), store); err != nil {
+			t.Fatal(err)
+		}
+		if ids := slices.Compact(store.ids); !slices.Equal(ids, []string{"s"}) {
+			t.Errorf("in the background %v: the sessions %v are leased", background, ids)
+		}
+	}
+}
+
+// Of a run that does one action, its sub-agents in the background do one each, and nothing
+// is cut off by its end.
+func TestOneActionOfASubAgent(t *testing.T) {
+	store := new(memory.RAM)
+	var told []string
+	tool := fake{name: "slow", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		time.Sleep(time.Millisecond)
+		return tools.Text("ready"), ctx.Err()
+	}}
+	s := &script{replies: []any{reply(t, "end_turn", text("It works.")), reply(t, "end_turn", text("Thanks."))}}
+	a := helped(t, s, tool)
+	in := agent.Input{Store: store, Session: "s", Prompt: "go", Actions: 1}
+	for range 20 {
+		res, err := a.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Prompt = ""
+		if agent.Next(res.Log).Done() {
+			break
+		}
+		if below, err := memory.Open(t.Context(), store, "s/2-a"); err == nil {
+			told = append(told, agent.Next(below).Do)
+		}
+	}
+	// It is begun, the model is called beside it, and then it does its three actions.
+	if got := strings.Join(slices.Compact(told), " "); got != "model tools model done" || lastOf(s.requests[len(s.requests)-1].Messages) == "go" {
+		t.Errorf("behind each of the caller's actions the sub-agent has to do: %s (%v)", got, told)
+	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // A script is a client that answers with its replies, one a request, and keeps
-// what it was sent. A reply is either a response or an error.
+// what it was sent. A reply is a response, an error, or a function that gives one.
 type script struct {
 	mu       sync.Mutex
 	replies  []any
@@ -33,6 +33,9 @@ func (s *script) Stream(ctx context.Context, req *transport.Request) iter.Seq2[t
 			reply, s.replies = s.replies[0], s.replies[1:]
 		}
 		s.mu.Unlock()
+		if by, ok := reply.(func(*transport.Request) *transport.Response); ok {
+			reply = by(req)
+		}
 		switch reply := reply.(type) {
 		case error:
 			yield(transport.Event{}, reply)
