@@ -142,33 +142,35 @@ func TestLabelsOfToolsForTheBackground(t *testing.T) {
 		{"tell", []memory.Record{taint.Note(labels, "mail", "a")}, false, true, tell},
 		{"tell one at work", []memory.Record{taint.Note(labels, "mail", "a")}, true, true, tell},
 	} {
-		a := made(t, Options{})
-		log := talked(t, append([]memory.Record{began("/4-a")}, tt.more...)...)
-		below, err := log.Child("4-a", func() (*memory.Log, error) {
-			if tt.down {
-				return talked(t), nil
+		synctest.Test(t, func(t *testing.T) {
+			a := made(t, Options{})
+			log := talked(t, append([]memory.Record{began("/4-a")}, tt.more...)...)
+			below, err := log.Child("4-a", func() (*memory.Log, error) {
+				if tt.down {
+					return talked(t), nil
+				}
+				return talked(t, taint.Note(labels, "mail", "a")), nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return talked(t, taint.Note(labels, "mail", "a")), nil
+			r := a.NewRun(Input{Log: log})
+			if tt.works {
+				c := &child{begunNote: begunNote{Child: "/4-a", Tool: "helper", Agent: "helper"}, log: below, done: make(chan struct{}), run: a.NewRun(Input{Log: below})}
+				c.cancel = func() { close(c.done) }
+				r.atWork = append(r.atWork, c)
+			}
+			if err := tt.called(withRun(t.Context(), r)); err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			got := log
+			if tt.down {
+				got = below
+			}
+			if taint.Of(got) != labels {
+				t.Errorf("%s: labels %v, want %v", tt.name, taint.Of(got), labels)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := a.NewRun(Input{Log: log})
-		if tt.works {
-			c := &child{begunNote: begunNote{Child: "/4-a", Tool: "helper", Agent: "helper"}, log: below, done: make(chan struct{}), run: a.NewRun(Input{Log: below})}
-			c.cancel = func() { close(c.done) }
-			r.atWork = append(r.atWork, c)
-		}
-		if err := tt.called(withRun(t.Context(), r)); err != nil {
-			t.Fatalf("%s: %v", tt.name, err)
-		}
-		got := log
-		if tt.down {
-			got = below
-		}
-		if taint.Of(got) != labels {
-			t.Errorf("%s: labels %v, want %v", tt.name, taint.Of(got), labels)
-		}
 	}
 }
 

@@ -69,13 +69,12 @@ func TestHeardWhileSubAgentsWork(t *testing.T) {
 			var run *agent.Run
 			var freed time.Time
 			say := func() {
-				err := errors.New("nothing was said")
-				if m := transport.UserText("Hurry."); queued {
-					err = memory.Enqueue(t.Context(), store, "s", m)
-				} else {
-					err = run.Steer(m)
+				m := transport.UserText("Hurry.")
+				send := run.Steer
+				if queued {
+					send = func(m transport.Message) error { return memory.Enqueue(t.Context(), store, "s", m) }
 				}
-				if err != nil {
+				if err := send(m); err != nil {
 					t.Error(err)
 				}
 			}
@@ -182,6 +181,10 @@ func TestOneLeaseForSubAgents(t *testing.T) {
 		}
 		if ids := slices.Compact(store.ids); !slices.Equal(ids, []string{"s"}) {
 			t.Errorf("in the background %v: the sessions %v are leased", background, ids)
+		}
+		store.ids, s.replies = nil, []any{reply(t, "end_turn", text("ok"))}
+		if _, err := newAgent(t, s, agent.Options{}).Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go", Limits: agent.Limits{Lease: -1}}); err != nil || len(store.ids) != 0 {
+			t.Errorf("without leases the sessions %v are leased, %v", store.ids, err)
 		}
 	}
 }

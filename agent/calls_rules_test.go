@@ -389,13 +389,17 @@ func (c replayed) Stream(context.Context, *transport.Request) iter.Seq2[transpor
 func TestRunsOfSubAgents(t *testing.T) {
 	yes := func(context.Context, PendingCall) (Decision, error) { return Decision{Permission: Allow}, nil }
 	below := made(t, Options{Limits: Limits{Depth: 99}})
-	sub := Sub{Agent: below, Name: "s", Group: "g", NeedsApproval: true}
+	shape, err := tools.NewOutput[int]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := Sub{Agent: below, Name: "s", Group: "g", NeedsApproval: true, Output: shape}
 	if got := sub.Traits(); got != (tools.Traits{Timeout: -1, Repeatable: true, NeedsApproval: true, Group: "g"}) {
 		t.Errorf("%+v", got)
 	}
 	caller := underWay(t, made(t, Options{Limits: Limits{Depth: 2}}), Input{User: "ann", Meta: map[string]string{"tenant": "t"}, Approver: yes})
 	run := sub.newRun(caller, memory.NewLog())
-	if run.depth != 1 || run.limits.Depth != 2 || run.input.User != "ann" || run.meta["tenant"] != "t" || run.approver() == nil {
+	if run.depth != 1 || run.limits.Depth != 2 || run.input.User != "ann" || run.meta["tenant"] != "t" || run.approver() == nil || run.input.Output != shape {
 		t.Errorf("depth %d of %d, user %q, meta %v", run.depth, run.limits.Depth, run.input.User, run.meta)
 	}
 	own := made(t, Options{Approver: func(context.Context, PendingCall) (Decision, error) { return Decision{}, errors.New("its own") }})
@@ -408,7 +412,7 @@ func TestRunsOfSubAgents(t *testing.T) {
 		want        string // of the error; "" where the sub-agent is run
 	}{
 		{1, 2, `{"task":"x"}`, ""}, {2, 2, `{"task":"x"}`, "2 deep"}, {0, -1, `{"task":"x"}`, ""}, {9, -1, `{"task":"x"}`, ""},
-		{0, 2, `{"task":" "}`, "give the sub-agent a task"}, {0, 2, `{}`, "s"}, {0, 2, `{"task":"x","y":1}`, "s"},
+		{0, 2, `{"task":" "}`, "give the sub-agent a task"}, {0, 2, `{}`, `of tool "s"`}, {0, 2, `{"task":"x","y":1}`, `of tool "s"`}, {0, 2, `{"TASK":"x"}`, "written as the schema says"},
 	} {
 		caller.depth, caller.limits.Depth = tt.depth, tt.most
 		ctx := tools.WithCall(withRun(t.Context(), caller), tools.CallInfo{ID: "a", Key: "1-a", Name: "s"})

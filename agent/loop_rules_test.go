@@ -160,6 +160,9 @@ func (s *moody) leased() []time.Duration {
 }
 
 func (s *moody) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if d > 0 {
 		s.mu.Lock()
 		s.renewals = append(s.renewals, time.Since(s.began))
@@ -212,6 +215,47 @@ func TestLeaseIsRenewed(t *testing.T) {
 		time.Sleep(time.Minute)
 		if len(store.leased()) != n {
 			t.Error("a lease is renewed behind the run's end")
+		}
+	})
+}
+
+// A run that is cancelled holds its session until it is over, however long its tools take
+// to end, and then gives it back; a renewal that is under way comes before that.
+func TestLeaseOfACancelledRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &moody{RAM: new(memory.RAM), began: time.Now(), fails: func(n int) error {
+			if n == 5 {
+				time.Sleep(5 * time.Second)
+			}
+			return nil
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		_, release, err := made(t, Options{Limits: Limits{Lease: 30 * time.Second}}).NewRun(Input{Store: store, Session: "s", Prompt: "q"}).hold(ctx, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		time.Sleep(42 * time.Second)
+		if err := store.RAM.Lease(t.Context(), "s", "other", time.Second); !errors.Is(err, memory.ErrLeased) {
+			t.Errorf("another process took the session while the run ends: %v", err)
+		}
+		release()
+		time.Sleep(10 * time.Second)
+		if err := store.RAM.Lease(t.Context(), "s", "other", time.Second); err != nil {
+			t.Errorf("the lease was not given back: %v", err)
+		}
+	})
+}
+
+// A tool that reports more than anybody reads isn't held up.
+func TestReportsHoldNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &job{owner: made(t, Options{}).NewRun(Input{})}
+		for range 1000 {
+			j.report("half")
+		}
+		if n := len(j.owner.news); n == 0 || n > 100 {
+			t.Errorf("%d reports are kept", n)
 		}
 	})
 }

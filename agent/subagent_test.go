@@ -12,6 +12,12 @@ import (
 )
 
 func TestSubAgent(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		subAgent(t, stored)
+	}
+}
+
+func subAgent(t *testing.T, stored bool) {
 	child := &script{replies: []any{
 		reply(t, "tool_use", use("x", "echo", `{}`)),
 		reply(t, "end_turn", text("found it")),
@@ -25,6 +31,9 @@ func TestSubAgent(t *testing.T) {
 	log, err := memory.Create(store, "main", nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !stored {
+		log = memory.NewLog()
 	}
 	run := newAgent(t, parent, agent.Options{}, sub).NewRun(agent.Input{Log: log, Prompt: "where is it?"})
 	progress := 0
@@ -43,7 +52,7 @@ func TestSubAgent(t *testing.T) {
 	if m := child.requests[0].Messages; len(m) != 2 || m[0].Text() != "where is it?" || m[1].Text() != "find it" {
 		t.Errorf("the sub-agent was sent %d messages", len(m))
 	}
-	if _, err := memory.Open(context.Background(), store, "main/2-a"); err != nil {
+	if _, err := memory.Open(context.Background(), store, "main/2-a"); (err == nil) != stored {
 		t.Error(err)
 	}
 }

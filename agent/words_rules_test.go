@@ -199,3 +199,49 @@ func TestReadOnInAResult(t *testing.T) {
 		t.Error("a result is found without a run")
 	}
 }
+
+// A sub-agent's log has the labels of its caller's before it is told anything, also where
+// the caller's run has just been cancelled.
+func TestLabelsOfATask(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, l := range []taint.Labels{{}, {Untrusted: true}, {Private: true}} {
+		caller, log := made(t, Options{}).NewRun(Input{Log: talked(t, taint.Note(l, "mail", "a"))}), memory.NewLog()
+		for range 2 {
+			if err := inherit(ctx, log, caller); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := taint.Of(log); got != l || log.Len() > 1 {
+			t.Errorf("labels %+v in %d records, want %+v", got, log.Len(), l)
+		}
+	}
+}
+
+// A sub-agent's session is that of the caller's, and not of another one that has come in
+// its place.
+func TestSessionOfAReplacedCaller(t *testing.T) {
+	store := new(memory.RAM)
+	session := func() *memory.Log {
+		log, err := memory.Create(store, "s", nil)
+		if err == nil {
+			err = log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("q")}, memory.Record{Kind: memory.KindResponse, Response: stopped(t, "tool_use", "", aCall)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return log
+	}
+	r := underWay(t, made(t, Options{}), Input{Log: session()})
+	if err := store.Delete(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	session()
+	log, _, err := Sub{Agent: made(t, Options{}), Name: "f"}.log(hosting(t.Context(), r, "f"))
+	if err == nil {
+		err = log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("task")})
+	}
+	if !isGone(err) {
+		t.Errorf("%v", err)
+	}
+}
