@@ -89,6 +89,8 @@ func (d *decoder) next() (Event, error) {
 			return d.asm.stopped()
 		case EventType(name) == EventPing || string(data) == "[DONE]":
 			// Proxies send these, which say nothing (wire §5.1).
+		case string(name) == "error" && len(data) > 0 && data[0] != '{':
+			return Event{}, streamedError(data) // a gateway's own words
 		case d.sse.err != nil:
 			return Event{}, errNoStop // the end of the stream cut the event
 		default:
