@@ -286,6 +286,12 @@ func TestCallKey(t *testing.T) {
 	if callKey("f", []byte(`{"a":1,"b":[2]}`)) != callKey("f", []byte(`{ "b": [2], "a": 1 }`)) {
 		t.Error("the order of the arguments counts")
 	}
+	if callKey("f", []byte(`{"a":[1.50]}`)) != callKey("f", []byte(`{"a":[15e-1]}`)) {
+		t.Error("the spelling of a fraction counts")
+	}
+	if callKey("f", []byte(`{"id":[9007199254740993]}`)) == callKey("f", []byte(`{"id":[9007199254740992]}`)) {
+		t.Error("calls with different ids are the same")
+	}
 	for _, other := range []string{callKey("g", []byte(`{"a":1}`)), callKey("f", []byte(`{"a":2}`)), callKey("f", []byte(`{`))} {
 		if other == callKey("f", []byte(`{"a":1}`)) {
 			t.Errorf("%q is the same", other)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/whorl-go/whorl/memory"
@@ -153,12 +154,32 @@ func (r *recording) add(rec memory.Record) {
 // callKey is the same for calls of one tool with equal arguments, however they are
 // written.
 func callKey(name string, input []byte) string {
-	var v any
-	if json.Unmarshal(input, &v) != nil {
+	v, err := decode(input)
+	if err != nil {
 		return name + " " + string(input)
 	}
-	b, _ := json.Marshal(v)
+	b, _ := json.Marshal(asWritten(v))
 	return name + " " + string(b)
+}
+
+// asWritten has fractions as floats, which have several spellings, and integers with all
+// their digits: of two long ids a float would make one.
+func asWritten(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(string(v), ".eE") {
+			return f
+		}
+	case map[string]any:
+		for key, e := range v {
+			v[key] = asWritten(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = asWritten(e)
+		}
+	}
+	return v
 }
 
 func resultOf(b transport.Block) tools.Result {
