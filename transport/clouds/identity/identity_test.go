@@ -379,6 +379,16 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("%v %v", info, err)
 	}
 
+	// One that is to be renewed is not taken again from there.
+	requests := len(s.messages)
+	write(t, tokens, fmt.Sprintf(`{"access_token":"ends-soon","expires_at":%d}`, time.Now().Add(90*time.Second).Unix()), 0o600)
+	if c, err := identity.FromEnv(t.Context()); err != nil || ask(t.Context(), c) != nil {
+		t.Fatal(err)
+	}
+	if n, m := s.count(); n != 2 || m != requests+1 {
+		t.Errorf("%d exchanges, %d requests", n, m-requests)
+	}
+
 	config("me", `{"authentication":{"type":"user_oauth","client_id":"client_1"},"base_url":"`+s.URL+`","workspace_id":"wrkspc_9"}`)
 	mine := filepath.Join(dir, "credentials", "me.json")
 	write(t, mine, `{"type":"oauth_token","access_token":"old","expires_at":1000,"refresh_token":"refresh-0"}`, 0o600)
@@ -397,7 +407,7 @@ func TestProfiles(t *testing.T) {
 	if h := s.messages[len(s.messages)-1]; h.Get("Anthropic-Workspace-Id") != "wrkspc_9" {
 		t.Errorf("%v", h)
 	}
-	if kept, _ := os.ReadFile(mine); !strings.Contains(string(kept), `"refresh-2"`) {
+	if kept, _ := os.ReadFile(mine); !strings.Contains(string(kept), `"refresh-3"`) {
 		t.Errorf("%s", kept)
 	}
 

@@ -140,13 +140,13 @@ type keptTokens struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-// fresh is the token, if it is good for a request now.
+// fresh is the token, if it needs no renewal yet.
 func (k *keptTokens) fresh() (token, bool) {
 	t := token{value: secret.New(k.AccessToken)}
 	if k.ExpiresAt != nil {
 		t.ends = time.Unix(*k.ExpiresAt, 0)
 	}
-	return t, k.AccessToken != "" && (t.ends.IsZero() || time.Until(t.ends) > late)
+	return t, k.AccessToken != "" && (t.ends.IsZero() || time.Until(t.ends) > early)
 }
 
 type keptFile struct {
