@@ -11,6 +11,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/inspect"
+	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/todo"
@@ -203,6 +204,34 @@ func TestAnswersBelow(t *testing.T) {
 		if err != nil || res.Text != "ok" {
 			t.Errorf("%v: %v", res, err)
 		}
+	}
+}
+
+// A decision on a sub-agent's call, too, has the outermost session run on.
+func TestDecisionBelow(t *testing.T) {
+	store, ran := new(memory.RAM), 0
+	pay := tools.FuncWith("pay", "Pays.", func(context.Context, struct{}) (string, error) { ran++; return "paid", nil }, tools.Options{Traits: tools.Traits{NeedsApproval: true}})
+	inner := asker(t, simulator.Script(simulator.Do(simulator.Call("pay", map[string]any{})), simulator.Say("paid")), pay)
+	a := asker(t, simulator.Script(simulator.Do(simulator.Call("helper", map[string]string{"task": "help"})), simulator.Say("ok")), agent.Sub{Agent: inner, Name: "helper", Description: "Helps."})
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "root", Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	items, err := waiting.List(t.Context(), store, "root")
+	if err != nil || len(items) != 1 || items[0].Session == "root" {
+		t.Fatalf("%+v, %v", items, err)
+	}
+	var resumed []string
+	server := serve(t, store, inspect.Options{Resume: func(id string) { resumed = append(resumed, id) }})
+	call := items[0].Call
+	form := fmt.Sprintf(`{"record":%d,"call":%q,"hash":%q,"approve":true}`, call.Record, call.CallID, call.Hash)
+	if status, text, _ := do(t, "POST", server.URL+api+"/"+strings.ReplaceAll(items[0].Session, "/", "%2F")+"/decisions", form); status != 200 || fmt.Sprint(resumed) != "[root]" {
+		t.Errorf("status %d: %s, resumed %v", status, text, resumed)
+	}
+	if info, err := store.Info(t.Context(), "root"); err != nil || info.Due.IsZero() {
+		t.Errorf("the session is due %v, %v", info.Due, err)
+	}
+	if res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "root"}); err != nil || res.Text != "ok" || ran != 1 {
+		t.Errorf("%v: %v, ran %d times", res, err, ran)
 	}
 }
 

@@ -57,6 +57,21 @@ func TestTokensAreRandom(t *testing.T) {
 	}
 }
 
+// Behind a proxy that ends TLS, too, the cookie is for https alone.
+func TestCookieBehindTLS(t *testing.T) {
+	page := inspect.Handler(new(memory.RAM), inspect.Options{})
+	for proto, secure := range map[string]bool{"https": true, "http": false, "": false} {
+		r := httptest.NewRequest("GET", "/?token="+tokenOf(t, page), nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:1", "localhost"
+		r.Header.Set("X-Forwarded-Proto", proto)
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		if c := w.Result().Cookies(); len(c) != 1 || c[0].Secure != secure {
+			t.Errorf("%q: %v", proto, c)
+		}
+	}
+}
+
 // Who may see the page, and who may act on it.
 func TestGuard(t *testing.T) {
 	const base = "/debug/agents/"

@@ -11,6 +11,8 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/rubric"
+	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -88,6 +90,10 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := a.Run(t.Context(), agent.Input{Prompt: "?"}); err == nil || !strings.Contains(err.Error(), "the judge") {
+		t.Errorf("a judge that gives no verdict: %v", err)
+	}
+	// Whose fault it is: the answer is not given again for a judge that failed.
+	if err := rubric.Check(broken, "Good.")(t.Context(), &agent.Result{Log: memory.NewLog(), Text: "Yes."}); !tools.IsFatal(err) {
 		t.Errorf("a judge that gives no verdict: %v", err)
 	}
 }

@@ -41,6 +41,7 @@ var hostile = []struct{ name, text, want string }{
 	{"of no width", "a\u200bb\u2060c\ufeffd", "a<U+200B>b<U+2060>c<U+FEFF>d"},
 	{"joiners between Latin letters", "a\u200db\u200cc", "a<U+200D>b<U+200C>c"},
 	{"a soft hyphen", "pay\u00adpal", "pay<U+00AD>pal"},
+	{"behind a symbol", "€\u202ex😀\u200bz", "€<U+202E>x😀<U+200B>z"},
 	{"tags", "hi\U000E0069\U000E0067", "hi<U+E0069><U+E0067>"},
 	{"selectors that carry data", "😀\ufe0f\ufe01\U000E0120", "😀\ufe0f<U+FE01><U+E0120>"},
 	{"a selector behind a letter", "a\ufe0f", "a<U+FE0F>"},

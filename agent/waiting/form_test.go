@@ -105,6 +105,8 @@ func TestFormValue(t *testing.T) {
 		{object, given{"s": {"a"}, "n": {"1"}, "l": {`"x",1]`}}, "", "l: it is not JSON"},
 		{whole(`{"type":"string"}`), given{"": {"words"}}, `"words"`, ""},
 		{whole(`{"type":"string"}`), given{}, "", "nothing was given"},
+		{whole(`{"type":"string"}`), given{"": {"12"}}, `"12"`, ""}, // text stays text, whatever it looks like
+		{whole(`{"type":"string"}`), given{"": {`{"a":1}`}}, `"{\"a\":1}"`, ""},
 		{whole(`{"type":"number"}`), given{"": {"2.50"}}, `2.50`, ""},
 		{whole(`{"type":"array","items":{"enum":["x"]}}`), given{}, `[]`, ""},
 		{whole(`{}`), given{"": {"null"}}, `null`, ""},

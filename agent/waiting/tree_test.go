@@ -418,3 +418,69 @@ func TestApproverEditsBelow(t *testing.T) {
 		t.Errorf("%v, asked %d times, ran %v", err, asked, e.ran)
 	}
 }
+
+// A tool's question whether it may go on is approved or denied as a call is.
+func TestApprovalThatAToolAsksFor(t *testing.T) {
+	for _, allow := range []bool{true, false} {
+		store, heard := new(memory.RAM), ""
+		tool := tools.Func("pay", "Pays.", func(ctx context.Context, _ struct{}) (string, error) {
+			host, _ := tools.HostOf(ctx)
+			answer, err := host.Ask(ctx, tools.Question{Key: "pay", Kind: "approval", Prompt: "Pay?", Choices: []tools.Choice{{Value: json.RawMessage(`"allow"`)}, {Value: json.RawMessage(`"deny"`)}}})
+			if !errors.Is(err, tools.ErrWaiting) {
+				heard = fmt.Sprintf("%s %t", answer.Value, errors.Is(err, tools.ErrDeclined))
+			}
+			return "done", err
+		})
+		a, in := newAgent(t, once(use("r1", "pay", `{}`)), tool), agent.Input{Store: store, Session: "root", Prompt: "go"}
+		if _, err := a.Run(t.Context(), in); !errors.Is(err, agent.ErrAwaitingApproval) {
+			t.Fatal(err)
+		}
+		items := waits(t, store, "root")
+		if len(items) != 1 || items[0].Kind != "approval" || items[0].Question == nil {
+			t.Fatalf("%+v", items)
+		}
+		decide, want := items[0].Approve, `"allow" false`
+		if !allow {
+			decide = func(ctx context.Context, s memory.Store) error { return items[0].Deny(ctx, s, "too dear") }
+			want = " true"
+		}
+		if err := decide(t.Context(), store); err != nil {
+			t.Fatal(err)
+		}
+		in.Prompt = ""
+		if _, err := a.Run(t.Context(), in); err != nil || heard != want {
+			t.Errorf("allow %v: the tool heard %q, %v", allow, heard, err)
+		}
+	}
+}
+
+// What a sub-agent waited for is no longer listed once its session was deleted; the
+// rest is.
+func TestListWithoutADeletedSubAgent(t *testing.T) {
+	store, e := new(memory.RAM), new(effects)
+	if _, err := everything(t, e).Run(t.Context(), agent.Input{Store: store, Session: "root", Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	own, gone := 0, ""
+	for _, it := range waits(t, store, "root") {
+		if len(it.Agents) == 0 {
+			own++
+		} else {
+			gone = it.Session
+		}
+	}
+	if err := store.Delete(t.Context(), gone); own == 0 || err != nil {
+		t.Fatal(own, err)
+	}
+	for _, it := range waits(t, store, "root") {
+		if it.Session == gone {
+			t.Errorf("%+v", it)
+		}
+		if len(it.Agents) == 0 {
+			own--
+		}
+	}
+	if own != 0 {
+		t.Errorf("%d of the root's own are missing", own)
+	}
+}

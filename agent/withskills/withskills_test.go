@@ -284,6 +284,27 @@ func TestGate(t *testing.T) {
 			if d := gate(agent.Decision{})(ctx, no); d.Permission != "" || failed != 1 {
 				t.Errorf("a load that failed gave %+v", d)
 			}
+			// Nor does what another tool says, or what was read out of a file.
+			for old, now := range map[string]string{`"name":"skill"`: `"name":"fetch"`, `{"name":"git-notes"}`: `{"name":"git-notes","file":"more/x.txt"}`} {
+				no.Log = memory.NewLog()
+				changed := 0
+				for _, r := range res.Log.Records(0) {
+					if r.Kind == memory.KindResponse && strings.Contains(string(r.Response.Raw()), old) {
+						changed++
+						resp, err := transport.ParseResponse([]byte(strings.Replace(string(r.Response.Raw()), old, now, 1)))
+						if err != nil {
+							t.Fatal(err)
+						}
+						r.Response = resp
+					}
+					if err := no.Log.Append(ctx, r); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if d := gate(agent.Decision{})(ctx, no); d.Permission != "" || changed != 1 {
+					t.Errorf("%s: %d calls gave %+v", now, changed, d)
+				}
+			}
 		})
 	}
 }

@@ -16,13 +16,16 @@ import (
 )
 
 // A user's stop, which comes from another process, ends the worker's run for good: the
-// session is not tried again before a message comes.
+// session is not tried again before a message comes. The worker's other runs go on.
 func TestStopOfAUser(t *testing.T) {
 	store := new(memory.RAM)
-	began := make(chan struct{}, 8)
+	began, release := make(chan struct{}, 8), make(chan struct{})
 	hangs := tools.Func("t", "Hangs.", func(ctx context.Context, _ in) (string, error) {
 		began <- struct{}{}
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-release:
+		}
 		return "", ctx.Err()
 	})
 	a := newAgent(t, client(t, simulator.Options{Model: twoCalls()}), hangs)
@@ -31,10 +34,12 @@ func TestStopOfAUser(t *testing.T) {
 		return a, agent.Input{}, nil
 	}})
 	defer stop()
-	if err := worker.Submit(t.Context(), store, "s", transport.UserText("go"), nil); err != nil {
-		t.Fatal(err)
+	for _, id := range []string{"other", "s"} {
+		if err := worker.Submit(t.Context(), store, id, transport.UserText("go"), nil); err != nil {
+			t.Fatal(err)
+		}
+		<-began
 	}
-	<-began
 	if ok, err := stopping.Ask(t.Context(), store, "s", time.Minute); !ok || err != nil {
 		t.Fatalf("stop: %v, %v", ok, err)
 	}
@@ -42,6 +47,11 @@ func TestStopOfAUser(t *testing.T) {
 	if last := o[len(o)-1]; last.State != worker.Ended || !errors.Is(last.Err, stopping.ErrStopped) || !last.Until.IsZero() {
 		t.Errorf("%+v", last)
 	}
+	close(release)
+	if o := b.wait("other", 1); o[0].State != worker.Ended || o[0].Err != nil {
+		t.Fatalf("the other session: %+v", o[0])
+	}
+	<-began // its second call
 	if i, err := store.Info(t.Context(), "s"); err != nil || !i.Due.IsZero() || len(i.Meta) != 0 {
 		t.Errorf("it goes on: due %v, meta %v, %v", i.Due, i.Meta, err)
 	}
