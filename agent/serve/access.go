@@ -216,6 +216,9 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 	moved := watcher.Moved()
 	items, err := watcher.Read(ctx)
 	if err != nil {
+		if a.h.ctx.Err() != nil {
+			err = errClosed
+		}
 		a.h.fail(w, r, err)
 		return
 	}
@@ -226,7 +229,7 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 	s.Begin(head)
 	beat := time.NewTicker(a.h.o.Heartbeat)
 	defer beat.Stop()
-	look := time.NewTicker(time.Second) // for a session that another process runs
+	look := time.NewTicker(a.h.look()) // for a session that another process runs
 	defer look.Stop()
 	var over <-chan struct{}
 	if going != nil {
@@ -261,7 +264,7 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 			return
 		}
 		if len(items) == 0 {
-			look.Reset(time.Second)
+			look.Reset(a.h.look())
 			select {
 			case <-ctx.Done():
 				if a.h.ctx.Err() != nil {

@@ -133,6 +133,49 @@ func TestStreamOfWhatRunsElsewhere(t *testing.T) {
 	})
 }
 
+// Who listens to the events of a session that another process runs, or begins to run, hears
+// of it as often as the Feed reads the store.
+func TestEventsOfWhatRunsElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, poll := range []time.Duration{0, 5 * time.Second} {
+			store := new(memory.RAM)
+			h := runsNothing(t, func(o *Options) {
+				o.Store, o.Heartbeat, o.Feed = store, time.Hour, &feed.Feed{Store: store, Poll: poll}
+				o.User = func(*http.Request) (User, error) { return User{ID: "ann"}, nil }
+			})
+			log, err := memory.Create(store, "s", &memory.Start{Meta: map[string]string{"user": "ann"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			if err := log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("first")}); err != nil {
+				t.Fatal(err)
+			}
+			w, done := httptest.NewRecorder(), make(chan struct{})
+			go func() {
+				defer close(done)
+				r := httptest.NewRequest("GET", "/events/s", nil).WithContext(ctx)
+				h.ServeHTTP(w, r)
+			}()
+			heard := func() bool { synctest.Wait(); return strings.Contains(w.Body.String(), "something") }
+			time.Sleep(time.Minute + time.Millisecond)
+			if err := log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("something")}); err != nil {
+				t.Fatal(err)
+			}
+			every := max(poll, time.Second)
+			if time.Sleep(every - 10*time.Millisecond); heard() {
+				t.Errorf("every %v: the store is read more often", every)
+			}
+			if time.Sleep(10 * time.Millisecond); !heard() {
+				t.Errorf("nothing is heard after %v: %s", every, w.Body)
+			}
+			cancel()
+			<-done
+			h.Close(t.Context())
+		}
+	})
+}
+
 // hear streams a session and tells what was heard: each record's text, and the end.
 func hear(t *testing.T, a *Access, going *Going) (wait func() []string) {
 	t.Helper()

@@ -160,16 +160,30 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 	defer watcher.Close()
 	moved := watcher.Moved()
 	items, err := watcher.Read(ctx)
-	if err != nil { // before the stream has begun
+	switch closing := h.ctx.Err() != nil; { // before the stream has begun
+	case closing && run == nil:
+		h.fail(c.w, c.r, errClosed)
+		return
+	case err != nil && !closing:
 		h.fail(c.w, c.r, err)
 		return
 	}
 	out := &sse{w: c.w, control: http.NewResponseController(c.w), timeout: h.o.WriteTimeout}
 	eventStream(c.w.Header())
 	out.comment("whorl events, version 1")
+	bye := func(at string) { // what was said is stored: it need not be said again
+		out.event(Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, At: at, Problem: h.problemOf(errClosed)})
+		out.flush()
+	}
+	if err != nil {
+		bye("")
+		return
+	}
 	last, place := false, "" // place is that of an end, if nothing has come behind it
 	beat := time.NewTicker(h.o.Heartbeat)
 	defer beat.Stop()
+	look := time.NewTicker(h.look()) // for a session that another process runs
+	defer look.Stop()
 	for out.err == nil {
 		if run == nil && going == nil {
 			if going = h.runningOf(c.info.ID); going != nil {
@@ -205,8 +219,12 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 		}
 		select {
 		case <-ctx.Done():
+			if run != nil && h.ctx.Err() != nil {
+				bye(place)
+			}
 			return
 		case <-moved:
+		case <-look.C:
 		case <-over:
 			if run != nil {
 				last = true // what came until then is read once more
@@ -221,13 +239,23 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 		}
 		moved = watcher.Moved()
 		if items, err = watcher.Read(ctx); err != nil {
-			if ctx.Err() == nil {
+			if run != nil && h.ctx.Err() != nil {
+				bye(place)
+			} else if ctx.Err() == nil {
 				out.event(Event{Version: 1, Kind: "error", Session: c.info.ID, Problem: h.problemOf(err)})
 				out.flush()
 			}
 			return
 		}
 	}
+}
+
+// look is the time between two looks for what another process has stored.
+func (h *Handler) look() time.Duration {
+	if h.o.Feed.Poll > 0 {
+		return h.o.Feed.Poll
+	}
+	return time.Second
 }
 
 // An sse writes server-sent events.
