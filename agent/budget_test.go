@@ -10,6 +10,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/models"
@@ -113,23 +114,26 @@ func TestBudgetHasTheAnswerWrittenUp(t *testing.T) {
 }
 
 func TestBudgetWantsAPrice(t *testing.T) {
-	s := &script{replies: []any{reply(t, "end_turn", text("hi")), reply(t, "end_turn", text("hi"))}}
-	opts := agent.Options{Client: s, Model: "some-model", Budget: &agent.Budget{USD: 1}}
-	a, err := agent.New(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = a.Run(context.Background(), agent.Input{Prompt: "go"})
-	var short *agent.BudgetError
-	if !errors.As(err, &short) || short.Limit != "price" || !strings.Contains(err.Error(), "Options.Models") {
-		t.Errorf("%v", err)
-	}
-	opts.Models = []models.Model{{ID: "some-model", Prices: []models.Price{{Input: 1, CacheWrite5m: 1, CacheRead: 1, Output: 1}}}}
-	if a, err = agent.New(opts); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
-		t.Error(err)
+	ledger, _ := memory.As[budget.Ledger](new(memory.RAM))
+	for name, b := range map[string]*agent.Budget{"its own": {USD: 1}, "in a store": {USD: 1, Ledger: ledger, Name: "user/ann"}} {
+		s := &script{replies: []any{reply(t, "end_turn", text("hi")), reply(t, "end_turn", text("hi"))}}
+		opts := agent.Options{Client: s, Model: "some-model", Budget: b}
+		a, err := agent.New(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Run(context.Background(), agent.Input{Prompt: "go"})
+		var short *agent.BudgetError
+		if !errors.As(err, &short) || short.Limit != "price" || !strings.Contains(err.Error(), "Options.Models") || len(s.requests) > 0 {
+			t.Errorf("%s: %v after %d requests", name, err, len(s.requests))
+		}
+		opts.Models = []models.Model{{ID: "some-model", Prices: []models.Price{{Input: 1, CacheWrite5m: 1, CacheRead: 1, Output: 1}}}}
+		if a, err = agent.New(opts); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = a.Run(context.Background(), agent.Input{Prompt: "go"}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
