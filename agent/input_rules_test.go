@@ -175,8 +175,11 @@ func TestStricterGate(t *testing.T) {
 			t.Errorf("%s: writes outside", want)
 		}
 	}
-	if !(&Agent{tools: outside}).writesOutside() {
-		t.Error("one of its tools writes outside")
+	for _, list := range []map[toolKey]*tool{outside, nil} {
+		a := &Agent{tools: list}
+		if got := (Sub{Agent: a}).Traits().Outside; got != (list != nil) || a.writesOutside() != got {
+			t.Errorf("%d tools, of which one writes outside: as a tool %v", len(list), got)
+		}
 	}
 }
 

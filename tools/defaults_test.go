@@ -40,6 +40,7 @@ func TestDefaultsAreApplied(t *testing.T) {
 		{`{"query":"x","limit":null}`, `{"query":"x"` + rest + `,"maybe":1.5}`},
 		{`{"query":"x","sub":{}}`, `{"query":"x"` + rest + `,"sub":{"size":7,"order":"up"},"maybe":1.5}`},
 		{`{"query":"x","sub":{"size":1,"next":{"next":{"order":"down"}}}}`, `{"query":"x"` + rest + `,"sub":{"size":1,"next":{"size":7,"next":{"size":7,"order":"down"},"order":"up"},"order":"up"},"maybe":1.5}`},
+		{`{"query":"x","subs":[{},{"size":2,"order":"down"}]}`, `{"query":"x"` + rest + `,"subs":[{"size":7,"order":"up"},{"size":2,"order":"down"}],"maybe":1.5}`},
 		{`{"query":"x","subs":[{},{"size":2}],"map":{"k":{}}}`, `{"query":"x"` + rest + `,"subs":[{"size":7,"order":"up"},{"size":2,"order":"up"}],"map":{"k":{"size":7,"order":"up"}},"maybe":1.5}`},
 	} {
 		if _, err := call(t.Context(), tool, test.input); err != nil || got != test.want {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,24 @@ func TestStreamOfWhatRunsElsewhere(t *testing.T) {
 	})
 }
 
+// A shared recorder is read while it is written.
+type sharedRecorder struct {
+	*httptest.ResponseRecorder
+	mu sync.Mutex
+}
+
+func (r *sharedRecorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ResponseRecorder.Write(p)
+}
+
+func (r *sharedRecorder) body() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Body.String()
+}
+
 // Who listens to the events of a session that another process runs, or begins to run, hears
 // of it as often as the Feed reads the store.
 func TestEventsOfWhatRunsElsewhere(t *testing.T) {
@@ -151,13 +170,13 @@ func TestEventsOfWhatRunsElsewhere(t *testing.T) {
 			if err := log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("first")}); err != nil {
 				t.Fatal(err)
 			}
-			w, done := httptest.NewRecorder(), make(chan struct{})
+			w, done := &sharedRecorder{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
 			go func() {
 				defer close(done)
 				r := httptest.NewRequest("GET", "/events/s", nil).WithContext(ctx)
 				h.ServeHTTP(w, r)
 			}()
-			heard := func() bool { synctest.Wait(); return strings.Contains(w.Body.String(), "something") }
+			heard := func() bool { synctest.Wait(); return strings.Contains(w.body(), "something") }
 			time.Sleep(time.Minute + time.Millisecond)
 			if err := log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: transport.UserText("something")}); err != nil {
 				t.Fatal(err)
@@ -167,7 +186,7 @@ func TestEventsOfWhatRunsElsewhere(t *testing.T) {
 				t.Errorf("every %v: the store is read more often", every)
 			}
 			if time.Sleep(10 * time.Millisecond); !heard() {
-				t.Errorf("nothing is heard after %v: %s", every, w.Body)
+				t.Errorf("nothing is heard after %v: %s", every, w.body())
 			}
 			cancel()
 			<-done

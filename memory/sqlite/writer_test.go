@@ -82,6 +82,37 @@ func TestWriterAfterFailures(t *testing.T) {
 	}
 }
 
+// An endsAtCommit is a context that is asked for its end once, before COMMIT, and ends then.
+type endsAtCommit struct {
+	context.Context
+	cancel func()
+}
+
+func (c endsAtCommit) Err() error {
+	err := c.Context.Err()
+	c.cancel()
+	return err
+}
+
+// What is being committed is committed: a caller that leaves just then isn't told that nothing
+// was stored.
+func TestWriterCommitsToTheEnd(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	err = s.writer.transact(endsAtCommit{ctx, cancel}, func(tx sqlstore.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "INSERT INTO budgets (name, period, spent, reserved) VALUES ('a', '', 0, 0)")
+		return err
+	})
+	var stored int
+	if scan := s.db.Read.QueryRow("SELECT count(*) FROM budgets").Scan(&stored); err != nil || scan != nil || stored != 1 || ctx.Err() == nil {
+		t.Errorf("%v, %v: %d rows are stored; the context has ended: %v", err, scan, stored, ctx.Err())
+	}
+}
+
 // A connection that is thrown away takes with it what it has begun.
 func TestWriterDropsConnection(t *testing.T) {
 	s, err := Open(filepath.Join(t.TempDir(), "s.db"), nil)
