@@ -20,20 +20,27 @@ import (
 )
 
 // heldBy is how many bytes stay reachable through what makeIt returns: the middle of
-// five times, since what other tests left running takes memory, and gives some back.
+// five times, each begun once nothing that other tests left running gives memory back.
 func heldBy(makeIt func() any) int64 {
+	reachable := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
 	var held []int64
 	for range 5 {
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&before)
+		before := reachable()
+		for falls := true; falls; {
+			time.Sleep(time.Millisecond)
+			now := reachable()
+			falls, before = before-now > 1<<10, now
+		}
 		it := makeIt()
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&after)
+		after := reachable()
 		runtime.KeepAlive(it)
-		held = append(held, int64(after.HeapAlloc)-int64(before.HeapAlloc))
+		held = append(held, after-before)
 	}
 	slices.Sort(held)
 	return held[len(held)/2]
