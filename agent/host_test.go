@@ -334,6 +334,25 @@ func TestNotesAndKeptBytes(t *testing.T) {
 	}
 }
 
+// A note is JSON, and is found by its name.
+func TestNotesHaveNames(t *testing.T) {
+	note := hosted("note", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+		if err := h.Note(ctx, "bad", json.RawMessage(`{`)); err == nil {
+			t.Error("a note that is no JSON was taken")
+		}
+		if err := errors.Join(h.Note(ctx, "one", json.RawMessage(`1`)), h.Note(ctx, "two", json.RawMessage(`2`))); err != nil {
+			return tools.Result{}, err
+		}
+		list, err := h.Notes(ctx, "two")
+		return tools.Text(fmt.Sprintf("%s", list)), err
+	})
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "note", `{}`)), reply(t, "end_turn", text("done"))}}
+	res, err := newAgent(t, s, agent.Options{}, note).Run(t.Context(), agent.Input{Prompt: "go"})
+	if m := string(res.Log.Messages()[2].AppendJSON(nil)); err != nil || !strings.Contains(m, `"[2]"`) {
+		t.Errorf("%v, %s", err, m)
+	}
+}
+
 // A read-only tool may start before the response is in the log; its notes come
 // behind that.
 func TestHostOfACallThatStartsEarly(t *testing.T) {
