@@ -247,6 +247,9 @@ func TestWaitForWhatWorksNoMore(t *testing.T) {
 		how := ""
 		for _, rec := range log.Records(n) {
 			how += string(rec.Data)
+			if rec.Kind == memory.KindInput {
+				t.Errorf("%s: what the call answers is a message, too: %q", tt.name, rec.Message.Text())
+			}
 		}
 		if !strings.Contains(how, tt.how) || (how == "") != (tt.how == "") || len(r.atWork) != 0 {
 			t.Errorf("%s: the log has %s, and %d work", tt.name, how, len(r.atWork))
