@@ -219,9 +219,9 @@ func (s *streamer) words(ctx context.Context) {
 	if !ok {
 		return
 	}
-	if !news.Writing || news.Record > len(s.watch.look().entries) {
+	if !news.Writing || news.Record > s.sent {
 		// The record is in the store, which takes the place of what streamed; or those
-		// before it are, which come first.
+		// before it are, which come first, also where another page's stream has read them.
 		s.watch.advance()
 		seen := s.watch.look()
 		s.records(seen)

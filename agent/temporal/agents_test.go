@@ -296,7 +296,9 @@ func TestStreaming(t *testing.T) {
 			}
 			switch kinds[it.Kind]++; it.Kind {
 			case feed.Progress:
-				close(reported)
+				if it.Text != "" { // an empty one says that the call has ended
+					close(reported)
+				}
 			case feed.Delta:
 				if it.Delta == transport.DeltaText {
 					text.WriteString(it.Text)
@@ -315,7 +317,7 @@ func TestStreaming(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if kinds[feed.Progress] != 1 || text.Len() == 0 || !strings.HasPrefix("one two three four five six", text.String()) {
+	if kinds[feed.Progress] != 2 || text.Len() == 0 || !strings.HasPrefix("one two three four five six", text.String()) {
 		t.Errorf("%v, %q", kinds, text.String())
 	}
 }
