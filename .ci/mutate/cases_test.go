@@ -30,25 +30,32 @@ func TestListStands(t *testing.T) {
 		if k.open {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(root, k.pkg, "*_test.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		for name := range strings.SplitSeq(strings.Trim(k.run, "^$()"), "|") {
-			declared := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(name) + `\(`)
-			found := false
-			for _, file := range files {
-				src, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				found = found || declared.Match(src)
-			}
-			if !found {
+			if !declared(t, root, k.pkg, name) {
 				t.Errorf("%s: %s has no test %s", k, k.pkg, name)
 			}
 		}
 	}
+}
+
+// declared reports whether the package in the folder has the test.
+func declared(t *testing.T, root, pkg, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, pkg, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(name) + `\(`)
+	for _, file := range files {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.Match(src) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestKnownMistake(t *testing.T) {

@@ -12,8 +12,10 @@
 // With -from, it makes the mistakes of a file, as somebody has written them: a JSON
 // array of objects with hurt (how much), what (goes wrong), file, old and new, where
 // old stands once in the file. With -own a file's other packages may be named in
-// "also", separated by spaces, whose tests run as well. "stays" says why no test has to
-// notice; without it one that goes unnoticed is an error. mistakes.json is such a list.
+// "also", separated by spaces, whose tests run as well. "by" names the test that noticed
+// last, as "Test" or "./package Test": it runs first, and the others only if it passes.
+// "stays" says why no test has to notice; without it one that goes unnoticed is an
+// error. mistakes.json is such a list.
 //
 // The arguments are folders; all Go files in and below them that belong to the root's
 // module are taken. A mistake that doesn't compile is replaced by another. The tests
@@ -166,9 +168,16 @@ func judge(root string, mistakes []mistake, n int, own bool, limit time.Duration
 		if !own {
 			tests = append(tests, "./...")
 		}
-		for _, tests := range tests {
-			if failed, hung := fails(filepath.Join(root, module), limit, "-overlay", overlay, tests); failed {
-				verdict, where = "noticed", " by "+tests
+		runs := make([][]string, 0, 1+len(tests))
+		if m.by != nil {
+			runs = append(runs, m.by)
+		}
+		for _, pkg := range tests {
+			runs = append(runs, []string{pkg})
+		}
+		for _, args := range runs {
+			if failed, hung := fails(filepath.Join(root, module), limit, append([]string{"-overlay", overlay}, args...)...); failed {
+				verdict, where = "noticed", " by "+strings.Join(args, " ")
 				if hung {
 					where += ", which hung"
 				}

@@ -21,6 +21,7 @@ type mistake struct {
 	written    bool     // by somebody, and not made by a rule
 	also       []string // packages whose tests may notice, besides the file's own
 	stays      string   // why no test has to notice
+	by         []string // arguments of go test for the test that noticed when it was last asked; it goes first
 }
 
 func (m mistake) String() string {

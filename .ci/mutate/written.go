@@ -14,7 +14,7 @@ func written(root, path string) (all []mistake, gone []error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var list []struct{ Hurt, What, File, Old, New, Also, Stays string }
+	var list []struct{ Hurt, What, File, Old, New, Also, Stays, By string }
 	if err := json.Unmarshal(data, &list); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -25,6 +25,14 @@ func written(root, path string) (all []mistake, gone []error, err error) {
 			continue
 		}
 		m.what, m.written, m.also, m.stays = w.Hurt+": "+w.What, true, strings.Fields(w.Also), w.Stays
+		if w.By != "" {
+			_, in := packageOf(root, w.File)
+			test := w.By
+			if pkg, name, ok := strings.Cut(w.By, " "); ok {
+				in, test = pkg, name
+			}
+			m.by = []string{"-run", "^" + test + "$", in}
+		}
 		all = append(all, m)
 	}
 	return all, gone, nil

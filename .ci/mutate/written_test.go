@@ -15,16 +15,20 @@ func TestWritten(t *testing.T) {
 		}
 	}
 	write(`[{"hurt": "low", "what": "another name", "file": "written_test.go", "old": "package main", "new": "package other", "also": "./a ./b"}]`)
-	if all, gone, err := written(".", list); err != nil || len(all) != 0 || len(gone) != 1 || !strings.Contains(gone[0].Error(), "4 times") {
+	if all, gone, err := written(".", list); err != nil || len(all) != 0 || len(gone) != 1 || !strings.Contains(gone[0].Error(), "5 times") {
 		t.Errorf("a text that stands twice: %v %v %v", all, gone, err)
 	}
-	write(`[{"hurt": "low", "what": "another name", "file": "written.go", "old": "package main", "new": "package other", "also": "./a ./b", "stays": "it says the same"}]`)
+	write(`[{"hurt": "low", "what": "another name", "file": "written.go", "old": "package main", "new": "package other", "also": "./a ./b", "stays": "it says the same", "by": "TestX"},
+		{"hurt": "low", "what": "another name", "file": "written.go", "old": "package main", "new": "package third", "by": "./a TestY"}]`)
 	all, gone, err := written(".", list)
-	if err != nil || len(all) != 1 || len(gone) != 0 {
+	if err != nil || len(all) != 2 || len(gone) != 0 {
 		t.Fatalf("%v %v %v", all, gone, err)
 	}
 	if m := all[0]; m.String() != "written.go:1: low: another name: package main → package other" || len(m.also) != 2 || !m.written || m.stays != "it says the same" {
 		t.Errorf("%v %v %q", m, m.also, m.stays)
+	}
+	if all[0].by[1] != "^TestX$" || all[0].by[2] != "./" || all[1].by[1] != "^TestY$" || all[1].by[2] != "./a" {
+		t.Errorf("noticed by %q and %q", all[0].by, all[1].by)
 	}
 }
 
@@ -48,12 +52,20 @@ func TestMistakesStand(t *testing.T) {
 			t.Errorf("%s is none, or there twice", m)
 		}
 		seen[key] = true
+		if m.by != nil && !declared(t, m.root, filepath.Join(moduleOf(m), m.by[2]), strings.Trim(m.by[1], "^$")) {
+			t.Errorf("%s: %s has no test %s", m, m.by[2], m.by[1])
+		}
 		for _, pkg := range m.also {
 			if _, err := os.Stat(filepath.Join("..", "..", pkg)); err != nil {
 				t.Errorf("%s: %v", m, err)
 			}
 		}
 	}
+}
+
+func moduleOf(m mistake) string {
+	module, _ := packageOf(m.root, m.file)
+	return module
 }
 
 func TestPackageOf(t *testing.T) {
