@@ -32,18 +32,18 @@ func TestWritten(t *testing.T) {
 	}
 }
 
-// TestMistakesStand holds mistakes.json to the code: most of what it replaces is there,
-// and each mistake is one.
+// TestMistakesStand holds mistakes.json to the code: what is to be replaced stands once in
+// its file, the test that noticed is there, and each mistake is one.
 func TestMistakesStand(t *testing.T) {
 	all, gone, err := written(filepath.Join("..", ".."), "mistakes.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, err := range gone {
-		t.Log(err)
+		t.Error(err)
 	}
-	if len(all) < 300 {
-		t.Errorf("%d mistakes can still be made, want 300: write others for those whose place is gone", len(all))
+	if len(all) < 500 {
+		t.Errorf("%d mistakes can be made, want 500: write others for those whose code is gone", len(all))
 	}
 	seen := map[string]bool{}
 	for _, m := range all {
