@@ -210,6 +210,28 @@ func TestAskAgain(t *testing.T) {
 
 func r0(t *testing.T) *Run { return underWay(t, made(t, Options{}), Input{}) }
 
+// A call that a tool makes costs the same behind a thousand others.
+func TestInnerCallsAreFlat(t *testing.T) {
+	j := &job{owner: underWay(t, made(t, Options{Tools: []tools.Tool{plain{name: "f"}}}), Input{}), record: 1}
+	j.call.ID, j.host.job = "a", j
+	made := func() float64 {
+		return testing.AllocsPerRun(100, func() {
+			if _, err := j.host.CallTool(t.Context(), transport.ToolCall{Name: "f"}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	first := made()
+	for range 800 {
+		if _, err := j.host.CallTool(t.Context(), transport.ToolCall{Name: "f"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last := made(); last > 1.2*first {
+		t.Errorf("%.0f objects for a call, %.0f for one behind 900 others", first, last)
+	}
+}
+
 // A tool whose call waits can't say that all is done: what it called has to be run again.
 // What it keeps twice stands in the log once.
 func TestWhatACallLeaves(t *testing.T) {
@@ -691,7 +713,7 @@ func TestWhoseQuestionItIs(t *testing.T) {
 		}
 	}
 	for j, want := range map[*job]bool{other: true, caller: true, of("1", nil): false, of("x", other): false} {
-		if got := askedBefore(r.log, j); got != want {
+		if got := j.askedBefore(); got != want {
 			t.Errorf("%s: %v", j.key(), got)
 		}
 	}

@@ -123,7 +123,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	if r.turnedOff(c.Name) {
 		return nil, j.refuse("unavailable_tool", fmt.Sprintf("The tool %q has been taken away; it can't be called any more.", c.Name)), nil
 	}
-	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly && !(j.outer == nil && askedBefore(r.log, j)) {
+	if c.Started && !t.traits.Repeatable && !t.traits.ReadOnly && !(j.outer == nil && j.askedBefore()) {
 		return nil, j.refuse("unknown_outcome", unknownOutcome), nil
 	}
 	var edited json.RawMessage

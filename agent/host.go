@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/whorl-go/whorl/agent/internal/callnotes"
 	"github.com/whorl-go/whorl/agent/internal/toolcall"
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/internal/runes"
@@ -33,23 +34,8 @@ type host struct {
 	slots     chan struct{} // for inner calls at once
 }
 
-// hostNote is the data of a note of a call, with the members that its kind uses.
-type hostNote struct {
-	Root      string            `json:"root"`
-	Call      string            `json:"call"`
-	Key       string            `json:"key,omitempty"` // of the question, or the id of the inner call
-	Name      string            `json:"name,omitempty"`
-	Data      json.RawMessage   `json:"data,omitempty"`
-	Input     json.RawMessage   `json:"input,omitempty"`
-	Content   []json.RawMessage `json:"content,omitempty"`
-	IsError   bool              `json:"is_error,omitempty"`
-	Question  *tools.Question   `json:"question,omitempty"`
-	Answer    *tools.Answer     `json:"answer,omitempty"`
-	Declined  bool              `json:"declined,omitempty"`
-	Reason    string            `json:"reason,omitempty"`
-	Expired   bool              `json:"expired,omitempty"`
-	MediaType string            `json:"media_type,omitempty"`
-}
+// hostNote is the data of a note of a call.
+type hostNote = callnotes.Note
 
 // append appends a note of the call to the log.
 func (h *host) append(ctx context.Context, name string, n hostNote) error {
@@ -76,38 +62,19 @@ func (h *host) ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// notes are the notes of the call by that name, oldest first.
-func (h *host) notes(name string) []hostNote {
-	var list []hostNote
-	for _, n := range callNotes(h.job.owner.log, h.job.record) {
-		if n.kind == name && n.Call == h.job.key() {
-			list = append(list, n.hostNote)
-		}
-	}
-	return list
+// notes are the notes of the call of that kind, oldest first.
+func (h *host) notes(kind string) []*hostNote { return h.notesOf(kind, "") }
+
+// notesOf are those with a key.
+func (h *host) notesOf(kind, key string) []*hostNote {
+	r := h.job.owner
+	return r.callNotes.Of(r.log, h.job.record, kind, h.job.key(), key)
 }
 
-type callNote struct {
-	kind string
-	hostNote
-}
-
-// callNotes are the notes of calls behind a record of a log.
-func callNotes(log *memory.Log, record int) []callNote {
-	var list []callNote
-	for _, r := range log.Records(record) {
-		if r.Kind != memory.KindNote {
-			continue
-		}
-		switch r.Note {
-		case notes.Call, notes.Question, notes.Answer, notes.Started, notes.Result:
-			n := callNote{kind: r.Note}
-			if json.Unmarshal(r.Data, &n.hostNote) == nil {
-				list = append(list, n)
-			}
-		}
-	}
-	return list
+// askedBefore reports whether the call has asked something, or has noted what it goes
+// on from, so that it may run again.
+func (j *job) askedBefore() bool {
+	return j.owner.callNotes.Resumable(j.owner.log, j.record, j.key())
 }
 
 // Note implements [tools.Host].
@@ -183,37 +150,39 @@ func (h *host) Ask(ctx context.Context, q tools.Question) (tools.Answer, error) 
 		h.questions++
 		q.Key = strconv.Itoa(h.questions)
 	}
-	asked := false
-	for _, n := range callNotes(h.job.owner.log, h.job.record) {
-		switch {
-		case n.Call != h.job.key() || n.Key != q.Key:
-		case n.kind == notes.Question:
-			asked = true
-			if n.Question.Kind != q.Kind || n.Question.Prompt != q.Prompt {
-				return tools.Answer{}, &tools.DivergedError{Call: q.Key, Recorded: brief(n.Question.Prompt), Got: brief(q.Prompt)}
-			}
-		case n.kind == notes.Answer && n.Declined && n.Reason != "":
-			return tools.Answer{}, fmt.Errorf("%w: %s", tools.ErrDeclined, n.Reason)
-		case n.kind == notes.Answer && n.Declined:
-			return tools.Answer{}, tools.ErrDeclined
-		case n.kind == notes.Answer && n.Answer == nil:
-			return tools.Answer{}, tools.ErrExpired
-		case n.kind == notes.Answer && n.Answer.Expired:
-			if err := q.Check(n.Answer.Value); err != nil {
-				return tools.Answer{}, fmt.Errorf("question %q was not answered in time, and its default: %w", q.Key, err)
-			}
-			return *n.Answer, nil
-		case n.kind == notes.Answer:
-			return *n.Answer, nil
+	asked := h.notesOf(notes.Question, q.Key)
+	for _, n := range asked {
+		if n.Question.Kind != q.Kind || n.Question.Prompt != q.Prompt {
+			return tools.Answer{}, &tools.DivergedError{Call: q.Key, Recorded: brief(n.Question.Prompt), Got: brief(q.Prompt)}
 		}
 	}
-	if !asked {
+	if answers := h.notesOf(notes.Answer, q.Key); len(answers) > 0 {
+		return answerOf(q, answers[0])
+	}
+	if len(asked) == 0 {
 		if err := h.append(ctx, notes.Question, hostNote{Key: q.Key, Name: h.job.call.Name, Question: &q}); err != nil {
 			return tools.Answer{}, err
 		}
 	}
 	h.waiting = true
 	return tools.Answer{}, fmt.Errorf("question %q: %w", q.Key, tools.ErrWaiting)
+}
+
+// answerOf is what a note says of a question: the answer, or why there is none.
+func answerOf(q tools.Question, n *hostNote) (tools.Answer, error) {
+	switch {
+	case n.Declined && n.Reason != "":
+		return tools.Answer{}, fmt.Errorf("%w: %s", tools.ErrDeclined, n.Reason)
+	case n.Declined:
+		return tools.Answer{}, tools.ErrDeclined
+	case n.Answer == nil:
+		return tools.Answer{}, tools.ErrExpired
+	case n.Answer.Expired:
+		if err := q.Check(n.Answer.Value); err != nil {
+			return tools.Answer{}, fmt.Errorf("question %q was not answered in time, and its default: %w", q.Key, err)
+		}
+	}
+	return *n.Answer, nil
 }
 
 func brief(s string) string {
@@ -253,23 +222,18 @@ func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Res
 		inner.call.Input = []byte("{}")
 	}
 	started := false
-	for _, n := range h.notes(notes.Started) {
-		if n.Key != call.ID {
-			continue
-		}
+	for _, n := range h.notesOf(notes.Started, call.ID) {
 		if started = true; n.Name != call.Name || !bytes.Equal(n.Input, inner.call.Input) {
 			return tools.Result{}, &tools.DivergedError{Call: call.ID, Recorded: brief(n.Name + " " + string(n.Input)), Got: brief(call.Name + " " + string(inner.call.Input))}
 		}
 	}
-	for _, n := range h.notes(notes.Result) {
-		if n.Key == call.ID {
-			return recordedResult(n)
-		}
+	for _, n := range h.notesOf(notes.Result, call.ID) {
+		return recordedResult(n)
 	}
 	return h.runInner(ctx, inner, started)
 }
 
-func recordedResult(n hostNote) (tools.Result, error) {
+func recordedResult(n *hostNote) (tools.Result, error) {
 	res := tools.Result{IsError: n.IsError}
 	for _, raw := range n.Content {
 		b, err := transport.ParseBlock(raw)
@@ -284,7 +248,7 @@ func recordedResult(n hostNote) (tools.Result, error) {
 // runInner runs a call that a tool makes, and records it.
 func (h *host) runInner(ctx context.Context, j *job, started bool) (tools.Result, error) {
 	id := j.call.ID
-	j.call.Started = started && !askedBefore(j.owner.log, j)
+	j.call.Started = started && !j.askedBefore()
 	t, refused, ask := j.owner.judge(ctx, j)
 	if ask != nil {
 		var err error

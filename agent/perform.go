@@ -192,7 +192,7 @@ func (j *job) cutOff(o outcome) error {
 
 // resumable reports whether the tool has noted what its call goes on from.
 func (j *job) resumable() bool {
-	return j.host.job != nil && slices.ContainsFunc(j.host.notes(notes.Call), func(n hostNote) bool { return n.Name == tools.NoteResumable })
+	return j.host.job != nil && slices.ContainsFunc(j.host.notes(notes.Call), func(n *hostNote) bool { return n.Name == tools.NoteResumable })
 }
 
 // An unfinishedError is a call that can go on where it was, in another run.

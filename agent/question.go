@@ -193,20 +193,6 @@ func behindNewestResponse(log *memory.Log) int {
 	}
 }
 
-// askedBefore reports whether a call has asked something, or has noted what it goes on
-// from, so that it may run again.
-func askedBefore(log *memory.Log, j *job) bool {
-	for _, n := range callNotes(log, j.record) {
-		if n.kind == notes.Call && n.Name == tools.NoteResumable && n.Call == j.key() {
-			return true
-		}
-		if n.kind == notes.Question && (n.Call == j.key() || strings.HasPrefix(n.Call, j.key()+"/")) {
-			return true
-		}
-	}
-	return false
-}
-
 // expire answers the questions whose time is over.
 func expire(ctx context.Context, log *memory.Log, questions []PendingQuestion) (expired bool, err error) {
 	for _, q := range questions {

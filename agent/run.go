@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
+	"github.com/whorl-go/whorl/agent/internal/callnotes"
 	"github.com/whorl-go/whorl/agent/internal/observe"
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
 	"github.com/whorl-go/whorl/agent/internal/shown"
@@ -61,6 +62,8 @@ type Run struct {
 	fatal    atomic.Bool   // a call has ended the run: no other one is begun
 	news     chan progress // from running tools
 	lastStep *BudgetError  // the budget allows one step more, for the answer
+
+	callNotes callnotes.Index // of the newest response whose calls have asked for them
 
 	depth int            // how many sub-agents deep the run is
 	tried map[string]int // sessions of sub-agents whose Approvers were asked again; see tryAgain
