@@ -217,6 +217,7 @@ func (s *RAM) Import(ctx context.Context, in Session) error {
 		info.Queued = max(info.Queued, r.Queued)
 	}
 	info.Records, info.Cursor, info.Due, info.Meta = len(in.Records), "", time.Time{}, maps.Clone(info.Meta)
+	maps.DeleteFunc(info.Meta, func(_, value string) bool { return value == "" })
 	ses, err := s.create(info, &Start{Parent: info.Parent})
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func (s *RAM) choose(q Query) ([]Info, error) {
 
 func (q Query) matches(info Info) bool {
 	for k, v := range q.Meta {
-		if info.Meta[k] != v {
+		if v == "" || info.Meta[k] != v {
 			return false
 		}
 	}

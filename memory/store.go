@@ -96,7 +96,7 @@ type Info struct {
 
 // A Query chooses sessions. The zero Query chooses all, those changed last first.
 type Query struct {
-	Meta   map[string]string // all of these values
+	Meta   map[string]string // all of these values; an empty one, which none has, chooses nothing
 	Parent string            // children of this session
 	Tree   string            // this session and all below it
 	Roots  bool              // only sessions without a parent

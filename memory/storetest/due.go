@@ -49,6 +49,9 @@ func testWake(t *testing.T, s under) {
 	if got := due(t, s, memory.Query{Meta: map[string]string{"agent": "a"}}); got != "a" {
 		t.Errorf("of one agent: %q", got)
 	}
+	if got := due(t, s, memory.Query{Meta: map[string]string{"none": ""}}); got != "" {
+		t.Errorf("of nobody: %q", got)
+	}
 	if i := info(t, s, "c"); i.Wake.Year() != 2099 {
 		t.Errorf("to be woken at %v", i.Wake)
 	}

@@ -56,11 +56,14 @@ func testGiven(t *testing.T, s under) {
 	queued := input("wait")
 	queued.Queued = 7
 	in := memory.Session{
-		Info:    memory.Info{ID: "i", Created: time.Unix(1, 0), Changed: time.Unix(2, 0), Meta: map[string]string{"user": "ann"}},
+		Info:    memory.Info{ID: "i", Created: time.Unix(1, 0), Changed: time.Unix(2, 0), Meta: map[string]string{"user": "ann", "none": ""}},
 		Records: append(make([]memory.Record, 0, 8), note("a")), Inbox: append(make([]memory.Record, 0, 8), queued),
 		Blobs: []memory.Blob{memory.Blob{Data: []byte("imported")}.Named()},
 	}
 	must(t, importer.Import(ctx, in))
+	if i := info(t, s, "i"); len(i.Meta) != 1 {
+		t.Errorf("imported, it has the metadata %q", i.Meta)
+	}
 	in.Blobs[0].Data[0] = 'Z'
 	read("i", in.Blobs[0].Name, "imported")
 	in.Info.Meta["user"] = "bob"

@@ -225,7 +225,7 @@ func (s *ownStore) list(q memory.Query) ([]memory.Info, error) {
 
 func contains(meta, want map[string]string) bool {
 	for k, v := range want {
-		if meta[k] != v {
+		if v == "" || meta[k] != v {
 			return false
 		}
 	}

@@ -69,6 +69,9 @@ func testSearch(t *testing.T, s under) {
 	if got := find(search.Query{Words: "apples", Meta: map[string]string{"user": "bob"}}); got != "bob/0" {
 		t.Errorf("bob's apples: %q", got)
 	}
+	if got := find(search.Query{Words: "apples", Meta: map[string]string{"user": ""}}); got != "" {
+		t.Errorf("nobody's apples: %q", got)
+	}
 	if got := strings.Fields(find(search.Query{Words: "apples"})); len(got) != 2 {
 		t.Errorf("apples: %q", got)
 	}

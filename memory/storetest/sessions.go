@@ -195,6 +195,8 @@ func testListMeta(t *testing.T, s under) {
 		{memory.Query{Meta: map[string]string{"user": "nobody"}}, ""},
 		{memory.Query{Meta: map[string]string{"user": long}}, "c"},
 		{memory.Query{Meta: map[string]string{"user": long + "er"}}, ""},
+		{memory.Query{Meta: map[string]string{"kind": ""}}, ""}, // who isn't known sees nobody's
+		{memory.Query{Meta: map[string]string{"user": "ann", "kind": ""}}, ""},
 	} {
 		if got := list(t, s, tt.q); got != tt.want {
 			t.Errorf("%.100v: %q, want %q", tt.q, got, tt.want)
