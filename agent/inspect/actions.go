@@ -123,8 +123,13 @@ func (p *Page) resume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	if _, err := p.store.Info(r.Context(), id); err != nil {
+	info, err := p.store.Info(r.Context(), id)
+	if err != nil {
 		p.fail(w, err)
+		return
+	}
+	if info.Parent != "" {
+		http.Error(w, errBelow.Error(), http.StatusConflict)
 		return
 	}
 	p.opts.Resume(id)

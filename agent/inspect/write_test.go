@@ -49,6 +49,9 @@ func TestWriting(t *testing.T) {
 			t.Errorf("%s: %d %s", body, status, answer)
 		}
 	}
+	if status, answer, _ := do(t, "POST", server.URL+"/debug/agents/api/sessions/child/resume", "{}", "Content-Type", "application/json", "Origin", server.URL); status != 409 {
+		t.Errorf("a sub-agent's session is run: %d %s", status, answer)
+	}
 	if n := len(resumed); n != 2 {
 		t.Errorf("%d runs", n)
 	}

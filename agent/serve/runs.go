@@ -155,8 +155,7 @@ func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.L
 		case <-time.After(time.Second):
 		}
 	}
-	now, infoErr := h.o.Store.Info(ctx, id)
-	waits := infoErr == nil && log != nil && now.Queued > log.State().Queued
+	waits := log != nil && h.hasMail(ctx, id, log.State().Queued)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() == nil && (r.again || waits) {
@@ -164,6 +163,20 @@ func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.L
 		return true
 	}
 	h.leave(id, r)
+	return false
+}
+
+// hasMail reports whether a message with a number above after waits in a session's inbox.
+// The newest number that was given doesn't tell: a fork has that of its origin, and none of
+// its messages.
+func (h *Handler) hasMail(ctx context.Context, id string, after int64) bool {
+	inbox, ok := memory.As[memory.Inbox](h.o.Store)
+	if !ok {
+		return false
+	}
+	for _, err := range inbox.Inbox(ctx, id, after) {
+		return err == nil
+	}
 	return false
 }
 

@@ -529,6 +529,9 @@ func TestDecisionsInTheTree(t *testing.T) {
 	if status, _ := s.as("eve").do("POST", "/decisions/"+waits[0].Session, `{}`); status != 404 {
 		t.Errorf("somebody else: %d", status)
 	}
+	if status, body := s.do("POST", "/messages/"+url.PathEscape(waits[0].Session), `{"text":"hello"}`); status != 409 || !strings.Contains(body, `"sub_agent"`) {
+		t.Errorf("its session is run past its caller: %d %s", status, body)
+	}
 	call, _ := json.Marshal(waits[0].Call)
 	if status, body := s.do("POST", "/decisions/"+url.PathEscape(waits[0].Session), `{"call":`+string(call)+`,"decision":"allow"}`); status != 204 {
 		t.Fatalf("%d %s", status, body)

@@ -54,6 +54,9 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		}
 		c = &call{w: w, r: r, user: u, max: h.o.MaxBody, info: memory.Info{ID: id}}
 	}
+	if c.info.Parent != "" { // its caller's run drives it, under the lease of the caller's session
+		return nil, feed.Position{}, nil, problem(http.StatusConflict, "sub_agent", "This is the session of a sub-agent.", "Its caller tells it what to do: send the message to the session above it.")
+	}
 	var body message
 	if err := c.read(&body); err != nil {
 		return nil, feed.Position{}, nil, err

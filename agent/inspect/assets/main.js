@@ -201,7 +201,8 @@ function drawState(always) {
   todo.hidden = !s.todo;
   if (s.todo) redraw(todo, todoList(s.todo, true));
   const box = $('waiting'), asks = page.open.asks;
-  const resume = page.canResume && (['model', 'tools'].includes(s.doing) || asks.list && waits.includes(s.doing));
+  const below = page.sessions.find((o) => o.id === page.open.id)?.parent; // its caller's run drives it
+  const resume = page.canResume && !below && (['model', 'tools'].includes(s.doing) || asks.list && waits.includes(s.doing));
   box.hidden = !asks.list?.length && !resume;
   const shown = JSON.stringify([asks.text, s.read, resume && s.records, page.readOnly]);
   if (!always && shown === page.open.shown) return;

@@ -1,0 +1,53 @@
+package serve_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/memory"
+)
+
+// A fork has none of the messages that its origin was given later: what waits in it runs
+// once it is decided, and that is all.
+func TestAForkRestsWhenItHasEnded(t *testing.T) {
+	var asked atomic.Int32
+	s := start(t, func(o *serve.Options) {
+		run := o.Run
+		o.Run = func(ctx context.Context, u serve.User, i memory.Info) (*agent.Agent, agent.Input, error) {
+			if i.ID == "f" && asked.Add(1) > 1 {
+				return nil, agent.Input{}, errors.New("there is nothing to do")
+			}
+			return run(ctx, u, i)
+		}
+	})
+	events := s.listen("POST", "/messages/s", `{"text":"call careful"}`).until("end", "")
+	info, err := s.store.Info(t.Context(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.listen("POST", "/messages/s", `{"text":"later"}`).until("end", "")
+	if status, body := s.do("POST", "/forks/s", `{"id":"f","records":`+jsonOf(info.Records)+`}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	call := jsonOf(events[len(events)-2].Calls[0])
+	l := s.listen("GET", "/events/f", "")
+	if status, body := s.do("POST", "/decisions/f", `{"decision":"allow","call":`+call+`}`); status != http.StatusNoContent {
+		t.Fatalf("%d %s", status, body)
+	}
+	l.until("state", "idle")
+	s.ended("f")
+	if n := asked.Load(); n != 1 {
+		t.Errorf("Options.Run is asked %d times", n)
+	}
+}
+
+func jsonOf(v any) string {
+	raw, _ := json.Marshal(v)
+	return string(raw)
+}
