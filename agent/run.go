@@ -116,6 +116,10 @@ type Result struct {
 	// ModelEnds is when the service retires the agent's model, if it has or does so
 	// within 60 days (models.EndNotice); else zero. The logger reports it too.
 	ModelEnds time.Time
+	// Unheard are the messages given by [Run.Steer] and [Run.ChangeTools] that could not
+	// be recorded: the run failed before it had its session, or its log could not be
+	// written. Give them to the next run.
+	Unheard []transport.Message
 	// Log is the conversation. Its next request is always one that the service takes.
 	Log *memory.Log
 }
@@ -223,9 +227,9 @@ func (r *Run) Log() *memory.Log { return r.log }
 
 // Steer gives the model a message while the run goes on. It lands at the next
 // place where a message may stand, before the next model call; if the run fails
-// before that, it is in the log for the next one. Steer fails for a message that
-// [memory.CheckInput] refuses, and once the run has ended: then make a new run with
-// the same log.
+// before that, it is in the log for the next one, or in [Result].Unheard if it could
+// not be recorded. Steer fails for a message that [memory.CheckInput] refuses, and once
+// the run has ended: then make a new run with the same log.
 func (r *Run) Steer(m transport.Message) error {
 	if err := r.agent.checkInput(m); err != nil {
 		return fmt.Errorf("steer: %w", err)
@@ -296,6 +300,7 @@ func (r *Run) run(ctx context.Context, emit func(Event) bool) {
 		r.endRun(ctx)
 		r.mu.Lock()
 		r.state = runOver
+		r.result.Unheard, r.steers = r.steers, nil
 		r.mu.Unlock()
 	}()
 	if r.err != nil {
@@ -389,7 +394,7 @@ func (r *Run) checkSession() error {
 }
 
 // keepSteers ends the run for [Run.Steer], and appends to the log what a run that
-// failed did not get to.
+// failed did not get to. What can't be appended, Result.Unheard has.
 func (r *Run) keepSteers(ctx context.Context) {
 	r.mu.Lock()
 	r.state = runEnded

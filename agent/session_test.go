@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,5 +283,74 @@ func TestALeaseLostDuringAModelCall(t *testing.T) {
 				t.Errorf("the run ended with %v", err)
 			}
 		})
+	}
+}
+
+// failsLater is a store that takes no records once it fails.
+type failsLater struct {
+	*memory.RAM
+	fails atomic.Bool
+}
+
+func (s *failsLater) Append(ctx context.Context, id string, at memory.Position, records ...memory.Record) error {
+	if s.fails.Load() {
+		return memory.ErrUnavailable
+	}
+	return s.RAM.Append(ctx, id, at, records...)
+}
+
+// What Steer took is in the log, or in the result of a run that could not record it: one
+// that never had its session, or whose store failed.
+func TestSteeredMessagesAreKept(t *testing.T) {
+	steer := func(run *agent.Run) {
+		t.Helper()
+		if err := run.Steer(transport.UserText("and be short")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ram := new(memory.RAM)
+	if err := ram.Lease(t.Context(), "s", "another", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	locked := memory.NewLog()
+	locked.TryLock()
+	broken := &unreadable{RAM: new(memory.RAM), err: memory.ErrUnavailable}
+	if _, err := newAgent(t, &script{replies: []any{reply(t, "end_turn", text("hi"))}}, agent.Options{}).Run(t.Context(), agent.Input{Store: broken.RAM, Session: "s", Prompt: "hi"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]agent.Input{
+		"a session that is held": {Store: ram, Session: "s", Prompt: "go"},
+		"a log that is held":     {Log: locked, Prompt: "go"},
+		"elsewhere":              {Store: ram, Session: "other", Prompt: "go", At: &memory.Position{Records: 1}},
+		"not read":               {Store: broken, Session: "s", Prompt: "go"},
+		"no session":             {Store: ram, Prompt: "go"},
+	} {
+		run := newAgent(t, &script{}, agent.Options{}).NewRun(in)
+		steer(run)
+		res, err := finish(t.Context(), run)
+		if err == nil || len(res.Unheard) != 1 || res.Unheard[0].Text() != "and be short" {
+			t.Errorf("%s: %v; unheard: %v", name, err, res.Unheard)
+		}
+		if err := run.Steer(transport.UserText("late")); err == nil {
+			t.Errorf("%s: a run that is over takes a message", name)
+		}
+	}
+	// The store fails while the run goes on.
+	store := &failsLater{RAM: new(memory.RAM)}
+	var run *agent.Run
+	a := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("a", "t", `{}`))}}, agent.Options{}, during("t", func(context.Context) {
+		steer(run)
+		store.fails.Store(true)
+	}))
+	run = a.NewRun(agent.Input{Store: store, Session: "s", Prompt: "go"})
+	if res, err := finish(t.Context(), run); !errors.Is(err, memory.ErrUnavailable) || len(res.Unheard) != 1 {
+		t.Errorf("a store that fails: %v; unheard: %v", err, res.Unheard)
+	}
+	// What is in the log is not given back too.
+	s := &script{replies: []any{func(context.Context) error { steer(run); return errors.New("no network") }}}
+	run = newAgent(t, s, agent.Options{}).NewRun(agent.Input{Prompt: "go"})
+	res, err := finish(t.Context(), run)
+	if m := res.Log.Messages(); err == nil || len(res.Unheard) != 0 || m[len(m)-1].Text() != "and be short" {
+		t.Errorf("a request that fails: %v; unheard: %v, the log ends with %q", err, res.Unheard, m[len(m)-1].Text())
 	}
 }
