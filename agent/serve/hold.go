@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -18,7 +19,7 @@ type holding struct {
 
 const (
 	// holdLease is for how long a process that dies keeps others from a session. A request
-	// that branches waits for the end of a run; none takes as long as this.
+	// that takes longer, such as one that waits for the end of a run, renews it.
 	holdLease = 30 * time.Second
 	holdAgain = 25 * time.Millisecond // until another process is asked for the session again
 )
@@ -73,10 +74,7 @@ func (h *Handler) holdElsewhere(ctx context.Context, id string) (release func(),
 	for {
 		err := leaser.Lease(ctx, id, owner, holdLease)
 		if err == nil {
-			return func() {
-				// If it fails, the lease runs out.
-				_ = leaser.Lease(context.WithoutCancel(ctx), id, owner, 0)
-			}, nil
+			return h.keepHolding(context.WithoutCancel(ctx), leaser, id, owner), nil
 		}
 		if held := (*memory.LeaseError)(nil); !errors.As(err, &held) {
 			return nil, err
@@ -86,5 +84,35 @@ func (h *Handler) holdElsewhere(ctx context.Context, id string) (release func(),
 			return nil, ctx.Err()
 		case <-time.After(holdAgain):
 		}
+	}
+}
+
+// keepHolding renews a lease until release is called, which gives it back.
+func (h *Handler) keepHolding(ctx context.Context, leaser memory.Leaser, id, owner string) (release func()) {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	lease := func(ctx context.Context, d time.Duration) {
+		ctx, cancel := context.WithTimeout(ctx, holdLease)
+		defer cancel()
+		// What fails may pass until the next time. If it doesn't, the lease runs out.
+		_ = rescue.Call("the Store", func() error { return leaser.Lease(ctx, id, owner, d) })
+	}
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(holdLease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				lease(ctx, holdLease)
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-ended // or a renewal could come behind what gives it back
+		lease(context.WithoutCancel(ctx), 0)
 	}
 }
