@@ -150,6 +150,9 @@ func TestWordsOfAnUnknownTool(t *testing.T) {
 	for i := range many {
 		many[i] = plain{name: fmt.Sprintf("tool_%02d", i)}
 	}
+	said := func(list []tools.Tool, name string) string {
+		return unknownTool(name, made(t, Options{Tools: list}).NewRun(Input{}).callableNames())
+	}
 	for _, tt := range []struct {
 		list []tools.Tool
 		name string
@@ -160,17 +163,17 @@ func TestWordsOfAnUnknownTool(t *testing.T) {
 		{[]tools.Tool{plain{name: "lookup"}, plain{name: "pay"}}, "lokup", `There is no tool "lokup". The tools are: lookup, pay. Did you mean "lookup"?`},
 		{[]tools.Tool{plain{name: "lookup"}, tools.WebSearch{}}, "zzz", `There is no tool "zzz". The tools are: lookup.`},
 	} {
-		if got := made(t, Options{Tools: tt.list}).unknownTool(tt.name); got != tt.want {
+		if got := said(tt.list, tt.name); got != tt.want {
 			t.Errorf("%s, want %s", got, tt.want)
 		}
 	}
-	if got := made(t, Options{Tools: many}).unknownTool("zzz"); !strings.HasSuffix(got, "tool_28, tool_29 and 2 more.") {
+	if got := said(many, "zzz"); !strings.HasSuffix(got, "tool_28, tool_29 and 2 more.") {
 		t.Error(got)
 	}
-	if got := made(t, Options{Tools: many[:30]}).unknownTool("zzz"); !strings.HasSuffix(got, "tool_28, tool_29.") {
+	if got := said(many[:30], "zzz"); !strings.HasSuffix(got, "tool_28, tool_29.") {
 		t.Error(got)
 	}
-	if got := made(t, Options{Tools: many}).unknownTool("tool_31x"); !strings.Contains(got, `Did you mean "tool_31"?`) {
+	if got := said(many, "tool_31x"); !strings.Contains(got, `Did you mean "tool_31"?`) {
 		t.Errorf("one that isn't listed is not meant: %s", got)
 	}
 }

@@ -118,7 +118,7 @@ func (r *Run) judge(ctx context.Context, j *job) (t *tool, refused string, ask *
 	}
 	t = r.lookupFor(j)
 	if t == nil || t.callable == nil {
-		return nil, j.refuse("unknown_tool", r.agent.unknownTool(c.Name)), nil
+		return nil, j.refuse("unknown_tool", unknownTool(c.Name, r.callableNames())), nil
 	}
 	if r.turnedOff(c.Name) {
 		return nil, j.refuse("unavailable_tool", fmt.Sprintf("The tool %q has been taken away; it can't be called any more.", c.Name)), nil

@@ -329,14 +329,30 @@ func cut(b transport.Block, left int) (_ transport.Block, after int, told bool) 
 	return transport.Text(fmt.Sprintf("%s\n[cut: this text has %d bytes, the first %d are above, and what came behind it is left out; ask for a smaller part]", text[:end], len(text), end)), 0, true
 }
 
-// unknownTool is what the model is told that calls a tool which is not there.
-func (a *Agent) unknownTool(name string) string {
-	var known []string
+// callableNames are the tools that the model can call, but for those that only another
+// tool can: the agent's in their order, and then those that a change brought in.
+func (r *Run) callableNames() []string {
+	a := r.agent
+	var names []string
 	for i := range a.request.Tools {
 		if t := a.tools[toolKey{name: a.request.Tools[i].Name()}]; t != nil && t.callable != nil {
-			known = append(known, t.name)
+			names = append(names, t.name)
 		}
 	}
+	r.mu.Lock()
+	defined := r.defined
+	r.mu.Unlock()
+	var brought []string
+	for _, t := range defined {
+		brought = append(brought, t.name)
+	}
+	slices.Sort(brought)
+	return slices.DeleteFunc(append(names, brought...), r.turnedOff)
+}
+
+// unknownTool is what the model is told that calls a tool which is not there. known are
+// those that it can call.
+func unknownTool(name string, known []string) string {
 	if len(known) == 0 {
 		return fmt.Sprintf("There is no tool %q; no tools can be called here.", name)
 	}

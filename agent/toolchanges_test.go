@@ -150,6 +150,46 @@ func TestDefineTools(t *testing.T) {
 	checkValid(t, log)
 }
 
+// A model that calls a tool which isn't there is told which it can call: those that a
+// change brought in too, and not those that one has taken away.
+func TestUnknownToolNamesWhatChangesBrought(t *testing.T) {
+	tool := func(name string) tools.Tool {
+		return tools.Func(name, "Does it.", func(context.Context, struct{}) (string, error) { return "done", nil })
+	}
+	asked := 0
+	model := simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
+		if asked++; asked < 3 {
+			return &simulator.Reply{Content: []simulator.Part{simulator.Call("rolback", map[string]any{})}}, nil
+		}
+		return &simulator.Reply{Content: []simulator.Part{simulator.Text("ok")}}, nil
+	})
+	a, _ := live(t, model, agent.Options{Tools: []tools.Tool{lookup(10), tool("pay")}})
+	var got []string
+	r := a.NewRun(agent.Input{Prompt: "go"})
+	for ev, err := range r.Events(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Type != agent.EventToolEnd {
+			continue
+		}
+		var result struct{ Content []struct{ Text string } }
+		if err := json.Unmarshal(ev.Result.Raw(), &result); err != nil || len(result.Content) != 1 {
+			t.Fatalf("%v: %s", err, ev.Result.Raw())
+		}
+		got = append(got, result.Content[0].Text)
+		change := agent.ToolChange{Define: []tools.Tool{tool("verify"), tool("rollback")}, Remove: []string{"pay"}}
+		if err := r.ChangeTools(change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{`There is no tool "rolback". The tools are: lookup, pay.`,
+		`There is no tool "rolback". The tools are: lookup, rollback, verify. Did you mean "rollback"?`}
+	if !slices.Equal(got, want) {
+		t.Errorf("the model was told %q, want %q", got, want)
+	}
+}
+
 func TestDefineToolsRefuses(t *testing.T) {
 	computer := tools.Server{Raw: []byte(`{"type":"computer_toolset_20260801"}`)}
 	later := tools.Func("later", "Comes later.", func(context.Context, struct{}) (string, error) { return "", nil })
