@@ -80,6 +80,25 @@ func (e *eager) running() int {
 	return n
 }
 
+// settle says where the response stands in the log, and returns the calls whose start
+// has been reported. If others have appended to the session while it was written, it
+// stands behind where it was expected, and its calls have other keys than their tools
+// were given: those are stopped, and run again.
+func (e *eager) settle(record int) (begun map[string]bool) {
+	stale := false
+	for id, j := range e.jobs {
+		if begun == nil {
+			begun = make(map[string]bool, len(e.jobs))
+		}
+		begun[id] = true
+		stale = stale || j.record != record
+	}
+	if stale {
+		e.drop()
+	}
+	return begun
+}
+
 // take hands over the job of a call that was started early, or nil.
 func (e *eager) take(id string) *job {
 	j := e.jobs[id]

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -25,6 +26,7 @@ type paced struct {
 	calls int
 	t     *testing.T
 	sent  int
+	late  func() // is called before the end; may be nil
 }
 
 func (p *paced) Stream(ctx context.Context, req *transport.Request) iter.Seq2[transport.Event, error] {
@@ -43,6 +45,9 @@ func (p *paced) Stream(ctx context.Context, req *transport.Request) iter.Seq2[tr
 			if !yield(transport.Event{Type: transport.EventContentBlockStop, Index: i, Block: b}, nil) {
 				return
 			}
+		}
+		if p.late != nil {
+			p.late()
 		}
 		if p.err != nil {
 			yield(transport.Event{}, p.err)
@@ -161,6 +166,62 @@ func (e *events) Stream(context.Context, *transport.Request) iter.Seq2[transport
 }
 
 // A call that was cut off is not started early.
+// A call that starts before its response stands has the key that the call keeps, though
+// others append to the session meanwhile: what it asks is asked once, and the answer is
+// found, and what it is told to be its key is so in each of its runs.
+func TestEarlyCallsOfALogThatGrewMeanwhile(t *testing.T) {
+	store := new(memory.RAM)
+	keys := make(map[string]bool)
+	answered, starts := 0, 0
+	tool := fake{name: "read", traits: tools.Traits{ReadOnly: true}, call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		info := tools.CallOf(ctx)
+		got, err := info.Host.Ask(ctx, tools.Question{Prompt: "Which one?"})
+		if ctx.Err() == nil {
+			keys[info.Key] = true
+		}
+		if err != nil {
+			return tools.Result{}, err
+		}
+		answered++
+		return tools.Text(string(got.Value)), nil
+	}}
+	client := &paced{stop: "tool_use", calls: 1, t: t}
+	client.late = func() {
+		log, err := memory.Open(t.Context(), store, "s")
+		if err == nil {
+			err = log.Append(t.Context(), memory.Record{Kind: memory.KindNote, Note: "seen", Data: []byte("{}")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := agent.New(agent.Options{Client: client, Model: "m", Tools: []tools.Tool{tool}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := a.NewRun(agent.Input{Store: store, Session: "s", Prompt: "go"})
+	for ev := range run.Events(t.Context()) {
+		if ev.Type == agent.EventToolStart {
+			starts++
+		}
+	}
+	var waits *agent.ApprovalError
+	if _, err := run.Result(); !errors.As(err, &waits) || len(waits.Questions) != 1 {
+		t.Fatalf("the run ended with %v", err)
+	}
+	if err := waits.Questions[0].Answer(t.Context(), run.Log(), tools.Answer{Value: json.RawMessage(`"this"`)}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
+	if err != nil || answered != 1 {
+		t.Fatalf("%v; %d answers reached the tool", err, answered)
+	}
+	if len(keys) != 1 || starts != 1 {
+		t.Errorf("the call had the keys %v, and began %d times", keys, starts)
+	}
+	checkValid(t, res.Log)
+}
+
 func TestCutCallsDoNotStartEarly(t *testing.T) {
 	cut := reply(t, "max_tokens", use("c0", "read", `{}`))
 	list := []transport.Event{{Type: transport.EventContentBlockStop, Block: cut.Content[0], Cut: true}, {Type: transport.EventMessageStop, Response: cut}}

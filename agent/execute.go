@@ -26,6 +26,7 @@ type job struct {
 	spilled []byte          // what the log keeps of a result too big to be sent
 	took    time.Duration
 	early   chan struct{} // closed once a job that was started early has its result; else nil
+	begun   bool          // its start has been reported
 	settled bool          // in the log
 
 	outer        *job           // whose tool makes this call; nil for one of the model's
@@ -70,6 +71,7 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 	var records []memory.Record
 	started := make([]string, 0, len(calls))
 	record := r.responseAt()
+	begun := r.eager.settle(record)
 	for i := range calls {
 		j := &fresh[i]
 		j.call, j.owner, j.record = calls[i], r, record
@@ -83,9 +85,10 @@ func (r *Run) admit(ctx context.Context, calls []memory.OpenCall) ([]*job, []mem
 			asks = append(asks, *ask)
 			continue
 		default:
-			j.tool = t
+			j.tool, j.begun = t, begun[j.call.ID]
 			if e := r.eager.take(j.call.ID); e != nil {
 				j = e
+				j.begun = true
 				close(j.stands)
 			}
 			started = append(started, j.call.ID)
@@ -240,7 +243,7 @@ func (x *execution) launch(ctx context.Context) {
 	for len(x.lanes) > 0 && (limit < 0 || x.running < limit) {
 		lane := x.lanes[0]
 		for j := lane; j != nil; j = j.next {
-			if j.early == nil && !x.run.fatal.Load() {
+			if !j.begun && !x.run.fatal.Load() {
 				x.tell(Event{Type: EventToolStart, Call: j.call.ToolCall})
 			}
 		}

@@ -268,10 +268,15 @@ func (r *Run) answered(ctx context.Context, emit func(Event) bool, c *modelCall,
 func (r *Run) keepAnswer(ctx context.Context, c *modelCall, at time.Time, bill *Bill) error {
 	failed := r.recordFailed(c.held, c.tries)
 	booked := c.held.spend(ctx, bill)
+	n := r.log.Len()
 	if err := joined(r.append(ctx, r.answerRecords(c, at, failed)...), booked); err != nil {
 		return err
 	}
-	r.record = r.log.Len() - 1 - len(failed)
+	for i, rec := range r.log.Records(n) { // others may have appended notes
+		if rec.Kind == memory.KindResponse {
+			r.record = i
+		}
+	}
 	return nil
 }
 
