@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -118,25 +117,6 @@ func (r *Run) appendSteers(ctx context.Context) error {
 		return err
 	}
 	return r.appendEnded(ctx)
-}
-
-// laySteers appends what [Run.Steer] was given to the log, or leaves it where it is.
-func (r *Run) laySteers(ctx context.Context) error {
-	r.mu.Lock()
-	steers := r.steers
-	r.steers = nil
-	r.mu.Unlock()
-	records := make([]memory.Record, len(steers))
-	for i, m := range steers {
-		records[i] = memory.Record{Kind: memory.KindInput, Message: m}
-	}
-	if err := r.append(ctx, records...); err != nil {
-		r.mu.Lock()
-		r.steers = append(steers, r.steers...)
-		r.mu.Unlock()
-		return fmt.Errorf("steer: %w", err)
-	}
-	return nil
 }
 
 // end ends the run, unless a steering message has come meanwhile.

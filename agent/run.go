@@ -225,24 +225,6 @@ func abandoned(c memory.OpenCall, questions []PendingQuestion) string {
 // Log is the run's conversation. It may be read while the run goes on.
 func (r *Run) Log() *memory.Log { return r.log }
 
-// Steer gives the model a message while the run goes on. It lands at the next
-// place where a message may stand, before the next model call; if the run fails
-// before that, it is in the log for the next one, or in [Result].Unheard if it could
-// not be recorded. Steer fails for a message that [memory.CheckInput] refuses, and once
-// the run has ended: then make a new run with the same log.
-func (r *Run) Steer(m transport.Message) error {
-	if err := r.agent.checkInput(m); err != nil {
-		return fmt.Errorf("steer: %w", err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.state >= runEnded {
-		return errors.New("steer: the run has ended; give the message to a new run with its log")
-	}
-	r.steers = append(r.steers, wire.OwnMessage(m))
-	return nil
-}
-
 // Events does the work of the run and yields what happens. If the run fails, the last
 // pair holds the error, which [Run.Result] returns too. Stopping early cancels
 // the run: the model's stream is closed, running tools are told to stop, and
@@ -391,15 +373,4 @@ func (r *Run) checkSession() error {
 		return fmt.Errorf("session %q: %w; give the run a Prompt to begin one", r.log.ID(), memory.ErrNoSession)
 	}
 	return nil
-}
-
-// keepSteers ends the run for [Run.Steer], and appends to the log what a run that
-// failed did not get to. What can't be appended, Result.Unheard has.
-func (r *Run) keepSteers(ctx context.Context) {
-	r.mu.Lock()
-	r.state = runEnded
-	r.mu.Unlock()
-	if err := r.laySteers(ctx); err != nil && !errors.Is(r.err, err) {
-		r.err = errors.Join(r.err, err)
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/wire"
 )
 
 // hold takes the log, and the lease of its session, brings the log up to date,
@@ -172,6 +174,54 @@ func (r *Run) keepLease(ctx context.Context, leaser memory.Leaser, owner string,
 // lease takes, renews or gives back a lease.
 func lease(ctx context.Context, leaser memory.Leaser, id, owner string, d time.Duration) error {
 	return guard("Store", func() error { return safeError("Store", leaser.Lease(ctx, id, owner, d)) })
+}
+
+// Steer gives the model a message while the run goes on. It lands at the next
+// place where a message may stand, before the next model call; if the run fails
+// before that, it is in the log for the next one, or in [Result].Unheard if it could
+// not be recorded. Steer fails for a message that [memory.CheckInput] refuses, and once
+// the run has ended: then make a new run with the same log.
+func (r *Run) Steer(m transport.Message) error {
+	if err := r.agent.checkInput(m); err != nil {
+		return fmt.Errorf("steer: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state >= runEnded {
+		return errors.New("steer: the run has ended; give the message to a new run with its log")
+	}
+	r.steers = append(r.steers, wire.OwnMessage(m))
+	return nil
+}
+
+// laySteers appends what [Run.Steer] was given to the log, or leaves it where it is.
+func (r *Run) laySteers(ctx context.Context) error {
+	r.mu.Lock()
+	steers := r.steers
+	r.steers = nil
+	r.mu.Unlock()
+	records := make([]memory.Record, len(steers))
+	for i, m := range steers {
+		records[i] = memory.Record{Kind: memory.KindInput, Message: m}
+	}
+	if err := r.append(ctx, records...); err != nil {
+		r.mu.Lock()
+		r.steers = append(steers, r.steers...)
+		r.mu.Unlock()
+		return fmt.Errorf("steer: %w", err)
+	}
+	return nil
+}
+
+// keepSteers ends the run for [Run.Steer], and appends to the log what a run that
+// failed did not get to. What can't be appended, Result.Unheard has.
+func (r *Run) keepSteers(ctx context.Context) {
+	r.mu.Lock()
+	r.state = runEnded
+	r.mu.Unlock()
+	if err := r.laySteers(ctx); err != nil && !errors.Is(r.err, err) {
+		r.err = errors.Join(r.err, err)
+	}
 }
 
 // appendQueued appends the messages of the session's inbox to the log.

@@ -179,7 +179,7 @@ var cases = []known{
 	},
 	{
 		hurt: "medium", what: "steering messages are lost when the store fails",
-		file: "agent/loop.go", pkg: "./agent",
+		file: "agent/session.go", pkg: "./agent",
 		old: `		r.steers = append(steers, r.steers...)
 `,
 		new: "",
