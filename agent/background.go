@@ -72,7 +72,7 @@ func begunOf(log *memory.Log, s memory.State) []begunNote {
 	if !slices.ContainsFunc(s.Background, own) {
 		return nil
 	}
-	found := everBegun(log)
+	found := everBegun(log, 0)
 	var list []begunNote
 	for _, id := range s.Background {
 		if b, ok := found[id]; ok && own(id) {
@@ -82,11 +82,11 @@ func begunOf(log *memory.Log, s memory.State) []begunNote {
 	return list
 }
 
-// everBegun are the sub-agents that the log has notes of, by the ids of their sessions,
-// whether they have ended or not.
-func everBegun(log *memory.Log) map[string]begunNote {
+// everBegun are the sub-agents that the log has notes of from a record on, by the ids of
+// their sessions, whether they have ended or not.
+func everBegun(log *memory.Log, from int) map[string]begunNote {
 	found := make(map[string]begunNote)
-	for _, r := range log.Records(0) {
+	for _, r := range log.Records(from) {
 		var b begunNote
 		if r.Kind == memory.KindNote && r.Note == notes.Began && json.Unmarshal(r.Data, &b) == nil {
 			found[b.Child] = b
@@ -136,14 +136,14 @@ func (r *Run) beginBackground(ctx context.Context, s Sub, log *memory.Log, begun
 		}
 	}
 	b := begunNote{Child: childID(r.log, tools.CallKey(ctx)), Tool: tools.CallOf(ctx).Name, Agent: s.Name}
-	if _, known := everBegun(r.log)[b.Child]; !known {
+	h, ok := tools.CallOf(ctx).Host.(*host)
+	if !ok {
+		return tools.Result{}, errors.New("a sub-agent works in the background of a run only")
+	}
+	if _, known := everBegun(r.log, h.job.record)[b.Child]; !known {
 		data, err := json.Marshal(b)
 		if err != nil {
 			return tools.Result{}, err
-		}
-		h, ok := tools.CallOf(ctx).Host.(*host)
-		if !ok {
-			return tools.Result{}, errors.New("a sub-agent works in the background of a run only")
 		}
 		if err := h.ready(ctx); err != nil {
 			return tools.Result{}, err

@@ -106,7 +106,7 @@ func lastText(log *memory.Log) string {
 // ended.
 func (r *Run) find(handle string) (b begunNote, open bool, err error) {
 	s := r.log.State()
-	b, ok := everBegun(r.log)[childID(r.log, handle)]
+	b, ok := everBegun(r.log, 0)[childID(r.log, handle)]
 	if ok {
 		return b, slices.Contains(s.Background, b.Child), nil
 	}

@@ -357,7 +357,7 @@ func (r *Run) below(ctx context.Context, questions []PendingQuestion, act bool) 
 			continue
 		}
 		if d.Background {
-			err = r.letGoOn(ctx, everBegun(r.log)[d.Session], child, err)
+			err = r.letGoOn(ctx, everBegun(r.log, 0)[d.Session], child, err)
 		} else {
 			at := 0
 			if child != nil {
