@@ -166,8 +166,7 @@ func (p PendingCall) closed(log *memory.Log) string {
 // wait has the waiting calls decided, if there is somebody to decide, and ends the
 // run where something is left to wait for.
 func (r *Run) wait(ctx context.Context, w Action) error {
-	n := r.log.Len()
-	if err := guard("Store", func() error { return r.log.Refresh(ctx) }); err != nil || r.log.Len() > n {
+	if grown, err := r.grown(ctx, r.log.Len()); grown || err != nil {
 		return err // somebody has decided meanwhile, in another process
 	}
 	approver := r.approver()
@@ -178,20 +177,29 @@ func (r *Run) wait(ctx context.Context, w Action) error {
 	if moved || err != nil {
 		return err
 	}
+	pending := pendingOf(r.log, w.Calls)
+	if approver != nil && len(pending) > 0 {
+		stop := r.keepWarm(ctx)
+		err = r.decide(ctx, approver, pending, below)
+		if e := stop(); err == nil {
+			err = e
+		}
+		if err != below {
+			return err
+		}
+	} else {
+		below.Calls = append(pending, below.Calls...)
+	}
 	if works {
 		return r.awaitBackground(ctx)
 	}
-	pending := pendingOf(r.log, w.Calls)
-	if approver == nil || len(pending) == 0 {
-		below.Calls = append(pending, below.Calls...)
-		return below
-	}
-	stop := r.keepWarm(ctx)
-	err = r.decide(ctx, approver, pending, below)
-	if e := stop(); err == nil {
-		err = e
-	}
-	return err
+	return below
+}
+
+// grown reports whether others have appended to the log since it had n records.
+func (r *Run) grown(ctx context.Context, n int) (bool, error) {
+	err := guard("Store", func() error { return r.log.Refresh(ctx) })
+	return r.log.Len() > n, err
 }
 
 // answeredSince are the questions of a call that have got an answer, or none, since the

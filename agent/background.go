@@ -341,8 +341,9 @@ func (r *Run) appendEnd(ctx context.Context, c *child, how string, tell bool) er
 }
 
 // awaitBackground waits until a sub-agent ends or waits, or something is said
-// to the run.
+// to the run, or decided.
 func (r *Run) awaitBackground(ctx context.Context) (err error) {
+	n := r.log.Len()
 	r.mu.Lock()
 	work := slices.Clone(r.atWork)
 	r.mu.Unlock()
@@ -361,7 +362,7 @@ func (r *Run) awaitBackground(ctx context.Context) (err error) {
 		}
 		return nil
 	}
-	tick := time.NewTicker(time.Second) // for the inbox, which others write to
+	tick := time.NewTicker(time.Second) // for what others write
 	defer tick.Stop()
 	for !slices.ContainsFunc(work, func(c *child) bool { return isClosed(c.done) }) {
 		select {
@@ -371,11 +372,7 @@ func (r *Run) awaitBackground(ctx context.Context) (err error) {
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		r.mu.Lock()
-		said := len(r.steers) > 0
-		r.mu.Unlock()
-		queued, err := r.queued(ctx)
-		if said || len(queued) > 0 || err != nil {
+		if heard, err := r.heard(ctx, n); heard || err != nil {
 			return err
 		}
 	}

@@ -105,6 +105,81 @@ func TestHeardWhileSubAgentsWork(t *testing.T) {
 	}
 }
 
+// A call that waits for an approval doesn't wait for the sub-agents in the background:
+// the Approver is asked while they work, and a decision from elsewhere is heard.
+func TestDecidedWhileSubAgentsWork(t *testing.T) {
+	type run = *agent.Run
+	elsewhere := func(log func(run, memory.Store) (*memory.Log, error)) func(context.Context, run, memory.Store) error {
+		return func(ctx context.Context, r run, store memory.Store) error {
+			log, err := log(r, store)
+			if err != nil {
+				return err
+			}
+			return agent.Pending(log)[0].Approve(ctx, log)
+		}
+	}
+	for name, tt := range map[string]struct {
+		approver agent.Permission
+		decide   func(context.Context, run, memory.Store) error // 2.5 s later; nil if nobody does
+		session  string
+	}{
+		"by the Approver":                   {approver: agent.Allow, session: "s"},
+		"elsewhere":                         {session: "s", decide: elsewhere(func(_ run, s memory.Store) (*memory.Log, error) { return memory.Open(t.Context(), s, "s") })},
+		"in memory":                         {decide: elsewhere(func(r run, _ memory.Store) (*memory.Log, error) { return r.Log(), nil })},
+		"behind an Approver that leaves it": {approver: agent.Ask, session: "s", decide: elsewhere(func(r run, _ memory.Store) (*memory.Log, error) { return r.Log(), nil })},
+		"by nobody":                         {session: "s"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			free := make(chan struct{})
+			slow := during("slow", func(ctx context.Context) {
+				select {
+				case <-free:
+				case <-time.After(time.Minute):
+				case <-ctx.Done():
+				}
+			})
+			paid := time.Duration(-1)
+			began := time.Now()
+			pay := during("pay", func(context.Context) { paid = time.Since(began); close(free) })
+			pay.traits.NeedsApproval = true
+			below := newAgent(t, &script{replies: []any{reply(t, "tool_use", use("x", "slow", `{}`)), reply(t, "end_turn", text("It is ready."))}}, agent.Options{}, slow)
+			s := &script{replies: []any{
+				reply(t, "tool_use", use("a", "helper", `{"task":"help"}`), use("b", "pay", `{}`)),
+				reply(t, "end_turn", text("Paid.")), reply(t, "end_turn", text("Thanks.")),
+			}}
+			in := agent.Input{Prompt: "go"}
+			store := new(memory.RAM)
+			if tt.session != "" {
+				in.Store, in.Session = store, tt.session
+			}
+			if tt.approver != "" {
+				in.Approver = func(context.Context, agent.PendingCall) (agent.Decision, error) {
+					return agent.Decision{Permission: tt.approver}, nil
+				}
+			}
+			r := newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: below, Background: true}, pay).NewRun(in)
+			if tt.decide != nil {
+				time.AfterFunc(2500*time.Millisecond, func() {
+					if err := tt.decide(t.Context(), r, store); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+			}
+			_, err := finish(t.Context(), r)
+			want, end := 3*time.Second, error(nil)
+			switch {
+			case tt.approver == agent.Allow:
+				want = 0
+			case tt.decide == nil:
+				want, end = -1, agent.ErrAwaitingApproval
+			}
+			if paid != want || !errors.Is(err, end) {
+				t.Errorf("%s: paid after %v, and ended with %v", name, paid, err)
+			}
+		})
+	}
+}
+
 // A heldInbox is a store in whose session s/2-a something is said once its answer is
 // there, right behind the last look into its inbox.
 type heldInbox struct {

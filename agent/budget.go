@@ -300,7 +300,7 @@ func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}
 // take sets aside what h holds, or returns a channel that is closed if that is not
 // there any more: what is left has to be looked at again.
 func (b *Budget) take(ctx context.Context, r *Run, q quote, output int64, h *reservation) (<-chan struct{}, error) {
-	if b.Ledger != nil {
+	if b.Ledger != nil && !slices.ContainsFunc(h.entries, func(e ledgerEntry) bool { return b.is(e.budget) }) {
 		if wait, err := b.enter(ctx, r, h); wait != nil || err != nil {
 			return wait, err
 		}
@@ -385,7 +385,7 @@ type budgetKey struct{}
 // with the run's budgets, so that sub-agents are under them.
 func withBudget(ctx context.Context, b *Budget) context.Context {
 	before := budgetsOf(ctx)
-	if b == nil || slices.ContainsFunc(before, b.is) {
+	if b == nil || slices.ContainsFunc(before, b.addsNothingTo) {
 		return ctx
 	}
 	return context.WithValue(ctx, budgetKey{}, append(slices.Clip(before), b))

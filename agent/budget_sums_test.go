@@ -269,25 +269,34 @@ func TestLeftInMoney(t *testing.T) {
 // Two budgets are one where they are one account: a run is charged once.
 func TestOneAccount(t *testing.T) {
 	led, other := new(account), new(account)
-	b := &Budget{Ledger: led, Name: "n", Period: budget.Day}
+	b := &Budget{Ledger: led, Name: "n", Period: budget.Day, USD: 2}
 	for _, tt := range []struct {
 		name string
 		c    *Budget
 		want bool
+		both int // budgets that a run is under
+		most float64
 	}{
-		{"itself", b, true},
-		{"the same account", &Budget{Ledger: led, Name: "n", Period: budget.Day, USD: 5}, true},
-		{"another name", &Budget{Ledger: led, Name: "m", Period: budget.Day}, false},
-		{"another period", &Budget{Ledger: led, Name: "n", Period: budget.Month}, false},
-		{"another ledger", &Budget{Ledger: other, Name: "n", Period: budget.Day}, false},
-		{"no ledger", &Budget{Name: "n", Period: budget.Day}, false},
+		{"itself", b, true, 1, 2},
+		{"the same account", &Budget{Ledger: led, Name: "n", Period: budget.Day, USD: 2}, true, 1, 2},
+		{"the same account, up to less", &Budget{Ledger: led, Name: "n", Period: budget.Day, USD: 1}, true, 2, 1},
+		{"the same account, up to more", &Budget{Ledger: led, Name: "n", Period: budget.Day, USD: 5}, true, 2, 2},
+		{"the same account without a limit", &Budget{Ledger: led, Name: "n", Period: budget.Day}, true, 2, 2},
+		{"the same account and a limit of tokens", &Budget{Ledger: led, Name: "n", Period: budget.Day, USD: 2, Tokens: 9}, true, 2, 2},
+		{"another name", &Budget{Ledger: led, Name: "m", Period: budget.Day, USD: 1}, false, 2, 2},
+		{"another period", &Budget{Ledger: led, Name: "n", Period: budget.Month, USD: 1}, false, 2, 2},
+		{"another ledger", &Budget{Ledger: other, Name: "n", Period: budget.Day, USD: 1}, false, 2, 2},
+		{"no ledger", &Budget{Name: "n", Period: budget.Day, USD: 1}, false, 2, 2},
 	} {
 		if b.is(tt.c) != tt.want || tt.c.is(b) != tt.want {
 			t.Errorf("%s: one account: %v", tt.name, !tt.want)
 		}
 		ctx := withBudget(withBudget(t.Context(), b), tt.c)
-		if n := len(budgetsOf(ctx)); n == 1 != tt.want {
+		if n := len(budgetsOf(ctx)); n != tt.both {
 			t.Errorf("%s: %d budgets", tt.name, n)
+		}
+		if most := b.strictest(ctx).USD; most != tt.most {
+			t.Errorf("%s: up to $%v is reserved, want $%v", tt.name, most, tt.most)
 		}
 	}
 	incomparable := struct {

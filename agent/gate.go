@@ -238,15 +238,25 @@ func fresh(log *memory.Log, shared int) bool {
 	return true
 }
 
-// writesOutside reports whether one of the agent's tools does, and no gate is asked.
+// writesOutside reports whether one of the agent's tools does, or one that such a tool
+// calls by itself, and no gate is asked.
 func (a *Agent) writesOutside() bool {
 	if a == nil || a.opts.Gate != nil {
 		return false
 	}
 	for _, t := range a.tools {
-		if t.traits.Outside {
+		if t.writesOutside() {
 			return true
 		}
 	}
 	return false
+}
+
+func (t *tool) writesOutside() bool {
+	for _, inner := range t.inner {
+		if inner.writesOutside() {
+			return true
+		}
+	}
+	return t.traits.Outside
 }

@@ -175,7 +175,8 @@ func TestStricterGate(t *testing.T) {
 			t.Errorf("%s: writes outside", want)
 		}
 	}
-	for _, list := range []map[toolKey]*tool{outside, nil} {
+	below := map[toolKey]*tool{{name: "a"}: {inner: map[string]*tool{"x": {}, "y": {traits: tools.Traits{Outside: true}}}}}
+	for _, list := range []map[toolKey]*tool{outside, below, nil} {
 		a := &Agent{tools: list}
 		if got := (Sub{Agent: a}).Traits().Outside; got != (list != nil) || a.writesOutside() != got {
 			t.Errorf("%d tools, of which one writes outside: as a tool %v", len(list), got)

@@ -60,7 +60,25 @@ func (b *Budget) entry() budget.Budget {
 	return budget.Budget{Name: b.Name, USD: usd, Period: b.Period}
 }
 
-// is reports whether c is the budget b: both are charged by charging one.
+// addsNothingTo reports whether a run that is under c is under b, too.
+func (b *Budget) addsNothingTo(c *Budget) bool {
+	return b == c || b.is(c) && b.USD == c.USD && b.Tokens == 0
+}
+
+// strictest is the budget as the Ledger knows it, with the smallest limit that the run
+// has for the account: of several budgets with one account only one enters it.
+func (b *Budget) strictest(ctx context.Context) budget.Budget {
+	e := b.entry()
+	for _, c := range budgetsOf(ctx) {
+		if c.is(b) {
+			e.USD = min(e.USD, c.entry().USD)
+		}
+	}
+	return e
+}
+
+// is reports whether c is the budget b, or has the account of it: both are charged by
+// charging one.
 func (b *Budget) is(c *Budget) bool {
 	if b == c || b.Ledger == nil || c.Ledger == nil {
 		return b == c
@@ -134,7 +152,7 @@ type ledgerEntry struct {
 // a channel that is closed: what is left has to be looked at again.
 func (b *Budget) enter(ctx context.Context, r *Run, h *reservation) (<-chan struct{}, error) {
 	e := ledgerEntry{b, entryID(r.log, h.usd)}
-	err := guard("Ledger", func() error { return safeError("Ledger", b.Ledger.Reserve(ctx, b.entry(), e.id, h.usd)) })
+	err := guard("Ledger", func() error { return safeError("Ledger", b.Ledger.Reserve(ctx, b.strictest(ctx), e.id, h.usd)) })
 	if errors.Is(err, budget.ErrOver) {
 		return lookAgain(), nil
 	}

@@ -94,6 +94,34 @@ func TestABudgetInTheStore(t *testing.T) {
 	}
 }
 
+// Of two limits of one account the smaller one holds, whichever of them the run has from
+// where, and a request is charged once.
+func TestTwoLimitsOfOneAccount(t *testing.T) {
+	for name, limit := range map[string]struct {
+		usd    float64
+		tokens int64
+	}{"money": {usd: 0.2}, "tokens": {tokens: 30_000}} {
+		for _, swap := range []bool{false, true} {
+			store := new(memory.RAM)
+			strict := &agent.Budget{USD: limit.usd, Tokens: limit.tokens, Ledger: store, Name: "team", Period: budget.Month}
+			loose := &agent.Budget{USD: 100, Ledger: store, Name: "team", Period: budget.Month}
+			if swap {
+				strict, loose = loose, strict
+			}
+			var steps []any
+			for i := range 9 {
+				steps = append(steps, priced(t, "tool_use", 10_000, 1000, use(fmt.Sprint(i), "echo", `{}`))) // $0.06
+			}
+			a := newAgent(t, &script{replies: steps}, agent.Options{Budget: loose}, echo("echo"))
+			res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go", Budget: strict})
+			var short *agent.BudgetError
+			if s := spending(t, store, "team", 100); !errors.As(err, &short) || res.Steps > 3 || math.Abs(s.Spent-0.06*float64(res.Steps)) > 1e-9 || s.Reserved != 0 {
+				t.Errorf("%s, %v: %d steps, %+v, %v", name, swap, res.Steps, s, err)
+			}
+		}
+	}
+}
+
 // Many runs at once, each with a value of its own, don't overrun the account.
 func TestABudgetInTheStoreIsShared(t *testing.T) {
 	for name, open := range ledgers {

@@ -257,6 +257,19 @@ func (r *Run) queued(ctx context.Context) ([]memory.Record, error) {
 	return queued, nil
 }
 
+// heard reports whether something waits to be said to the run, or a call has been
+// decided on since the log had n records.
+func (r *Run) heard(ctx context.Context, n int) (bool, error) {
+	r.mu.Lock()
+	said := len(r.steers) > 0
+	r.mu.Unlock()
+	queued, err := r.queued(ctx)
+	if said || len(queued) > 0 || err != nil || len(r.log.State().Open) == 0 {
+		return said || len(queued) > 0, err
+	}
+	return r.grown(ctx, n)
+}
+
 // withTime is ctx with the run's time limit.
 func (r *Run) withTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if l := r.limits.Time; l > 0 {
