@@ -1,14 +1,20 @@
 package terms
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Stop reports whether a word in lower case says nothing about what a text is
 // about: articles, pronouns, auxiliary verbs, question words.
 func Stop(word string) bool { return stopWords[word] }
 
 // Weak reports whether a word says little about it: the verbs and nouns that
-// questions are made of. Such a word counts where others match, never alone.
-func Weak(word string) bool { return weakWords[word] }
+// questions are made of, and pairs of hiragana, which are endings and particles mostly.
+// Such a word counts where others match, never alone.
+func Weak(word string) bool {
+	return weakWords[word] || word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !unicode.Is(unicode.Hiragana, r) })
+}
 
 func set(words string) map[string]bool {
 	m := make(map[string]bool)

@@ -18,20 +18,52 @@ const MaxLength = 40
 // snake_case) is yielded whole first, without its underscores, and then by its
 // parts; part is true for these. word is valid until yield returns. Scan stops
 // when yield returns false.
+//
+// A script that is written without blanks has no words to tell apart: what is yielded
+// of it are pairs of characters that stand side by side, as Lucene and others have it.
+// Two texts with a word in common then have its pairs in common. A Chinese character
+// behind or in front of others is yielded, too, with part true, since one is often a word.
 func Scan(text []byte, yield func(word []byte, part bool) bool) {
 	var s scanner
 	for i := 0; i < len(text); {
-		if !wordByte(text[i]) {
+		if c := text[i]; c < utf8.RuneSelf && !wordByte(c) {
 			i++
 			continue
 		}
 		start := i
-		for i < len(text) && wordByte(text[i]) {
-			i++
+		for i < len(text) { // most bytes are ASCII
+			if c := text[i]; c < utf8.RuneSelf {
+				if !wordByte(c) {
+					break
+				}
+				i++
+			} else if n, unspaced := wordRune(text[i:]); n > 0 && !unspaced {
+				i += n
+			} else {
+				break
+			}
 		}
-		if !s.word(text[start:i], yield) {
-			return
+		if i > start {
+			if !s.word(text[start:i], yield) {
+				return
+			}
+			continue
 		}
+		for {
+			n, unspaced := wordRune(text[i:])
+			if !unspaced {
+				break
+			}
+			i += n
+		}
+		if i > start {
+			if !s.pairs(text[start:i], yield) {
+				return
+			}
+			continue
+		}
+		_, n := utf8.DecodeRune(text[i:])
+		i += n
 	}
 }
 
@@ -122,5 +154,23 @@ func upper(c byte) bool { return 'A' <= c && c <= 'Z' }
 func lower(c byte) bool { return 'a' <= c && c <= 'z' }
 
 func wordByte(c byte) bool {
-	return lower(c) || upper(c) || '0' <= c && c <= '9' || c == '_' || c >= utf8.RuneSelf
+	return lower(c) || upper(c) || '0' <= c && c <= '9' || c == '_'
+}
+
+// wordRune is the length of the character at the beginning of text if it may be part of
+// a word and is not ASCII, or else 0. unspaced says that its script is written without
+// blanks. A byte that is not UTF-8 may be a letter.
+func wordRune(text []byte) (n int, unspaced bool) {
+	r, n := utf8.DecodeRune(text)
+	switch {
+	case r < utf8.RuneSelf || n == 0:
+		return 0, false
+	case r == utf8.RuneError && n == 1:
+		return 1, false
+	case Unspaced(r):
+		return n, true
+	case unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r):
+		return n, false
+	}
+	return 0, false
 }

@@ -13,6 +13,15 @@ func TestList(t *testing.T) {
 		{"TLSConfig tls_config", "tlsconfig tls config tlsconfig tls config"},
 		{"HTTP2 _private __x__", "http2 private x"},
 		{"ÉtéLong größe", "étélong été long größe"},
+		{"“quoted”—and…", "quoted and"},
+		{"gr\xf6\xdfe", "gr\ufffd\ufffde"},
+		{"東京都の人口は？", "東京 東 京都 京 都の 都 の人 人口 人 口は 口"},
+		{"Go言語 第3章", "go 言語 言 語 第 3 章"},
+		{"サーバーを", "サー ーバ バー ーを"},
+		{"검색은", "검색 색은"},
+		{"猫。犬", "猫 犬"},
+		{"ภาษาไทย", "ภา าษ ษา าไ ไท ทย"},
+		{strings.Repeat("あ", 41)[:9], "ああ ああ"},
 		{"", ""},
 		{strings.Repeat("a", 41), ""},
 		{"GC gcStart(", "gc gcstart gc start"},
@@ -46,7 +55,7 @@ func TestStemJoinsForms(t *testing.T) {
 }
 
 func TestStopWordsAreNotWeak(t *testing.T) {
-	if !Stop("how") || Stop("retry") || !Weak("decide") || Weak("retry") {
+	if !Stop("how") || Stop("retry") || !Weak("decide") || Weak("retry") || !Weak("です") || Weak("東で") || Weak("") {
 		t.Error("wrong class")
 	}
 }

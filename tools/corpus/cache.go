@@ -26,7 +26,7 @@ func (c *Corpus) CacheIn(dir string) { c.cache = dir }
 // follows, the identity of the corpus, files, shards. Numbers are little-endian, of
 // 32 bits or, of files, 64; texts have their length before them. Whoever changes
 // what is indexed, or how, counts magic's number up.
-const magic = "whorl index 1\n"
+const magic = "whorl index 2\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -257,3 +257,34 @@ func TestLargeFile(t *testing.T) {
 		t.Errorf("%q, %v", paths, err)
 	}
 }
+
+// A word is found inside of a text whose script has no blanks, and so is one beside
+// quotation marks or a dash.
+func TestWordsWithoutBlanks(t *testing.T) {
+	c := open(t, folder(t, map[string]string{
+		"zh.md":  "# 退款\n\n客户可以在购买后三十天内申请退款，运费由商店承担。\n",
+		"zh2.md": "# 发货\n\n仓库在工作日发货，运输需要三天。\n",
+		"ja.md":  "# 営業時間\n\n店は月曜日から金曜日まで営業しています。猫は入れません。\n",
+		"ja2.md": "# 返品\n\n返品は購入から三十日以内に受け付けます。送料はお客様の負担です。\n",
+		"ko.md":  "# 환불\n\n구매 후 삼십 일 안에 환불을 요청할 수 있습니다.\n",
+		"th.md":  "ลูกค้าขอคืนเงินได้ภายในสามสิบวัน\n",
+		"en.md":  "The “warranty”—two years—covers parts.\n",
+	}))
+	for query, want := range map[string]string{
+		"申请退款":       "zh.md",
+		"运费":         "zh.md",
+		"运输要几天？":     "zh2.md",
+		"何曜日に営業しますか": "ja.md",
+		"猫":          "ja.md",
+		"返品の送料":      "ja2.md",
+		"환불":         "ko.md",
+		"คืนเงิน":    "th.md",
+		"warranty":   "en.md",
+		"years":      "en.md",
+	} {
+		found, err := c.Search(t.Context(), query, "", 3)
+		if err != nil || len(found.Hits) == 0 || found.Hits[0].Path != want || len(found.Hits[0].Lines) == 0 {
+			t.Errorf("%s: %+v, %v; want %s", query, found, err, want)
+		}
+	}
+}

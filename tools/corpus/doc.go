@@ -2,8 +2,9 @@
 // documentation, notes. [Tool] is for models, [Open] for Go programs.
 //
 // A search ranks passages by how well they match its words (BM25). Identifiers are
-// indexed whole and by their parts. The index is built in memory at the first search;
-// nothing is written to disk, unless [Corpus.CacheIn] says where.
+// indexed whole and by their parts, and scripts without blanks by pairs of characters.
+// The index is built in memory at the first search; nothing is written to disk, unless
+// [Corpus.CacheIn] says where.
 //
 // # Threat model
 //

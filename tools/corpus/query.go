@@ -3,6 +3,7 @@ package corpus
 import (
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/whorl-go/whorl/internal/terms"
 )
@@ -40,7 +41,7 @@ func (x *index) parseQuery(text string) (query, []Count) {
 			if s := string(w); !part {
 				word = s
 				p.add(s, 1)
-			} else if strings.Contains(word, s) {
+			} else if r, _ := utf8.DecodeRuneInString(s); !terms.Unspaced(r) && strings.Contains(word, s) {
 				p.add(s, 0.5, word)
 			}
 			return true
