@@ -53,7 +53,9 @@ func NewOutput[T any](types ...Types) (*Output[T], error) {
 func (o *Output[T]) Format() json.RawMessage { return o.format }
 
 // Parse reads an answer. It checks it first, because a refusal or max_tokens may
-// leave one that doesn't fit (wire §11); the error is an [*AnswerError].
+// leave one that doesn't fit (wire §11); the error is an [*AnswerError]. A field that is
+// null and may be left out is read as one that was: an endpoint that doesn't hold the
+// model to the schema may give that.
 func (o *Output[T]) Parse(text string) (T, error) {
 	var zero T
 	raw := json.RawMessage(strings.TrimSpace(text))
@@ -61,7 +63,9 @@ func (o *Output[T]) Parse(text string) (T, error) {
 		return zero, &AnswerError{Text: text, Problems: []Problem{{Message: "the answer is empty: the model ended without a text"}}}
 	}
 	if problems := o.schema.check(raw); len(problems) > 0 {
-		return zero, &AnswerError{Text: text, Problems: problems}
+		if raw = o.schema.withoutNulls(raw); raw == nil || len(o.schema.check(raw)) > 0 {
+			return zero, &AnswerError{Text: text, Problems: problems}
+		}
 	}
 	if o.wrapped {
 		raw = rawjson.Get(raw, "value")

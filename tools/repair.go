@@ -52,15 +52,7 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 			return nil
 		}
 		before := string(input)
-		var slips []*validator.ValidationError
-		var nulls [][]string
-		for _, e := range leaves(invalid) {
-			if k, ok := e.ErrorKind.(*kind.Type); ok && k.Got == "null" && len(e.InstanceLocation) > 0 && s.optional(e.InstanceLocation) {
-				nulls = append(nulls, e.InstanceLocation) // many models write all that they leave out
-			} else {
-				slips = append(slips, e)
-			}
-		}
+		nulls, slips := s.nulls(invalid)
 		if len(slips) > maxRepairs {
 			return nil
 		}
@@ -73,6 +65,40 @@ func (s *inputSchema) repair(input json.RawMessage) json.RawMessage {
 		}
 	}
 	return nil
+}
+
+// nulls are the places of members that are null and may be left out, among what doesn't
+// fit, and the rest of that: many models write all that they leave out.
+func (s *inputSchema) nulls(invalid *validator.ValidationError) (nulls [][]string, rest []*validator.ValidationError) {
+	for _, e := range leaves(invalid) {
+		if k, ok := e.ErrorKind.(*kind.Type); ok && k.Got == "null" && len(e.InstanceLocation) > 0 && s.optional(e.InstanceLocation) {
+			nulls = append(nulls, e.InstanceLocation)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return nulls, rest
+}
+
+// withoutNulls leaves out the members that are null and need not be there, if nothing
+// else keeps a text from fitting. It returns nil if something does.
+func (s *inputSchema) withoutNulls(text json.RawMessage) json.RawMessage {
+	if len(text) > maxRepairBytes || tooDeep(text) {
+		return nil
+	}
+	value, err := decodeExact(text)
+	if err != nil || hasHugeNumber(value) || s.tooMuchWork(value) {
+		return nil
+	}
+	var invalid *validator.ValidationError
+	if !errors.As(s.validate(value), &invalid) {
+		return nil
+	}
+	nulls, rest := s.nulls(invalid)
+	if len(rest) > 0 {
+		return nil
+	}
+	return without(bytes.Clone(text), nulls)
 }
 
 // repairOne puts one error right if it can.
