@@ -208,6 +208,9 @@ func (c *Cassette) keep(i int, req *http.Request, body []byte, resp *http.Respon
 		}
 		return b
 	}
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		answer = c.ids.scrubPieces(answer, secrets)
+	}
 	path := string(c.ids.scrub([]byte(pathOf(req.URL)), secrets))
 	c.exchanges[i] = newExchange(req, path, clean(body), resp, clean(answer))
 	for name, v := range c.exchanges[i].Response.Header {
