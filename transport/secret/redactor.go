@@ -114,13 +114,16 @@ func spellings(s string) []string {
 		hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))),
 	}
 	// Base64 of a text with the secret in it depends on where it begins: what doesn't
-	// depend on its neighbours is looked for, for each of the three places.
-	for at := range 3 {
-		padded := append(make([]byte, at), s...)
-		from := (at*8 + 5) / 6    // characters that hold bits of what stands before
-		to := len(padded) * 8 / 6 // characters that hold bits of the secret alone
-		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			all = append(all, enc.EncodeToString(padded)[from:to])
+	// depend on its neighbours is looked for, for each of the three places. OAuth escapes
+	// a secret before it becomes part of Basic credentials (RFC 6749, section 2.3.1).
+	for _, text := range []string{s, url.QueryEscape(s)} {
+		for at := range 3 {
+			padded := append(make([]byte, at), text...)
+			from := (at*8 + 5) / 6    // characters that hold bits of what stands before
+			to := len(padded) * 8 / 6 // characters that hold bits of the secret alone
+			for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+				all = append(all, enc.EncodeToString(padded)[from:to])
+			}
 		}
 	}
 	slices.Sort(all)

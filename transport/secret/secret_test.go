@@ -152,10 +152,12 @@ func TestRedactor(t *testing.T) {
 		}
 	}
 	for _, user := range []string{"", "u:", "us:", "use:", "user:"} { // wherever base64 begins
-		in := base64.StdEncoding.EncodeToString([]byte(user + key + "!!"))
-		got := r.String(in)
-		if plain, _ := base64.StdEncoding.DecodeString(got); strings.Contains(string(plain), key) || !strings.Contains(got, secret.Redacted) {
-			t.Errorf("behind %q: %q became %q", user, in, got)
+		for _, written := range []string{key, url.QueryEscape(key)} { // escaped, as OAuth has it
+			in := base64.StdEncoding.EncodeToString([]byte(user + written + "!!"))
+			got := r.String(in)
+			if plain, _ := base64.StdEncoding.DecodeString(got); strings.Contains(string(plain), written) || !strings.Contains(got, secret.Redacted) {
+				t.Errorf("behind %q: %q became %q", user, in, got)
+			}
 		}
 	}
 	err := io.EOF

@@ -210,7 +210,9 @@ func newIssuer(t *testing.T) *issuer {
 				i.jtis[claims["jti"].(string)] = true
 			}
 			if id != "robot" || password != "pass word" && password != "by its key" || r.FormValue("resource") != i.URL+"/mcp" {
-				answer(w, 401, map[string]any{"error": "invalid_client"})
+				// It repeats what it was sent, as some do.
+				said := r.Header.Get("Authorization") + " " + r.FormValue("client_assertion")
+				answer(w, 401, map[string]any{"error": "invalid_client", "error_description": "seen: " + said})
 				return
 			}
 			life := i.life

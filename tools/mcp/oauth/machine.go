@@ -217,6 +217,7 @@ func (m *Machine) get(ctx context.Context) error {
 		}
 		config.EndpointParams.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		config.EndpointParams.Set("client_assertion", assertion)
+		hidden = append(hidden, secret.New(assertion))
 	}
 	token, err := config.Token(ctx)
 	if err == nil && m.options.DPoP {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -72,6 +73,17 @@ func TestMachineRefused(t *testing.T) {
 	var failed *oauth.AuthorizationError
 	if err == nil || !strings.Contains(err.Error(), "invalid_client") || strings.Contains(err.Error(), "0815") {
 		t.Errorf("a wrong secret: %v", err)
+	}
+	if strings.Contains(err.Error(), base64.StdEncoding.EncodeToString([]byte("robot:wrong+secret"))) {
+		t.Errorf("the secret is in the error: %v", err)
+	}
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = i.machine(oauth.MachineOptions{ClientID: "robot", Key: stranger})
+	if err == nil || !strings.Contains(err.Error(), "seen:") || strings.Contains(err.Error(), "eyJ") { // as each JWT begins
+		t.Errorf("a wrong key: %v", err)
 	}
 	before := i.counts("machine")
 	_, err = i.machine(oauth.MachineOptions{ClientID: "robot", ClientSecret: secret.New("pass word"), Issuer: "https://issuer.example"})

@@ -73,6 +73,45 @@ func TestHidden(t *testing.T) {
 	}
 }
 
+// TestHiddenInSuccess holds errors about answers of status 200 that are no answers and
+// repeat the token: another object, a block that is none, a count that counts nothing.
+func TestHiddenInSuccess(t *testing.T) {
+	kind, said := "application/json", ""
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		io.WriteString(w, strings.ReplaceAll(said, "KEY", r.Header.Get("Authorization")))
+	}))
+	defer srv.Close()
+	c := testClient(t, srv.URL)
+	c.front.rules.Paths = append(c.front.rules.Paths, CountTokens)
+	req := &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}}
+	ask := func(as, text string) error {
+		kind, said = as, text
+		_, err := transport.Create(t.Context(), c, req)
+		return err
+	}
+	begun := "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[]}}\n\n"
+	noType := begun + "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"a\":\"KEY\"}}\n\n"
+	for name, err := range map[string]error{
+		"an object":            ask("application/json", `{"echo":"KEY"}`),
+		"a list":               ask("application/json", `["KEY"]`),
+		"a block without type": ask("text/event-stream", noType),
+		"a count": func() error {
+			kind, said = "application/json", `{"echo":"KEY"}`
+			_, err := c.CountTokens(t.Context(), req)
+			return err
+		}(),
+	} {
+		if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "[redacted]") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var broken *transport.StreamError
+	if err := ask("text/event-stream", noType); !errors.As(err, &broken) || broken.Partial == nil {
+		t.Errorf("a stream that broke is %T: %v", err, err)
+	}
+}
+
 // TestReopen refuses bodies that package transport didn't write, and keeps each byte
 // behind the opening of those that it did.
 func TestReopen(t *testing.T) {

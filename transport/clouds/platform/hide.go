@@ -66,17 +66,27 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// hidden is an error without the credentials. It keeps its type.
+// hidden is an error without the credentials. What the service reports keeps its type;
+// any other error does if its text has none, also one about an answer of status 200 that
+// isn't the service's and repeats what it was sent.
 func (c *Client) hidden(err error) error {
-	var refused *transport.Error
-	if err == nil || !errors.As(err, &refused) {
-		return err
+	if err == nil {
+		return nil
 	}
 	hide := c.front.redactor()
-	refused.Message = hide.String(refused.Message)
-	refused.Type = transport.ErrorType(hide.String(string(refused.Type)))
-	refused.Code = hide.String(refused.Code)
-	refused.RequestID = hide.String(refused.RequestID)
-	refused.Raw = hide.Bytes(refused.Raw)
+	var refused *transport.Error
+	var broken *transport.StreamError
+	switch {
+	case errors.As(err, &refused):
+		refused.Message = hide.String(refused.Message)
+		refused.Type = transport.ErrorType(hide.String(string(refused.Type)))
+		refused.Code = hide.String(refused.Code)
+		refused.RequestID = hide.String(refused.RequestID)
+		refused.Raw = hide.Bytes(refused.Raw)
+	case errors.As(err, &broken):
+		broken.Err = hide.Err(broken.Err)
+	default:
+		return hide.Err(err)
+	}
 	return err
 }
