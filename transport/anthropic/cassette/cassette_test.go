@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -282,7 +283,7 @@ func TestOtherEndpoints(t *testing.T) {
 	defer srv.Close()
 	path := filepath.Join(t.TempDir(), "x.json")
 	use := func(c *Cassette) string {
-		client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: secret.New(key), HTTPClient: &http.Client{Transport: withQuery{c}}})
+		client, err := anthropic.New(anthropic.Options{BaseURL: srv.URL, APIKey: secret.New(key), HTTPClient: &http.Client{Transport: withQuery{c, "hush"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -325,11 +326,14 @@ func TestOtherEndpoints(t *testing.T) {
 }
 
 // withQuery adds a key to each request, as some gateways want it.
-type withQuery struct{ *Cassette }
+type withQuery struct {
+	*Cassette
+	key string
+}
 
 func (c withQuery) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
-	req.URL.RawQuery = "api_key=hush"
+	req.URL.RawQuery = url.Values{"api_key": {c.key}}.Encode()
 	return c.Cassette.RoundTrip(req)
 }
 
@@ -339,11 +343,11 @@ func TestTokensThatAnswersRepeat(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(400)
-		fmt.Fprintf(w, `{"type":"error","error":{"type":"invalid_request_error","message":"seen: %s %s"}}`, r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"))
+		fmt.Fprintf(w, `{"type":"error","error":{"type":"invalid_request_error","message":"seen: %s %s %s"}}`, r.Header.Get("Authorization"), r.Header.Get("X-Api-Key"), r.URL.RawQuery)
 	}))
 	defer srv.Close()
 	for name, o := range map[string]anthropic.Options{
-		"auth token": {AuthToken: secret.New(token)}, "key": {APIKey: secret.New(token)}, "key as a bearer": {APIKey: secret.New(token), BearerKey: true},
+		"auth token": {AuthToken: secret.New(token)}, "key": {APIKey: secret.New(token)}, "key as a bearer": {APIKey: secret.New(token), BearerKey: true}, "address": {},
 	} {
 		path := filepath.Join(t.TempDir(), "x.json")
 		c, err := New(path, Options{Record: true})
@@ -351,6 +355,9 @@ func TestTokensThatAnswersRepeat(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.BaseURL, o.HTTPClient = srv.URL, c.HTTPClient()
+		if name == "address" {
+			o.HTTPClient = &http.Client{Transport: withQuery{c, token}}
+		}
 		client, err := anthropic.New(o)
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A file is the JSON of a cassette. Answers are kept as text, so that they come
@@ -90,6 +92,19 @@ func pathOf(u *url.URL) string {
 		}
 	}
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: query.Encode()}).RequestURI()
+}
+
+// secretsIn are the values of the parameters by which gateways take keys.
+func secretsIn(u *url.URL) []secret.Value {
+	var found []secret.Value
+	for name, values := range u.Query() {
+		for _, v := range values {
+			if secretParameter(name) {
+				found = append(found, secret.New(v))
+			}
+		}
+	}
+	return found
 }
 
 // secretParameter names parameters by which gateways take keys.
