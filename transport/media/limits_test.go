@@ -59,6 +59,12 @@ func TestWebP(t *testing.T) {
 		"lossless":          {riff(22, "VP8L", lossless...), 60, 40},
 		"extended":          {riff(22, "VP8X", extended...), 316, 65576},
 		"without a padding": {riff(23, "VP8X", extended...), 316, 65576},
+		"lossy and wide":    {riff(22, "VP8 ", 0, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0x01, 0), 16383, 1},
+		"lossy and tall":    {riff(22, "VP8 ", 0, 0, 0, 0x9d, 0x01, 0x2a, 1, 0, 0xff, 0xff), 1, 16383},
+		"lossless and wide": {riff(22, "VP8L", 0x2f, 0xff, 0x3f, 0, 0, 0, 0, 0, 0, 0), 16384, 1},
+		"lossless and tall": {riff(22, "VP8L", 0x2f, 0, 0xc0, 0xff, 0x0f, 0, 0, 0, 0, 0), 1, 16384},
+		"extended and wide": {riff(22, "VP8X", 0, 0, 0, 0, 0xff, 0xff, 0xff, 0, 0, 0), 1 << 24, 1},
+		"extended and tall": {riff(22, "VP8X", 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff), 1, 1 << 24},
 	} {
 		p, err := media.ReadPicture(tt.data)
 		if err != nil || p != (media.Picture{MediaType: "image/webp", Width: tt.width, Height: tt.height, Bytes: 30}) {
@@ -71,6 +77,11 @@ func TestWebP(t *testing.T) {
 		"no start code":    riff(22, "VP8 ", extended...),
 		"no signature":     riff(22, "VP8L", extended...),
 		"an unknown chunk": riff(22, "VP8Y", extended...),
+		"a long chunk":     riff(21, "VP8X", extended...),
+		"no key frame":     riff(22, "VP8 ", 1, 0, 0, 0x9d, 0x01, 0x2a, 1, 0, 1, 0),
+		"no width":         riff(22, "VP8 ", 0, 0, 0, 0x9d, 0x01, 0x2a, 0, 0x40, 1, 0),
+		"no height":        riff(22, "VP8 ", 0, 0, 0, 0x9d, 0x01, 0x2a, 1, 0, 0, 0x40),
+		"a later version":  riff(22, "VP8L", 0x2f, 0x3b, 0xc0, 0x09, 0x20, 0, 0, 0, 0, 0),
 	} {
 		if p, err := media.ReadPicture(data); !errors.Is(err, media.ErrDamaged) {
 			t.Errorf("%s: %+v, %v", name, p, err)
@@ -128,6 +139,14 @@ func TestCheckBlock(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, tt.err)
 		}
 	}
+	// A picture whose header is good is read to its end where it is added.
+	half := source("image", "image/png", png[:len(png)-30])
+	for _, block := range []string{half, `{"type":"tool_result","content":[` + half + `]}`} {
+		var added media.Total
+		if err := added.Add([]byte(block)); !errors.Is(err, media.ErrDamaged) || added.Pictures != 1 || added.LongSide != 60 {
+			t.Errorf("half a picture: %+v, %v", added, err)
+		}
+	}
 	// What can't be read counts nevertheless: it is sent with every request.
 	for _, block := range []string{source("image", "image/png", []byte("nonsense")), source("document", "application/pdf", []byte("nonsense"))} {
 		var added, counted media.Total
@@ -149,6 +168,31 @@ func TestRewrittenPDFs(t *testing.T) {
 	lost := strings.ReplaceAll(changed(classic(small, "")), "startxref\n", "startxref\n9")
 	if p, err := media.ReadPDF([]byte(lost)); err != nil || p.Pages != 13 {
 		t.Errorf("a changed file without tables: %+v, %v", p, err)
+	}
+	for name, data := range map[string]string{"a table": classic(small, "/Encrypt 9 0 R"), "streams": modern(small, "/Encrypt 9 0 R")} {
+		lost := strings.Replace(data, "startxref\n", "startxref\n9", 1)
+		if p, err := media.ReadPDF([]byte(lost)); err != nil || !p.Encrypted {
+			t.Errorf("an encrypted file of %s that is lost: %+v, %v", name, p, err)
+		}
+	}
+	// Of two streams with an object the later one has it as it is, whichever is read first.
+	stream := func(number int, objects string) string {
+		return fmt.Sprintf("%d 0 obj\n<</Type/ObjStm/N 2/First 10/Length %d>>\nstream\n%-10s%s\nendstream\nendobj\n", number, 10+len(objects), fmt.Sprint("1 0 2 ", strings.Index(objects, "<</Type/Pages")), objects)
+	}
+	for number := 10; number < 30; number++ {
+		older, newer := stream(number, "<</Type/Catalog/Pages 2 0 R>> <</Type/Pages/Count 3>>"), stream(40-number, "<</Type/Catalog/Pages 2 0 R>> <</Type/Pages/Count 5>>")
+		if number == 20 {
+			continue
+		}
+		if p, err := media.ReadPDF([]byte("%PDF-1.7\n" + older + newer + "startxref\n9\n%%EOF")); err != nil || p.Pages != 5 {
+			t.Fatalf("streams %d and %d: %+v, %v", number, 40-number, p, err)
+		}
+	}
+	// Reading costs no more than the size of a file warrants.
+	large := "<</Type/Page/T(" + strings.Repeat("x", 20_000) + ")>>"
+	dear := classic([]string{"<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[" + strings.Repeat("3 0 R ", 300) + "]>>", large}, "")
+	if p, err := media.ReadPDF([]byte(dear)); !errors.Is(err, media.ErrDamaged) {
+		t.Errorf("a large page 300 times: %+v, %v", p, err)
 	}
 	if p, err := media.ReadPDF([]byte(strings.Repeat(" ", 1019) + classic(small, ""))); err != nil || p.Pages != 12 {
 		t.Errorf("the beginning at the last place: %+v, %v", p, err)

@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -264,12 +265,14 @@ func (f *file) search() {
 	f.searchStreams()
 }
 
-// searchStreams looks for objects in streams, and for the root.
+// searchStreams looks for objects in streams, and for the root. What stands last in the
+// file was written last, and counts.
 func (f *file) searchStreams() {
 	numbers := make([]int, 0, len(f.objects))
 	for n := range f.objects {
 		numbers = append(numbers, n)
 	}
+	slices.SortFunc(numbers, func(a, b int) int { return f.objects[b].offset - f.objects[a].offset })
 	for _, n := range numbers {
 		l := &lexer{f.data, f.objects[n].offset}
 		if !f.header(l, n) {
@@ -299,9 +302,12 @@ func (f *file) searchStreams() {
 		}
 	}
 	if f.root() == nil {
+		last := place{offset: -1}
 		for n, p := range f.objects {
 			if d, ok := f.resolve(ref(n)).(dict); ok && p.stream > 0 && d["Type"] == name("Catalog") {
-				f.trailer["Root"] = ref(n)
+				if p.offset = f.objects[p.stream].offset; p.offset > last.offset || p.offset == last.offset && p.index > last.index {
+					last, f.trailer["Root"] = p, ref(n)
+				}
 			}
 		}
 	}

@@ -77,18 +77,22 @@ func readHeader(data []byte) (_ Picture, shown []byte, _ error) {
 // library has no decoder.
 func (p *Picture) readWebP(data []byte) error {
 	damaged := fmt.Errorf("the picture is %w: it is truncated or can't be decoded", ErrDamaged)
-	if len(data) < 30 || int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data))+1 {
+	if len(data) < 30 {
+		return damaged
+	}
+	whole, first := int64(binary.LittleEndian.Uint32(data[4:])), int64(binary.LittleEndian.Uint32(data[16:]))
+	if whole+8 > int64(len(data))+1 || first+12 > whole {
 		return damaged
 	}
 	b := data[20:]
 	switch string(data[12:16]) {
 	case "VP8 ":
-		if !bytes.Equal(b[3:6], []byte{0x9d, 0x01, 0x2a}) {
+		if b[0]&1 != 0 || !bytes.Equal(b[3:6], []byte{0x9d, 0x01, 0x2a}) { // the first frame needs no other
 			return damaged
 		}
 		p.Width, p.Height = int(binary.LittleEndian.Uint16(b[6:]))&0x3fff, int(binary.LittleEndian.Uint16(b[8:]))&0x3fff
 	case "VP8L":
-		if b[0] != 0x2f {
+		if b[0] != 0x2f || b[4]>>5 != 0 { // of version 0
 			return damaged
 		}
 		bits := binary.LittleEndian.Uint32(b[1:])
@@ -96,6 +100,9 @@ func (p *Picture) readWebP(data []byte) error {
 	case "VP8X":
 		p.Width, p.Height = (int(b[4])|int(b[5])<<8|int(b[6])<<16)+1, (int(b[7])|int(b[8])<<8|int(b[9])<<16)+1
 	default:
+		return damaged
+	}
+	if p.Width == 0 || p.Height == 0 {
 		return damaged
 	}
 	return nil

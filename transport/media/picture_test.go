@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -52,10 +53,46 @@ func TestReadPicture(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
-	broken := pictures(t)["image/png"]
-	broken[len(broken)/2] ^= 0xff
-	if _, err := media.ReadPicture(broken); !errors.Is(err, media.ErrDamaged) {
-		t.Errorf("a PNG with a wrong byte: %v", err)
+	at := func(kind string, change func([]byte) []byte) []byte { return change(pictures(t)[kind]) }
+	for name, data := range map[string][]byte{
+		"a PNG with a wrong byte":       at("image/png", func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }),
+		"a PNG without its last chunk":  at("image/png", func(b []byte) []byte { return b[:len(b)-12] }),
+		"a PNG without its last byte":   at("image/png", func(b []byte) []byte { return b[:len(b)-1] }),
+		"a PNG of no width":             at("image/png", func(b []byte) []byte { clear(b[16:20]); return b }),
+		"the signature of a PNG":        at("image/png", func(b []byte) []byte { return b[:8] }),
+		"a JPEG without its end":        at("image/jpeg", func(b []byte) []byte { return b[:len(b)-2] }),
+		"the first marker of a JPEG":    at("image/jpeg", func(b []byte) []byte { return b[:3] }),
+		"a JPEG of no height":           at("image/jpeg", func(b []byte) []byte { i := bytes.Index(b, []byte{0xff, 0xc0}); clear(b[i+5 : i+7]); return b }),
+		"a GIF without its last blocks": at("image/gif", func(b []byte) []byte { return b[:len(b)-20] }),
+		"a GIF without pixels":          at("image/gif", func(b []byte) []byte { clear(b[6:10]); return b }),
+		"a GIF of no height":            at("image/gif", func(b []byte) []byte { clear(b[8:10]); return b }),
+		"the header of a GIF":           at("image/gif", func(b []byte) []byte { return b[:6] }),
+	} {
+		if p, err := media.ReadPicture(data); !errors.Is(err, media.ErrDamaged) {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+}
+
+// TestRarePictures takes a kind that the decoder doesn't support for whole, and a palette
+// whose transparency is damaged for damaged.
+func TestRarePictures(t *testing.T) {
+	data := pictures(t)["image/jpeg"]
+	data[bytes.Index(data, []byte{0xff, 0xc0})+4] = 12 // bits
+	if p, err := media.ReadPicture(data); err != nil || p != (media.Picture{MediaType: "image/jpeg", Bytes: len(data)}) {
+		t.Errorf("a JPEG of 12 bits: %+v, %v", p, err)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewPaletted(image.Rect(0, 0, 3, 2), color.Palette{color.Transparent, color.Black})); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := media.ReadPicture(b.Bytes()); err != nil || p.Width != 3 {
+		t.Errorf("a palette: %+v, %v", p, err)
+	}
+	damaged := bytes.Clone(b.Bytes())
+	damaged[bytes.Index(damaged, []byte("tRNS"))+4] ^= 1
+	if p, err := media.ReadPicture(damaged); !errors.Is(err, media.ErrDamaged) {
+		t.Errorf("a palette with damaged transparency: %+v, %v", p, err)
 	}
 }
 

@@ -166,3 +166,38 @@ func TestLexer(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadDamaged reads tables that name what isn't there: an object behind the end, in
+// a stream that is none or has fewer, or where another one stands.
+func TestLoadDamaged(t *testing.T) {
+	const stream = "2 0 obj<</N 2/First 8/Length 12>>stream\n1 0 3 99null"
+	for name, tt := range map[string]struct {
+		data string
+		at   place
+	}{
+		"behind the end":              {stream, place{offset: len(stream)}},
+		"far behind the end":          {stream, place{offset: 1 << 40}},
+		"another object":              {stream, place{offset: 0}},
+		"no object":                   {stream, place{offset: 5}},
+		"an index too high":           {stream, place{stream: 2, index: 2}},
+		"behind the end of a stream":  {stream, place{stream: 2, index: 1}},
+		"no stream":                   {"2 0 obj<</N 2/First 8>>endobj", place{stream: 2}},
+		"a stream that isn't there":   {stream, place{stream: 7}},
+		"a short stream":              {"2 0 obj<</N 2/First 80/Length 12>>stream\n1 0 3 99null", place{stream: 2}},
+		"a stream that begins before": {"2 0 obj<</N 2/First -8/Length 12>>stream\n1 0 3 99null", place{stream: 2}},
+		"a stream of streams":         {"2 0 obj<</N 1/First 4/Length 8>>stream\n2 0 null", place{stream: 1}},
+	} {
+		f := &file{data: []byte(tt.data), objects: map[int]place{1: tt.at, 2: {offset: 0}}, streams: map[int][]byte{}, budget: 1000}
+		if got := f.load(1); got != nil {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	far := &file{data: []byte(stream), objects: map[int]place{1: {stream: 2}, 2: {offset: 1 << 40}}, streams: map[int][]byte{}, budget: 1000}
+	if got := far.load(1); got != nil {
+		t.Errorf("a stream behind the end: %v", got)
+	}
+	f := &file{data: []byte(stream), objects: map[int]place{1: {stream: 2}, 2: {offset: 0}}, streams: map[int][]byte{}, budget: 1000}
+	if got := f.load(1); got != keyword("null") {
+		t.Errorf("a good one: %v", got)
+	}
+}
