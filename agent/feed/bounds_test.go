@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/hook"
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -141,5 +144,28 @@ func TestReportsEnd(t *testing.T) {
 	s.progress = nil // as at the beginning of a step
 	if got := read() + "and " + read(); got != "progress a= and " {
 		t.Errorf("told %q", got)
+	}
+}
+
+// Who watches a tree is woken by what a sub-agent does, however deep it is.
+func TestSubAgentsWakeTheRootsWatcher(t *testing.T) {
+	f, store := new(Feed), new(memory.RAM)
+	var above *memory.Log
+	for _, id := range []string{"root", "root/1-a", "root/1-a/2-b"} {
+		log, err := memory.Create(store, id, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.see(hook.Report[agent.Event]{Log: log, Caller: above})
+		above = log
+	}
+	w := f.Open("root", Options{Tree: true})
+	defer w.Close()
+	moved := w.Moved()
+	f.see(hook.Report[agent.Event]{Log: above, Event: &agent.Event{Type: agent.EventStep}})
+	select {
+	case <-moved:
+	default:
+		t.Error("nobody is told")
 	}
 }

@@ -1,13 +1,20 @@
 package inspect
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
+	"github.com/whorl-go/whorl/agent/internal/hook"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools/todo"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // A slow page is a writer that notes its deadlines, and fails at the end.
@@ -86,5 +93,55 @@ func TestLiveBeginsWithWhatIs(t *testing.T) {
 	}
 	if v, ok := r.latest(t.Context()); ok {
 		t.Errorf("told again: %+v", v)
+	}
+}
+
+// A response that the service begins again is shown from its beginning, and nothing of what
+// had come before.
+func TestLiveBeginsAgain(t *testing.T) {
+	f := new(feed.Feed)
+	watcher := f.Open("s", feed.Options{NoRecords: true})
+	defer watcher.Close()
+	r := &liveReader{watcher: watcher}
+	log, err := memory.Create(new(memory.RAM), "s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := hook.Of[agent.Event](f.Attach(t.Context()))
+	tell(hook.Report[agent.Event]{Log: log})
+	tell(hook.Report[agent.Event]{Log: log, Event: &agent.Event{Type: agent.EventStep}})
+	says := func(text string) {
+		t.Helper()
+		resp, err := transport.ParseResponse([]byte(`{"id":"m","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":"` + text + `"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ev := range resp.Events() {
+			tell(hook.Report[agent.Event]{Log: log, Event: &agent.Event{Type: agent.EventStream, Stream: ev}})
+		}
+		v, ok := r.latest(t.Context())
+		if !ok || !v.Writing || !v.Fresh || len(v.Blocks) != 1 || v.Blocks[0].Add != text || v.Blocks[0].Index != 0 {
+			t.Errorf("%q: %+v, %v", text, v, ok)
+		}
+	}
+	says("first")
+	tell(hook.Report[agent.Event]{Log: log, Event: &agent.Event{Type: agent.EventStream, Stream: transport.Event{Type: transport.EventRestarted}}})
+	says("second")
+}
+
+// However long a list of what is to be done is, and its items are, a page gets as much as it
+// can show.
+func TestLongLists(t *testing.T) {
+	var l todo.List
+	for range 2 * mostTodo {
+		l.Items = append(l.Items, todo.Item{Text: strings.Repeat("x", 2*todoText), Status: "odd"})
+	}
+	data, err := json.Marshal(map[string]any{"name": todo.Name, "data": l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, ok := todoOf(&memory.Record{Kind: memory.KindNote, Note: notes.Call, Data: data})
+	if !ok || len(list) != mostTodo || len(list[0].Text) != todoText || list[0].Status != string(todo.Pending) {
+		t.Errorf("%v, %d items", ok, len(list))
 	}
 }

@@ -1,13 +1,16 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/sqlite"
 	"github.com/whorl-go/whorl/transport"
 )
 
@@ -52,5 +55,53 @@ func TestDeletedSessionsLeaveNothing(t *testing.T) {
 	do(s.Delete(ctx, "f"))
 	if after := rows(); after != before {
 		t.Errorf("left behind:\n%s\nbefore there were\n%s", after, before)
+	}
+}
+
+// What is deleted can't be read in the files any more, in the journal neither, whoever
+// deletes it.
+func TestDeletedBytesAreGone(t *testing.T) {
+	for what, remove := range map[string]func(*sqlite.Store) error{
+		"Delete": func(s *sqlite.Store) error { return s.Delete(t.Context(), "s") },
+		"DeleteOld": func(s *sqlite.Store) error {
+			_, err := s.DeleteOld(t.Context(), "s", time.Now().Add(time.Hour), false)
+			return err
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "s.db")
+		s := open(t, path, nil)
+		if err := s.Append(t.Context(), "s", memory.Position{}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("the secret word")}); err != nil {
+			t.Fatal(err)
+		}
+		there := func() bool {
+			t.Helper()
+			var all []byte
+			for _, name := range []string{path, path + "-wal"} {
+				data, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, data...)
+			}
+			return bytes.Contains(all, []byte("secret"))
+		}
+		if !there() {
+			t.Fatal("the files don't have what was written")
+		}
+		if err := remove(s); err != nil {
+			t.Fatal(err)
+		}
+		if there() {
+			t.Errorf("%s: it can still be read", what)
+		}
+	}
+}
+
+// What is committed outlives a loss of power: the journal is written to the disk before that.
+func TestCommitsAreOnTheDisk(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "s.db"), nil)
+	var level int
+	if err := s.DB().QueryRow("PRAGMA synchronous").Scan(&level); err != nil || level < 2 { // FULL
+		t.Errorf("synchronous is %d, %v", level, err)
 	}
 }

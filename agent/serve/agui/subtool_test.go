@@ -15,7 +15,7 @@ import (
 )
 
 // The result of a front-end tool is for a call of the thread's own agent. A sub-agent's
-// call can have the same id as one of that; it is answered as an interrupt.
+// call can have the same id as one of that; it is told, and answered, as an interrupt.
 func TestAToolsResultIsOfTheThread(t *testing.T) {
 	sim := simulator.StartTest(t, simulator.Options{Model: simulator.ModelFunc(stage.Model)})
 	client, err := anthropic.New(anthropic.Options{BaseURL: sim.URL(), APIKey: secret.New("any")})
@@ -44,6 +44,9 @@ func TestAToolsResultIsOfTheThread(t *testing.T) {
 	before := waits()
 	if len(before) != 1 || before[0].Question == nil || before[0].Session == c.thread || before[0].Question.Question.Kind != Kind {
 		t.Fatalf("%+v", before)
+	}
+	if len(c.interrupts) != 1 || c.interrupts[0].ID != interruptID(before[0]) {
+		t.Errorf("the page can't answer it: the interrupts are %+v", c.interrupts)
 	}
 	c.messages = append(c.messages, Message{ID: "result", Role: "tool", ToolCallID: callOf(before[0]), Content: json.RawMessage(`"red"`)})
 	c.run()

@@ -59,3 +59,28 @@ func TestCacheInTime(t *testing.T) {
 		get("token-7", 7)
 	})
 }
+
+// Who gives up while a token is asked for doesn't take it from those who wait for it, too.
+func TestCacheWhenTheFirstGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(func(ctx context.Context, _ bool) (token, error) {
+			select {
+			case <-ctx.Done():
+				return token{}, ctx.Err()
+			case <-time.After(time.Second):
+				return token{value: secret.New("token"), ends: time.Now().Add(time.Hour)}, nil
+			}
+		}, nil)
+		ctx, giveUp := context.WithCancel(t.Context())
+		first := make(chan error)
+		go func() { _, err := c.get(ctx); first <- err }()
+		synctest.Wait()
+		time.AfterFunc(time.Millisecond, giveUp)
+		if got, err := c.get(t.Context()); got != "token" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		if err := <-first; !errors.Is(err, context.Canceled) {
+			t.Errorf("the first one: %v", err)
+		}
+	})
+}

@@ -410,6 +410,19 @@ func TestProfiles(t *testing.T) {
 	if kept, _ := os.ReadFile(mine); !strings.Contains(string(kept), `"refresh-3"`) {
 		t.Errorf("%s", kept)
 	}
+	// A refresh token that the service doesn't replace is kept.
+	s.answer = func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		fmt.Fprintf(w, `{"access_token":"sk-ant-oat01-%d","expires_in":3600}`, len(s.exchanges))
+		return true
+	}
+	write(t, mine, `{"access_token":"old","expires_at":1000,"refresh_token":"refresh-0"}`, 0o600)
+	if c, err := identity.FromEnv(t.Context()); err != nil || ask(t.Context(), c) != nil {
+		t.Fatal(err)
+	}
+	if kept, _ := os.ReadFile(mine); !strings.Contains(string(kept), `"refresh-0"`) {
+		t.Errorf("%s", kept)
+	}
+	s.answer = nil
 
 	bad := func(name, want string, prepare func()) {
 		t.Helper()
