@@ -50,6 +50,7 @@ func TestAConsumerThatPanics(t *testing.T) {
 				select {
 				case <-time.After(time.Hour):
 				case <-ctx.Done():
+					time.Sleep(100 * time.Millisecond) // it tidies up
 				}
 				return tools.Text("ok"), ctx.Err()
 			}}

@@ -46,13 +46,17 @@ func TestGateSeesWhatTheModelWrote(t *testing.T) {
 // the call goes by the second opinion: a rewritten call may wait, or never run.
 func TestRewrittenArgumentsAreJudged(t *testing.T) {
 	for _, tt := range []struct {
+		first    agent.Permission
 		second   agent.Permission
 		ran      bool
 		awaiting bool
 	}{
-		{agent.Allow, true, false},
-		{agent.Ask, false, true},
-		{agent.Deny, false, false},
+		{agent.Allow, agent.Allow, true, false},
+		{agent.Allow, agent.Ask, false, true},
+		{agent.Allow, agent.Deny, false, false},
+		{"", "", true, false},
+		{"", agent.Ask, false, true},
+		{"", agent.Deny, false, false},
 	} {
 		var ran []string
 		pay := tools.Func("pay", "Pays.", func(_ context.Context, in struct {
@@ -63,7 +67,7 @@ func TestRewrittenArgumentsAreJudged(t *testing.T) {
 		})
 		gate := func(_ context.Context, q agent.ToolRequest) agent.Decision {
 			if string(q.Call.Input) == string(q.Written) {
-				return agent.Decision{Permission: agent.Allow, Input: []byte(`{"usd":7}`)}
+				return agent.Decision{Permission: tt.first, Input: []byte(`{"usd":7}`)}
 			}
 			return agent.Decision{Permission: tt.second, Reason: "judged " + string(q.Call.Input)}
 		}

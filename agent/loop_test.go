@@ -216,45 +216,56 @@ func TestHugeResultIsCut(t *testing.T) {
 }
 
 func TestParallelHasALimitAndKeepsOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var uses []string
-		for i := range 20 {
-			uses = append(uses, use(fmt.Sprint("c", i), "t", fmt.Sprintf(`{"i":%d}`, i)))
+	for limit, want := range map[int]int64{4: 4, -1: 20} {
+		synctest.Test(t, func(t *testing.T) { parallel(t, limit, want) })
+	}
+}
+
+func parallel(t *testing.T, limit int, want int64) {
+	var uses []string
+	for i := range 20 {
+		uses = append(uses, use(fmt.Sprint("c", i), "t", fmt.Sprintf(`{"i":%d}`, i)))
+	}
+	s := &script{replies: []any{reply(t, "tool_use", uses...), reply(t, "end_turn", text("ok"))}}
+	var now, most atomic.Int64
+	tool := fake{name: "t", call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+		n := now.Add(1)
+		defer now.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
-		s := &script{replies: []any{reply(t, "tool_use", uses...), reply(t, "end_turn", text("ok"))}}
-		var now, most atomic.Int64
-		tool := fake{name: "t", call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
-			n := now.Add(1)
-			defer now.Add(-1)
-			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-			}
-			var v struct{ I int }
-			if err := json.Unmarshal(in, &v); err != nil {
-				return tools.Result{}, err
-			}
-			time.Sleep(time.Duration(100-v.I) * time.Millisecond)
-			return tools.Text(fmt.Sprint(v.I)), nil
-		}}
-		run := newAgent(t, s, agent.Options{Limits: agent.Limits{Parallel: 4}}, tool).NewRun(agent.Input{Prompt: "go"})
-		var ends []string
-		for ev, err := range run.Events(context.Background()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if ev.Type == agent.EventToolEnd {
-				ends = append(ends, ev.Call.ID)
-			}
+		var v struct{ I int }
+		if err := json.Unmarshal(in, &v); err != nil {
+			return tools.Result{}, err
 		}
-		if most.Load() != 4 {
-			t.Errorf("%d tools at once, want 4", most.Load())
+		time.Sleep(time.Duration(100-v.I) * time.Millisecond)
+		return tools.Text(fmt.Sprint(v.I)), nil
+	}}
+	asked := 0
+	gate := func(context.Context, agent.ToolRequest) agent.Decision {
+		if asked++; asked > 20 {
+			return agent.Decision{Permission: agent.Deny} // a call that has begun is there again
 		}
-		for i, id := range ends {
-			if id != fmt.Sprint("c", i) {
-				t.Fatalf("ends were told in the order %v", ends)
-			}
+		return agent.Decision{}
+	}
+	run := newAgent(t, s, agent.Options{Limits: agent.Limits{Parallel: limit}, Gate: gate}, tool).NewRun(agent.Input{Prompt: "go"})
+	var ends []string
+	for ev, err := range run.Events(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
 		}
-		checkValid(t, run.Log())
-	})
+		if ev.Type == agent.EventToolEnd {
+			ends = append(ends, ev.Call.ID)
+		}
+	}
+	if most.Load() != want {
+		t.Errorf("up to %d tools at once: there were %d, want %d", limit, most.Load(), want)
+	}
+	for i, id := range ends {
+		if id != fmt.Sprint("c", i) {
+			t.Fatalf("ends were told in the order %v", ends)
+		}
+	}
+	checkValid(t, run.Log())
 }
 
 func TestGroupsExcludeEachOther(t *testing.T) {

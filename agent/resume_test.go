@@ -107,6 +107,41 @@ func wireBytes(l *memory.Log) string {
 	return string(out)
 }
 
+// A call that was approved, and ran when the process died, does not run again: the
+// approval was for one.
+func TestAnApprovedCallRunsOnce(t *testing.T) {
+	ran := 0
+	pay := fake{name: "pay", traits: tools.Traits{NeedsApproval: true}, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		ran++
+		return tools.Text("paid"), nil
+	}}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "pay", `{}`)), reply(t, "end_turn", text("ok")), reply(t, "end_turn", text("ok"))}}
+	a := newAgent(t, s, agent.Options{Approver: func(context.Context, agent.PendingCall) (agent.Decision, error) {
+		return agent.Decision{Permission: agent.Allow}, nil
+	}}, pay)
+	whole, err := a.Run(t.Context(), agent.Input{Prompt: "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := new(memory.RAM)
+	var records []memory.Record
+	for _, r := range whole.Log.Records(0) {
+		if records = append(records, r); r.Kind == memory.KindStarted {
+			break
+		}
+	}
+	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	m := s.requests[2].Messages
+	if told := string(m[len(m)-1].AppendJSON(nil)); ran != 1 || !strings.Contains(told, "may or may not have taken effect") {
+		t.Errorf("it ran %d times, and the model was told %s", ran, told)
+	}
+}
+
 // A message that comes after a crash ends the calls that were open. The model is told
 // of those that were running that they may have taken effect, and of no other.
 func TestCallsLeftOpenByACrash(t *testing.T) {

@@ -40,6 +40,59 @@ func (s *failsOnce) Append(ctx context.Context, id string, at memory.Position, r
 	return s.Store.Append(ctx, id, at, records...)
 }
 
+// An answer that Options.Check sent back is not taken for one that passed, though what it
+// said could not be stored.
+func TestAWordOfACheckThatCannotBeStored(t *testing.T) {
+	store := &failsOnce{Store: new(memory.RAM), text: "shorter"}
+	s := &script{replies: []any{reply(t, "end_turn", text("long")), reply(t, "end_turn", text("short"))}}
+	a := newAgent(t, s, agent.Options{Check: func(_ context.Context, res *agent.Result) error {
+		if res.Text != "short" {
+			return errors.New("shorter")
+		}
+		return nil
+	}})
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"}); !errors.Is(err, memory.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	if res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil || res.Text != "short" {
+		t.Errorf("%q, %v", res.Text, err)
+	}
+}
+
+// keepsInbox is a store whose inbox forgets only what it was told is in the log.
+type keepsInbox struct {
+	*memory.RAM
+	kept []memory.Record
+}
+
+func (k *keepsInbox) Inbox(_ context.Context, _ string, after int64) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for _, rec := range k.kept {
+			if rec.Queued > after && !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// What the inbox still has of messages that are in the log is not heard again.
+func TestMessagesOfTheInboxAreHeardOnce(t *testing.T) {
+	store := &keepsInbox{RAM: new(memory.RAM), kept: []memory.Record{
+		{Kind: memory.KindInput, Message: transport.UserText("one"), Queued: 5}, {Kind: memory.KindInput, Message: transport.UserText("two"), Queued: 7},
+	}}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "echo", `{}`)), reply(t, "end_turn", text("ok")), reply(t, "end_turn", text("again"))}}
+	a := newAgent(t, s, agent.Options{}, echo("echo"))
+	for _, prompt := range []string{"go", "on"} {
+		if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: prompt}); err != nil {
+			t.Fatalf("%s: %v", prompt, err)
+		}
+	}
+	said := texts(s.requests[2].Messages)
+	if strings.Count(said, "one") != 1 || strings.Count(said, "two") != 1 {
+		t.Errorf("the model was told %q", said)
+	}
+}
+
 // A steering message that could not be stored at its place is stored at the run's end.
 func TestSteersOutliveAStoreThatFails(t *testing.T) {
 	store := &failsOnce{Store: new(memory.RAM), text: "hurry"}
