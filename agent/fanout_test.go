@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -153,4 +154,33 @@ func TestBranchesWaitForTheFirst(t *testing.T) {
 			t.Errorf("asked after %v", client.asked)
 		}
 	})
+}
+
+// Gates and tools of the branches know the session's metadata, and those of the input.
+func TestFanOutKnowsTheSession(t *testing.T) {
+	store := new(memory.RAM)
+	s := &script{replies: []any{reply(t, "end_turn", text("hello"))}}
+	begun := agent.Input{Store: store, Session: "s", Prompt: "go", User: "ann", Meta: map[string]string{"tenant": "acme", "place": "web"}}
+	if _, err := newAgent(t, s, agent.Options{}).Run(t.Context(), begun); err != nil {
+		t.Fatal(err)
+	}
+	var seen, called string
+	gate := func(_ context.Context, q agent.ToolRequest) agent.Decision {
+		seen = q.Status.User + " " + fmt.Sprint(q.Status.Meta)
+		return agent.Decision{Permission: agent.Allow}
+	}
+	look := fake{name: "look", call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+		called = fmt.Sprint(tools.CallOf(ctx).Meta)
+		return tools.Text("ok"), nil
+	}}
+	s.replies = []any{reply(t, "tool_use", use("a", "look", `{}`)), reply(t, "end_turn", text("ok"))}
+	in := agent.Input{Store: store, Session: "s", Meta: map[string]string{"place": "app"}}
+	for _, err := range newAgent(t, s, agent.Options{Gate: gate}, look).FanOut(t.Context(), in, transport.UserText("on")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if meta := "map[place:app tenant:acme user:ann]"; seen != "ann "+meta || called != meta {
+		t.Errorf("the gate sees %s, and the tool %s", seen, called)
+	}
 }
