@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/internal/money"
 )
 
@@ -49,6 +51,19 @@ type baselineCase struct {
 	Tokens       float64    `json:"tokens"`
 	CacheRead    float64    `json:"cache_read"`
 	Trajectories [][]string `json:"trajectories"` // those that were seen, sorted
+
+	incomplete bool // the cost of an attempt is not known whole
+}
+
+// cost is the mean cost of an attempt.
+func (b *baselineCase) cost() agent.Cost { return agent.Cost{USD: b.CostUSD, Incomplete: b.incomplete} }
+
+// tokens is the mean number of tokens of an attempt, whole ones.
+func (b *baselineCase) tokens() string { return strconv.FormatFloat(b.Tokens, 'f', 0, 64) }
+
+// steps is the mean number of steps of an attempt.
+func (b *baselineCase) steps() string {
+	return strconv.FormatFloat(math.Round(b.Steps*100)/100, 'f', -1, 64)
 }
 
 func readBaseline(path string) (*baseline, error) {
@@ -93,6 +108,7 @@ func (c *CaseReport) numbers() *baselineCase {
 	seen := make(map[string]bool)
 	for _, a := range c.Attempts {
 		n.CostUSD += a.Bill.Cost.USD
+		n.incomplete = n.incomplete || a.Bill.Cost.Incomplete
 		n.Steps += float64(a.Steps)
 		n.Tokens += float64(a.Bill.Tokens)
 		n.CacheRead += a.CacheRead
@@ -134,11 +150,8 @@ func (b *baseline) compare(c *CaseReport, t Tolerance) []string {
 		worse("%.3f of the prompts' tokens come from the cache, and %.3f did", is.CacheRead, was.CacheRead)
 	}
 	if !t.AnyTrajectory && len(was.Trajectories) == 1 {
-		for _, now := range is.Trajectories {
-			if d := changed(was.Trajectories[0], now); d != "" {
-				worse("the tool calls are other ones: %s", d)
-				break
-			}
+		if d := was.unseen(is); d != "" {
+			worse("the tool calls are other ones: %s", d)
 		}
 	}
 	return list
@@ -149,6 +162,20 @@ func orDefault(f, def float64) float64 {
 		return def
 	}
 	return f
+}
+
+// unseen says how the first trajectory that a baseline has not seen differs from its
+// first one, or is "" if there is none.
+func (b *baselineCase) unseen(now *baselineCase) string {
+	if len(b.Trajectories) == 0 {
+		return ""
+	}
+	for _, t := range now.Trajectories {
+		if !slices.ContainsFunc(b.Trajectories, func(was []string) bool { return slices.Equal(was, t) }) {
+			return changed(b.Trajectories[0], t)
+		}
+	}
+	return ""
 }
 
 // changed tells two trajectories apart, or is "" if they are the same.

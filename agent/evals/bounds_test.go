@@ -2,10 +2,12 @@ package evals
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -218,7 +220,7 @@ func TestFormsOfAReport(t *testing.T) {
 		t.Error(s)
 	}
 	md, err := r.Markdown()
-	for _, want := range []string{"| ✓ a\\|b | 1/1 | 0.21–1.00 | 2 | 100 | 50% | $0.5000 | no calls |\n", "| ✗ d | 1/2 |", "| f |", "### d\n\n- one  'two'\n- three\n"} {
+	for _, want := range []string{"| ✓ a&#124;b | 1/1 | 0.21–1.00 | 2 | 100 | 50% | $0.5000 | no calls |\n", "| ✗ d | 1/2 |", "| f |", "### d\n\n- one 'two'\n- three\n"} {
 		if err != nil || !strings.Contains(string(md), want) {
 			t.Errorf("%v: no %q in %s", err, want, md)
 		}
@@ -234,11 +236,109 @@ func TestFormsOfAReport(t *testing.T) {
 	if err != nil || len(list) != 3 || !strings.Contains(list[0], `"answer":"a<b"`) || strings.Contains(list[0], `"error"`) || !strings.Contains(list[1], `"error":"too late"`) || !strings.Contains(list[2], `"attempt":2,"passed":false`) {
 		t.Errorf("%v: %s", err, lines)
 	}
-	was := &baseline{Cases: map[string]*baselineCase{"d": {Trajectories: [][]string{{"g"}}, Attempts: 9}}}
+	was := &baseline{Cases: map[string]*baselineCase{"d": {Trajectories: [][]string{{"e"}, {"f"}}}}}
 	page, err := r.page(was)
+	if err != nil || strings.Contains(string(page), "in place of") {
+		t.Errorf("%v: calls that the baseline has seen are changed ones: %s", err, page)
+	}
+	was.Cases["d"] = &baselineCase{Trajectories: [][]string{{"g"}}, Attempts: 9}
+	page, err = r.page(was)
 	for _, want := range []string{"call 1 is f in place of g", ">0/9<"} {
 		if err != nil || !strings.Contains(string(page), want) {
 			t.Errorf("%v: no %q in %s", err, want, page)
+		}
+	}
+}
+
+// Numbers are written so that they can be read: no exponents, whole tokens, and a cost
+// that isn't known is not one of nothing.
+func TestNumbersOfAReport(t *testing.T) {
+	c := tried("a", 3, 3, Outcome{Steps: 2, Bill: costs(0.5, 12_345_678), CacheRead: 0.5})
+	c.Attempts[0].Outcome.Steps, c.Attempts[0].Outcome.Bill = 3, costs(0, 12_345_679)
+	c.Attempts[0].Outcome.Bill.Cost.Incomplete = true
+	r := &Report{Cases: []*CaseReport{c}}
+	md, err := r.Markdown()
+	if want := "| 2.33 | 12345678 | 50% | more than $0.3333 |"; err != nil || !strings.Contains(string(md), want) {
+		t.Errorf("%v: no %q in %s", err, want, md)
+	}
+	page, err := r.HTML()
+	for _, want := range []string{">2.33\n", ">12345678\n", ">50%\n", ">more than $0.3333\n", "3 steps, price unknown<"} {
+		if err != nil || !strings.Contains(string(page), want) {
+			t.Errorf("%v: no %q in %s", err, want, page)
+		}
+	}
+}
+
+// What a case, a model or a tool says is text, in whichever form: it is no markup, it
+// fetches nothing, and what of it can't be seen is shown.
+func TestAReportOfHostileTexts(t *testing.T) {
+	const evil = "</pre></details><script>alert(1)</script>\x1b[31m\u202egp.exe\x00 ![x](https://a.example/x.png) `|\\| \"'>\xff"
+	c := tried(evil, 1, 1, Outcome{Err: errors.New(evil), Calls: []Called{{Name: evil}}})
+	c.Tags, c.Problems = []string{evil}, []string{evil + "\n" + evil}
+	c.Attempts[0].Checks[0].Name, c.Attempts[0].Checks[0].Reason = evil, evil
+	log := memory.NewLog()
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText(strings.ToValidUTF8(evil, ""))}); err != nil {
+		t.Fatal(err)
+	}
+	c.Attempts[0].Outcome.Log = log
+	other := tried("case-1", 1, 1, Outcome{})
+	r := &Report{Name: evil, Cases: []*CaseReport{c, other}}
+	was := &baseline{Cases: map[string]*baselineCase{evil: {Trajectories: [][]string{{"<b>"}}}}}
+	page, err := r.page(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	md, err := r.Markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"page": string(page), "Markdown": string(md)} {
+		for _, bad := range []string{"<script", "\x1b", "\u202e", "\x00", "\ufffd", "\xff", "</pre></details><"} {
+			if strings.Contains(text, bad) {
+				t.Errorf("the %s has %q: %s", name, bad, text)
+			}
+		}
+		if !strings.Contains(text, "202E>") && !strings.Contains(text, "202E&gt;") {
+			t.Errorf("the %s doesn't show what can't be seen", name)
+		}
+	}
+	if strings.Contains(string(md), "![x]") {
+		t.Errorf("the Markdown has a picture: %s", md)
+	}
+	if n := strings.Count(string(page), "ended with"); n != 1 {
+		t.Errorf("%d attempts ended with an error", n)
+	}
+	for i := range 2 {
+		if id := fmt.Sprint("case-", i+1); strings.Count(string(page), `href="#`+id+`"`) != 1 || strings.Count(string(page), `id="`+id+`"`) != 1 {
+			t.Errorf("%s has no place of its own", id)
+		}
+	}
+	for i, row := range strings.Split(string(md), "\n") {
+		if strings.HasPrefix(row, "| ") && strings.Count(row, "|") != 9 {
+			t.Errorf("row %d has not 8 cells: %s", i, row)
+		}
+	}
+}
+
+// A page stays one that a browser can show: conversations are cut, and those of attempts
+// that failed come first.
+func TestAPageOfLongConversations(t *testing.T) {
+	long := memory.NewLog()
+	if err := long.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("The beginning." + strings.Repeat("<", maxTranscript) + "The end.")}); err != nil {
+		t.Fatal(err)
+	}
+	list := make([]pageCase, 2)
+	for i, c := range []*CaseReport{tried("good", 3, 3, Outcome{Log: long}), tried("bad", 1, 0, Outcome{Log: long})} {
+		for _, a := range c.Attempts {
+			list[i].Attempts = append(list[i].Attempts, pageAttempt{Attempt: a})
+		}
+	}
+	setConversations(list, 4*(2*maxTranscript+1000)) // of "&lt;"
+	const whole = "user: The beginning.<<<"
+	for i, want := range []string{whole, "[102", "[102", whole} {
+		a := append(slices.Clip(list[0].Attempts), list[1].Attempts...)[i]
+		if got := a.Conversation; !strings.HasPrefix(got, want) || want == whole && (!strings.HasSuffix(got, "<<<The end.") || len(got) > maxTranscript+100 || !strings.Contains(got, "\n\n[28 bytes are left out here]\n\n")) || want != whole && !strings.HasSuffix(got, "as the page would be too big]") {
+			t.Errorf("conversation %d: %.40s … %s", i, got, got[len(got)-40:])
 		}
 	}
 }
@@ -271,12 +371,12 @@ func TestTranscript(t *testing.T) {
 	if got := new(Outcome).Transcript(); got != "" {
 		t.Error(got)
 	}
-	o.bill(agent.Options{})
+	o.bill(t.Context(), nil)
 	if len(o.Calls) != 2 || o.Calls[0].Result != "onetwo" || o.Calls[0].IsError || o.Calls[1].Result != `no "g"` || !o.Calls[1].IsError || o.Steps != 1 {
 		t.Errorf("%+v", o)
 	}
 	behind := &Outcome{Log: log, from: 2}
-	if behind.bill(agent.Options{}); behind.Steps != 0 || len(behind.Calls) != 0 || behind.Bill.Requests != 0 {
+	if behind.bill(t.Context(), nil); behind.Steps != 0 || len(behind.Calls) != 0 || behind.Bill.Requests != 0 {
 		t.Errorf("what was there before a fork is counted: %+v", behind)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 // A Case is one conversation and what must be true of it. Name and one of Input, User
@@ -113,7 +114,7 @@ func (r *runner) attempt(ctx context.Context, c Case, n int) (o *Outcome, fatal 
 	} else if errors.As(o.Err, new(*agent.BudgetError)) {
 		fatal = fmt.Errorf("the suite's budget is used up: %w", o.Err)
 	}
-	o.bill(r.suite.Agent)
+	o.bill(ctx, r.suite.Agent.Models)
 	return o, fatal
 }
 
@@ -198,7 +199,8 @@ type Outcome struct {
 	Err error
 	// Steps counts model calls.
 	Steps int
-	// Bill is what the case cost, without what a session cost before a fork.
+	// Bill is what the case cost, its sub-agents included, without what a session cost
+	// before a fork.
 	Bill agent.Bill
 	// Judging is what judges and a simulated user cost in addition.
 	Judging agent.Bill
@@ -223,9 +225,20 @@ type Called struct {
 }
 
 // bill adds up what the case cost, and reads its calls.
-func (o *Outcome) bill(opts agent.Options) {
+func (o *Outcome) bill(ctx context.Context, own []models.Model) {
 	if o.Log == nil {
 		return
+	}
+	if o.from > 0 { // no sub-agent runs: it is answered from the recording, or by a stub
+		for _, r := range o.Log.Records(o.from) {
+			if r.Kind == memory.KindResponse {
+				o.Bill.AddResponse(r.Response, r.Time, own...)
+			}
+		}
+	} else if bill, err := agent.BillOf(context.WithoutCancel(ctx), o.Log, own...); err != nil {
+		o.Bill, o.Err = bill, errors.Join(o.Err, err)
+	} else {
+		o.Bill = bill
 	}
 	position := make(map[string]int)
 	asked := make(map[string]bool)
@@ -233,7 +246,6 @@ func (o *Outcome) bill(opts agent.Options) {
 		switch r.Kind {
 		case memory.KindResponse:
 			o.Steps++
-			o.Bill.AddResponse(r.Response, time.Time{}, opts.Models...)
 			for _, c := range r.Response.ToolCalls() {
 				position[c.ID] = len(o.Calls)
 				o.Calls = append(o.Calls, Called{Name: c.Name, Input: c.Input})

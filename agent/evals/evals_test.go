@@ -790,3 +790,48 @@ func TestARateWithinTheInterval(t *testing.T) {
 		t.Errorf("%s: %+v", problems, c.Rates(1))
 	}
 }
+
+// What a case costs is what its sub-agents cost, too, in a case that begins in a recorded
+// session as well.
+func TestSubAgentsAreBilled(t *testing.T) {
+	leaf, err := agent.New(options(t, simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
+		r := simulator.Say("looked")
+		return &r, nil
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := options(t, simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+		r := simulator.Say("done")
+		if last := turn.Messages[len(turn.Messages)-1]; last.Content[0].ToolUseID() == "" {
+			r = simulator.Do(simulator.Call("look", map[string]any{"task": "x"}))
+		}
+		return &r, nil
+	}))
+	opts.Tools = append(opts.Tools, agent.Sub{Name: "look", Description: "Looks.", Agent: leaf})
+	store := new(memory.RAM)
+	a, err := agent.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "Go."}); err != nil {
+		t.Fatal(err)
+	}
+	look := func(ctx context.Context, input json.RawMessage) (tools.Result, error) { return tools.Text("stub"), nil }
+	for _, tt := range []struct {
+		c        evals.Case
+		steps    int
+		requests int
+	}{
+		{evals.Case{Name: "new", Input: agent.Input{Prompt: "Go."}}, 2, 3},
+		{evals.Case{Name: "session", Input: agent.Input{Store: new(memory.RAM), Session: "s", Prompt: "Go."}}, 2, 3},
+		{evals.Case{Name: "recorded", From: &evals.Fork{Store: store, Session: "s", Step: 2}}, 1, 1},
+		{evals.Case{Name: "recorded, and goes on", From: &evals.Fork{Store: store, Session: "s", Step: 2}, Turns: []string{"Again."}, Stubs: map[string]evals.Stub{"look": look}}, 3, 3},
+	} {
+		tt.c.Checks = []evals.Check{evals.NoErrors()}
+		problems, report := run(t, evals.Suite{Agent: opts, Live: true}, tt.c)
+		if o := report.Cases[0].Attempts[0]; problems != "" || o.Steps != tt.steps || o.Bill.Requests != tt.requests || report.Bill.Cost.USD <= 0 {
+			t.Errorf("%s: %d steps, %d requests, %s; want %d and %d", tt.c.Name, o.Steps, o.Bill.Requests, problems, tt.steps, tt.requests)
+		}
+	}
+}

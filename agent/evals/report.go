@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/agent"
-	"github.com/whorl-go/whorl/internal/money"
 )
 
 // A Report is the result of a suite.
@@ -120,7 +119,7 @@ func (r *Report) Markdown() ([]byte, error) {
 		if len(n.Trajectories) > 0 {
 			calls = orNone(n.Trajectories[0])
 		}
-		fmt.Fprintf(&b, "| %s %s | %d/%d | %.2f–%.2f | %g | %g | %.0f%% | %s | %s |\n", mark, cell(c.Name), n.Passed, n.Attempts, low, high, n.Steps, n.Tokens, 100*n.CacheRead, money.USD(n.CostUSD, 4), cell(calls))
+		fmt.Fprintf(&b, "| %s %s | %d/%d | %.2f–%.2f | %s | %s | %.0f%% | %s | %s |\n", mark, cell(c.Name), n.Passed, n.Attempts, low, high, n.steps(), n.tokens(), 100*n.CacheRead, n.cost(), cell(calls))
 	}
 	for _, c := range r.Cases {
 		if len(c.Problems) == 0 {
@@ -134,10 +133,13 @@ func (r *Report) Markdown() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// cell is a text that can't end the cell of a table, nor be markup.
+// cell is a text that can't end the cell of a table, nor be markup, such as a picture
+// that tells its server who reads the report.
 func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "`", "'").Replace(s)
+	return cellText.Replace(shown(s))
 }
+
+var cellText = strings.NewReplacer("|", "&#124;", `\`, "&#92;", "\n", " ", "&", "&amp;", "<", "&lt;", "[", "&#91;", "`", "'")
 
 // JSONLines returns the report as JSON Lines, with one object for each attempt. Its
 // members are those of [Line].

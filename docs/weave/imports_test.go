@@ -63,7 +63,8 @@ var testOnly = map[string]string{
 
 // exceptions are imports that the rules don't allow, and why they are there.
 var exceptions = map[string]string{
-	"tools/mcp -> memory": "a task that is served outlives its process in a store of sessions, as runs do",
+	"tools/mcp -> memory":                                      "a task that is served outlives its process in a store of sessions, as runs do",
+	"agent/evals -> agent/visible":                             "the page of a report shows what models say, as a terminal does",
 	"examples/durable/screenshots -> memory/postgres/pgserver": "it measures what sessions take in each of the stores",
 	"examples/loadtest/capacity -> memory/postgres/pgserver":   "it measures what a worker does on each of the stores",
 	"examples/durable/killtest -> memory/postgres/pgserver":    "it kills programs at every moment, and starts the database that they use",
