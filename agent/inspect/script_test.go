@@ -240,3 +240,43 @@ func TestPageApprovesWhatIsShown(t *testing.T) {
 		}
 	}
 }
+
+// A text of nothing but characters that can't be seen, or of lines, of any length, is
+// shown whole, and in few elements: a browser must neither refuse it nor stand still.
+func TestLongTextsOfHiddenCharacters(t *testing.T) {
+	vm := pageScripts(t)
+	if _, err := vm.RunString(`
+		function counted(n) { return 1 + (n.children || []).reduce((sum, c) => sum + (c.nodeType === 3 ? 0 : counted(c)), 0); }
+		var alone = modules.dom.el('div', {}, '\u0001'.repeat(2500) + 'end');
+		var mixed = modules.dom.el('div', {}, 'a\u202e'.repeat(2500) + 'end');
+		var grown = document.createElement('div');
+		for (let i = 0; i < 25; i++) modules.visible.extend(grown, '\u0001'.repeat(100));
+		modules.visible.extend(grown, 'end');
+		var lines = modules.markdown.rendered('a\n'.repeat(500) + 'end', { make: modules.dom.el })[0];
+	`); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ hidden, elements int }{"alone": {2500, 2001}, "mixed": {2500, 2001}, "grown": {2500, 2001}, "lines": {0, 501}} {
+		text, err := vm.RunString("textOf(" + name + ")")
+		if err != nil {
+			t.Fatal(err)
+		}
+		elements, err := vm.RunString("counted(" + name + ")")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := text.String(); strings.Count(s, "U+") != want.hidden || !strings.HasSuffix(s, "end") || elements.ToInteger() > int64(want.elements) {
+			t.Errorf("%s: %d characters are shown in %d elements, want %d in %d; it ends with %q", name, strings.Count(s, "U+"), elements.ToInteger(), want.hidden, want.elements, s[len(s)-10:])
+		}
+	}
+	// No call has more arguments than a browser takes.
+	for _, script := range []string{"dom", "visible"} {
+		source, err := os.ReadFile("assets/" + script + ".js")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), "(...flat("); n > 0 {
+			t.Errorf("%s.js adds a list of any length at once %d times", script, n)
+		}
+	}
+}

@@ -2,7 +2,7 @@
 // only: there is no innerHTML anywhere. Here, too, characters that can't be seen
 // become code points.
 
-import { nodes, plain } from './visible.js';
+import { nodes, plain, put } from './visible.js';
 
 // Properties whose strings are shown.
 const shown = ['textContent', 'title', 'alt', 'placeholder', 'label'];
@@ -19,7 +19,7 @@ export function el(tag, props, ...children) {
     else if (k.includes('-') || k === 'role') e.setAttribute(k, typeof v === 'string' ? plain(v) : v);
     else e[k] = shown.includes(k) ? plain(v) : v;
   }
-  e.append(...flat(children));
+  put(e, flat(children));
   return e;
 }
 
@@ -135,7 +135,8 @@ export class LazyList {
     const item = this.items.get(e);
     if (!item || item.built) return;
     item.built = true;
-    e.replaceChildren(...flat(this.build(item)));
+    e.replaceChildren();
+    put(e, flat(this.build(item)));
     e.classList.add('built');
     this.seen.unobserve(e);
   }
@@ -154,7 +155,8 @@ export function redraw(e, children) {
   const active = document.activeElement, held = active && e.contains(active) ? active : null;
   const folded = held?.tagName === 'SUMMARY', key = (folded ? held.parentElement : held)?.dataset.key;
   const from = held?.selectionStart, to = held?.selectionEnd, top = held?.scrollTop;
-  e.replaceChildren(...flat([children]));
+  e.replaceChildren();
+  put(e, flat([children]));
   for (const d of e.querySelectorAll('details[data-key]')) if (open.has(d.dataset.key)) d.open = open.get(d.dataset.key);
   let now = key ? e.querySelector(`[data-key="${CSS.escape(key)}"]`) : null;
   if (now && folded) now = now.querySelector('summary');

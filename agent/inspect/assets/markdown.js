@@ -192,6 +192,7 @@ function build(b, o) {
 
 const url = /^https?:\/\/[^\s<>"`|\\^{}]+/i;
 const safe = /^(?:https?:\/\/|mailto:)[^\s\u0000-\u001f\u007f]+$/i;
+const domain = /(?:[\w\u00a1-\uffff-]+\.)+[a-z\u00a1-\uffff]{2,}/gi; // and names of files, whose address does no harm
 const letter = (c) => c >= '0' && c <= '9' || c.toLowerCase() !== c.toUpperCase() || c > '\u2e7f';
 
 /** inline is a text with its emphasis, code and links, as strings and elements. */
@@ -310,10 +311,12 @@ function link(text, from, limit, open) {
 }
 
 /** anchor is a link, or its words alone if its address is none that a click should open.
- * Words that are another address than the link's don't hide where it leads. */
+ * Words that are or have another address than the link's don't hide where it leads. */
 function anchor(href, children, { make }) {
   if (!safe.test(href)) return make('span', href ? { title: href } : {}, children);
   const said = children.map((c) => (typeof c === 'string' ? c : c.textContent)).join('').trim(); // as it is seen: words in bold are words
-  const hides = /^\W*(?:https?:\/\/|www\.)/i.test(said) && said !== href;
+  const host = /^https?:\/\/(?:[^/\\?#]*@)?([^/\\?#:@]+)/i.exec(href)?.[1];
+  const other = (domain) => domain.replace(/^www\./i, '').toLowerCase() !== host?.replace(/^www\./i, '').toLowerCase();
+  const hides = said !== href && said !== href.replace(/^mailto:/i, '') && (/^\W*(?:https?:\/\/|www\.)/i.test(said) || (said.match(domain) || []).some(other));
   return make('a', { href, title: href, target: '_blank', rel: 'noopener noreferrer nofollow' }, children, hides ? ` (${href})` : '');
 }

@@ -51,15 +51,28 @@ export function split(text, exact) {
   return out;
 }
 
-/** nodes is a text as strings, and elements for the hidden code points. */
-export function nodes(text, exact) {
-  return split(text, exact).map((part) => {
-    if (typeof part === 'string') return part;
-    const e = document.createElement('span');
-    e.className = 'codepoint';
-    e.textContent = name(part);
-    return e;
-  });
+// The most elements that one text gets: a browser stands still over a million of them.
+const most = 2000;
+
+/** nodes is a text as strings, and elements for the hidden code points. Those behind
+ * the first most are written in the text, as plain does. */
+export function nodes(text, exact, room = most) {
+  const parts = split(text, exact), out = [];
+  let rest = '';
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      if (room > 0) out.push(part);
+      else rest += part;
+    } else if (room > 0) {
+      const e = document.createElement('span');
+      e.className = 'codepoint';
+      e.textContent = name(part);
+      out.push(e);
+      room--;
+    } else rest += `<${name(part)}>`;
+  }
+  if (rest) out.push(rest);
+  return out;
 }
 
 /** exact is for what runs as it stands: every character of it is seen. */
@@ -68,12 +81,18 @@ export const exact = (text) => nodes(text, true);
 /** plain is a text for where only a string can stand: titles and labels. */
 export const plain = (text) => split(text).map((part) => typeof part === 'string' ? part : `<${name(part)}>`).join('');
 
+/** put adds nodes to an element, however many: a function takes some ten thousand
+ * arguments, and no more. */
+export function put(e, list) {
+  for (let i = 0; i < list.length; i += 5000) e.append(...list.slice(i, i + 5000));
+}
+
 /** say makes a text all that an element holds. */
 export function say(e, text) { e.replaceChildren(...nodes(text)); }
 
 /** extend adds to the text of an element. */
 export function extend(e, text) {
-  for (const n of nodes(text)) {
+  for (const n of nodes(text, false, most - e.childElementCount)) {
     if (typeof n === 'string' && e.lastChild && e.lastChild.nodeType === 3) e.lastChild.appendData(n);
     else e.append(n);
   }

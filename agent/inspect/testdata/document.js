@@ -33,6 +33,7 @@ function makeElement(tag) {
     get(t, k) {
       if (k in methods) return methods[k];
       if (k === 'lastChild') return t.children[t.children.length - 1] || null;
+      if (k === 'childElementCount') return t.children.filter((c) => c.nodeType === 1).length;
       if (k === 'textContent') return textOf(t);
       return t[k];
     },
