@@ -190,10 +190,13 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 }
 
 func TestDiesDuringTheCall(t *testing.T) {
-	c, _ := raw(t, one, mcp.Options{})
-	do := list(t, c)["do"]
+	c, last := raw(t, one, mcp.Options{})
+	do, server := list(t, c)["do"], *last
 	if got := call(t, do, `{"do":"die"}`); !strings.Contains(got, "may have had its effect") || !strings.Contains(got, "exit status 3") {
 		t.Errorf("a call that killed the server: %s", got)
+	}
+	if *last != server {
+		t.Error("the call was made again, by another server")
 	}
 	if got := call(t, do, `{}`); !strings.HasPrefix(got, "call 1 of") {
 		t.Errorf("the next call: %s", got)

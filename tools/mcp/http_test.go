@@ -118,6 +118,36 @@ func TestKeyInTheURLStaysOut(t *testing.T) {
 	}
 }
 
+// A call that has reached the server is not made again, whatever becomes of the answer:
+// it may have had its effect. One that the server can't have begun is.
+func TestACallReachesTheServerOnce(t *testing.T) {
+	var asked atomic.Int64
+	s := rawHTTP(t, func(w http.ResponseWriter, r *http.Request, id, args []byte) {
+		asked.Add(1)
+		what := rawjson.GetString(args, "do")
+		if what == "begin an answer" {
+			fmt.Fprint(w, `{"jsonrpc":`)
+			http.NewResponseController(w).Flush()
+		}
+		switch what {
+		case "begin an answer", "hang up":
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			conn.Close()
+		case "no session":
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			w.WriteHeader(map[string]int{"500": 500, "503": 503, "408": 408, "403": 403}[what])
+		}
+	})
+	for what, want := range map[string]int64{"hang up": 1, "begin an answer": 1, "500": 1, "503": 1, "408": 1, "403": 1, "no session": 2} {
+		asked.Store(0)
+		do := list(t, overHTTP(t, s.URL, mcp.Options{}))["do"]
+		if got := call(t, do, `{"do":"`+what+`"}`); asked.Load() != want {
+			t.Errorf("%s: the server was asked %d times, want %d: %s", what, asked.Load(), want, got)
+		}
+	}
+}
+
 // A token is sent to the server, and is in nothing that comes back of it.
 func TestTokenStaysOut(t *testing.T) {
 	var log logged
