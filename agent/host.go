@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/callnotes"
 	"github.com/whorl-go/whorl/agent/internal/toolcall"
@@ -146,13 +148,18 @@ func (h *host) Ask(ctx context.Context, q tools.Question) (tools.Answer, error) 
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	q.Key, q.Prompt = inLog(q.Key), inLog(q.Prompt)
 	if q.Key == "" {
 		h.questions++
 		q.Key = strconv.Itoa(h.questions)
 	}
 	asked := h.notesOf(notes.Question, q.Key)
 	for _, n := range asked {
-		if n.Question.Kind != q.Kind || n.Question.Prompt != q.Prompt {
+		is, err := h.recorded(notes.Question, hostNote{Key: q.Key, Name: h.job.call.Name, Question: &q})
+		if err != nil {
+			return tools.Answer{}, err
+		}
+		if n.Question.Kind != is.Question.Kind || n.Question.Prompt != is.Question.Prompt {
 			return tools.Answer{}, &tools.DivergedError{Call: q.Key, Recorded: brief(n.Question.Prompt), Got: brief(q.Prompt)}
 		}
 	}
@@ -197,6 +204,7 @@ func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Res
 	if err := h.ready(ctx); err != nil {
 		return tools.Result{}, err
 	}
+	call.ID = inLog(call.ID)
 	h.mu.Lock()
 	h.calls++
 	if call.ID == "" {
@@ -223,7 +231,12 @@ func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Res
 	}
 	started := false
 	for _, n := range h.notesOf(notes.Started, call.ID) {
-		if started = true; n.Name != call.Name || !bytes.Equal(n.Input, inner.call.Input) {
+		started = true
+		is, err := h.recorded(notes.Started, hostNote{Key: call.ID, Name: call.Name, Input: inner.call.Input})
+		if err != nil {
+			return tools.Result{}, err
+		}
+		if n.Name != is.Name || !bytes.Equal(n.Input, is.Input) {
 			return tools.Result{}, &tools.DivergedError{Call: call.ID, Recorded: brief(n.Name + " " + string(n.Input)), Got: brief(call.Name + " " + string(inner.call.Input))}
 		}
 	}
@@ -231,6 +244,24 @@ func (h *host) CallTool(ctx context.Context, call transport.ToolCall) (tools.Res
 		return recordedResult(n)
 	}
 	return h.runInner(ctx, inner, started)
+}
+
+// inLog is a text of a tool as the log gives it back when the call runs again.
+func inLog(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// recorded is a note as the log gives it back: its JSON is written without spaces, with
+// some letters as escapes, and the store may redact it.
+func (h *host) recorded(name string, n hostNote) (is hostNote, err error) {
+	rec := memory.Record{Kind: memory.KindNote, Note: name, Time: time.Now()}
+	if rec.Data, err = json.Marshal(n); err != nil {
+		return is, fmt.Errorf("note of a call: %w", err)
+	}
+	if redactor, ok := memory.As[memory.Redactor](h.job.owner.log.Store()); ok {
+		if err := guard("Store", func() error { return safeError("Store", redactor.Redact(&rec)) }); err != nil {
+			return is, err
+		}
+	}
+	return is, json.Unmarshal(rec.Data, &is)
 }
 
 func recordedResult(n *hostNote) (tools.Result, error) {

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
@@ -280,6 +282,44 @@ func TestDivergingCalls(t *testing.T) {
 	res, err := a.Run(t.Context(), agent.Input{Log: res.Log})
 	if m := string(res.Log.Messages()[2].AppendJSON(nil)); err != nil || !strings.Contains(m, "differs from the one that was recorded") {
 		t.Errorf("%v, %s", err, m)
+	}
+}
+
+// A tool that asks for the same again finds what was recorded, whatever letters its
+// arguments and questions are of, and whatever of them the store leaves out.
+func TestWhatIsRecordedIsFoundAgain(t *testing.T) {
+	for _, in := range []string{`{"q":"a<b> & c"}`, `{ "q": 1,  "r": 1e2 }`, "{\"q\":\"a\u2028b\"}", "{\"q\":\"a\xff\xfeb\"}", `{"q":"\ud800"}`, " {} ", `{"key":"sk-12345"}`} {
+		ran, store := 0, protect.Redacted(new(memory.RAM), func(r *memory.Record) error {
+			if r.Kind == memory.KindNote {
+				r.Data = bytes.ReplaceAll(r.Data, []byte("sk-12345"), []byte("[left out]"))
+			}
+			return nil
+		})
+		count := fake{name: "count", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			ran++
+			return tools.Text("<" + fmt.Sprint(ran) + ">"), nil
+		}}
+		batch := hosted("batch", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+			res, err := h.CallTool(ctx, transport.ToolCall{ID: "k\xff", Name: "count", Input: []byte(in)})
+			if err != nil {
+				return tools.Result{}, err
+			}
+			answer, err := h.Ask(ctx, tools.Question{Key: "k\xff", Prompt: "Is it " + in + "?"})
+			return tools.Text((transport.Message{Content: res.Content}).Text() + string(answer.Value)), err
+		})
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "batch", `{}`)), reply(t, "end_turn", text("done"))}}
+		a := newAgent(t, s, agent.Options{}, batch, count)
+		res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"})
+		if questions := agent.Questions(res.Log); len(questions) != 1 {
+			t.Errorf("%q: %v", in, err)
+		} else if err := questions[0].Answer(t.Context(), res.Log, tools.Answer{Value: json.RawMessage("7")}); err != nil {
+			t.Errorf("%q: %v", in, err)
+		}
+		if _, err = a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil || ran != 1 {
+			t.Errorf("%q: it ran %d times, and then: %v", in, ran, err)
+		} else if m := s.requests[1].Messages; !strings.Contains(string(m[len(m)-1].AppendJSON(nil)), `"<1>7"`) {
+			t.Errorf("%q: %s", in, m[len(m)-1].AppendJSON(nil))
+		}
 	}
 }
 
