@@ -216,13 +216,16 @@ func TestBillsAreApart(t *testing.T) {
 // What a request has lost is charged to ledgers as so many prompts, and to the run and
 // to other budgets as requests of unknown cost.
 func TestLostAttemptsAreCharged(t *testing.T) {
-	b := new(Budget)
-	h := &reservation{budgets: []*Budget{b}, prompt: 0.25}
+	b, also := new(Budget), new(Budget)
+	h := &reservation{budgets: []*Budget{b, also}, prompt: 0.25}
 	r := underWay(t, made(t, Options{}), Input{})
 	if list := r.recordFailed(h, &attempts{lost: 3}); len(list) != 1 || list[0].Note != notes.Lost {
 		t.Errorf("the log gets %+v", list)
 	}
 	if spent := b.Spent(); h.charged != 0.75 || spent.Requests != 3 || !spent.Cost.Incomplete || !r.result.Cost.Incomplete {
 		t.Errorf("$%v for ledgers, the budget has %+v, the run %v", h.charged, spent, r.result.Cost)
+	}
+	if b.Spent().Requests != also.Spent().Requests {
+		t.Errorf("one budget has %+v, the other %+v", b.Spent(), also.Spent())
 	}
 }

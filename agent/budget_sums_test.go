@@ -215,8 +215,10 @@ func TestReservationsEnd(t *testing.T) {
 		t.Errorf("%d requests were charged, and %d", n, plain.Spent().Requests)
 	}
 	led.err = errors.New("away")
-	if err := reserve().release(ended); !errors.Is(err, led.err) {
-		t.Errorf("%v", err)
+	other, h := new(account), reserve()
+	h.entries = append(h.entries, ledgerEntry{&Budget{Ledger: other, Name: "m"}, "f"})
+	if err := h.spend(ended, &Bill{Cost: Cost{USD: 0.125}}); !errors.Is(err, led.err) || strings.Join(other.told, "") != "charge f 0.125" {
+		t.Errorf("%v, and another ledger is told %q", err, other.told)
 	}
 	var none *reservation
 	none.lost(1)

@@ -125,17 +125,21 @@ func TestEntriesOfADeadProcess(t *testing.T) {
 			}
 		}
 		led := &account{spent: budget.Spending{Open: []string{"other 1 " + tt.entry, ofSession(log) + tt.entry}}}
+		also := &account{spent: led.spent}
 		r := made(t, Options{}).NewRun(Input{Log: log})
 		n := log.Len()
-		if err := r.settleEntries(withBudget(t.Context(), &Budget{USD: 1, Ledger: led, Name: "n"})); err != nil {
+		ctx := withBudget(withBudget(t.Context(), &Budget{USD: 1, Ledger: led, Name: "n"}), &Budget{USD: 1, Ledger: also, Name: "n"})
+		if err := r.settleEntries(ctx); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		want := ""
 		if tt.want != "" {
 			want = "charge " + ofSession(log) + tt.entry + " " + tt.want
 		}
-		if got := strings.Join(led.told, ", "); got != want {
-			t.Errorf("%s: %s, want %s", tt.name, got, want)
+		for i, led := range []*account{led, also} {
+			if got := strings.Join(led.told, ", "); got != want {
+				t.Errorf("%s: ledger %d: %s, want %s", tt.name, i, got, want)
+			}
 		}
 		if lost := log.Len() > n; lost != tt.lost {
 			t.Errorf("%s: noted as lost: %v", tt.name, lost)

@@ -119,6 +119,40 @@ func (s *meetingPlace) Load(ctx context.Context, id string, from memory.Position
 	return s.RAM.Load(ctx, id, from)
 }
 
+// Of two sub-agents that wait the one that is decided on goes on, whichever that is.
+func TestEachSubAgentGoesOnByItself(t *testing.T) {
+	for _, decided := range []string{"a", "b"} {
+		store := new(memory.RAM)
+		var ran []string
+		pay := fake{name: "pay", traits: tools.Traits{NeedsApproval: true}, call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+			ran = append(ran, string(in))
+			return tools.Text("paid"), nil
+		}}
+		payer := func(name string) agent.Sub {
+			s := &script{replies: []any{reply(t, "tool_use", use("x", "pay", `{"for":"`+name+`"}`)), reply(t, "end_turn", text("paid"))}}
+			return agent.Sub{Name: name, Agent: newAgent(t, s, agent.Options{}, pay)}
+		}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "first", `{"task":"pay"}`), use("b", "second", `{"task":"pay"}`))}}
+		a := newAgent(t, s, agent.Options{}, payer("first"), payer("second"))
+		if _, err := begin(t, a, store); !errors.Is(err, agent.ErrAwaitingApproval) {
+			t.Fatal(err)
+		}
+		below, err := memory.Open(t.Context(), store, "s/2-"+decided)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := agent.Pending(below)[0].Approve(t.Context(), below); err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
+		want := map[string]string{"a": `{"for":"first"}`, "b": `{"for":"second"}`}[decided]
+		var waits *agent.ApprovalError
+		if !errors.As(err, &waits) || len(waits.Calls) != 1 || strings.Join(ran, " ") != want {
+			t.Errorf("%s is decided on: %q ran, and then %v", decided, ran, err)
+		}
+	}
+}
+
 // Two processes find at the same time that a sub-agent can go on: the first that says
 // so in the caller's log counts, and the other one's run goes on with it.
 func TestTwoLetASubAgentGoOn(t *testing.T) {

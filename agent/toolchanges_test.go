@@ -226,6 +226,28 @@ func TestDefineToolsRefuses(t *testing.T) {
 	}
 }
 
+// A change that is refused as a whole brings no tool in.
+func TestARefusedChangeDefinesNothing(t *testing.T) {
+	ran := false
+	later := tools.Func("later", "Comes later.", func(context.Context, struct{}) (string, error) { ran = true; return "", nil })
+	s := &script{replies: []any{reply(t, "tool_use", use("1", "later", `{}`)), reply(t, "end_turn", text("done"))}}
+	client := struct {
+		*script
+		takesAll
+	}{script: s}
+	a, err := agent.New(agent.Options{Client: client, Model: "claude-opus-5-5", Tools: []tools.Tool{lookup(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := a.NewRun(agent.Input{Prompt: "go"})
+	if err := r.ChangeTools(agent.ToolChange{Define: []tools.Tool{later}, Remove: []string{"nonesuch"}}); err == nil {
+		t.Fatal("a tool is removed that is not there")
+	}
+	if _, err := finish(t.Context(), r); err != nil || ran || len(s.requests[0].Messages) != 1 {
+		t.Errorf("%v; the tool ran: %v; the model was sent %q", err, ran, texts(s.requests[0].Messages))
+	}
+}
+
 // Middleware stands around a tool that a change brings in, as around the others.
 func TestMiddlewareAroundDefinedTools(t *testing.T) {
 	var seen []string

@@ -94,3 +94,23 @@ func (u *unhurried) Stream(ctx context.Context, req *transport.Request) iter.Seq
 	u.first = 0
 	return u.script.Stream(ctx, req)
 }
+
+// Where the log can't be told what keeping the cache warm cost, the run ends: what it
+// spends later would be more than its log says.
+func TestWhatKeptItWarmCannotBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failsOnce{Store: new(memory.RAM), note: notes.Warm}
+		s := &script{replies: []any{priced(t, "tool_use", 10_000, 100, use("a", "slow", `{}`)), priced(t, "max_tokens", 10_000, 0), priced(t, "end_turn", 10_000, 100, text("done"))}}
+		slow := fake{name: "slow", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+			time.Sleep(6 * time.Minute)
+			return tools.Text("x"), nil
+		}}
+		a := newAgent(t, s, agent.Options{Cache: agent.Cache{KeepWarm: time.Hour}, Limits: agent.Limits{ToolTime: -1}}, slow)
+		if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s", Prompt: "go"}); !errors.Is(err, memory.ErrUnavailable) || !store.failed {
+			t.Errorf("%v", err)
+		}
+		if res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil || res.Text != "done" {
+			t.Errorf("%q, %v", res.Text, err)
+		}
+	})
+}
