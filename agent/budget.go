@@ -58,6 +58,7 @@ type Budget struct {
 	usd     float64       // set aside for calls under way
 	tokens  int64         // likewise
 	changed chan struct{} // closed when something set aside is given back
+	ended   int           // how often something was
 }
 
 // Spent is what the budget has been charged with. With a Ledger it is what was
@@ -127,13 +128,6 @@ func dollars(usd float64) string {
 		return fmt.Sprintf("$%.2f", usd)
 	}
 	return "$" + text
-}
-
-func ofPeriod(p budget.Period) string {
-	if p == "" {
-		return ""
-	}
-	return " in this " + string(p)
 }
 
 // A forecast is what a model call is expected to cost.
@@ -262,9 +256,15 @@ func (r *Run) reserveAll(ctx context.Context, q quote) (*reservation, <-chan str
 		output = min(output, n)
 	}
 	h := &reservation{usd: q.bare + q.perToken*float64(output), tokens: q.Prompt + output, prompt: q.bare}
+	// What is in a ledger is in the budgets before it is there, and longer, or another call
+	// would take it for what other processes have reserved, which is not waited for.
 	for _, b := range budgets {
-		wait, err := b.take(ctx, r, q, output, h)
-		if wait != nil || err != nil { // another call was faster
+		if !b.take(q, output, h) { // another call was faster
+			return nil, lookAgain(), h.release(ctx)
+		}
+	}
+	for _, b := range budgets {
+		if wait, err := b.enter(ctx, r, h); wait != nil || err != nil {
 			return nil, wait, joined(err, h.release(ctx))
 		}
 	}
@@ -273,6 +273,9 @@ func (r *Run) reserveAll(ctx context.Context, q quote) (*reservation, <-chan str
 
 // available is how many tokens of answer the budget can pay.
 func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}, error) {
+	b.mu.Lock()
+	ended := b.ended
+	b.mu.Unlock()
 	ledger, err := b.spending(ctx)
 	if err != nil {
 		return 0, nil, err
@@ -286,6 +289,9 @@ func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}
 		return 0, nil, b.short("price", q, ledger)
 	}
 	left, limit := b.left(q, 0, 0, ledger)
+	if left < q.least && ledger != nil && b.ended != ended {
+		return 0, lookAgain(), nil // the ledger may have named as another's what was this value's
+	}
 	if left < q.least {
 		return 0, nil, b.short(limit, q, ledger)
 	}
@@ -297,23 +303,18 @@ func (b *Budget) available(ctx context.Context, q quote) (int64, <-chan struct{}
 	return min(free, q.Output), nil, nil
 }
 
-// take sets aside what h holds, or returns a channel that is closed if that is not
-// there any more: what is left has to be looked at again.
-func (b *Budget) take(ctx context.Context, r *Run, q quote, output int64, h *reservation) (<-chan struct{}, error) {
-	if b.Ledger != nil && !slices.ContainsFunc(h.entries, func(e ledgerEntry) bool { return b.is(e.budget) }) {
-		if wait, err := b.enter(ctx, r, h); wait != nil || err != nil {
-			return wait, err
-		}
-	}
+// take sets aside what h holds. If that is not there any more, what is left has to be
+// looked at again: nothing may be under way any more that would end a wait.
+func (b *Budget) take(q quote, output int64, h *reservation) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.gone(q, output) {
-		return lookAgain(), nil // nothing may be under way any more that would end a wait
+		return false
 	}
 	b.usd += h.usd
 	b.tokens += h.tokens
 	h.budgets = append(h.budgets, b)
-	return nil, nil
+	return true
 }
 
 // left is how many tokens of answer can be paid beside what is set aside, and by

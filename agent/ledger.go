@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,13 @@ func (b *Budget) is(c *Budget) bool {
 	return b.Name == c.Name && b.Period == c.Period && reflect.TypeOf(b.Ledger).Comparable() && b.Ledger == c.Ledger
 }
 
+func ofPeriod(p budget.Period) string {
+	if p == "" {
+		return ""
+	}
+	return " in this " + string(p)
+}
+
 // spending is what the Ledger says; nil for a budget without one.
 func (b *Budget) spending(ctx context.Context) (*budget.Spending, error) {
 	if b.Ledger == nil {
@@ -148,9 +156,13 @@ type ledgerEntry struct {
 	id     string
 }
 
-// enter reserves what h holds in the ledger. If another process was faster it returns
-// a channel that is closed: what is left has to be looked at again.
+// enter reserves what h holds in the ledger, if there is one, and once in an account that
+// several budgets have. If another process was faster it returns a channel that is
+// closed: what is left has to be looked at again.
 func (b *Budget) enter(ctx context.Context, r *Run, h *reservation) (<-chan struct{}, error) {
+	if b.Ledger == nil || slices.ContainsFunc(h.entries, func(e ledgerEntry) bool { return b.is(e.budget) }) {
+		return nil, nil
+	}
 	e := ledgerEntry{b, entryID(r.log, h.usd)}
 	err := guard("Ledger", func() error { return safeError("Ledger", b.Ledger.Reserve(ctx, b.strictest(ctx), e.id, h.usd)) })
 	if errors.Is(err, budget.ErrOver) {
@@ -195,24 +207,35 @@ func (h *reservation) release(ctx context.Context) error {
 	if h == nil {
 		return nil
 	}
-	for _, b := range h.budgets {
-		b.mu.Lock()
-		b.usd -= h.usd
-		b.tokens -= h.tokens
-		if b.changed != nil {
-			close(b.changed)
-			b.changed = nil
-		}
-		b.mu.Unlock()
-	}
+	h.giveBack(false) // who shares a budget without a ledger doesn't wait for this one
 	var errs []error
 	for _, e := range h.entries {
 		if err := e.end(ctx, h.charged); err != nil {
 			errs = append(errs, err)
 		}
 	}
+	h.giveBack(true)
 	h.budgets, h.entries = nil, nil
 	return errors.Join(errs...)
+}
+
+// giveBack gives back what is set aside in the budgets that have a ledger, or in those
+// that have none.
+func (h *reservation) giveBack(ledger bool) {
+	for _, b := range h.budgets {
+		if (b.Ledger != nil) != ledger {
+			continue
+		}
+		b.mu.Lock()
+		b.usd -= h.usd
+		b.tokens -= h.tokens
+		b.ended++
+		if b.changed != nil {
+			close(b.changed)
+			b.changed = nil
+		}
+		b.mu.Unlock()
+	}
 }
 
 // end books what was spent in the place of the reservation.
