@@ -187,6 +187,22 @@ func TestPermissionOfSubAgent(t *testing.T) {
 	}
 }
 
+// What is allowed for good is a tool of one agent's: one of a sub-agent's that has the
+// same name is asked about, too.
+func TestPermissionForGoodIsOfOneAgent(t *testing.T) {
+	e, s := begin(t)
+	e.choose = always("allow_always")
+	for i, tt := range []struct {
+		prompt string
+		asked  int
+	}{{"book", 1}, {"helper", 2}, {"helper", 2}, {"book", 2}} {
+		e.prompt(tt.prompt, sdk.StopReasonEndTurn)
+		if s.Ran("book") != i+1 || len(e.asked) != tt.asked {
+			t.Errorf("%d: %s: the tool ran %d times, and %d times somebody was asked, want %d", i, tt.prompt, s.Ran("book"), len(e.asked), tt.asked)
+		}
+	}
+}
+
 func TestCancelInTool(t *testing.T) {
 	e, s := begin(t)
 	done := make(chan struct{})
