@@ -23,6 +23,9 @@ type running struct {
 	// refused is set with err if Options.Run refused to go on with what has come: no run
 	// has ended with it.
 	refused bool
+
+	failed bool  // the run before the last one has failed
+	queued int64 // the newest message that it had
 }
 
 // newest is the running that sees what comes now.
@@ -141,12 +144,13 @@ func (h *Handler) leave(id string, r *running) {
 func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.Log) bool {
 	err := r.err
 	var elsewhere *memory.LeaseError
-	leased := errors.As(err, &elsewhere)
+	leased, failed := errors.As(err, &elsewhere), false
 	switch {
 	case err == nil, errors.Is(err, agent.ErrAwaitingApproval), errors.Is(err, agent.ErrNoInput), errors.Is(err, errStopped):
 	case leased: // no failure, and it comes each second
 		h.o.Logger.DebugContext(ctx, "another process runs the session", "session", id, "error", err.Error())
 	default:
+		failed = true
 		h.o.Logger.WarnContext(ctx, "a run failed", "session", id, "error", err.Error())
 	}
 	if leased && ctx.Err() == nil {
@@ -155,7 +159,14 @@ func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.L
 		case <-time.After(time.Second):
 		}
 	}
-	waits := log != nil && h.hasMail(ctx, id, log.State().Queued)
+	waits := false
+	if log != nil {
+		queued := log.State().Queued
+		// A run that fails before it takes its messages, twice, would do so for ever.
+		stuck := failed && r.failed && queued == r.queued
+		r.failed, r.queued = failed, queued
+		waits = !stuck && h.hasMail(ctx, id, queued)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Err() == nil && (r.again || waits) {

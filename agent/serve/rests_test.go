@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -44,6 +45,41 @@ func TestAForkRestsWhenItHasEnded(t *testing.T) {
 	s.ended("f")
 	if n := asked.Load(); n != 1 {
 		t.Errorf("Options.Run is asked %d times", n)
+	}
+}
+
+// A run that fails before it has taken its message is not begun again and again. The message
+// stays, and is answered with the next one.
+func TestARunThatFailsAtOnce(t *testing.T) {
+	var asked atomic.Int32
+	var well atomic.Bool
+	s := start(t, func(o *serve.Options) {
+		run := o.Run
+		o.Run = func(ctx context.Context, u serve.User, i memory.Info) (*agent.Agent, agent.Input, error) {
+			a, in, err := run(ctx, u, i)
+			if !well.Load() {
+				if in.Limits.Time = 1; asked.Add(1) > 5 {
+					err = errors.New("enough")
+				}
+			}
+			return a, in, err
+		}
+	})
+	s.do("POST", "/messages/s", `{"text":"hello"}`)
+	if s.ended("s"); asked.Load() > 2 {
+		t.Errorf("Options.Run is asked %d times", asked.Load())
+	}
+	well.Store(true)
+	s.listen("POST", "/messages/s", `{"text":"bye"}`).until("end", "")
+	if got := text(s.listen("GET", "/events/s", "").until("state", "idle")); !strings.Contains(got, "Done: ") {
+		t.Error(got)
+	}
+	log, err := memory.Open(t.Context(), s.store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(log.Messages()); n != 3 { // both, and the answer
+		t.Errorf("%d messages", n)
 	}
 }
 
