@@ -81,3 +81,30 @@ func TestOneRequestHoldsASession(t *testing.T) {
 		}
 	}
 }
+
+// Where the store fails, who waits behind a request is not kept waiting.
+func TestAHoldThatFailsLetsOthersTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := runsNothing(t, func(o *Options) { o.Store = slowly{failing{new(memory.RAM)}} })
+		defer h.Close(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		errs := make(chan error)
+		for range 3 {
+			go func() { _, err := h.Hold(ctx, "s"); errs <- err }()
+		}
+		for range 3 {
+			if err := <-errs; !errors.Is(err, errLeases) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// slowly is a store that takes a second to fail.
+type slowly struct{ failing }
+
+func (s slowly) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	time.Sleep(time.Second)
+	return s.failing.Lease(ctx, id, owner, d)
+}

@@ -229,10 +229,13 @@ func TestBeginnings(t *testing.T) {
 	if status, body := ask(h, "ann", "POST", "/forks/s", `{"records":1,"id":"s"}`); status != 409 || !strings.Contains(body, `"exists"`) {
 		t.Errorf("%d %s", status, body)
 	}
-	status, body := ask(h, "ann", "POST", "/sessions", `{"meta":{"user":"bob","tag":"y"}}`)
+	status, body := ask(h, "ann", "POST", "/sessions", `{"meta":{"user":"bob","tag":"y","whorl.stop":"1"}}`)
 	var made Session
 	if err := json.Unmarshal([]byte(body), &made); err != nil || status != 200 || len(made.ID) != 26 || made.Meta["user"] != "ann" || made.Meta["tag"] != "y" || made.Running {
 		t.Errorf("%v, %d: %s", err, status, body)
+	}
+	if info, err := store.Info(t.Context(), made.ID); err != nil || len(info.Meta) != 2 {
+		t.Errorf("a client writes what processes tell each other: %v, %v", info.Meta, err)
 	}
 	if status, body := ask(h, "ann", "POST", "/messages/new", `{"text":"hi","meta":{"user":"bob","tag":"z"}}`); status != 409 {
 		t.Errorf("%d %s", status, body)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/memory/blob"
 )
 
 func testBlobs(t *testing.T, s under) {
@@ -66,6 +67,11 @@ func testBlobsShared(t *testing.T, s under) {
 	has("p", true)
 	has("e", true) // of its parent's parent
 	has("alone", false)
+	if f, ok := s.Store.(blob.Fetcher); ok {
+		for b, err := range f.FetchBlobs(ctx, "alone", []string{name}) {
+			t.Errorf("another session's blob is fetched: %v, %v", b.Name, err)
+		}
+	}
 	_, err = bs.PutBlob(ctx, "alone", b)
 	must(t, err)
 	if f, ok := memory.As[memory.Forker](s.Store); ok {
