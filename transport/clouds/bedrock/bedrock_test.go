@@ -159,6 +159,23 @@ func TestOddMessages(t *testing.T) {
 	}
 }
 
+// TestLineBreaks reads events whose JSON stands on several lines, with empty ones between
+// them, as if it stood on one.
+func TestLineBreaks(t *testing.T) {
+	var one, several []byte
+	broken := strings.NewReplacer(`,"index"`, ",\n\n\"index\"", `,"delta"`, ",\r\n\"delta\"", `,"message"`, ",\n\"message\"", `,"usage"`, ",\n\n\n\"usage\"")
+	for _, e := range events {
+		one = append(one, chunk(t, e)...)
+		several = append(several, chunk(t, "\n"+broken.Replace(e)+"\n")...)
+	}
+	n, want, err := readAll(bytes.NewReader(one))
+	m, got, err2 := readAll(bytes.NewReader(several))
+	if err != nil || err2 != nil || n != m || got.Response == nil || got.Response.Text() != want.Response.Text() ||
+		got.Response.StopReason != want.Response.StopReason || len(got.Response.ToolCalls()) != 1 || string(got.Response.ToolCalls()[0].Input) != string(want.Response.ToolCalls()[0].Input) {
+		t.Errorf("%d events, %v; want %d: %+v", m, err2, n, got)
+	}
+}
+
 func testClient(t *testing.T, base string) *platform.Client {
 	t.Helper()
 	c, err := New(t.Context(), Options{Region: "us-east-1", Config: &aws.Config{Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {

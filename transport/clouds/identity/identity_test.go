@@ -424,6 +424,19 @@ func TestProfiles(t *testing.T) {
 	}
 	s.answer = nil
 
+	// A token that is refused is not taken from the file again, however long it lasts.
+	write(t, mine, fmt.Sprintf(`{"access_token":"revoked","expires_at":%d,"refresh_token":"refresh-1"}`, time.Now().Add(time.Hour).Unix()), 0o600)
+	before, _ := s.count()
+	if c, err = identity.FromEnv(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t.Context(), c); err != nil {
+		t.Errorf("a token that was revoked: %v", err)
+	}
+	if n, _ := s.count(); n != before+1 || s.exchanges[n-1].body["refresh_token"] != "refresh-1" {
+		t.Errorf("%d exchanges: %v", n-before, s.exchanges[n-1].body)
+	}
+
 	bad := func(name, want string, prepare func()) {
 		t.Helper()
 		prepare()

@@ -112,6 +112,64 @@ func TestHiddenInSuccess(t *testing.T) {
 	}
 }
 
+// TestHiddenElsewhere holds the credentials back that a connection's error or a refusal
+// repeats, those of AWS too.
+func TestHiddenElsewhere(t *testing.T) {
+	const session = "AQoDYXdzEJr-of-a-session"
+	for name, answer := range map[string]func(*http.Request) (*http.Response, error){
+		"a connection": func(r *http.Request) (*http.Response, error) {
+			return nil, errors.New("the tunnel refused " + r.Header.Get("Authorization") + r.Header.Get("X-Amz-Security-Token"))
+		},
+		"a refusal": func(r *http.Request) (*http.Response, error) {
+			body := `{"type":"error","error":{"type":"permission_error","message":"seen: ` + r.Header.Get("Authorization") + " " + r.Header.Get("X-Amz-Security-Token") + `"}}`
+			return &http.Response{StatusCode: 403, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		},
+	} {
+		c, err := New(Config{
+			Rules: Rules{Name: "Test", Paths: []string{Files}}, BaseURL: "https://platform.example", Options: anthropic.Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: roundTrip(answer)}},
+			Authorize: func(r *http.Request) error {
+				r.Header.Set("Authorization", "Bearer "+token)
+				r.Header.Set("X-Amz-Security-Token", session)
+				return nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.API().File(t.Context(), "file_1")
+		if err == nil || strings.Contains(err.Error(), token) || strings.Contains(err.Error(), session) || strings.Count(err.Error(), "[redacted]") < 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestSentAgainOnce sends a request once more where its answer asks for that, and no
+// more: the second answer is what the caller gets.
+func TestSentAgainOnce(t *testing.T) {
+	sent := 0
+	c, err := New(Config{
+		Rules: Rules{Name: "Test", Paths: []string{Files}}, BaseURL: "https://platform.example",
+		Options: anthropic.Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if sent++; sent > 5 {
+				return nil, errors.New("sent too often")
+			}
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("no")), Request: r}, nil
+		})}},
+		Authorize: func(r *http.Request) error { r.Header.Set("Authorization", "Bearer "+token); return nil },
+		Answer:    func(*http.Request, *http.Response) (bool, error) { return true, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = c.API().File(t.Context(), "file_1"); !errors.Is(err, transport.ErrAuthentication) || sent != 2 {
+		t.Errorf("sent %d times: %v", sent, err)
+	}
+}
+
 // TestReopen refuses bodies that package transport didn't write, and keeps each byte
 // behind the opening of those that it did.
 func TestReopen(t *testing.T) {

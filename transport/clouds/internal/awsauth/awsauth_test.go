@@ -18,6 +18,7 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/clouds/platform"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 func credentialed(c aws.Credentials) *aws.Config {
@@ -129,6 +130,32 @@ func TestRegion(t *testing.T) {
 	t.Setenv("AWS_DEFAULT_REGION", "eu-west-1")
 	if s, err := New(t.Context(), Setup{Platform: "Amazon Bedrock", Service: "bedrock"}); err != nil || s.Region() != "eu-west-1" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestWhichCredentials prefers what the program gives to what the environment has: a key,
+// then its own Config.
+func TestWhichCredentials(t *testing.T) {
+	environment(t)
+	t.Setenv("AWS_BEARER_TOKEN_BEDROCK", "key-of-the-environment")
+	own := credentialed(aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"})
+	for want, s := range map[string]Setup{
+		"Bearer key-of-the-environment":            {Region: "us-east-1"},
+		"Bearer key-of-the-program":                {Region: "us-east-1", APIKey: secret.New("key-of-the-program")},
+		"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/": {Config: own},
+	} {
+		s.Platform, s.Service, s.KeyVars = "Amazon Bedrock", "bedrock", []string{"AWS_BEARER_TOKEN_BEDROCK"}
+		signer, err := New(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequest("POST", "https://bedrock.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := signer.Authorize(req); err != nil || !strings.HasPrefix(req.Header.Get("Authorization"), want) {
+			t.Errorf("%v %v, want %s", req.Header, err, want)
+		}
 	}
 }
 
