@@ -51,3 +51,24 @@ func TestServerSentEvents(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 }
+
+// An event without an end doesn't fill the memory.
+func TestEventWithoutEnd(t *testing.T) {
+	for _, stream := range []string{"data: ", "event: ", "data: a\ndata: "} {
+		var r sseReader
+		r.reset(io.MultiReader(strings.NewReader(stream), io.LimitReader(letters{}, 5*maxLine/2)))
+		if _, data, err := r.next(); err == nil || !strings.Contains(err.Error(), "an event of more than 64 MB") {
+			t.Errorf("%q without an end: %d bytes, %v", stream, len(data), err)
+		}
+	}
+}
+
+// Letters are an io.Reader of the letter x, without end.
+type letters struct{}
+
+func (letters) Read(p []byte) (int, error) {
+	for n := copy(p, "x"); n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
+	}
+	return len(p), nil
+}

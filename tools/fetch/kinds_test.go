@@ -94,6 +94,16 @@ func TestKindsOfText(t *testing.T) {
 	}
 }
 
+// TestInvisibleText leaves out of texts of any kind what nobody would see: a model might
+// follow what is written in it.
+func TestInvisibleText(t *testing.T) {
+	for _, kind := range []string{"text/plain", "application/json", "text/markdown", "application/octet-stream"} {
+		if p := readAs(t, kind, "a\u200b\u202e\U000E0041\U000E0042 b\r\nc\u2066\u00ad"); p.Text != "a b\nc" {
+			t.Errorf("%s: %q", kind, p.Text)
+		}
+	}
+}
+
 func TestKindsOfPDF(t *testing.T) {
 	const pdf = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 	for _, kind := range []string{"application/pdf", "application/x-pdf", "binary/octet-stream", "application/octet-stream", "", "text/pdf", "application/download", "text/html"} {

@@ -194,6 +194,7 @@ func TestHostileFiles(t *testing.T) {
 		os.Symlink("settings", filepath.Join(dir, "settings2")),
 		os.Symlink("internal/../.git", filepath.Join(dir, "depot")),
 		os.Symlink("../.env", filepath.Join(dir, "internal", "up")),
+		os.Symlink("internal", filepath.Join(dir, "lib")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -203,7 +204,7 @@ func TestHostileFiles(t *testing.T) {
 	editor := files.TextEditor(root, files.Options{})
 	for _, p := range []string{
 		"link.txt", "way/secret.txt", "way/../link.txt", "slash/etc/passwd", "slash" + secret, "loop", "pipe", "zero", "../" + filepath.Base(outside) + "/secret.txt",
-		secret, "..", "a/../../x", "%2e%2e/x", `..\x`, ".git/config", ".env", "x/.git/y", "settings", "settings2", "depot/config", "internal/up", "\x00", "way",
+		secret, "..", "a/../../x", "%2e%2e/x", `..\x`, ".git/config", ".env", "x/.git/y", "settings", "settings2", "depot/config", "internal/up", "lib/up", "\x00", "way",
 	} {
 		quoted, _ := json.Marshal(p)
 		absolute, _ := json.Marshal("/" + p)

@@ -1,12 +1,15 @@
 package mcp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -333,5 +336,124 @@ func TestElicitationOfEarlierRevisions(t *testing.T) {
 	c := overHTTP(t, s.URL, mcp.Options{})
 	if got := call(t, list(t, c)["ask"], `{}`); got != "refused: true" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A call that breaks on the way, or that the server fails at, is sent once: it may have
+// had its effect.
+func TestBrokenCallIsSentOnce(t *testing.T) {
+	var calls atomic.Int64
+	s := rawHTTP(t, func(w http.ResponseWriter, _ *http.Request, id, args []byte) {
+		calls.Add(1)
+		switch rawjson.GetString(args, "do") {
+		case "hang up":
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			conn.Close()
+		case "fail":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "break off":
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{`, id)
+		}
+	})
+	do := list(t, overHTTP(t, s.URL, mcp.Options{}))["do"]
+	for _, what := range []string{"hang up", "fail", "break off"} {
+		calls.Store(0)
+		if got := call(t, do, `{"do":"`+what+`"}`); calls.Load() != 1 || !strings.Contains(got, "may have had its effect") {
+			t.Errorf("%s: sent %d times: %s", what, calls.Load(), got)
+		}
+	}
+}
+
+// A dumping transport repeats the headers of calls in its error, or answers them without
+// an end.
+type dumping struct {
+	http.RoundTripper
+	endless *endless // nil for an error
+}
+
+func (d dumping) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := &bytes.Buffer{}
+	if r.Body != nil {
+		_, _ = io.Copy(body, r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
+	}
+	if rawjson.GetString(body.Bytes(), "method") != "tools/call" {
+		return d.RoundTripper.RoundTrip(r)
+	}
+	if d.endless != nil {
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(d.endless), Request: r}, nil
+	}
+	return nil, fmt.Errorf("no route for %v", r.Header)
+}
+
+type endless struct{ read atomic.Int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read.Add(int64(len(p))) > 16<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// What a request was sent with is in no error of its connection, a session's cookie
+// either; and of an answer no more is read than a message may have.
+func TestTransportOfTheProgram(t *testing.T) {
+	s := rawHTTP(t, nil)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(address, []*http.Cookie{{Name: "session", Value: key}})
+	with := func(e *endless) (string, string) {
+		var log logged
+		c, err := mcp.HTTP(t.Context(), s.URL, &http.Client{Jar: jar, Transport: dumping{freshClient().Transport, e}}, mcp.Options{MaxMessageBytes: 1 << 20, Logger: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return call(t, list(t, c)["do"], `{}`), log.String()
+	}
+	if got, log := with(nil); strings.Contains(got+log, key) || !strings.Contains(got, "no route") || !strings.Contains(got, secret.Redacted) {
+		t.Errorf("%s, logged: %s", got, log)
+	}
+	long := new(endless)
+	if got, _ := with(long); long.read.Load() > 3<<20 || !strings.Contains(got, "more than 1048576 bytes") {
+		t.Errorf("%d bytes were read: %s", long.read.Load(), got)
+	}
+}
+
+// Pages of other origins can't call the tools of a server; programs and its own pages can.
+func TestPagesOfOtherOrigins(t *testing.T) {
+	server, err := mcp.Serve("s", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(mcp.Handler(server))
+	defer s.Close()
+	for origin, want := range map[string]int{"https://evil.example": http.StatusForbidden, "null": http.StatusForbidden, s.URL: http.StatusOK, "": http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+		if origin != "" {
+			req.Header.Set("Origin", origin)
+		}
+		resp, err := freshClient().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("from %q: %s", origin, resp.Status)
+		}
 	}
 }

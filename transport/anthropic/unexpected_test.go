@@ -161,3 +161,41 @@ func TestNilRequest(t *testing.T) {
 		}
 	}
 }
+
+// An answer without an end doesn't fill the memory.
+func TestAnswersWithoutEnd(t *testing.T) {
+	for name, ask := range map[string]func(c *Client) error{
+		"CountTokens": func(c *Client) error { _, err := c.CountTokens(t.Context(), newRequest()); return err },
+		"Stream": func(c *Client) error { // a gateway that doesn't stream
+			var failed error
+			for _, err := range c.Stream(t.Context(), newRequest()) {
+				failed = err
+			}
+			return failed
+		},
+	} {
+		var body endless
+		err := ask(clientOf(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+			body = 0
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(io.MultiReader(strings.NewReader("{"), &body)), Request: r}, nil
+		}), Options{MaxRetries: -1}))
+		if err == nil || body > maxWhole+1<<20 {
+			t.Errorf("%s: %d MB of an answer without an end were read: %v", name, body>>20, err)
+		}
+	}
+}
+
+// An endless is the body of an answer, spaces, that gives up after twice what
+// should be read.
+type endless int
+
+func (n *endless) Read(p []byte) (int, error) {
+	if *n > 2*maxWhole {
+		return 0, io.ErrUnexpectedEOF
+	}
+	for i := range p {
+		p[i] = ' '
+	}
+	*n += endless(len(p))
+	return len(p), nil
+}

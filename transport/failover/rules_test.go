@@ -283,6 +283,27 @@ func TestOptional(t *testing.T) {
 	}
 }
 
+// What a refusal names is left out of a request. What only may be the cause stays: the
+// model would lose it for nothing.
+func TestNothingIsLeftOutOnAGuess(t *testing.T) {
+	c := made(t, Options{Endpoints: []Endpoint{{Name: "a", Client: client{}}, {Name: "b", Client: client{}}}})
+	for message, guess := range map[string]bool{"Internal server error": true, "container container_01 has expired": false} {
+		err := &transport.Error{Status: 500, Type: transport.ErrAPI, Message: message}
+		if !guess {
+			err.Status, err.Type = 404, transport.ErrNotFound
+		}
+		r := newRequest()
+		r.Container = json.RawMessage(`"container_01"`)
+		if found := omit.Find(err, r); found == nil || found.Guessed != guess {
+			t.Fatalf("%s: %+v", message, found)
+		}
+		a := &adapted{c: c, at: 1}
+		if less := a.without(r, err); (less == nil) != guess || less != nil && less.Container != nil || r.Container == nil || (len(a.leftOut) == 0) != guess {
+			t.Errorf("%s: %+v, left out %q", message, less, a.leftOut)
+		}
+	}
+}
+
 // Whose an id is, and who may use it.
 func TestOwns(t *testing.T) {
 	c := made(t, Options{Endpoints: []Endpoint{{Name: "a", Client: client{}}, {Name: "same", Client: client{}, SameAccount: true}, {Name: "other", Client: client{}}, {Name: "third", Client: client{}}}})

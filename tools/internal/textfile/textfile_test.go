@@ -181,3 +181,33 @@ func TestEdits(t *testing.T) {
 		t.Errorf("range is %d, %d, %v", from, to, err)
 	}
 }
+
+// Resolve names what links lead to, also where one stands below another.
+func TestResolve(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := errors.Join(
+		os.MkdirAll(filepath.Join(dir, "a", "b"), 0o755),
+		os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644),
+		os.Symlink("a", filepath.Join(dir, "dir")),
+		os.Symlink("dir/b", filepath.Join(dir, "deep")),
+		os.Symlink("../../.env", filepath.Join(dir, "a", "b", "up")),
+		os.Symlink("b/up", filepath.Join(dir, "a", "again")),
+		os.Symlink("/etc", filepath.Join(dir, "etc")),
+		os.Symlink("loop", filepath.Join(dir, "loop")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"a/b": "a/b", "dir": "a", "dir/b": "a/b", "deep": "a/b", "deep/x": "a/b/x", "a/b/up": ".env", "dir/b/up": ".env", "deep/up": ".env", "dir/again": ".env",
+		"deep/..": "a", "nothing/x": "nothing/x", "etc/passwd": "etc/passwd", "../x": "../x", "dir/../../x": "../x", "loop/x": "loop/x",
+	} {
+		if got := Resolve(root, name); got != want {
+			t.Errorf("%s leads to %s, want %s", name, got, want)
+		}
+	}
+}

@@ -49,7 +49,13 @@ func TestAuthorizesOnce(t *testing.T) {
 
 // Each tenant has a token of its own, and none is used for another.
 func TestTenants(t *testing.T) {
-	i, store := newIssuer(t), oauth.Memory()
+	for name, store := range map[string]oauth.Store{"Memory": oauth.Memory(), "Dir": oauth.Dir(t.TempDir())} {
+		t.Run(name, func(t *testing.T) { testTenants(t, store) })
+	}
+}
+
+func testTenants(t *testing.T, store oauth.Store) {
+	i := newIssuer(t)
 	for _, tenant := range []string{"ann", "bob"} {
 		if _, err := i.connect(oauth.Options{Authorize: user(tenant), Tokens: store, Tenant: tenant}); err != nil {
 			t.Fatal(err)
