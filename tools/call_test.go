@@ -83,6 +83,14 @@ func TestPreparedCoversItsBytesOnly(t *testing.T) {
 	if _, err := a.Call(ctx, p.Input()); err != nil {
 		t.Errorf("the tool itself: %v", err)
 	}
+	// What only the schema forbids is seen too, so the check is made in full.
+	short := tools.FuncWith("a", "", func(context.Context, pathIn) (string, error) { return "", nil }, tools.Options{Schema: json.RawMessage(`{"type":"object","properties":{"path":{"type":"string","maxLength":1}}}`)})
+	if p, err = tools.Prepare(short, json.RawMessage(`{"path":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := short.Call(tools.WithCall(t.Context(), tools.CallInfo{Prepared: p}), json.RawMessage(`{"path":"xy"}`)); !errors.As(err, &bad) {
+		t.Errorf("other arguments, that can be decoded: %v", err)
+	}
 }
 
 func TestMiddlewareKeepsArguments(t *testing.T) {
