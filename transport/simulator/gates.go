@@ -318,7 +318,7 @@ func (r *request) around(i int) (before, after *message) {
 // Those of messages that a thread holds count only if earlier says so (wire G90).
 func (r *request) checkMarks(earlier bool) *Refusal {
 	known := r.known()
-	n, short, ofMessages := 0, known.shortMark, known.marks
+	n, short, ofMessages := 0, false, known.marks
 	if earlier {
 		n = known.marks
 	}
@@ -346,6 +346,7 @@ func (r *request) checkMarks(earlier bool) *Refusal {
 		see(r.system[i].mark, "system.%d", i)
 	}
 	lastMark := known.lastMark
+	short = short || known.shortMark // of messages, which come behind tools and system
 	for i, m := range r.recent() {
 		if r.ends(i) {
 			r.next.marks, r.next.shortMark, r.next.lastMark = ofMessages, short, lastMark

@@ -278,6 +278,25 @@ func TestThreadUnsupported(t *testing.T) {
 	ask(t, hipaa.URL(), request("claude-opus-5", "", hi))
 }
 
+// TestThreadMarksInOrder holds that a mark of 5 minutes in a message that a thread holds
+// stands behind those of tools and system, and in front of new ones.
+func TestThreadMarksInOrder(t *testing.T) {
+	const (
+		hour   = `"cache_control":{"type":"ephemeral","ttl":"1h"}`
+		marked = `"system":[{"type":"text","text":"a",` + hour + `}],"tools":[{"name":"f",` + hour + `,"input_schema":` + object + `}],`
+	)
+	message := func(mark string) string { return says("user", `{"type":"text","text":"b",`+mark+`}`) }
+	sim := simulator.StartTest(t, simulator.Options{})
+	id := askThread(t, sim.URL(), request("claude-opus-5", create+marked, message(`"cache_control":{"type":"ephemeral"}`))).ID
+	for range 2 {
+		id = askThread(t, sim.URL(), request("claude-opus-5", goesOn(id), user("more"))).ID
+	}
+	body := request("claude-opus-5", goesOn(id), message(hour))
+	if got, _, raw := post(t, sim.URL(), body, "anthropic-beta", betaThreads); got != 400 || !strings.Contains(errorMessage(raw), "must not come after a ttl='5m'") {
+		t.Errorf("an hour behind 5 minutes: %d %s", got, raw)
+	}
+}
+
 func TestThreadAfterAPause(t *testing.T) {
 	search := simulator.ServerCall("web_search", map[string]string{"query": "maps"})
 	sim := simulator.StartTest(t, simulator.Options{Pages: pages, Model: simulator.Dialogue(
