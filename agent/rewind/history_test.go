@@ -9,6 +9,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/taint"
 	"github.com/whorl-go/whorl/tools/files"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // The mark of an import covers the changes of its own session that stand in front of
@@ -45,5 +46,27 @@ func TestMarkOfAnImport(t *testing.T) {
 	}
 	if paths != "abcdef" || marked != "d" {
 		t.Errorf("of %s, %s are marked, want d of abcdef", paths, marked)
+	}
+}
+
+// Of a session that was deleted and begun again under its id, another log shares what is
+// the same in both, and not all that it has.
+func TestSharedWithASessionThatWasReplaced(t *testing.T) {
+	begin := func(texts ...string) *memory.Log {
+		t.Helper()
+		log, err := memory.Create(new(memory.RAM), "s", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts {
+			r := memory.Record{Kind: memory.KindInput, Time: time.Unix(1, 0), Message: transport.UserText(text)}
+			if err := log.Append(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return log
+	}
+	if n, err := common(begin("same", "before"), begin("same", "now", "more"), 9); err != nil || n != 1 {
+		t.Errorf("%d records are shared, %v", n, err)
 	}
 }

@@ -25,6 +25,9 @@ func testInboxClocks(t *testing.T, s under) {
 		sessions = append(sessions, "i")
 	}
 	for _, id := range sessions {
+		if got := info(t, s, id).Queued; got != ahead.Queued { // the next one has to be above it: it may be sealed with its number
+			t.Errorf("session %q: the newest number is %d, want %d", id, got, ahead.Queued)
+		}
 		must(t, memory.Enqueue(ctx, s.Store, id, transport.UserText("now")))
 		log, err := memory.Open(ctx, s.Store, id)
 		must(t, err)
