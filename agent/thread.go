@@ -261,9 +261,9 @@ func (r *Run) send(ctx context.Context, req *transport.Request, tries *attempts,
 	again := ""
 	for {
 		resp, shown, err := r.streamThread(ctx, in, tries, emit)
-		remedy := none
-		if err != nil && ctx.Err() == nil {
-			remedy = r.remedy(in, err)
+		remedy := r.remedy(in, err)
+		if remedy != none && ctx.Err() != nil {
+			remedy, err = none, context.Cause(ctx) // the whole would have been sent
 		}
 		if remedy == none {
 			r.thread.again = again

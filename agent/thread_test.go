@@ -383,6 +383,31 @@ func TestThreadRefusedAtEachStep(t *testing.T) {
 	}
 }
 
+// A run that is cancelled while its thread is refused was cancelled: the refusal is none
+// of the conversation, which the next run sends whole.
+func TestACancelledRunWhoseThreadIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &threadWire{sim: simulator.New(simulator.Options{Model: simulator.Loop{Turns: 3}, Now: time.Now})}
+		w.instead = func(i int, _ []byte) *http.Response {
+			if i != 2 {
+				return nil
+			}
+			cancel()
+			return refusal(400, "invalid_request_error", "thread_already_continued")
+		}
+		a := threadAgent(t, w, "on", 0, nil)
+		log := memory.NewLog()
+		var refused *transport.Error
+		if _, err := a.Run(ctx, agent.Input{Log: log, Prompt: "go"}); !errors.Is(err, context.Canceled) || errors.As(err, &refused) {
+			t.Errorf("the run ended with %v", err)
+		}
+		if res, err := a.Run(t.Context(), agent.Input{Log: log}); err != nil || res.Steps != 4 {
+			t.Errorf("the next run: %v", err)
+		}
+	})
+}
+
 // A gateway that drops the field answers a continue without the conversation. That is
 // neither shown nor run nor in the log.
 func TestThreadDroppedByAGateway(t *testing.T) {
