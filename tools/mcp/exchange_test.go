@@ -1,13 +1,18 @@
 package mcp
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/whorl-go/whorl/tools"
 )
 
 // FuzzReceived: whatever JSON a server gives as the result of a request, the SDK
@@ -77,5 +82,74 @@ func TestIDOfALongMessage(t *testing.T) {
 				t.Errorf("%s: the id is %s, want %s", text, f.id(), want)
 			}
 		}
+	}
+}
+
+// An answer is for the request with its id, and without an id for the only one that
+// waits. One that is too long is for no other request.
+func TestWhoseAnswer(t *testing.T) {
+	waiting := func(ids ...string) *exchanges {
+		x := newExchanges(slog.New(slog.DiscardHandler))
+		for _, id := range ids {
+			x.sends(t.Context(), []byte(`{"jsonrpc":"2.0","id":`+id+`,"method":"tools/call"}`))
+		}
+		return x
+	}
+	const failed = `,"error":{"code":-32700,"message":"no"}}`
+	for answer, want := range map[string]string{`"id":1`: "1", `"id":"1"`: "1", `"id":null`: "1", `"x":0`: "1", `"id":2`: "", `"id":"x"`: ""} {
+		x := waiting("1")
+		raw := x.received([]byte(`{"jsonrpc":"2.0",` + answer + failed))
+		if (raw != nil) != (want != "") || len(x.waiting) == 0 != (raw != nil) {
+			t.Errorf("%s, where 1 waits: %s, and %d wait", answer, raw, len(x.waiting))
+		}
+	}
+	if x := waiting("1", "2"); x.received([]byte(`{"jsonrpc":"2.0","id":null`+failed)) != nil || len(x.waiting) != 2 {
+		t.Error("an answer to one of two")
+	}
+	if x := waiting("1", "2"); len(x.tooLong("2", 9)) != 1 || x.waiting["1"] == nil {
+		t.Error("a too long answer to one request ends another")
+	}
+	if x := waiting("1", "2"); len(x.tooLong("3", 9)) != 0 || len(x.waiting) != 2 {
+		t.Error("a too long answer to nothing ends requests")
+	}
+	if x := waiting("1", "2"); len(x.tooLong("", 9)) != 2 || len(x.waiting) != 0 {
+		t.Error("requests wait for a too long answer")
+	}
+}
+
+// An event of many lines, or one, is kept up to the limit.
+func TestEventWithoutEnd(t *testing.T) {
+	for _, data := range []string{"data: " + strings.Repeat(" ", 1<<20) + "\n\n", strings.Repeat("data: x\n", 1<<17) + "\n"} {
+		e := newEvents(io.NopCloser(strings.NewReader(data)), newExchanges(slog.New(slog.DiscardHandler)), 100_000)
+		for e.err == nil && !e.long {
+			if e.err = e.line(); len(e.data) > 100_000 {
+				t.Fatalf("%d bytes are kept", len(e.data))
+			}
+		}
+		if !e.long {
+			t.Errorf("%.9q: not known as too long: %v", data, e.err)
+		}
+	}
+}
+
+// A tool that is served ends with its time, and what it panics with is for the log.
+func TestServedToolsEnd(t *testing.T) {
+	var log strings.Builder
+	run := func(tool tools.Callable) (tools.Result, error) {
+		s := &served{log: slog.New(slog.NewTextHandler(&log, nil))}
+		c := &servedCall{served: s, name: "x", tool: tool, host: &servedHost{servedRound: s.round(&request{}, state{})}}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		out, err := c.run(ctx)
+		if ctx.Err() != nil {
+			t.Error("the tool ran on")
+		}
+		return out, err
+	}
+	if _, err := run(tools.Func("x", "d", func(context.Context, struct{}) (string, error) { panic("s3cret") })); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(log.String(), "s3cret") {
+		t.Errorf("a panic: %v; the log: %s", err, log.String())
+	}
+	if _, err := run(tools.FuncWith("x", "d", func(ctx context.Context, _ struct{}) (string, error) { <-ctx.Done(); return "", ctx.Err() }, tools.Options{Traits: tools.Traits{Timeout: time.Millisecond}})); err == nil {
+		t.Error("a tool without end has a result")
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/tools/mcp"
 	"github.com/whorl-go/whorl/transport/rawjson"
 	"github.com/whorl-go/whorl/transport/secret"
@@ -184,6 +185,56 @@ func TestTokenStaysOut(t *testing.T) {
 	}
 	if !strings.Contains(all[1], secret.Redacted) {
 		t.Errorf("the result is %q", all[1])
+	}
+}
+
+// A token that a server repeats in its resources and prompts is in none of them.
+func TestTokenStaysOutOfResources(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		id, said := rawjson.Get(body, "id"), r.Header.Get("Authorization")
+		if len(id) == 0 {
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		result := "{}"
+		switch rawjson.GetString(body, "method") {
+		case "initialize":
+			result = `{"protocolVersion":"2025-06-18","capabilities":{"resources":{},"prompts":{}},"serverInfo":{"name":"raw","version":"1"}}`
+		case "resources/list":
+			result = `{"resources":[{"uri":"u:TOKEN","name":"TOKEN","description":"TOKEN","mimeType":"TOKEN"}]}`
+		case "resources/templates/list":
+			result = `{"resourceTemplates":[{"uriTemplate":"u:TOKEN/{x}","name":"TOKEN","description":"TOKEN"}]}`
+		case "resources/read":
+			result = `{"contents":[{"uri":"u:TOKEN","text":"TOKEN"},{"uri":"u:TOKEN","mimeType":"TOKEN","blob":"AAEC"}]}`
+		case "prompts/get":
+			result = `{"messages":[{"role":"user","content":{"type":"text","text":"TOKEN"}}]}`
+		}
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, id, strings.ReplaceAll(result, "TOKEN", said))
+	}))
+	defer s.Close()
+	c := overHTTP(t, s.URL, mcp.Options{Token: secret.New(key)})
+	blocks, err := c.ReadResource(t.Context(), "u:1")
+	all := []string{fmt.Sprint(err)}
+	messages, err := c.Prompt(t.Context(), "p", nil)
+	all = append(all, fmt.Sprint(err))
+	for _, m := range messages {
+		blocks = append(blocks, m.Content...)
+	}
+	for _, b := range blocks {
+		all = append(all, string(b.Raw()))
+	}
+	for _, tool := range c.ResourceTools() {
+		all = append(all, call(t, tool.(tools.Callable), `{"uri":"u:1"}`))
+	}
+	if len(all) < 7 {
+		t.Errorf("%q", all)
+	}
+	for _, text := range all {
+		if strings.Contains(text, key) || !strings.Contains(text, secret.Redacted) && text != "<nil>" {
+			t.Errorf("the token is in: %s", text)
+		}
 	}
 }
 

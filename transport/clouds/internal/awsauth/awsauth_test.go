@@ -184,3 +184,24 @@ func TestEnded(t *testing.T) {
 		t.Errorf("%v %s", err, req.Header.Get("Authorization"))
 	}
 }
+
+// A clock that was found to be wrong is a reason to sign again once, not each time that
+// the service refuses.
+func TestClockIsWrongOnce(t *testing.T) {
+	s, err := New(t.Context(), Setup{Service: "bedrock", Config: credentialed(aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(ahead time.Duration) *http.Response {
+		return &http.Response{StatusCode: 403, Header: http.Header{"Date": {time.Now().Add(ahead).UTC().Format(http.TimeFormat)}}}
+	}
+	if s.ClockWrong(refused(time.Minute)) || !s.ClockWrong(refused(time.Hour)) {
+		t.Error("a minute counts, or an hour doesn't")
+	}
+	if s.ClockWrong(refused(time.Hour)) || s.Skew() < 50*time.Minute {
+		t.Errorf("the same clock is wrong again, at a skew of %v", s.Skew())
+	}
+	if !s.ClockWrong(refused(0)) || s.Skew().Abs() > time.Minute {
+		t.Errorf("the clock is right again, at a skew of %v", s.Skew())
+	}
+}

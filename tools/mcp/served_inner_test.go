@@ -1,0 +1,96 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/transport"
+)
+
+// What a tool called in an earlier round isn't called again, and is the result of no
+// other call.
+func TestInnerCalls(t *testing.T) {
+	ran := map[string]int{}
+	s := &served{tools: map[string]tools.Callable{}}
+	for _, name := range []string{"a", "b"} {
+		s.tools[name] = tools.Raw(name, "d", json.RawMessage(`{"type":"object"}`), func(_ context.Context, input json.RawMessage) (tools.Result, error) {
+			ran[name]++
+			return tools.Text(fmt.Sprintf("%s %s", name, input)), nil
+		})
+	}
+	first := &servedHost{servedRound: s.round(&request{}, state{Key: "k"})}
+	call := func(h *servedHost, id, name, input string) (string, error) {
+		out, err := h.CallTool(t.Context(), transport.ToolCall{ID: id, Name: name, Input: json.RawMessage(input)})
+		if err != nil {
+			return "", err
+		}
+		return string(out.Content[0].Raw()), nil
+	}
+	want, err := call(first, "", "a", `{"n":1}`)
+	if err != nil || ran["a"] != 1 {
+		t.Fatal(want, err)
+	}
+	again := func() *servedHost { return &servedHost{servedRound: s.round(&request{}, first.state.clone())} }
+	if got, err := call(again(), "", "a", `{"n":1}`); got != want || err != nil || ran["a"] != 1 {
+		t.Errorf("the same call: %s, %v, ran %d times", got, err, ran["a"])
+	}
+	for _, other := range [][2]string{{"b", `{"n":1}`}, {"a", `{"n":2}`}} {
+		var diverged *tools.DivergedError
+		if got, err := call(again(), "", other[0], other[1]); !errors.As(err, &diverged) {
+			t.Errorf("%s with %s in its place: %s, %v", other[0], other[1], got, err)
+		}
+	}
+	if ran["a"] != 1 || ran["b"] != 0 {
+		t.Errorf("ran %v", ran)
+	}
+}
+
+// An answer that came in an earlier round is checked again: the question may be another.
+func TestRecordedAnswersAreChecked(t *testing.T) {
+	s := &served{}
+	for value, good := range map[string]bool{`"yes"`: true, `"perhaps"`: false, `7`: false} {
+		h := &servedHost{servedRound: s.round(&request{}, state{Answers: map[string]given{"q": {Value: json.RawMessage(value)}}})}
+		a, err := h.Ask(t.Context(), tools.Question{Key: "q", Prompt: "Sure?", Schema: json.RawMessage(`{"enum":["yes","no"]}`)})
+		if (err == nil) != good || good && string(a.Value) != value {
+			t.Errorf("%s: %s, %v", value, a.Value, err)
+		}
+	}
+	h := &servedHost{servedRound: s.round(&request{}, state{Answers: map[string]given{"q": {Declined: true}}})}
+	if _, err := h.Ask(t.Context(), tools.Question{Key: "q", Prompt: "Sure?"}); !errors.Is(err, tools.ErrDeclined) {
+		t.Errorf("declined: %v", err)
+	}
+}
+
+// What a client is to keep is bounded.
+func TestKeptForAClient(t *testing.T) {
+	h := &servedHost{servedRound: (&served{}).round(&request{}, state{})}
+	if _, err := h.Keep(t.Context(), make([]byte, maxKeptBytes+1), "text/plain"); err == nil {
+		t.Error("any number of bytes is kept")
+	}
+	ref, err := h.Keep(t.Context(), make([]byte, maxKeptBytes), "text/plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, kind, err := h.Kept(t.Context(), ref); len(data) != maxKeptBytes || kind != "text/plain" || err != nil {
+		t.Errorf("%d bytes of %s, %v", len(data), kind, err)
+	}
+}
+
+// The state of a request is bound to all that it is, and to its user.
+func TestWhatAStateIsBoundTo(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range []struct{ kind, name, arguments, user string }{
+		{"tool", "a", "1", "ann"}, {"tool", "a", "1", "bob"}, {"tool", "a", "1", ""}, {"tool", "a", "2", "ann"}, {"tool", "b", "1", "ann"}, {"prompt", "a", "1", "ann"},
+	} {
+		q := request{principal: r.user}
+		q.boundTo(r.kind, r.name, []byte(r.arguments))
+		if seen[q.bound] {
+			t.Errorf("%+v is bound as another: %s", r, q.bound)
+		}
+		seen[q.bound] = true
+	}
+}
