@@ -180,6 +180,21 @@ func TestDecidedWhileSubAgentsWork(t *testing.T) {
 	}
 }
 
+// What a sub-agent in the background spends, its caller's budgets pay for.
+func TestBudgetsOfTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{replies: []any{reply(t, "end_turn", text("It works.")), reply(t, "end_turn", text("Thanks."))}}
+		b := &agent.Budget{USD: 5}
+		a := helped(t, s, during("slow", func(context.Context) { time.Sleep(time.Second) }))
+		if _, err := a.Run(t.Context(), agent.Input{Prompt: "go", Budget: b}); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.Spent().Requests; n != len(s.requests)+2 {
+			t.Errorf("%d requests were paid for, want %d and 2 of the sub-agent", n, len(s.requests))
+		}
+	})
+}
+
 // A heldInbox is a store in whose session s/2-a something is said once its answer is
 // there, right behind the last look into its inbox.
 type heldInbox struct {

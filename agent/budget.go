@@ -84,7 +84,7 @@ func (b *Budget) Charge(bill Bill) {
 // valid: a new run on it with more money continues from there.
 type BudgetError struct {
 	Limit string // "usd", "tokens", or "price" if the model's price is not known
-	Spent Bill   // of the budget, Spent.Cost.USD in money; with a Ledger, by all in the period, in money only
+	Spent Bill   // of the budget, Spent.Cost.USD in money; with a Ledger, by all in the period, in money only, but for "tokens"
 	// Forecast is what the call that was not made may cost, and Least what has to be
 	// left for it, with a short answer.
 	Forecast, Least Bill
@@ -359,7 +359,7 @@ func (b *Budget) short(limit string, q quote, ledger *budget.Spending) *BudgetEr
 		least.Cost.USD += q.bare + 2*leastOutput*q.perToken
 	}
 	e.Least = least.bill()
-	if ledger != nil {
+	if ledger != nil && limit != "tokens" {
 		e.Spent = Bill{Cost: Cost{USD: ledger.Spent}}
 		e.Reserved = max(0, ledger.Reserved-b.usd)
 	}

@@ -424,6 +424,10 @@ func TestRunsOfSubAgents(t *testing.T) {
 	if run.depth != 1 || run.limits.Depth != 2 || run.input.User != "ann" || run.meta["tenant"] != "t" || run.approver() == nil || run.input.Output != shape {
 		t.Errorf("depth %d of %d, user %q, meta %v", run.depth, run.limits.Depth, run.input.User, run.meta)
 	}
+	caller.depth = 3
+	if run := sub.newRun(caller, memory.NewLog()); run.depth != 4 {
+		t.Errorf("below a run of depth 3 one has the depth %d", run.depth)
+	}
 	own := made(t, Options{Approver: func(context.Context, PendingCall) (Decision, error) { return Decision{}, errors.New("its own") }})
 	if d := (Sub{Agent: own}).newRun(caller, memory.NewLog()); d.input.Approver != nil {
 		t.Error("a sub-agent with an Approver has its caller's")

@@ -117,6 +117,8 @@ func TestTwoLimitsOfOneAccount(t *testing.T) {
 			var short *agent.BudgetError
 			if s := spending(t, store, "team", 100); !errors.As(err, &short) || res.Steps > 3 || math.Abs(s.Spent-0.06*float64(res.Steps)) > 1e-9 || s.Reserved != 0 {
 				t.Errorf("%s, %v: %d steps, %+v, %v", name, swap, res.Steps, s, err)
+			} else if tokens := int64(11_000 * res.Steps); name == "tokens" && short.Spent.Tokens != tokens {
+				t.Errorf("%d tokens are said to be spent, want %d: %v", short.Spent.Tokens, tokens, err)
 			}
 		}
 	}

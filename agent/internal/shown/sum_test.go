@@ -7,6 +7,7 @@ import (
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/media"
+	"github.com/whorl-go/whorl/transport/omit"
 )
 
 const picture = `{"type":"image","source":{"type":"url","url":"https://x.test/i.png"}}`
@@ -80,6 +81,13 @@ func TestSum(t *testing.T) {
 		t.Errorf("of a shorter log: %+v", got)
 	}
 	s.Of(log, response)
+	gone := omit.Omission{Blocks: []omit.Place{{Message: 0, Block: 1}}}
+	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindOmission, Omission: &gone}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Of(log, response); got != pictures[5] {
+		t.Errorf("behind an omission: %+v", got)
+	}
 	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindSummary, Message: transport.UserText("so far"), Replaces: len(log.Messages())}); err != nil {
 		t.Fatal(err)
 	}
