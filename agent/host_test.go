@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/protect"
 	"github.com/whorl-go/whorl/memory/taint"
@@ -320,6 +321,52 @@ func TestWhatIsRecordedIsFoundAgain(t *testing.T) {
 		} else if m := s.requests[1].Messages; !strings.Contains(string(m[len(m)-1].AppendJSON(nil)), `"<1>7"`) {
 			t.Errorf("%q: %s", in, m[len(m)-1].AppendJSON(nil))
 		}
+	}
+}
+
+// A call that a tool had begun when the process died is not made again, though the tool
+// itself runs again because it has asked something.
+func TestInnerCallsOfADeadProcess(t *testing.T) {
+	store, ran := new(memory.RAM), 0
+	pay := fake{name: "pay", call: func(context.Context, json.RawMessage) (tools.Result, error) {
+		ran++
+		return tools.Text("paid"), nil
+	}}
+	batch := hosted("batch", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+		if _, err := h.Ask(ctx, tools.Question{Prompt: "?"}); err != nil {
+			return tools.Result{}, err
+		}
+		return h.CallTool(ctx, transport.ToolCall{Name: "pay"})
+	})
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "batch", `{}`)), reply(t, "end_turn", text("done")), reply(t, "end_turn", text("done"))}}
+	a := newAgent(t, s, agent.Options{}, batch, pay)
+	if _, err := begin(t, a, store); !errors.Is(err, tools.ErrWaiting) {
+		t.Fatal(err)
+	}
+	log := openLog(t, store)
+	if err := agent.Questions(log)[0].Answer(t.Context(), log, tools.Answer{Value: json.RawMessage(`1`)}); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
+	if err != nil || ran != 1 {
+		t.Fatalf("it ran %d times, %v", ran, err)
+	}
+	var records []memory.Record
+	for _, r := range whole.Log.Records(0) {
+		if records = append(records, r); r.Kind == memory.KindNote && r.Note == notes.Started {
+			break
+		}
+	}
+	store = new(memory.RAM)
+	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	m := s.requests[2].Messages
+	if told := string(m[len(m)-1].AppendJSON(nil)); ran != 1 || !strings.Contains(told, "may or may not have taken effect") {
+		t.Errorf("it ran %d times, and the model was told %s", ran, told)
 	}
 }
 

@@ -81,7 +81,7 @@ func TestSum(t *testing.T) {
 		t.Errorf("of a shorter log: %+v", got)
 	}
 	s.Of(log, response)
-	gone := omit.Omission{Blocks: []omit.Place{{Message: 0, Block: 1}}}
+	gone := omit.Omission{Blocks: []omit.Place{{Message: 1, Block: 0}}}
 	if err := log.Append(t.Context(), memory.Record{Kind: memory.KindOmission, Omission: &gone}); err != nil {
 		t.Fatal(err)
 	}
