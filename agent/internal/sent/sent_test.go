@@ -9,6 +9,7 @@ import (
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 )
 
 func TestParsePlace(t *testing.T) {
@@ -72,6 +73,28 @@ func TestContainerOf(t *testing.T) {
 	} {
 		if got := string(containerOf(tt.container, []byte(tt.configured))); got != tt.want {
 			t.Errorf("%q, %s: %s, want %s", tt.container, tt.configured, got, tt.want)
+		}
+	}
+}
+
+// What an omission leaves out of the configuration is in no later request: one that was
+// refused for it would be refused again, without an end.
+func TestCarry(t *testing.T) {
+	for _, tt := range []struct {
+		omitted            omit.Omission
+		used               string // container, by the log
+		container, servers string
+	}{
+		{omit.Omission{}, "", `"c_0"`, `[{"name":"a"},{"name":"b"}]`},
+		{omit.Omission{}, "c_1", `"c_1"`, `[{"name":"a"},{"name":"b"}]`},
+		{omit.Omission{Containers: []string{"c_0"}}, "", "", `[{"name":"a"},{"name":"b"}]`},
+		{omit.Omission{Containers: []string{"c_0"}, MCPServers: []string{"a"}}, "c_1", `"c_1"`, `[{"name":"b"}]`},
+		{omit.Omission{MCPServers: []string{"a", "b"}}, "", `"c_0"`, ""},
+	} {
+		r := &transport.Request{Container: []byte(`"c_0"`), MCPServers: []byte(`[{"name":"a"},{"name":"b"}]`)}
+		Carry(r, &memory.State{Omitted: tt.omitted, Container: tt.used})
+		if string(r.Container) != tt.container || string(r.MCPServers) != tt.servers {
+			t.Errorf("%+v behind %q: %s, %s", tt.omitted, tt.used, r.Container, r.MCPServers)
 		}
 	}
 }
