@@ -290,6 +290,7 @@ func TestRunning(t *testing.T) {
 	if next := h.drive(t.Context(), User{}, memory.Info{ID: "s"}, nil, agent.Input{}); next == r || next != r.next || r.again {
 		t.Error("what comes after a stop has no run of its own")
 	}
+	ending := h.running["s"]
 	delete(h.running, "s")
 	if status, _ := ask(h, "ann", "DELETE", "/sessions/s", ""); status != 204 {
 		t.Error(status)
@@ -300,6 +301,11 @@ func TestRunning(t *testing.T) {
 	r = h.drive(t.Context(), User{}, memory.Info{ID: "s"}, nil, agent.Input{})
 	if <-r.over; !errors.Is(r.err, errClosed) || h.isRunning("s") {
 		t.Errorf("after the end: %v", r.err)
+	}
+	h.running["s"] = ending
+	h.leave("s", ending) // what waits behind it never begins, and whoever listens hears that
+	if <-ending.next.over; !errors.Is(ending.next.err, errClosed) || h.isRunning("s") {
+		t.Errorf("behind the last run: %v", ending.next.err)
 	}
 	type key string
 	request, end := context.WithCancel(context.WithValue(t.Context(), key("a"), 1))

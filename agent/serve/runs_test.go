@@ -3,6 +3,7 @@ package serve_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -145,12 +146,12 @@ func (p *panicky) Lease(ctx context.Context, id, owner string, d time.Duration) 
 	return p.RAM.Lease(ctx, id, owner, d)
 }
 
-func (p *panicky) Info(ctx context.Context, id string) (memory.Info, error) {
+func (p *panicky) Inbox(ctx context.Context, id string, after int64) iter.Seq2[memory.Record, error] {
 	if p.given.CompareAndSwap(true, false) {
 		p.armed.Store(false)
-		panic("no Info")
+		panic("no Inbox")
 	}
-	return p.RAM.Info(ctx, id)
+	return p.RAM.Inbox(ctx, id, after)
 }
 
 // A HEAD of a stream ends: what comes behind it on the same connection would wait for ever.
