@@ -16,6 +16,7 @@ import (
 	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/omit"
 )
 
 // What a check says of an answer goes back to the model, is recorded once, and ends the
@@ -362,6 +363,31 @@ func TestUnwritable(t *testing.T) {
 	for i, rec := range r.log.Records(5) {
 		if i == 5 && !rec.Time.Equal(at) || i == 6 && rec.Time.Before(before.Truncate(time.Second)) {
 			t.Errorf("record %d is of %v", i, rec.Time)
+		}
+	}
+}
+
+// What is to be left out is told by its place in the log, also where an endpoint is not
+// sent all of that.
+func TestOmissionsAreOfTheLog(t *testing.T) {
+	deploy := tools.FuncWith("deploy", "Deploys.", func(context.Context, struct{}) (string, error) { return "", nil }, tools.Options{DeferLoading: true})
+	all := mute{transport.Features{SystemMessages: true, InlineTools: true}}
+	change, err := made(t, Options{Client: all, Tools: []tools.Tool{plain{name: "f"}, deploy}}).ChangeTools(ToolChange{Add: []string{"deploy"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.NewLog()
+	err = log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("one")}, memory.Record{Kind: memory.KindInput, Message: change},
+		memory.Record{Kind: memory.KindResponse, Response: stopped(t, "end_turn", "", `{"type":"text","text":"so"}`)}, memory.Record{Kind: memory.KindInput, Message: transport.UserText("two")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[int]transport.Client{2: all, 3: mute{}} {
+		found := &omit.Error{Err: errors.New("refused"), Omission: omit.Omission{Blocks: []omit.Place{{Message: 2}}}}
+		err := made(t, Options{Client: c, Tools: []tools.Tool{deploy}}).NewRun(Input{Log: log}).letGo(t.Context(), found)
+		var told *omit.Error
+		if !errors.As(err, &told) || told.Omission.Blocks[0].Message != want || found.Omission.Blocks[0].Message != 2 {
+			t.Errorf("message 2 of the request is said to be %v of the log, want message %d", told.Omission.Blocks, want)
 		}
 	}
 }

@@ -96,14 +96,23 @@ func TestPreparedCoversItsBytesOnly(t *testing.T) {
 func TestMiddlewareKeepsArguments(t *testing.T) {
 	ran := false
 	inner := tools.Func("a", "", func(context.Context, pathIn) (string, error) { ran = true; return "", nil })
-	c := tools.Wrap(inner, func(next tools.CallFunc) tools.CallFunc {
+	others := func(next tools.CallFunc) tools.CallFunc {
 		return func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
 			return next(ctx, json.RawMessage(`{"path":"other"}`))
 		}
-	})
-	for _, input := range []string{`{"path":"x"}`, `{"path":"order"}`} { // of another length, and of the same
-		if _, err := call(t.Context(), c, input); !errors.Is(err, tools.ErrInputChanged) || ran {
-			t.Errorf("%s: ran: %v, error %v", input, ran, err)
+	}
+	writes := func(next tools.CallFunc) tools.CallFunc {
+		return func(ctx context.Context, input json.RawMessage) (tools.Result, error) {
+			input[len(input)-3]++ // the last letter
+			return next(ctx, input)
+		}
+	}
+	for _, changes := range []tools.Middleware{others, writes} {
+		c := tools.Wrap(inner, changes)
+		for _, input := range []string{`{"path":"x"}`, `{"path":"order"}`} { // of another length than that of others, and of the same
+			if _, err := call(t.Context(), c, input); !errors.Is(err, tools.ErrInputChanged) || ran {
+				t.Errorf("%s: ran: %v, error %v", input, ran, err)
+			}
 		}
 	}
 }

@@ -196,6 +196,7 @@ type moving struct {
 	*memory.RAM
 	load   func() error
 	delete func() (bool, error)
+	late   func() error // something right before the store looks and deletes
 }
 
 func (s moving) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
@@ -211,6 +212,11 @@ func (s moving) DeleteOld(ctx context.Context, id string, before time.Time, plan
 	if s.delete != nil {
 		return s.delete()
 	}
+	if s.late != nil {
+		if err := s.late(); err != nil {
+			return false, err
+		}
+	}
 	return s.RAM.DeleteOld(ctx, id, before, planned)
 }
 
@@ -220,6 +226,7 @@ func TestWhatHappensMeanwhile(t *testing.T) {
 	for name, c := range map[string]struct {
 		load   func(*memory.RAM) error
 		delete func(*memory.RAM) (bool, error)
+		late   func(*memory.RAM) error
 		plain  bool // the store has no DeleteOld
 		want   string
 		err    error
@@ -237,6 +244,9 @@ func TestWhatHappensMeanwhile(t *testing.T) {
 		"wake": {delete: func(r *memory.RAM) (bool, error) {
 			return false, r.Wake(context.Background(), "a", time.Now().Add(time.Hour))
 		}, want: "0 1 a:planned"},
+		"a message, at the last moment": {late: func(r *memory.RAM) error {
+			return memory.Enqueue(context.Background(), r, "a", transport.UserText("wait"))
+		}, want: "0 1 a:planned"},
 		"moved and back": {delete: func(*memory.RAM) (bool, error) { return false, nil }, want: "0 1 a:changed"},
 		"failed":         {delete: func(*memory.RAM) (bool, error) { return false, down }, err: memory.ErrUnavailable},
 	} {
@@ -245,6 +255,9 @@ func TestWhatHappensMeanwhile(t *testing.T) {
 			session(t, s.RAM, "a", nil)
 			if c.load != nil {
 				s.load = func() error { return c.load(s.RAM) }
+			}
+			if c.late != nil {
+				s.late = func() error { return c.late(s.RAM) }
 			}
 			if c.delete != nil {
 				s.delete = func() (bool, error) { return c.delete(s.RAM) }

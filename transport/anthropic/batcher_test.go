@@ -43,6 +43,9 @@ func (s *batchService) RoundTrip(req *http.Request) (*http.Response, error) {
 	if s.down {
 		return nil, errors.New("connection refused")
 	}
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
 	rest := strings.TrimPrefix(req.URL.Path, batchPath)
 	id, action, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
 	answer := ""
