@@ -146,3 +146,39 @@ func TestTheWaitOfASubAgentHasItsDeadline(t *testing.T) {
 		}
 	})
 }
+
+// A question of a call that is made in a call that is made in a call is one of the
+// model's call, whose answer lets all of them go on.
+func TestAQuestionFarBelow(t *testing.T) {
+	runs := 0
+	ask := hosted("ask", func(ctx context.Context, h tools.Host) (tools.Result, error) {
+		if runs++; runs > 5 {
+			return tools.Result{}, tools.Fatal(errors.New("run again and again"))
+		}
+		a, err := h.Ask(ctx, tools.Question{Prompt: "Sure?"})
+		return tools.Text("said " + string(a.Value)), err
+	})
+	calls := func(name, other string) fake {
+		return hosted(name, func(ctx context.Context, h tools.Host) (tools.Result, error) {
+			return h.CallTool(ctx, transport.ToolCall{Name: other})
+		})
+	}
+	store := new(memory.RAM)
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "outer", `{}`)), reply(t, "end_turn", text("done"))}}
+	a := newAgent(t, s, agent.Options{}, calls("outer", "middle"), calls("middle", "ask"), ask)
+	_, err := begin(t, a, store)
+	log := openLog(t, store)
+	list := agent.Questions(log)
+	if !errors.Is(err, tools.ErrWaiting) || len(list) != 1 || list[0].Root != "2-a" {
+		t.Fatalf("%v, %+v", err, list)
+	}
+	if err := list[0].Answer(t.Context(), log, tools.Answer{Value: json.RawMessage("7")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.requests[1].Messages; !strings.Contains(string(m[len(m)-1].AppendJSON(nil)), "said 7") {
+		t.Errorf("%s", m[len(m)-1].AppendJSON(nil))
+	}
+}
