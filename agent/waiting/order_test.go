@@ -178,3 +178,28 @@ func everythingKilled(t *testing.T, p *place, n int, behind bool) (through bool)
 	t.Fatalf("append %d: it never came to an end", n)
 	return false
 }
+
+// Each item names the sub-agents that it is of, however deep these are, and whoever else
+// waits beside them.
+func TestAgentsOfDeepItems(t *testing.T) {
+	sub := func(name string, a *agent.Agent) agent.Sub {
+		return agent.Sub{Agent: a, Name: name, Description: "Deletes."}
+	}
+	call := func(name string) string { return use(name, name, `{"task":"go"}`) }
+	leaf := newAgent(t, once(use("x", "delete", `{"what":"all"}`)), new(effects).tool("delete", tools.Traits{NeedsApproval: true}))
+	a := newAgent(t, once(call("left"), call("right")), sub("left", leaf), sub("right", leaf))
+	for _, name := range []string{"c", "b", "a"} {
+		a = newAgent(t, once(call(name)), sub(name, a))
+	}
+	store := new(memory.RAM)
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "root", Prompt: "go"}); !errors.Is(err, agent.ErrAwaitingApproval) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, it := range waits(t, store, "root") {
+		got = append(got, strings.Join(it.Agents, " "))
+	}
+	if want := "a b c left, a b c right"; strings.Join(got, ", ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
