@@ -29,6 +29,7 @@ func testInboxClocks(t *testing.T, s under) {
 			t.Errorf("session %q: the newest number is %d, want %d", id, got, ahead.Queued)
 		}
 		must(t, memory.Enqueue(ctx, s.Store, id, transport.UserText("now")))
+		must(t, s.Enqueue(ctx, id, input("then"))) // the store gives it its number
 		log, err := memory.Open(ctx, s.Store, id)
 		must(t, err)
 		n := 0
@@ -37,8 +38,8 @@ func testInboxClocks(t *testing.T, s under) {
 			must(t, log.Append(ctx, r))
 			n++
 		}
-		if n != 1 {
-			t.Errorf("session %q: %d messages came", id, n)
+		if n != 2 {
+			t.Errorf("session %q: %d messages came, want 2", id, n)
 		}
 	}
 }

@@ -227,4 +227,15 @@ func TestCost(t *testing.T) {
 			}
 		})
 	}
+	// An iteration may name the model by an alias, also of one that is in no table.
+	opus, _ := Lookup("claude-opus-5-5")
+	m := Model{ID: "gateway/opus", Aliases: []string{"opus"}, Prices: opus.Prices}
+	for name, usage := range map[string]transport.Usage{
+		"by the alias": {Iterations: []transport.Iteration{{Model: "opus", InputTokens: 1e6}}},
+		"by the id":    {Iterations: []transport.Iteration{{Model: "gateway/opus", InputTokens: 1e6}}},
+	} {
+		if usd, known := m.Cost(usage, AsOf()); usd != 4 || !known {
+			t.Errorf("%s: %v, %v", name, usd, known)
+		}
+	}
 }
