@@ -682,6 +682,35 @@ func TestCallGivenUpAtItsTask(t *testing.T) {
 	}
 }
 
+// A call that can't become a task ends with its request.
+func TestCallGivenUpWithoutATask(t *testing.T) {
+	h, log := newHeld(tools.Traits{}, ""), new(logged)
+	r := newReplica(t, mcp.TaskOptions{MaxRunning: 1, Logger: log.logger(), Rule: func(string) mcp.TaskRule { return mcp.TaskRule{After: 10 * time.Millisecond} }}, h)
+	defer close(h.letGo)
+	r.begin("held")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"held","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}}}`
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "held"} {
+		req.Header.Set(key, value)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	eventually(t, "the call goes on without a task", func() bool { return strings.Contains(log.String(), "has not become a task") })
+	cancel()
+	<-done
+	eventually(t, "its tool is cancelled", func() bool { return h.cancelled.Load() == 1 })
+}
+
 // A server whose store is away for a while fails requests about its tasks, and the
 // client's call goes on.
 func TestTaskWhileTheStoreIsAway(t *testing.T) {

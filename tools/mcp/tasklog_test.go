@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -41,5 +42,31 @@ func TestTaskGoesOnElsewhere(t *testing.T) {
 		if err != nil || (now.task.message == "still here") != (tt.want == nil) {
 			t.Errorf("%s: the task says %q, %v", name, now.task.message, err)
 		}
+	}
+}
+
+// A process that has lost the lease of a task to another one cancels its tool.
+func TestLeaseIsTaken(t *testing.T) {
+	store := &memory.RAM{}
+	tasks, err := NewTasks(TaskOptions{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newTaskLog(t.Context(), store, "TASK", "me", &taskBegin{Tool: "t", Input: json.RawMessage(`{}`), Created: time.Now(), TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRunningTask(t.Context(), tasks, &servedCall{name: "t"})
+	r.log = l
+	r.renew()
+	if err := context.Cause(r.ctx); err != nil {
+		t.Fatalf("with its own lease: %v", err)
+	}
+	if err := errors.Join(store.Lease(t.Context(), l.session(), "me", 0), store.Lease(t.Context(), l.session(), "another", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	r.renew()
+	if err := context.Cause(r.ctx); !errors.Is(err, errTaskTaken) {
+		t.Errorf("without the lease: %v", err)
 	}
 }
