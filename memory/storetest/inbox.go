@@ -29,7 +29,11 @@ func testInboxClocks(t *testing.T, s under) {
 			t.Errorf("session %q: the newest number is %d, want %d", id, got, ahead.Queued)
 		}
 		must(t, memory.Enqueue(ctx, s.Store, id, transport.UserText("now")))
+		newest := info(t, s, id).Queued
 		must(t, s.Enqueue(ctx, id, input("then"))) // the store gives it its number
+		if got := info(t, s, id).Queued; newest <= ahead.Queued || got <= newest {
+			t.Errorf("session %q: behind number %d come %d and %d", id, ahead.Queued, newest, got)
+		}
 		log, err := memory.Open(ctx, s.Store, id)
 		must(t, err)
 		n := 0
