@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,8 @@ type PendingQuestion struct {
 	Since    time.Time      `json:"since,omitzero"` // when it was asked
 }
 
-// Questions lists the questions of a log's tool calls that wait for an answer.
+// Questions lists the questions of a log's tool calls that wait for an answer, in the
+// order of the calls.
 func Questions(log *memory.Log) []PendingQuestion {
 	if len(log.State().Open) == 0 {
 		return nil
@@ -170,11 +172,13 @@ func waits(log *memory.Log) (asked map[string]bool, open []PendingQuestion) {
 	if len(open) == 0 {
 		return asked, nil
 	}
-	results := make(map[string]bool) // of calls that have ended, whatever they asked
-	for _, c := range log.State().Open {
-		results[prefix+c.ID] = true
+	order := make(map[string]int) // of the calls; one that has ended waits for nothing, whatever it asked
+	for i, c := range log.State().Open {
+		order[prefix+c.ID] = i + 1
 	}
-	return asked, slices.DeleteFunc(open, func(q PendingQuestion) bool { return !results[q.Root] })
+	open = slices.DeleteFunc(open, func(q PendingQuestion) bool { return order[q.Root] == 0 })
+	slices.SortStableFunc(open, func(a, b PendingQuestion) int { return cmp.Compare(order[a.Root], order[b.Root]) })
+	return asked, open
 }
 
 // behindNewestResponse is the position of the newest response, looked for from the

@@ -1,6 +1,7 @@
 package waiting_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,6 +120,37 @@ func TestEveryOrder(t *testing.T) {
 		if got != want || e.ran[`{"what":"fore"}`] != 1 || e.ran[`{"what":"back"}`] != 1 || len(e.ran) != 2 {
 			t.Fatalf("%v: ran %v\n%s\nnot\n%s", order, e.ran, got, want)
 		}
+	}
+}
+
+// What waits is listed in the order of the calls, whichever asked first, and whether it
+// is an approval or a question.
+func TestListIsInTheOrderOfTheCalls(t *testing.T) {
+	asked := make(chan struct{})
+	ask := func(name string, before func()) tools.Tool {
+		return tools.Func(name, "Asks.", func(ctx context.Context, _ struct{}) (string, error) {
+			before()
+			_, err := tools.CallOf(ctx).Host.Ask(ctx, tools.Question{Prompt: name + "?"})
+			if name == "last" {
+				close(asked)
+			}
+			return "", err
+		})
+	}
+	e := new(effects)
+	a := newAgent(t, once(use("1", "first", `{}`), use("2", "delete", `{"what":"x"}`), use("3", "last", `{}`)),
+		ask("first", func() { <-asked }), e.tool("delete", tools.Traits{NeedsApproval: true}), ask("last", func() {}))
+	store := new(memory.RAM)
+	var wait *agent.ApprovalError
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "root", Prompt: "go"}); !errors.As(err, &wait) {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, it := range waits(t, store, "root") {
+		list = append(list, it.Tool)
+	}
+	if got := strings.Join(list, " "); got != "first delete last" || wait.Questions[0].Name != "first" {
+		t.Errorf("%s waits, and the error names %s first", got, wait.Questions[0].Name)
 	}
 }
 

@@ -64,30 +64,46 @@ func below(ctx context.Context, store memory.Store, root, session string, agents
 		questions = wait.Questions // of sub-agents that work in the background, too
 	}
 	at := log.Position().Incarnation
-	var items []Item
+	byCall := make(map[string][]Item) // by the id of the model's call; what works in the background is behind them all
 	for _, c := range agent.Pending(log) {
-		items = append(items, Item{Root: root, Session: session, Incarnation: at, Agents: agents, Kind: "approval", Tool: c.Name, Why: c.Reason, Since: c.Since, Call: &c})
+		byCall[c.CallID] = append(byCall[c.CallID], Item{Root: root, Session: session, Incarnation: at, Agents: agents, Kind: "approval", Tool: c.Name, Why: c.Reason, Since: c.Since, Call: &c})
 	}
 	listed := make(map[string]bool) // a call may wait for one that works in the background
+	var background []Item
 	for _, q := range questions {
+		var its []Item
 		if child := childOf(q); child != "" {
 			if listed[child] {
 				continue
 			}
 			listed[child] = true
-			more, err := below(ctx, store, root, child, append(slices.Clip(agents), q.Name))
-			if err != nil {
+			if its, err = below(ctx, store, root, child, append(slices.Clip(agents), q.Name)); err != nil {
 				return nil, err
 			}
-			items = append(items, more...)
-			continue
+		} else {
+			its = []Item{{
+				Root: root, Session: session, Incarnation: at, Agents: agents, Kind: q.Question.Kind, Tool: q.Name,
+				Why: q.Question.Prompt, Since: q.Since, Until: q.Question.Deadline, Question: &q,
+			}}
 		}
-		items = append(items, Item{
-			Root: root, Session: session, Incarnation: at, Agents: agents, Kind: q.Question.Kind, Tool: q.Name,
-			Why: q.Question.Prompt, Since: q.Since, Until: q.Question.Deadline, Question: &q,
-		})
+		_, id, _ := strings.Cut(q.Root, "-")
+		if isOpen(log, id) {
+			byCall[id] = append(byCall[id], its...)
+		} else {
+			background = append(background, its...)
+		}
 	}
-	return items, nil
+	var items []Item
+	for _, c := range log.State().Open {
+		items = append(items, byCall[c.ID]...)
+		delete(byCall, c.ID) // some endpoints use an id twice
+	}
+	return append(items, background...), nil
+}
+
+// isOpen reports whether a call of the model's has no result yet.
+func isOpen(log *memory.Log, id string) bool {
+	return slices.ContainsFunc(log.State().Open, func(c memory.OpenCall) bool { return c.ID == id })
 }
 
 // childOf is the session that answers the question, or "".
