@@ -215,6 +215,7 @@ func TestAbandonedCalls(t *testing.T) {
 	}{
 		{"not begun", memory.OpenCall{}, "the run was stopped"},
 		{"begun", memory.OpenCall{Started: true}, unknownOutcome},
+		{"begun, once approved", memory.OpenCall{Started: true, ApprovalRequest: request, Decision: &memory.Decision{Approve: true}}, unknownOutcome},
 		{"it asks", memory.OpenCall{Started: true, ToolCall: transport.ToolCall{ID: "a"}}, "nobody answered"},
 		{"approval was asked for", memory.OpenCall{ApprovalRequest: request}, "nobody approved"},
 		{"and given", memory.OpenCall{ApprovalRequest: request, Decision: decision}, "the run was stopped"},
