@@ -12,6 +12,7 @@ import (
 	"github.com/whorl-go/whorl/internal/notes"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/models"
 )
 
 type forGood bool
@@ -194,6 +195,27 @@ func TestSharedRecords(t *testing.T) {
 	b.Add(Bill{Requests: 1, Tokens: 2, Sent: 3, Unpriced: []string{"m", "n"}, Usage: transport.Usage{OutputTokens: 4}, Cost: Cost{USD: 5, Incomplete: true}})
 	if b.Requests != 1 || b.Tokens != 2 || b.Sent != 3 || fmt.Sprint(b.Unpriced) != "[m n]" || b.Usage.OutputTokens != 4 || b.Cost != (Cost{USD: 5, Incomplete: true}) {
 		t.Errorf("%+v", b)
+	}
+}
+
+// A run records its configuration only where it is another one than before: its prices
+// are those of the model that was asked for then.
+func TestLaterRunsArePricedAlike(t *testing.T) {
+	own := models.Model{ID: "gateway/opus", Prices: []models.Price{{Input: 7}}}
+	log := memory.NewLog()
+	for _, config := range []string{`{"model":"gateway/opus"}`, ""} {
+		run := memory.Record{Kind: memory.KindRun}
+		if config != "" {
+			run.Data = []byte(config)
+		}
+		resp := stopped(t, "end_turn", "", `{"type":"text","text":"a"}`)
+		resp.Model, resp.Usage = "opus-at-home", transport.Usage{InputTokens: 1e6, OutputTokens: 1}
+		if err := log.Append(t.Context(), run, memory.Record{Kind: memory.KindInput, Message: transport.UserText("q")}, memory.Record{Kind: memory.KindResponse, Response: resp}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := BillOf(t.Context(), log, own); err != nil || b.Cost.USD != 14 || b.Requests != 2 {
+		t.Errorf("%+v, %v", b, err)
 	}
 }
 

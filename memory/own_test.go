@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -49,6 +50,19 @@ func TestAppendLeavesTheCallersRecords(t *testing.T) {
 			if got := r.Message.Text(); name == "redacted" && r.Kind == memory.KindInput && got != "[gone]" {
 				t.Errorf("%s: record %d is %q", name, i, got)
 			}
+		}
+	}
+}
+
+// The list of an input's blocks stays the caller's, who may use it for the next one.
+func TestAppendKeepsNoListOfTheCallers(t *testing.T) {
+	for name, at := range map[string]time.Time{"with a time": time.Now(), "without": {}} {
+		content := []transport.Block{transport.Text("one")}
+		log := memory.NewLog()
+		mustAppend(t, log, memory.Record{Kind: memory.KindInput, Time: at, Message: transport.Message{Role: transport.RoleUser, Content: content}})
+		content[0] = transport.Text("two")
+		if got := log.Messages()[0].Text(); got != "one" {
+			t.Errorf("%s: the log says %q", name, got)
 		}
 	}
 }

@@ -189,6 +189,11 @@ func TestDecisionsAreBoundToWhatWasAsked(t *testing.T) {
 	fork := log.Fork()
 	mustAppend(t, log, decides("b", "01"))
 	refused(decides("b", "01"), "decided already")
+	denied := log.Fork()
+	mustAppend(t, denied, memory.Record{Kind: memory.KindDecision, Decision: &memory.Decision{CallID: "a", Hash: "00"}})
+	if err := denied.Append(t.Context(), decides("a", "00")); err == nil || !strings.Contains(err.Error(), "decided already") {
+		t.Errorf("what was denied is approved: %v", err)
+	}
 	open := log.State().Open
 	if len(open) != 2 || open[0].Decision != nil || open[1].Decision == nil || open[1].ID != "b" || open[1].ApprovalRequest.Reason != "why b" || open[0].Started {
 		t.Errorf("open: %+v", open)

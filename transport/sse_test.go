@@ -23,6 +23,7 @@ func TestServerSentEvents(t *testing.T) {
 		"empty data":             {"event: a\ndata:\n\ndata: 1\n\n", "=1;"},
 		"other fields":           {"id: 7\nretry: 9\ndata: 1\nfoo\n\n", "=1;"},
 		"end without empty line": {"event: a\ndata: 1\n", "a=1;"},
+		"data without its end":   {"event: a\ndata: 1\n\ndata: 2", "a=1;=2;"},
 		"end without a line":     {"event: a\ndata: 1", "a=1;"},
 		"nothing":                {"", ""},
 		"short":                  {"\n", ""},

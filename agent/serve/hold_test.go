@@ -17,6 +17,33 @@ var errLeases = errors.New("the table is gone")
 
 func (failing) Lease(context.Context, string, string, time.Duration) error { return errLeases }
 
+// A remote store doesn't answer once the request has ended.
+type remote struct{ *memory.RAM }
+
+func (s remote) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.RAM.Lease(ctx, id, owner, d)
+}
+
+// What a request has held is given back at once, also where its client has gone.
+func TestAHoldIsGivenBack(t *testing.T) {
+	store := remote{new(memory.RAM)}
+	h := runsNothing(t, func(o *Options) { o.Store = store })
+	defer h.Close(t.Context())
+	ctx, gone := context.WithCancel(t.Context())
+	release, err := h.Hold(ctx, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone()
+	release()
+	if err := store.Lease(t.Context(), "request to s", "another process", time.Minute); err != nil {
+		t.Error(err)
+	}
+}
+
 // One request at a time has a session, of this process or of another one on the same
 // store; one of a process that died keeps others from it for a while.
 func TestOneRequestHoldsASession(t *testing.T) {
