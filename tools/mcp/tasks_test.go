@@ -221,6 +221,25 @@ func TestTaskOutOfTime(t *testing.T) {
 	}
 }
 
+// A call that is made without a run, which nobody goes on with, cancels its task when it
+// is cancelled itself.
+func TestTaskOfACallWithoutARun(t *testing.T) {
+	polled := make(chan struct{}, 1000)
+	s := newTaskServer(t, func(int) string {
+		polled <- struct{}{}
+		return taskIs("working", "")
+	})
+	long := s.long(t, mcp.Options{})
+	ctx, cut := context.WithCancel(t.Context())
+	go func() { <-polled; cut() }()
+	if _, err := long.Call(ctx, json.RawMessage(`{}`)); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	if got := s.seen("tasks/cancel t-1 "); len(got) != 1 {
+		t.Errorf("cancelled %d times", len(got))
+	}
+}
+
 // A run that is cut off goes on with the task that it had begun: the id is in the log.
 func TestTaskSurvivesARestart(t *testing.T) {
 	polled, done := make(chan struct{}, 1000), make(chan struct{})
