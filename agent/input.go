@@ -75,7 +75,8 @@ type Input struct {
 
 	// Limits bound the run; fields that are 0 are the agent's.
 	Limits Limits
-	// Gate is asked besides the agent's; the stricter of the two decides.
+	// Gate is asked besides the agent's, and about the calls of sub-agents besides theirs;
+	// the stricter of the two decides.
 	Gate Gate
 	// Approver decides in place of the agent's.
 	Approver func(context.Context, PendingCall) (Decision, error)

@@ -30,7 +30,8 @@ import (
 // the call stays open, and goes on with the sub-agent once that is decided in its
 // session, by any process, and the caller's session is run on. Package
 // agent/waiting lists what waits in a session and all below it. A sub-agent without
-// an Approver has its caller's.
+// an Approver has its caller's. [Input].Gate of the caller's run is asked about the
+// sub-agent's calls, too; the Gate in the caller's Options is not.
 type Sub struct {
 	Agent       *Agent
 	Name        string
@@ -179,7 +180,7 @@ func (s Sub) newRun(caller *Run, log *memory.Log) *Run {
 	if caller == nil {
 		return s.Agent.NewRun(in)
 	}
-	in.Meta, in.User = caller.meta, caller.input.User
+	in.Meta, in.User, in.Gate = caller.meta, caller.input.User, caller.input.Gate
 	if s.Agent.opts.Approver == nil {
 		in.Approver = caller.approver()
 	}

@@ -2,18 +2,49 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
 func TestSubAgent(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		subAgent(t, stored)
+	}
+}
+
+// A run's own gate is asked about the calls of sub-agents, of theirs too, and of those in
+// the background. What their agents' gates say stricter counts.
+func TestARunsGateBoundsSubAgents(t *testing.T) {
+	for _, background := range []bool{false, true} {
+		asks := func(tool string) *script {
+			return &script{replies: []any{reply(t, "tool_use", use("x", tool, `{"task":"go"}`)), reply(t, "end_turn", text("ok")), reply(t, "end_turn", text("ok"))}}
+		}
+		ran := false
+		echo := fake{name: "echo", call: func(context.Context, json.RawMessage) (tools.Result, error) { ran = true; return tools.Text(""), nil }}
+		lowest := newAgent(t, asks("echo"), agent.Options{}, echo)
+		middle := newAgent(t, asks("lowest"), agent.Options{Gate: func(context.Context, agent.ToolRequest) agent.Decision {
+			return agent.Decision{Permission: agent.Allow}
+		}},
+			agent.Sub{Agent: lowest, Name: "lowest", Description: "l"})
+		var seen []string
+		in := agent.Input{Prompt: "go", User: "ann", Gate: func(_ context.Context, req agent.ToolRequest) agent.Decision {
+			seen = append(seen, req.Call.Name+" of "+req.Status.User)
+			if req.Call.Name == "echo" {
+				return agent.Decision{Permission: agent.Deny, Reason: "not today"}
+			}
+			return agent.Decision{}
+		}}
+		_, err := newAgent(t, asks("middle"), agent.Options{}, agent.Sub{Agent: middle, Name: "middle", Description: "m", Background: background}).Run(t.Context(), in)
+		if got := strings.Join(seen, ", "); err != nil || ran || got != "middle of ann, lowest of ann, echo of ann" {
+			t.Errorf("background %v: the tool ran: %v; asked about %s; %v", background, ran, got, err)
+		}
 	}
 }
 
