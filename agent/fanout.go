@@ -56,7 +56,6 @@ func (a *Agent) fanOut(ctx context.Context, in Input, messages []transport.Messa
 		return branches
 	}
 	in.Messages, in.Prompt = in.messages(), ""
-	in.Meta = withMeta(log.Meta(), in.meta()) // which the forks don't have either
 	in.Store, in.Session = nil, ""
 	begun := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(begun) })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -215,11 +216,13 @@ func (l *Log) State() State {
 
 // Fork returns a log that begins with all that this one holds now. Records appended
 // to one later do not appear in the other. The records and their bytes are shared,
-// not copied. The new log has no store; see [ForkSession] for one that has.
+// not copied. The new log has the session's metadata, and no store; see [ForkSession]
+// for one that has.
 func (l *Log) Fork() *Log {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	f := &Log{older: slices.Clip(l.older), n: l.n, conv: l.conv.fork()}
+	f.meta = maps.Clone(l.meta)
 	if len(l.records) > 0 {
 		f.older = append(f.older, slices.Clip(l.records))
 	}
@@ -251,7 +254,7 @@ func (l *Log) ForkAt(n int) (*Log, error) {
 			f.older = append(f.older, slices.Clip(part))
 		}
 	}
-	f.n = n
+	f.n, f.meta = n, maps.Clone(l.meta)
 	return f, nil
 }
 

@@ -157,6 +157,30 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+// Who looks at a fork of a session sees for whom it is, as in the session.
+func TestForkHasTheMetadata(t *testing.T) {
+	log, err := memory.Create(new(memory.RAM), "s", &memory.Start{Meta: map[string]string{"user": "ann"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, log, input("q"))
+	at, err := log.ForkAt(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, fork := range map[string]*memory.Log{"Fork": log.Fork(), "ForkAt": at, "of a fork": log.Fork().Fork()} {
+		if got := fork.Meta(); len(got) != 1 || got["user"] != "ann" {
+			t.Errorf("%s: %v", name, got)
+		}
+		if err := fork.SetMeta(t.Context(), map[string]string{"user": "bob"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := log.Meta()["user"]; got != "ann" {
+		t.Errorf("a fork has changed it to %q", got)
+	}
+}
+
 func TestForkSharesThePrefix(t *testing.T) {
 	ctx := context.Background()
 	l := memory.NewLog()
