@@ -55,6 +55,18 @@ func TestApplyLooksAgain(t *testing.T) {
 		if err := os.Remove(path("b")); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.WriteFile(path("b"), []byte("somebody's"), 0o644); err != nil { // since the plan was made
+			t.Fatal(err)
+		}
+		if err := p.Apply(t.Context()); !errors.As(err, &conflict) || len(conflict.Conflicts) != 1 || conflict.Conflicts[0].Now.Ref != version("somebody's", 0).Ref {
+			t.Errorf("%q: a file that was written: %v", resolution, err)
+		}
+		if data, err := os.ReadFile(path("b")); err != nil || string(data) != "somebody's" {
+			t.Errorf("%q: what was written is %q: %v", resolution, data, err)
+		}
+		if err := os.Remove(path("b")); err != nil {
+			t.Fatal(err)
+		}
 		if err := p.Apply(t.Context()); err != nil {
 			t.Errorf("%q: %v", resolution, err)
 		}
