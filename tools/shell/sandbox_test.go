@@ -75,6 +75,20 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// No folder above one that may only be read can be put aside, however far above.
+func TestFoldersAboveAreHeld(t *testing.T) {
+	dir := t.TempDir()
+	options := read(t, bubblewrap(Options{Dir: dir, ReadOnly: []string{filepath.Join(dir, "a/b/c/.git")}}, false))
+	last := -1
+	for _, option := range [][]string{{"--bind", dir, dir}, {"--bind", dir + "/a", dir + "/a"}, {"--bind", dir + "/a/b", dir + "/a/b"}, {"--bind", dir + "/a/b/c", dir + "/a/b/c"}, {"--ro-bind", dir + "/a/b/c/.git", dir + "/a/b/c/.git"}} {
+		at := slices.IndexFunc(options, func(o []string) bool { return slices.Equal(o, option) })
+		if at <= last {
+			t.Errorf("%q stands at %d of %q", option, at, options)
+		}
+		last = at
+	}
+}
+
 func TestWithin(t *testing.T) {
 	for _, test := range []struct {
 		dir, name string

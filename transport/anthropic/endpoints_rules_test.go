@@ -227,6 +227,13 @@ func TestBrief(t *testing.T) {
 	if got := c.brief([]byte(strings.Repeat("x", 1000))); got != `"`+strings.Repeat("x", 100)+`"` {
 		t.Errorf("%s", got)
 	}
+	// A key is taken out before the end is cut off, which may lie in it.
+	c.hide = secret.NewRedactor(secret.New("sk-0123456789"))
+	for at := 85; at <= 100; at++ {
+		if got := c.brief([]byte(strings.Repeat("x", at) + "sk-0123456789" + strings.Repeat("x", 100))); strings.Contains(got, "sk-") {
+			t.Errorf("%d: %s", at, got)
+		}
+	}
 	for body, want := range map[string]bool{
 		`{"type":"error","error":{"message":"m"}}`: true, `{"error":"m"}`: true, ` {"error":{}} `: true,
 		`{"error":null}`: false, `{"type":"message"}`: false, `{"error":"m"`: false, ``: false, `[]`: false,
