@@ -72,14 +72,14 @@ func TestAttempts(t *testing.T) {
 	}
 	answers := func(*transport.Request) (*transport.Response, error) {
 		r := says("msg_1", "hello")
-		r.Meta.Attempts = 4
+		r.Meta.Attempts, r.Meta.Lost = 4, 1
 		return r, nil
 	}
 	outer := newClient(t, failover.Options{Endpoints: []failover.Endpoint{
 		{Name: "a", Client: nested(twice, lost)}, {Name: "b", Client: nested(twice, answers)},
 	}})
 	_, _, resp, err := collect(outer.Stream(t.Context(), hello()))
-	if err != nil || resp.Meta.Attempts != 2+3+2+4 || resp.Meta.Lost != 3 || resp.Meta.Endpoint != "b" {
+	if err != nil || resp.Meta.Attempts != 2+3+2+4 || resp.Meta.Lost != 3+1 || resp.Meta.Endpoint != "b" {
 		t.Errorf("%+v, %v", resp.Meta, err)
 	}
 	outer = newClient(t, failover.Options{Endpoints: []failover.Endpoint{
