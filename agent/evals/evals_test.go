@@ -460,7 +460,7 @@ func TestForksOfRecordedSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "monday", Prompt: "I want my money back."}); err != nil {
+	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "monday", User: "ann", Prompt: "I want my money back."}); err != nil {
 		t.Fatal(err)
 	}
 	before, err := store.Info(t.Context(), "monday")
@@ -515,6 +515,19 @@ func TestForksOfRecordedSessions(t *testing.T) {
 		}
 		return nil
 	})}}
+	// Gates and tools see for whom the session is, whether it is redacted or not.
+	for _, r := range []func(*memory.Record) error{nil, redacted.From.Redact} {
+		var user string
+		gated := opts
+		gated.Gate = func(_ context.Context, req agent.ToolRequest) agent.Decision {
+			user = req.Status.User
+			return agent.Decision{Permission: agent.Allow}
+		}
+		again := evals.Case{Name: "ann's", From: &evals.Fork{Store: store, Session: "monday", Step: 2, Redact: r}, Checks: []evals.Check{evals.NoErrors()}}
+		if _, report := run(t, evals.Suite{Agent: gated, Live: true}, again); user != "ann" {
+			t.Errorf("redacted %v: a call is that of user %q: %v", r != nil, user, report.Cases[0].Attempts[0].Err)
+		}
+	}
 	// The model is asked again, as it is in a fork that isn't redacted.
 	if problems, report := run(t, evals.Suite{Agent: opts, Live: true}, redacted); problems != "" || report.Cases[0].Attempts[0].Steps != 2 {
 		t.Errorf("%d steps: %s", report.Cases[0].Attempts[0].Steps, problems)

@@ -85,11 +85,15 @@ func (f *Fork) open(ctx context.Context, list []tools.Tool) (*memory.Log, tools.
 		return wrong(fmt.Errorf("the session has %d model calls; choose a step from 1 to that number, or a negative one, counted from the end", len(responses)))
 	}
 	n := responses[step-1]
-	log := memory.NewLog()
+	var log *memory.Log
 	if f.Redact == nil {
-		if log, err = whole.ForkAt(n); err != nil {
-			return wrong(err)
-		}
+		log, err = whole.ForkAt(n)
+	} else {
+		log = memory.NewLog()
+		err = log.SetMeta(ctx, whole.Meta()) // as a fork has it: gates and tools look at it
+	}
+	if err != nil {
+		return wrong(err)
 	}
 	recorded := newRecording(list)
 	for i, r := range whole.Records(0) {
