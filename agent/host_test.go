@@ -351,16 +351,7 @@ func TestInnerCallsOfADeadProcess(t *testing.T) {
 	if err != nil || ran != 1 {
 		t.Fatalf("it ran %d times, %v", ran, err)
 	}
-	var records []memory.Record
-	for _, r := range whole.Log.Records(0) {
-		if records = append(records, r); r.Kind == memory.KindNote && r.Note == notes.Started {
-			break
-		}
-	}
-	store = new(memory.RAM)
-	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
-		t.Fatal(err)
-	}
+	store = killed(t, whole.Log, func(r memory.Record) bool { return r.Kind == memory.KindNote && r.Note == notes.Started })
 	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil {
 		t.Fatal(err)
 	}

@@ -107,6 +107,23 @@ func wireBytes(l *memory.Log) string {
 	return string(out)
 }
 
+// killed is a store with what session "s" had when its process died: a log up to the
+// record that is the last.
+func killed(t *testing.T, log *memory.Log, last func(memory.Record) bool) *memory.RAM {
+	t.Helper()
+	store := new(memory.RAM)
+	var records []memory.Record
+	for _, r := range log.Records(0) {
+		if records = append(records, r); last(r) {
+			break
+		}
+	}
+	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
 // A call that was approved, and ran when the process died, does not run again: the
 // approval was for one.
 func TestAnApprovedCallRunsOnce(t *testing.T) {
@@ -123,16 +140,7 @@ func TestAnApprovedCallRunsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := new(memory.RAM)
-	var records []memory.Record
-	for _, r := range whole.Log.Records(0) {
-		if records = append(records, r); r.Kind == memory.KindStarted {
-			break
-		}
-	}
-	if err := store.Append(t.Context(), "s", memory.Position{}, records...); err != nil {
-		t.Fatal(err)
-	}
+	store := killed(t, whole.Log, func(r memory.Record) bool { return r.Kind == memory.KindStarted })
 	if _, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"}); err != nil {
 		t.Fatal(err)
 	}
