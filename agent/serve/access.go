@@ -47,7 +47,7 @@ func (h *Handler) Access(r *http.Request, id string) (*Access, error) {
 		return &Access{User: u, Info: memory.Info{ID: id, Meta: map[string]string{"user": u.ID}}, New: true, h: h}, nil
 	case err != nil:
 		return nil, err
-	case !u.All && info.Meta["user"] != u.ID, info.Parent != "":
+	case !u.owns(info), info.Parent != "":
 		return nil, notThere
 	}
 	return &Access{User: u, Info: info, h: h}, nil

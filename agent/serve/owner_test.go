@@ -3,6 +3,7 @@ package serve_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -241,6 +242,42 @@ func TestNobodyBeginsASessionThatIsThere(t *testing.T) {
 	for _, user := range asked {
 		if user == "bob" {
 			t.Error("Options.Run was asked for bob")
+		}
+	}
+}
+
+// late is a store to which a session that another request begins comes a moment after it was
+// looked for.
+type late struct {
+	*memory.RAM
+	owner string
+	err   error // of the second look, if it isn't nil
+	looks atomic.Int32
+}
+
+func (s *late) Info(ctx context.Context, id string) (memory.Info, error) {
+	switch s.looks.Add(1) {
+	case 1:
+		err := s.RAM.Append(ctx, id, memory.Position{Start: &memory.Start{Meta: map[string]string{"user": s.owner}}})
+		return memory.Info{}, errors.Join(memory.ErrNoSession, err)
+	case 2:
+		if s.err != nil {
+			return memory.Info{}, s.err
+		}
+	}
+	return s.RAM.Info(ctx, id)
+}
+
+// A message for a session that another one has just begun goes to it, if it is the user's. A
+// store that fails is no session that isn't there.
+func TestASessionBegunMeanwhile(t *testing.T) {
+	for want, store := range map[int]*late{202: {owner: "ann"}, 404: {owner: "bob"}, 500: {owner: "ann", err: errors.New("no connection")}} {
+		store.RAM = new(memory.RAM)
+		s := start(t, func(o *serve.Options) { o.Store = store })
+		status, body := s.do("POST", "/messages/s", `{"text":"hello"}`)
+		info, err := store.RAM.Info(t.Context(), "s")
+		if status != want || err != nil || (info.Queued > 0) != (want == 202) {
+			t.Errorf("%d %s, want %d; %+v, %v", status, body, want, info, err)
 		}
 	}
 }

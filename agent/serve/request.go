@@ -114,11 +114,14 @@ func (h *Handler) owned(ctx context.Context, u User, id string) (memory.Info, er
 	if err != nil {
 		return info, err
 	}
-	if !u.All && info.Meta["user"] != u.ID {
+	if !u.owns(info) {
 		return memory.Info{}, memory.ErrNoSession
 	}
 	return info, nil
 }
+
+// owns reports whether a session is there for the user.
+func (u User) owns(info memory.Info) bool { return u.All || info.Meta["user"] == u.ID }
 
 // read decodes the body, in which all members have to be known. An empty body is an
 // empty object.

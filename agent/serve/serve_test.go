@@ -144,9 +144,12 @@ func (s *site) as(user string) *site {
 	return &other
 }
 
+// request makes a request, whose stream ends after a minute whatever comes.
 func (s *site) request(method, path, body string, header ...string) *http.Response {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	s.t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -40,7 +40,6 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		return nil, feed.Position{}, nil, err
 	}
 	if fresh {
-		// Somebody else's session is not there for this user; a new one can't take its id.
 		id := r.PathValue("id")
 		if err := checkID(id); err != nil {
 			return nil, feed.Position{}, nil, err
@@ -49,10 +48,18 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		if err != nil {
 			return nil, feed.Position{}, nil, err
 		}
-		if _, err := h.o.Store.Info(r.Context(), id); !errors.Is(err, memory.ErrNoSession) {
+		// Somebody else's session is not there for this user; a new one can't take its id.
+		// The user's own may be there by now: another message has begun it.
+		info, err := h.o.Store.Info(r.Context(), id)
+		switch fresh = errors.Is(err, memory.ErrNoSession); {
+		case fresh:
+			info = memory.Info{ID: id}
+		case err != nil:
+			return nil, feed.Position{}, nil, err
+		case !u.owns(info):
 			return nil, feed.Position{}, nil, notThere
 		}
-		c = &call{w: w, r: r, user: u, max: h.o.MaxBody, info: memory.Info{ID: id}}
+		c = &call{w: w, r: r, user: u, max: h.o.MaxBody, info: info}
 	}
 	if c.info.Parent != "" { // its caller's run drives it, under the lease of the caller's session
 		return nil, feed.Position{}, nil, problem(http.StatusConflict, "sub_agent", "This is the session of a sub-agent.", "Its caller tells it what to do: send the message to the session above it.")
