@@ -14,6 +14,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
+	"github.com/whorl-go/whorl/agent/internal/waits"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/taint"
 )
@@ -96,7 +97,7 @@ func waitsFor(act agent.Action) string {
 	switch {
 	case len(act.Calls) > 0:
 		return "approval"
-	case slices.ContainsFunc(act.Questions, func(q agent.PendingQuestion) bool { return childOf(q) == "" }):
+	case slices.ContainsFunc(act.Questions, func(q agent.PendingQuestion) bool { return waits.ChildOf(q) == "" }):
 		return "answer"
 	}
 	return "below"

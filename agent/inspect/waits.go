@@ -8,12 +8,11 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/waits"
 	"github.com/whorl-go/whorl/agent/waiting"
-	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport/rawjson"
 )
@@ -56,80 +55,6 @@ type fieldView struct {
 	Choices     []choiceView      `json:"choices,omitempty"`
 	Required    bool              `json:"required,omitempty"`
 	Default     string            `json:"default,omitempty"` // JSON, or for "text" the text
-}
-
-// A tree is what waits in a session and below it.
-type tree struct {
-	items    []waiting.Item
-	sessions map[string]bool // that were looked at
-}
-
-// waitsBelow finds what waits in the tree of a session. Unlike waiting.List it tells
-// of questions, too, while other calls of their session can go on.
-func (p *Page) waitsBelow(ctx context.Context, root string) (*tree, error) {
-	t := &tree{sessions: make(map[string]bool)}
-	return t, p.addWaits(ctx, t, root, root, nil)
-}
-
-func (p *Page) addWaits(ctx context.Context, t *tree, root, session string, agents []string) error {
-	if t.sessions[session] {
-		return nil // a call may wait for one that works in the background
-	}
-	t.sessions[session] = true
-	log, err := memory.Open(ctx, p.store, session)
-	if session != root && (errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced)) {
-		return nil // deleted
-	}
-	if err != nil {
-		return err
-	}
-	item := waiting.Item{Root: root, Session: session, Incarnation: log.Position().Incarnation, Agents: agents}
-	for _, c := range agent.Pending(log) {
-		it := item
-		it.Kind, it.Tool, it.Why, it.Since, it.Call = "approval", c.Name, c.Reason, c.Since, &c
-		t.items = append(t.items, it)
-	}
-	for _, q := range questionsOf(log) {
-		if child := childOf(q); child != "" {
-			if !strings.HasPrefix(child, session+"/") {
-				continue // the log is a copy of the one that has the sub-agent
-			}
-			if err := p.addWaits(ctx, t, root, child, append(slices.Clip(agents), q.Name)); err != nil {
-				return err
-			}
-			continue
-		}
-		it := item
-		it.Kind, it.Tool, it.Why, it.Since, it.Until, it.Question = q.Question.Kind, q.Name, q.Question.Prompt, q.Since, q.Question.Deadline, &q
-		t.items = append(t.items, it)
-	}
-	for _, child := range log.State().Background {
-		name, ok := strings.CutPrefix(child, session+"/")
-		if !ok || t.sessions[child] {
-			continue
-		}
-		if err := p.addWaits(ctx, t, root, child, append(slices.Clip(agents), name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// questionsOf are those of a session, with those of sub-agents in the background if
-// it waits for them.
-func questionsOf(log *memory.Log) []agent.PendingQuestion {
-	if act := agent.Next(log); act.Waits() {
-		return act.Questions
-	}
-	return agent.Questions(log)
-}
-
-// childOf is the session that answers the question, or "".
-func childOf(q agent.PendingQuestion) string {
-	if q.Question.Kind != "session" {
-		return ""
-	}
-	return rawjson.GetString(q.Question.Data, "session")
 }
 
 func viewItem(it waiting.Item) waitView {
@@ -188,13 +113,13 @@ func hashItem(it waiting.Item) string {
 
 // waits serves what waits in a session and below it.
 func (p *Page) waits(w http.ResponseWriter, r *http.Request) {
-	t, err := p.waitsBelow(r.Context(), r.PathValue("id"))
+	items, err := waiting.List(r.Context(), p.store, r.PathValue("id"))
 	if err != nil {
 		p.fail(w, err)
 		return
 	}
 	list := []waitView{}
-	for _, it := range t.items {
+	for _, it := range items {
 		list = append(list, viewItem(it))
 	}
 	writeJSON(w, map[string]any{"waits": list})
@@ -221,12 +146,12 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	t, err := p.waitsBelow(r.Context(), id)
+	items, err := waiting.List(r.Context(), p.store, id)
 	if err != nil {
 		p.fail(w, err)
 		return
 	}
-	i := slices.IndexFunc(t.items, func(it waiting.Item) bool {
+	i := slices.IndexFunc(items, func(it waiting.Item) bool {
 		q := it.Question
 		return q != nil && form.Hash != "" && it.Session == form.Session && q.Call == form.Call && q.Question.Key == form.Key && hashItem(it) == form.Hash
 	})
@@ -239,7 +164,7 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	root := p.outermost(r.Context(), id)
-	it := t.items[i]
+	it := items[i]
 	it.Root = root
 	var value json.RawMessage
 	switch {
@@ -272,8 +197,8 @@ func (p *Page) outermost(ctx context.Context, id string) string {
 		if err != nil || info.Parent == "" {
 			break
 		}
-		above, err := p.waitsBelow(ctx, info.Parent)
-		if err != nil || !above.sessions[id] {
+		above, err := waits.Below(ctx, p.store, info.Parent)
+		if err != nil || !above.Sessions[id] {
 			break
 		}
 		id = info.Parent
@@ -286,7 +211,7 @@ func (p *Page) goOn(ctx context.Context, root string) bool {
 	if p.opts.Resume == nil {
 		return false
 	}
-	if t, err := p.waitsBelow(ctx, root); err != nil || len(t.items) > 0 {
+	if items, err := waiting.List(ctx, p.store, root); err != nil || len(items) > 0 {
 		return false
 	}
 	p.opts.Resume(root)

@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/waits"
 	"github.com/whorl-go/whorl/agent/internal/waking"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
-	"github.com/whorl-go/whorl/transport/rawjson"
 )
 
 // An Item is a call that waits for approval or a question that waits for an answer. It
@@ -44,74 +43,27 @@ type Item struct {
 }
 
 // List returns what waits in a session and below it, in the order of the calls. The
-// items of a sub-agent stand at the position of the call that it works for. A session
-// that is running has those that wait while other calls of the same response run: they
-// can be decided in the meantime. A session that has ended has none.
+// items of a sub-agent stand at the position of the call that it works for, and at the
+// end if it works in the background. A session that is running has those that wait while
+// other calls run, or sub-agents in the background: they can be decided in the meantime. A
+// session that has ended has none, and a fork has none of the sub-agents of its original.
 func List(ctx context.Context, store memory.Store, session string) ([]Item, error) {
-	return below(ctx, store, session, session, nil)
-}
-
-func below(ctx context.Context, store memory.Store, root, session string, agents []string) ([]Item, error) {
-	log, err := memory.Open(ctx, store, session)
+	tree, err := waits.Below(ctx, store, session)
 	if err != nil {
-		if session != root && (errors.Is(err, memory.ErrNoSession) || errors.Is(err, memory.ErrReplaced)) {
-			return nil, nil // deleted; its caller is told when it runs on
-		}
 		return nil, err
 	}
-	questions := agent.Questions(log)
-	if wait := agent.Next(log); wait.Waits() {
-		questions = wait.Questions // of sub-agents that work in the background, too
-	}
-	at := log.Position().Incarnation
-	byCall := make(map[string][]Item) // by the id of the model's call; what works in the background is behind them all
-	for _, c := range agent.Pending(log) {
-		byCall[c.CallID] = append(byCall[c.CallID], Item{Root: root, Session: session, Incarnation: at, Agents: agents, Kind: "approval", Tool: c.Name, Why: c.Reason, Since: c.Since, Call: &c})
-	}
-	listed := make(map[string]bool) // a call may wait for one that works in the background
-	var background []Item
-	for _, q := range questions {
-		var its []Item
-		if child := childOf(q); child != "" {
-			if listed[child] {
-				continue
-			}
-			listed[child] = true
-			if its, err = below(ctx, store, root, child, append(slices.Clip(agents), q.Name)); err != nil {
-				return nil, err
-			}
-		} else {
-			its = []Item{{
-				Root: root, Session: session, Incarnation: at, Agents: agents, Kind: q.Question.Kind, Tool: q.Name,
-				Why: q.Question.Prompt, Since: q.Since, Until: q.Question.Deadline, Question: &q,
-			}}
-		}
-		_, id, _ := strings.Cut(q.Root, "-")
-		if isOpen(log, id) {
-			byCall[id] = append(byCall[id], its...)
-		} else {
-			background = append(background, its...)
-		}
-	}
 	var items []Item
-	for _, c := range log.State().Open {
-		items = append(items, byCall[c.ID]...)
-		delete(byCall, c.ID) // some endpoints use an id twice
+	for _, w := range tree.Waits {
+		it := Item{Root: session, Session: w.Session, Incarnation: w.Incarnation, Agents: w.Agents, Call: w.Call, Question: w.Question}
+		if c := w.Call; c != nil {
+			it.Kind, it.Tool, it.Why, it.Since = "approval", c.Name, c.Reason, c.Since
+		} else {
+			q := w.Question
+			it.Kind, it.Tool, it.Why, it.Since, it.Until = q.Question.Kind, q.Name, q.Question.Prompt, q.Since, q.Question.Deadline
+		}
+		items = append(items, it)
 	}
-	return append(items, background...), nil
-}
-
-// isOpen reports whether a call of the model's has no result yet.
-func isOpen(log *memory.Log, id string) bool {
-	return slices.ContainsFunc(log.State().Open, func(c memory.OpenCall) bool { return c.ID == id })
-}
-
-// childOf is the session that answers the question, or "".
-func childOf(q agent.PendingQuestion) string {
-	if q.Question.Kind != "session" {
-		return ""
-	}
-	return rawjson.GetString(q.Question.Data, "session")
+	return items, nil
 }
 
 // ErrKind means that a method doesn't apply to an item of its Kind, for instance Answer
