@@ -268,6 +268,7 @@ func (r *Run) reserveAll(ctx context.Context, q quote) (*reservation, <-chan str
 			return nil, wait, joined(err, h.release(ctx))
 		}
 	}
+	r.outrun = 0
 	return h, nil, nil
 }
 

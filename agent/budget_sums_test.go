@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/cacheplan"
 	"github.com/whorl-go/whorl/memory"
@@ -169,6 +170,45 @@ type failsToReserve struct {
 }
 
 func (f *failsToReserve) Reserve(context.Context, budget.Budget, string, float64) error { return f.err }
+
+// A ledger that refuses what is left by its own account is asked again, as other processes
+// may have been faster, and not for ever.
+func TestALedgerThatContradictsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		led := new(grudging)
+		r := underWay(t, made(t, Options{}), Input{Log: talked(t)})
+		ctx := withBudget(t.Context(), &Budget{USD: 5, Name: "n", Ledger: led})
+		reserve := func(refuses int) (*reservation, error) {
+			led.asked, led.refuses, led.spent.USD = 0, refuses, 5
+			_, h, err := r.reserve(ctx)
+			return h, err
+		}
+		for range 2 { // what an earlier request was refused doesn't count
+			if h, err := reserve(mostOutrun); h == nil || err != nil || led.asked != mostOutrun+1 {
+				t.Fatalf("%v, after %d reservations", err, led.asked)
+			} else if err := h.release(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+		begin := time.Now()
+		if h, err := reserve(math.MaxInt); h != nil || !errors.Is(err, budget.ErrOver) || led.asked != mostOutrun+1 || time.Since(begin) > 5*time.Second {
+			t.Errorf("%v, after %d reservations and %v", err, led.asked, time.Since(begin))
+		}
+	})
+}
+
+// A grudging account has all its money, and refuses the first reservations.
+type grudging struct {
+	account
+	refuses, asked int
+}
+
+func (g *grudging) Reserve(ctx context.Context, b budget.Budget, id string, usd float64) error {
+	if g.asked++; g.asked <= g.refuses {
+		return &budget.OverError{Budget: b, Wanted: usd}
+	}
+	return g.account.Reserve(ctx, b, id, usd)
+}
 
 // What is charged in the end is what was spent, with the prompts of lost attempts, and
 // what was set aside is given back once, whether or not the run was cancelled.

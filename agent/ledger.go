@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/internal/pricing"
 	sentdata "github.com/whorl-go/whorl/agent/internal/sent"
@@ -131,6 +132,10 @@ func (b *Budget) gone(q quote, output int64) bool {
 	return free < output
 }
 
+// mostOutrun is how often in a row a ledger may say that another process was faster. The
+// waits in between double from a millisecond, and come to four seconds.
+const mostOutrun = 12
+
 // lookAgain is a wait that is over: what is left has to be looked at again.
 func lookAgain() <-chan struct{} {
 	again := make(chan struct{})
@@ -157,16 +162,20 @@ type ledgerEntry struct {
 }
 
 // enter reserves what h holds in the ledger, if there is one, and once in an account that
-// several budgets have. If another process was faster it returns a channel that is
-// closed: what is left has to be looked at again.
+// several budgets have. If another process was faster it returns a channel that closes
+// soon: what is left has to be looked at again. A ledger that refuses time and again what
+// is left by its own account fails.
 func (b *Budget) enter(ctx context.Context, r *Run, h *reservation) (<-chan struct{}, error) {
 	if b.Ledger == nil || slices.ContainsFunc(h.entries, func(e ledgerEntry) bool { return b.is(e.budget) }) {
 		return nil, nil
 	}
 	e := ledgerEntry{b, entryID(r.log, h.usd)}
 	err := guard("Ledger", func() error { return safeError("Ledger", b.Ledger.Reserve(ctx, b.strictest(ctx), e.id, h.usd)) })
-	if errors.Is(err, budget.ErrOver) {
-		return lookAgain(), nil
+	if errors.Is(err, budget.ErrOver) && r.outrun < mostOutrun {
+		soon := make(chan struct{})
+		time.AfterFunc(time.Millisecond<<r.outrun, func() { close(soon) })
+		r.outrun++
+		return soon, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("set aside what the request may cost: %w", err)

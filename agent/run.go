@@ -61,6 +61,7 @@ type Run struct {
 	labels   labels
 	fatal    atomic.Bool   // a call has ended the run: no other one is begun
 	news     chan progress // from running tools
+	outrun   int           // times in a row that a ledger had less than it said
 	lastStep *BudgetError  // the budget allows one step more, for the answer
 
 	callNotes callnotes.Index // of the newest response whose calls have asked for them
