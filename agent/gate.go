@@ -77,9 +77,12 @@ func (r *Run) status() Status {
 	}
 }
 
-// askGates asks the gates of the agent and of the input; the stricter decides.
+// askGates asks the gates of the agent and of the input; the stricter decides. Arguments
+// that the first one puts in the place of the call's are those that the second is asked
+// about, and what the stricter one leaves as it is stays as the other has changed it.
 func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall, written json.RawMessage) Decision {
 	var strictest Decision
+	var changed json.RawMessage
 	first := true
 	for _, gate := range [...]Gate{r.agent.opts.Gate, r.input.Gate} {
 		if gate == nil {
@@ -89,9 +92,18 @@ func (r *Run) askGates(ctx context.Context, t *tool, c transport.ToolCall, writt
 		asked := c
 		asked.Input = bytes.Clone(c.Input)
 		d := r.askGate(ctx, gate, ToolRequest{Call: asked, Written: bytes.Clone(written), Traits: t.traits, Status: r.status(), Log: r.log})
+		if d.Input != nil && (d.Permission == Allow || d.Permission == "") {
+			changed, c.Input = d.Input, d.Input
+			if p, err := r.agent.prepare(ctx, t, d.Input); err == nil {
+				c.Input = p.Input()
+			}
+		}
 		if first || d.strictness() > strictest.strictness() {
 			strictest, first = d, false
 		}
+	}
+	if changed != nil {
+		strictest.Input = changed
 	}
 	return strictest
 }

@@ -87,6 +87,50 @@ func TestRewrittenArgumentsAreJudged(t *testing.T) {
 	}
 }
 
+// What one of two gates puts in the place of a call's arguments is what runs, whatever
+// the other says that lets the call run; and what both do is done.
+func TestTwoGatesThatRewrite(t *testing.T) {
+	rewrite := func(p agent.Permission, from, to string) agent.Gate {
+		return func(_ context.Context, q agent.ToolRequest) agent.Decision {
+			if to == "" || !strings.Contains(string(q.Call.Input), from) {
+				return agent.Decision{Permission: p}
+			}
+			return agent.Decision{Permission: p, Input: []byte(strings.Replace(string(q.Call.Input), from, to, 1))}
+		}
+	}
+	for _, tt := range []struct {
+		name       string
+		one, other agent.Gate
+		want       string
+	}{
+		{"the agent's", rewrite(agent.Allow, "a", "A"), rewrite(agent.Allow, "", ""), `{"x":"A b"}`},
+		{"the agent's, and the input's leaves it to the traits", rewrite(agent.Allow, "a", "A"), rewrite("", "", ""), `{"x":"A b"}`},
+		{"the input's", rewrite(agent.Allow, "", ""), rewrite(agent.Allow, "b", "B"), `{"x":"a B"}`},
+		{"the input's, and the agent's leaves it to the traits", rewrite("", "", ""), rewrite(agent.Allow, "b", "B"), `{"x":"a B"}`},
+		{"both", rewrite(agent.Allow, "a", "A"), rewrite("", "b", "B"), `{"x":"A B"}`},
+		{"the agent's, and the input's denies that", rewrite(agent.Allow, "a", "A"), func(_ context.Context, q agent.ToolRequest) agent.Decision {
+			return agent.Decision{Permission: map[bool]agent.Permission{true: agent.Deny}[strings.Contains(string(q.Call.Input), "A")]}
+		}, ""},
+		{"the input's, and the agent's denies that", func(_ context.Context, q agent.ToolRequest) agent.Decision {
+			return agent.Decision{Permission: map[bool]agent.Permission{true: agent.Deny}[strings.Contains(string(q.Call.Input), "B")]}
+		}, rewrite(agent.Allow, "b", "B"), ""},
+	} {
+		ran := ""
+		f := fake{name: "f", call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+			ran += string(in)
+			return tools.Text("ok"), nil
+		}}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "f", `{"x":"a b"}`)), reply(t, "end_turn", text("ok"))}}
+		res, err := newAgent(t, s, agent.Options{Gate: tt.one}, f).Run(t.Context(), agent.Input{Prompt: "go", Gate: tt.other})
+		if err != nil || ran != tt.want {
+			t.Errorf("%s: ran with %q, want %q: %v", tt.name, ran, tt.want, err)
+		}
+		if calls := res.Log.Messages()[1]; !strings.Contains(string(calls.AppendJSON(nil)), `"a b"`) {
+			t.Errorf("%s: the log has %s", tt.name, calls.AppendJSON(nil))
+		}
+	}
+}
+
 // An inner call that a gate has rewritten, and wants approved, runs with the arguments
 // that were shown to whoever approved it.
 func TestApprovedInnerCallsRunAsShown(t *testing.T) {
