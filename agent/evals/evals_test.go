@@ -533,6 +533,22 @@ func TestForksOfRecordedSessions(t *testing.T) {
 		t.Errorf("%d steps: %s", report.Cases[0].Attempts[0].Steps, problems)
 	}
 
+	// Results behind the fork, from which calls are answered, are redacted like those before.
+	hidden := evals.Case{Name: "hidden", From: &evals.Fork{Store: store, Session: "monday", Step: 2, Redact: func(r *memory.Record) error {
+		if r.Kind == memory.KindResult {
+			r.Block = transport.ToolCall{ID: r.Block.ToolUseID()}.Answer(transport.Text("[hidden]"))
+		}
+		return nil
+	}}, Checks: []evals.Check{evals.Func("hidden", func(o *evals.Outcome) error {
+		if len(o.Calls) != 1 || o.Calls[0].Name != "refund" || o.Calls[0].Result != "[hidden]" {
+			return fmt.Errorf("%+v", o.Calls)
+		}
+		return nil
+	})}}
+	if problems, _ := run(t, evals.Suite{Agent: opts, Live: true}, hidden); problems != "" {
+		t.Error(problems)
+	}
+
 	for _, f := range []evals.Fork{{Store: store, Session: "monday", Step: 9}, {Store: store, Session: "monday", Step: -9}, {Store: store, Session: "sunday"}, {Session: "monday"}} {
 		var forkErr *evals.ForkError
 		_, report := run(t, evals.Suite{Agent: opts, Live: true}, evals.Case{Name: "x", From: &f, Checks: []evals.Check{evals.NoErrors()}})

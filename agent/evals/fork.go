@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -23,7 +24,8 @@ type Fork struct {
 	// Step counts the session's model calls from 1; a negative one counts from the
 	// end, so that -1 is the last. 0 means 1.
 	Step int
-	// Redact changes records before the model sees them. It can't drop one.
+	// Redact changes records before the model sees them, also those behind the fork, from
+	// which calls are answered. It can't drop one.
 	Redact func(r *memory.Record) error
 }
 
@@ -97,14 +99,19 @@ func (f *Fork) open(ctx context.Context, list []tools.Tool) (*memory.Log, tools.
 	}
 	recorded := newRecording(list)
 	for i, r := range whole.Records(0) {
-		recorded.add(r)
-		if f.Redact == nil || i >= n {
+		if f.Redact == nil {
+			recorded.add(r, r)
 			continue
 		}
-		if err := f.Redact(&r); err != nil {
+		redacted := r
+		if err := f.Redact(&redacted); err != nil {
 			return wrong(fmt.Errorf("redact record %d: %w", i, err))
 		}
-		if err := log.Append(ctx, r); err != nil {
+		recorded.add(r, redacted) // also of what is behind the fork: the model is given its results
+		if i >= n {
+			continue
+		}
+		if err := log.Append(ctx, redacted); err != nil {
 			return wrong(fmt.Errorf("record %d, as it was redacted: %w", i, err))
 		}
 	}
@@ -114,14 +121,14 @@ func (f *Fork) open(ctx context.Context, list []tools.Tool) (*memory.Log, tools.
 // A recording has the calls of a session and what they were answered with.
 type recording struct {
 	readOnly map[string]bool
-	open     map[string]string // the key of a call, by its id
+	open     map[string][]string // the keys of a call, by its id
 
 	mu      sync.Mutex
 	results map[string][]tools.Result
 }
 
 func newRecording(list []tools.Tool) *recording {
-	r := &recording{readOnly: make(map[string]bool), open: make(map[string]string), results: make(map[string][]tools.Result)}
+	r := &recording{readOnly: make(map[string]bool), open: make(map[string][]string), results: make(map[string][]tools.Result)}
 	var see func(list []tools.Tool)
 	see = func(list []tools.Tool) {
 		for _, t := range list {
@@ -141,16 +148,22 @@ func newRecording(list []tools.Tool) *recording {
 	return r
 }
 
-// add takes a record of the session.
-func (r *recording) add(rec memory.Record) {
-	switch rec.Kind {
-	case memory.KindResponse:
+// add takes a record of the session, and what the model may see of it. A call is known by
+// the arguments of both.
+func (r *recording) add(rec, seen memory.Record) {
+	switch {
+	case rec.Kind == memory.KindResponse && seen.Kind == memory.KindResponse:
 		for _, c := range rec.Response.ToolCalls() {
-			r.open[c.ID] = callKey(c.Name, c.Input)
+			r.open[c.ID] = []string{callKey(c.Name, c.Input)}
 		}
-	case memory.KindResult:
-		if key, ok := r.open[rec.Block.ToolUseID()]; ok {
-			r.results[key] = append(r.results[key], resultOf(rec.Block))
+		for _, c := range seen.Response.ToolCalls() {
+			if key := callKey(c.Name, c.Input); !slices.Contains(r.open[c.ID], key) {
+				r.open[c.ID] = append(r.open[c.ID], key)
+			}
+		}
+	case rec.Kind == memory.KindResult && seen.Kind == memory.KindResult:
+		for _, key := range r.open[rec.Block.ToolUseID()] {
+			r.results[key] = append(r.results[key], resultOf(seen.Block))
 		}
 	}
 }
