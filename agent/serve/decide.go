@@ -34,6 +34,7 @@ func (h *Handler) decide(c *call) (any, error) {
 		return nil, err
 	}
 	body.Call.Session = c.info.ID
+	edited := len(body.Input) > 0 && string(body.Input) != "null"
 	// Who may allow it is asked about the call of the log: the client's could be named
 	// otherwise. One that isn't there any more is refused below.
 	for _, call := range agent.Pending(log) {
@@ -42,9 +43,13 @@ func (h *Handler) decide(c *call) (any, error) {
 			if err := h.mayAllow(c.r.Context(), c.user, call); err != nil {
 				return nil, err
 			}
+			if call.Input = string(body.Input); edited {
+				if err := h.mayAllow(c.r.Context(), c.user, call); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
-	edited := len(body.Input) > 0 && string(body.Input) != "null"
 	switch body.Decision {
 	case "allow":
 		if edited && body.Input[0] != '{' {

@@ -115,6 +115,44 @@ func TestWhoMayAllow(t *testing.T) {
 	}
 }
 
+// Who may allow a call as it waits may not for that reason let it run with others.
+func TestWhoMayAllowOtherArguments(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	s := start(t, func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, u serve.User, c agent.PendingCall) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, c.Session+" "+c.Name+" "+c.Input)
+			return !strings.Contains(c.Input, "9000")
+		}
+	})
+	l := s.listen("GET", "/events/"+s.begin("s"), "")
+	s.do("POST", "/messages/s", `{"text":"call careful"}`)
+	events := l.until("state", "waiting")
+	call := events[len(events)-1].Calls[0]
+	raw, _ := json.Marshal(call)
+	decide := func(input string) (int, string) {
+		return s.do("POST", "/decisions/s", `{"call":`+string(raw)+`,"decision":"allow","input":`+input+`}`)
+	}
+	if status, body := decide(`{"n":9000}`); status != 403 || !strings.Contains(body, `"forbidden"`) || s.calls.Load() != 0 {
+		t.Errorf("%d %s, %d calls", status, body, s.calls.Load())
+	}
+	if status, body := decide(`{"n":3}`); status != 204 {
+		t.Errorf("%d %s", status, body)
+	}
+	l.until("state", "idle")
+	if s.calls.Load() != 1 {
+		t.Errorf("%d calls", s.calls.Load())
+	}
+	waited := "s careful " + call.Input
+	mu.Lock()
+	defer mu.Unlock()
+	if got, want := strings.Join(asked, "; "), waited+`; s careful {"n":9000}; `+waited+`; s careful {"n":3}`; got != want {
+		t.Errorf("asked about %s, want %s", got, want)
+	}
+}
+
 // A call that a tool makes waits as a question. To allow it is to allow a call.
 func TestWhoMayAllowAToolsCall(t *testing.T) {
 	var mu sync.Mutex

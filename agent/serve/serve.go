@@ -46,11 +46,12 @@ type Options struct {
 	// in. If empty it is "Bearer". "Basic" would have browsers ask for a password.
 	Challenge string
 
-	// MayAllow reports whether a user may allow a call that waits for a decision, with or
-	// without other arguments; also one that a tool makes, which waits as a question of the
-	// kind "approval", and has no Record and no Hash. If nil, whoever may see the session may, its own user among
-	// them. Set it where somebody else decides than the user who asks. Each of them may
-	// deny a call.
+	// MayAllow reports whether a user may allow a call that waits for a decision; also one
+	// that a tool makes, which waits as a question of the kind "approval", and has no Record
+	// and no Hash. A call that is to run with other arguments has to be allowed twice: as it
+	// waits, and with the others as its Input. If nil, whoever may see the session may, its
+	// own user among them. Set it where somebody else decides than the user who asks. Each
+	// of them may deny a call.
 	MayAllow func(ctx context.Context, u User, call agent.PendingCall) bool
 
 	// Feed passes events from runs to listeners. If nil, the Handler makes one. It needs

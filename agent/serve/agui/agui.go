@@ -293,5 +293,10 @@ func (s *handler) resolve(ctx context.Context, it waiting.Item, e Resume, access
 	case d.EditedArgs[0] != '{':
 		return nil, errors.New("editedArgs must be a JSON object")
 	}
+	edited := *it.Call
+	edited.Input = string(d.EditedArgs)
+	if err := access.MayAllow(ctx, edited); err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context) error { return it.Edit(ctx, store, d.EditedArgs) }, nil
 }

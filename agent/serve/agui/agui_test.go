@@ -272,6 +272,29 @@ func TestInterruptsOfOthers(t *testing.T) {
 	}
 }
 
+// Who may allow a call as it waits may not for that reason let it run with others.
+func TestOtherArgumentsMustBeAllowed(t *testing.T) {
+	c := newClient(t, newStage(t, stage.Options{Change: func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, _ serve.User, call agent.PendingCall) bool {
+			return !strings.Contains(call.Input, "Rome")
+		}
+	}}))
+	c.say("approve")
+	check(t, c.run())
+	resume := func(city string) Resume {
+		return Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(`{"approved":true,"editedArgs":{"city":"` + city + `"}}`)}
+	}
+	w := httptest.NewRecorder()
+	c.s.Mux.ServeHTTP(w, request(c.user, c.input(resume("Rome"))))
+	if w.Code != 403 || !strings.Contains(w.Body.String(), `"forbidden"`) || c.s.Ran("book") != 0 {
+		t.Errorf("%d %s, it ran %d times", w.Code, w.Body, c.s.Ran("book"))
+	}
+	check(t, c.run(resume("Oslo")))
+	if c.s.Ran("book") != 1 || !strings.Contains(told(c.messages), "booked Oslo") {
+		t.Errorf("ran %d times\n%s", c.s.Ran("book"), told(c.messages))
+	}
+}
+
 // Calls wait as interrupts, and a client goes on with its answers.
 func TestInterrupts(t *testing.T) {
 	resolved := func(c *client, payload string) []event {

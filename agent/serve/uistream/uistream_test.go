@@ -287,6 +287,35 @@ func TestWaitsOfOthers(t *testing.T) {
 	}
 }
 
+// Who may allow a call as it waits may not for that reason let it run with others.
+func TestOtherArgumentsMustBeAllowed(t *testing.T) {
+	yes := true
+	c := newClient(t, newStage(t, stage.Options{Change: func(o *serve.Options) {
+		o.MayAllow = func(_ context.Context, _ serve.User, call agent.PendingCall) bool {
+			return !strings.Contains(call.Input, "Rome")
+		}
+	}}))
+	c.say("approve")
+	c.send(nil)
+	log, err := memory.Open(t.Context(), c.s.Handler.Store(), "chat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := agent.Pending(log)[0]
+	id := idOf(waiting.Item{Session: "chat", Incarnation: log.Position().Incarnation, Call: &call})
+	for _, tt := range []struct {
+		city        string
+		status, ran int
+	}{{"Rome", 403, 0}, {"Oslo", 200, 1}} {
+		w := c.request("POST", "/chat", c.body(func(in *input) {
+			in.Answers = map[string]answer{id: {Approved: &yes, Input: json.RawMessage(`{"city":"` + tt.city + `"}`)}}
+		}))
+		if w.Code != tt.status || c.s.Ran("book") != tt.ran {
+			t.Errorf("%s: %d %s, it ran %d times", tt.city, w.Code, w.Body, c.s.Ran("book"))
+		}
+	}
+}
+
 // A session of a schedule, whose id has a slash, is a chat of its user's.
 func TestAScheduledChat(t *testing.T) {
 	c := newClient(t, newStage(t, stage.Options{}))

@@ -207,6 +207,11 @@ func (s *handler) answer(ctx context.Context, it waiting.Item, a answer, access 
 	case len(a.Input) > 0 && a.Input[0] != '{':
 		return nil, fmt.Errorf("input must be a JSON object")
 	case len(a.Input) > 0:
+		edited := *it.Call
+		edited.Input = string(a.Input)
+		if err := access.MayAllow(ctx, edited); err != nil {
+			return nil, err
+		}
 		return func(ctx context.Context) error { return it.Edit(ctx, store, a.Input) }, nil
 	}
 	return func(ctx context.Context) error { return it.Approve(ctx, store) }, nil
