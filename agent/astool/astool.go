@@ -161,7 +161,8 @@ func deal(ctx context.Context, store memory.Store, host tools.Host, items []wait
 		default:
 			err = it.Deny(ctx, store, "The user has denied it.")
 		}
-		if err != nil {
+		var late *agent.DecisionError
+		if err != nil && !errors.As(err, &late) { // late: somebody was faster, such as a page
 			return err
 		}
 	}

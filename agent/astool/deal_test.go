@@ -115,7 +115,8 @@ func TestDeal(t *testing.T) {
 	if err := deal(t.Context(), store, nil, items); err != nil || decided(t, store) != "a-" {
 		t.Errorf("with nobody to ask: %v, %s", err, decided(t, store))
 	}
-	if err := deal(t.Context(), store, &asking{answers: map[string]any{"a": "true"}}, items); err == nil || decided(t, store) != "a-" {
+	// Who decides on the agent's session itself, such as a page, may be faster: that counts.
+	if err := deal(t.Context(), store, &asking{answers: map[string]any{"a": "true"}}, items); err != nil || decided(t, store) != "a-" {
 		t.Errorf("decided again: %v, %s", err, decided(t, store))
 	}
 }

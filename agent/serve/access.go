@@ -254,7 +254,7 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 		if last && len(items) == 0 && errors.As(going.Err(), &elsewhere) {
 			last, going, over = false, nil, nil // another process has it
 		}
-		if len(items) == 0 && (last || going == nil && (rests || a.idle(ctx, records))) {
+		if len(items) == 0 && (last || going == nil && (rests || a.h.idle(ctx, a.Info.ID, records))) {
 			err := error(nil)
 			if last {
 				err = going.Err()
@@ -291,12 +291,12 @@ func (a *Access) Stream(w http.ResponseWriter, r *http.Request, from feed.Positi
 	}
 }
 
-// idle reports whether nobody works on the session, and there is nothing behind so many
+// idle reports whether nobody works on a session, and there is nothing behind so many
 // records. A lease is given back that isn't ours: that fails if somebody has it.
-func (a *Access) idle(ctx context.Context, records int) bool {
-	if leaser, ok := memory.As[memory.Leaser](a.h.o.Store); ok && leaser.Lease(ctx, a.Info.ID, "nobody", 0) != nil {
+func (h *Handler) idle(ctx context.Context, id string, records int) bool {
+	if leaser, ok := memory.As[memory.Leaser](h.o.Store); ok && leaser.Lease(ctx, id, "nobody", 0) != nil {
 		return false
 	}
-	info, err := a.h.o.Store.Info(ctx, a.Info.ID)
+	info, err := h.o.Store.Info(ctx, id)
 	return err == nil && info.Records <= records
 }

@@ -143,13 +143,9 @@ func (h *Handler) answer(c *call) (any, error) {
 // written. The session is woken, too: should this process end before its run begins, a
 // worker finds it.
 func (h *Handler) goOn(c *call) (func(), error) {
-	top := c.info
-	for depth := 0; top.Parent != "" && depth < deepest; depth++ {
-		above, err := h.o.Store.Info(c.r.Context(), top.Parent)
-		if err != nil {
-			return nil, err
-		}
-		top = above
+	top, err := h.top(c.r.Context(), c.info)
+	if err != nil {
+		return nil, err
 	}
 	a, in, err := h.agentOf(c.r.Context(), c.user, top)
 	if err != nil {
@@ -161,4 +157,17 @@ func (h *Handler) goOn(c *call) (func(), error) {
 		}
 		h.drive(c.r.Context(), c.user, top, a, in)
 	}, nil
+}
+
+// top is the outermost session above one, whose run drives it; with an error, the
+// outermost that was found.
+func (h *Handler) top(ctx context.Context, info memory.Info) (memory.Info, error) {
+	for depth := 0; info.Parent != "" && depth < deepest; depth++ {
+		above, err := h.o.Store.Info(ctx, info.Parent)
+		if err != nil {
+			return info, err
+		}
+		info = above
+	}
+	return info, nil
 }

@@ -46,10 +46,9 @@ func TestIdle(t *testing.T) {
 	defer h.Close(ctx)
 	say(t, store, "s", 0, "one")
 	say(t, store, "s", 1, "two")
-	a := &Access{Info: memory.Info{ID: "s"}, h: h}
 	check := func(what string, records int, want bool) {
 		t.Helper()
-		if got := a.idle(ctx, records); got != want {
+		if got := h.idle(ctx, "s", records); got != want {
 			t.Errorf("%s, %d records read: idle is %v", what, records, got)
 		}
 	}
@@ -340,4 +339,62 @@ func TestRunOfAnAccess(t *testing.T) {
 	if told["plan"] != "gold" || told["user"] != "eve" {
 		t.Errorf("of a new one Options.Run is told %v", told)
 	}
+}
+
+// A listener hears all that there is at once, however much it is, and behind all of it the
+// end of the run that has its message: that of another process, if that has taken it.
+func TestEventsAreHeardToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 1000 // more than three reads give
+		store := new(memory.RAM)
+		h := runsNothing(t, func(o *Options) { o.Store, o.Heartbeat = store, time.Hour })
+		defer func() { h.Close(t.Context()); synctest.Wait() }()
+		over, elsewhere := &running{over: make(chan struct{})}, &running{over: make(chan struct{}), err: &memory.LeaseError{ID: "s", Owner: "other"}}
+		close(over.over)
+		close(elsewhere.over)
+		for i, run := range []*running{nil, over, elsewhere} {
+			id := fmt.Sprint("s", i)
+			for at := range n {
+				say(t, store, id, at, fmt.Sprint("word ", at))
+			}
+			if run == elsewhere {
+				if err := store.Lease(t.Context(), id, "other", time.Hour); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			w, done := &sharedRecorder{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
+			go func() {
+				defer close(done)
+				h.stream(&call{w: w, r: httptest.NewRequest("GET", "/", nil).WithContext(ctx), info: memory.Info{ID: id}}, feed.Position{}, run)
+			}()
+			synctest.Wait()
+			ends := 1
+			if got := strings.Count(w.body(), "word "); got != n {
+				t.Errorf("%s: %d of %d records are heard at once", id, got, n)
+			}
+			switch run {
+			case nil:
+				ends = 0
+			case elsewhere:
+				if strings.Contains(w.body(), `"kind":"end"`) {
+					t.Error("the end comes before that of the other process")
+				}
+				say(t, store, id, n, "word of the other")
+				if err := store.Lease(t.Context(), id, "other", 0); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if !strings.Contains(w.body(), "word of the other") {
+					t.Error("what the other process says isn't heard")
+				}
+			}
+			if got := w.body(); strings.Count(got, `"kind":"end"`) != ends || strings.Contains(got, `"problem"`) {
+				t.Errorf("%s: %s", id, got[max(0, len(got)-300):])
+			}
+			cancel()
+			<-done
+		}
+	})
 }

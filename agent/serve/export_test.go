@@ -2,3 +2,13 @@ package serve
 
 // Halt tells a session's run to end, and doesn't wait for that.
 func (h *Handler) Halt(id string) { h.halt(id) }
+
+// Holders is how many requests hold a session, or wait for it.
+func (h *Handler) Holders(id string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if o := h.held[id]; o != nil {
+		return o.n
+	}
+	return 0
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent"
+	"github.com/whorl-go/whorl/agent/internal/decided"
 	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/memory"
 )
@@ -166,6 +167,13 @@ func (h *Handler) over(ctx context.Context, id string, r *running, log *memory.L
 		stuck := failed && r.failed && queued == r.queued
 		r.failed, r.queued = failed, queued
 		waits = !stuck && h.hasMail(ctx, id, queued)
+	}
+	if !waits && ctx.Err() == nil {
+		// Another process that has taken a decision could not run the session meanwhile.
+		now, err := decided.Since(ctx, h.o.Store, err)
+		if waits = now; err != nil {
+			h.o.Logger.WarnContext(ctx, "what a session waits for can't be looked at", "session", id, "error", err.Error())
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

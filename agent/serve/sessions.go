@@ -146,7 +146,15 @@ func stateOf(next agent.Action) string {
 
 // remove is DELETE /sessions/ID.
 func (h *Handler) remove(c *call) (any, error) {
-	if h.isRunning(c.info.ID) {
+	top, err := h.top(c.r.Context(), c.info)
+	if err != nil && !errors.Is(err, memory.ErrNoSession) { // of a caller that is not there
+		return nil, err
+	}
+	if busy, err := h.isBusy(c.r.Context(), top.ID); err != nil {
+		return nil, err
+	} else if busy && top.ID != c.info.ID {
+		return nil, problem(http.StatusConflict, "busy", "The session's caller is running.", "Stop that first.")
+	} else if busy {
 		return nil, problem(http.StatusConflict, "busy", "The session is running.", "Stop it first.")
 	}
 	return nil, h.o.Store.Delete(c.r.Context(), c.info.ID)

@@ -17,6 +17,8 @@ const stopWait = 5 * time.Second
 // stop ends a session's run, in whichever process it is, and reports whether there was
 // one. It waits for the end of the run: behind it the session can be forked or deleted.
 func (h *Handler) stop(ctx context.Context, id string) (bool, error) {
+	// Whose run is meant: one that begins from now on is of what was said behind the stop.
+	owner, unknown := stopping.Owner(ctx, h.o.Store, id)
 	r := h.halt(id)
 	if r != nil {
 		select {
@@ -30,7 +32,10 @@ func (h *Handler) stop(ctx context.Context, id string) (bool, error) {
 	// A run of this process may have waited for another one's to end.
 	var elsewhere *memory.LeaseError
 	here := r != nil && !errors.As(r.err, &elsewhere)
-	there, err := stopping.Ask(ctx, h.o.Store, id, stopWait)
+	if unknown != nil {
+		return here, unknown
+	}
+	there, err := stopping.Ask(ctx, h.o.Store, id, owner, stopWait)
 	var not *stopping.ElsewhereError
 	if errors.As(err, &not) {
 		h.o.Logger.WarnContext(ctx, "another process has not stopped a session", "session", id, "owner", not.Owner, "error", err.Error())

@@ -73,7 +73,12 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*call, feed.Posi
 		return nil, feed.Position{}, nil, err
 	}
 	busy := false
-	if body.Idle {
+	if body.Idle { // one at a time: of two that come at once one is too late
+		release, err := h.Hold(r.Context(), c.info.ID)
+		if err != nil {
+			return nil, feed.Position{}, nil, err
+		}
+		defer release()
 		if busy, err = h.isBusy(r.Context(), c.info.ID); err != nil {
 			return nil, feed.Position{}, nil, err
 		}
@@ -190,6 +195,7 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 		return
 	}
 	last, place := false, "" // place is that of an end, if nothing has come behind it
+	records := at.Records
 	beat := time.NewTicker(h.o.Heartbeat)
 	defer beat.Stop()
 	look := time.NewTicker(h.look()) // for a session that another process runs
@@ -206,7 +212,7 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 				continue
 			}
 			if it.Session == c.info.ID && run != nil {
-				place = ""
+				place, records = "", it.At.Records
 				if it.Kind == feed.End {
 					place = e.At
 					continue
@@ -218,34 +224,43 @@ func (h *Handler) stream(c *call, at feed.Position, run *running) {
 		if out.err != nil {
 			return
 		}
-		if last {
-			e := Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, At: place}
-			if run.err != nil && !isWait(run.err) {
-				e.Problem = h.problemOf(run.err)
+		if last && len(items) == 0 {
+			var elsewhere *memory.LeaseError
+			err := run.err
+			if errors.As(err, &elsewhere) { // another process has the message: its end is this one's
+				err = nil
 			}
-			out.event(e)
-			out.flush()
-			return
+			if elsewhere == nil || h.idle(ctx, c.info.ID, records) {
+				e := Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, At: place}
+				if err != nil && !isWait(err) {
+					e.Problem = h.problemOf(err)
+				}
+				out.event(e)
+				out.flush()
+				return
+			}
 		}
-		select {
-		case <-ctx.Done():
-			if run != nil && h.ctx.Err() != nil {
-				bye(place)
+		if len(items) == 0 { // else there may be more
+			select {
+			case <-ctx.Done():
+				if run != nil && h.ctx.Err() != nil {
+					bye(place)
+				}
+				return
+			case <-moved:
+			case <-look.C:
+			case <-over:
+				if run != nil {
+					last, over = true, nil // what came until then is read once more
+					break
+				}
+				if going.refused {
+					out.event(Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, Problem: h.problemOf(going.err)})
+				}
+				going, over = nil, nil
+			case <-beat.C:
+				out.comment("still here")
 			}
-			return
-		case <-moved:
-		case <-look.C:
-		case <-over:
-			if run != nil {
-				last = true // what came until then is read once more
-				break
-			}
-			if going.refused {
-				out.event(Event{Version: 1, Kind: string(feed.End), Session: c.info.ID, Problem: h.problemOf(going.err)})
-			}
-			going, over = nil, nil
-		case <-beat.C:
-			out.comment("still here")
 		}
 		moved = watcher.Moved()
 		if items, err = watcher.Read(ctx); err != nil {

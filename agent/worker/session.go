@@ -13,6 +13,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	clocks "github.com/whorl-go/whorl/agent/internal/clock"
+	"github.com/whorl-go/whorl/agent/internal/decided"
 	"github.com/whorl-go/whorl/agent/internal/rescue"
 	"github.com/whorl-go/whorl/agent/internal/stopping"
 	"github.com/whorl-go/whorl/memory"
@@ -231,6 +232,13 @@ func (w *Worker) plan(ctx context.Context, info memory.Info, safety time.Time, o
 	}
 	if err == nil {
 		err = w.waker.Wake(ctx, info.ID, o.Until)
+	}
+	if err == nil && o.State == Waits {
+		// Whoever has decided meanwhile has set a time just before this one did.
+		var now bool
+		if now, err = decided.Since(ctx, w.o.Store, o.Err); now {
+			err = w.waker.Wake(ctx, info.ID, w.now())
+		}
 	}
 	if err != nil && !errors.Is(err, memory.ErrNoSession) {
 		w.o.Logger.WarnContext(ctx, "the time to wake a session can't be set; it is looked at again", "session", info.ID, "error", err.Error(), "at", safety)

@@ -40,7 +40,11 @@ func TestStopOfAUser(t *testing.T) {
 		}
 		<-began
 	}
-	if ok, err := stopping.Ask(t.Context(), store, "s", time.Minute); !ok || err != nil {
+	owner, err := stopping.Owner(t.Context(), store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := stopping.Ask(t.Context(), store, "s", owner, time.Minute); !ok || err != nil {
 		t.Fatalf("stop: %v, %v", ok, err)
 	}
 	o := b.wait("s", 1)

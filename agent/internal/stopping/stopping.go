@@ -65,12 +65,11 @@ func Owner(ctx context.Context, store memory.Store, id string) (string, error) {
 	return "", err
 }
 
-// Ask has the process that works on the session end its run, waits for that, and reports
-// whether there was one. It fails with an [*ElsewhereError] if the run goes on for longer
-// than wait.
-func Ask(ctx context.Context, store memory.Store, id string, wait time.Duration) (bool, error) {
-	owner, err := Owner(ctx, store, id)
-	if err != nil || owner == "" {
+// Ask has the process that has the session's lease as owner, by what [Owner] has returned,
+// end its run, waits for that, and reports whether it ran still. A run that has come since
+// goes on. Ask fails with an [*ElsewhereError] if the run goes on for longer than wait.
+func Ask(ctx context.Context, store memory.Store, id, owner string, wait time.Duration) (bool, error) {
+	if now, err := Owner(ctx, store, id); err != nil || now == "" || now != owner {
 		return false, err
 	}
 	meta, err := memory.Need[memory.MetaSetter](store)

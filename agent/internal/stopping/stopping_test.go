@@ -55,23 +55,28 @@ func TestStale(t *testing.T) {
 func TestAsk(t *testing.T) {
 	store := new(memory.RAM)
 	session(t, store, "")
-	if ok, err := Ask(t.Context(), store, "s", time.Hour); ok || err != nil {
-		t.Errorf("nobody runs it: %v, %v", ok, err)
+	for _, owner := range []string{"", "me"} {
+		if ok, err := Ask(t.Context(), store, "s", owner, time.Hour); ok || err != nil {
+			t.Errorf("nobody runs it, %q did: %v, %v", owner, ok, err)
+		}
 	}
 	if err := store.Lease(t.Context(), "s", "me", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	var not *ElsewhereError
-	if ok, err := Ask(t.Context(), store, "s", time.Millisecond); ok || !errors.As(err, &not) || not.Owner != "me" || not.Err != nil {
+	if ok, err := Ask(t.Context(), store, "s", "me", time.Millisecond); ok || !errors.As(err, &not) || not.Owner != "me" || not.Err != nil {
 		t.Errorf("it goes on: %v, %v", ok, err)
 	}
 	// A store whose metadata can't be changed.
-	if ok, err := Ask(t.Context(), onlyLeases{store}, "s", time.Hour); ok || !errors.As(err, &not) || !errors.Is(err, errors.ErrUnsupported) {
+	if ok, err := Ask(t.Context(), onlyLeases{store}, "s", "me", time.Hour); ok || !errors.As(err, &not) || !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("it can't be asked: %v, %v", ok, err)
+	}
+	if ok, err := Ask(t.Context(), store, "s", "the run before", time.Hour); ok || err != nil {
+		t.Errorf("a later run: %v, %v", ok, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if ok, err := Ask(ctx, store, "s", time.Hour); ok || !errors.Is(err, context.Canceled) {
+	if ok, err := Ask(ctx, store, "s", "me", time.Hour); ok || !errors.Is(err, context.Canceled) {
 		t.Errorf("who asks has gone: %v, %v", ok, err)
 	}
 	ended := make(chan struct{})
@@ -86,7 +91,7 @@ func TestAsk(t *testing.T) {
 		}
 		_ = store.Lease(context.Background(), "s", "me", 0)
 	}()
-	if ok, err := Ask(t.Context(), store, "s", time.Minute); !ok || err != nil {
+	if ok, err := Ask(t.Context(), store, "s", "me", time.Minute); !ok || err != nil {
 		t.Errorf("it has ended: %v, %v", ok, err)
 	}
 	<-ended
