@@ -43,6 +43,9 @@ func TestOddAnswers(t *testing.T) {
 		{"an error of another family", "application/json", "", `{"error":{"type":"new_api_error","message":"no quota"}}`, 2, "no quota"},
 		{"an answer of another API", "application/json", "", `{"id":"x","object":"chat.completion","choices":[]}`, 1, `does the endpoint implement the Messages API? "{\"id\"`},
 		{"an echo of the request", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789"}}`, 1, `{\"X-Api-Key\":\"[redacted]`},
+		{"half of an echo", "application/json", "", `{"headers":{"X-Api-Key":"sk-test-0123456789","Accept":"`, 2, `{\"X-Api-Key\":\"[redacted]`},
+		{"an echo in a list", "application/json", "", `["sk-test-0123456789"]`, 1, `[\"[redacted]\"]`},
+		{"an echo that an error shortens", "text/event-stream", "", "data: " + strings.Repeat("x", 66) + "sk-test-0123456789 and more\n\n" + strings.Repeat(": more\n\n", 1000), 2, `xxx[redacted]"…`},
 		{"a page called a stream", "text/event-stream", "", "<html>Log in", 1, "is the base URL right"},
 		{"chunks of another API", "text/event-stream", "", "data: {\"choices\":[]}\n\ndata: [DONE]\n\n", 1, "does the endpoint implement the Messages API"},
 		{"nothing", "application/json", "", ``, 2, "the stream ended without message_stop"},
@@ -121,6 +124,8 @@ func TestOddAnswers(t *testing.T) {
 			switch {
 			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
 				t.Errorf("got %v", err)
+			case err != nil && strings.Contains(err.Error(), "sk-test"):
+				t.Errorf("the key is in %v", err)
 			case tt.want == "" && (err != nil || resp.Text() != "hello"):
 				t.Errorf("got %v", err)
 			}

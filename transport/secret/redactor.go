@@ -19,8 +19,9 @@ const shortest = 8
 
 // A Redactor replaces secrets in text by [Redacted], in all forms in which programs
 // write them: plain, escaped for URLs, JSON and HTML, in base64 alone or after other
-// bytes, and in hexadecimal. The zero Redactor changes nothing. A Redactor is immutable
-// and safe for concurrent use.
+// bytes, and in hexadecimal. Where a text was shortened, at its end or before an ellipsis,
+// the beginning of a secret is replaced too. The zero Redactor changes nothing. A Redactor
+// is immutable and safe for concurrent use.
 //
 // Its secrets are behind a function for the same reason as the text of a [Value].
 type Redactor struct{ replace func(string) string }
@@ -41,7 +42,36 @@ func NewRedactor(secrets ...Value) Redactor {
 	for _, s := range slices.Compact(all) {
 		pairs = append(pairs, s, Redacted)
 	}
-	return Redactor{strings.NewReplacer(pairs...).Replace}
+	whole := strings.NewReplacer(pairs...)
+	return Redactor{func(s string) string { return withoutCut(whole.Replace(s), all) }}
+}
+
+const ellipsis = "…"
+
+// withoutCut replaces what is left of secrets where a text was shortened: at its end, and
+// before each ellipsis, which may follow on a quotation mark.
+func withoutCut(s string, spelled []string) string {
+	for end := len(s); end >= 0; end = strings.LastIndex(s[:end], ellipsis) {
+		text := strings.TrimSuffix(s[:end], `"`)
+		if n := begun(text, spelled); n > 0 {
+			s = text[:len(text)-n] + Redacted + s[len(text):]
+			end = len(text) - n
+		}
+	}
+	return s
+}
+
+// begun is how many bytes of a secret a text ends in.
+func begun(text string, spelled []string) int {
+	most := 0
+	for _, s := range spelled {
+		for n := min(len(s)-1, len(text)); n >= shortest && n > most; n-- {
+			if text[len(text)-n:] == s[:n] {
+				most = n
+			}
+		}
+	}
+	return most
 }
 
 // InHeader returns the secrets in the headers of a request: the words of the headers

@@ -232,6 +232,26 @@ func TestInHeaderNames(t *testing.T) {
 	}
 }
 
+// Where a text was shortened the beginning of a secret is one too.
+func TestSecretsThatWereCut(t *testing.T) {
+	const long = "sk-ant-api03-0123456789-abcdefghij"
+	r := secret.NewRedactor(secret.New(long), secret.New("token/with\"signs-in-it"))
+	for text, want := range map[string]string{
+		"at the end " + long[:20]:                              "at the end [redacted]",
+		"quoted \"" + long[:20] + "\"… (300 bytes)":            "quoted \"[redacted]\"… (300 bytes)",
+		long[:9] + "… and " + long + " and " + long[:33] + "…": "[redacted]… and [redacted] and [redacted]…",
+		"escaped token/with\\\"signs… twice " + long[:8]:       "escaped [redacted]… twice [redacted]",
+		"seven bytes " + long[:7] + "…":                        "seven bytes " + long[:7] + "…",
+		"in the middle " + long[:20] + " of it":                "in the middle " + long[:20] + " of it",
+		"… …":                                                  "… …",
+		"":                                                     "",
+	} {
+		if got := r.String(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 // Secrets are looked for from 8 bytes on.
 func TestShortestSecret(t *testing.T) {
 	r := secret.NewRedactor(secret.New("exactly8"), secret.New("seven77"))
