@@ -272,7 +272,7 @@ func (c *Client) batchResult(line []byte) (BatchResult, error) {
 		} `json:"result"`
 	}
 	if err := json.Unmarshal(line, &w); err != nil {
-		return BatchResult{CustomID: w.CustomID}, fmt.Errorf("anthropic: a result can't be read: %w: %s", err, c.brief(line))
+		return BatchResult{CustomID: w.CustomID}, fmt.Errorf("anthropic: a result can't be read: %w: %s", c.hide.Err(err), c.brief(line))
 	}
 	r := BatchResult{CustomID: w.CustomID, Type: w.Result.Type}
 	if r.CustomID == "" || r.Type == "" {
@@ -282,7 +282,7 @@ func (c *Client) batchResult(line []byte) (BatchResult, error) {
 	case "succeeded":
 		resp, err := transport.ParseResponse(w.Result.Message)
 		if err != nil {
-			return r, fmt.Errorf("anthropic: result %q: %w", r.CustomID, err)
+			return r, fmt.Errorf("anthropic: result %q: %w", r.CustomID, c.hide.Err(err))
 		}
 		r.Response = resp
 	case "errored":

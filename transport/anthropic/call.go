@@ -193,7 +193,7 @@ func (c *Client) fetch(ctx context.Context, k *call, v any) error {
 		}
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
-		return c.unexpected(k, err.Error(), raw)
+		return c.unexpected(k, c.hide.String(err.Error()), raw)
 	}
 	return nil
 }

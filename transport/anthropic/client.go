@@ -118,8 +118,8 @@ type Client struct {
 	// there are keys in it, which nothing that prints a Client may find.
 	header  func() http.Header
 	betas   []string
-	version string          // of the API
-	hide    secret.Redactor // takes them out of errors and log lines
+	version string // of the API
+	hide    hider  // takes them out of errors and log lines
 	models  []models.Model
 	warned  daily
 	http    *http.Client
@@ -239,7 +239,8 @@ func New(o Options) (*Client, error) {
 		header.Set("Authorization", "Bearer "+o.AuthToken.Reveal())
 	}
 	c.header = func() http.Header { return header }
-	c.hide = secret.NewRedactor(secret.InHeader(header)...)
+	c.hide = hider{own: secret.NewRedactor(secret.InHeader(header)...)}
+	c.hide.added, _ = c.http.Transport.(redacting)
 	return c, nil
 }
 

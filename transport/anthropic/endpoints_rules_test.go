@@ -195,7 +195,8 @@ func TestBatchItems(t *testing.T) {
 	}
 }
 
-// A result that failed repeats no key, and a list that has no place to go on from ends.
+// A result that failed repeats no key; and a list ends that has no place to go on from, or
+// comes back to one.
 func TestResultsAndListsOfGateways(t *testing.T) {
 	c := clientOf(t, failing{}, Options{})
 	r, err := c.batchResult([]byte(`{"custom_id":"a","result":{"type":"errored","error":{"type":"error","error":{"type":"api_error","message":"sent sk-secret"}}}}`))
@@ -219,6 +220,23 @@ func TestResultsAndListsOfGateways(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
+	for _, page := range []string{`{"data":[{"id":"f"}],"has_more":true,"last_id":"f"}`, `{"data":[{"id":"f"}],"next_page":"p"}`} {
+		asked = 0
+		c = serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			io.WriteString(w, page)
+		})
+		got := 0
+		for _, err = range c.Files(t.Context()) {
+			if got++; got > 10 {
+				t.Fatalf("%s comes for ever", page)
+			}
+		}
+		var odd *UnexpectedAnswerError
+		if !errors.As(err, &odd) || asked != 2 {
+			t.Errorf("%s: asked %d times: %v", page, asked, err)
+		}
+	}
 }
 
 // The beginning of a body in an error is short.
@@ -228,7 +246,7 @@ func TestBrief(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	// A key is taken out before the end is cut off, which may lie in it.
-	c.hide = secret.NewRedactor(secret.New("sk-0123456789"))
+	c.hide = hider{own: secret.NewRedactor(secret.New("sk-0123456789"))}
 	for at := 85; at <= 100; at++ {
 		if got := c.brief([]byte(strings.Repeat("x", at) + "sk-0123456789" + strings.Repeat("x", 100))); strings.Contains(got, "sk-") {
 			t.Errorf("%d: %s", at, got)

@@ -95,10 +95,12 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 }
 
 // list yields the entries of all pages of a list, of either way of paging that
-// the service has (wire §12.3, §12.4). A page may be empty and not the last.
+// the service has (wire §12.3, §12.4). A page may be empty and not the last. A list
+// that comes back to a page, as that of some gateways may, ends with an error.
 func list[T any](ctx context.Context, c *Client, path, limit string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		query := url.Values{"limit": {limit}}
+		query, seen := url.Values{"limit": {limit}}, map[string]bool{}
+		var zero T
 		for {
 			var page struct {
 				Data     []T    `json:"data"`
@@ -106,8 +108,8 @@ func list[T any](ctx context.Context, c *Client, path, limit string) iter.Seq2[T
 				LastID   string `json:"last_id"`
 				NextPage string `json:"next_page"`
 			}
-			if err := c.fetch(ctx, &call{method: http.MethodGet, path: path, query: query, needs: []string{"data"}}, &page); err != nil {
-				var zero T
+			k := &call{method: http.MethodGet, path: path, query: query, needs: []string{"data"}}
+			if err := c.fetch(ctx, k, &page); err != nil {
 				yield(zero, err)
 				return
 			}
@@ -116,14 +118,19 @@ func list[T any](ctx context.Context, c *Client, path, limit string) iter.Seq2[T
 					return
 				}
 			}
+			by, next := "page", page.NextPage
+			if next == "" && page.HasMore {
+				by, next = "after_id", page.LastID
+			}
 			switch {
-			case page.NextPage != "":
-				query.Set("page", page.NextPage)
-			case page.HasMore && page.LastID != "":
-				query.Set("after_id", page.LastID)
-			default:
+			case next == "":
+				return
+			case seen[by+next]:
+				yield(zero, c.unexpected(k, "the next page that it names was there before", nil))
 				return
 			}
+			seen[by+next] = true
+			query.Set(by, next)
 		}
 	}
 }

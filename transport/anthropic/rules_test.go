@@ -113,7 +113,7 @@ func TestNoPartOfAnErrorHasTheKey(t *testing.T) {
 	if _, err := transport.Create(t.Context(), c, newRequest()); err == nil || strings.Contains(err.Error(), "sk-secret") || !strings.Contains(err.Error(), "in vain") {
 		t.Errorf("of a transport: %v", err)
 	}
-	c.hide = secret.NewRedactor(secret.New(key))
+	c.hide = hider{own: secret.NewRedactor(secret.New(key))}
 	e := c.hideSecrets(&transport.Error{Type: transport.ErrorType("t " + key), Message: "m " + key, Code: "c " + key, RequestID: "r " + key, Raw: []byte(`{"x":"` + key + `"}`)})
 	for part, v := range map[string]string{"type": string(e.Type), "message": e.Message, "code": e.Code, "request_id": e.RequestID, "raw": string(e.Raw), "text": e.Error()} {
 		if strings.Contains(v, key) || !strings.Contains(v, secret.Redacted) {

@@ -7,7 +7,30 @@ import (
 	"strings"
 
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 )
+
+// A hider takes keys out of texts: the client's, and those that its Transport adds to
+// requests, as one of a cloud does.
+type hider struct {
+	own   secret.Redactor
+	added redacting // nil if the Transport adds none that is known
+}
+
+type redacting interface{ Redactor() secret.Redactor }
+
+func (h hider) redactor() secret.Redactor {
+	if h.added == nil {
+		return secret.Redactor{}
+	}
+	return h.added.Redactor()
+}
+
+func (h hider) String(s string) string { return h.redactor().String(h.own.String(s)) }
+
+func (h hider) Bytes(b []byte) []byte { return h.redactor().Bytes(h.own.Bytes(b)) }
+
+func (h hider) Err(err error) error { return h.redactor().Err(h.own.Err(err)) }
 
 // hideSecrets takes the client's keys out of an error: some gateways and
 // debugging proxies repeat what they were sent. It returns e.

@@ -325,6 +325,7 @@ func (x *exchange) whole(in io.Reader) error {
 	}
 	resp, err := transport.ParseResponse(raw)
 	if err != nil {
+		err = x.client.hide.Err(err) // it quotes what came
 		first, rest, _ := bytes.Cut(rawjson.Trim(raw), []byte{'\n'})
 		lines := rawjson.Valid(first) && len(rawjson.Trim(rest)) > 0 // a JSON value a line: not cut off
 		if !rawjson.Valid(raw) && !lines {                           // cut off, most likely

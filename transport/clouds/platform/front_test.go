@@ -2,6 +2,7 @@ package platform
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -83,7 +84,7 @@ func TestHiddenInSuccess(t *testing.T) {
 	}))
 	defer srv.Close()
 	c := testClient(t, srv.URL)
-	c.front.rules.Paths = append(c.front.rules.Paths, CountTokens)
+	c.front.rules.Paths = append(c.front.rules.Paths, CountTokens, Batches, Files)
 	req := &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}}
 	ask := func(as, text string) error {
 		kind, said = as, text
@@ -101,6 +102,30 @@ func TestHiddenInSuccess(t *testing.T) {
 			_, err := c.CountTokens(t.Context(), req)
 			return err
 		}(),
+		"a file": func() error {
+			kind, said = "application/json", `{"echo":"KEY"}`
+			_, err := c.API().File(t.Context(), "file_1")
+			return err
+		}(),
+		"a file's time": func() error {
+			kind, said = "application/json", `{"id":"file_1","created_at":"KEY"}`
+			_, err := c.API().File(t.Context(), "file_1")
+			return err
+		}(),
+		"the result of a batch": func() error {
+			kind, said = "application/json", `{"custom_id":"a","result":{"type":"succeeded","message":["KEY"]}}`
+			for _, err := range c.API().BatchResults(t.Context(), "batch_1") {
+				return err
+			}
+			return nil
+		}(),
+		"a result without a type": func() error {
+			kind, said = "application/json", `{"custom_id":"a","result":{"message":["KEY"]}}`
+			for _, err := range c.API().BatchResults(t.Context(), "batch_1") {
+				return err
+			}
+			return nil
+		}(),
 	} {
 		if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "[redacted]") {
 			t.Errorf("%s: %v", name, err)
@@ -109,6 +134,26 @@ func TestHiddenInSuccess(t *testing.T) {
 	var broken *transport.StreamError
 	if err := ask("text/event-stream", noType); !errors.As(err, &broken) || broken.Partial == nil {
 		t.Errorf("a stream that broke is %T: %v", err, err)
+	}
+}
+
+// Credentials that others have taken the place of, while an answer was on its way, are
+// hidden too; not all that there ever were are kept, and none can be printed.
+func TestHiddenOlder(t *testing.T) {
+	f := &front{}
+	said := ""
+	for i := range 3 * mostSent {
+		key := fmt.Sprintf("credentials-number-%d.", i)
+		f.remember(http.Header{"Authorization": {"Bearer " + key}})
+		f.remember(http.Header{"Authorization": {"AWS4-HMAC-SHA256 " + key}, "X-Amz-Security-Token": {"session"}}) // always the same
+		said += " " + key
+	}
+	clean := f.Redactor().String(said)
+	if strings.Count(clean, "[redacted]") != mostSent-1 || strings.Contains(clean, fmt.Sprintf("-%d.", 3*mostSent-1)) {
+		t.Errorf("it became %s", clean)
+	}
+	if text := fmt.Sprintf("%+v %#v", *f.hide.Load(), *f.hide.Load()); strings.Contains(text, "credentials-number") {
+		t.Errorf("it shows %s", text)
 	}
 }
 

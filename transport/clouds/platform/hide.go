@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,26 +13,51 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// A hider takes credentials out of what a platform, or something on the way, repeats.
+// A hider takes credentials out of what a platform, or something on the way, repeats: the
+// newest ones, since an answer to a request may come behind the next credentials.
 type hider struct {
-	of string // the headers that it was made of
+	sent []sent
 	secret.Redactor
 }
 
+// sent are the credentials of a request.
+type sent struct {
+	all   secret.Value // the headers, to tell them from others
+	parts []secret.Value
+}
+
+const mostSent = 8
+
 // remember makes what stands in the headers of a request hidden from then on.
 func (f *front) remember(h http.Header) {
-	of := h.Get("Authorization") + "\n" + h.Get("X-Api-Key") + "\n" + h.Get("X-Amz-Security-Token")
-	if was := f.hide.Load(); was != nil && was.of == of {
-		return
-	}
 	found := http.Header{"X-Api-Key": h["X-Api-Key"], "X-Amz-Security-Token": h["X-Amz-Security-Token"]}
 	if auth := h.Get("Authorization"); !strings.HasPrefix(auth, "AWS4-") { // a signature is good for one request
 		found.Set("Authorization", auth)
 	}
-	f.hide.Store(&hider{of: of, Redactor: secret.NewRedactor(secret.InHeader(found)...)})
+	now := sent{secret.New(found.Get("Authorization") + "\n" + found.Get("X-Api-Key") + "\n" + found.Get("X-Amz-Security-Token")), secret.InHeader(found)}
+	for {
+		was := f.hide.Load()
+		next := &hider{}
+		if was != nil {
+			if slices.ContainsFunc(was.sent, func(s sent) bool { return s.all.Equal(now.all) }) {
+				return
+			}
+			next.sent = was.sent[max(0, len(was.sent)-mostSent+1):]
+		}
+		next.sent = append(slices.Clip(next.sent), now)
+		var parts []secret.Value
+		for _, s := range next.sent {
+			parts = append(parts, s.parts...)
+		}
+		next.Redactor = secret.NewRedactor(parts...)
+		if f.hide.CompareAndSwap(was, next) {
+			return
+		}
+	}
 }
 
-func (f *front) redactor() secret.Redactor {
+// Redactor takes the credentials of requests out of texts. The client asks for it.
+func (f *front) Redactor() secret.Redactor {
 	if h := f.hide.Load(); h != nil {
 		return h.Redactor
 	}
@@ -43,7 +69,7 @@ func (f *front) cleaned(resp *http.Response) *http.Response {
 	if resp.StatusCode < 300 {
 		return resp
 	}
-	hide := f.redactor()
+	hide := f.Redactor()
 	if id := resp.Header.Get("Request-Id"); id != "" {
 		resp.Header.Set("Request-Id", hide.String(id))
 	}
@@ -73,7 +99,7 @@ func (c *Client) hidden(err error) error {
 	if err == nil {
 		return nil
 	}
-	hide := c.front.redactor()
+	hide := c.front.Redactor()
 	var refused *transport.Error
 	var broken *transport.StreamError
 	switch {

@@ -36,7 +36,7 @@ type front struct {
 	authorize func(*http.Request) error
 	adapt     func(*http.Request) error
 	answer    func(*http.Request, *http.Response) (bool, error)
-	hide      atomic.Pointer[hider] // of the newest credentials
+	hide      atomic.Pointer[hider] // the newest credentials
 }
 
 func newFront(c *Config, base string, given *http.Client) (*front, error) {
@@ -70,13 +70,13 @@ func (f *front) RoundTrip(req *http.Request) (*http.Response, error) {
 	for once := true; ; once = false {
 		resp, err := f.next.RoundTrip(sent)
 		if err != nil {
-			return nil, f.redactor().Err(err)
+			return nil, f.Redactor().Err(err)
 		}
 		again := false
 		if f.answer != nil {
 			if again, err = f.answer(sent, resp); err != nil {
 				resp.Body.Close()
-				return nil, f.redactor().Err(err)
+				return nil, f.Redactor().Err(err)
 			}
 		}
 		if !again || !once || req.Body != nil && req.GetBody == nil {
