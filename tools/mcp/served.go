@@ -240,6 +240,9 @@ func (h *servedHost) Notes(ctx context.Context, name string) ([]json.RawMessage,
 	return slices.Clone(h.state.Notes[h.prefix+name]), nil
 }
 
+// recordTime is how long it may take to record a result of a call that was given up.
+const recordTime = 10 * time.Second
+
 // CallTool implements [tools.Host]: it calls another of the served tools.
 func (h *servedHost) CallTool(ctx context.Context, call transport.ToolCall) (tools.Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -273,7 +276,7 @@ func (h *servedHost) CallTool(ctx context.Context, call transport.ToolCall) (too
 		Host: &servedHost{servedRound: h.servedRound, prefix: key + "/"}, Progress: tools.CallOf(ctx).Progress}
 	out, err := tool.Call(tools.WithCall(ctx, inner), prepared.Input())
 	switch {
-	case errors.Is(err, tools.ErrWaiting), ctx.Err() != nil:
+	case err != nil && (errors.Is(err, tools.ErrWaiting) || ctx.Err() != nil):
 		return tools.Result{}, err
 	case err != nil:
 		out = tools.ErrorText(err.Error())
@@ -282,8 +285,10 @@ func (h *servedHost) CallTool(ctx context.Context, call transport.ToolCall) (too
 	for _, b := range out.Content {
 		done.Content = append(done.Content, b.Raw())
 	}
+	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime) // it was done, whatever ctx says
+	defer cancel()
 	h.mu.Lock()
-	err = h.record(ctx, taskEntry{Results: map[string]innerResult{key: done}})
+	err = h.record(kept, taskEntry{Results: map[string]innerResult{key: done}})
 	h.mu.Unlock()
 	return out, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -46,6 +47,26 @@ func TestInnerCalls(t *testing.T) {
 	}
 	if ran["a"] != 1 || ran["b"] != 0 {
 		t.Errorf("ran %v", ran)
+	}
+}
+
+// A call that had its effect just as the request was given up is recorded, and has its
+// result: nobody makes it again.
+func TestInnerCallGivenUpAtItsEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &served{tools: map[string]tools.Callable{"a": tools.Raw("a", "d", nil, func(context.Context, json.RawMessage) (tools.Result, error) {
+		cancel()
+		return tools.Text("done"), nil
+	})}}
+	log, err := newTaskLog(t.Context(), &memory.RAM{}, "id", "me", &taskBegin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &servedHost{servedRound: s.round(&request{}, state{Key: "k"})}
+	h.log = log
+	out, err := h.CallTool(ctx, transport.ToolCall{Name: "a", Input: json.RawMessage(`{}`)})
+	if err != nil || len(out.Content) != 1 || len(h.state.Results) != 1 || len(log.task.state.Results) != 1 {
+		t.Errorf("%+v, %v; recorded %v and %v", out, err, h.state.Results, log.task.state.Results)
 	}
 }
 
