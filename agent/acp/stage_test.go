@@ -192,7 +192,9 @@ func (e *editor) begin() sdk.NewSessionResponse {
 }
 
 func (e *editor) say(blocks ...sdk.ContentBlock) (sdk.PromptResponse, error) {
-	return e.agent.Prompt(e.t.Context(), sdk.PromptRequest{SessionId: e.id, Prompt: blocks})
+	ctx, cancel := context.WithTimeout(e.t.Context(), time.Minute) // a turn that hangs fails
+	defer cancel()
+	return e.agent.Prompt(ctx, sdk.PromptRequest{SessionId: e.id, Prompt: blocks})
 }
 
 // prompt says something and wants an end of that kind.

@@ -219,6 +219,8 @@ func TestThousandWatchers(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // whoever misses the end fails
+	defer cancel()
 	var wg sync.WaitGroup
 	pages := make([]page, n)
 	pieces := 0
@@ -253,9 +255,9 @@ func TestThousandWatchers(t *testing.T) {
 			p := &pages[w]
 			p.slow = true
 			var at feed.Position
-			for i := 0; ; i++ {
+			for {
 				left := 1 + rng.IntN(8)
-				for item, err := range f.Watch(t.Context(), "s", feed.Options{From: at}) {
+				for item, err := range f.Watch(ctx, "s", feed.Options{From: at}) {
 					if err == nil {
 						err = p.take(item)
 					}
@@ -279,6 +281,10 @@ func TestThousandWatchers(t *testing.T) {
 						}
 						break
 					}
+				}
+				if ctx.Err() != nil {
+					t.Errorf("watcher %d hasn't seen the end", w)
+					return
 				}
 			}
 		})

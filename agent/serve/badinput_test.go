@@ -5,9 +5,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
 )
@@ -19,11 +19,7 @@ func TestBadPlaces(t *testing.T) {
 	s.begin("s")
 	l := s.listen("POST", "/messages/s", `{"text":"hi"}`)
 	l.until("end", "")
-	for status := 0; status != 204; {
-		if status, _ = s.do("DELETE", "/sessions/s", ""); status != 204 && status != 409 {
-			t.Fatal(status)
-		}
-	}
+	s.delete("s")
 	s.begin("s")
 	s.listen("POST", "/messages/s", `{"text":"hi"}`).until("end", "")
 	for at, want := range map[string]struct {
@@ -133,9 +129,7 @@ func TestWhatIsRefusedLeavesNothing(t *testing.T) {
 	}
 	s.begin("busy")
 	s.do("POST", "/messages/busy", `{"text":"call slow"}`)
-	for s.calls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the tool runs", func() bool { return s.calls.Load() > 0 })
 	if status, answer := s.do("POST", "/messages/busy", `{"text":"hi","idle":true}`); status != 409 || !strings.Contains(answer, `"busy"`) {
 		t.Errorf("%d %s", status, answer)
 	}

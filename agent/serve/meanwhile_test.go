@@ -11,6 +11,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 )
@@ -52,6 +53,7 @@ func TestAStopSparesTheRunBehind(t *testing.T) {
 	s.slow("s")
 	stopped := make(chan string, 1)
 	go func() {
+		defer close(stopped)
 		_, body := s.do("POST", "/stop/s", "")
 		stopped <- body
 	}()
@@ -133,13 +135,9 @@ func TestTwoMessagesForAnIdleSession(t *testing.T) {
 		status <- code
 	}
 	go say()
-	for asked.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the agent is asked for", func() bool { return asked.Load() > 0 })
 	go say()
-	for s.h.Holders("s") < 2 && len(status) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the second one waits or is answered", func() bool { return s.h.Holders("s") == 2 || len(status) > 0 })
 	close(goOn)
 	if a, b := <-status, <-status; min(a, b) != http.StatusAccepted || max(a, b) != http.StatusConflict {
 		t.Errorf("%d and %d", a, b)

@@ -51,6 +51,7 @@ func TestSaidAfterAStop(t *testing.T) {
 		<-began
 		stopped := make(chan string, 1)
 		go func() {
+			defer close(stopped)
 			_, body := s.do("POST", "/stop/s", "")
 			stopped <- body
 		}()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 	"github.com/whorl-go/whorl/agent/waiting"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -446,9 +447,7 @@ func (s *site) begin(id string) string {
 func TestManyMessagesAtOnce(t *testing.T) {
 	s := start(t, nil)
 	s.do("POST", "/messages/s", `{"text":"call slow"}`)
-	for s.calls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the tool runs", func() bool { return s.calls.Load() > 0 })
 	if status, body := s.do("POST", "/messages/s", `{"text":"x","idle":true}`); status != 409 || !strings.Contains(body, `"busy"`) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -557,9 +556,7 @@ func TestStopForkAndDelete(t *testing.T) {
 	s := start(t, nil)
 	l := s.listen("GET", "/events/"+s.begin("s"), "")
 	s.do("POST", "/messages/s", `{"text":"call slow"}`)
-	for s.calls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the tool runs", func() bool { return s.calls.Load() > 0 })
 	if status, body := s.do("POST", "/stop/s", ""); status != 200 || !strings.Contains(body, "true") {
 		t.Errorf("%d %s", status, body)
 	}
@@ -582,11 +579,7 @@ func TestStopForkAndDelete(t *testing.T) {
 	if got := s.listen("POST", "/messages/f", `{"text":"hello"}`).until("end", ""); text(got) != "Done: hello\n" {
 		t.Error(text(got))
 	}
-	for status := 0; status != 204; { // the end is told a moment before it doesn't run any more
-		if status, _ = s.do("DELETE", "/sessions/f", ""); status != 204 && status != 409 {
-			t.Fatal(status)
-		}
-	}
+	s.delete("f")
 	if status, _ := s.do("GET", "/sessions/f", ""); status != 404 {
 		t.Error(status)
 	}

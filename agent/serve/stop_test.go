@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/whorl-go/whorl/agent/serve"
+	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 	"github.com/whorl-go/whorl/memory"
 )
 
@@ -23,24 +24,32 @@ func (s *site) slow(id string) {
 	if status, body := s.do("POST", "/messages/"+id, `{"text":"call slow"}`); status != 202 {
 		s.t.Fatal(status, body)
 	}
-	for s.calls.Load() == before {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(s.t, "the tool runs", func() bool { return s.calls.Load() > before })
 }
 
 // ended waits until no process runs the session.
 func (s *site) ended(id string) {
 	s.t.Helper()
-	for {
+	stage.Until(s.t, "nobody runs "+id, func() bool {
 		status, body := s.do("GET", "/sessions/"+id, "")
 		if status != 200 {
 			s.t.Fatal(status, body)
 		}
-		if strings.Contains(body, `"running":false`) {
-			return
+		return strings.Contains(body, `"running":false`)
+	})
+}
+
+// delete deletes a session. The end of a run is told a moment before it doesn't run any
+// more.
+func (s *site) delete(id string) {
+	s.t.Helper()
+	stage.Until(s.t, id+" is deleted", func() bool {
+		status, body := s.do("DELETE", "/sessions/"+id, "")
+		if status != 204 && status != 409 {
+			s.t.Fatal(status, body)
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return status == 204
+	})
 }
 
 // Behind a balancer any process may get the stop, and what else only the one that runs the

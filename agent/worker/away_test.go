@@ -69,7 +69,7 @@ func TestAServerThatIsDown(t *testing.T) {
 		Logger: slog.New(slog.NewTextHandler(locked{&mu, &lines}, nil)), MeterProvider: metric.NewMeterProvider(metric.WithReader(reader)),
 	})
 	defer stop()
-	<-begun
+	receive(t, begun, "a session runs")
 	if err := server.Halt(); err != nil {
 		t.Fatal(err)
 	}

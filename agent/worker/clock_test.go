@@ -122,7 +122,7 @@ func testApart(t *testing.T, store *postgres.Store, by time.Duration) {
 		}
 	}
 	submit(t, store, "sleeps", "sleep")
-	<-held
+	receive(t, held, "the tool runs")
 	info, err := store.Info(t.Context(), "long")
 	if lease := info.Due.Sub(storeNow); err != nil || lease <= 0 || lease > time.Minute {
 		t.Errorf("the lease ends %v from now by the store's clock: %v", lease, err)

@@ -38,7 +38,7 @@ func TestStopOfAUser(t *testing.T) {
 		if err := worker.Submit(t.Context(), store, id, transport.UserText("go"), nil); err != nil {
 			t.Fatal(err)
 		}
-		<-began
+		receive(t, began, "the tool runs")
 	}
 	owner, err := stopping.Owner(t.Context(), store, "s")
 	if err != nil {
@@ -55,16 +55,12 @@ func TestStopOfAUser(t *testing.T) {
 	if o := b.wait("other", 1); o[0].State != worker.Ended || o[0].Err != nil {
 		t.Fatalf("the other session: %+v", o[0])
 	}
-	<-began // its second call
+	receive(t, began, "the second call runs")
 	if i, err := store.Info(t.Context(), "s"); err != nil || !i.Due.IsZero() || len(i.Meta) != 0 {
 		t.Errorf("it goes on: due %v, meta %v, %v", i.Due, i.Meta, err)
 	}
 	if err := memory.Enqueue(t.Context(), store, "s", transport.UserText("again")); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-began:
-	case <-time.After(time.Minute):
-		t.Error("a message doesn't have it go on")
-	}
+	receive(t, began, "a message has it go on")
 }

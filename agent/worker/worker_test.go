@@ -81,6 +81,7 @@ type boss struct {
 	mu       sync.Mutex
 	outcomes map[string][]worker.Outcome
 	changed  chan struct{}
+	stopping atomic.Int32 // workers that were told to end
 }
 
 func newBoss(t testing.TB) *boss {
@@ -111,10 +112,22 @@ func (b *boss) start(o worker.Options) (stop func()) {
 	go func() { ended <- w.Work(ctx) }()
 	return sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
+		b.stopping.Add(1)
+		if err := receive(b.t, ended, "the worker ends"); err != nil {
 			b.t.Error(err)
 		}
 	})
+}
+
+// receive receives what has to come.
+func receive[T any](t testing.TB, from <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(time.Minute):
+		t.Errorf("it hasn't come about within a minute that %s", what)
+	}
+	return v
 }
 
 // record is Options.Done.
@@ -500,12 +513,14 @@ func TestDrain(t *testing.T) {
 	b := newBoss(t)
 	stop := b.start(worker.Options{Store: store, Run: always(a)})
 	submit(t, store, "s", "go")
-	<-called
+	receive(t, called, "the tool runs")
 	stopped := make(chan struct{})
 	go func() { stop(); close(stopped) }()
-	time.Sleep(20 * time.Millisecond)
+	for b.stopping.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
 	close(goOn)
-	<-stopped
+	receive(t, stopped, "the worker ends")
 	if o := b.wait("s", 1)[0]; o.State != worker.Stopped || calls.Load() != 1 {
 		t.Fatalf("%d calls, %+v", calls.Load(), o)
 	}
@@ -533,7 +548,7 @@ func TestDrainHasAnEnd(t *testing.T) {
 	b := newBoss(t)
 	stop := b.start(worker.Options{Store: store, Run: always(a), Drain: 20 * time.Millisecond})
 	submit(t, store, "s", "go")
-	<-called
+	receive(t, called, "the tool runs")
 	stop()
 	if o := b.wait("s", 1)[0]; o.State != worker.Stopped || !errors.Is(ended, context.Canceled) {
 		t.Fatalf("%+v, and the tool's context ended with %v", o, ended)

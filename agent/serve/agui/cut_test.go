@@ -85,9 +85,7 @@ func TestTwoClients(t *testing.T) {
 		c.s.Mux.ServeHTTP(w, request(c.user, c.input()))
 		first <- parse(t, w.Body)
 	}()
-	for c.s.Ran("slow") == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the tool runs", func() bool { return c.s.Ran("slow") > 0 })
 	other := newClient(t, c.s)
 	other.messages, other.said = append([]Message{}, c.messages...), 7
 	other.say("also")
@@ -97,18 +95,7 @@ func TestTwoClients(t *testing.T) {
 		c.s.Mux.ServeHTTP(w, request(other.user, other.input()))
 		second <- parse(t, w.Body)
 	}()
-	for {
-		info, err := c.s.Store.Info(t.Context(), "thread")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.Queued > 0 {
-			if n := queued(t, c.s); n > 0 {
-				break
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the message waits", func() bool { return queued(t, c.s) > 0 })
 	c.s.Release()
 	a, b := <-first, <-second
 	check(t, a)
@@ -190,9 +177,7 @@ func TestEnds(t *testing.T) {
 		c.s.Mux.ServeHTTP(w, request(c.user, c.input()))
 		done <- parse(t, w.Body)
 	}()
-	for c.s.Ran("slow") == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the tool runs", func() bool { return c.s.Ran("slow") > 0 })
 	r := httptest.NewRequest("POST", "/agent/stop/thread", nil)
 	r.Header.Set("X-User", "ann")
 	c.s.Mux.ServeHTTP(httptest.NewRecorder(), r)

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/agent/serve/internal/stage"
@@ -56,9 +55,7 @@ func TestTheSameBranchTwiceAtOnce(t *testing.T) {
 	}
 	listen := func(body string) { s.Listen(t, "/chat", "ann", body, 3) }
 	ran := func(n int) {
-		for s.Ran("slow") < n {
-			time.Sleep(time.Millisecond)
-		}
+		stage.Until(t, "the tool runs", func() bool { return s.Ran("slow") >= n })
 	}
 	listen(c.body(nil)) // the answer that isn't wanted: it hangs
 	ran(1)
@@ -76,9 +73,10 @@ func TestTheSameBranchTwiceAtOnce(t *testing.T) {
 	if body := answer.Body.String(); !strings.Contains(body, `"output":"waited"`) || !strings.Contains(body, `"finishReason":"stop"`) {
 		t.Errorf("the first request gets %s", body)
 	}
-	for branches() < 2 { // the second one may not have been seen to leave yet
+	stage.Until(t, "the second one is seen to leave", func() bool {
 		c.request("POST", "/chat", body)
-	}
+		return branches() == 2
+	})
 }
 
 // A message that comes twice at once to two processes with one store is one message, and

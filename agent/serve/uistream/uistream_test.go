@@ -587,9 +587,7 @@ func TestEnds(t *testing.T) {
 	c.say("slow")
 	done := make(chan []chunk)
 	go func() { done <- parse(t, c.request("POST", "/chat", c.body(nil)).Body) }()
-	for c.s.Ran("slow") == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	stage.Until(t, "the tool runs", func() bool { return c.s.Ran("slow") > 0 })
 	c.request("POST", "/chat/chat/stop", "")
 	chunks := <-done
 	if e := last(chunks); e.Type != "finish" || e.Finish != "interrupted" || chunks[len(chunks)-2].Type != "abort" {

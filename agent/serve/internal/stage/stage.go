@@ -31,7 +31,7 @@ type Stage struct {
 	Store   *memory.RAM
 	Handler *serve.Handler
 	URL     string
-	Mux     *http.ServeMux
+	Mux     *Mux
 
 	mu   sync.Mutex
 	hold chan struct{}
@@ -289,7 +289,7 @@ func Start(t testing.TB, o Options) *Stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Stage{Store: new(memory.RAM), hold: make(chan struct{}), ran: map[string]int{}, Mux: http.NewServeMux()}
+	s := &Stage{Store: new(memory.RAM), hold: make(chan struct{}), ran: map[string]int{}, Mux: new(Mux)}
 	thinking := &transport.Thinking{Type: "adaptive", Display: "summarized"}
 	inner, err := agent.New(agent.Options{Client: c, Model: "claude-opus-5-5", Tools: s.tools(), Thinking: thinking})
 	if err != nil {
