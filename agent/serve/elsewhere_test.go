@@ -270,6 +270,7 @@ func TestEndsOfStreams(t *testing.T) {
 
 		wait = hear(t, access("replaced"), &Going{&running{over: make(chan struct{})}})
 		time.Sleep(time.Minute)
+		synctest.Wait() // it doesn't look between the two
 		if err := store.Delete(ctx, "replaced"); err != nil {
 			t.Fatal(err)
 		}

@@ -148,7 +148,8 @@ func TestTwoMessagesForAnIdleSession(t *testing.T) {
 func TestDeleteBelowARun(t *testing.T) {
 	s := start(t, nil)
 	store := s.store.(*memory.RAM)
-	s.listen("POST", "/messages/s", `{"text":"call helper"}`).until("end", "")
+	s.listen("POST", "/messages/s", `{"text":"call helper"}`).until("end", "") // of the sub-agent
+	s.ended("s")
 	child := ""
 	for info, err := range store.List(t.Context(), memory.Query{Parent: "s"}) {
 		if child = info.ID; err != nil {
