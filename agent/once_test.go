@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent"
@@ -31,7 +32,7 @@ func (h *hurried) Append(ctx context.Context, id string, at memory.Position, rec
 // one is told so.
 func TestTwoAnswersAtOnce(t *testing.T) {
 	store := new(memory.RAM)
-	_, q := waitsFor(t, store, "s", `{"parcel":"A-1"}`, weighing)
+	a, q := waitsFor(t, store, "s", `{"parcel":"A-1"}`, weighing)
 	answer := func(s memory.Store, value string) error {
 		return q.Answer(t.Context(), openSession(t, s, "s"), tools.Answer{Value: json.RawMessage(value)})
 	}
@@ -42,6 +43,10 @@ func TestTwoAnswersAtOnce(t *testing.T) {
 	}}, "2")
 	if whyNot(err) != "decided" {
 		t.Errorf("the slower one: %v", err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
+	if result := string(res.Log.Messages()[2].AppendJSON(nil)); err != nil || !strings.Contains(result, `"text":"1"`) {
+		t.Errorf("the call got %s: %v", result, err)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
@@ -58,6 +60,29 @@ func TestErrorTypesOfCallsThatAreNotRun(t *testing.T) {
 			t.Errorf("the error.type is %q, want %q", got, c.want)
 		}
 	}
+}
+
+// A batch of a toolset stops at a call that hangs, as at any that fails.
+func TestABatchStopsAtACallThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang, ran := make(chan struct{}), 0
+		defer close(hang)
+		computer := toolset{fake{call: func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			if ran++; tools.CallOf(ctx).Name == "click" {
+				<-hang
+			}
+			return tools.Text("typed"), nil
+		}}}
+		member := func(id, name string) string {
+			return strings.TrimSuffix(use(id, name, `{"x":1}`), "}") + `,"toolset_name":"computer"}`
+		}
+		s := &script{replies: []any{reply(t, "tool_use", member("a", "click"), member("b", "type")), reply(t, "end_turn", text("ok"))}}
+		res, err := newAgent(t, s, agent.Options{Limits: agent.Limits{ToolTime: time.Second}}, computer).Run(t.Context(), agent.Input{Prompt: "go"})
+		results := string(res.Log.Messages()[2].AppendJSON(nil))
+		if err != nil || ran != 1 || !strings.Contains(results, "the time limit of this tool") || !strings.Contains(results, "the one before it failed") {
+			t.Errorf("%d calls ran: %s, %v", ran, results, err)
+		}
+	})
 }
 
 // A toolset is a fake that runs the members of the service's computer toolset.

@@ -36,3 +36,34 @@ func TestAnswersAreTheUsers(t *testing.T) {
 		}
 	}
 }
+
+// Two calls may ask under one key: an answer is to the call that it names.
+func TestAnswersAreToTheirCalls(t *testing.T) {
+	s := start(t, nil)
+	events := s.listen("POST", "/messages/s", `{"text":"call which twice"}`).until("state", "waiting")
+	asked := events[len(events)-1].Questions
+	if len(asked) != 2 || asked[0].Question.Key != asked[1].Question.Key {
+		t.Fatalf("%+v", asked)
+	}
+	l := s.listen("GET", "/events/s", "")
+	for i, value := range []string{`"a"`, `"b"`} {
+		raw, _ := json.Marshal(asked[i])
+		if status, body := s.do("POST", "/answers/s", `{"question":`+string(raw)+`,"value":`+value+`}`); status != 204 {
+			t.Errorf("answer %d: %d %s", i, status, body)
+		}
+	}
+	l.until("state", "idle")
+	log, err := memory.Open(t.Context(), s.store, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var results []string
+	for _, b := range log.Messages()[2].Content {
+		if b.ToolUseID() != "" {
+			results = append(results, string(b.Raw()))
+		}
+	}
+	if len(results) != 2 || !strings.Contains(results[0], `\"a\"`) || !strings.Contains(results[1], `\"b\"`) {
+		t.Errorf("results: %s", results)
+	}
+}

@@ -290,6 +290,27 @@ func TestEndsOfStreams(t *testing.T) {
 	})
 }
 
+// A session that another process has is tried again after a while, and not at once: its
+// run may take an hour.
+func TestWhatRunsElsewhereIsTriedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := runsNothing(t, func(o *Options) {})
+		defer func() { h.Close(t.Context()); synctest.Wait() }()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		r := &running{again: true, err: &memory.LeaseError{ID: "s", Owner: "other"}}
+		h.running["s"] = r
+		began := time.Now()
+		if !h.over(ctx, "s", r, nil) || time.Since(began) != time.Second {
+			t.Errorf("again after %v", time.Since(began))
+		}
+		time.AfterFunc(time.Millisecond, cancel)
+		if r.again, began = true, time.Now(); h.over(ctx, "s", r, nil) || time.Since(began) != time.Millisecond {
+			t.Errorf("stopped after %v", time.Since(began))
+		}
+	})
+}
+
 // A run of an access: what a request says of a session that is there changes nothing of
 // it, what can't be recorded ends it, and a session that another user has begun meanwhile
 // isn't taken.

@@ -51,7 +51,11 @@ func model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 		r.Delay, r.DeltaBytes = 100*time.Millisecond, 3
 	}
 	if name, ok := strings.CutPrefix(last, "call "); ok && !called {
+		name, twice := strings.CutSuffix(name, " twice")
 		r = simulator.Do(simulator.Call(name, map[string]any{"n": 1}))
+		if twice {
+			r = simulator.Do(simulator.Call(name, map[string]any{"n": 1}), simulator.Call(name, map[string]any{"n": 2}))
+		}
 		if name == "helper" {
 			r = simulator.Do(simulator.Call(name, map[string]any{"task": "call careful"}))
 		}
