@@ -144,6 +144,13 @@ func TestMessagesLandOnce(t *testing.T) {
 	if got := told(again.messages); strings.Count(got, "user ") != 3 || strings.Count(got, "assistant ") != 3 {
 		t.Errorf("a new page:\n%s", got)
 	}
+	loaded := newClient(t, c.s) // one that has the history as it is stored
+	loaded.run()
+	loaded.say("hello")
+	loaded.run()
+	if got := told(loaded.messages); strings.Count(got, "user ") != 4 || strings.Count(got, "assistant ") != 4 {
+		t.Errorf("a page that was loaded again:\n%s", got)
+	}
 }
 
 // A response that broke off is taken back, and the client has what came in its place.

@@ -64,6 +64,9 @@ func TestTheSameBranchTwiceAtOnce(t *testing.T) {
 	var answer *httptest.ResponseRecorder
 	first.Go(func() { answer = c.request("POST", "/chat", body) })
 	ran(2)
+	if w := c.request("GET", "/agent/sessions/chat", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"running":false`) {
+		t.Errorf("the answer that isn't wanted goes on beside the other: %d %s", w.Code, w.Body)
+	}
 	listen(body)
 	if n := branches(); n != 1 {
 		t.Errorf("%d branches while both requests listen", n)

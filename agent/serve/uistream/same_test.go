@@ -21,6 +21,23 @@ func (c *client) picture(data string) {
 	c.messages = append(c.messages, Message{ID: fmt.Sprintf("mine-%d", c.said), Role: "user", Parts: []Part{{Type: "file", MediaType: "image/png", URL: "data:image/png;base64," + data}}})
 }
 
+// A page without history that says what was said before, in a chat that has gone on since,
+// says something new.
+func TestSaidAgainWithoutHistory(t *testing.T) {
+	c := newClient(t, newStage(t, stage.Options{}))
+	for _, said := range []string{"hello", "think"} {
+		c.say(said)
+		c.send(nil)
+	}
+	page := newClient(t, c.s)
+	page.say("hello")
+	page.send(nil)
+	c.load()
+	if got := told(c.messages); strings.Count(got, "user:") != 3 || strings.Count(got, "You said: hello") != 2 {
+		t.Errorf("a message is lost:\n%s", got)
+	}
+}
+
 // Two pages of a chat say something at the same place: what differs only in its pictures
 // is not the same.
 func TestOtherPicture(t *testing.T) {
