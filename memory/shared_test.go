@@ -22,6 +22,29 @@ func texts(l *memory.Log) (list []string) {
 	return list
 }
 
+// A user's message that lands in front of a system message leaves what others have read,
+// and what forks share, as it was.
+func TestMessagesThatAreSharedStay(t *testing.T) {
+	for before := range 6 {
+		log := memory.NewLog()
+		for i := range before {
+			appendAll(t, log, input(fmt.Sprint(i)))
+		}
+		system := memory.Record{Kind: memory.KindInput, Message: transport.Message{Role: transport.RoleSystem, Content: []transport.Block{transport.Text("rule")}}}
+		appendAll(t, log, input("first"), system)
+		read, fork := log.Messages(), log.Fork()
+		appendAll(t, log, input("second"))
+		for name, messages := range map[string][]transport.Message{"what was read": read, "a fork": fork.Messages()} {
+			if n := len(messages); n != before+2 || messages[n-1].Text() != "rule" {
+				t.Errorf("%d before: %s has %d messages, and ends in %q", before, name, n, messages[n-1].Text())
+			}
+		}
+		if now := log.Messages(); len(now) != before+3 || now[before+1].Text() != "second" || now[before+2].Text() != "rule" {
+			t.Errorf("%d before: the log has %v", before, now)
+		}
+	}
+}
+
 // Logs that come of one another by several forks have lists of their own, also of their
 // parts, and who reads one has what was there when it began.
 func TestForksOfForks(t *testing.T) {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -18,7 +19,8 @@ import (
 // where that is set, or of passing the next request on.
 type proxy struct {
 	answer, request atomic.Bool
-	then            func() // behind a request that was lost
+	then            func() // behind what was lost
+	locked          func() // called for an answer that says that what is asked for is locked
 }
 
 func (p *proxy) serve(l net.Listener, server string) {
@@ -34,21 +36,24 @@ func (p *proxy) serve(l net.Listener, server string) {
 			client.Close()
 			return
 		}
-		wg.Go(func() { pass(backend, client, &p.request, func() { p.then() }) })
-		wg.Go(func() { pass(client, backend, &p.answer, func() {}) })
+		wg.Go(func() { pass(backend, client, &p.request, p) })
+		wg.Go(func() { pass(client, backend, &p.answer, p) })
 	}
 }
 
 // pass copies until something is to be lost.
-func pass(to, from net.Conn, lose *atomic.Bool, lost func()) {
+func pass(to, from net.Conn, lose *atomic.Bool, p *proxy) {
 	defer to.Close()
 	defer from.Close()
 	room := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(room)
 		if err == nil && lose.CompareAndSwap(true, false) {
-			lost()
+			p.then()
 			return
+		}
+		if bytes.Contains(room[:n], []byte("C55P03")) { // lock_not_available
+			p.locked()
 		}
 		if _, e := to.Write(room[:n]); err != nil || e != nil {
 			return
@@ -73,13 +78,14 @@ func TestLostAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, ended := new(proxy), make(chan struct{})
+	p, ended := &proxy{then: func() {}}, make(chan struct{})
 	behind := at.Host
 	go func() {
 		defer close(ended)
 		p.serve(l, behind)
 	}()
 	at.Host = l.Addr().String()
+	at.RawQuery += "&lock_timeout=20"
 	s, err := postgres.Open(t.Context(), at.String(), &postgres.Options{Schema: schema, Wait: time.Minute})
 	if err != nil {
 		t.Fatal(err)
@@ -104,13 +110,35 @@ func TestLostAnswers(t *testing.T) {
 	if err := s.Append(ctx, "s", memory.Position{Records: 1}, input("1"), input("2")); !errors.Is(err, memory.ErrConflict) {
 		t.Errorf("the same append, by somebody who hadn't made it: %v", err)
 	}
+	// Also where the try behind the lost answer fails for another reason.
+	tx, err := direct.DB().BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.then = func() {
-		if err := direct.Append(ctx, "s", memory.Position{Records: 3}, input("theirs")); err != nil {
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf("LOCK TABLE %q.sessions", schema)); err != nil {
+			t.Error(err)
+		}
+	}
+	locked := 0
+	p.locked = func() {
+		locked++
+		if err := tx.Commit(); err != nil {
+			t.Error(err)
+		}
+	}
+	p.answer.Store(true)
+	if err := s.Append(ctx, "s", memory.Position{Records: 3}, input("3"), input("4")); err != nil || locked != 1 {
+		t.Errorf("an append that has happened, and a lock behind it (%d): %v", locked, err)
+	}
+	_ = tx.Rollback() // if it is open still
+	p.then = func() {
+		if err := direct.Append(ctx, "s", memory.Position{Records: 5}, input("theirs")); err != nil {
 			t.Error(err)
 		}
 	}
 	p.request.Store(true)
-	if err := s.Append(ctx, "s", memory.Position{Records: 3}, input("ours")); !errors.Is(err, memory.ErrConflict) || p.request.Load() {
+	if err := s.Append(ctx, "s", memory.Position{Records: 5}, input("ours")); !errors.Is(err, memory.ErrConflict) || p.request.Load() {
 		t.Errorf("an append that was lost, and another that was not: %v", err)
 	}
 }

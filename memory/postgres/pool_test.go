@@ -29,6 +29,9 @@ func TestFewConnections(t *testing.T) {
 					}
 				}
 				step("append", s.Append(ctx, id, memory.Position{}, input("apples")))
+				if err := s.Fork(ctx, id, memory.Position{Records: 9}, id+" fork", nil); err == nil { // in a transaction
+					t.Error("a fork behind the end was made")
+				}
 				_, err := s.Search(ctx, search.Query{Words: "apples"})
 				step("search", err)
 				name, err := s.PutBlob(ctx, id, memory.Blob{Data: []byte(id)})
@@ -58,6 +61,31 @@ func TestFewConnections(t *testing.T) {
 				step("lease", s.Lease(ctx, id, "me", time.Minute))
 				step("give it back", s.Lease(ctx, id, "me", 0))
 				step("delete", s.Delete(ctx, id))
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// Programs that start at once make the tables once.
+func TestOpenAtOnce(t *testing.T) {
+	srv, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		schema := fmt.Sprint("at once ", schemas.Add(1))
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				s, err := postgres.Open(t.Context(), srv.URL, &postgres.Options{Schema: schema})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
 			})
 		}
 		wg.Wait()

@@ -252,6 +252,35 @@ func TestSearchReadOnly(t *testing.T) {
 	}
 }
 
+// A search ends where records are missing that it has yet to put into the index, and finds
+// those behind them.
+func TestSearchBehindMissingRecords(t *testing.T) {
+	s, err := sqlite.Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, id := range []string{"a", "b"} {
+		if err := s.Append(t.Context(), id, memory.Position{}, input("walrus"), input("penguin"), input("giraffe")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t, s, "DELETE FROM records WHERE id & 4294967295 = 0 OR id >> 32 = 2")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for range 2 {
+		if got, err := s.Search(ctx, search.Query{Words: "walrus penguin giraffe"}); err != nil {
+			t.Errorf("found %v, %v", got, err)
+		}
+	}
+	if err := s.Append(ctx, "b", memory.Position{Records: 3}, input("ocelot")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Search(ctx, search.Query{Words: "ocelot"}); err != nil || len(got) != 1 || got[0].Record != 3 {
+		t.Errorf("found %v, %v", got, err)
+	}
+}
+
 // A call to a store that was closed says so.
 func TestClosed(t *testing.T) {
 	s, err := sqlite.Open(filepath.Join(t.TempDir(), "s.db"), nil)

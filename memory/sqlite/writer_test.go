@@ -21,6 +21,11 @@ func TestWriterAfterFailures(t *testing.T) {
 		_, err := tx.ExecContext(ctx, "INSERT INTO budgets (name, period, spent, reserved) VALUES (?, '', 0, 0)", name)
 		return err
 	}
+	for _, query := range []string{"CREATE TABLE parents (id INTEGER PRIMARY KEY)", "CREATE TABLE children (parent REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)"} {
+		if err := s.writer.exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
 	stopped := errors.New("stopped")
 	for name, f := range map[string]func(ctx context.Context, cancel func(), tx sqlstore.Tx) error{
 		"an error": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
@@ -55,10 +60,21 @@ func TestWriterAfterFailures(t *testing.T) {
 			_, err2 := tx.ExecContext(ctx, "ROLLBACK")
 			return errors.Join(err, err2) // COMMIT fails
 		},
+		"it can't be committed": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO children (parent) VALUES (7)")
+			return errors.Join(put(ctx, tx, "i"), err)
+		},
+		"it can't be rolled back": func(ctx context.Context, _ func(), tx sqlstore.Tx) error {
+			rollback, err := s.writer.prepared(ctx, "ROLLBACK")
+			return errors.Join(put(ctx, tx, "j"), err, rollback.Close(), stopped)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			if err := s.writer.exec(ctx, "PRAGMA foreign_keys = ON"); err != nil { // a connection may be a new one
+				t.Fatal(err)
+			}
 			err := func() (err error) {
 				defer func() {
 					if p := recover(); p != nil {
