@@ -67,6 +67,12 @@ func TestMeasuredMessageWithOtherContent(t *testing.T) {
 	}
 	m = UserText("one").Measured()
 	m.Content = append(m.Content, Text("two"))
+	inPlace := Message{Role: RoleUser, Content: append(make([]Block, 0, 4), Text("one"))}.Measured()
+	inPlace.Content = append(inPlace.Content, Text("two"))
+	r.Messages = []Message{inPlace}
+	if body, err = r.StreamBody(); err != nil || body.Len() != int64(len(body.Bytes())) {
+		t.Errorf("in place: %d bytes told, %d written: %v", body.Len(), len(body.Bytes()), err)
+	}
 	r.Messages = []Message{m}
 	if body, err = r.StreamBody(); err != nil || body.Len() != int64(len(body.Bytes())) {
 		t.Errorf("%d bytes told, %d written: %v", body.Len(), len(body.Bytes()), err)

@@ -1,12 +1,14 @@
 package anthropic
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -239,5 +241,52 @@ func TestBulkConnForgets(t *testing.T) {
 	near.Close()
 	if all := <-got; all != string(body.Bytes())+string(body.Bytes())+"abc" {
 		t.Errorf("%d bytes arrived", len(all))
+	}
+}
+
+// A cutBody is a body in pieces.
+type cutBody [][]byte
+
+func (p *cutBody) Next(most int) []byte {
+	if len(*p) == 0 {
+		return nil
+	}
+	next := (*p)[0]
+	if len(next) > most {
+		next, (*p)[0] = next[:most], next[most:]
+	} else {
+		*p = (*p)[1:]
+	}
+	return next
+}
+
+// Pieces of all sizes arrive whole and in order: where the buffer for short ones is nearly
+// full, and where long and short ones are as many as are written at once.
+func TestBulkConnPieces(t *testing.T) {
+	for name, sizes := range map[string][]int{
+		"short ones beyond the buffer": slices.Repeat([]int{direct - 1}, 200),
+		"a few bytes beyond it":        slices.Repeat([]int{1000, 7, 900}, 100),
+		"long and short ones":          slices.Repeat([]int{direct, 1}, 200),
+		"one long one before these":    append([]int{direct}, slices.Repeat([]int{1, direct}, 200)...),
+		"long ones":                    slices.Repeat([]int{direct + 1}, 300),
+		"huge ones":                    {atOnce - 1, 1, atOnce, 3, atOnce + 1, direct - 1},
+	} {
+		var body cutBody
+		var want []byte
+		for i, n := range sizes {
+			piece := bytes.Repeat([]byte{byte(i)}, n)
+			body, want = append(body, piece), append(want, piece...)
+		}
+		near, far := net.Pipe()
+		got := make(chan []byte)
+		go func() {
+			all, _ := io.ReadAll(far)
+			got <- all
+		}()
+		n, err := bulkConn{near}.writePieces(new(bulk), &body, int64(len(want)))
+		near.Close()
+		if all := <-got; err != nil || n != int64(len(want)) || !bytes.Equal(all, want) {
+			t.Errorf("%s: %d of %d bytes arrived, %d are told: %v", name, len(all), len(want), n, err)
+		}
 	}
 }
