@@ -105,6 +105,29 @@ func TestElicitationWaits(t *testing.T) {
 	}
 }
 
+// A server that asks twice by one id asks two questions.
+func TestElicitationInTwoRounds(t *testing.T) {
+	server := sdk.NewServer(&sdk.Implementation{Name: "asks", Version: "1"}, nil)
+	server.AddTool(&sdk.Tool{Name: "order", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		if n := len(r.Params.RequestState); n < 2 {
+			return &sdk.CallToolResult{RequestState: r.Params.RequestState + "x", InputRequests: sdk.InputRequestMap{
+				"a": &sdk.ElicitParams{Message: fmt.Sprint("Question ", n), RequestedSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}}}`)},
+			}}, nil
+		}
+		raw, _ := json.Marshal(r.Params.InputResponses)
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: string(raw)}}}, nil
+	})
+	order, h := list(t, inMemory(t, server, mcp.Options{}))["order"], newHost()
+	h.answers["mcp/1/a"] = `{"n":1}`
+	if got, err := h.call(t, order, `{}`); !errors.Is(err, tools.ErrWaiting) || h.asked["mcp/2/a"].Prompt != "Question 1" {
+		t.Fatalf("with the first answer: %s, %v; asked %+v", got, err, h.asked)
+	}
+	h.answers["mcp/2/a"] = `{"n":2}`
+	if got, err := h.call(t, order, `{}`); err != nil || !strings.Contains(got, `{\"n\":2}`) {
+		t.Errorf("with both: %s, %v", got, err)
+	}
+}
+
 func TestElicitationRefused(t *testing.T) {
 	var ordered atomic.Int64
 	h := newHost()

@@ -416,6 +416,40 @@ func TestBrokenCallIsSentOnce(t *testing.T) {
 	}
 }
 
+// A transport of the program's that tells nothing of what it does may have sent a call
+// before it fails.
+func TestBrokenCallOverAnotherTransport(t *testing.T) {
+	s := rawHTTP(t, func(http.ResponseWriter, *http.Request, []byte, []byte) {})
+	calls := &atomic.Int64{}
+	c, err := mcp.HTTP(t.Context(), s.URL, &http.Client{Transport: untraced{freshClient().Transport, calls}}, mcp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := call(t, list(t, c)["do"], `{"do":"it"}`); calls.Load() != 1 || !strings.Contains(got, "may have had its effect") {
+		t.Errorf("sent %d times: %s", calls.Load(), got)
+	}
+}
+
+// An untraced transport loses the answers of calls.
+type untraced struct {
+	http.RoundTripper
+	calls *atomic.Int64
+}
+
+func (u untraced) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := &bytes.Buffer{}
+	if r.Body != nil {
+		_, _ = io.Copy(body, r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body.Bytes()))
+	}
+	if rawjson.GetString(body.Bytes(), "method") == "tools/call" {
+		u.calls.Add(1)
+		return nil, errors.New("the answer is lost")
+	}
+	return u.RoundTripper.RoundTrip(r)
+}
+
 // A dumping transport repeats the headers of calls in its error, or answers them without
 // an end.
 type dumping struct {

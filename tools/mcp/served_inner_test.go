@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // What a tool called in an earlier round isn't called again, and is the result of no
@@ -113,5 +115,25 @@ func TestWhatAStateIsBoundTo(t *testing.T) {
 			t.Errorf("%+v is bound as another: %s", r, q.bound)
 		}
 		seen[q.bound] = true
+	}
+}
+
+// A state is good for its request, and for a time.
+func TestStateEnds(t *testing.T) {
+	z, err := newSealer(secret.Value{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for age, good := range map[time.Duration]bool{0: true, stateAge - time.Hour: true, stateAge + time.Hour: false} {
+		sealed, err := z.seal(state{Key: "k", Since: time.Now().Add(-age)}, "a request")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := z.open(sealed, "a request"); (err == nil) != good || good && s.Key != "k" {
+			t.Errorf("%v old: %+v, %v", age, s, err)
+		}
+		if _, err := z.open(sealed, "another request"); err == nil {
+			t.Errorf("%v old: it is good for another request", age)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -327,6 +328,31 @@ func TestForkBombAndEscape(t *testing.T) {
 				t.Error("a process outlived the sandbox")
 			}
 		})
+	}
+}
+
+// A process that has left the command's group, and holds what the session's state is written
+// to, isn't waited for.
+func TestEscapedProcessIsNotWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	s := newShell(t, shell.Options{Dir: dir, Confinement: shell.Unconfined, Timeout: 5 * time.Second})
+	out, err := s.Run(t.Context(), `printf() { [ -e pid ] || { setsid bash -c 'echo $$ > pid; sleep 10; : > ended' & sleep 0.2; }; builtin printf "$@"; }`)
+	if err != nil {
+		t.Errorf("%+v, %v", out, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ended")); err == nil {
+		t.Error("it was waited for")
+	}
+	if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -518,6 +518,22 @@ func (s scripted) Stream(context.Context, *transport.Request) iter.Seq2[transpor
 	}
 }
 
+// A request that an endpoint refuses behind the beginning of its answer isn't sent to it
+// again without what it names: two answers would come, and be billed.
+func TestRefusedBehindTheBeginning(t *testing.T) {
+	for name, begun := range map[string][]transport.EventType{"at once": nil, "behind the beginning": {transport.EventMessageStart, transport.EventContentBlockDelta}} {
+		asked, first := 0, 0
+		c := made(t, Options{Endpoints: []Endpoint{
+			{Name: "first", Client: scripted{err: errors.New("down"), asked: &first}},
+			{Name: "second", Client: scripted{begun, &transport.RequestError{Field: "speed"}, &asked}},
+		}})
+		_, err := transport.Create(t.Context(), c, &transport.Request{Model: "m", MaxTokens: 1, Speed: "fast", Messages: []transport.Message{transport.UserText("hi")}})
+		if want := map[bool]int{true: mostTries, false: 1}[begun == nil]; err == nil || asked != want || first != 1 {
+			t.Errorf("%s: asked %d times, not %d; %v", name, asked, want, err)
+		}
+	}
+}
+
 // What counts as delivered: a delta, or a whole block without one, unless the client
 // itself has started over.
 func TestDelivered(t *testing.T) {
