@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -167,5 +168,50 @@ func TestSubAgentsWakeTheRootsWatcher(t *testing.T) {
 	case <-moved:
 	default:
 		t.Error("nobody is told")
+	}
+}
+
+// A run on a session that was deleted may go on for a while beside one on the session
+// that has its id now, which may be another user's: who watches that hears nothing of it.
+func TestRunsOfASessionBefore(t *testing.T) {
+	f, store := new(Feed), new(memory.RAM)
+	logs := make([]*memory.Log, 2)
+	for i := range logs {
+		var err error
+		if logs[i], err = memory.Create(store, "s", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, now := logs[0], logs[1]
+	f.see(hook.Report[agent.Event]{Log: before})
+	f.see(hook.Report[agent.Event]{Log: now})
+	w := f.Open("s", Options{NoRecords: true})
+	defer w.Close()
+	read := func() (told string) {
+		t.Helper()
+		items, err := w.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range items {
+			told += fmt.Sprintf("%s %s%v ", it.Kind, it.Text, it.Err)
+		}
+		return told
+	}
+	start := transport.Event{Type: transport.EventContentBlockStart, Block: transport.Text("")}
+	for _, log := range []*memory.Log{now, before} {
+		f.see(hook.Report[agent.Event]{Log: log, Event: &agent.Event{Type: agent.EventStep}})
+		f.see(hook.Report[agent.Event]{Log: log, Event: &agent.Event{Type: agent.EventStream, Stream: start}})
+		if log == now {
+			read()
+		}
+	}
+	f.see(hook.Report[agent.Event]{Log: before, Over: true, Err: errors.New("a secret")})
+	if got := read(); got != "" {
+		t.Errorf("told of the run before: %s", got)
+	}
+	f.see(hook.Report[agent.Event]{Log: now, Over: true})
+	if got := read(); got != "over <nil> end <nil> " {
+		t.Errorf("told of its own run: %s", got)
 	}
 }

@@ -78,6 +78,27 @@ func TestApplyLooksAgain(t *testing.T) {
 	}
 }
 
+// A folder that was moved since the plan was made is left alone, and so is one that has
+// its place now.
+func TestApplyInAFolderThatWasMoved(t *testing.T) {
+	p, path := planIn(t, File{Path: "a", Want: version("A", 0), data: []byte("A")})
+	dir := filepath.Dir(path("a"))
+	moved := dir + "-moved"
+	if err := errors.Join(os.Rename(dir, moved), os.Mkdir(dir, 0o755)); err != nil {
+		t.Skipf("an open folder can't be moved here: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(moved) })
+	var folder *FolderError
+	if err := p.Apply(t.Context()); !errors.As(err, &folder) || folder.Folder != "repo" || folder.Path != dir {
+		t.Errorf("%v", err)
+	}
+	for _, dir := range []string{dir, moved} {
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+			t.Errorf("%s has %v: %v", dir, entries, err)
+		}
+	}
+}
+
 // A plan with conflicts changes nothing unless they are to be left.
 func TestApplyKeepsToItsConflicts(t *testing.T) {
 	p, path := planIn(t, File{Path: "a", Want: version("A", 0), data: []byte("A")})
