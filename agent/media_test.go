@@ -2,11 +2,13 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
@@ -90,6 +92,32 @@ func TestMediaOfParallelCalls(t *testing.T) {
 	if n := strings.Count(all, `"application/pdf"`); n != 6 || strings.Count(all, "630 pages") != 3 {
 		t.Errorf("%d PDFs", n)
 	}
+}
+
+// Results that come together are held against the limit together.
+func TestMediaOfResultsThatComeTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		look := func(name string, content transport.Block) tools.Tool {
+			return fake{name: name, call: func(context.Context, json.RawMessage) (tools.Result, error) {
+				return tools.Result{Content: []transport.Block{content}}, nil
+			}}
+		}
+		s := &script{replies: []any{reply(t, "tool_use", use("a", "long", `{}`), use("b", "longer", `{}`), use("c", "last", `{}`)), reply(t, "end_turn", text("ok"))}}
+		a := newAgent(t, s, agent.Options{Tools: []tools.Tool{look("long", pdfBlock(t, pdfOf(300))), look("longer", pdfBlock(t, pdfOf(400))), look("last", transport.Text("nothing"))}})
+		run := a.NewRun(agent.Input{Prompt: "go"})
+		for ev, err := range run.Events(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ev.Type == agent.EventToolStart && ev.Call.ID == "c" {
+				synctest.Wait() // for the ends of the others, which are recorded at once
+			}
+		}
+		results := string(run.Log().Messages()[2].AppendJSON(nil))
+		if n := strings.Count(results, `"application/pdf"`); n != 1 || !strings.Contains(results, "left out") {
+			t.Errorf("%d PDFs, of 700 pages in all", n)
+		}
+	})
 }
 
 // An input that the service would refuse is not appended to the log, alone or beside
