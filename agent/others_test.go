@@ -192,6 +192,30 @@ func TestTwoLetASubAgentGoOn(t *testing.T) {
 	}
 }
 
+// A sub-agent in the background that a failure of the service stopped has not ended: the
+// run says so, and the next one lets it go on.
+func TestAFailureInTheBackgroundIsNoEnd(t *testing.T) {
+	store := new(memory.RAM)
+	away := &transport.Error{Status: 529, Type: transport.ErrOverloaded, Message: "Overloaded"}
+	child := newAgent(t, &script{replies: []any{away, reply(t, "end_turn", text("It is 42."))}}, agent.Options{})
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "helper", `{"task":"help"}`)), reply(t, "end_turn", text("I wait.")), reply(t, "end_turn", text("done"))}}
+	a := newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: child, Background: true})
+	if _, err := begin(t, a, store); !errors.Is(err, transport.ErrOverloaded) || !strings.Contains(err.Error(), "was stopped") {
+		t.Fatalf("the run ended with %v", err)
+	}
+	res, err := a.Run(t.Context(), agent.Input{Store: store, Session: "s"})
+	if err != nil || res.Text != "done" {
+		t.Fatalf("%q, %v", res.Text, err)
+	}
+	told := ""
+	for _, m := range res.Log.Messages() {
+		told += m.Text() + "\n"
+	}
+	if !strings.Contains(told, "has ended.\n\nIt is 42.") || strings.Contains(told, "did not finish") {
+		t.Errorf("the model was told:\n%s", told)
+	}
+}
+
 // A run that ends stops its sub-agents in the background, and is over only when they
 // are: whoever runs the session next finds nobody at work in it.
 func TestARunEndsAfterItsBackground(t *testing.T) {

@@ -431,6 +431,47 @@ func TestNamesThatNobodyKnows(t *testing.T) {
 	}
 }
 
+// givenBack is a store that tells when a session is given back.
+type givenBack struct {
+	*memory.RAM
+	then func()
+}
+
+func (s *givenBack) Lease(ctx context.Context, id, owner string, d time.Duration) error {
+	err := s.RAM.Lease(ctx, id, owner, d)
+	if d == 0 && err == nil {
+		s.then()
+	}
+	return err
+}
+
+// A message that comes when the last action has looked for messages, and isn't reported to
+// the workflow yet, is answered.
+func TestAMessageBehindTheLastAction(t *testing.T) {
+	s := newStage(t, simulator.Options{Model: calls(0)})
+	store := &givenBack{RAM: new(memory.RAM)}
+	s.store = store
+	s.submit("ann", "go")
+	env, said := s.env(s.options()), false
+	store.then = func() {
+		if log := s.log("ann"); !said && agent.Next(log).Done() && log.State().Response != nil {
+			said = true
+			s.submit("ann", "and please")
+			env.SignalWorkflow(temporal.Wake, nil)
+		}
+	}
+	if out, err := s.execute(env, "ann"); err != nil || out.Do != temporal.Done || !said {
+		t.Errorf("%+v, %v; said: %v", out, err, said)
+	}
+	var heard []string
+	for _, m := range s.log("ann").Messages() {
+		heard = append(heard, m.Text())
+	}
+	if got := strings.Join(heard, ", "); got != "go, done, and please, done" {
+		t.Errorf("the session has %s", got)
+	}
+}
+
 // What comes while the history is continued as a new one is not lost: a signal, a message,
 // an update that is being handled.
 func TestContinueAsNewWithNews(t *testing.T) {
