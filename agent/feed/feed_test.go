@@ -195,8 +195,17 @@ func TestThousandWatchers(t *testing.T) {
 	}
 	long := strings.Repeat("Ein Wal — 鯨. ", 40)
 	var paces atomic.Int64
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // whoever misses the end fails
+	defer cancel()
+	var once sync.Once
+	seenPiece := make(chan struct{}) // closed when a watcher has seen a response being written
 	m := &model{rest: func() {
-		paces.Add(1)
+		if paces.Add(1) == 5 {
+			select {
+			case <-seenPiece:
+			case <-ctx.Done():
+			}
+		}
 		time.Sleep(20 * time.Microsecond)
 	}}
 	m.replies = []any{
@@ -219,8 +228,6 @@ func TestThousandWatchers(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // whoever misses the end fails
-	defer cancel()
 	var wg sync.WaitGroup
 	pages := make([]page, n)
 	pieces := 0
@@ -264,6 +271,9 @@ func TestThousandWatchers(t *testing.T) {
 					if err != nil {
 						t.Errorf("watcher %d: %v", w, err)
 						return
+					}
+					if p.pieces > 0 {
+						once.Do(func() { close(seenPiece) })
 					}
 					at = item.At
 					if item.Kind == feed.State && len(p.states) > 0 && p.states[len(p.states)-1] == "done" {
