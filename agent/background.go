@@ -40,6 +40,7 @@ type child struct {
 	over   bool // it has ended, and not only been stopped
 
 	canceled atomic.Bool // by a tool, which records it
+	told     atomic.Bool // behind its end, by a tool: it is in the log
 }
 
 // begunNote is the data of notes.Began.
@@ -292,6 +293,12 @@ func (r *Run) appendEnded(ctx context.Context) error {
 			}
 			continue
 		}
+		switch told, err := r.toldSince(ctx, c); {
+		case err != nil:
+			return err
+		case told:
+			continue
+		}
 		how := "done"
 		if c.err != nil {
 			how = "failed"
@@ -299,15 +306,6 @@ func (r *Run) appendEnded(ctx context.Context) error {
 		if err := r.appendEnd(ctx, c, how, true); err != nil {
 			return err
 		}
-	}
-}
-
-func isClosed(done chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	default:
-		return false
 	}
 }
 

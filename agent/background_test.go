@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -307,5 +308,60 @@ func TestOneActionOfASubAgent(t *testing.T) {
 	// It is begun, the model is called beside it, and then it does its three actions.
 	if got := strings.Join(slices.Compact(told), " "); got != "model tools model done" || lastOf(s.requests[len(s.requests)-1].Messages) == "go" {
 		t.Errorf("behind each of the caller's actions the sub-agent has to do: %s (%v)", got, told)
+	}
+}
+
+// What a sub-agent is told when it has ended, and its caller hasn't heard of that yet, has it
+// go on: with or without a store, and where the caller waits for it besides.
+func TestToldBehindTheEnd(t *testing.T) {
+	for _, store := range []memory.Store{nil, new(memory.RAM)} {
+		for _, waits := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				heard := ""
+				below := newAgent(t, &script{replies: []any{
+					func(*transport.Request) *transport.Response {
+						time.Sleep(time.Second)
+						return reply(t, "end_turn", text("It is ready."))
+					},
+					func(req *transport.Request) *transport.Response {
+						heard = lastOf(req.Messages)
+						time.Sleep(time.Second)
+						return reply(t, "end_turn", text("More is ready."))
+					},
+				}}, agent.Options{})
+				s := &script{replies: []any{
+					reply(t, "tool_use", use("a", "helper", `{"task":"help"}`)),
+					reply(t, "tool_use", use("b", "tell_agent", `{"id":"2-a","message":"More."}`)),
+				}}
+				gate := func(_ context.Context, req agent.ToolRequest) agent.Decision {
+					if req.Call.Name == "tell_agent" {
+						time.Sleep(time.Minute) // it ends meanwhile
+					}
+					return agent.Decision{Permission: agent.Allow}
+				}
+				if waits {
+					s.replies = append(s.replies, reply(t, "tool_use", use("c", "wait_for_agent", `{"id":"2-a"}`)), reply(t, "end_turn", text("Thanks.")))
+				} else {
+					s.replies = append(s.replies, reply(t, "end_turn", text("I wait.")), reply(t, "end_turn", text("Thanks.")))
+				}
+				in := agent.Input{Prompt: "go"}
+				if store != nil {
+					in.Store, in.Session = store, fmt.Sprint("s", waits)
+				}
+				sub := agent.Sub{Name: "helper", Agent: below, Background: true}
+				res, err := newAgent(t, s, agent.Options{Gate: gate}, append(agent.BackgroundTools(), sub)...).Run(t.Context(), in)
+				if err != nil || res.Text != "Thanks." || heard != "More." {
+					t.Fatalf("store %v, waits %v: %q, %v; heard %q", store != nil, waits, res.Text, err, heard)
+				}
+				last, ends := s.requests[len(s.requests)-1].Messages, 0
+				for _, m := range last {
+					raw := string(m.AppendJSON(nil))
+					ends += strings.Count(raw, "has ended")
+				}
+				if raw := string(last[len(last)-1].AppendJSON(nil)); !strings.Contains(raw, "More is ready.") || ends != 1 {
+					t.Errorf("store %v, waits %v: %d ends, and the last message is %s", store != nil, waits, ends, raw)
+				}
+			})
+		}
 	}
 }

@@ -169,6 +169,12 @@ func waitForAgent(ctx context.Context, in agentID) (string, error) {
 	case !c.over:
 		return "", &unfinishedError{fmt.Errorf("the sub-agent %q was stopped; a run that goes on with the log lets it go on: %w", c.Agent, c.err)}
 	}
+	if told, err := r.toldSince(ctx, c); told || err != nil {
+		if err != nil {
+			return "", err
+		}
+		return waitForAgent(ctx, in)
+	}
 	how := "done"
 	if c.err != nil {
 		how = "failed"
@@ -183,6 +189,15 @@ func (c *child) wait(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+func isClosed(done chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -251,7 +266,12 @@ func tellAgent(ctx context.Context, in agentMessage) (string, error) {
 		r.mu.Lock()
 		run := c.run
 		r.mu.Unlock()
-		err = run.Steer(m)
+		if err = run.Steer(m); err != nil { // it ends: what is in its log then lets it go on
+			if err = c.wait(ctx); err == nil {
+				err = log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: m})
+				c.told.Store(err == nil)
+			}
+		}
 	} else {
 		err = log.Append(ctx, memory.Record{Kind: memory.KindInput, Message: m})
 	}
@@ -259,4 +279,20 @@ func tellAgent(ctx context.Context, in agentMessage) (string, error) {
 		return "", err
 	}
 	return "It is told.", nil
+}
+
+// toldSince reports whether a sub-agent that has ended was told something behind that, while
+// its end was not in the log, and lets it go on if so.
+func (r *Run) toldSince(ctx context.Context, c *child) (bool, error) {
+	if c.err != nil {
+		return false, nil
+	}
+	queued, err := queuedFor(ctx, c.log)
+	if err != nil || len(queued) == 0 && !c.told.Load() {
+		return false, err
+	}
+	if r.input.Actions == 0 { // else once there is nothing else to do
+		r.letWork(&child{begunNote: c.begunNote, sub: c.sub, log: c.log})
+	}
+	return true, nil
 }

@@ -234,13 +234,16 @@ func (r *Run) appendQueued(ctx context.Context) error {
 }
 
 // queued are the messages of the session's inbox.
-func (r *Run) queued(ctx context.Context) ([]memory.Record, error) {
-	inbox, ok := memory.As[memory.Inbox](r.log.Store())
-	if !ok || r.log.Len() == 0 {
+func (r *Run) queued(ctx context.Context) ([]memory.Record, error) { return queuedFor(ctx, r.log) }
+
+// queuedFor are the messages in the inbox of a log's session.
+func queuedFor(ctx context.Context, log *memory.Log) ([]memory.Record, error) {
+	inbox, ok := memory.As[memory.Inbox](log.Store())
+	if !ok || log.Len() == 0 {
 		return nil, nil
 	}
 	queued, err := guarded("Store", func() (queued []memory.Record, _ error) {
-		for rec, err := range inbox.Inbox(ctx, r.log.ID(), r.log.State().Queued) {
+		for rec, err := range inbox.Inbox(ctx, log.ID(), log.State().Queued) {
 			if err != nil {
 				return nil, err
 			}
