@@ -21,12 +21,18 @@ import (
 
 // A flood of progress, and a message of a megabyte in it, change nothing about the call.
 func TestProgressFlood(t *testing.T) {
-	s := rawHTTP(t, func(w http.ResponseWriter, _ *http.Request, id, _ []byte) {
+	told := make(chan struct{})
+	s := rawHTTP(t, func(w http.ResponseWriter, r *http.Request, id, _ []byte) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		note := func(message string) {
 			fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":\"call\",\"progress\":1,\"message\":%q}}\n\n", message)
 		}
 		note(strings.Repeat("é", 1<<19))
+		w.(http.Flusher).Flush()
+		select { // what comes with the answer may not be told any more
+		case <-told:
+		case <-r.Context().Done():
+		}
 		for range 5000 {
 			note("still here")
 		}
@@ -38,7 +44,9 @@ func TestProgressFlood(t *testing.T) {
 	ctx := tools.WithCall(t.Context(), tools.CallInfo{ID: "call", Progress: func(m string) {
 		mu.Lock()
 		defer mu.Unlock()
-		n, longest = n+1, max(longest, len(m))
+		if n, longest = n+1, max(longest, len(m)); n == 1 {
+			close(told)
+		}
 		if !strings.HasPrefix(m, "é") && m != "still here" {
 			t.Errorf("progress %.20q", m)
 		}
