@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -17,9 +18,18 @@ func TestResponsesOutliveTheirStreams(t *testing.T) {
 		raw, text string // as they were
 		cut       []string
 	}
+	parted := message(block(0, `{"type":"tool_use","id":"toolu_1","name":"f","input":{}}`,
+		`{"type":"input_json_delta","partial_json":"{\"a\":\"\ud83d"}`, `{"type":"input_json_delta","partial_json":"\ude00\"}"}`)) // a surrogate pair
 	var all []kept
+	var errs []*Error
 	for i := range 4 {
-		for k, s := range streams {
+		for _, err := range ReadStream(strings.NewReader(frames(startEvent, fmt.Sprintf(`{"type":"error","error":{"type":"api_error","message":"no. %d"}}`, i)))) {
+			var refused *Error
+			if errors.As(err, &refused) {
+				errs = append(errs, refused)
+			}
+		}
+		for k, s := range append(slices.Clone(streams), parted) {
 			id := fmt.Sprintf("toolu_%d_%d", i, k)
 			end := frames(deltaEvent)
 			cut := block(9, `{"type":"tool_use","id":"`+id+`","name":"cut","input":{}}`, `{"type":"input_json_delta","partial_json":"{\"a\":\"`+strings.Repeat("x", 10*i)+`"}`)
@@ -48,5 +58,13 @@ func TestResponsesOutliveTheirStreams(t *testing.T) {
 		if r := k.response; string(r.Raw()) != k.raw || r.Model+r.Text() != k.text || !slices.Equal(r.Cut, k.cut) {
 			t.Errorf("response %d became, with the cut calls %q:\n%s\nand was\n%s", i, r.Cut, r.Raw(), k.raw)
 		}
+	}
+	for i, e := range errs {
+		if want := fmt.Sprintf(`{"type":"error","error":{"type":"api_error","message":"no. %d"}}`, i); string(e.Raw) != want {
+			t.Errorf("error %d became %s", i, e.Raw)
+		}
+	}
+	if len(errs) != 4 {
+		t.Errorf("%d errors", len(errs))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -74,16 +75,24 @@ func begun(text string, spelled []string) int {
 	return most
 }
 
+// secretNames are parts of the names of headers that hold secrets.
+var secretNames = []string{"key", "token", "secret", "auth", "passw", "credential", "cookie", "signature"}
+
 // InHeader returns the secrets in the headers of a request: the words of the headers
-// that the official SDKs redact (wire §1.2). For basic authentication it includes the
+// that the official SDKs redact (wire §1.2), and of others that are named for a key, a
+// token or the like, as those of gateways are. For basic authentication it includes the
 // password itself.
 func InHeader(h http.Header) []Value {
 	var found []Value
-	for _, name := range []string{"X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"} {
-		for _, v := range h.Values(name) {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		lower := strings.ToLower(name)
+		if !slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(lower, part) }) {
+			continue
+		}
+		for _, v := range h[name] {
 			for _, word := range strings.Fields(v) {
 				found = append(found, New(word))
-				if name != "Cookie" {
+				if lower != "cookie" {
 					continue
 				}
 				if _, value, ok := strings.Cut(strings.TrimSuffix(word, ";"), "="); ok {

@@ -208,6 +208,7 @@ func TestInHeaderNames(t *testing.T) {
 	for name, value := range map[string]string{
 		"X-Api-Key": "secret-of-a", "Api-Key": "secret-of-b", "Authorization": "Bearer secret-of-c", "Proxy-Authorization": "bAsIc  " + base64.StdEncoding.EncodeToString([]byte("secret-of-d:secret-of-e")),
 		"Cookie": "x=secret-of-f; y=secret-of-g", "X-Amz-Security-Token": "secret-of-h", "Accept": "not-secret-i",
+		"Helicone-Auth": "Bearer secret-of-l", "Ocp-Apim-Subscription-Key": "secret-of-m", "X-Proxy-Password": "secret-of-n", "Cf-Access-Client-Secret": "secret-of-o",
 	} {
 		h.Set(name, value)
 	}
@@ -216,7 +217,7 @@ func TestInHeaderNames(t *testing.T) {
 	for _, v := range secret.InHeader(h) {
 		got[v.Reveal()] = true
 	}
-	for _, want := range []string{"secret-of-a", "secret-of-b", "secret-of-c", "secret-of-d:secret-of-e", "secret-of-e", "secret-of-f", "secret-of-g", "secret-of-h", "secret-of-k"} {
+	for _, want := range []string{"secret-of-a", "secret-of-b", "secret-of-c", "secret-of-d:secret-of-e", "secret-of-e", "secret-of-f", "secret-of-g", "secret-of-h", "secret-of-k", "secret-of-l", "secret-of-m", "secret-of-n", "secret-of-o"} {
 		if !got[want] {
 			t.Errorf("%s is not among %v", want, got)
 		}

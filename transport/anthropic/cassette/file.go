@@ -110,7 +110,7 @@ func secretsIn(u *url.URL) []secret.Value {
 // secretParameter names parameters by which gateways take keys.
 func secretParameter(name string) bool {
 	name = strings.ToLower(name)
-	return strings.Contains(name, "key") || strings.Contains(name, "token") || strings.Contains(name, "secret") || strings.Contains(name, "sig")
+	return slices.ContainsFunc([]string{"key", "token", "secret", "auth", "passw", "credential", "sig"}, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // answer makes the HTTP response of a recorded one. A failure asks for a retry

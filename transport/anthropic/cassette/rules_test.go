@@ -83,8 +83,8 @@ func TestScrub(t *testing.T) {
 // Secret parameters by any usual name, in any case; a body that isn't JSON, which may
 // be anybody's file, is not kept; and a failure comes back without a wait.
 func TestExchange(t *testing.T) {
-	req := httptest.NewRequest("POST", "/v1/files?API_KEY=1&access_token=2&X-Amz-Signature=3&client_secret=4&page=5&sig=6", nil)
-	if got := pathOf(req.URL); strings.Count(got, "scrubbed") != 5 || !strings.Contains(got, "page=5") {
+	req := httptest.NewRequest("POST", "/v1/files?API_KEY=1&access_token=2&X-Amz-Signature=3&client_secret=4&page=5&sig=6&auth=7&Password=8&X-Amz-Credential=9", nil)
+	if got := pathOf(req.URL); strings.Count(got, "scrubbed") != 8 || !strings.Contains(got, "page=5") {
 		t.Errorf("the path is %s", got)
 	}
 	answer := []byte(`{"type":"error"}`)
