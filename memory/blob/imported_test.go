@@ -1,7 +1,10 @@
 package blob_test
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
+	"iter"
 	"path/filepath"
 	"testing"
 
@@ -73,5 +76,55 @@ func TestForkOfImported(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// breaking is a store whose records end in an error.
+type breaking struct {
+	*memory.RAM
+	after int
+}
+
+var errBroken = errors.New("the disk can't be read")
+
+func (s *breaking) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		n := 0
+		for r, err := range s.RAM.Load(ctx, id, from) {
+			if n++; n > s.after {
+				yield(memory.Record{}, errBroken)
+				return
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// The records before one that can't be read come all the same, whole, though their payloads
+// are read together.
+func TestRecordsBeforeAnError(t *testing.T) {
+	inside := &breaking{RAM: &memory.RAM{}}
+	store := wrap(t, inside, nil)
+	for i := range 6 {
+		if err := store.Append(t.Context(), "s", memory.Position{Records: i}, picture(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for inside.after = range 6 {
+		n := 0
+		for r, err := range store.Load(t.Context(), "s", memory.Position{}) {
+			if err != nil {
+				if !errors.Is(err, errBroken) || n != inside.after {
+					t.Errorf("%v behind %d records of %d", err, n, inside.after)
+				}
+				break
+			}
+			if want := picture(n); string(r.Message.Content[0].Raw()) != string(want.Message.Content[0].Raw()) || len(r.Aside) > 0 {
+				t.Errorf("record %d is another one", n)
+			}
+			n++
+		}
 	}
 }

@@ -88,6 +88,36 @@ func TestRecordedAnswersAreChecked(t *testing.T) {
 	}
 }
 
+// A question of an inner call is another one than the outer call's by that key, and its
+// notes and calls are its own.
+func TestInnerCallsHaveKeysOfTheirOwn(t *testing.T) {
+	value := func(s string) given { return given{Value: json.RawMessage(s)} }
+	round := (&served{}).round(&request{}, state{Answers: map[string]given{"q": value(`"outer"`), "call/1/q": value(`"inner"`), "call/1/call/1/q": value(`"inmost"`)}})
+	round.tools = map[string]tools.Callable{}
+	var answers []string
+	tool := func(name, next string) {
+		round.tools[name] = tools.Raw(name, "d", nil, func(ctx context.Context, _ json.RawMessage) (tools.Result, error) {
+			h, _ := tools.HostOf(ctx)
+			a, err := h.Ask(ctx, tools.Question{Key: "q", Prompt: "Who?"})
+			answers = append(answers, string(a.Value))
+			if err == nil && next != "" {
+				_, err = h.CallTool(ctx, transport.ToolCall{Name: next, Input: json.RawMessage(`{}`)})
+			}
+			return tools.Text(name), errors.Join(err, h.Note(ctx, "n", json.RawMessage(`"`+name+`"`)))
+		})
+	}
+	tool("inner", "inmost")
+	tool("inmost", "")
+	outer := &servedHost{servedRound: round}
+	if _, err := outer.CallTool(t.Context(), transport.ToolCall{Name: "inner", Input: json.RawMessage(`{}`)}); err != nil {
+		t.Fatal(err)
+	}
+	notes, err := outer.Notes(t.Context(), "n")
+	if err != nil || len(notes) != 0 || len(round.state.Notes) != 2 || len(round.state.Results) != 2 || fmt.Sprint(answers) != `["inner" "inmost"]` {
+		t.Errorf("answers %s, notes %s, of the outer one %s, results %v, %v", answers, round.state.Notes, notes, round.state.Results, err)
+	}
+}
+
 // What a client is to keep is bounded.
 func TestKeptForAClient(t *testing.T) {
 	h := &servedHost{servedRound: (&served{}).round(&request{}, state{})}
