@@ -252,7 +252,7 @@ func TestInterruptsOfOthers(t *testing.T) {
 			t.Errorf("%s: %d %s, it ran %d times", payload, w.Code, w.Body, c.s.Ran("book"))
 		}
 	}
-	check(t, c.run(Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(`{"approved":false}`)}))
+	check(t, c.run(Resume{InterruptID: c.interrupts[0].ID, Status: "resolved", Payload: json.RawMessage(`{"approved":false,"editedArgs":{"city":"Rome"}}`)}))
 	if c.s.Ran("book") != 0 || len(c.interrupts) != 0 {
 		t.Errorf("ran %d times, %+v", c.s.Ran("book"), c.interrupts)
 	}

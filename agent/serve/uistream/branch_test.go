@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 	"github.com/whorl-go/whorl/memory"
+	"github.com/whorl-go/whorl/transport"
 )
 
 // withAdmin has the user "admin" see all sessions.
@@ -66,5 +68,25 @@ func TestBranchByAnAdministrator(t *testing.T) {
 	}
 	if strings.Join(owners, " ") != "ann ann" {
 		t.Errorf("the sessions belong to %q, want ann's two", owners)
+	}
+}
+
+// What waits in the inbox of the branch before is nothing of the new one's: a message of
+// the same words is answered there.
+func TestABranchHasItsOwnInbox(t *testing.T) {
+	s := newStage(t, stage.Options{})
+	c := newClient(t, s)
+	c.say("slow")
+	s.Listen(t, "/chat", "ann", c.body(nil), 3)
+	for s.Ran("slow") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := memory.Enqueue(t.Context(), s.Store, "chat", transport.UserText("hello")); err != nil {
+		t.Fatal(err)
+	}
+	c.messages[0].Parts = []Part{{Type: "text", Text: text("hello")}}
+	c.send(func(in *input) { in.MessageID = c.messages[0].ID })
+	if got := told(c.messages); !strings.Contains(got, "You said: hello") {
+		t.Errorf("the message is lost:\n%s", got)
 	}
 }
