@@ -865,3 +865,28 @@ func TestSubAgentsAreBilled(t *testing.T) {
 		}
 	}
 }
+
+// What a case's input says, such as its gate and its user, is said of all turns.
+func TestTheGateOfEachTurn(t *testing.T) {
+	opts := options(t, simulator.ModelFunc(func(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
+		r := simulator.Do(simulator.Call("refund", map[string]any{"id": 7, "amount": 12.5}))
+		if last := turn.Messages[len(turn.Messages)-1]; last.Content[0].ToolUseID() != "" {
+			r = simulator.Say("ok")
+		}
+		return &r, nil
+	}))
+	opts.Approver = allow
+	var users []string
+	c := evals.Case{Name: "two turns", Input: agent.Input{Prompt: "Pay.", User: "ann", Gate: func(_ context.Context, req agent.ToolRequest) agent.Decision {
+		users = append(users, req.Status.User)
+		return agent.Decision{Permission: agent.Deny, Reason: "not here"}
+	}}, Turns: []string{"Pay again."}, Checks: []evals.Check{evals.Func("denied", func(o *evals.Outcome) error {
+		if len(o.Calls) != 2 || !strings.Contains(o.Calls[0].Result, "not here") || !strings.Contains(o.Calls[1].Result, "not here") {
+			return fmt.Errorf("%+v", o.Calls)
+		}
+		return nil
+	})}}
+	if problems, _ := run(t, evals.Suite{Agent: opts, Live: true}, c); problems != "" || strings.Join(users, " ") != "ann ann" {
+		t.Errorf("asked for %q: %s", users, problems)
+	}
+}

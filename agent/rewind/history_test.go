@@ -1,7 +1,10 @@
 package rewind
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -68,5 +71,71 @@ func TestSharedWithASessionThatWasReplaced(t *testing.T) {
 	}
 	if n, err := common(begin("same", "before"), begin("same", "now", "more"), 9); err != nil || n != 1 {
 		t.Errorf("%d records are shared, %v", n, err)
+	}
+}
+
+// torn is a store that fails in the middle of a list, or of a sub-agent's session.
+type torn struct {
+	*memory.RAM
+	list, load bool
+}
+
+var errTorn = errors.New("the connection is lost")
+
+func (s torn) List(ctx context.Context, q memory.Query) iter.Seq2[memory.Info, error] {
+	return func(yield func(memory.Info, error) bool) {
+		for info, err := range s.RAM.List(ctx, q) {
+			if !yield(info, err) {
+				return
+			}
+			if s.list {
+				yield(memory.Info{}, errTorn)
+				return
+			}
+		}
+	}
+}
+
+func (s torn) Load(ctx context.Context, id string, from memory.Position) iter.Seq2[memory.Record, error] {
+	return func(yield func(memory.Record, error) bool) {
+		for r, err := range s.RAM.Load(ctx, id, from) {
+			if !yield(r, err) {
+				return
+			}
+			if s.load && id != "s" {
+				yield(memory.Record{}, errTorn)
+				return
+			}
+		}
+	}
+}
+
+// What sub-agents have changed is known as a whole or not at all: a part would leave the
+// rest as it is, and say nothing.
+func TestAHistoryThatCannotBeRead(t *testing.T) {
+	ram := new(memory.RAM)
+	for _, id := range []string{"s", "s/1-a", "s/1-b"} {
+		start := new(memory.Start)
+		if id != "s" {
+			start.Parent = "s"
+		}
+		log, err := memory.Create(ram, id, start)
+		for range 2 {
+			if err == nil {
+				err = log.Append(t.Context(), memory.Record{Kind: memory.KindNote, Note: "x", Data: []byte("{}")})
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, store := range []torn{{RAM: ram, list: true}, {RAM: ram, load: true}, {RAM: ram}} {
+		log, err := memory.Open(t.Context(), store, "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := read(t.Context(), log, Options{Folder: "repo"}); errors.Is(err, errTorn) != (store.list || store.load) {
+			t.Errorf("list %v, load %v: %v", store.list, store.load, err)
+		}
 	}
 }
