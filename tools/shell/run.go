@@ -20,9 +20,12 @@ import (
 // nil if the command could not be run; a command that fails is not an error. If ctx
 // ends first, Run kills the command and returns the context's cause.
 func (s *Shell) Run(ctx context.Context, command string) (Output, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return Output{}, context.Cause(ctx)
+	}
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	own := 0 // whether the processes in /proc are the command's own

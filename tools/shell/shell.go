@@ -63,9 +63,9 @@ type Shell struct {
 	wrap       []string // the sandbox's command line, up to the program
 	restricted bool     // commands start from a restricted thread
 
-	mu    sync.Mutex
-	dir   string // where the next command starts
-	state string // a script that restores variables and functions
+	turn  chan struct{} // holds a token while a command runs; guards the rest
+	dir   string        // where the next command starts
+	state string        // a script that restores variables and functions
 }
 
 // New starts a session. It fails if there is no bash, or if the options ask for a
@@ -111,7 +111,7 @@ func New(o Options) (*Shell, error) {
 		}
 		o.ReadOnly[i] = name
 	}
-	s := &Shell{options: o, dir: dir, restricted: !o.GainPrivileges}
+	s := &Shell{options: o, dir: dir, restricted: !o.GainPrivileges, turn: make(chan struct{}, 1)}
 	if s.bash, err = find("bash"); err != nil {
 		return nil, fmt.Errorf("shell: %w", err)
 	}
@@ -173,8 +173,8 @@ func (s *Shell) do(ctx context.Context, in input) (tools.Result, error) {
 
 // Restart resets the working directory, variables and functions of the session.
 func (s *Shell) Restart() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
 	s.dir, s.state = s.options.Dir, ""
 }
 

@@ -331,6 +331,37 @@ func TestForkBombAndEscape(t *testing.T) {
 	}
 }
 
+// Who waits for the end of another command can give up.
+func TestWaitingForACommand(t *testing.T) {
+	dir := t.TempDir()
+	s := newShell(t, shell.Options{Dir: dir, Confinement: shell.Unconfined, Timeout: 10 * time.Second})
+	ctx, cancel := context.WithCancel(t.Context())
+	first := make(chan shell.Output)
+	go func() {
+		out, err := s.Run(t.Context(), "mkfifo fifo; cat fifo")
+		if err != nil {
+			t.Error(err)
+		}
+		first <- out
+	}()
+	fifo := filepath.Join(dir, "fifo")
+	for _, err := os.Stat(fifo); err != nil; _, err = os.Stat(fifo) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if out, err := s.Run(ctx, "echo second"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	go func() { // it would wait for a reader that isn't there any more
+		if err := os.WriteFile(fifo, []byte("go on"), 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	if out := <-first; out.Text != "go on" {
+		t.Errorf("the first: %+v", out)
+	}
+}
+
 // A process that has left the command's group, and holds what the session's state is written
 // to, isn't waited for.
 func TestEscapedProcessIsNotWaitedFor(t *testing.T) {
