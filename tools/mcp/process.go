@@ -210,9 +210,14 @@ func (c *processConn) Write(ctx context.Context, m jsonrpc.Message) error {
 	}
 	s := c.sends(ctx, raw)
 	// A program that doesn't read would hold the call for ever.
-	stop := context.AfterFunc(ctx, func() { _ = c.in.SetWriteDeadline(time.Now()) })
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.in.SetWriteDeadline(time.Now())
+		close(ended)
+	})
 	n, err := c.in.Write(append(raw, '\n'))
 	if !stop() {
+		<-ended // or it would end the next message
 		_ = c.in.SetWriteDeadline(time.Time{})
 	}
 	if n > 0 {

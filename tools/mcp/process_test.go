@@ -95,3 +95,19 @@ func TestLineWithoutEnd(t *testing.T) {
 		}
 	})
 }
+
+// A call that is given up while it is written doesn't end the message behind it.
+func TestWritesAfterOneThatWasGivenUp(t *testing.T) {
+	c := started(t, 1<<20, "exec cat >/dev/null")
+	message := &jsonrpc.Request{Method: "notifications/x"}
+	for i := range 3000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		if err := c.Write(ctx, message); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		if err := c.Write(t.Context(), message); err != nil {
+			t.Fatalf("the one behind message %d: %v", i, err)
+		}
+	}
+}
