@@ -159,3 +159,38 @@ func TestSearchOfTheRunsUser(t *testing.T) {
 		}
 	}
 }
+
+// A searching store calls a function in the middle of a search, and finds nothing.
+type searching func(q search.Query)
+
+func (s searching) Search(_ context.Context, q search.Query) ([]search.Match, error) {
+	s(q)
+	return nil, nil
+}
+
+// Searches of several users at the same time are each of their own user's sessions, and leave
+// the program's metadata alone.
+func TestSearchesAtTheSameTime(t *testing.T) {
+	var tool tools.Callable
+	users := []string{"ann", "bob"}
+	look := func() {
+		user := users[0]
+		users = users[1:]
+		ctx := tools.WithCall(t.Context(), tools.CallInfo{ID: "toolu_1", Meta: map[string]string{"user": user}})
+		if _, err := tool.Call(ctx, json.RawMessage(`{"words":"locker"}`)); err != nil {
+			t.Error(err)
+		}
+	}
+	var asked []string
+	given := map[string]string{"plan": "gold"}
+	tool = recall.New(recall.Options{Meta: given, Same: []string{"user"}, Store: searching(func(q search.Query) {
+		if len(users) > 0 {
+			look() // bob's, while ann's goes on
+		}
+		asked = append(asked, q.Meta["user"]+" "+q.Meta["plan"])
+	})}).(tools.Callable)
+	look()
+	if got := strings.Join(asked, ", "); got != "bob gold, ann gold" || len(given) != 1 {
+		t.Errorf("searched for %s; the program's metadata are %v", got, given)
+	}
+}

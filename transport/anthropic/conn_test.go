@@ -42,6 +42,39 @@ func TestBulkConnWritesBodies(t *testing.T) {
 	}
 }
 
+// Short and long pieces in turns fill what is written at once to its last place, wherever
+// they begin.
+func TestBulkConnWritesPiecesInTurns(t *testing.T) {
+	for longs := range 3 {
+		var body inPieces
+		for range longs {
+			body = append(body, bytes.Repeat([]byte("a"), direct))
+		}
+		for i := range 3 * maxPieces {
+			body = append(body, []byte{byte(i)}, bytes.Repeat([]byte{byte(i)}, direct))
+		}
+		want := bytes.Join(body, nil)
+		if got := sentOver(t, io.LimitReader(&body, int64(len(want))), int64(len(want))); !bytes.Equal(got, want) {
+			t.Errorf("behind %d long pieces %d bytes arrived, not the %d that were sent", longs, len(got), len(want))
+		}
+	}
+}
+
+// inPieces is a body that gives its pieces one by one.
+type inPieces [][]byte
+
+func (p *inPieces) Next(most int) (piece []byte) {
+	if len(*p) > 0 {
+		piece = (*p)[0][:min(most, len((*p)[0]))]
+		if (*p)[0] = (*p)[0][len(piece):]; len((*p)[0]) == 0 {
+			*p = (*p)[1:]
+		}
+	}
+	return piece
+}
+
+func (*inPieces) Read([]byte) (int, error) { panic("it is read by pieces") }
+
 // sentOver is what arrives of r over a connection.
 func sentOver(t *testing.T, r io.Reader, n int64) []byte {
 	t.Helper()
