@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -151,5 +152,29 @@ func TestServedToolsEnd(t *testing.T) {
 	}
 	if _, err := run(tools.FuncWith("x", "d", func(ctx context.Context, _ struct{}) (string, error) { <-ctx.Done(); return "", ctx.Err() }, tools.Options{Traits: tools.Traits{Timeout: time.Millisecond}})); err == nil {
 		t.Error("a tool without end has a result")
+	}
+}
+
+// Of any number of requests that wait, each gets its answer; those that were given up are
+// forgotten.
+func TestManyRequestsWait(t *testing.T) {
+	x := newExchanges(slog.New(slog.DiscardHandler))
+	gone, cancel := context.WithCancel(t.Context())
+	for i := range 500 {
+		ctx := t.Context()
+		if i%2 == 1 {
+			ctx = gone
+		}
+		x.sends(ctx, fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call"}`, i))
+	}
+	cancel()
+	x.sends(t.Context(), []byte(`{"jsonrpc":"2.0","id":500,"method":"tools/call"}`))
+	if n := len(x.waiting); n != 251 {
+		t.Errorf("%d wait", n)
+	}
+	for i := 0; i <= 500; i += 2 {
+		if x.received(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"result":{}}`, i)) == nil {
+			t.Fatalf("the answer to request %d is thrown away", i)
+		}
 	}
 }

@@ -100,7 +100,7 @@ func TestLineWithoutEnd(t *testing.T) {
 func TestWritesAfterOneThatWasGivenUp(t *testing.T) {
 	c := started(t, 1<<20, "exec cat >/dev/null")
 	message := &jsonrpc.Request{Method: "notifications/x"}
-	for i := range 3000 {
+	for i := range 10_000 {
 		ctx, cancel := context.WithCancel(t.Context())
 		go cancel()
 		if err := c.Write(ctx, message); err != nil && !errors.Is(err, context.Canceled) {
