@@ -18,6 +18,26 @@ import (
 	"github.com/whorl-go/whorl/transport/simulator"
 )
 
+// Each of many branches at once is given its own message, and no other's.
+func TestBranchesAreGivenTheirOwn(t *testing.T) {
+	a, _ := live(t, simulator.Echo{}, agent.Options{Limits: agent.Limits{Parallel: -1}})
+	var inputs []transport.Message
+	for i := range 100 {
+		inputs = append(inputs, transport.UserText(fmt.Sprint("question ", i)))
+	}
+	i := 0
+	for res, err := range a.FanOut(t.Context(), agent.Input{Messages: []transport.Message{transport.UserText("all of this")}}, inputs...) {
+		m := res.Log.Messages()
+		if want := fmt.Sprint("question ", i); err != nil || len(m) != 3 || m[0].Text() != "all of this" || m[1].Text() != want {
+			t.Errorf("branch %d: %v, %d messages", i, err, len(m))
+		}
+		i++
+	}
+	if i != len(inputs) {
+		t.Errorf("%d branches", i)
+	}
+}
+
 // All branches but the first read what they share, whether it has been sent
 // before or is new.
 func TestFanOutReadsWhatIsShared(t *testing.T) {
