@@ -195,10 +195,17 @@ func TestTwoLetASubAgentGoOn(t *testing.T) {
 // A sub-agent in the background that a failure of the service stopped has not ended: the
 // run says so, and the next one lets it go on.
 func TestAFailureInTheBackgroundIsNoEnd(t *testing.T) {
-	store := new(memory.RAM)
-	away := &transport.Error{Status: 529, Type: transport.ErrOverloaded, Message: "Overloaded"}
+	store, said := new(memory.RAM), make(chan struct{})
+	away := func(context.Context) error {
+		<-said
+		return &transport.Error{Status: 529, Type: transport.ErrOverloaded, Message: "Overloaded"}
+	}
 	child := newAgent(t, &script{replies: []any{away, reply(t, "end_turn", text("It is 42."))}}, agent.Options{})
-	s := &script{replies: []any{reply(t, "tool_use", use("a", "helper", `{"task":"help"}`)), reply(t, "end_turn", text("I wait.")), reply(t, "end_turn", text("done"))}}
+	waits := func(*transport.Request) *transport.Response {
+		close(said)
+		return reply(t, "end_turn", text("I wait."))
+	}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "helper", `{"task":"help"}`)), waits, reply(t, "end_turn", text("done"))}}
 	a := newAgent(t, s, agent.Options{}, agent.Sub{Name: "helper", Agent: child, Background: true})
 	if _, err := begin(t, a, store); !errors.Is(err, transport.ErrOverloaded) || !strings.Contains(err.Error(), "was stopped") {
 		t.Fatalf("the run ended with %v", err)
