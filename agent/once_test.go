@@ -50,6 +50,29 @@ func TestTwoAnswersAtOnce(t *testing.T) {
 	}
 }
 
+// stubborn is a store that takes nothing, as if somebody else had been faster.
+type stubborn struct {
+	*memory.RAM
+	tried int
+}
+
+func (s *stubborn) Append(context.Context, string, memory.Position, ...memory.Record) error {
+	if s.tried++; s.tried > 9 {
+		return errors.New("it is tried again and again")
+	}
+	return memory.ErrConflict
+}
+
+// An answer to a session that takes none, and has nothing new either, is not tried for ever.
+func TestAnAnswerThatIsNotTaken(t *testing.T) {
+	store := new(memory.RAM)
+	_, q := waitsFor(t, store, "s", `{"parcel":"A-1"}`, weighing)
+	err := q.Answer(t.Context(), openSession(t, &stubborn{RAM: store}, "s"), tools.Answer{Value: json.RawMessage("1")})
+	if !errors.Is(err, memory.ErrConflict) {
+		t.Error(err)
+	}
+}
+
 // Each run has Limits.Checks of its own.
 func TestChecksOfEachRun(t *testing.T) {
 	s := &script{replies: []any{
