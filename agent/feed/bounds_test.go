@@ -214,4 +214,10 @@ func TestRunsOfASessionBefore(t *testing.T) {
 	if got := read(); got != "over <nil> end <nil> " {
 		t.Errorf("told of its own run: %s", got)
 	}
+	// Who comes later waits for the end of the next run.
+	later := f.Open("s", Options{NoRecords: true})
+	defer later.Close()
+	if items, err := later.Read(t.Context()); len(items) > 0 || err != nil {
+		t.Errorf("told of what was over: %v, %v", items, err)
+	}
 }

@@ -59,6 +59,9 @@ func model(_ context.Context, turn *simulator.Turn) (*simulator.Reply, error) {
 		if name == "helper" {
 			r = simulator.Do(simulator.Call(name, map[string]any{"task": "call careful"}))
 		}
+		if name == "outer" {
+			r = simulator.Do(simulator.Call(name, map[string]any{"task": "call helper"}))
+		}
 	}
 	return &r, nil
 }
@@ -87,8 +90,14 @@ func start(t *testing.T, change func(*serve.Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sub := agent.Sub{Agent: helper, Name: "helper", Description: "Helps."}
+	outer, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", Tools: []tools.Tool{sub}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := agent.New(agent.Options{Client: c, Model: "claude-haiku-4-5", System: "The system prompt.", Tools: []tools.Tool{
-		agent.Sub{Agent: helper, Name: "helper", Description: "Helps."},
+		sub,
+		agent.Sub{Agent: outer, Name: "outer", Description: "Has others help."},
 		careful,
 		tools.Func("t", "Counts.", func(context.Context, in) (string, error) { s.calls.Add(1); return "ok", nil }),
 		tools.Func("slow", "Waits.", func(ctx context.Context, _ in) (string, error) {
@@ -516,9 +525,15 @@ func TestManyMessagesBeginOneSession(t *testing.T) {
 
 // A call of a sub-agent's is decided on, and the caller's run goes on.
 func TestDecisionsInTheTree(t *testing.T) {
+	for _, caller := range []string{"helper", "outer"} { // which has the sub-agent, and which has one that has it
+		t.Run(caller, func(t *testing.T) { decideInTheTree(t, caller) })
+	}
+}
+
+func decideInTheTree(t *testing.T, caller string) {
 	s := start(t, nil)
 	l := s.listen("GET", "/events/"+s.begin("s"), "")
-	s.do("POST", "/messages/s", `{"text":"call helper"}`)
+	s.do("POST", "/messages/s", `{"text":"call `+caller+`"}`)
 	l.until("state", "waiting")
 	var waits []waiting.Item
 	for deadline := time.Now().Add(10 * time.Second); len(waits) == 0 && time.Now().Before(deadline); {

@@ -100,6 +100,9 @@ func TestLostAnswers(t *testing.T) {
 	if err := s.Append(ctx, "s", memory.Position{}, input("0")); err != nil {
 		t.Fatal(err)
 	}
+	if err := direct.Append(ctx, "a younger one", memory.Position{}, input("0"), input("1")); err != nil {
+		t.Fatal(err)
+	}
 	p.answer.Store(true)
 	if err := s.Append(ctx, "s", memory.Position{Records: 1}, input("1"), input("2")); err != nil {
 		t.Errorf("an append that has happened: %v", err)

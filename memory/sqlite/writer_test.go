@@ -5,7 +5,9 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/whorl-go/whorl/memory/budget"
 	"github.com/whorl-go/whorl/memory/internal/sqlstore"
 )
 
@@ -151,5 +153,46 @@ func TestWriterDropsConnection(t *testing.T) {
 	<-s.writer.turn
 	if err := s.writer.exec(t.Context(), insert); err != nil { // it would be there already
 		t.Error(err)
+	}
+}
+
+// What was reserved is kept until it is charged or released, however long that takes. A charge
+// is remembered for a day, for who repeats it.
+func TestOldReservationsAreKept(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "s.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, b := t.Context(), budget.Budget{Name: "user/ann", USD: 1}
+	reserve := func(id string) {
+		t.Helper()
+		if err := s.Reserve(ctx, b, id, 0.1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"open", "charged"} {
+		reserve(id)
+	}
+	if err := s.Charge(ctx, "charged", 0.1); err != nil {
+		t.Fatal(err)
+	}
+	const days = 2 * 24 * time.Hour
+	err = s.writer.transact(ctx, func(tx sqlstore.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE charges SET made = made - ?1, settled = CASE settled WHEN 0 THEN 0 ELSE settled - ?1 END", int64(days))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reserve("new")
+	if err := s.Charge(ctx, "charged", 0.1); !errors.Is(err, budget.ErrNoReservation) {
+		t.Errorf("a charge of two days ago: %v", err)
+	}
+	if err := s.Charge(ctx, "open", 0.2); err != nil {
+		t.Errorf("a reservation of two days ago: %v", err)
+	}
+	if got, err := s.Spending(ctx, b); err != nil || got.Spent < 0.3-1e-9 || got.Spent > 0.3+1e-9 || len(got.Open) != 1 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

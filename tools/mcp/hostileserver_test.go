@@ -123,21 +123,22 @@ func TestToolsChangeInACall(t *testing.T) {
 // A server of an earlier revision that asks a thousand questions in one call has few of
 // them open at the user's.
 func TestQuestionFlood(t *testing.T) {
-	const questions = 200
+	const questions, mostOpen = 200, 16
+	var open, most, asked, cancelled atomic.Int64
+	enough := make(chan struct{})
 	server := sdk.NewServer(&sdk.Implementation{Name: "asks", Version: "1"}, nil)
 	sdk.AddTool(server, &sdk.Tool{Name: "ask"}, func(ctx context.Context, r *sdk.CallToolRequest, _ struct{}) (*sdk.CallToolResult, any, error) {
 		var all sync.WaitGroup
-		var cancelled atomic.Int64
 		for range questions {
 			all.Go(func() {
 				answer, err := r.Session.Elicit(ctx, &sdk.ElicitParams{Message: "who?", RequestedSchema: map[string]any{"type": "object"}})
-				if err != nil || answer.Action == "cancel" {
-					cancelled.Add(1)
+				if (err != nil || answer.Action == "cancel") && cancelled.Add(1) == questions-mostOpen {
+					close(enough)
 				}
 			})
 		}
 		all.Wait()
-		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: fmt.Sprint("some cancelled: ", cancelled.Load() > 0)}}}, nil, nil
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: fmt.Sprint("cancelled: ", cancelled.Load())}}}, nil, nil
 	})
 	handler := sessions(server)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -156,16 +157,12 @@ func TestQuestionFlood(t *testing.T) {
 		s.CloseClientConnections()
 		s.Close()
 	})
-	var open, most, asked atomic.Int64
-	enough := make(chan struct{})
 	c := overHTTP(t, s.URL, mcp.Options{Ask: func(ctx context.Context, _ tools.Question) (tools.Answer, error) {
 		n := open.Add(1)
 		defer open.Add(-1)
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
-		if asked.Add(1) == 16 {
-			close(enough)
-		}
+		asked.Add(1)
 		select { // as a user who takes their time
 		case <-enough:
 		case <-ctx.Done():
@@ -173,7 +170,12 @@ func TestQuestionFlood(t *testing.T) {
 		}
 		return tools.Answer{Value: json.RawMessage(`{}`)}, nil
 	}})
-	if got := call(t, list(t, c)["ask"], `{}`); !strings.HasPrefix(got, "some cancelled") || most.Load() > 16 {
-		t.Errorf("%s; %d questions were open at once", got, most.Load())
+	ask := list(t, c)["ask"]
+	if got := call(t, ask, `{}`); got != "cancelled: 184" || most.Load() != mostOpen || asked.Load() != mostOpen {
+		t.Errorf("%s; of %d questions %d were open at once", got, asked.Load(), most.Load())
+	}
+	// Those that were cancelled are not open any more.
+	if call(t, ask, `{}`); asked.Load() == mostOpen {
+		t.Error("the next call's questions are all cancelled")
 	}
 }

@@ -193,6 +193,18 @@ func TestEnds(t *testing.T) {
 	if e := last(events); e.Outcome == nil || e.Outcome.Type != "cancelled" {
 		t.Errorf("stopped: %+v", e)
 	}
+	c.take(events)
+	records := func() int {
+		info, err := c.s.Store.Info(t.Context(), "thread")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Records
+	}
+	before := records()
+	if check(t, c.run()); records() != before {
+		t.Errorf("a page that is loaded has the run go on: %d records, %d before", records(), before)
+	}
 	for said, code := range map[string]string{"fail": "failed", "cut": "stopped_early", "refuse": "stopped_early"} {
 		c := newClient(t, newStage(t, stage.Options{}))
 		c.say(said)

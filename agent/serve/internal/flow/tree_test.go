@@ -62,6 +62,12 @@ func TestSubAgentsOfTheStore(t *testing.T) {
 			{Session: "s/1-a", Kind: feed.Record, Record: response(t, `{"type":"text","text":"a"}`).Record, At: feed.Position{Records: 2}},
 			{Session: "s/1-a", Kind: feed.End},
 		}, "f: begin 1|f: open 0 text|f: text 0 a|f: close 0|f: stands|f: over <nil> false|result|g: begin 1|g: open 0 text|g: text 0 b|g: close 0|g: stands|g: over <nil> false"},
+		{"one came twice", nil, []feed.Item{
+			{Session: "s/1-a", Kind: feed.Record, Record: hi, At: feed.Position{Records: 1}},
+			{Session: "s/1-a", Kind: feed.Record, Record: response(t, `{"type":"text","text":"a"}`).Record, At: feed.Position{Records: 2}},
+			{Session: "s/1-a", Kind: feed.Record, Record: response(t, `{"type":"text","text":"a"}`).Record, At: feed.Position{Records: 2}},
+			{Session: "s/1-a", Kind: feed.End},
+		}, "f: begin 1|f: open 0 text|f: text 0 a|f: close 0|f: stands|f: over <nil> false|result|g: begin 1|g: open 0 text|g: text 0 b|g: close 0|g: stands|g: over <nil> false"},
 		{"both were told", map[string]Place{"s/1-a": {2, 1}, "s/1-b": {2, 1}}, nil, "result"},
 	} {
 		n := new(notebook)
