@@ -237,6 +237,28 @@ func (s *broken) Append(ctx context.Context, id string, at memory.Position, reco
 	return s.Store.Append(ctx, id, at, records...)
 }
 
+// full is a store that takes no payload.
+type full struct{ *memory.RAM }
+
+func (full) PutBlob(context.Context, string, memory.Blob) (string, error) {
+	return "", memory.ErrUnavailable
+}
+
+// A message whose picture isn't stored is not in the inbox either, where somebody would take
+// it.
+func TestMessagesAreBehindTheirPayloads(t *testing.T) {
+	inside := full{new(memory.RAM)}
+	if err := inside.Append(t.Context(), "s", memory.Position{Start: new(memory.Start)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := wrap(t, inside, nil).Enqueue(t.Context(), "s", picture(1)); !errors.Is(err, memory.ErrUnavailable) {
+		t.Errorf("the payload can't be stored: %v", err)
+	}
+	for r, err := range inside.Inbox(t.Context(), "s", 0) {
+		t.Errorf("in the inbox: message %d, %v", r.Queued, err)
+	}
+}
+
 // A store that keeps payloads before records loses nothing if it ends in between,
 // also of a session that is being made, and the same append succeeds later.
 func TestEndsBetweenPayloadAndRecord(t *testing.T) {
