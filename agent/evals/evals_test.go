@@ -454,7 +454,8 @@ func TestForksOfRecordedSessions(t *testing.T) {
 	ran := map[string]int{}
 	opts := options(t, support{})
 	opts.Approver = allow
-	refund := tools.Func("refund", "Refunds an order.", func(context.Context, refundIn) (string, error) { ran["refund"]++; return "done", nil })
+	// A tool that may be run again after a crash changes something all the same.
+	refund := tools.FuncWith("refund", "Refunds an order.", func(context.Context, refundIn) (string, error) { ran["refund"]++; return "done", nil }, tools.Options{Traits: tools.Traits{Repeatable: true}})
 	opts.Tools[1] = refund
 	a, err := agent.New(opts)
 	if err != nil {
