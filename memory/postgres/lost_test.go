@@ -19,8 +19,26 @@ import (
 // where that is set, or of passing the next request on.
 type proxy struct {
 	answer, request atomic.Bool
-	then            func() // behind what was lost
-	locked          func() // called for an answer that says that what is asked for is locked
+
+	mu     sync.Mutex
+	then   func() // behind what was lost; nil does nothing
+	locked func() // called for an answer that says that what is asked for is locked; nil does nothing
+}
+
+// does calls one of the functions.
+func (p *proxy) does(f *func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if *f != nil {
+		(*f)()
+	}
+}
+
+// set sets one of the functions.
+func (p *proxy) set(f *func(), to func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*f = to
 }
 
 func (p *proxy) serve(l net.Listener, server string) {
@@ -49,11 +67,11 @@ func pass(to, from net.Conn, lose *atomic.Bool, p *proxy) {
 	for {
 		n, err := from.Read(room)
 		if err == nil && lose.CompareAndSwap(true, false) {
-			p.then()
+			p.does(&p.then)
 			return
 		}
 		if bytes.Contains(room[:n], []byte("C55P03")) { // lock_not_available
-			p.locked()
+			p.does(&p.locked)
 		}
 		if _, e := to.Write(room[:n]); err != nil || e != nil {
 			return
@@ -78,7 +96,7 @@ func TestLostAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, ended := &proxy{then: func() {}}, make(chan struct{})
+	p, ended := new(proxy), make(chan struct{})
 	behind := at.Host
 	go func() {
 		defer close(ended)
@@ -118,28 +136,28 @@ func TestLostAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.then = func() {
+	p.set(&p.then, func() {
 		if _, err := tx.ExecContext(ctx, fmt.Sprintf("LOCK TABLE %q.sessions", schema)); err != nil {
 			t.Error(err)
 		}
-	}
-	locked := 0
-	p.locked = func() {
-		locked++
+	})
+	var locked atomic.Int32
+	p.set(&p.locked, func() {
+		locked.Add(1)
 		if err := tx.Commit(); err != nil {
 			t.Error(err)
 		}
-	}
+	})
 	p.answer.Store(true)
-	if err := s.Append(ctx, "s", memory.Position{Records: 3}, input("3"), input("4")); err != nil || locked != 1 {
-		t.Errorf("an append that has happened, and a lock behind it (%d): %v", locked, err)
+	if err := s.Append(ctx, "s", memory.Position{Records: 3}, input("3"), input("4")); err != nil || locked.Load() != 1 {
+		t.Errorf("an append that has happened, and a lock behind it (%d): %v", locked.Load(), err)
 	}
 	_ = tx.Rollback() // if it is open still
-	p.then = func() {
+	p.set(&p.then, func() {
 		if err := direct.Append(ctx, "s", memory.Position{Records: 5}, input("theirs")); err != nil {
 			t.Error(err)
 		}
-	}
+	})
 	p.request.Store(true)
 	if err := s.Append(ctx, "s", memory.Position{Records: 5}, input("ours")); !errors.Is(err, memory.ErrConflict) || p.request.Load() {
 		t.Errorf("an append that was lost, and another that was not: %v", err)
