@@ -299,7 +299,7 @@ func TestWhatRunsElsewhereIsTriedLater(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		r := &running{again: true, err: &memory.LeaseError{ID: "s", Owner: "other"}}
-		h.running["s"] = r
+		h.set("s", r)
 		began := time.Now()
 		if !h.over(ctx, "s", r, nil) || time.Since(began) != time.Second {
 			t.Errorf("again after %v", time.Since(began))

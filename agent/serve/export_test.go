@@ -12,3 +12,13 @@ func (h *Handler) Holders(id string) int {
 	}
 	return 0
 }
+
+// set makes r the session's run, nil that it has none, as the handler itself does: it looks
+// at its runs meanwhile.
+func (h *Handler) set(id string, r *running) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.running[id] = r; r == nil {
+		delete(h.running, id)
+	}
+}

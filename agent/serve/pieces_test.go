@@ -273,7 +273,8 @@ func TestRunning(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	over := make(chan struct{})
 	context.AfterFunc(ctx, func() { close(over) })
-	h.running["s"] = &running{cancel: cancel, over: over}
+	running := &running{cancel: cancel, over: over}
+	h.set("s", running)
 	if status, body := ask(h, "ann", "DELETE", "/sessions/s", ""); status != 409 || !strings.Contains(body, `"busy"`) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -281,17 +282,16 @@ func TestRunning(t *testing.T) {
 		t.Error(body)
 	}
 	r := h.drive(t.Context(), User{}, memory.Info{ID: "s"}, nil, agent.Input{})
-	if r != h.running["s"] || !r.again {
+	if r != running || !r.again {
 		t.Error("what runs isn't told that something has come")
 	}
-	if _, body := ask(h, "ann", "POST", "/stop/s", ""); !strings.Contains(body, "true") || !Stopped(cancelled(ctx)) || h.running["s"].again {
-		t.Errorf("%s, %v, again %v", body, cancelled(ctx), h.running["s"].again)
+	if _, body := ask(h, "ann", "POST", "/stop/s", ""); !strings.Contains(body, "true") || !Stopped(cancelled(ctx)) || running.again {
+		t.Errorf("%s, %v, again %v", body, cancelled(ctx), running.again)
 	}
 	if next := h.drive(t.Context(), User{}, memory.Info{ID: "s"}, nil, agent.Input{}); next == r || next != r.next || r.again {
 		t.Error("what comes after a stop has no run of its own")
 	}
-	ending := h.running["s"]
-	delete(h.running, "s")
+	h.set("s", nil)
 	if status, _ := ask(h, "ann", "DELETE", "/sessions/s", ""); status != 204 {
 		t.Error(status)
 	}
@@ -302,10 +302,10 @@ func TestRunning(t *testing.T) {
 	if <-r.over; !errors.Is(r.err, errClosed) || h.isRunning("s") {
 		t.Errorf("after the end: %v", r.err)
 	}
-	h.running["s"] = ending
-	h.leave("s", ending) // what waits behind it never begins, and whoever listens hears that
-	if <-ending.next.over; !errors.Is(ending.next.err, errClosed) || h.isRunning("s") {
-		t.Errorf("behind the last run: %v", ending.next.err)
+	h.set("s", running)
+	h.leave("s", running) // what waits behind it never begins, and whoever listens hears that
+	if <-running.next.over; !errors.Is(running.next.err, errClosed) || h.isRunning("s") {
+		t.Errorf("behind the last run: %v", running.next.err)
 	}
 	type key string
 	request, end := context.WithCancel(context.WithValue(t.Context(), key("a"), 1))
