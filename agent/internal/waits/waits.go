@@ -85,6 +85,9 @@ func (t *Tree) below(ctx context.Context, store memory.Store, root, session stri
 		}
 	}
 	for _, id := range log.State().Background {
+		if t.Sessions[id] {
+			continue
+		}
 		found, err := child(id, toolOf(log, id))
 		if err != nil {
 			return nil, err
