@@ -75,24 +75,32 @@ func begun(text string, spelled []string) int {
 	return most
 }
 
-// secretNames are parts of the names of headers that hold secrets.
-var secretNames = []string{"key", "token", "secret", "auth", "passw", "credential", "cookie", "signature"}
+// Named reports whether a header or a parameter of that name holds a secret, by what is in
+// the name: key, token, auth or the like, in any case.
+func Named(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range [...]string{"key", "token", "secret", "auth", "passw", "credential", "cookie", "signature"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
 
 // InHeader returns the secrets in the headers of a request: the words of the headers
-// that the official SDKs redact (wire §1.2), and of others that are named for a key, a
+// that the official SDKs redact (wire §1.2), and of others that are [Named] for a key, a
 // token or the like, as those of gateways are. For basic authentication it includes the
 // password itself.
 func InHeader(h http.Header) []Value {
 	var found []Value
 	for _, name := range slices.Sorted(maps.Keys(h)) {
-		lower := strings.ToLower(name)
-		if !slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(lower, part) }) {
+		if !Named(name) {
 			continue
 		}
 		for _, v := range h[name] {
 			for _, word := range strings.Fields(v) {
 				found = append(found, New(word))
-				if lower != "cookie" {
+				if !strings.EqualFold(name, "cookie") {
 					continue
 				}
 				if _, value, ok := strings.Cut(strings.TrimSuffix(word, ";"), "="); ok {

@@ -109,8 +109,7 @@ func secretsIn(u *url.URL) []secret.Value {
 
 // secretParameter names parameters by which gateways take keys.
 func secretParameter(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"key", "token", "secret", "auth", "passw", "credential", "sig"}, func(part string) bool { return strings.Contains(name, part) })
+	return secret.Named(name) || strings.Contains(strings.ToLower(name), "sig")
 }
 
 // answer makes the HTTP response of a recorded one. A failure asks for a retry

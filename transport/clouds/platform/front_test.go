@@ -74,6 +74,29 @@ func TestHidden(t *testing.T) {
 	}
 }
 
+// TestHiddenOwnHeader holds errors that repeat a key which Authorize gives in a header of
+// its own.
+func TestHiddenOwnHeader(t *testing.T) {
+	const key = "subscription-key-of-a-gateway"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(403)
+		io.WriteString(w, `{"type":"error","error":{"type":"permission_error","message":"`+r.Header.Get("Ocp-Apim-Subscription-Key")+` may not"}}`)
+	}))
+	defer srv.Close()
+	c, err := New(Config{
+		Rules: Rules{Name: "Test", Paths: []string{Messages, Files}}, BaseURL: srv.URL, Options: anthropic.Options{MaxRetries: -1},
+		Authorize: func(r *http.Request) error { r.Header.Set("Ocp-Apim-Subscription-Key", key); return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = transport.Create(t.Context(), c, &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}})
+	var refused *transport.Error
+	if !errors.As(err, &refused) || strings.Contains(err.Error()+string(refused.Raw), key) || !strings.Contains(err.Error(), "[redacted] may not") {
+		t.Error(err)
+	}
+}
+
 // TestHiddenInSuccess holds errors about answers of status 200 that are no answers and
 // repeat the token: another object, a block that is none, a count that counts nothing.
 func TestHiddenInSuccess(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,12 +31,17 @@ const mostSent = 8
 
 // remember makes what stands in the headers of a request hidden from then on.
 func (f *front) remember(h http.Header) {
-	found := http.Header{"X-Api-Key": h["X-Api-Key"], "X-Amz-Security-Token": h["X-Amz-Security-Token"]}
-	if auth := h.Get("Authorization"); !strings.HasPrefix(auth, "AWS4-") { // a signature is good for one request
-		found.Set("Authorization", auth)
+	found := maps.Clone(h)
+	if strings.HasPrefix(h.Get("Authorization"), "AWS4-") { // a signature is good for one request
+		found.Del("Authorization")
 	}
-	now := sent{secret.New(found.Get("Authorization") + "\n" + found.Get("X-Api-Key") + "\n" + found.Get("X-Amz-Security-Token")), secret.InHeader(found)}
-	for {
+	parts := secret.InHeader(found)
+	all := ""
+	for _, p := range parts {
+		all += p.Reveal() + "\n"
+	}
+	now := sent{secret.New(all), parts}
+	for len(parts) > 0 {
 		was := f.hide.Load()
 		next := &hider{}
 		if was != nil {
@@ -45,11 +51,11 @@ func (f *front) remember(h http.Header) {
 			next.sent = was.sent[max(0, len(was.sent)-mostSent+1):]
 		}
 		next.sent = append(slices.Clip(next.sent), now)
-		var parts []secret.Value
+		var secrets []secret.Value
 		for _, s := range next.sent {
-			parts = append(parts, s.parts...)
+			secrets = append(secrets, s.parts...)
 		}
-		next.Redactor = secret.NewRedactor(parts...)
+		next.Redactor = secret.NewRedactor(secrets...)
 		if f.hide.CompareAndSwap(was, next) {
 			return
 		}
