@@ -36,7 +36,9 @@ type Decision struct {
 	Rule string
 	// Input, a JSON object, takes the place of the call's arguments. It is normalized
 	// and judged by the gates again before it runs: they may still deny it. The model
-	// is not told; its call stays in the log as it was.
+	// is not told; its call stays in the log as it was. It counts for calls that run
+	// at once: a call that somebody is asked about runs as that person saw it. What has
+	// to hold for those too is a [tools.Normalizer]'s.
 	Input json.RawMessage
 }
 

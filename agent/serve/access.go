@@ -94,10 +94,11 @@ func Message(text string, blocks ...json.RawMessage) (transport.Message, error) 
 	return message{Text: text, Content: blocks}.read()
 }
 
-// MayAllow fails if the user may not allow a call that waits: see Options.MayAllow. A
-// handler for another protocol asks it before it lets the call run.
-func (a *Access) MayAllow(ctx context.Context, call agent.PendingCall) error {
-	return a.h.mayAllow(ctx, a.User, call)
+// MayAllow fails if the user may not allow a call that waits: see Options.MayAllow. input
+// are the arguments that it is to run with in the place of its own, or nil. A handler for
+// another protocol asks it before it lets the call run.
+func (a *Access) MayAllow(ctx context.Context, call agent.PendingCall, input json.RawMessage) error {
+	return a.h.mayAllow(ctx, a.User, call, input)
 }
 
 // MayAnswer fails if the user may not give the value as the answer to a question. One of

@@ -34,28 +34,25 @@ func (h *Handler) decide(c *call) (any, error) {
 		return nil, err
 	}
 	body.Call.Session = c.info.ID
-	edited := len(body.Input) > 0 && string(body.Input) != "null"
+	if string(body.Input) == "null" {
+		body.Input = nil
+	}
 	// Who may allow it is asked about the call of the log: the client's could be named
 	// otherwise. One that isn't there any more is refused below.
 	for _, call := range agent.Pending(log) {
 		if body.Decision == "allow" && call.Record == body.Call.Record && call.CallID == body.Call.CallID {
 			call.Session = c.info.ID
-			if err := h.mayAllow(c.r.Context(), c.user, call); err != nil {
+			if err := h.mayAllow(c.r.Context(), c.user, call, body.Input); err != nil {
 				return nil, err
-			}
-			if call.Input = string(body.Input); edited {
-				if err := h.mayAllow(c.r.Context(), c.user, call); err != nil {
-					return nil, err
-				}
 			}
 		}
 	}
 	switch body.Decision {
 	case "allow":
-		if edited && body.Input[0] != '{' {
+		if len(body.Input) > 0 && body.Input[0] != '{' {
 			err = problem(http.StatusBadRequest, "bad_decision", "input is not a JSON object.",
 				"It holds the arguments themselves, not a string of them, and replaces all of them. Leave it out to let the call run as it is.")
-		} else if edited {
+		} else if len(body.Input) > 0 {
 			err = body.Call.Edit(c.r.Context(), log, body.Input)
 		} else {
 			err = body.Call.Approve(c.r.Context(), log)
@@ -71,9 +68,18 @@ func (h *Handler) decide(c *call) (any, error) {
 	return nil, err
 }
 
-// mayAllow fails if a user may not allow a call.
-func (h *Handler) mayAllow(ctx context.Context, u User, call agent.PendingCall) error {
-	if h.o.MayAllow != nil && !h.o.MayAllow(ctx, u, call) {
+// mayAllow fails if a user may not allow a call, as it is or with the input that it is to
+// run with in the place of its own.
+func (h *Handler) mayAllow(ctx context.Context, u User, call agent.PendingCall, input json.RawMessage) error {
+	if h.o.MayAllow == nil {
+		return nil
+	}
+	may := h.o.MayAllow(ctx, u, call)
+	if may && len(input) > 0 {
+		call.Input = string(input)
+		may = h.o.MayAllow(ctx, u, call)
+	}
+	if !may {
 		return problem(http.StatusForbidden, "forbidden", "You may not allow this call.", "Somebody else has to decide.")
 	}
 	return nil
@@ -89,7 +95,7 @@ func (h *Handler) mayAnswer(ctx context.Context, u User, q agent.PendingQuestion
 	if name, input := toolcall.Of(q.Question); name != "" {
 		call.Name, call.Input = name, string(input)
 	}
-	return h.mayAllow(ctx, u, call)
+	return h.mayAllow(ctx, u, call, nil)
 }
 
 // answer is POST /answers/ID: to one of the questions that [Session] tells.

@@ -280,23 +280,21 @@ func (s *handler) resolve(ctx context.Context, it waiting.Item, e Resume, access
 	if err := json.Unmarshal(e.Payload, &d); err != nil || d.Approved == nil {
 		return nil, errors.New(`payload must be {"approved": true or false, "reason"?, "editedArgs"?}`)
 	}
+	if string(d.EditedArgs) == "null" {
+		d.EditedArgs = nil
+	}
 	if *d.Approved {
-		if err := access.MayAllow(ctx, *it.Call); err != nil {
+		if err := access.MayAllow(ctx, *it.Call, d.EditedArgs); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case !*d.Approved:
 		return func(ctx context.Context) error { return it.Deny(ctx, store, d.Reason) }, nil
-	case len(d.EditedArgs) == 0 || string(d.EditedArgs) == "null":
+	case len(d.EditedArgs) == 0:
 		return func(ctx context.Context) error { return it.Approve(ctx, store) }, nil
 	case d.EditedArgs[0] != '{':
 		return nil, errors.New("editedArgs must be a JSON object")
-	}
-	edited := *it.Call
-	edited.Input = string(d.EditedArgs)
-	if err := access.MayAllow(ctx, edited); err != nil {
-		return nil, err
 	}
 	return func(ctx context.Context) error { return it.Edit(ctx, store, d.EditedArgs) }, nil
 }

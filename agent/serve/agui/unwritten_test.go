@@ -1,34 +1,17 @@
 package agui
 
 import (
-	"context"
 	"encoding/json"
 	"net/http/httptest"
-	"sync/atomic"
 	"testing"
 
-	"github.com/whorl-go/whorl/agent/serve"
 	"github.com/whorl-go/whorl/agent/serve/internal/stage"
-	"github.com/whorl-go/whorl/memory"
 )
-
-// unwritten is a store that decisions can't be written to for a while.
-type unwritten struct {
-	*memory.RAM
-	away *atomic.Bool
-}
-
-func (s unwritten) Append(ctx context.Context, id string, at memory.Position, list ...memory.Record) error {
-	if s.away.Load() && list[0].Kind == memory.KindDecision {
-		return memory.ErrUnavailable
-	}
-	return s.RAM.Append(ctx, id, at, list...)
-}
 
 // A client whose decisions could not be written is told so, and can send them again.
 func TestDecisionsThatCannotBeWritten(t *testing.T) {
-	var away atomic.Bool
-	c := newClient(t, newStage(t, stage.Options{Change: func(o *serve.Options) { o.Store = unwritten{o.Store.(*memory.RAM), &away} }}))
+	var away stage.Away
+	c := newClient(t, newStage(t, stage.Options{Change: away.Change}))
 	c.say("two approvals")
 	check(t, c.run())
 	if len(c.interrupts) != 2 {

@@ -136,7 +136,7 @@ func (s *handler) decide(ctx context.Context, access *serve.Access, list items, 
 			}
 			approval := *p.Approval
 			if *approval.Approved {
-				if err := access.MayAllow(ctx, *it.Call); err != nil {
+				if err := access.MayAllow(ctx, *it.Call, nil); err != nil {
 					return nil, err
 				}
 			}
@@ -200,18 +200,13 @@ func (s *handler) answer(ctx context.Context, it waiting.Item, a answer, access 
 	case !*a.Approved:
 		return func(ctx context.Context) error { return it.Deny(ctx, store, a.Reason) }, nil
 	}
-	if err := access.MayAllow(ctx, *it.Call); err != nil {
+	if err := access.MayAllow(ctx, *it.Call, a.Input); err != nil {
 		return nil, err
 	}
 	switch {
 	case len(a.Input) > 0 && a.Input[0] != '{':
 		return nil, fmt.Errorf("input must be a JSON object")
 	case len(a.Input) > 0:
-		edited := *it.Call
-		edited.Input = string(a.Input)
-		if err := access.MayAllow(ctx, edited); err != nil {
-			return nil, err
-		}
 		return func(ctx context.Context) error { return it.Edit(ctx, store, a.Input) }, nil
 	}
 	return func(ctx context.Context) error { return it.Approve(ctx, store) }, nil
