@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/memory"
@@ -53,23 +51,5 @@ func TestARunOutlivesTheWorkersContext(t *testing.T) {
 	}
 	if err := w.Work(ctx); err != nil || !watched || state != Stopped {
 		t.Errorf("watched %v, %s, %v", watched, state, err)
-	}
-}
-
-// A session that is set aside is compared with the newest message that it had then, those
-// that came in its run among them: only a later one takes it up.
-func TestSetAsideAfterMessagesInTheRun(t *testing.T) {
-	w, store := at(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	before := info(t, store, "s")
-	if err := memory.Enqueue(t.Context(), store, "s", transport.UserText("also")); err != nil {
-		t.Fatal(err)
-	}
-	now := info(t, store, "s")
-	if now.Queued <= before.Queued {
-		t.Fatalf("message %d came after %d", now.Queued, before.Queued)
-	}
-	w.setAside(t.Context(), before, errors.New("hopeless"))
-	if got := info(t, store, "s").Meta[metaQueued]; got != strconv.FormatInt(now.Queued, 10) {
-		t.Errorf("set aside with message %s, want %d", got, now.Queued)
 	}
 }

@@ -139,7 +139,8 @@ func TestJudge(t *testing.T) {
 }
 
 // Failures in a row are counted by what the store says, and the last that is allowed sets
-// the session aside, with the error, the time and the newest message of then.
+// the session aside, with the error, the time and the newest message that its run knew of:
+// what has come since takes it up.
 func TestFailuresAreCounted(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	for before, want := range map[string]State{"": Failed, "1": Failed, "2": SetAside, "7": SetAside, "x": Failed} {
@@ -164,8 +165,8 @@ func TestFailuresAreCounted(t *testing.T) {
 			continue
 		}
 		since, why, aside := Aside(is)
-		if !aside || !since.Equal(now) || why != "no database" || is.Meta[metaQueued] != fmt.Sprint(is.Queued) || is.Queued == old.Queued || !w.rests(is) {
-			t.Errorf("after %q failures: %v %q %v, message %s of %d", before, since, why, aside, is.Meta[metaQueued], is.Queued)
+		if !aside || !since.Equal(now) || why != "no database" || is.Meta[metaQueued] != fmt.Sprint(old.Queued) || is.Queued == old.Queued || w.rests(is) {
+			t.Errorf("after %q failures: %v %q %v, message %s, not %d", before, since, why, aside, is.Meta[metaQueued], old.Queued)
 		}
 		if err := Retry(t.Context(), store, "s"); err != nil {
 			t.Fatal(err)

@@ -99,6 +99,10 @@ func (w *Worker) drive(ctx, run context.Context, info memory.Info) (o Outcome) {
 		}
 		return Outcome{State: Left, Result: res, Err: err}
 	}
+	// What came during the run, and was not read by it, takes the session up again.
+	if res != nil && res.Log != nil {
+		info.Queued = max(info.Queued, res.Log.State().Queued)
+	}
 	o = w.judge(store, ctx, info, res, err)
 	o.Result = res
 	return o
@@ -166,7 +170,7 @@ func passes(err error) bool {
 func (w *Worker) failed(ctx context.Context, info memory.Info, err error) Outcome {
 	n := 1
 	if now, infoErr := w.o.Store.Info(ctx, info.ID); infoErr == nil {
-		info = now
+		info.Meta = now.Meta
 	}
 	if before, convErr := strconv.Atoi(info.Meta[metaFailures]); convErr == nil {
 		n = before + 1
@@ -181,13 +185,11 @@ func (w *Worker) failed(ctx context.Context, info memory.Info, err error) Outcom
 	return Outcome{State: Failed, Err: err, Until: again}
 }
 
-// setAside is the outcome of a run that isn't tried again.
+// setAside is the outcome of a run that isn't tried again before a message comes that is
+// newer than info.Queued, the newest that the run knew of.
 func (w *Worker) setAside(ctx context.Context, info memory.Info, err error) Outcome {
 	w.setMeta(ctx, info.ID, metaError, brief(err))
 	w.setMeta(ctx, info.ID, metaAside, w.now().UTC().Format(time.RFC3339))
-	if now, infoErr := w.o.Store.Info(ctx, info.ID); infoErr == nil {
-		info = now
-	}
 	w.setMeta(ctx, info.ID, metaQueued, strconv.FormatInt(info.Queued, 10))
 	return Outcome{State: SetAside, Err: err}
 }

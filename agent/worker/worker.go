@@ -285,7 +285,7 @@ func (w *Worker) take(ctx, run context.Context, sessions *sync.WaitGroup) error 
 
 // rests reports whether no process is to begin a session although it is due: one that
 // has failed before it took its messages stays due, and a time to be woken can't put
-// that off. A message that is newer than the failure ends the rest of one that is set
+// that off. A message that the last run didn't know of ends the rest of one that is set
 // aside.
 func (w *Worker) rests(s memory.Info) bool {
 	if s.Meta[metaAside] != "" {
@@ -354,7 +354,7 @@ const (
 	metaError    = "worker.error"     // how it failed last
 	metaAgain    = "worker.again"     // when it is tried again
 	metaAside    = "worker.set_aside" // since when it is set aside
-	metaQueued   = "worker.queued"    // the newest message that it had then
+	metaQueued   = "worker.queued"    // the newest message that its run knew of
 )
 
 // allMeta are these names.
