@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/feed"
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/transport"
@@ -119,6 +120,37 @@ func TestStoredSessions(t *testing.T) {
 	defer fresh.Close()
 	if got, err := heard(t, fresh); fmt.Sprint(got) != "[again@1 state]" || err != nil {
 		t.Errorf("begun again: %q, %v", got, err)
+	}
+}
+
+// A session that ran in this process, and was deleted since, is not shown to those who
+// watch another one under its id, however short that is.
+func TestReplacedSinceItsRun(t *testing.T) {
+	for name, records := range map[string][]memory.Record{"begun": nil, "short": says("mine")} {
+		t.Run(name, func(t *testing.T) {
+			ctx, store := t.Context(), new(memory.RAM)
+			m := &model{replies: []any{reply(t, "end_turn", text("another user's"))}}
+			f := &feed.Feed{Poll: time.Nanosecond, Store: store}
+			first := f.Open("s", feed.Options{}) // reads nothing yet
+			defer first.Close()
+			if _, err := newAgent(t, m, agent.Options{}).Run(f.Attach(ctx), agent.Input{Store: store, Session: "s", Prompt: "go"}); err != nil {
+				t.Fatal(err)
+			}
+			err := errors.Join(store.Delete(ctx, "s"), store.Append(ctx, "s", memory.Position{Start: &memory.Start{}}, records...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := f.Open("s", feed.Options{})
+			defer other.Close()
+			var want []string
+			for i, r := range records {
+				want = append(want, fmt.Sprintf("%s@%d", r.Message.Text(), i+1))
+			}
+			want = append(want, "state")
+			if got, err := heard(t, other); fmt.Sprint(got) != fmt.Sprint(want) || err != nil {
+				t.Errorf("%q, %v, want %q", got, err, want)
+			}
+		})
 	}
 }
 

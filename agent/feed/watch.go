@@ -381,7 +381,7 @@ func (f *Feed) poll(ctx context.Context, s *session, first bool, want string) er
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if gone || own != nil && last != nil && own.Len() > 0 && own.Position().Incarnation != last.Position().Incarnation {
+	if gone || own != nil && last != nil && own.Position().Incarnation != last.Position().Incarnation {
 		s.last = nil // that was the session before, under the same id
 	}
 	if s.own = own; err != nil {
