@@ -323,7 +323,7 @@ func TestUploadForm(t *testing.T) {
 		}
 		bodies, kinds = append(bodies, string(raw)), append(kinds, req.Header.Get("Content-Type"))
 		status := 200
-		if len(bodies) == 1 {
+		if len(bodies) == 1 || len(bodies) == 4 {
 			status = 500
 		}
 		return &http.Response{StatusCode: status, Header: http.Header{"Retry-After-Ms": {"1"}}, Body: io.NopCloser(strings.NewReader(`{"id":"f"}`))}, nil
@@ -363,18 +363,22 @@ func TestUploadForm(t *testing.T) {
 	if _, err := c.UploadFile(t.Context(), Upload{Filename: "a", Content: strings.NewReader("x")}); err != nil || strings.Contains(bodies[2], "expires") {
 		t.Errorf("%v: %s", err, bodies[2])
 	}
-	r, w, err := os.Pipe() // an os.File can seek by its type
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	_, _ = w.WriteString("piped")
-	w.Close()
-	if _, err := c.UploadFile(t.Context(), Upload{Filename: "a", Content: r}); err != nil || len(bodies) != 4 || !strings.Contains(bodies[3], "piped") {
-		t.Errorf("%v: %q", err, bodies[3:])
+	for _, want := range []string{"piped", "again"} {
+		r, w, err := os.Pipe() // an os.File can seek by its type
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		_, _ = w.WriteString(want)
+		w.Close()
+		// Its content can't be sent a second time: the first failure is returned.
+		var refused *transport.Error
+		if _, err := c.UploadFile(t.Context(), Upload{Filename: "a", Content: r}); errors.As(err, &refused) != (want == "piped") || !strings.Contains(bodies[len(bodies)-1], want) {
+			t.Errorf("%v: %q", err, bodies[3:])
+		}
 	}
 	for _, u := range []Upload{{Filename: "a"}, {Content: strings.NewReader("x")}, {Filename: "a", Content: strings.NewReader("x"), MimeType: "text/plain\r\nX-Evil: 1"}} {
-		if _, err := c.UploadFile(t.Context(), u); err == nil || len(bodies) != 4 {
+		if _, err := c.UploadFile(t.Context(), u); err == nil || len(bodies) != 5 {
 			t.Errorf("%+v: %v", u, err)
 		}
 	}

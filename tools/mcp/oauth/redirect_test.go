@@ -105,6 +105,13 @@ func TestSecretStaysAtItsIssuer(t *testing.T) {
 		"user": func() (*mcp.Client, error) {
 			return i.connect(oauth.Options{Authorize: user("ann"), ClientID: "robot", ClientSecret: secret.New("pass word")})
 		},
+		"user of a stored token": func() (*mcp.Client, error) {
+			o := oauth.Options{Authorize: user("ann"), ClientID: "robot", ClientSecret: secret.New("pass word"), Tokens: oauth.Memory()}
+			if _, err := i.connect(o); err != nil {
+				return nil, err
+			}
+			return i.connect(o) // as after a restart
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := connect()
