@@ -594,7 +594,9 @@ func TestAnotherProcess(t *testing.T) {
 	elsewhere()
 	p, said := new(page), false
 	var last error
-	for item, err := range f.Watch(t.Context(), "s", feed.Options{}) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for item, err := range f.Watch(ctx, "s", feed.Options{}) {
 		if last = err; err != nil {
 			break
 		}

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/agent"
 	"github.com/whorl-go/whorl/agent/waiting"
@@ -124,13 +125,15 @@ func TestEveryOrder(t *testing.T) {
 }
 
 // What waits is listed in the order of the calls, whichever asked first, and whether it
-// is an approval or a question.
+// is an approval or a question. Each says why, since when and until when.
 func TestListIsInTheOrderOfTheCalls(t *testing.T) {
-	asked := make(chan struct{})
+	asked, began := make(chan struct{}), time.Now()
+	until := map[string]time.Time{"first": {}, "delete": {}, "last": began.Add(time.Hour).Truncate(time.Second)}
+	why := map[string]string{"first": "first?", "delete": "", "last": "last?"}
 	ask := func(name string, before func()) tools.Tool {
 		return tools.Func(name, "Asks.", func(ctx context.Context, _ struct{}) (string, error) {
 			before()
-			_, err := tools.CallOf(ctx).Host.Ask(ctx, tools.Question{Prompt: name + "?"})
+			_, err := tools.CallOf(ctx).Host.Ask(ctx, tools.Question{Prompt: name + "?", Deadline: until[name]})
 			if name == "last" {
 				close(asked)
 			}
@@ -148,6 +151,9 @@ func TestListIsInTheOrderOfTheCalls(t *testing.T) {
 	var list []string
 	for _, it := range waits(t, store, "root") {
 		list = append(list, it.Tool)
+		if it.Since.Before(began.Truncate(time.Second)) || !it.Until.Equal(until[it.Tool]) || it.Why != why[it.Tool] {
+			t.Errorf("%s: %q since %v until %v", it.Tool, it.Why, it.Since, it.Until)
+		}
 	}
 	if got := strings.Join(list, " "); got != "first delete last" || wait.Questions[0].Name != "first" {
 		t.Errorf("%s waits, and the error names %s first", got, wait.Questions[0].Name)
