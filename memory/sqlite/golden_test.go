@@ -3,9 +3,11 @@ package sqlite_test
 import (
 	"bytes"
 	"compress/gzip"
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +23,38 @@ func TestGoldenFiles(t *testing.T) {
 			s := open(t, unpack(t, "testdata/schema2-"+name+".db.gz"), nil)
 			storetest.CheckGolden(t, wrap(s))
 		})
+	}
+}
+
+// What waits in a file of v0.1 is due once that is opened: messages, and the session of a
+// process that ended while it had it.
+func TestGoldenDue(t *testing.T) {
+	path := unpack(t, "testdata/schema2-plain.db.gz")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"INSERT INTO sessions (id, n, created, changed) VALUES ('message', 0, 1, 1), ('leased', 0, 1, 1), ('idle', 0, 1, 1)",
+		"INSERT INTO inbox (session, n, data) SELECT key, 1000, '{}' FROM sessions WHERE id = 'message'",
+		"INSERT INTO leases (id, owner, until) VALUES ('leased', 'dead', 2000)",
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var due []string
+	for info, err := range open(t, path, nil).Due(t.Context(), memory.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		due = append(due, info.ID)
+	}
+	if slices.Sort(due); strings.Join(due, " ") != "ann leased message" {
+		t.Errorf("%q are due", due)
 	}
 }
 

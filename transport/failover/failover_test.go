@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -134,7 +135,7 @@ func TestWhen(t *testing.T) {
 		{"a dead region", &transport.Error{Status: 503, Type: transport.ErrAPI}, true},
 		{"no credit", &transport.Error{Status: 400, Type: transport.ErrInvalidRequest, Message: "Your credit balance is too low to access the Anthropic API."}, true},
 		{"a limit on spending", &transport.Error{Status: 429, Type: transport.ErrRateLimit, Code: "enforced_spend_limit_reached"}, true},
-		{"unreachable", errors.New("dial tcp: no such host"), true},
+		{"unreachable", errors.New("dial tcp: no such host https://key@a.example"), true},
 		{"cut before anything came", &transport.StreamError{Err: errors.New("reset")}, true},
 		{"lost", &transport.LostError{Err: errors.New("reset"), Attempts: 2}, true},
 		{"a rate limit", &transport.Error{Status: 429, Type: transport.ErrRateLimit}, false},
@@ -151,6 +152,10 @@ func TestWhen(t *testing.T) {
 		}
 		if c.want && (err != nil || resp.Meta.Endpoint != "b" || len(told) != 1 || resp.Meta.Attempts < 1) {
 			t.Errorf("%s: %v %q", c.name, err, told)
+		}
+		// The reason is a word, whatever stands in the error.
+		if word := regexp.MustCompile(`^{"type":"failover","from":"a","to":"b","reason":"[a-z_]+"}$`); c.want && !word.MatchString(told[0]) {
+			t.Errorf("%s: told %s", c.name, told[0])
 		}
 		if !c.want && !errors.Is(err, c.err) {
 			t.Errorf("%s: %v", c.name, err)

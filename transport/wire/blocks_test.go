@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,21 @@ func TestPendingServerCalls(t *testing.T) {
 		if got := strings.Join(wire.PendingServerCalls(response(t, tt.content...)), " "); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.content, got, tt.want)
 		}
+	}
+}
+
+// A message's lists may be used again by who made it.
+func TestOwnMessage(t *testing.T) {
+	was := transport.Message{
+		Role: transport.RoleUser, Content: []transport.Block{transport.Text("one")},
+		OutputConfig: []byte(`{"effort":"low"}`), Extra: map[string]json.RawMessage{"a": []byte(`1`)},
+	}
+	own := wire.OwnMessage(was)
+	was.Content[0], was.OutputConfig[2] = transport.Text("two"), 'x'
+	was.Extra["b"] = []byte(`2`)
+	raw, err := json.Marshal(own)
+	if want := `{"role":"user","content":[{"type":"text","text":"one"}],"output_config":{"effort":"low"},"a":1}`; err != nil || string(raw) != want {
+		t.Errorf("%s, %v, want %s", raw, err, want)
 	}
 }
 
