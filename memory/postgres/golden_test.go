@@ -3,11 +3,13 @@ package postgres_test
 import (
 	"database/sql"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/memory/postgres"
 	"github.com/whorl-go/whorl/memory/storetest"
 )
@@ -26,6 +28,32 @@ func TestGoldenSchemas(t *testing.T) {
 			}
 			storetest.CheckGolden(t, wrap(open(t, postgres.Options{Schema: "golden_" + name})))
 		})
+	}
+}
+
+// What waits in a schema of v0.1 is due once that is opened: messages, and the session of
+// a process that ended while it had it.
+func TestGoldenDue(t *testing.T) {
+	admin := open(t, postgres.Options{}).DB()
+	dump, err := os.ReadFile("testdata/schema2-plain.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(strings.ReplaceAll(string(dump), "golden_plain", "golden_due")+`;
+		INSERT INTO golden_due.sessions (id, n, created, changed) VALUES ('message', 0, 1, 1), ('leased', 0, 1, 1), ('idle', 0, 1, 1);
+		INSERT INTO golden_due.inbox (session, n, data) SELECT key, 1000, '{}' FROM golden_due.sessions WHERE id = 'message';
+		INSERT INTO golden_due.leases (id, owner, until) VALUES ('leased', 'dead', 2000);`, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatal(err)
+	}
+	var due []string
+	for info, err := range open(t, postgres.Options{Schema: "golden_due"}).Due(t.Context(), memory.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		due = append(due, info.ID)
+	}
+	if slices.Sort(due); strings.Join(due, " ") != "ann leased message" {
+		t.Errorf("%q are due", due)
 	}
 }
 
