@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,30 @@ func TestTwoGatesThatRewrite(t *testing.T) {
 		if calls := res.Log.Messages()[1]; !strings.Contains(string(calls.AppendJSON(nil)), `"a b"`) {
 			t.Errorf("%s: the log has %s", tt.name, calls.AppendJSON(nil))
 		}
+	}
+}
+
+// A gate that has somebody asked changes nothing of what the other one judges: what is
+// approved is the call as it was.
+func TestARewritingThatAsks(t *testing.T) {
+	asks := func(_ context.Context, q agent.ToolRequest) agent.Decision {
+		return agent.Decision{Permission: agent.Ask, Input: []byte(`{"x":"harmless"}`)}
+	}
+	var judged []string
+	denies := func(_ context.Context, q agent.ToolRequest) agent.Decision {
+		if judged = append(judged, string(q.Call.Input)); strings.Contains(string(q.Call.Input), "harmless") {
+			return agent.Decision{}
+		}
+		return agent.Decision{Permission: agent.Deny, Reason: "not that"}
+	}
+	s := &script{replies: []any{reply(t, "tool_use", use("a", "f", `{"x":"harm"}`)), reply(t, "end_turn", text("ok"))}}
+	f := fake{name: "f", call: func(_ context.Context, in json.RawMessage) (tools.Result, error) {
+		t.Errorf("ran with %s", in)
+		return tools.Text("ok"), nil
+	}}
+	res, err := newAgent(t, s, agent.Options{Gate: asks}, f).Run(t.Context(), agent.Input{Prompt: "go", Gate: denies})
+	if err != nil || !slices.Equal(judged, []string{`{"x":"harm"}`}) || !strings.Contains(string(res.Log.Messages()[2].AppendJSON(nil)), "not that") {
+		t.Errorf("the second gate was asked about %s: %v", judged, err)
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 	"github.com/whorl-go/whorl/transport/secret"
 )
 
-// Credentials don't go where an endpoint redirects them.
+// Credentials don't go where an endpoint redirects them, whatever the program's client says
+// of redirects.
 func TestRedirectedTokenEndpoint(t *testing.T) {
 	var stolen atomic.Int64
 	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -33,8 +34,11 @@ func TestRedirectedTokenEndpoint(t *testing.T) {
 	if _, err := i.machine(oauth.MachineOptions{ClientID: "robot", ClientSecret: secret.New("pass word")}); !errors.As(err, &failed) || !strings.Contains(err.Error(), "redirects a request with credentials") || strings.Contains(err.Error(), "pass word") {
 		t.Errorf("a machine: %v", err)
 	}
-	if _, err := i.connect(oauth.Options{Authorize: user("ann")}); !errors.As(err, &failed) || !strings.Contains(err.Error(), "redirects a request with credentials") {
-		t.Errorf("a user: %v", err)
+	follows := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	for name, client := range map[string]*http.Client{"a user": nil, "a user with a client that follows": follows} {
+		if _, err := i.connect(oauth.Options{Authorize: user("ann"), Client: client}); !errors.As(err, &failed) || !strings.Contains(err.Error(), "redirects a request with credentials") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	i.elsewhere = ""
 	i.life = 2 * time.Second // used up when it is given
