@@ -244,10 +244,14 @@ func TestRedirects(t *testing.T) {
 		http.Redirect(w, r, thief.URL+"/v1/oauth/token?assertion="+jwt, http.StatusTemporaryRedirect)
 		return true
 	}
-	err := ask(t.Context(), newClient(t, s.options(t)))
-	var refused *identity.ExchangeError
-	if !errors.As(err, &refused) || refused.Status != 307 || !strings.Contains(err.Error(), "redirects to "+thief.URL) || strings.Contains(err.Error(), jwt) {
-		t.Errorf("%v", err)
+	for _, client := range []*http.Client{nil, {}, {CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}} {
+		o := s.options(t)
+		o.API.HTTPClient = client
+		err := ask(t.Context(), newClient(t, o))
+		var refused *identity.ExchangeError
+		if !errors.As(err, &refused) || refused.Status != 307 || !strings.Contains(err.Error(), "redirects to "+thief.URL) || strings.Contains(err.Error(), jwt) {
+			t.Errorf("%v", err)
+		}
 	}
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/oauth/token" {
@@ -462,11 +466,20 @@ func TestProfiles(t *testing.T) {
 	})
 	bad("odd", "isn't known", func() { config("odd", `{"authentication":{"type":"magic"}}`) })
 	bad("cut", "repair the file", func() { config("cut", `{"authentication":`) })
-	c, err = identity.FromProfile("me", anthropic.Options{BaseURL: "https://elsewhere.example"})
-	if err == nil {
-		err = ask(t.Context(), c)
+	// Tokens go to the origin that they are of only, which is the usual one if none is named.
+	config("usual", `{"authentication":{"type":"user_oauth","client_id":"client_1"}}`)
+	write(t, filepath.Join(dir, "credentials", "usual.json"), fmt.Sprintf(`{"access_token":"t","expires_at":%d,"refresh_token":"refresh-1"}`, time.Now().Add(time.Hour).Unix()), 0o600)
+	exchanges, sent := s.count()
+	for name, base := range map[string]string{"me": "https://elsewhere.example", "usual": s.URL} {
+		c, err = identity.FromProfile(name, anthropic.Options{BaseURL: base})
+		if err == nil {
+			err = ask(t.Context(), c)
+		}
+		if err == nil || !strings.Contains(err.Error(), "another origin") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	if err == nil || !strings.Contains(err.Error(), "another origin") {
-		t.Errorf("%v", err)
+	if e, r := s.count(); e != exchanges || r != sent {
+		t.Errorf("%d exchanges and %d requests elsewhere", e-exchanges, r-sent)
 	}
 }
