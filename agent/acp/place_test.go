@@ -37,3 +37,30 @@ func TestPlace(t *testing.T) {
 		}
 	}
 }
+
+// A cancel is for the turn that goes on and the prompts that were read before it, and not
+// for one that comes behind it.
+func TestCancelIsForWhatCameBefore(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		s := &server{sessions: map[string]*session{}, coming: map[string]int{}, early: map[string]int{}}
+		stopped := 0
+		if s.comes("s"); begun {
+			s.sessions["s"] = &session{id: "s", server: s, stop: func(error) { stopped++ }}
+		}
+		s.comes("other")
+		s.cancelled("s")
+		s.comes("s")
+		var got []bool
+		for range 2 {
+			got = append(got, s.wasCancelled("s"))
+		}
+		if got[0] == begun || got[1] || (stopped == 1) != begun || s.wasCancelled("other") {
+			t.Errorf("begun %v: the prompts are cancelled: %v, %d turns are stopped", begun, got, stopped)
+		}
+		s.answered("s")
+		s.answered("s")
+		if len(s.early) != 0 || s.coming["s"] != 0 {
+			t.Errorf("begun %v: %v %v stay", begun, s.early, s.coming)
+		}
+	}
+}

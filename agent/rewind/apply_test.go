@@ -179,6 +179,16 @@ func TestApplyEndsHalfWay(t *testing.T) {
 	if err := p.Apply(t.Context()); !errors.As(err, &failed) || failed.Path != "c" || failed.Folder != "repo" || !slices.Equal(failed.Done, []string{"a", "b"}) {
 		t.Errorf("%v, done %v", err, failed)
 	}
+	// What can't be made leaves what was there.
+	if err := os.WriteFile(path("e"), []byte("E"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.put(File{Path: "e", Want: files.Version{Link: "no\x00name"}}); err == nil {
+		t.Error("there is a link of that name")
+	}
+	if data, err := os.ReadFile(path("e")); string(data) != "E" {
+		t.Errorf("the file that was there: %q, %v", data, err)
+	}
 	// A file that can't take its place leaves none beside it.
 	p, path = planIn(t)
 	if err := os.MkdirAll(path("c/d"), 0o755); err != nil {
