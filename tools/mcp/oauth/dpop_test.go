@@ -57,6 +57,21 @@ func TestDPoP(t *testing.T) {
 	}
 }
 
+// A server and an issuer that give a new nonce with each answer get each request once: a
+// call may have its effect once only, and a code and a refresh token are good once.
+func TestDPoPNonceInEachAnswer(t *testing.T) {
+	i := newIssuer(t)
+	i.dpop, i.fresh = true, true
+	c, err := i.connect(oauth.Options{Authorize: user("ann"), DPoP: true})
+	if err != nil || i.counts("called") != 1 || i.counts("tokens") != 1 {
+		t.Fatalf("%v; called %d times, asked for %d tokens", err, i.counts("called"), i.counts("tokens"))
+	}
+	i.revoke(false)
+	if err := i.call(c); err != nil || i.counts("called") != 2 || i.counts("tokens") != 2 || i.counts("asked") != 1 {
+		t.Errorf("after a refresh: %v; called %d times, asked for %d tokens", err, i.counts("called"), i.counts("tokens"))
+	}
+}
+
 // A token that isn't bound is not taken where bound ones are wanted.
 func TestDPoPUnbound(t *testing.T) {
 	i := newIssuer(t)
@@ -186,7 +201,8 @@ type provider struct {
 	key   *ecdsa.PrivateKey
 	kind  string // of what it gives
 	asked map[string]string
-	lies  bool // about its name
+	lies  bool   // about its name
+	to    string // where its token endpoint redirects to; empty for nowhere
 }
 
 func newProvider(t *testing.T, key *ecdsa.PrivateKey) *provider {
@@ -202,6 +218,10 @@ func newProvider(t *testing.T, key *ecdsa.PrivateKey) *provider {
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": name, "token_endpoint": p.URL + "/token"})
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		if p.to != "" {
+			http.Redirect(w, r, p.to, http.StatusTemporaryRedirect)
+			return
+		}
 		_ = r.ParseForm()
 		p.asked = map[string]string{}
 		for name := range r.PostForm {
@@ -257,6 +277,24 @@ func TestIdentityProvider(t *testing.T) {
 	p.lies = true
 	fails("good.example", fresh())
 	fails("must have", &oauth.IdentityProvider{Issuer: p.URL, ClientID: "app"})
+	thief := newProvider(t, key)
+	p.lies, p.kind, p.to = false, thief.kind, thief.URL+"/token"
+	fails("redirects a request with credentials", fresh())
+	follows := fresh()
+	follows.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	follows.TokenURL = p.URL + "/token"
+	fails("redirects a request with credentials", follows)
+	if thief.asked != nil {
+		t.Errorf("where the provider redirects to was asked with %v", thief.asked)
+	}
+	p.to = ""
+	echoed := fresh() // its secret, in the place of the token
+	echoed.IDToken = func(context.Context) (secret.Value, error) { return secret.New("at the provider"), nil }
+	fails("invalid_grant", echoed)
+	gone := fresh()
+	gone.IDToken = func(context.Context) (secret.Value, error) { return secret.Value{}, errors.New("signed out") }
+	fails("signed out", gone)
+	fails("must have", &oauth.IdentityProvider{ClientID: "app", IDToken: gone.IDToken})
 	plain := fresh()
 	plain.TokenURL = "http://provider.example/token"
 	fails("neither https nor", plain)

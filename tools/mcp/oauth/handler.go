@@ -366,7 +366,7 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 		drain(resp)
 		return &AuthorizationError{Server: h.key.Server, Err: errNonces}
 	}
-	g, err := h.load(ctx, false)
+	g, err := h.load(ctx, true) // it may have been granted elsewhere
 	if err != nil {
 		resp.Body.Close()
 		return err
@@ -382,9 +382,11 @@ func (h *Handler) Authorize(ctx context.Context, req *http.Request, resp *http.R
 				return err
 			}
 			if g != nil {
-				h.mu.Lock()
-				h.unproven = g.Access
-				h.mu.Unlock()
+				if failed != "" { // else it may be one that was not refreshed
+					h.mu.Lock()
+					h.unproven = g.Access
+					h.mu.Unlock()
+				}
 				drain(resp)
 				return nil
 			}

@@ -56,6 +56,12 @@ type issuer struct {
 	pretends  string            // what the MCP server says that it is; empty for the truth
 	elsewhere string            // where the token endpoint redirects to; empty for nowhere
 	asserted  map[string]any    // the claims of the last assertion that was taken
+	fresh     bool              // each answer has a new nonce, though proofs need none
+	offers    []string          // scopes that the MCP server names; nil for "mcp"
+	scopes    []string          // that were asked for, one for each user that was sent here
+	methods   []string          // by which a program proves itself; nil for "none"
+	iss       string            // what the user is sent back with as this issuer's name; empty for nothing
+	echoes    bool              // an error of the token endpoint repeats what was sent
 }
 
 type grant struct {
@@ -68,6 +74,7 @@ func newIssuer(t *testing.T) *issuer {
 	server, err := mcp.Serve("behind", "1", tools.Func("whoami", "Says for whom the call is.", func(ctx context.Context, _ struct{}) (string, error) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
+		i.count["called"]++
 		return i.says, nil
 	}))
 	if err != nil {
@@ -93,6 +100,9 @@ func newIssuer(t *testing.T) *issuer {
 				return
 			}
 			ok = ok && scheme == "DPoP" && key != "" && key == i.keys[token]
+			if i.fresh {
+				w.Header().Set("DPoP-Nonce", rand.Text())
+			}
 		}
 		i.mu.Unlock()
 		if !ok || time.Now().After(g.until) {
@@ -111,14 +121,23 @@ func newIssuer(t *testing.T) *issuer {
 	}
 	mux.HandleFunc("GET /.well-known/oauth-protected-resource/mcp", func(w http.ResponseWriter, _ *http.Request) {
 		i.mu.Lock()
-		names, pretends := cmp.Or(i.names, i.URL), cmp.Or(i.pretends, i.URL+"/mcp")
+		names, pretends, offers := cmp.Or(i.names, i.URL), cmp.Or(i.pretends, i.URL+"/mcp"), i.offers
+		if offers == nil {
+			offers = []string{"mcp"}
+		}
 		i.mu.Unlock()
-		answer(w, 200, map[string]any{"resource": pretends, "authorization_servers": []string{names}, "scopes_supported": []string{"mcp"}})
+		answer(w, 200, map[string]any{"resource": pretends, "authorization_servers": []string{names}, "scopes_supported": offers})
 	})
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
+		i.mu.Lock()
+		methods, iss := i.methods, i.iss != ""
+		i.mu.Unlock()
+		if methods == nil {
+			methods = []string{"none"}
+		}
 		answer(w, 200, map[string]any{"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "registration_endpoint": i.URL + "/register",
 			"response_types_supported": []string{"code"}, "code_challenge_methods_supported": []string{"S256"}, "scopes_supported": []string{"mcp", "offline_access"},
-			"token_endpoint_auth_methods_supported": []string{"none"}})
+			"token_endpoint_auth_methods_supported": methods, "authorization_response_iss_parameter_supported": iss})
 	})
 	mux.HandleFunc("POST /register", func(w http.ResponseWriter, r *http.Request) {
 		i.counted("registered")
@@ -150,6 +169,10 @@ func newIssuer(t *testing.T) *issuer {
 			i.codes[code] = grant{user: user, client: q.Get("client_id"), redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge")}
 			i.resource[q.Get("resource")] = struct{}{}
 			i.keys[code] = q.Get("dpop_jkt")
+			i.scopes = append(i.scopes, q.Get("scope"))
+			if i.iss != "" {
+				back.Set("iss", i.iss)
+			}
 			back.Set("code", code)
 		}
 		http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusFound)
@@ -176,6 +199,9 @@ func newIssuer(t *testing.T) *issuer {
 			}
 			if !i.unbound {
 				kind = "DPoP"
+			}
+			if i.fresh {
+				w.Header().Set("DPoP-Nonce", rand.Text())
 			}
 		}
 		if i.down {
@@ -235,10 +261,20 @@ func newIssuer(t *testing.T) *issuer {
 			i.count["refreshed"]++
 		}
 		client := r.FormValue("client_id")
-		if id, _, basic := r.BasicAuth(); basic {
+		password := r.FormValue("client_secret")
+		if id, basicPassword, basic := r.BasicAuth(); basic {
 			client = id
+			password, _ = url.QueryUnescape(basicPassword)
+			ok = ok && !slices.Contains(i.methods, "client_secret_post")
+		}
+		if client == "robot" && password != "pass word" {
+			ok = false
 		}
 		if !ok || g.client != client {
+			if i.echoes {
+				answer(w, 400, map[string]any{"error": "invalid_grant", "error_description": fmt.Sprint("seen: ", r.Header["Authorization"], r.Form)})
+				return
+			}
 			answer(w, 400, map[string]any{"error": "invalid_grant"})
 			return
 		}

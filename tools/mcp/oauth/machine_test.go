@@ -90,6 +90,16 @@ func TestMachineRefused(t *testing.T) {
 	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "issuer.example") || i.counts("machine") != before {
 		t.Errorf("another issuer: %v", err)
 	}
+	// Names that only begin as the other one does, either way.
+	for _, name := range []string{i.URL[:len(i.URL)-1], i.URL + "0", i.URL + "/tenant", strings.Replace(i.URL, "http:", "https:", 1)} {
+		_, err = i.machine(oauth.MachineOptions{ClientID: "robot", ClientSecret: secret.New("pass word"), Issuer: name})
+		if !errors.As(err, &failed) || !strings.Contains(err.Error(), "MachineOptions.Issuer is "+name) || i.counts("machine") != before {
+			t.Errorf("the issuer %s in the place of %s: %v", name, i.URL, err)
+		}
+	}
+	if _, err = i.machine(oauth.MachineOptions{ClientID: "robot", ClientSecret: secret.New("pass word"), Issuer: i.URL + "/"}); err != nil {
+		t.Errorf("the issuer with a slash: %v", err)
+	}
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +108,8 @@ func TestMachineRefused(t *testing.T) {
 		"must have a ClientID": {ClientSecret: secret.New("x")},
 		"either":               {ClientID: "robot"},
 		"P-256":                {ClientID: "robot", Key: p384},
+		"a Key":                {ClientID: "robot", ClientSecret: secret.New("x"), Key: stranger},
+		"or an Assertion":      {Key: stranger, Assertion: (&oauth.IdentityProvider{}).Assertion},
 	} {
 		if _, err := oauth.NewMachine(i.URL, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

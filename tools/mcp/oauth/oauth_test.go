@@ -2,18 +2,23 @@ package oauth_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/whorl-go/whorl/tools"
+	"github.com/whorl-go/whorl/tools/mcp"
 	"github.com/whorl-go/whorl/tools/mcp/oauth"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 func key(i *issuer, tenant string) oauth.Key {
@@ -45,6 +50,9 @@ func TestAuthorizesOnce(t *testing.T) {
 	if info, err := files[0].Info(); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file's mode is %v, %v", info.Mode(), err)
 	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory's mode is %v, %v", info.Mode(), err)
+	}
 }
 
 // Each tenant has a token of its own, and none is used for another.
@@ -73,6 +81,40 @@ func testTenants(t *testing.T, store oauth.Store) {
 	b, _ := store.Load(t.Context(), key(i, "bob"))
 	if len(a) == 0 || len(b) == 0 || string(a) == string(b) {
 		t.Error("the tenants share what is kept")
+	}
+}
+
+// Where nobody can authorize, the token is used once it was granted elsewhere, in the same
+// Handler and connection.
+func TestAuthorizedElsewhere(t *testing.T) {
+	i, store := newIssuer(t), oauth.Memory()
+	here, err := oauth.New(i.URL+"/mcp", oauth.Options{Tokens: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect := func() (*mcp.Client, error) {
+		return mcp.HTTP(t.Context(), i.URL+"/mcp", nil, mcp.Options{OAuth: here})
+	}
+	var login *oauth.LoginError
+	if _, err := connect(); !errors.As(err, &login) {
+		t.Fatalf("before: %v", err)
+	}
+	for range 2 {
+		if _, err := i.connect(oauth.Options{Authorize: user("ann"), Tokens: store}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := connect()
+		if err != nil {
+			t.Fatalf("after: %v", err)
+		}
+		defer c.Close()
+		if err := i.call(c); err != nil {
+			t.Errorf("after: %v", err)
+		}
+		i.revoke(true)
+		if err := i.call(c); !errors.As(err, &login) {
+			t.Errorf("revoked: %v", err)
+		}
 	}
 }
 
@@ -229,11 +271,166 @@ func TestIssuerDown(t *testing.T) {
 // An answer of the issuer's that belongs to another request is not taken.
 func TestForgedAnswer(t *testing.T) {
 	i := newIssuer(t)
-	_, err := i.connect(oauth.Options{Authorize: func(context.Context, string) (string, error) {
-		return "http://127.0.0.1/callback?code=stolen&state=another", nil
+	for _, query := range []string{"code=stolen&state=another", "code=stolen", "code=stolen&state=", "error=access_denied&state=another", "error=access_denied", ""} {
+		_, err := i.connect(oauth.Options{Authorize: func(context.Context, string) (string, error) {
+			return "http://127.0.0.1/callback?" + query, nil
+		}})
+		var denied *oauth.DeniedError
+		if err == nil || !strings.Contains(err.Error(), "another state") || errors.As(err, &denied) {
+			t.Errorf("forged with %s: %v", query, err)
+		}
+	}
+	if n := i.counts("tokens"); n != 0 {
+		t.Errorf("%d tokens were asked for", n)
+	}
+	// An answer that is an error is none with a code, whatever else stands in it.
+	_, err := i.connect(oauth.Options{Authorize: func(ctx context.Context, address string) (string, error) {
+		back, err := user("ann")(ctx, address)
+		return back + "&error=server_error", err
 	}})
-	if err == nil || !strings.Contains(err.Error(), "another state") {
-		t.Errorf("forged: %v", err)
+	var denied *oauth.DeniedError
+	if !errors.As(err, &denied) || denied.Code != "server_error" || i.counts("tokens") != 0 {
+		t.Errorf("a code and an error: %v", err)
+	}
+}
+
+// An issuer that says that it names itself in its answers must: one that is named in
+// another's place may be sent no code.
+func TestAnswerOfAnotherIssuer(t *testing.T) {
+	for _, iss := range []string{"https://evil.example", "/", ""} {
+		i := newIssuer(t)
+		i.iss = i.URL
+		_, err := i.connect(oauth.Options{Authorize: func(ctx context.Context, address string) (string, error) {
+			back, err := user("ann")(ctx, address)
+			name := url.QueryEscape(i.URL)
+			if iss == "/" {
+				iss = name + "/"
+			}
+			return strings.Replace(back, "iss="+name, "iss="+iss, 1), err
+		}})
+		if err == nil || i.counts("tokens") != 0 {
+			t.Errorf("the answer of %q: %v, %d tokens", iss, err, i.counts("tokens"))
+		}
+	}
+	i := newIssuer(t)
+	i.iss = i.URL
+	if _, err := i.connect(oauth.Options{Authorize: user("ann")}); err != nil {
+		t.Errorf("its own answer: %v", err)
+	}
+}
+
+// The program asks for the scopes that it has chosen, and a token that can be refreshed; and
+// when it asks again it doesn't lose those that it had.
+func TestScopes(t *testing.T) {
+	i, store := newIssuer(t), oauth.Memory()
+	i.offers = []string{"read", "write", "admin"}
+	only := func(names ...string) func([]string) []string {
+		return func(offered []string) []string {
+			if len(offered) != 3 {
+				t.Errorf("offered %v", offered)
+			}
+			return names
+		}
+	}
+	for n, tt := range []struct {
+		scopes func([]string) []string
+		want   string
+	}{
+		{only("read"), "offline_access read"},
+		{only("write"), "offline_access read write"},
+		{nil, "admin offline_access read write"},
+	} {
+		if _, err := i.connect(oauth.Options{Authorize: user("ann"), Tokens: store, Scopes: tt.scopes}); err != nil {
+			t.Fatal(err)
+		}
+		if len(i.scopes) != n+1 {
+			t.Fatalf("asked %d times", len(i.scopes))
+		}
+		if got := strings.Join(slices.Sorted(strings.FieldsSeq(i.scopes[n])), " "); got != tt.want {
+			t.Errorf("asked for %q, want %q", got, tt.want)
+		}
+		i.revoke(true) // so that the user is asked again
+	}
+}
+
+// A program with a secret proves itself with it when it refreshes too, in the way that the
+// issuer takes, in one request.
+func TestRefreshWithASecret(t *testing.T) {
+	for name, methods := range map[string][]string{"in the header": {"client_secret_basic"}, "in the form": {"client_secret_post"}} {
+		t.Run(name, func(t *testing.T) {
+			i, store := newIssuer(t), oauth.Memory()
+			i.clients["robot"], i.methods = true, methods
+			if _, err := i.connect(oauth.Options{Authorize: user("ann"), ClientID: "robot", ClientSecret: secret.New("pass word"), Tokens: store}); err != nil {
+				t.Fatal(err)
+			}
+			i.revoke(false)
+			before := i.counts("tokens")
+			if _, err := i.connect(oauth.Options{Tokens: store, ClientID: "robot", ClientSecret: secret.New("pass word")}); err != nil || i.counts("tokens") != before+1 {
+				t.Errorf("%v, in %d requests", err, i.counts("tokens")-before)
+			}
+		})
+	}
+}
+
+// What an issuer repeats of a request that it refuses is in no error.
+func TestIssuerThatRepeatsSecrets(t *testing.T) {
+	for name, methods := range map[string][]string{"in the header": {"client_secret_basic"}, "in the form": {"client_secret_post"}} {
+		i := newIssuer(t)
+		i.clients["robot"], i.methods, i.echoes = true, methods, true
+		const wrong = "wrong-secret-0815"
+		_, err := i.connect(oauth.Options{Authorize: user("ann"), ClientID: "robot", ClientSecret: secret.New(wrong)})
+		var failed *oauth.AuthorizationError
+		if !errors.As(err, &failed) || !strings.Contains(err.Error(), "seen:") {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, shown := range []string{wrong, base64.StdEncoding.EncodeToString([]byte("robot:" + wrong))} {
+			if strings.Contains(err.Error(), shown) {
+				t.Errorf("%s: %s is in the error: %v", name, shown, err)
+			}
+		}
+	}
+}
+
+// A broken store fails each of its requests.
+type brokenStore struct {
+	oauth.Store
+	load, save error
+}
+
+func (b *brokenStore) Load(ctx context.Context, key oauth.Key) ([]byte, error) {
+	if b.load != nil {
+		return nil, b.load
+	}
+	return b.Store.Load(ctx, key)
+}
+
+func (b *brokenStore) Save(ctx context.Context, key oauth.Key, data []byte) error {
+	if b.save != nil {
+		return b.save
+	}
+	return b.Store.Save(ctx, key, data)
+}
+
+// A store that can't be read is an error, and no reason to ask the user; neither is a token
+// used that can't be kept, since its refresh token would be lost with this process.
+func TestBrokenStore(t *testing.T) {
+	i := newIssuer(t)
+	full, away := errors.New("the disk is full"), errors.New("the disk is away")
+	store := &brokenStore{Store: oauth.Memory(), save: full}
+	if _, err := i.connect(oauth.Options{Authorize: user("ann"), Tokens: store}); err == nil || !strings.Contains(err.Error(), "can't be kept") || i.counts("served ann") != 0 {
+		t.Errorf("not kept: %v", err)
+	}
+	store.save, store.load = nil, away
+	asked := i.counts("asked")
+	if _, err := i.connect(oauth.Options{Authorize: user("ann"), Tokens: store}); err == nil || !strings.Contains(err.Error(), "can't be read from its store") || i.counts("asked") != asked {
+		t.Errorf("not read: %v, asked %d times", err, i.counts("asked")-asked)
+	}
+	h, err := oauth.New(i.URL+"/mcp", oauth.Options{Tokens: &brokenStore{Store: oauth.Memory(), save: full}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Forget(t.Context()); !errors.Is(err, full) {
+		t.Errorf("not forgotten: %v", err)
 	}
 }
 
@@ -254,6 +451,19 @@ func TestLoopback(t *testing.T) {
 				return err
 			}
 			resp.Body.Close()
+			other, err := http.Get(strings.Replace(l.URL(), "/callback", "/", 1))
+			if err != nil {
+				return err
+			}
+			other.Body.Close()
+			posted, err := http.Post(back, "text/plain", nil)
+			if err != nil {
+				return err
+			}
+			posted.Body.Close()
+			if other.StatusCode != http.StatusNotFound || posted.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("another path: %s; by POST: %s", other.Status, posted.Status)
+			}
 			if forged := strings.Contains(back, "forged"); forged != (resp.StatusCode == http.StatusNotFound) {
 				t.Errorf("%s: %s", back, resp.Status)
 			}
@@ -267,10 +477,61 @@ func TestLoopback(t *testing.T) {
 	if _, err := i.connect(oauth.Options{RedirectURL: l.URL(), Authorize: l.Authorize}); err != nil {
 		t.Error(err)
 	}
+	if address, err := url.Parse(l.URL()); err != nil || address.Hostname() != "127.0.0.1" {
+		t.Errorf("it listens at %s", l.URL())
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := l.Authorize(ctx, i.URL); err == nil {
 		t.Error("it doesn't end with its context")
+	}
+}
+
+// The loopback takes the first answer to a request that is under way, and no other.
+func TestLoopbackTakesOneAnswer(t *testing.T) {
+	back := func(address string) int {
+		resp, err := http.Get(address)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	shown := make(chan struct{}, 1)
+	var l *oauth.Loopback
+	l, err := oauth.NewLoopback(func(context.Context, string) error { shown <- struct{}{}; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	// Before there is one, even an answer without a state is to nothing.
+	if got := back(l.URL()); got != http.StatusNotFound {
+		t.Errorf("before: %d", got)
+	}
+	var got string
+	done := make(chan error)
+	go func() {
+		var err error
+		got, err = l.Authorize(t.Context(), "https://issuer.example/authorize?state=s1")
+		done <- err
+	}()
+	<-shown
+	if first, second := back(l.URL()+"?code=1&state=s1"), back(l.URL()+"?code=2&state=s1"); first != http.StatusOK || second != http.StatusNotFound {
+		t.Errorf("the answers are answered with %d and %d", first, second)
+	}
+	if err := <-done; err != nil || got != l.URL()+"?code=1&state=s1" {
+		t.Errorf("%s, %v", got, err)
+	}
+	// One that is given up, while the user is away, takes no answer afterwards, and the next
+	// one has its turn.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() { <-shown; cancel(errors.New("given up")) }()
+	if _, err := l.Authorize(ctx, "https://issuer.example/authorize?state=s2"); err == nil || err.Error() != "given up" {
+		t.Errorf("given up: %v", err)
+	}
+	if got := back(l.URL() + "?code=1&state=s2"); got != http.StatusNotFound {
+		t.Errorf("afterwards: %d", got)
 	}
 }
 

@@ -137,6 +137,13 @@ func TestSecretStaysAtItsIssuer(t *testing.T) {
 		})
 	}
 	i.names = thief.URL
+	// Its name may begin as the other one's.
+	asked := thief.counts("asked")
+	for _, name := range []string{i.URL, thief.URL[:len(thief.URL)-1], thief.URL + "/tenant"} {
+		if _, err := i.connect(oauth.Options{Authorize: user("ann"), ClientID: "robot", ClientSecret: secret.New("pass word"), Issuer: name}); err == nil || thief.counts("asked") != asked || thief.counts("tokens") != 0 {
+			t.Errorf("a user, with the issuer %s: %v", name, err)
+		}
+	}
 	if _, err := i.machine(oauth.MachineOptions{ClientID: "robot", ClientSecret: secret.New("pass word"), Issuer: i.URL}); err == nil || thief.counts("tokens") != 0 {
 		t.Errorf("with an issuer: %v", err)
 	}
