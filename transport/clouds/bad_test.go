@@ -33,6 +33,7 @@ import (
 	"github.com/whorl-go/whorl/transport/clouds/platform"
 	"github.com/whorl-go/whorl/transport/clouds/vertex"
 	"github.com/whorl-go/whorl/transport/models"
+	"github.com/whorl-go/whorl/transport/secret"
 	"github.com/whorl-go/whorl/transport/simulator"
 	"github.com/whorl-go/whorl/transport/simulator/platforms"
 )
@@ -665,4 +666,146 @@ func TestRedirectedTokens(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_STS", srv.URL)
 	_, err = bedrock.New(ctx, bedrock.Options{Region: "us-east-1"})
 	refused("AWS, by web identity", "307", err)
+}
+
+// TestAddresses holds where requests go that the program names no address for: to the region
+// or the location that it does name, over https. An address that the environment has goes
+// before that one, and one of the program's before both.
+func TestAddresses(t *testing.T) {
+	bare(t)
+	ctx := t.Context()
+	for _, c := range []struct {
+		want, variable string
+		open           func(base string) (*platform.Client, error)
+	}{
+		{"https://bedrock-runtime.eu-west-1.amazonaws.com", "", func(base string) (*platform.Client, error) {
+			return bedrock.New(ctx, bedrock.Options{Region: "eu-west-1", Config: fronts.AWS(), API: anthropic.Options{BaseURL: base}})
+		}},
+		{"https://bedrock-runtime.cn-north-1.amazonaws.com.cn", "", func(base string) (*platform.Client, error) {
+			return bedrock.New(ctx, bedrock.Options{Region: "cn-north-1", Config: fronts.AWS(), API: anthropic.Options{BaseURL: base}})
+		}},
+		{"https://bedrock-mantle.us-east-1.api.aws/anthropic", "ANTHROPIC_BEDROCK_MANTLE_BASE_URL", func(base string) (*platform.Client, error) {
+			return bedrock.NewMessages(ctx, bedrock.Options{Config: fronts.AWS(), API: anthropic.Options{BaseURL: base}})
+		}},
+		{"https://aws-external-anthropic.us-east-1.api.aws", "ANTHROPIC_AWS_BASE_URL", func(base string) (*platform.Client, error) {
+			return awsplatform.New(ctx, awsplatform.Options{Config: fronts.AWS(), Workspace: "w", API: anthropic.Options{BaseURL: base}})
+		}},
+		{"https://aiplatform.eu.rep.googleapis.com", "", func(base string) (*platform.Client, error) {
+			return vertex.New(ctx, vertex.Options{Project: "p", Location: "eu", Credentials: fronts.Google(), API: anthropic.Options{BaseURL: base}})
+		}},
+		{"https://claude.googleapis.com/v1/projects/p/locations/global/workspaces/w/invoke", "ANTHROPIC_GOOGLE_CLOUD_BASE_URL", func(base string) (*platform.Client, error) {
+			return googlecloud.New(ctx, googlecloud.Options{Project: "p", Workspace: "w", Credentials: fronts.Google(), API: anthropic.Options{BaseURL: base}})
+		}},
+		{"https://r.services.ai.azure.com/anthropic", "ANTHROPIC_FOUNDRY_BASE_URL", func(base string) (*platform.Client, error) {
+			return foundry.New(ctx, foundry.Options{Resource: "r", Credential: fronts.Azure(), API: anthropic.Options{BaseURL: base}})
+		}},
+	} {
+		at := func(base, want string) {
+			t.Helper()
+			if client, err := c.open(base); err != nil || client.BaseURL() != want {
+				t.Errorf("%v, want %s", err, want)
+				if err == nil {
+					t.Error("it is " + client.BaseURL())
+				}
+			}
+		}
+		at("", c.want)
+		if c.variable != "" {
+			t.Setenv(c.variable, "https://of.the.environment.example")
+			at("", "https://of.the.environment.example")
+		}
+		at("https://of.the.program.example", "https://of.the.program.example")
+	}
+}
+
+// TestPrivateEndpoints goes where the variables of a private endpoint say, also by FromEnv.
+func TestPrivateEndpoints(t *testing.T) {
+	bare(t)
+	creds := t.TempDir() + "/adc.json"
+	if err := os.WriteFile(creds, []byte(`{"type":"authorized_user","client_id":"a","client_secret":"b","refresh_token":"c"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for variable, env := range map[string]map[string]string{
+		"ANTHROPIC_BEDROCK_BASE_URL":        {"AWS_BEARER_TOKEN_BEDROCK": "key-of-bedrock", "AWS_REGION": "us-east-1"},
+		"ANTHROPIC_BEDROCK_MANTLE_BASE_URL": {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"},
+		"ANTHROPIC_AWS_BASE_URL":            {"ANTHROPIC_AWS_WORKSPACE_ID": "w", "ANTHROPIC_AWS_API_KEY": "key-of-aws", "AWS_REGION": "us-east-1"},
+		"ANTHROPIC_VERTEX_BASE_URL":         {"ANTHROPIC_VERTEX_PROJECT_ID": "p", "GOOGLE_APPLICATION_CREDENTIALS": creds},
+		"ANTHROPIC_GOOGLE_CLOUD_BASE_URL":   {"GOOGLE_APPLICATION_CREDENTIALS": creds},
+		"ANTHROPIC_FOUNDRY_BASE_URL":        {"ANTHROPIC_FOUNDRY_API_KEY": "key-of-foundry"},
+	} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "https://private.example")
+			for k, v := range env {
+				t.Setenv(k, v)
+			}
+			client, err := clouds.FromEnv(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, ok := client.(*platform.Client); !ok || c.BaseURL() != "https://private.example" {
+				t.Errorf("%T goes to %s", client, c.BaseURL())
+			}
+		})
+	}
+}
+
+// TestKeys sends a key of the program's in the one header that the platform takes it in, and
+// no other key with it.
+func TestKeys(t *testing.T) {
+	bare(t)
+	t.Setenv("ANTHROPIC_API_KEY", "sk-ant-api03-of-the-environment") // is for another service
+	var sent http.Header
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = r.Header.Clone()
+		w.WriteHeader(400)
+	}))
+	defer srv.Close()
+	ctx := t.Context()
+	api := anthropic.Options{BaseURL: srv.URL, MaxRetries: -1, APIKey: secret.New("key-of-the-program")}
+	for p, open := range map[platforms.Platform]func() (*platform.Client, error){
+		platforms.Bedrock: func() (*platform.Client, error) {
+			return bedrock.New(ctx, bedrock.Options{Region: "us-east-1", API: api})
+		},
+		platforms.BedrockMessages: func() (*platform.Client, error) {
+			return bedrock.NewMessages(ctx, bedrock.Options{Region: "us-east-1", API: api})
+		},
+		platforms.AWS: func() (*platform.Client, error) {
+			return awsplatform.New(ctx, awsplatform.Options{Region: "us-east-1", Workspace: "w", API: api})
+		},
+		platforms.Foundry: func() (*platform.Client, error) { return foundry.New(ctx, foundry.Options{Resource: "r", API: api}) },
+	} {
+		client, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent = nil
+		transport.Create(ctx, client, ask(p, "hi"))
+		bearer, key := "Bearer key-of-the-program", ""
+		if p == platforms.Foundry {
+			bearer, key = "", "key-of-the-program"
+		}
+		if sent == nil || sent.Get("Authorization") != bearer || sent.Get("X-Api-Key") != key {
+			t.Errorf("%s: %v", p, sent)
+		}
+	}
+}
+
+// basic gives tokens of another kind than Bearer.
+type basic struct{}
+
+func (basic) Token(context.Context) (*auth.Token, error) {
+	return &auth.Token{Value: "value-of-the-test", Type: "Basic"}, nil
+}
+
+// TestOtherTokens sends no token of Google's as what it isn't.
+func TestOtherTokens(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was sent") }))
+	defer srv.Close()
+	client, err := vertex.New(t.Context(), vertex.Options{Project: "p", Credentials: auth.NewCredentials(&auth.CredentialsOptions{TokenProvider: basic{}}), API: anthropic.Options{BaseURL: srv.URL, MaxRetries: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = transport.Create(t.Context(), client, ask(platforms.Vertex, "hi")); !errors.As(err, new(*platform.CredentialsError)) || strings.Contains(err.Error(), "value-of-the-test") {
+		t.Errorf("%v", err)
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
 	"github.com/whorl-go/whorl/transport/clouds/platform"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 func message(t *testing.T, payload string, headers ...string) []byte {
@@ -219,8 +220,12 @@ func TestErrors(t *testing.T) {
 		}))
 		_, err := transport.Create(t.Context(), testClient(t, srv.URL), request())
 		srv.Close()
+		want := c.status
+		if want == http.StatusFailedDependency {
+			want = http.StatusInternalServerError // it may pass, so it is sent again
+		}
 		var refused *transport.Error
-		if !errors.As(err, &refused) || !errors.Is(err, c.typ) || refused.Code != c.code || refused.RequestID != "id-1" || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "session-token-of-the-test") {
+		if !errors.As(err, &refused) || !errors.Is(err, c.typ) || refused.Code != c.code || refused.Status != want || refused.RequestID != "id-1" || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "session-token-of-the-test") {
 			t.Errorf("%d %s: %v", c.status, c.name, err)
 		}
 	}
@@ -322,5 +327,79 @@ func TestAllocations(t *testing.T) {
 	}
 	if used[1] > 2*used[0]+64<<10 {
 		t.Errorf("%d bytes for a short conversation, %d for a long one", used[0], used[1])
+	}
+}
+
+// A body is open until it is closed.
+type openBody struct {
+	io.Reader
+	open bool
+}
+
+func (b *openBody) Close() error { b.open = false; return nil }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// What Bedrock answers is closed: a refusal, a stream that is read to its end, and one that
+// the caller leaves.
+func TestAnswersAreClosed(t *testing.T) {
+	stream, _ := whole(t)
+	for name, c := range map[string]struct {
+		status int
+		body   []byte
+		leave  bool
+	}{
+		"a refusal": {400, []byte(`{"message":"no"}`), false},
+		"an end":    {200, stream, false},
+		"a leave":   {200, stream, true},
+	} {
+		body := &openBody{bytes.NewReader(c.body), true}
+		client, err := New(t.Context(), Options{Region: "us-east-1", API: anthropic.Options{APIKey: secret.New("key-of-the-test"), MaxRetries: -1, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			h := http.Header{"X-Amzn-Errortype": {"ValidationException"}, "Content-Type": {"application/vnd.amazon.eventstream"}}
+			return &http.Response{StatusCode: c.status, Header: h, Body: body, Request: r}, nil
+		})}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, err := range client.Stream(t.Context(), request()) {
+			if seen++; c.leave || err != nil {
+				break
+			}
+		}
+		if body.open || seen == 0 || c.status == 200 && !c.leave && seen != len(events) {
+			t.Errorf("%s: open %v behind %d events", name, body.open, seen)
+		}
+	}
+}
+
+// The kind of an event can't begin another line of the stream that it is passed on in.
+func TestKindOnOneLine(t *testing.T) {
+	kind := `ping\ndata: {}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n`
+	out, err := io.ReadAll(newStream(io.NopCloser(bytes.NewReader(chunk(t, `{"type":"`+kind+`"}`)))))
+	if lines := strings.Split(string(out), "\n"); err != nil || len(lines) != 4 || !strings.HasPrefix(lines[0], "event: ping") || lines[1] != `data: {"type":"`+kind+`"}` {
+		t.Errorf("%v: %q", err, out)
+	}
+}
+
+// The user's profile goes into the body, and stays out of the header, which Bedrock refuses.
+func TestUserProfile(t *testing.T) {
+	var header http.Header
+	var body []byte
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header = r.Header.Clone()
+		body, _ = io.ReadAll(r.Body)
+		w.WriteHeader(400)
+	}))
+	defer srv.Close()
+	client, err := New(t.Context(), Options{Region: "us-east-1", API: anthropic.Options{BaseURL: srv.URL, APIKey: secret.New("key-of-the-test"), MaxRetries: -1, Header: http.Header{"Anthropic-User-Profile-Id": {"uprof_<1>"}}, Betas: []string{"beta-a", "beta-b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport.Create(t.Context(), client, request())
+	if !bytes.Contains(body, []byte(`"user_profile_id":"uprof_<1>"`)) || !bytes.Contains(body, []byte(`"anthropic_beta":["beta-a","beta-b"`)) || header.Get("Anthropic-User-Profile-Id") != "" || header.Get("Anthropic-Beta") != "" || header.Get("Anthropic-Version") != "" {
+		t.Errorf("%v %s", header, body)
 	}
 }

@@ -2,7 +2,10 @@ package foundry
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,16 +14,20 @@ import (
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
+	"github.com/whorl-go/whorl/transport/clouds/platform"
+	"github.com/whorl-go/whorl/transport/secret"
 )
 
 // A credential gives tokens of some length, and counts them.
 type credential struct {
 	life  time.Duration
 	given int
+	scope string // of the last one
 }
 
-func (c *credential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (c *credential) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	c.given++
+	c.scope = strings.Join(o.Scopes, " ")
 	return azcore.AccessToken{Token: "token-of-the-program", ExpiresOn: time.Now().Add(c.life)}, nil
 }
 
@@ -36,14 +43,33 @@ func TestWhichCredentials(t *testing.T) {
 		sent = r.Header.Clone()
 		return &http.Response{StatusCode: 400, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 	})}
-	c, err := New(t.Context(), Options{Resource: "mine", Credential: &credential{life: time.Hour}, API: anthropic.Options{HTTPClient: send}})
-	if err != nil {
-		t.Fatal(err)
+	own := &credential{life: time.Hour}
+	for _, tt := range []struct {
+		o           Options
+		bearer, key string
+	}{
+		{Options{Credential: own}, "Bearer token-of-the-program", ""},
+		{Options{API: anthropic.Options{APIKey: secret.New("key-of-the-program")}}, "", "key-of-the-program"},
+		{Options{API: anthropic.Options{APIKey: secret.New("key-of-the-program"), AuthToken: secret.New("token-of-another")}}, "", "key-of-the-program"},
+		{Options{}, "", "key-of-the-environment"},
+	} {
+		tt.o.Resource, tt.o.API.HTTPClient = "mine", send
+		c, err := New(t.Context(), tt.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range c.Stream(t.Context(), request()) {
+		}
+		if sent.Get("Authorization") != tt.bearer || sent.Get("X-Api-Key") != tt.key {
+			t.Errorf("sent with %v, want %q and %q", sent, tt.bearer, tt.key)
+		}
 	}
-	for range c.Stream(t.Context(), &transport.Request{Model: "claude-opus-5-5", MaxTokens: 9, Messages: []transport.Message{transport.UserText("hi")}}) {
+	if own.scope != "https://ai.azure.com/.default" {
+		t.Errorf("the token is for %q", own.scope)
 	}
-	if sent.Get("Authorization") != "Bearer token-of-the-program" || sent.Get("X-Api-Key") != "" {
-		t.Errorf("sent with %v", sent)
+	_, err := New(t.Context(), Options{Resource: "mine", Credential: own, API: anthropic.Options{APIKey: secret.New("key-of-the-program")}})
+	if !errors.As(err, new(*platform.SettingError)) || strings.Contains(err.Error(), "key-of-the-program") {
+		t.Errorf("both: %v", err)
 	}
 }
 
@@ -60,6 +86,58 @@ func TestTokensEnd(t *testing.T) {
 		}
 		if c.given != want {
 			t.Errorf("a token that lives %v: asked for %d times, want %d", life, c.given, want)
+		}
+	}
+}
+
+func request() *transport.Request {
+	return &transport.Request{Model: "claude-opus-5-5", MaxTokens: 9, Messages: []transport.Message{transport.UserText("hi")}}
+}
+
+// What deployments on Azure lack is refused before it is sent; those of Anthropic's have it.
+func TestOnAzure(t *testing.T) {
+	tool := func(raw string) []transport.ToolDefinition {
+		d, err := transport.ParseToolDefinition([]byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []transport.ToolDefinition{d}
+	}
+	block := func(raw string) []transport.Block {
+		b, err := transport.ParseBlock([]byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []transport.Block{b}
+	}
+	for _, onAzure := range []bool{false, true} {
+		c, err := New(t.Context(), Options{Resource: "mine", Credential: &credential{life: time.Hour}, OnAzure: onAzure})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, change := range map[string]func(*transport.Request){
+			"output_config.format": func(r *transport.Request) {
+				r.OutputConfig = &transport.OutputConfig{Format: json.RawMessage(`{"type":"json_schema","schema":{}}`)}
+			},
+			"tools.0.strict": func(r *transport.Request) {
+				r.Tools = tool(`{"name":"a","input_schema":{"type":"object"},"strict":true}`)
+			},
+			"tools.0":   func(r *transport.Request) { r.Tools = tool(`{"type":"web_search_20250305","name":"web_search"}`) },
+			"container": func(r *transport.Request) { r.Container = json.RawMessage(`"container_1"`) },
+			"messages.0.content.0": func(r *transport.Request) {
+				r.Messages[0].Content = block(`{"type":"document","source":{"type":"file","file_id":"file_1"}}`)
+			},
+			"": func(r *transport.Request) {
+				r.Tools = tool(`{"name":"a","input_schema":{"type":"object"},"strict":false}`)
+			},
+		} {
+			req := request()
+			change(req)
+			err := c.Check(req)
+			var refused *transport.RequestError
+			if errors.As(err, &refused) != (onAzure && field != "") || refused != nil && refused.Field != field {
+				t.Errorf("on Azure %v, %s: %v", onAzure, field, err)
+			}
 		}
 	}
 }

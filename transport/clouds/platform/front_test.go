@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/anthropic"
@@ -291,5 +293,135 @@ func TestReopen(t *testing.T) {
 	}
 	if got, _ := io.ReadAll(r.Body); string(got) != `{"a":1,"b":1}` || r.ContentLength != int64(len(got)) {
 		t.Errorf("%s, %d", got, r.ContentLength)
+	}
+}
+
+// A body is open until it is closed.
+type openBody struct {
+	io.Reader
+	open bool
+}
+
+func (b *openBody) Close() error { b.open = false; return nil }
+
+// Whatever becomes of a request, its body and those of all answers are closed.
+func TestBodiesAreClosed(t *testing.T) {
+	no := errors.New("no")
+	for name, change := range map[string]func(c *Config){
+		"an answer":            func(*Config) {},
+		"no credentials":       func(c *Config) { c.Authorize = func(*http.Request) error { return no } },
+		"no form":              func(c *Config) { c.Adapt = func(*http.Request) error { return no } },
+		"no endpoint":          func(c *Config) { c.Rules.Paths = nil },
+		"an answer of no form": func(c *Config) { c.Answer = func(*http.Request, *http.Response) (bool, error) { return false, no } },
+		"sent again":           func(c *Config) { c.Answer = func(*http.Request, *http.Response) (bool, error) { return true, nil } },
+		"no credentials for that": func(c *Config) {
+			asked := 0
+			c.Answer = func(*http.Request, *http.Response) (bool, error) { return true, nil }
+			c.Authorize = func(*http.Request) error {
+				if asked++; asked > 1 {
+					return no
+				}
+				return nil
+			}
+		},
+	} {
+		var all []*openBody
+		body := func(text string) *openBody {
+			b := &openBody{strings.NewReader(text), true}
+			all = append(all, b)
+			return b
+		}
+		config := Config{Rules: Rules{Name: "Test", Paths: []string{Messages}}, BaseURL: "https://platform.example"}
+		config.Options.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent, err := io.ReadAll(r.Body)
+			r.Body.Close()
+			if err != nil || string(sent) != "{}" {
+				t.Errorf("%s: sent %q, %v", name, sent, err)
+			}
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: body("refused"), Request: r}, nil
+		})}
+		change(&config)
+		c, err := New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), "POST", "https://platform.example/v1/messages", body("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.GetBody = func() (io.ReadCloser, error) { return body("{}"), nil }
+		if resp, err := c.front.RoundTrip(req); err == nil {
+			resp.Body.Close()
+		}
+		for i, b := range all {
+			if b.open {
+				t.Errorf("%s: body %d of %d is open", name, i, len(all))
+			}
+		}
+	}
+}
+
+// The program's own client stays as it is: what else it sends goes where it did, without
+// credentials, and two platforms may share it. Its jar and its time limit count.
+func TestProgramsClientStays(t *testing.T) {
+	own := &http.Client{Timeout: time.Hour, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("Authorization") != "" {
+			t.Errorf("%s has credentials", r.URL)
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})}
+	for _, base := range []string{"https://one.example", "https://two.example"} {
+		_, err := New(Config{
+			Rules: Rules{Name: "Test", Paths: []string{Files}}, BaseURL: base, Options: anthropic.Options{HTTPClient: own},
+			Authorize: func(r *http.Request) error { r.Header.Set("Authorization", "Bearer "+token); return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	resp, err := own.Get("https://one.example/v1/files/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if own.CheckRedirect != nil || own.Timeout != time.Hour {
+		t.Errorf("%+v", own)
+	}
+}
+
+// Without a client of the program's, requests go through the proxy that the environment names.
+func TestProxy(t *testing.T) {
+	if next, ok := testClient(t, "https://platform.example").front.next.(*http.Transport); !ok || next.Proxy == nil {
+		t.Errorf("%+v goes through no proxy", next)
+	}
+}
+
+// TestHiddenCompressed holds refusals that repeat the token in a body that is compressed, in
+// each of their members.
+func TestHiddenCompressed(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(403)
+		z := gzip.NewWriter(w)
+		io.WriteString(z, `{"type":"error","error":{"type":"no_`+token+`","code":"code-`+token+`","message":"`+r.Header.Get("Authorization")+` may not"}}`)
+		z.Close()
+	}))
+	defer srv.Close()
+	c := testClient(t, srv.URL)
+	_, err := transport.Create(t.Context(), c, &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}})
+	_, file := c.API().File(t.Context(), "file_1")
+	for name, err := range map[string]error{"messages": err, "files": file} {
+		var refused *transport.Error
+		if !errors.As(err, &refused) || strings.Contains(fmt.Sprintf("%v %s %+v", err, refused.Raw, *refused), token) || !strings.Contains(err.Error(), "[redacted] may not") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Betas of all lines of the header count, each once, and none is left in it.
+func TestBetas(t *testing.T) {
+	h := http.Header{"Anthropic-Beta": {"a, b", "b,c,", "d"}}
+	if got := Betas(h); fmt.Sprint(got) != "[a b c d]" || len(h) != 0 {
+		t.Errorf("%q, %v", got, h)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	smithybearer "github.com/aws/smithy-go/auth/bearer"
 
 	"github.com/whorl-go/whorl/transport"
 	"github.com/whorl-go/whorl/transport/clouds/platform"
@@ -203,5 +204,93 @@ func TestClockIsWrongOnce(t *testing.T) {
 	}
 	if !s.ClockWrong(refused(0)) || s.Skew().Abs() > time.Minute {
 		t.Errorf("the clock is right again, at a skew of %v", s.Skew())
+	}
+}
+
+// A signature is for the region that the program names, also where its Config has another.
+func TestSignedRegion(t *testing.T) {
+	config := credentialed(aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"})
+	for named, want := range map[string]string{"eu-west-1": "eu-west-1", "": config.Region} {
+		s, err := New(t.Context(), Setup{Service: "bedrock", Region: named, Config: config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", "https://bedrock.example/", strings.NewReader("{}"))
+		if err := s.Authorize(req); err != nil || s.Region() != want || !strings.Contains(req.Header.Get("Authorization"), "/"+want+"/bedrock/aws4_request") {
+			t.Errorf("%q: %s, %v: %s", named, s.Region(), err, req.Header.Get("Authorization"))
+		}
+	}
+}
+
+// A signature covers the whole body, and no header that what instruments a program may
+// replace behind it; those are sent as they were.
+func TestWhatIsSigned(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s, err := New(t.Context(), Setup{Service: "bedrock", Config: credentialed(aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}), Now: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, body := range []string{"", "{}", `{"a":1}`, `{"a":2}`} {
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", "https://bedrock.example/", strings.NewReader(body))
+		sent := map[string]string{"Traceparent": "00-1-2-01", "Tracestate": "a=b", "Baggage": "c=d"}
+		for name, v := range sent {
+			req.Header.Set(name, v)
+		}
+		if err := s.Authorize(req); err != nil {
+			t.Fatal(err)
+		}
+		signature := req.Header.Get("Authorization")
+		if other, twice := seen[signature]; twice {
+			t.Errorf("%q is signed as %q", body, other)
+		}
+		seen[signature] = body
+		for name, v := range sent {
+			if req.Header.Get(name) != v || strings.Contains(signature, strings.ToLower(name)) {
+				t.Errorf("%s: %q, signed as %s", name, req.Header.Get(name), signature)
+			}
+		}
+	}
+}
+
+// A token of the Config's counts where there are no credentials, or where it is preferred.
+// The program's Config stays as it is.
+func TestBearerOfTheConfig(t *testing.T) {
+	both := credentialed(aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"})
+	both.BearerAuthTokenProvider = bearer{}
+	preferred, alone := *both, *both
+	preferred.AuthSchemePreference = []string{"httpBearerAuth"}
+	alone.Credentials = nil
+	for want, config := range map[string][]*aws.Config{"AWS4-HMAC-SHA256 ": {both}, "Bearer token-of-the-config": {&preferred, &alone}} {
+		for _, config := range config {
+			s, err := New(t.Context(), Setup{Service: "bedrock", Config: config})
+			if err != nil {
+				t.Fatal(err)
+			}
+			req, _ := http.NewRequestWithContext(t.Context(), "POST", "https://bedrock.example/", nil)
+			if err := s.Authorize(req); err != nil || !strings.HasPrefix(req.Header.Get("Authorization"), want) {
+				t.Errorf("%v: %s, want %s", err, req.Header.Get("Authorization"), want)
+			}
+			if config.BearerAuthTokenProvider == nil {
+				t.Error("the program's Config was changed")
+			}
+		}
+	}
+}
+
+type bearer struct{}
+
+func (bearer) RetrieveBearerToken(context.Context) (smithybearer.Token, error) {
+	return smithybearer.Token{Value: "token-of-the-config"}, nil
+}
+
+// A request with a key has no time in it: whatever the clock is, it isn't sent again.
+func TestClockAndKey(t *testing.T) {
+	s, err := New(t.Context(), Setup{Service: "bedrock", Region: "us-east-1", APIKey: secret.New("key-of-the-program")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ClockWrong(&http.Response{StatusCode: 403, Header: http.Header{"Date": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}}) {
+		t.Error("it would be sent again")
 	}
 }
