@@ -2,22 +2,25 @@ package script
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/whorl-go/whorl/tools"
 	"github.com/whorl-go/whorl/transport"
 )
 
-// aHost answers calls without an agent, and notes what was called.
+// aHost answers calls without an agent, and notes what was called and asked.
 type aHost struct {
 	tools.Host
 	mu    sync.Mutex
 	calls []string
+	asked []tools.Question
 	reply func(name, input string) (tools.Result, error)
 }
 
@@ -29,6 +32,10 @@ func (h *aHost) CallTool(_ context.Context, c transport.ToolCall) (tools.Result,
 }
 
 func (h *aHost) Ask(_ context.Context, q tools.Question) (tools.Answer, error) {
+	h.asked = append(h.asked, q)
+	if len(q.Choices) == 0 {
+		return tools.Answer{Value: json.RawMessage(`"in words"`)}, nil
+	}
 	return tools.Answer{Value: q.Choices[0].Value}, nil
 }
 
@@ -329,18 +336,226 @@ func TestAProgramIsStopped(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for want, o := range map[string]Options{
-		"have the same name in programs": {Tools: []tools.Tool{aTool("a-b"), aTool("a_b")}},
-		"a function of the language":     {Tools: []tools.Tool{aTool("print")}},
-		"does not run in this program":   {Tools: []tools.Tool{tools.WebSearch{}}},
-		"a limit is negative":            {MaxOutput: -1},
+	for want, list := range map[string][]Options{
+		"have the same name in programs": {{Tools: []tools.Tool{aTool("a-b"), aTool("a_b")}}},
+		"a function of the language":     {{Tools: []tools.Tool{aTool("print")}}, {Tools: []tools.Tool{aTool("len")}}, {Tools: []tools.Tool{aTool("gather")}}, {Tools: []tools.Tool{aTool("attempt")}}, {Tools: []tools.Tool{aTool("json")}}, {Tools: []tools.Tool{aTool("for")}}},
+		"does not run in this program":   {{Tools: []tools.Tool{tools.WebSearch{}}}},
+		"a limit is negative":            {{MaxOutput: -1}, {MaxMemory: -1}, {MaxCalls: -1}, {MaxSource: -1}},
 	} {
-		if _, err := newTool(o).Definition(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", want, err)
+		for _, o := range list {
+			if _, err := newTool(o).Definition(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %+v: %v", want, o, err)
+			}
 		}
 	}
 	def, err := newTool(Options{}).Definition()
 	if err != nil || !strings.Contains(string(def.Raw()), `weather: Tells the weather.`) || strings.Contains(string(def.Raw()), "Name of a town") {
 		t.Errorf("%v: %s", err, def.Raw())
+	}
+}
+
+// Arguments are sent as the program has them: each digit, each letter, the order of members,
+// and the tool's own name. None is left out where the tool doesn't want the argument.
+func TestArgumentsAsWritten(t *testing.T) {
+	for code, want := range map[string]string{
+		`weather(city=0.1 + 0.2)`:                                       `{"city":0.30000000000000004}`,
+		`weather(city=1234567.891)`:                                     `{"city":1234567.891}`,
+		`weather(city=16777217.0)`:                                      `{"city":16777217}`,
+		`weather(city=1e300)`:                                           `{"city":1e+300}`,
+		`weather(city=9007199254740993)`:                                `{"city":9007199254740993}`,
+		`weather(city=-123456789012345678901)`:                          `{"city":-123456789012345678901}`,
+		`weather(city="a\"b\\c\n\t\x00\x7fü\u2028<&>🦀")`:                "{\"city\":\"a\\\"b\\\\c\\n\\t\\u0000\x7fü\u2028<&>🦀\"}",
+		`weather(city=[], days={})`:                                     `{"city":[],"days":{}}`,
+		`weather(days=(1, [True, None]), city={"z": 1, "a": {"b": 2}})`: `{"days":[1,[true,null]],"city":{"z":1,"a":{"b":2}}}`,
+		`weather(city=None, days=None)`:                                 `{"city":null}`,
+		`weather({"days": None, "city": ""})`:                           `{"days":null,"city":""}`,
+		`mail_send(city="a")`:                                           `{"city":"a"}`,
+		`x = {"city": "a"}
+c = call(weather, city=x)
+x["city"] = "b"
+gather([c])`: `{"city":{"city":"a"}}`,
+	} {
+		tool := "weather"
+		if strings.HasPrefix(code, "mail_send") {
+			tool = "mail-send"
+		}
+		_, isError, calls := runText(t, Options{}, code, nil)
+		if len(calls) != 1 || isError {
+			t.Errorf("%s: %v", code, calls)
+			continue
+		}
+		if _, got, _ := strings.Cut(calls[0], " "); got != tool+" "+want {
+			t.Errorf("%s\n got %s\nwant %s", code, got, want)
+		}
+	}
+	for code, want := range map[string]string{
+		`weather(city={1: 2})`:        "a key in JSON must be a string, not a int",
+		`weather(city=1e300 * 1e300)`: "not a number in JSON",
+		`weather(city=weather)`:       "can't be written as JSON",
+		`weather(city=call(weather))`: "can't be written as JSON",
+		`weather(city=lambda x: x)`:   "can't be written as JSON",
+	} {
+		if got, isError, calls := runText(t, Options{}, code, nil); !isError || !strings.Contains(got, want) || len(calls) > 0 {
+			t.Errorf("%s: %v %s", code, calls, got)
+		}
+	}
+}
+
+// A whole number is one for the tool, too, however it was calculated.
+func TestWholeNumbers(t *testing.T) {
+	for code, want := range map[string]int{"84000000 / 2": 42_000_000, "1e6 * 1e6": 1_000_000_000_000, "6 / 2": 3, "math.floor(2.5)": 2, "-9e15": -9_000_000_000_000_000} {
+		_, _, calls := runText(t, Options{}, "weather(city='a', days="+code+")", nil)
+		var in weatherIn
+		if _, raw, _ := strings.Cut(calls[0], " weather "); json.Unmarshal([]byte(raw), &in) != nil || in.Days != want {
+			t.Errorf("%s: %s", code, raw)
+		}
+	}
+}
+
+// A result is what the tool said: objects and lists with each digit, and any other text as it
+// is, also where it only begins as JSON does.
+func TestResultsAsGiven(t *testing.T) {
+	for result, want := range map[string]string{
+		`{"id":9007199254740993,"sum":0.1}`: `{"id": 9007199254740993, "sum": 0.1}`,
+		"  [123456789012345678901, -0.5]\n": "[123456789012345678901, -0.5]",
+		`9007199254740993`:                  "9007199254740993",
+		`007`:                               "007",
+		`{"a":1} and {"b":2}`:               `{"a":1} and {"b":2}`,
+		`[ERROR] no town`:                   "[ERROR] no town",
+		`{"a":1`:                            `{"a":1`,
+		`"quoted"`:                          `"quoted"`,
+		` spaces `:                          " spaces ",
+		`null`:                              "null",
+	} {
+		got, isError, _ := runText(t, Options{}, "print(weather(city='a'))", func(string, string) (tools.Result, error) { return tools.Text(result), nil })
+		if got != want || isError {
+			t.Errorf("%q became %q, want %q", result, got, want)
+		}
+	}
+	got, _, _ := runText(t, Options{}, "r = gather([call(weather, city=c) for c in ['a', 'b', 'c']])\nprint(r)", func(_, input string) (tools.Result, error) {
+		if strings.Contains(input, `"b"`) {
+			return tools.Result{}, nil
+		}
+		return tools.Result{Content: []transport.Block{transport.Text("x"), transport.Text(input)}}, nil
+	})
+	if want := `["x\n{\"city\":\"a\"}", "", "x\n{\"city\":\"c\"}"]`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Each question has a key of its own, which is its place in the program: the same words may
+// be asked twice, and have two answers. Choices stand in the program's order.
+func TestQuestionsOfAProgram(t *testing.T) {
+	h := &aHost{reply: func(string, string) (tools.Result, error) { return tools.Text("x"), nil }}
+	res, err := newTool(Options{}).run(t.Context(), h, "a = ask('sure?', choices=['yes', 2, None])\nb = ask('sure?', choices=['yes', 2, None])\nprint(a, b, ask('why?'), ask(prompt='why?', choices=[]))")
+	if err != nil || len(res.Content) != 1 || blockText(res.Content[0]) != "yes yes in words in words\n" || len(h.asked) != 4 {
+		t.Fatalf("%v: %v, asked %+v", err, res.Content, h.asked)
+	}
+	for i, q := range h.asked {
+		choices := ""
+		for _, c := range q.Choices {
+			choices += string(c.Value) + " "
+		}
+		want, schema := `"yes" 2 null `, ""
+		if i > 1 {
+			want, schema = "", `{"type":"string"}`
+		}
+		if q.Key != fmt.Sprint("ask ", i+1) || q.Kind != "user" || choices != want || string(q.Schema) != schema {
+			t.Errorf("question %d is %+v", i+1, q)
+		}
+	}
+}
+
+// What comes from outside counts as the program's memory, too: results, and what is read as
+// JSON. What was sent before stays counted.
+func TestMemoryOfWhatComes(t *testing.T) {
+	long := func(size int) func(string, string) (tools.Result, error) {
+		return func(string, string) (tools.Result, error) { return tools.Text(strings.Repeat("a", size)), nil }
+	}
+	list := func(string, string) (tools.Result, error) {
+		return tools.Text("[" + strings.Repeat("1,", 10_000) + "1]"), nil
+	}
+	for _, c := range []struct {
+		code, want string
+		reply      func(string, string) (tools.Result, error)
+		most       int
+	}{
+		{"weather(city='a')", "the result of weather: the program builds more than 100000 bytes", long(200_000), 1},
+		{"for i in range(150):\n  weather(city='a')", "builds more than 100000 bytes", long(2000), 50},
+		{"for i in range(150):\n  weather(city='a')", "builds more than 100000 bytes", list, 1},
+		{"x = attempt(weather, city='a')", "builds more than 100000 bytes", long(200_000), 1},
+		{"x = gather([call(weather, city='a')], attempt=True)", "builds more than 100000 bytes", long(200_000), 1},
+		{"t = '[' + '1,' * 4000 + '1]'\nfor i in range(9):\n  x = json.decode(t)", "builds more than 100000 bytes", long(1), 0},
+		{"for i in range(150):\n  x = json.decode('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32]')", "builds more than 100000 bytes", long(1), 0},
+		{"x = 'a' * 5000\nfor i in range(150):\n  weather(city=x)", "builds more than 100000 bytes", long(1), 20},
+		{"x = {}\ny = {'a%d' % i: i for i in range(300)}\nfor i in range(150):\n  x |= y", "builds more than 100000 bytes", long(1), 0},
+		{"x = []\nfor i in range(100000):\n  x.append(i)", "builds more than 100000 bytes", long(1), 0},
+		{"x = ('a ' * 10000).split()", "builds more than 100000 bytes", long(1), 0},
+		{"x = ('a\\n' * 10000).splitlines()", "builds more than 100000 bytes", long(1), 0},
+		{"x = ('a,' * 10000).rsplit(',')", "builds more than 100000 bytes", long(1), 0},
+		{"x = 'a' * 9000\nfor i in range(150):\n  y = x.upper()", "builds more than 100000 bytes", long(1), 0},
+		{"x = dict(a='a' * 9000)\nfor i in range(150):\n  y = 'b{x}'.format(x=x)", "builds more than 100000 bytes", long(1), 0},
+	} {
+		got, isError, calls := runText(t, Options{MaxMemory: 100_000}, c.code, c.reply)
+		if !isError || !strings.Contains(got, c.want) || len(calls) > c.most {
+			t.Errorf("%.80s\n got %d calls, %.300s\nwant %d, %s", c.code, len(calls), got, c.most, c.want)
+		}
+	}
+}
+
+// No call is made beyond the limit, and attempt doesn't take that for a failure of the tool:
+// the program ends.
+func TestMostCalls(t *testing.T) {
+	for code, want := range map[string]int{
+		"for i in range(9):\n  attempt(weather, city='a')":                       3,
+		"gather([call(weather, city='a') for i in range(4)], attempt=True)":      0,
+		"gather([call(weather, city='a') for i in range(3)])\nprint('done')":     3,
+		"weather(city='a')\ngather([call(weather, city='a') for i in range(3)])": 1,
+	} {
+		got, isError, calls := runText(t, Options{MaxCalls: 3}, code, nil)
+		if len(calls) != want || isError == (got == "done") || isError && !strings.Contains(got, "more than 3 calls") {
+			t.Errorf("%s: %v, %s", code, calls, got)
+		}
+	}
+}
+
+// What is said of the tool bounds it: its time, its output with room for what stands beside
+// it; and it may begin again. A program may not be longer than the log holds.
+func TestTraitsAndLimits(t *testing.T) {
+	if tr := newTool(Options{}).Traits(); !tr.Repeatable || tr.Timeout != 10*time.Minute || tr.MaxResultBytes <= 48<<10 || tr.ReadOnly {
+		t.Errorf("%+v", tr)
+	}
+	if tr := newTool(Options{Timeout: time.Second, MaxOutput: 1 << 20}).Traits(); tr.Timeout != time.Second || tr.MaxResultBytes <= 1<<20 {
+		t.Errorf("%+v", tr)
+	}
+	for size, most := range map[int]int{mostSource: 1 << 20, 100: 100} {
+		code := "#" + strings.Repeat("x", size-1)
+		if got, isError, _ := runText(t, Options{MaxSource: most}, code, nil); isError {
+			t.Errorf("%d bytes of %d: %s", size, most, got)
+		}
+		if got, isError, _ := runText(t, Options{MaxSource: most}, code+"x", nil); !isError || !strings.Contains(got, fmt.Sprint("the limit is ", size)) {
+			t.Errorf("%d bytes of %d: %s", size+1, most, got)
+		}
+	}
+	got, isError, _ := runText(t, Options{MaxOutput: 10}, "print('12345')\nprint('üüü')", nil)
+	if !isError || !strings.HasSuffix(got, "Printed before:\n12345\nüü") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A program reaches its tools and the language, and nothing of the process: no files, no
+// modules, not what the interpreter or the functions around it are made of.
+func TestOutOfReach(t *testing.T) {
+	for _, code := range []string{
+		"open('/etc/passwd')", "__import__('os')", "eval('1')", "exec('1')", "globals()", "locals()", "vars()", "input()",
+		"$call(weather)", "print($binary)", "weather.p", "weather.f", "weather.__class__", "getattr(weather, 'p')", "json.indent({})", "print(env)",
+		"call(weather).call", "call(weather, city='a').made", "json.encode = None", "math.pi = 3", "weather.name = 'x'", "load('math', 'x')",
+	} {
+		if got, isError, calls := runText(t, Options{}, code, nil); !isError || len(calls) > 0 {
+			t.Errorf("%s: %v %s", code, calls, got)
+		}
+	}
+	if got, _, _ := runText(t, Options{}, "print(dir(weather), dir(call(weather)), dir(json), hasattr(weather, 'f'))", nil); got != `[] [] ["decode", "encode"] False` {
+		t.Errorf("%s", got)
 	}
 }

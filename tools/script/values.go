@@ -110,7 +110,8 @@ func appendJSON(b []byte, v starlark.Value) ([]byte, error) {
 		if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
 			return nil, fmt.Errorf("%v is not a number in JSON", v)
 		}
-		return strconv.AppendFloat(b, float64(v), 'g', -1, 64), nil
+		text, err := json.Marshal(float64(v)) // 42000000, not 4.2e+07, which is no int to Go
+		return append(b, text...), err
 	case starlark.String:
 		return rawjson.AppendString(b, string(v)), nil
 	case *starlark.Dict:

@@ -1,8 +1,10 @@
 package identity_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -205,7 +207,7 @@ func TestRenewedButNotStored(t *testing.T) {
 }
 
 // What refuses a refresh token may repeat it, and the token that it was for: the error
-// doesn't, nor does the log.
+// doesn't.
 func TestRefusedRefreshIsHidden(t *testing.T) {
 	s, p := serve(t), newProfiles(t)
 	write(t, p.user(t, "me", s.URL), kept("old-token-of-the-test", "refresh-token-of-the-test", -time.Hour), 0o600)
@@ -313,5 +315,76 @@ func TestKeyBesideIdentity(t *testing.T) {
 		if _, err := identity.New(identity.Options{RuleID: "fdrl_1", OrganizationID: "org_1", TokenFile: "token", API: api}); err == nil || !strings.Contains(err.Error(), "a key is set beside") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// The exchange goes the way of the requests: through the program's transport, with its proxy
+// and the authorities that it trusts.
+func TestExchangeByProgramsTransport(t *testing.T) {
+	s := serve(t)
+	var paths []string
+	o := s.options(t)
+	o.API.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		paths = append(paths, r.URL.Path)
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	if err := ask(t.Context(), newClient(t, o)); err != nil || fmt.Sprint(paths) != "[/v1/oauth/token /v1/messages]" {
+		t.Errorf("%v: %v", err, paths)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Whatever an endpoint says of a token's life, the token is used for that long: for no time,
+// or for longer than a program runs. What has no end is kept as such.
+func TestOddLives(t *testing.T) {
+	s, p := serve(t), newProfiles(t)
+	for life, want := range map[int]int{1 << 62: 1, 1 << 40: 1, 1: 3} {
+		s.life = life
+		c := newClient(t, s.options(t))
+		before, _ := s.count()
+		for range 3 {
+			if err := ask(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, _ := s.count(); n-before != want {
+			t.Errorf("a life of %d: %d exchanges, want %d", life, n-before, want)
+		}
+	}
+	s.life = -1
+	me := p.user(t, "me", s.URL)
+	write(t, me, kept("old", "refresh-0", -time.Hour), 0o600)
+	if err := ask(t.Context(), fromProfile(t, "me", anthropic.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(me); err != nil || strings.Contains(string(text), "expires_at") {
+		t.Errorf("%v: kept as %s", err, text)
+	}
+}
+
+// What is logged of a renewal that fails shows no token.
+func TestLogHasNoTokens(t *testing.T) {
+	s := serve(t)
+	s.life = 10 // ends too soon for a second request
+	var log bytes.Buffer
+	o := s.options(t)
+	o.API.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	c := newClient(t, o)
+	if err := ask(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	s.answer = func(w http.ResponseWriter, _ *http.Request, _ []byte) bool {
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, `{"error":"invalid_grant","error_description":"`+jwt+`"}`)
+		return true
+	}
+	if err := ask(t.Context(), c); err == nil || strings.Contains(err.Error(), jwt) {
+		t.Errorf("%v", err)
+	}
+	if !strings.Contains(log.String(), "could not be renewed") || strings.Contains(log.String(), jwt) || strings.Contains(log.String(), "sk-ant") {
+		t.Errorf("%s", &log)
 	}
 }
