@@ -136,7 +136,70 @@ func TestElicitationRefused(t *testing.T) {
 	if err != nil || !strings.Contains(got, "decline") || !strings.Contains(got, "cancel") {
 		t.Errorf("%s, %v", got, err)
 	}
+	// What a server hears of the user's answers, each in its own word.
+	for _, tt := range []struct{ form, login, want string }{
+		{`{"n":1}`, "true", `{"a":{"action":"accept","content":{"n":1}},"b":{"action":"accept"}}`},
+		{`{"n":2}`, "false", `{"a":{"action":"accept","content":{"n":2}},"b":{"action":"decline"}}`},
+		{"declined", `"true"`, `{"a":{"action":"decline"},"b":{"action":"decline"}}`},
+		{"declined", `{"true":true}`, `{"a":{"action":"decline"},"b":{"action":"decline"}}`},
+		{"expired", "declined", `{"a":{"action":"cancel"},"b":{"action":"decline"}}`},
+		{"declined", "expired", `{"a":{"action":"decline"},"b":{"action":"cancel"}}`},
+	} {
+		h := newHost()
+		h.answers["mcp/1/a"], h.answers["mcp/1/b"] = tt.form, tt.login
+		got, err := h.call(t, asking(t, &ordered), `{}`)
+		if got = strings.ReplaceAll(got, `\"`, `"`); err != nil || !strings.Contains(got, "first "+tt.want) {
+			t.Errorf("%s and %s: %s, %v", tt.form, tt.login, got, err)
+		}
+	}
+	for _, bad := range []string{`{}`, `{"n":"many"}`, `{"n":1.5}`, `[]`, `true`} {
+		before, h := ordered.Load(), newHost()
+		h.answers["mcp/1/a"], h.answers["mcp/1/b"] = bad, "true"
+		if got, err := h.call(t, asking(t, &ordered), `{}`); err == nil || ordered.Load() != before {
+			t.Errorf("the answer %s: %s", bad, got)
+		}
+	}
 	if got := call(t, asking(t, &ordered), `{}`); !strings.Contains(got, "no one to ask") || !strings.Contains(got, "How many?") {
 		t.Errorf("without a host: %s", got)
+	}
+}
+
+// A server that asks in each round is given up, and one that wants a model or folders is
+// refused, before it gets anything for it. Where there is nobody to ask, it isn't told that
+// there is.
+func TestElicitationsWithoutEnd(t *testing.T) {
+	var calls atomic.Int64
+	var offered atomic.Value
+	server := sdk.NewServer(&sdk.Implementation{Name: "asks", Version: "1"}, nil)
+	question := &sdk.ElicitParams{Message: "Again?", RequestedSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}}}`)}
+	server.AddTool(&sdk.Tool{Name: "ask", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
+		offers, _ := json.Marshal(r.ClientCapabilities())
+		offered.Store(string(offers))
+		result := &sdk.CallToolResult{RequestState: fmt.Sprint(calls.Add(1)), InputRequests: sdk.InputRequestMap{"q": question}}
+		if strings.Contains(string(r.Params.Arguments), "model") {
+			if err := json.Unmarshal([]byte(`{"m":{"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}}`), &result.InputRequests); err != nil {
+				return nil, err
+			}
+		}
+		return result, nil
+	})
+	h := newHost()
+	for n := range 20 {
+		h.answers[fmt.Sprintf("mcp/%d/q", n)] = `{"n":1}`
+	}
+	ask := list(t, inMemory(t, server, mcp.Options{}))["ask"]
+	if got, err := h.call(t, ask, `{}`); err == nil || !strings.Contains(err.Error(), "asked 10 times in one call") || calls.Load() != 10 || len(h.asked) != 10 {
+		t.Errorf("%s, %v; called %d times, asked %d questions", got, err, calls.Load(), len(h.asked))
+	}
+	if got := offered.Load().(string); !strings.Contains(got, "elicitation") {
+		t.Errorf("offered %s", got)
+	}
+	calls.Store(0)
+	h = newHost()
+	if got, err := h.call(t, ask, `{"model":true}`); err == nil || !strings.Contains(err.Error(), "does not support") || calls.Load() != 1 || len(h.asked)+len(h.notes) != 0 {
+		t.Errorf("%s, %v; called %d times, asked %v", got, err, calls.Load(), h.asked)
+	}
+	if got := call(t, ask, `{}`); !strings.Contains(got, "no one to ask") || strings.Contains(offered.Load().(string), "elicitation") {
+		t.Errorf("without a host: %s, offered %s", got, offered.Load())
 	}
 }

@@ -276,6 +276,32 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// A redirect without an end is given up; and one that says that the call is done, and what
+// came of it is elsewhere (303), is no reason to make it there.
+func TestRedirectedCalls(t *testing.T) {
+	var calls atomic.Int64
+	s := rawHTTP(t, func(w http.ResponseWriter, r *http.Request, _, args []byte) {
+		calls.Add(1)
+		status := http.StatusTemporaryRedirect
+		if rawjson.GetString(args, "do") == "303" {
+			status = http.StatusSeeOther
+		}
+		if calls.Load() < 100 { // or it would never end
+			http.Redirect(w, r, fmt.Sprint("/", calls.Load()), status)
+		}
+	})
+	do := list(t, overHTTP(t, s.URL, mcp.Options{}))["do"]
+	for what, want := range map[string]struct {
+		calls int64
+		text  string
+	}{"circle": {10, "redirects too many times"}, "303": {1, "HTTP 303"}} {
+		calls.Store(0)
+		if got := call(t, do, `{"do":"`+what+`"}`); calls.Load() != want.calls || !strings.Contains(got, want.text) {
+			t.Errorf("%s: made %d times: %s", what, calls.Load(), got)
+		}
+	}
+}
+
 // From https to http is to another origin, though the host is the same.
 func TestRedirectOutOfTLS(t *testing.T) {
 	front := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/whorl-go/whorl/memory"
 	"github.com/whorl-go/whorl/tools"
@@ -164,6 +168,108 @@ func TestStateEnds(t *testing.T) {
 		}
 		if _, err := z.open(sealed, "another request"); err == nil {
 			t.Errorf("%v old: it is good for another request", age)
+		}
+	}
+}
+
+// A client is asked in the ways that it has offered only; one that names none has forms.
+func TestWhatAClientCanBeAsked(t *testing.T) {
+	form, link := &sdk.FormElicitationCapabilities{}, &sdk.URLElicitationCapabilities{}
+	for _, tt := range []struct {
+		offers    *sdk.ClientCapabilities
+		form, url bool
+	}{
+		{nil, false, false},
+		{&sdk.ClientCapabilities{}, false, false},
+		{&sdk.ClientCapabilities{Elicitation: &sdk.ElicitationCapabilities{}}, true, false},
+		{&sdk.ClientCapabilities{Elicitation: &sdk.ElicitationCapabilities{Form: form}}, true, false},
+		{&sdk.ClientCapabilities{Elicitation: &sdk.ElicitationCapabilities{URL: link}}, false, true},
+		{&sdk.ClientCapabilities{Elicitation: &sdk.ElicitationCapabilities{Form: form, URL: link}}, true, true},
+	} {
+		if f, u := canAsk(tt.offers, "form"), canAsk(tt.offers, "url"); f != tt.form || u != tt.url {
+			t.Errorf("%+v: by forms %v, at addresses %v", tt.offers, f, u)
+		}
+	}
+}
+
+// What a client sends back is an answer if it says so and fits the question; a user who
+// cancels has not answered.
+func TestAnswersOfAClient(t *testing.T) {
+	choice := tools.Question{Prompt: "Which?", Choices: []tools.Choice{{Value: json.RawMessage(`"Pay"`)}, {Value: json.RawMessage(`"pay"`), Label: "Later"}, {Value: json.RawMessage(`{"n":1}`)}}}
+	several := choice
+	several.Several = true
+	number := tools.Question{Prompt: "How many?", Schema: json.RawMessage(`{"type":"integer","maximum":9}`)}
+	link := tools.Question{Kind: "elicitation", Data: json.RawMessage(`{"mode":"url","url":"https://example.com/","message":"Pay."}`), Choices: []tools.Choice{{Value: json.RawMessage("true")}, {Value: json.RawMessage("false")}}}
+	for _, tt := range []struct {
+		q         tools.Question
+		raw, want string // the value, "declined", or empty for an answer that is refused
+	}{
+		{choice, `{"action":"accept","content":{"answer":"pay"}}`, `"pay"`},
+		{choice, `{"action":"accept","content":{"answer":"Pay"}}`, `"Pay"`},
+		{choice, `{"action":"accept","content":{"answer":"{\"n\":1}"}}`, `{"n":1}`},
+		{choice, `{"action":"accept","content":{"answer":"PAY"}}`, ``},
+		{choice, `{"action":"accept","content":{"answer":""}}`, ``},
+		{choice, `{"action":"accept","content":{}}`, ``},
+		{choice, `{"action":"accept"}`, ``},
+		{choice, `{"action":"decline","content":{"answer":"Pay"}}`, `declined`},
+		{choice, `{"action":"cancel","content":{"answer":"Pay"}}`, `declined`},
+		{choice, `{"action":"ACCEPT","content":{"answer":"Pay"}}`, ``},
+		{choice, `{"content":{"answer":"Pay"}}`, ``},
+		{several, `{"action":"accept","content":{"answer":["Pay","pay"]}}`, `["Pay","pay"]`},
+		{several, `{"action":"accept","content":{"answer":["Pay","other"]}}`, ``},
+		{number, `{"action":"accept","content":{"answer":9}}`, `9`},
+		{number, `{"action":"accept","content":{"answer":10}}`, ``},
+		{number, `{"action":"accept","content":{"answer":"9"}}`, ``},
+		{link, `{"action":"accept"}`, `true`},
+		{link, `{"action":"decline"}`, `declined`},
+		{link, `{"action":"cancel"}`, `declined`},
+	} {
+		g, err := answerIn(json.RawMessage(tt.raw), tt.q)
+		got := string(g.Value)
+		if g.Declined {
+			got += "declined"
+		}
+		if err != nil {
+			got = ""
+		}
+		if got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%s to %q: %s, %v", tt.raw, tt.q.Prompt, got, err)
+		}
+	}
+}
+
+// What a client is to keep for a call is bounded, and one more note than that is an error.
+func TestStateIsBounded(t *testing.T) {
+	z, err := newSealer(secret.Value{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, good := range map[int]bool{maxStateBytes / 2: true, maxStateBytes: false} {
+		note := json.RawMessage(`"` + strings.Repeat("x", size) + `"`)
+		if _, err := z.seal(state{Notes: map[string][]json.RawMessage{"n": {note}}}, "a request"); (err == nil) != good {
+			t.Errorf("a note of %d bytes: %v", size, err)
+		}
+	}
+}
+
+// A server's tools and resources count as what may lead a model astray and may tell others,
+// unless the program says what they are. What the server says of itself doesn't count.
+func TestTraitsOfAServer(t *testing.T) {
+	careful := tools.Traits{Untrusted: true, Private: true, Outside: true}
+	own := tools.Traits{ReadOnly: true, Repeatable: true}
+	for name, tt := range map[string]struct {
+		traits func(*sdk.Tool) tools.Traits
+		want   tools.Traits
+	}{"nobody says": {nil, careful}, "the program says": {func(*sdk.Tool) tools.Traits { return own }, own}} {
+		c := &Client{options: Options{Traits: tt.traits}, log: slog.New(slog.DiscardHandler)}
+		tool, err := c.tool("x", &sdk.Tool{Name: "x", Annotations: &sdk.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true}, InputSchema: map[string]any{"type": "object"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tool := range append(c.ResourceTools(), tool) {
+			if got := tool.(tools.Callable).Traits(); got != tt.want {
+				t.Errorf("%s: a tool has %+v", name, got)
+			}
 		}
 	}
 }
