@@ -78,6 +78,14 @@ func TestAGoodConversation(t *testing.T) {
 	if len(c.errors) != 1 || !strings.Contains(c.errors[0], "14 requests cost $0.") || !strings.Contains(c.errors[0], "more than $0.0100") {
 		t.Errorf("%q", c.errors)
 	}
+	// What one of them costs isn't known: nobody can say that it is little.
+	unknown := *fromLog[3].Response
+	unknown.Model = "claude-of-a-gateway"
+	fromLog[3].Response, c.errors = &unknown, nil
+	agenttest.CostUnder(&c, fromLog, 1000)
+	if len(c.errors) != 1 || !strings.Contains(c.errors[0], "the price of [claude-of-a-gateway] is not known") {
+		t.Errorf("%q", c.errors)
+	}
 }
 
 func TestWhatBrokeThePrefixIsNamed(t *testing.T) {
