@@ -170,6 +170,21 @@ func TestLacks(t *testing.T) {
 		if errors.As(err, new(*platform.UnsupportedError)) != (p == platforms.Bedrock) {
 			t.Errorf("%s: counting: %v", p, err)
 		}
+		foreign := ask(p, "hi")
+		foreign.Model = foreignID(p)
+		before := sent.Load()
+		if _, err := client.CountTokens(t.Context(), foreign); !errors.As(err, new(*platform.UnsupportedError)) || sent.Load() != before {
+			t.Errorf("%s: counting for another platform's id: %v", p, err)
+		}
+		for _, mythos := range []string{"claude-mythos-5-1", "claude-mythos-5-2"} {
+			req := ask(p, "hi")
+			if req.Model = mythos; strings.HasPrefix(string(p), "bedrock") {
+				req.Model = "anthropic." + mythos
+			}
+			if err := client.Check(req); (err != nil) != (p == platforms.AWS) {
+				t.Errorf("%s: %s: %v", p, mythos, err)
+			}
+		}
 	}
 }
 
@@ -211,7 +226,7 @@ func TestIDs(t *testing.T) {
 
 // TestPrices holds the surcharge of places that aren't global.
 func TestPrices(t *testing.T) {
-	used := transport.Usage{InputTokens: 1_000_000, OutputTokens: 1_000_000, CacheReadInputTokens: 1_000_000}
+	used := transport.Usage{InputTokens: 1_000_000, OutputTokens: 1_000_000, CacheReadInputTokens: 1_000_000, CacheCreationInputTokens: 1_000_000}
 	known, _ := models.Lookup("claude-opus-5-5")
 	plain, _ := known.Cost(used, time.Now())
 	cost := func(c *platform.Client, asked string) float64 {
@@ -229,7 +244,14 @@ func TestPrices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for asked, want := range map[string]float64{"global.anthropic.claude-opus-5-5": 1, "us.anthropic.claude-opus-5-5": 1.1, "anthropic.claude-opus-5-5": 1.1} {
+	asked := map[string]float64{"global.anthropic.claude-opus-5-5": 1, "anthropic.claude-opus-5-5": 1.1}
+	for _, profile := range []string{"us", "eu", "apac", "jp", "au", "ca", "us-gov"} {
+		asked[profile+".anthropic.claude-opus-5-5"] = 1.1
+	}
+	if m, ok := models.Lookup("claude-opus-5-5", b.Models()...); !ok || m.ID != "global.anthropic.claude-opus-5-5" {
+		t.Errorf("an answer is priced as %q", m.ID)
+	}
+	for asked, want := range asked {
 		if got := cost(b, asked); got < want-1e-9 || got > want+1e-9 {
 			t.Errorf("%s: %v", asked, got)
 		}

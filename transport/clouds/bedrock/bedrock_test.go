@@ -300,6 +300,19 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// An automatic breakpoint is for models from 4.7 on.
+func TestAutomaticCache(t *testing.T) {
+	client := testClient(t, "https://bedrock.example")
+	for id, want := range map[string]bool{"us.anthropic.claude-sonnet-4-6": false, "global.anthropic.claude-opus-5-5": true} {
+		req := request()
+		req.Model, req.CacheControl = id, &transport.CacheControl{Type: "ephemeral"}
+		var refused *transport.RequestError
+		if err := client.Check(req); (err == nil) != want || err != nil && (!errors.As(err, &refused) || refused.Field != "cache_control") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
 // TestAllocations holds that a conversation isn't copied to be signed and sent.
 func TestAllocations(t *testing.T) {
 	i := &invoke{}

@@ -2,11 +2,14 @@ package platform
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -240,6 +243,34 @@ func TestSentAgainOnce(t *testing.T) {
 	}
 }
 
+// A body that can't be read again is sent once: what is left of it would be another one.
+func TestNotSentAgain(t *testing.T) {
+	sent := 0
+	c, err := New(Config{
+		Rules: Rules{Name: "Test", Paths: []string{Files}}, BaseURL: "https://platform.example",
+		Options: anthropic.Options{HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent++
+			io.Copy(io.Discard, r.Body)
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("no")), Request: r}, nil
+		})}},
+		Answer: func(*http.Request, *http.Response) (bool, error) { return true, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://platform.example/v1/files", io.NopCloser(strings.NewReader("a file")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.front.RoundTrip(req)
+	if err != nil || sent != 1 {
+		t.Fatalf("sent %d times: %v", sent, err)
+	}
+	if text, err := io.ReadAll(resp.Body); resp.StatusCode != 401 || string(text) != "no" {
+		t.Errorf("%d %q, %v", resp.StatusCode, text, err)
+	}
+}
+
 // TestReopen refuses bodies that package transport didn't write, and keeps each byte
 // behind the opening of those that it did.
 func TestReopen(t *testing.T) {
@@ -362,7 +393,7 @@ func TestBodiesAreClosed(t *testing.T) {
 }
 
 // The program's own client stays as it is: what else it sends goes where it did, without
-// credentials, and two platforms may share it. Its jar and its time limit count.
+// credentials, and two platforms may share it. Its time limit counts.
 func TestProgramsClientStays(t *testing.T) {
 	own := &http.Client{Timeout: time.Hour, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.Header.Get("Authorization") != "" {
@@ -386,6 +417,19 @@ func TestProgramsClientStays(t *testing.T) {
 	resp.Body.Close()
 	if own.CheckRedirect != nil || own.Timeout != time.Hour {
 		t.Errorf("%+v", own)
+	}
+	short := &http.Client{Timeout: time.Millisecond, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, err := New(Config{Rules: Rules{Name: "Test", Paths: []string{Files}}, BaseURL: "https://one.example", Options: anthropic.Options{HTTPClient: short, MaxRetries: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.API().File(ctx, "file_1"); err == nil || ctx.Err() != nil {
+		t.Errorf("its time limit doesn't count: %v", err)
 	}
 }
 
@@ -423,5 +467,28 @@ func TestBetas(t *testing.T) {
 	h := http.Header{"Anthropic-Beta": {"a, b", "b,c,", "d"}}
 	if got := Betas(h); fmt.Sprint(got) != "[a b c d]" || len(h) != 0 {
 		t.Errorf("%q, %v", got, h)
+	}
+}
+
+// statusError is an answer of a service that issues credentials, as AWS's library reports it.
+type statusError int
+
+func (e statusError) Error() string       { return fmt.Sprint("status ", int(e)) }
+func (e statusError) HTTPStatusCode() int { return int(e) }
+
+// What is wrong with credentials stays so; a service that issues them, or the network to it,
+// may work later.
+func TestPermanent(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, true}, {errors.New("no"), true}, {statusError(403), true}, {statusError(503), false},
+		{fmt.Errorf("get: %w", &url.Error{Op: "Get", URL: "https://a.example", Err: errors.New("refused")}), false},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, false}, {context.DeadlineExceeded, false},
+	} {
+		if got := (&CredentialsError{Platform: "Test", Err: c.err}).Permanent(); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
 	}
 }
