@@ -831,3 +831,56 @@ func TestOtherTokens(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestVertexPaths holds where the requests of a location go: its paths, for messages and for
+// counts. What the program names goes before the environment.
+func TestVertexPaths(t *testing.T) {
+	bare(t)
+	var path string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path = r.URL.EscapedPath()
+		w.WriteHeader(400)
+	}))
+	defer srv.Close()
+	t.Setenv("ANTHROPIC_VERTEX_PROJECT_ID", "of-the-environment")
+	t.Setenv("CLOUD_ML_REGION", "us-east5")
+	for want, o := range map[string]vertex.Options{
+		"/v1/projects/p/locations/europe-west1/publishers/anthropic/models/":              {Project: "p", Location: "europe-west1"},
+		"/v1/projects/of-the-environment/locations/us-east5/publishers/anthropic/models/": {},
+	} {
+		o.Credentials, o.API = fronts.Google(), anthropic.Options{BaseURL: srv.URL, MaxRetries: -1}
+		client, err := vertex.New(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if transport.Create(t.Context(), client, ask(platforms.Vertex, "hi")); path != want+"claude-opus-5-5:streamRawPredict" {
+			t.Errorf("messages: %s", path)
+		}
+		if client.CountTokens(t.Context(), ask(platforms.Vertex, "hi")); path != want+"count-tokens:rawPredict" {
+			t.Errorf("counts: %s", path)
+		}
+		path = ""
+		for _, id := range []string{".", ".."} {
+			req := ask(platforms.Vertex, "hi")
+			req.Model = id
+			if _, err := transport.Create(t.Context(), client, req); err == nil || path != "" {
+				t.Errorf("%q: %s, %v", id, path, err)
+			}
+		}
+	}
+}
+
+// TestKeysOfOthers sends AWS no key of the Claude API, and leaves the program's header as it is.
+func TestKeysOfOthers(t *testing.T) {
+	bare(t)
+	t.Setenv("ANTHROPIC_API_KEY", "sk-ant-api03-of-the-environment")
+	header := http.Header{"A": {"b"}}
+	_, err := awsplatform.New(t.Context(), awsplatform.Options{Region: "us-east-1", Workspace: "w", API: anthropic.Options{Header: header}})
+	if !errors.As(err, new(*platform.CredentialsError)) {
+		t.Errorf("without credentials: %v", err)
+	}
+	_, err = awsplatform.New(t.Context(), awsplatform.Options{Config: fronts.AWS(), Workspace: "w", API: anthropic.Options{Header: header}})
+	if err != nil || len(header) != 1 {
+		t.Errorf("%v: the header is %v", err, header)
+	}
+}

@@ -305,7 +305,7 @@ func TestAutomaticCache(t *testing.T) {
 	client := testClient(t, "https://bedrock.example")
 	for id, want := range map[string]bool{"us.anthropic.claude-sonnet-4-6": false, "global.anthropic.claude-opus-5-5": true} {
 		req := request()
-		req.Model, req.CacheControl = id, &transport.CacheControl{Type: "ephemeral"}
+		req.Model, req.CacheControl = id, &transport.CacheControl{}
 		var refused *transport.RequestError
 		if err := client.Check(req); (err == nil) != want || err != nil && (!errors.As(err, &refused) || refused.Field != "cache_control") {
 			t.Errorf("%s: %v", id, err)
