@@ -47,6 +47,28 @@ func TestBranchOfAnother(t *testing.T) {
 	}
 }
 
+// Nor does such a session hide the newest branch that the chat's owner has made.
+func TestBranchBehindAnotherUsers(t *testing.T) {
+	s := newStage(t, stage.Options{})
+	ann := newClient(t, s)
+	ann.say("hello")
+	ann.send(nil)
+	ann.load()
+	first := ann.messages[1].ID
+	ann.messages = ann.messages[:1]
+	ann.send(func(in *input) { in.Trigger, in.MessageID = "regenerate-message", first })
+	ann.load()
+	ann.say("more")
+	ann.send(nil)
+	bob := newClient(t, s)
+	bob.id, bob.user = "trap", "bob"
+	bob.say("trap")
+	bob.send(func(in *input) { in.Meta = map[string]string{"chat": "chat"} })
+	if ann.load(); len(ann.messages) != 4 || !strings.Contains(told(ann.messages), "more") {
+		t.Errorf("ann doesn't see her newest branch:\n%s", told(ann.messages))
+	}
+}
+
 // A branch belongs to the chat's owner, whoever has begun it.
 func TestBranchByAnAdministrator(t *testing.T) {
 	s := newStage(t, stage.Options{Change: withAdmin})
