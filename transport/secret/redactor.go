@@ -79,12 +79,30 @@ func begun(text string, spelled []string) int {
 // the name: key, token, auth or the like, in any case.
 func Named(name string) bool {
 	name = strings.ToLower(name)
+	if strings.HasSuffix(name, "sig") {
+		return true
+	}
 	for _, part := range [...]string{"key", "token", "secret", "auth", "passw", "credential", "cookie", "signature"} {
 		if strings.Contains(name, part) {
 			return true
 		}
 	}
 	return false
+}
+
+// InQuery returns the secrets in the query of a URL: the values of parameters that are
+// [Named] for a key, a token or the like.
+func InQuery(u *url.URL) []Value {
+	var found []Value
+	query := u.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if Named(name) {
+			for _, v := range query[name] {
+				found = append(found, New(v))
+			}
+		}
+	}
+	return found
 }
 
 // InHeader returns the secrets in the headers of a request: the words of the headers

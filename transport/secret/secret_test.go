@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -230,6 +231,21 @@ func TestInHeaderNames(t *testing.T) {
 		if s := v.Reveal(); s != "Basic" && s != "QUJDRDpFRkdISUpLTA=!" && s != "alone" && s != "" {
 			t.Errorf("%q is taken for a secret", s)
 		}
+	}
+}
+
+// Gateways' parameters with secrets are found by their names, others are not.
+func TestInQuery(t *testing.T) {
+	u, err := url.Parse("https://a.example/v1?api_key=one&sig=two&Token=three&token=four&design=round&q=x&X-Amz-Signature=five")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range secret.InQuery(u) {
+		got = append(got, v.Reveal())
+	}
+	if slices.Sort(got); strings.Join(got, " ") != "five four one three two" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -200,7 +200,7 @@ func (c *Cassette) record(req *http.Request, body []byte) (*http.Response, error
 func (c *Cassette) keep(i int, req *http.Request, body []byte, resp *http.Response, answer []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	secrets := secret.NewRedactor(append(secretsIn(req.URL), secret.InHeader(req.Header)...)...)
+	secrets := secret.NewRedactor(append(secret.InQuery(req.URL), secret.InHeader(req.Header)...)...)
 	clean := func(b []byte) []byte {
 		b = c.ids.scrub(b, secrets)
 		if c.opts.Scrub != nil {

@@ -87,29 +87,11 @@ func newExchange(req *http.Request, path string, body []byte, resp *http.Respons
 func pathOf(u *url.URL) string {
 	query := u.Query()
 	for name := range query {
-		if secretParameter(name) {
+		if secret.Named(name) {
 			query.Set(name, "scrubbed")
 		}
 	}
 	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: query.Encode()}).RequestURI()
-}
-
-// secretsIn are the values of the parameters by which gateways take keys.
-func secretsIn(u *url.URL) []secret.Value {
-	var found []secret.Value
-	for name, values := range u.Query() {
-		for _, v := range values {
-			if secretParameter(name) {
-				found = append(found, secret.New(v))
-			}
-		}
-	}
-	return found
-}
-
-// secretParameter names parameters by which gateways take keys.
-func secretParameter(name string) bool {
-	return secret.Named(name) || strings.Contains(strings.ToLower(name), "sig")
 }
 
 // answer makes the HTTP response of a recorded one. A failure asks for a retry

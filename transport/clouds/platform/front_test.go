@@ -79,26 +79,31 @@ func TestHidden(t *testing.T) {
 	}
 }
 
-// TestHiddenOwnHeader holds errors that repeat a key which Authorize gives in a header of
-// its own.
-func TestHiddenOwnHeader(t *testing.T) {
+// TestHiddenOwnPlace holds errors that repeat a key which Authorize gives in a header of its
+// own, or as a parameter.
+func TestHiddenOwnPlace(t *testing.T) {
 	const key = "subscription-key-of-a-gateway"
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(403)
-		io.WriteString(w, `{"type":"error","error":{"type":"permission_error","message":"`+r.Header.Get("Ocp-Apim-Subscription-Key")+` may not"}}`)
+		io.WriteString(w, `{"type":"error","error":{"type":"permission_error","message":"`+r.Header.Get("Ocp-Apim-Subscription-Key")+r.URL.Query().Get("key")+` may not"}}`)
 	}))
 	defer srv.Close()
-	c, err := New(Config{
-		Rules: Rules{Name: "Test", Paths: []string{Messages, Files}}, BaseURL: srv.URL, Options: anthropic.Options{MaxRetries: -1},
-		Authorize: func(r *http.Request) error { r.Header.Set("Ocp-Apim-Subscription-Key", key); return nil },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = transport.Create(t.Context(), c, &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}})
-	var refused *transport.Error
-	if !errors.As(err, &refused) || strings.Contains(err.Error()+string(refused.Raw), key) || !strings.Contains(err.Error(), "[redacted] may not") {
-		t.Error(err)
+	for name, authorize := range map[string]func(*http.Request){
+		"a header":    func(r *http.Request) { r.Header.Set("Ocp-Apim-Subscription-Key", key) },
+		"a parameter": func(r *http.Request) { r.URL.RawQuery = "key=" + key },
+	} {
+		c, err := New(Config{
+			Rules: Rules{Name: "Test", Paths: []string{Messages, Files}}, BaseURL: srv.URL, Options: anthropic.Options{MaxRetries: -1},
+			Authorize: func(r *http.Request) error { authorize(r); return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = transport.Create(t.Context(), c, &transport.Request{Model: "claude-opus-5-5", MaxTokens: 10, Messages: []transport.Message{transport.UserText("hi")}})
+		var refused *transport.Error
+		if !errors.As(err, &refused) || strings.Contains(err.Error()+string(refused.Raw), key) || !strings.Contains(err.Error(), "[redacted] may not") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -172,8 +177,8 @@ func TestHiddenOlder(t *testing.T) {
 	said := ""
 	for i := range 3 * mostSent {
 		key := fmt.Sprintf("credentials-number-%d.", i)
-		f.remember(http.Header{"Authorization": {"Bearer " + key}})
-		f.remember(http.Header{"Authorization": {"AWS4-HMAC-SHA256 " + key}, "X-Amz-Security-Token": {"session"}}) // always the same
+		f.remember(&http.Request{URL: &url.URL{}, Header: http.Header{"Authorization": {"Bearer " + key}}})
+		f.remember(&http.Request{URL: &url.URL{}, Header: http.Header{"Authorization": {"AWS4-HMAC-SHA256 " + key}, "X-Amz-Security-Token": {"session"}}}) // always the same
 		said += " " + key
 	}
 	clean := f.Redactor().String(said)

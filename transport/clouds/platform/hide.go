@@ -23,25 +23,30 @@ type hider struct {
 
 // sent are the credentials of a request.
 type sent struct {
-	all   secret.Value // the headers, to tell them from others
+	all   secret.Value // all of them, to tell them from others
 	parts []secret.Value
 }
 
 const mostSent = 8
 
-// remember makes what stands in the headers of a request hidden from then on.
-func (f *front) remember(h http.Header) {
-	found := maps.Clone(h)
-	if strings.HasPrefix(h.Get("Authorization"), "AWS4-") { // a signature is good for one request
-		found.Del("Authorization")
+// remember makes the credentials that a request has, in its headers or its query, hidden
+// from then on.
+func (f *front) remember(req *http.Request) {
+	header := req.Header
+	if strings.HasPrefix(header.Get("Authorization"), "AWS4-") { // a signature is good for one request
+		header = maps.Clone(header)
+		header.Del("Authorization")
 	}
-	parts := secret.InHeader(found)
+	parts := append(secret.InHeader(header), secret.InQuery(req.URL)...)
+	if len(parts) == 0 {
+		return
+	}
 	all := ""
 	for _, p := range parts {
 		all += p.Reveal() + "\n"
 	}
 	now := sent{secret.New(all), parts}
-	for len(parts) > 0 {
+	for {
 		was := f.hide.Load()
 		next := &hider{}
 		if was != nil {

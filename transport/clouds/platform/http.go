@@ -125,7 +125,7 @@ func (f *front) prepare(req *http.Request) (*http.Request, error) {
 		if err := f.authorize(sent); err != nil {
 			return nil, err
 		}
-		f.remember(sent.Header)
+		f.remember(sent)
 	}
 	return sent, nil
 }
