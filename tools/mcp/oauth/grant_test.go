@@ -5,11 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -256,15 +258,17 @@ func TestAssertionsThatAreSentAgain(t *testing.T) {
 	}
 }
 
-// A signature is as JWS wants it, however short its numbers are.
-func TestSignaturesHaveTheirLength(t *testing.T) {
+// A signature is made of two numbers of 32 bytes each, also where one begins with zeros.
+func TestSignaturesAreTwoNumbers(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 600 { // of 256 one has a number that begins with a zero byte
-		if s, err := sign(key, []byte("data")); err != nil || len(s) != 64 {
-			t.Fatalf("%d bytes, %v", len(s), err)
+	digest := sha256.Sum256([]byte("data"))
+	for range 1500 { // of 128 one has such a number
+		s, err := sign(key, []byte("data"))
+		if err != nil || len(s) != 64 || !ecdsa.Verify(&key.PublicKey, digest[:], new(big.Int).SetBytes(s[:32]), new(big.Int).SetBytes(s[32:])) {
+			t.Fatalf("%x, %v", s, err)
 		}
 	}
 }

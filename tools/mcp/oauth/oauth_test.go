@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -489,8 +490,10 @@ func TestLoopback(t *testing.T) {
 
 // The loopback takes the first answer to a request that is under way, and no other.
 func TestLoopbackTakesOneAnswer(t *testing.T) {
+	browser := http.Client{Timeout: 20 * time.Second}
+	defer browser.CloseIdleConnections()
 	back := func(address string) int {
-		resp, err := http.Get(address)
+		resp, err := browser.Get(address)
 		if err != nil {
 			t.Error(err)
 			return 0
@@ -500,28 +503,35 @@ func TestLoopbackTakesOneAnswer(t *testing.T) {
 	}
 	shown := make(chan struct{}, 1)
 	var l *oauth.Loopback
-	l, err := oauth.NewLoopback(func(context.Context, string) error { shown <- struct{}{}; return nil })
+	var answers []int
+	l, err := oauth.NewLoopback(func(_ context.Context, address string) error {
+		if strings.HasSuffix(address, "s1") { // before Authorize looks whether one has come
+			answers = append(answers, back(l.URL()+"?code=1&state=s1"), back(l.URL()+"?code=2&state=s1"))
+			return nil
+		}
+		shown <- struct{}{}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	// Only this machine's programs reach it, not the network's, nor by another address.
+	u, err := url.Parse(l.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := net.DialTimeout("tcp", "127.0.0.2:"+u.Port(), 5*time.Second); err == nil {
+		c.Close()
+		t.Error("it listens at other addresses than 127.0.0.1")
+	}
 	// Before there is one, even an answer without a state is to nothing.
 	if got := back(l.URL()); got != http.StatusNotFound {
 		t.Errorf("before: %d", got)
 	}
-	var got string
-	done := make(chan error)
-	go func() {
-		var err error
-		got, err = l.Authorize(t.Context(), "https://issuer.example/authorize?state=s1")
-		done <- err
-	}()
-	<-shown
-	if first, second := back(l.URL()+"?code=1&state=s1"), back(l.URL()+"?code=2&state=s1"); first != http.StatusOK || second != http.StatusNotFound {
-		t.Errorf("the answers are answered with %d and %d", first, second)
-	}
-	if err := <-done; err != nil || got != l.URL()+"?code=1&state=s1" {
-		t.Errorf("%s, %v", got, err)
+	got, err := l.Authorize(t.Context(), "https://issuer.example/authorize?state=s1")
+	if err != nil || got != l.URL()+"?code=1&state=s1" || !slices.Equal(answers, []int{http.StatusOK, http.StatusNotFound}) {
+		t.Errorf("%s, %v; the answers are answered with %v", got, err, answers)
 	}
 	// One that is given up, while the user is away, takes no answer afterwards, and the next
 	// one has its turn.
