@@ -399,6 +399,19 @@ func TestABudgetForAllCases(t *testing.T) {
 	}
 }
 
+// What judges cost is of the suite's budget too.
+func TestABudgetForJudges(t *testing.T) {
+	judge := options(t, simulator.ModelFunc(func(context.Context, *simulator.Turn) (*simulator.Reply, error) {
+		r := simulator.Say(`{"reason":"Kind.","pass":true,"score":9}`)
+		return &r, nil
+	}))
+	judge.Tools, judge.System = nil, ""
+	_, report := run(t, evals.Suite{Agent: options(t, support{}), Judge: judge, Live: true, Repeat: 20, Budget: &agent.Budget{USD: 0.1}}, refundCase(evals.Rubric(strings.Repeat("It is polite. ", 2000))))
+	if all := report.Bill.Cost.USD + report.Judging.Cost.USD; report.Judging.Cost.USD < 0.02 || all > 0.1 {
+		t.Errorf("the runs cost %v and their judges %v", report.Bill.Cost, report.Judging.Cost)
+	}
+}
+
 func TestCassettes(t *testing.T) {
 	dir := t.TempDir()
 	s := evals.Suite{Agent: options(t, support{}), Cassettes: dir}

@@ -37,3 +37,28 @@ func TestSubmitWhileAnotherBegins(t *testing.T) {
 		t.Errorf("%d messages wait", n)
 	}
 }
+
+// reported is a store that has taken each message, and reports a failure.
+type reported struct{ *memory.RAM }
+
+func (s reported) Enqueue(ctx context.Context, id string, input memory.Record) error {
+	return errors.Join(s.RAM.Enqueue(ctx, id, input), memory.ErrUnavailable)
+}
+
+// A failure doesn't have a message written again that may be there: who sent it decides.
+func TestSubmitOfWhatMayBeThere(t *testing.T) {
+	store := reported{new(memory.RAM)}
+	if err := begin.Session(t.Context(), store.RAM, "s", nil); err != nil {
+		t.Fatal(err)
+	}
+	err := Submit(t.Context(), store, "s", transport.UserText("hello"), nil)
+	n := 0
+	for _, err := range store.Inbox(t.Context(), "s", 0) {
+		if n++; err != nil {
+			t.Error(err)
+		}
+	}
+	if !errors.Is(err, memory.ErrUnavailable) || n != 1 {
+		t.Errorf("%v, and %d messages wait", err, n)
+	}
+}

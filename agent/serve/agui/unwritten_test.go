@@ -3,12 +3,14 @@ package agui
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/whorl-go/whorl/agent/serve/internal/stage"
 )
 
-// A client whose decisions could not be written is told so, and can send them again.
+// A client whose decisions could not be written is told so, and can send them again; also
+// that some come too late.
 func TestDecisionsThatCannotBeWritten(t *testing.T) {
 	var away stage.Away
 	c := newClient(t, newStage(t, stage.Options{Change: away.Change}))
@@ -31,5 +33,16 @@ func TestDecisionsThatCannotBeWritten(t *testing.T) {
 	check(t, c.run(both...))
 	if c.s.Ran("book") != 2 || len(c.interrupts) != 0 {
 		t.Errorf("%d calls ran, %+v", c.s.Ran("book"), c.interrupts)
+	}
+	// Those that have been made are told to be too late, each by its id.
+	c.say("hello")
+	var late []string
+	for _, e := range c.run(both...) {
+		if e.Type == "CUSTOM" && e.Name == "late" {
+			late = append(late, string(e.Value))
+		}
+	}
+	if want := []string{`{"interruptId":"` + both[0].InterruptID + `"}`, `{"interruptId":"` + both[1].InterruptID + `"}`}; !slices.Equal(late, want) || c.s.Ran("book") != 2 {
+		t.Errorf("too late: %q, want %q; %d calls ran", late, want, c.s.Ran("book"))
 	}
 }
