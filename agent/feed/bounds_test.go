@@ -221,3 +221,41 @@ func TestRunsOfASessionBefore(t *testing.T) {
 		t.Errorf("told of what was over: %v, %v", items, err)
 	}
 }
+
+// The end of a run comes behind all its records, whenever a watcher reads.
+func TestTheEndComesLast(t *testing.T) {
+	began := time.Now()
+	for range 300 {
+		f, store := new(Feed), new(memory.RAM)
+		log, err := memory.Create(store, "s", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.see(hook.Report[agent.Event]{Log: log})
+		w := f.Open("s", Options{})
+		failed := make(chan error, 1)
+		go func() {
+			failed <- log.Append(t.Context(), memory.Record{Kind: memory.KindInput, Message: transport.UserText("the last")})
+			f.see(hook.Report[agent.Event]{Log: log, Over: true})
+		}()
+		records, ended := 0, false
+		for !ended {
+			items, err := w.Read(t.Context())
+			if err != nil || time.Since(began) > time.Minute {
+				t.Fatalf("after %v: %v", time.Since(began), err)
+			}
+			for _, it := range items {
+				if it.Kind == Record {
+					records++
+				}
+				if ended = ended || it.Kind == End; it.Kind == End && records != 1 {
+					t.Fatalf("the end comes behind %d records", records)
+				}
+			}
+		}
+		if err := <-failed; err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+	}
+}
